@@ -1,0 +1,1 @@
+"""The Kubernetes API: connection, list and watch, patch, reviews, logs, port-forward."""

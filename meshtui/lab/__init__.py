@@ -1,0 +1,1 @@
+"""A small real mesh on loopback, for the demo and the tests."""

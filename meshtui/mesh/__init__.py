@@ -1,0 +1,1 @@
+"""What the mesh is: pure facts, read from Kubernetes and Istio objects."""

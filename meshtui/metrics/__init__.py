@@ -1,0 +1,1 @@
+"""Golden signals per version, behind one protocol."""

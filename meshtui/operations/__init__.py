@@ -1,0 +1,1 @@
+"""The use cases, where a pure change meets the cluster."""
