@@ -1,0 +1,212 @@
+"""What a change is: the object, the exact places, and both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from meshtui.mesh.model import Ref, ServiceKey
+
+Operation = dict[str, Any]
+"""One JSON Patch operation (RFC 6902)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """Which rule of the object: where it stood and, where it has one, its name."""
+
+    name: str
+    index: int
+    protocol: str = "http"
+
+    def __str__(self) -> str:
+        return self.name or f"{self.protocol}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to one object, not yet applied.
+
+    `patch` and `inverse` hold no precondition: the resourceVersion is put in front when they are
+    sent. `before` and `after` are the rule as the contract's JSON shows it. `words` tell the
+    change to a person, a line each. `expected_rps` is the traffic that it touches.
+    """
+
+    verb: str
+    service: ServiceKey
+    target: Ref
+    resource_version: str
+    rule: RuleRef | None
+    patch: tuple[Operation, ...]
+    inverse: tuple[Operation, ...]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    words: tuple[str, ...]
+    diff: tuple[str, ...] = ()
+    """Lines of a unified diff of the object's YAML, without file names."""
+
+    undoes: str = ""
+    """The identity of the change that this one takes back."""
+
+    expires_s: float | None = None
+    """Seconds after which it is taken back by itself; None for never."""
+
+    @property
+    def empty(self) -> bool:
+        """True where the object already is as asked."""
+        return not self.patch
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know before the change is made.
+
+    `level` is "info", "warning" or "danger"; a danger wants the service's name typed.
+    """
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A change with what was found about it. `blast` says what it moves, in words."""
+
+    change: Change
+    findings: tuple[Finding, ...] = ()
+    blast: str = ""
+
+    @property
+    def dangerous(self) -> bool:
+        return any(finding.level == "danger" for finding in self.findings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(finding.text for finding in self.findings if finding.level != "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Weights in percent by label (subset, version or other host)."""
+
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """All traffic to one version."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """All traffic to stable, mirrors and faults of the rule off. `stable` empty: found out."""
+
+    stable: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMirror:
+    """Copy `percent` (0 to 100) of the traffic to `to`; `expires_s` None: until taken off."""
+
+    to: str
+    percent: float = 100.0
+    expires_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearMirror:
+    """No mirror any more; only the one to `to` where given."""
+
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetFault:
+    """Inject a delay, an abort, or both; a part that is None stays as it is."""
+
+    delay_s: float | None = None
+    delay_percent: float = 100.0
+    abort_http: int | None = None
+    abort_grpc: str | None = None
+    abort_percent: float = 100.0
+    header: tuple[str, str] | None = None
+    expires_s: float | None = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClearFault:
+    """No fault any more in the rule."""
+
+
+Request = Shift | Promote | Rollback | SetMirror | ClearMirror | SetFault | ClearFault
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which service and which of its rules: `rule` is a name or an index, empty for the ordinary.
+
+    `uid` and `resource_version`, where given, are of the object that the person looked at: the
+    change is refused as a conflict when it is another one by now.
+    """
+
+    service: ServiceKey
+    rule: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyVerdict:
+    """What one proxy does about a change.
+
+    `state` is "in sync", "old", "absent", "rejected" or "out of reach".
+    """
+
+    namespace: str
+    pod: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a plan. `checked` counts the proxies that answered.
+
+    `verified` is None where nothing was checked: no claim is made.
+    """
+
+    change_id: str
+    plan: Plan
+    applied: bool
+    proxies: tuple[ProxyVerdict, ...] = ()
+    seconds: float = 0.0
+    verified: bool | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def checked(self) -> int:
+        return sum(proxy.state != "out of reach" for proxy in self.proxies)
+
+    @property
+    def in_sync(self) -> int:
+        return sum(proxy.state == "in sync" for proxy in self.proxies)
+
+    @property
+    def sentence(self) -> str:
+        """One line that claims no more than was seen."""
+        if not self.applied:
+            return "nothing written"
+        if self.verified is None and not self.proxies:
+            return "written; not verified in any proxy"
+        if not self.checked:
+            return f"written; not verified: none of {len(self.proxies)} proxies could be asked"
+        verdict = f"{self.in_sync} of {len(self.proxies)} proxies in sync"
+        return f"{verdict} in {_time(self.seconds)}" if self.verified else f"written; {verdict}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

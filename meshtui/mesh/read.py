@@ -1,0 +1,56 @@
+"""Careful reading of JSON that may be anything: a wrong type reads as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def obj(value: Any, *path: str) -> Json:
+    """The object at `path` below `value`; empty where there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any, key: str) -> Sequence[Any]:
+    """The list at `key`; empty where there is none."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, list | tuple) else ()
+
+
+def objects(value: Any, key: str) -> list[Json]:
+    """The objects in the list at `key`; anything else in it is left out."""
+    return [item for item in items(value, key) if isinstance(item, Mapping)]
+
+
+def text(value: Any, key: str, default: str = "") -> str:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else default
+
+
+def texts(value: Any, key: str) -> tuple[str, ...]:
+    return tuple(item for item in items(value, key) if isinstance(item, str))
+
+
+def integer(value: Any, key: str, default: int = 0) -> int:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(found, bool):
+        return default
+    if isinstance(found, float) and found == found and abs(found) < 1e15:
+        return int(found)
+    return found if isinstance(found, int) else default
+
+
+def decimal(value: Any, key: str, default: float = 0.0) -> float:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return (
+        float(found) if isinstance(found, int | float) and not isinstance(found, bool) else default
+    )
+
+
+def labels(value: Any, key: str) -> Mapping[str, str]:
+    """A map of strings at `key`."""
+    return {k: v for k, v in obj(value, key).items() if isinstance(k, str) and isinstance(v, str)}

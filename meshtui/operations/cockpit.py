@@ -1,0 +1,57 @@
+"""The use cases behind the screen: one object that reads, plans, applies and takes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.envoy.dump import ProxyRoute
+from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.operations.types import LogEntry, Pending, Snapshot
+
+Progress = Callable[[str], None]
+"""Told each step of applying, in a few words."""
+
+
+class Cockpit(Protocol):
+    """What the screen may ask for. Every method that fails raises a `MeshtuiError`."""
+
+    context: str
+    namespace: str
+    server: str
+    read_only: bool
+
+    async def connect(self) -> None:
+        """Reach the cluster; raises at once where it can't be (no kubeconfig, no such context)."""
+        ...
+
+    def snapshots(self) -> AsyncIterator[Snapshot]:
+        """A snapshot at once, at each tick and soon after each change in the cluster."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def plan(self, request: Request, target: Target) -> Plan: ...
+
+    async def plan_undo(self, change_id: str = "") -> Plan:
+        """The way back of a change, the last one by default."""
+        ...
+
+    async def apply(self, plan: Plan, progress: Progress) -> Outcome: ...
+
+    def tail(self, service: ServiceKey) -> AsyncIterator[LogEntry]:
+        """Access-log lines of all the service's pods and, first, the last ones there are."""
+        ...
+
+    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
+        """What the pod's proxy routes."""
+        ...
+
+    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
+        """The pods whose proxies send traffic to the service, gateways first."""
+        ...
+
+    def pending(self) -> tuple[Pending, ...]:
+        """Changes with a time limit, the next to end first."""
+        ...

@@ -1,0 +1,57 @@
+"""What the use cases hand to the screen and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import ServiceView
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one source of data does.
+
+    `state` is "ok", "connecting", "stale", "failed", "forbidden" or "missing"; `age_s` is the age
+    of what is known from it in seconds, None where nothing is; `message` is one line.
+    """
+
+    name: str
+    state: str
+    age_s: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the screen shows, at one moment. `time` is seconds since the epoch."""
+
+    time: float
+    mesh: Mesh = field(default_factory=Mesh)
+    sample: Sample | None = None
+    views: tuple[ServiceView, ...] = ()
+    cluster: Health = Health("cluster", "connecting")
+    telemetry: Health = Health("telemetry", "connecting")
+    notices: tuple[str, ...] = ()
+    """What wants attention first: unknown outcomes, overdue faults, unread namespaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of a proxy's access log, as it came. `pod` and `version` say whose it is."""
+
+    namespace: str
+    pod: str
+    version: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A change that has been made and has a time limit. `left_s` is negative when overdue."""
+
+    change_id: str
+    service: ServiceKey
+    words: str
+    left_s: float
