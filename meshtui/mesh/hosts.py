@@ -38,10 +38,3 @@ def short_host(host: str, namespace: str) -> str:
     if key is None:
         return host
     return key.name if key.namespace == namespace else str(key)
-
-
-def covers(pattern: str, host: str) -> bool:
-    """True where a VirtualService's host, possibly with a leading wildcard, covers `host`."""
-    if pattern == host or pattern == "*":
-        return True
-    return pattern.startswith("*.") and host.endswith(pattern[1:])

@@ -356,6 +356,34 @@ class Mesh:
         return {namespace: tuple(pods) for namespace, pods in found.items()}
 
     @cached_property
+    def pods_by_label(self) -> Mapping[tuple[str, str, str], tuple[Pod, ...]]:
+        """Pods by namespace, label and value."""
+        found: dict[tuple[str, str, str], list[Pod]] = {}
+        for pod in self.pods:
+            for key, value in pod.labels.items():
+                found.setdefault((pod.namespace, key, value), []).append(pod)
+        return {place: tuple(pods) for place, pods in found.items()}
+
+    @cached_property
+    def virtual_services_by_host(self) -> Mapping[str, tuple[VirtualService, ...]]:
+        """VirtualServices by each of their hosts as written; wildcards under the wildcard."""
+        found: dict[str, list[VirtualService]] = {}
+        for service in self.virtual_services:
+            for host in dict.fromkeys(service.hosts):
+                found.setdefault(host, []).append(service)
+        return {host: tuple(services) for host, services in found.items()}
+
+    @cached_property
+    def rules_by_destination(self) -> Mapping[str, tuple[tuple[VirtualService, Rule], ...]]:
+        """The rules that send traffic to a host, with their VirtualService."""
+        found: dict[str, list[tuple[VirtualService, Rule]]] = {}
+        for service in self.virtual_services:
+            for rule in service.rules:
+                for host in dict.fromkeys(d.host for d in rule.destinations):
+                    found.setdefault(host, []).append((service, rule))
+        return {host: tuple(rules) for host, rules in found.items()}
+
+    @cached_property
     def rules_by_host(self) -> Mapping[str, tuple[DestinationRule, ...]]:
         found: dict[str, list[DestinationRule]] = {}
         for rule in self.destination_rules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from meshtui.mesh.hosts import covers, split_host
+from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import (
     Mesh,
     Pod,
@@ -32,9 +32,12 @@ def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 
 def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
     """The service's pods that have not ended."""
+    if not service.selector:
+        return ()
+    first = next(iter(service.selector.items()))
     return tuple(
         pod
-        for pod in mesh.pods_by_namespace.get(service.key.namespace, ())
+        for pod in mesh.pods_by_label.get((service.key.namespace, *first), ())
         if pod.phase not in ("Succeeded", "Failed") and selects(service.selector, pod.labels)
     )
 
@@ -60,22 +63,20 @@ def routes_to(mesh: Mesh, service: Service) -> tuple[Route, ...]:
     the mesh before a gateway), with the rules they delegate to; where there is none, the rules
     of other hosts that name the service as a destination.
     """
-    own = [vs for vs in mesh.virtual_services if _is_for(vs, service)]
-    own.sort(key=lambda vs: _precedence(vs, service))
+    own = sorted(_own(mesh, service), key=lambda vs: _precedence(vs, service))
     routes = [route for vs in own for route in _with_delegates(mesh, vs)]
     if routes:
         return tuple(routes)
-    return tuple(
-        Route(vs, rule)
-        for vs in mesh.virtual_services
-        for rule in vs.rules
-        if any(destination.host == service.host for destination in rule.destinations)
-    )
+    named = mesh.rules_by_destination.get(service.host, ())
+    return tuple(Route(vs, rule) for vs, rule in named)
 
 
-def _is_for(vs: VirtualService, service: Service) -> bool:
+def _own(mesh: Mesh, service: Service) -> list[VirtualService]:
     """A bare `*` at a gateway speaks of outside hosts, not of this service."""
-    return any(host != "*" and covers(host, service.host) for host in vs.hosts)
+    labels = service.host.split(".")
+    patterns = [service.host, *("*." + ".".join(labels[n:]) for n in range(1, len(labels)))]
+    found = [vs for p in patterns for vs in mesh.virtual_services_by_host.get(p, ())]
+    return list({vs.ref: vs for vs in found}.values())
 
 
 def _precedence(vs: VirtualService, service: Service) -> tuple[bool, bool, bool]:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset, VirtualService
-from meshtui.mesh.routing import (
-    Route,
-    ordinary,
-    pods_of,
-    pods_of_subset,
-    routes_to,
-    subsets_of,
-)
+from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
+from meshtui.mesh.routing import Route, ordinary, routes_to
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
-
-OK = "ok"
-DEGRADED = "degraded"
-FAILING = "failing"
-ONLY_ERRORS = "only errors"
-NO_TRAFFIC = "no traffic"
-NOT_KNOWN = "unknown"
-
-SEVERITY = {ONLY_ERRORS: 0, FAILING: 1, DEGRADED: 2, NOT_KNOWN: 3, OK: 4, NO_TRAFFIC: 5}
+from meshtui.mesh.versions import (
+    DEGRADED,
+    FAILING,
+    NO_TRAFFIC,
+    NOT_KNOWN,
+    OK,
+    ONLY_ERRORS,
+    SEVERITY,
+    VersionView,
+    version_rows,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +31,6 @@ class Thresholds:
 
     degraded: float = 0.0
     failing: float = 0.10
-
-
-@dataclass(frozen=True, slots=True)
-class VersionView:
-    """One version of a service.
-
-    `subset` is the DestinationRule's name for it, empty where there is none. `weight` is the
-    weight in the ordinary rule and `percent` what part of the rule that is (0 to 100), both None
-    where no rule tells the versions apart. `share` is the measured part of the service's requests
-    that reached a pod, 0 to 1. `caller` and `server` are None where nothing is known.
-    """
-
-    version: str
-    subset: str = ""
-    host: str = ""
-    weight: int | None = None
-    percent: float | None = None
-    share: float | None = None
-    pods: int = 0
-    pods_ready: int = 0
-    caller: Signals | None = None
-    server: Signals | None = None
-    state: str = NOT_KNOWN
-    mirrored_percent: float | None = None
-
-    @property
-    def label(self) -> str:
-        """The name a person gives to shift traffic to it."""
-        return self.subset or self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,122 +80,66 @@ def service_views(
     mesh: Mesh, sample: Sample | None, thresholds: Thresholds | None = None
 ) -> tuple[ServiceView, ...]:
     """All services of the mesh, by namespace and name. `sample` None: nothing is known yet."""
-    limits = thresholds or Thresholds()
-    measured = sample if sample is not None and sample.window_s > 0 else None
-    return tuple(service_view(mesh, service, measured, limits) for service in mesh.services)
+    return measured(structure(mesh), sample, thresholds or Thresholds())
 
 
-def service_view(
-    mesh: Mesh, service: Service, sample: Sample | None, limits: Thresholds
-) -> ServiceView:
+def structure(mesh: Mesh) -> tuple[ServiceView, ...]:
+    """The services before anything is measured; worth keeping for as long as the mesh stands."""
+    return tuple(_structure_of(mesh, service) for service in mesh.services)
+
+
+def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
     routes = routes_to(mesh, service)
     route = ordinary(routes)
-    drafts = _versions(mesh, service, route)
-    caller = _total(sample, service.key)
-    versions = tuple(_measured(draft, service.key, sample, limits) for draft in drafts)
-    versions += _strays(versions, service.key, sample, limits)
+    rule = route.rule if route else None
     return ServiceView(
         service=service,
-        versions=_with_shares(versions),
+        versions=version_rows(mesh, service, rule),
         routes=routes,
         route=route,
-        caller=caller,
-        server=sample.server_totals.get(service.key, Signals()) if sample else None,
-        state=state_of(caller, limits),
-        marks=_marks(route.rule if route else None),
+        marks=_marks(rule),
     )
 
 
-def _total(sample: Sample | None, key: ServiceKey) -> Signals | None:
-    return sample.caller_totals.get(key, Signals()) if sample else None
+def measured(
+    views: Iterable[ServiceView], sample: Sample | None, limits: Thresholds
+) -> tuple[ServiceView, ...]:
+    """`views` with what `sample` says. A source read only once has no rates: nothing is known."""
+    if sample is None or sample.window_s <= 0:
+        return tuple(views)
+    extra = _strays_by_service(sample)
+    return tuple(_measured_service(view, sample, extra.get(view.key, ()), limits) for view in views)
 
 
-def _versions(mesh: Mesh, service: Service, route: Route | None) -> list[VersionView]:
-    """The subsets, the versions that no subset names, then the destinations on other hosts."""
-    pods = pods_of(mesh, service)
-    subsets = subsets_of(mesh, service.host)
-    rows = [_subset_row(service, subset, pods) for subset in subsets if subset.labels]
-    named = {row.version for row in rows}
-    versions = sorted({pod.version for pod in pods if pod.version not in named})
-    rows += [_version_row(service, version, pods) for version in versions]
-    rule = route.rule if route else None
-    known = {(row.host, row.subset) for row in rows}
-    rows += _destination_rows(mesh, service, rule, known)
-    return [_weighted(row, rule, len(rows)) for row in rows]
-
-
-def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> VersionView:
-    mine = pods_of_subset(pods, subset)
-    versions = {pod.version for pod in mine}
-    version = versions.pop() if len(versions) == 1 else subset.labels.get("version", subset.name)
-    return VersionView(
-        version=version or subset.name,
-        subset=subset.name,
-        host=service.host,
-        pods=len(mine),
-        pods_ready=sum(pod.serving for pod in mine),
-    )
-
-
-def _version_row(service: Service, version: str, pods: tuple[Pod, ...]) -> VersionView:
-    mine = [pod for pod in pods if pod.version == version]
-    return VersionView(
-        version=version or "(no version)",
-        host=service.host,
-        pods=len(mine),
-        pods_ready=sum(pod.serving for pod in mine),
-    )
-
-
-def _destination_rows(
-    mesh: Mesh, service: Service, rule: Rule | None, known: set[tuple[str, str]]
-) -> list[VersionView]:
-    """Destinations that are no row yet: subsets nobody defined, and other hosts."""
-    rows: list[VersionView] = []
-    for destination in rule.destinations if rule else ():
-        place = (destination.host, destination.subset)
-        if place in known or (destination.host == service.host and not destination.subset):
-            continue
-        known.add(place)
-        other = mesh.by_host.get(destination.host)
-        pods = pods_of(mesh, other) if other and other is not service else ()
-        rows.append(
-            VersionView(
-                version=destination.label,
-                subset=destination.subset,
-                host=destination.host,
-                pods=len(pods),
-                pods_ready=sum(pod.serving for pod in pods),
-            )
-        )
-    return rows
-
-
-def _weighted(row: VersionView, rule: Rule | None, rows: int) -> VersionView:
-    if rule is None or not rule.destinations:
-        return row
-    mine = [d for d in rule.destinations if (d.host, d.subset) == (row.host, row.subset)]
-    whole = [d for d in rule.destinations if d.host == row.host and not d.subset]
-    mirrored = [m for m in rule.mirrors if (m.host, m.subset) == (row.host, row.subset)]
-    if not mine and whole:
-        mine = whole if rows == 1 else []
-    percent: float | None = sum(rule.percent(d) for d in mine)
-    weight: int | None = sum(d.weight for d in mine)
-    if whole and not mine:
-        percent = weight = None
+def _measured_service(
+    view: ServiceView, sample: Sample, found: Iterable[str], limits: Thresholds
+) -> ServiceView:
+    rows = [_measured(row, view.key, sample, limits) for row in view.versions]
+    known = {row.version for row in rows}
+    rows += [
+        _measured(VersionView(version=version), view.key, sample, limits)
+        for version in found
+        if version not in known
+    ]
+    caller = sample.caller_totals.get(view.key, Signals())
     return replace(
-        row,
-        weight=weight,
-        percent=percent,
-        mirrored_percent=sum(m.percent for m in mirrored) if mirrored else None,
+        view,
+        versions=_with_shares(rows),
+        caller=caller,
+        server=sample.server_totals.get(view.key, Signals()),
+        state=state_of(caller, limits),
     )
 
 
-def _measured(
-    row: VersionView, key: ServiceKey, sample: Sample | None, limits: Thresholds
-) -> VersionView:
-    if sample is None:
-        return row
+def _strays_by_service(sample: Sample) -> Mapping[ServiceKey, list[str]]:
+    """The versions seen in telemetry: those that are no row are of gone pods, or of none."""
+    found: dict[ServiceKey, list[str]] = {}
+    for key in sorted(key for key, signals in sample.caller.items() if signals.requests > 0):
+        found.setdefault(key.service, []).append(key.version)
+    return found
+
+
+def _measured(row: VersionView, key: ServiceKey, sample: Sample, limits: Thresholds) -> VersionView:
     caller, server = _signals_of(row, key, sample)
     return replace(row, caller=caller, server=server, state=state_of(caller, limits))
 
@@ -245,22 +155,7 @@ def _signals_of(row: VersionView, key: ServiceKey, sample: Sample) -> tuple[Sign
     return sample.caller.get(version, Signals()), sample.server.get(version, Signals())
 
 
-def _strays(
-    rows: tuple[VersionView, ...], key: ServiceKey, sample: Sample | None, limits: Thresholds
-) -> tuple[VersionView, ...]:
-    """What was measured for versions that are no row: gone pods, and what reached none."""
-    if sample is None:
-        return ()
-    known = {row.version for row in rows}
-    found = sorted(
-        version.version
-        for version, signals in sample.caller.items()
-        if version.service == key and version.version not in known and signals.requests > 0
-    )
-    return tuple(_measured(VersionView(version=version), key, sample, limits) for version in found)
-
-
-def _with_shares(rows: tuple[VersionView, ...]) -> tuple[VersionView, ...]:
+def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:
     """Shares are of the requests that reached a pod: an injected abort takes nobody's share."""
     reached = sum(r.caller.requests for r in rows if r.caller and r.version != UNKNOWN)
     return tuple(
