@@ -1,0 +1,20 @@
+"""Durations as Istio writes them (`1.5s`, `100ms`, `1h2m`), and as Envoy wants them."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|us|ns|h|m|s)")
+
+
+def seconds(text: object) -> float:
+    """Seconds of a Go duration; ValueError where it is none."""
+    if not isinstance(text, str) or not text or _PART.sub("", text) not in ("", "0"):
+        raise ValueError(f"not a duration: {text!r}")
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def envoy(text: object) -> str:
+    """The same duration in protobuf's JSON form: seconds with up to nine decimals."""
+    return f"{seconds(text):.9f}".rstrip("0").rstrip(".") + "s"

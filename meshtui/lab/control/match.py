@@ -1,0 +1,118 @@
+"""`HTTPMatchRequest` → Envoy's RouteMatch, and the conditions that are decided here and not per request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from meshtui.lab.contract import Obj
+from meshtui.lab.control.world import Proxy, selects
+
+Match = Mapping[str, Any]
+MESH = "mesh"
+
+_NOT_RE2 = re.compile(r"\(\?(?:=|!|<[=!]|>)|\\[1-9]|[*+?}]\+")
+
+
+def applies(match: Match, proxy: Proxy, gateways: frozenset[str], port: int) -> bool:
+    """Whether the parts of a match that describe the client hold for this proxy."""
+    listed = match.get("gateways")
+    return (
+        (not listed or bool(gateways.intersection(listed)))
+        and (not match.get("port") or match["port"] == port)
+        and selects(match.get("sourceLabels") or {}, proxy.labels)
+        and match.get("sourceNamespace", proxy.namespace) == proxy.namespace
+    )
+
+
+def catches_all(match: Match | None) -> bool:
+    """Whether every request of the proxies it applies to matches."""
+    if not match:
+        return True
+    conditions = {"scheme", "method", "authority", "headers", "withoutHeaders", "queryParams"}
+    if any(match.get(key) for key in conditions):
+        return False
+    uri = match.get("uri") or {}
+    return not uri or uri.get("prefix") == "/" or uri.get("regex") in (".*", "*")
+
+
+def route_match(match: Match | None) -> Obj:
+    """The request conditions of one match entry; no entry matches everything."""
+    if not match:
+        return {"prefix": "/"}
+    headers = [
+        *(
+            _header(":" + key, match[key])
+            for key in ("scheme", "method", "authority")
+            if match.get(key)
+        ),
+        *(_header(name, value) for name, value in (match.get("headers") or {}).items()),
+        *(_without(name, value) for name, value in (match.get("withoutHeaders") or {}).items()),
+    ]
+    queries = [_query(name, value) for name, value in (match.get("queryParams") or {}).items()]
+    return {
+        **_path(match),
+        **({"headers": headers} if headers else {}),
+        **({"query_parameters": queries} if queries else {}),
+    }
+
+
+def _path(match: Match) -> Obj:
+    uri = match.get("uri") or {}
+    case = {"case_sensitive": False} if match.get("ignoreUriCase") else {}
+    if "exact" in uri:
+        return {"path": _text(uri["exact"]), **case}
+    if "prefix" in uri:
+        return {"prefix": _text(uri["prefix"]), **case}
+    if "regex" in uri:
+        return {"safe_regex": {"regex": regex(uri["regex"])}}
+    return {"prefix": "/"}
+
+
+def _header(name: str, value: Match | None) -> Obj:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"not a header name: {name!r}")
+    found = string_match(value)
+    return {"name": name.lower(), **({"string_match": found} if found else {"present_match": True})}
+
+
+def _without(name: str, value: Match | None) -> Obj:
+    """A header that is not there is also without the value."""
+    header = {**_header(name, value), "invert_match": True}
+    return header if "present_match" in header else header | {"treat_missing_header_as_empty": True}
+
+
+def _query(name: str, value: Match | None) -> Obj:
+    found = string_match(value)
+    return {"name": name, **({"string_match": found} if found else {"present_match": True})}
+
+
+def string_match(value: Match | None) -> Obj | None:
+    """Istio's StringMatch as Envoy's StringMatcher; None where only presence is asked for."""
+    if not value:
+        return None
+    kind, text = next(iter(value.items()))
+    if kind == "regex":
+        return None if text == "*" else {"safe_regex": {"regex": regex(text)}}
+    if kind in ("exact", "prefix"):
+        return {kind: _text(text)}
+    raise ValueError(f"not a string match: {kind!r}")
+
+
+def regex(text: object) -> str:
+    """The expression, checked here: one that RE2 refuses would make Envoy refuse the whole update."""
+    expression = _text(text)
+    try:
+        re.compile(expression)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {expression!r}: {error}") from error
+    if _NOT_RE2.search(expression):
+        raise ValueError(f"not an RE2 expression: {expression!r}")
+    return expression
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"not a string: {value!r}")
+    return value

@@ -1,0 +1,54 @@
+"""The control plane at work: from an accepted write to the proxies' files in a few milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from meshtui.lab.contract import ObjectStore, StoreEvent
+from meshtui.lab.control.deliver import Delivery
+from meshtui.lab.control.reading import WATCHED, snapshot
+from meshtui.lab.control.resources import configure
+from meshtui.lab.control.world import Proxy
+
+COALESCE = 0.005
+"""Seconds to wait for the other writes of a burst."""
+
+
+class ControlPlane:
+    """Follows the store and keeps every proxy's configuration as the objects say."""
+
+    def __init__(self, store: ObjectStore, root: Path) -> None:
+        self._store = store
+        self._delivery = Delivery(root)
+        self._proxies: dict[str, Proxy] = {}
+        self._dirty = asyncio.Event()
+        self._lock = asyncio.Lock()
+        store.subscribe(self._on_write)
+
+    async def run(self) -> None:
+        """Push until cancelled."""
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(COALESCE)
+            await self.push()
+
+    async def push(self) -> None:
+        """Translate the cluster as it is now and deliver it."""
+        async with self._lock:
+            self._dirty.clear()
+            world, proxies = snapshot(self._store), list(self._proxies.values())
+            await self._delivery.deliver(configure(world, proxies, self._delivery.root))
+
+    def add(self, *proxies: Proxy) -> None:
+        """Proxies that are about to start; the next push writes their files."""
+        self._proxies |= {proxy.pod: proxy for proxy in proxies}
+        self._dirty.set()
+
+    def remove(self, pod: str) -> None:
+        self._proxies.pop(pod, None)
+        self._delivery.forget(pod)
+
+    def _on_write(self, event: StoreEvent) -> None:
+        if (event.kind.group, event.kind.plural) in WATCHED:
+            self._dirty.set()

@@ -1,0 +1,218 @@
+"""Istio's metrics and access log, made by Envoy itself: names, labels, buckets and formats.
+
+The client's sidecar tells the server's who it is in a header (Istio's proxies exchange the same facts
+that way); the server's sidecar takes the header off before the application sees it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from meshtui.lab.contract import Obj
+from meshtui.lab.control.world import Endpoint, Proxy, Service
+
+STATS_PREFIX = "istiocustom"
+"""Scope of Istio's own metrics; a pod's 15020 and 15090 serve them without it."""
+
+UNKNOWN = "unknown"
+UNKNOWN_VARIABLE = "MESHTUI_UNKNOWN"
+"""Envoy's formats have no literals to fall back to; this environment variable holds `unknown`."""
+
+BUCKETS = (
+    0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000,
+    300000, 600000, 1800000, 3600000,
+)  # fmt: skip
+
+PEER_FACTS = (
+    "workload",
+    "workload_namespace",
+    "app",
+    "version",
+    "canonical_service",
+    "canonical_revision",
+)
+PEER = "lab.peer"
+"""The metadata namespace the labels are read from."""
+
+_TEXT_FORMAT = (
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% '
+    "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "
+    '"%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% '
+    '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" '
+    '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% '
+    "%UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% "
+    "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
+)
+
+
+def peer_facts(labels: Mapping[str, str], workload: str, namespace: str) -> dict[str, str]:
+    """What telemetry says about one side of a request."""
+    app = labels.get("app", UNKNOWN)
+    version = labels.get("version", UNKNOWN)
+    return {
+        "workload": workload,
+        "workload_namespace": namespace,
+        "app": app,
+        "version": version,
+        "canonical_service": labels.get("service.istio.io/canonical-name", app),
+        "canonical_revision": labels.get("service.istio.io/canonical-revision", "latest"),
+    }
+
+
+def endpoint_metadata(endpoint: Endpoint) -> Obj:
+    """Metadata of an endpoint: istiod's one line, and the same facts one by one for the labels."""
+    facts = peer_facts(endpoint.labels, endpoint.workload, endpoint.namespace)
+    line = ";".join(
+        (
+            endpoint.workload,
+            endpoint.namespace,
+            facts["canonical_service"],
+            facts["canonical_revision"],
+            "Kubernetes",
+        )
+    )
+    return {"istio": {"workload": line}, PEER: facts}
+
+
+def service_metadata(host: str, name: str, namespace: str) -> Obj:
+    """Metadata of a cluster: which service it is part of."""
+    facts = {"host": host, "name": name, "namespace": namespace}
+    return {"istio": {"services": [facts]}, PEER: facts}
+
+
+def access_logs(proxy: Proxy, inbound_service: Service | None, inbound: bool) -> list[Obj]:
+    """What a listener logs: a line on stdout, and Istio's metrics."""
+    tags = _destination_tags(proxy, inbound_service) if inbound else _source_tags(proxy)
+    return [_line(), _metrics(tags | _request_tags())]
+
+
+def _line() -> Obj:
+    return {
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": "/dev/stdout",
+            "log_format": {"text_format_source": {"inline_string": _TEXT_FORMAT}},
+        },
+    }
+
+
+def _first_of(*operators: tuple[str, str]) -> str:
+    """The first operator that gives something, else `unknown`."""
+    chain = [*operators, ("ENVIRONMENT", UNKNOWN_VARIABLE)]
+    entries = [{"command": command, "param": param} for command, param in chain]
+    return f"%COALESCE({json.dumps({'operators': entries}, separators=(',', ':'))})%"
+
+
+def _source_tags(proxy: Proxy) -> dict[str, str]:
+    own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
+    host = ("REQ", ":AUTHORITY")
+    return {
+        "reporter": "source",
+        **{f"source_{fact}": own[fact] for fact in PEER_FACTS},
+        **{
+            f"destination_{fact}": _first_of(("UPSTREAM_METADATA", f"{PEER}:{fact}"))
+            for fact in PEER_FACTS
+        },
+        "destination_service": _first_of(("CLUSTER_METADATA", f"{PEER}:host"), host),
+        "destination_service_name": _first_of(("CLUSTER_METADATA", f"{PEER}:name"), host),
+        "destination_service_namespace": _first_of(("CLUSTER_METADATA", f"{PEER}:namespace")),
+        "connection_security_policy": UNKNOWN,
+    }
+
+
+def _destination_tags(proxy: Proxy, service: Service | None) -> dict[str, str]:
+    own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
+    return {
+        "reporter": "destination",
+        **{
+            f"source_{fact}": _first_of(("DYNAMIC_METADATA", f"{PEER}:{fact}"))
+            for fact in PEER_FACTS
+        },
+        **{f"destination_{fact}": own[fact] for fact in PEER_FACTS},
+        "destination_service": service.host if service else UNKNOWN,
+        "destination_service_name": service.name if service else UNKNOWN,
+        "destination_service_namespace": service.namespace if service else proxy.namespace,
+        "connection_security_policy": "none",
+    }
+
+
+def _request_tags() -> dict[str, str]:
+    return {
+        "source_principal": UNKNOWN,
+        "destination_principal": UNKNOWN,
+        "source_cluster": "Kubernetes",
+        "destination_cluster": "Kubernetes",
+        "request_protocol": "http",
+        "response_code": "%RESPONSE_CODE%",
+        "grpc_response_status": "%GRPC_STATUS_NUMBER%",
+        "response_flags": "%RESPONSE_FLAGS%",
+    }
+
+
+def _metrics(tags: Mapping[str, str]) -> Obj:
+    listed = [{"name": name, "value_format": value} for name, value in sorted(tags.items())]
+    histograms = (
+        ("istio_request_duration_milliseconds", "Milliseconds", "%DURATION%"),
+        ("istio_request_bytes", "Bytes", "%BYTES_RECEIVED%"),
+        ("istio_response_bytes", "Bytes", "%BYTES_SENT%"),
+    )
+    return {
+        "name": "envoy.access_loggers.stats",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config",
+            "stat_prefix": STATS_PREFIX,
+            "counters": [
+                {"stat": {"name": "istio_requests_total", "tags": listed}, "value_fixed": "1"}
+            ],
+            "histograms": [
+                {"stat": {"name": name, "tags": listed}, "unit": unit, "value_format": value}
+                for name, unit, value in histograms
+            ],
+        },
+    }
+
+
+def tell_peer(proxy: Proxy) -> Obj:
+    """The HTTP filter of a client's proxy that says who calls."""
+    own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
+    mutations = [
+        {
+            "append": {
+                "header": {"key": _peer_header(fact), "value": own[fact]},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        }
+        for fact in PEER_FACTS
+    ]
+    return {
+        "name": "istio.metadata_exchange.outbound",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {"request_mutations": mutations},
+        },
+    }
+
+
+def hear_peer() -> Obj:
+    """The HTTP filter of a server's proxy that takes note of who called and takes the headers off."""
+    rules = [
+        {
+            "header": _peer_header(fact),
+            "on_header_present": {"metadata_namespace": PEER, "key": fact, "type": "STRING"},
+            "remove": True,
+        }
+        for fact in PEER_FACTS
+    ]
+    return {
+        "name": "istio.metadata_exchange.inbound",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config",
+            "request_rules": rules,
+        },
+    }
+
+
+def _peer_header(fact: str) -> str:
+    return f"x-lab-peer-{fact.replace('_', '-')}"
