@@ -1,0 +1,268 @@
+"""A connection to one Kubernetes API server: raw JSON in and out, every failure by name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from meshtui.errors import NotAllowed, Unreachable
+from meshtui.kube.failures import failure
+from meshtui.kube.kubeconfig import Context
+from meshtui.kube.lines import LineSplitter
+from meshtui.kube.portforward import PROTOCOL, PortForward
+from meshtui.mesh.text import clean
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+    from meshtui.kube.transport import Ask, Transport
+
+LONGEST_LINE = 2**20
+LARGEST_ANSWER = 128 * 2**20
+LARGEST_ERROR = 2**16
+
+_TRIES = 3
+_LONGEST_WAIT_S = 4.0
+_BUSY = frozenset({429, 503, 504})
+_REVIEW = re.compile(
+    r"/apis/(authorization|authentication)\.k8s\.io/v[a-z0-9]+/(namespaces/[a-z0-9-]+/)?[a-z]+reviews"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Cluster:
+    """One context of a kubeconfig, connected.
+
+    Every method raises only `meshtui.errors`: Unreachable, NotAllowed, NotFound, Conflict,
+    Refused, and `kube.failures.Expired` for a 410. Times are seconds. A `timeout` is for the
+    whole call, with the log-in and the waits a busy server asks for, which a caller's
+    `asyncio.timeout` could not tell apart from its own.
+    """
+
+    def __init__(self, transport: Transport, context: Context, *, read_only: bool = False) -> None:
+        self._transport = transport
+        self.context = context.name
+        self.namespace = context.namespace
+        self.user = context.user
+        self.server = transport.server
+        self.read_only = read_only
+        self.discovered: dict[str, Any] = {}
+        """What the server was found to serve: asked once for a connection."""
+
+    @classmethod
+    async def connect(
+        cls,
+        *,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        namespace: str | None = None,
+        read_only: bool = False,
+    ) -> Cluster:
+        """Log in as the kubeconfig says, or with the pod's service account where there is none.
+
+        The server is not asked anything yet. Raises Unreachable, Usage or NotAllowed.
+        """
+        from meshtui.kube.credentials import login_for
+        from meshtui.kube.transport import Transport
+
+        chosen, log_in = login_for(kubeconfig, context, namespace)
+        return cls(Transport(await log_in(), log_in), chosen, read_only=read_only)
+
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> Any:
+        """The JSON at `path`. A busy server is asked again as long as `timeout` allows."""
+        ask = _ask("GET", path, params)
+        return self._json(ask, await self._call(ask, timeout))
+
+    async def get_text(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> str:
+        """The text at `path`; what is not UTF-8 is replaced."""
+        answer = await self._call(_ask("GET", path, params, accept="*/*"), timeout)
+        return answer.body.decode("utf-8", "replace")
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        content_type: str = "application/json",
+        params: Mapping[str, str] | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> Any:
+        """POST, PUT, PATCH or DELETE; gives the server's JSON.
+
+        Never sent twice by itself. Where it was sent and no answer came, the Unreachable is a
+        `kube.failures.Unanswered`. Raises NotAllowed, with nothing sent, on a read-only
+        connection, except for dry runs and for reviews (questions that are asked by POST).
+        """
+        ask = _ask(method.upper(), path, params, body=body, content_type=content_type)
+        if self.read_only and ask.writes and not _is_review(ask):
+            raise NotAllowed(f"{ask}: meshtui runs read-only", "start it without --read-only")
+        return self._json(ask, await self._call(ask, timeout))
+
+    async def lines(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        silence: float | None = None,
+        longest: int = LONGEST_LINE,
+    ) -> AsyncGenerator[bytes, None]:
+        """What the server streams at `path`, a line at a time, for as long as it does.
+
+        Nothing read for `silence` seconds raises Unreachable. Of a line only the first `longest`
+        bytes are given. Close it with `aclose()` (or `contextlib.aclosing`) to hang up.
+        """
+        ask = _ask("GET", path, params, accept="application/json, */*")
+        splitter = LineSplitter(longest)
+        response = await self._stream(ask, silence)
+        try:
+            with self._transport.told(ask):
+                async for chunk in response.content.iter_any():
+                    for line in splitter.feed(chunk):
+                        yield line
+            for line in splitter.end():
+                yield line
+        finally:
+            response.close()
+
+    async def port_forward(
+        self,
+        namespace: str,
+        pod: str,
+        port: int,
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109
+    ) -> PortForward:
+        """A TCP connection to `port` of `pod`; `timeout` is for making it."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
+        ask = _ask("GET", path, {"ports": str(port)}, accept="*/*")
+        async with self._within(ask, timeout):
+            socket = await self._transport.websocket(ask, PROTOCOL)
+        if isinstance(socket, int):
+            raise failure(socket, b"", f"port-forward to {namespace}/{pod}:{port}", self.server)
+        return PortForward(socket, f"{namespace}/{pod}:{port}")
+
+    async def close(self) -> None:
+        """Hang up. Nothing may be asked afterwards."""
+        await self._transport.close()
+
+    async def _call(self, ask: Ask, seconds: float) -> _Answer:
+        async with self._within(ask, seconds) as deadline:
+            for last in (False,) * (_TRIES - 1) + (True,):
+                answer = await self._once(ask)
+                wait = None if last else _retry_after(ask, answer)
+                if wait is None or asyncio.get_running_loop().time() + wait >= deadline:
+                    break
+                await asyncio.sleep(wait)
+        if answer.status >= 300:
+            raise failure(answer.status, answer.body, str(ask), self.server)
+        return answer
+
+    async def _once(self, ask: Ask) -> _Answer:
+        response = await self._transport.open(ask)
+        try:
+            most = LARGEST_ERROR if response.status >= 300 else LARGEST_ANSWER
+            with self._transport.told(ask):
+                body = await _body(response, most)
+            if len(body) > most and response.status < 300:
+                raise Unreachable(
+                    f"{self.server} answers {ask} with more than {most >> 20} MiB",
+                    "ask for less: a namespace or a selector",
+                )
+            return _Answer(response.status, response.headers, body)
+        finally:
+            # Gives the connection back where all was read, and drops it where not.
+            response.release()
+
+    async def _stream(self, ask: Ask, silence: float | None) -> ClientResponse:
+        response = await self._transport.open(ask, silence=silence)
+        if response.status < 300:
+            return response
+        try:
+            with self._transport.told(ask):
+                body = await _body(response, LARGEST_ERROR)
+        finally:
+            response.close()
+        raise failure(response.status, body, str(ask), self.server)
+
+    @asynccontextmanager
+    async def _within(self, ask: Ask, seconds: float) -> AsyncIterator[float]:
+        """The time limit of a whole call, log-in and waits included; gives the deadline."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield asyncio.get_running_loop().time() + seconds
+        except TimeoutError as error:
+            raise self._transport.unreachable(ask, error) from error
+
+    def _json(self, ask: Ask, answer: _Answer) -> Any:
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
+            start = clean(answer.body[:60].decode("utf-8", "replace"))
+            raise Unreachable(
+                f"{self.server} answers {ask} with something that is not JSON: {start!r}",
+                "is a proxy or a login page in between?",
+            ) from error
+
+
+def _ask(
+    method: str,
+    path: str,
+    params: Mapping[str, str] | None,
+    *,
+    body: Any = None,
+    content_type: str = "application/json",
+    accept: str = "application/json",
+) -> Ask:
+    from meshtui.kube.transport import Ask
+
+    return Ask(method, path, dict(params or {}), body, content_type, accept)
+
+
+def _is_review(ask: Ask) -> bool:
+    return ask.method == "POST" and _REVIEW.fullmatch(ask.path) is not None
+
+
+def _retry_after(ask: Ask, answer: _Answer) -> float | None:
+    """Seconds the server asks to wait; None where a new try is not wanted or would take long."""
+    if ask.method != "GET" or answer.status not in _BUSY:
+        return None
+    given = answer.headers.get("Retry-After", "").strip()
+    if not (given.isascii() and given.isdigit() and len(given) < 6):
+        return None
+    seconds = float(given)
+    return seconds if seconds <= _LONGEST_WAIT_S else None
+
+
+async def _body(response: ClientResponse, most: int) -> bytes:
+    """The body, or a little more than `most` bytes of it."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            break
+    return b"".join(chunks)

@@ -1,0 +1,261 @@
+"""The one place that talks HTTP: the kubernetes client's session, and its failures by name.
+
+Importing this module imports aiohttp and the kubernetes client: do it late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from multidict import CIMultiDict
+from yarl import URL
+
+from meshtui.errors import Unreachable, Usage
+from meshtui.kube.credentials import Login
+from meshtui.kube.failures import Unanswered
+from meshtui.mesh.text import clean
+
+CONNECT_S = 3.0
+_HANDSHAKE_S = 5.0
+_LOG_IN_AGAIN_S = 10.0
+_LARGEST_FRAME = 16 * 2**20
+_UNAUTHORIZED = 401
+_PATH_SAFE = "/%:@~!$&'()*+,;="
+
+LogIn = Callable[[], Awaitable[Login]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request; `accept` is a media type, `body` anything JSON can hold."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    content_type: str = "application/json"
+    accept: str = "application/json"
+
+    def __str__(self) -> str:
+        return clean(f"{self.method} {self.path}", 160)
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET" and self.params.get("dryRun") != "All"
+
+
+class Transport:
+    """A session with one API server that can log in again without breaking what is under way."""
+
+    def __init__(self, login: Login, log_in: LogIn) -> None:
+        _be_quiet()
+        self._log_in = log_in
+        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshed_at = time.monotonic() - _LOG_IN_AGAIN_S
+        self._retired: list[Any] = []
+        self.logins = 1
+        self._login = login
+        self._identity = _identity(login)
+        self._client = _client(login)
+
+    @property
+    def server(self) -> str:
+        return clean(str(self._login.configuration.host).rstrip("/"), 200)
+
+    async def open(self, ask: Ask, *, silence: float | None = None) -> aiohttp.ClientResponse:
+        """The response once its head is here. `silence` seconds without a byte break it off.
+
+        Where the login is refused (401) the same is asked once more with a new one.
+        """
+        seen = self.logins
+        response = await self._open(ask, silence)
+        if response.status != _UNAUTHORIZED:
+            return response
+        try:
+            renewed = await self._renew(seen)
+        except BaseException:
+            response.close()
+            raise
+        if not renewed:
+            return response
+        response.close()
+        return await self._open(ask, silence)
+
+    async def websocket(self, ask: Ask, protocol: str) -> aiohttp.ClientWebSocketResponse | int:
+        """An upgraded connection, or the status the server refuses it with."""
+        seen = self.logins
+        socket = await self._upgrade(ask, protocol)
+        if socket == _UNAUTHORIZED and await self._renew(seen):
+            return await self._upgrade(ask, protocol)
+        return socket
+
+    async def close(self) -> None:
+        if self._refreshing is not None and not self._refreshing.done():
+            self._refreshing.cancel()
+            await asyncio.wait([self._refreshing])
+        for client in (*self._retired, self._client):
+            await client.close()
+
+    @contextmanager
+    def told(self, ask: Ask) -> Iterator[None]:
+        """Turns everything the network can do into Unreachable, naming the server."""
+        try:
+            yield
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise self.unreachable(ask, error) from error
+
+    def unreachable(self, ask: Ask, error: BaseException) -> Unreachable:
+        what, hint = _why(error)
+        said = f"{self.server} {what} ({ask})"
+        if ask.writes and not isinstance(error, _NEVER_SENT):
+            return Unanswered(said, "it may have been done all the same: look before trying again")
+        return Unreachable(said, hint)
+
+    async def _open(self, ask: Ask, silence: float | None) -> aiohttp.ClientResponse:
+        headers = await self._headers(ask.accept)
+        headers["Content-Type"] = ask.content_type
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=_HANDSHAKE_S, sock_connect=CONNECT_S, sock_read=silence
+        )
+        with self.told(ask):
+            answer = await self._client.rest_client.request(
+                ask.method, self._url(ask), headers=headers, body=ask.body, _request_timeout=timeout
+            )
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+    async def _upgrade(self, ask: Ask, protocol: str) -> aiohttp.ClientWebSocketResponse | int:
+        configuration = self._login.configuration
+        session: aiohttp.ClientSession = self._client.rest_client.pool_manager
+        with self.told(ask):
+            try:
+                return await session.ws_connect(
+                    self._url(ask),
+                    protocols=(protocol,),
+                    headers=await self._headers("*/*"),
+                    proxy=configuration.proxy,
+                    proxy_headers=configuration.proxy_headers,
+                    server_hostname=configuration.tls_server_name,
+                    max_msg_size=_LARGEST_FRAME,
+                )
+            except aiohttp.WSServerHandshakeError as error:
+                return error.status
+
+    async def _renew(self, seen: int) -> bool:
+        """Log in again, once for all who saw login number `seen` refused, and not too often.
+
+        True where there is a newer login than that one. Someone who cannot wait (a time limit)
+        leaves the log-in running for those who come after.
+        """
+        if self._refreshing is None or self._refreshing.done():
+            recently = time.monotonic() - self._refreshed_at < _LOG_IN_AGAIN_S
+            if seen != self.logins or recently:
+                return seen != self.logins
+            self._refreshing = asyncio.create_task(self._log_in_again())
+        await asyncio.shield(self._refreshing)
+        return True
+
+    def _url(self, ask: Ask) -> URL:
+        query = urlencode(ask.params, quote_via=quote)
+        host = str(self._login.configuration.host).rstrip("/")
+        path = quote(ask.path, safe=_PATH_SAFE)
+        return URL(f"{host}{path}?{query}" if query else f"{host}{path}", encoded=True)
+
+    async def _headers(self, accept: str) -> CIMultiDict[str]:
+        headers = CIMultiDict({"Accept": accept, "User-Agent": "meshtui"})
+        configuration = self._login.configuration
+        key = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if key:
+            headers["Authorization"] = str(key).strip()
+        for name, value in self._login.headers:
+            headers.add(name, value)
+        return headers
+
+    async def _log_in_again(self) -> None:
+        try:
+            login = await self._log_in()
+            identity = _identity(login)
+            if identity != self._identity:
+                # Streams that run on the old session end in their own time.
+                self._retired.append(self._client)
+                self._client = _client(login)
+            self._login, self._identity = login, identity
+            self.logins += 1
+        finally:
+            self._refreshed_at = time.monotonic()
+
+
+def _client(login: Login) -> Any:
+    """The kubernetes client's ApiClient. Raises Usage where its certificates cannot be used."""
+    try:
+        client = ApiClient(login.configuration)
+    except (OSError, ValueError) as error:
+        raise Usage(
+            "the kubeconfig's certificates cannot be used", clean(str(error), 200)
+        ) from error
+    # Made at the first request otherwise, and a WebSocket may be the first.
+    client.rest_client.pool_manager = client.rest_client._create_pool_manager()
+    return client
+
+
+def _identity(login: Login) -> tuple[object, ...]:
+    """What the TLS session rests on: a token may change under it, these may not."""
+    configuration = login.configuration
+    files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+    return (
+        configuration.host,
+        configuration.proxy,
+        configuration.verify_ssl,
+        configuration.tls_server_name,
+        *((name, Path(name).stat().st_mtime_ns) if name else None for name in files),
+    )
+
+
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+
+
+def _why(error: BaseException) -> tuple[str, str]:
+    """What happened, and what to do about it. The order matters: most particular first."""
+    reason = clean(str(error) or type(error).__name__, 160)
+    network = "is the cluster up, and is this the right context?"
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+            return f"cannot be trusted: {reason}", "check certificate-authority in the kubeconfig"
+        case aiohttp.ClientConnectorDNSError():
+            return "has a name that cannot be resolved", network
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return f"is behind a proxy that fails: {reason}", "check proxy-url and HTTPS_PROXY"
+        case aiohttp.ClientConnectorError():
+            return f"cannot be reached: {clean(str(error.os_error), 120)}", network
+        case aiohttp.InvalidURL():
+            return "is not an address", "check server in the kubeconfig"
+        case TimeoutError():
+            return "does not answer in time", network
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | OSError():
+            return f"broke the connection: {reason}", "try again"
+        case _:
+            return f"gave an answer that is not HTTP: {reason}", network
+
+
+def _be_quiet() -> None:
+    """A screen is open: what these libraries log must never reach it."""
+    for name in ("kubernetes", "client", "aiohttp.client", "aiohttp.internal", "aiohttp.websocket"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
