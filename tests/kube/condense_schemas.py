@@ -1,0 +1,82 @@
+"""Make the lab's condensed copies of Istio's schemas: `python condense_schemas.py crds.yaml`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshtui.lab.api.kinds import ISTIO, RESOURCES
+
+TARGET = Path(__file__).parents[2] / "meshtui/lab/api/schemas"
+RULES = "x-kubernetes-validations"
+KEPT = {
+    "additionalProperties",
+    "default",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "nullable",
+    "pattern",
+    "required",
+    "type",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
+}
+
+
+def condense(schema: Any) -> Any:
+    """The structure of a schema: no descriptions, no expression rules."""
+    if not isinstance(schema, dict):
+        return schema
+    small = {k: v for k, v in schema.items() if k in KEPT and k != "additionalProperties"}
+    for key in ("items", "not", "additionalProperties"):
+        if key in schema:
+            small[key] = condense(schema[key])
+    for key in ("oneOf", "anyOf", "allOf"):
+        if key in schema:
+            small[key] = [condense(s) for s in schema[key]]
+    if "properties" in schema:
+        small["properties"] = {k: condense(v) for k, v in schema["properties"].items()}
+    return small
+
+
+def has_rules(schema: Any) -> bool:
+    """Whether a real server would also evaluate expressions, which the lab does not."""
+    if isinstance(schema, dict):
+        return RULES in schema or any(has_rules(v) for v in schema.values())
+    return isinstance(schema, list) and any(has_rules(v) for v in schema)
+
+
+def condensed(crd: dict[str, Any]) -> dict[str, Any]:
+    version = next(v for v in crd["spec"]["versions"] if v["storage"])
+    schema = version["schema"]["openAPIV3Schema"]
+    return {
+        "columns": version.get("additionalPrinterColumns", []),
+        "rules": has_rules(schema),
+        "schema": condense(schema),
+    }
+
+
+def main(source: Path) -> None:
+    wanted = {r.kind.plural for r in RESOURCES if r.kind.group == ISTIO}
+    for crd in yaml.load_all(source.read_text(), yaml.CSafeLoader):
+        if crd and crd["spec"]["group"] == ISTIO and crd["spec"]["names"]["plural"] in wanted:
+            text = json.dumps(condensed(crd), separators=(",", ":"), sort_keys=True)
+            (TARGET / f"{crd['spec']['names']['plural']}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
