@@ -1,0 +1,126 @@
+"""From counted requests to golden signals, per version and per service, as either side saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Signals, VersionKey
+from meshtui.metrics.quantile import quantile
+from meshtui.metrics.reading import Buckets, Reading
+from meshtui.metrics.traffic import SERVERS, SOURCE, Traffic
+
+Client = tuple[str, str]
+"""Namespace and name of a workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The signals of one window, as in `Sample`."""
+
+    caller: Mapping[VersionKey, Signals] = field(default_factory=dict)
+    server: Mapping[VersionKey, Signals] = field(default_factory=dict)
+    caller_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
+    server_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
+
+
+class Tally:
+    """Requests being added up for one version, or one service.
+
+    Counts of several proxies, each over its own seconds, are added as counts and as rates.
+    """
+
+    __slots__ = ("_buckets", "_codes", "_errors", "_flags", "_grpc", "_requests", "_rps")
+
+    def __init__(self) -> None:
+        self._requests = self._rps = self._errors = 0.0
+        self._codes: dict[str, float] = {}
+        self._grpc: dict[str, float] = {}
+        self._flags: dict[str, float] = {}
+        self._buckets: Buckets = {}
+
+    def count(self, traffic: Traffic, requests: float, seconds: float) -> None:
+        self._requests += requests
+        self._rps += requests / seconds if seconds > 0 else 0.0
+        self._errors += requests if traffic.failed else 0.0
+        _add(self._codes, traffic.code, requests)
+        if traffic.protocol == "grpc":
+            _add(self._grpc, traffic.grpc, requests)
+        for flag in traffic.flags.split(","):
+            _add(self._flags, flag, requests)
+
+    def time(self, buckets: Buckets) -> None:
+        for bound, requests in buckets.items():
+            self._buckets[bound] = self._buckets.get(bound, 0.0) + requests
+
+    def signals(self) -> Signals:
+        return Signals(
+            requests=self._requests,
+            rps=self._rps,
+            error_ratio=self._errors / self._requests if self._requests else None,
+            p50_ms=quantile(0.50, self._buckets),
+            p95_ms=quantile(0.95, self._buckets),
+            p99_ms=quantile(0.99, self._buckets),
+            codes=self._codes,
+            grpc=self._grpc,
+            flags=self._flags,
+        )
+
+
+class Ledger:
+    """All tallies of one window. Feed it what each proxy counted, then take the views."""
+
+    def __init__(self) -> None:
+        self._versions: dict[bool, dict[VersionKey, Tally]] = {True: {}, False: {}}
+        self._services: dict[bool, dict[ServiceKey, Tally]] = {True: {}, False: {}}
+        self._of_traffic: dict[Traffic, tuple[Tally, ...]] = {}
+
+    def add(self, counted: Reading, seconds: float) -> None:
+        """Requests counted by one proxy; `seconds` is how long it was watched."""
+        for traffic, requests in counted.requests.items():
+            for tally in self._tallies(traffic):
+                tally.count(traffic, requests, seconds)
+        for traffic, buckets in counted.durations.items():
+            for tally in self._tallies(traffic):
+                tally.time(buckets)
+
+    def views(self) -> Views:
+        return Views(
+            caller={key: tally.signals() for key, tally in self._versions[True].items()},
+            server={key: tally.signals() for key, tally in self._versions[False].items()},
+            caller_totals={key: tally.signals() for key, tally in self._services[True].items()},
+            server_totals={key: tally.signals() for key, tally in self._services[False].items()},
+        )
+
+    def _tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
+        found = self._of_traffic.get(traffic)
+        if found is None:
+            found = self._of_traffic[traffic] = self._new_tallies(traffic)
+        return found
+
+    def _new_tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
+        by_caller = traffic.reporter == SOURCE
+        if not by_caller and traffic.reporter not in SERVERS:
+            return ()
+        key = traffic.key
+        return (
+            self._versions[by_caller].setdefault(key, Tally()),
+            self._services[by_caller].setdefault(key.service, Tally()),
+        )
+
+
+def clients_of(readings: Iterable[Reading]) -> dict[ServiceKey, frozenset[Client]]:
+    """The workloads that ever sent a request to each service, while their proxies have run."""
+    found: dict[ServiceKey, set[Client]] = {}
+    for reading in readings:
+        for traffic, requests in reading.requests.items():
+            if traffic.reporter == SOURCE and requests and traffic.client:
+                client = traffic.client_namespace, traffic.client
+                found.setdefault(traffic.service_key, set()).add(client)
+    return {service: frozenset(clients) for service, clients in found.items()}
+
+
+def _add(counts: dict[str, float], name: str, requests: float) -> None:
+    if name:
+        counts[name] = counts.get(name, 0.0) + requests

@@ -1,0 +1,42 @@
+"""Quantiles of histogram buckets, to the digit as PromQL's `histogram_quantile` gives them.
+
+An operator compares meshtui's p99 with a dashboard's; two ways of interpolating would differ.
+Rules from Prometheus, `promql/quantile.go` (`BucketQuantile`).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import accumulate
+
+
+def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
+    """The `q`-quantile (0 to 1) of cumulative counts by upper bound, in the bounds' unit.
+
+    None where nothing was observed, where there is no +Inf bucket or no finite one. What lies in
+    the +Inf bucket is told as the highest finite bound: more is not known of it.
+    """
+    bounds = sorted(buckets)
+    if len(bounds) < 2 or bounds[-1] != math.inf:
+        return None
+    # Counters are not read at one instant, so a bucket may lag behind a lower one.
+    counts = list(accumulate((buckets[bound] for bound in bounds), max))
+    total = counts[-1]
+    if not total > 0:
+        return None
+    rank = q * total
+    index = bisect_left(counts, rank, 0, len(counts) - 1)
+    if index == len(bounds) - 1:
+        return bounds[-2]
+    return _within(bounds, counts, index, rank)
+
+
+def _within(bounds: list[float], counts: list[float], index: int, rank: float) -> float:
+    upper = bounds[index]
+    if index == 0:
+        return upper if upper <= 0 or counts[0] <= 0 else upper * (rank / counts[0])
+    lower, below = bounds[index - 1], counts[index - 1]
+    inside = counts[index] - below
+    return lower + (upper - lower) * ((rank - below) / inside) if inside > 0 else upper

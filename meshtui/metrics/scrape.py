@@ -1,0 +1,68 @@
+"""Reading one sidecar's statistics through the API server's pod proxy."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
+from meshtui.mesh.model import Pod
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+AGENT_PORT, ENVOY_PORT = 15020, 15090
+"""Istio's agent serves the merged statistics, Envoy its own; old agents ignore the query."""
+
+QUERY = {"usedonly": "", "filter": "istio_requests_total|istio_request_duration"}
+
+PodId = tuple[str, str, str]
+"""Namespace, name and address: a StatefulSet gives a new pod the old one's name."""
+
+
+def pod_id(pod: Pod) -> PodId:
+    return pod.namespace, pod.name, pod.ip
+
+
+class Scraper:
+    """Fetches statistics, and remembers which port of which pod answers."""
+
+    def __init__(self, cluster: Cluster, timeout_s: float) -> None:
+        self._cluster = cluster
+        self._timeout_s = timeout_s
+        self._ports: dict[PodId, int] = {}
+
+    async def fetch(self, pod: Pod) -> str:
+        """The statistics of the pod's proxy. `timeout_s` is for both ports together."""
+        port = self._ports.get(pod_id(pod), AGENT_PORT)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._either(pod, port)
+        except TimeoutError:
+            self._ports[pod_id(pod)] = _other(port)
+            raise Unreachable(f"no answer in {self._timeout_s:g} s") from None
+
+    def keep_only(self, pods: set[PodId]) -> None:
+        """Forget the pods that are gone."""
+        self._ports = {pod: port for pod, port in self._ports.items() if pod in pods}
+
+    async def _either(self, pod: Pod, port: int) -> str:
+        try:
+            return await self._from(pod, port)
+        except NotAllowed:
+            raise
+        except MeshtuiError as error:
+            try:
+                text = await self._from(pod, _other(port))
+            except MeshtuiError:
+                raise error from None
+        self._ports[pod_id(pod)] = _other(port)
+        return text
+
+    async def _from(self, pod: Pod, port: int) -> str:
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{port}/proxy/stats/prometheus"
+        return await self._cluster.get_text(path, QUERY, timeout=self._timeout_s)
+
+
+def _other(port: int) -> int:
+    return ENVOY_PORT if port == AGENT_PORT else AGENT_PORT

@@ -1,0 +1,205 @@
+"""Golden signals from the sidecars themselves: nothing to install, nothing to configure.
+
+Every Envoy counts its requests. The counters are read through the API server's pod proxy, which
+needs `get` on `pods/proxy`, and rates are what they grew by over the last seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.metrics.aggregate import Client, Ledger, clients_of
+from meshtui.metrics.reading import Reading, SeriesCache, read
+from meshtui.metrics.scrape import PodId, Scraper, pod_id
+from meshtui.metrics.window import Window
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+_LARGE = 256 * 1024
+"""Characters of statistics that are worth a thread, so that the screen goes on meanwhile."""
+
+_MOST_PROBLEMS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a sample may ask for, in seconds and in requests at a time."""
+
+    window_s: float = 15.0
+    pod_timeout_s: float = 2.5
+    deadline_s: float = 10.0
+    concurrency: int = 16
+
+
+DEFAULTS = Limits()
+
+
+class SidecarSource:
+    """Reads every sidecar of the mesh, a few at a time, and keeps their last seconds.
+
+    `clock` gives seconds that never jump and `now` seconds since the epoch; tests give their own.
+    """
+
+    name = "sidecars"
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        limits: Limits = DEFAULTS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._now = now
+        self._scraper = Scraper(cluster, limits.pod_timeout_s)
+        self._series = SeriesCache()
+        self._windows: dict[PodId, Window] = {}
+        # Two samples at once would take the older counters for a reset of the newer ones.
+        self._one_at_a_time = asyncio.Lock()
+
+    async def sample(self, mesh: Mesh) -> Sample:
+        """Read all sidecars once.
+
+        The first sample has no rates (`window_s` 0), only `clients`. A proxy that does not answer
+        counts with what it said before, until that is older than the window, and is in `failed`.
+        Raises `NotAllowed` where none may be read and `Unreachable` where none answers.
+        """
+        async with self._one_at_a_time:
+            pods = [pod for pod in mesh.pods if _counts(pod)]
+            self._keep_only({pod_id(pod) for pod in pods})
+            failures = await self._read_all(pods)
+            _refuse_nothing(pods, failures)
+            return self._summary(len(pods), failures)
+
+    async def prime(self, mesh: Mesh) -> None:
+        """Take the reading that the first rates are counted from."""
+        await self.sample(mesh)
+
+    async def close(self) -> None:
+        """Forget all readings."""
+        self._keep_only(set())
+
+    def _keep_only(self, pods: set[PodId]) -> None:
+        self._windows = {pod: window for pod, window in self._windows.items() if pod in pods}
+        self._scraper.keep_only(pods)
+
+    async def _read_all(self, pods: Sequence[Pod]) -> list[tuple[Pod, MeshtuiError]]:
+        """Read the pods until the deadline; who failed, and why."""
+        if not pods:
+            return []
+        late_error = Unreachable(f"not read within {self._limits.deadline_s:g} s")
+        gate = asyncio.Semaphore(self._limits.concurrency)
+        tasks = {asyncio.create_task(self._read(pod, gate)): pod for pod in pods}
+        try:
+            _, late = await asyncio.wait(tasks, timeout=self._limits.deadline_s)
+        finally:
+            unfinished = [task for task in tasks if task.cancel()]
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        errors = (
+            (pod, late_error if task in late else task.result()) for task, pod in tasks.items()
+        )
+        failures = [(pod, error) for pod, error in errors if error is not None]
+        for pod, _ in failures:
+            self._miss(pod)
+        return failures
+
+    async def _read(self, pod: Pod, gate: asyncio.Semaphore) -> MeshtuiError | None:
+        """Take one pod's reading into its window; the failure is the answer where there is one."""
+        async with gate:
+            try:
+                text = await self._scraper.fetch(pod)
+            except MeshtuiError as error:
+                return error
+            at = self._clock()
+            reading = await self._parse(text)
+        window = self._windows.setdefault(pod_id(pod), Window(self._limits.window_s))
+        window.add(at, reading)
+        return None
+
+    async def _parse(self, text: str) -> Reading:
+        if len(text) < _LARGE:
+            return read(text, self._series)
+        return await asyncio.to_thread(read, text, self._series)
+
+    def _miss(self, pod: Pod) -> None:
+        window = self._windows.get(pod_id(pod))
+        if window is not None:
+            window.miss(self._clock())
+
+    def _summary(self, asked: int, failures: Sequence[tuple[Pod, MeshtuiError]]) -> Sample:
+        ledger = Ledger()
+        for window in self._windows.values():
+            for counted in window.counted:
+                ledger.add(counted, window.elapsed_s)
+        views = ledger.views()
+        missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
+        return Sample(
+            time=self._now(),
+            source=self.name,
+            window_s=max((window.elapsed_s for window in self._windows.values()), default=0.0),
+            caller=views.caller,
+            server=views.server,
+            caller_totals=views.caller_totals,
+            server_totals=views.server_totals,
+            clients=clients_of(w.latest for w in self._windows.values() if w.latest),
+            read=asked - len(failures),
+            failed=len(missing),
+            problems=_problems(missing) if asked else ("no running pod has a sidecar",),
+        )
+
+
+async def read_clients(cluster: Cluster, mesh: Mesh, service: ServiceKey) -> frozenset[Client]:
+    """The workloads that ever sent a request to `service`, by one reading of all sidecars."""
+    sample = await SidecarSource(cluster).sample(mesh)
+    return sample.clients.get(service, frozenset())
+
+
+def _counts(pod: Pod) -> bool:
+    return pod.sidecar and pod.phase in ("Running", "")
+
+
+def _vanished(pod: Pod, error: MeshtuiError) -> bool:
+    """Pods come and go: one that ends while it is read is no failure of the telemetry."""
+    return pod.deleting or isinstance(error, NotFound)
+
+
+def _refuse_nothing(pods: Sequence[Pod], failures: Sequence[tuple[Pod, MeshtuiError]]) -> None:
+    """Raise where not one pod was read: the signals are unknown then, not zero."""
+    if not pods or len(failures) < len(pods):
+        return
+    what = f"none of {len(pods)} sidecars could be read"
+    reasons = "; ".join(_problems(failures))
+    if all(isinstance(error, NotAllowed) for _, error in failures):
+        raise NotAllowed(f"{what} ({reasons})", "reading them needs `get` on `pods/proxy`")
+    raise Unreachable(f"{what} ({reasons})", "check the API server's way to the pods, port 15020")
+
+
+def _problems(failures: Iterable[tuple[Pod, MeshtuiError]]) -> tuple[str, ...]:
+    """One line per reason, the commonest first; a thousand pods often fail for one reason."""
+    pods: dict[str, list[Pod]] = {}
+    for pod, error in failures:
+        pods.setdefault(_reason(pod, error), []).append(pod)
+    ranked = Counter({reason: len(those) for reason, those in pods.items()})
+    return tuple(
+        f"{pods[reason][0].namespace}/{pods[reason][0].name}"
+        + (f" and {count - 1} more" if count > 1 else "")
+        + f": {reason}"
+        for reason, count in ranked.most_common(_MOST_PROBLEMS)
+    )
+
+
+def _reason(pod: Pod, error: MeshtuiError) -> str:
+    """Why, without what tells the pods apart, so that the same reason is the same text."""
+    reason = error.what.replace(f"/{pod.name}:", "/…:")
+    return reason.replace(f"{pod.ip}:", "…:") if pod.ip else reason

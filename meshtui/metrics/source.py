@@ -1,0 +1,29 @@
+"""What a source of golden signals must do, whoever counts the requests."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import Sample
+
+
+class MetricsSource(Protocol):
+    """Golden signals of every version of every service, in a constant number of queries."""
+
+    @property
+    def name(self) -> str:
+        """What the screen calls the source: "sidecars", "prometheus"."""
+        ...
+
+    async def sample(self, mesh: Mesh) -> Sample:
+        """Read once.
+
+        Raises `Unreachable` (or `NotAllowed`) where nothing at all could be read: the signals are
+        then unknown, which is not the same as no traffic.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and readings."""
+        ...

@@ -1,0 +1,105 @@
+"""Which requests a counter of Istio counts: its labels, brought down to those that matter here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import UNKNOWN, VersionKey
+
+REQUESTS = "istio_requests_total"
+BUCKETS = "istio_request_duration_milliseconds_bucket"
+
+SOURCE = "source"
+SERVERS = frozenset({"destination", "waypoint"})
+
+_ABSENT = frozenset({"", UNKNOWN, "-"})
+_NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
+
+
+class Traffic(NamedTuple):
+    """The requests one counter counts.
+
+    Empty text stands for what Istio does not know; `version` alone is then "unknown". A tuple and
+    not a dataclass: it is the key of every reading, and is hashed and compared all the time.
+    """
+
+    reporter: str
+    namespace: str
+    service: str
+    version: str
+    code: str
+    grpc: str
+    flags: str
+    protocol: str
+    client_namespace: str
+    client: str
+
+    @property
+    def key(self) -> VersionKey:
+        return VersionKey(self.service_key, self.version)
+
+    @property
+    def service_key(self) -> ServiceKey:
+        return ServiceKey(self.namespace, self.service)
+
+    @property
+    def failed(self) -> bool:
+        """An HTTP 5xx, no response at all (code 0), or a gRPC status other than OK."""
+        if self.code == "0" or (len(self.code) == 3 and self.code[0] == "5"):
+            return True
+        return self.protocol == "grpc" and self.grpc not in ("", "0")
+
+
+def traffic_of(labels: Mapping[str, str]) -> Traffic | None:
+    """What a series counts, or None where that is no service of the cluster."""
+    client_namespace = _known(labels, "source_workload_namespace")
+    service = _service(labels, client_namespace)
+    if service is None:
+        return None
+    return Traffic(
+        reporter=labels.get("reporter", ""),
+        namespace=service[0],
+        service=service[1],
+        version=_known(labels, "destination_version") or UNKNOWN,
+        code=_known(labels, "response_code"),
+        grpc=_known(labels, "grpc_response_status"),
+        flags=_known(labels, "response_flags"),
+        protocol=_known(labels, "request_protocol"),
+        client_namespace=client_namespace,
+        client=_known(labels, "source_workload"),
+    )
+
+
+def _known(labels: Mapping[str, str], name: str) -> str:
+    value = labels.get(name, "")
+    return "" if value in _ABSENT else value
+
+
+def _service(labels: Mapping[str, str], client_namespace: str) -> tuple[str, str] | None:
+    """Namespace and name of the service asked for.
+
+    What found no cluster has no metadata, hence no namespace; the host that was asked for still
+    says which service was meant.
+    """
+    name = _known(labels, "destination_service_name")
+    namespace = _known(labels, "destination_service_namespace")
+    if name.startswith(_NOT_A_SERVICE):
+        return None
+    if name and namespace:
+        return namespace, name
+    host = _known(labels, "destination_service") or name
+    return _service_of_host(host, client_namespace)
+
+
+def _service_of_host(host: str, client_namespace: str) -> tuple[str, str] | None:
+    """`reviews`, `reviews.default` and `reviews.default.svc…`, with or without a port."""
+    parts = host.partition(":")[0].split(".")
+    if not all(parts) or host.startswith(_NOT_A_SERVICE):
+        return None
+    if len(parts) == 1:
+        return (client_namespace, parts[0]) if client_namespace else None
+    if len(parts) == 2 or parts[2] == "svc":
+        return parts[1], parts[0]
+    return None
