@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meshtui.mesh.model import Ref, ServiceKey
+from meshtui.changes.shape import yaml_diff
+from meshtui.mesh.model import Json, Ref, ServiceKey
 
 Operation = dict[str, Any]
 """One JSON Patch operation (RFC 6902)."""
@@ -43,14 +44,18 @@ class Change:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     words: tuple[str, ...]
-    diff: tuple[str, ...] = ()
-    """Lines of a unified diff of the object's YAML, without file names."""
-
+    spec_before: Json = field(default_factory=dict, repr=False)
+    spec_after: Json = field(default_factory=dict, repr=False)
     undoes: str = ""
     """The identity of the change that this one takes back."""
 
     expires_s: float | None = None
     """Seconds after which it is taken back by itself; None for never."""
+
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """Lines of a unified diff of the object's YAML, without file names."""
+        return yaml_diff(self.spec_before, self.spec_after)
 
     @property
     def empty(self) -> bool:
@@ -139,7 +144,9 @@ class SetFault:
 
 @dataclass(frozen=True, slots=True)
 class ClearFault:
-    """No fault any more in the rule."""
+    """No fault any more in the rule; with `header` only the one that it targets."""
+
+    header: tuple[str, str] | None = None
 
 
 Request = Shift | Promote | Rollback | SetMirror | ClearMirror | SetFault | ClearFault

@@ -25,7 +25,7 @@ def go_duration(value: float) -> str:
     if milliseconds % 1000 == 0:
         return f"{milliseconds // 1000}s"
     if milliseconds > 1000:
-        return f"{milliseconds / 1000:g}s"
+        return f"{milliseconds / 1000:.3f}".rstrip("0") + "s"
     return f"{milliseconds}ms"
 
 

@@ -1,0 +1,137 @@
+"""What a person should know before a change is made: stranded traffic, owners, blast radius."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meshtui.changes.change import Change, Finding
+from meshtui.mesh import read
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import Json, Mesh
+from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+
+FULL_FAULT = 100.0
+
+
+def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+    """Destinations that gain weight, or a mirror, and can't serve it."""
+    before = {_place(d): d["weight"] for d in change.before.get("destinations", ())}
+    found: list[Finding] = []
+    for destination in change.after.get("destinations", ()):
+        gained = destination["weight"] - before.get(_place(destination), 0)
+        if destination["weight"] > 0 and gained > 0:
+            found += _cannot_serve(mesh, destination, "danger", "answers 503")
+    mirrored = {_place(m) for m in change.before.get("mirrors", ())}
+    for mirror in change.after.get("mirrors", ()):
+        if _place(mirror) not in mirrored:
+            found += _cannot_serve(mesh, mirror, "warning", "gets no copy")
+    return tuple(found)
+
+
+def _place(target: Mapping[str, Any]) -> tuple[str, str | None]:
+    return target["host"], target["subset"]
+
+
+def _cannot_serve(
+    mesh: Mesh, target: Mapping[str, Any], level: str, effect: str
+) -> Iterable[Finding]:
+    host, name = target["host"], target["subset"]
+    key = split_host(host)
+    service = mesh.by_host.get(host)
+    if service is None:
+        if key is not None and host not in mesh.service_entry_hosts:
+            yield Finding(level, f"host {host} does not exist: traffic to it {effect}")
+        return
+    pods = pods_of(mesh, service)
+    if name:
+        subset = next((s for s in subsets_of(mesh, host) if s.name == name), None)
+        if subset is None:
+            yield Finding(level, f"no DestinationRule defines subset {name} of {host}: {effect}")
+            return
+        pods = pods_of_subset(pods, subset)
+    if not pods:
+        yield Finding(level, f"{name or host} has no pod: traffic to it {effect}")
+    elif not any(pod.serving for pod in pods):
+        yield Finding(level, f"{name or host} has no ready pod ({len(pods)} not ready): {effect}")
+
+
+def fault_findings(change: Change) -> tuple[Finding, ...]:
+    """A fault that hits everybody; retries and timeouts that a fault switches off."""
+    fault, old = change.after.get("fault"), change.before.get("fault")
+    if not fault or fault == old:
+        return ()
+    found = []
+    abort = fault.get("abort")
+    if abort and abort["percent"] >= FULL_FAULT and change.after.get("match") is None:
+        found.append(Finding("danger", "every request to the service will be answered an error"))
+    if change.after.get("retries") or change.after.get("timeout"):
+        text = "while the fault is on, the rule's timeout and retries do not apply to it"
+        found.append(Finding("warning", text))
+    return tuple(found)
+
+
+def owners(raw: Json) -> tuple[Finding, ...]:
+    """Who else writes this object, by its labels, annotations and field managers."""
+    meta = read.obj(raw, "metadata")
+    labels, notes = read.labels(meta, "labels"), read.labels(meta, "annotations")
+    managers = {read.text(entry, "manager") for entry in read.objects(meta, "managedFields")}
+    found = [text for present, text in _ownership(labels, notes, managers) if present]
+    return tuple(Finding("warning", text) for text in found)
+
+
+def _ownership(
+    labels: Mapping[str, str], notes: Mapping[str, str], managers: set[str]
+) -> tuple[tuple[bool, str], ...]:
+    return (
+        (
+            any(key.startswith("argocd.argoproj.io/") for key in (*labels, *notes))
+            or any(manager.startswith("argocd") for manager in managers),
+            "Argo CD owns this object and will set it back at its next sync: "
+            "pause auto-sync of its application first",
+        ),
+        (
+            any(".toolkit.fluxcd.io/" in key for key in labels)
+            or bool(managers & {"kustomize-controller", "helm-controller"}),
+            "Flux owns this object and will set it back at its next reconciliation: "
+            "`flux suspend` its Kustomization or HelmRelease first",
+        ),
+        (
+            labels.get("app.kubernetes.io/managed-by") == "Helm",
+            "Helm made this object: the next upgrade of its release will set it back",
+        ),
+        (
+            "rollouts-controller" in managers
+            or any("rollouts.argoproj.io" in key for key in (*labels, *notes)),
+            "Argo Rollouts drives these weights and will set them back: pause the Rollout first",
+        ),
+        (
+            "flagger" in managers or labels.get("app.kubernetes.io/managed-by") == "flagger",
+            "Flagger drives these weights and will set them back: pause its Canary first",
+        ),
+    )
+
+
+def blast_radius(change: Change, rps: float | None) -> str:
+    """How much traffic is moved, in words; empty where no weight changes."""
+    moved = _moved_percent(change)
+    if moved < 1e-9:
+        return ""
+    if rps is None:
+        return f"moves {moved:.3g} % of the rule's traffic (its rate is not known)"
+    return f"moves {moved:.3g} % ≈ {rps * moved / 100:.3g} requests/s"
+
+
+def _moved_percent(change: Change) -> float:
+    old, new = _percents(change.before), _percents(change.after)
+    return sum(max(0.0, new[place] - old.get(place, 0.0)) for place in new)
+
+
+def _percents(rule: Mapping[str, Any]) -> dict[tuple[str, str | None], float]:
+    destinations = rule.get("destinations", ())
+    total = sum(d["weight"] for d in destinations)
+    found: dict[tuple[str, str | None], float] = {}
+    for d in destinations:
+        percent = 100.0 * d["weight"] / total if total else 0.0
+        found[_place(d)] = found.get(_place(d), 0.0) + percent
+    return found

@@ -1,0 +1,145 @@
+"""From a service and a rule's name to the exact place in the exact object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meshtui.changes.change import Target
+from meshtui.changes.patch import value_at
+from meshtui.errors import Conflict, NotFound, Refused
+from meshtui.mesh.hosts import short_host, split_host
+from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
+from meshtui.mesh.routing import Route, find_service, ordinary, routes_to, subsets_of
+from meshtui.mesh.versions import version_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A rule of a service's VirtualService, with all that a verb needs to change it."""
+
+    mesh: Mesh
+    service: Service
+    virtual_service: VirtualService
+    rule: Rule
+
+    @property
+    def raw_rule(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = value_at(self.virtual_service.raw, self.rule.pointer)
+        return found
+
+    @property
+    def raw_routes(self) -> list[Mapping[str, Any]]:
+        """The route entries as they stand; an entry's place is its index in the patch."""
+        return list(self.raw_rule.get("route") or [])
+
+
+def resolve_service(mesh: Mesh, name: str, namespace: str) -> Service:
+    """The service that a person means; a host that only a VirtualService names counts too."""
+    service = find_service(mesh, name, namespace)
+    if service is not None:
+        return service
+    short, _, other = name.partition(".")
+    key = split_host(name)
+    for host in mesh.virtual_services_by_host:
+        named = split_host(host)
+        if named is not None and named == (key or type(named)(other or namespace, short)):
+            return Service(named, host)
+    elsewhere = sorted(str(s.key) for s in mesh.services if s.key.name == short)
+    hint = f"did you mean {', '.join(elsewhere[:5])}?" if elsewhere else _names(mesh, namespace)
+    raise NotFound(f"no service {name} in namespace {other or namespace}", hint)
+
+
+def _names(mesh: Mesh, namespace: str) -> str:
+    names = [s.key.name for s in mesh.services if s.key.namespace == namespace]
+    return f"there are: {', '.join(names[:12])}" if names else "the namespace has no services"
+
+
+def locate(mesh: Mesh, target: Target) -> Located:
+    """The rule that `target` means.
+
+    Raises `NotFound` for an unknown service or rule, `Refused` where no rule can be meant,
+    `Conflict` where the object is another one than the person looked at.
+    """
+    service = resolve_service(mesh, target.service.name, target.service.namespace)
+    routes = [route for route in routes_to(mesh, service) if route.rule.protocol == "http"]
+    if not routes:
+        raise Refused(
+            f"no VirtualService sends HTTP traffic to {service.key}",
+            f"make one first (`meshtui adopt {service.key.name}`)",
+        )
+    route = _named_rule(routes, target.rule) if target.rule else ordinary(routes)
+    if route is None:
+        raise Refused(f"no rule for {service.key} has a destination", "name one with --rule")
+    if target.uid and route.service.ref.uid != target.uid:
+        raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
+    return Located(mesh, service, route.service, route.rule)
+
+
+def _named_rule(routes: list[Route], wanted: str) -> Route:
+    """By name, by index in the first VirtualService, or as `VIRTUALSERVICE/NAME|INDEX`."""
+    service, slash, rule = wanted.rpartition("/")
+    mine = [route for route in routes if not slash or route.service.ref.name == service]
+    named = [route for route in mine if route.rule.name == rule]
+    if not named and rule.isdigit() and mine:
+        first = mine[0].service.ref
+        named = [r for r in mine if r.service.ref == first and r.rule.index == int(rule)]
+    if not named:
+        titles = ", ".join(f"{r.rule.index} ({r.rule.title})" for r in routes[:8])
+        raise NotFound(f"no rule {wanted}", f"there are: {titles}")
+    if len(named) > 1:
+        raise Refused(f"{len(named)} rules are called {wanted}", "say its index instead")
+    return named[0]
+
+
+def labels_of(located: Located) -> list[str]:
+    """A name for each destination of the rule, unique in it: subset, else the host."""
+    destinations = located.rule.destinations
+    plain = [destination.label for destination in destinations]
+    return [
+        label if plain.count(label) == 1 else _long_label(destination, located)
+        for label, destination in zip(plain, destinations, strict=True)
+    ]
+
+
+def _long_label(destination: Destination, located: Located) -> str:
+    host = short_host(destination.host, located.virtual_service.ref.namespace)
+    return f"{host}/{destination.subset}" if destination.subset else host
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a version's traffic would go: a host and a subset of it."""
+
+    host: str
+    subset: str
+
+
+def resolve_version(located: Located, name: str) -> Place:
+    """The host and subset that a person means by `name`.
+
+    A label of the rule's own destinations first, then a subset, a version label that a subset
+    selects, then another service. Raises `NotFound` naming what there is.
+    """
+    for label, destination in zip(labels_of(located), located.rule.destinations, strict=True):
+        if label == name:
+            return Place(destination.host, destination.subset)
+    host = located.service.host
+    if any(subset.name == name for subset in subsets_of(located.mesh, host)):
+        return Place(host, name)
+    rows = version_rows(located.mesh, located.service, located.rule)
+    for row in rows:
+        if row.version == name and row.subset:
+            return Place(row.host, row.subset)
+    other = find_service(located.mesh, name, located.service.key.namespace)
+    if other is not None and other.key != located.service.key:
+        return Place(other.host, "")
+    known = ", ".join(dict.fromkeys([*labels_of(located), *(row.label for row in rows)]))
+    unnamed = next((row for row in rows if row.version == name), None)
+    if unnamed is not None:
+        raise Refused(
+            f"{located.service.key} runs {name}, but no subset of a DestinationRule names it",
+            "add the subset first",
+        )
+    raise NotFound(f"{located.service.key} has no version {name}", f"there are: {known}")

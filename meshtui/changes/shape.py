@@ -1,0 +1,87 @@
+"""Rules as the contract's JSON shows them, and changes as people read them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from meshtui.mesh.model import Destination, Fault, Json, Mirror, Retries, Rule
+from meshtui.mesh.quantity import number
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """One rule: times in seconds, percentages 0 to 100, what is not set is null."""
+    return {
+        "name": rule.name or None,
+        "index": rule.index,
+        "match": rule.match_text if rule.matches else None,
+        "destinations": [_destination(d) for d in rule.destinations],
+        "mirrors": [_mirror(m) for m in rule.mirrors],
+        "fault": _fault(rule.fault),
+        "timeout": rule.timeout_s,
+        "retries": _retries(rule.retries),
+    }
+
+
+def _destination(destination: Destination) -> dict[str, Any]:
+    return {
+        "host": destination.host,
+        "subset": destination.subset or None,
+        "weight": destination.weight,
+    }
+
+
+def _mirror(mirror: Mirror) -> dict[str, Any]:
+    return {
+        "host": mirror.host,
+        "subset": mirror.subset or None,
+        "percent": number(mirror.percent),
+    }
+
+
+def _fault(fault: Fault | None) -> dict[str, Any] | None:
+    if fault is None:
+        return None
+    delay = {"seconds": number(fault.delay_s), "percent": number(fault.delay_percent)}
+    abort = {
+        "http_status": fault.abort_http or None,
+        "grpc_status": fault.abort_grpc or None,
+        "percent": number(fault.abort_percent),
+    }
+    return {
+        "delay": delay if fault.delay_s else None,
+        "abort": abort if fault.abort_http or fault.abort_grpc else None,
+    }
+
+
+def _retries(retries: Retries | None) -> dict[str, Any] | None:
+    if retries is None:
+        return None
+    return {
+        "attempts": retries.attempts,
+        "per_try_timeout": retries.per_try_timeout_s,
+        "retry_on": retries.retry_on or None,
+    }
+
+
+def yaml_diff(before: Json, after: Json, context: int = 3) -> tuple[str, ...]:
+    """A unified diff of two specs as YAML, without file names."""
+    old, new = (_spec_lines(spec) for spec in (before, after))
+    lines = difflib.unified_diff(old, new, lineterm="", n=context)
+    return tuple(line for line in lines if not line.startswith(("--- ", "+++ ")))
+
+
+def _spec_lines(spec: Json) -> list[str]:
+    return yaml.safe_dump({"spec": _plain(spec)}, sort_keys=False, allow_unicode=True).splitlines()
+
+
+def _plain(value: Any) -> Any:
+    """Plain dicts and lists, which is all that the YAML writer takes."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

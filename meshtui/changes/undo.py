@@ -1,0 +1,138 @@
+"""Taking a change back, even when other things in the object moved since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meshtui.changes.change import Operation, RuleRef
+from meshtui.changes.patch import PatchError, apply, exists, pointer, tokens, value_at
+from meshtui.mesh.model import Json
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the journal kept of a change: enough to take it back."""
+
+    change_id: str
+    rule: RuleRef | None
+    inverse: tuple[Operation, ...]
+    spec_before: Json
+    spec_after: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place that somebody else touched since: as it was, as we left it, as it is now."""
+
+    path: str
+    was: Any
+    left: Any
+    now: Any
+
+    def __str__(self) -> str:
+        values = (_show(value) for value in (self.was, self.left, self.now))
+        return "{}: was {}, we left {}, now {}".format(self.path, *values)
+
+
+def _show(value: Any) -> str:
+    return "absent" if value is _ABSENT else str(value)
+
+
+def undo_operations(
+    record: Record, now: Json
+) -> tuple[tuple[Operation, ...], tuple[Difference, ...]]:
+    """The operations that take the change back from the spec `now`, and what stands against it.
+
+    Where the rule moved in its list, the operations follow it. Where a place that the change
+    touched is no longer as the change left it, that is a difference, and nothing is to be done.
+    """
+    if now == record.spec_after:
+        return record.inverse, ()
+    moved = _moved(record, now)
+    operations = tuple({**op, "path": _relocated(op["path"], moved)} for op in record.inverse)
+    differences = _differences(record, now, operations)
+    if differences:
+        return (), differences
+    try:
+        apply({"spec": now}, operations)
+    except PatchError as error:
+        return (), (Difference(str(error), _ABSENT, _ABSENT, _ABSENT),)
+    return operations, ()
+
+
+def _moved(record: Record, now: Json) -> tuple[str, str, str] | None:
+    """The rule's list and its index before and now, where that changed and is beyond doubt."""
+    if record.rule is None or any(len(tokens(op["path"])) < 4 for op in record.inverse):
+        return None
+    protocol, index = record.rule.protocol, record.rule.index
+    after = _rules(record.spec_after, protocol)
+    if index >= len(after):
+        return None
+    mine = _identity(after[index])
+    rules = _rules(now, protocol)
+    if index < len(rules) and _identity(rules[index]) == mine:
+        return None
+    hits = [i for i, rule in enumerate(rules) if _identity(rule) == mine]
+    return (protocol, str(index), str(hits[0])) if len(hits) == 1 else None
+
+
+def _rules(spec: Json, protocol: str) -> Sequence[Any]:
+    rules = spec.get(protocol)
+    return rules if isinstance(rules, list) else ()
+
+
+def _identity(rule: Any) -> Any:
+    """A rule is known by its name and by what it matches."""
+    return (rule.get("name"), rule.get("match")) if isinstance(rule, Mapping) else rule
+
+
+def _relocated(path: str, moved: tuple[str, str, str] | None) -> str:
+    steps = tokens(path)
+    if moved is not None and steps[:3] == ["spec", *moved[:2]]:
+        steps[2] = moved[2]
+    return pointer(*steps)
+
+
+def _differences(
+    record: Record, now: Json, operations: Sequence[Operation]
+) -> tuple[Difference, ...]:
+    """Compares step by step, since each operation may move what the next one names."""
+    left, present = {"spec": record.spec_after}, {"spec": now}
+    found = []
+    for operation, original in zip(operations, record.inverse, strict=True):
+        difference = _difference(record, left, present, operation, original)
+        if difference is not None:
+            found.append(difference)
+        try:
+            left, present = apply(left, [original]), apply(present, [operation])
+        except PatchError:
+            break
+    return tuple(found)
+
+
+def _difference(
+    record: Record, left: Json, present: Json, operation: Operation, original: Operation
+) -> Difference | None:
+    if _inserts(original, left):
+        return None
+    ours, theirs = _value(left, original["path"]), _value(present, operation["path"])
+    if ours == theirs:
+        return None
+    was = original.get("value", _value({"spec": record.spec_before}, original["path"]))
+    return Difference(operation["path"], was, ours, theirs)
+
+
+def _inserts(operation: Operation, document: Json) -> bool:
+    """True where the operation puts an element into a list: what stands there is a neighbour."""
+    if operation["op"] != "add":
+        return False
+    parent = pointer(*tokens(operation["path"])[:-1])
+    return exists(document, parent) and isinstance(value_at(document, parent), list)
+
+
+def _value(document: Json, path: str) -> Any:
+    return value_at(document, path) if exists(document, path) else _ABSENT

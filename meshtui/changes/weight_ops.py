@@ -1,0 +1,130 @@
+"""The patch that gives a rule's destinations their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from meshtui.changes.change import Operation
+from meshtui.changes.locate import Located, Place, resolve_version
+from meshtui.changes.patch import APPEND, pointer, tokens
+from meshtui.changes.weights import redistribute, whole_weights
+from meshtui.errors import Refused, Usage
+from meshtui.mesh.hosts import full_host
+
+
+def weight_operations(located: Located, wanted: Mapping[str, float]) -> tuple[Operation, ...]:
+    """Operations that bring the rule to `wanted` (percent by label), and nothing besides.
+
+    Destinations that are not in the route yet are added at its end, spelled as their siblings;
+    those that come to 0 stay in it.
+    """
+    if not located.rule.destinations:
+        raise Refused(f"rule {located.rule.title} has no destinations to weigh")
+    asked = {resolve_version(located, label): weight for label, weight in wanted.items()}
+    if len(asked) < len(wanted):
+        raise Usage("two of the names mean the same destination")
+    current = _current(located)
+    _refuse_excess(asked, current, located.rule.total_weight)
+    percents = redistribute(_by_key(current), _by_key(asked))
+    _refuse_half(percents, asked)
+    exact = [_key(place) for place in asked]
+    weights = whole_weights(percents, exact, located.rule.total_weight)
+    return _operations(located, current, weights, asked)
+
+
+def _key(place: Place) -> str:
+    return f"{place.host}|{place.subset}"
+
+
+def _by_key(weights: Mapping[Place, float]) -> dict[str, float]:
+    return {_key(place): weight for place, weight in weights.items()}
+
+
+def _current(located: Located) -> dict[Place, float]:
+    """Percent by destination; one that is listed twice counts once, with both weights."""
+    found: dict[Place, float] = {}
+    for destination in located.rule.destinations:
+        place = Place(destination.host, destination.subset)
+        found[place] = found.get(place, 0.0) + located.rule.percent(destination)
+    return found
+
+
+def _refuse_excess(
+    asked: Mapping[Place, float], current: Mapping[Place, float], total: int
+) -> None:
+    """Weights of all destinations are ratios, but a sum over 100 is rather a slip of the hand."""
+    given = sum(asked.values())
+    if set(current) <= set(asked) and given > 100 and given != total:
+        raise Usage(f"the weights given sum to {given:g}, more than 100")
+
+
+def _refuse_half(percents: Mapping[str, float], asked: Mapping[Place, float]) -> None:
+    """A lone destination takes everything: less than 100 % of it means nothing to Istio."""
+    if len(percents) == 1 and 0 < sum(asked.values()) < 100:
+        only = next(iter(asked))
+        raise Refused(
+            f"{only.subset or only.host} is the rule's only destination and takes everything",
+            "name the version that takes the rest",
+        )
+
+
+def _operations(
+    located: Located,
+    current: Mapping[Place, float],
+    weights: Mapping[str, int],
+    asked: Mapping[Place, float],
+) -> tuple[Operation, ...]:
+    added = [place for place in asked if place not in current and weights[_key(place)] > 0]
+    if len(current) + len(added) == 1:
+        return ()
+    steps = tokens(located.rule.pointer)
+    seen: set[str] = set()
+    operations: list[Operation] = []
+    namespace = located.virtual_service.ref.namespace
+    for index, route in enumerate(located.raw_routes):
+        key = _route_key(route, namespace)
+        if key is None:
+            continue
+        weight = 0 if key in seen else weights[key]
+        seen.add(key)
+        operations += _set_weight(route, weight, pointer(*steps, "route", index, "weight"))
+    for place in added:
+        entry = _new_route(located, place, weights[_key(place)])
+        operations.append({"op": "add", "path": pointer(*steps, "route", APPEND), "value": entry})
+    return tuple(operations)
+
+
+def _route_key(route: Any, namespace: str) -> str | None:
+    target = route.get("destination") if isinstance(route, Mapping) else None
+    if not isinstance(target, Mapping):
+        return None
+    return _key(
+        Place(full_host(str(target.get("host", "")), namespace), target.get("subset") or "")
+    )
+
+
+def _set_weight(route: Mapping[str, Any], weight: int, path: str) -> list[Operation]:
+    if "weight" not in route:
+        return [{"op": "add", "path": path, "value": weight}] if weight else []
+    if route["weight"] == weight:
+        return []
+    return [{"op": "replace", "path": path, "value": weight}]
+
+
+def _new_route(located: Located, place: Place, weight: int) -> dict[str, Any]:
+    return {"destination": destination_like(located, place), "weight": weight}
+
+
+def destination_like(located: Located, place: Place) -> dict[str, Any]:
+    """A `destination` spelled as the rule spells its others: the same host name and port."""
+    namespace = located.virtual_service.ref.namespace
+    for route in located.raw_routes:
+        target = route.get("destination") if isinstance(route, Mapping) else None
+        if (
+            isinstance(target, Mapping)
+            and full_host(str(target.get("host")), namespace) == place.host
+        ):
+            entry = {key: target[key] for key in ("host", "port") if key in target}
+            return {**entry, **({"subset": place.subset} if place.subset else {})}
+    return {"host": place.host, **({"subset": place.subset} if place.subset else {})}
