@@ -34,8 +34,10 @@ class ControlPlane:
             await self.push()
 
     async def push(self) -> None:
-        """Translate the cluster as it is now and deliver it."""
+        """Translate the cluster as it is now and deliver it, unless that is done already."""
         async with self._lock:
+            if not self._dirty.is_set():
+                return
             self._dirty.clear()
             world, proxies = snapshot(self._store), list(self._proxies.values())
             await self._delivery.deliver(configure(world, proxies, self._delivery.root))

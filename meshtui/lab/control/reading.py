@@ -48,7 +48,8 @@ def pod_of(obj: Obj) -> Pod:
 
 def workload_of(meta: Obj) -> str:
     """The Deployment a pod belongs to: its ReplicaSet's name without the template hash."""
-    owner = next(iter(meta.get("ownerReferences") or []), {}).get("name", "")
+    owners = meta.get("ownerReferences") or [{}]
+    owner = owners[0].get("name", "")
     template = (meta.get("labels") or {}).get("pod-template-hash", "")
     return str(owner.removesuffix(f"-{template}") if template else owner or meta["name"])
 

@@ -1,0 +1,1 @@
+"""Bookinfo, as objects of a cluster."""

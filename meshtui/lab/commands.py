@@ -1,0 +1,67 @@
+"""`meshtui lab up`, `set` and `load`; each returns the exit status of the command."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from meshtui.lab import rundir
+from meshtui.lab.client import LabClient
+from meshtui.lab.errors import LabError
+from meshtui.lab.scenario import SCENARIOS
+from meshtui.lab.values import USAGE
+
+
+def up(
+    dir: Path | None = None,  # noqa: A002 - the name of the option
+    scenario: str = "errors",
+    rps: float = 40.0,
+    follow_stdin: bool = False,
+) -> int:
+    """Run a lab in the foreground; its kubeconfig's path is the first line on standard output."""
+
+    def run() -> None:
+        if scenario not in SCENARIOS:
+            known = ", ".join(SCENARIOS)
+            raise LabError(f"no scenario {scenario!r}: there are {known}", USAGE)
+        from meshtui.lab.run import Options, serve
+
+        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), _announce))
+
+    return _guarded(run)
+
+
+def set_workload(
+    workload: str,
+    errors: str | None = None,
+    latency: str | None = None,
+    dir: Path | None = None,  # noqa: A002 - the name of the option
+) -> int:
+    """Let a workload fail (`5%`) or be slow (`200ms`); `0` takes it back."""
+    return _guarded(lambda: _client(dir).set(workload, errors, latency))
+
+
+def load(rps: float, dir: Path | None = None) -> int:  # noqa: A002 - the name of the option
+    """Change the rate of requests."""
+    return _guarded(lambda: _client(dir).load(rps))
+
+
+def _client(home: Path | None) -> LabClient:
+    return LabClient(rundir.find(home).control)
+
+
+def _announce(kubeconfig: Path) -> None:
+    sys.stdout.write(f"{kubeconfig}\n")
+    sys.stdout.flush()
+
+
+def _guarded(action: Callable[[], None]) -> int:
+    """Failures are one line on standard error."""
+    try:
+        action()
+    except LabError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.code
+    return 0

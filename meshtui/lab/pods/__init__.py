@@ -1,0 +1,1 @@
+"""The lab's pods: real Envoys, small applications behind them, and the load that flows through."""

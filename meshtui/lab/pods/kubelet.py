@@ -1,0 +1,236 @@
+"""Deployments → running pods: what a cluster's controllers and its kubelet do, for the whole lab."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from meshtui.lab.contract import Address, Obj, ObjectStore, PodLog, StoreEvent
+from meshtui.lab.control.plane import ControlPlane
+from meshtui.lab.control.reading import say
+from meshtui.lab.control.world import MALFORMED, Proxy
+from meshtui.lab.errors import LabError
+from meshtui.lab.pods import objects
+from meshtui.lab.pods.addresses import AddressBlock
+from meshtui.lab.pods.fleet_client import FleetClient
+from meshtui.lab.pods.running import ContainerLog, RunningPod, now, proxy_of
+
+MAX_REPLICAS = 4
+RESTART_DELAY = 4.0
+"""Seconds after a crash until the workload has another pod."""
+_DRAIN = 0.3
+"""Seconds between taking a pod off the endpoints and ending it."""
+
+
+class Kubelet:
+    """Runs the pods the Deployments ask for; the `PodRuntime` of the API server."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        plane: ControlPlane,
+        fleet: FleetClient,
+        block: AddressBlock,
+        directory: Path,
+        new_log: Callable[[], ContainerLog],
+    ) -> None:
+        self._store = store
+        self._plane = plane
+        self._fleet = fleet
+        self._block = block
+        self._directory = directory
+        self._new_log = new_log
+        self._pods: dict[tuple[str, str], RunningPod] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._chance = random.Random()  # noqa: S311 - names of pods, no secret
+        self._open = False
+        store.subscribe(self._on_write)
+
+    # What the API server asks.
+
+    def log(
+        self, namespace: str, pod: str, container: str, previous: bool = False
+    ) -> PodLog | None:
+        running = self._pods.get((namespace, pod))
+        return None if running is None or previous else running.logs.get(container)
+
+    def address(self, namespace: str, pod: str, port: int) -> Address | None:
+        running = self._pods.get((namespace, pod))
+        return None if running is None else running.address(port)
+
+    def delete_pod(self, namespace: str, pod: str) -> None:
+        running = self._pods.get((namespace, pod))
+        if running is not None:
+            self._do(self._retire(running))
+
+    # What the lab does.
+
+    def on_line(self, pod: str, text: bytes) -> None:
+        """A line an application wrote."""
+        for running in self._pods.values():
+            if running.proxy.pod == pod and running.app_log is not None:
+                running.app_log.append(text + b"\n")
+
+    def crash(self, workload: str) -> None:
+        """End the pods of a workload as a crash would; their place is taken after a while."""
+        for running in self.pods_of(workload):
+            running.envoy.kill()
+
+    def pods_of(self, workload: str) -> list[RunningPod]:
+        return [p for p in self._pods.values() if p.proxy.workload == workload]
+
+    def proxy(self, name: str) -> Proxy:
+        """The proxy of a pod of a workload, or of an application; LabError where none is ready."""
+        for running in self._pods.values():
+            proxy = running.proxy
+            if running.ready and name in (proxy.workload, proxy.labels.get("app")):
+                return proxy
+        raise LabError(f"no pod of {name!r} is ready")
+
+    def pids(self) -> list[int]:
+        """The processes of all proxies."""
+        return [pid for pod in self._pods.values() if (pid := pod.envoy.pid)]
+
+    def workloads(self) -> list[str]:
+        """The Deployments whose application behaves as told; the gateway has none."""
+        found = self._store.objects("apps", "deployments")
+        return sorted(d["metadata"]["name"] for d in found if _has_app(d))
+
+    async def start(self) -> None:
+        """Bring every Deployment up; returns when all pods are ready."""
+        self._open = True
+        self._reconcile_all()
+        await asyncio.gather(*self._jobs)
+
+    async def stop(self) -> None:
+        """End every pod at once."""
+        self._open = False
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await asyncio.gather(*(p.stop() for p in self._pods.values()), return_exceptions=True)
+        self._pods.clear()
+
+    # Keeping up with the Deployments.
+
+    def _on_write(self, event: StoreEvent) -> None:
+        if (event.kind.group, event.kind.plural) == ("apps", "deployments"):
+            self._reconcile_all()
+
+    def _reconcile_all(self) -> None:
+        if not self._open:
+            return
+        wanted = {_key(d): d for d in self._store.objects("apps", "deployments")}
+        for running in list(self._pods.values()):
+            if (running.proxy.namespace, running.proxy.workload) not in wanted:
+                self._do(self._retire(running))
+        for deployment in wanted.values():
+            try:
+                self._reconcile(deployment)
+            except MALFORMED as error:
+                say(f"Deployment {deployment['metadata']['name']} skipped: {error!r}")
+
+    def _reconcile(self, deployment: Obj) -> None:
+        """Start or end as many pods as the Deployment's replicas say."""
+        digest = objects.template_hash(deployment)
+        running = [p for p in self.pods_of(deployment["metadata"]["name"]) if not p.retiring]
+        current = [p for p in running if p.proxy.labels["pod-template-hash"] == digest]
+        replicas = min(int(deployment["spec"].get("replicas", 1)), MAX_REPLICAS)
+        for _ in range(replicas - len(current)):
+            self._launch(deployment)
+        surplus = current[replicas:] if replicas else current
+        for pod in [*surplus, *(p for p in running if p not in current)]:
+            self._do(self._retire(pod))
+
+    def _launch(self, deployment: Obj) -> None:
+        """Make the pod known at once, and start it beside everything else."""
+        owner = self._store.put("apps", "replicasets", objects.replica_set(deployment, 0))
+        address = self._block.take()
+        name = objects.pod_name(deployment, self._chance)
+        obj = objects.pod(deployment, owner, name, address.ip)
+        proxy = proxy_of(obj, deployment, address)
+        running = RunningPod.create(proxy, address, self._directory, self._new_log, obj)
+        self._pods[proxy.namespace, name] = running
+        self._plane.add(proxy)
+        self._store.put("", "pods", obj)
+        self._do(self._start(running))
+
+    async def _start(self, running: RunningPod) -> None:
+        await self._plane.push()
+        if running.spec is not None:
+            await self._fleet.start_app(running.spec)
+        await running.start()
+        if not running.retiring:
+            self._set_ready(running, True)
+            self._do(self._watch(running))
+
+    async def _watch(self, running: RunningPod) -> None:
+        """A proxy that ends by itself takes its pod with it; another comes."""
+        await running.envoy.ended()
+        if running.retiring:
+            return
+        self._set_ready(running, False)
+        await asyncio.sleep(RESTART_DELAY)
+        await self._retire(running)
+
+    async def _retire(self, running: RunningPod) -> None:
+        """End a pod, off the endpoints first; its workload starts another where it wants one."""
+        if running.retiring:
+            return
+        running.retiring = True
+        namespace, name = running.proxy.namespace, running.proxy.pod
+        self._store.remove("", "pods", namespace, name)
+        self._reconcile_all()
+        await asyncio.sleep(_DRAIN)
+        if running.spec is not None:
+            await self._fleet.stop_app(name)
+        await running.stop()
+        del self._pods[namespace, name]
+        self._plane.remove(name)
+        self._block.give_back(running.address_of)
+        self._report(running)
+
+    def _set_ready(self, running: RunningPod, ready: bool) -> None:
+        running.ready = ready
+        namespace, name = running.proxy.namespace, running.proxy.pod
+        obj = self._store.get("", "pods", namespace, name)
+        if obj is not None:
+            self._store.put("", "pods", objects.with_readiness(obj, ready, now()), "kubelet")
+        self._report(running)
+
+    def _report(self, running: RunningPod) -> None:
+        """The status of the Deployment and of its ReplicaSet."""
+        namespace, workload = running.proxy.namespace, running.proxy.workload
+        deployment = self._store.get("apps", "deployments", namespace, workload)
+        if deployment is None or not self._open:
+            return
+        pods = [p for p in self.pods_of(workload) if not p.retiring]
+        ready = sum(p.ready for p in pods)
+        reported = objects.deployment_status(deployment, len(pods), ready)
+        self._store.put("apps", "deployments", reported, "kube-controller-manager")
+        self._store.put("apps", "replicasets", objects.replica_set(deployment, ready))
+
+    def _do(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run a job beside everything else."""
+        task = asyncio.get_running_loop().create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._open:
+            say(str(error) if isinstance(error, LabError) else repr(error))
+
+
+def _key(deployment: Obj) -> tuple[str, str]:
+    meta = deployment["metadata"]
+    return meta["namespace"], meta["name"]
+
+
+def _has_app(deployment: Obj) -> bool:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    return any(c["name"] != objects.PROXY_CONTAINER for c in containers)
