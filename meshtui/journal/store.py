@@ -1,0 +1,243 @@
+"""The journal's file: SQLite, one for each cluster, safe with several processes at once."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import hashlib
+import json
+import os
+import re
+import secrets
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from meshtui.changes.change import Change
+from meshtui.errors import JournalError, NotFound
+from meshtui.journal.entry import TOOK_EFFECT, Entry, Status, entry_of
+from meshtui.mesh.model import ServiceKey
+from meshtui.paths import state_dir
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS changes (
+  id TEXT PRIMARY KEY, created REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
+  pid INTEGER NOT NULL, context TEXT NOT NULL, verb TEXT NOT NULL,
+  namespace TEXT NOT NULL, service TEXT NOT NULL,
+  kind TEXT NOT NULL, object_namespace TEXT NOT NULL, object_name TEXT NOT NULL,
+  uid TEXT NOT NULL, rule TEXT NOT NULL, words TEXT NOT NULL,
+  patch TEXT NOT NULL, inverse TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+  spec_before TEXT NOT NULL, spec_after TEXT NOT NULL, resource_version TEXT NOT NULL,
+  status TEXT NOT NULL, finished REAL, detail TEXT NOT NULL DEFAULT '',
+  result TEXT NOT NULL DEFAULT '{}', undoes TEXT NOT NULL DEFAULT '',
+  undone_by TEXT NOT NULL DEFAULT '', expires REAL);
+CREATE INDEX IF NOT EXISTS changes_by_service ON changes (namespace, service, created);
+CREATE INDEX IF NOT EXISTS changes_by_status ON changes (status);
+"""
+BUSY_TIMEOUT_S = 5.0
+ELSEWHERE_S = 120.0
+"""How long an intent of another machine (a shared home directory) may still be in the making."""
+
+
+class Journal:
+    """Every change to one cluster, oldest first. Raises `JournalError` where the disk says no."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        with _told(path):
+            self._connection = _connect(path)
+
+    @classmethod
+    def for_cluster(cls, server: str, clock: Callable[[], float] = time.time) -> Journal:
+        """The journal of the cluster behind the API server's URL `server`."""
+        return cls(journal_path(server), clock)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def begin(self, change: Change, context: str) -> str:
+        """Puts the intent on disk, durably, and gives the change its identity."""
+        now = self._clock()
+        change_id = _new_id(now)
+        expires = now + change.expires_s if change.expires_s else None
+        values = {**_columns(change), "id": change_id, "created": now, "expires": expires}
+        values |= {"who": _who(), "host": socket.gethostname(), "pid": os.getpid()}
+        values |= {"context": context, "status": Status.INTENT}
+        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        with _told(self.path), self._connection:
+            self._connection.execute(f"INSERT INTO changes ({names}) VALUES ({marks})", values)  # noqa: S608
+        return change_id
+
+    def settle(
+        self,
+        change_id: str,
+        status: Status,
+        detail: str = "",
+        result: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Writes how far the change came; once it took effect, what it undoes counts as undone."""
+        with _told(self.path), self._connection as transaction:
+            transaction.execute(
+                "UPDATE changes SET status = ?, finished = ?, detail = ?, result = ? WHERE id = ?",
+                (status, self._clock(), detail, json.dumps(result or {}), change_id),
+            )
+            if status in TOOK_EFFECT:
+                transaction.execute(
+                    "UPDATE changes SET undone_by = ? WHERE id = "
+                    "(SELECT undoes FROM changes WHERE id = ? AND undoes != '')",
+                    (change_id, change_id),
+                )
+
+    def close_limit(self, change_id: str) -> None:
+        """The change has no time limit any more: what it did was taken back some other way."""
+        with _told(self.path), self._connection as transaction:
+            transaction.execute("UPDATE changes SET expires = NULL WHERE id = ?", (change_id,))
+
+    def get(self, change_id: str) -> Entry:
+        """The change with this identity, or the only one that begins so."""
+        rows = self._rows("SELECT * FROM changes WHERE id = ?", (change_id,))
+        rows = rows or self._rows(
+            "SELECT * FROM changes WHERE substr(id, 1, ?) = ? LIMIT 2", (len(change_id), change_id)
+        )
+        if len(rows) != 1 or not change_id:
+            many = "more than one change begins" if rows else "the journal has no change"
+            raise NotFound(f"{many} with {change_id!r}", "`meshtui journal` lists them")
+        return rows[0]
+
+    def entries(
+        self,
+        *,
+        service: ServiceKey | None = None,
+        since: float = 0.0,
+        who: str = "",
+        limit: int = 200,
+    ) -> tuple[Entry, ...]:
+        """The newest `limit` changes that fit, newest first."""
+        query = "SELECT * FROM changes WHERE created >= ?"
+        values: list[Any] = [since]
+        if service is not None:
+            query += " AND namespace = ? AND service = ?"
+            values += [service.namespace, service.name]
+        if who:
+            query += " AND who LIKE ?"
+            values.append(f"%{who}%")
+        return self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT ?", (*values, limit))
+
+    def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
+        """The newest change that took effect, is not undone and is itself no undo."""
+        found = (
+            entry
+            for entry in self.entries(service=service)
+            if entry.took_effect and not entry.undone_by and not entry.undoes
+        )
+        return next(found, None)
+
+    def limited(self) -> tuple[Entry, ...]:
+        """Changes that stand and have a time limit, the next to end first."""
+        return self._rows(
+            "SELECT * FROM changes WHERE expires IS NOT NULL AND undone_by = '' "
+            "AND status IN (?, ?) ORDER BY expires",
+            tuple(TOOK_EFFECT),
+        )
+
+    def interrupted(self) -> tuple[Entry, ...]:
+        """Intents whose process is gone: nobody knows whether they were written."""
+        rows = self._rows("SELECT * FROM changes WHERE status = ?", (Status.INTENT,))
+        return tuple(entry for entry in rows if not _alive(entry, self._clock()))
+
+    def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry, ...]:
+        with _told(self.path):
+            return tuple(entry_of(row) for row in self._connection.execute(query, values))
+
+
+def journal_path(server: str) -> Path:
+    """One file for each API server, readable by its host, told apart by the whole URL."""
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", re.sub(r"^\w+://", "", server)).strip("-.")[:60]
+    digest = hashlib.sha256(server.rstrip("/").encode()).hexdigest()[:8]
+    return state_dir() / "journal" / f"{host or 'cluster'}-{digest}.sqlite"
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    _migrate(connection, path)
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise JournalError(f"{path} was written by a newer meshtui", "use that one")
+    if version < SCHEMA_VERSION:
+        with connection:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """SQLite's and the disk's refusals as one line with a way out."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        hint = "free some space or set XDG_STATE_HOME to a place that can be written"
+        raise JournalError(f"the journal {path} cannot be used ({error})", hint) from error
+
+
+def _columns(change: Change) -> dict[str, Any]:
+    return {
+        "verb": change.verb,
+        "namespace": change.service.namespace,
+        "service": change.service.name,
+        "kind": change.target.kind,
+        "object_namespace": change.target.namespace,
+        "object_name": change.target.name,
+        "uid": change.target.uid,
+        "rule": json.dumps(asdict(change.rule) if change.rule else None),
+        "words": json.dumps(change.words),
+        "patch": json.dumps(change.patch),
+        "inverse": json.dumps(change.inverse),
+        "before": json.dumps(change.before),
+        "after": json.dumps(change.after),
+        "spec_before": json.dumps(change.spec_before),
+        "spec_after": json.dumps(change.spec_after),
+        "resource_version": change.resource_version,
+        "undoes": change.undoes,
+    }
+
+
+def _new_id(now: float) -> str:
+    """Readable, in order of time, and unlike any other: month and day, time, four random digits."""
+    return f"{time.strftime('%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
+def _alive(entry: Entry, now: float) -> bool:
+    """True where the process that wrote the intent may still be at it."""
+    if entry.host != socket.gethostname():
+        return now - entry.created < ELSEWHERE_S
+    try:
+        os.kill(entry.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,21 @@
+"""Where meshtui keeps its files (XDG base directories)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def state_dir() -> Path:
+    """What must outlive a session: the journal."""
+    return _base("XDG_STATE_HOME", ".local/state") / "meshtui"
+
+
+def config_dir() -> Path:
+    """What a person writes: config.yaml, themes."""
+    return _base("XDG_CONFIG_HOME", ".config") / "meshtui"
+
+
+def _base(variable: str, fallback: str) -> Path:
+    given = os.environ.get(variable, "")
+    return Path(given) if given.startswith("/") else Path.home() / fallback

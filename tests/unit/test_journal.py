@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from meshtui.changes.build import build_change
+from meshtui.changes.change import Change, SetFault, Shift, Target
+from meshtui.errors import JournalError, NotFound
+from meshtui.journal import Journal, Status
+from meshtui.journal.store import journal_path
+from meshtui.mesh.model import ServiceKey
+from tests.unit.objects import reviews, route
+
+REVIEWS = ServiceKey("default", "reviews")
+MESH = reviews({"route": [route("v1", 90), route("v2", 10)]})
+
+
+def shift(percent: float = 30.0) -> Change:
+    return build_change(MESH, Shift({"v2": percent}), Target(REVIEWS))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "deep" / "j.sqlite", clock=lambda: 1000.0)
+
+
+def test_only_its_owner_may_read_it(journal: Journal) -> None:
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(journal.path.parent.stat().st_mode) == 0o700
+
+
+def test_what_was_meant_is_read_back_whole(journal: Journal) -> None:
+    change = shift()
+    entry = journal.get(journal.begin(change, "prod"))
+    assert (entry.status, entry.context, entry.verb) == (Status.INTENT, "prod", "shift")
+    assert (entry.target, entry.rule, entry.service) == (change.target, change.rule, REVIEWS)
+    assert (entry.patch, entry.inverse) == (change.patch, change.inverse)
+    assert (entry.spec_before, entry.spec_after) == (change.spec_before, change.spec_after)
+    assert (entry.before, entry.after, entry.words) == (change.before, change.after, change.words)
+
+
+def test_the_beginning_of_an_identity_is_enough(journal: Journal) -> None:
+    first, second = (journal.begin(shift(), "prod") for _ in range(2))
+    assert journal.get(first).id == first
+    with pytest.raises(NotFound, match="more than one"):
+        journal.get(first[:5])
+    with pytest.raises(NotFound, match="no change"):
+        journal.get("nothing")
+
+
+def test_undo_takes_the_last_that_took_effect_and_never_an_undo(journal: Journal) -> None:
+    first, failed, second = (journal.begin(shift(), "prod") for _ in range(3))
+    journal.settle(first, Status.VERIFIED)
+    journal.settle(failed, Status.FAILED)
+    journal.settle(second, Status.WRITTEN)
+    last = journal.last_undoable()
+    assert last is not None
+    assert last.id == second
+    undo = build_change(MESH, Shift({"v2": 50}), Target(REVIEWS))
+    object.__setattr__(undo, "undoes", second)
+    journal.settle(journal.begin(undo, "prod"), Status.VERIFIED)
+    last = journal.last_undoable(REVIEWS)
+    assert last is not None
+    assert last.id == first
+
+
+def test_time_limits_stand_until_taken_back(journal: Journal) -> None:
+    fault = build_change(MESH, SetFault(abort_http=503, expires_s=60), Target(REVIEWS))
+    change_id = journal.begin(fault, "prod")
+    assert journal.limited() == ()
+    journal.settle(change_id, Status.VERIFIED)
+    assert [(e.id, e.expires) for e in journal.limited()] == [(change_id, 1060.0)]
+    journal.close_limit(change_id)
+    assert journal.limited() == ()
+
+
+def test_filters(journal: Journal) -> None:
+    journal.begin(shift(), "prod")
+    assert len(journal.entries(service=REVIEWS)) == 1
+    assert journal.entries(service=ServiceKey("default", "ratings")) == ()
+    assert journal.entries(since=2000.0) == ()
+    assert journal.entries(who="nobody-of-that-name") == ()
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError, match="XDG_STATE_HOME") as told:
+        Journal(tmp_path / "file" / "j.sqlite")
+    assert "\n" not in str(told.value)
+
+
+def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(JournalError, match="cannot be used"):
+        Journal(path)
+
+
+def test_one_file_for_each_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    first, second = journal_path("https://a:6443"), journal_path("https://b:6443/x y")
+    assert first != second
+    assert first.parent == second.parent == tmp_path / "meshtui" / "journal"
+
+
+def test_a_kill_between_intent_and_outcome_leaves_the_intent(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    script = textwrap.dedent(f"""
+        import os, pathlib, signal
+        from tests.unit.test_journal import shift
+        from meshtui.journal import Journal
+        Journal(pathlib.Path({str(path)!r})).begin(shift(), "prod")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    killed = subprocess.run([sys.executable, "-c", script], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (entry,) = Journal(path).interrupted()
+    assert (entry.verb, entry.status) == ("shift", Status.INTENT)
+
+
+def test_an_intent_of_a_living_process_is_not_interrupted(journal: Journal) -> None:
+    journal.begin(shift(), "prod")
+    assert journal.interrupted() == ()
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    script = textwrap.dedent(f"""
+        import pathlib
+        from tests.unit.test_journal import shift
+        from meshtui.journal import Journal, Status
+        journal = Journal(pathlib.Path({str(path)!r}))
+        for _ in range(25):
+            journal.settle(journal.begin(shift(), "prod"), Status.WRITTEN)
+    """)
+    running = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert len(Journal(path).entries(limit=1000)) == 75
