@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ LARGEST_ANSWER = 128 * 2**20
 LARGEST_ERROR = 2**16
 
 _TRIES = 3
+_READS_AT_ONCE = 32
+_HEAD_S = 10.0
 _LONGEST_WAIT_S = 4.0
 _BUSY = frozenset({429, 503, 504})
 _REVIEW = re.compile(
@@ -57,6 +59,7 @@ class Cluster:
         self.user = context.user
         self.server = transport.server
         self.read_only = read_only
+        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self.discovered: dict[str, Any] = {}
         """What the server was found to serve: asked once for a connection."""
 
@@ -129,16 +132,22 @@ class Cluster:
         *,
         silence: float | None = None,
         longest: int = LONGEST_LINE,
+        opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """What the server streams at `path`, a line at a time, for as long as it does.
 
-        Nothing read for `silence` seconds raises Unreachable. Of a line only the first `longest`
-        bytes are given. Close it with `aclose()` (or `contextlib.aclosing`) to hang up.
+        Nothing read for `silence` seconds raises Unreachable, and so does a server that takes
+        more than ten to begin. Without `silence` even that may last: a log may have no line yet.
+        Of a line only the first `longest` bytes are given. `opened` is called when the server
+        begins to answer, which may be long before the first line. Close it with `aclose()` (or
+        `contextlib.aclosing`) to hang up.
         """
         ask = _ask("GET", path, params, accept="application/json, */*")
         splitter = LineSplitter(longest)
         response = await self._stream(ask, silence)
         try:
+            if opened is not None:
+                opened()
             with self._transport.told(ask):
                 async for chunk in response.content.iter_any():
                     for line in splitter.feed(chunk):
@@ -170,6 +179,12 @@ class Cluster:
         await self._transport.close()
 
     async def _call(self, ask: Ask, seconds: float) -> _Answer:
+        if ask.writes:
+            return await self._answer(ask, seconds)
+        async with self._reads:
+            return await self._answer(ask, seconds)
+
+    async def _answer(self, ask: Ask, seconds: float) -> _Answer:
         async with self._within(ask, seconds) as deadline:
             for last in (False,) * (_TRIES - 1) + (True,):
                 answer = await self._once(ask)
@@ -198,6 +213,12 @@ class Cluster:
             response.release()
 
     async def _stream(self, ask: Ask, silence: float | None) -> ClientResponse:
+        if silence is None:
+            return await self._opened_stream(ask, None)
+        async with self._within(ask, min(silence, _HEAD_S)):
+            return await self._opened_stream(ask, silence)
+
+    async def _opened_stream(self, ask: Ask, silence: float | None) -> ClientResponse:
         response = await self._transport.open(ask, silence=silence)
         if response.status < 300:
             return response

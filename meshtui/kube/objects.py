@@ -1,0 +1,150 @@
+"""Lists, single objects, and writes that say which version of an object they were planned on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from meshtui.errors import Unreachable
+from meshtui.kube.cluster import Cluster
+from meshtui.kube.failures import Expired
+from meshtui.kube.resources import Resource, served
+from meshtui.kube.trim import trim
+from meshtui.mesh import read
+from meshtui.mesh.model import Json
+
+PAGE = 500
+MANAGER = "meshtui"
+"""The name the API server writes down for what meshtui changes."""
+
+JSON_PATCH = "application/json-patch+json"
+
+
+async def list_all(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str | None = None,
+    selector: str | None = None,
+) -> tuple[tuple[Json, ...], str]:
+    """Every object of a namespace or of the cluster, and the resource version to watch from.
+
+    Read in pages of 500. When the server has forgotten the list half-way (410) it is read once
+    more from the start. `resource` is taken as it is: see `resources.served`.
+    """
+    try:
+        return await _pages(cluster, resource, namespace, selector)
+    except Expired:
+        return await _pages(cluster, resource, namespace, selector)
+
+
+async def get_object(cluster: Cluster, resource: Resource, namespace: str, name: str) -> Json:
+    """The object as it is now, whole. Raises NotFound."""
+    resource = await served(cluster, resource)
+    raw = await cluster.get(resource.path(namespace, name))
+    return _object(cluster, raw, resource.path(namespace, name))
+
+
+async def patch_json(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    ops: Sequence[Mapping[str, Any]],
+    *,
+    resource_version: str,
+    dry_run: bool = False,
+    manager: str = MANAGER,
+) -> Json:
+    """Apply a JSON Patch to the version it was planned on; gives the object as it is then.
+
+    Raises Conflict, with nothing changed, where the object is no longer at `resource_version`
+    (the first operation puts it in, and the API server compares), and Refused where schema or
+    admission say no. A dry run goes the same way and stores nothing.
+    """
+    resource = await served(cluster, resource)
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version}
+    path = resource.path(namespace, name)
+    raw = await cluster.send(
+        "PATCH",
+        path,
+        [version, *map(dict, ops)],
+        content_type=JSON_PATCH,
+        params=_write_params(dry_run, manager),
+    )
+    return _object(cluster, raw, path)
+
+
+async def create_object(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str,
+    body: Mapping[str, Any],
+    *,
+    dry_run: bool = False,
+    manager: str = MANAGER,
+) -> Json:
+    """Create an object. Raises Conflict where there is one of that name already."""
+    resource = await served(cluster, resource)
+    path = resource.path(namespace)
+    whole = {**body, "apiVersion": resource.api_version, "kind": resource.kind}
+    raw = await cluster.send("POST", path, whole, params=_write_params(dry_run, manager))
+    return _object(cluster, raw, path)
+
+
+async def delete_object(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    *,
+    resource_version: str,
+    dry_run: bool = False,
+) -> None:
+    """Delete the object. Raises Conflict where it is no longer at `resource_version`."""
+    resource = await served(cluster, resource)
+    options = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"resourceVersion": resource_version},
+    }
+    params = {"dryRun": "All"} if dry_run else {}
+    await cluster.send("DELETE", resource.path(namespace, name), options, params=params)
+
+
+def _write_params(dry_run: bool, manager: str) -> dict[str, str]:
+    return {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+
+
+async def _pages(
+    cluster: Cluster, resource: Resource, namespace: str | None, selector: str | None
+) -> tuple[tuple[Json, ...], str]:
+    params = {"limit": str(PAGE)}
+    if selector:
+        params["labelSelector"] = selector
+    path = resource.path(namespace)
+    found: list[Json] = []
+    while True:
+        page = await cluster.get(path, params)
+        if not isinstance(page, dict) or not isinstance(page.get("items", []), list | None):
+            raise _not_kubernetes(cluster, path)
+        found += [trim(resource, raw) for raw in read.objects(page, "items")]
+        meta = read.obj(page, "metadata")
+        following = read.text(meta, "continue")
+        if not following:
+            return tuple(found), read.text(meta, "resourceVersion")
+        if following == params.get("continue"):
+            raise _not_kubernetes(cluster, path)
+        params["continue"] = following
+
+
+def _object(cluster: Cluster, raw: Any, path: str) -> Json:
+    if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict):
+        raise _not_kubernetes(cluster, path)
+    return raw
+
+
+def _not_kubernetes(cluster: Cluster, path: str) -> Unreachable:
+    return Unreachable(
+        f"{cluster.server} answers {path} with something that is not a Kubernetes object",
+        "is this address a Kubernetes API server?",
+    )

@@ -1,0 +1,93 @@
+"""What is kept of an object in memory: pods are most of a cluster, and most of a pod is unused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meshtui.kube.resources import DEPLOYMENTS, PODS, SERVICES, Resource
+from meshtui.mesh import read
+from meshtui.mesh.model import Json
+
+_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "labels",
+    "annotations",
+    "ownerReferences",
+)
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def trim(resource: Resource, raw: Json) -> Json:
+    """`raw` with its kind told (a list leaves it out) and without what meshtui never looks at.
+
+    Istio's objects are kept whole: changes are planned on them, and the names of their managers
+    tell who else writes them.
+    """
+    named = {"apiVersion": resource.api_version, "kind": resource.kind, **raw}
+    trimmed = _TRIMS.get(resource.plural)
+    return trimmed(named) if trimmed else named
+
+
+def _service(raw: Json) -> Json:
+    return {**raw, "metadata": _metadata(raw)}
+
+
+def _deployment(raw: Json) -> Json:
+    spec = read.obj(raw, "spec")
+    template = {"metadata": {"labels": read.obj(spec, "template", "metadata").get("labels")}}
+    kept = {**_picked(spec, "replicas", "selector", "paused"), "template": template}
+    return {**raw, "metadata": _metadata(raw), "spec": kept}
+
+
+def _pod(raw: Json) -> Json:
+    spec, status = read.obj(raw, "spec"), read.obj(raw, "status")
+    return {
+        "apiVersion": raw["apiVersion"],
+        "kind": raw["kind"],
+        "metadata": _metadata(raw),
+        "spec": {
+            key: [_picked(c, "name", "ports", "restartPolicy") for c in read.objects(spec, key)]
+            for key in ("containers", "initContainers")
+            if key in spec
+        },
+        "status": {
+            **_picked(status, "phase", "reason", "podIP", "podIPs"),
+            "conditions": [
+                _picked(c, "type", "status", "reason") for c in read.objects(status, "conditions")
+            ],
+            **{
+                key: [
+                    _picked(c, "name", "ready", "restartCount", "state")
+                    for c in read.objects(status, key)
+                ]
+                for key in ("containerStatuses", "initContainerStatuses")
+                if key in status
+            },
+        },
+    }
+
+
+def _metadata(raw: Json) -> Json:
+    kept = _picked(read.obj(raw, "metadata"), *_METADATA)
+    annotations = read.obj(kept, "annotations")
+    if _LAST_APPLIED in annotations:
+        kept["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
+    return kept
+
+
+def _picked(raw: Json, *keys: str) -> dict[str, Any]:
+    return {key: raw[key] for key in keys if key in raw}
+
+
+_TRIMS: Mapping[str, Callable[[Json], Json]] = {
+    SERVICES.plural: _service,
+    PODS.plural: _pod,
+    DEPLOYMENTS.plural: _deployment,
+}
