@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
-from meshtui.lab.api.access import EVERYTHING, READ_EVERYTHING, User
+from meshtui.lab.api.access import User, admin, viewer
 from meshtui.lab.api.server import ApiServer
 from meshtui.lab.contract import Address, PodLog
 from meshtui.lab.logs import LogBuffer
 from meshtui.lab.store import Store
 
 Json = Any
+T = TypeVar("T")
 VS = "/apis/networking.istio.io/v1/namespaces/default/virtualservices"
 DR = "/apis/networking.istio.io/v1/namespaces/default/destinationrules"
 PODS = "/api/v1/namespaces/default/pods"
-ADMIN = User("admin", "admin-token", EVERYTHING)
-VIEWER = User("viewer", "viewer-token", READ_EVERYTHING)
+ADMIN = admin("admin-token")
+VIEWER = viewer("viewer-token")
 
 
 @dataclass
@@ -162,6 +163,11 @@ async def running_lab(
             yield Lab(store, runtime, server, Client(url, session))
     finally:
         await server.stop()
+
+
+async def eventually(what: Awaitable[T]) -> T:
+    """Wait for something another task brings about, but not for ever."""
+    return await asyncio.wait_for(what, 10)
 
 
 def virtual_service(name: str = "reviews", **weights: int) -> Json:

@@ -122,18 +122,20 @@ ANONYMOUS = User(
 )
 
 
+def admin(token: str) -> User:
+    """Somebody who may do everything."""
+    groups = ("system:masters", "system:authenticated")
+    return User("admin", token, EVERYTHING, (PathRule(ANY, ANY),), groups)
+
+
+def viewer(token: str) -> User:
+    """Somebody who may only look."""
+    return User("viewer", token, READ_EVERYTHING)
+
+
 def default_users() -> tuple[User, User]:
-    """`admin`, who may do everything, and `viewer`, who may only look; with fresh tokens."""
-    return (
-        User(
-            "admin",
-            secrets.token_urlsafe(24),
-            EVERYTHING,
-            (PathRule(ANY, ANY),),
-            ("system:masters", "system:authenticated"),
-        ),
-        User("viewer", secrets.token_urlsafe(24), READ_EVERYTHING),
-    )
+    """Admin and viewer, with fresh tokens."""
+    return admin(secrets.token_urlsafe(24)), viewer(secrets.token_urlsafe(24))
 
 
 def authenticate(users: Iterable[User], header: str | None) -> User | None:

@@ -1,0 +1,370 @@
+"""Writes to the lab's API server: patches, validation, preconditions, ownership."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from lab_fixtures import DR, PODS, VS, Answer, Lab, pod, running_lab, virtual_service
+
+GROUP = "networking.istio.io"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    async with running_lab() as lab:
+        lab.store.put(GROUP, "virtualservices", virtual_service())
+        yield lab
+
+
+def stored(lab: Lab, name: str = "reviews") -> Any:
+    return lab.store.get(GROUP, "virtualservices", "default", name)
+
+
+def weights(obj: Any) -> list[int]:
+    return [d.get("weight") for d in obj["spec"]["http"][0]["route"]]
+
+
+def weight(value: int, index: int = 0) -> dict[str, Any]:
+    return {"op": "replace", "path": f"/spec/http/0/route/{index}/weight", "value": value}
+
+
+async def apply(lab: Lab, name: str, config: Any, manager: str, **params: str) -> Answer:
+    body = {"apiVersion": f"{GROUP}/v1", "kind": "VirtualService", **config}
+    return await lab.client.call(
+        "PATCH", f"{VS}/{name}", body, APPLY, fieldManager=manager, **params
+    )
+
+
+async def test_a_json_patch_changes_what_it_names(lab: Lab) -> None:
+    answer = await lab.client.json_patch(
+        f"{VS}/reviews",
+        weight(80),
+        weight(20, 1),
+        {"op": "add", "path": "/spec/http/0/name", "value": "main"},
+        {"op": "copy", "from": "/spec/http/0", "path": "/spec/http/-"},
+        {"op": "move", "from": "/spec/http/1/name", "path": "/spec/http/1/timeout"},
+        {"op": "remove", "path": "/spec/http/1/route/1"},
+        {"op": "test", "path": "/spec/http/1/timeout", "value": "main"},
+    )
+    assert answer.status == 200, answer.text
+    assert weights(stored(lab)) == [80, 20]
+    assert stored(lab)["spec"]["http"][1].keys() == {"route", "timeout"}
+
+
+async def test_a_failed_operation_changes_nothing(lab: Lab) -> None:
+    before = stored(lab)
+    answer = await lab.client.json_patch(
+        f"{VS}/reviews", weight(1), {"op": "test", "path": "/spec/hosts/0", "value": "x"}
+    )
+    assert answer.status == 422
+    assert stored(lab) == before
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": "/spec/http/7"},
+        {"op": "add", "path": "/spec/http/01", "value": {}},
+        {"op": "add", "path": "spec"},
+        {"op": "replace", "path": "/spec/nothing", "value": 1},
+        {"op": "move", "from": "/spec", "path": "/spec/http"},
+        {"op": ["add"], "path": "/spec"},
+        {"op": "add", "path": "/spec/hosts/0/x", "value": 1},
+        {"op": "replace", "path": "", "value": []},
+        {"op": "remove", "path": "/metadata"},
+        "add",
+    ],
+)
+async def test_an_operation_that_does_not_apply_is_invalid(lab: Lab, operation: Any) -> None:
+    assert (await lab.client.json_patch(f"{VS}/reviews", operation)).status == 422
+
+
+async def test_a_merge_patch_removes_by_null_and_replaces_lists(lab: Lab) -> None:
+    patch = {"metadata": {"labels": {"a": "b"}}, "spec": {"http": None, "hosts": ["x"]}}
+    answer = await lab.client.merge_patch(f"{VS}/reviews", patch)
+    assert answer.status == 200
+    assert stored(lab)["spec"] == {"hosts": ["x"]}
+    assert stored(lab)["metadata"]["labels"] == {"a": "b"}
+
+
+async def test_only_a_change_of_what_is_wanted_raises_the_generation(lab: Lab) -> None:
+    async def after(patch: Any) -> tuple[int, str]:
+        meta = (await lab.client.merge_patch(f"{VS}/reviews", patch)).json["metadata"]
+        return meta["generation"], meta["resourceVersion"]
+
+    labelled = await after({"metadata": {"labels": {"a": "b"}}})
+    nothing = await after({"metadata": {"labels": {"a": "b"}}})
+    changed = await after({"spec": {"hosts": ["x"]}})
+    assert (labelled[0], nothing, changed[0]) == (1, labelled, 2)
+    assert int(changed[1]) > int(labelled[1])
+
+
+async def test_a_dry_run_tells_and_stores_nothing(lab: Lab) -> None:
+    told: list[Any] = []
+    lab.store.subscribe(told.append)
+    before = stored(lab)
+    created = await lab.client.post(VS, virtual_service("new"), dryRun="All")
+    patched = await lab.client.json_patch(f"{VS}/reviews", weight(1), dryRun="All")
+    deleted = await lab.client.call("DELETE", f"{VS}/reviews", dryRun="All")
+    assert (created.status, patched.status, deleted.status) == (201, 200, 200)
+    assert weights(patched.json) == [1, 10]
+    assert (told, stored(lab), stored(lab, "new")) == ([], before, None)
+
+
+async def test_a_write_reaches_listeners_before_the_client_has_its_answer(lab: Lab) -> None:
+    told: list[Any] = []
+    lab.store.subscribe(lambda event: told.append((event.type, event.obj["metadata"]["name"])))
+    await lab.client.json_patch(f"{VS}/reviews", weight(1))
+    assert told == [("MODIFIED", "reviews")]
+
+
+async def test_a_field_of_the_schema_that_clients_may_not_know_survives(lab: Lab) -> None:
+    rule = {"corsPolicy": {"allowOrigins": [{"exact": "*"}], "maxAge": "24h"}}
+    await lab.client.merge_patch(f"{VS}/reviews", {"spec": {"http": [rule]}})
+    await lab.client.merge_patch(f"{VS}/reviews", {"spec": {"hosts": ["x"]}})
+    assert stored(lab)["spec"]["http"] == [rule]
+
+
+async def test_an_unknown_field_is_dropped_with_a_warning_and_refused_when_strict(lab: Lab) -> None:
+    new = virtual_service("new")
+    new["spec"]["http"][0]["route"][0]["colour"] = "red"
+    where = 'unknown field "spec.http[0].route[0].colour"'
+    strict = await lab.client.post(VS, new, fieldValidation="Strict")
+    ignored = await lab.client.post(VS, new, fieldValidation="Ignore", dryRun="All")
+    warned = await lab.client.post(VS, new)
+    assert strict.status == 400
+    assert f"strict decoding error: {where}" in strict.message
+    assert "Warning" not in ignored.headers
+    assert warned.headers["Warning"] == '299 - "' + where.replace('"', '\\"') + '"'
+    assert "colour" not in warned.json["spec"]["http"][0]["route"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("/spec/http/0/route/0/weight", -1.5, "FieldValueTypeInvalid"),
+        ("/spec/http/0/route", {}, "FieldValueTypeInvalid"),
+        ("/spec/http/0/mirrorPercent", None, None),
+        ("/spec/http/0/route/0/destination", {}, "FieldValueRequired"),
+        ("/spec/http/0/match", [{"uri": {"exact": "/a", "prefix": "/b"}}], "FieldValueInvalid"),
+        ("/spec/http/0/redirect", {"derivePort": "NO"}, "FieldValueNotSupported"),
+        ("/spec/http/0/timeout", "10s", None),
+    ],
+)
+async def test_the_schema_is_kept(lab: Lab, path: str, value: Any, reason: str | None) -> None:
+    answer = await lab.client.json_patch(
+        f"{VS}/reviews", {"op": "add", "path": path, "value": value}
+    )
+    if reason is None:
+        assert answer.status == 200, answer.text
+    else:
+        assert answer.status == 422
+        assert reason in [c["reason"] for c in answer.json["details"]["causes"]]
+
+
+async def test_names_are_made_and_checked(lab: Lab) -> None:
+    new = virtual_service()
+    new["metadata"] = {"generateName": "gen-"}
+    made = await lab.client.post(VS, new)
+    new["metadata"] = {"name": "Not_A_Name"}
+    bad = await lab.client.post(VS, new)
+    assert made.json["metadata"]["name"].startswith("gen-")
+    assert len(made.json["metadata"]["name"]) == 9
+    assert bad.status == 422
+    assert bad.json["details"]["causes"][0]["field"] == "metadata.name"
+
+
+async def test_nothing_is_created_in_a_namespace_that_is_not_there(lab: Lab) -> None:
+    new = virtual_service()
+    del new["metadata"]["namespace"]
+    answer = await lab.client.post(VS.replace("default", "nowhere"), new)
+    assert (answer.status, answer.message) == (404, 'namespaces "nowhere" not found')
+
+
+async def test_an_update_must_name_the_version_it_means(lab: Lab) -> None:
+    obj = stored(lab)
+    obj["spec"]["hosts"] = ["x"]
+    fine = await lab.client.call("PUT", f"{VS}/reviews", obj)
+    stale = await lab.client.call("PUT", f"{VS}/reviews", obj)
+    obj["metadata"].pop("resourceVersion")
+    blind = await lab.client.call("PUT", f"{VS}/reviews", obj)
+    assert (fine.status, stale.status, blind.status) == (200, 409, 422)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"metadata": {"name": "other"}}, 400),
+        ({"metadata": {"namespace": "other"}}, 400),
+        ({"metadata": {"uid": "another"}}, 409),
+        ({"kind": "Gateway"}, 400),
+        ({"metadata": None}, 422),
+    ],
+)
+async def test_a_patch_cannot_make_another_object_of_it(lab: Lab, change: Any, status: int) -> None:
+    assert (await lab.client.merge_patch(f"{VS}/reviews", change)).status == status
+
+
+async def test_status_and_spec_are_written_apart(lab: Lab) -> None:
+    both = {"spec": {"hosts": ["x"]}, "status": {"observedGeneration": 7}}
+    await lab.client.merge_patch(f"{VS}/reviews/status", both)
+    assert stored(lab)["spec"]["hosts"] == ["reviews"]
+    assert stored(lab)["status"] == {"observedGeneration": 7}
+    await lab.client.merge_patch(f"{VS}/reviews", {"spec": {"hosts": ["x"]}, "status": None})
+    assert stored(lab)["spec"]["hosts"] == ["x"]
+    assert stored(lab)["status"] == {"observedGeneration": 7}
+
+
+async def test_each_manager_owns_what_it_set(lab: Lab) -> None:
+    await lab.client.json_patch(f"{VS}/reviews", weight(1), fieldManager="meshtui")
+    fields = {e["manager"]: e["fieldsV1"] for e in stored(lab)["metadata"]["managedFields"]}
+    assert fields["meshtui"] == {"f:spec": {"f:http": {}}}
+    assert fields["lab"] == {"f:spec": {".": {}, "f:hosts": {}}}
+
+
+async def test_without_a_manager_the_user_agent_names_it(lab: Lab) -> None:
+    lab.client.headers = lambda extra=None: {  # type: ignore[method-assign]
+        **(extra or {}),
+        "Authorization": "Bearer admin-token",
+        "User-Agent": "curl/8.0 (x)",
+    }
+    await lab.client.json_patch(f"{VS}/reviews", weight(1))
+    assert [e["manager"] for e in stored(lab)["metadata"]["managedFields"]] == ["lab", "curl"]
+
+
+async def test_apply_creates_owns_and_withdraws(lab: Lab) -> None:
+    meta = {"metadata": {"name": "new", "labels": {"a": "1", "b": "2"}}}
+    created = await apply(lab, "new", {**meta, "spec": {"hosts": ["x"]}}, "me")
+    assert created.status == 201, created.text
+    changed = await apply(lab, "new", {"metadata": {"labels": {"a": "1"}}, "spec": {}}, "me")
+    assert changed.json["metadata"]["labels"] == {"a": "1"}
+    assert changed.json["spec"] == {}
+    entries = changed.json["metadata"]["managedFields"]
+    assert [(e["manager"], e["operation"]) for e in entries] == [("me", "Apply")]
+
+
+async def test_apply_against_another_manager_conflicts_unless_forced(lab: Lab) -> None:
+    config = {"spec": {"hosts": ["y"], "http": []}}
+    conflict = await apply(lab, "reviews", config, "other")
+    assert conflict.status == 409
+    assert [c["field"] for c in conflict.json["details"]["causes"]] == [".spec.hosts", ".spec.http"]
+    assert "2 conflicts" in conflict.message
+    forced = await apply(lab, "reviews", config, "other", force="true")
+    assert forced.json["spec"] == config["spec"]
+    again = await apply(lab, "reviews", config, "third")
+    assert again.status == 200, "the same values are shared, not contested"
+
+
+async def test_apply_needs_a_manager(lab: Lab) -> None:
+    body = {"apiVersion": f"{GROUP}/v1", "kind": "VirtualService"}
+    assert (await lab.client.call("PATCH", f"{VS}/reviews", body, APPLY)).status == 422
+
+
+async def test_a_strategic_patch_merges_containers_by_name(lab: Lab) -> None:
+    containers = [{"name": "app", "image": "a:1"}, {"name": "istio-proxy", "image": "p:1"}]
+    template = {"spec": {"containers": containers, "nodeName": "n"}}
+    lab.store.put(
+        "apps", "deployments", {"metadata": {"name": "d"}, "spec": {"template": template}}
+    )
+    patch = {
+        "spec": {
+            "template": {
+                "spec": {
+                    "$setElementOrder/containers": [{"name": "new"}, {"name": "app"}],
+                    "containers": [
+                        {"name": "app", "image": "a:2"},
+                        {"name": "new", "image": "n:1"},
+                        {"name": "istio-proxy", "$patch": "delete"},
+                    ],
+                    "nodeName": None,
+                }
+            }
+        }
+    }
+    answer = await lab.client.call("PATCH", f"{DEPLOYMENTS}/d", patch, STRATEGIC)
+    assert answer.json["spec"]["template"]["spec"] == {
+        "containers": [{"name": "new", "image": "n:1"}, {"name": "app", "image": "a:2"}]
+    }
+    assert answer.json["metadata"]["generation"] == 2
+
+
+async def test_delete_answers_success_and_the_object_is_gone(lab: Lab) -> None:
+    uid = stored(lab)["metadata"]["uid"]
+    wrong = {"kind": "DeleteOptions", "preconditions": {"uid": "other"}}
+    refused = await lab.client.call("DELETE", f"{VS}/reviews", wrong)
+    right = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+    done = await lab.client.call("DELETE", f"{VS}/reviews", right)
+    assert refused.status == 409
+    assert (done.status, done.json["status"], done.json["details"]["uid"]) == (200, "Success", uid)
+    assert stored(lab) is None
+
+
+async def test_a_collection_is_deleted_by_selector(lab: Lab) -> None:
+    lab.store.put("", "pods", pod("a", app="web"))
+    lab.store.put("", "pods", pod("b"))
+    answer = await lab.client.call("DELETE", PODS, labelSelector="app=web")
+    assert [o["metadata"]["name"] for o in answer.json["items"]] == ["a"]
+    assert lab.runtime.deleted == ["a"]
+    assert [o["metadata"]["name"] for o in lab.store.objects("", "pods")] == ["b"]
+
+
+async def test_what_a_deleted_object_owned_goes_with_it_unless_orphaned(lab: Lab) -> None:
+    for name in ("gone", "orphan"):
+        owner = lab.store.put("apps", "replicasets", {"metadata": {"name": name}})
+        owned = pod(f"{name}-pod")
+        reference = {"kind": "ReplicaSet", "name": name, "uid": owner["metadata"]["uid"]}
+        owned["metadata"]["ownerReferences"] = [reference]
+        lab.store.put("", "pods", owned)
+    sets = "/apis/apps/v1/namespaces/default/replicasets"
+    await lab.client.call("DELETE", f"{sets}/gone")
+    await lab.client.call("DELETE", f"{sets}/orphan", {"propagationPolicy": "Orphan"})
+    assert lab.runtime.deleted == ["gone-pod"]
+
+
+async def test_a_namespace_goes_with_all_that_is_in_it(lab: Lab) -> None:
+    answer = await lab.client.call("DELETE", "/api/v1/namespaces/default")
+    assert answer.status == 200
+    assert stored(lab) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "media", "status"),
+    [
+        ("POST", DR, b"{", "application/json", 400),
+        ("POST", DR, b"\xff\xfe", "application/json", 400),
+        ("POST", DR, b"[" * 100_000, "application/json", 400),
+        ("POST", DR, b"[]", "application/json", 400),
+        ("POST", DR, b"null", "application/json", 400),
+        ("POST", DR, b"a: [", "application/yaml", 400),
+        ("POST", DR, b"{}", "application/json", 400),
+        ("POST", DR, b"{}", "text/plain", 415),
+        ("POST", DR, b"x" * (3 * 1024 * 1024 + 1), "application/json", 413),
+        ("PUT", DR, b"{}", "application/json", 405),
+        ("POST", f"{DR}/x", b"{}", "application/json", 405),
+        ("PATCH", f"{VS}/reviews", b"7", "application/merge-patch+json", 400),
+        ("PATCH", f"{VS}/reviews", b"7", "application/json-patch+json", 422),
+        ("PATCH", f"{VS}/reviews", b"[]", APPLY, 400),
+        ("PATCH", f"{VS}/nosuch", b"[]", "application/json-patch+json", 404),
+        ("GET", f"{VS}/reviews/nosuch", None, "", 404),
+        ("GET", "/apis/nosuch.io/v1/things", None, "", 404),
+        ("GET", "/nosuch", None, "", 404),
+        ("GET", f"{VS}?limit=many", None, "", 400),
+        ("POST", f"{DR}?dryRun=Some", b"{}", "application/json", 400),
+        ("POST", f"{DR}?fieldValidation=Some", b"{}", "application/json", 400),
+    ],
+)
+async def test_whatever_is_wrong_with_a_request_has_its_status(
+    lab: Lab, method: str, path: str, body: Any, media: str, status: int
+) -> None:
+    assert (await lab.client.call(method, path, body, media)).status == status
+
+
+async def test_a_body_may_be_yaml(lab: Lab) -> None:
+    body = b"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: y}\n"
+    body += b"spec: {host: y}\n"
+    assert (await lab.client.call("POST", DR, body, "application/yaml")).status == 201
