@@ -1,0 +1,34 @@
+"""Names of Envoy clusters, as istiod makes them of a port, a subset and a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClusterName:
+    """`outbound|9080|v1|reviews.default.svc.cluster.local`, taken apart.
+
+    A name of another make ("BlackHoleCluster") has no `direction`; `raw` is always the whole name.
+    """
+
+    raw: str
+    direction: str = ""
+    port: int = 0
+    subset: str = ""
+    host: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: the subset, or the first part of the host."""
+        return self.subset or self.host.split(".", 1)[0] or self.raw
+
+
+def parse_cluster_name(name: str) -> ClusterName:
+    """Either form: `outbound|9080|v1|host`, or `outbound_.9080_.v1_.host` of SNI routing."""
+    for separator in ("|", "_."):
+        parts = name.split(separator, 3)
+        if len(parts) == 4 and parts[1].isascii() and parts[1].isdigit() and len(parts[1]) < 6:
+            direction, port, subset, host = parts
+            return ClusterName(name, direction, int(port), subset, host)
+    return ClusterName(name)

@@ -1,0 +1,136 @@
+"""Envoy's config dump, read into facts. What is missing or foreign in it reads as absent.
+
+Takes the answers to `/config_dump?resource=…` and to `/config_dump` alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from meshtui.envoy.actions import (
+    parse_destinations,
+    parse_fault,
+    parse_mirrors,
+    parse_retries,
+    rewrite_text,
+)
+from meshtui.envoy.matches import parse_match
+from meshtui.envoy.routes import ProxyRoute
+from meshtui.mesh import read
+from meshtui.mesh.model import Json
+from meshtui.mesh.quantity import seconds
+
+_ENVOYS_TIMEOUT_S = 15.0
+_OWNER = re.compile(r"/apis/networking\.istio\.io/[^/]+/namespaces/([^/]+)/virtual-service/([^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address a proxy listens on, and the RouteConfigurations its filters use."""
+
+    name: str
+    address: str = ""
+    port: int = 0
+    routes: tuple[str, ...] = ()
+
+
+def parse_routes(dump: Any) -> tuple[ProxyRoute, ...]:
+    """Every route of every virtual host, in the order the proxy tries them."""
+    return tuple(
+        _route(config, vhost, route)
+        for config in _resources(dump, ("dynamic_route_configs", "static_route_configs"))
+        for config in [read.obj(config, "route_config")]
+        for vhost in read.objects(config, "virtual_hosts")
+        for route in read.objects(vhost, "routes")
+    )
+
+
+def parse_cluster_names(dump: Any) -> frozenset[str]:
+    """The clusters a proxy knows. Only active ones: a warming cluster takes no traffic yet."""
+    names = (
+        read.text(read.obj(entry, "cluster"), "name")
+        for entry in _resources(dump, ("dynamic_active_clusters", "static_clusters"))
+    )
+    return frozenset(name for name in names if name)
+
+
+def parse_listeners(dump: Any) -> tuple[Listener, ...]:
+    return tuple(
+        _listener(listener)
+        for entry in _resources(dump, ("dynamic_listeners", "static_listeners"))
+        for listener in [read.obj(entry, "active_state", "listener") or read.obj(entry, "listener")]
+        if listener
+    )
+
+
+def _resources(dump: Any, kinds: tuple[str, ...]) -> Iterator[Json]:
+    """The entries asked for by `resource=`, or those inside the sections of a whole dump."""
+    for config in read.objects(dump, "configs"):
+        sections = [kind for kind in kinds if kind in config]
+        if not sections:
+            yield config
+        for kind in sections:
+            yield from read.objects(config, kind)
+
+
+def _route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
+    action = read.obj(route, "route")
+    return ProxyRoute(
+        config=read.text(config, "name"),
+        vhost=read.text(vhost, "name"),
+        domains=read.texts(vhost, "domains"),
+        name=read.text(route, "name"),
+        match=parse_match(read.obj(route, "match")),
+        destinations=parse_destinations(action),
+        mirrors=parse_mirrors(action),
+        fault=parse_fault(route),
+        timeout_s=_timeout(action),
+        retries=parse_retries(action),
+        virtual_service=_owner(route),
+        terminal=_terminal(route),
+        rewrite=rewrite_text(action),
+        cluster_header=read.text(action, "cluster_header"),
+    )
+
+
+def _timeout(action: Json) -> float | None:
+    """Envoy's default is 15 s; "0s", which istiod writes for no timeout, switches it off."""
+    if not action:
+        return None
+    return (seconds(read.text(action, "timeout", f"{_ENVOYS_TIMEOUT_S:g}s")) or 0.0) or None
+
+
+def _owner(route: Json) -> tuple[str, str] | None:
+    path = read.text(read.obj(route, "metadata", "filter_metadata", "istio"), "config")
+    match = _OWNER.fullmatch(path)
+    return (match[1], match[2]) if match else None
+
+
+def _terminal(route: Json) -> str:
+    if "redirect" in route:
+        return "redirect"
+    return "direct response" if "direct_response" in route else ""
+
+
+def _listener(raw: Json) -> Listener:
+    address = read.obj(raw, "address", "socket_address")
+    return Listener(
+        name=read.text(raw, "name"),
+        address=read.text(address, "address"),
+        port=read.integer(address, "port_value"),
+        routes=tuple(dict.fromkeys(_route_names(raw))),
+    )
+
+
+def _route_names(listener: Json) -> Iterator[str]:
+    chains = read.objects(listener, "filter_chains")
+    for chain in [*chains, read.obj(listener, "default_filter_chain")]:
+        for entry in read.objects(chain, "filters"):
+            typed = read.obj(entry, "typed_config")
+            for source, key in (("rds", "route_config_name"), ("route_config", "name")):
+                name = read.text(read.obj(typed, source), key)
+                if name:
+                    yield name

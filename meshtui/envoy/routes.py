@@ -1,0 +1,136 @@
+"""What a proxy routes: one entry of Envoy's route table, in the mesh's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from meshtui.mesh.model import Fault, Retries, StringMatch
+
+ANY_PATH = StringMatch("prefix", "/")
+_ANY_REGEX = StringMatch("regex", ".*")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderMatch:
+    """A condition on a header. Envoy keeps method, authority and scheme as `:method` and so on."""
+
+    name: str
+    value: StringMatch
+    invert: bool = False
+
+    def __str__(self) -> str:
+        return f"{'not ' if self.invert else ''}header {self.name} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
+    """Which requests an entry takes.
+
+    The path's `kind` is prefix, exact, regex or another of Envoy's; `headers` and `query` are
+    sorted by name.
+    """
+
+    path: StringMatch = ANY_PATH
+    ignore_case: bool = False
+    headers: tuple[HeaderMatch, ...] = ()
+    query: tuple[tuple[str, StringMatch], ...] = ()
+
+    @property
+    def catch_all(self) -> bool:
+        """True where nothing after this entry can ever be reached, as istiod sees it."""
+        return self.path in (ANY_PATH, _ANY_REGEX) and not self.headers and not self.query
+
+    @property
+    def text(self) -> str:
+        parts = [] if self.path == ANY_PATH else [f"path {self.path}"]
+        parts += [str(header) for header in self.headers]
+        parts += [f"query {name} {value}" for name, value in self.query]
+        return " and ".join(parts) or "any request"
+
+
+def in_order(
+    path: StringMatch,
+    ignore_case: bool,
+    headers: Iterable[HeaderMatch],
+    query: Iterable[tuple[str, StringMatch]],
+) -> RouteMatch:
+    """A match in one form, so that two that take the same are equal.
+
+    The parts are sorted, and case is ignored only where the path's kind knows of it.
+    """
+    ignore_case = ignore_case and path != ANY_PATH and path.kind in ("prefix", "exact")
+    return RouteMatch(
+        path,
+        ignore_case,
+        tuple(sorted(headers, key=lambda header: (header.name, str(header)))),
+        tuple(sorted(query, key=lambda entry: (entry[0], str(entry[1])))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDestination:
+    """A cluster that gets a share. Several weights are ratios; a single one says nothing."""
+
+    cluster: str
+    host: str = ""
+    subset: str = ""
+    port: int = 0
+    weight: int = 100
+
+    @property
+    def label(self) -> str:
+        return self.subset or self.host.split(".", 1)[0] or self.cluster
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMirror:
+    """A cluster that gets copies, of `percent` (0 to 100) of the requests."""
+
+    cluster: str
+    host: str = ""
+    subset: str = ""
+    port: int = 0
+    percent: float = 100.0
+
+    @property
+    def label(self) -> str:
+        return self.subset or self.host.split(".", 1)[0] or self.cluster
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRoute:
+    """One entry of a proxy's route table; entries are tried in order, vhost by vhost.
+
+    `config` is the RouteConfiguration ("9080", "http.8080"), `vhost` the virtual host. `timeout_s`
+    is None where there is no limit. `retries` is None where a failed request is not tried again.
+    `virtual_service` (namespace, name) is whose rule it is, None for routes Istio makes by itself.
+    `cluster_header` names the header that picks the cluster, where one does.
+    """
+
+    config: str
+    vhost: str
+    domains: tuple[str, ...] = ()
+    name: str = ""
+    match: RouteMatch = field(default_factory=RouteMatch)
+    destinations: tuple[RouteDestination, ...] = ()
+    mirrors: tuple[RouteMirror, ...] = ()
+    fault: Fault | None = None
+    timeout_s: float | None = None
+    retries: Retries | None = None
+    virtual_service: tuple[str, str] | None = None
+    terminal: str = ""
+    """Set to "redirect" or "direct response" where the proxy answers by itself."""
+
+    rewrite: str = ""
+    cluster_header: str = ""
+
+    @property
+    def port(self) -> int:
+        """The port of the virtual host (`reviews.default.svc.cluster.local:9080`), or 0."""
+        number = self.vhost.rpartition(":")[2]
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0
+
+    @property
+    def total_weight(self) -> int:
+        return sum(destination.weight for destination in self.destinations)

@@ -1,0 +1,179 @@
+"""Access-log lines as Envoy writes them, and lines that only look like it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshtui.envoy.accesslog import AccessRecord, parse_line
+from meshtui.envoy.flags import FLAGS, explain
+
+LINE = (
+    '[2026-11-20T10:11:12.345Z] "GET /reviews/0?x=1 HTTP/1.1" 503 UF,URX '
+    "upstream_reset_before_response_started{connection_failure} - "
+    '"delayed_connect_error:_111" 0 91 12 - "10.1.2.3" "curl/8.0" '
+    '"2e5a2a6c-8c2e-9d1a-bb0d-0f6a3f1f2c11" "reviews:9080" "10.244.0.7:9080" '
+    "outbound|9080|v1|reviews.default.svc.cluster.local 10.244.0.5:41000 10.96.0.7:9080 "
+    "10.244.0.5:51234 - http.rest"
+)
+RECORD = AccessRecord(
+    time="2026-11-20T10:11:12.345Z",
+    method="GET",
+    path="/reviews/0?x=1",
+    protocol="HTTP/1.1",
+    code=503,
+    flags=("UF", "URX"),
+    details="upstream_reset_before_response_started{connection_failure}",
+    failure="delayed_connect_error:_111",
+    bytes_received=0,
+    bytes_sent=91,
+    duration_ms=12,
+    forwarded_for="10.1.2.3",
+    user_agent="curl/8.0",
+    request_id="2e5a2a6c-8c2e-9d1a-bb0d-0f6a3f1f2c11",
+    authority="reviews:9080",
+    upstream_host="10.244.0.7:9080",
+    upstream_cluster="outbound|9080|v1|reviews.default.svc.cluster.local",
+    upstream_local="10.244.0.5:41000",
+    downstream_local="10.96.0.7:9080",
+    downstream_remote="10.244.0.5:51234",
+    route_name="http.rest",
+    raw=LINE,
+)
+
+
+def test_a_line_of_the_text_format() -> None:
+    assert parse_line(LINE) == RECORD
+    assert parse_line(LINE + "\n") == RECORD
+
+
+def test_the_time_as_a_number() -> None:
+    assert RECORD.epoch == pytest.approx(1795169472.345)
+    assert AccessRecord(time="yesterday").epoch is None
+
+
+@pytest.mark.parametrize(
+    "agent",
+    ['Mozilla "x" y', '" "', '"', 'a" "b" "c', "", "[x] 200 -", 'ends with "', '" "b" "c" "d'],
+)
+def test_quotes_inside_the_user_agent(agent: str) -> None:
+    found = parse_line(LINE.replace("curl/8.0", agent))
+    assert found is not None
+    assert (found.user_agent, found.forwarded_for) == (agent, "10.1.2.3")
+    assert (found.request_id, found.authority) == (RECORD.request_id, "reviews:9080")
+
+
+def test_quotes_inside_the_path() -> None:
+    found = parse_line(LINE.replace("/reviews/0?x=1", '/a"b"c'))
+    assert found is not None
+    assert (found.path, found.code) == ('/a"b"c', 503)
+
+
+def test_what_is_absent() -> None:
+    line = (
+        '[2026-11-20T10:11:12.345Z] "- - -" 0 NR - - "-" 0 0 0 - "-" "-" "-" "-" "-" - - '
+        "10.96.0.7:9080 10.244.0.5:51234 outbound_.9080_._.reviews.default.svc.cluster.local -"
+    )
+    found = parse_line(line)
+    assert found is not None
+    assert (found.method, found.path, found.user_agent, found.upstream_host) == ("", "", "", "")
+    assert (found.code, found.flags, found.upstream_ms, found.route_name) == (0, ("NR",), None, "")
+
+
+def test_no_flag_is_no_flag() -> None:
+    found = parse_line(LINE.replace("UF,URX", "-"))
+    assert found is not None
+    assert found.flags == ()
+
+
+def test_the_json_form() -> None:
+    line = json.dumps(
+        {
+            "start_time": "2026-11-20T10:11:12.345Z",
+            "method": "GET",
+            "path": "/reviews/0?x=1",
+            "protocol": "HTTP/1.1",
+            "response_code": 503,
+            "response_flags": "UF,URX",
+            "response_code_details": RECORD.details,
+            "connection_termination_details": None,
+            "upstream_transport_failure_reason": RECORD.failure,
+            "bytes_received": 0,
+            "bytes_sent": "91",
+            "duration": 12,
+            "upstream_service_time": None,
+            "x_forwarded_for": "10.1.2.3",
+            "user_agent": "curl/8.0",
+            "request_id": RECORD.request_id,
+            "authority": "reviews:9080",
+            "upstream_host": RECORD.upstream_host,
+            "upstream_cluster": RECORD.upstream_cluster,
+            "upstream_local_address": RECORD.upstream_local,
+            "downstream_local_address": RECORD.downstream_local,
+            "downstream_remote_address": RECORD.downstream_remote,
+            "requested_server_name": "-",
+            "route_name": "http.rest",
+        }
+    )
+    found = parse_line(line)
+    assert found is not None
+    assert found.raw == line
+    assert {**_facts(found), "raw": ""} == {**_facts(RECORD), "raw": ""}
+
+
+def _facts(record: AccessRecord) -> dict[str, object]:
+    return {name: getattr(record, name) for name in AccessRecord.__slots__}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "2026-11-20T10:11:12.345Z\tinfo\tEnvoy proxy is ready",
+        "[2026-11-20 10:11:12.345][14][warning][config] gRPC config stream closed: 14",
+        "{}",
+        '{"level":"info","msg":"started"}',
+        '{"start_time": ',
+        "[" * 100_000,
+        "{" * 60_000,
+        '{"a":' * 10_000,
+        LINE[:-60],
+        LINE[:200],
+        LINE.replace(" 503 ", " OK "),
+    ],
+)
+def test_foreign_lines(line: str) -> None:
+    assert parse_line(line) is None
+
+
+def test_long_hostile_lines_end_soon() -> None:
+    for unit in ('" "', " ", '"', "- "):
+        parse_line(LINE[:160] + unit * 20_000)
+
+
+@given(st.text() | st.text().map(lambda text: LINE[:130] + text) | st.text().map("{}".join))
+def test_any_line_is_survived(line: str) -> None:
+    parse_line(line)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["start_time", "response_code", "duration", "path"]),
+        st.none() | st.integers() | st.text() | st.floats() | st.lists(st.none()),
+    )
+)
+def test_any_json_is_survived(fields: dict[str, object]) -> None:
+    found = parse_line(json.dumps(fields))
+    assert found is None or found.epoch is None or found.epoch
+
+
+def test_every_flag_says_what_to_look_at() -> None:
+    for code, flag in FLAGS.items():
+        assert flag.code == code
+        assert flag.meaning.endswith(".")
+        assert flag.look
+    assert explain("UO") == FLAGS["UO"]
+    assert explain("-") is None
