@@ -108,6 +108,14 @@ def _long_label(destination: Destination, located: Located) -> str:
     return f"{host}/{destination.subset}" if destination.subset else host
 
 
+def label_of(located: Located, host: str, subset: str) -> str:
+    """The name by which `resolve_version` finds this destination again."""
+    for label, destination in zip(labels_of(located), located.rule.destinations, strict=True):
+        if (destination.host, destination.subset) == (host, subset):
+            return label
+    return subset or host
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a version's traffic would go: a host and a subset of it."""

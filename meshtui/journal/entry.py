@@ -29,6 +29,9 @@ class Status(StrEnum):
     FAILED = "failed"
     """Refused or conflicting: nothing was written."""
 
+    UNANSWERED = "unanswered"
+    """Sent, and the connection broke before the answer: to be found out."""
+
     UNKNOWN = "unknown"
     """Interrupted, and what is there now does not tell whether it was written."""
 

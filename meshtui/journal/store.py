@@ -147,9 +147,13 @@ class Journal:
         )
 
     def interrupted(self) -> tuple[Entry, ...]:
-        """Intents whose process is gone: nobody knows whether they were written."""
-        rows = self._rows("SELECT * FROM changes WHERE status = ?", (Status.INTENT,))
-        return tuple(entry for entry in rows if not _alive(entry, self._clock()))
+        """Changes of which nobody knows whether they were written: no answer, or a process gone."""
+        rows = self._rows(
+            "SELECT * FROM changes WHERE status IN (?, ?) ORDER BY created",
+            (Status.INTENT, Status.UNANSWERED),
+        )
+        now = self._clock()
+        return tuple(e for e in rows if e.status is Status.UNANSWERED or not _alive(e, now))
 
     def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry, ...]:
         with _told(self.path):

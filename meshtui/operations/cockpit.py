@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
-from meshtui.envoy.dump import ProxyRoute
+from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import LogEntry, Pending, Snapshot
 

@@ -1,0 +1,68 @@
+"""What a person sets once: `config.yaml` in the user's configuration directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshtui.errors import Usage
+from meshtui.paths import config_dir
+
+KEYS = ("theme", "stable", "degraded", "failing", "tick_s", "prometheus")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`stable` names the stable version by `service.namespace` or `service`; `degraded` and
+    `failing` are error ratios (0 to 1); `tick_s` is the seconds between two looks at telemetry.
+    """
+
+    theme: str = ""
+    stable: Mapping[str, str] = field(default_factory=dict)
+    degraded: float = 0.0
+    failing: float = 0.10
+    tick_s: float = 2.0
+    prometheus: str = "auto"
+
+
+def load_config(path: Path | None = None) -> Config:
+    """The configuration; defaults where there is no file. Raises `Usage` naming what is wrong."""
+    path = path or config_dir() / "config.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"{path} cannot be read ({error})") from error
+    try:
+        raw = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise Usage(f"{path} is not YAML ({' '.join(str(error).split())})") from error
+    return _config(raw, path)
+
+
+def _config(raw: Any, path: Path) -> Config:
+    if not isinstance(raw, dict):
+        raise Usage(f"{path}: expected keys and values")
+    unknown = [str(key) for key in raw if key not in KEYS]
+    if unknown:
+        raise Usage(f"{path}: unknown key {unknown[0]}", f"there are: {', '.join(KEYS)}")
+    for key, low, high in (("degraded", 0, 1), ("failing", 0, 1), ("tick_s", 0.2, 3600)):
+        value = raw.get(key, low)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not low <= value <= high
+        ):
+            raise Usage(f"{path}: {key} is a number from {low} to {high}")
+    for key in ("theme", "prometheus"):
+        if not isinstance(raw.get(key, ""), str):
+            raise Usage(f"{path}: {key} is a word")
+    stable = raw.get("stable") or {}
+    if not isinstance(stable, dict):
+        raise Usage(f"{path}: stable maps services to versions")
+    return Config(**{**raw, "stable": {str(k): str(v) for k, v in stable.items()}})

@@ -1,0 +1,171 @@
+"""Journal, write, verify, journal: the one way by which anything in the cluster is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
+from meshtui.errors import JournalError, MeshtuiError
+from meshtui.journal import Journal, Status
+from meshtui.mesh.model import Json, Mesh
+from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.signals import Sample
+from meshtui.operations.planning import send_patch, with_virtual_service
+from meshtui.operations.verifying import WAIT_S, client_proxies, question_for, verify
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The answer to the write, before any proxy was asked."""
+
+    change_id: str
+    raw: Json
+    warnings: tuple[str, ...] = ()
+
+
+class Applier:
+    """Applies plans. Where the journal can't be written nothing is, except by a rollback."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        journal: Journal | None,
+        *,
+        verify_changes: bool = True,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        self._cluster = cluster
+        self._journal = journal
+        self._verify = verify_changes
+        self._wait_s = wait_s
+
+    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Told) -> Outcome:
+        """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written."""
+        change = plan.change
+        if change.empty:
+            return Outcome("", plan, applied=False)
+        told("journal")
+        change_id, warnings = self._begin(change)
+        told("write")
+        raw = await self._write(change, change_id)
+        event = asyncio.create_task(_tell_everyone(self._cluster, raw, change, change_id))
+        try:
+            outcome = await self._verified(plan, change_id, raw, mesh, sample, told)
+        finally:
+            await event
+        return replace(outcome, warnings=(*warnings, *outcome.warnings))
+
+    def _begin(self, change: Change) -> tuple[str, tuple[str, ...]]:
+        try:
+            if self._journal is None:
+                raise JournalError("there is no journal")
+            return self._journal.begin(change, self._cluster.context), ()
+        except JournalError as error:
+            if change.verb != "rollback":
+                raise
+            return "", (f"this rollback is not in the journal and can't be undone: {error}",)
+
+    async def _write(self, change: Change, change_id: str) -> Json:
+        from meshtui.kube.failures import Unanswered
+
+        try:
+            raw = await send_patch(self._cluster, change, dry_run=False)
+        except Unanswered as error:
+            self._settle(change_id, Status.UNANSWERED, str(error))
+            raise
+        except MeshtuiError as error:
+            self._settle(change_id, Status.FAILED, str(error))
+            raise
+        self._settle(change_id, Status.WRITTEN)
+        return raw
+
+    def _settle(
+        self,
+        change_id: str,
+        status: Status,
+        detail: str = "",
+        result: dict[str, Any] | None = None,
+    ) -> str:
+        """Journals how far it came; what the disk says against it can't stop what has happened."""
+        if self._journal is None or not change_id:
+            return ""
+        try:
+            self._journal.settle(change_id, status, detail, result)
+        except JournalError as error:
+            return str(error)
+        return ""
+
+    async def _verified(
+        self,
+        plan: Plan,
+        change_id: str,
+        raw: Json,
+        mesh: Mesh,
+        sample: Sample | None,
+        told: Told,
+    ) -> Outcome:
+        change = plan.change
+        outcome = Outcome(change_id, plan, applied=True)
+        if not self._verify:
+            return outcome
+        vs = parse_virtual_service(raw)
+        mesh = with_virtual_service(mesh, vs)
+        place = (change.rule.protocol, change.rule.index) if change.rule else ("http", 0)
+        question = question_for(mesh, change.service, vs, *place)
+        clients = client_proxies(mesh, change.service, vs, sample)
+        if question is None or not clients.pods:
+            return replace(outcome, warnings=("no proxy was found to ask: not verified",))
+        told(f"proxies 0/{len(clients.pods)}")
+        proxies, seconds = await verify(
+            self._cluster, question, clients, wait_s=self._wait_s, told=told
+        )
+        outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=_verdict(proxies))
+        status = Status.VERIFIED if outcome.verified else Status.WRITTEN
+        trouble = self._settle(change_id, status, outcome.sentence, _result(outcome))
+        warnings = (*_doubts(proxies, clients.known, clients.left_out), trouble)
+        return replace(outcome, warnings=tuple(filter(None, warnings)))
+
+
+def _verdict(proxies: tuple[ProxyVerdict, ...]) -> bool | None:
+    """True where every proxy that is asked serves it; None where none could be asked."""
+    if not proxies or all(proxy.state == "out of reach" for proxy in proxies):
+        return None
+    return all(proxy.state == "in sync" for proxy in proxies)
+
+
+def _doubts(proxies: tuple[ProxyVerdict, ...], known: bool, left_out: int) -> tuple[str, ...]:
+    found = [
+        f"{p.namespace}/{p.pod} is {p.state}{': ' + p.detail if p.detail else ''}"
+        for p in proxies
+        if p.state != "in sync"
+    ]
+    if not known and proxies:
+        found.append("telemetry names no client of the service: any proxy that has the rule counts")
+    if left_out:
+        found.append(f"{left_out} more client proxies were not asked")
+    return tuple(found)
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "checked": outcome.checked,
+        "in_sync": outcome.in_sync,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+async def _tell_everyone(cluster: Cluster, raw: Json, change: Change, change_id: str) -> None:
+    """A Kubernetes Event on the object, where that is allowed."""
+    from meshtui.kube.events import record
+
+    words = "".join(part.capitalize() for part in change.verb.split())
+    note = f"{'; '.join(change.words)} (meshtui change {change_id or 'not journaled'})"
+    await record(cluster, raw, action=words, reason=f"Meshtui{words}", note=note)

@@ -1,0 +1,160 @@
+"""The contract's JSON: services with their versions, changes, journal entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from meshtui.changes.change import Change, Outcome, Plan
+from meshtui.changes.shape import rule_json
+from meshtui.journal import Entry
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+
+
+def iso(time: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC."""
+    return (
+        datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def services_json(
+    time: float, sample: Sample | None, views: Iterable[ServiceView]
+) -> dict[str, Any]:
+    """`services -o json`: a number that is not known is null."""
+    return {
+        "time": iso(time),
+        "source": sample.source if sample else None,
+        "window_s": round(sample.window_s, 3) if sample else None,
+        "services": [_service(view) for view in views],
+    }
+
+
+def _service(view: ServiceView) -> dict[str, Any]:
+    return {
+        "namespace": view.key.namespace,
+        "name": view.key.name,
+        "host": view.service.host,
+        "state": view.state,
+        **_signals(view.caller),
+        "server": _signals(view.server),
+        "rules": [
+            {**rule_json(route.rule), "virtual_service": str(route.service.ref)}
+            for route in view.routes
+        ],
+        "versions": [_version(version) for version in view.versions],
+    }
+
+
+def _version(version: VersionView) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "subset": version.subset or None,
+        "weight": version.weight,
+        "share": _rounded(version.share, 6),
+        "pods": version.pods,
+        "pods_ready": version.pods_ready,
+        **_signals(version.caller),
+        "state": version.state,
+        "server": _signals(version.server),
+    }
+
+
+def _signals(signals: Signals | None) -> dict[str, Any]:
+    """The caller's or the server's numbers; all null where nothing is known."""
+    if signals is None:
+        keys = ("rps", "error_ratio", "p50_ms", "p95_ms", "p99_ms", "requests", "flags", "codes")
+        return dict.fromkeys(keys)
+    return {
+        "rps": _rounded(signals.rps, 3),
+        "error_ratio": _rounded(signals.error_ratio, 6),
+        "p50_ms": _rounded(signals.p50_ms, 3),
+        "p95_ms": _rounded(signals.p95_ms, 3),
+        "p99_ms": _rounded(signals.p99_ms, 3),
+        "requests": _rounded(signals.requests, 3),
+        "flags": {flag: _rounded(count, 3) for flag, count in signals.flags.items()},
+        "codes": {code: _rounded(count, 3) for code, count in signals.codes.items()},
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | int | None:
+    if value is None:
+        return None
+    rounded = round(value, digits)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A change that was planned and not applied."""
+    return change_json(Outcome(change_id="", plan=plan, applied=False))
+
+
+def change_json(outcome: Outcome) -> dict[str, Any]:
+    """A change `-o json`. `applied` says that the API server took it, `proxies` who serves it."""
+    change = outcome.plan.change
+    return {
+        "change": outcome.change_id or None,
+        "verb": change.verb,
+        "service": str(change.service),
+        "object": _object(change),
+        "rule": {"name": change.rule.name or None, "index": change.rule.index}
+        if change.rule
+        else None,
+        "before": dict(change.before),
+        "after": dict(change.after),
+        "patch": list(change.patch),
+        "inverse": list(change.inverse),
+        "applied": outcome.applied,
+        "verified": outcome.verified,
+        "proxies": {
+            "checked": outcome.checked,
+            "in_sync": outcome.in_sync,
+            "seconds": round(outcome.seconds, 3) if outcome.proxies else None,
+            "each": [
+                {"pod": f"{p.namespace}/{p.pod}", "state": p.state, "detail": p.detail or None}
+                for p in outcome.proxies
+            ],
+        },
+        "words": list(change.words),
+        "blast": outcome.plan.blast or None,
+        "warnings": [*outcome.plan.warnings, *outcome.warnings],
+    }
+
+
+def _object(change: Change) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": change.target.kind,
+        "namespace": change.target.namespace,
+        "name": change.target.name,
+        "uid": change.target.uid,
+    }
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """One change of `journal -o json`, newest first."""
+    return {
+        "change": entry.id,
+        "time": iso(entry.created),
+        "finished": iso(entry.finished) if entry.finished else None,
+        "who": f"{entry.who}@{entry.host}",
+        "context": entry.context,
+        "verb": entry.verb,
+        "service": str(entry.service),
+        "object": str(entry.target),
+        "rule": str(entry.rule) if entry.rule else None,
+        "words": list(entry.words),
+        "status": str(entry.status),
+        "detail": entry.detail or None,
+        "undoes": entry.undoes or None,
+        "undone_by": entry.undone_by or None,
+        "expires": iso(entry.expires) if entry.expires else None,
+        "before": dict(entry.before),
+        "after": dict(entry.after),
+        "patch": list(entry.patch),
+        "inverse": list(entry.inverse),
+        "proxies": dict(entry.result),
+    }

@@ -1,0 +1,141 @@
+"""A connection with all that the use cases need: the cluster, its journal, planner and applier."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Outcome, Plan, Request, Rollback, Target
+from meshtui.config import Config
+from meshtui.errors import Conflict, JournalError, MeshtuiError
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample
+from meshtui.operations.applying import Applier, Told
+from meshtui.operations.planning import Planner
+
+if TYPE_CHECKING:
+    from meshtui.journal import Journal
+    from meshtui.kube.cluster import Cluster
+
+ROLLBACK_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which cluster, and how to treat it; the command line's global options."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    read_only: bool = False
+    verify: bool = True
+    wait_s: float = 10.0
+    dry_run: bool = False
+    config: Config = field(default_factory=Config)
+
+
+class Session:
+    """Opened once for a command or a screen. `journal_trouble` says why there is no journal."""
+
+    def __init__(self, cluster: Cluster, options: Options) -> None:
+        self.cluster = cluster
+        self.options = options
+        self.journal: Journal | None = None
+        self.journal_trouble = ""
+        self._open_journal()
+        self.planner = Planner(
+            cluster, self.journal, options.config.stable, look_only=options.dry_run
+        )
+        self.applier = Applier(
+            cluster, self.journal, verify_changes=options.verify, wait_s=options.wait_s
+        )
+
+    @classmethod
+    async def open(cls, options: Options) -> Session:
+        """Logs in as the kubeconfig says; the server is not asked anything yet."""
+        from meshtui.kube.cluster import Cluster
+
+        cluster = await Cluster.connect(
+            kubeconfig=options.kubeconfig,
+            context=options.context,
+            namespace=options.namespace,
+            read_only=options.read_only,
+        )
+        return cls(cluster, options)
+
+    def _open_journal(self) -> None:
+        from meshtui.journal import Journal
+
+        try:
+            self.journal = Journal.for_cluster(self.cluster.server)
+        except JournalError as error:
+            self.journal_trouble = str(error)
+
+    async def close(self) -> None:
+        if self.journal is not None:
+            self.journal.close()
+        await self.cluster.close()
+
+    async def read_mesh(self) -> Mesh:
+        """The mesh as it is now, as much of the cluster as may be read."""
+        from meshtui.kube.snapshot import read_objects
+
+        raw = await read_objects(self.cluster, None)
+        return parse_mesh(raw.items, istio=raw.istio, problems=raw.problems)
+
+    async def recover(self) -> tuple[str, ...]:
+        """What became of interrupted changes; empty where nothing was interrupted."""
+        if self.journal is None:
+            return (self.journal_trouble,)
+        from meshtui.operations.recovering import recover
+
+        with contextlib.suppress(JournalError):
+            return await recover(self.cluster, self.journal)
+        return ()
+
+    async def plan(
+        self, mesh: Mesh, request: Request, target: Target, sample: Sample | None
+    ) -> Plan:
+        return await self.planner.plan(mesh, request, target, sample)
+
+    async def plan_undo(
+        self,
+        mesh: Mesh,
+        change_id: str,
+        sample: Sample | None,
+        service: ServiceKey | None = None,
+    ) -> Plan:
+        """The way back of `change_id`, or of the last change (of `service`) that stands."""
+        if self.journal is None:
+            raise JournalError(self.journal_trouble)
+        if change_id:
+            entry = self.journal.get(change_id)
+        else:
+            found = self.journal.last_undoable(service)
+            if found is None:
+                raise MeshtuiError("there is no change to undo", "`meshtui journal` lists them")
+            entry = found
+        return await self.planner.plan_undo(mesh, entry, sample)
+
+    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Told) -> Outcome:
+        """Applies a plan. A rollback that meets another writer is planned anew and tried again."""
+        for _ in range(ROLLBACK_TRIES - 1):
+            try:
+                return await self.applier.apply(plan, mesh, sample, told)
+            except Conflict:
+                if plan.change.verb != "rollback":
+                    raise
+                told("somebody else wrote; planning again")
+                plan = await self._rollback_again(plan, mesh, sample)
+        return await self.applier.apply(plan, mesh, sample, told)
+
+    async def _rollback_again(self, plan: Plan, mesh: Mesh, sample: Sample | None) -> Plan:
+        """The same rollback, to the same version, on the object as it is now."""
+        change = plan.change
+        carrying = [d for d in change.after["destinations"] if d["weight"] > 0]
+        stable = carrying[0]["subset"] or carrying[0]["host"]
+        rule = change.rule.name or str(change.rule.index) if change.rule else ""
+        target = Target(change.service, rule, uid=change.target.uid)
+        return await self.planner.plan(mesh, Rollback(stable), target, sample)

@@ -1,0 +1,167 @@
+"""Asking the client proxies whether they serve a change, until they do or time is up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import ProxyVerdict
+from meshtui.envoy.compare import ABSENT, IN_SYNC, in_sync
+from meshtui.envoy.expected import ProxyFacts, entries
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, VirtualService
+from meshtui.mesh.routing import selects
+from meshtui.mesh.signals import Sample
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+MOST_PROXIES = 20
+WAIT_S = 10.0
+_FIRST_PAUSE_S = 0.03
+_LONGEST_PAUSE_S = 0.5
+_ASK_TIMEOUT_S = 3.0
+_CONCURRENCY = 8
+
+OUT_OF_REACH = "out of reach"
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The proxies that a change concerns. `known` is false where telemetry names none of them."""
+
+    pods: tuple[Pod, ...] = ()
+    known: bool = True
+    left_out: int = 0
+
+
+def client_proxies(
+    mesh: Mesh, service: ServiceKey, vs: VirtualService, sample: Sample | None
+) -> Clients:
+    """The proxies that send traffic to the service and that the VirtualService is for.
+
+    Where telemetry names none, every proxy that the VirtualService is for may be one: those of
+    the service's namespace first.
+    """
+    able = [pod for pod in mesh.pods if _answers(pod) and _concerned(mesh, vs, pod)]
+    workloads = sample.clients.get(service, frozenset()) if sample else frozenset()
+    found = [pod for pod in able if (pod.namespace, pod.workload) in workloads]
+    known = bool(found)
+    chosen = found or able
+    chosen.sort(key=lambda pod: (not pod.gateway, pod.namespace != service.namespace, pod.name))
+    return Clients(_spread(chosen), known, max(0, len(chosen) - MOST_PROXIES))
+
+
+def _answers(pod: Pod) -> bool:
+    return pod.sidecar and pod.phase == "Running" and not pod.deleting
+
+
+def _concerned(mesh: Mesh, vs: VirtualService, pod: Pod) -> bool:
+    return next(entries(vs, proxy_facts(mesh, pod), 0), None) is not None
+
+
+def _spread(pods: list[Pod]) -> tuple[Pod, ...]:
+    """At most twenty, of as many workloads as there are."""
+    if len(pods) <= MOST_PROXIES:
+        return tuple(pods)
+    seen: dict[tuple[str, str], int] = {}
+    ranked = []
+    for place, pod in enumerate(pods):
+        workload = (pod.namespace, pod.workload)
+        seen[workload] = seen.get(workload, 0) + 1
+        ranked.append((seen[workload], place, pod))
+    return tuple(pod for _, _, pod in sorted(ranked, key=lambda r: r[:2])[:MOST_PROXIES])
+
+
+def proxy_facts(mesh: Mesh, pod: Pod) -> ProxyFacts:
+    """What decides which rules the pod's proxy gets."""
+    gateways = frozenset(
+        f"{gateway.ref.namespace}/{gateway.ref.name}"
+        for gateway in mesh.gateways
+        if selects(gateway.selector, pod.labels)
+    )
+    return ProxyFacts(pod.namespace, pod.labels, pod.gateway, gateways)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the proxies should serve: one rule of a VirtualService, as it is after the change."""
+
+    mesh: Mesh
+    service: VirtualService
+    rule: Rule
+    ports: tuple[int, ...] = ()
+
+
+async def verify(
+    cluster: Cluster,
+    question: Question,
+    clients: Clients,
+    *,
+    wait_s: float = WAIT_S,
+    told: Callable[[str], None] = lambda _: None,
+) -> tuple[tuple[ProxyVerdict, ...], float]:
+    """Each proxy's verdict, and the seconds until the last of them was in sync (or time was up)."""
+    began = time.monotonic()
+    gate = asyncio.Semaphore(_CONCURRENCY)
+    done = 0
+
+    async def settle(pod: Pod) -> ProxyVerdict:
+        nonlocal done
+        verdict = await _settle(cluster, question, pod, gate, began + wait_s)
+        done += verdict.state == IN_SYNC
+        told(f"proxies {done}/{len(clients.pods)}")
+        return verdict
+
+    verdicts = await asyncio.gather(*(settle(pod) for pod in clients.pods))
+    kept = verdicts if clients.known else [v for v in verdicts if v.state != ABSENT]
+    return tuple(kept), time.monotonic() - began
+
+
+async def _settle(
+    cluster: Cluster, question: Question, pod: Pod, gate: asyncio.Semaphore, deadline: float
+) -> ProxyVerdict:
+    """Asks until the answer is yes, or the deadline; a proxy out of reach is asked again too."""
+    pause = _FIRST_PAUSE_S
+    while True:
+        async with gate:
+            verdict = await _ask(cluster, question, pod)
+        if verdict.state == IN_SYNC or time.monotonic() + pause >= deadline:
+            return verdict
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+
+async def _ask(cluster: Cluster, question: Question, pod: Pod) -> ProxyVerdict:
+    from meshtui.envoy.proxy import read_routes, sidecar_route_names
+
+    names = "" if pod.gateway or not question.ports else sidecar_route_names(question.ports)
+    try:
+        routes = await read_routes(cluster, pod, name_regex=names, timeout=_ASK_TIMEOUT_S)
+    except MeshtuiError as error:
+        return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what)
+    facts = proxy_facts(question.mesh, pod)
+    verdict = in_sync(routes, question.service, question.rule, facts)
+    return ProxyVerdict(pod.namespace, pod.name, verdict.state, "; ".join(verdict.differences))
+
+
+def question_for(
+    mesh: Mesh, service: ServiceKey, vs: VirtualService, protocol: str, index: int
+) -> Question | None:
+    """What to ask about the rule at this place; None where the proxies can't be asked about it."""
+    rule = next((r for r in vs.rules if (r.protocol, r.index) == (protocol, index)), None)
+    if rule is None or protocol != "http":
+        return None
+    return Question(mesh, vs, rule, _ports(mesh, service, vs))
+
+
+def _ports(mesh: Mesh, service: ServiceKey, vs: VirtualService) -> tuple[int, ...]:
+    """The ports of the hosts that the VirtualService routes; empty where one is not known."""
+    hosts: Iterable[str] = vs.hosts
+    known = [mesh.by_host.get(host) for host in hosts]
+    if not known or any(found is None for found in known):
+        return ()
+    return tuple(sorted({p.number for found in known if found for p in found.ports}))
