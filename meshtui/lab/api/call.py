@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from aiohttp import web
 
-from meshtui.lab.api import forms, status
+from meshtui.lab.api import forms, protobuf, status
 from meshtui.lab.api.access import User
 from meshtui.lab.api.kinds import Catalogue
 from meshtui.lab.api.options import WriteOptions, write_options
@@ -19,7 +19,7 @@ from meshtui.lab.contract import Obj, PodRuntime
 from meshtui.lab.store import Store
 
 MAX_BODY = 3 * 1024 * 1024
-_BODY_MEDIA = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_BODY_MEDIA = ("application/json", "application/yaml", protobuf.MEDIA, "application/octet-stream")
 _GO_TYPE = (
     r'struct { APIVersion string "json:\"apiVersion,omitempty\""; '
     r'Kind string "json:\"kind,omitempty\"" }'
@@ -29,14 +29,13 @@ _GO_NAMES = {bool: "bool", int: "number", float: "number", str: "string", list: 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What all handlers share. `wakeup` tells watches of writes."""
+    """What all handlers share."""
 
     store: Store
     runtime: PodRuntime
     users: tuple[User, ...]
     catalogue: Catalogue
     bookmark_period: float
-    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,10 @@ async def read_body(request: web.Request) -> bytes:
 async def read_object(call: Call) -> Obj:
     """The object in the body of a create or update."""
     media = call.request.content_type
-    if media not in ("application/json", "application/yaml", "application/octet-stream"):
+    if media not in _BODY_MEDIA:
         raise status.unsupported_media(_BODY_MEDIA)
     body = await read_body(call.request)
-    value = parse_yaml(body) if media == "application/yaml" else parse_json(body)
+    value = _PARSERS.get(media, parse_json)(body)
     if isinstance(value, dict):
         return value
     raise status.bad_request(
@@ -103,7 +102,7 @@ async def read_delete_options(request: web.Request) -> Obj:
     body = await read_body(request)
     if not body.strip():
         return {}
-    value = parse_json(body)
+    value = _PARSERS.get(request.content_type, parse_json)(body)
     if not isinstance(value, dict):
         raise status.bad_request("DeleteOptions must be an object")
     return value
@@ -123,3 +122,16 @@ def parse_yaml(body: bytes) -> Any:
         return yaml.safe_load(body)
     except (yaml.YAMLError, ValueError) as error:
         raise status.bad_request(f"error decoding YAML: {error}") from None
+
+
+def parse_protobuf(body: bytes) -> Any:
+    try:
+        return protobuf.decode(body)
+    except protobuf.Undecodable:
+        raise status.unsupported_media(("application/json", "application/yaml")) from None
+
+
+_PARSERS: dict[str, Callable[[bytes], Any]] = {
+    "application/yaml": parse_yaml,
+    protobuf.MEDIA: parse_protobuf,
+}
