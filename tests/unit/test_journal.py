@@ -46,7 +46,7 @@ def test_what_was_meant_is_read_back_whole(journal: Journal) -> None:
 
 
 def test_the_beginning_of_an_identity_is_enough(journal: Journal) -> None:
-    first, second = (journal.begin(shift(), "prod") for _ in range(2))
+    first, _ = (journal.begin(shift(), "prod") for _ in range(2))
     assert journal.get(first).id == first
     with pytest.raises(NotFound, match="more than one"):
         journal.get(first[:5])
