@@ -354,6 +354,12 @@ async def test_a_namespace_goes_with_all_that_is_in_it(lab: Lab) -> None:
         ("GET", "/apis/nosuch.io/v1/things", None, "", 404),
         ("GET", "/nosuch", None, "", 404),
         ("GET", f"{VS}?limit=many", None, "", 400),
+        ("POST", DR, b'{"x": NaN}', "application/json", 400),
+        ("POST", DR, b"k8s\0\x0a\xff", "application/vnd.kubernetes.protobuf", 415),
+        ("POST", PODS, b'{"metadata": {"name": "x", "labels": []}}', "application/json", 400),
+        ("POST", PODS, b'{"metadata": {"name": 7}}', "application/json", 400),
+        ("POST", PODS, b'{"metadata": []}', "application/json", 400),
+        ("POST", PODS, b'{"metadata": {"name": "x"}, "spec": []}', "application/json", 400),
         ("POST", f"{DR}?dryRun=Some", b"{}", "application/json", 400),
         ("POST", f"{DR}?fieldValidation=Some", b"{}", "application/json", 400),
     ],
@@ -366,5 +372,11 @@ async def test_whatever_is_wrong_with_a_request_has_its_status(
 
 async def test_a_body_may_be_yaml(lab: Lab) -> None:
     body = b"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: y}\n"
-    body += b"spec: {host: y}\n"
-    assert (await lab.client.call("POST", DR, body, "application/yaml")).status == 201
+    body += b"spec: {host: 2026-01-01}\n"
+    answer = await lab.client.call("POST", DR, body, "application/yaml")
+    assert (answer.status, answer.json["spec"]) == (201, {"host": "2026-01-01"})
+
+
+async def test_text_that_is_no_unicode_does_no_harm(lab: Lab) -> None:
+    body = b'{"metadata": {"name": "x", "annotations": {"a": "\\ud800"}}}'
+    assert (await lab.client.call("POST", PODS, body)).json["metadata"]["annotations"] == {"a": "?"}

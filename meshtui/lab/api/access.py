@@ -145,5 +145,6 @@ def authenticate(users: Iterable[User], header: str | None) -> User | None:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         return ANONYMOUS
-    asked = token.strip().encode()
-    return next((u for u in users if hmac.compare_digest(u.token.encode(), asked)), None)
+    asked = token.strip().encode(errors="surrogateescape")
+    matching = (u for u in users if u.token and hmac.compare_digest(u.token.encode(), asked))
+    return next(matching, None)

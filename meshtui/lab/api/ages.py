@@ -35,5 +35,10 @@ def age_of(timestamp: str | None, now: datetime | None = None) -> str:
     """The age of an RFC 3339 time, `<unknown>` where there is none."""
     if not timestamp:
         return "<unknown>"
-    then = datetime.fromisoformat(timestamp)
+    try:
+        then = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return "<invalid>"
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
     return short_duration(int(((now or datetime.now(UTC)) - then).total_seconds()))

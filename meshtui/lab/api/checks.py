@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from meshtui.lab.api import schema, status
+from meshtui.lab.api import builtin, schema, status, views
 from meshtui.lab.api.options import WriteOptions
 from meshtui.lab.api.request import Target
 from meshtui.lab.api.status import Cause
@@ -35,8 +35,26 @@ def check_type(target: Target, obj: Obj) -> None:
             raise status.bad_request(
                 f"the {word} in the data ({found}) does not match the expected {word} ({expected})"
             )
-    if not isinstance(obj.setdefault("metadata", {}), dict):
-        raise status.bad_request("metadata must be an object")
+    check_shape(target, obj)
+
+
+def check_shape(target: Target, obj: Obj) -> None:
+    """Maps are maps and texts are texts where the server itself reads them."""
+    if obj.get("metadata") is None:
+        obj["metadata"] = {}
+    wrong = schema.misfits(builtin.METADATA, obj["metadata"], "metadata")
+    if not target.resource.custom:
+        stored = views.stored(target.resource, obj)
+        wrong += schema.misfits(builtin.SCHEMAS[target.kind.plural], stored, "")
+    if wrong:
+        kind = target.kind.kind
+        raise status.bad_request(
+            f'{kind} in version "{target.version}" cannot be handled as a {kind}: '
+            f"json: cannot unmarshal: {wrong[0].message}"
+        )
+    meta = obj["metadata"]
+    for key in [k for k, v in meta.items() if v is None]:
+        del meta[key]
 
 
 def check_place(target: Target, obj: Obj) -> None:

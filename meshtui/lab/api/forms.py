@@ -47,7 +47,10 @@ def negotiate(accept: str) -> Form:
 
 
 def encode(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return (
+        json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+        + b"\n"
+    )
 
 
 def one(target: Target, form: Form, obj: Obj) -> Obj:

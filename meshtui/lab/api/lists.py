@@ -41,7 +41,10 @@ def answer_list(call: Call) -> web.Response:
     asked = target.number("resourceVersion") or 0
     if asked > store.revision:
         raise status.too_large_revision(asked, store.revision)
-    revision, after = _read_token(token) if token else (store.revision, None)
+    exact = asked and target.query.get("resourceVersionMatch") == "Exact"
+    revision, after = asked if exact else store.revision, None
+    if token:
+        revision, after = _read_token(token)
     matches = predicate(target)
     items = [o for o in _items_at(store, target, revision) if matches(o)]
     if after is not None:

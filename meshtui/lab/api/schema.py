@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from meshtui.lab.api import builtin
 from meshtui.lab.api.kinds import is_custom
 from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Kind, Obj
@@ -85,10 +86,14 @@ def _prune_map(schema: Obj, value: Obj, path: str, kept: frozenset[str]) -> Iter
 def validate(kind: Kind, obj: Obj) -> list[Cause]:
     """Everything in which `obj` breaks the schema of its kind."""
     known = definition(kind)
-    if known is None:
-        return []
-    causes = [c for c in _check(known.schema, obj, "") if c.field not in _OBJECT_META]
-    return with_rules_note(kind, causes)
+    schema = known.schema if known else builtin.SCHEMAS.get(kind.plural, {})
+    return with_rules_note(kind, list(_check(schema, obj, "")))
+
+
+def misfits(schema: Obj, value: Any, path: str) -> list[Cause]:
+    """The values under `path` that are of another type than `schema` wants."""
+    causes = _check(schema, value, path)
+    return [c for c in causes if c.reason == "FieldValueTypeInvalid"]
 
 
 def with_rules_note(kind: Kind, causes: list[Cause]) -> list[Cause]:
