@@ -98,6 +98,10 @@ class LabClient:
         }
         return [Answer(**answer) for answer in self._call("POST", "/send", asked)]
 
+    def admin(self, workload: str, path: str) -> str:
+        """A page of the admin interface of a workload's Envoy: `/config_dump`, `/clusters`, …"""
+        return str(self._call("POST", "/admin", {"workload": workload, "path": path}))
+
     def _dict(self, method: str, path: str) -> dict[str, Any]:
         found: dict[str, Any] = self._call(method, path)
         return found

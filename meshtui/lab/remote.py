@@ -30,6 +30,8 @@ class Controlled(Protocol):
 
     async def send(self, asked: dict[str, Any]) -> Any: ...
 
+    async def admin(self, workload: str, path: str) -> str: ...
+
 
 class ControlSocket:
     """Serves one lab on a unix socket that only its owner may use."""
@@ -60,6 +62,7 @@ class ControlSocket:
             web.get("/counts", self._counts),
             web.delete("/counts", self._reset),
             web.post("/send", self._send),
+            web.post("/admin", self._admin),
         ]
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -90,6 +93,10 @@ class ControlSocket:
 
     async def _send(self, request: web.Request) -> web.Response:
         return web.json_response(await self._lab.send(await request.json()))
+
+    async def _admin(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        return web.json_response(await self._lab.admin(asked["workload"], asked["path"]))
 
 
 @web.middleware

@@ -137,9 +137,13 @@ class Lab:
         series = {**asked, "url": self._url(through, path), "headers": headers}
         return await self._fleet.call("POST", "/send", series)
 
+    async def admin(self, workload: str, path: str) -> str:
+        envoy = self._kubelet.ready_pod(workload).envoy
+        return (await envoy.get(path))[1].decode(errors="replace")
+
     def _url(self, through: str, path: str) -> str:
         """The gateway's listener, or the outbound one of a workload's or application's pod."""
-        proxy = self._kubelet.proxy(through)
+        proxy = self._kubelet.ready_pod(through).proxy
         if proxy.gateway:
             return f"http://{proxy.ip}:{bound_port(self._gateway_port)}{path}"
         return f"http://{proxy.outbound_ip}:{bound_port(_SERVICE_PORT)}{path}"

@@ -45,6 +45,9 @@ def bootstrap(proxy: Proxy, admin: Path, clusters: Path, listeners: Path) -> Obj
             "cds_config": _files(clusters),
             "lds_config": _files(listeners),
         },
+        "cluster_manager": {
+            "upstream_bind_config": {"source_address": {"address": proxy.ip, "port_value": 0}}
+        },
         "stats_flush_interval": "1s",
         "stats_config": {
             "stats_tags": [{"tag_name": "cluster_name", "regex": _CLUSTER_TAG}],

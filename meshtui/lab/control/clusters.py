@@ -26,7 +26,6 @@ from meshtui.lab.control.world import (
 )
 
 _CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
-_ASSIGNMENT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _subset(entry: Mapping[str, Any], rule: Config, host: Policy) -> Subset:
     return Subset(str(entry["name"]), dict(entry.get("labels") or {}), policy, rule)
 
 
-def cluster(upstream: Upstream, eds_path: str) -> Obj:
+def cluster(upstream: Upstream, world: World) -> Obj:
     """The Envoy cluster; a policy that cannot be read is named and left out."""
     policy = for_port(upstream.subset.policy, upstream.port.number)
     try:
@@ -106,25 +105,10 @@ def cluster(upstream: Upstream, eds_path: str) -> Obj:
     return {
         "@type": _CLUSTER,
         "name": upstream.name,
-        **_discovery(upstream, eds_path),
+        "type": "STRICT_DNS" if upstream.service.dns else "STATIC",
+        "load_assignment": assignment(upstream, world),
         **fields,
         "metadata": {"filter_metadata": _metadata(upstream)},
-    }
-
-
-def _discovery(upstream: Upstream, eds_path: str) -> Obj:
-    if upstream.service.dns:
-        return {
-            "type": "STRICT_DNS",
-            "load_assignment": {
-                "cluster_name": upstream.name,
-                "endpoints": [{"lb_endpoints": [_lb_endpoint(e) for e in upstream.service.fixed]}],
-            },
-        }
-    source = {"path_config_source": {"path": eds_path}, "resource_api_version": "V3"}
-    return {
-        "type": "EDS",
-        "eds_cluster_config": {"eds_config": source, "service_name": upstream.name},
     }
 
 
@@ -140,7 +124,11 @@ def _metadata(upstream: Upstream) -> Obj:
 
 
 def assignment(upstream: Upstream, world: World) -> Obj:
-    """The endpoints of a cluster; only pods that are ready, as istiod sends them."""
+    """The endpoints of a cluster; only pods that are ready, as istiod sends them.
+
+    They stand in the cluster itself: an Envoy takes an inotify instance for every file it follows,
+    of which a user has 128 in all, so that a file for each cluster would end with the second lab.
+    """
     chosen = [
         _lb_endpoint(endpoint)
         for endpoint in world.endpoints(upstream.service, upstream.port)
@@ -148,7 +136,6 @@ def assignment(upstream: Upstream, world: World) -> Obj:
     ]
     localities = [{"locality": {}, "lb_endpoints": chosen, "load_balancing_weight": len(chosen)}]
     return {
-        "@type": _ASSIGNMENT,
         "cluster_name": upstream.name,
         "endpoints": localities if chosen else [],
     }

@@ -1,5 +1,5 @@
-"""Configuration → files that Envoys watch: only what changed, each by rename, in an order that never
-leaves a route without its cluster or a cluster without its endpoints."""
+"""Configuration → files that Envoys watch: only what changed, each by rename, and in an order that
+never leaves a route without its cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class Delivery:
     async def deliver(self, wanted: Configuration) -> None:
         """Bring the files to the configuration: what is added goes in front, what goes away last."""
         self._version += 1
-        self._write(wanted.endpoints)
         if self._write(self._with_leaving(wanted.clusters)):
             await asyncio.sleep(SETTLE)
         changed = self._write(wanted.routes)
@@ -67,7 +66,7 @@ class Delivery:
         fresh.rename(path)
 
     def _delete_others(self, wanted: Configuration) -> None:
-        kinds = (wanted.endpoints, wanted.clusters, wanted.routes, wanted.listeners)
+        kinds = (wanted.clusters, wanted.routes, wanted.listeners)
         kept = {path for files in kinds for path in files}
         for path in [p for p in self._written if p not in kept]:
             (self.root / path).unlink(missing_ok=True)

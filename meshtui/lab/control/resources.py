@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import listeners
-from meshtui.lab.control.clusters import assignment, cluster, hashing, own_clusters, upstreams
+from meshtui.lab.control.clusters import cluster, hashing, own_clusters, upstreams
 from meshtui.lab.control.routing import (
     gateway_ports,
     gateway_routes,
@@ -27,9 +27,8 @@ _LONGEST_NAME = 180
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All files of the mesh, in the four kinds whose order of delivery matters."""
+    """All files of the mesh, in the three kinds whose order of delivery matters."""
 
-    endpoints: Files
     clusters: Files
     routes: Files
     listeners: Files
@@ -40,10 +39,6 @@ def file_name(resource: str) -> str:
     plain = quote(resource, safe="|*")
     digest = hashlib.sha256(resource.encode()).hexdigest()[:16]
     return (plain if len(plain) <= _LONGEST_NAME else plain[:_LONGEST_NAME] + digest) + ".json"
-
-
-def endpoints_file(cluster_name: str) -> Path:
-    return Path("eds") / file_name(cluster_name)
 
 
 def clusters_file(proxy: Proxy) -> Path:
@@ -60,16 +55,12 @@ def routes_file(proxy: Proxy, name: str) -> Path:
 
 def configure(world: World, proxies: list[Proxy], root: Path) -> Configuration:
     """The whole mesh's configuration; `root` is where the files will be."""
-    endpoints: dict[Path, list[Obj]] = {}
     clusters: dict[Path, list[Obj]] = {}
     routes: dict[Path, list[Obj]] = {}
     lds: dict[Path, list[Obj]] = {}
     for proxy in proxies:
         found = upstreams(world, proxy.namespace)
-        for upstream in found:
-            if not upstream.service.dns:
-                endpoints[endpoints_file(upstream.name)] = [assignment(upstream, world)]
-        outbound = [cluster(u, str(root / endpoints_file(u.name))) for u in found]
+        outbound = [cluster(upstream, world) for upstream in found]
         clusters[clusters_file(proxy)] = [*outbound, *own_clusters(proxy, world)]
         made = _gateway(world, proxy) if proxy.gateway else _sidecar(world, proxy)
         hashes = hashing(found)
@@ -83,7 +74,7 @@ def configure(world: World, proxies: list[Proxy], root: Path) -> Configuration:
             ),
             *(listeners.inbound(proxy, world, port) for port in proxy.ports),
         ]
-    return Configuration(endpoints, clusters, routes, lds)
+    return Configuration(clusters, routes, lds)
 
 
 def _sidecar(world: World, proxy: Proxy) -> dict[str, tuple[Obj, int]]:

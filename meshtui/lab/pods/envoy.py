@@ -60,6 +60,7 @@ class Envoy:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._first_words = b""
 
     @property
     def pid(self) -> int | None:
@@ -86,7 +87,7 @@ class Envoy:
         began = time.monotonic()
         while not await self._is_live():
             if self._process is None or self._process.returncode is not None:
-                raise LabError(f"Envoy of {self.proxy.pod} ended at its start")
+                raise LabError(f"Envoy of {self.proxy.pod} ended at its start{self._why()}")
             if time.monotonic() - began > START_LIMIT:
                 raise LabError(f"Envoy of {self.proxy.pod} is not ready after {START_LIMIT:.0f} s")
             await asyncio.sleep(_POLL)
@@ -126,6 +127,12 @@ class Envoy:
         cds, lds = clusters_file(self.proxy), listeners_file(self.proxy)
         return bootstrap(self.proxy, self.admin, xds / cds, xds / lds)
 
+    def _why(self) -> str:
+        """The one reason that people meet: other programs have used up the user's inotify."""
+        if b"max_user_instances" in self._first_words:
+            return ": no inotify left; try sysctl fs.inotify.max_user_instances=512"
+        return ""
+
     async def _is_live(self) -> bool:
         try:
             status, _ = await self.get("/ready")
@@ -137,6 +144,7 @@ class Envoy:
         assert running.stdout is not None  # noqa: S101 - asked for at the start
         while data := await running.stdout.read(65536):
             self._log.append(data)
+            self._first_words = self._first_words or data
         await running.wait()
         self._log.close()
 

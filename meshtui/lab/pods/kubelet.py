@@ -11,7 +11,7 @@ from typing import Any
 from meshtui.lab.contract import Address, Obj, ObjectStore, PodLog, StoreEvent
 from meshtui.lab.control.plane import ControlPlane
 from meshtui.lab.control.reading import say
-from meshtui.lab.control.world import MALFORMED, Proxy
+from meshtui.lab.control.world import MALFORMED
 from meshtui.lab.errors import LabError
 from meshtui.lab.pods import objects
 from meshtui.lab.pods.addresses import AddressBlock
@@ -47,6 +47,7 @@ class Kubelet:
         self._jobs: set[asyncio.Task[None]] = set()
         self._chance = random.Random()  # noqa: S311 - names of pods, no secret
         self._open = False
+        self._up = False
         store.subscribe(self._on_write)
 
     # What the API server asks.
@@ -82,12 +83,11 @@ class Kubelet:
     def pods_of(self, workload: str) -> list[RunningPod]:
         return [p for p in self._pods.values() if p.proxy.workload == workload]
 
-    def proxy(self, name: str) -> Proxy:
-        """The proxy of a pod of a workload, or of an application; LabError where none is ready."""
+    def ready_pod(self, name: str) -> RunningPod:
+        """A pod of a workload, or of an application; LabError where none is ready."""
         for running in self._pods.values():
-            proxy = running.proxy
-            if running.ready and name in (proxy.workload, proxy.labels.get("app")):
-                return proxy
+            if running.ready and name in (running.proxy.workload, running.proxy.labels.get("app")):
+                return running
         raise LabError(f"no pod of {name!r} is ready")
 
     def pids(self) -> list[int]:
@@ -104,6 +104,7 @@ class Kubelet:
         self._open = True
         self._reconcile_all()
         await asyncio.gather(*self._jobs)
+        self._up = True
 
     async def stop(self) -> None:
         """End every pod at once."""
@@ -156,9 +157,10 @@ class Kubelet:
         self._pods[proxy.namespace, name] = running
         self._plane.add(proxy)
         self._store.put("", "pods", obj)
-        self._do(self._start(running))
+        self._do(self._restart(running) if self._up else self._start(running))
 
     async def _start(self, running: RunningPod) -> None:
+        """Bring a pod up and keep an eye on it."""
         await self._plane.push()
         if running.spec is not None:
             await self._fleet.start_app(running.spec)
@@ -167,11 +169,22 @@ class Kubelet:
             self._set_ready(running, True)
             self._do(self._watch(running))
 
+    async def _restart(self, running: RunningPod) -> None:
+        """Bring up a pod of a lab that runs: where that fails, another pod is tried."""
+        try:
+            await self._start(running)
+        except LabError as error:
+            say(str(error))
+            await self._replace(running)
+
     async def _watch(self, running: RunningPod) -> None:
-        """A proxy that ends by itself takes its pod with it; another comes."""
+        """A proxy that ends by itself takes its pod with it."""
         await running.envoy.ended()
-        if running.retiring:
-            return
+        if not running.retiring:
+            await self._replace(running)
+
+    async def _replace(self, running: RunningPod) -> None:
+        """The pod is of no use any more; another comes after a while."""
         self._set_ready(running, False)
         await asyncio.sleep(RESTART_DELAY)
         await self._retire(running)

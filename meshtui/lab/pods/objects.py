@@ -116,7 +116,16 @@ def pod(deployment: Obj, owner: Obj, name: str, ip: str) -> Obj:
             "nodeName": "meshtui-lab",
             "restartPolicy": "Always",
         },
-        "status": {"phase": "Pending", "podIP": ip, "podIPs": [{"ip": ip}], "hostIP": "127.0.0.1"},
+        "status": {
+            "phase": "Pending",
+            "podIP": ip,
+            "podIPs": [{"ip": ip}],
+            "hostIP": "127.0.0.1",
+            "conditions": [
+                {"type": "PodScheduled", "status": "True"},
+                {"type": "Ready", "status": "False", "reason": "ContainersNotReady"},
+            ],
+        },
     }
 
 

@@ -1,0 +1,140 @@
+"""Istio's metrics, as a pod's agent serves them: the labels, and counts that equal what was sent."""
+
+from __future__ import annotations
+
+import re
+
+from tests.lab.harness import Mesh, Obj, to, until
+
+_SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$")
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+def samples(mesh: Mesh, app: str, query: str, port: int = 15020) -> list[Obj]:
+    """The samples an application's pods serve, with their labels."""
+    found = []
+    for pod in mesh.api.pods(app):
+        path = f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}:{port}/proxy"
+        text = mesh.api.call("GET", f"{path}/stats/prometheus?usedonly&filter={query}")
+        for line in text.splitlines():
+            match = _SAMPLE.match(line)
+            if match:
+                labels = dict(_LABEL.findall(match[2]))
+                found.append({"name": match[1], "value": float(match[3]), **labels})
+    return found
+
+
+def total(mesh: Mesh, app: str, **labels: str) -> float:
+    return sum(
+        sample["value"]
+        for sample in samples(mesh, app, "istio_requests_total")
+        if all(sample.get(name) == value for name, value in labels.items())
+    )
+
+
+def test_both_reporters_count_every_request(mesh: Mesh) -> None:
+    mesh.route({"route": [to("v1", 50), to("v2", 50)]})
+    source = {"reporter": "source", "source_workload": "productpage-v1", "response_code": "200"}
+    target = {"reporter": "destination", "source_app": "productpage", "response_code": "200"}
+    version = {"destination_workload": "reviews-v2", "destination_version": "v2"}
+    before = [
+        total(mesh, "productpage", **source, **version),
+        total(mesh, "reviews", **target, **version),
+    ]
+    mesh.send(200)
+    served = mesh.lab.counts()["reviews-v2"]["requests"]
+    assert served > 0
+    after = [
+        total(mesh, "productpage", **source, **version),
+        total(mesh, "reviews", **target, **version),
+    ]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [served, served]
+
+
+def test_labels_are_istios(mesh: Mesh) -> None:
+    mesh.route({"route": [to("v3")]})
+    mesh.send(1)
+    found = next(
+        s
+        for s in samples(mesh, "productpage", "istio_requests_total")
+        if s["reporter"] == "source" and s["destination_workload"] == "reviews-v3"
+    )
+    assert found | {"value": 0} == {
+        "name": "istio_requests_total",
+        "value": 0,
+        "reporter": "source",
+        "source_workload": "productpage-v1",
+        "source_workload_namespace": "default",
+        "source_app": "productpage",
+        "source_version": "v1",
+        "source_canonical_service": "productpage",
+        "source_canonical_revision": "v1",
+        "source_principal": "unknown",
+        "source_cluster": "Kubernetes",
+        "destination_workload": "reviews-v3",
+        "destination_workload_namespace": "default",
+        "destination_app": "reviews",
+        "destination_version": "v3",
+        "destination_canonical_service": "reviews",
+        "destination_canonical_revision": "v3",
+        "destination_principal": "unknown",
+        "destination_cluster": "Kubernetes",
+        "destination_service": "reviews.default.svc.cluster.local",
+        "destination_service_name": "reviews",
+        "destination_service_namespace": "default",
+        "request_protocol": "http",
+        "response_code": "200",
+        "grpc_response_status": "",
+        "response_flags": "-",
+        "connection_security_policy": "unknown",
+    }
+
+
+def test_what_reached_no_pod_has_an_unknown_destination(mesh: Mesh) -> None:
+    mesh.route(
+        {
+            "route": [to("v1")],
+            "fault": {"abort": {"httpStatus": 555, "percentage": {"value": 100}}},
+        }
+    )
+    mesh.send(4)
+    labels = {
+        "response_code": "555",
+        "response_flags": "FI",
+        "destination_workload": "unknown",
+        "destination_version": "unknown",
+        "destination_service_name": "reviews",
+    }
+    assert total(mesh, "productpage", **labels) == 4
+
+
+def test_durations_come_in_istios_buckets(mesh: Mesh) -> None:
+    mesh.lab.set("reviews-v1", latency="30ms")
+    mesh.route({"route": [to("v1")]})
+
+    def buckets() -> dict[str, float]:
+        name = "istio_request_duration_milliseconds"
+        return {
+            s["le"]: s["value"]
+            for s in samples(mesh, "productpage", name)
+            if s["name"] == f"{name}_bucket"
+            and s["reporter"] == "source"
+            and s["destination_workload"] == "reviews-v1"
+            and s["response_code"] == "200"
+            and s["response_flags"] == "-"
+        }
+
+    before = buckets()
+    mesh.send(5)
+    after = until(lambda: (found := buckets()) != before and found, what="a stats flush")
+    assert {"0.5", "1", "5", "10", "25", "50", "100", "250", "3600000", "+Inf"} <= set(after)
+    assert after["25"] - before.get("25", 0) == 0
+    until(lambda: buckets()["+Inf"] - before.get("+Inf", 0) == 5)
+
+
+def test_ports_of_a_pod(mesh: Mesh) -> None:
+    name = mesh.api.pods("ratings")[0]["metadata"]["name"]
+    base = f"/api/v1/namespaces/default/pods/{name}"
+    assert mesh.api.call("GET", f"{base}:15021/proxy/healthz/ready") == ""
+    assert "envoy_" in mesh.api.call("GET", f"{base}:15090/proxy/stats/prometheus?usedonly")
+    assert samples(mesh, "ratings", "istio_requests_total", 15090)

@@ -1,0 +1,277 @@
+"""What real Envoys route, read through port-forwards, against the VirtualServices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from meshtui.envoy.accesslog import AccessRecord, parse_line
+from meshtui.envoy.compare import ABSENT, OLD, Verdict, in_sync
+from meshtui.envoy.expected import ProxyFacts
+from meshtui.envoy.proxy import (
+    read_cluster_names,
+    read_endpoints,
+    read_listeners,
+    read_routes,
+    rejected_updates,
+    sidecar_route_names,
+)
+from meshtui.envoy.routes import ProxyRoute
+from meshtui.errors import MeshtuiError, NotFound
+from meshtui.kube.cluster import Cluster
+from meshtui.mesh.model import Pod, VirtualService
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.parse_rules import parse_virtual_service
+from tests.lab.harness import ISTIO, Mesh, Obj, to
+
+HOST = "reviews.default.svc.cluster.local"
+
+
+@pytest.fixture
+async def cluster(mesh: Mesh) -> AsyncIterator[Cluster]:
+    connected = await Cluster.connect(kubeconfig=str(mesh.lab.kubeconfig))
+    yield connected
+    await connected.close()
+
+
+async def pod_of(cluster: Cluster, app: str) -> Pod:
+    items = (await cluster.get("/api/v1/pods"))["items"]
+    return next(pod for pod in parse_mesh({"pods": items}).pods if pod.app == app and pod.ready)
+
+
+@pytest.fixture
+async def client(cluster: Cluster) -> Pod:
+    return await pod_of(cluster, "productpage")
+
+
+async def asked(cluster: Cluster, **spec: Any) -> VirtualService:
+    """The VirtualService of reviews as it is stored, or as it would be with another spec."""
+    stored = await cluster.get(f"{ISTIO}/virtualservices/reviews")
+    return parse_virtual_service(stored | {"spec": stored["spec"] | spec})
+
+
+def facts_of(pod: Pod) -> ProxyFacts:
+    named = frozenset({"default/bookinfo-gateway"}) if pod.gateway else frozenset()
+    return ProxyFacts(pod.namespace, pod.labels, pod.gateway, named)
+
+
+async def verdict(cluster: Cluster, pod: Pod, service: VirtualService, index: int = 0) -> Verdict:
+    rule = service.rules[index]
+    return in_sync(await read_routes(cluster, pod), service, rule, facts_of(pod))
+
+
+async def until(found: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await found():
+            await asyncio.sleep(0.02)
+
+
+def own(routes: tuple[ProxyRoute, ...]) -> list[ProxyRoute]:
+    return [route for route in routes if route.virtual_service == ("default", "reviews")]
+
+
+async def test_routes_say_what_the_virtual_service_says(
+    mesh: Mesh, cluster: Cluster, client: Pod
+) -> None:
+    marker = mesh.route({"route": [to("v1", 90), to("v3", 10)], "timeout": "4s"})
+    (route,) = own(await read_routes(cluster, client, name_regex=sidecar_route_names([9080])))
+    assert (route.config, route.vhost, route.name) == ("9080", f"{HOST}:9080", marker)
+    assert [(d.subset, d.weight, d.host, d.port) for d in route.destinations] == [
+        ("v1", 90, HOST, 9080),
+        ("v3", 10, HOST, 9080),
+    ]
+    assert route.timeout_s == 4.0
+    assert route.retries is not None
+    assert route.retries.attempts == 2
+
+
+async def test_a_name_that_fits_nothing_gives_no_routes(cluster: Cluster, client: Pod) -> None:
+    assert await read_routes(cluster, client, name_regex=sidecar_route_names([1])) == ()
+
+
+async def test_old_before_a_change_and_in_sync_after(
+    mesh: Mesh, cluster: Cluster, client: Pod
+) -> None:
+    marker = mesh.route({"route": [to("v1", 90), to("v3", 10)]})
+    rule = {"name": marker, "route": [to("v1", 80), to("v3", 20)]}
+    wanted = await asked(cluster, http=[rule])
+    before = await verdict(cluster, client, wanted)
+    assert before == Verdict(OLD, ("v1 has weight 90, asked 80", "v3 has weight 10, asked 20"))
+    mesh.write_rules(rule)
+
+    async def served() -> bool:
+        return (await verdict(cluster, client, wanted)).in_sync
+
+    await until(served)
+
+
+RULES: list[Obj] = [
+    {
+        "name": "jason",
+        "match": [
+            {
+                "name": "a",
+                "headers": {"end-user": {"exact": "jason"}, "x-any": {"regex": "a.*"}},
+                "uri": {"prefix": "/reviews"},
+            },
+            {"name": "b", "method": {"exact": "POST"}, "queryParams": {"q": {"exact": "1"}}},
+            {"name": "c", "withoutHeaders": {"x-b": {}}, "uri": {"regex": "/x[0-9]+"}},
+            {"name": "d", "uri": {"exact": "/Y"}, "ignoreUriCase": True, "port": 9080},
+        ],
+        "route": [to("v2")],
+        "fault": {
+            "delay": {"percentage": {"value": 12.5}, "fixedDelay": "1.5s"},
+            "abort": {"percentage": {"value": 0.1}, "httpStatus": 418},
+        },
+    },
+    {
+        "name": "others",
+        "match": [{"uri": {"prefix": "/a"}, "sourceLabels": {"app": "nobody"}}],
+        "route": [to("v3")],
+    },
+    {
+        "name": "rest",
+        "route": [to("v1", 1), to("v2", 2), to("v3", 0)],
+        "mirrors": [
+            {"destination": to("v3")["destination"], "percentage": {"value": 5}},
+            {"destination": to("v2")["destination"]},
+        ],
+        "timeout": "2.5s",
+        "retries": {"attempts": 3, "perTryTimeout": "250ms", "retryOn": "5xx,reset,429"},
+    },
+]
+
+
+async def test_every_kind_of_rule_is_recognised(mesh: Mesh, cluster: Cluster, client: Pod) -> None:
+    rest = mesh.route(*RULES)
+    service = await asked(cluster)
+    for index in range(len(RULES)):
+        assert await verdict(cluster, client, service, index) == Verdict("in sync"), rest
+    others = await pod_of(cluster, "ratings")
+    assert (await verdict(cluster, others, service, 2)).state in ("in sync", ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"timeout": "3s"}, "the timeout is 2.5 s, asked 3 s"),
+        ({"mirrors": []}, "v3 gets copies of 5 %, asked 0 %"),
+        ({"retries": {"attempts": 1}}, "retries are 3, asked 1"),
+        (
+            {"fault": {"abort": {"percentage": {"value": 1}, "httpStatus": 500}}},
+            "the abort is off, asked 500 for 1 %",
+        ),
+    ],
+)
+async def test_each_difference_is_seen(
+    mesh: Mesh, cluster: Cluster, client: Pod, change: Obj, difference: str
+) -> None:
+    name = mesh.route(RULES[2])
+    wanted = await asked(cluster, http=[RULES[2] | {"name": name} | change])
+    assert difference in (await verdict(cluster, client, wanted)).differences
+
+
+async def test_a_gateway_has_the_rules_of_its_gateways(mesh: Mesh, cluster: Cluster) -> None:
+    gateway = await pod_of(cluster, "istio-ingressgateway")
+    bookinfo = parse_virtual_service(await cluster.get(f"{ISTIO}/virtualservices/bookinfo"))
+    assert (await verdict(cluster, gateway, bookinfo)).in_sync
+    assert (await verdict(cluster, gateway, await asked(cluster))).state == ABSENT
+
+
+async def test_clusters_endpoints_and_listeners(mesh: Mesh, cluster: Cluster, client: Pod) -> None:
+    mesh.route({"route": [to("v1")]})
+    mesh.send(3)
+    names = {f"outbound|9080|{subset}|{HOST}" for subset in ("", "v1", "v2", "v3")}
+    assert names <= await read_cluster_names(cluster, client)
+    (v1,) = [
+        e for e in await read_endpoints(cluster, client) if e.cluster.raw.endswith(f"|v1|{HOST}")
+    ]
+    served_by = await pod_of(cluster, "reviews")
+    assert (v1.address, v1.usable) == (served_by.ip, True)
+    assert v1.requests >= 3
+    listeners = {listener.name: listener for listener in await read_listeners(cluster, client)}
+    assert listeners["0.0.0.0_9080"].routes == ("9080",)
+    assert await rejected_updates(cluster, client) == 0
+
+
+async def test_an_ejected_endpoint_is_told(mesh: Mesh, cluster: Cluster, client: Pod) -> None:
+    mesh.lab.set("reviews-v3", errors="100%")
+    mesh.destination_rule(
+        {
+            "outlierDetection": {
+                "consecutive5xxErrors": 1,
+                "interval": "100ms",
+                "baseEjectionTime": "1s",
+                "maxEjectionPercent": 100,
+            }
+        }
+    )
+    mesh.route({"route": [to("v3")]})
+
+    async def ejected() -> bool:
+        mesh.send(1)
+        return any(
+            e.ejected and e.cluster.subset == "v3" for e in await read_endpoints(cluster, client)
+        )
+
+    await until(ejected)
+
+
+async def test_a_pod_that_is_not_there(cluster: Cluster) -> None:
+    with pytest.raises(NotFound):
+        await read_routes(cluster, Pod("default", "nobody"))
+
+
+async def test_viewers_may_not_look_inside(mesh: Mesh, client: Pod) -> None:
+    viewer = await Cluster.connect(kubeconfig=str(mesh.lab.kubeconfig), context="viewer")
+    try:
+        with pytest.raises(MeshtuiError):
+            await read_routes(viewer, client)
+    finally:
+        await viewer.close()
+
+
+async def records(cluster: Cluster, pod: Pod) -> list[AccessRecord]:
+    """Every line of the pod's log that has the look of an access log must be one."""
+    text = await cluster.get_text(
+        f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log", {"container": "istio-proxy"}
+    )
+    lines = [line for line in text.splitlines() if line.startswith(("[20", '{"')) and '"' in line]
+    parsed = [parse_line(line) for line in lines]
+    assert [line for line, record in zip(lines, parsed, strict=True) if record is None] == []
+    return [record for record in parsed if record is not None]
+
+
+@pytest.mark.parametrize("agent", ['Mozilla "5.0" (x; y)', "plain/1.0", '" "'])
+async def test_access_logs_are_read_without_loss(
+    mesh: Mesh, cluster: Cluster, client: Pod, agent: str
+) -> None:
+    marker = mesh.route({"route": [to("v1", 50), to("v2", 50)]})
+    mesh.send(30, f'/{marker}?q="x"', headers={"User-Agent": agent, "X-Request-Id": marker})
+    mesh.log_lines(f"/{marker}", 30)
+    found = [r for r in await records(cluster, client) if r.path == f'/{marker}?q="x"']
+    assert len(found) == 30
+    assert {(r.code, r.flags, r.user_agent, r.request_id) for r in found} == {
+        (200, (), agent, marker)
+    }
+    assert {r.upstream_cluster.split("|")[2] for r in found} == {"v1", "v2"}
+    assert {(r.route_name, r.authority, r.method) for r in found} == {
+        (marker, "reviews:9080", "GET")
+    }
+    assert all(r.epoch and r.duration_ms is not None for r in found)
+
+
+async def test_flags_of_faults_are_in_the_log(mesh: Mesh, cluster: Cluster, client: Pod) -> None:
+    fault = {
+        "delay": {"percentage": {"value": 100}, "fixedDelay": "10ms"},
+        "abort": {"percentage": {"value": 100}, "httpStatus": 503},
+    }
+    marker = mesh.route({"route": [to("v1")], "fault": fault})
+    mesh.send(2, f"/{marker}")
+    mesh.log_lines(f"/{marker}", 2)
+    found = [r for r in await records(cluster, client) if r.path == f"/{marker}"]
+    assert {(r.code, r.flags) for r in found} == {(503, ("DI", "FI"))}
+    assert found[0].details == "fault_filter_abort"
