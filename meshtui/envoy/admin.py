@@ -33,7 +33,7 @@ async def admin_get(
 ) -> bytes:
     """The body of `GET path` from the pod's Envoy; `timeout` seconds are for all of it.
 
-    Raises NotFound where the pod is gone, NotAllowed without `create` on `pods/portforward`,
+    Raises NotFound where the pod is gone, NotAllowed without a right on `pods/portforward`,
     Refused where Envoy answers something else than 200 or more than `limit` bytes, and
     Unreachable where it does not answer, or not in HTTP.
     """

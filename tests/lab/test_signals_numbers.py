@@ -39,7 +39,7 @@ async def sample_until(
 ) -> Sample:
     """Counters are there at once, but a proxy's log and histograms come a little later."""
     async with asyncio.timeout(10):
-        while not enough(sample := await source.sample(facts)):
+        while not enough(sample := await source.sample(facts)):  # noqa: ASYNC110 - no sign
             await asyncio.sleep(0.1)
     return sample
 
