@@ -1,4 +1,4 @@
-"""The whole lab, put together: API server, control plane and pods in one process, applications in another."""
+"""The whole lab: API server, control plane and proxies here, applications in a process beside."""
 
 from __future__ import annotations
 

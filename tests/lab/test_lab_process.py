@@ -1,4 +1,4 @@
-"""A lab as a program: side by side with others, found, told what to do, and gone without a trace."""
+"""A lab as a program: beside others, found, told what to do, and gone without a trace."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_two_labs_side_by_side_and_one_killed(
         assert commands.set_workload("reviews-v1", errors="100%", dir=home) == 0
         assert {a.status for a in other.send(30, "/", via="productpage")} == {200, 503}
         assert commands.load(0, dir=home) == 0
-        with pytest.raises(LabError, match="runs in .* already"):
+        with pytest.raises(LabError, match=r"runs in .* already"):
             rundir.create(home)
 
         pids = other.status()["pids"]

@@ -1,4 +1,4 @@
-"""Limits, ejection, endpoints that come and go: what a DestinationRule and the pods do to traffic."""
+"""Limits, ejection, endpoints that come and go: what DestinationRules and pods do to traffic."""
 
 from __future__ import annotations
 

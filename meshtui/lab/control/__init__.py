@@ -1,1 +1,1 @@
-"""The lab's control plane: Istio and Kubernetes objects in, Envoy resources out, as istiod shapes them."""
+"""The lab's control plane: Istio's objects in, Envoy's resources out, shaped as istiod does."""

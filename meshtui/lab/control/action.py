@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import durations, headers
 from meshtui.lab.control.hosts import qualify
-from meshtui.lab.control.match import regex
+from meshtui.lab.control.match import plain, regex
 from meshtui.lab.control.retry import retry_policy
 from meshtui.lab.control.world import World
 
@@ -61,7 +62,7 @@ def route_action(rule: Rule, where: Where) -> Obj:
             **({"retry_policy": policy} if policy else {}),
             **({"request_mirror_policies": mirrors} if mirrors else {}),
             **_path_rewrite(rule.get("rewrite") or {}),
-            **({"host_rewrite_literal": authority} if authority else {}),
+            **({"host_rewrite_literal": plain(authority)} if authority else {}),
         },
         **operations,
     }
@@ -128,7 +129,9 @@ def _mirror(destination: Rule, percentage: Rule | None, where: Where) -> Obj:
 def _path_rewrite(rewrite: Rule) -> Obj:
     by_regex = rewrite.get("uriRegexRewrite")
     if by_regex:
-        pattern = {"regex": regex(by_regex["match"])}
-        return {"regex_rewrite": {"pattern": pattern, "substitution": by_regex["rewrite"]}}
+        pattern, text = regex(by_regex["match"]), plain(by_regex["rewrite"])
+        if any(int(n) > re.compile(pattern).groups for n in re.findall(r"\\(\d)", text)):
+            raise ValueError(f"{text!r} refers to a group that {pattern!r} has not")
+        return {"regex_rewrite": {"pattern": {"regex": pattern}, "substitution": text}}
     uri = rewrite.get("uri")
-    return {"prefix_rewrite": uri} if uri else {}
+    return {"prefix_rewrite": plain(uri)} if uri else {}

@@ -1,4 +1,4 @@
-"""What an Envoy is started with: its admin socket, where its configuration comes from, its stats."""
+"""What an Envoy is started with: admin socket, sources of its configuration, stats."""
 
 from __future__ import annotations
 

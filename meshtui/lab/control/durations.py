@@ -18,3 +18,10 @@ def seconds(text: object) -> float:
 def envoy(text: object) -> str:
     """The same duration in protobuf's JSON form: seconds with up to nine decimals."""
     return f"{seconds(text):.9f}".rstrip("0").rstrip(".") + "s"
+
+
+def positive(text: object) -> str:
+    """The same where Envoy takes no 0."""
+    if not seconds(text):
+        raise ValueError(f"not longer than nothing: {text!r}")
+    return envoy(text)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshtui.lab.contract import Obj
 
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[^\0\r\n]*")
 _HOST = ("host", ":authority")
 
 
@@ -53,6 +56,6 @@ def _pairs(ops: Mapping[str, Any], verb: str) -> Iterable[tuple[str, str]]:
 
 
 def _option(name: str, value: str, action: str) -> Obj:
-    if not name or name.startswith(":"):
-        raise ValueError(f"a proxy may not set the header {name!r}")
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"not a header a proxy may set: {name!r}: {value!r}")
     return {"header": {"key": name, "value": value}, "append_action": action}

@@ -22,7 +22,7 @@ def covers(pattern: str, host: str) -> bool:
 
 
 def specificity(pattern: str) -> tuple[bool, int]:
-    """Larger is more specific: an exact name before wildcards, a longer wildcard before a shorter."""
+    """Larger is more specific: exact names before wildcards, longer ones before shorter."""
     return (not pattern.startswith("*"), len(pattern))
 
 

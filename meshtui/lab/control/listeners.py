@@ -1,4 +1,4 @@
-"""Listeners: one for each port a sidecar sends to, one for what comes in, one for each port of a gateway."""
+"""Listeners: for each port a sidecar sends to, for what comes in, for each port of a gateway."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def outbound(proxy: Proxy, port: int, routes_path: str) -> Obj:
 
 
 def gateway(proxy: Proxy, port: int, routes_path: str) -> Obj:
-    """The listener of an ingress gateway: the edge, where request ids and client addresses begin."""
+    """The listener of an ingress gateway: the edge, where request ids begin."""
     rds = _rds(f"http.{port}", routes_path)
     manager = _manager(f"outbound_0.0.0.0_{port}", rds, [tell_peer(proxy), *_outbound_filters()])
     manager |= {

@@ -1,4 +1,4 @@
-"""`HTTPMatchRequest` → Envoy's RouteMatch, and the conditions that are decided here and not per request."""
+"""`HTTPMatchRequest` → Envoy's RouteMatch, and the conditions that no request decides."""
 
 from __future__ import annotations
 
@@ -62,19 +62,20 @@ def _path(match: Match) -> Obj:
     uri = match.get("uri") or {}
     case = {"case_sensitive": False} if match.get("ignoreUriCase") else {}
     if "exact" in uri:
-        return {"path": _text(uri["exact"]), **case}
+        return {"path": plain(uri["exact"]), **case}
     if "prefix" in uri:
-        return {"prefix": _text(uri["prefix"]), **case}
+        return {"prefix": plain(uri["prefix"]), **case}
     if "regex" in uri:
         return {"safe_regex": {"regex": regex(uri["regex"])}}
     return {"prefix": "/"}
 
 
 def _header(name: str, value: Match | None) -> Obj:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"not a header name: {name!r}")
     found = string_match(value)
-    return {"name": name.lower(), **({"string_match": found} if found else {"present_match": True})}
+    return {
+        "name": _name(name).lower(),
+        **({"string_match": found} if found else {"present_match": True}),
+    }
 
 
 def _without(name: str, value: Match | None) -> Obj:
@@ -85,7 +86,13 @@ def _without(name: str, value: Match | None) -> Obj:
 
 def _query(name: str, value: Match | None) -> Obj:
     found = string_match(value)
-    return {"name": name, **({"string_match": found} if found else {"present_match": True})}
+    return {"name": _name(name), **({"string_match": found} if found else {"present_match": True})}
+
+
+def _name(value: object) -> str:
+    if not plain(value):
+        raise ValueError("a header or parameter without a name")
+    return plain(value)
 
 
 def string_match(value: Match | None) -> Obj | None:
@@ -100,8 +107,16 @@ def string_match(value: Match | None) -> Obj | None:
     raise ValueError(f"not a string match: {kind!r}")
 
 
+def plain(value: object) -> str:
+    """A string without the characters that Envoy refuses in paths and hosts."""
+    text = _text(value)
+    if any(c in text for c in "\0\r\n"):
+        raise ValueError(f"not on one line: {text!r}")
+    return text
+
+
 def regex(text: object) -> str:
-    """The expression, checked here: one that RE2 refuses would make Envoy refuse the whole update."""
+    """The expression, checked: one that RE2 refuses would make Envoy refuse all routes."""
     expression = _text(text)
     try:
         re.compile(expression)

@@ -75,7 +75,7 @@ def _limits(pool: Match) -> Obj:
         "track_remaining": True,
     }
     return {
-        "connect_timeout": durations.envoy(tcp.get("connectTimeout") or "10s"),
+        "connect_timeout": durations.positive(tcp.get("connectTimeout") or "10s"),
         "circuit_breakers": {"thresholds": [thresholds]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: _http_options(http)},
     }
@@ -117,7 +117,7 @@ def _ejection(outlier: Match) -> Obj:
             detection |= {count: number, enforced: 100 if number else 0}
     for field, target in (("interval", "interval"), ("baseEjectionTime", "base_ejection_time")):
         if outlier.get(field):
-            detection[target] = durations.envoy(outlier[field])
+            detection[target] = durations.positive(outlier[field])
     if outlier.get("maxEjectionPercent"):
         detection["max_ejection_percent"] = int(outlier["maxEjectionPercent"])
     panic = float(outlier.get("minHealthPercent") or 0)

@@ -55,7 +55,7 @@ def workload_of(meta: Obj) -> str:
 
 
 def _is_http(port: Obj) -> bool:
-    """Istio tells the protocol from `appProtocol` or the name's prefix; unnamed ports are sniffed."""
+    """Istio goes by `appProtocol` or the name's prefix, and sniffs unnamed ports."""
     if port.get("protocol", "TCP") not in ("TCP", "HTTP", "HTTP2", "GRPC"):
         return False
     name = str(port.get("appProtocol") or port.get("name") or "http").lower()

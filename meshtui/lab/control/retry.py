@@ -39,7 +39,7 @@ def retry_policy(retries: Mapping[str, Any] | None) -> Obj | None:
     if wanted.get("perTryTimeout"):
         policy["per_try_timeout"] = durations.envoy(wanted["perTryTimeout"])
     if wanted.get("backoff"):
-        policy["retry_back_off"] = {"base_interval": durations.envoy(wanted["backoff"])}
+        policy["retry_back_off"] = {"base_interval": durations.positive(wanted["backoff"])}
     return policy
 
 

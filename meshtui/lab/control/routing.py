@@ -1,4 +1,4 @@
-"""RouteConfigurations: which virtual hosts a proxy knows on a port, and whose rules stand in them."""
+"""RouteConfigurations: the virtual hosts a proxy knows on a port, and whose rules stand there."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from meshtui.lab.control.world import Config, Proxy, Service, World, selects, vi
 _TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 PASSTHROUGH = "PassthroughCluster"
 FOREIGN_HOSTS_PORT = 80
-"""Hosts of a VirtualService that no service has are routed on this port of a sidecar, as in istiod."""
+"""Where a sidecar routes hosts of a VirtualService that no service has, as in istiod."""
 
 
 def sidecar_ports(world: World) -> list[int]:
-    """Every port on which some service speaks HTTP: a sidecar has one RouteConfiguration for each."""
+    """Every port on which some service speaks HTTP, each with routes of its own."""
     return sorted({port.number for s in world.services for port in s.ports if port.http})
 
 
 def gateway_ports(world: World, proxy: Proxy) -> dict[int, list[Obj]]:
-    """The HTTP servers of the Gateways that select this proxy, by the port of the pod they end at."""
+    """The HTTP servers of the Gateways that select this proxy, by the pod's port."""
     found: dict[int, list[Obj]] = {}
     for gateway in _gateways(world, proxy):
         for server in gateway.spec.get("servers") or ():
@@ -118,7 +118,7 @@ def _virtual_host(host: str, port: int, made: list[Obj]) -> Obj:
 
 
 def _allow_any() -> Obj:
-    """Istio's `outboundTrafficPolicy: ALLOW_ANY`: what no service claims goes where it wanted to."""
+    """`outboundTrafficPolicy: ALLOW_ANY`: what no service claims goes its own way."""
     route = {
         "name": "allow_any",
         "match": {"prefix": "/"},
@@ -161,7 +161,7 @@ def _bound(config: Config, gateway: str) -> bool:
 
 
 def _served(hosts: Iterable[str], server: Obj) -> list[str]:
-    """The hosts of a VirtualService that a server lets through (`namespace/host` is allowed there)."""
+    """The hosts of a VirtualService that a server lets through; it may say `namespace/host`."""
     allowed = [str(host).split("/")[-1] for host in server.get("hosts") or ()]
     return [
         host if covers(pattern, host) or pattern == host else pattern
@@ -183,15 +183,22 @@ def _configuration(name: str, hosts: list[Obj]) -> Obj:
         "virtual_hosts": _without_duplicates(hosts),
         "validate_clusters": False,
         "ignore_port_in_host_matching": True,
+        "max_direct_response_body_size_bytes": 1_048_576,
     }
 
 
+def _is_domain(name: str) -> bool:
+    """A wildcard stands alone or in front."""
+    return bool(name) and "*" not in name[1:] and not any(c in name for c in "\0\r\n ")
+
+
 def _without_duplicates(hosts: list[Obj]) -> list[Obj]:
-    """Envoy refuses a domain that stands in two virtual hosts: the first keeps it."""
+    """Envoy refuses a domain in two virtual hosts (the first keeps it), and what is none."""
     seen: set[str] = set()
     kept = []
     for host in hosts:
-        own = [d for d in dict.fromkeys(host["domains"]) if d not in seen]
+        names = dict.fromkeys(domain.lower() for domain in host["domains"])
+        own = [d for d in names if d not in seen and _is_domain(d)]
         seen.update(own)
         if own:
             kept.append({**host, "domains": own})

@@ -9,7 +9,7 @@ from typing import Any
 from meshtui.lab.contract import Obj
 from meshtui.lab.control.action import Rule, Where, cluster_name, cluster_of, route_action
 from meshtui.lab.control.fault import per_filter
-from meshtui.lab.control.match import Match, applies, catches_all, route_match
+from meshtui.lab.control.match import Match, applies, catches_all, plain, route_match
 from meshtui.lab.control.reading import say
 from meshtui.lab.control.retry import retry_policy
 from meshtui.lab.control.world import MALFORMED, Config, Proxy, World
@@ -94,9 +94,9 @@ def _redirect(redirect: Mapping[str, Any]) -> Obj:
     uri = redirect.get("uri")
     code = int(redirect.get("redirectCode") or 301)
     return {
-        **({"host_redirect": redirect["authority"]} if redirect.get("authority") else {}),
-        **({"path_redirect": uri} if uri else {}),
-        **({"scheme_redirect": redirect["scheme"]} if redirect.get("scheme") else {}),
+        **({"host_redirect": plain(redirect["authority"])} if redirect.get("authority") else {}),
+        **({"path_redirect": plain(uri)} if uri else {}),
+        **({"scheme_redirect": plain(redirect["scheme"])} if redirect.get("scheme") else {}),
         **({"port_redirect": int(redirect["port"])} if redirect.get("port") else {}),
         "response_code": _REDIRECT_CODES[code],
     }

@@ -1,7 +1,7 @@
 """Istio's metrics and access log, made by Envoy itself: names, labels, buckets and formats.
 
-The client's sidecar tells the server's who it is in a header (Istio's proxies exchange the same facts
-that way); the server's sidecar takes the header off before the application sees it.
+The client's sidecar tells the server's who it is in headers, as Istio's proxies do; the server's
+sidecar takes them off before the application sees them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ PEER_FACTS = (
     "canonical_service",
     "canonical_revision",
 )
+_HTTP = "type.googleapis.com/envoy.extensions.filters.http"
 PEER = "lab.peer"
 """The metadata namespace the labels are read from."""
 
@@ -189,14 +190,14 @@ def tell_peer(proxy: Proxy) -> Obj:
     return {
         "name": "istio.metadata_exchange.outbound",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "@type": f"{_HTTP}.header_mutation.v3.HeaderMutation",
             "mutations": {"request_mutations": mutations},
         },
     }
 
 
 def hear_peer() -> Obj:
-    """The HTTP filter of a server's proxy that takes note of who called and takes the headers off."""
+    """The HTTP filter of a server's proxy that notes who called and takes the headers off."""
     rules = [
         {
             "header": _peer_header(fact),
@@ -208,7 +209,7 @@ def hear_peer() -> Obj:
     return {
         "name": "istio.metadata_exchange.inbound",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config",
+            "@type": f"{_HTTP}.header_to_metadata.v3.Config",
             "request_rules": rules,
         },
     }

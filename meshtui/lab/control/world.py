@@ -1,4 +1,4 @@
-"""What the control plane knows of the cluster: one immutable snapshot of the objects it translates."""
+"""What the control plane knows of the cluster: one immutable snapshot of its objects."""
 
 from __future__ import annotations
 

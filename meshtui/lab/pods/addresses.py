@@ -1,8 +1,8 @@
 """Loopback addresses: a block of 127.0.0.0/8 for each lab, so that labs run side by side.
 
-A pod has an address of its own (`127.A.1.n`), as in a cluster; its application (`127.A.2.n`) and the
-outbound listeners of its sidecar (`127.A.3.n`) have their own too, so that all of them can use the
-ports they have in a cluster. Linux answers on the whole of 127.0.0.0/8.
+A pod has an address of its own (`127.A.1.n`), as in a cluster; its application (`127.A.2.n`) and
+the outbound listeners of its sidecar (`127.A.3.n`) have their own too, so that all of them can use
+the ports they have in a cluster. Linux answers on the whole of 127.0.0.0/8.
 """
 
 from __future__ import annotations

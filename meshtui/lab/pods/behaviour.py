@@ -1,4 +1,4 @@
-"""How a version behaves: the errors and the latency somebody asked the lab for, and what was counted."""
+"""How a version behaves, in errors and latency, and what it was seen to answer."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import aiohttp
 
 from meshtui.lab.control.bootstrap import bootstrap
+from meshtui.lab.control.reading import say
 from meshtui.lab.control.resources import clusters_file, listeners_file
 from meshtui.lab.control.telemetry import UNKNOWN, UNKNOWN_VARIABLE
 from meshtui.lab.control.world import Proxy
@@ -22,6 +23,13 @@ from meshtui.lab.pods import process
 
 START_LIMIT = 20.0
 _POLL = 0.02
+_REJECTED = b"config update rejected"
+
+
+def _line_of(data: bytes) -> str:
+    """The line that tells of a refusal."""
+    lines = data.decode(errors="replace").splitlines()
+    return next(line for line in lines if _REJECTED.decode() in line)
 
 
 class Log(Protocol):
@@ -145,6 +153,8 @@ class Envoy:
         while data := await running.stdout.read(65536):
             self._log.append(data)
             self._first_words = self._first_words or data
+            if _REJECTED in data:
+                say(f"{self.proxy.pod} refused its configuration: {_line_of(data)}")
         await running.wait()
         self._log.close()
 

@@ -1,4 +1,4 @@
-"""Deployments → running pods: what a cluster's controllers and its kubelet do, for the whole lab."""
+"""Deployments → running pods: what a cluster's controllers and its kubelet do."""
 
 from __future__ import annotations
 

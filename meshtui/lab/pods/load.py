@@ -20,7 +20,7 @@ _FELL_BEHIND = 1.0
 
 
 class Load:
-    """An open-loop generator: requests are due at their time, whether or not others are answered."""
+    """An open-loop generator: requests are due at their time, answered or not."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session

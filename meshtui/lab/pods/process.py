@@ -39,7 +39,7 @@ async def start(
         stderr=asyncio.subprocess.STDOUT if merge_stderr else None,
         env=dict(env),
         start_new_session=True,
-        preexec_fn=die_with(os.getpid()),  # noqa: PLW1509
+        preexec_fn=die_with(os.getpid()),
     )
 
 
