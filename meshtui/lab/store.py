@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections import deque
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 from meshtui.lab.api import managed
 from meshtui.lab.api.kinds import KINDS, counts_generations, is_custom
 from meshtui.lab.contract import Kind, Obj, StoreEvent
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """Namespace (empty for a cluster-scoped kind) and name."""
@@ -70,6 +73,7 @@ class Store:
         self._items: dict[Kind, dict[Key, Obj]] = {k: {} for k in self._kinds.values()}
         self._history: deque[Change] = deque(maxlen=history)
         self._listeners: list[Callable[[StoreEvent], None]] = []
+        self._untold: deque[StoreEvent] = deque()
         self.revision = int(time.time() * 10) if revision is None else revision
         self._floor = self.revision
         self.now = now
@@ -141,6 +145,7 @@ class Store:
             self.delete(kind, namespace, name)
 
     def subscribe(self, listener: Callable[[StoreEvent], None]) -> None:
+        """Call `listener` at every write from now on; it may write itself, its failures are logged."""
         self._listeners.append(listener)
 
     def stamp(self, kind: Kind, new: Obj, old: Obj | None) -> Obj:
@@ -182,8 +187,19 @@ class Store:
         if self._history.maxlen and len(self._history) == self._history.maxlen:
             self._floor = self._history[0].revision
         self._history.append(Change(self.revision, event, before))
-        for listener in tuple(self._listeners):
-            listener(event)
+        self._untold.append(event)
+        if len(self._untold) == 1:
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        """Tell every listener of one write before any of the next, also of writes they make."""
+        while self._untold:
+            for listener in tuple(self._listeners):
+                try:
+                    listener(self._untold[0])
+                except Exception:
+                    log.exception("a listener failed on %s", self._untold[0].type)
+            self._untold.popleft()
 
 
 def key_of(kind: Kind, obj: Obj) -> Key:

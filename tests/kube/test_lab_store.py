@@ -13,6 +13,7 @@ from lab_fixtures import ADMIN, VIEWER, pod
 from meshtui.lab.api.ages import short_duration
 from meshtui.lab.api.managed import from_fields, to_fields
 from meshtui.lab.certs import self_signed
+from meshtui.lab.contract import StoreEvent
 from meshtui.lab.kubeconfig import write_kubeconfig
 from meshtui.lab.store import Expired, Store
 
@@ -56,6 +57,23 @@ def test_subscribers_are_told_of_every_write_in_order() -> None:
     store.put("", "pods", pod("a", app="x"))
     store.remove("", "pods", "default", "a")
     assert told == [("ADDED", "pods", "a"), ("MODIFIED", "pods", "a"), ("DELETED", "pods", "a")]
+
+
+def test_listeners_that_write_or_fail_do_not_disturb_the_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, told = Store(), list[Any]()
+
+    def react(event: StoreEvent) -> None:
+        if event.kind.plural == "pods":
+            store.put("", "configmaps", {"metadata": {"name": "made"}})
+            raise ValueError("a bug")
+
+    store.subscribe(react)
+    store.subscribe(lambda event: told.append(event.kind.plural))
+    store.put("", "pods", pod())
+    assert told == ["pods", "configmaps"]
+    assert "a listener failed" in caplog.text
 
 
 def test_what_is_handed_out_may_be_changed_without_harm() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -22,9 +23,11 @@ from meshtui.lab.api.status import (
     unauthorized,
 )
 from meshtui.lab.api.watch import Wakeup, answer_watch
-from meshtui.lab.certs import Certificate
 from meshtui.lab.contract import PodRuntime
 from meshtui.lab.store import Store
+
+if TYPE_CHECKING:
+    from meshtui.lab.certs import Certificate
 
 log = logging.getLogger(__name__)
 
