@@ -6,7 +6,6 @@ Importing this module imports the kubernetes client, which takes half a second: 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,15 +17,17 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 
-from meshtui.errors import NotAllowed, Unreachable, Usage
+from meshtui.errors import Unreachable, Usage
 from meshtui.kube.kubeconfig import Context, choose_context, kubeconfig_paths, read_kubeconfig
+from meshtui.kube.plugin import plugin_credentials
+from meshtui.mesh import read
 from meshtui.mesh.text import clean
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 LOG_IN_S = 60.0
 
-_NO_USER = "meshtui-no-user"
+_USER = "user"
 _BROKEN = (
     ConfigException,
     OSError,
@@ -88,25 +89,21 @@ async def log_in(config: Mapping[str, Any], context: Context, seconds: float) ->
     Unreachable where it has not ended after `seconds`.
     """
     configuration = _configuration()
-    complaints = _Complaints()
+    user = _user(config, context)
     try:
         async with asyncio.timeout(seconds):
-            await _load(config, context, configuration, complaints)
+            if "exec" in user:
+                user = {**user, **await plugin_credentials(read.obj(user, "exec"))}
+            await _load(_with_user(config, context, user), context, configuration)
     except TimeoutError as error:
         raise Unreachable(
             f"logging in to {context.name} took more than {seconds:g} s",
-            "run `kubectl version` to see what the credential plugin waits for",
+            "run `kubectl version` to see what it waits for",
         ) from error
     except _BROKEN as error:
         raise Usage(
             f"the kubeconfig's context {context.name} cannot be used", clean(str(error), 200)
         ) from error
-    user = _user(config, context)
-    if "exec" in user and not (configuration.api_key or configuration.cert_file):
-        raise NotAllowed(
-            f"cannot log in to {context.name}: {complaints.last or 'the plugin gave nothing'}",
-            "run `kubectl version` to see what is wrong with the credential plugin",
-        )
     return Login(configuration, _impersonation(user))
 
 
@@ -132,30 +129,27 @@ def _configuration() -> Any:
     return configuration
 
 
-async def _load(
-    config: Mapping[str, Any], context: Context, configuration: Any, complaints: _Complaints
-) -> None:
-    logger = logging.getLogger("kubernetes.aio.config.kube_config")
-    logger.addHandler(complaints)
-    try:
-        loader: Any = KubeConfigLoader(  # type: ignore[no-untyped-call]
-            _with_user(config, context), active_context=context.name
-        )
-        await loader.load_and_set(configuration)
-    finally:
-        logger.removeHandler(complaints)
+async def _load(config: dict[str, Any], context: Context, configuration: Any) -> None:
+    loader: Any = KubeConfigLoader(  # type: ignore[no-untyped-call]
+        config, active_context=context.name
+    )
+    await loader.load_and_set(configuration)
     if not str(configuration.host).startswith(("http://", "https://")):
         raise ConfigException(f"its server {configuration.host} is not an http(s) address")
 
 
-def _with_user(config: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """The loader fails on a context without a user; kubectl asks as nobody in particular."""
-    entries = [dict(entry) for entry in config["contexts"]]
+def _with_user(
+    config: Mapping[str, Any], context: Context, user: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The kubeconfig with `user` as the context's only one, what a plugin gave included.
+
+    The loader fails on a context without a user; kubectl asks as nobody in particular.
+    """
+    fields = {key: value for key, value in user.items() if key != "exec"}
+    entries = [dict(entry) for entry in config["contexts"] if entry["name"] == context.name]
     for entry in entries:
-        if entry["name"] == context.name and not context.user:
-            entry["context"] = {**entry["context"], "user": _NO_USER}
-    users = [*config["users"], {"name": _NO_USER, "user": {}}]
-    return {**config, "contexts": entries, "users": users}
+        entry["context"] = {**entry["context"], "user": _USER}
+    return {**config, "contexts": entries, "users": [{"name": _USER, "user": fields}]}
 
 
 def _user(config: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
@@ -174,13 +168,3 @@ def _impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     for key, values in (user.get("as-user-extra") or {}).items():
         headers += [(f"Impersonate-Extra-{key}", value) for value in values]
     return tuple((name, str(value)) for name, value in headers)
-
-
-class _Complaints(logging.Handler):
-    """The loader logs why a plugin failed and goes on; the reason belongs in the error."""
-
-    last = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING:
-            self.last = clean(record.getMessage(), 200)

@@ -33,7 +33,7 @@ def bookmark(version: str) -> Any:
 
 def script_kind(hostile: Hostile, resource: Resource, namespace: str | None = None) -> None:
     path = resource.path(namespace)
-    hostile.on(f"GET {path}", ok(listing()))
+    hostile.on(path, ok(listing()))
     hostile.on(f"watch {path}", Stream())
 
 

@@ -1,0 +1,231 @@
+"""Reading a whole mesh once: pages, rights, kinds that are not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_mesh import REVIEWS_PATH, listing, script_mesh
+from hostile import Reply, Request, answer, hostile_cluster, ok, raw, status
+
+from meshtui.errors import NotAllowed, Unreachable
+from meshtui.kube.access import MOST_NAMESPACES, allowed
+from meshtui.kube.events import record
+from meshtui.kube.failures import Expired
+from meshtui.kube.objects import get_object, list_all
+from meshtui.kube.resources import (
+    DEPLOYMENTS,
+    ENVOY_FILTERS,
+    MESH_RESOURCES,
+    NAMESPACES,
+    PODS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    served,
+)
+from meshtui.kube.snapshot import place, read_objects
+
+SVC = SERVICES.path()
+
+
+def names(items: tuple[Any, ...]) -> list[str]:
+    return [place(item)[1] for item in items]
+
+
+def test_paths_are_where_the_api_server_has_them() -> None:
+    assert SERVICES.path() == "/api/v1/services"
+    assert PODS.path("shop", "p") == "/api/v1/namespaces/shop/pods/p"
+    assert DEPLOYMENTS.path("shop") == "/apis/apps/v1/namespaces/shop/deployments"
+    assert VIRTUAL_SERVICES.path("a/../b", "c?d").endswith("/a%2F..%2Fb/virtualservices/c%3Fd")
+    assert NAMESPACES.path("ignored") == "/api/v1/namespaces"
+
+
+async def test_pages_are_joined(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        first = {**listing("a", "b"), "metadata": {"resourceVersion": "7", "continue": "more="}}
+        hostile.on(SVC, ok(first), ok(listing("c", version="7")))
+        items, version = await list_all(cluster, SERVICES, selector="app=x")
+        assert (names(items), version) == (["a", "b", "c"], "7")
+        one, two = hostile.asked(SVC)
+        assert one.params == {"limit": "500", "labelSelector": "app=x"}
+        assert two.params == {"limit": "500", "labelSelector": "app=x", "continue": "more="}
+
+
+async def test_a_list_forgotten_half_way_is_read_anew_once(tmp_path: Path) -> None:
+    half = ok({**listing("old"), "metadata": {"continue": "token"}})
+    gone = status(410, "The provided continue parameter is too old", "Expired")
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        hostile.on(SVC, half, gone, ok(listing("new")))
+        assert names((await list_all(cluster, SERVICES))[0]) == ["new"]
+        hostile.on(SVC, half, gone, half, gone)
+        with pytest.raises(Expired):
+            await list_all(cluster, SERVICES)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        ok([]),
+        ok("text"),
+        ok({"items": "many"}),
+        ok({"items": [], "metadata": {"continue": "the same for ever"}}),
+    ],
+)
+async def test_what_is_not_a_list_is_unreachable(tmp_path: Path, page: Reply) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        hostile.on(SVC, page)
+        with pytest.raises(Unreachable, match="not a Kubernetes object"):
+            await list_all(cluster, SERVICES)
+
+
+async def test_a_large_list_with_odd_items_is_read(tmp_path: Path) -> None:
+    many = listing(*(f"s{number}" for number in range(20_000)))
+    many["items"] += [None, "x", {}, {"metadata": None}, {"metadata": {"name": "\x1b[2J"}}]
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        hostile.on(SVC, ok(many))
+        items, _ = await list_all(cluster, SERVICES)
+        assert len(items) == 20_003
+
+
+async def test_an_object_that_is_none_is_unreachable(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        hostile.on(SERVICES.path("shop", "s"), ok({"kind": "Service"}))
+        with pytest.raises(Unreachable):
+            await get_object(cluster, SERVICES, "shop", "s")
+
+
+async def test_the_newest_version_served_is_used_and_asked_for_once(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        old = [{"name": "virtualservices"}, {"name": "envoyfilters"}]
+        hostile.on("/apis/networking.istio.io/v1beta1", ok({"resources": old[:1]}))
+        hostile.on("/apis/networking.istio.io/v1alpha3", ok({"resources": old}))
+        for _ in range(2):
+            assert (await served(cluster, VIRTUAL_SERVICES)).version == "v1beta1"
+            assert (await served(cluster, ENVOY_FILTERS)).version == "v1alpha3"
+        assert len(hostile.requests) == 3
+
+
+async def test_all_kinds_are_read_at_once(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(SVC, ok(listing("b", "a")))
+        found = await read_objects(cluster)
+        assert set(found.items) == {resource.plural for resource in MESH_RESOURCES}
+        assert names(found.items["services"]) == ["a", "b"]
+        assert found.items["services"][0]["kind"] == "Service"
+        assert (found.istio, found.problems, found.namespaces) == (True, (), None)
+
+
+async def test_a_cluster_without_istio_is_read(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        for resource in MESH_RESOURCES[:3]:
+            hostile.on(resource.path(), ok(listing("x")))
+        found = await read_objects(cluster)
+        assert (found.istio, found.problems) == (False, ())
+        assert names(found.items["services"]) == ["x"]
+
+
+def reviews(*allowed_in: str) -> Reply:
+    async def reply(request: Request, writer: Any) -> bool:
+        asked = request.json["spec"]["resourceAttributes"].get("namespace", "")
+        return await ok({"status": {"allowed": asked in allowed_in}}, 201)(request, writer)
+
+    return reply
+
+
+async def test_without_rights_on_the_cluster_the_readable_namespaces_are_read(
+    tmp_path: Path,
+) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(SVC, status(403, "cannot list at the cluster scope"))
+        hostile.on(REVIEWS_PATH, reviews("bank", "shop"))
+        hostile.on(
+            NAMESPACES.path(), ok({"items": [{"metadata": {"name": n}} for n in ("bank", "zoo")]})
+        )
+        hostile.on(SERVICES.path("shop"), ok(listing("s")))
+        hostile.on(SERVICES.path("bank"), ok(listing("b", namespace="bank")))
+        found = await read_objects(cluster)
+        assert names(found.items["services"]) == ["b", "s"]
+        assert found.namespaces == ("bank", "shop")
+        (problem,) = found.problems
+        assert "services: read only in shop, bank; " in problem
+        assert "cannot list at the cluster scope" in problem
+
+
+async def test_namespaces_left_out_are_counted(tmp_path: Path) -> None:
+    many = [{"metadata": {"name": f"n{number}"}} for number in range(MOST_NAMESPACES + 10)]
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(SVC, status(403, "no"))
+        hostile.on(REVIEWS_PATH, reviews("shop"))
+        hostile.on(NAMESPACES.path(), ok({"items": many}))
+        hostile.on(SERVICES.path("shop"), ok(listing("s")))
+        found = await read_objects(cluster)
+        assert "11 namespaces were not looked at: name yours with -n" in found.problems
+        assert len(hostile.asked(REVIEWS_PATH)) == MOST_NAMESPACES
+
+
+async def test_a_kind_that_may_not_be_read_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(PODS.path(), status(403, 'User "me" cannot list resource "pods"'))
+        hostile.on(NAMESPACES.path(), status(403, "no"))
+        hostile.on(REVIEWS_PATH, reviews())
+        found = await read_objects(cluster)
+        assert found.items["pods"] == ()
+        assert 'pods: GET /api/v1/pods: User "me" cannot list' in found.problems[0]
+        assert found.namespaces is None
+
+
+async def test_named_namespaces_that_may_not_be_read_are_told(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile, ("shop", "vault"))
+        hostile.on(SERVICES.path("shop"), ok(listing("s")))
+        hostile.on(SERVICES.path("vault"), status(403, "not in vault"))
+        found = await read_objects(cluster, ("shop", "vault", "shop"))
+        assert names(found.items["services"]) == ["s"]
+        assert found.namespaces == ("shop", "vault")
+        assert len(found.problems) == 1
+        assert "not in vault" in found.problems[0]
+
+
+@pytest.mark.parametrize("namespaces", [None, ("shop",)])
+async def test_where_nothing_may_be_read_the_first_refusal_is_raised(
+    tmp_path: Path, namespaces: tuple[str, ...] | None
+) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        for resource in MESH_RESOURCES:
+            hostile.on(resource.path(namespaces and "shop"), status(403, f"no {resource.plural}"))
+        hostile.on(NAMESPACES.path(), status(403, "no"))
+        hostile.on(REVIEWS_PATH, reviews())
+        with pytest.raises(NotAllowed, match="no services"):
+            await read_objects(cluster, namespaces)
+
+
+@pytest.mark.parametrize(
+    "reply", [status(401, "Unauthorized"), raw(b""), answer(200, b"<html>"), status(503, "down")]
+)
+async def test_half_a_mesh_is_not_passed_off_as_a_whole_one(tmp_path: Path, reply: Reply) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(PODS.path(), reply)
+        with pytest.raises((Unreachable, NotAllowed)):
+            await read_objects(cluster)
+
+
+async def test_a_server_that_answers_no_reviews_says_no(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        for reply in (status(403, "no"), ok({"status": None}, 201), ok([], 201)):
+            hostile.on(REVIEWS_PATH, reply)
+            assert not await allowed(cluster, "list", PODS, None)
+
+
+async def test_an_event_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    regarding = {"kind": "VirtualService", "metadata": {"name": "r", "namespace": "shop"}}
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        path = "/apis/events.k8s.io/v1/namespaces/shop/events"
+        for reply in (status(403, "no"), raw(b"", reset=True), answer(200, b"<html>")):
+            hostile.on(path, reply)
+            assert not await record(cluster, regarding, action="A", reason="R", note="n")
