@@ -1,0 +1,5 @@
+"""The command line: the same use cases as the screen, for people in a hurry and for scripts."""
+
+from meshtui.cli.main import main
+
+__all__ = ["main"]

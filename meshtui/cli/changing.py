@@ -1,0 +1,167 @@
+"""The verbs: plan, show, ask, apply, and say what was seen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Awaitable, Callable
+
+from meshtui.changes.change import (
+    ClearFault,
+    ClearMirror,
+    Outcome,
+    Plan,
+    Promote,
+    Request,
+    Rollback,
+    SetFault,
+    SetMirror,
+    Shift,
+    Target,
+)
+from meshtui.cli import opening, output
+from meshtui.errors import Conflict, Exit, Refused, Usage
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.text import clean
+from meshtui.operations.documents import change_json
+from meshtui.operations.session import Session
+
+Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
+
+
+async def shift(arguments: argparse.Namespace) -> int:
+    weights = dict(arguments.weights)
+    if len(weights) < len(arguments.weights):
+        raise Usage("a version is named twice")
+    return await _change(arguments, Shift(weights))
+
+
+async def promote(arguments: argparse.Namespace) -> int:
+    return await _change(arguments, Promote(arguments.version))
+
+
+async def rollback(arguments: argparse.Namespace) -> int:
+    return await _change(arguments, Rollback())
+
+
+async def mirror(arguments: argparse.Namespace) -> int:
+    if arguments.off:
+        return await _change(arguments, ClearMirror(arguments.to))
+    if not arguments.to:
+        raise Usage("say where to mirror to (--to V) or --off")
+    request = SetMirror(arguments.to, arguments.percent, arguments.limit)
+    return await _change(arguments, request)
+
+
+async def fault(arguments: argparse.Namespace) -> int:
+    if arguments.off:
+        if arguments.delay or arguments.abort:
+            raise Usage("--off takes faults away: leave out --delay and --abort")
+        return await _change(arguments, ClearFault(arguments.header))
+    abort = arguments.abort
+    request = SetFault(
+        delay_s=arguments.delay,
+        delay_percent=arguments.delay_percent,
+        abort_http=abort if isinstance(abort, int) else None,
+        abort_grpc=abort if isinstance(abort, str) else None,
+        abort_percent=arguments.abort_percent,
+        header=arguments.header,
+        expires_s=arguments.limit,
+    )
+    return await _change(arguments, request)
+
+
+async def _change(arguments: argparse.Namespace, request: Request) -> int:
+    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
+        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+        target = Target(service.key, getattr(arguments, "rule", ""))
+        return await opened.plan(mesh, request, target, sample)
+
+    return await _carry_out(arguments, plan)
+
+
+async def undo(arguments: argparse.Namespace) -> int:
+    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
+        return await opened.plan_undo(mesh, arguments.change, sample)
+
+    return await _carry_out(arguments, plan)
+
+
+async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        for line in filter(None, await opened.recover()):
+            output.note(f"meshtui: {clean(line)}")
+        plan = await planning(opened, mesh, None)
+        if arguments.dry_run or plan.change.empty:
+            _say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
+            return Exit.DONE
+        if not arguments.yes:
+            _show(plan)
+            _ask(plan)
+        sample, error = (None, None)
+        if not arguments.no_verify:
+            sample, error = await opening.sample(opened, mesh, 0.0)
+        if error:
+            output.note(f"meshtui: telemetry: {clean(str(error))}")
+        try:
+            outcome = await opened.apply(plan, mesh, sample, lambda _: None)
+        except Conflict as conflict:
+            raise await explained(opened, plan, conflict) from conflict
+    _say(outcome, opening.form(arguments), dry=False)
+    return Exit.FAILED if outcome.verified is False else Exit.DONE
+
+
+async def explained(opened: Session, plan: Plan, conflict: Conflict) -> Conflict:
+    """What the other writer did, as far as it can be told."""
+    from meshtui.operations.conflicts import what_changed
+
+    told = await what_changed(opened.cluster, plan.change)
+    hint = "nothing was written; run it again to plan on what is there now"
+    return Conflict(f"{plan.change.target} was changed by somebody else{told}", hint)
+
+
+def _show(plan: Plan) -> None:
+    change = plan.change
+    output.note(f"{change.verb} {change.service}: {change.target}, rule {change.rule}")
+    for text in (*change.words, plan.blast):
+        if text:
+            output.note(f"  {clean(text)}")
+    for text in change.diff:
+        output.note(clean(text))
+    for finding in plan.findings:
+        output.note(f"{finding.level}: {clean(finding.text)}")
+
+
+def _ask(plan: Plan) -> None:
+    """A person's yes; the service's name where it is dangerous. No answer is a no."""
+    name = plan.change.service.name
+    wanted = (name,) if plan.dangerous else ("y", "yes")
+    question = f"type {name} to apply it: " if plan.dangerous else "apply? [y/N] "
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
+    if answer.strip().lower() not in wanted:
+        raise Refused("not applied, nothing was written", "answer yes, or give --yes")
+
+
+def _say(outcome: Outcome, form: str, *, dry: bool) -> None:
+    if form != "table":
+        output.data(change_json(outcome), form)
+        return
+    change = outcome.plan.change
+    for text in change.words:
+        output.line(f"{change.service}: {clean(text)}")
+    if dry:
+        for text in change.diff:
+            output.line(clean(text))
+        output.line("nothing was written" if not change.empty else "nothing to do")
+    else:
+        output.line(outcome.sentence)
+        if outcome.change_id:
+            output.line(f"change {outcome.change_id}; `meshtui undo {outcome.change_id}` undoes it")
+    for warning in (*outcome.plan.warnings, *outcome.warnings):
+        output.note(f"warning: {clean(warning)}")

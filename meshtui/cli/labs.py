@@ -1,0 +1,47 @@
+"""`demo` and `lab`: a small real mesh on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from meshtui.errors import Exit, MeshtuiError
+
+
+def up(arguments: argparse.Namespace) -> int:
+    from meshtui.lab import commands
+
+    return commands.up(arguments.dir, arguments.scenario, arguments.rps)
+
+
+def set_workload(arguments: argparse.Namespace) -> int:
+    from meshtui.lab import commands
+
+    return commands.set_workload(
+        arguments.workload, arguments.errors, arguments.latency, arguments.dir
+    )
+
+
+def load(arguments: argparse.Namespace) -> int:
+    from meshtui.lab import commands
+
+    return commands.load(arguments.rps, arguments.dir)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """A lab in a process of its own, and the screen on it; both end together.
+
+    The journal of a demo is the lab's: it goes with it.
+    """
+    from meshtui.cli.screen import run_screen
+    from meshtui.lab.errors import LabError
+    from meshtui.lab.process import spawn
+
+    try:
+        with spawn(arguments.scenario) as lab:
+            os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
+            arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
+            return run_screen(arguments)
+    except LabError as error:
+        raise MeshtuiError(str(error)) from error
+    return Exit.DONE

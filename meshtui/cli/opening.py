@@ -1,0 +1,73 @@
+"""From a command's arguments to an open session, a service's name, a telemetry reading."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from meshtui.changes.locate import resolve_service
+from meshtui.config import load_config
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import Mesh, Service, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.operations.session import Options, Session
+
+
+def options(arguments: argparse.Namespace) -> Options:
+    """The global options, with what the configuration file says."""
+    return Options(
+        kubeconfig=getattr(arguments, "kubeconfig", None),
+        context=getattr(arguments, "context", None),
+        namespace=getattr(arguments, "namespace", None),
+        read_only=getattr(arguments, "read_only", False),
+        verify=not getattr(arguments, "no_verify", False),
+        wait_s=getattr(arguments, "wait", 10.0),
+        dry_run=getattr(arguments, "dry_run", False),
+        config=load_config(),
+    )
+
+
+def form(arguments: argparse.Namespace) -> str:
+    found: str = getattr(arguments, "output", "table")
+    return found
+
+
+@asynccontextmanager
+async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
+    opened = await Session.open(options(arguments))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def find(mesh: Mesh, name: str, namespace: str) -> Service:
+    return resolve_service(mesh, name, namespace)
+
+
+def key_of(name: str, namespace: str) -> ServiceKey:
+    """`reviews`, `reviews.namespace` or a full host, without asking a cluster."""
+    short, _, other = name.partition(".")
+    return split_host(name) or ServiceKey(other or namespace, short)
+
+
+async def sample(
+    opened: Session, mesh: Mesh, window_s: float
+) -> tuple[Sample | None, MeshtuiError | None]:
+    """Golden signals over `window_s` seconds (0: only who calls whom), or why there are none."""
+    from meshtui.metrics.sidecars import SidecarSource
+
+    source = SidecarSource(opened.cluster)
+    try:
+        found = await source.sample(mesh)
+        if window_s > 0 and found.read:
+            await asyncio.sleep(window_s)
+            found = await source.sample(mesh)
+    except MeshtuiError as error:
+        return None, error
+    finally:
+        await source.close()
+    return found, None

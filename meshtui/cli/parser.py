@@ -1,0 +1,167 @@
+"""The grammar of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from meshtui import __version__
+from meshtui.cli import values
+
+Run = Callable[[argparse.Namespace], Any]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Global options may stand before or after the command."""
+    parser = argparse.ArgumentParser(
+        prog="meshtui",
+        description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
+        parents=[_everywhere()],
+    )
+    parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
+    parser.set_defaults(run=_late("screen", "screen"), command="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _reading(commands)
+    _changing(commands)
+    _labs(commands)
+    return parser
+
+
+def _late(module: str, function: str) -> Run:
+    """What a command needs is imported only when it runs: the others start at once."""
+
+    def run(arguments: argparse.Namespace) -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(f"meshtui.cli.{module}"), function)(arguments)
+
+    return run
+
+
+def _everywhere() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = parent.add_argument_group("everywhere")
+    group.add_argument("--kubeconfig", metavar="FILE")
+    group.add_argument("--context", metavar="NAME")
+    group.add_argument("-n", "--namespace", metavar="NS")
+    group.add_argument("-A", "--all-namespaces", action="store_true")
+    group.add_argument("--prometheus", metavar="URL|auto|none", type=values.prometheus)
+    group.add_argument("--read-only", action="store_true", help="refuse every write")
+    group.add_argument("-o", "--output", choices=("table", "json", "yaml"))
+    group.add_argument("--rule", metavar="NAME|INDEX", help="which rule of the VirtualService")
+    return parent
+
+
+def _command(commands: Any, name: str, run: Run, **more: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, parents=[_everywhere(), *more.pop("parents", [])], **more
+    )
+    parser.set_defaults(run=run, command=name)
+    return parser
+
+
+def _reading(commands: Any) -> None:
+    services = _command(
+        commands,
+        "services",
+        _late("reading", "services"),
+        help="weights and golden signals per version, one sample",
+    )
+    services.add_argument("service", nargs="?", default="")
+    services.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
+    logs = _command(commands, "logs", _late("reading", "logs"), help="access logs of a service")
+    logs.add_argument("service")
+    logs.add_argument("--version", dest="only_version", metavar="V", default="")
+    logs.add_argument("-f", "--follow", action="store_true")
+    logs.add_argument("--tail", type=values.count, default=200, metavar="N")
+    logs.add_argument("--code", type=values.code, metavar="503|5xx")
+    logs.add_argument("--flag", metavar="UO", default="")
+    proxy = _command(
+        commands, "proxy", _late("proxies", "show"), help="what a pod's proxy really does"
+    )
+    proxy.add_argument("what", choices=("routes", "clusters", "endpoints", "listeners"))
+    proxy.add_argument("pod", help="a pod, POD.NAMESPACE, or a workload")
+    journal = _command(
+        commands, "journal", _late("reading", "journal"), help="every change that was made"
+    )
+    journal.add_argument("service", nargs="?", default="")
+    journal.add_argument("--since", type=values.duration, metavar="2h")
+    journal.add_argument("--who", default="", metavar="NAME")
+    journal.add_argument("--limit", type=values.count, default=50, metavar="N")
+
+
+def _changing(commands: Any) -> None:
+    how = _how()
+
+    def verb(name: str, summary: str) -> argparse.ArgumentParser:
+        run = _late("changing", name)
+        return _command(commands, name, run, help=summary, parents=[how])
+
+    shift = verb("shift", "set weights: V=W …; the versions not named share the rest")
+    shift.add_argument("service")
+    shift.add_argument("weights", nargs="+", type=values.weight, metavar="V=W")
+    promote = verb("promote", "all traffic to one version")
+    promote.add_argument("service")
+    promote.add_argument("version", metavar="V")
+    verb("rollback", "all traffic to stable, mirrors and faults off").add_argument("service")
+    undo = verb("undo", "take back the last change, or the one named")
+    undo.add_argument("change", nargs="?", default="")
+    mirror = verb("mirror", "copy traffic to a version")
+    mirror.add_argument("service")
+    mirror.add_argument("--to", metavar="V", default="")
+    mirror.add_argument("--percent", type=values.percent, default=100.0, metavar="100")
+    mirror.add_argument("--for", dest="limit", type=values.limit, metavar="2h")
+    mirror.add_argument("--off", action="store_true")
+    _fault(verb("fault", "inject delays and aborts"))
+
+
+def _fault(fault: argparse.ArgumentParser) -> None:
+    fault.add_argument("service")
+    fault.add_argument("--delay", type=values.duration, metavar="3s")
+    fault.add_argument("--delay-percent", type=values.percent, default=100.0, metavar="50")
+    fault.add_argument("--abort", type=values.abort, metavar="503|UNAVAILABLE")
+    fault.add_argument("--abort-percent", type=values.percent, default=100.0, metavar="10")
+    fault.add_argument("--header", type=values.pair, metavar="K=V", help="only with this header")
+    fault.add_argument(
+        "--for", dest="limit", type=values.limit, default=900.0, metavar="15m", help="0: no limit"
+    )
+    fault.add_argument("--off", action="store_true")
+
+
+def _how() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    group = parent.add_argument_group("how to change")
+    group.add_argument("--dry-run", action="store_true", help="show the change, write nothing")
+    group.add_argument("--yes", action="store_true", help="ask no question")
+    group.add_argument("--no-verify", action="store_true", help="do not ask the proxies")
+    group.add_argument(
+        "--timeout",
+        dest="wait",
+        type=values.duration,
+        default=10.0,
+        metavar="10s",
+        help="how long to wait for the proxies",
+    )
+    return parent
+
+
+def _labs(commands: Any) -> None:
+    demo = _command(
+        commands, "demo", _late("labs", "demo"), help="a real small mesh, and the screen on it"
+    )
+    demo.add_argument("--scenario", default="errors")
+    lab = commands.add_parser("lab", help="the demo's mesh alone")
+    actions = lab.add_subparsers(title="actions", metavar="ACTION", required=True)
+    up = actions.add_parser("up", help="run a lab until ^C; prints its kubeconfig")
+    up.add_argument("--scenario", default="errors")
+    up.add_argument("--rps", type=values.rate, default=40.0, metavar="40")
+    set_ = actions.add_parser("set", help="let a workload fail or be slow")
+    set_.add_argument("workload")
+    set_.add_argument("--errors", metavar="5%%")
+    set_.add_argument("--latency", metavar="200ms")
+    load = actions.add_parser("load", help="change the rate of requests")
+    load.add_argument("--rps", type=values.rate, required=True, metavar="N")
+    for parser, function in ((up, "up"), (set_, "set_workload"), (load, "load")):
+        parser.add_argument("--dir", metavar="D", type=values.path)
+        parser.set_defaults(run=_late("labs", function), command="lab")

@@ -1,0 +1,201 @@
+"""`services`, `logs` and `journal`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import asdict
+
+from meshtui.cli import opening, output
+from meshtui.envoy.accesslog import AccessRecord, parse_line
+from meshtui.errors import Exit, JournalError, Refused
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.text import clean
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView, Thresholds, service_views
+from meshtui.operations.documents import entry_json, services_json
+from meshtui.operations.types import LogEntry
+
+
+async def services(arguments: argparse.Namespace) -> int:
+    """One sample. Without telemetry the weights are printed all the same, and the status is 5."""
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        for problem in mesh.problems:
+            output.note(f"meshtui: {clean(problem)}")
+        if not mesh.istio:
+            output.note("meshtui: this cluster does not serve Istio's resources: no rules to show")
+        wanted = None
+        if arguments.service:
+            wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
+        sample, error = await opening.sample(opened, mesh, arguments.window)
+        config = opened.options.config
+        views = service_views(mesh, sample, Thresholds(config.degraded, config.failing))
+        everywhere = getattr(arguments, "all_namespaces", False)
+        shown = [
+            view
+            for view in views
+            if (view.key == wanted if wanted else everywhere or _in(view, opened.cluster.namespace))
+        ]
+    form = opening.form(arguments)
+    if form == "table":
+        _services_table(shown, everywhere)
+    else:
+        output.data(services_json(time.time(), sample, shown), form)
+    for problem in (*(sample.problems if sample else ()), *([str(error)] if error else [])):
+        output.note(f"meshtui: telemetry: {clean(problem)}")
+    return Exit.UNREACHABLE if error else Exit.DONE
+
+
+def _in(view: ServiceView, namespace: str) -> bool:
+    return view.key.namespace == namespace
+
+
+_HEADER = ("SERVICE", "VERSION", "WEIGHT", "SHARE", "REQ/S", "ERR%", "P50", "P95", "P99", "PODS")
+
+
+def _services_table(views: list[ServiceView], everywhere: bool) -> None:
+    rows = []
+    for view in views:
+        name = str(view.key) if everywhere else view.key.name
+        for version in view.versions:
+            rows.append((name, *_cells(version), version.state, _flags(version.caller)))
+            name = ""
+        rows += [("", f"({mark})", *[""] * 10) for mark in view.marks]
+    output.table((*_HEADER, "STATE", "FLAGS"), rows, right=range(2, 10))
+
+
+def _cells(version: VersionView) -> tuple[str, ...]:
+    signals = version.caller
+    percent = "-" if version.percent is None else f"{version.percent:.4g}%"
+    share = "-" if version.share is None else f"{100 * version.share:.1f}%"
+    pods = f"{version.pods_ready}/{version.pods}" if version.host else "-"
+    if signals is None:
+        return (version.label, percent, share, "?", "?", "?", "?", "?", pods)
+    errors = None if signals.error_ratio is None else 100 * signals.error_ratio
+    times = (signals.p50_ms, signals.p95_ms, signals.p99_ms)
+    return (
+        version.label,
+        percent,
+        share,
+        f"{signals.rps:.1f}",
+        _number(errors, ".1f"),
+        *(_number(value, ".0f") for value in times),
+        pods,
+    )
+
+
+def _number(value: float | None, spec: str) -> str:
+    return "-" if value is None else format(value, spec)
+
+
+def _flags(signals: Signals | None) -> str:
+    if signals is None:
+        return ""
+    ranked = sorted(signals.flags.items(), key=lambda item: -item[1])
+    return " ".join(f"{flag}:{count:.0f}" for flag, count in ranked)
+
+
+async def logs(arguments: argparse.Namespace) -> int:
+    """Access-log lines of all the service's pods, each behind its pod's name."""
+    from meshtui.operations.tailing import tail
+
+    wanted = _filter(arguments)
+    form = opening.form(arguments)
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+        pods = [
+            pod
+            for pod in pods_of(mesh, service)
+            if pod.sidecar and arguments.only_version in ("", pod.version)
+        ]
+        if not pods:
+            raise Refused(
+                f"no pod of {service.key} with a proxy{_of_version(arguments.only_version)}",
+                "access logs are the proxies' logs",
+            )
+        entries = tail(opened.cluster, lambda: pods, lines=arguments.tail, follow=arguments.follow)
+        failed = 0
+        async with aclosing(entries):
+            async for entry in entries:
+                if entry.text.startswith("meshtui: "):
+                    output.note(f"{entry.pod}: {clean(entry.text)}")
+                    failed += 1
+                elif wanted(entry):
+                    _print(entry, form)
+    return Exit.UNREACHABLE if failed == len(pods) else Exit.DONE
+
+
+def _of_version(version: str) -> str:
+    return f" of version {version}" if version else ""
+
+
+def _filter(arguments: argparse.Namespace) -> Callable[[LogEntry], bool]:
+    """With a filter only access-log lines pass; without, every line of the container does."""
+    code, flag = arguments.code, arguments.flag.upper()
+
+    def wanted(entry: LogEntry) -> bool:
+        if not code and not flag:
+            return True
+        record = parse_line(entry.text)
+        return record is not None and _fits(record, code, flag)
+
+    return wanted
+
+
+def _fits(record: AccessRecord, code: str | None, flag: str) -> bool:
+    if flag and flag not in record.flags:
+        return False
+    if not code:
+        return True
+    return str(record.code).startswith(code[0]) if "x" in code else record.code == int(code)
+
+
+def _print(entry: LogEntry, form: str) -> None:
+    if form == "table":
+        output.line(f"{entry.pod}  {clean(entry.text)}")
+        return
+    import json
+
+    record = parse_line(entry.text)
+    fields = asdict(record) if record else {"raw": entry.text}
+    document = {"namespace": entry.namespace, "pod": entry.pod, "version": entry.version, **fields}
+    output.line(json.dumps(document, ensure_ascii=False))
+
+
+async def journal(arguments: argparse.Namespace) -> int:
+    """The newest changes to this cluster, newest first; the cluster itself is not asked."""
+    async with opening.session(arguments) as opened:
+        if opened.journal is None:
+            raise JournalError(opened.journal_trouble)
+        service = None
+        if arguments.service:
+            service = opening.key_of(arguments.service, opened.cluster.namespace)
+        entries = opened.journal.entries(
+            service=service,
+            since=time.time() - arguments.since if arguments.since else 0.0,
+            who=arguments.who,
+            limit=arguments.limit,
+        )
+    form = opening.form(arguments)
+    if form != "table":
+        output.data({"changes": [entry_json(entry) for entry in entries]}, form)
+        return Exit.DONE
+    rows = [
+        (
+            entry.id,
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.created)),
+            f"{entry.who}@{entry.host}",
+            entry.verb,
+            str(entry.service),
+            f"undone by {entry.undone_by}" if entry.undone_by else str(entry.status),
+            "; ".join(entry.words),
+        )
+        for entry in entries
+    ]
+    output.table(("CHANGE", "TIME", "WHO", "VERB", "SERVICE", "STATUS", "WHAT"), rows)
+    return Exit.DONE

@@ -1,0 +1,43 @@
+"""What another writer did to an object between a plan and its making."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Change
+from meshtui.changes.shape import yaml_diff
+from meshtui.errors import MeshtuiError
+from meshtui.mesh import read
+from meshtui.mesh.model import Json
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+SHOWN = 6
+
+
+async def what_changed(cluster: Cluster, change: Change) -> str:
+    """Who wrote and which lines of the spec differ from what was planned on, in part of a line."""
+    from meshtui.kube.objects import get_object
+    from meshtui.kube.resources import VIRTUAL_SERVICES
+
+    target = change.target
+    try:
+        raw = await get_object(cluster, VIRTUAL_SERVICES, target.namespace, target.name)
+    except MeshtuiError:
+        return ""
+    lines = [
+        " ".join(line.split())
+        for line in yaml_diff(change.spec_before, read.obj(raw, "spec"), context=0)
+        if line[:1] in "+-"
+    ]
+    more = f" and {len(lines) - SHOWN} more lines" if len(lines) > SHOWN else ""
+    differences = f" ({', '.join(lines[:SHOWN])}{more})" if lines else ""
+    return f"{_writer(raw)}{differences}"
+
+
+def _writer(raw: Json) -> str:
+    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
+    newest = max(entries, key=lambda entry: read.text(entry, "time"), default={})
+    manager = read.text(newest, "manager")
+    return f", {manager}" if manager else ""

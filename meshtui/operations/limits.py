@@ -1,0 +1,120 @@
+"""Changes with a time limit: they are taken back when it is over, by whoever is running."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from meshtui.errors import Conflict, MeshtuiError, NotFound
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.quantity import human_duration
+from meshtui.operations.types import Pending
+
+if TYPE_CHECKING:
+    from meshtui.journal import Entry
+    from meshtui.operations.session import Session
+
+LOOK_S = 1.0
+RETRY_S = 15.0
+
+
+class Limits:
+    """Ends what is over. What can't be ended is said, and tried again every 15 seconds."""
+
+    def __init__(
+        self,
+        session: Session,
+        changed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._changed = changed
+        self._clock = clock
+        self._said: dict[str, str] = {}
+        self._next_try: dict[str, float] = {}
+
+    def entries(self) -> tuple[Entry, ...]:
+        try:
+            return self._session.journal.limited() if self._session.journal else ()
+        except MeshtuiError:
+            return ()
+
+    def pending(self) -> tuple[Pending, ...]:
+        now = self._clock()
+        return tuple(
+            Pending(entry.id, entry.service, "; ".join(entry.words), (entry.expires or now) - now)
+            for entry in self.entries()
+        )
+
+    def notices(self) -> tuple[str, ...]:
+        """One line for each change that should have ended and has not."""
+        return tuple(
+            f"OVERDUE {human_duration(-p.left_s)}: {p.service} {p.words}"
+            + (f" — {self._said[p.change_id]}" if p.change_id in self._said else "")
+            for p in self.pending()
+            if p.left_s < 0
+        )
+
+    async def run(self, mesh: Callable[[], Mesh]) -> None:
+        """Looks every second, for as long as it is let."""
+        while True:
+            await self.end_overdue(mesh())
+            await asyncio.sleep(LOOK_S)
+
+    async def end_overdue(self, mesh: Mesh) -> tuple[str, ...]:
+        """Takes back what is over; a line for each that was."""
+        if self._session.options.read_only:
+            return ()
+        now, ended = self._clock(), []
+        for entry in self.entries():
+            if (entry.expires or now) > now or self._next_try.get(entry.id, 0.0) > now:
+                continue
+            self._next_try[entry.id] = now + RETRY_S
+            line = await self._end(entry, mesh)
+            if line:
+                ended.append(line)
+            self._changed()
+        return tuple(ended)
+
+    async def _end(self, entry: Entry, mesh: Mesh) -> str:
+        """Undoes the change. Where somebody else already did, the limit is closed."""
+        try:
+            plan = await self._session.plan_undo(mesh, entry.id, None)
+            if plan.change.empty:
+                self._close(entry)
+            else:
+                await self._session.apply(plan, mesh, None, lambda _: None)
+        except (Conflict, NotFound) as error:
+            if await self._is_gone(entry):
+                self._close(entry)
+                return f"{entry.service} {'; '.join(entry.words)}: was taken off by somebody else"
+            self._said[entry.id] = str(error)
+            return ""
+        except MeshtuiError as error:
+            self._said[entry.id] = str(error)
+            return ""
+        return f"{entry.service}: its time was over, taken back: {'; '.join(entry.words)}"
+
+    def _close(self, entry: Entry) -> None:
+        if self._session.journal is not None:
+            self._session.journal.close_limit(entry.id)
+
+    async def _is_gone(self, entry: Entry) -> bool:
+        """True where the rule has neither fault nor mirror any more, or is itself no more."""
+        from meshtui.kube.objects import get_object
+        from meshtui.kube.resources import VIRTUAL_SERVICES
+        from meshtui.mesh.parse_rules import parse_virtual_service
+
+        target = entry.target
+        try:
+            raw = await get_object(
+                self._session.cluster, VIRTUAL_SERVICES, target.namespace, target.name
+            )
+        except NotFound:
+            return True
+        except MeshtuiError:
+            return False
+        rules = parse_virtual_service(raw).rules
+        return not any(rule.fault or rule.mirrors for rule in rules)

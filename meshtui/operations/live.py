@@ -1,0 +1,189 @@
+"""The cockpit on a real cluster: what the screen's `Cockpit` asks for, done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.envoy.routes import ProxyRoute
+from meshtui.errors import Refused, Unreachable
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
+from meshtui.operations.cockpit import Progress
+from meshtui.operations.limits import Limits
+from meshtui.operations.session import Options, Session
+from meshtui.operations.tailing import tail
+from meshtui.operations.telemetry import Telemetry
+from meshtui.operations.types import Health, LogEntry, Pending, Snapshot
+from meshtui.operations.verifying import client_proxies
+
+SETTLE_S = 0.05
+"""How long to gather changes of the cluster before they make a new snapshot."""
+
+FIRST_READ_S = 10.0
+
+
+class LiveCockpit:
+    """One connection for as long as the screen is open. Nothing is asked before `connect`."""
+
+    def __init__(self, options: Options, clock: Callable[[], float] = time.time) -> None:
+        self.context = options.context or ""
+        self.namespace = options.namespace or ""
+        self.server = ""
+        self.read_only = options.read_only
+        self._options = options
+        self._clock = clock
+        self._bell = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._notices: tuple[str, ...] = ()
+        self._mesh = Mesh()
+        self._structure: tuple[ServiceView, ...] = ()
+        self._generation = -1
+        self._session: Session | None = None
+
+    async def connect(self) -> None:
+        from meshtui.kube.feed import Feed
+        from meshtui.metrics.sidecars import SidecarSource
+
+        await self.close()
+        session = await Session.open(self._options)
+        try:
+            await session.cluster.get("/version", timeout=5.0)
+        except BaseException:
+            await session.close()
+            raise
+        self._session = session
+        self.context, self.server = session.cluster.context, session.cluster.server
+        self.namespace = session.cluster.namespace
+        self._feed = Feed(session.cluster)
+        source = SidecarSource(session.cluster)
+        self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
+        self._limits = Limits(session, self._bell.set)
+        await self._feed.start()
+        self._tasks = [
+            self._forever(self._watch),
+            self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
+            self._forever(self._recover),
+            self._forever(lambda: self._limits.run(lambda: self._mesh)),
+        ]
+
+    def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        async def run() -> None:
+            await self._feed.ready(FIRST_READ_S)
+            self._look()
+            await work()
+
+        return asyncio.create_task(run())
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        if self._session is not None:
+            await self._feed.stop()
+            session, self._session = self._session, None
+            await session.close()
+
+    async def _watch(self) -> None:
+        while True:
+            if await self._feed.changed(timeout=self._options.config.tick_s):
+                await asyncio.sleep(SETTLE_S)
+                self._look()
+            self._bell.set()
+
+    async def _recover(self) -> None:
+        self._notices = await self._opened.recover()
+        self._bell.set()
+
+    def _look(self) -> None:
+        """Takes what the feed knows into the mesh, where that is something new."""
+        if self._feed.generation == self._generation:
+            return
+        self._generation = self._feed.generation
+        raw = self._feed.objects()
+        self._mesh = parse_mesh(raw.items, istio=raw.istio, problems=raw.problems)
+        self._structure = structure(self._mesh)
+
+    @property
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
+        return self._session
+
+    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+        """At once, then whenever something is new; at least once each tick, for the ages."""
+        await self._feed.ready(FIRST_READ_S)
+        self._look()
+        while True:
+            self._bell.clear()
+            yield self._snapshot()
+            await self._bell.wait()
+
+    def _snapshot(self) -> Snapshot:
+        sample = self._telemetry.current
+        config = self._options.config
+        limits = Thresholds(config.degraded, config.failing)
+        return Snapshot(
+            time=self._clock(),
+            mesh=self._mesh,
+            sample=sample,
+            views=measured(self._structure, sample, limits),
+            cluster=self._cluster_health(),
+            telemetry=self._telemetry.health,
+            notices=(*self._limits.notices(), *self._notices, *self._not_istio()),
+        )
+
+    def _not_istio(self) -> tuple[str, ...]:
+        if self._mesh.istio:
+            return self._mesh.problems[:3]
+        return ("this cluster does not serve Istio's resources: there are no rules to show",)
+
+    def _cluster_health(self) -> Health:
+        """That of the kind that does worst; a kind that the cluster lacks is no trouble."""
+        order = ("failed", "stale", "forbidden", "ok", "missing")
+        sources = self._feed.health()
+        worst = min(sources, key=lambda s: order.index(s.state))
+        state = "ok" if worst.state == "missing" else worst.state
+        message = f"{worst.name}: {worst.message}" if worst.message else ""
+        ages = [source.age_s for source in sources if source.state == worst.state]
+        return Health(self.context, state, max(ages), message if state != "ok" else "")
+
+    async def plan(self, request: Request, target: Target) -> Plan:
+        return await self._opened.plan(self._mesh, request, target, self._telemetry.current)
+
+    async def plan_undo(self, change_id: str = "") -> Plan:
+        return await self._opened.plan_undo(self._mesh, change_id, self._telemetry.current)
+
+    async def apply(self, plan: Plan, progress: Progress) -> Outcome:
+        outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
+        self._bell.set()
+        return outcome
+
+    def tail(self, service: ServiceKey) -> AsyncGenerator[LogEntry, None]:
+        return tail(self._opened.cluster, lambda: self._pods(service))
+
+    def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:
+        found = self._mesh.by_key.get(service)
+        return pods_of(self._mesh, found) if found else ()
+
+    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
+        from meshtui.envoy.proxy import read_routes
+
+        if not pod.sidecar:
+            raise Refused(f"{pod.namespace}/{pod.name} runs no proxy")
+        return await read_routes(self._opened.cluster, pod)
+
+    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
+        view = next((view for view in self._structure if view.key == service), None)
+        if view is None or view.virtual_service is None:
+            return tuple(pod for pod in self._mesh.pods if pod.sidecar)[:20]
+        sample = self._telemetry.sample
+        return client_proxies(self._mesh, service, view.virtual_service, sample).pods
+
+    def pending(self) -> tuple[Pending, ...]:
+        return self._limits.pending()

@@ -1,0 +1,74 @@
+"""Sampling a source of golden signals over time, with its failures told and its age kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import Sample
+from meshtui.operations.types import Health
+
+if TYPE_CHECKING:
+    from meshtui.metrics.source import MetricsSource
+
+STALE_TICKS = 4
+"""After so many periods without an answer what is known counts as old."""
+
+
+class Telemetry:
+    """Keeps the newest sample. An old sample is kept on a failure, and its age tells so."""
+
+    def __init__(
+        self,
+        source: MetricsSource,
+        tick_s: float,
+        changed: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.sample: Sample | None = None
+        self._source = source
+        self._tick_s = tick_s
+        self._changed = changed
+        self._clock = clock
+        self._error = ""
+        self._asked_at = clock()
+
+    async def run(self, mesh: Callable[[], Mesh]) -> None:
+        """Samples for ever, a tick apart; the first two come quickly, since rates need two."""
+        while True:
+            began = time.monotonic()
+            await self._once(mesh())
+            soon = self.sample is None or self.sample.window_s <= 0
+            period = min(1.0, self._tick_s) if soon else self._tick_s
+            await asyncio.sleep(max(0.1, period - (time.monotonic() - began)))
+
+    async def _once(self, mesh: Mesh) -> None:
+        try:
+            self.sample = await self._source.sample(mesh)
+            self._error = ""
+        except MeshtuiError as error:
+            self._error = str(error)
+        self._changed()
+
+    @property
+    def current(self) -> Sample | None:
+        """The sample, unless it is so old that its numbers would pass for what they are not."""
+        return None if self.sample is None or self.health.state == "failed" else self.sample
+
+    @property
+    def health(self) -> Health:
+        """Says "stale" as long as the numbers are of any use, "failed" when they are none."""
+        name = self._source.name
+        if self.sample is None:
+            state = "failed" if self._error else "connecting"
+            return Health(name, state, None, self._error)
+        age = max(0.0, self._clock() - self.sample.time)
+        if age > 10 * STALE_TICKS * self._tick_s:
+            return Health(name, "failed", age, self._error or "no answer")
+        if self._error or age > STALE_TICKS * self._tick_s:
+            return Health(name, "stale", age, self._error or "no answer")
+        return Health(name, "ok", age, "; ".join(self.sample.problems[:2]))
