@@ -6,11 +6,13 @@ Importing this module imports the kubernetes client, which takes half a second: 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from kubernetes.aio.client import Configuration
@@ -27,6 +29,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 LOG_IN_S = 60.0
 
+_HTTP = ("http://", "https://")
 _USER = "user"
 _BROKEN = (
     ConfigException,
@@ -134,8 +137,22 @@ async def _load(config: dict[str, Any], context: Context, configuration: Any) ->
         config, active_context=context.name
     )
     await loader.load_and_set(configuration)
-    if not str(configuration.host).startswith(("http://", "https://")):
-        raise ConfigException(f"its server {configuration.host} is not an http(s) address")
+    host = str(configuration.host)
+    if not host.startswith(_HTTP):
+        raise ConfigException(f"its server {host} is not an http(s) address")
+    if configuration.proxy and not str(configuration.proxy).startswith(_HTTP):
+        raise ConfigException(f"its proxy-url {configuration.proxy} is not an http(s) address")
+    if _is_loopback(host):
+        # As in kubectl: what HTTPS_PROXY names cannot reach this machine's own ports.
+        configuration.client_session_kwargs = {"trust_env": False}
+
+
+def _is_loopback(url: str) -> bool:
+    name = urlsplit(url).hostname or ""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _with_user(

@@ -17,7 +17,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from typing import Any
 
-from meshtui.errors import NotAllowed, Usage
+from meshtui.errors import Usage
+from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh import read
 from meshtui.mesh.text import clean
 
@@ -27,8 +28,9 @@ _TRY_BY_HAND = "run `kubectl version` to see what the credential plugin wants"
 async def plugin_credentials(spec: Mapping[str, Any]) -> dict[str, str]:
     """Run the plugin of a user's `exec` field; gives the user's fields it stands for.
 
-    The plugin gets no terminal. It is killed where the caller's time is up. Raises NotAllowed
-    with the plugin's own words where it fails, and Usage where `spec` is not complete.
+    The plugin gets no terminal. It is killed where the caller's time is up. Raises
+    Unauthenticated with the plugin's own words where it fails, and Usage where `spec` is not
+    complete.
     """
     command, version = read.text(spec, "command"), read.text(spec, "apiVersion")
     if not command or not version:
@@ -95,8 +97,8 @@ def _fields(command: str, status: Mapping[str, Any]) -> dict[str, str]:
     return fields
 
 
-def _failed(command: str, why: str) -> NotAllowed:
-    return NotAllowed(
+def _failed(command: str, why: str) -> Unauthenticated:
+    return Unauthenticated(
         f"cannot log in: the credential plugin {clean(command, 80)} failed: {clean(why, 300)}",
         _TRY_BY_HAND,
     )

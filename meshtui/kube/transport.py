@@ -163,6 +163,8 @@ class Transport:
             if seen != self.logins or recently:
                 return seen != self.logins
             self._refreshing = asyncio.create_task(self._log_in_again())
+            # Where all who waited have gone, asyncio would print its failure on the screen.
+            self._refreshing.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._refreshing)
         return True
 
@@ -218,8 +220,15 @@ def _identity(login: Login) -> tuple[object, ...]:
         configuration.proxy,
         configuration.verify_ssl,
         configuration.tls_server_name,
-        *((name, Path(name).stat().st_mtime_ns) if name else None for name in files),
+        *((name, _modified(name)) for name in files if name),
     )
+
+
+def _modified(name: str) -> int:
+    try:
+        return Path(name).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 _NEVER_SENT = (

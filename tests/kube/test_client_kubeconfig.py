@@ -145,6 +145,36 @@ async def test_the_users_credentials_are_sent(
         assert hostile.requests[0].headers.get("authorization") == header
 
 
+async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with hostile_server() as hostile:
+        hostile.on("/version", ok({}))
+        config = write_kubeconfig(tmp_path / "c", hostile.url)
+        async with connected(kubeconfig=config) as cluster:
+            assert await cluster.get("/version") == {}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "error", "message"),
+    [
+        ("http://127.0.0.1:1", Unreachable, "proxy"),
+        ("socks5://127.0.0.1:1", Usage, "proxy-url socks5"),
+    ],
+)
+async def test_a_proxy_of_the_kubeconfig_is_used(
+    tmp_path: Path, proxy: str, error: type[MeshtuiError], message: str
+) -> None:
+    path = tmp_path / "c"
+    write_kubeconfig(path, "http://127.0.0.1:2")
+    config = yaml.safe_load(path.read_text())
+    config["clusters"][0]["cluster"]["proxy-url"] = proxy
+    with pytest.raises(error, match=message):
+        async with connected(kubeconfig=write(path, **config)) as cluster:
+            await cluster.get("/version")
+
+
 async def test_impersonation_is_not_left_out(tmp_path: Path) -> None:
     async with hostile_server() as hostile:
         hostile.on("/version", ok({}))
