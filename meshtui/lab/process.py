@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import subprocess
 import sys
@@ -38,8 +39,7 @@ class RunningLab(LabClient):
 
     def said(self) -> str:
         """Everything the lab wrote on standard error."""
-        self._stderr.seek(0)
-        return self._stderr.read().decode(errors="replace")
+        return _words(self._stderr)
 
     def stop(self) -> None:
         """End the lab and wait until nothing of it is left."""
@@ -67,12 +67,17 @@ def spawn(
             line = _first_line(process)
             if not line:
                 process.wait(_STOP_LIMIT)
-                stderr.seek(0)
-                words = stderr.read().decode(errors="replace").strip().splitlines()
+                words = _words(stderr).strip().splitlines()
                 raise LabError(words[-1] if words else "the lab did not start")
             yield RunningLab(process, Path(line), stderr)
         finally:
             _end(process)
+
+
+def _words(stderr: IO[bytes]) -> str:
+    """What a process wrote, read without moving the offset it writes at."""
+    size = os.fstat(stderr.fileno()).st_size
+    return os.pread(stderr.fileno(), size, 0).decode(errors="replace")
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> str:

@@ -10,7 +10,7 @@ from meshtui.lab.contract import Obj
 from meshtui.lab.control.action import cluster_name
 from meshtui.lab.control.hosts import best_match, qualify
 from meshtui.lab.control.policy import Policy, cluster_fields, for_port, hash_policy, inherited
-from meshtui.lab.control.reading import say
+from meshtui.lab.control.reading import complain
 from meshtui.lab.control.routing import PASSTHROUGH
 from meshtui.lab.control.telemetry import PEER, endpoint_metadata, service_metadata
 from meshtui.lab.control.world import (
@@ -83,7 +83,7 @@ def subsets(service: Service, rules: list[Config]) -> list[Subset]:
             try:
                 subset = _subset(entry, rule, host)
             except MALFORMED as error:
-                say(f"DestinationRule {rule.namespace}/{rule.name} subset skipped: {error!r}")
+                complain(f"DestinationRule {rule.namespace}/{rule.name} subset skipped: {error!r}")
                 continue
             found.setdefault(subset.name, subset)
     return list(found.values())
@@ -96,11 +96,10 @@ def _subset(entry: Mapping[str, Any], rule: Config, host: Policy) -> Subset:
 
 def cluster(upstream: Upstream, world: World) -> Obj:
     """The Envoy cluster; a policy that cannot be read is named and left out."""
-    policy = for_port(upstream.subset.policy, upstream.port.number)
     try:
-        fields = cluster_fields(policy)
+        fields = cluster_fields(for_port(upstream.subset.policy, upstream.port.number))
     except MALFORMED as error:
-        say(f"trafficPolicy of {upstream.name} skipped: {error!r}")
+        complain(f"trafficPolicy of {upstream.name} skipped: {error!r}")
         fields = cluster_fields({})
     return {
         "@type": _CLUSTER,
@@ -206,5 +205,11 @@ def _passthrough() -> Obj:
 
 def hashing(found: list[Upstream]) -> dict[str, list[Obj]]:
     """The clusters whose routes carry a hash policy."""
-    policies = {u.name: hash_policy(for_port(u.subset.policy, u.port.number)) for u in found}
+    policies = {}
+    for upstream in found:
+        try:
+            policy = for_port(upstream.subset.policy, upstream.port.number)
+            policies[upstream.name] = hash_policy(policy)
+        except MALFORMED:
+            continue  # `cluster` has said so
     return {name: policy for name, policy in policies.items() if policy}

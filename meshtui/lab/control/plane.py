@@ -7,9 +7,9 @@ from pathlib import Path
 
 from meshtui.lab.contract import ObjectStore, StoreEvent
 from meshtui.lab.control.deliver import Delivery
-from meshtui.lab.control.reading import WATCHED, snapshot
+from meshtui.lab.control.reading import WATCHED, complain, snapshot
 from meshtui.lab.control.resources import configure
-from meshtui.lab.control.world import Proxy
+from meshtui.lab.control.world import MALFORMED, Proxy
 
 COALESCE = 0.005
 """Seconds to wait for the other writes of a burst."""
@@ -31,7 +31,10 @@ class ControlPlane:
         while True:
             await self._dirty.wait()
             await asyncio.sleep(COALESCE)
-            await self.push()
+            try:
+                await self.push()
+            except MALFORMED as error:
+                complain(f"the proxies keep what they have: {error!r}")
 
     async def push(self) -> None:
         """Translate the cluster as it is now and deliver it, unless that is done already."""

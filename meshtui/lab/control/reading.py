@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 from meshtui.lab.contract import Obj, ObjectStore
@@ -23,6 +24,12 @@ WATCHED = frozenset(
 """The resources whose writes change what the proxies do."""
 
 _Fact = TypeVar("_Fact")
+
+
+@lru_cache(maxsize=1000)
+def complain(message: str) -> None:
+    """Say it once: the same object is translated for every proxy, again and again."""
+    say(message)
 
 
 def say(message: str) -> None:
@@ -117,11 +124,30 @@ def service_entries(obj: Obj) -> list[Service]:
     ]
 
 
-def config_of(obj: Obj) -> Config:
-    meta = obj["metadata"]
-    spec = obj.get("spec")
+def virtual_service_of(obj: Obj) -> Config:
+    return _config(obj, hosts=list, gateways=list, exportTo=list)
+
+
+def destination_rule_of(obj: Obj) -> Config:
+    return _config(obj, host=str, subsets=list, trafficPolicy=dict, exportTo=list)
+
+
+def gateway_of(obj: Obj) -> Config:
+    found = _config(obj, selector=dict, servers=list)
+    for server in found.spec.get("servers") or ():
+        if not isinstance(server["port"]["number"], int) or not isinstance(server["hosts"], list):
+            raise TypeError("a server has a port number and hosts")
+    return found
+
+
+def _config(obj: Obj, **shapes: type) -> Config:
+    """An Istio object whose outer fields have the shapes the translation walks through."""
+    meta, spec = obj["metadata"], obj.get("spec")
     if not isinstance(spec, dict):
         raise TypeError("no spec")
+    for name, shape in shapes.items():
+        if spec.get(name) is not None and not isinstance(spec[name], shape):
+            raise TypeError(f"{name} is no {shape.__name__}")
     return Config(meta["namespace"], meta["name"], spec, meta.get("creationTimestamp") or "")
 
 
@@ -133,7 +159,9 @@ def _each(objects: Iterable[Obj], read: Callable[[Obj], _Fact]) -> list[_Fact]:
             found.append(read(obj))
         except MALFORMED as error:
             meta = obj.get("metadata") or {}
-            say(f"{obj.get('kind')} {meta.get('namespace')}/{meta.get('name')} skipped: {error!r}")
+            complain(
+                f"{obj.get('kind')} {meta.get('namespace')}/{meta.get('name')} skipped: {error!r}"
+            )
     return found
 
 
@@ -149,7 +177,11 @@ def snapshot(store: ObjectStore) -> World:
     return World(
         services=(*services, *(service for entry in entries for service in entry)),
         pods=tuple(_each(store.objects("", "pods"), pod_of)),
-        virtual_services=_oldest_first(_each(store.objects(ISTIO, "virtualservices"), config_of)),
-        destination_rules=_oldest_first(_each(store.objects(ISTIO, "destinationrules"), config_of)),
-        gateways=_oldest_first(_each(store.objects(ISTIO, "gateways"), config_of)),
+        virtual_services=_oldest_first(
+            _each(store.objects(ISTIO, "virtualservices"), virtual_service_of)
+        ),
+        destination_rules=_oldest_first(
+            _each(store.objects(ISTIO, "destinationrules"), destination_rule_of)
+        ),
+        gateways=_oldest_first(_each(store.objects(ISTIO, "gateways"), gateway_of)),
     )

@@ -10,7 +10,7 @@ from meshtui.lab.contract import Obj
 from meshtui.lab.control.action import Rule, Where, cluster_name, cluster_of, route_action
 from meshtui.lab.control.fault import per_filter
 from meshtui.lab.control.match import Match, applies, catches_all, plain, route_match
-from meshtui.lab.control.reading import say
+from meshtui.lab.control.reading import complain
 from meshtui.lab.control.retry import retry_policy
 from meshtui.lab.control.world import MALFORMED, Config, Proxy, World
 
@@ -41,7 +41,9 @@ def routes(config: Config, client: Client) -> list[Obj]:
         try:
             made, last = _rule(rule, config, client)
         except MALFORMED as error:
-            say(f"VirtualService {config.namespace}/{config.name} http[{index}] skipped: {error!r}")
+            complain(
+                f"VirtualService {config.namespace}/{config.name} http[{index}] skipped: {error!r}"
+            )
             continue
         found += made
         if last:

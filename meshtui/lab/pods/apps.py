@@ -14,6 +14,8 @@ from meshtui.lab.pods.behaviour import Workload
 from meshtui.lab.pods.pages import Answer, Call, page_of
 
 COUNT_PATH = "/__lab/count"
+_KEEPALIVE = 7200.0
+"""Longer than Envoy keeps an idle connection: an application that closes first makes errors."""
 _PATIENCE = aiohttp.ClientTimeout(total=15)
 
 
@@ -46,7 +48,8 @@ class App:
         self._log = log
         self._chance = random.Random()  # noqa: S311 - chance of a demo, no secret
         self._runner = web.ServerRunner(
-            web.Server(self._answer, access_log=None), shutdown_timeout=0.5
+            web.Server(self._answer, access_log=None, keepalive_timeout=_KEEPALIVE),
+            shutdown_timeout=0.5,
         )
 
     async def start(self) -> None:

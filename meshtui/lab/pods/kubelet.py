@@ -142,8 +142,9 @@ class Kubelet:
         replicas = min(int(deployment["spec"].get("replicas", 1)), MAX_REPLICAS)
         for _ in range(replicas - len(current)):
             self._launch(deployment)
-        surplus = current[replicas:] if replicas else current
-        for pod in [*surplus, *(p for p in running if p not in current)]:
+        enough = sum(pod.ready for pod in current) >= replicas
+        outdated = [pod for pod in running if pod not in current] if enough else []
+        for pod in [*current[replicas:], *outdated]:
             self._do(self._retire(pod))
 
     def _launch(self, deployment: Obj) -> None:
