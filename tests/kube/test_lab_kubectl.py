@@ -43,6 +43,13 @@ spec:
     spec: {containers: [{name: app, image: "web:1"}]}
 """
 
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}], selector: {app: web}}
+"""
+
 
 @dataclass
 class Kubectl:
@@ -139,6 +146,8 @@ async def test_describe(kubectl: Kubectl) -> None:
     assert "Weight:    90" in await kubectl.run("describe", "vs", "reviews")
     described = await kubectl.run("describe", "pod", "p1")
     assert "Started container app" in described
+    await kubectl.run("apply", "-f", "-", stdin=SERVICE)
+    assert "80/TCP" in await kubectl.run("describe", "service", "web")
     assert "Replicas:" in await kubectl.run("describe", "deployment", "web")
 
 

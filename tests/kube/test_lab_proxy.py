@@ -113,6 +113,30 @@ async def test_endpoints_serve_as_well_as_slices(lab: Lab, backend: Any) -> None
     assert answer.json["path"] == "/x"
 
 
+async def test_an_answer_that_breaks_off_is_cut_off_for_the_client_too(lab: Lab) -> None:
+    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        writer.close()
+
+    async with await asyncio.start_server(broken, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        lab.runtime.addresses["p1", 80] = Address(host="127.0.0.1", port=port)
+        with pytest.raises(aiohttp.ClientError):
+            await lab.client.get(f"{PODS}/p1:80/proxy/")
+
+
+async def test_what_is_no_http_is_unavailable(lab: Lab) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello\n\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        lab.runtime.addresses["p1", 80] = Address(host="127.0.0.1", port=port)
+        assert (await lab.client.get(f"{PODS}/p1:80/proxy/")).status == 503
+
+
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(1 << 16):
         writer.write(data)

@@ -222,6 +222,18 @@ async def test_whatever_is_wrong_with_a_request_has_its_status(
     assert (await lab.client.call(method, path, body, media)).status == status
 
 
+async def test_a_service_gets_an_address_of_its_own_and_keeps_it(lab: Lab) -> None:
+    services, found = "/api/v1/namespaces/default/services", []
+    for name in "ab":
+        body = {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}
+        found.append((await lab.client.post(services, body)).json["spec"])
+    changed = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 90}]}}
+    after = (await lab.client.call("PUT", f"{services}/a", changed)).json["spec"]
+    assert found[0]["clusterIP"] != found[1]["clusterIP"]
+    assert after["clusterIP"] == found[0]["clusterIP"]
+    assert found[0]["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
+
+
 async def test_a_body_may_be_yaml(lab: Lab) -> None:
     body = b"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: y}\n"
     body += b"spec: {host: 2026-01-01}\n"

@@ -96,6 +96,7 @@ SCHEMAS: dict[str, Obj] = {
     ),
     "endpointslices": _object(addressType=TEXT, ports=_list(_PORT), endpoints=_list(_ENDPOINT)),
     "configmaps": _object(data=TEXTS),
+    "serviceaccounts": _object(),
     "deployments": _WORKLOAD,
     "replicasets": _WORKLOAD,
     "leases": _object(

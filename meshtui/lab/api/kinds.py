@@ -91,6 +91,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(_core("endpoints", "Endpoints", ("ep",))),
     Resource(_core("configmaps", "ConfigMap", ("cm",))),
+    Resource(_core("serviceaccounts", "ServiceAccount", ("sa",))),
     Resource(_EVENTS),
     Resource(
         Kind("events.k8s.io", ("v1",), "events", "event", "Event", short_names=("ev",)),

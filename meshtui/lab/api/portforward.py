@@ -95,7 +95,7 @@ def requested_ports(call: Call) -> list[int]:
 async def answer_portforward(call: Call) -> web.StreamResponse:
     target, request = call.target, call.request
     pod = writes.existing(call.store, target)
-    socket = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=0, heartbeat=30)
+    socket = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=0)
     offered = request.headers.get("Sec-WebSocket-Protocol", "")
     if not socket.can_prepare(request) or not {p.strip() for p in offered.split(",")} & {
         *PROTOCOLS

@@ -39,7 +39,7 @@ async def answer_proxy(call: Call) -> web.StreamResponse:
             connector=_connector(address), auto_decompress=False, timeout=_TIMEOUT
         ) as session:
             return await _forward(call, session, address, host)
-    except aiohttp.ClientConnectionError as error:
+    except aiohttp.ClientError as error:
         raise status.unavailable(f"error trying to reach service: {error}") from None
     except TimeoutError:
         raise status.unavailable("error trying to reach service: i/o timeout") from None

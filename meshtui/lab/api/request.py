@@ -53,10 +53,6 @@ class Target:
         """The namespace to list, None for all."""
         return self.namespace or None if self.kind.namespaced else None
 
-    @property
-    def dry_run(self) -> bool:
-        return bool(self.query.get("dryRun"))
-
     def flag(self, name: str) -> bool:
         return self.query.get(name, "") in _TRUE
 

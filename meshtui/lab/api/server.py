@@ -19,6 +19,7 @@ from meshtui.lab.api.status import (
     ApiError,
     NoSuchPath,
     details_of,
+    internal_error,
     method_not_allowed,
     unauthorized,
 )
@@ -99,13 +100,12 @@ class ApiServer:
         except NoSuchPath:
             return web.Response(status=404, text="404 page not found\n")
         except ApiError as error:
-            return respond(error.to_json(), error.code)
+            return _failure(request, error)
         except ConnectionError:
             raise
         except Exception:
             log.exception("%s %s failed", request.method, request.rel_url)
-            internal = ApiError(500, "InternalError", "Internal error occurred", {})
-            return respond(internal.to_json(), 500)
+            return _failure(request, internal_error())
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         user = access.authenticate(self.users, request.headers.get("Authorization"))
@@ -178,6 +178,13 @@ class ApiServer:
 
     def _serves(self, group: str, version: str) -> bool:
         return version in self._catalogue.groups.get(group, ())
+
+
+def _failure(request: web.Request, error: ApiError) -> web.Response:
+    """The error as a Status; an answer that has begun can only be cut off."""
+    if request.writer.output_size:
+        raise ConnectionResetError(error.message)
+    return respond(error.to_json(), error.code)
 
 
 def _authorize_path(user: User, method: str, path: str) -> None:

@@ -156,6 +156,10 @@ def invalid_patch(cause: Cause) -> ApiError:
     return ApiError(422, "Invalid", message, {"causes": [cause.to_json()]})
 
 
+def internal_error() -> ApiError:
+    return ApiError(500, "InternalError", "Internal error occurred", {})
+
+
 def unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
 

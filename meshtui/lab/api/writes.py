@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meshtui.lab.api import checks, managed, status, views
+from meshtui.lab.api import checks, defaults, managed, status, views
 from meshtui.lab.api.kinds import KINDS
 from meshtui.lab.api.options import WriteOptions
 from meshtui.lab.api.request import Target
@@ -56,6 +56,7 @@ def insert(
     if store.find(target.stored, target.namespace, meta["name"]) is not None:
         raise status.already_exists(target.resource, meta["name"])
     _check_namespace(store, target)
+    defaults.fill_in(store, target.stored, new, None)
     if entries is None:
         managed.record_update(new, None, options.manager, store.now(), target.resource.custom)
     else:
@@ -122,6 +123,7 @@ def update(
     checks.check_preconditions(target, old, new["metadata"])
     new = _part_of(target, new, old)
     checks.check_content(target, new)
+    defaults.fill_in(store, target.stored, new, old)
     if entries is None:
         managed.record_update(
             new, old, options.manager, store.now(), target.resource.custom, target.subresource
