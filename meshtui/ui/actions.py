@@ -1,0 +1,258 @@
+"""Every action of the screen, once: bindings, footer, help, palette and README come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.binding import Binding
+
+from meshtui.ui.action import (
+    ANYWHERE,
+    CHANGE,
+    FIND,
+    GROUPS,
+    IN_TABLE,
+    IN_TEXT,
+    LOOK,
+    MOVE,
+    PROGRAM,
+    Action,
+)
+from meshtui.ui.situation import LOGS, PROXIES, TABLE, Situation
+
+DIGITS = tuple("0123456789")
+
+
+def _sort(key: str, letter: str, label: str, by: str) -> Action:
+    text = f"Sort by {by}; again turns it round."
+    return Action(f"sort_{key}", (letter,), letter, label, text, FIND)
+
+
+def _move(
+    name: str,
+    keys: tuple[str, ...],
+    shown: str,
+    label: str,
+    text: str,
+    where: frozenset[str] = ANYWHERE,
+) -> Action:
+    return Action(name, keys, shown, label, text, MOVE, where=where, palette=False)
+
+
+ACTIONS: tuple[Action, ...] = (
+    # Change
+    Action(
+        "heavier", ("plus", "equals_sign"), "+", "weight",
+        "Draft 5 % more for the selected version; the others share the rest.",
+        CHANGE, True, IN_TABLE, "version", 10, False,
+    ),
+    Action(
+        "lighter", ("minus",), "-", "5 % less",
+        "Draft 5 % less for the selected version.",
+        CHANGE, True, IN_TABLE, "version", 0, False,
+    ),
+    Action(
+        "one_more", ("right_square_bracket",), "]", "1 % more",
+        "Draft 1 % more for the selected version.",
+        CHANGE, True, IN_TABLE, "version", 0, False,
+    ),
+    Action(
+        "one_less", ("left_square_bracket",), "[", "1 % less",
+        "Draft 1 % less for the selected version.",
+        CHANGE, True, IN_TABLE, "version", 0, False,
+    ),
+    Action(
+        "digit", DIGITS, "0-9", "type weight",
+        "Type the weight of the selected version; Backspace takes a digit back.",
+        CHANGE, True, IN_TABLE, "version", 0, False,
+    ),
+    Action(
+        "backspace", ("backspace",), "Backspace", "take back",
+        "Take the last typed digit back.",
+        CHANGE, True, IN_TABLE, "draft", 0, False,
+    ),
+    Action(
+        "diff", ("enter",), "Enter", "diff",
+        "Show the drafted weights as a diff; Enter there applies them.",
+        CHANGE, True, IN_TABLE, "draft", 5, False,
+    ),
+    Action(
+        "promote", ("P",), "P", "promote",
+        "All traffic to the selected version.",
+        CHANGE, True, ANYWHERE, "version", 30,
+    ),
+    Action(
+        "rollback", ("R", "ctrl+r"), "R", "roll back",
+        "All traffic to stable, mirrors and faults off. R then Enter, from everywhere; "
+        "Ctrl+R also while typing.",
+        CHANGE, True, ANYWHERE, "service", 20,
+    ),
+    Action(
+        "undo", ("u",), "u", "undo",
+        "Take back the last change that was made.",
+        CHANGE, True, ANYWHERE, "service", 40,
+    ),
+    Action(
+        "mirror", ("m",), "m", "mirror",
+        "Copy traffic to a version, or take the mirror off.",
+        CHANGE, True, ANYWHERE, "service", 50,
+    ),
+    Action(
+        "fault", ("f",), "f", "fault",
+        "Inject a delay or an abort for a while, or take the fault off.",
+        CHANGE, True, ANYWHERE, "service", 60,
+    ),
+    Action(
+        "clear", ("c",), "c", "clear",
+        "Take off the mirrors and the fault of the selected service.",
+        CHANGE, True, ANYWHERE, "service",
+    ),
+    # Look closer
+    Action(
+        "logs", ("l",), "l", "logs",
+        "Tail the access logs of the service's proxies, all pods.",
+        LOOK, False, ANYWHERE, "service", 70,
+    ),
+    Action(
+        "proxies", ("p",), "p", "proxies",
+        "What the clients' proxies really route for the service.",
+        LOOK, False, ANYWHERE, "service", 80,
+    ),
+    Action(
+        "rules", ("y", "v"), "y", "rules",
+        "What VirtualService and DestinationRule say.",
+        LOOK, False, ANYWHERE, "service", 90,
+    ),
+    Action(
+        "pause", ("space",), "Space", "pause/follow",
+        "Logs: stop following, or follow again.",
+        LOOK, False, frozenset({LOGS}), "", 8, False,
+    ),
+    Action(
+        "next_proxy", ("right_square_bracket", "right"), "] →", "next proxy",
+        "Proxies: ask the next client's proxy.",
+        LOOK, False, frozenset({PROXIES}), "", 8, False,
+    ),
+    Action(
+        "previous_proxy", ("left_square_bracket", "left"), "[ ←", "previous proxy",
+        "Proxies: ask the client's proxy before.",
+        LOOK, False, frozenset({PROXIES}), "", 0, False,
+    ),
+    Action(
+        "raw", ("w",), "w", "raw",
+        "Rules as YAML, log lines as they came; again for the readable form.",
+        LOOK, False, IN_TEXT, "", 9, False,
+    ),
+    Action(
+        "refresh", ("r",), "r", "read again",
+        "Read again what the open panes show.",
+        LOOK,
+    ),
+    # Find and sort
+    Action(
+        "filter", ("slash",), "/", "filter",
+        "Show services that hold a text; /!text those that don't; /-l app=x by label.",
+        FIND, footer=110,
+    ),
+    Action(
+        "command", ("colon",), ":", "command",
+        "Type a command: :shift v1=80 v3=20 · :fault delay 3s 50% · :theme NAME …",
+        FIND, palette=False, footer=120,
+    ),
+    _sort("worst", "W", "worst first", "what is worst"),
+    _sort("name", "N", "by name", "name"),
+    _sort("errors", "E", "by errors", "error ratio"),
+    _sort("traffic", "T", "by traffic", "requests per second"),
+    _sort("latency", "L", "by latency", "p99"),
+    # Move
+    _move("down", ("j", "down"), "j ↓", "down", "One line down."),
+    _move("up", ("k", "up"), "k ↑", "up", "One line up."),
+    _move("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "A page down."),
+    _move("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "A page up."),
+    _move("top", ("g", "home"), "g Home", "top", "To the first line."),
+    _move("end", ("G", "end"), "G End", "end", "To the last line; logs follow again."),
+    _move("fold", ("left",), "←", "fold", "Fold the service's versions.", IN_TABLE),
+    _move("unfold", ("right",), "→", "unfold", "Unfold the service's versions.", IN_TABLE),
+    _move("toggle", ("space",), "Space", "fold", "Fold or unfold the versions.", IN_TABLE),
+    _move("scroll_left", ("left",), "←", "left", "Logs and rules: to the left.", IN_TEXT),
+    _move("scroll_right", ("right",), "→", "right", "Logs and rules: to the right.", IN_TEXT),
+    Action(
+        "focus", ("tab",), "Tab", "next pane",
+        "The focus to the next pane, and back to the table.",
+        MOVE, footer=100, palette=False,
+    ),
+    _move("focus_back", ("shift+tab",), "Shift+Tab", "pane before", "The focus to the one before."),
+    # Program
+    Action(
+        "help", ("question_mark", "f1"), "?", "help",
+        "All keys and commands.",
+        PROGRAM, footer=1,
+    ),
+    Action(
+        "back", ("escape",), "Esc", "back",
+        "Close the innermost thing: dialog, draft, pane, filter.",
+        PROGRAM, palette=False, footer=6,
+    ),
+    Action(
+        "palette", ("ctrl+p",), "Ctrl+P", "palette",
+        "Find an action by its name.",
+        PROGRAM, palette=False,
+    ),
+    Action(
+        "quit", ("q",), "q", "quit",
+        "Leave; asks only while a change is being applied.",
+        PROGRAM, footer=130,
+    ),
+)  # fmt: skip
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def resolve(key: str, now: Situation) -> Action | None:
+    """What a key means here: of several, the one for the part of the screen with the focus."""
+    meant = [action for action in ACTIONS if key in action.keys]
+    fitting = [action for action in meant if now.focus in action.where]
+    return next(iter(fitting or meant), None)
+
+
+def bindings() -> list[Binding]:
+    """One binding for each key; which action it means is decided when it is pressed."""
+    keys = dict.fromkeys(key for action in ACTIONS for key in action.keys)
+    return [Binding(key, f"press('{key}')", show=False) for key in keys if key != "ctrl+p"]
+
+
+def footer(now: Situation) -> tuple[Action, ...]:
+    """The keys of the moment, the most wanted first."""
+    offered = [a for a in ACTIONS if a.footer and now.focus in a.where and _offered(a, now)]
+    return tuple(sorted(offered, key=lambda action: action.footer))
+
+
+def _offered(action: Action, now: Situation) -> bool:
+    if action.id == "back":
+        return now.draft or now.filtered or now.focus != TABLE
+    if action.id == "focus":
+        return bool(now.open_panes)
+    return not action.why_not(now)
+
+
+def in_groups() -> Iterable[tuple[str, tuple[Action, ...]]]:
+    """The actions by group, in the order of the help screen."""
+    for group in GROUPS:
+        yield group, tuple(action for action in ACTIONS if action.group == group)
+
+
+def markdown() -> str:
+    """The README's table of keys."""
+    lines = ["| key | action | what it does |", "|---|---|---|"]
+    for group, actions in in_groups():
+        lines.append(f"| | **{group}** | |")
+        lines += [f"| {_code(a.shown)} | {a.label} | {a.help} |" for a in actions]
+    return "\n".join(lines)
+
+
+def _code(shown: str) -> str:
+    return " ".join(f"`{key}`" for key in shown.split(" "))
+
+
+if __name__ == "__main__":
+    print(markdown())  # noqa: T201

@@ -1,0 +1,114 @@
+"""The program on the screen: themes, the main screen, and the keys that work from everywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import ModalScreen, Screen
+
+from meshtui.errors import Exit
+from meshtui.mesh.view import Thresholds
+from meshtui.ui import actions, paths, roles
+from meshtui.ui.dialogs.diff import DiffDialog
+from meshtui.ui.dialogs.offline import OfflineScreen
+from meshtui.ui.screen import MainScreen
+from meshtui.ui.themes import DEFAULT, load_themes
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+Clock = Callable[[], float]
+
+
+class MeshtuiApp(App[int]):
+    """`run()` returns an exit status. `clock` gives seconds since the epoch."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "meshtui"
+    BINDINGS = [  # noqa: RUF012
+        Binding("ctrl+r", "rollback", show=False, priority=True),
+        Binding("ctrl+q", "leave", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        cockpit: Cockpit,
+        *,
+        theme: str = "",
+        thresholds: Thresholds | None = None,
+        clock: Clock = time.time,
+        stale_after: float = 15.0,
+    ) -> None:
+        super().__init__()
+        self.cockpit = cockpit
+        self.thresholds = thresholds or Thresholds()
+        self.main = MainScreen(cockpit, clock, stale_after)
+        self._wanted_theme = theme or DEFAULT
+        self._theme_problems: tuple[str, ...] = ()
+        self._load_themes()
+
+    # Themes
+
+    def _load_themes(self) -> None:
+        themes = load_themes((paths.shipped_themes(), paths.user_themes()))
+        for theme in themes.found:
+            self.register_theme(theme)
+        self._theme_problems = themes.problems
+        if self.get_theme(self._wanted_theme) is None:
+            self._theme_problems += (f"there is no theme {self._wanted_theme}",)
+            self._wanted_theme = DEFAULT
+        if self.get_theme(self._wanted_theme) is not None:
+            self.theme = self._wanted_theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return roles.default_variables(self.current_theme)
+
+    # The life of the program
+
+    def on_mount(self) -> None:
+        self.push_screen(self.main)
+        for problem in self._theme_problems:
+            self.main.status_later(problem)
+
+    async def on_unmount(self) -> None:
+        await self.cockpit.close()
+
+    def action_leave(self) -> None:
+        """Leave; while a change is being applied it takes a second time."""
+        if self.main.may_leave():
+            self.exit(int(Exit.DONE if self.main.was_connected else Exit.UNREACHABLE))
+
+    async def action_quit(self) -> None:
+        self.action_leave()
+
+    def action_help_quit(self) -> None:
+        self.main.say("q quits, Esc goes back")
+
+    def action_rollback(self) -> None:
+        """From every state of the program: what is open makes room."""
+        if isinstance(self.screen, OfflineScreen):
+            self.screen.note("not connected: nothing can be rolled back now")
+            return
+        while isinstance(self.screen, ModalScreen):
+            self.pop_screen()
+        self.main.run_action_by_id("rollback")
+
+    # What dialogs ask for
+
+    def on_diff_dialog_confirmed(self, message: DiffDialog.Confirmed) -> None:
+        self.main.apply(message.plan, message.dialog)
+
+    def on_offline_screen_again(self) -> None:
+        self.main.connect()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the same actions as the keys."""
+        for action in actions.ACTIONS:
+            if action.palette:
+                do = partial(self.main.run_action_by_id, action.id)
+                yield SystemCommand(f"{action.label}  ({action.shown})", action.help, do)

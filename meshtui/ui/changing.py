@@ -1,0 +1,201 @@
+"""From a wish to a made change: which plan, which dialog, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from textual.message_pump import MessagePump
+from textual.screen import Screen
+
+from meshtui.changes.change import (
+    ClearFault,
+    ClearMirror,
+    Outcome,
+    Plan,
+    Promote,
+    Request,
+    Rollback,
+    SetFault,
+    SetMirror,
+    Shift,
+    Target,
+)
+from meshtui.errors import MeshtuiError, Refused
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.dialogs.diff import DiffDialog
+from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
+from meshtui.ui.draft import target_of
+from meshtui.ui.feed import unexpected
+from meshtui.ui.messages import Applied, ApplyFailed, ApplyStep
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+
+class Host(Protocol):
+    """What the desk needs of the screen."""
+
+    def say(self, text: str, level: str = "info") -> None: ...
+    def fail(self, error: MeshtuiError) -> None: ...
+    def open_dialog(self, dialog: Screen[None]) -> None: ...
+    def show_notes(self, notes: Mapping[ServiceKey, str]) -> None: ...
+    def change_made(self, key: ServiceKey) -> None: ...
+
+
+class ChangeDesk:
+    """Opens a dialog for each wish and follows each plan that was confirmed.
+
+    An apply goes on when its dialog is closed; it is followed in the status line and in the
+    service's row until the proxies were seen to serve it.
+    """
+
+    def __init__(self, cockpit: Cockpit, host: Host) -> None:
+        self._cockpit = cockpit
+        self._host = host
+        self._dialogs: dict[int, DiffDialog] = {}
+        self._running: dict[int, Plan] = {}
+        self._notes: dict[ServiceKey, str] = {}
+        self._next: list[Callable[[], None]] = []
+
+    @property
+    def busy(self) -> tuple[Plan, ...]:
+        """Plans that are being applied now."""
+        return tuple(self._running.values())
+
+    # Wishes
+
+    def ask(self, view: ServiceView, request: Request, target: Target | None = None) -> None:
+        """Plan `request` for a service and show it. A rollback may overtake a running change."""
+        if not isinstance(request, Rollback):
+            self._refuse_while_applying(view.key)
+        looked_at = target or target_of(view)
+        now = Target(looked_at.service, looked_at.rule)
+
+        async def source(fresh: bool) -> Plan:
+            return await self._cockpit.plan(request, now if fresh else looked_at)
+
+        self._host.open_dialog(DiffDialog(title_of(request, view.key), source))
+
+    def undo(self, change_id: str = "") -> None:
+        """Show the way back of a change."""
+
+        async def source(_: bool) -> Plan:
+            return await self._cockpit.plan_undo(change_id)
+
+        self._host.open_dialog(DiffDialog(f"Undo {change_id or 'the last change'}", source))
+
+    def clear(self, view: ServiceView) -> None:
+        """Fault off, then mirror off: one dialog each, the second after the first is made."""
+        rule = view.rule
+        requests: list[Request] = []
+        if rule and rule.fault:
+            requests.append(ClearFault())
+        if rule and rule.mirrors:
+            requests.append(ClearMirror())
+        if not requests:
+            raise Refused(f"{view.key.name} has no mirror and no fault in its ordinary rule")
+        self.ask(view, requests[0])
+        key = view.key
+        self._next = [lambda: self._ask_again(key, requests[1])] if requests[1:] else []
+
+    def _ask_again(self, key: ServiceKey, request: Request) -> None:
+        async def source(_: bool) -> Plan:
+            return await self._cockpit.plan(request, Target(key))
+
+        self._host.open_dialog(DiffDialog(title_of(request, key), source))
+
+    def _refuse_while_applying(self, key: ServiceKey) -> None:
+        if any(plan.change.service == key for plan in self._running.values()):
+            raise Refused(
+                f"a change to {key.name} is being applied", "wait for its outcome, or press R"
+            )
+
+    # Applying
+
+    def confirmed(self, plan: Plan, dialog: DiffDialog) -> None:
+        """Remember who wants to hear of this plan. Called before `apply` is run as a worker."""
+        self._dialogs[id(plan)] = dialog
+        self._running[id(plan)] = plan
+        self._note(plan.change.service, "applying…")
+        self._host.say(f"{plan.change.service.name}: applying…")
+
+    async def apply(self, plan: Plan, to: MessagePump) -> None:
+        """The worker: every step and the end become messages."""
+
+        def tell(text: str) -> None:
+            to.post_message(ApplyStep(plan, text))
+
+        try:
+            outcome = await self._cockpit.apply(plan, tell)
+        except MeshtuiError as error:
+            to.post_message(ApplyFailed(plan, error))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            to.post_message(ApplyFailed(plan, unexpected("applying", error)))
+        else:
+            to.post_message(Applied(plan, outcome))
+
+    def on_step(self, message: ApplyStep) -> None:
+        self._host.say(f"{message.plan.change.service.name}: {message.text}")
+        dialog = self._open_dialog(message.plan)
+        if dialog is not None:
+            dialog.step(message.text)
+
+    def on_applied(self, plan: Plan, outcome: Outcome) -> None:
+        level = outcome_level(outcome)
+        self._host.say(outcome_words(outcome), level)
+        key = plan.change.service
+        self._note(key, "NOT VERIFIED" if outcome.applied and not outcome.verified else "")
+        if outcome.applied:
+            self._host.change_made(key)
+        dialog = self._end(plan)
+        if dialog is not None:
+            dialog.finish(outcome)
+        following, self._next = self._next, []
+        for ask in following if level == "done" else ():
+            ask()
+
+    def on_failed(self, message: ApplyFailed) -> None:
+        self._next = []
+        self._note(message.plan.change.service, "")
+        dialog = self._end(message.plan)
+        self._host.fail(message.error)
+        if dialog is not None:
+            dialog.fail(message.error)
+
+    def _end(self, plan: Plan) -> DiffDialog | None:
+        dialog = self._open_dialog(plan)
+        self._running.pop(id(plan), None)
+        self._dialogs.pop(id(plan), None)
+        return dialog
+
+    def _open_dialog(self, plan: Plan) -> DiffDialog | None:
+        dialog = self._dialogs.get(id(plan))
+        return dialog if dialog is not None and dialog.is_current else None
+
+    def _note(self, key: ServiceKey, text: str) -> None:
+        if text:
+            self._notes[key] = text
+        else:
+            self._notes.pop(key, None)
+        self._host.show_notes(self._notes)
+
+
+def title_of(request: Request, key: ServiceKey) -> str:
+    """What the dialog is about, in the operator's words."""
+    match request:
+        case Shift():
+            return f"Shift {key}"
+        case Promote(version):
+            return f"Promote {version} of {key}"
+        case Rollback():
+            return f"Roll back {key}"
+        case SetMirror(to):
+            return f"Mirror {key} to {to}"
+        case ClearMirror():
+            return f"Mirror off for {key}"
+        case SetFault():
+            return f"Inject a fault into {key}"
+        case ClearFault():
+            return f"Fault off for {key}"

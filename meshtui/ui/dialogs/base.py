@@ -1,0 +1,22 @@
+"""What all dialogs share: Esc closes, and rolling back works over each of them."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """A screen over the table. The rest of the program goes on below it."""
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "close", show=False),
+        Binding("R", "app.rollback", show=False),
+    ]
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,257 @@
+"""The dialog between a change and its being made: what it does, what is to know, Enter."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from meshtui.changes.change import Outcome, Plan
+from meshtui.errors import Conflict, MeshtuiError
+from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.dialogs.difftext import outcome_level, outcome_words, plan_lines, subtitle
+from meshtui.ui.feed import unexpected
+from meshtui.ui.lines import LinesBlock
+from meshtui.ui.listing import Listing
+from meshtui.ui.messages import PlanFailed, Planned
+from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+
+PlanSource = Callable[[bool], Awaitable[Plan]]
+"""Makes the plan. True: against what is there now, whatever the person looked at before."""
+
+
+class Phase(Enum):
+    """What the dialog waits for."""
+
+    PLANNING = "planning"
+    SHOWN = "shown"
+    APPLYING = "applying"
+    OVER = "over"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+class DiffDialog(Dialog[None]):
+    """Shows one plan, frozen, and applies it on Enter once it has been on the screen."""
+
+    CSS_PATH = "diff.tcss"
+    ARM_DELAY_S: ClassVar[float] = 0.15
+    """A second Enter of a double stroke falls into this time and does nothing."""
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("enter", "go", show=False),
+        *(
+            Binding(keys, f"scroll({by})", show=False)
+            for keys, by in (("down,j", 1), ("up,k", -1), ("pagedown", 10), ("pageup", -10))
+        ),
+    ]
+
+    class Confirmed(Message):
+        """The person wants this plan applied."""
+
+        def __init__(self, plan: Plan, dialog: DiffDialog) -> None:
+            super().__init__()
+            self.plan = plan
+            self.dialog = dialog
+
+    def __init__(self, title: str, source: PlanSource) -> None:
+        super().__init__()
+        self.heading = title
+        self.phase = Phase.PLANNING
+        self.armed = False
+        self.plan: Plan | None = None
+        self._source = source
+        self._error: MeshtuiError | None = None
+        self._said: list[Line] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield LinesBlock(id="dialog-title")
+            yield Listing(id="dialog-body")
+            yield Input(id="dialog-name", placeholder="the service's name")
+            yield LinesBlock(id="dialog-foot")
+
+    def on_mount(self) -> None:
+        self.query_one("#dialog-name").display = False
+        self.set_focus(None)
+        self.ask_plan(fresh=False)
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.call_after_refresh(self._show)
+
+    # The plan
+
+    def ask_plan(self, *, fresh: bool) -> None:
+        """Fetch the plan in a worker; Enter means nothing until it is shown."""
+        self.phase, self.armed, self.plan, self._error = Phase.PLANNING, False, None, None
+        self._show()
+        self.run_worker(self._fetch(fresh), group="plan", exclusive=True, exit_on_error=False)
+
+    async def _fetch(self, fresh: bool) -> None:
+        try:
+            plan = await self._source(fresh)
+        except MeshtuiError as error:
+            self.post_message(PlanFailed(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            self.post_message(PlanFailed(unexpected("planning", error)))
+        else:
+            self.post_message(Planned(plan))
+
+    def on_planned(self, message: Planned) -> None:
+        self.plan = message.plan
+        self.phase = Phase.SHOWN
+        dangerous = message.plan.dangerous and not message.plan.change.empty
+        name = self.query_one("#dialog-name", Input)
+        name.display = dangerous
+        if dangerous:
+            name.focus()
+        self._show()
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        self.set_timer(self.ARM_DELAY_S, self._arm)
+
+    def _arm(self) -> None:
+        self.armed = self.phase is Phase.SHOWN
+        self._show_foot()
+
+    def on_plan_failed(self, message: PlanFailed) -> None:
+        self._fail(message.error)
+
+    # Keys
+
+    def action_go(self) -> None:
+        """Enter: apply what is shown, plan again after a conflict, or close what is over."""
+        if self.phase is Phase.CONFLICT:
+            self.ask_plan(fresh=True)
+        elif self.phase in (Phase.OVER, Phase.FAILED):
+            self.dismiss(None)
+        elif self.phase is Phase.SHOWN and self.armed and self.plan is not None:
+            self._confirm(self.plan)
+
+    def _confirm(self, plan: Plan) -> None:
+        if plan.change.empty:
+            self.dismiss(None)
+        elif self._name_missing(plan):
+            self._show_foot()
+        else:
+            self.phase = Phase.APPLYING
+            self.query_one("#dialog-name").display = False
+            self._said = []
+            self._show_foot()
+            self.app.post_message(self.Confirmed(plan, self))
+
+    def _name_missing(self, plan: Plan) -> bool:
+        typed = self.query_one("#dialog-name", Input).value.strip()
+        return plan.dangerous and typed != plan.change.service.name
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show_foot()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_go()
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(Listing).move(by)
+
+    # Applying, told by the desk
+
+    def step(self, text: str) -> None:
+        if self.phase is Phase.APPLYING:
+            self._said = [*self._said, (Span("· ", "faint"), span(text, "text"))]
+            self._show_foot()
+
+    def finish(self, outcome: Outcome) -> None:
+        """Close when all is well; stay and say so when it is not verified."""
+        level = outcome_level(outcome)
+        if level == "done":
+            self.dismiss(None)
+            return
+        self.phase = Phase.OVER
+        role = {"warning": "loud", "info": "text"}.get(level, "text")
+        width = self._width()
+        self._said = [*wrapped(outcome_words(outcome), width - 2, role)]
+        self._show_foot()
+
+    def fail(self, error: MeshtuiError) -> None:
+        self._fail(error)
+
+    def _fail(self, error: MeshtuiError) -> None:
+        self._error = error
+        self.phase = Phase.CONFLICT if isinstance(error, Conflict) else Phase.FAILED
+        self.query_one("#dialog-name").display = False
+        self._said = []
+        self._show()
+
+    # Painting
+
+    def _width(self) -> int:
+        return max(self.query_one("#dialog").content_size.width, 40)
+
+    def _show(self) -> None:
+        if not self.is_mounted:
+            return
+        where = subtitle(self.plan) if self.plan else ""
+        title = [(Span(""), span(self.heading, "strong"), Span("   "), span(where, "muted")), BLANK]
+        self.query_one("#dialog-title", LinesBlock).show(title)
+        self.query_one(Listing).fill(self._body())
+        self._show_foot()
+
+    def _body(self) -> list[Line]:
+        if self.plan is not None:
+            return plan_lines(self.plan, self._width() - 1)
+        if self.phase is Phase.PLANNING:
+            return [(Span("planning, checking with the API server…", "muted"),), BLANK]
+        return [BLANK]
+
+    def _show_foot(self) -> None:
+        self.query_one("#dialog-foot", LinesBlock).show(
+            [*self._problem(), *self._said, self._keys()]
+        )
+
+    def _problem(self) -> list[Line]:
+        if self._error is None:
+            return []
+        lines = wrapped(f"✖ {self._error.what}", self._width(), "error")
+        if self._error.hint:
+            lines += wrapped(self._error.hint, self._width(), "text", "  ")
+        return [*lines, BLANK]
+
+    def _keys(self) -> Line:
+        return tuple(self._key_spans())
+
+    def _key_spans(self) -> list[Span]:
+        back = [Span("Esc", "key"), Span(" back", "muted")]
+        enter = Span("Enter", "key")
+        if self.phase is Phase.CONFLICT:
+            return [enter, Span(" plan again   ", "text"), *back]
+        if self.phase is Phase.APPLYING:
+            return [
+                Span("applying…   ", "draft"),
+                Span("Esc", "key"),
+                Span(" hide, it goes on", "muted"),
+            ]
+        if self.phase is Phase.SHOWN and self.plan is not None:
+            return self._decision(self.plan, enter, back)
+        if self.phase is Phase.PLANNING:
+            return back
+        return [enter, Span(" or ", "muted"), *back]
+
+    def _decision(self, plan: Plan, enter: Span, back: list[Span]) -> list[Span]:
+        if plan.change.empty:
+            return back
+        if self._name_missing(plan):
+            ask = f"type {plan.change.service.name} to go on   "
+            return [span(ask, "error"), *back]
+        if not self.armed:
+            return [Span("Enter apply   ", "faint"), *back]
+        return [enter, Span(" apply   ", "strong"), *back]

@@ -1,0 +1,72 @@
+"""A plan as lines: the words, what it moves, what was found, the diff. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshtui.changes.change import Finding, Outcome, Plan
+from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+
+_LEVELS = {
+    "info": ("· ", "muted"),
+    "warning": ("▲ ", "warning"),
+    "danger": ("✖ ", "error"),
+}
+_GRAVITY = ("danger", "warning", "info")
+
+
+def plan_lines(plan: Plan, width: int) -> list[Line]:
+    """The whole plan in lines of at most `width` cells; lines of the diff may be longer."""
+    change = plan.change
+    if change.empty:
+        return [*_paragraph(("nothing to change: it is already so",), width), BLANK]
+    lines = _paragraph(change.words, width)
+    if plan.blast:
+        lines += wrapped(plan.blast, width, "muted")
+    lines += [BLANK, *_findings(plan.findings, width)]
+    return [*lines, *(diff_line(text) for text in change.diff), BLANK]
+
+
+def _paragraph(words: Iterable[str], width: int) -> list[Line]:
+    return [line for text in words for line in wrapped(text, width, "strong")]
+
+
+def _findings(findings: tuple[Finding, ...], width: int) -> list[Line]:
+    """The gravest first, with a sign and a word: colour is an addition."""
+    lines: list[Line] = []
+    for level in _GRAVITY:
+        sign, role = _LEVELS[level]
+        for finding in findings:
+            if finding.level == level:
+                word = f"{level}: " if level != "info" else ""
+                body = wrapped(word + finding.text, width - 2, role if level != "info" else "text")
+                lines.append((Span(sign, role), *body[0]))
+                lines += [(Span("  "), *rest) for rest in body[1:]]
+    return [*lines, BLANK] if lines else lines
+
+
+def diff_line(text: str) -> Line:
+    """A line of a unified diff, in its colour; the sign in front says the same."""
+    role = {"+": "added", "-": "removed", "@": "hunk"}.get(text[:1], "muted")
+    return (span(text, role),)
+
+
+def subtitle(plan: Plan) -> str:
+    rule = f"  rule {plan.change.rule}" if plan.change.rule else ""
+    return f"{plan.change.target}{rule}"
+
+
+def outcome_level(outcome: Outcome) -> str:
+    """Verified or nothing to do is well; written without proof is said loudly."""
+    if not outcome.applied:
+        return "info"
+    return "done" if outcome.verified and not outcome.warnings else "warning"
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """The outcome with its change; what is not verified says so first."""
+    words = "; ".join(outcome.plan.change.words) or outcome.plan.change.verb
+    text = f"{outcome.plan.change.service.name}: {words} · {outcome.sentence}"
+    if outcome.applied and not outcome.verified:
+        text = f"NOT VERIFIED · {text}"
+    return "; ".join((text, *outcome.warnings))

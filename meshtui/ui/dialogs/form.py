@@ -1,0 +1,150 @@
+"""A small form: labelled fields one below the other, Enter to go on, Esc to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input, Label
+
+from meshtui.changes.change import Request
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.text import clean
+from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.lines import LinesBlock
+from meshtui.ui.paint import BLANK, Line, Span, span
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. `hint` says what may be written; one of `choices`, where given, is chosen.
+
+    `text` fields take any letter; the others leave R to the emergency.
+    """
+
+    id: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+    text: bool = False
+
+
+class FormDialog(Dialog[Request]):
+    """Asks for the values of a request; `read` makes it of them or says what is wrong."""
+
+    CSS_PATH = "form.tcss"
+    BINDINGS = [  # noqa: RUF012
+        Binding("down,tab", "app.focus_next", show=False),
+        Binding("up,shift+tab", "app.focus_previous", show=False),
+        Binding("enter", "submit", show=False),
+    ]
+
+    def __init__(
+        self, title: str, fields: tuple[Field, ...], read: Callable[[Mapping[str, str]], Request]
+    ) -> None:
+        super().__init__()
+        self._heading = title
+        self._fields = fields
+        self._read = read
+        self._error: MeshtuiError | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="form"):
+            yield LinesBlock(id="form-title")
+            for field in self._fields:
+                with Horizontal(classes="field"):
+                    yield Label(field.label, classes="field-label", markup=False)
+                    yield self._entry(field)
+                    yield Label(clean(field.hint), classes="field-hint", markup=False)
+            yield LinesBlock(id="form-foot")
+
+    def _entry(self, field: Field) -> Widget:
+        name = f"field-{field.id}"
+        if field.choices:
+            return Choice(field.choices, field.value, id=name, classes="field-text")
+        kind = Input if field.text else FormInput
+        return kind(clean(field.value), id=name, classes="field-text")
+
+    def on_mount(self) -> None:
+        title: Line = (span(self._heading, "strong"),)
+        self.query_one("#form-title", LinesBlock).show([title, BLANK])
+        self._show_foot()
+        self.query(".field-text").first().focus()
+
+    def values(self) -> dict[str, str]:
+        return {field.id: self._value(field) for field in self._fields}
+
+    def _value(self, field: Field) -> str:
+        entry = self.query_one(f"#field-{field.id}")
+        return entry.value.strip() if isinstance(entry, Input | Choice) else ""
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_submit()
+
+    def action_submit(self) -> None:
+        try:
+            request = self._read(self.values())
+        except MeshtuiError as error:
+            self._error = error
+            self._show_foot()
+        else:
+            self.dismiss(request)
+
+    def _show_foot(self) -> None:
+        lines: list[Line] = [BLANK]
+        if self._error is not None:
+            hint = f"  {self._error.hint}" if self._error.hint else ""
+            lines += [(Span("✖ ", "error"), span(self._error.what, "error"), span(hint, "muted"))]
+        keys = (("Enter", " show the diff   "), ("Tab", " next field   "), ("Esc", " back"))
+        lines.append(
+            tuple(s for key, text in keys for s in (Span(key, "key"), Span(text, "muted")))
+        )
+        self.query_one("#form-foot", LinesBlock).show(lines)
+
+
+class Choice(LinesBlock, can_focus=True):
+    """One of a few values, gone through with Left, Right and Space."""
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("right,space", "turn(1)", show=False),
+        Binding("left", "turn(-1)", show=False),
+    ]
+
+    def __init__(self, choices: tuple[str, ...], value: str, *, id: str, classes: str) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._choices = choices
+        self._at = choices.index(value) if value in choices else 0
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show()
+
+    @property
+    def value(self) -> str:
+        return self._choices[self._at]
+
+    def action_turn(self, by: int) -> None:
+        self._at = (self._at + by) % len(self._choices)
+        self._show()
+
+    def _show(self) -> None:
+        self.show([(Span("‹ ", "key"), span(self.value, "strong"), Span(" ›", "key"))])
+
+
+class FormInput(Input):
+    """A field for numbers and times: it leaves R to the emergency."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character != "R" and super().check_consume_key(key, character)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.character == "R":
+            return
+        await super()._on_key(event)

@@ -1,0 +1,93 @@
+"""The help: every key and every command, in groups, on one scrolled page."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+
+from meshtui.ui.actions import in_groups
+from meshtui.ui.commands import EXAMPLES
+from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.lines import LinesBlock
+from meshtui.ui.listing import Listing
+from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.table.cells import SIGNS
+
+KEY_WIDTH = 12
+
+
+def help_lines(width: int) -> list[Line]:
+    """The page for `width` cells."""
+    lines: list[Line] = []
+    for group, actions in in_groups():
+        lines += [(Span(group, "brand"),)]
+        for action in actions:
+            lines += _entry(action.shown, action.help, KEY_WIDTH, width)
+        lines.append(BLANK)
+    lines.append((Span("Commands, for the selected service", "brand"),))
+    for example, text in EXAMPLES:
+        lines += _entry(f":{example}", text, 32, width)
+    return [*lines, BLANK, *_signs(width)]
+
+
+def _entry(key: str, text: str, key_width: int, width: int) -> list[Line]:
+    first, *rest = wrapped(text, width - key_width - 2, "text")
+    head = Span("  " + key + " " * max(1, key_width - cell_len(key)), "key")
+    return [(head, *first), *((Span(" " * (key_width + 2)), *more) for more in rest)]
+
+
+def _signs(width: int) -> list[Line]:
+    words = "   ".join(f"{sign} {state}" for state, sign in SIGNS.items())
+    told = f"{words}   ? not known   – no traffic   ✖ 100% only errors"
+    return [(Span("Signs", "brand"),), *wrapped(told, width, "text", "  ")]
+
+
+class HelpDialog(Dialog[None]):
+    """Closed by ?, q or Esc."""
+
+    CSS_PATH = "help.tcss"
+    BINDINGS = [  # noqa: RUF012
+        Binding("question_mark,f1,q,enter", "close", show=False),
+        *(
+            Binding(keys, f"scroll({by})", show=False)
+            for keys, by in (
+                ("down,j", 1),
+                ("up,k", -1),
+                ("pagedown,space,ctrl+f", 15),
+                ("pageup,ctrl+b", -15),
+                ("g,home", -10_000),
+                ("G,end", 10_000),
+            )
+        ),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="help"):
+            yield Listing(id="help-body")
+            yield LinesBlock(id="help-foot")
+
+    def on_mount(self) -> None:
+        self.set_focus(None)
+        self.query_one("#help-foot", LinesBlock).show(
+            [
+                (
+                    Span("j k", "key"),
+                    Span(" scroll   ", "muted"),
+                    Span("Esc", "key"),
+                    Span(" back", "muted"),
+                )
+            ]
+        )
+        self.call_after_refresh(self._fill)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        width = self.query_one("#help").content_size.width
+        self.query_one(Listing).fill(help_lines(max(width - 2, 30)))
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(Listing).move(by)

@@ -1,0 +1,83 @@
+"""What workers tell the screen: they never touch a widget themselves."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from meshtui.changes.change import Outcome, Plan
+from meshtui.errors import MeshtuiError
+from meshtui.operations.types import Snapshot
+
+
+class Connected(Message):
+    """The cluster was reached."""
+
+
+class ConnectFailed(Message):
+    """It was not."""
+
+    def __init__(self, error: MeshtuiError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class SnapshotArrived(Message):
+    """A new look at the mesh; of several waiting only the newest counts."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, SnapshotArrived)
+
+
+class FeedFailed(Message):
+    """The snapshots stopped. What is on screen stays and grows old."""
+
+    def __init__(self, error: MeshtuiError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Planned(Message):
+    """A plan is there to be shown."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+
+class PlanFailed(Message):
+    """There is none, and why."""
+
+    def __init__(self, error: MeshtuiError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class ApplyStep(Message):
+    """A step of applying `plan`, in a few words."""
+
+    def __init__(self, plan: Plan, text: str) -> None:
+        super().__init__()
+        self.plan = plan
+        self.text = text
+
+
+class Applied(Message):
+    """What became of a plan."""
+
+    def __init__(self, plan: Plan, outcome: Outcome) -> None:
+        super().__init__()
+        self.plan = plan
+        self.outcome = outcome
+
+
+class ApplyFailed(Message):
+    """The plan was not carried out, or nobody knows whether it was."""
+
+    def __init__(self, plan: Plan, error: MeshtuiError) -> None:
+        super().__init__()
+        self.plan = plan
+        self.error = error

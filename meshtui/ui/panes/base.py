@@ -1,0 +1,96 @@
+"""What every pane is: a title line, a body, and the service that it follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from meshtui.mesh.view import ServiceView
+from meshtui.operations.types import Snapshot
+from meshtui.ui.lines import LinesBlock, LinesView
+from meshtui.ui.listing import Listing
+from meshtui.ui.paint import Line, Span, both_ends, span
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+
+class Pane(Vertical, can_focus=True, can_focus_children=False):
+    """Follows the selected service for as long as it is open."""
+
+    kind: ClassVar[str] = ""
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(id=f"pane-{self.kind}", classes="pane")
+        self.cockpit = cockpit
+        self.view: ServiceView | None = None
+        self.now = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield LinesBlock(classes="pane-title")
+        yield self.make_body()
+
+    def make_body(self) -> LinesView:
+        return Listing(classes="pane-body")
+
+    @property
+    def listing(self) -> Listing:
+        return self.query_one(Listing)
+
+    def tell(self, view: ServiceView | None, snapshot: Snapshot, now: float) -> None:
+        """A new snapshot, or another service under the cursor."""
+        self.now = now
+        self.view = view
+        self.update_body(snapshot)
+        self.update_title()
+
+    def tick(self, now: float) -> None:
+        """A second has passed."""
+        self.now = now
+        self.update_title()
+
+    def update_body(self, snapshot: Snapshot) -> None:
+        """Show what the pane is for."""
+
+    def read_again(self) -> None:
+        """The person asked for it."""
+
+    def title_words(self) -> tuple[Line, Line]:
+        """What stands at the left and at the right of the title."""
+        return (), ()
+
+    def update_title(self) -> None:
+        if not self.is_mounted or not self.size.width:
+            return
+        left, right = self.title_words()
+        name = (Span(f" {self.kind} ", "brand"), *self._service_words(), *left)
+        title = both_ends(name, (*right, Span(" ")), self.size.width)
+        self.query_one(".pane-title", LinesBlock).show([title])
+
+    def _service_words(self) -> Line:
+        return (span(f"{self.view.key.name}  ", "strong"),) if self.view else ()
+
+    def on_resize(self) -> None:
+        self.update_title()
+
+    # Keys
+
+    def move(self, by: int) -> None:
+        self.listing.move(by)
+
+    def page(self, direction: int) -> None:
+        self.listing.page(direction)
+
+    def to_top(self) -> None:
+        self.listing.to_top()
+
+    def to_end(self) -> None:
+        self.listing.to_end()
+
+    def sideways(self, by: int) -> None:
+        self.listing.sideways(by)
+
+    def toggle_raw(self) -> None:
+        """Readable, or as it came."""

@@ -1,0 +1,64 @@
+"""Where the panes are: beside the table where there is room, else one thing at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Vertical
+
+from meshtui.mesh.view import ServiceView
+from meshtui.operations.types import Snapshot
+from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.logs import LogsPane
+from meshtui.ui.panes.proxies import ProxiesPane
+from meshtui.ui.panes.rules import RulesPane
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+KINDS: dict[str, type[Pane]] = {"logs": LogsPane, "proxies": ProxiesPane, "rules": RulesPane}
+
+
+class PaneDock(Vertical):
+    """Opens and closes panes, and tells them what the table shows."""
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(id="dock")
+        self._cockpit = cockpit
+        self._panes: dict[str, Pane] = {}
+
+    @property
+    def open_kinds(self) -> tuple[str, ...]:
+        return tuple(self._panes)
+
+    @property
+    def panes(self) -> tuple[Pane, ...]:
+        return tuple(self._panes.values())
+
+    def pane(self, kind: str) -> Pane | None:
+        return self._panes.get(kind)
+
+    def open(self, kind: str) -> Pane:
+        pane = self._panes[kind] = KINDS[kind](self._cockpit)
+        self.mount(pane)
+        return pane
+
+    def close(self, kind: str) -> None:
+        pane = self._panes.pop(kind, None)
+        if pane is not None:
+            pane.workers.cancel_node(pane)
+            pane.remove()
+
+    def tell(self, view: ServiceView | None, snapshot: Snapshot, now: float) -> None:
+        for pane in self.panes:
+            if pane.is_mounted:
+                pane.tell(view, snapshot, now)
+
+    def tick(self, now: float) -> None:
+        for pane in self.panes:
+            if pane.is_mounted:
+                pane.tick(now)
+
+    def read_again(self) -> None:
+        for pane in self.panes:
+            pane.read_again()

@@ -1,0 +1,62 @@
+"""What the VirtualServices and DestinationRules say about the selected service."""
+
+from __future__ import annotations
+
+from meshtui.operations.types import Snapshot
+from meshtui.ui.paint import Line, Span
+from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.ruletext import rules_lines, yaml_lines
+
+
+class RulesPane(Pane):
+    """Readable by default; `w` shows the objects as they are in the cluster."""
+
+    kind = "rules"
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._raw = False
+        self._snapshot: Snapshot | None = None
+        self._shown: tuple[object, ...] = ()
+
+    def update_body(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        mark = (self._raw, self.view.key if self.view else None, self._versions(), self.size.width)
+        if mark == self._shown or not self.size.width:
+            return
+        moved = self._shown[:2] != mark[:2]
+        self._shown = mark
+        self.listing.fill(self._lines(snapshot))
+        if moved:
+            self.listing.to_top()
+
+    def _versions(self) -> tuple[str, ...]:
+        """The objects' resourceVersions: nothing else changes what is said here."""
+        if self.view is None or self._snapshot is None:
+            return ()
+        rules = self._snapshot.mesh.rules_by_host.get(self.view.service.host, ())
+        return (
+            *(f"{r.service.ref.uid}{r.service.resource_version}" for r in self.view.routes),
+            *(f"{rule.ref.uid}{rule.resource_version}" for rule in rules),
+        )
+
+    def _lines(self, snapshot: Snapshot) -> list[Line]:
+        if self.view is None:
+            return []
+        if self._raw:
+            return yaml_lines(self.view, snapshot.mesh)
+        return rules_lines(self.view, snapshot.mesh, self.size.width - 3)
+
+    def title_words(self) -> tuple[Line, Line]:
+        return (), (Span("YAML" if self._raw else "", "muted"),)
+
+    def toggle_raw(self) -> None:
+        self._raw = not self._raw
+        if self._snapshot is not None:
+            self.update_body(self._snapshot)
+        self.update_title()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self._snapshot is not None:
+            self.update_body(self._snapshot)

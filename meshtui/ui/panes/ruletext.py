@@ -1,0 +1,146 @@
+"""Routing objects in words, and as YAML. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meshtui.mesh.hosts import short_host
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
+from meshtui.mesh.routing import Route
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.table.numbers import bar, percent
+
+ARROW = Span("   → ", "faint")
+HIDDEN_METADATA = ("managedFields", "annotations")
+
+
+def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Line]:
+    """All rules for the service in the order in which they are tried, then its subsets."""
+    lines: list[Line] = []
+    before: VirtualService | None = None
+    for route in view.routes:
+        if route.service is not before:
+            lines += _service_lines(route.service)
+            before = route.service
+        lines += _rule_lines(route, view, width)
+    if not view.routes:
+        lines += [
+            *wrapped("no VirtualService names this service: its pods share the traffic", width)
+        ]
+        lines.append(BLANK)
+    for rule in mesh.rules_by_host.get(view.service.host, ()):
+        lines += _destination_rule_lines(rule, width)
+    return lines
+
+
+def _service_lines(vs: VirtualService) -> list[Line]:
+    title = (Span("VirtualService ", "muted"), span(f"{vs.ref.namespace}/{vs.ref.name}", "strong"))
+    hosts = ", ".join(short_host(host, vs.ref.namespace) for host in vs.hosts)
+    lines = [title, (Span("hosts ", "muted"), span(hosts))]
+    if vs.gateways != ("mesh",):
+        lines.append((Span("gateways ", "muted"), span(", ".join(vs.gateways))))
+    return [*lines, BLANK]
+
+
+def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
+    rule = route.rule
+    ordinary = view.route is not None and view.route.rule is rule
+    head: Line = (span(rule.title, "key"), Span("  "))
+    if ordinary:
+        head += (Span("ordinary", "brand"), Span("  "))
+    lines = [head, *wrapped(rule.match_text, width - 3, "text", "   ")]
+    namespace = route.service.ref.namespace
+    for destination in rule.destinations:
+        name = destination.subset or short_host(destination.host, namespace)
+        lines.append(weight_line(name, rule.percent(destination)))
+    lines += [(Span("   "), piece) for piece in _extras(rule, namespace)]
+    return [*lines, BLANK]
+
+
+def weight_line(name: str, weight: float) -> Line:
+    """A destination with its part of the rule."""
+    full, empty = bar(weight, 8)
+    return (
+        ARROW,
+        span(f"{name:<14}", "text"),
+        Span(full, "bar"),
+        Span(empty, "faint"),
+        Span(f"{percent(weight):>5}%", "text" if weight else "muted"),
+    )
+
+
+def _extras(rule: Rule, namespace: str) -> Iterable[Span]:
+    for mirror in rule.mirrors:
+        where = mirror.subset or short_host(mirror.host, namespace)
+        yield span(f"mirror → {where} {mirror.percent:g}%", "mark")
+    if rule.fault is not None:
+        role = "warning" if rule.fault.active else "muted"
+        yield span(f"fault {rule.fault}", role)
+    if rule.timeout_s:
+        yield span(f"timeout {rule.timeout_s:g}s", "mark")
+    if rule.retries is not None:
+        yield span(f"retries {rule.retries}", "mark")
+    if rule.delegate:
+        yield span(f"delegates to {'/'.join(rule.delegate)}", "mark")
+    if rule.terminal:
+        yield span(f"answers by itself: {rule.terminal}", "mark")
+
+
+def _destination_rule_lines(rule: DestinationRule, width: int) -> list[Line]:
+    name = f"{rule.ref.namespace}/{rule.ref.name}"
+    lines: list[Line] = [(Span("DestinationRule ", "muted"), span(name, "strong"))]
+    lines += _policy_lines(rule.policy, width, "")
+    for subset in rule.subsets:
+        labels = ", ".join(f"{key}={value}" for key, value in subset.labels.items())
+        lines.append((Span("   "), span(f"{subset.name:<14}", "text"), span(labels, "muted")))
+        lines += _policy_lines(subset.policy, width, "   ")
+    return [*lines, BLANK]
+
+
+def _policy_lines(policy: Json, width: int, indent: str) -> list[Line]:
+    return [
+        line
+        for name, value in policy.items()
+        for line in wrapped(f"{name}: {_flat(value)}", width, "mark", indent + "   ")
+    ]
+
+
+def _flat(value: Any) -> str:
+    """A small nested value on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(inner) for inner in value)
+    return str(value)
+
+
+def yaml_lines(view: ServiceView, mesh: Mesh) -> list[Line]:
+    """The objects themselves, without what only machines write into them."""
+    services = dict.fromkeys(route.service.ref for route in view.routes)
+    by_ref = {route.service.ref: route.service.raw for route in view.routes}
+    raws = [by_ref[ref] for ref in services]
+    raws += [rule.raw for rule in mesh.rules_by_host.get(view.service.host, ())]
+    lines: list[Line] = []
+    for raw in raws:
+        lines += [(Span("---", "faint"),)] if lines else []
+        lines += [_yaml_line(text) for text in _dump(raw).splitlines()]
+    return lines
+
+
+def _dump(raw: Json) -> str:
+    import yaml  # only when the YAML is asked for
+
+    shown = {key: value for key, value in raw.items() if key != "status"}
+    metadata = raw.get("metadata")
+    if isinstance(metadata, Mapping):
+        shown["metadata"] = {k: v for k, v in metadata.items() if k not in HIDDEN_METADATA}
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _yaml_line(text: str) -> Line:
+    key, colon, rest = text.partition(":")
+    if colon and (not rest or rest.startswith(" ")):
+        return span(key + colon, "muted"), span(rest, "text")
+    return (span(text, "text"),)

@@ -1,0 +1,102 @@
+"""What is typed after `/` and `:`: filters as they are typed, commands when they are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtui.errors import Refused, Usage
+from meshtui.mesh.view import ServiceView
+from meshtui.ui import commands
+from meshtui.ui.actions import BY_ID
+from meshtui.ui.filters import Filter, parse_filter
+from meshtui.ui.table.order import Sort
+
+if TYPE_CHECKING:
+    from meshtui.ui.screen import MainScreen
+
+
+class Prompting:
+    """Opens the prompt and does what was typed in it."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+        self._before = Filter()
+
+    def open(self, kind: str, text: str = "") -> None:
+        self._before = self._screen.table.filter
+        self._screen.status.display = False
+        self._screen.prompt.open(kind, text)
+
+    def typed(self, kind: str, text: str) -> None:
+        """A filter is seen at once; one that is not finished yet changes nothing."""
+        if kind == "/":
+            try:
+                self._screen.table.set_filter(parse_filter(text))
+            except Usage:
+                return
+
+    def done(self, kind: str, text: str) -> None:
+        self._close()
+        if kind == "/":
+            self._screen.guarded(lambda: self._filter(text))
+        else:
+            self._screen.guarded(lambda: self._run(text))
+        self._screen.update_keys()
+
+    def dropped(self, kind: str) -> None:
+        self._close()
+        if kind == "/":
+            self._screen.table.set_filter(self._before)
+        self._screen.update_keys()
+
+    def _close(self) -> None:
+        self._screen.prompt.close()
+        self._screen.status.display = True
+        self._screen.arrangement.arrange()
+
+    def _filter(self, text: str) -> None:
+        wanted = parse_filter(text)
+        self._screen.table.set_filter(wanted)
+        self._screen.say(f"filter /{wanted.source} · Esc shows all" if wanted else "filter off")
+
+    def _run(self, text: str) -> None:
+        command = commands.parse_command(text)
+        match command:
+            case commands.Change(request):
+                self._screen.desk.ask(self._selected(), request)
+            case commands.Undo(change_id):
+                self._may("undo")
+                self._screen.desk.undo(change_id)
+            case commands.SortBy(key):
+                self._screen.table.set_sort(Sort(key))
+            case commands.UseTheme(name):
+                self._theme(name)
+            case commands.FilterBy(words):
+                self._filter(words)
+            case commands.Run(action):
+                self._screen.run_action_by_id(action)
+            case None:
+                return
+
+    def _selected(self) -> ServiceView:
+        self._may("rollback")
+        view = self._screen.table.view
+        if view is None:
+            raise Refused("no service is selected")
+        return view
+
+    def _may(self, action: str) -> None:
+        """The same reasons against it as for the key."""
+        reason = BY_ID[action].why_not(self._screen.situation())
+        if reason:
+            raise Refused(reason)
+
+    def _theme(self, name: str) -> None:
+        app = self._screen.app
+        names = sorted(theme for theme in app.available_themes)
+        if name not in names:
+            own = [theme for theme in names if theme.startswith("meshtui")]
+            said = f"there is no theme {name}" if name else f"the theme is {app.theme}"
+            self._screen.say(f"{said}; there are {', '.join(own)} and Textual's own")
+            return
+        app.theme = name

@@ -1,0 +1,21 @@
+"""Where the person is: what the keys of the moment and the reasons why not are decided by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TABLE, LOGS, PROXIES, RULES = "table", "logs", "proxies", "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """`focus` is table, logs, proxies or rules; `service` and `version` what the cursor is on."""
+
+    focus: str = TABLE
+    connected: bool = False
+    read_only: bool = False
+    service: str = ""
+    version: str = ""
+    draft: bool = False
+    filtered: bool = False
+    open_panes: frozenset[str] = frozenset()

@@ -1,0 +1,200 @@
+"""What stands in each cell of a line: pure, so that a table can be tested without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.versions import (
+    DEGRADED,
+    FAILING,
+    NO_TRAFFIC,
+    NOT_KNOWN,
+    OK,
+    ONLY_ERRORS,
+    VersionView,
+)
+from meshtui.ui.draft import Draft
+from meshtui.ui.paint import Line, Span, span
+from meshtui.ui.table import numbers
+from meshtui.ui.table.history import History
+from meshtui.ui.table.marks import service_marks, version_marks
+from meshtui.ui.table.outline import Entry, version_name
+
+SIGNS = {
+    OK: "●",
+    DEGRADED: "▲",
+    FAILING: "✖",
+    ONLY_ERRORS: "✖",
+    NO_TRAFFIC: "○",
+    NOT_KNOWN: "?",
+}
+
+BAR = 6
+SPARK = 12
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a line needs beside its own view."""
+
+    history: History = field(default_factory=History)
+    drafts: Mapping[ServiceKey, Draft] = field(default_factory=dict)
+    notes: Mapping[ServiceKey, str] = field(default_factory=dict)
+    namespaces: bool = False
+    """True where services of several namespaces are shown."""
+
+
+def cell(column: str, entry: Entry, context: Context) -> Line:
+    """The pieces of one cell, not yet cut or padded."""
+    return _CELLS[column](entry, context)
+
+
+def state_of(entry: Entry) -> str:
+    return entry.version.state if entry.version else entry.view.state
+
+
+def signals_of(entry: Entry) -> Signals | None:
+    return entry.version.caller if entry.version else entry.view.caller
+
+
+def _sign(entry: Entry, _: Context) -> Line:
+    """A version's sign is in its own line's tree; the edge is kept for services."""
+    if entry.is_version:
+        return ()
+    state = state_of(entry)
+    return (Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state),)
+
+
+def _name(entry: Entry, context: Context) -> Line:
+    if entry.version is not None:
+        return _version_cell(entry, entry.version)
+    fold = "▸ " if entry.folded else "▾ "
+    pieces = [Span(fold, "faint"), span(entry.view.key.name, "strong")]
+    if context.namespaces:
+        pieces.append(span(f".{entry.view.key.namespace}", "muted"))
+    if entry.folded and len(entry.view.versions) == 1:
+        pieces.append(span(f"  {version_name(entry.view.versions[0])}", "muted"))
+    return tuple(pieces)
+
+
+def _version_cell(entry: Entry, version: VersionView) -> Line:
+    state = "failing" if version.state == ONLY_ERRORS else version.state
+    return (
+        Span("  └ " if entry.last else "  ├ ", "faint"),
+        Span(SIGNS[version.state] + " ", state),
+        span(version_name(version), "text" if version.pods or version.weight else "muted"),
+    )
+
+
+def _weight(entry: Entry, context: Context) -> Line:
+    draft = context.drafts.get(entry.view.key)
+    if entry.version is None:
+        return (Span("draft", "draft"),) if draft else ()
+    before = entry.version.percent
+    after = draft.percents.get(entry.version.label) if draft else None
+    if after is not None and numbers.percent(after) != numbers.percent(before or 0.0):
+        return _drafted(before or 0.0, after)
+    if before is None:
+        return _unweighted(entry)
+    full, empty = numbers.bar(before, BAR)
+    role = "text" if before else "muted"
+    return (
+        Span(full, "bar"),
+        Span(empty, "faint"),
+        Span(f"{numbers.percent(before)}%".rjust(9), role),
+    )
+
+
+def _drafted(before: float, after: float) -> Line:
+    full, empty = numbers.bar(after, BAR)
+    words = f"{numbers.percent(before)}→{numbers.percent(after)}%"
+    if len(words) > 9:
+        words = f"{before:.0f}→{after:.0f}%"
+    return Span(full, "draft"), Span(empty, "faint"), Span(words.rjust(9), "draft")
+
+
+def _unweighted(entry: Entry) -> Line:
+    """Without weights the pods share the traffic among themselves."""
+    several = sum(version.pods > 0 for version in entry.view.versions) > 1
+    return (Span("by pods", "muted"),) if several and entry.version and entry.version.pods else ()
+
+
+def _share(entry: Entry, _: Context) -> Line:
+    share = entry.version.share if entry.version else None
+    if share is None or (entry.version is not None and entry.version.percent is None):
+        return ()
+    text = "<1%" if 0 < share < 0.005 else f"{share * 100:.0f}%"
+    return (Span(text, "muted"),)
+
+
+def _rps(entry: Entry, _: Context) -> Line:
+    text = numbers.rate(signals_of(entry))
+    return (Span(text, _role_of_odd(text) or "text"),)
+
+
+def _err(entry: Entry, _: Context) -> Line:
+    state = state_of(entry)
+    role = {OK: "muted"}.get(state, state)
+    return (Span(numbers.errors(signals_of(entry), state), role),)
+
+
+def _quantile(name: str) -> Callable[[Entry, Context], Line]:
+    def quantile(entry: Entry, _: Context) -> Line:
+        signals = signals_of(entry)
+        text = numbers.latency(signals, getattr(signals, name) if signals else None)
+        return (Span(text, _role_of_odd(text) or ("text" if name == "p99_ms" else "muted")),)
+
+    return quantile
+
+
+def _role_of_odd(text: str) -> str:
+    return {numbers.UNKNOWN: "unknown", numbers.NONE: "no traffic"}.get(text, "")
+
+
+def _spark(entry: Entry, context: Context) -> Line:
+    rates = context.history.rates(entry.place)
+    peak = context.history.peak(entry.view.key)
+    return (Span(numbers.spark(rates, peak, SPARK), "spark"),)
+
+
+def _pods(entry: Entry, _: Context) -> Line:
+    versions = (entry.version,) if entry.version else entry.view.versions
+    ready, total = _count(versions)
+    if not total and entry.version is not None and entry.version.host == "":
+        return ()
+    role = "text" if ready == total and total else "failing" if not ready else "degraded"
+    return (Span(f"{ready}/{total}", role if total or _wanted(versions) else "muted"),)
+
+
+def _count(versions: Iterable[VersionView]) -> tuple[int, int]:
+    known = tuple(versions)
+    return sum(v.pods_ready for v in known), sum(v.pods for v in known)
+
+
+def _wanted(versions: Iterable[VersionView]) -> bool:
+    return any(version.percent for version in versions)
+
+
+def _marks(entry: Entry, context: Context) -> Line:
+    if entry.version is not None:
+        return version_marks(entry.version)
+    return service_marks(entry.view, context.notes.get(entry.view.key, ""))
+
+
+_CELLS: Mapping[str, Callable[[Entry, Context], Line]] = {
+    "sign": _sign,
+    "name": _name,
+    "weight": _weight,
+    "share": _share,
+    "rps": _rps,
+    "err": _err,
+    "p50": _quantile("p50_ms"),
+    "p95": _quantile("p95_ms"),
+    "p99": _quantile("p99_ms"),
+    "spark": _spark,
+    "pods": _pods,
+    "marks": _marks,
+}

@@ -1,0 +1,48 @@
+"""The last readings of each service and version, kept by identity for the sparklines."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.table.lineid import LineId
+
+LENGTH = 30
+
+
+class History:
+    """Requests per second, one value for each sample; what has gone is forgotten."""
+
+    def __init__(self) -> None:
+        self._rates: dict[LineId, deque[float | None]] = {}
+        self._last = 0.0
+
+    def record(self, sample: Sample | None, views: Iterable[ServiceView]) -> None:
+        """Take the numbers of `sample`, once."""
+        if sample is None or sample.time == self._last:
+            return
+        self._last = sample.time
+        kept: dict[LineId, deque[float | None]] = {}
+        for view in views:
+            self._take(kept, LineId(view.key), view.caller.rps if view.caller else None)
+            for version in view.versions:
+                rps = version.caller.rps if version.caller else None
+                self._take(kept, LineId(view.key, version.label), rps)
+        self._rates = kept
+
+    def _take(
+        self, kept: dict[LineId, deque[float | None]], place: LineId, value: float | None
+    ) -> None:
+        rates = self._rates.get(place) or deque(maxlen=LENGTH)
+        rates.append(value)
+        kept[place] = rates
+
+    def rates(self, place: LineId) -> Iterable[float | None]:
+        return self._rates.get(place, ())
+
+    def peak(self, service: ServiceKey) -> float:
+        """The highest rate of the service: its versions are drawn to one scale."""
+        return max((value or 0.0 for value in self.rates(LineId(service))), default=0.0)

@@ -1,0 +1,57 @@
+"""What is unusual about a line, in words: faults, mirrors, timeouts, what the errors were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.paint import Line, Span, span
+
+SEPARATOR = Span(" · ", "faint")
+
+
+def service_marks(view: ServiceView, note: str = "") -> Line:
+    """The ordinary rule's marks; `note` (a change that is not verified yet) comes first."""
+    pieces = [span(note, "warning")] if note else []
+    pieces += [span(mark, _role(mark)) for mark in view.marks]
+    return _joined(pieces)
+
+
+def version_marks(version: VersionView) -> Line:
+    pieces: list[Span] = []
+    if version.percent and not version.pods_ready:
+        pieces.append(Span("no ready pod", "error"))
+    if version.mirrored_percent:
+        pieces.append(Span(f"mirrored {version.mirrored_percent:g}%", "mark"))
+    reason = error_reason(version.caller)
+    if reason:
+        pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
+    return _joined(pieces)
+
+
+def error_reason(signals: Signals | None) -> str:
+    """The most frequent failing code and response flag: `503 UF`."""
+    if signals is None or not signals.error_ratio:
+        return ""
+    failed = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
+    parts = [_most(failed), _most(signals.flags)]
+    if not parts[0] and signals.grpc:
+        parts[0] = f"grpc {_most({k: n for k, n in signals.grpc.items() if k != '0'})}"
+    return " ".join(part for part in parts if part)
+
+
+def _most(counts: Mapping[str, float]) -> str:
+    return max(counts, key=lambda key: counts[key]) if counts else ""
+
+
+def _role(mark: str) -> str:
+    return "warning" if mark.startswith("fault") else "mark"
+
+
+def _joined(pieces: list[Span]) -> Line:
+    out: list[Span] = []
+    for piece in pieces:
+        out += [SEPARATOR, piece] if out else [piece]
+    return tuple(out)

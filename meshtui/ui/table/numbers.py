@@ -1,0 +1,85 @@
+"""Measured numbers in a few cells. Unknown, no traffic and only errors never look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
+
+UNKNOWN = "?"
+NONE = "–"
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def rate(signals: Signals | None) -> str:
+    """Requests per second."""
+    if signals is None:
+        return UNKNOWN
+    value = signals.rps
+    if value <= 0:
+        return NONE
+    if value < 0.1:
+        return "<0.1"
+    if value < 9.95:
+        return f"{value:.1f}"
+    if value < 9_999.5:
+        return f"{value:.0f}"
+    return f"{value / 1000:.0f}k" if value < 999_500 else f"{value / 1e6:.1f}M"
+
+
+def errors(signals: Signals | None, state: str) -> str:
+    """The error ratio in percent. A hundred is said only, and with a sign, where all failed."""
+    if state == NOT_KNOWN or signals is None:
+        return UNKNOWN
+    if state == NO_TRAFFIC or signals.error_ratio is None:
+        return NONE
+    if state == ONLY_ERRORS:
+        return "✖ 100%"
+    percent = signals.error_ratio * 100
+    if percent <= 0:
+        return "0%"
+    if percent < 0.05:
+        return "<0.1%"
+    return f"{min(percent, 99.9):.1f}%"
+
+
+def latency(signals: Signals | None, value: float | None) -> str:
+    """A quantile, given in milliseconds."""
+    if signals is None:
+        return UNKNOWN
+    if value is None:
+        return NONE
+    if value < 1:
+        return "<1ms"
+    if value < 999.5:
+        return f"{value:.0f}ms"
+    return f"{value / 1000:.1f}s" if value < 99_950 else f"{value / 1000:.0f}s"
+
+
+def percent(value: float) -> str:
+    """A weight: whole where it is whole, else one decimal."""
+    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
+
+
+def bar(value: float, width: int) -> tuple[str, str]:
+    """The full and the empty part; anything above 0 shows, only 100 is full."""
+    cells = round(value / 100 * width)
+    if 0 < value < 100:
+        cells = min(max(cells, 1), width - 1)
+    return "█" * cells, "░" * (width - cells)
+
+
+def spark(values: Iterable[float | None], peak: float, width: int) -> str:
+    """The last `width` values as blocks, the newest at the right; a gap where nothing is known."""
+    cells = "".join(_block(value, peak) for value in list(values)[-width:])
+    return cells.rjust(width)
+
+
+def _block(value: float | None, peak: float) -> str:
+    if value is None:
+        return " "
+    if value <= 0 or peak <= 0:
+        return "·"
+    return _BLOCKS[min(7, int(value / peak * 7.999))]

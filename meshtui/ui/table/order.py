@@ -1,0 +1,110 @@
+"""The order of the services, kept calm: a row moves when it clearly changed, not at each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.versions import NOT_KNOWN, SEVERITY
+from meshtui.mesh.view import ServiceView
+
+BAND = 0.25
+"""A measured value counts as changed when it left this part of the value that it is sorted by."""
+
+RECOVERY = 3
+"""Samples that a state must be better before the row sinks; a worse one rises at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """By which key; `reverse` turns it round."""
+
+    key: str = "worst"
+    reverse: bool = False
+
+
+SORTS = ("worst", "name", "errors", "traffic", "latency")
+
+_FLOORS = {"errors": 0.005, "traffic": 1.0, "latency": 5.0}
+"""Differences below these are noise, whatever their part: ratio, requests/s, milliseconds."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a service is sorted by: values that follow the measured ones with a lag."""
+
+    severity: int
+    better: int = 0
+    values: dict[str, float] = field(default_factory=dict)
+
+
+class CalmOrder:
+    """Sorts services by values with hysteresis, so that near-ties stand still."""
+
+    def __init__(self) -> None:
+        self._held: dict[ServiceKey, _Held] = {}
+        self._seen = -1.0
+
+    def arrange(
+        self, views: Iterable[ServiceView], sort: Sort, sampled: float
+    ) -> tuple[ServiceView, ...]:
+        """The views in order. `sampled` tells samples apart: the lag counts those, not calls."""
+        fresh = sampled != self._seen
+        self._seen = sampled
+        known = tuple(views)
+        self._held = {view.key: self._hold(view, fresh) for view in known}
+        rank = _RANKS[sort.key]
+        ordered = sorted(known, key=lambda v: (rank(self._held[v.key]), _by_name(v)))
+        return tuple(reversed(ordered)) if sort.reverse else tuple(ordered)
+
+    def _hold(self, view: ServiceView, fresh: bool) -> _Held:
+        measured = _measure(view)
+        held = self._held.get(view.key)
+        if held is None:
+            return _Held(severity_of(view), values=measured)
+        if fresh:
+            _follow(held, severity_of(view), measured)
+        return held
+
+
+def severity_of(view: ServiceView) -> int:
+    """That of its worst line: one failing version among many is what must be seen."""
+    states = (view.state, *(version.state for version in view.versions))
+    return min(SEVERITY[state] for state in states)
+
+
+def _by_name(view: ServiceView) -> tuple[str, str]:
+    return view.key.name, view.key.namespace
+
+
+def _measure(view: ServiceView) -> dict[str, float]:
+    signals = [view.caller, *(version.caller for version in view.versions)]
+    known = [one for one in signals if one is not None]
+    return {
+        "errors": max((one.error_ratio or 0.0 for one in known), default=0.0),
+        "traffic": view.caller.rps if view.caller else 0.0,
+        "latency": max((one.p99_ms or 0.0 for one in known), default=0.0),
+    }
+
+
+def _follow(held: _Held, severity: int, measured: Mapping[str, float]) -> None:
+    held.better = held.better + 1 if severity > held.severity else 0
+    known = held.severity != SEVERITY[NOT_KNOWN]
+    if severity < held.severity or held.better >= RECOVERY or not known:
+        held.severity, held.better = severity, 0
+    for name, value in measured.items():
+        before = held.values[name]
+        if abs(value - before) > max(_FLOORS[name], BAND * before):
+            held.values[name] = value
+
+
+_Rank = tuple[float, ...]
+
+_RANKS: Mapping[str, Callable[[_Held], _Rank]] = {
+    "worst": lambda h: (h.severity, -h.values["errors"], -h.values["traffic"]),
+    "name": lambda h: (),
+    "errors": lambda h: (-h.values["errors"],),
+    "traffic": lambda h: (-h.values["traffic"],),
+    "latency": lambda h: (-h.values["latency"],),
+}

@@ -1,0 +1,64 @@
+"""From entries to painted lines of exactly the table's width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len
+
+from meshtui.ui.paint import Line, Span, fit, fit_line, width_of
+from meshtui.ui.table.cells import Context, cell
+from meshtui.ui.table.columns import SORTED, Column, Grid
+from meshtui.ui.table.order import Sort
+from meshtui.ui.table.outline import Entry, version_name
+
+EDGE = Span(" ")
+
+
+def row(entry: Entry, grid: Grid, context: Context) -> Line:
+    """The line of an entry; equal entries give equal lines, so that nothing is painted twice."""
+    pieces: list[Span] = [EDGE]
+    for index, column in enumerate(grid.columns):
+        if index:
+            pieces.append(Span(" " * grid.gap))
+        pieces += _aligned(cell(column.id, entry, context), column)
+    return tuple(pieces)
+
+
+def _aligned(pieces: Line, column: Column) -> Line:
+    room = column.width - width_of(pieces)
+    if room <= 0:
+        return fit_line(pieces, column.width)
+    padding = Span(" " * room)
+    return (padding, *pieces) if column.right else (*pieces, padding)
+
+
+def head(grid: Grid, sort: Sort) -> Line:
+    """The titles, with an arrow at the column that the lines are sorted by."""
+    arrow = "▲" if sort.reverse else "▼"
+    pieces: list[Span] = [EDGE]
+    for index, column in enumerate(grid.columns):
+        if index:
+            pieces.append(Span(" " * grid.gap))
+        here = SORTED[sort.key] == column.id
+        title = arrow if here and not column.title else column.title + (arrow if here else "")
+        pieces.append(
+            Span(fit(title, column.width, column.right), "head-sorted" if here else "head")
+        )
+    return tuple(pieces)
+
+
+def wanted_name_width(entries: Iterable[Entry], namespaces: bool) -> int:
+    """Cells for the longest name, versions and namespaces included."""
+    return max((_name_width(entry, namespaces) for entry in entries), default=0)
+
+
+def _name_width(entry: Entry, namespaces: bool) -> int:
+    if entry.version is not None:
+        return 6 + cell_len(version_name(entry.version))
+    width = 2 + cell_len(entry.view.key.name)
+    if namespaces:
+        width += 1 + cell_len(entry.view.key.namespace)
+    if entry.folded and len(entry.view.versions) == 1:
+        width += 2 + cell_len(version_name(entry.view.versions[0]))
+    return width

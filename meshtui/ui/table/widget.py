@@ -1,0 +1,240 @@
+"""The live table: a cursor and drafts that follow identity, and a repaint of changed lines only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from textual import events
+from textual.message import Message
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.draft import Draft
+from meshtui.ui.filters import Filter
+from meshtui.ui.lines import LinesView
+from meshtui.ui.paint import BLANK, Line, Span
+from meshtui.ui.table.cells import Context
+from meshtui.ui.table.columns import Grid, grid
+from meshtui.ui.table.history import History
+from meshtui.ui.table.lineid import LineId
+from meshtui.ui.table.order import CalmOrder, Sort
+from meshtui.ui.table.outline import Entry, foldable, outline
+from meshtui.ui.table.rows import head, row, wanted_name_width
+
+
+class MeshTable(LinesView, can_focus=True):
+    """Services and their versions. Feed it views; it keeps order, cursor and folds."""
+
+    class Moved(Message):
+        """The cursor stands on another line, or on none."""
+
+        def __init__(self, place: LineId | None) -> None:
+            super().__init__()
+            self.place = place
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.sort = Sort()
+        self.filter = Filter()
+        self.history = History()
+        self.empty_text = "connecting…"
+        self._order = CalmOrder()
+        self._views: tuple[ServiceView, ...] = ()
+        self._sampled = 0.0
+        self._entries: tuple[Entry, ...] = ()
+        self._index: dict[LineId, int] = {}
+        self._facts = Context(history=self.history)
+        self._folded: frozenset[ServiceKey] = frozenset()
+        self._opened: frozenset[ServiceKey] = frozenset()
+        self._place: LineId | None = None
+        self._moved_by_hand = False
+        self._grid: Grid = grid(80, 0)
+        self._name_width = 0
+
+    # What it is fed with
+
+    def feed(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
+        """Show these views; `sample` is what they were measured by."""
+        self.history.record(sample, views)
+        self._views = views
+        self._sampled = sample.time if sample else 0.0
+        self._facts = replace(
+            self._facts, namespaces=len({view.key.namespace for view in views}) > 1
+        )
+        self._keep_open(views)
+        self._arrange()
+
+    def set_drafts(self, drafts: Mapping[ServiceKey, Draft]) -> None:
+        self._facts = replace(self._facts, drafts=dict(drafts))
+        self.repaint_changed()
+
+    def set_notes(self, notes: Mapping[ServiceKey, str]) -> None:
+        """Words in front of a service's marks: a change under way, or not verified."""
+        self._facts = replace(self._facts, notes=dict(notes))
+        self.repaint_changed()
+
+    def set_sort(self, sort: Sort) -> None:
+        self.sort = sort
+        self._moved_by_hand = self._moved_by_hand and self._place is not None
+        self._arrange()
+
+    def set_filter(self, wanted: Filter) -> None:
+        self.filter = wanted
+        self._arrange()
+
+    def _keep_open(self, views: tuple[ServiceView, ...]) -> None:
+        """Once a service was seen with several versions it stays unfolded: rows don't flap."""
+        several = frozenset(view.key for view in views if not foldable(view))
+        self._opened |= several
+
+    # Which lines there are
+
+    def _arrange(self) -> None:
+        shown = [view for view in self._views if self.filter.takes(view)]
+        ordered = self._order.arrange(shown, self.sort, self._sampled)
+        self._entries = outline(ordered, self._folded, self._opened)
+        self._index = {entry.place: i for i, entry in enumerate(self._entries)}
+        self._name_width = wanted_name_width(self._entries, self._facts.namespaces)
+        self._fit()
+        self._follow()
+        self.repaint_changed()
+
+    def _fit(self) -> None:
+        self.fit_virtual_size()
+        width = self.scrollable_content_region.width or self.size.width
+        self._grid = grid(max(width - 2, 20), self._name_width)
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._fit()
+        self.forget_strips()
+        self._show_cursor()
+
+    # The cursor
+
+    def _follow(self) -> None:
+        """Stay on the same line wherever it is now; until a key moved it, stay at the top."""
+        before = self._place
+        if not self._entries:
+            self._place = None
+        elif before is None or not self._moved_by_hand:
+            self._place = self._entries[0].place
+        elif before not in self._index:
+            self._place = self._nearest(before)
+        if self._place != before:
+            self.post_message(self.Moved(self._place))
+        self._show_cursor()
+
+    def _nearest(self, gone: LineId) -> LineId:
+        """The service of a line that is gone, else the top."""
+        service = LineId(gone.service)
+        return service if service in self._index else self._entries[0].place
+
+    def _show_cursor(self) -> None:
+        if self._place in self._index:
+            self.show_line(self._index[self._place])
+
+    @property
+    def cursor(self) -> int:
+        return self._index.get(self._place, 0) if self._place else 0
+
+    @property
+    def place(self) -> LineId | None:
+        return self._place
+
+    @property
+    def entry(self) -> Entry | None:
+        """The line under the cursor."""
+        return self._entries[self.cursor] if self._entries else None
+
+    @property
+    def view(self) -> ServiceView | None:
+        return self.entry.view if self.entry else None
+
+    @property
+    def version(self) -> VersionView | None:
+        return self.entry.version if self.entry else None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return self._entries
+
+    def move(self, by: int) -> None:
+        self.move_to(self.cursor + by)
+
+    def page(self, direction: int) -> None:
+        self.move(direction * max(self.room - 1, 1))
+
+    def to_top(self) -> None:
+        self.move_to(0)
+
+    def to_end(self) -> None:
+        self.move_to(len(self._entries) - 1)
+
+    def move_to(self, index: int) -> None:
+        """The cursor to a line's number; beyond the ends it stays on the last one."""
+        if not self._entries:
+            return
+        target = self._entries[min(max(index, 0), len(self._entries) - 1)].place
+        self.select(target)
+
+    def select(self, place: LineId) -> None:
+        if place not in self._index:
+            return
+        self._moved_by_hand = True
+        if place != self._place:
+            self._place = place
+            self.post_message(self.Moved(place))
+        self._show_cursor()
+        self.repaint_changed()
+
+    # Folding
+
+    def fold(self, close: bool) -> None:
+        """Close the service under the cursor, or open it."""
+        if self._place is None:
+            return
+        key = self._place.service
+        self._folded = self._folded | {key} if close else self._folded - {key}
+        self._opened = self._opened - {key} if close else self._opened | {key}
+        if close:
+            self._place = LineId(key)
+            self._moved_by_hand = True
+        self._arrange()
+
+    def toggle_fold(self) -> None:
+        if self._place is not None:
+            head_entry = self._entries[self._index[LineId(self._place.service)]]
+            self.fold(not head_entry.folded)
+
+    # Painting
+
+    def pinned(self) -> Sequence[Line]:
+        return (head(self._grid, self.sort),)
+
+    def line_count(self) -> int:
+        return max(len(self._entries), 1)
+
+    def line_at(self, index: int) -> Line:
+        if not self._entries:
+            return self._empty_line(index)
+        return row(self._entries[index], self._grid, self._facts)
+
+    def _empty_line(self, index: int) -> Line:
+        if index:
+            return BLANK
+        text = f"nothing matches /{self.filter.source}" if self._views else self.empty_text
+        return (Span(f"   {text}", "muted"),)
+
+    def base_role_at(self, index: int) -> str:
+        if not self._entries or self._entries[index].place != self._place:
+            return ""
+        return "cursor" if self.has_focus else "cursor-blurred"
+
+    def on_focus(self) -> None:
+        self.repaint_changed()
+
+    def on_blur(self) -> None:
+        self.repaint_changed()

@@ -1,0 +1,92 @@
+"""Themes from YAML files: one that cannot be read is reported and left out, the others stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from textual.color import Color, ColorParseError
+from textual.theme import Theme
+
+from meshtui.mesh.text import clean
+from meshtui.ui.roles import VARIABLES
+
+DEFAULT = "meshtui-dark"
+
+_COLOURS = (
+    "primary",
+    "secondary",
+    "accent",
+    "foreground",
+    "background",
+    "surface",
+    "panel",
+    "success",
+    "warning",
+    "error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Themes:
+    """The themes found, and one line for each file that could not be used."""
+
+    found: tuple[Theme, ...]
+    problems: tuple[str, ...]
+
+
+def load_themes(folders: Iterable[Path]) -> Themes:
+    """All themes of the folders; of two with one name the later counts."""
+    found: dict[str, Theme] = {}
+    problems: list[str] = []
+    for path in (file for folder in folders for file in sorted(folder.glob("*.y*ml"))):
+        try:
+            theme = parse_theme(yaml.safe_load(path.read_text("utf-8")))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+            problems.append(clean(f"theme {path.name} left out: {error}", 200))
+        else:
+            found[theme.name] = theme
+    return Themes(tuple(found.values()), tuple(problems))
+
+
+def parse_theme(raw: object) -> Theme:
+    """A theme from its file's content. Raises ValueError with what is wrong."""
+    if not isinstance(raw, Mapping):
+        raise ValueError("a theme is a mapping with name, dark, colours and roles")
+    name = raw.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError("it has no name")
+    colours = _colours(raw.get("colours"), _COLOURS)
+    missing = [colour for colour in _COLOURS if colour not in colours]
+    if missing:
+        raise ValueError(f"colours are missing: {', '.join(missing)}")
+    roles = _colours(raw.get("roles") or {}, VARIABLES)
+    return Theme(
+        name=name.strip(),
+        dark=raw.get("dark", True) is not False,
+        variables={f"mesh-{role}": value for role, value in roles.items()},
+        **_arguments(colours),
+    )
+
+
+def _arguments(colours: Mapping[str, str]) -> dict[str, Any]:
+    return dict(colours)
+
+
+def _colours(raw: object, known: Iterable[str]) -> dict[str, str]:
+    if not isinstance(raw, Mapping):
+        raise ValueError("colours and roles are mappings of names to colours")
+    unknown = sorted(str(key) for key in raw if key not in set(known))
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}")
+    return {str(key): _colour(str(key), value) for key, value in raw.items()}
+
+
+def _colour(key: str, value: object) -> str:
+    try:
+        return Color.parse(str(value)).hex
+    except ColorParseError as error:
+        raise ValueError(f"{key}: {value} is no colour") from error

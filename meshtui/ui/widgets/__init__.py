@@ -1,0 +1,1 @@
+"""Lines that stay on screen: header, notices, status, keys, the prompt."""

@@ -1,0 +1,51 @@
+"""The two lines on top."""
+
+from __future__ import annotations
+
+from textual import events
+
+from meshtui.operations.types import Snapshot
+from meshtui.ui.lines import LinesBlock
+from meshtui.ui.paint import Line, Span, span
+from meshtui.ui.widgets.headline import Place, header_lines
+
+
+class Header(LinesBlock):
+    """Place, counts, sources and their ages; a second that passes repaints its own cells."""
+
+    def __init__(self, place: Place, stale_after: float) -> None:
+        super().__init__(id="header")
+        self.place = place
+        self._stale_after = stale_after
+        self._snapshot: Snapshot | None = None
+        self._now = 0.0
+
+    def tell(self, snapshot: Snapshot | None, now: float) -> None:
+        self._snapshot = snapshot
+        self._now = now
+        self._update()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._update()
+
+    def _update(self) -> None:
+        width = self.size.width
+        if width:
+            self.show(header_lines(self.place, self._snapshot, self._now, self._stale_after, width))
+
+
+class Notices(LinesBlock):
+    """What wants attention before anything else; not there when nothing does."""
+
+    MOST = 3
+
+    def tell(self, notices: tuple[str, ...]) -> None:
+        shown = list(notices[: self.MOST])
+        if len(notices) > self.MOST:
+            shown[-1] = f"{shown[-1]}   (+{len(notices) - self.MOST} more)"
+        self.display = bool(shown)
+        self.show([_notice(text) for text in shown])
+
+
+def _notice(text: str) -> Line:
+    return (Span(" ▲ ", "warning"), span(text, "text"))

@@ -1,0 +1,113 @@
+"""What the header says: where we are, how old what we see is, and how it stands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.versions import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.view import ServiceView, severity_counts
+from meshtui.operations.types import Health, Snapshot
+from meshtui.ui.paint import Line, Span, both_ends, span
+from meshtui.ui.table.cells import SIGNS
+
+GAP = Span("  ")
+DOT = Span(" · ", "faint")
+
+_COUNTED = (ONLY_ERRORS, FAILING, DEGRADED, NOT_KNOWN, OK, NO_TRAFFIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the screen is connected to."""
+
+    context: str
+    namespace: str
+    server: str
+    read_only: bool
+
+
+def header_lines(
+    place: Place, snapshot: Snapshot | None, now: float, stale_after: float, width: int
+) -> tuple[Line, Line]:
+    """Two lines: the place and the counts, the sources and their ages."""
+    inner = max(width - 2, 0)
+    counts = counts_line(snapshot.views if snapshot else ())
+    first = both_ends(_where(place, width), counts, inner)
+    second = both_ends(_sources(snapshot, now, stale_after, width), _mode(place), inner)
+    edge = Span(" ")
+    return (edge, *first, edge), (edge, *second, edge)
+
+
+def _where(place: Place, width: int) -> Line:
+    pieces = [Span("meshtui", "brand"), GAP, span(place.context or "no context", "strong")]
+    pieces += [DOT, span(place.namespace or "all namespaces", "text")]
+    if width >= 100 and place.server:
+        pieces += [DOT, span(place.server, "muted")]
+    return tuple(pieces)
+
+
+def _mode(place: Place) -> Line:
+    return (Span(" READ-ONLY ", "read-only"),) if place.read_only else ()
+
+
+def counts_line(views: tuple[ServiceView, ...]) -> Line:
+    """How many services are in which state, with the sign that their rows carry."""
+    counts: Mapping[str, int] = severity_counts(views)
+    pieces: list[Span] = []
+    for state in _COUNTED:
+        if counts.get(state):
+            role = "failing" if state == ONLY_ERRORS else state
+            pieces += [DOT] if pieces else []
+            pieces.append(Span(f"{SIGNS[state]} {counts[state]} {state}", role))
+    return tuple(pieces)
+
+
+def _sources(snapshot: Snapshot | None, now: float, stale_after: float, width: int) -> Line:
+    if snapshot is None:
+        return (Span("connecting…", "muted"),)
+    since = max(0.0, now - snapshot.time)
+    silent = since > stale_after
+    window = snapshot.sample.window_s if snapshot.sample else 0.0
+    telemetry = _telemetry_words(snapshot, wide=width >= 100)
+    return (
+        *_source("cluster", snapshot.cluster, "", since, silent, stale_after),
+        Span("   "),
+        *_source(
+            "telemetry", snapshot.telemetry, telemetry, since, silent, max(stale_after, 2 * window)
+        ),
+    )
+
+
+def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:
+    sample = snapshot.sample
+    if sample is None:
+        return ""
+    asked = sample.read + sample.failed
+    some = sample.failed > 0 or wide
+    return f"{sample.source} {sample.read}/{asked}" if asked and some else sample.source
+
+
+def _source(
+    name: str, health: Health, words: str, since: float, silent: bool, limit: float
+) -> Line:
+    """Name, words, state and age. A source that is old says so whatever it said last."""
+    pieces = [Span(f"{name} ", "muted")]
+    if words:
+        pieces.append(span(words + " ", "text"))
+    age = None if health.age_s is None else health.age_s + since
+    stale = silent or health.state == "stale" or (age is not None and age > limit)
+    if stale:
+        pieces.append(Span(" STALE ", "stale"))
+        pieces.append(Span(" "))
+    elif health.state != "ok":
+        pieces.append(span(health.state + " ", _ROLES.get(health.state, "warning")))
+    if age is not None:
+        pieces.append(Span(human_duration(age), "warning" if stale else "muted"))
+    if health.message and (stale or health.state != "ok"):
+        pieces += [Span(" "), span(health.message, "muted")]
+    return tuple(pieces)
+
+
+_ROLES = {"connecting": "muted", "failed": "error", "forbidden": "error", "missing": "warning"}

@@ -1,0 +1,263 @@
+"""A cockpit without a cluster: plans are real, writes go to a dictionary, ticks come on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from meshtui.changes import patch
+from meshtui.changes.build import build_change
+from meshtui.changes.change import (
+    Finding,
+    Outcome,
+    Plan,
+    ProxyVerdict,
+    Request,
+    Rollback,
+    Target,
+)
+from meshtui.changes.checks import blast_radius, stranding
+from meshtui.envoy.routes import RouteMatch
+from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMirror
+from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
+from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import ServiceView, service_views
+from meshtui.operations.cockpit import Progress
+from meshtui.operations.types import Health, LogEntry, Pending, Snapshot
+from tests.ui import bookinfo
+
+NOW = 1_700_000_000.0
+
+
+class Clock:
+    """Seconds since the epoch, moved by the test."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeCockpit:
+    """Implements `Cockpit`; what a test wants to know or break is a public attribute."""
+
+    context = "lab"
+    namespace = "bookinfo"
+    server = "https://127.0.0.1:6443"
+
+    def __init__(self, *, clock: Clock | None = None, read_only: bool = False) -> None:
+        self.clock = clock or Clock()
+        self.read_only = read_only
+        self.raw = bookinfo.objects()
+        self.noise: random.Random | None = None
+        self.rps = 40.0
+        self.findings: tuple[Finding, ...] = ()
+        self.notices: tuple[str, ...] = ()
+        self.cluster = Health("cluster", "ok", 0.5)
+        self.telemetry = Health("telemetry", "ok", 2.0)
+        self.connect_error: MeshtuiError | None = None
+        self.plan_error: MeshtuiError | None = None
+        self.apply_error: MeshtuiError | None = None
+        self.routes_error: MeshtuiError | None = None
+        self.verified: bool | None = True
+        self.plan_gate = asyncio.Event()
+        self.plan_gate.set()
+        self.apply_gate = asyncio.Event()
+        self.apply_gate.set()
+        self.asked: list[tuple[Request, Target]] = []
+        self.applied: list[Plan] = []
+        self.undos: list[str] = []
+        self.connects = 0
+        self.closed = False
+        self.sample: Sample | None = None
+        self.views_override: tuple[ServiceView, ...] | None = None
+        self.mesh_override: Mesh | None = None
+        self.logs: asyncio.Queue[LogEntry] = asyncio.Queue()
+        self.tailed: list[ServiceKey] = []
+        self._inverse: list[Plan] = []
+        self._queue: asyncio.Queue[Snapshot | MeshtuiError] = asyncio.Queue()
+        self.pendings: tuple[Pending, ...] = ()
+
+    # Reading
+
+    async def connect(self) -> None:
+        self.connects += 1
+        if self.connect_error is not None:
+            raise self.connect_error
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def mesh(self) -> Mesh:
+        return self.mesh_override or bookinfo.mesh_of(self.raw)
+
+    def measure(self) -> None:
+        """A new sample of the mesh as it is now."""
+        self.sample = bookinfo.sample(self.mesh, self.clock.now, rps=self.rps, noise=self.noise)
+
+    def snapshot(self) -> Snapshot:
+        mesh = self.mesh
+        views = self.views_override
+        return Snapshot(
+            self.clock.now,
+            mesh,
+            self.sample,
+            service_views(mesh, self.sample) if views is None else views,
+            self.cluster,
+            self.telemetry,
+            self.notices,
+        )
+
+    def tick(self, seconds: float = 2.0) -> None:
+        """Time passes, everything is measured, and a snapshot is on its way."""
+        self.clock.now += seconds
+        self.measure()
+        self.push()
+
+    def push(self) -> None:
+        """A snapshot of what is there, with the numbers measured last."""
+        self._queue.put_nowait(self.snapshot())
+
+    def break_feed(self, error: MeshtuiError) -> None:
+        self._queue.put_nowait(error)
+
+    async def snapshots(self) -> AsyncIterator[Snapshot]:
+        if self.sample is None:
+            self.measure()
+        yield self.snapshot()
+        while True:
+            item = await self._queue.get()
+            if isinstance(item, MeshtuiError):
+                raise item
+            yield item
+
+    # Changing
+
+    async def plan(self, request: Request, target: Target) -> Plan:
+        self.asked.append((request, target))
+        await self.plan_gate.wait()
+        if self.plan_error is not None:
+            raise self.plan_error
+        if isinstance(request, Rollback) and not request.stable:
+            request = Rollback("v1", "it carries most of the traffic")
+        return self._planned(request, target)
+
+    def _planned(self, request: Request, target: Target) -> Plan:
+        change = build_change(self.mesh, request, target)
+        rps = self.sample.caller_totals[target.service].rps if self.sample else None
+        found = (*self.findings, *stranding(self.mesh, change))
+        return Plan(change, found, blast_radius(change, rps))
+
+    async def plan_undo(self, change_id: str = "") -> Plan:
+        self.undos.append(change_id)
+        if not self._inverse:
+            raise Refused("there is no change to take back")
+        done = self._inverse[-1].change
+        vs = next(v for v in self.mesh.virtual_services if v.ref == done.target)
+        return Plan(
+            replace(
+                done, verb="undo", patch=done.inverse, inverse=done.patch, before=done.after,
+                after=done.before, resource_version=vs.resource_version,
+                words=tuple(f"take back: {words}" for words in done.words),
+                diff=tuple(_turned(line) for line in done.diff),
+            )
+        )  # fmt: skip
+
+    async def apply(self, plan: Plan, progress: Progress) -> Outcome:
+        self.applied.append(plan)
+        for step in ("dry run", "journal", "write"):
+            progress(step)
+            await asyncio.sleep(0)
+        await self.apply_gate.wait()
+        if self.apply_error is not None:
+            raise self.apply_error
+        self._write(plan)
+        progress("proxies 2/3")
+        await asyncio.sleep(0)
+        self.push()
+        state = "in sync" if self.verified else "old"
+        proxies = tuple(ProxyVerdict("bookinfo", f"client-{i}", state) for i in range(3))
+        return Outcome("c1", plan, True, proxies, 0.042, self.verified)
+
+    def _write(self, plan: Plan) -> None:
+        entries = self.raw["virtualservices"]
+        place = next(i for i, o in enumerate(entries) if o["metadata"]["uid"] == plan.change.target.uid)
+        raw = entries[place]
+        if raw["metadata"]["resourceVersion"] != plan.change.resource_version:
+            raise Conflict(f"{plan.change.target} was changed by kubectl-edit", "plan again")
+        changed: Any = patch.apply(raw, plan.change.patch)
+        version = int(raw["metadata"]["resourceVersion"]) + 1
+        changed["metadata"]["resourceVersion"] = str(version)
+        entries[place] = changed
+        self._inverse.append(plan)
+
+    def pending(self) -> tuple[Pending, ...]:
+        return self.pendings
+
+    # Looking closer
+
+    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
+        gateways = [pod for pod in self.mesh.pods if pod.gateway]
+        others = [pod for pod in self.mesh.pods if pod.app == "productpage"]
+        return (*gateways, *others)
+
+    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
+        await asyncio.sleep(0)
+        if self.routes_error is not None:
+            raise self.routes_error
+        return tuple(
+            _route(vs.ref.namespace, vs.ref.name, rule)
+            for vs in self.mesh.virtual_services
+            for rule in vs.rules
+        )
+
+    async def tail(self, service: ServiceKey) -> AsyncIterator[LogEntry]:
+        self.tailed.append(service)
+        if service.name == "nobody":
+            raise NotFound("no such service")
+        while True:
+            entry = await self.logs.get()
+            yield entry
+
+    @contextmanager
+    def slow_plans(self) -> Iterator[None]:
+        """Plans wait until the block is left."""
+        self.plan_gate.clear()
+        yield
+        self.plan_gate.set()
+
+
+def _turned(line: str) -> str:
+    return {"+": "-", "-": "+"}.get(line[:1], line[:1]) + line[1:]
+
+
+def _route(namespace: str, name: str, rule: Rule) -> ProxyRoute:
+    headers = tuple(
+        HeaderMatch(key, StringMatch(match.kind, match.value))
+        for entry in rule.matches
+        for key, match in entry.headers
+    )
+    return ProxyRoute(
+        config="9080",
+        vhost="reviews.bookinfo.svc.cluster.local:9080",
+        name=rule.name,
+        match=RouteMatch(headers=headers),
+        destinations=tuple(
+            RouteDestination(f"outbound|9080|{d.subset}|{d.host}", d.host, d.subset, 9080, d.weight)
+            for d in rule.destinations
+        ),
+        mirrors=tuple(
+            RouteMirror("", m.host, m.subset, 9080, m.percent) for m in rule.mirrors
+        ),
+        fault=rule.fault,
+        timeout_s=rule.timeout_s,
+        retries=rule.retries,
+        virtual_service=(namespace, name),
+    )
