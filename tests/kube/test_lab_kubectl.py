@@ -164,7 +164,8 @@ async def test_apply_creates_then_changes(kubectl: Kubectl) -> None:
 
 async def test_apply_of_a_built_in_kind(kubectl: Kubectl) -> None:
     await kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT % 1)
-    await kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT % 3)
+    said = await kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT % 3)
+    assert said == "deployment.apps/web configured\n"
     await kubectl.run("scale", "deployment", "web", "--replicas=4", code=1)
     await kubectl.run("set", "image", "deployment/web", "app=web:2")
     found = kubectl.store.get("apps", "deployments", "default", "web")

@@ -17,11 +17,13 @@ _PARAMETERS = [
         ("force", "boolean"),
     )
 ]
-_PATCHES: tuple[str, ...] = (
+_PATCHES = (
     "application/apply-patch+yaml",
     "application/json-patch+json",
     "application/merge-patch+json",
 )
+"""Without strategic merge, though it is served: kubectl would look for its merge keys in schemas
+that the lab does not have, and complain, before it falls back on its own."""
 
 
 def _prefix(group: str, version: str) -> str:
@@ -79,9 +81,8 @@ def _gvk(resource: Resource, version: str) -> Obj:
 
 
 def _operations(resource: Resource, version: str) -> Obj:
-    strategic = () if resource.custom else ("application/strategic-merge-patch+json",)
     gvk = _gvk(resource, version)
-    content = {m: {"schema": {"type": "object"}} for m in (*_PATCHES, *strategic)}
+    content = {m: {"schema": {"type": "object"}} for m in _PATCHES}
     return {
         "get": {"x-kubernetes-action": "get", _GVK: gvk},
         "put": {"x-kubernetes-action": "put", _GVK: gvk, "parameters": _PARAMETERS},
