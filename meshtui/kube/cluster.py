@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from meshtui.errors import NotAllowed, Unreachable
+from meshtui.kube.ask import Ask
 from meshtui.kube.failures import failure
 from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
@@ -20,7 +20,7 @@ from meshtui.mesh.text import clean
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-    from meshtui.kube.transport import Ask, Transport
+    from meshtui.kube.transport import Transport
 
 LONGEST_LINE = 2**20
 LARGEST_ANSWER = 128 * 2**20
@@ -31,9 +31,6 @@ _READS_AT_ONCE = 32
 _HEAD_S = 10.0
 _LONGEST_WAIT_S = 4.0
 _BUSY = frozenset({429, 503, 504})
-_REVIEW = re.compile(
-    r"/apis/(authorization|authentication)\.k8s\.io/v[a-z0-9]+/(namespaces/[a-z0-9-]+/)?[a-z]+reviews"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ class Cluster:
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> Any:
         """The JSON at `path`. A busy server is asked again as long as `timeout` allows."""
-        ask = _ask("GET", path, params)
+        ask = Ask("GET", path, params or {})
         return self._json(ask, await self._call(ask, timeout))
 
     async def get_text(
@@ -101,7 +98,7 @@ class Cluster:
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> str:
         """The text at `path`; what is not UTF-8 is replaced."""
-        answer = await self._call(_ask("GET", path, params, accept="*/*"), timeout)
+        answer = await self._call(Ask("GET", path, params or {}, accept="*/*"), timeout)
         return answer.body.decode("utf-8", "replace")
 
     async def send(
@@ -120,8 +117,8 @@ class Cluster:
         `kube.failures.Unanswered`. Raises NotAllowed, with nothing sent, on a read-only
         connection, except for dry runs and for reviews (questions that are asked by POST).
         """
-        ask = _ask(method.upper(), path, params, body=body, content_type=content_type)
-        if self.read_only and ask.writes and not _is_review(ask):
+        ask = Ask(method.upper(), path, params or {}, body, content_type)
+        if self.read_only and ask.writes:
             raise NotAllowed(f"{ask}: meshtui runs read-only", "start it without --read-only")
         return self._json(ask, await self._call(ask, timeout))
 
@@ -142,7 +139,7 @@ class Cluster:
         begins to answer, which may be long before the first line. Close it with `aclose()` (or
         `contextlib.aclosing`) to hang up.
         """
-        ask = _ask("GET", path, params, accept="application/json, */*")
+        ask = Ask("GET", path, params or {}, accept="application/json, */*")
         splitter = LineSplitter(longest)
         response = await self._stream(ask, silence)
         try:
@@ -167,7 +164,7 @@ class Cluster:
     ) -> PortForward:
         """A TCP connection to `port` of `pod`; `timeout` is for making it."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
-        ask = _ask("GET", path, {"ports": str(port)}, accept="*/*")
+        ask = Ask("GET", path, {"ports": str(port)}, accept="*/*")
         async with self._within(ask, timeout):
             socket = await self._transport.websocket(ask, PROTOCOL)
         if isinstance(socket, int):
@@ -179,22 +176,25 @@ class Cluster:
         await self._transport.close()
 
     async def _call(self, ask: Ask, seconds: float) -> _Answer:
-        if ask.writes:
-            return await self._answer(ask, seconds)
-        async with self._reads:
-            return await self._answer(ask, seconds)
-
-    async def _answer(self, ask: Ask, seconds: float) -> _Answer:
         async with self._within(ask, seconds) as deadline:
-            for last in (False,) * (_TRIES - 1) + (True,):
+            if ask.writes:
                 answer = await self._once(ask)
-                wait = None if last else _retry_after(ask, answer)
-                if wait is None or asyncio.get_running_loop().time() + wait >= deadline:
-                    break
-                await asyncio.sleep(wait)
+            else:
+                async with self._reads:
+                    answer = await self._patiently(ask, deadline)
         if answer.status >= 300:
             raise failure(answer.status, answer.body, str(ask), self.server)
         return answer
+
+    async def _patiently(self, ask: Ask, deadline: float) -> _Answer:
+        """Asks a busy server again, as often and as late as it makes sense before `deadline`."""
+        for _ in range(_TRIES - 1):
+            answer = await self._once(ask)
+            wait = _retry_after(ask, answer)
+            if wait is None or asyncio.get_running_loop().time() + wait >= deadline:
+                return answer
+            await asyncio.sleep(wait)
+        return await self._once(ask)
 
     async def _once(self, ask: Ask) -> _Answer:
         response = await self._transport.open(ask)
@@ -247,24 +247,6 @@ class Cluster:
                 f"{self.server} answers {ask} with something that is not JSON: {start!r}",
                 "is a proxy or a login page in between?",
             ) from error
-
-
-def _ask(
-    method: str,
-    path: str,
-    params: Mapping[str, str] | None,
-    *,
-    body: Any = None,
-    content_type: str = "application/json",
-    accept: str = "application/json",
-) -> Ask:
-    from meshtui.kube.transport import Ask
-
-    return Ask(method, path, dict(params or {}), body, content_type, accept)
-
-
-def _is_review(ask: Ask) -> bool:
-    return ask.method == "POST" and _REVIEW.fullmatch(ask.path) is not None
 
 
 def _retry_after(ask: Ask, answer: _Answer) -> float | None:

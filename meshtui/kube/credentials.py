@@ -6,13 +6,11 @@ Importing this module imports the kubernetes client, which takes half a second: 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from kubernetes.aio.client import Configuration
@@ -127,8 +125,6 @@ def _configuration() -> Any:
     configuration = Configuration()
     # kubectl accepts the certificate authorities of old clusters, which RFC 5280 does not.
     configuration.disable_strict_ssl_verification = True
-    # Every watch and followed log holds a connection: a pool with a limit would stop the rest.
-    configuration.connection_pool_maxsize = 0
     return configuration
 
 
@@ -142,17 +138,6 @@ async def _load(config: dict[str, Any], context: Context, configuration: Any) ->
         raise ConfigException(f"its server {host} is not an http(s) address")
     if configuration.proxy and not str(configuration.proxy).startswith(_HTTP):
         raise ConfigException(f"its proxy-url {configuration.proxy} is not an http(s) address")
-    if _is_loopback(host):
-        # As in kubectl: what HTTPS_PROXY names cannot reach this machine's own ports.
-        configuration.client_session_kwargs = {"trust_env": False}
-
-
-def _is_loopback(url: str) -> bool:
-    name = urlsplit(url).hostname or ""
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _with_user(

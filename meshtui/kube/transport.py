@@ -6,24 +6,23 @@ Importing this module imports aiohttp and the kubernetes client: do it late.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
 from multidict import CIMultiDict
 from yarl import URL
 
-from meshtui.errors import Unreachable, Usage
+from meshtui.errors import Unreachable
+from meshtui.kube.ask import Ask
 from meshtui.kube.credentials import Login
-from meshtui.kube.failures import Unanswered
+from meshtui.kube.failures import Unanswered, Unauthenticated
+from meshtui.kube.session import be_quiet, new_client, tls_identity
 from meshtui.mesh.text import clean
 
 CONNECT_S = 3.0
@@ -36,38 +35,19 @@ _PATH_SAFE = "/%:@~!$&'()*+,;="
 LogIn = Callable[[], Awaitable[Login]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request; `accept` is a media type, `body` anything JSON can hold."""
-
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    content_type: str = "application/json"
-    accept: str = "application/json"
-
-    def __str__(self) -> str:
-        return clean(f"{self.method} {self.path}", 160)
-
-    @property
-    def writes(self) -> bool:
-        return self.method != "GET" and self.params.get("dryRun") != "All"
-
-
 class Transport:
     """A session with one API server that can log in again without breaking what is under way."""
 
     def __init__(self, login: Login, log_in: LogIn) -> None:
-        _be_quiet()
+        be_quiet()
         self._log_in = log_in
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = time.monotonic() - _LOG_IN_AGAIN_S
         self._retired: list[Any] = []
         self.logins = 1
         self._login = login
-        self._identity = _identity(login)
-        self._client = _client(login)
+        self._identity = tls_identity(login)
+        self._client = new_client(login)
 
     @property
     def server(self) -> str:
@@ -95,10 +75,10 @@ class Transport:
     async def websocket(self, ask: Ask, protocol: str) -> aiohttp.ClientWebSocketResponse | int:
         """An upgraded connection, or the status the server refuses it with."""
         seen = self.logins
-        socket = await self._upgrade(ask, protocol)
-        if socket == _UNAUTHORIZED and await self._renew(seen):
+        upgraded = await self._upgrade(ask, protocol)
+        if upgraded == _UNAUTHORIZED and await self._renew(seen):
             return await self._upgrade(ask, protocol)
-        return socket
+        return upgraded
 
     async def close(self) -> None:
         if self._refreshing is not None and not self._refreshing.done():
@@ -137,13 +117,14 @@ class Transport:
 
     async def _upgrade(self, ask: Ask, protocol: str) -> aiohttp.ClientWebSocketResponse | int:
         configuration = self._login.configuration
+        headers = await self._headers("*/*")
         session: aiohttp.ClientSession = self._client.rest_client.pool_manager
         with self.told(ask):
             try:
                 return await session.ws_connect(
                     self._url(ask),
                     protocols=(protocol,),
-                    headers=await self._headers("*/*"),
+                    headers=headers,
                     proxy=configuration.proxy,
                     proxy_headers=configuration.proxy_headers,
                     server_hostname=configuration.tls_server_name,
@@ -177,7 +158,10 @@ class Transport:
     async def _headers(self, accept: str) -> CIMultiDict[str]:
         headers = CIMultiDict({"Accept": accept, "User-Agent": "meshtui"})
         configuration = self._login.configuration
-        key = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        try:
+            key = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except (ConfigException, OSError) as error:
+            raise Unauthenticated(f"the token cannot be read: {clean(str(error), 200)}") from error
         if key:
             headers["Authorization"] = str(key).strip()
         for name, value in self._login.headers:
@@ -187,48 +171,19 @@ class Transport:
     async def _log_in_again(self) -> None:
         try:
             login = await self._log_in()
-            identity = _identity(login)
+            if login.configuration.host != self._login.configuration.host:
+                raise Unauthenticated(
+                    f"the kubeconfig no longer leads to {self.server}", "start meshtui anew"
+                )
+            identity = tls_identity(login)
             if identity != self._identity:
                 # Streams that run on the old session end in their own time.
                 self._retired.append(self._client)
-                self._client = _client(login)
+                self._client = new_client(login)
             self._login, self._identity = login, identity
             self.logins += 1
         finally:
             self._refreshed_at = time.monotonic()
-
-
-def _client(login: Login) -> Any:
-    """The kubernetes client's ApiClient. Raises Usage where its certificates cannot be used."""
-    try:
-        client = ApiClient(login.configuration)
-    except (OSError, ValueError) as error:
-        raise Usage(
-            "the kubeconfig's certificates cannot be used", clean(str(error), 200)
-        ) from error
-    # Made at the first request otherwise, and a WebSocket may be the first.
-    client.rest_client.pool_manager = client.rest_client._create_pool_manager()
-    return client
-
-
-def _identity(login: Login) -> tuple[object, ...]:
-    """What the TLS session rests on: a token may change under it, these may not."""
-    configuration = login.configuration
-    files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
-    return (
-        configuration.host,
-        configuration.proxy,
-        configuration.verify_ssl,
-        configuration.tls_server_name,
-        *((name, _modified(name)) for name in files if name),
-    )
-
-
-def _modified(name: str) -> int:
-    try:
-        return Path(name).stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 _NEVER_SENT = (
@@ -259,12 +214,3 @@ def _why(error: BaseException) -> tuple[str, str]:
             return f"broke the connection: {reason}", "try again"
         case _:
             return f"gave an answer that is not HTTP: {reason}", network
-
-
-def _be_quiet() -> None:
-    """A screen is open: what these libraries log must never reach it."""
-    for name in ("kubernetes", "client", "aiohttp.client", "aiohttp.internal", "aiohttp.websocket"):
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())

@@ -14,7 +14,7 @@ import yaml
 from hostile import hostile_server, ok, status, write_kubeconfig
 from lab_fixtures import ADMIN, running_lab
 
-from meshtui.errors import MeshtuiError, NotAllowed, Unreachable, Usage
+from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable, Usage
 from meshtui.kube import credentials
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.kubeconfig import contexts
@@ -244,6 +244,8 @@ async def test_a_server_is_trusted_by_the_authority_of_the_kubeconfig(
         async with connected(kubeconfig=str(config)) as cluster:
             assert cluster.server.startswith("https://")
             assert (await cluster.get("/version"))["major"] == "1"
+            with pytest.raises(NotFound):
+                await cluster.port_forward("default", "nosuch", 15000)
 
 
 async def test_a_server_that_cannot_be_trusted_is_named(
@@ -284,6 +286,18 @@ async def test_a_renewed_login_may_bring_another_certificate(
             path.write_text(yaml.safe_dump(changed))
             assert await cluster.get("/version") == {"in": True}
             assert hostile.requests[-1].headers["authorization"] == "Bearer new"
+
+
+async def test_a_renewed_login_does_not_lead_to_another_cluster(tmp_path: Path) -> None:
+    async with hostile_server() as hostile, hostile_server() as other:
+        hostile.on("/version", status(401, "Unauthorized"))
+        other.on("/version", ok({}))
+        config = write_kubeconfig(tmp_path / "c", hostile.url)
+        async with connected(kubeconfig=config) as cluster:
+            write_kubeconfig(tmp_path / "c", other.url)
+            with pytest.raises(NotAllowed, match="no longer leads to"):
+                await cluster.get("/version")
+        assert other.requests == []
 
 
 def test_importing_the_room_is_cheap() -> None:

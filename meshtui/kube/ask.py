@@ -1,0 +1,37 @@
+"""One request to the API server, and whether it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from meshtui.mesh.text import clean
+
+# Questions that are asked by POST: https://kubernetes.io/docs/reference/access-authn-authz/
+_REVIEW = re.compile(
+    r"/apis/(authorization|authentication)\.k8s\.io/v[a-z0-9]+/(namespaces/[a-z0-9-]+/)?[a-z]+reviews"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request; `accept` is a media type, `body` anything JSON can hold."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    content_type: str = "application/json"
+    accept: str = "application/json"
+
+    def __str__(self) -> str:
+        return clean(f"{self.method} {self.path}", 160)
+
+    @property
+    def writes(self) -> bool:
+        """False for reads, for dry runs and for access reviews."""
+        if self.method == "GET" or self.params.get("dryRun") == "All":
+            return False
+        return not (self.method == "POST" and _REVIEW.fullmatch(self.path))
