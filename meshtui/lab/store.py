@@ -145,7 +145,7 @@ class Store:
             self.delete(kind, namespace, name)
 
     def subscribe(self, listener: Callable[[StoreEvent], None]) -> None:
-        """Call `listener` at every write from now on; it may write itself, its failures are logged."""
+        """Call `listener` at every write; it may write itself, and its failures are logged."""
         self._listeners.append(listener)
 
     def stamp(self, kind: Kind, new: Obj, old: Obj | None) -> Obj:
