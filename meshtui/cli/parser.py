@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from meshtui import __version__
 from meshtui.cli import values
+from meshtui.errors import Exit
 
 Run = Callable[[argparse.Namespace], Any]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Global options may stand before or after the command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
         parents=[_everywhere()],

@@ -88,11 +88,7 @@ class Journal:
                 (status, self._clock(), detail, json.dumps(result or {}), change_id),
             )
             if status in TOOK_EFFECT:
-                transaction.execute(
-                    "UPDATE changes SET undone_by = ? WHERE id = "
-                    "(SELECT undoes FROM changes WHERE id = ? AND undoes != '')",
-                    (change_id, change_id),
-                )
+                _mark_undone(transaction, change_id)
 
     def close_limit(self, change_id: str) -> None:
         """The change has no time limit any more: what it did was taken back some other way."""
@@ -158,6 +154,16 @@ class Journal:
     def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry, ...]:
         with _told(self.path):
             return tuple(entry_of(row) for row in self._connection.execute(query, values))
+
+
+def _mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:
+    """What this change undoes is undone; what that one had undone stands again."""
+    (undone,) = transaction.execute(
+        "SELECT undoes FROM changes WHERE id = ?", (change_id,)
+    ).fetchone()
+    if undone:
+        transaction.execute("UPDATE changes SET undone_by = '' WHERE undone_by = ?", (undone,))
+        transaction.execute("UPDATE changes SET undone_by = ? WHERE id = ?", (change_id, undone))
 
 
 def journal_path(server: str) -> Path:
