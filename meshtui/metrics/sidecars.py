@@ -80,7 +80,7 @@ class SidecarSource:
             self._keep_only({pod_id(pod) for pod in pods})
             failures = await self._read_all(pods)
             _refuse_nothing(pods, failures)
-            return self._summary(len(pods), failures)
+            return await asyncio.to_thread(self._summary, len(pods), failures)
 
     async def prime(self, mesh: Mesh) -> None:
         """Take the reading that the first rates are counted from."""
