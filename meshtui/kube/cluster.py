@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.kube.ask import Ask
-from meshtui.kube.failures import failure
+from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, failure
 from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
 from meshtui.kube.portforward import PROTOCOL, PortForward
@@ -30,6 +31,7 @@ _TRIES = 3
 _READS_AT_ONCE = 32
 _HEAD_S = 10.0
 _LONGEST_WAIT_S = 4.0
+_MAYBE_DONE = frozenset({502, 504})
 _BUSY = frozenset({429, 503, 504})
 
 
@@ -163,8 +165,8 @@ class Cluster:
         timeout: float = 5.0,  # noqa: ASYNC109
     ) -> PortForward:
         """A TCP connection to `port` of `pod`; `timeout` is for making it."""
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
-        ask = Ask("GET", path, {"ports": str(port)}, accept="*/*")
+        names = f"namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}"
+        ask = Ask("GET", f"/api/v1/{names}/portforward", {"ports": str(port)}, accept="*/*")
         async with self._within(ask, timeout):
             socket = await self._transport.websocket(ask, PROTOCOL)
         if isinstance(socket, int):
@@ -182,9 +184,12 @@ class Cluster:
             else:
                 async with self._reads:
                     answer = await self._patiently(ask, deadline)
-        if answer.status >= 300:
-            raise failure(answer.status, answer.body, str(ask), self.server)
-        return answer
+        if answer.status < 300:
+            return answer
+        error = failure(answer.status, answer.body, str(ask), self.server)
+        if ask.writes and answer.status in _MAYBE_DONE:
+            raise Unanswered(error.what, MAYBE_DONE_HINT)
+        raise error
 
     async def _patiently(self, ask: Ask, deadline: float) -> _Answer:
         """Asks a busy server again, as often and as late as it makes sense before `deadline`."""
@@ -243,10 +248,10 @@ class Cluster:
             return json.loads(answer.body)
         except (ValueError, RecursionError) as error:
             start = clean(answer.body[:60].decode("utf-8", "replace"))
-            raise Unreachable(
-                f"{self.server} answers {ask} with something that is not JSON: {start!r}",
-                "is a proxy or a login page in between?",
-            ) from error
+            said = f"{self.server} answers {ask} with something that is not JSON: {start!r}"
+            if ask.writes:
+                raise Unanswered(said, MAYBE_DONE_HINT) from error
+            raise Unreachable(said, "is a proxy or a login page in between?") from error
 
 
 def _retry_after(ask: Ask, answer: _Answer) -> float | None:

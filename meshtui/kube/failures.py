@@ -16,6 +16,7 @@ from meshtui.errors import (
 from meshtui.mesh.text import clean
 
 MESSAGE_LIMIT = 300
+MAYBE_DONE_HINT = "it may have been done all the same: look before trying again"
 _CAUSES_SHOWN = 5
 
 

@@ -21,7 +21,7 @@ from yarl import URL
 from meshtui.errors import Unreachable
 from meshtui.kube.ask import Ask
 from meshtui.kube.credentials import Login
-from meshtui.kube.failures import Unanswered, Unauthenticated
+from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, Unauthenticated
 from meshtui.kube.session import be_quiet, new_client, tls_identity
 from meshtui.mesh.text import clean
 
@@ -99,7 +99,7 @@ class Transport:
         what, hint = _why(error)
         said = f"{self.server} {what} ({ask})"
         if ask.writes and not isinstance(error, _NEVER_SENT):
-            return Unanswered(said, "it may have been done all the same: look before trying again")
+            return Unanswered(said, MAYBE_DONE_HINT)
         return Unreachable(said, hint)
 
     async def _open(self, ask: Ask, silence: float | None) -> aiohttp.ClientResponse:

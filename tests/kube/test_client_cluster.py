@@ -136,7 +136,8 @@ async def test_a_silent_server_is_given_up_within_the_time_limit(tmp_path: Path)
 
 
 async def test_a_write_without_an_answer_says_it_may_have_been_done(tmp_path: Path) -> None:
-    for reply in (silence, raw(b"", reset=True)):
+    half = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{")
+    for reply in (silence, raw(b"", reset=True), half, answer(200, b"{"), status(504, "late")):
         error = await failure_of(tmp_path, reply, method="PATCH")
         assert isinstance(error, Unanswered)
         assert "may have been done" in error.hint
