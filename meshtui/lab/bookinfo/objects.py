@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from typing import Any
 
@@ -45,7 +46,18 @@ def seed(store: ObjectStore, gateway_port: int = 8080) -> None:
         store.put("apps", "deployments", deployment(entry["app"], entry["version"], entry["image"]))
     store.put("apps", "deployments", _gateway_deployment(gateway_ports))
     for obj in _documents("istio.yaml"):
-        store.put("networking.istio.io", _RESOURCES[obj["kind"]], obj, manager="kubectl")
+        store.put(
+            "networking.istio.io",
+            _RESOURCES[obj["kind"]],
+            _applied(obj),
+            "kubectl-client-side-apply",
+        )
+
+
+def _applied(obj: Obj) -> Obj:
+    """The object with the note `kubectl apply` leaves on it, so that the next one finds it."""
+    note = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(obj) + "\n"}
+    return obj | {"metadata": obj["metadata"] | {"annotations": note}}
 
 
 def _documents(name: str) -> list[Any]:

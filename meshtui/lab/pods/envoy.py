@@ -23,6 +23,9 @@ from meshtui.lab.pods import process
 
 START_LIMIT = 20.0
 _POLL = 0.02
+_LOG_FORMAT = "%Y-%m-%dT%T.%fZ\t%l\tenvoy %n %g:%#\t%v\tthread=%t"
+"""How Istio has Envoy write its own lines."""
+
 _REJECTED = b"config update rejected"
 
 
@@ -83,7 +86,8 @@ class Envoy:
         self._say("info", "Starting proxy agent")
         command = [
             envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
-            "-l", "warning", "--skip-deprecated-logs", "--file-flush-interval-msec", "200",
+            "-l", "warning", "--log-format", _LOG_FORMAT, "--skip-deprecated-logs",
+            "--file-flush-interval-msec", "200",
         ]  # fmt: skip
         self._say("info", f"Envoy command: {command[1:]}")
         env = {"PATH": os.environ.get("PATH", ""), UNKNOWN_VARIABLE: UNKNOWN}

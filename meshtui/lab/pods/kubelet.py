@@ -149,7 +149,7 @@ class Kubelet:
 
     def _launch(self, deployment: Obj) -> None:
         """Make the pod known at once, and start it beside everything else."""
-        owner = self._store.put("apps", "replicasets", objects.replica_set(deployment, 0))
+        owner = self._store.put("apps", "replicasets", objects.replica_set(deployment))
         address = self._block.take()
         name = objects.pod_name(deployment, self._chance)
         obj = objects.pod(deployment, owner, name, address.ip)
@@ -225,7 +225,19 @@ class Kubelet:
         ready = sum(p.ready for p in pods)
         reported = objects.deployment_status(deployment, len(pods), ready)
         self._store.put("apps", "deployments", reported, "kube-controller-manager")
-        self._store.put("apps", "replicasets", objects.replica_set(deployment, ready))
+        self._report_replica_sets(deployment, pods)
+
+    def _report_replica_sets(self, deployment: Obj, pods: list[RunningPod]) -> None:
+        """Those of earlier templates are scaled to 0 and stay, as in a cluster."""
+        meta, current = deployment["metadata"], objects.template_hash(deployment)
+        for found in self._store.objects("apps", "replicasets", meta["namespace"]):
+            if found["metadata"]["ownerReferences"][0]["name"] == meta["name"]:
+                digest = found["metadata"]["labels"]["pod-template-hash"]
+                own = [p for p in pods if p.proxy.labels["pod-template-hash"] == digest]
+                wanted = deployment["spec"].get("replicas", 1) if digest == current else 0
+                ready = sum(pod.ready for pod in own)
+                scaled = objects.scaled(found, wanted, len(own), ready)
+                self._store.put("apps", "replicasets", scaled, "kube-controller-manager")
 
     def _do(self, job: Coroutine[Any, Any, None]) -> None:
         """Run a job beside everything else."""

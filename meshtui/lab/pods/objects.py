@@ -50,7 +50,8 @@ def containers_of(deployment: Obj) -> list[Obj]:
     return [*own, {**_SIDECAR, "ports": _SIDECAR_PORTS}]
 
 
-def replica_set(deployment: Obj, ready: int) -> Obj:
+def replica_set(deployment: Obj) -> Obj:
+    """The ReplicaSet of a Deployment's present template, before it has any pod."""
     meta, spec = deployment["metadata"], deployment["spec"]
     digest, replicas = template_hash(deployment), spec.get("replicas", 1)
     labels = {**spec["template"]["metadata"].get("labels", {}), "pod-template-hash": digest}
@@ -69,7 +70,16 @@ def replica_set(deployment: Obj, ready: int) -> Obj:
             "selector": {"matchLabels": labels},
             "template": spec["template"],
         },
-        "status": {"replicas": replicas, "readyReplicas": ready, "availableReplicas": ready},
+        "status": {"replicas": 0},
+    }
+
+
+def scaled(replica_set: Obj, wanted: int, pods: int, ready: int) -> Obj:
+    """A ReplicaSet with what is asked of it and what it has."""
+    status = {"replicas": pods, "readyReplicas": ready, "availableReplicas": ready}
+    return replica_set | {
+        "spec": replica_set["spec"] | {"replicas": wanted},
+        "status": {key: value for key, value in status.items() if value or key == "replicas"},
     }
 
 
