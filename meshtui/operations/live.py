@@ -26,6 +26,9 @@ SETTLE_S = 0.05
 
 FIRST_READ_S = 10.0
 
+WATCH_LIMIT_S = 100.0
+"""A quiet watch is heard of once a minute by a bookmark, and dropped after a minute and a half."""
+
 
 class LiveCockpit:
     """One connection for as long as the screen is open. Nothing is asked before `connect`."""
@@ -151,7 +154,9 @@ class LiveCockpit:
         state = "ok" if worst.state == "missing" else worst.state
         message = f"{worst.name}: {worst.message}" if worst.message else ""
         ages = [source.age_s for source in sources if source.state == worst.state]
-        return Health(self.context, state, max(ages), message if state != "ok" else "")
+        return Health(
+            self.context, state, max(ages), message if state != "ok" else "", WATCH_LIMIT_S
+        )
 
     async def plan(self, request: Request, target: Target) -> Plan:
         return await self._opened.plan(self._mesh, request, target, self._telemetry.current)

@@ -14,13 +14,15 @@ class Health:
     """How one source of data does.
 
     `state` is "ok", "connecting", "stale", "failed", "forbidden" or "missing"; `age_s` is the age
-    of what is known from it in seconds, None where nothing is; `message` is one line.
+    of what is known from it in seconds, None where nothing is; older than `limit_s` is stale
+    whatever the state says; `message` is one line.
     """
 
     name: str
     state: str
     age_s: float | None = None
     message: str = ""
+    limit_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
