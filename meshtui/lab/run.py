@@ -15,6 +15,7 @@ from typing import Any
 from meshtui.lab import rundir
 from meshtui.lab.api.server import ApiServer
 from meshtui.lab.bookinfo.objects import GATEWAY, seed
+from meshtui.lab.control.discovery import Discovery
 from meshtui.lab.control.listeners import bound_port
 from meshtui.lab.control.plane import ControlPlane
 from meshtui.lab.errors import LabError
@@ -55,7 +56,8 @@ class Lab:
         self._gateway_port = self._block.gateway_port()
         self._store = Store()
         path = held.run.path
-        self._plane = ControlPlane(self._store, path / "xds")
+        self._discovery = Discovery(path / "xds")
+        self._plane = ControlPlane(self._store, self._discovery)
         self._fleet = FleetClient(
             path / "fleet", lambda pod, line: self._kubelet.on_line(pod, line)
         )
@@ -69,7 +71,7 @@ class Lab:
     async def start(self) -> None:
         """Return when every proxy is live and requests flow."""
         seed(self._store, self._gateway_port)
-        await self._fleet.start()
+        await asyncio.gather(self._fleet.start(), self._discovery.start())
         self._spawn(self._plane.run())
         await self._kubelet.start()
         await self._api.start()
@@ -92,6 +94,7 @@ class Lab:
         await self._control.stop()
         await self._kubelet.stop()
         await self._fleet.stop()
+        await self._discovery.stop()
         await self._api.stop()
         self._block.close()
         if self.kubeconfig.name:

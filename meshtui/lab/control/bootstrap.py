@@ -18,8 +18,26 @@ _CLUSTER_TAG = r"^cluster\.((outbound\|\d*\|[^|]*\|.+?\.svc\.cluster\.local|[^.]
 """Cluster names hold dots, so that Envoy's own rule would cut them short."""
 
 
-def bootstrap(proxy: Proxy, admin: Path, clusters: Path, listeners: Path) -> Obj:
-    """The bootstrap of one proxy; `admin` is the path of a unix socket only its owner may use."""
+_XDS = "xds"
+"""The cluster through which an Envoy reaches the control plane."""
+
+
+def config_source() -> Obj:
+    """Where resources come from: `discovery` answers as soon as there is something new."""
+    return {
+        "api_config_source": {
+            "api_type": "REST",
+            "transport_api_version": "V3",
+            "cluster_names": [_XDS],
+            "refresh_delay": "0.004s",
+            "request_timeout": "60s",
+        },
+        "resource_api_version": "V3",
+    }
+
+
+def bootstrap(proxy: Proxy, admin: Path, xds: Path) -> Obj:
+    """The bootstrap of one proxy; both paths are unix sockets that only their owner may use."""
     role = "router" if proxy.gateway else "sidecar"
     app = proxy.labels.get("app", proxy.workload)
     return {
@@ -42,9 +60,10 @@ def bootstrap(proxy: Proxy, admin: Path, clusters: Path, listeners: Path) -> Obj
             "allow_paths": [{"safe_regex": {"regex": _READABLE}}],
         },
         "dynamic_resources": {
-            "cds_config": _files(clusters),
-            "lds_config": _files(listeners),
+            "cds_config": config_source(),
+            "lds_config": config_source(),
         },
+        "static_resources": {"clusters": [_xds_cluster(xds)]},
         "cluster_manager": {
             "upstream_bind_config": {"source_address": {"address": proxy.ip, "port_value": 0}}
         },
@@ -58,5 +77,11 @@ def bootstrap(proxy: Proxy, admin: Path, clusters: Path, listeners: Path) -> Obj
     }
 
 
-def _files(path: Path) -> Obj:
-    return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
+def _xds_cluster(xds: Path) -> Obj:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(xds)}}}}
+    return {
+        "name": _XDS,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": _XDS, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }

@@ -123,11 +123,7 @@ def _metadata(upstream: Upstream) -> Obj:
 
 
 def assignment(upstream: Upstream, world: World) -> Obj:
-    """The endpoints of a cluster; only pods that are ready, as istiod sends them.
-
-    They stand in the cluster itself: an Envoy takes an inotify instance for every file it follows,
-    of which a user has 128 in all, so that a file for each cluster would end with the second lab.
-    """
+    """The endpoints of a cluster, in the cluster itself: the ready pods, as istiod sends them."""
     chosen = [
         _lb_endpoint(endpoint)
         for endpoint in world.endpoints(upstream.service, upstream.port)

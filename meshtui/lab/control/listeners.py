@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtui.lab.contract import Obj
+from meshtui.lab.control.bootstrap import config_source
 from meshtui.lab.control.clusters import behind
 from meshtui.lab.control.fault import CORS, FAULT
 from meshtui.lab.control.telemetry import access_logs, hear_peer, tell_peer
@@ -18,17 +19,17 @@ def bound_port(port: int) -> int:
     return port if port >= _PRIVILEGED else port + _SHIFT
 
 
-def outbound(proxy: Proxy, port: int, routes_path: str) -> Obj:
+def outbound(proxy: Proxy, port: int) -> Obj:
     """The listener through which a sidecar's application reaches every service on a port."""
-    rds = _rds(str(port), routes_path)
+    rds = _rds(str(port))
     manager = _manager(f"outbound_0.0.0.0_{port}", rds, [tell_peer(proxy), *_outbound_filters()])
     manager |= {"access_log": access_logs(proxy, None, inbound=False)}
     return _listener(f"0.0.0.0_{port}", proxy.outbound_ip, bound_port(port), manager, "OUTBOUND")
 
 
-def gateway(proxy: Proxy, port: int, routes_path: str) -> Obj:
+def gateway(proxy: Proxy, port: int) -> Obj:
     """The listener of an ingress gateway: the edge, where request ids begin."""
-    rds = _rds(f"http.{port}", routes_path)
+    rds = _rds(f"http.{port}")
     manager = _manager(f"outbound_0.0.0.0_{port}", rds, [tell_peer(proxy), *_outbound_filters()])
     manager |= {
         "access_log": access_logs(proxy, None, inbound=False),
@@ -61,9 +62,8 @@ def inbound(proxy: Proxy, world: World, port: int) -> Obj:
     return _listener("virtualInbound", proxy.ip, port, manager, "INBOUND")
 
 
-def _rds(name: str, path: str) -> Obj:
-    source = {"path_config_source": {"path": path}, "resource_api_version": "V3"}
-    return {"rds": {"config_source": source, "route_config_name": name}}
+def _rds(name: str) -> Obj:
+    return {"rds": {"config_source": config_source(), "route_config_name": name}}
 
 
 def _filter(name: str, package: str, message: str) -> Obj:

@@ -1,12 +1,12 @@
-"""The control plane at work: from an accepted write to the proxies' files in a few milliseconds."""
+"""The control plane at work: from an accepted write to the proxies in a few milliseconds."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from meshtui.lab.contract import ObjectStore, StoreEvent
 from meshtui.lab.control.deliver import Delivery
+from meshtui.lab.control.discovery import Discovery
 from meshtui.lab.control.reading import WATCHED, complain, snapshot
 from meshtui.lab.control.resources import configure
 from meshtui.lab.control.world import MALFORMED, Proxy
@@ -18,9 +18,10 @@ COALESCE = 0.005
 class ControlPlane:
     """Follows the store and keeps every proxy's configuration as the objects say."""
 
-    def __init__(self, store: ObjectStore, root: Path) -> None:
+    def __init__(self, store: ObjectStore, discovery: Discovery) -> None:
         self._store = store
-        self._delivery = Delivery(root)
+        self._discovery = discovery
+        self._delivery = Delivery(discovery)
         self._proxies: dict[str, Proxy] = {}
         self._dirty = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -43,16 +44,16 @@ class ControlPlane:
                 return
             self._dirty.clear()
             world, proxies = snapshot(self._store), list(self._proxies.values())
-            await self._delivery.deliver(configure(world, proxies, self._delivery.root))
+            await self._delivery.deliver(configure(world, proxies))
 
     def add(self, *proxies: Proxy) -> None:
-        """Proxies that are about to start; the next push writes their files."""
+        """Proxies that are about to start; the next push has something for them."""
         self._proxies |= {proxy.pod: proxy for proxy in proxies}
         self._dirty.set()
 
     def remove(self, pod: str) -> None:
         self._proxies.pop(pod, None)
-        self._delivery.forget(pod)
+        self._discovery.forget(pod)
 
     def _on_write(self, event: StoreEvent) -> None:
         if (event.kind.group, event.kind.plural) in WATCHED:

@@ -1,4 +1,4 @@
-"""One Envoy of the lab: started on its files, its output kept as the log of `istio-proxy`."""
+"""One Envoy of the lab: its process, its admin interface, and its output as a log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import aiohttp
 
 from meshtui.lab.control.bootstrap import bootstrap
 from meshtui.lab.control.reading import say
-from meshtui.lab.control.resources import clusters_file, listeners_file
 from meshtui.lab.control.telemetry import UNKNOWN, UNKNOWN_VARIABLE
 from meshtui.lab.control.world import Proxy
 from meshtui.lab.errors import LabError
@@ -26,7 +25,7 @@ _POLL = 0.02
 _LOG_FORMAT = "%Y-%m-%dT%T.%fZ\t%l\tenvoy %n %g:%#\t%v\tthread=%t"
 """How Istio has Envoy write its own lines."""
 
-_REJECTED = b"config update rejected"
+_REJECTED = b"REST config for"
 
 
 def _line_of(data: bytes) -> str:
@@ -45,10 +44,11 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnvoyFiles:
-    """Where an Envoy finds its configuration and puts its admin socket."""
+    """The files of an Envoy: its bootstrap, its admin socket and the control plane's."""
 
-    xds: Path
+    bootstrap: Path
     admin: Path
+    xds: Path
 
 
 def envoy_path() -> str:
@@ -71,18 +71,17 @@ class Envoy:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._first_words = b""
+        self._last = ""
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Start the process on files that are there already; returns before it is ready."""
+        """Start the process; returns before it is ready."""
         self.admin.unlink(missing_ok=True)
-        config = self._files.xds / self.proxy.pod / "bootstrap.json"
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(json.dumps(self._bootstrap()))
+        config = self._files.bootstrap
+        config.write_text(json.dumps(bootstrap(self.proxy, self.admin, self._files.xds)))
         self._say("info", "Starting proxy agent")
         command = [
             envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
@@ -99,7 +98,7 @@ class Envoy:
         began = time.monotonic()
         while not await self._is_live():
             if self._process is None or self._process.returncode is not None:
-                raise LabError(f"Envoy of {self.proxy.pod} ended at its start{self._why()}")
+                raise LabError(f"Envoy of {self.proxy.pod} ended at its start: {self._last}")
             if time.monotonic() - began > START_LIMIT:
                 raise LabError(f"Envoy of {self.proxy.pod} is not ready after {START_LIMIT:.0f} s")
             await asyncio.sleep(_POLL)
@@ -134,17 +133,6 @@ class Envoy:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    def _bootstrap(self) -> dict[str, object]:
-        xds = self._files.xds
-        cds, lds = clusters_file(self.proxy), listeners_file(self.proxy)
-        return bootstrap(self.proxy, self.admin, xds / cds, xds / lds)
-
-    def _why(self) -> str:
-        """The one reason that people meet: other programs have used up the user's inotify."""
-        if b"max_user_instances" in self._first_words:
-            return ": no inotify left; try sysctl fs.inotify.max_user_instances=512"
-        return ""
-
     async def _is_live(self) -> bool:
         try:
             status, _ = await self.get("/ready")
@@ -156,7 +144,7 @@ class Envoy:
         assert running.stdout is not None  # noqa: S101 - asked for at the start
         while data := await running.stdout.read(65536):
             self._log.append(data)
-            self._first_words = self._first_words or data
+            self._last = data.decode(errors="replace").strip().rsplit("\n", 1)[-1]
             if _REJECTED in data:
                 say(f"{self.proxy.pod} refused its configuration: {_line_of(data)}")
         await running.wait()

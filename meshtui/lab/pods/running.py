@@ -56,7 +56,9 @@ class RunningPod:
         names = [container["name"] for container in obj["spec"]["containers"]]
         logs = {name: new_log() for name in names}
         number = address.ip.rsplit(".", 1)[1]
-        files = EnvoyFiles(directory / "xds", directory / f"{number}.admin")
+        files = EnvoyFiles(
+            directory / f"{number}.json", directory / f"{number}.admin", directory / "xds"
+        )
         envoy = Envoy(proxy, files, logs[objects.PROXY_CONTAINER])
         app = next((name for name in names if name != objects.PROXY_CONTAINER), None)
         spec = None if app is None else _app_spec(proxy, app)
