@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import lcm
 
 from meshtui.errors import Refused, Usage
+
+SLACK = Fraction(1, 1_000_000)
+"""What shares of a percent, added up as floats, may miss 100 by."""
 
 BASES = (100, 1000, 10_000)
 """Sums to count weights in where the rule's own sum cannot express what was asked."""
@@ -64,23 +66,26 @@ def whole_weights(
     weights are counted in 100, 1,000 or 10,000 parts. The others are rounded by largest remainder,
     so that the sum stays whole. A sum of 0 is refused: Istio would send nothing anywhere.
     """
-    scale = sum(Fraction(p).limit_denominator(1_000_000) for p in percents.values())
-    if scale <= 0:
+    asked = {label: Fraction(str(round(value, 9))) for label, value in percents.items()}
+    whole = sum(asked.values())
+    if abs(whole - 100) < SLACK:
+        whole = Fraction(100)
+    if whole <= 0:
         raise Refused("all weights would be 0", "at least one version must take traffic")
-    parts = {
-        label: Fraction(percent).limit_denominator(1_000_000) / scale
-        for label, percent in percents.items()
-    }
+    parts = {label: value / whole for label, value in asked.items()}
     base = _base(parts, exact, total)
+    if base is None:
+        ratios = all(value.denominator == 1 for value in asked.values())
+        base = int(whole) if ratios and whole <= BASES[-1] else max(total, BASES[0])
     return _largest_remainder(parts, exact, base)
 
 
-def _base(parts: Mapping[str, Fraction], exact: Sequence[str], total: int) -> int:
+def _base(parts: Mapping[str, Fraction], exact: Sequence[str], total: int) -> int | None:
+    """The first sum in which the exact ones are whole numbers."""
     for base in (total, *BASES):
         if base > 0 and all((parts[label] * base).denominator == 1 for label in exact):
             return base
-    smallest = lcm(*(parts[label].denominator for label in exact))
-    return smallest if smallest <= BASES[-1] else max(total, BASES[0])
+    return None
 
 
 def _largest_remainder(
