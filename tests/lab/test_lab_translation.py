@@ -259,10 +259,12 @@ def test_rules_that_cannot_be_read_are_left_out(capsys: pytest.CaptureFixture[st
         {"match": [{"headers": {"a\nb": {"exact": "x"}}}], "route": [to("v1")]},
         {"route": [to("v1")], "headers": {"request": {"set": {"bad name": "x"}}}},
         {"route": []},
+        {"directResponse": {"status": 200, "body": {"bytes": "!!!"}}},
+        {"route": [to("v1")], "timeout": "99999999999h"},
         {"name": "good", "route": [to("v2")]},
     )
     assert [route["name"] for route in found] == ["good"]
-    assert capsys.readouterr().err.count("skipped") == 4
+    assert capsys.readouterr().err.count("skipped") == 6
 
 
 # Virtual hosts

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
+_LONGEST = 3.0e11
+"""Protobuf's durations end at about ten thousand years."""
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|us|ns|h|m|s)")
 
 
@@ -12,7 +14,10 @@ def seconds(text: object) -> float:
     """Seconds of a Go duration; ValueError where it is none."""
     if not isinstance(text, str) or not text or _PART.sub("", text) not in ("", "0"):
         raise ValueError(f"not a duration: {text!r}")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if total > _LONGEST:
+        raise ValueError(f"too long a duration: {text!r}")
+    return total
 
 
 def envoy(text: object) -> str:

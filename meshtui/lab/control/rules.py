@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -109,6 +110,7 @@ def _direct(response: Mapping[str, Any]) -> Obj:
     if not 200 <= status < 600:
         raise ValueError(f"not an HTTP status: {status}")
     body = response.get("body") or {}
+    base64.b64decode(body.get("bytes", ""), validate=True)
     text = {
         key: body[name]
         for name, key in (("string", "inline_string"), ("bytes", "inline_bytes"))

@@ -22,6 +22,7 @@ from meshtui.lab.pods import process
 
 START_LIMIT = 20.0
 _POLL = 0.02
+_LONGEST_LINE = 500
 _LOG_FORMAT = "%Y-%m-%dT%T.%fZ\t%l\tenvoy %n %g:%#\t%v\tthread=%t"
 """How Istio has Envoy write its own lines."""
 
@@ -31,7 +32,7 @@ _REJECTED = b"REST config for"
 def _line_of(data: bytes) -> str:
     """The line that tells of a refusal."""
     lines = data.decode(errors="replace").splitlines()
-    return next(line for line in lines if _REJECTED.decode() in line)
+    return next(line for line in lines if _REJECTED.decode() in line)[:_LONGEST_LINE]
 
 
 class Log(Protocol):
