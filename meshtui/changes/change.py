@@ -62,6 +62,16 @@ class Change:
         """True where the object already is as asked."""
         return not self.patch
 
+    @property
+    def action(self) -> str:
+        """What the API server is asked to do: patch, create or delete.
+
+        An object that is made or taken away whole is a patch of its root.
+        """
+        if self.patch and self.patch[0]["path"] == "":
+            return "create" if self.patch[0]["op"] == "add" else "delete"
+        return "patch"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -149,7 +159,59 @@ class ClearFault:
     header: tuple[str, str] | None = None
 
 
-Request = Shift | Promote | Rollback | SetMirror | ClearMirror | SetFault | ClearFault
+@dataclass(frozen=True, slots=True)
+class SetTimeout:
+    """A limit in seconds, and with it how failed requests are tried again; None: leave as it is.
+
+    `attempts` 0 switches retries off.
+    """
+
+    timeout_s: float | None = None
+    attempts: int | None = None
+    per_try_s: float | None = None
+    retry_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTimeout:
+    """No timeout and no retry policy of the rule's own any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBreaker:
+    """Connection pool limits and outlier detection of a host, or of one `subset` of it.
+
+    Keys of `limits` are those of `breaker_ops.FIELDS`; values are integers, or durations as text.
+    """
+
+    subset: str = ""
+    limits: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearBreaker:
+    """No connection pool limits and no outlier detection of the host's or subset's own."""
+
+    subset: str = ""
+
+
+RuleRequest = (
+    Shift
+    | Promote
+    | Rollback
+    | SetMirror
+    | ClearMirror
+    | SetFault
+    | ClearFault
+    | SetTimeout
+    | ClearTimeout
+)
+"""What changes one rule of a VirtualService."""
+
+PolicyRequest = SetBreaker | ClearBreaker
+"""What changes a DestinationRule."""
+
+Request = RuleRequest | PolicyRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,39 @@ def fault_findings(change: Change) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+_UNSAFE_RETRIES = ("5xx", "reset", "gateway-error", "retriable-4xx", "500", "502", "503", "504")
+"""Conditions under which the first try may have been carried out before it failed."""
+
+
+def retry_findings(change: Change) -> tuple[Finding, ...]:
+    """Whether the retries fit into the timeout, and whether work may be done twice."""
+    retries, timeout = change.after.get("retries") or {}, change.after.get("timeout")
+    old = (change.before.get("retries"), change.before.get("timeout"))
+    if (change.after.get("retries"), timeout) == old or not retries:
+        return ()
+    found = []
+    attempts = 2 if retries["attempts"] is None else retries["attempts"]
+    per_try = retries["per_try_timeout"]
+    if per_try and timeout and per_try * (attempts + 1) > timeout + 1e-9:
+        text = (
+            f"{attempts} retries of {per_try:g}s and the first try need "
+            f"{per_try * (attempts + 1):g}s, the timeout is {timeout:g}s: the last ones are cut off"
+        )
+        found.append(Finding("warning", text))
+    conditions = (retries["retry_on"] or "").replace(" ", "").split(",")
+    unsafe = [c for c in conditions if c in _UNSAFE_RETRIES]
+    if attempts and unsafe and not _reads_only(change.after.get("match")):
+        text = f"retries on {', '.join(unsafe)} may do the work of a POST, PUT or DELETE twice"
+        found.append(Finding("warning", text))
+    return tuple(found)
+
+
+def _reads_only(match: str | None) -> bool:
+    """True where each match entry asks for a method that changes nothing."""
+    entries = match.split(" or ") if match else [""]
+    return all(any(f"method = {m}" in e for m in ("GET", "HEAD", "OPTIONS")) for e in entries)
+
+
 def owners(raw: Json) -> tuple[Finding, ...]:
     """Who else writes this object, by its labels, annotations and field managers."""
     meta = read.obj(raw, "metadata")

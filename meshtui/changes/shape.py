@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from meshtui.mesh import read
 from meshtui.mesh.model import Destination, Fault, Json, Mirror, Retries, Rule
 from meshtui.mesh.quantity import number
 
@@ -64,6 +65,22 @@ def _retries(retries: Retries | None) -> dict[str, Any] | None:
         "attempts": retries.attempts,
         "per_try_timeout": retries.per_try_timeout_s,
         "retry_on": retries.retry_on or None,
+    }
+
+
+def policy_json(raw: Json) -> dict[str, Any]:
+    """A DestinationRule: the host's traffic policy, and each subset's labels and policy."""
+    spec = read.obj(raw, "spec")
+    return {
+        "host": read.text(spec, "host"),
+        "policy": _plain(read.obj(spec, "trafficPolicy")),
+        "subsets": {
+            read.text(subset, "name"): {
+                "labels": dict(read.labels(subset, "labels")),
+                "policy": _plain(read.obj(subset, "trafficPolicy")),
+            }
+            for subset in read.objects(spec, "subsets")
+        },
     }
 
 

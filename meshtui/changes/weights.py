@@ -67,7 +67,7 @@ def whole_weights(
     so that the sum stays whole. A sum of 0 is refused: Istio would send nothing anywhere.
     """
     asked = {label: Fraction(str(round(value, 9))) for label, value in percents.items()}
-    whole = sum(asked.values())
+    whole = sum(asked.values(), Fraction())
     if abs(whole - 100) < SLACK:
         whole = Fraction(100)
     if whole <= 0:

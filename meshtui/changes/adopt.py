@@ -1,0 +1,160 @@
+"""Adopting a service: the DestinationRule and VirtualService it has none of, from its pods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meshtui.changes.breaker_ops import API_VERSION
+from meshtui.changes.change import Change
+from meshtui.changes.locate import resolve_service
+from meshtui.changes.making import creation, policy_change
+from meshtui.errors import NotFound, Refused
+from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.parse import VERSION_LABELS
+from meshtui.mesh.routing import pods_of, routes_to
+
+VERB = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The two changes, in the order in which they must be made, and which version gets it all.
+
+    `subsets` is None where the DestinationRule already names each version.
+    """
+
+    subsets: Change | None
+    routes: Change
+    stable: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    subset: str
+    label: str
+    value: str
+    ready: int
+
+
+def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
+    """All traffic stays on one version until somebody shifts it.
+
+    `stable` names that version; by default the one with the most ready pods, the first by name
+    where several have as many. Raises `Refused` where there is a rule already or no version label.
+    """
+    service = resolve_service(mesh, key.name, key.namespace)
+    own = [r for r in routes_to(mesh, service) if service.host in r.service.hosts]
+    if own:
+        raise Refused(f"{service.key} is routed by {own[0].service.ref} already")
+    versions = _versions(service, pods_of(mesh, service))
+    subsets, names = _subsets(mesh, service, versions)
+    chosen, why = _stable(service, versions, stable)
+    routes = _routes(mesh, service, [names[v.value] for v in versions], names[chosen.value])
+    return Adoption(subsets, routes, names[chosen.value], why)
+
+
+def _versions(service: Service, pods: Iterable[Pod]) -> list[_Version]:
+    """Versions of a label that every pod of the service has, by name."""
+    pods = list(pods)
+    if not pods:
+        raise Refused(f"{service.key} has no pods", "there is nothing to learn its versions from")
+    label = next((name for name in VERSION_LABELS if all(p.labels.get(name) for p in pods)), "")
+    if not label:
+        bare = [p.name for p in pods if not any(p.labels.get(name) for name in VERSION_LABELS)]
+        hint = f"{bare[0]} has none" if bare else "they use different ones"
+        raise Refused(f"the pods of {service.key} do not all have a version label", hint)
+    values = sorted({pod.labels[label] for pod in pods})
+    ready = {v: sum(p.serving for p in pods if p.labels[label] == v) for v in values}
+    return [_Version(subset_name(value), label, value, ready[value]) for value in values]
+
+
+def subset_name(version: str) -> str:
+    """A version as a subset's name, which must be a DNS label (RFC 1123): `v1.2` is `v1-2`."""
+    return re.sub(r"[^a-z0-9]+", "-", version.lower()).strip("-")[:63].strip("-") or "version"
+
+
+def _subsets(
+    mesh: Mesh, service: Service, versions: list[_Version]
+) -> tuple[Change | None, Mapping[str, str]]:
+    """The subsets that are missing, and the name of each version's subset."""
+    rules = mesh.rules_by_host.get(service.host, ())
+    named = {
+        version.value: subset.name
+        for version in versions
+        for rule in rules
+        for subset in rule.subsets
+        if dict(subset.labels) == {version.label: version.value}
+    }
+    missing = [version for version in versions if version.value not in named]
+    taken = {subset.name for rule in rules for subset in rule.subsets}
+    clash = next((version.subset for version in missing if version.subset in taken), "")
+    if clash:
+        raise Refused(f"subset {clash} of {service.key} selects other pods than its name says")
+    names = {**{version.value: version.subset for version in versions}, **named}
+    if len(set(names.values())) < len(names):
+        raise Refused(f"two versions of {service.key} would have one subset name")
+    if not missing:
+        return None, names
+    entries = [{"name": v.subset, "labels": {v.label: v.value}} for v in missing]
+    if rules:
+        return _more_subsets(rules[0], service, entries), names
+    body = _body("DestinationRule", service, _free_name(mesh.destination_rules, service))
+    body["spec"] = {"host": service.key.name, "subsets": entries}
+    words = f"DestinationRule with subsets {', '.join(v.subset for v in missing)} is made"
+    return creation(service.key, VERB, body, (words,)), names
+
+
+def _more_subsets(rule: DestinationRule, service: Service, entries: list[dict[str, Any]]) -> Change:
+    present = "subsets" in (rule.raw.get("spec") or {})
+    path = "/spec/subsets"
+    operations = (
+        tuple({"op": "add", "path": f"{path}/-", "value": entry} for entry in entries)
+        if present
+        else ({"op": "add", "path": path, "value": entries},)
+    )
+    return policy_change(rule, service.key, VERB, operations)
+
+
+def _stable(service: Service, versions: list[_Version], wanted: str) -> tuple[_Version, str]:
+    if wanted:
+        for version in versions:
+            if wanted in (version.value, version.subset):
+                return version, "it was named"
+        names = ", ".join(version.value for version in versions)
+        raise NotFound(f"{service.key} has no version {wanted}", f"there are: {names}")
+    if len(versions) == 1:
+        return versions[0], "it is the only version"
+    chosen = max(versions, key=lambda version: version.ready)
+    return chosen, f"it has the most ready pods ({chosen.ready})"
+
+
+def _routes(mesh: Mesh, service: Service, subsets: list[str], stable: str) -> Change:
+    route: list[dict[str, Any]] = [
+        {"destination": {"host": service.key.name, "subset": subset}} for subset in subsets
+    ]
+    if len(route) > 1:
+        for entry in route:
+            entry["weight"] = 100 if entry["destination"]["subset"] == stable else 0
+    body = _body("VirtualService", service, _free_name(mesh.virtual_services, service))
+    body["spec"] = {"hosts": [service.key.name], "http": [{"route": route}]}
+    words = f"VirtualService is made: all traffic to {stable}"
+    return creation(service.key, VERB, body, (words,))
+
+
+def _free_name(objects: Iterable[Any], service: Service) -> str:
+    """The service's name, unless an object for another host has it."""
+    taken = {o.ref.name for o in objects if o.ref.namespace == service.key.namespace}
+    name, number = service.key.name, 1
+    while name in taken:
+        number += 1
+        name = f"{service.key.name}-{number}"
+    return name
+
+
+def _body(kind: str, service: Service, name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": service.key.namespace}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata}

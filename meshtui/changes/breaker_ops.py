@@ -1,0 +1,138 @@
+"""Circuit breakers: connection pool limits and outlier detection of a host or of a subset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from meshtui.changes.change import (
+    Change,
+    ClearBreaker,
+    Finding,
+    Operation,
+    PolicyRequest,
+    SetBreaker,
+    Target,
+)
+from meshtui.changes.locate import resolve_service
+from meshtui.changes.making import creation, policy_change
+from meshtui.changes.nested import remove_all, set_leaves
+from meshtui.errors import Conflict, NotFound, Usage
+from meshtui.mesh import read
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Service
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "max_connections": ("connectionPool", "tcp", "maxConnections"),
+    "max_pending": ("connectionPool", "http", "http1MaxPendingRequests"),
+    "max_requests": ("connectionPool", "http", "http2MaxRequests"),
+    "max_requests_per_connection": ("connectionPool", "http", "maxRequestsPerConnection"),
+    "max_retries": ("connectionPool", "http", "maxRetries"),
+    "consecutive_5xx": ("outlierDetection", "consecutive5xxErrors"),
+    "consecutive_gateway": ("outlierDetection", "consecutiveGatewayErrors"),
+    "interval": ("outlierDetection", "interval"),
+    "base_ejection": ("outlierDetection", "baseEjectionTime"),
+    "max_ejection_percent": ("outlierDetection", "maxEjectionPercent"),
+    "min_health_percent": ("outlierDetection", "minHealthPercent"),
+}
+"""The command's names of the limits, and where a trafficPolicy keeps them."""
+
+PARTS = ("connectionPool", "outlierDetection")
+API_VERSION = "networking.istio.io/v1"
+
+
+def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str) -> Change:
+    """The change to the host's DestinationRule; one is made where there is none."""
+    service = resolve_service(mesh, target.service.name, target.service.namespace)
+    rule = _rule_for(mesh, service, request.subset)
+    if rule is None:
+        return _new_rule(service, request, verb)
+    if target.uid and rule.ref.uid != target.uid and target.uid in _uids(mesh):
+        raise Conflict(f"{rule.ref} is another object than was looked at", "look again")
+    operations = breaker_operations(rule, request)
+    return policy_change(rule, service.key, verb, operations)
+
+
+def _uids(mesh: Mesh) -> set[str]:
+    return {rule.ref.uid for rule in mesh.destination_rules}
+
+
+def _rule_for(mesh: Mesh, service: Service, subset: str) -> DestinationRule | None:
+    """The rule that counts in istiod: the first with the subset, the first with a policy."""
+    rules = mesh.rules_by_host.get(service.host, ())
+    if subset:
+        for rule in rules:
+            if any(s.name == subset for s in rule.subsets):
+                return rule
+        names = ", ".join(s.name for rule in rules for s in rule.subsets) or "none"
+        raise NotFound(f"{service.key} has no subset {subset}", f"there are: {names}")
+    return next((rule for rule in rules if rule.policy), rules[0] if rules else None)
+
+
+def breaker_operations(rule: DestinationRule, request: PolicyRequest) -> tuple[Operation, ...]:
+    base = _base(rule, request.subset)
+    if isinstance(request, ClearBreaker):
+        return remove_all(rule.raw, base, PARTS)
+    return set_leaves(rule.raw, base, _leaves(request))
+
+
+def _base(rule: DestinationRule, subset: str) -> tuple[str | int, ...]:
+    if not subset:
+        return ("spec", "trafficPolicy")
+    entries = read.items(read.obj(rule.raw, "spec"), "subsets")
+    index = next(i for i, entry in enumerate(entries) if read.text(entry, "name") == subset)
+    return ("spec", "subsets", index, "trafficPolicy")
+
+
+def _leaves(request: SetBreaker) -> dict[tuple[str, ...], Any]:
+    if not request.limits:
+        raise Usage("say a limit, as in --max-connections 100 or --consecutive-5xx 5")
+    for name, value in request.limits.items():
+        if isinstance(value, int) and value < 0:
+            raise Usage(f"--{name.replace('_', '-')} {value}: a limit is not negative")
+        if name.endswith("_percent") and isinstance(value, int) and value > 100:
+            raise Usage(f"--{name.replace('_', '-')} {value}: at most 100")
+    return {FIELDS[name]: value for name, value in request.limits.items()}
+
+
+def _new_rule(service: Service, request: PolicyRequest, verb: str) -> Change:
+    if isinstance(request, ClearBreaker):
+        raise NotFound(f"{service.key} has no DestinationRule", "there is no breaker to take off")
+    body: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "DestinationRule",
+        "metadata": {"name": service.key.name, "namespace": service.key.namespace},
+        "spec": {"host": service.key.name, "trafficPolicy": {}},
+    }
+    for path, value in _leaves(request).items():
+        place = body["spec"]["trafficPolicy"]
+        for step in path[:-1]:
+            place = place.setdefault(step, {})
+        place[path[-1]] = value
+    words = tuple(f"{name.replace('_', ' ')} {v}" for name, v in request.limits.items())
+    return creation(service.key, verb, body, (f"DestinationRule {service.key} is made", *words))
+
+
+def stops_inheriting(change: Change) -> tuple[Finding, ...]:
+    """What a subset loses of its host's policy by getting a part of its own (parts replace)."""
+    host = change.after.get("policy") or {}
+    found = []
+    for name, subset in (change.after.get("subsets") or {}).items():
+        before = (change.before.get("subsets") or {}).get(name) or {}
+        gained = set(subset["policy"]) - set(before.get("policy") or {})
+        for part in sorted(gained & set(host)):
+            own = {leaf.split("=")[0] for leaf in _leaf_names(subset["policy"][part])}
+            lost = [leaf for leaf in _leaf_names(host[part]) if leaf.split("=")[0] not in own]
+            if lost:
+                text = f"subset {name} stops inheriting the host's {part}: {', '.join(lost)}"
+                found.append(Finding("warning", text))
+    return tuple(found)
+
+
+def _leaf_names(value: Json, path: str = "") -> list[str]:
+    if not isinstance(value, Mapping):
+        return [f"{path}={value}"]
+    return [leaf for key, inner in value.items() for leaf in _leaf_names(inner, _join(path, key))]
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,156 @@
+"""A `Change` from operations on an object: what every verb and every undo ends in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from meshtui.changes.change import Change, Operation, RuleRef
+from meshtui.changes.locate import Located
+from meshtui.changes.patch import apply, invert
+from meshtui.changes.shape import policy_json, rule_json
+from meshtui.changes.words import policy_words, rule_words
+from meshtui.mesh.model import DestinationRule, Json, Ref, Rule, ServiceKey
+from meshtui.mesh.parse_rules import parse_virtual_service
+
+Operations = tuple[Operation, ...]
+
+
+def rule_change(
+    located: Located,
+    verb: str,
+    operations: Operations,
+    *,
+    expires_s: float | None = None,
+    undoes: str = "",
+) -> Change:
+    """A change of the located rule, told in words and in JSON."""
+    raw = located.virtual_service.raw
+    changed = apply(raw, operations)
+    before, after = located.rule, _rule_after(located, changed, operations)
+    return Change(
+        verb=verb,
+        service=located.service.key,
+        target=located.virtual_service.ref,
+        resource_version=located.virtual_service.resource_version,
+        rule=RuleRef(after.name, after.index, after.protocol),
+        patch=operations,
+        inverse=invert(raw, operations),
+        before=rule_json(before),
+        after=rule_json(after),
+        words=rule_words(located, before, after, operations),
+        spec_before=spec_of(raw),
+        spec_after=spec_of(changed),
+        undoes=undoes,
+        expires_s=expires_s if operations else None,
+    )
+
+
+def _rule_after(located: Located, changed: Any, operations: Operations) -> Rule:
+    """The rule after the change; an inserted rule is what the change is about."""
+    rules = [
+        rule
+        for rule in parse_virtual_service(changed).rules
+        if rule.protocol == located.rule.protocol
+    ]
+    index = located.rule.index
+    for operation in operations:
+        parts = operation["path"].split("/")
+        if len(parts) == 4 and operation["op"] == "remove" and int(parts[3]) < index:
+            index -= 1
+    return rules[min(index, len(rules) - 1)]
+
+
+def policy_change(
+    rule: DestinationRule,
+    service: ServiceKey,
+    verb: str,
+    operations: Operations,
+    *,
+    undoes: str = "",
+) -> Change:
+    """A change of a DestinationRule."""
+    changed = apply(rule.raw, operations)
+    before, after = policy_json(rule.raw), policy_json(changed)
+    return Change(
+        verb=verb,
+        service=service,
+        target=rule.ref,
+        resource_version=rule.resource_version,
+        rule=None,
+        patch=operations,
+        inverse=invert(rule.raw, operations),
+        before=before,
+        after=after,
+        words=policy_words(before, after),
+        spec_before=spec_of(rule.raw),
+        spec_after=spec_of(changed),
+        undoes=undoes,
+    )
+
+
+def creation(
+    service: ServiceKey, verb: str, body: Json, words: tuple[str, ...], *, undoes: str = ""
+) -> Change:
+    """A whole new object. Its inverse takes it away again."""
+    shape = _shape(body)
+    return Change(
+        verb=verb,
+        service=service,
+        target=_ref(body),
+        resource_version="",
+        rule=None,
+        patch=({"op": "add", "path": "", "value": dict(body)},),
+        inverse=({"op": "remove", "path": ""},),
+        before={},
+        after=shape,
+        words=words,
+        spec_before={},
+        spec_after=spec_of(body),
+        undoes=undoes,
+    )
+
+
+def removal(
+    service: ServiceKey, verb: str, raw: Json, words: tuple[str, ...], *, undoes: str = ""
+) -> Change:
+    """A whole object taken away. Its inverse makes it again, as it was."""
+    meta = raw.get("metadata") or {}
+    kept = {key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta}
+    body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": kept}
+    body["spec"] = spec_of(raw)
+    return Change(
+        verb=verb,
+        service=service,
+        target=_ref(raw),
+        resource_version=str(meta.get("resourceVersion", "")),
+        rule=None,
+        patch=({"op": "remove", "path": ""},),
+        inverse=({"op": "add", "path": "", "value": body},),
+        before=_shape(raw),
+        after={},
+        words=words,
+        spec_before=spec_of(raw),
+        spec_after={},
+        undoes=undoes,
+    )
+
+
+def _ref(raw: Json) -> Ref:
+    meta = raw.get("metadata") or {}
+    return Ref(
+        str(raw.get("kind")), meta.get("namespace", ""), meta.get("name", ""), meta.get("uid", "")
+    )
+
+
+def _shape(raw: Json) -> Mapping[str, Any]:
+    if raw.get("kind") == "DestinationRule":
+        return policy_json(raw)
+    rules = parse_virtual_service(raw).rules
+    return rule_json(rules[0]) if len(rules) == 1 else {"rules": [rule_json(r) for r in rules]}
+
+
+def spec_of(raw: Json) -> dict[str, Any]:
+    spec: dict[str, Any] = copy.deepcopy(dict(raw.get("spec") or {}))
+    return spec

@@ -1,0 +1,49 @@
+"""The patch that sets a rule's timeout and retries, and the budget rule that binds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshtui.changes.change import Operation, SetTimeout
+from meshtui.changes.locate import Located
+from meshtui.changes.nested import remove_all, set_leaves
+from meshtui.changes.patch import tokens
+from meshtui.errors import Usage
+from meshtui.mesh.quantity import go_duration
+
+MOST_ATTEMPTS = 50
+
+
+def timeout_operations(located: Located, request: SetTimeout) -> tuple[Operation, ...]:
+    """Sets what is asked for; parts of the rule's retry policy that are not asked for stay."""
+    leaves = _leaves(request)
+    if not leaves:
+        raise Usage("say a timeout, as in 10s, or retries")
+    return set_leaves(located.virtual_service.raw, tuple(tokens(located.rule.pointer)), leaves)
+
+
+def _leaves(request: SetTimeout) -> dict[tuple[str, ...], Any]:
+    leaves: dict[tuple[str, ...], Any] = {}
+    if request.timeout_s is not None:
+        leaves["timeout",] = _duration(request.timeout_s, "a timeout")
+    if request.attempts is not None:
+        if not 0 <= request.attempts <= MOST_ATTEMPTS:
+            raise Usage(f"--retries {request.attempts}: 0 (none) to {MOST_ATTEMPTS}")
+        leaves["retries", "attempts"] = request.attempts
+    if request.per_try_s is not None:
+        leaves["retries", "perTryTimeout"] = _duration(request.per_try_s, "--per-try")
+    if request.retry_on is not None:
+        leaves["retries", "retryOn"] = request.retry_on
+    return leaves
+
+
+def _duration(seconds: float, what: str) -> str:
+    if not 0.001 <= seconds <= 86400:
+        raise Usage(f"{what} of {seconds:g}s: say 1ms to a day")
+    return go_duration(seconds)
+
+
+def clear_timeout_operations(located: Located) -> tuple[Operation, ...]:
+    """No timeout; retries are Istio's default again."""
+    base = tuple(tokens(located.rule.pointer))
+    return remove_all(located.virtual_service.raw, base, ("timeout", "retries"))
