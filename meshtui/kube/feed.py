@@ -10,7 +10,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.pace import Pace
 from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES
-from meshtui.kube.snapshot import RawObjects
+from meshtui.kube.snapshot import RawObjects, partly_read
 from meshtui.kube.source import Source, SourceHealth
 from meshtui.mesh.text import clean
 
@@ -111,4 +111,5 @@ class Feed:
             istio=not all(s.missing for s in self._sources if s.resource.group == ISTIO_GROUP),
             problems=tuple(filter(None, (source.problem for source in self._sources))),
             namespaces=tuple(sorted(names)) if names else None,
+            partial=partly_read((source.resource, source.namespaces) for source in self._sources),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from meshtui.errors import NotAllowed, NotFound
@@ -28,6 +28,9 @@ class RawObjects:
 
     namespaces: tuple[str, ...] | None = None
     """Where it was read; None where the whole cluster was."""
+
+    partial: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By plural name: the kinds that were not read everywhere, and where they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,19 @@ async def read_objects(cluster: Cluster, namespaces: tuple[str, ...] | None = No
         istio=any(kind.resource.group == ISTIO_GROUP and not kind.missing for kind in kinds),
         problems=tuple(filter(None, [*(kind.problem for kind in kinds), reach.problem])),
         namespaces=_read_in(kinds) if namespaces is None else namespaces,
+        partial=partly_read((kind.resource, kind.namespaces) for kind in kinds),
     )
+
+
+def partly_read(
+    kinds: Iterable[tuple[Resource, tuple[str, ...] | None]],
+) -> Mapping[str, frozenset[str]]:
+    """Which kinds were read only in some namespaces; without it what is unread looks missing."""
+    return {
+        resource.plural: frozenset(namespaces)
+        for resource, namespaces in kinds
+        if namespaces is not None
+    }
 
 
 def kind_problem(

@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
-Json = Mapping[str, Any]
-"""An object as the API server gave it. Read only: it is shared between snapshots."""
+from meshtui.mesh.istio import EnvoyFilter as EnvoyFilter
+from meshtui.mesh.istio import Gateway as Gateway
+from meshtui.mesh.istio import Json as Json
+from meshtui.mesh.istio import Ref as Ref
+from meshtui.mesh.istio import Server as Server
 
 NO_LABELS: Mapping[str, str] = {}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """Which object: a change and a dialog hold on to this, never to a row's number."""
-
-    kind: str
-    namespace: str
-    name: str
-    uid: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,6 +69,8 @@ class Pod:
     proxy_container: str = ""
     gateway: bool = False
     restarts: int = 0
+    ambient: bool = False
+    """Its traffic goes through the node's ztunnel: it needs no sidecar."""
 
     @property
     def sidecar(self) -> bool:
@@ -93,14 +84,18 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class StringMatch:
-    """How a string is compared: `kind` is exact, prefix, regex or present."""
+    """How a string is compared: `kind` is exact, prefix, regex or present.
+
+    Proxies know more kinds; they are told by their names.
+    """
 
     kind: str
     value: str = ""
 
     def __str__(self) -> str:
         signs = {"exact": "=", "prefix": "^", "regex": "~"}
-        return "is set" if self.kind == "present" else f"{signs.get(self.kind, '?')} {self.value}"
+        sign = signs.get(self.kind, self.kind)
+        return "is set" if self.kind == "present" else f"{sign} {self.value}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,15 +308,9 @@ class DestinationRule:
     subsets: tuple[Subset, ...] = ()
     policy: Json = field(default_factory=dict)
     raw: Json = field(default_factory=dict, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """An Istio Gateway: which pods it configures and the hosts it lets in."""
-
-    ref: Ref
-    selector: Mapping[str, str] = field(default_factory=dict)
-    hosts: tuple[str, ...] = ()
+    export_to: tuple[str, ...] = ("*",)
+    workload_selector: Mapping[str, str] = field(default_factory=dict)
+    """The clients it is for; empty for all that see it."""
 
 
 @dataclass(frozen=True)
@@ -339,6 +328,18 @@ class Mesh:
 
     problems: tuple[str, ...] = ()
     """Objects that could not be understood, one line each."""
+
+    envoy_filters: tuple[EnvoyFilter, ...] = ()
+    partial: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By plural name: the kinds that were not read everywhere, and where they were read."""
+
+    def knows(self, plural: str, namespace: str | None = None) -> bool:
+        """True where all objects of a kind were read, in `namespace` or, with None, everywhere.
+
+        Only then does it mean something that an object is not there.
+        """
+        read_in = self.partial.get(plural)
+        return read_in is None or (namespace is not None and namespace in read_in)
 
     @cached_property
     def by_key(self) -> Mapping[ServiceKey, Service]:
@@ -382,6 +383,10 @@ class Mesh:
                 for host in dict.fromkeys(d.host for d in rule.destinations):
                     found.setdefault(host, []).append((service, rule))
         return {host: tuple(rules) for host, rules in found.items()}
+
+    @cached_property
+    def wildcard_destination_rules(self) -> tuple[DestinationRule, ...]:
+        return tuple(rule for rule in self.destination_rules if rule.host.startswith("*"))
 
     @cached_property
     def rules_by_host(self) -> Mapping[str, tuple[DestinationRule, ...]]:

@@ -8,7 +8,12 @@ from typing import Any, TypeVar
 from meshtui.mesh import read
 from meshtui.mesh.hosts import full_host, service_host
 from meshtui.mesh.model import Json, Mesh, Pod, Port, Service, ServiceKey
-from meshtui.mesh.parse_rules import parse_destination_rule, parse_gateway, parse_virtual_service
+from meshtui.mesh.parse_rules import (
+    parse_destination_rule,
+    parse_envoy_filter,
+    parse_gateway,
+    parse_virtual_service,
+)
 
 T = TypeVar("T")
 
@@ -18,9 +23,16 @@ PROXY_CONTAINER = "istio-proxy"
 
 
 def parse_mesh(
-    objects: Mapping[str, Iterable[Json]], *, istio: bool = True, problems: Sequence[str] = ()
+    objects: Mapping[str, Iterable[Json]],
+    *,
+    istio: bool = True,
+    problems: Sequence[str] = (),
+    partial: Mapping[str, frozenset[str]] | None = None,
 ) -> Mesh:
     """The mesh that `objects` (by plural resource name) describe.
+
+    `partial` tells the kinds that were not read in the whole cluster, with the namespaces they
+    were read in.
 
     An object that cannot be understood is left out and named in `problems`; the rest stands.
     """
@@ -40,6 +52,8 @@ def parse_mesh(
         ),
         istio=istio,
         problems=tuple(trouble),
+        envoy_filters=parsed("envoyfilters", parse_envoy_filter),
+        partial=partial or {},
     )
 
 
@@ -108,6 +122,7 @@ def parse_pod(raw: Json) -> Pod:
             read.integer(state, "restartCount")
             for state in read.objects(status, "containerStatuses")
         ),
+        ambient=read.obj(meta, "annotations").get("ambient.istio.io/redirection") == "enabled",
     )
 
 

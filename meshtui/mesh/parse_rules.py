@@ -1,7 +1,8 @@
-"""VirtualServices, DestinationRules and Gateways from their JSON."""
+"""VirtualServices, DestinationRules, Gateways and EnvoyFilters from their JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from meshtui.mesh import read
@@ -9,6 +10,7 @@ from meshtui.mesh.hosts import full_host
 from meshtui.mesh.model import (
     Destination,
     DestinationRule,
+    EnvoyFilter,
     Fault,
     Gateway,
     Json,
@@ -17,6 +19,7 @@ from meshtui.mesh.model import (
     Ref,
     Retries,
     Rule,
+    Server,
     StringMatch,
     Subset,
     VirtualService,
@@ -183,9 +186,11 @@ def _named_matches(raw: Json, key: str) -> tuple[tuple[str, StringMatch], ...]:
 
 
 def _string_match(raw: Any) -> StringMatch | None:
-    """An empty match (`{}`) asks only that the value is there."""
+    """`{}` asks only that the value is there; an empty `exact`, that it is there and empty."""
     if raw is None:
         return None
+    if isinstance(raw, Mapping) and raw.get("exact") == "":
+        return StringMatch("exact")
     for kind in ("exact", "prefix", "regex"):
         value = read.text(raw, kind)
         if value:
@@ -211,13 +216,38 @@ def parse_destination_rule(raw: Json) -> DestinationRule:
         ),
         policy=read.obj(spec, "trafficPolicy"),
         raw=raw,
+        export_to=read.texts(spec, "exportTo") or ("*",),
+        workload_selector=read.labels(read.obj(spec, "workloadSelector"), "matchLabels"),
     )
 
 
 def parse_gateway(raw: Json) -> Gateway:
     ref = parse_ref(raw, "Gateway")
     spec = read.obj(raw, "spec")
-    hosts = (
-        host for server in read.objects(spec, "servers") for host in read.texts(server, "hosts")
+    servers = tuple(_server(server) for server in read.objects(spec, "servers"))
+    hosts = dict.fromkeys(host for server in servers for host in server.hosts)
+    return Gateway(ref, read.labels(spec, "selector"), tuple(hosts), servers, raw)
+
+
+def _server(raw: Json) -> Server:
+    port, tls = read.obj(raw, "port"), read.obj(raw, "tls")
+    redirect = tls.get("httpsRedirect") is True
+    default = "" if redirect or not tls else "PASSTHROUGH"
+    return Server(
+        port=read.integer(port, "number"),
+        protocol=read.text(port, "protocol").upper(),
+        hosts=read.texts(raw, "hosts"),
+        tls=read.text(tls, "mode").upper() or default,
+        redirect=redirect,
+        name=read.text(raw, "name") or read.text(port, "name"),
     )
-    return Gateway(ref, read.labels(spec, "selector"), tuple(dict.fromkeys(hosts)))
+
+
+def parse_envoy_filter(raw: Json) -> EnvoyFilter:
+    spec = read.obj(raw, "spec")
+    return EnvoyFilter(
+        ref=parse_ref(raw, "EnvoyFilter"),
+        selector=read.labels(read.obj(spec, "workloadSelector"), "labels"),
+        attached=bool(read.items(spec, "targetRefs")),
+        raw=raw,
+    )

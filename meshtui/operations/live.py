@@ -109,7 +109,9 @@ class LiveCockpit:
             return
         self._generation = self._feed.generation
         raw = self._feed.objects()
-        self._mesh = parse_mesh(raw.items, istio=raw.istio, problems=raw.problems)
+        self._mesh = parse_mesh(
+            raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial
+        )
         self._structure = structure(self._mesh)
 
     @property

@@ -83,7 +83,7 @@ class Session:
         from meshtui.kube.snapshot import read_objects
 
         raw = await read_objects(self.cluster, None)
-        return parse_mesh(raw.items, istio=raw.istio, problems=raw.problems)
+        return parse_mesh(raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial)
 
     async def recover(self) -> tuple[str, ...]:
         """What became of interrupted changes; empty where nothing was interrupted."""

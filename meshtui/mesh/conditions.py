@@ -1,0 +1,146 @@
+"""Does a condition hold for a request? Yes, no, or not to be decided here; and why, in words.
+
+As Envoy compares (source/common/router/config_impl.cc, config_utility.cc, header_utility.cc).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from meshtui.mesh.model import StringMatch
+from meshtui.mesh.re2 import Undecidable, full_match
+from meshtui.mesh.request import Request
+
+ANY_CASE = "any-case "
+"""Stands before a kind of comparison that takes letters of ASCII in either case."""
+
+_SHOWN = 60
+
+
+class Answer(NamedTuple):
+    """`holds` is None where it can't be decided here; `why` says it in any case but yes."""
+
+    holds: bool | None
+    why: str = ""
+
+
+YES = Answer(True)
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """The first condition that fails, else the first that is not decided, else yes."""
+    undecided = None
+    for answer in answers:
+        if answer.holds is False:
+            return answer
+        if answer.holds is None and undecided is None:
+            undecided = answer
+    return undecided or YES
+
+
+def on_path(match: StringMatch, ignore_case: bool, request: Request) -> Answer:
+    """Queries are no part of the path; a regular expression has its own say about case."""
+    kind = f"{ANY_CASE}{match.kind}" if ignore_case and match.kind != "regex" else match.kind
+    if request.method == "CONNECT":
+        return Answer(None, "CONNECT has no path: it is not decided here")
+    return _on_value("path", StringMatch(kind, match.value), request.bare_path)
+
+
+def on_header(
+    name: str,
+    match: StringMatch,
+    request: Request,
+    *,
+    invert: bool = False,
+    missing_is_empty: bool = False,
+) -> Answer:
+    """A header that is not there fulfils no comparison, turned round or not.
+
+    With `missing_is_empty` it counts as an empty value; only presence is still told from it.
+    """
+    value = request.header(name)
+    label = name[1:] if name.startswith(":") else f"header {name}"
+    if value is None and name.lower() in _PROXY_SETS:
+        return Answer(None, f"{label} is set by the proxy itself: its value is not known here")
+    if value is None and match.kind != "present":
+        if not missing_is_empty:
+            return Answer(False, _difference(label, match, None, invert))
+        value = ""
+    return _on_value(label, match, value, invert=invert)
+
+
+def on_query(name: str, match: StringMatch, request: Request) -> Answer:
+    """Only the first of several values counts, and nothing in it is decoded."""
+    return _on_value(f"query parameter {name}", match, request.query(name))
+
+
+_PROXY_SETS = frozenset(
+    {
+        "x-request-id",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-envoy-internal",
+        "x-envoy-external-address",
+        "x-envoy-downstream-service-cluster",
+        "x-envoy-downstream-service-node",
+    }
+)
+
+
+def _on_value(label: str, match: StringMatch, value: str | None, *, invert: bool = False) -> Answer:
+    try:
+        found = _compare(match, value)
+    except Undecidable as reason:
+        return Answer(None, f"{label} {match} cannot be decided here: {reason}")
+    return YES if found is not invert else Answer(False, _difference(label, match, value, invert))
+
+
+def _difference(label: str, match: StringMatch, value: str | None, invert: bool) -> str:
+    shown = "absent" if value is None else value or "empty"
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}…"
+    return f"{label} is {shown}, asks {'not ' if invert else ''}{match}"
+
+
+def _compare(match: StringMatch, value: str | None) -> bool:
+    """Whether the value is as asked; Undecidable where that can't be said."""
+    if match.kind == "present":
+        return value is not None
+    kind = match.kind.removeprefix(ANY_CASE)
+    if kind != "regex" and kind not in _KINDS:
+        raise Undecidable(f"{kind} is not known here")
+    if value is None:
+        return False
+    if kind == "regex":
+        return full_match(match.value, value)
+    compare, asked = _KINDS[kind], match.value
+    return compare(_lower(value), _lower(asked)) if kind != match.kind else compare(value, asked)
+
+
+def _lower(text: str) -> str:
+    """Only letters of ASCII have a case for Envoy."""
+    return "".join(char.lower() if char.isascii() else char for char in text)
+
+
+def _in_range(value: str, asked: str) -> bool:
+    """`3..7`: a whole number from 3 to 6."""
+    low, _, high = asked.partition("..")
+    try:
+        return len(value) < 25 and int(low) <= int(value.replace("_", "x")) < int(high)
+    except ValueError:
+        return False
+
+
+def _below(value: str, asked: str) -> bool:
+    return value == asked or value.startswith(f"{asked}/")
+
+
+_KINDS: dict[str, Callable[[str, str], bool]] = {
+    "exact": str.__eq__,
+    "prefix": str.startswith,
+    "suffix": str.endswith,
+    "contains": str.__contains__,
+    "range": _in_range,
+    "path prefix": _below,
+}

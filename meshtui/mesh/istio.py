@@ -1,0 +1,64 @@
+"""Objects by identity, and Istio's objects that are not routes: Gateways and EnvoyFilters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Mapping[str, Any]
+"""An object as the API server gave it. Read only: it is shared between snapshots."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """Which object: a change and a dialog hold on to this, never to a row's number."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One door of a Gateway: `hosts` as written, each perhaps with a namespace (`prod/*.shop`).
+
+    `tls` is the mode (SIMPLE, MUTUAL, PASSTHROUGH …), empty for plain text; `redirect` is true
+    where plain requests are only sent on to HTTPS.
+    """
+
+    port: int
+    protocol: str = ""
+    hosts: tuple[str, ...] = ()
+    tls: str = ""
+    redirect: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """An Istio Gateway: which pods it configures and the hosts it lets in."""
+
+    ref: Ref
+    selector: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    servers: tuple[Server, ...] = ()
+    raw: Json = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyFilter:
+    """A patch of the proxies' own configuration. An empty `selector` is all of the namespace.
+
+    `attached` is true where `targetRefs` choose the proxies: those are waypoints and gateways
+    that labels do not tell.
+    """
+
+    ref: Ref
+    selector: Mapping[str, str] = field(default_factory=dict)
+    attached: bool = False
+    raw: Json = field(default_factory=dict, compare=False, repr=False)
