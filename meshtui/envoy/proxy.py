@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from meshtui.envoy.admin import admin_get
 from meshtui.envoy.dump import Listener, parse_cluster_names, parse_listeners, parse_routes
 from meshtui.envoy.endpoints import Endpoint, parse_endpoints
+from meshtui.envoy.policies import ProxyCluster, parse_clusters
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Pod
@@ -60,6 +62,19 @@ async def read_cluster_names(
     """The names of the clusters the proxy can send to now."""
     path = "/config_dump?resource=dynamic_active_clusters&mask=cluster.name"
     return await _ask(cluster, pod, path, parse_cluster_names, timeout)
+
+
+async def read_clusters(
+    cluster: Cluster,
+    pod: Pod,
+    host: str,
+    *,
+    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
+) -> tuple[ProxyCluster, ...]:
+    """The outbound clusters of one host, with their limits."""
+    names = quote(rf"outbound\|\d+\|[^|]*\|{re.escape(host)}", safe="")
+    path = f"/config_dump?resource=dynamic_active_clusters&name_regex={names}"
+    return await _ask(cluster, pod, path, parse_clusters, timeout)
 
 
 async def read_listeners(

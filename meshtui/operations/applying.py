@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
-from meshtui.mesh.model import Json, Mesh
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.model import Json, Mesh, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.planning import send_patch, with_virtual_service
-from meshtui.operations.verifying import WAIT_S, client_proxies, question_for, verify
+from meshtui.operations.objects import object_of, send, with_object, without_object
+from meshtui.operations.questions import question_of
+from meshtui.operations.verifying import WAIT_S, Ask, Clients, client_proxies, verify
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -77,7 +77,7 @@ class Applier:
         from meshtui.kube.failures import Unanswered
 
         try:
-            raw = await send_patch(self._cluster, change, dry_run=False)
+            raw = await send(self._cluster, change, dry_run=False)
         except Unanswered as error:
             self._settle(change_id, Status.UNANSWERED, str(error))
             raise
@@ -116,22 +116,30 @@ class Applier:
         outcome = Outcome(change_id, plan, applied=True)
         if not self._verify:
             return outcome
-        vs = parse_virtual_service(raw)
-        mesh = with_virtual_service(mesh, vs)
-        place = (change.rule.protocol, change.rule.index) if change.rule else ("http", 0)
-        question = question_for(mesh, change.service, vs, *place)
-        clients = client_proxies(mesh, change.service, vs, sample)
-        if question is None or not clients.pods:
+        ask, clients = _whom(self._cluster, change, raw, mesh, sample)
+        if ask is None or not clients.pods:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
         told(f"proxies 0/{len(clients.pods)}")
-        proxies, seconds = await verify(
-            self._cluster, question, clients, wait_s=self._wait_s, told=told
-        )
+        proxies, seconds = await verify(ask, clients, wait_s=self._wait_s, told=told)
         outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=_verdict(proxies))
         status = Status.VERIFIED if outcome.verified else Status.WRITTEN
         trouble = self._settle(change_id, status, outcome.sentence, _result(outcome))
         warnings = (*_doubts(proxies, clients.known, clients.left_out), trouble)
         return replace(outcome, warnings=tuple(filter(None, warnings)))
+
+
+def _whom(
+    cluster: Cluster, change: Change, raw: Json, mesh: Mesh, sample: Sample | None
+) -> tuple[Ask | None, Clients]:
+    """What to ask about the change and which proxies."""
+    before = object_of(mesh, change.target)
+    gone = change.action == "delete"
+    kind = change.target.kind
+    after = without_object(mesh, change.target) if gone else with_object(mesh, raw, kind)
+    item = before if gone else object_of(after, change.target)
+    vs = item if isinstance(item, VirtualService) else None
+    clients = client_proxies(after, change.service, vs, sample)
+    return question_of(cluster, after, change), clients
 
 
 def _verdict(proxies: tuple[ProxyVerdict, ...]) -> bool | None:

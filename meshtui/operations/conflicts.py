@@ -8,7 +8,8 @@ from meshtui.changes.change import Change
 from meshtui.changes.shape import yaml_diff
 from meshtui.errors import MeshtuiError
 from meshtui.mesh import read
-from meshtui.mesh.model import Json
+from meshtui.operations.objects import read_raw
+from meshtui.operations.writers import last_writer
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -18,12 +19,8 @@ SHOWN = 6
 
 async def what_changed(cluster: Cluster, change: Change) -> str:
     """Who wrote and which lines of the spec differ from what was planned on, in part of a line."""
-    from meshtui.kube.objects import get_object
-    from meshtui.kube.resources import VIRTUAL_SERVICES
-
-    target = change.target
     try:
-        raw = await get_object(cluster, VIRTUAL_SERVICES, target.namespace, target.name)
+        raw = await read_raw(cluster, change.target)
     except MeshtuiError:
         return ""
     lines = [
@@ -33,11 +30,5 @@ async def what_changed(cluster: Cluster, change: Change) -> str:
     ]
     more = f" and {len(lines) - SHOWN} more lines" if len(lines) > SHOWN else ""
     differences = f" ({', '.join(lines[:SHOWN])}{more})" if lines else ""
-    return f"{_writer(raw)}{differences}"
-
-
-def _writer(raw: Json) -> str:
-    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
-    newest = max(entries, key=lambda entry: read.text(entry, "time"), default={})
-    manager = read.text(newest, "manager")
-    return f", {manager}" if manager else ""
+    manager, _ = last_writer(raw)
+    return f"{', ' + manager if manager else ''}{differences}"

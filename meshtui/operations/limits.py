@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from meshtui.errors import Conflict, MeshtuiError, NotFound
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.parse_rules import parse_virtual_service
 from meshtui.mesh.quantity import human_duration
+from meshtui.operations.objects import read_raw
 from meshtui.operations.types import Pending
 
 if TYPE_CHECKING:
@@ -103,15 +105,8 @@ class Limits:
 
     async def _is_gone(self, entry: Entry) -> bool:
         """True where the rule has neither fault nor mirror any more, or is itself no more."""
-        from meshtui.kube.objects import get_object
-        from meshtui.kube.resources import VIRTUAL_SERVICES
-        from meshtui.mesh.parse_rules import parse_virtual_service
-
-        target = entry.target
         try:
-            raw = await get_object(
-                self._session.cluster, VIRTUAL_SERVICES, target.namespace, target.name
-            )
+            raw = await read_raw(self._session.cluster, entry.target)
         except NotFound:
             return True
         except MeshtuiError:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshtui.changes.build import build_change, change_of
-from meshtui.changes.change import Change, Finding, Plan, Request, Rollback, Target
-from meshtui.changes.checks import blast_radius, fault_findings, owners, stranding
-from meshtui.changes.locate import Located, label_of, locate, resolve_service
+from meshtui.changes.breaker_ops import stops_inheriting
+from meshtui.changes.build import build_change
+from meshtui.changes.change import (
+    Change,
+    ClearBreaker,
+    Finding,
+    Plan,
+    Request,
+    Rollback,
+    SetBreaker,
+    Target,
+)
+from meshtui.changes.checks import (
+    blast_radius,
+    fault_findings,
+    owners,
+    retry_findings,
+    stranding,
+)
+from meshtui.changes.locate import Located, label_of, locate
 from meshtui.changes.shape import rule_json
 from meshtui.changes.stable import Stable, Step, stable_version
-from meshtui.changes.undo import undo_operations
-from meshtui.errors import Conflict, NotAllowed, NotFound, Refused
-from meshtui.mesh.model import Json, Mesh, Ref, Rule, ServiceKey, VirtualService
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.errors import NotAllowed, Refused
+from meshtui.mesh.model import Json, Mesh, Ref, Rule, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.operations.objects import object_of, read_raw, resource_of, send, with_object
+from meshtui.operations.undoing import undo_change
+from meshtui.operations.writers import other_writer
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal
@@ -44,41 +60,74 @@ class Planner:
         self, mesh: Mesh, request: Request, target: Target, sample: Sample | None
     ) -> Plan:
         """Raises `NotAllowed`, `Conflict`, `Refused` or `NotFound`; nothing is written."""
+        if isinstance(request, SetBreaker | ClearBreaker):
+            ref = build_change(mesh, request, target).target
+            if ref.uid:
+                mesh = await self._fresh(mesh, ref)
+            return await self.checked(mesh, build_change(mesh, request, target), sample)
         mesh = await self._fresh(mesh, locate(mesh, target).virtual_service.ref)
         why: tuple[Finding, ...] = ()
         if isinstance(request, Rollback) and not request.stable:
             request, why = self._with_stable(locate(mesh, target), request)
-        change = build_change(mesh, request, target)
-        return await self._checked(mesh, change, sample, why)
+        return await self.checked(mesh, build_change(mesh, request, target), sample, why)
 
     async def plan_undo(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
         """The way back of a journaled change, on the object as it is now."""
-        if entry.undone_by:
-            raise Refused(f"change {entry.id} was taken back already, by {entry.undone_by}")
-        if not entry.took_effect:
-            raise Refused(f"change {entry.id} was never written ({entry.status})")
-        mesh = await self._fresh(mesh, entry.target)
-        located = _located_for_undo(mesh, entry)
-        operations, differences = undo_operations(
-            entry.record, dict(located.virtual_service.raw.get("spec") or {})
+        change, mesh = await undo_change(self._cluster, mesh, entry)
+        told = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
+        return await self.checked(mesh, change, sample, (Finding("info", told),))
+
+    async def checked(
+        self,
+        mesh: Mesh,
+        change: Change,
+        sample: Sample | None,
+        found: tuple[Finding, ...] = (),
+    ) -> Plan:
+        """The change with what is to be said about it; refused where the API server refuses it."""
+        if change.empty:
+            return Plan(change, found)
+        item = object_of(mesh, change.target)
+        raw: Json = item.raw if item else {}
+        found += await self._asked_the_server(change)
+        findings = (
+            *found,
+            *owners(raw),
+            *other_writer(raw, change.target, self._journal),
+            *stranding(mesh, change),
+            *fault_findings(change),
+            *retry_findings(change),
+            *stops_inheriting(change),
         )
-        if differences:
-            told = "; ".join(str(difference) for difference in differences[:5])
-            raise Conflict(
-                f"change {entry.id} can't be taken back, somebody else touched the same place",
-                told,
-            )
-        change = change_of(located, "undo", operations, undoes=entry.id)
-        found = (Finding("info", f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"),)
-        return await self._checked(mesh, change, sample, found)
+        return Plan(change, findings, blast_radius(change, _rate(change.service, sample)))
 
     async def _fresh(self, mesh: Mesh, ref: Ref) -> Mesh:
-        """The mesh with this one VirtualService as it is at this moment."""
-        from meshtui.kube.objects import get_object
-        from meshtui.kube.resources import VIRTUAL_SERVICES
+        """The mesh with this one object as it is at this moment."""
+        return with_object(mesh, await read_raw(self._cluster, ref), ref.kind)
 
-        raw = await get_object(self._cluster, VIRTUAL_SERVICES, ref.namespace, ref.name)
-        return with_virtual_service(mesh, parse_virtual_service(raw))
+    async def _asked_the_server(self, change: Change) -> tuple[Finding, ...]:
+        """The rights and a server-side dry run, which sees schema and admission."""
+        try:
+            await self._refuse_without_right(change)
+            await send(self._cluster, change, dry_run=True)
+        except NotAllowed as error:
+            if not self._look_only:
+                raise
+            return (Finding("warning", str(error)),)
+        return ()
+
+    async def _refuse_without_right(self, change: Change) -> None:
+        from meshtui.kube.access import allowed
+
+        if self._cluster.read_only:
+            raise NotAllowed("meshtui runs read-only", "start it without --read-only")
+        target, resource = change.target, resource_of(change.target.kind)
+        name = "" if change.action == "create" else target.name
+        if not await allowed(self._cluster, change.action, resource, target.namespace, name):
+            raise NotAllowed(
+                f"you may not {change.action} {resource.plural} in namespace {target.namespace}",
+                f"ask for that right, or use another context than {self._cluster.context}",
+            )
 
     def _with_stable(
         self, located: Located, request: Rollback
@@ -104,87 +153,6 @@ class Planner:
             for entry in self._journal.entries(service=located.service.key)
             if entry.took_effect and entry.target.uid == ref.uid and _same_rule(entry, rule)
         )
-
-    async def _checked(
-        self, mesh: Mesh, change: Change, sample: Sample | None, found: tuple[Finding, ...]
-    ) -> Plan:
-        if change.empty:
-            return Plan(change, found)
-        raw = _raw(mesh, change.target)
-        found += await self._asked_the_server(change)
-        findings = (*found, *owners(raw), *stranding(mesh, change), *fault_findings(change))
-        return Plan(change, findings, blast_radius(change, _rate(change.service, sample)))
-
-    async def _asked_the_server(self, change: Change) -> tuple[Finding, ...]:
-        """The rights and a server-side dry run, which sees schema and admission."""
-        try:
-            await self._refuse_without_right(change)
-            await send_patch(self._cluster, change, dry_run=True)
-        except NotAllowed as error:
-            if not self._look_only:
-                raise
-            return (Finding("warning", str(error)),)
-        return ()
-
-    async def _refuse_without_right(self, change: Change) -> None:
-        from meshtui.kube.access import allowed
-        from meshtui.kube.resources import VIRTUAL_SERVICES
-
-        if self._cluster.read_only:
-            raise NotAllowed("meshtui runs read-only", "start it without --read-only")
-        target = change.target
-        if not await allowed(
-            self._cluster, "patch", VIRTUAL_SERVICES, target.namespace, target.name
-        ):
-            raise NotAllowed(
-                f"you may not patch virtualservices in namespace {target.namespace}",
-                f"ask for that right, or use another context than {self._cluster.context}",
-            )
-
-
-async def send_patch(cluster: Cluster, change: Change, *, dry_run: bool) -> Json:
-    """The change's patch, put on the version it was planned on."""
-    from meshtui.kube.objects import patch_json
-    from meshtui.kube.resources import VIRTUAL_SERVICES
-
-    return await patch_json(
-        cluster,
-        VIRTUAL_SERVICES,
-        change.target.namespace,
-        change.target.name,
-        list(change.patch),
-        resource_version=change.resource_version,
-        dry_run=dry_run,
-    )
-
-
-def with_virtual_service(mesh: Mesh, service: VirtualService) -> Mesh:
-    """`mesh` with `service` in the place of the one that has its name."""
-    name = (service.ref.namespace, service.ref.name)
-    others = [vs for vs in mesh.virtual_services if (vs.ref.namespace, vs.ref.name) != name]
-    ordered = sorted([*others, service], key=lambda vs: (vs.ref.namespace, vs.ref.name))
-    return replace(mesh, virtual_services=tuple(ordered))
-
-
-def _located_for_undo(mesh: Mesh, entry: Entry) -> Located:
-    """The rule that the entry changed; the object must be the one it changed."""
-    for vs in mesh.virtual_services:
-        if (vs.ref.namespace, vs.ref.name) == (entry.target.namespace, entry.target.name):
-            break
-    else:
-        raise NotFound(f"{entry.target} is gone", "there is nothing to take back")
-    if entry.target.uid and vs.ref.uid != entry.target.uid:
-        raise Conflict(f"{entry.target} was deleted and made anew since", "look at it first")
-    rules = [rule for rule in vs.rules if entry.rule and rule.protocol == entry.rule.protocol]
-    if not rules or entry.rule is None:
-        raise Conflict(f"{entry.target} has no rules any more", "look at it first")
-    rule = rules[min(entry.rule.index, len(rules) - 1)]
-    service = resolve_service(mesh, entry.service.name, entry.service.namespace)
-    return Located(mesh, service, vs, rule)
-
-
-def _raw(mesh: Mesh, ref: Ref) -> Json:
-    return next((vs.raw for vs in mesh.virtual_services if vs.ref == ref), {})
 
 
 def _same_rule(entry: Entry, rule: Rule) -> bool:

@@ -10,6 +10,7 @@ from meshtui.errors import MeshtuiError, NotFound
 from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
+from meshtui.operations.objects import read_raw
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -39,19 +40,29 @@ def _name(entry: Entry) -> str:
 
 
 async def _outcome(cluster: Cluster, entry: Entry) -> tuple[Status, str]:
-    from meshtui.kube.objects import get_object
-    from meshtui.kube.resources import VIRTUAL_SERVICES
-
     try:
-        raw = await get_object(cluster, VIRTUAL_SERVICES, entry.target.namespace, entry.target.name)
+        raw = await read_raw(cluster, entry.target)
     except NotFound:
-        return Status.UNKNOWN, "its object is gone"
+        return _absent(entry)
     return judge(entry, raw)
+
+
+def _absent(entry: Entry) -> tuple[Status, str]:
+    """No such object: that is what a removal was for, and how it was before a creation."""
+    whole = entry.patch[0] if entry.patch and entry.patch[0]["path"] == "" else None
+    if whole is None:
+        return Status.UNKNOWN, "its object is gone"
+    made = whole["op"] == "add"
+    return (Status.FAILED, "it was not written") if made else (Status.WRITTEN, "it was written")
 
 
 def judge(entry: Entry, raw: Json) -> tuple[Status, str]:
     """Whether an interrupted change was written, from the object as it is now."""
     meta, spec = read.obj(raw, "metadata"), dict(read.obj(raw, "spec"))
+    if not entry.target.uid:
+        made = spec == entry.spec_after
+        told = "it was written" if made else "an object of that name is there, and another one"
+        return (Status.WRITTEN if made else Status.UNKNOWN), told
     if read.text(meta, "uid") != entry.target.uid:
         return Status.UNKNOWN, "its object was made anew since"
     if read.text(meta, "resourceVersion") == entry.resource_version:

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from meshtui.changes.change import ProxyVerdict
-from meshtui.envoy.compare import ABSENT, IN_SYNC, in_sync
+from meshtui.envoy.compare import ABSENT, IN_SYNC
 from meshtui.envoy.expected import ProxyFacts, entries
-from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, VirtualService
+from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
 from meshtui.mesh.routing import selects
 from meshtui.mesh.signals import Sample
-
-if TYPE_CHECKING:
-    from meshtui.kube.cluster import Cluster
 
 MOST_PROXIES = 20
 WAIT_S = 10.0
 _FIRST_PAUSE_S = 0.03
 _LONGEST_PAUSE_S = 0.5
-_ASK_TIMEOUT_S = 3.0
 _CONCURRENCY = 8
-
-OUT_OF_REACH = "out of reach"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +31,14 @@ class Clients:
 
 
 def client_proxies(
-    mesh: Mesh, service: ServiceKey, vs: VirtualService, sample: Sample | None
+    mesh: Mesh, service: ServiceKey, vs: VirtualService | None, sample: Sample | None
 ) -> Clients:
-    """The proxies that send traffic to the service and that the VirtualService is for.
+    """The proxies that send traffic to the service and that the VirtualService, if any, is for.
 
     Where telemetry names none, every proxy that the VirtualService is for may be one: those of
     the service's namespace first.
     """
-    able = [pod for pod in mesh.pods if _answers(pod) and _concerned(mesh, vs, pod)]
+    able = [pod for pod in mesh.pods if _answers(pod) and (vs is None or _concerned(mesh, vs, pod))]
     workloads = sample.clients.get(service, frozenset()) if sample else frozenset()
     found = [pod for pod in able if (pod.namespace, pod.workload) in workloads]
     known = bool(found)
@@ -86,19 +78,12 @@ def proxy_facts(mesh: Mesh, pod: Pod) -> ProxyFacts:
     return ProxyFacts(pod.namespace, pod.labels, pod.gateway, gateways)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the proxies should serve: one rule of a VirtualService, as it is after the change."""
-
-    mesh: Mesh
-    service: VirtualService
-    rule: Rule
-    ports: tuple[int, ...] = ()
+Ask = Callable[[Pod], Awaitable[ProxyVerdict]]
+"""Asks one proxy once; never raises."""
 
 
 async def verify(
-    cluster: Cluster,
-    question: Question,
+    ask: Ask,
     clients: Clients,
     *,
     wait_s: float = WAIT_S,
@@ -111,7 +96,7 @@ async def verify(
 
     async def settle(pod: Pod) -> ProxyVerdict:
         nonlocal done
-        verdict = await _settle(cluster, question, pod, gate, began + wait_s)
+        verdict = await _settle(ask, pod, gate, began + wait_s)
         done += verdict.state == IN_SYNC
         told(f"proxies {done}/{len(clients.pods)}")
         return verdict
@@ -121,47 +106,13 @@ async def verify(
     return tuple(kept), time.monotonic() - began
 
 
-async def _settle(
-    cluster: Cluster, question: Question, pod: Pod, gate: asyncio.Semaphore, deadline: float
-) -> ProxyVerdict:
+async def _settle(ask: Ask, pod: Pod, gate: asyncio.Semaphore, deadline: float) -> ProxyVerdict:
     """Asks until the answer is yes, or the deadline; a proxy out of reach is asked again too."""
     pause = _FIRST_PAUSE_S
     while True:
         async with gate:
-            verdict = await _ask(cluster, question, pod)
+            verdict = await ask(pod)
         if verdict.state == IN_SYNC or time.monotonic() + pause >= deadline:
             return verdict
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-
-async def _ask(cluster: Cluster, question: Question, pod: Pod) -> ProxyVerdict:
-    from meshtui.envoy.proxy import read_routes, sidecar_route_names
-
-    names = "" if pod.gateway or not question.ports else sidecar_route_names(question.ports)
-    try:
-        routes = await read_routes(cluster, pod, name_regex=names, timeout=_ASK_TIMEOUT_S)
-    except MeshtuiError as error:
-        return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what)
-    facts = proxy_facts(question.mesh, pod)
-    verdict = in_sync(routes, question.service, question.rule, facts)
-    return ProxyVerdict(pod.namespace, pod.name, verdict.state, "; ".join(verdict.differences))
-
-
-def question_for(
-    mesh: Mesh, service: ServiceKey, vs: VirtualService, protocol: str, index: int
-) -> Question | None:
-    """What to ask about the rule at this place; None where the proxies can't be asked about it."""
-    rule = next((r for r in vs.rules if (r.protocol, r.index) == (protocol, index)), None)
-    if rule is None or protocol != "http":
-        return None
-    return Question(mesh, vs, rule, _ports(mesh, service, vs))
-
-
-def _ports(mesh: Mesh, service: ServiceKey, vs: VirtualService) -> tuple[int, ...]:
-    """The ports of the hosts that the VirtualService routes; empty where one is not known."""
-    hosts: Iterable[str] = vs.hosts
-    known = [mesh.by_host.get(host) for host in hosts]
-    if not known or any(found is None for found in known):
-        return ()
-    return tuple(sorted({p.number for found in known if found for p in found.ports}))

@@ -238,12 +238,12 @@ def test_a_dead_api_server_is_out_of_reach(operator: Operator) -> None:
 KILLED = """
 import os, signal, sys
 from meshtui.operations import applying
-write = applying.send_patch
+write = applying.send
 async def killed(*words, **more):
     if {after}:
         await write(*words, **more)
     os.kill(os.getpid(), signal.SIGKILL)
-applying.send_patch = killed
+applying.send = killed
 from meshtui.cli import main
 main(["shift", "reviews", "v3=50", "--yes"])
 """

@@ -1,0 +1,110 @@
+"""Objects by reference: reading them fresh, putting them into a mesh, sending a change to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Change
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, VirtualService
+from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+    from meshtui.kube.resources import Resource
+
+
+def resource_of(kind: str) -> Resource:
+    from meshtui.kube.resources import DESTINATION_RULES, VIRTUAL_SERVICES
+
+    return {"VirtualService": VIRTUAL_SERVICES, "DestinationRule": DESTINATION_RULES}[kind]
+
+
+async def read_raw(cluster: Cluster, ref: Ref) -> Json:
+    """The object as it is at this moment, with its kind. Raises `NotFound`."""
+    from meshtui.kube.objects import get_object
+
+    return await get_object(cluster, resource_of(ref.kind), ref.namespace, ref.name)
+
+
+def with_object(mesh: Mesh, raw: Json, kind: str) -> Mesh:
+    """`mesh` with the object `raw` in the place of the one that has its kind and name."""
+    if kind == "DestinationRule":
+        rule = parse_destination_rule(raw)
+        rules = [r for r in mesh.destination_rules if _place(r.ref) != _place(rule.ref)]
+        ordered = sorted([*rules, rule], key=lambda r: _place(r.ref))
+        return replace(mesh, destination_rules=tuple(ordered))
+    service = parse_virtual_service(raw)
+    others = [s for s in mesh.virtual_services if _place(s.ref) != _place(service.ref)]
+    services = sorted([*others, service], key=lambda s: _place(s.ref))
+    return replace(mesh, virtual_services=tuple(services))
+
+
+def without_object(mesh: Mesh, ref: Ref) -> Mesh:
+    """`mesh` without the object that has this kind and name."""
+    if ref.kind == "DestinationRule":
+        rules = tuple(r for r in mesh.destination_rules if _place(r.ref) != _place(ref))
+        return replace(mesh, destination_rules=rules)
+    services = tuple(s for s in mesh.virtual_services if _place(s.ref) != _place(ref))
+    return replace(mesh, virtual_services=services)
+
+
+def _place(ref: Ref) -> tuple[str, str]:
+    return ref.namespace, ref.name
+
+
+def object_of(mesh: Mesh, ref: Ref) -> VirtualService | DestinationRule | None:
+    """The object that has this kind, namespace and name, whatever its uid."""
+    found: Mapping[str, tuple[VirtualService | DestinationRule, ...]] = {
+        "VirtualService": mesh.virtual_services,
+        "DestinationRule": mesh.destination_rules,
+    }
+    for item in found.get(ref.kind, ()):
+        if (item.ref.namespace, item.ref.name) == (ref.namespace, ref.name):
+            return item
+    return None
+
+
+async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Json:
+    """The change, put on the version it was planned on; gives the object as it is then.
+
+    Raises `Conflict` with nothing written where the object is at another version by now, or
+    where one of that name is there already.
+    """
+    from meshtui.kube.objects import create_object, delete_object, patch_json
+
+    resource, target = resource_of(change.target.kind), change.target
+    if change.action == "create":
+        body = change.patch[0]["value"]
+        return await create_object(cluster, resource, target.namespace, body, dry_run=dry_run)
+    if change.action == "delete":
+        await delete_object(
+            cluster,
+            resource,
+            target.namespace,
+            target.name,
+            resource_version=change.resource_version,
+            dry_run=dry_run,
+        )
+        return _gone(target)
+    return await patch_json(
+        cluster,
+        resource,
+        target.namespace,
+        target.name,
+        list(change.patch),
+        resource_version=change.resource_version,
+        dry_run=dry_run,
+    )
+
+
+def _gone(target: Ref) -> Json:
+    """What stands for an object that was taken away: its name, and no spec."""
+    meta = {"namespace": target.namespace, "name": target.name, "uid": target.uid}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": target.kind,
+        "metadata": meta,
+        "spec": {},
+    }

@@ -1,0 +1,124 @@
+"""What to ask a proxy about a change: its routes for a rule, its clusters for a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Change, ProxyVerdict
+from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict, in_sync
+from meshtui.envoy.policies import cluster_differences
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import DestinationRule, Mesh, Pod, Rule, VirtualService
+from meshtui.operations.objects import object_of
+from meshtui.operations.verifying import Ask, proxy_facts
+
+if TYPE_CHECKING:
+    from meshtui.envoy.routes import ProxyRoute
+    from meshtui.kube.cluster import Cluster
+
+OUT_OF_REACH = "out of reach"
+_TIMEOUT_S = 3.0
+
+
+def question_of(cluster: Cluster, mesh: Mesh, change: Change) -> Ask | None:
+    """The question whose yes means that the proxy serves `change`; None where there is none.
+
+    `mesh` is the one after the change.
+    """
+    item = object_of(mesh, change.target)
+    if change.target.kind == "DestinationRule":
+        return _about_clusters(cluster, item) if isinstance(item, DestinationRule) else None
+    if change.action == "delete":
+        return _about_absence(cluster, (change.target.namespace, change.target.name))
+    if not isinstance(item, VirtualService):
+        return None
+    rules = _rules(change, item)
+    return _about_routes(cluster, mesh, item, rules) if rules else None
+
+
+def _rules(change: Change, vs: VirtualService) -> Sequence[Rule]:
+    """The rule that was changed, or all of them where the whole object is new."""
+    http = [rule for rule in vs.rules if rule.protocol == "http"]
+    if change.rule is None:
+        return http
+    place = (change.rule.protocol, change.rule.index)
+    return [rule for rule in http if (rule.protocol, rule.index) == place]
+
+
+def _about_routes(cluster: Cluster, mesh: Mesh, vs: VirtualService, rules: Sequence[Rule]) -> Ask:
+    names = _route_names(mesh, vs)
+
+    async def ask(pod: Pod) -> ProxyVerdict:
+        try:
+            routes = await _routes(cluster, pod, "" if pod.gateway else names)
+        except MeshtuiError as error:
+            return _unreached(pod, error)
+        facts = proxy_facts(mesh, pod)
+        return _told(pod, _worst([in_sync(routes, vs, rule, facts) for rule in rules]))
+
+    return ask
+
+
+def _about_absence(cluster: Cluster, owner: tuple[str, str]) -> Ask:
+    async def ask(pod: Pod) -> ProxyVerdict:
+        try:
+            routes = await _routes(cluster, pod, "")
+        except MeshtuiError as error:
+            return _unreached(pod, error)
+        left = any(route.virtual_service == owner for route in routes)
+        return _told(pod, Verdict(OLD, ("its rules are still there",)) if left else _YES)
+
+    return ask
+
+
+_YES = Verdict(IN_SYNC)
+
+
+def _about_clusters(cluster: Cluster, rule: DestinationRule) -> Ask:
+    subsets = {subset.name: subset.policy for subset in rule.subsets}
+
+    async def ask(pod: Pod) -> ProxyVerdict:
+        from meshtui.envoy.proxy import read_clusters
+
+        try:
+            found = await read_clusters(cluster, pod, rule.host, timeout=_TIMEOUT_S)
+        except MeshtuiError as error:
+            return _unreached(pod, error)
+        if not found:
+            return _told(pod, Verdict(ABSENT))
+        differences = cluster_differences(found, rule.host, rule.policy, subsets)
+        return _told(pod, Verdict(OLD, differences) if differences else _YES)
+
+    return ask
+
+
+async def _routes(cluster: Cluster, pod: Pod, names: str) -> tuple[ProxyRoute, ...]:
+    from meshtui.envoy.proxy import read_routes
+
+    return await read_routes(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+
+
+def _route_names(mesh: Mesh, vs: VirtualService) -> str:
+    """The route tables of the hosts' ports; all of them where a host's ports are not known."""
+    from meshtui.envoy.proxy import sidecar_route_names
+
+    known = [mesh.by_host.get(host) for host in vs.hosts]
+    ports = {port.number for service in known if service for port in service.ports}
+    return sidecar_route_names(ports) if ports and None not in known else ""
+
+
+def _worst(verdicts: Sequence[Verdict]) -> Verdict:
+    differences = tuple(d for verdict in verdicts for d in verdict.differences)
+    if any(verdict.state == OLD for verdict in verdicts):
+        return Verdict(OLD, differences)
+    return verdicts[0]
+
+
+def _told(pod: Pod, verdict: Verdict) -> ProxyVerdict:
+    detail = "; ".join(verdict.differences)
+    return ProxyVerdict(pod.namespace, pod.name, verdict.state, detail)
+
+
+def _unreached(pod: Pod, error: MeshtuiError) -> ProxyVerdict:
+    return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what)

@@ -1,0 +1,79 @@
+"""The way back of a journaled change, on the object as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Change
+from meshtui.changes.locate import Located, resolve_service
+from meshtui.changes.making import creation, policy_change, removal, rule_change, spec_of
+from meshtui.changes.undo import undo_operations
+from meshtui.errors import Conflict, NotFound, Refused
+from meshtui.mesh.model import DestinationRule, Mesh, VirtualService
+from meshtui.operations.objects import object_of, read_raw, with_object
+
+if TYPE_CHECKING:
+    from meshtui.journal import Entry
+    from meshtui.kube.cluster import Cluster
+
+VERB = "undo"
+
+
+async def undo_change(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Change, Mesh]:
+    """The change that takes `entry` back, and the mesh with the object as it is now.
+
+    Raises `Conflict` with the three-way difference where somebody else touched the same place,
+    `Refused` where there is nothing to take back.
+    """
+    if entry.undone_by:
+        raise Refused(f"change {entry.id} was taken back already, by {entry.undone_by}")
+    if not entry.took_effect:
+        raise Refused(f"change {entry.id} was never written ({entry.status})")
+    whole = entry.inverse[0] if entry.inverse and entry.inverse[0]["path"] == "" else None
+    if whole is not None and whole["op"] == "add":
+        words = (f"{entry.target.kind} {entry.target.name} is made again",)
+        return creation(entry.service, VERB, whole["value"], words, undoes=entry.id), mesh
+    try:
+        raw = await read_raw(cluster, entry.target)
+    except NotFound as error:
+        raise NotFound(f"{entry.target} is gone", "there is nothing to take back") from error
+    mesh = with_object(mesh, raw, entry.target.kind)
+    item = object_of(mesh, entry.target)
+    if item is None:
+        raise NotFound(f"{entry.target} is gone", "there is nothing to take back")
+    if entry.target.uid and item.ref.uid != entry.target.uid:
+        raise Conflict(f"{entry.target} was deleted and made anew since", "look at it first")
+    return (_removal(entry, item) if whole else _patch(mesh, entry, item)), mesh
+
+
+def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:
+    """Takes away an object that was made, as long as it is still as it was made."""
+    if spec_of(item.raw) != entry.spec_after:
+        raise Conflict(
+            f"{entry.target} was changed since it was made by {entry.id}",
+            "undo those changes first, or delete it by hand",
+        )
+    words = (f"{entry.target.kind} {entry.target.name} is taken away",)
+    return removal(entry.service, VERB, item.raw, words, undoes=entry.id)
+
+
+def _patch(mesh: Mesh, entry: Entry, item: VirtualService | DestinationRule) -> Change:
+    operations, differences = undo_operations(entry.record, spec_of(item.raw))
+    if differences:
+        told = "; ".join(str(difference) for difference in differences[:5])
+        raise Conflict(
+            f"change {entry.id} can't be taken back, somebody else touched the same place", told
+        )
+    if isinstance(item, DestinationRule):
+        return policy_change(item, entry.service, VERB, operations, undoes=entry.id)
+    located = _located(mesh, entry, item)
+    return rule_change(located, VERB, operations, undoes=entry.id)
+
+
+def _located(mesh: Mesh, entry: Entry, vs: VirtualService) -> Located:
+    """The rule that the entry changed, or the one that stands in its place."""
+    rules = [rule for rule in vs.rules if entry.rule and rule.protocol == entry.rule.protocol]
+    if not rules or entry.rule is None:
+        raise Conflict(f"{entry.target} has no rules any more", "look at it first")
+    service = resolve_service(mesh, entry.service.name, entry.service.namespace)
+    return Located(mesh, service, vs, rules[min(entry.rule.index, len(rules) - 1)])

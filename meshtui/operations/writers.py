@@ -1,0 +1,49 @@
+"""Who wrote an object last, by the managers the API server remembers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Finding
+from meshtui.mesh import read
+from meshtui.mesh.model import Json, Ref
+
+if TYPE_CHECKING:
+    from meshtui.journal import Journal
+
+OURS = "meshtui"
+SLACK_S = 5.0
+"""How far the API server's clock and ours may be apart."""
+
+
+def last_writer(raw: Json) -> tuple[str, float]:
+    """Manager and time (seconds since the epoch) of the newest write; empty where unknown."""
+    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
+    newest = max(entries, key=lambda entry: read.text(entry, "time"), default={})
+    try:
+        at = datetime.fromisoformat(read.text(newest, "time")).timestamp()
+    except ValueError:
+        at = 0.0
+    return read.text(newest, "manager"), at
+
+
+def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Finding, ...]:
+    """Says when the last write was another meshtui's: one that is not in this journal."""
+    manager, at = last_writer(raw)
+    if manager != OURS or journal is None:
+        return ()
+    own = (
+        entry.finished or entry.created
+        for entry in journal.entries(limit=1000)
+        if entry.took_effect and (entry.target.namespace, entry.target.name) == _place(target)
+    )
+    if at <= max(own, default=0.0) + SLACK_S:
+        return ()
+    when = datetime.fromtimestamp(at).strftime("%H:%M:%S")
+    text = f"another meshtui wrote this object at {when}: somebody else may be working on it"
+    return (Finding("warning", text),)
+
+
+def _place(ref: Ref) -> tuple[str, str]:
+    return ref.namespace, ref.name
