@@ -6,16 +6,21 @@ import argparse
 import sys
 from collections.abc import Awaitable, Callable
 
+from meshtui.changes.breaker_ops import FIELDS
 from meshtui.changes.change import (
+    ClearBreaker,
     ClearFault,
     ClearMirror,
+    ClearTimeout,
     Outcome,
     Plan,
     Promote,
     Request,
     Rollback,
+    SetBreaker,
     SetFault,
     SetMirror,
+    SetTimeout,
     Shift,
     Target,
 )
@@ -72,6 +77,23 @@ async def fault(arguments: argparse.Namespace) -> int:
     return await _change(arguments, request)
 
 
+async def timeout(arguments: argparse.Namespace) -> int:
+    if arguments.off:
+        return await _change(arguments, ClearTimeout())
+    request = SetTimeout(
+        arguments.duration, arguments.retries, arguments.per_try, arguments.retry_on
+    )
+    return await _change(arguments, request)
+
+
+async def breaker(arguments: argparse.Namespace) -> int:
+    if arguments.off:
+        return await _change(arguments, ClearBreaker(arguments.subset))
+    given = {name: getattr(arguments, name) for name in FIELDS}
+    limits = {name: value for name, value in given.items() if value is not None}
+    return await _change(arguments, SetBreaker(arguments.subset, limits))
+
+
 async def _change(arguments: argparse.Namespace, request: Request) -> int:
     async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
@@ -95,25 +117,36 @@ async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
             output.note(f"meshtui: {clean(line)}")
         plan = await planning(opened, mesh, None)
         if arguments.dry_run or plan.change.empty:
-            _say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
+            say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
             return Exit.DONE
-        if not arguments.yes:
-            _show(plan)
-            _ask(plan)
-        sample, error = (None, None)
-        if not arguments.no_verify:
-            sample, error = await opening.sample(opened, mesh, 0.0)
-        if error:
-            output.note(f"meshtui: telemetry: {clean(str(error))}")
-        try:
-            outcome = await opened.apply(plan, mesh, sample, lambda _: None)
-        except Conflict as conflict:
-            raise await explained(opened, plan, conflict) from conflict
-    _say(outcome, opening.form(arguments), dry=False)
+        outcome = await carry_out(arguments, opened, mesh, plan)
+    say(outcome, opening.form(arguments), dry=False)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
 
 
-async def explained(opened: Session, plan: Plan, conflict: Conflict) -> Conflict:
+async def carry_out(
+    arguments: argparse.Namespace, opened: Session, mesh: Mesh, plan: Plan
+) -> Outcome:
+    """Asks where nobody said yes yet, and applies the plan."""
+    if not arguments.yes:
+        show(plan)
+        ask(plan)
+    sample = None if arguments.no_verify else await callers(opened, mesh)
+    try:
+        return await opened.apply(plan, mesh, sample, lambda _: None)
+    except Conflict as conflict:
+        raise await explained(opened, plan) from conflict
+
+
+async def callers(opened: Session, mesh: Mesh) -> Sample | None:
+    """Who sends traffic to whom, for the choice of the proxies to ask."""
+    sample, error = await opening.sample(opened, mesh, 0.0)
+    if error:
+        output.note(f"meshtui: telemetry: {clean(str(error))}")
+    return sample
+
+
+async def explained(opened: Session, plan: Plan) -> Conflict:
     """What the other writer did, as far as it can be told."""
     from meshtui.operations.conflicts import what_changed
 
@@ -122,7 +155,7 @@ async def explained(opened: Session, plan: Plan, conflict: Conflict) -> Conflict
     return Conflict(f"{plan.change.target} was changed by somebody else{told}", hint)
 
 
-def _show(plan: Plan) -> None:
+def show(plan: Plan) -> None:
     change = plan.change
     output.note(f"{change.verb} {change.service}: {change.target}, rule {change.rule}")
     for text in (*change.words, plan.blast):
@@ -134,7 +167,7 @@ def _show(plan: Plan) -> None:
         output.note(f"{finding.level}: {clean(finding.text)}")
 
 
-def _ask(plan: Plan) -> None:
+def ask(plan: Plan) -> None:
     """A person's yes; the service's name where it is dangerous. No answer is a no."""
     name = plan.change.service.name
     wanted = (name,) if plan.dangerous else ("y", "yes")
@@ -148,7 +181,7 @@ def _ask(plan: Plan) -> None:
         raise Refused("not applied, nothing was written", "answer yes, or give --yes")
 
 
-def _say(outcome: Outcome, form: str, *, dry: bool) -> None:
+def say(outcome: Outcome, form: str, *, dry: bool) -> None:
     if form != "table":
         output.data(change_json(outcome), form)
         return

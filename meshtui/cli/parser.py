@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _reading(commands)
     _changing(commands)
+    _keeping(commands)
     _labs(commands)
     return parser
 
@@ -99,6 +100,15 @@ def _reading(commands: Any) -> None:
     journal.add_argument("--limit", type=values.count, default=50, metavar="N")
 
 
+def _keeping(commands: Any) -> None:
+    keep = _command(
+        commands, "keep", _late("keeping", "keep"), help="end faults and mirrors on time"
+    )
+    keep.add_argument("--once", action="store_true", help="what is over now, then exit (cron)")
+    keep.add_argument("--every", type=values.duration, default=1.0, metavar="1s")
+    _command(commands, "doctor", _late("keeping", "doctor"), help="what works and what is overdue")
+
+
 def _changing(commands: Any) -> None:
     how = _how()
 
@@ -122,6 +132,48 @@ def _changing(commands: Any) -> None:
     mirror.add_argument("--for", dest="limit", type=values.limit, metavar="2h")
     mirror.add_argument("--off", action="store_true")
     _fault(verb("fault", "inject delays and aborts"))
+
+    _timeout(verb("timeout", "limit the time of a request, and how it is tried again"))
+    _breaker(verb("breaker", "connection pool limits and outlier detection"))
+    more = _late("making", "adopt")
+    adopt = _command(
+        commands, "adopt", more, parents=[how], help="make the rules of a service that has none"
+    )
+    adopt.add_argument("service")
+    adopt.add_argument("--stable", default="", metavar="V", help="the version that gets it all")
+    edit = _command(
+        commands, "edit", _late("making", "edit"), parents=[how], help="an object in $EDITOR"
+    )
+    edit.add_argument("object", help="vs/NAME, dr/NAME, or a service")
+
+
+def _timeout(timeout: argparse.ArgumentParser) -> None:
+    timeout.add_argument("service")
+    timeout.add_argument("duration", nargs="?", type=values.duration, metavar="10s")
+    timeout.add_argument("--retries", type=values.whole, metavar="3", help="0: none")
+    timeout.add_argument("--per-try", type=values.duration, metavar="3s")
+    timeout.add_argument("--retry-on", metavar="5xx,reset")
+    timeout.add_argument("--off", action="store_true")
+
+
+def _breaker(breaker: argparse.ArgumentParser) -> None:
+    breaker.add_argument("service")
+    breaker.add_argument("--subset", default="", metavar="V")
+    for name in (
+        "max-connections",
+        "max-pending",
+        "max-requests",
+        "max-requests-per-connection",
+        "max-retries",
+        "consecutive-5xx",
+        "consecutive-gateway",
+        "max-ejection-percent",
+        "min-health-percent",
+    ):
+        breaker.add_argument(f"--{name}", type=values.whole, metavar="N")
+    for name in ("interval", "base-ejection"):
+        breaker.add_argument(f"--{name}", type=values.go_duration, metavar="10s")
+    breaker.add_argument("--off", action="store_true")
 
 
 def _fault(fault: argparse.ArgumentParser) -> None:

@@ -91,6 +91,18 @@ def count(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    if not text.isdigit() or int(text) > 2_147_483_647:
+        raise argparse.ArgumentTypeError(f"{text!r}: say a whole number from 0")
+    return int(text)
+
+
+def go_duration(text: str) -> str:
+    """A duration as Istio reads it."""
+    duration(text)
+    return text
+
+
 def rate(text: str) -> float:
     try:
         value = float(text)

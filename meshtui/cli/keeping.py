@@ -1,0 +1,75 @@
+"""`keep` and `doctor`: ending what is over, and finding what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+
+from meshtui.cli import opening, output
+from meshtui.errors import Exit, JournalError, MeshtuiError
+from meshtui.mesh.text import clean
+from meshtui.operations.doctoring import FAIL, examine
+from meshtui.operations.limits import Limits
+from meshtui.operations.session import Session
+
+
+async def keep(arguments: argparse.Namespace) -> int:
+    """Takes back what has a time limit when it is over; for ever, or once for cron."""
+    async with opening.session(arguments) as opened:
+        if opened.journal is None:
+            raise JournalError(opened.journal_trouble)
+        for line in filter(None, await opened.recover()):
+            output.note(f"meshtui: {clean(line)}")
+        limits = Limits(opened)
+        if arguments.once:
+            await _end(opened, limits)
+            for notice in limits.notices():
+                output.note(f"meshtui: {clean(notice)}")
+            return Exit.FAILED if limits.notices() else Exit.DONE
+        await _until_told(opened, limits, arguments.every)
+    return Exit.DONE
+
+
+async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
+    """Until SIGTERM or SIGINT; a hang-up of the terminal changes nothing."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    output.note(f"meshtui: keeping the time limits of {opened.cluster.context}; ^C ends it")
+    while not stop.is_set():
+        try:
+            await _end(opened, limits)
+        except MeshtuiError as error:
+            output.note(f"meshtui: {clean(str(error))}")
+        try:
+            async with asyncio.timeout(every_s):
+                await stop.wait()
+        except TimeoutError:
+            continue
+
+
+async def _end(opened: Session, limits: Limits) -> None:
+    if not any(pending.left_s < 0 for pending in limits.pending()):
+        return
+    for line in await limits.end_overdue(await opened.read_mesh()):
+        output.line(clean(line))
+
+
+async def doctor(arguments: argparse.Namespace) -> int:
+    """One line for each thing; status 1 where something fails."""
+    async with opening.session(arguments) as opened:
+        checks = [check async for check in examine(opened)]
+    form = opening.form(arguments)
+    if form == "table":
+        output.table(
+            ("CHECK", "STATE", "WHAT"), [(c.name, c.level.upper(), c.text) for c in checks]
+        )
+    else:
+        found = [{"check": c.name, "state": c.level, "text": c.text} for c in checks]
+        output.data({"checks": found}, form)
+    if any(c.level == FAIL and c.name == "cluster" for c in checks):
+        return Exit.UNREACHABLE
+    return Exit.FAILED if any(c.level == FAIL for c in checks) else Exit.DONE

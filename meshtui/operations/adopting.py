@@ -1,0 +1,53 @@
+"""Adopting a service: the DestinationRule, its clusters in the proxies, then the VirtualService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshtui.changes.adopt import adopt
+from meshtui.changes.change import Finding, Outcome, Plan
+from meshtui.errors import Refused
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.signals import Sample
+
+if TYPE_CHECKING:
+    from meshtui.operations.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionPlan:
+    """What will be made, in order. `steps` has one entry where the subsets are there already."""
+
+    steps: tuple[Plan, ...]
+    stable: str
+
+
+async def plan_adoption(session: Session, mesh: Mesh, key: ServiceKey, stable: str) -> AdoptionPlan:
+    """Both plans, each dry-run by the API server; nothing is written."""
+    adoption = adopt(mesh, key, stable)
+    why = Finding("info", f"all traffic goes to {adoption.stable}: {adoption.why}")
+    changes = [change for change in (adoption.subsets, adoption.routes) if change is not None]
+    steps = [await session.planner.checked(mesh, change, None, (why,)) for change in changes]
+    if adoption.subsets is not None:
+        steps[-1] = Plan(steps[-1].change, (why,), steps[-1].blast)
+    return AdoptionPlan(tuple(steps), adoption.stable)
+
+
+async def carry_out(
+    session: Session,
+    plan: AdoptionPlan,
+    mesh: Mesh,
+    sample: Sample | None,
+    told: Callable[[str], None],
+) -> AsyncGenerator[Outcome, None]:
+    """Each step's outcome. The routes are not written before the proxies have the clusters."""
+    for step in plan.steps:
+        outcome = await session.apply(step, mesh, sample, told)
+        yield outcome
+        if outcome.verified is False and step is not plan.steps[-1]:
+            raise Refused(
+                f"{step.change.target} was written, but not every proxy has its clusters yet",
+                "run adopt again in a moment: the VirtualService was not written",
+            )

@@ -1,0 +1,127 @@
+"""What meshtui needs and what it finds: for `meshtui doctor`, before it matters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.quantity import human_duration
+from meshtui.operations.limits import Limits
+
+if TYPE_CHECKING:
+    from meshtui.operations.session import Session
+
+OK, WARN, FAIL = "ok", "warning", "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `level` is "ok", "warning" or "fail"."""
+
+    name: str
+    level: str
+    text: str
+
+
+RIGHTS = (
+    ("list", "services", ""),
+    ("watch", "virtualservices", ""),
+    ("patch", "virtualservices", ""),
+    ("create", "virtualservices", ""),
+    ("patch", "destinationrules", ""),
+    ("get", "pods", "log"),
+    ("get", "pods", "proxy"),
+    ("create", "pods", "portforward"),
+)
+
+
+async def examine(session: Session) -> AsyncGenerator[Check, None]:
+    """Each check as soon as it is done; a cluster that is out of reach ends it."""
+    cluster = session.cluster
+    yield Check("context", OK, f"{cluster.context} as {cluster.user or '?'}, {cluster.server}")
+    yield _journal(session)
+    try:
+        version = await cluster.get("/version", timeout=5.0)
+    except MeshtuiError as error:
+        yield Check("cluster", FAIL, str(error))
+        return
+    yield Check("cluster", OK, f"Kubernetes {version.get('gitVersion', '?')}")
+    async for check in _rights(session):
+        yield check
+    try:
+        mesh = await session.read_mesh()
+    except MeshtuiError as error:
+        yield Check("mesh", FAIL, str(error))
+        return
+    yield _mesh(mesh)
+    yield await _telemetry(session, mesh)
+    for line in filter(None, await session.recover()):
+        yield Check("interrupted", WARN, line)
+    for check in limit_checks(session):
+        yield check
+
+
+def _journal(session: Session) -> Check:
+    if session.journal is None:
+        return Check("journal", FAIL, session.journal_trouble)
+    count = len(session.journal.entries(limit=100_000))
+    return Check("journal", OK, f"{session.journal.path}, {count} changes")
+
+
+async def _rights(session: Session) -> AsyncGenerator[Check, None]:
+    from meshtui.kube import resources
+    from meshtui.kube.access import allowed
+
+    known = {r.plural: r for r in resources.MESH_RESOURCES}
+    namespace = session.cluster.namespace
+    for verb, plural, sub in RIGHTS:
+        name = f"{verb} {plural}{'/' + sub if sub else ''}"
+        try:
+            may = await allowed(session.cluster, verb, known[plural], namespace, "", sub)
+        except MeshtuiError as error:
+            yield Check("right", WARN, f"{name}: {error}")
+            continue
+        told = "allowed" if may else "not allowed"
+        yield Check("right", OK if may else WARN, f"{name} in {namespace}: {told}")
+
+
+def _mesh(mesh: Mesh) -> Check:
+    if not mesh.istio:
+        return Check("mesh", FAIL, "this cluster does not serve Istio's resources")
+    sidecars = sum(pod.sidecar for pod in mesh.pods)
+    text = (
+        f"{len(mesh.services)} services, {len(mesh.virtual_services)} VirtualServices, "
+        f"{len(mesh.destination_rules)} DestinationRules, {sidecars} pods with a proxy"
+    )
+    return Check("mesh", WARN if mesh.problems else OK, "; ".join([text, *mesh.problems[:3]]))
+
+
+async def _telemetry(session: Session, mesh: Mesh) -> Check:
+    from meshtui.metrics.sidecars import SidecarSource
+
+    try:
+        sample = await SidecarSource(session.cluster).sample(mesh)
+    except MeshtuiError as error:
+        return Check("telemetry", FAIL, str(error))
+    text = f"sidecars: {sample.read} read, {sample.failed} not"
+    level = WARN if sample.failed or not sample.read else OK
+    return Check("telemetry", level, "; ".join([text, *sample.problems[:2]]))
+
+
+def limit_checks(session: Session) -> list[Check]:
+    """Faults and mirrors with a time limit, the overdue ones first."""
+    checks = []
+    for pending in Limits(session, clock=time.time).pending():
+        when = human_duration(abs(pending.left_s))
+        told = f"OVERDUE by {when}" if pending.left_s < 0 else f"ends in {when}"
+        level = FAIL if pending.left_s < 0 else OK
+        checks.append(
+            Check(
+                "limit", level, f"{pending.service} {pending.words}: {told} ({pending.change_id})"
+            )
+        )
+    return checks

@@ -1,0 +1,141 @@
+"""An object in an editor: what the person typed is kept on disk until it is in the cluster."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshtui.changes.change import Change
+from meshtui.changes.edit import edited
+from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import DestinationRule, Json, Mesh, ServiceKey, VirtualService
+from meshtui.mesh.routing import ordinary, routes_to
+from meshtui.paths import state_dir
+
+KINDS = {
+    "vs": "VirtualService",
+    "virtualservice": "VirtualService",
+    "dr": "DestinationRule",
+    "destinationrule": "DestinationRule",
+}
+_HEADER = """\
+# {what}. Save and leave the editor to go on; only `spec` is taken over.
+# An unchanged file, or an empty one, changes nothing.
+"""
+
+Editable = VirtualService | DestinationRule
+
+
+def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
+    """`vs/NAME`, `dr/NAME`, or a service's name for the VirtualService that routes it."""
+    kind, slash, name = words.partition("/")
+    if not slash:
+        return _for_service(mesh, words, namespace)
+    if kind.lower() not in KINDS:
+        raise Usage(f"{words}: say vs/NAME, dr/NAME or a service")
+    short, _, other = name.partition(".")
+    place = (other or namespace, short)
+    items: tuple[Editable, ...] = (
+        mesh.virtual_services if KINDS[kind.lower()] == "VirtualService" else mesh.destination_rules
+    )
+    for item in items:
+        if (item.ref.namespace, item.ref.name) == place:
+            return item
+    raise NotFound(f"no {KINDS[kind.lower()]} {short} in namespace {place[0]}")
+
+
+def _for_service(mesh: Mesh, name: str, namespace: str) -> VirtualService:
+    from meshtui.changes.locate import resolve_service
+
+    service = resolve_service(mesh, name, namespace)
+    route = ordinary(routes_to(mesh, service))
+    if route is None:
+        raise Refused(f"no VirtualService routes {service.key}", "`meshtui adopt` makes one")
+    return route.service
+
+
+def service_of(mesh: Mesh, item: Editable) -> ServiceKey:
+    """The service that the object is about, for the journal."""
+    hosts = (item.host,) if isinstance(item, DestinationRule) else item.hosts
+    destinations = [] if isinstance(item, DestinationRule) else _destinations(item)
+    for host in (*hosts, *destinations):
+        service = mesh.by_host.get(host)
+        if service is not None:
+            return service.key
+    named = next((split_host(host) for host in hosts if split_host(host)), None)
+    return named or ServiceKey(item.ref.namespace, item.ref.name)
+
+
+def _destinations(item: VirtualService) -> list[str]:
+    return [d.host for rule in item.rules for d in rule.destinations]
+
+
+class Draft:
+    """A file with an object's YAML. It is removed by `done`, and by nothing else."""
+
+    def __init__(self, item: Editable) -> None:
+        self.item = item
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        name = f"{item.ref.kind.lower()}-{item.ref.namespace}-{item.ref.name}-{stamp}.yaml"
+        self.path: Path = state_dir() / "edits" / name
+        self._text = _HEADER.format(what=item.ref) + _yaml(item.raw)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(self._text)
+        except OSError as error:
+            raise MeshtuiError(f"{self.path} cannot be written ({error})") from error
+
+    def open_editor(self, run: Callable[[list[str]], int] | None = None) -> None:
+        """Waits until the person has left `$VISUAL` or `$EDITOR`."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        command = [*shlex.split(editor), str(self.path)]
+        try:
+            status = (run or subprocess.call)(command)
+        except OSError as error:
+            raise Refused(f"{editor} cannot be started ({error})", "set EDITOR") from error
+        if status != 0:
+            raise Refused(f"{editor} ended with status {status}", f"your text is in {self.path}")
+
+    @property
+    def untouched(self) -> bool:
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        lines = [line for line in text.splitlines() if not line.startswith("#") and line.strip()]
+        return text == self._text or not lines
+
+    def read(self) -> Json:
+        """What the person left. Raises `Refused` with the place of the mistake."""
+        try:
+            found: Any = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            told = " ".join(str(error).split())
+            raise Refused(f"not YAML: {told}", f"your text is kept in {self.path}") from error
+        if not isinstance(found, dict):
+            raise Refused("this is no object", f"your text is kept in {self.path}")
+        return found
+
+    def change(self, mesh: Mesh) -> Change:
+        """From the object as it was opened to what the person left."""
+        return edited(mesh, self.item, service_of(mesh, self.item), self.read())
+
+    def done(self) -> None:
+        """It is in the cluster, or nothing was changed: the file may go."""
+        self.path.unlink(missing_ok=True)
+
+
+def _yaml(raw: Json) -> str:
+    """The object without what only the API server writes."""
+    meta = raw.get("metadata") or {}
+    kept = {key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta}
+    body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": kept}
+    body["spec"] = raw.get("spec") or {}
+    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
