@@ -55,13 +55,15 @@ class Tally:
             self._buckets[bound] = self._buckets.get(bound, 0.0) + requests
 
     def signals(self) -> Signals:
+        """Histograms come later than counters: times without a request are an older window's."""
+        buckets = self._buckets if self._requests else {}
         return Signals(
             requests=self._requests,
             rps=self._rps,
             error_ratio=self._errors / self._requests if self._requests else None,
-            p50_ms=quantile(0.50, self._buckets),
-            p95_ms=quantile(0.95, self._buckets),
-            p99_ms=quantile(0.99, self._buckets),
+            p50_ms=quantile(0.50, buckets),
+            p95_ms=quantile(0.95, buckets),
+            p99_ms=quantile(0.99, buckets),
             codes=self._codes,
             grpc=self._grpc,
             flags=self._flags,
