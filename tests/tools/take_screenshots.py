@@ -1,0 +1,87 @@
+"""Takes the pictures in `screenshots/` from the running program: a lab, the screen on it, keys.
+
+Run as `python -m tests.tools.take_screenshots [FOLDER]`; needs `rsvg-convert` (Debian:
+librsvg2-bin) and a monospaced font with box drawing (fonts-dejavu).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshtui.lab.process import RunningLab, spawn
+from meshtui.operations.live import LiveCockpit
+from meshtui.operations.session import Options
+from meshtui.ui.app import MeshtuiApp
+
+WIDE = (160, 48)
+SMALL = (80, 24)
+FONT = "DejaVu Sans Mono"
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A name, a size, and the keys that lead there; `seconds` lets numbers gather."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    size: tuple[int, int] = WIDE
+    seconds: float = 12.0
+    pause_s: float = 1.5
+
+
+PICTURES = (
+    Picture("mesh", ("j", "j", "j", "j"), seconds=25.0),
+    Picture("change", ("j", "j", "j", "j", *["minus"] * 3, "enter"), pause_s=2.5),
+    Picture("logs", ("j", "l"), pause_s=4.0),
+    Picture("proxies", ("j", "p"), pause_s=3.0),
+    Picture("rules", ("j", "y")),
+    Picture("help", ("question_mark",), seconds=3.0),
+    Picture("small", ("j", "j", "j", "j"), size=SMALL, seconds=12.0),
+)
+
+
+async def take(lab: RunningLab, picture: Picture, folder: Path) -> None:
+    cockpit = LiveCockpit(Options(kubeconfig=str(lab.kubeconfig), context="admin"))
+    app = MeshtuiApp(cockpit)
+    async with app.run_test(size=picture.size) as pilot:
+        await asyncio.sleep(picture.seconds)
+        for key in picture.keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await asyncio.sleep(picture.pause_s)
+        svg = app.export_screenshot(title="meshtui")
+    save(svg, folder / f"{picture.name}.png")
+
+
+def save(svg: str, path: Path) -> None:
+    """As PNG, without the fonts that the SVG would load from elsewhere."""
+    svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", FONT)
+    with tempfile.NamedTemporaryFile("w", suffix=".svg", encoding="utf-8") as file:
+        file.write(svg)
+        file.flush()
+        subprocess.run(["rsvg-convert", "-w", "1600", "-o", str(path), file.name], check=True)
+
+
+def main(folder: Path, wanted: Callable[[str], bool]) -> None:
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as state, spawn("errors") as lab:
+        os.environ["XDG_STATE_HOME"] = state
+        for picture in PICTURES:
+            if wanted(picture.name):
+                asyncio.run(take(lab, picture, folder))
+                sys.stdout.write(f"{folder / picture.name}.png\n")
+
+
+if __name__ == "__main__":
+    names = sys.argv[2:]
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("screenshots")
+    main(place, lambda name: not names or name in names)
