@@ -18,6 +18,7 @@ from meshtui.operations.session import Options, Session
 
 def options(arguments: argparse.Namespace) -> Options:
     """The global options, with what the configuration file says."""
+    config = load_config()
     return Options(
         kubeconfig=getattr(arguments, "kubeconfig", None),
         context=getattr(arguments, "context", None),
@@ -26,7 +27,8 @@ def options(arguments: argparse.Namespace) -> Options:
         verify=not getattr(arguments, "no_verify", False),
         wait_s=getattr(arguments, "wait", 10.0),
         dry_run=getattr(arguments, "dry_run", False),
-        config=load_config(),
+        prometheus=getattr(arguments, "prometheus", "") or config.prometheus or "auto",
+        config=config,
     )
 
 
@@ -57,13 +59,17 @@ def key_of(name: str, namespace: str) -> ServiceKey:
 async def sample(
     opened: Session, mesh: Mesh, window_s: float
 ) -> tuple[Sample | None, MeshtuiError | None]:
-    """Golden signals over `window_s` seconds (0: only who calls whom), or why there are none."""
-    from meshtui.metrics.sidecars import SidecarSource
+    """Golden signals, or why there are none.
 
-    source = SidecarSource(opened.cluster)
+    Sidecars are read twice, `window_s` seconds apart (0: once, for who calls whom); a Prometheus
+    knows the past.
+    """
+    from meshtui.metrics.choose import source_for
+
+    source = source_for(opened.cluster, opened.options.prometheus)
     try:
         found = await source.sample(mesh)
-        if window_s > 0 and found.read:
+        if window_s > 0 and found.window_s <= 0 and found.read:
             await asyncio.sleep(window_s)
             found = await source.sample(mesh)
     except MeshtuiError as error:

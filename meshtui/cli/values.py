@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from meshtui.mesh.quantity import percentage, seconds
+from meshtui.metrics.choose import is_wanted
 
 GRPC_CODES = [
     "CANCELLED",
@@ -114,13 +115,9 @@ def rate(text: str) -> float:
 
 
 def prometheus(text: str) -> str:
-    if text in ("auto", "none"):
+    if is_wanted(text):
         return text
-    if re.match(r"https?://[^/]", text):
-        raise argparse.ArgumentTypeError(
-            "reading a Prometheus is not built yet: use auto or none (the sidecars are read)"
-        )
-    raise argparse.ArgumentTypeError(f"{text!r}: say auto or none")
+    raise argparse.ArgumentTypeError(f"{text!r}: say auto, none or http://HOST:PORT")
 
 
 def path(text: str) -> Path:

@@ -73,7 +73,8 @@ def _status_object(body: bytes) -> dict[str, Any]:
 
 
 def _message(status: dict[str, Any], body: bytes) -> str:
-    message = status.get("message")
+    # What is behind the proxy may say `error`, as a Prometheus does.
+    message = status.get("message") or status.get("error")
     if isinstance(message, str) and message.strip():
         return clean(message.strip() + _causes(status, message), MESSAGE_LIMIT)
     text = body[: 4 * MESSAGE_LIMIT].decode("utf-8", "replace").strip()

@@ -50,12 +50,13 @@ class LiveCockpit:
 
     async def connect(self) -> None:
         from meshtui.kube.feed import Feed
-        from meshtui.metrics.sidecars import SidecarSource
+        from meshtui.metrics.choose import source_for
 
         await self.close()
         session = await Session.open(self._options)
         try:
             await session.cluster.get("/version", timeout=5.0)
+            source = source_for(session.cluster, self._options.prometheus)
         except BaseException:
             await session.close()
             raise
@@ -63,7 +64,7 @@ class LiveCockpit:
         self.context, self.server = session.cluster.context, session.cluster.server
         self.namespace = session.cluster.namespace
         self._feed = Feed(session.cluster)
-        source = SidecarSource(session.cluster)
+        self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
         self._limits = Limits(session, self._bell.set)
         await self._feed.start()
@@ -89,6 +90,7 @@ class LiveCockpit:
         self._tasks = []
         if self._session is not None:
             await self._feed.stop()
+            await self._source.close()
             session, self._session = self._session, None
             await session.close()
 

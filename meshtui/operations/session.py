@@ -33,6 +33,7 @@ class Options:
     verify: bool = True
     wait_s: float = 10.0
     dry_run: bool = False
+    prometheus: str = "auto"
     config: Config = field(default_factory=Config)
 
 

@@ -1,0 +1,234 @@
+"""Golden signals from a Prometheus that scrapes the mesh.
+
+At most six instant queries a tick, whatever the size of the mesh (`prometheus_queries`): when the
+mesh was last scraped; how its proxies do; requests; durations; and, only now and then, who calls
+whom and how often it is scraped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from meshtui.errors import Unreachable
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.metrics import prometheus_queries as queries
+from meshtui.metrics.aggregate import Client, Ledger
+from meshtui.metrics.prometheus_answer import Answer
+from meshtui.metrics.prometheus_reading import Flaws, clients_of, reading_of
+from meshtui.metrics.prometheus_timing import (
+    USUAL_INTERVAL_S,
+    Newest,
+    Rhythm,
+    covered,
+    newest_of,
+    rhythm_of,
+)
+from meshtui.metrics.traffic import REQUESTS
+from meshtui.metrics.worker import Worker
+
+_MOST_JOBS = 8
+_MOST_WARNINGS = 3
+
+
+class Server(Protocol):
+    """A way to ask one Prometheus."""
+
+    where: str
+
+    async def ask(self, promql: str, at: float | None, seconds: float) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: for one query, for a tick, and how long what hardly changes is kept."""
+
+    query_s: float = 4.0
+    tick_s: float = 10.0
+    clients_s: float = 30.0
+    rhythm_s: float = 300.0
+    most_pause_s: float = 5.0
+
+
+DEFAULTS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """The proxies that Prometheus scrapes, and when the last scrape before the window was."""
+
+    read: int
+    down: int
+    scraped: bool
+    before: float | None
+
+
+class PrometheusSource:
+    """`clock` gives seconds that never jump, `now` seconds since the epoch."""
+
+    name = "prometheus"
+
+    def __init__(
+        self,
+        server: Server,
+        worker: Worker,
+        limits: Limits = DEFAULTS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.where = server.where
+        self._server = server
+        self._worker = worker
+        self._limits = limits
+        self._clock = clock
+        self._now = now
+        self._one_at_a_time = asyncio.Lock()
+        self._last: tuple[float, float, Sample] | None = None
+        self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
+        self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] | None = None
+        self._warnings: dict[str, None] = {}
+
+    async def sample(self, mesh: Mesh) -> Sample:
+        """The last window, as of now.
+
+        `time` is when the queries were evaluated, told by this machine's clock. Prometheus has
+        nothing new between two scrapes, so a sample a quarter of an interval old is given again,
+        as what it is. `read` and `failed` count the proxies that Prometheus reads, and that it
+        did read but cannot any more. Raises Unreachable or NotAllowed, after `tick_s` at the
+        latest; data older than four scrape intervals is none.
+        """
+        async with self._one_at_a_time:
+            if self._last is not None and self._clock() < self._last[0] + self._last[1]:
+                return self._last[2]
+            began = self._clock()
+            try:
+                async with asyncio.timeout(self._limits.tick_s):
+                    sample, rhythm = await self._sample()
+            except TimeoutError:
+                raise Unreachable(
+                    f"{self.where}: no sample in {self._limits.tick_s:g} s", "it is too slow"
+                ) from None
+            pause = min(rhythm.interval_s / 4, self._limits.most_pause_s)
+            self._last = began, pause, sample
+            return sample
+
+    async def close(self) -> None:
+        await self._server.close()
+        self._worker.close()
+
+    async def _sample(self) -> tuple[Sample, Rhythm]:
+        self._warnings.clear()
+        asked_at = self._now()
+        newest = await self._newest()
+        rhythm = await self._rhythm_of(newest)
+        targets = await self._targets(newest, rhythm)
+        self._refuse_old(newest, rhythm, targets)
+        at, window = newest.at, rhythm.window
+        requests = await self._ask(queries.requests(window), at)
+        durations = await self._ask(queries.durations(window), at)
+        clients = await self._clients_at(at)
+        problems = self._problems(newest, rhythm, targets)
+
+        def summed() -> Sample:
+            flaws = Flaws()
+            ledger = Ledger()
+            reading = reading_of(requests.points(), durations.points(), flaws)
+            ledger.add(reading, rhythm.window_s)
+            views = ledger.views()
+            return Sample(
+                time=asked_at,
+                source=self.name,
+                window_s=rhythm.window_s,
+                caller=views.caller,
+                server=views.server,
+                caller_totals=views.caller_totals,
+                server_totals=views.server_totals,
+                clients=clients,
+                read=targets.read,
+                failed=targets.down,
+                problems=(*flaws.problems(), *problems),
+            )
+
+        return await self._worker.run(summed, self._limits.tick_s), rhythm
+
+    async def _ask(self, promql: str, at: float | None) -> Answer:
+        answer = await self._server.ask(promql, at, self._limits.query_s)
+        self._warnings.update(dict.fromkeys(answer.warnings))
+        return answer
+
+    async def _newest(self) -> Newest:
+        found = newest_of((await self._ask(queries.NEWEST, None)).points())
+        if found is None:
+            raise Unreachable(
+                f"{self.where} has no {REQUESTS} of the last 5 minutes",
+                "does it scrape the sidecars (port 15020, /stats/prometheus)?",
+            )
+        return found
+
+    async def _rhythm_of(self, newest: Newest) -> Rhythm:
+        """Looked at anew when other jobs turn up, and every few minutes."""
+        if self._rhythm is not None:
+            until, jobs, known = self._rhythm
+            if self._clock() < until and jobs == newest.jobs:
+                return known
+        targets = sorted(newest.ages, key=lambda target: newest.ages[target])[:_MOST_JOBS]
+        answer = await self._ask(queries.scrapes(targets), newest.at)
+        series = list(answer.times())
+        found = rhythm_of(series)
+        if found is None and series:
+            raise Unreachable(f"{self.where} has only begun to scrape the mesh", "wait a little")
+        rhythm = found or Rhythm(USUAL_INTERVAL_S, seen=False)
+        self._rhythm = self._clock() + self._limits.rhythm_s, newest.jobs, rhythm
+        return rhythm
+
+    async def _targets(self, newest: Newest, rhythm: Rhythm) -> _Targets:
+        jobs = sorted(newest.jobs)
+        answer = await self._ask(queries.state(jobs, rhythm.window), newest.at)
+        found = {point.labels.get(queries.WHAT): point.value for point in answer.points()}
+        return _Targets(
+            read=int(found.get(queries.READ, 0)),
+            down=int(found.get(queries.DOWN, 0)),
+            scraped=queries.SCRAPED in found,
+            before=found.get(queries.SCRAPED_BEFORE),
+        )
+
+    def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:
+        if newest.age_s > rhythm.oldest_s:
+            raise Unreachable(
+                f"{self.where}: its newest numbers of the mesh are {newest.age_s:.0f} s old,"
+                f" scraped every {rhythm.interval_s:g} s",
+                "see its targets: it does not scrape any more, or its storage lags",
+            )
+        if targets.scraped and not covered(rhythm, newest.at, targets.before):
+            raise Unreachable(
+                f"{self.where} has scraped the mesh for less than {rhythm.window_s:g} s",
+                "counts need a whole window: wait",
+            )
+
+    async def _clients_at(self, at: float) -> Mapping[ServiceKey, frozenset[Client]]:
+        if self._clients is None or self._clock() >= self._clients[0]:
+            answer = await self._ask(queries.CLIENTS, at)
+            until = self._clock() + self._limits.clients_s
+            self._clients = until, clients_of(answer.points())
+        return self._clients[1]
+
+    def _problems(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> tuple[str, ...]:
+        lines = [
+            f"Prometheus: job {job or 'without a name'} was scraped {age:.0f} s ago: stale"
+            for (job, _), age in newest.ages.items()
+            if age > rhythm.oldest_s
+        ]
+        if targets.down:
+            lines.append(f"Prometheus cannot scrape {targets.down} of the mesh's proxies")
+        if not rhythm.seen:
+            lines.append(
+                f"Prometheus: how often it scrapes cannot be seen; {rhythm.interval_s:g} s assumed"
+            )
+        return (*lines, *(f"Prometheus: {w}" for w in list(self._warnings)[:_MOST_WARNINGS]))

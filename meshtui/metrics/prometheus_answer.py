@@ -1,0 +1,116 @@
+"""What a Prometheus answers, brought into one shape; what it says instead, as named errors.
+
+Format and status codes: https://prometheus.io/docs/prometheus/latest/querying/api/
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
+from meshtui.mesh import read
+from meshtui.mesh.text import clean
+from meshtui.metrics.exposition import number_of
+
+LONGEST = 200
+_NONE_HINT = "or read the sidecars instead: --prometheus none"
+_LIMITS = ("too many samples", "exceeded", "limit", "too many chunks", "too large")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One element of an instant vector. `at` is seconds since the epoch by the server's clock."""
+
+    labels: Mapping[str, str]
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The raw `result` of a query, and what the server warned of (a part that is missing)."""
+
+    result: Sequence[Any]
+    warnings: tuple[str, ...] = ()
+
+    def points(self) -> Iterator[Point]:
+        """The elements of an instant vector; what is not one is left out. Values may be NaN."""
+        for entry in self.result:
+            pair = _pair(entry.get("value")) if isinstance(entry, dict) else None
+            if pair is not None:
+                yield Point(_labels(entry), *pair)
+
+    def times(self) -> Iterator[tuple[float, ...]]:
+        """The times of the samples of each series of a range vector."""
+        for entry in self.result:
+            pairs = (_pair(value) for value in read.items(entry, "values"))
+            yield tuple(pair[0] for pair in pairs if pair is not None)
+
+
+def parse(body: bytes | str, where: str) -> Answer:
+    """The answer in a body of status 200. Raises Unreachable where it is none."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise not_prometheus(where, body) from None
+    data = read.obj(document, "data")
+    result = data.get("result")
+    if read.text(document, "status") != "success" or not isinstance(result, list):
+        raise refused(where, 200, body)
+    return Answer(result, tuple(clean(w, LONGEST) for w in read.texts(document, "warnings")))
+
+
+def not_prometheus(where: str, body: bytes | str) -> MeshtuiError:
+    """For an answer that is no JSON."""
+    text = body[:4096].decode("utf-8", "replace") if isinstance(body, bytes) else body[:4096]
+    if text.lstrip().startswith("<"):
+        said, hint = "an HTML page", "is a login page in between, or a path prefix missing?"
+    else:
+        said, hint = f"what is not JSON ({clean(text, 40)!r})", "is it a Prometheus?"
+    return Unreachable(f"{where} answers with {said}", hint)
+
+
+def refused(where: str, status: int, body: bytes | str) -> MeshtuiError:
+    """For an answer other than success, in the server's own words where it has some."""
+    said = _words(body)
+    told = f"{where}: {said}" if said else f"{where} answers {status}"
+    if status == 401:
+        return NotAllowed(told, "who asks is not known: give user and password in the URL")
+    if status == 403:
+        return NotAllowed(told, "the credentials do not allow queries")
+    if status == 404:
+        return Unreachable(told, "there is no query API: is a path prefix missing in the URL?")
+    if status == 429:
+        return Unreachable(told, "it has too much to do")
+    if any(word in said for word in _LIMITS):
+        return Unreachable(f"{told} (a limit of the server)", f"raise it there, {_NONE_HINT}")
+    if "timed out" in said or status == 504:
+        return Unreachable(f"{told} (too slow)", f"the server has too much to do; {_NONE_HINT}")
+    return Unreachable(told)
+
+
+def _words(body: bytes | str) -> str:
+    """The `error` of the API's own failures."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    return clean(read.text(document, "error"), LONGEST)
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    """Time and value of `[1435781430.781, "1"]`."""
+    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[1], str)):
+        return None
+    at, number = value[0], number_of(value[1])
+    if isinstance(at, bool) or not isinstance(at, int | float) or number is None:
+        return None
+    return (float(at), number) if math.isfinite(at) else None
+
+
+def _labels(entry: Mapping[str, Any]) -> Mapping[str, str]:
+    return read.labels(entry, "metric")

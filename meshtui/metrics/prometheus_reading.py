@@ -1,0 +1,119 @@
+"""Query results as the same readings that sidecars give, so that all sources are summed alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meshtui.errors import Unreachable
+from meshtui.mesh.model import ServiceKey
+from meshtui.metrics.aggregate import Client
+from meshtui.metrics.exposition import number_of
+from meshtui.metrics.prometheus_answer import Point
+from meshtui.metrics.reading import Buckets, Reading
+from meshtui.metrics.traffic import REQUESTS, Traffic, traffic_of
+
+_NEEDED = {
+    "reporter": ("reporter",),
+    "destination_service_name": ("destination_service_name", "destination_service"),
+    "response_code": ("response_code",),
+}
+"""Labels without which requests cannot be told apart, each with the labels that will do."""
+
+_HINT = "are they dropped by a relabelling, or by Istio's Telemetry resource?"
+
+
+@dataclass(slots=True)
+class Flaws:
+    """What was wrong with the series of one sample."""
+
+    series: int = 0
+    unusable: int = 0
+    not_numbers: int = 0
+    lacking: dict[str, int] = field(default_factory=dict)
+    versionless: int = 0
+
+    def problems(self) -> tuple[str, ...]:
+        """One line each. Raises Unreachable where no series was of any use."""
+        labels = ", ".join(sorted(self.lacking))
+        if self.series and self.unusable == self.series:
+            if self.not_numbers:
+                raise Unreachable("Prometheus answers with NaN only")
+            raise Unreachable(f"{REQUESTS} has no label {labels} in Prometheus", _HINT)
+        lines = []
+        if labels:
+            lacking = self.unusable - self.not_numbers
+            lines.append(f"{lacking} of {self.series} series lack {labels}: not counted")
+        if self.not_numbers:
+            lines.append(f"{self.not_numbers} of {self.series} series are NaN: not counted")
+        if self.versionless:
+            lines.append(
+                f"{self.versionless} of {self.series} series lack destination_version:"
+                " in the totals only"
+            )
+        return tuple(lines)
+
+
+def requests_of(points: Iterable[Point], flaws: Flaws) -> dict[Traffic, float]:
+    """Requests by what they are; what cannot be counted goes into `flaws`."""
+    found: dict[Traffic, float] = {}
+    for point in points:
+        flaws.series += 1
+        if not _usable(point, flaws):
+            continue
+        traffic = traffic_of(point.labels)
+        if traffic is not None:
+            found[traffic] = found.get(traffic, 0.0) + point.value
+    return found
+
+
+def durations_of(points: Iterable[Point]) -> dict[Traffic, Buckets]:
+    """Buckets by version and reporter."""
+    found: dict[Traffic, Buckets] = {}
+    known: dict[tuple[tuple[str, str], ...], Traffic | None] = {}
+    for point in points:
+        bound = number_of(point.labels.get("le", ""))
+        if bound is None or math.isnan(bound) or not 0 <= point.value < math.inf:
+            continue
+        labels = {name: value for name, value in point.labels.items() if name != "le"}
+        key = tuple(sorted(labels.items()))
+        if key not in known:
+            known[key] = traffic_of(labels)
+        traffic = known[key]
+        if traffic is not None:
+            buckets = found.setdefault(traffic, {})
+            buckets[bound] = buckets.get(bound, 0.0) + point.value
+    return found
+
+
+def reading_of(requests: Iterable[Point], durations: Iterable[Point], flaws: Flaws) -> Reading:
+    return Reading(requests_of(requests, flaws), durations_of(durations))
+
+
+def clients_of(points: Iterable[Point]) -> Mapping[ServiceKey, frozenset[Client]]:
+    """The workloads that sent to each service."""
+    found: dict[ServiceKey, set[Client]] = {}
+    for point in points:
+        traffic = traffic_of(point.labels)
+        if traffic is not None and traffic.client:
+            client = traffic.client_namespace, traffic.client
+            found.setdefault(traffic.service_key, set()).add(client)
+    return {service: frozenset(clients) for service, clients in found.items()}
+
+
+def _usable(point: Point, flaws: Flaws) -> bool:
+    if not 0 <= point.value < math.inf:
+        flaws.not_numbers += 1
+        flaws.unusable += 1
+        return False
+    lacking = [
+        name
+        for name, enough in _NEEDED.items()
+        if not any(point.labels.get(label) for label in enough)
+    ]
+    for name in lacking:
+        flaws.lacking[name] = flaws.lacking.get(name, 0) + 1
+    flaws.unusable += bool(lacking)
+    flaws.versionless += not lacking and not point.labels.get("destination_version")
+    return not lacking

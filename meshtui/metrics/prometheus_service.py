@@ -1,0 +1,60 @@
+"""A Prometheus in the cluster, reached through the API server's service proxy.
+
+It needs no address of its own and no credentials but the kubeconfig's (`get` on
+`services/proxy`). Asked by GET: a POST through the proxy counts as a write, which a read-only
+connection refuses and fewer people may do. `prometheus-api-client` is left out here, as it would
+need a second log-in beside the kubeconfig's.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.metrics.discovery import Place
+from meshtui.metrics.prometheus_answer import Answer, parse
+from meshtui.metrics.worker import Worker
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+
+class ServiceServer:
+    """Asks the service at `place`."""
+
+    def __init__(self, cluster: Cluster, place: Place, worker: Worker) -> None:
+        self._cluster = cluster
+        self._worker = worker
+        self.where = f"Prometheus {place}"
+        name = quote(f"{place.scheme}:{place.name}:{place.port}", safe=":")
+        space = quote(place.namespace, safe="")
+        self._path = f"/api/v1/namespaces/{space}/services/{name}/proxy/api/v1/query"
+
+    async def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
+        """As `UrlServer.ask`."""
+        params = {"query": promql, "timeout": f"{round(seconds * 1000)}ms"}
+        if at is not None:
+            params["time"] = repr(at)
+        try:
+            body = await self._cluster.get_text(self._path, params, timeout=seconds)
+        except NotAllowed as error:
+            hint = "reading it needs `get` on `services/proxy`"
+            raise NotAllowed(f"{self.where}: {_said(error)}", hint) from error
+        except NotFound as error:
+            raise Unreachable(f"{self.where}: {_said(error)}", "is a path missing?") from error
+        except MeshtuiError as error:
+            raise Unreachable(f"{self.where}: {_said(error)}", error.hint) from error
+        try:
+            return await self._worker.run(partial(parse, body, self.where), seconds)
+        except TimeoutError:
+            raise Unreachable(f"{self.where}: its answer takes too long to read") from None
+
+    async def close(self) -> None:
+        self._worker.close()
+
+
+def _said(error: MeshtuiError) -> str:
+    """Without the request, whose path says no more than where the service is."""
+    return error.what.rpartition("/proxy/api/v1/query: ")[2]
