@@ -111,5 +111,7 @@ class Feed:
             istio=not all(s.missing for s in self._sources if s.resource.group == ISTIO_GROUP),
             problems=tuple(filter(None, (source.problem for source in self._sources))),
             namespaces=tuple(sorted(names)) if names else None,
-            partial=partly_read((source.resource, source.namespaces) for source in self._sources),
+            partial=partly_read(
+                (s.resource, () if s.unread else s.namespaces) for s in self._sources
+            ),
         )

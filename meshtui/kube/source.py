@@ -94,6 +94,12 @@ class Source:
         return all(watch.listed or watch.error is not None for watch in self._active())
 
     @property
+    def unread(self) -> bool:
+        """True as long as some of it has not come yet; what may not be read is not waited for."""
+        told = (NotFound, NotAllowed)
+        return any(not w.listed and not isinstance(w.error, told) for w in self._active())
+
+    @property
     def missing(self) -> bool:
         return all(isinstance(watch.error, NotFound) for watch in self._active())
 

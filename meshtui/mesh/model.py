@@ -385,6 +385,11 @@ class Mesh:
         return {host: tuple(rules) for host, rules in found.items()}
 
     @cached_property
+    def gateways_by_place(self) -> Mapping[tuple[str, str], Gateway]:
+        """Gateways by namespace and name."""
+        return {(gateway.ref.namespace, gateway.ref.name): gateway for gateway in self.gateways}
+
+    @cached_property
     def wildcard_destination_rules(self) -> tuple[DestinationRule, ...]:
         return tuple(rule for rule in self.destination_rules if rule.host.startswith("*"))
 

@@ -64,7 +64,7 @@ def routes_to(mesh: Mesh, service: Service) -> tuple[Route, ...]:
     of other hosts that name the service as a destination.
     """
     own = sorted(_own(mesh, service), key=lambda vs: _precedence(vs, service))
-    routes = [route for vs in own for route in _with_delegates(mesh, vs)]
+    routes = [route for vs in own for route in with_delegates(mesh, vs)]
     if routes:
         return tuple(routes)
     named = mesh.rules_by_destination.get(service.host, ())
@@ -87,7 +87,8 @@ def _precedence(vs: VirtualService, service: Service) -> tuple[bool, bool, bool]
     )
 
 
-def _with_delegates(mesh: Mesh, vs: VirtualService) -> Iterable[Route]:
+def with_delegates(mesh: Mesh, vs: VirtualService) -> Iterable[Route]:
+    """The rules of a VirtualService, those it hands over to in place of the rules that do."""
     for rule in vs.rules:
         if rule.delegate is None:
             yield Route(vs, rule)

@@ -1,0 +1,83 @@
+"""What is wrong with a mesh as it is written: one check, one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from meshtui.mesh.analysis.conflicts import host_conflict
+from meshtui.mesh.analysis.deprecated import deprecated_field
+from meshtui.mesh.analysis.destinations import (
+    missing_host,
+    missing_port,
+    missing_subset,
+    no_weight,
+)
+from meshtui.mesh.analysis.filters import idle_rate_limit
+from meshtui.mesh.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
+from meshtui.mesh.analysis.gateways import host_not_admitted, idle_gateway, missing_gateway
+from meshtui.mesh.analysis.leftovers import (
+    endless_fault,
+    endless_mirror,
+    full_fault,
+    full_mirror,
+)
+from meshtui.mesh.analysis.pods import podless_subset, unmeshed_pods
+from meshtui.mesh.analysis.policies import ejects_all, lost_policy
+from meshtui.mesh.analysis.ports import port_needed
+from meshtui.mesh.analysis.retries import retries_with_fault, retry_budget, unsafe_retry
+from meshtui.mesh.analysis.shadowing import unreachable_rule
+from meshtui.mesh.analysis.subsets import (
+    duplicate_subset,
+    idle_policy,
+    several_rules,
+    unused_subset,
+)
+from meshtui.mesh.model import Mesh
+
+__all__ = ["ERROR", "INFO", "WARNING", "Finding", "Limit", "analyze"]
+
+Check = Callable[[Mesh], Iterable[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    missing_host,
+    missing_subset,
+    missing_port,
+    no_weight,
+    podless_subset,
+    unmeshed_pods,
+    port_needed,
+    unreachable_rule,
+    host_conflict,
+    missing_gateway,
+    idle_gateway,
+    host_not_admitted,
+    duplicate_subset,
+    several_rules,
+    idle_policy,
+    lost_policy,
+    ejects_all,
+    retry_budget,
+    retries_with_fault,
+    unsafe_retry,
+    full_fault,
+    full_mirror,
+    deprecated_field,
+    idle_rate_limit,
+)
+
+HINTS: tuple[Check, ...] = (unused_subset,)
+"""What is often meant to be so, and is only told to those who ask for it."""
+
+
+def analyze(
+    mesh: Mesh, *, limited: frozenset[Limit] = frozenset(), hints: bool = False
+) -> tuple[Finding, ...]:
+    """All findings, the worst first.
+
+    `limited` are the faults and mirrors that end by themselves. Where parts of the cluster could
+    not be read (`Mesh.partial`), nothing there is called missing.
+    """
+    checks = (*CHECKS, *HINTS) if hints else CHECKS
+    found = [finding for check in checks for finding in check(mesh)]
+    found += [*endless_fault(mesh, limited), *endless_mirror(mesh, limited)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda finding: finding.order))

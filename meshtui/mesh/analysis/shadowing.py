@@ -1,0 +1,131 @@
+"""Rules that no request reaches, because a rule above takes everything they would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from meshtui.mesh import read
+from meshtui.mesh.admission import gateways_of
+from meshtui.mesh.analysis.covering import KNOWN, any_path, covers
+from meshtui.mesh.analysis.finding import INFO, WARNING, Finding
+from meshtui.mesh.analysis.lookup import raw_rule, rule_path
+from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
+
+ALL = Match()
+
+
+@dataclass(slots=True)
+class _Taken:
+    """The matches of the rules so far, kept by path so that hundreds of rules stay quick."""
+
+    service: VirtualService
+    anywhere: list[tuple[Match, Rule]] = field(default_factory=list)
+    exact: dict[str, list[tuple[Match, Rule]]] = field(default_factory=dict)
+    prefix: dict[str, list[tuple[Match, Rule]]] = field(default_factory=dict)
+
+    def add(self, match: Match, rule: Rule) -> None:
+        uri = match.uri
+        if uri is None or any_path(uri) or uri.kind not in ("exact", "prefix"):
+            self.anywhere.append((match, rule))
+        else:
+            places = self.exact if uri.kind == "exact" else self.prefix
+            places.setdefault(uri.value.lower(), []).append((match, rule))
+
+    def by(self, match: Match) -> Rule | None:
+        """The first rule that is certain to take all that `match` would."""
+        found = [rule for taken, rule in self._candidates(match) if self._covers(taken, match)]
+        return min(found, key=lambda rule: rule.index, default=None)
+
+    def _candidates(self, match: Match) -> Iterator[tuple[Match, Rule]]:
+        yield from self.anywhere
+        if match.uri is None:
+            return
+        path = match.uri.value.lower()
+        yield from self.exact.get(path, ())
+        if self.prefix:
+            for end in range(len(path) + 1):
+                yield from self.prefix.get(path[:end], ())
+
+    def _covers(self, wide: Match, narrow: Match) -> bool:
+        if wide.gateways:
+            inside = set(gateways_of(self.service, narrow))
+            if not inside <= set(gateways_of(self.service, wide)):
+                return False
+        return covers(wide, narrow)
+
+
+def unreachable_rule(mesh: Mesh) -> Iterator[Finding]:
+    """A rule all of whose matches are taken above it, or one match of it that is.
+
+    Only what is certain: each match must be taken whole by one match above. Rules that hand over
+    to another VirtualService take nothing for certain.
+    """
+    for service in mesh.virtual_services:
+        for protocol in ("http", "tcp"):
+            rules = [rule for rule in service.rules if rule.protocol == protocol]
+            if len(rules) > 1:
+                yield from _in_list(service, rules)
+
+
+def _in_list(service: VirtualService, rules: list[Rule]) -> Iterator[Finding]:
+    taken = _Taken(service)
+    for rule in rules:
+        entries = _entries(service, rule)
+        by = [taken.by(match) if match is not None else None for match in entries]
+        if by and all(by):
+            yield _unreachable(service, rule, [found for found in by if found])
+        else:
+            for index, found in enumerate(by):
+                if found:
+                    yield _ineffective(service, rule, index, found)
+        if rule.delegate is None and (rule.destinations or rule.terminal):
+            for match in entries:
+                if match is not None:
+                    taken.add(match, rule)
+
+
+def _entries(service: VirtualService, rule: Rule) -> list[Match | None]:
+    """The rule's matches; None stands for one that is not understood whole.
+
+    Of TCP rules only those without any match are understood: they take every connection.
+    """
+    raws = read.items(raw_rule(service, rule), "match")
+    if not raws:
+        return [ALL]
+    if rule.protocol != "http" or len(raws) != len(rule.matches):
+        return [None] * len(raws)
+    return [
+        match if KNOWN.issuperset(raw) else None
+        for match, raw in zip(rule.matches, raws, strict=True)
+    ]
+
+
+def _unreachable(service: VirtualService, rule: Rule, by: list[Rule]) -> Finding:
+    above = by[0]
+    names = ", ".join(dict.fromkeys(found.title for found in by))
+    if above.catch_all:
+        why = f"rule {above.title} above it takes every request"
+    else:
+        why = f"all that it asks for is taken above, by rule {names}"
+    return Finding(
+        "unreachable-rule",
+        WARNING,
+        service.ref,
+        rule_path(rule),
+        f"Rule {rule.title} is never reached: {why}.",
+        f"Move it above rule {above.title}, or remove it.",
+        ("IST0130",),
+    )
+
+
+def _ineffective(service: VirtualService, rule: Rule, index: int, above: Rule) -> Finding:
+    return Finding(
+        "ineffective-match",
+        INFO,
+        service.ref,
+        f"{rule_path(rule)}.match[{index}]",
+        f"No request comes to rule {rule.title} by this match: rule {above.title} takes them all.",
+        f"Remove the match, or move the rule above rule {above.title}.",
+        ("IST0131",),
+    )
