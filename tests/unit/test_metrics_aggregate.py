@@ -168,10 +168,16 @@ def test_rates_of_proxies_watched_for_different_times_are_added() -> None:
 def test_quantiles_are_of_all_proxies_together() -> None:
     ledger = Ledger()
     for count in (10.0, 30.0):
-        ledger.add(Reading({}, {traffic(): {1.0: 0.0, 5.0: count, math.inf: count}}), 1.0)
+        times = {traffic(): {1.0: 0.0, 5.0: count, math.inf: count}}
+        ledger.add(Reading({traffic(): count}, times), 1.0)
+    assert ledger.views().caller[v("v1")].p50_ms == 3.0
+
+
+def test_times_without_a_request_are_an_older_windows() -> None:
+    ledger = Ledger()
+    ledger.add(Reading({}, {traffic(): {1.0: 0.0, 5.0: 9.0, math.inf: 9.0}}), 1.0)
     signals = ledger.views().caller[v("v1")]
-    assert signals.p50_ms == 3.0
-    assert signals.error_ratio is None
+    assert (signals.p50_ms, signals.error_ratio) == (None, None)
 
 
 def test_clients_are_those_that_ever_sent_a_request() -> None:
