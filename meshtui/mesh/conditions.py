@@ -57,16 +57,16 @@ def on_header(
 ) -> Answer:
     """A header that is not there fulfils no comparison, turned round or not.
 
-    With `missing_is_empty` it counts as an empty value; only presence is still told from it.
+    With `missing_is_empty` it counts as an empty value; for Envoy it is then present, too.
     """
     value = request.header(name)
     label = name[1:] if name.startswith(":") else f"header {name}"
     if value is None and name.lower() in _PROXY_SETS:
         return Answer(None, f"{label} is set by the proxy itself: its value is not known here")
-    if value is None and match.kind != "present":
-        if not missing_is_empty:
-            return Answer(False, _difference(label, match, None, invert))
+    if value is None and missing_is_empty:
         value = ""
+    if value is None and match.kind != "present":
+        return Answer(False, _difference(label, match, None, invert))
     return _on_value(label, match, value, invert=invert)
 
 
@@ -79,7 +79,6 @@ _PROXY_SETS = frozenset(
     {
         "x-request-id",
         "x-forwarded-for",
-        "x-forwarded-proto",
         "x-envoy-internal",
         "x-envoy-external-address",
         "x-envoy-downstream-service-cluster",
@@ -107,6 +106,8 @@ def _compare(match: StringMatch, value: str | None) -> bool:
     """Whether the value is as asked; Undecidable where that can't be said."""
     if match.kind == "present":
         return value is not None
+    if match.kind == "absent":
+        return value is None
     kind = match.kind.removeprefix(ANY_CASE)
     if kind != "regex" and kind not in _KINDS:
         raise Undecidable(f"{kind} is not known here")

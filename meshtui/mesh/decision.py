@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from meshtui.mesh.conditions import Answer
 from meshtui.mesh.effects import Effects
 from meshtui.mesh.model import Rule
 
@@ -31,14 +31,15 @@ class Tried:
 class Decision:
     """Which rule takes a request.
 
-    `host` is the virtual host that it belongs to; `taken` is None where the proxy has no route for
-    it and answers `status`. `rule` is the rule behind `taken`, where one is.
+    `host` is the virtual host that it belongs to, empty where there is none. `taken` is None where
+    there is no route for it: the proxy then answers 404, and `notes` say more. `rule` is the rule
+    behind `taken`, where a VirtualService has one.
     """
 
     host: str = ""
     above: tuple[Tried, ...] = ()
     taken: Tried | None = None
-    effects: Effects = Effects()
+    effects: Effects = field(default_factory=Effects)
     rule: Rule | None = None
     notes: tuple[str, ...] = ()
 
@@ -48,15 +49,7 @@ class Decision:
         return all(tried.holds is not None for tried in self.above)
 
 
-def decide(
-    candidates: list[tuple[Tried, Answer]],
-) -> tuple[tuple[Tried, ...], Tried | None, int]:
-    """The entries above, the first that takes the request, and its place (-1: none does)."""
-    above = []
-    for place, (tried, answer) in enumerate(candidates):
-        if answer.holds:
-            return tuple(above), tried, place
-        above.append(
-            Tried(tried.owner, tried.title, answer.holds, answer.why, tried.match)
-        )
-    return tuple(above), None, -1
+def split(tried: Sequence[Tried]) -> tuple[tuple[Tried, ...], int | None]:
+    """The entries above the first that takes the request, and that one's place."""
+    place = next((place for place, entry in enumerate(tried) if entry.holds), None)
+    return tuple(tried[:place]), place

@@ -40,7 +40,8 @@ class Request:
     def header(self, name: str) -> str | None:
         """The value, several joined by a comma as Envoy does; None where there is none.
 
-        Envoy has the request line as headers too: `:path` (with query), `:authority` and so on.
+        Envoy has the request line as headers too: `:path` (with query), `:authority` and so on;
+        and where nobody says `x-forwarded-proto`, it does.
         """
         name = name.lower()
         match name:
@@ -53,6 +54,8 @@ class Request:
             case ":authority" | "host":
                 return self.authority or None
         values = [value.strip(" \t") for key, value in self.headers if key.lower() == name]
+        if not values and name == "x-forwarded-proto":
+            return self.scheme
         return ",".join(values) if values else None
 
     def query(self, name: str) -> str | None:
@@ -84,7 +87,7 @@ def best_domain(domains: tuple[str, ...] | list[str], host: str) -> str | None:
     wildcard stands for at least one character.
     """
     fitting = [domain for domain in domains if covers(domain.lower(), host)]
-    return max(fitting, key=_rank, default=None)
+    return max(fitting, key=rank, default=None)
 
 
 def covers(domain: str, host: str) -> bool:
@@ -98,7 +101,8 @@ def covers(domain: str, host: str) -> bool:
     return domain == host
 
 
-def _rank(domain: str) -> tuple[int, int]:
+def rank(domain: str) -> tuple[int, int]:
+    """Larger is tried first."""
     if domain == "*":
         return 0, 0
     if domain.startswith("*"):
