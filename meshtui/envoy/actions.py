@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.routes import RouteDestination, RouteMirror
 from meshtui.mesh import read
+from meshtui.mesh.effects import (
+    direct_text,
+    header_text,
+    host_rewrite,
+    path_rewrite,
+    prefix_rewrite,
+    redirect_text,
+)
 from meshtui.mesh.model import Fault, Json, Retries
 from meshtui.mesh.quantity import seconds
 
 FAULT_FILTER = "envoy.filters.http.fault"
 STATUS_CODES = "retriable-status-codes"
 
+_REDIRECTS = {"FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}
+_VERBS = {
+    "OVERWRITE_IF_EXISTS_OR_ADD": "set",
+    "OVERWRITE_IF_EXISTS": "set if there",
+    "ADD_IF_ABSENT": "add if absent",
+}
 _PARTS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 _ENVOYS_RETRIES = 1
 
@@ -95,17 +111,65 @@ def parse_fault(route: Json) -> Fault | None:
 
 def rewrite_text(action: Json) -> str:
     """What is changed of the request before it goes out, in a few words."""
-    parts = [
-        f"{what} → {read.text(action, key)}"
-        for what, key in (
-            ("prefix", "prefix_rewrite"),
-            ("path", "path_rewrite"),
-            ("host", "host_rewrite_literal"),
-        )
-        if read.text(action, key)
-    ]
+    return ", ".join(_rewrites(action))
+
+
+def _rewrites(action: Json) -> Iterator[str]:
     regex = read.obj(action, "regex_rewrite")
+    if read.text(action, "prefix_rewrite"):
+        yield prefix_rewrite(read.text(action, "prefix_rewrite"))
+    if read.text(action, "path_rewrite"):
+        yield f"path → {read.text(action, 'path_rewrite')}"
     if regex:
         pattern = read.text(read.obj(regex, "pattern"), "regex")
-        parts.append(f"path {pattern} → {read.text(regex, 'substitution')}")
-    return ", ".join(parts)
+        yield path_rewrite(pattern, read.text(regex, "substitution"))
+    if "path_rewrite_policy" in action:
+        yield "path → by an extension"
+    if read.text(action, "host_rewrite_literal"):
+        yield host_rewrite(read.text(action, "host_rewrite_literal"))
+    if read.text(action, "host_rewrite_header"):
+        yield f"host → as header {read.text(action, 'host_rewrite_header')} says"
+    if action.get("auto_host_rewrite") is True:
+        yield "host → the endpoint's name"
+
+
+def parse_answer(route: Json) -> str:
+    """What the proxy answers by itself; empty where it forwards."""
+    redirect = read.obj(route, "redirect")
+    if redirect:
+        https = "https" if redirect.get("https_redirect") is True else ""
+        return redirect_text(
+            _REDIRECTS.get(read.text(redirect, "response_code"), 301),
+            scheme=read.text(redirect, "scheme_redirect") or https,
+            host=read.text(redirect, "host_redirect"),
+            port=read.integer(redirect, "port_redirect"),
+            path=read.text(redirect, "path_redirect") or read.text(redirect, "prefix_rewrite"),
+        )
+    direct = read.obj(route, "direct_response")
+    return direct_text(read.integer(direct, "status")) if direct else ""
+
+
+def parse_headers(route: Json) -> tuple[str, ...]:
+    """What is done to headers, on the way there and back, by the route and by each cluster."""
+    found = list(_operations(route))
+    for entry in read.objects(read.obj(route, "route", "weighted_clusters"), "clusters"):
+        label = parse_cluster_name(read.text(entry, "name")).label
+        found += [f"{text} for {label}" for text in _operations(entry)]
+    return tuple(found)
+
+
+def _operations(raw: Json) -> Iterator[str]:
+    for side in ("request", "response"):
+        for option in read.objects(raw, f"{side}_headers_to_add"):
+            header = read.obj(option, "header")
+            yield header_text(
+                side, _verb(option), read.text(header, "key"), read.text(header, "value")
+            )
+        for name in read.texts(raw, f"{side}_headers_to_remove"):
+            yield header_text(side, "remove", name)
+
+
+def _verb(option: Json) -> str:
+    if option.get("append") is False:
+        return "set"
+    return _VERBS.get(read.text(option, "append_action"), "add")

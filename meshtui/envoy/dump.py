@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.envoy.actions import (
+    parse_answer,
     parse_destinations,
     parse_fault,
+    parse_headers,
     parse_mirrors,
     parse_retries,
     rewrite_text,
@@ -93,6 +95,10 @@ def _route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
         terminal=_terminal(route),
         rewrite=rewrite_text(action),
         cluster_header=read.text(action, "cluster_header"),
+        answer=parse_answer(route),
+        headers=parse_headers(route),
+        ignore_port=config.get("ignore_port_in_host_matching") is True,
+        tls_only=vhost.get("require_tls") == "ALL",
     )
 
 

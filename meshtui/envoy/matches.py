@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from meshtui.envoy.routes import HeaderMatch, RouteMatch, in_order
 from meshtui.mesh import read
+from meshtui.mesh.conditions import ANY_CASE
 from meshtui.mesh.model import Json, StringMatch
 
 _PATHS = {"prefix": "prefix", "path": "exact", "path_separated_prefix": "path prefix"}
+_PRESENT = StringMatch("present")
 _STRINGS = ("exact", "prefix", "suffix", "contains")
+_OTHERS = {
+    "runtime_fraction": "a share of requests",
+    "grpc": "gRPC",
+    "tls_context": "the TLS connection",
+    "dynamic_metadata": "metadata",
+    "filter_state": "filter state",
+    "cookies": "cookies",
+}
 
 
 def parse_match(raw: Json) -> RouteMatch:
     headers = (_header(entry) for entry in read.objects(raw, "headers"))
     query = (
-        (read.text(entry, "name"), _string(read.obj(entry, "string_match")))
-        for entry in read.objects(raw, "query_parameters")
+        (read.text(entry, "name"), _query(entry)) for entry in read.objects(raw, "query_parameters")
     )
-    return in_order(_path(raw), raw.get("case_sensitive") is False, headers, query)
+    other = (words for key, words in _OTHERS.items() if raw.get(key) not in (None, []))
+    return in_order(_path(raw), raw.get("case_sensitive") is False, headers, query, other)
 
 
 def _path(raw: Json) -> StringMatch:
@@ -34,7 +44,8 @@ def _header(raw: Json) -> HeaderMatch:
     value = _header_value(raw)
     if value.kind == "absent":
         value, invert = StringMatch("present"), not invert
-    return HeaderMatch(read.text(raw, "name").lower(), value, invert)
+    missing_is_empty = raw.get("treat_missing_header_as_empty") is True
+    return HeaderMatch(read.text(raw, "name").lower(), value, invert, missing_is_empty)
 
 
 def _header_value(raw: Json) -> StringMatch:
@@ -48,14 +59,30 @@ def _header_value(raw: Json) -> StringMatch:
             return StringMatch(kind, read.text(raw, f"{kind}_match"))
     if "safe_regex_match" in raw:
         return _regex(read.obj(raw, "safe_regex_match"))
-    return StringMatch("range" if "range_match" in raw else "present")
+    return _range(read.obj(raw, "range_match")) if "range_match" in raw else StringMatch("present")
+
+
+def _range(raw: Json) -> StringMatch:
+    """Whole numbers from the start to just before the end; JSON has them as strings."""
+    start, end = (read.text(raw, key) or str(read.integer(raw, key)) for key in ("start", "end"))
+    return StringMatch("range", f"{start}..{end}")
+
+
+def _query(raw: Json) -> StringMatch:
+    if raw.get("present_match") is False:
+        return StringMatch("absent")
+    return _string(read.obj(raw, "string_match")) if "string_match" in raw else _PRESENT
 
 
 def _string(raw: Json) -> StringMatch:
+    """How a string is compared; an extension keeps its name and is not known here."""
+    before = ANY_CASE if raw.get("ignore_case") is True else ""
     for kind in _STRINGS:
         if kind in raw:
-            return StringMatch(kind, read.text(raw, kind))
-    return _regex(read.obj(raw, "safe_regex")) if "safe_regex" in raw else StringMatch("present")
+            return StringMatch(f"{before}{kind}", read.text(raw, kind))
+    if "safe_regex" in raw:
+        return _regex(read.obj(raw, "safe_regex"))
+    return StringMatch("custom") if "custom" in raw else _PRESENT
 
 
 def _regex(raw: Json) -> StringMatch:

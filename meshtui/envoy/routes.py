@@ -13,11 +13,16 @@ _ANY_REGEX = StringMatch("regex", ".*")
 
 @dataclass(frozen=True, slots=True)
 class HeaderMatch:
-    """A condition on a header. Envoy keeps method, authority and scheme as `:method` and so on."""
+    """A condition on a header. Envoy keeps method, authority and scheme as `:method` and so on.
+
+    With `missing_is_empty` a header that is not there counts as an empty one. Editions of istiod
+    differ in it, so that it makes no difference between two conditions.
+    """
 
     name: str
     value: StringMatch
     invert: bool = False
+    missing_is_empty: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{'not ' if self.invert else ''}header {self.name} {self.value}"
@@ -28,24 +33,28 @@ class RouteMatch:
     """Which requests an entry takes.
 
     The path's `kind` is prefix, exact, regex or another of Envoy's; `headers` and `query` are
-    sorted by name.
+    sorted by name. `other` names what a request alone does not decide: a share, the TLS
+    connection, metadata.
     """
 
     path: StringMatch = ANY_PATH
     ignore_case: bool = False
     headers: tuple[HeaderMatch, ...] = ()
     query: tuple[tuple[str, StringMatch], ...] = ()
+    other: tuple[str, ...] = ()
 
     @property
     def catch_all(self) -> bool:
         """True where nothing after this entry can ever be reached, as istiod sees it."""
-        return self.path in (ANY_PATH, _ANY_REGEX) and not self.headers and not self.query
+        everything = self.path in (ANY_PATH, _ANY_REGEX)
+        return everything and not self.headers and not self.query and not self.other
 
     @property
     def text(self) -> str:
         parts = [] if self.path == ANY_PATH else [f"path {self.path}"]
         parts += [str(header) for header in self.headers]
         parts += [f"query {name} {value}" for name, value in self.query]
+        parts += self.other
         return " and ".join(parts) or "any request"
 
 
@@ -54,6 +63,7 @@ def in_order(
     ignore_case: bool,
     headers: Iterable[HeaderMatch],
     query: Iterable[tuple[str, StringMatch]],
+    other: Iterable[str] = (),
 ) -> RouteMatch:
     """A match in one form, so that two that take the same are equal.
 
@@ -65,6 +75,7 @@ def in_order(
         ignore_case,
         tuple(sorted(headers, key=lambda header: (header.name, str(header)))),
         tuple(sorted(query, key=lambda entry: (entry[0], str(entry[1])))),
+        tuple(sorted(other)),
     )
 
 
@@ -124,6 +135,17 @@ class ProxyRoute:
 
     rewrite: str = ""
     cluster_header: str = ""
+    answer: str = ""
+    """What the proxy answers by itself, in words; see `meshtui.mesh.effects`."""
+
+    headers: tuple[str, ...] = ()
+    """What is done to the headers of request and response, in words."""
+
+    ignore_port: bool = False
+    """True where the host's port is cut off before a virtual host is looked for."""
+
+    tls_only: bool = False
+    """True where the virtual host sends plain requests on to HTTPS."""
 
     @property
     def port(self) -> int:

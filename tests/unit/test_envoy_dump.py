@@ -214,7 +214,7 @@ def test_paths(match: dict[str, Any], path: StringMatch) -> None:
             {"string_match": {"exact": "a"}, "invert_match": True},
             HeaderMatch("x", StringMatch("exact", "a"), invert=True),
         ),
-        ({"range_match": {"start": "1"}}, HeaderMatch("x", StringMatch("range"))),
+        ({"range_match": {"start": "1"}}, HeaderMatch("x", StringMatch("range", "1..0"))),
     ],
 )
 def test_headers(header: dict[str, Any], expected: HeaderMatch) -> None:
@@ -258,7 +258,7 @@ def test_rewrites_and_clusters_by_header() -> None:
             "regex_rewrite": {"pattern": {"regex": "^/a"}, "substitution": "/b"},
         }
     )
-    assert route.rewrite == "prefix → /new, host → other, path ^/a → /b"
+    assert route.rewrite == "prefix → /new, path ^/a → /b, host → other"
     assert (route.cluster_header, route.destinations) == ("x-to", ())
     assert route.timeout_s == 15.0
 
