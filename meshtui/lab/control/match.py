@@ -16,13 +16,17 @@ _NOT_RE2 = re.compile(r"\(\?(?:=|!|<[=!]|>)|\\[1-9]|[*+?}]\+")
 
 
 def applies(match: Match, proxy: Proxy, gateways: frozenset[str], port: int) -> bool:
-    """Whether the parts of a match that describe the client hold for this proxy."""
-    listed = match.get("gateways")
+    """Whether the parts of a match that describe the client hold for this proxy.
+
+    As in istiod, a match that names gateways is not asked for its sources.
+    """
+    if match.get("port") and match["port"] != port:
+        return False
+    if match.get("gateways"):
+        return bool(gateways.intersection(match["gateways"]))
     return (
-        (not listed or bool(gateways.intersection(listed)))
-        and (not match.get("port") or match["port"] == port)
-        and selects(match.get("sourceLabels") or {}, proxy.labels)
-        and match.get("sourceNamespace", proxy.namespace) == proxy.namespace
+        selects(match.get("sourceLabels") or {}, proxy.labels)
+        and (match.get("sourceNamespace") or proxy.namespace) == proxy.namespace
     )
 
 

@@ -75,12 +75,13 @@ def _hosts(config: Config) -> list[str]:
 
 
 def _service_host(service: Service, rules: list[Config], client: Client) -> Obj:
+    """A VirtualService with no rule for this client is as good as none, as in istiod."""
     config = _ruling(service.host, rules)
-    made = routes(config, client) if config else [default_route(service.host, client.port)]
+    made = routes(config, client) if config else []
     return {
         "name": f"{service.host}:{client.port}",
         "domains": _domains(service, client.proxy.namespace),
-        "routes": made,
+        "routes": made or [default_route(service.host, client.port)],
         "include_request_attempt_count": True,
     }
 
@@ -133,16 +134,25 @@ def _allow_any() -> Obj:
 
 
 def gateway_routes(world: World, proxy: Proxy, port: int, servers: list[Obj]) -> Obj:
-    """RouteConfiguration `http.<port>` of a gateway; without any rule it answers 404."""
+    """RouteConfiguration `http.<port>` of a gateway; without any rule it answers 404.
+
+    Rules mean the Gateway's port, not the pod's. As in istiod, a route that takes everything stands
+    behind those of the other VirtualServices for its host.
+    """
     made: dict[str, list[Obj]] = {}
     for entry in servers:
-        client = Client(world, proxy, port, _names(entry["gateway"]))
+        number = int(entry["server"]["port"]["number"])
+        client = Client(world, proxy, number, _names(entry["gateway"]))
         for config in world.virtual_services:
             if _bound(config, entry["gateway"]):
                 for host in _served(_hosts(config), entry["server"]):
                     made.setdefault(host, []).extend(routes(config, _named(client, config)))
-    hosts = [_virtual_host(host, port, found) for host, found in made.items()]
+    hosts = [_virtual_host(host, port, sorted(r, key=_takes_all)) for host, r in made.items()]
     return _configuration(f"http.{port}", hosts or [_blackhole(port)])
+
+
+def _takes_all(route: Obj) -> bool:
+    return route["match"] in ({"prefix": "/"}, {"safe_regex": {"regex": ".*"}})
 
 
 def _names(gateway: str) -> frozenset[str]:

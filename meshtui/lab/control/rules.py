@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.lab.contract import Obj
+from meshtui.lab.control import headers
 from meshtui.lab.control.action import Rule, Where, cluster_name, cluster_of, route_action
 from meshtui.lab.control.fault import per_filter
 from meshtui.lab.control.match import Match, applies, catches_all, plain, route_match
@@ -83,11 +84,12 @@ def _body(rule: Rule, config: Config, client: Client) -> Obj:
 
 
 def _reaction(rule: Rule, config: Config, client: Client) -> Obj:
-    """Forward, redirect or answer: exactly one of them."""
+    """Forward, redirect or answer: exactly one of them. Headers are changed in any case."""
+    changes = headers.operations(rule.get("headers"))
     if rule.get("redirect"):
-        return {"redirect": _redirect(rule["redirect"])}
+        return {"redirect": _redirect(rule["redirect"]), **changes}
     if rule.get("directResponse"):
-        return {"direct_response": _direct(rule["directResponse"])}
+        return {"direct_response": _direct(rule["directResponse"]), **changes}
     where = Where(client.world, config.namespace, client.port)
     _, port, _, host = cluster_of(rule["route"][0]["destination"], where).split("|", 3)
     return route_action(rule, where) | {"decorator": {"operation": f"{host}:{port}/*"}}
