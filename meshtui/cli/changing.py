@@ -27,9 +27,11 @@ from meshtui.changes.change import (
 from meshtui.cli import opening, output
 from meshtui.errors import Conflict, Exit, Refused, Usage
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
-from meshtui.operations.documents import change_json
+from meshtui.mesh.view import service_views
+from meshtui.operations.documents import change_json, shares_json
 from meshtui.operations.session import Session
 
 Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
@@ -120,7 +122,8 @@ async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
             say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
             return Exit.DONE
         outcome = await carry_out(arguments, opened, mesh, plan)
-    say(outcome, opening.form(arguments), dry=False)
+        shares = await measured(opened, outcome, arguments.measure)
+    say(outcome, opening.form(arguments), dry=False, shares=shares)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
 
 
@@ -136,6 +139,19 @@ async def carry_out(
         return await opened.apply(plan, mesh, sample, lambda _: None)
     except Conflict as conflict:
         raise await explained(opened, plan) from conflict
+
+
+async def measured(opened: Session, outcome: Outcome, seconds: float | None) -> tuple[Share, ...]:
+    """Each version's share of the requests of the next `seconds`; empty where none is asked."""
+    if not seconds or not outcome.applied:
+        return ()
+    mesh = await opened.read_mesh()
+    sample, error = await opening.sample(opened, mesh, seconds)
+    if error:
+        output.note(f"meshtui: telemetry: {clean(str(error))}")
+    key = outcome.plan.change.service
+    view = next((v for v in service_views(mesh, sample) if v.key == key), None)
+    return shares_of(view) if view else ()
 
 
 async def callers(opened: Session, mesh: Mesh) -> Sample | None:
@@ -181,9 +197,9 @@ def ask(plan: Plan) -> None:
         raise Refused("not applied, nothing was written", "answer yes, or give --yes")
 
 
-def say(outcome: Outcome, form: str, *, dry: bool) -> None:
+def say(outcome: Outcome, form: str, *, dry: bool, shares: tuple[Share, ...] = ()) -> None:
     if form != "table":
-        output.data(change_json(outcome), form)
+        output.data(change_json(outcome) | shares_json(shares), form)
         return
     change = outcome.plan.change
     for text in change.words:
@@ -196,5 +212,7 @@ def say(outcome: Outcome, form: str, *, dry: bool) -> None:
         output.line(outcome.sentence)
         if outcome.change_id:
             output.line(f"change {outcome.change_id}; `meshtui undo {outcome.change_id}` undoes it")
+    for share in shares:
+        output.line(f"{share}{'' if share.plausible else '  (not by chance)'}")
     for warning in (*outcome.plan.warnings, *outcome.warnings):
         output.note(f"warning: {clean(warning)}")

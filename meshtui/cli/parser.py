@@ -91,6 +91,15 @@ def _reading(commands: Any) -> None:
     )
     proxy.add_argument("what", choices=("routes", "clusters", "endpoints", "listeners"))
     proxy.add_argument("pod", help="a pod, POD.NAMESPACE, or a workload")
+    analyze = _command(
+        commands,
+        "analyze",
+        _late("analysis", "analyze"),
+        help="what is wrong with the rules as written; status 0 whatever is found",
+    )
+    analyze.add_argument(
+        "--hints", action="store_true", help="also what is often meant so: subsets nobody uses"
+    )
     journal = _command(
         commands, "journal", _late("reading", "journal"), help="every change that was made"
     )
@@ -202,6 +211,12 @@ def _how() -> argparse.ArgumentParser:
         default=10.0,
         metavar="10s",
         help="how long to wait for the proxies",
+    )
+    group.add_argument(
+        "--measure",
+        type=values.duration,
+        metavar="30s",
+        help="then count requests for so long: each version's share against its weight",
     )
     return parent
 

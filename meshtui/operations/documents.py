@@ -9,6 +9,8 @@ from typing import Any
 from meshtui.changes.change import Change, Outcome, Plan
 from meshtui.changes.shape import rule_json
 from meshtui.journal import Entry
+from meshtui.mesh.quantity import number
+from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -122,6 +124,24 @@ def change_json(outcome: Outcome) -> dict[str, Any]:
         "blast": outcome.plan.blast or None,
         "warnings": [*outcome.plan.warnings, *outcome.warnings],
     }
+
+
+def shares_json(shares: tuple[Share, ...]) -> dict[str, Any]:
+    """`measured`, where the change was measured: percentages 0 to 100, half of a 95 % interval."""
+    if not shares:
+        return {}
+    measured = [
+        {
+            "version": share.label,
+            "asked": number(round(share.asked, 4)),
+            "measured": round(share.measured, 4),
+            "margin": round(share.margin, 4),
+            "requests": share.requests,
+            "plausible": share.plausible,
+        }
+        for share in shares
+    ]
+    return {"measured": measured}
 
 
 def _object(change: Change) -> dict[str, Any]:

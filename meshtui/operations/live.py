@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.envoy.routes import ProxyRoute
@@ -12,9 +12,12 @@ from meshtui.errors import Refused, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.routing import pods_of
+from meshtui.mesh.shares import Share, shares_of
+from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.limits import Limits
+from meshtui.operations.rights import Rights
 from meshtui.operations.session import Options, Session
 from meshtui.operations.tailing import tail
 from meshtui.operations.telemetry import Telemetry
@@ -47,6 +50,7 @@ class LiveCockpit:
         self._structure: tuple[ServiceView, ...] = ()
         self._generation = -1
         self._session: Session | None = None
+        self._shifted: dict[ServiceKey, float] = {}
 
     async def connect(self) -> None:
         from meshtui.kube.feed import Feed
@@ -67,12 +71,14 @@ class LiveCockpit:
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
         self._limits = Limits(session, self._bell.set)
+        self._rights = Rights(session.cluster, self._bell.set)
         await self._feed.start()
         self._tasks = [
             self._forever(self._watch),
             self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
             self._forever(self._recover),
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
+            self._forever(lambda: self._rights.run(lambda: self._mesh)),
         ]
 
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
@@ -135,15 +141,28 @@ class LiveCockpit:
         sample = self._telemetry.current
         config = self._options.config
         limits = Thresholds(config.degraded, config.failing)
+        views = measured(self._structure, sample, limits)
         return Snapshot(
             time=self._clock(),
             mesh=self._mesh,
             sample=sample,
-            views=measured(self._structure, sample, limits),
+            views=views,
             cluster=self._cluster_health(),
             telemetry=self._telemetry.health,
             notices=(*self._limits.notices(), *self._notices, *self._not_istio()),
+            denied=self._rights.denied,
+            measured=self._shares(sample, views),
         )
+
+    def _shares(
+        self, sample: Sample | None, views: tuple[ServiceView, ...]
+    ) -> Mapping[ServiceKey, tuple[Share, ...]]:
+        """Of the services shifted from here whose whole window lies after the change."""
+        if sample is None:
+            return {}
+        began = sample.time - sample.window_s
+        due = {key for key, at in self._shifted.items() if at <= began}
+        return {view.key: shares_of(view) for view in views if view.key in due}
 
     def _not_istio(self) -> tuple[str, ...]:
         if self._mesh.istio:
@@ -170,6 +189,8 @@ class LiveCockpit:
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
+        if outcome.applied and plan.blast:
+            self._shifted[plan.change.service] = self._clock()
         self._bell.set()
         return outcome
 

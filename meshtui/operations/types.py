@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView
 
@@ -37,6 +39,12 @@ class Snapshot:
     telemetry: Health = Health("telemetry", "connecting")
     notices: tuple[str, ...] = ()
     """What wants attention first: unknown outcomes, overdue faults, unread namespaces."""
+
+    denied: Mapping[str, str] = field(default_factory=dict)
+    """Why nothing can be changed, by the namespace of the VirtualService; absent: it can."""
+
+    measured: Mapping[ServiceKey, tuple[Share, ...]] = field(default_factory=dict)
+    """Shares against weights, for services shifted from here, once a window lies behind them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,51 @@
+"""The measured share of each version against what was asked of it, with its uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from meshtui.mesh.view import ServiceView
+
+Z95 = 1.96
+"""Standard deviations of a 95 % interval of the normal approximation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Percentages, 0 to 100; `margin` is half of a 95 % interval, `requests` what it rests on."""
+
+    label: str
+    asked: float
+    measured: float
+    margin: float
+    requests: int
+
+    @property
+    def plausible(self) -> bool:
+        """False where chance alone would hardly give such a share: more than three sigmas off."""
+        sigma = sqrt(self.asked * (100 - self.asked) / self.requests)
+        return abs(self.measured - self.asked) <= max(3 * sigma, 100 / self.requests)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.label} {self.asked:.3g} % asked, "
+            f"{self.measured:.1f} % ± {self.margin:.1f} of {self.requests:,}"
+        )
+
+
+def shares_of(view: ServiceView) -> tuple[Share, ...]:
+    """A share for each version with a weight; none where no request was counted."""
+    total = round(sum(row.caller.requests for row in view.versions if row.caller and row.host))
+    if total <= 0:
+        return ()
+    return tuple(
+        _share(row.label, row.percent, row.share, total)
+        for row in view.versions
+        if row.percent is not None and row.share is not None
+    )
+
+
+def _share(label: str, asked: float, share: float, total: int) -> Share:
+    margin = 100 * Z95 * sqrt(max(share * (1 - share), 0.0) / total)
+    return Share(label, asked, 100 * share, margin, total)

@@ -1,0 +1,77 @@
+"""Analysis of a mesh with what the journal knows: which faults and mirrors end by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from meshtui.errors import JournalError
+from meshtui.mesh import read
+from meshtui.mesh.analysis import Finding, Limit, analyze
+from meshtui.mesh.model import Mesh
+
+if TYPE_CHECKING:
+    from meshtui.journal import Entry, Journal
+
+KINDS = ("fault", "mirror")
+
+
+def findings(mesh: Mesh, journal: Journal | None, *, hints: bool = False) -> tuple[Finding, ...]:
+    """All findings. A journal that cannot be read knows no limits."""
+    try:
+        entries = journal.limited() if journal is not None else ()
+    except JournalError:
+        entries = ()
+    return analyze(mesh, limited=limits_of(entries), hints=hints)
+
+
+def limits_of(entries: Iterable[Entry]) -> frozenset[Limit]:
+    """The faults and mirrors that `entries`, changes with a time limit, will take back."""
+    return frozenset(
+        Limit(entry.verb, entry.target.namespace, entry.target.name, title)
+        for entry in entries
+        if entry.verb in KINDS
+        for title in _touched(entry)
+    )
+
+
+def _touched(entry: Entry) -> Iterator[str]:
+    """The rules the change wrote to. A fault for one header stands in a rule of its own."""
+    if entry.rule is not None:
+        yield str(entry.rule)
+    rules = read.items(entry.spec_after, "http")
+    for operation in entry.patch:
+        parts = str(operation.get("path", "")).split("/")
+        if parts[1:3] == ["spec", "http"] and len(parts) > 3 and parts[3].isdigit():
+            index = int(parts[3])
+            yield _title(rules[index] if index < len(rules) else None, index)
+
+
+def _title(rule: Any, index: int) -> str:
+    return read.text(rule, "name") or f"http[{index}]"
+
+
+def findings_json(found: Iterable[Finding]) -> dict[str, Any]:
+    """`analyze -o json`: the findings, the worst first, and how many there are of each."""
+    listed = [_finding(finding) for finding in found]
+    counts = dict.fromkeys(("error", "warning", "info"), 0)
+    for finding in listed:
+        counts[finding["severity"]] += 1
+    return {"counts": counts, "findings": listed}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "object": {
+            "kind": finding.object.kind,
+            "namespace": finding.object.namespace,
+            "name": finding.object.name,
+            "uid": finding.object.uid,
+        },
+        "field": finding.field,
+        "effect": finding.effect,
+        "advice": finding.advice,
+        "same_as": list(finding.same_as),
+    }
