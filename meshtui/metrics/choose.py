@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meshtui.errors import Usage
-from meshtui.mesh.model import Mesh
-from meshtui.metrics.source import MetricsSource
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+    from meshtui.mesh.model import Mesh
+    from meshtui.metrics.source import MetricsSource
 
 _URL = re.compile(r"https?://[^/?#\s]+[^?#\s]*", re.ASCII)
 

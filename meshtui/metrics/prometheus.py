@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from meshtui.errors import Unreachable
@@ -130,33 +131,19 @@ class PrometheusSource:
         rhythm = await self._rhythm_of(newest)
         targets = await self._targets(newest, rhythm)
         self._refuse_old(newest, rhythm, targets)
-        at, window = newest.at, rhythm.window
-        requests = await self._ask(queries.requests(window), at)
-        durations = await self._ask(queries.durations(window), at)
-        clients = await self._clients_at(at)
-        problems = self._problems(newest, rhythm, targets)
-
-        def summed() -> Sample:
-            flaws = Flaws()
-            ledger = Ledger()
-            reading = reading_of(requests.points(), durations.points(), flaws)
-            ledger.add(reading, rhythm.window_s)
-            views = ledger.views()
-            return Sample(
-                time=asked_at,
-                source=self.name,
-                window_s=rhythm.window_s,
-                caller=views.caller,
-                server=views.server,
-                caller_totals=views.caller_totals,
-                server_totals=views.server_totals,
-                clients=clients,
-                read=targets.read,
-                failed=targets.down,
-                problems=(*flaws.problems(), *problems),
-            )
-
-        return await self._worker.run(summed, self._limits.tick_s), rhythm
+        requests = await self._ask(queries.requests(rhythm.window), newest.at)
+        durations = await self._ask(queries.durations(rhythm.window), newest.at)
+        sample = Sample(
+            time=asked_at,
+            source=self.name,
+            window_s=rhythm.window_s,
+            clients=await self._clients_at(newest.at),
+            read=targets.read,
+            failed=targets.down,
+            problems=self._problems(newest, rhythm, targets),
+        )
+        summing = partial(_summed, sample, requests, durations)
+        return await self._worker.run(summing, self._limits.tick_s), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> Answer:
         answer = await self._server.ask(promql, at, self._limits.query_s)
@@ -232,3 +219,19 @@ class PrometheusSource:
                 f"Prometheus: how often it scrapes cannot be seen; {rhythm.interval_s:g} s assumed"
             )
         return (*lines, *(f"Prometheus: {w}" for w in list(self._warnings)[:_MOST_WARNINGS]))
+
+
+def _summed(sample: Sample, requests: Answer, durations: Answer) -> Sample:
+    """`sample` with its signals; a large mesh takes long enough for a thread."""
+    flaws = Flaws()
+    ledger = Ledger()
+    ledger.add(reading_of(requests.points(), durations.points(), flaws), sample.window_s)
+    views = ledger.views()
+    return replace(
+        sample,
+        caller=views.caller,
+        server=views.server,
+        caller_totals=views.caller_totals,
+        server_totals=views.server_totals,
+        problems=(*flaws.problems(), *sample.problems),
+    )

@@ -1,0 +1,136 @@
+"""What the queries count, by Prometheus' own engine: scraped every 15 s, a window of 60 s."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meshtui.metrics import prometheus_queries as queries
+from tests.unit.promtool import evaluate, require
+
+AT = "10m5s"
+"""The last scrape is at 10m, the last one before the window at 9m."""
+
+UP = 'up{job="istio",instance="a"}'
+REQUESTS = (
+    'istio_requests_total{job="istio",instance="a",reporter="source",response_code="%s",'
+    'source_workload="web",source_workload_namespace="shop",'
+    'destination_service_name="reviews",destination_service_namespace="shop"}'
+)
+OK, BAD = REQUESTS % 200, REQUESTS % 503
+
+
+@pytest.fixture(autouse=True)
+def promtool() -> None:
+    require("promtool")
+
+
+def counted(directory: Path, **series: str) -> float:
+    """Requests of the window, with a proxy that is up unless said otherwise."""
+    return sum(vector(queries.requests("60000ms"), directory, series).values())
+
+
+def vector(query: str, directory: Path, series: dict[str, str]) -> dict[str, float]:
+    names = {"ok": OK, "bad": BAD, "up": UP, "other": OK.replace('"a"', '"b"')}
+    given = {"up": "1x60"} | series
+    return evaluate(query, {names.get(k, k): v for k, v in given.items()}, AT, directory)
+
+
+def test_a_steady_rate_is_counted_to_the_request(tmp_path: Path) -> None:
+    assert counted(tmp_path, ok="0+10x60") == 40
+
+
+def test_a_burst_is_not_extrapolated(tmp_path: Path) -> None:
+    assert counted(tmp_path, ok="7x37 307x22") == 300
+
+
+def test_errors_that_begin_count_from_the_first(tmp_path: Path) -> None:
+    found = vector(
+        queries.requests("60000ms"), tmp_path, {"ok": "0+10x60", "bad": "_x37 9 11 12x20"}
+    )
+    assert sorted(found.values()) == [12, 40]
+
+
+def test_the_first_request_of_a_proxy_counts(tmp_path: Path) -> None:
+    assert counted(tmp_path, ok="_x38 5x22") == 5
+
+
+def test_a_new_proxy_counts_from_its_first_scrape(tmp_path: Path) -> None:
+    assert 20 <= counted(tmp_path, up="_x38 1x22", ok="_x38 1000+10x22") < 30
+
+
+def test_a_restart_does_not_count_backwards(tmp_path: Path) -> None:
+    assert 15 <= counted(tmp_path, ok="1000+10x37 4 9 14 19x20") <= 25
+
+
+@pytest.mark.parametrize("up", ["1x60", "1x35 0 1x30"])
+def test_a_scrape_without_counters_is_no_new_beginning(tmp_path: Path, up: str) -> None:
+    """Istio's agent leaves them out at times; a scrape may also fail."""
+    assert 30 <= counted(tmp_path, up=up, ok="1000+10x35 stale 1370+10x30") <= 45
+
+
+def test_a_proxy_that_has_gone_counts_while_it_was_there(tmp_path: Path) -> None:
+    assert 20 <= counted(tmp_path, up="1x38 stale", ok="0+10x38 stale") <= 40
+
+
+def test_a_service_without_requests_is_left_out(tmp_path: Path) -> None:
+    assert vector(queries.requests("60000ms"), tmp_path, {"ok": "5x60"}) == {}
+
+
+def test_proxies_and_labels_that_do_not_matter_are_added(tmp_path: Path) -> None:
+    more = OK.replace("}", ',pod="p",source_cluster="east",destination_canonical_service="r"}')
+    found = vector(
+        queries.requests("60000ms"),
+        tmp_path,
+        {"ok": "0+10x60", "other": "0+1x60", more.replace('"a"', '"c"'): "0+2x60"},
+    )
+    assert list(found.values()) == [40 + 4 + 8]
+
+
+def test_buckets_are_counted_like_requests(tmp_path: Path) -> None:
+    bucket = OK.replace("requests_total", "request_duration_milliseconds_bucket")
+    series = {
+        bucket.replace("}", f',le="{bound}"}}'): f"0+{count}x60"
+        for bound, count in (("1", 0), ("5", 3), ("+Inf", 4))
+    }
+    found = vector(queries.durations("60000ms"), tmp_path, series)
+    assert sorted(found.values()) == [12, 16]
+    assert all('le="' in labels for labels in found)
+
+
+def test_clients_are_all_who_sent_within_the_hour(tmp_path: Path) -> None:
+    gone = OK.replace('"web"', '"gone"')
+    silent = OK.replace('"web"', '"silent"')
+    found = vector(queries.CLIENTS, tmp_path, {"ok": "1x60", gone: "1x10 stale", silent: "0x60"})
+    assert ["web" in labels for labels in sorted(found)] == [False, True]
+    assert not any("silent" in labels for labels in found)
+
+
+def test_the_newest_scrape_of_each_job(tmp_path: Path) -> None:
+    older = OK.replace('"istio"', '"late"')
+    found = vector(queries.NEWEST, tmp_path, {"ok": "1x60", "other": "1x30", older: "1x36"})
+    assert found == {
+        '{instance="a", job="istio"}': 600,
+        '{instance="a", job="late"}': 540,
+    }
+
+
+def test_the_state_of_the_targets(tmp_path: Path) -> None:
+    dead = UP.replace('"a"', '"dead"')
+    series = {"ok": "1x60", dead: "1x30 0x30", OK.replace('"a"', '"dead"'): "1x30 stale"}
+    found = vector(queries.state(["istio", "a|b"], "60000ms"), tmp_path, series)
+    assert found == {
+        '{what="read"}': 1,
+        '{what="down"}': 1,
+        '{what="scraped"}': 600,
+        '{what="scraped before"}': 540,
+    }
+
+
+def test_names_of_targets_are_taken_literally(tmp_path: Path) -> None:
+    name = 'ns/web-0.1+(x)"\\é'
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    query = queries.scrapes([(name, "[::1]:15020")]).removesuffix("[15m]")
+    series = {f'up{{job="{quoted}",instance="[::1]:15020"}}': "1x60", "up": "1x60"}
+    assert len(vector(query, tmp_path, series)) == 1
