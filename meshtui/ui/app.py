@@ -42,12 +42,11 @@ class MeshtuiApp(App[int]):
         theme: str = "",
         thresholds: Thresholds | None = None,
         clock: Clock = time.time,
-        stale_after: float = 15.0,
     ) -> None:
         super().__init__()
         self.cockpit = cockpit
         self.thresholds = thresholds or Thresholds()
-        self.main = MainScreen(cockpit, clock, stale_after)
+        self.main = MainScreen(cockpit, clock)
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
         self._load_themes()

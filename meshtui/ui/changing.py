@@ -9,15 +9,19 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from meshtui.changes.change import (
+    ClearBreaker,
     ClearFault,
     ClearMirror,
+    ClearTimeout,
     Outcome,
     Plan,
     Promote,
     Request,
     Rollback,
+    SetBreaker,
     SetFault,
     SetMirror,
+    SetTimeout,
     Shift,
     Target,
 )
@@ -199,3 +203,9 @@ def title_of(request: Request, key: ServiceKey) -> str:
             return f"Inject a fault into {key}"
         case ClearFault():
             return f"Fault off for {key}"
+        case SetTimeout():
+            return f"Timeout and retries of {key}"
+        case ClearTimeout():
+            return f"Timeout off for {key}"
+        case SetBreaker() | ClearBreaker():
+            return f"Circuit breaker of {key}"

@@ -50,7 +50,6 @@ class Arrangement:
             dock.open(kind)
             if not self.wide:
                 self.focus = kind
-            self._screen.call_after_refresh(self._screen.tell_panes)
         elif hidden:
             self.focus = kind
         else:

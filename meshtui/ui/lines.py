@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
+from rich.style import Style
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
-from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.theme import Theme
@@ -24,6 +24,7 @@ class Styled(Widget):
     """A widget whose text is styled by role, from the theme in use."""
 
     _styles_of_roles: roles.Styles | None = None
+    _ground: Style | None = None
 
     @property
     def by_role(self) -> roles.Styles:
@@ -31,12 +32,24 @@ class Styled(Widget):
             self._styles_of_roles = roles.styles(self.app.theme_variables)
         return self._styles_of_roles
 
+    def ground(self, base: str = "") -> Style:
+        """The widget's own style, with the ground of `base` over it."""
+        if self._ground is None:
+            self._ground = self.rich_style
+        return self._ground + self.by_role[base] if base else self._ground
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._ground = None
+        self.forget_strips()
+
     def follow_theme(self) -> None:
         """Called once mounted: a new theme means new styles and one full repaint."""
         self.app.theme_changed_signal.subscribe(self, self._theme_changed)
 
     def _theme_changed(self, _: Theme) -> None:
         self._styles_of_roles = None
+        self._ground = None
         self.forget_strips()
         self.refresh()
 
@@ -47,8 +60,6 @@ class Styled(Widget):
 class LinesBlock(Styled):
     """A few fixed lines. Only the cells that differ from what was shown are repainted."""
 
-    base_role: Reactive[str] = Reactive("", layout=False)
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.lines: tuple[Line, ...] = ()
@@ -57,21 +68,19 @@ class LinesBlock(Styled):
         self.follow_theme()
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show these lines; `display` and height follow by themselves where the CSS says auto."""
+        """Show these lines; the block is as high as there are."""
         before, self.lines = self.lines, tuple(lines)
         if len(before) != len(self.lines):
-            self.refresh(layout=True)
+            self.styles.height = len(self.lines)
+            self.refresh()
             return
         for y, (old, new) in enumerate(zip(before, self.lines, strict=True)):
             for start, end in changed_cells(old, new):
                 self.refresh(Region(start, y, end - start, 1))
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self.lines)
-
     def render_line(self, y: int) -> Strip:
         pieces = self.lines[y] if y < len(self.lines) else BLANK
-        return strip_of(fit_line(pieces, self.size.width), self.by_role, self.base_role)
+        return strip_of(fit_line(pieces, self.size.width), self.by_role, self.ground())
 
 
 def changed_cells(old: Line, new: Line) -> Iterator[tuple[int, int]]:
@@ -109,9 +118,9 @@ class LinesView(Styled, ScrollView, inherit_bindings=False):
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
         self._strips: LRUCache[tuple[Line, int, int, str], Strip] = LRUCache(CACHED)
         self._painted: dict[int, tuple[Line, str]] = {}
+        super().__init__(id=id, classes=classes)
 
     def on_mount(self) -> None:
         self.follow_theme()
@@ -171,14 +180,19 @@ class LinesView(Styled, ScrollView, inherit_bindings=False):
 
     def _render_strip(self, pieces: Line, left: int, base: str) -> Strip:
         width = self.scrollable_content_region.width
+        ground = self.ground(base)
         if not left:
-            return strip_of(fit_line(pieces, width), self.by_role, base)
-        return strip_of(pieces, self.by_role, base).crop_extend(left, left + width, None)
+            return strip_of(fit_line(pieces, width), self.by_role, ground)
+        return strip_of(pieces, self.by_role, ground).crop_extend(left, left + width, ground)
+
+    def jump(self, x: int | None = None, y: int | None = None) -> None:
+        """Scroll at once, also before the scroll bars know that they are needed."""
+        self.scroll_to(x, y, animate=False, immediate=True, force=True)
 
     def show_line(self, index: int) -> None:
         """Scroll as little as needed to see the line."""
         top, room = self.scroll_offset.y, self.room
         if index < top:
-            self.scroll_to(y=index, animate=False, immediate=True)
+            self.jump(y=index)
         elif room and index >= top + room:
-            self.scroll_to(y=index - room + 1, animate=False, immediate=True)
+            self.jump(y=index - room + 1)

@@ -16,12 +16,13 @@ class Listing(LinesView, can_focus=False):
         self._lines: tuple[Line, ...] = ()
 
     def fill(self, lines: Sequence[Line]) -> None:
-        before = len(self._lines)
         self._lines = tuple(lines)
         self.fit_virtual_size(max((width_of(line) for line in self._lines), default=0))
-        if before != len(self._lines):
-            self.refresh(layout=True)
         self.repaint_changed()
+
+    def fit_into(self, most: int) -> None:
+        """As high as the lines, within `most`."""
+        self.styles.height = min(len(self._lines), most)
 
     def line_count(self) -> int:
         return len(self._lines)
@@ -30,16 +31,16 @@ class Listing(LinesView, can_focus=False):
         return self._lines[index] if index < len(self._lines) else BLANK
 
     def move(self, by: int) -> None:
-        self.scroll_to(y=self.scroll_offset.y + by, animate=False, immediate=True)
+        self.jump(y=self.scroll_offset.y + by)
 
     def page(self, direction: int) -> None:
         self.move(direction * max(self.room - 1, 1))
 
     def sideways(self, by: int) -> None:
-        self.scroll_to(x=self.scroll_offset.x + by, animate=False, immediate=True)
+        self.jump(x=self.scroll_offset.x + by)
 
     def to_top(self) -> None:
-        self.scroll_to(y=0, animate=False, immediate=True)
+        self.jump(y=0)
 
     def to_end(self) -> None:
-        self.scroll_to(y=self.line_count(), animate=False, immediate=True)
+        self.jump(y=self.line_count())

@@ -82,18 +82,30 @@ def both_ends(left: Line, right: Line, width: int) -> Line:
     return fit_line(left, room) + right
 
 
-def strip_of(pieces: Sequence[Span], styles: Styles, base: str = "") -> Strip:
-    """The pieces as the terminal gets them; `base` gives the ground of the whole line."""
-    ground = styles.get(base, Style.null())
-    return Strip(
-        [Segment(p.text, styles.get(p.role, Style.null()) + ground_of(p, ground)) for p in pieces]
-    )
+LOUD = ("loud", "stale", "only errors", "read-only")
+"""Roles that keep their own ground, on the cursor's line too."""
 
 
-def ground_of(piece: Span, ground: Style) -> Style:
-    """Loud pieces keep their own ground on the cursor's line."""
-    loud = piece.role in ("loud", "stale", "only errors", "read-only")
-    return Style.null() if loud else ground
+def strip_of(pieces: Sequence[Span], styles: Styles, ground: Style) -> Strip:
+    """The pieces as the terminal gets them, on `ground`, the style of everything below them."""
+    return Strip([segment for piece in pieces for segment in _segments(piece, styles, ground)])
+
+
+def _segments(piece: Span, styles: Styles, ground: Style) -> Iterable[Segment]:
+    """Spaces at the ends carry the ground only, so that equal looks are equal segments."""
+    text = piece.text
+    if piece.role in LOUD:
+        yield Segment(text, ground + styles[piece.role])
+        return
+    inner = text.strip(" ")
+    if inner:
+        lead = len(text) - len(text.lstrip(" "))
+        if lead:
+            yield Segment(text[:lead], ground)
+        yield Segment(inner, ground + styles.get(piece.role, Style.null()))
+        text = text[lead + len(inner) :]
+    if text:
+        yield Segment(text, ground)
 
 
 def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:

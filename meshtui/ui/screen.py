@@ -51,14 +51,14 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings()]
 
-    def __init__(self, cockpit: Cockpit, clock: Callable[[], float], stale_after: float) -> None:
+    def __init__(self, cockpit: Cockpit, clock: Callable[[], float]) -> None:
         super().__init__()
         self.cockpit = cockpit
         self.clock = clock
         self.snapshot: Snapshot | None = None
         self.was_connected = False
         place = Place(cockpit.context, cockpit.namespace, cockpit.server, cockpit.read_only)
-        self.header = Header(place, stale_after)
+        self.header = Header(place)
         self.notices = Notices(id="notices")
         self.table = MeshTable(id="table")
         self.dock = PaneDock(cockpit)
@@ -141,6 +141,9 @@ class MainScreen(Screen[None]):
         now = self.clock()
         self.header.tell(self.snapshot, now)
         self.dock.tick(now)
+
+    def on_pane_opened(self) -> None:
+        self.tell_panes()
 
     def tell_panes(self) -> None:
         if self.snapshot is not None:

@@ -112,7 +112,7 @@ def objects(weights: Mapping[str, int] | None = None) -> dict[str, list[Obj]]:
     }
 
 
-ERRORS = {"v3": 0.12}
+ERRORS: dict[str, float] = {"v3": 0.12}
 """reviews v3 is the faulty one."""
 
 

@@ -21,8 +21,7 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.changes.checks import blast_radius, stranding
-from meshtui.envoy.routes import RouteMatch
-from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMirror
+from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMatch, RouteMirror
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
 from meshtui.mesh.signals import Sample
@@ -166,7 +165,7 @@ class FakeCockpit:
                 done, verb="undo", patch=done.inverse, inverse=done.patch, before=done.after,
                 after=done.before, resource_version=vs.resource_version,
                 words=tuple(f"take back: {words}" for words in done.words),
-                diff=tuple(_turned(line) for line in done.diff),
+                spec_before=done.spec_after, spec_after=done.spec_before,
             )
         )  # fmt: skip
 
@@ -188,7 +187,9 @@ class FakeCockpit:
 
     def _write(self, plan: Plan) -> None:
         entries = self.raw["virtualservices"]
-        place = next(i for i, o in enumerate(entries) if o["metadata"]["uid"] == plan.change.target.uid)
+        place = next(
+            i for i, o in enumerate(entries) if o["metadata"]["uid"] == plan.change.target.uid
+        )
         raw = entries[place]
         if raw["metadata"]["resourceVersion"] != plan.change.resource_version:
             raise Conflict(f"{plan.change.target} was changed by kubectl-edit", "plan again")
@@ -234,10 +235,6 @@ class FakeCockpit:
         self.plan_gate.set()
 
 
-def _turned(line: str) -> str:
-    return {"+": "-", "-": "+"}.get(line[:1], line[:1]) + line[1:]
-
-
 def _route(namespace: str, name: str, rule: Rule) -> ProxyRoute:
     headers = tuple(
         HeaderMatch(key, StringMatch(match.kind, match.value))
@@ -253,9 +250,7 @@ def _route(namespace: str, name: str, rule: Rule) -> ProxyRoute:
             RouteDestination(f"outbound|9080|{d.subset}|{d.host}", d.host, d.subset, 9080, d.weight)
             for d in rule.destinations
         ),
-        mirrors=tuple(
-            RouteMirror("", m.host, m.subset, 9080, m.percent) for m in rule.mirrors
-        ),
+        mirrors=tuple(RouteMirror("", m.host, m.subset, 9080, m.percent) for m in rule.mirrors),
         fault=rule.fault,
         timeout_s=rule.timeout_s,
         retries=rule.retries,

@@ -42,6 +42,9 @@ class DiffDialog(Dialog[None]):
     """Shows one plan, frozen, and applies it on Enter once it has been on the screen."""
 
     CSS_PATH = "diff.tcss"
+    PADDING: ClassVar[int] = 4
+    """Lines above, below and around the text."""
+
     ARM_DELAY_S: ClassVar[float] = 0.15
     """A second Enter of a double stroke falls into this time and does nothing."""
 
@@ -201,7 +204,7 @@ class DiffDialog(Dialog[None]):
         if not self.is_mounted:
             return
         where = subtitle(self.plan) if self.plan else ""
-        title = [(Span(""), span(self.heading, "strong"), Span("   "), span(where, "muted")), BLANK]
+        title = [(span(self.heading, "strong"),), (span(where, "muted"),), BLANK]
         self.query_one("#dialog-title", LinesBlock).show(title)
         self.query_one(Listing).fill(self._body())
         self._show_foot()
@@ -214,9 +217,13 @@ class DiffDialog(Dialog[None]):
         return [BLANK]
 
     def _show_foot(self) -> None:
-        self.query_one("#dialog-foot", LinesBlock).show(
-            [*self._problem(), *self._said, self._keys()]
+        foot = [*self._problem(), *self._said, self._keys()]
+        self.query_one("#dialog-foot", LinesBlock).show(foot)
+        name = 2 if self.query_one("#dialog-name").display else 0
+        around = (
+            self.PADDING + len(foot) + name + len(self.query_one("#dialog-title", LinesBlock).lines)
         )
+        self.query_one(Listing).fit_into(max(self.size.height - around, 3))
 
     def _problem(self) -> list[Line]:
         if self._error is None:

@@ -146,5 +146,4 @@ class FormInput(Input):
 
     async def _on_key(self, event: events.Key) -> None:
         if event.character == "R":
-            return
-        await super()._on_key(event)
+            event.prevent_default()

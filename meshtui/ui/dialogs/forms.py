@@ -26,7 +26,7 @@ def mirror_form(view: ServiceView, selected: VersionView | None) -> FormDialog:
         (
             Field("to", "to version", proposed, "← → choose", choices=tuple(labels)),
             Field("percent", "percent", "100", "of the rule's requests"),
-            Field("for", "for", "none", "15m, 2h, or none: until taken off"),
+            Field("for", "for", "none", "none, or 15m, 2h"),
         ),
         lambda values: read_mirror(values, labels),
     )
@@ -55,11 +55,11 @@ def fault_form(view: ServiceView) -> FormDialog:
         f"Inject a fault into {view.key}",
         (
             Field("delay", "delay", "", "3s, 200ms, or empty: no delay"),
-            Field("delay_percent", "  of requests", "100", "percent"),
+            Field("delay_percent", "delay percent", "100", "of the requests"),
             Field("abort", "abort with", "", "503, or empty: no abort"),
-            Field("abort_percent", "  of requests", "10", "percent"),
+            Field("abort_percent", "abort percent", "10", "of the requests"),
             Field("header", "only with header", "", "name=value, or empty: all", text=True),
-            Field("for", "for", "15m", "then it is taken back; none: never"),
+            Field("for", "for", "15m", "then taken back; none: never"),
         ),
         read_fault,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
@@ -21,6 +22,9 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     """Follows the selected service for as long as it is open."""
 
     kind: ClassVar[str] = ""
+
+    class Opened(Message):
+        """The pane is there and wants to be told what to show."""
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(id=f"pane-{self.kind}", classes="pane")
@@ -71,6 +75,9 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
 
     def _service_words(self) -> Line:
         return (span(f"{self.view.key.name}  ", "strong"),) if self.view else ()
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.post_message, self.Opened())
 
     def on_resize(self) -> None:
         self.update_title()

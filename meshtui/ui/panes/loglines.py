@@ -51,7 +51,7 @@ class LogLines(LinesView, can_focus=False):
         else:
             self.missed += len(entries)
             if dropped:
-                self.scroll_to(y=self.scroll_offset.y - dropped, animate=False, immediate=True)
+                self.jump(y=self.scroll_offset.y - dropped)
         self.repaint_changed()
 
     def _trim(self) -> int:
@@ -89,22 +89,26 @@ class LogLines(LinesView, can_focus=False):
         self.following, self.missed = True, 0
         self.to_end()
 
+    def on_resize(self) -> None:
+        if self.following:
+            self.to_end()
+
     def move(self, by: int) -> None:
         """Going up pauses; arriving at the end follows again."""
         if by < 0:
             self.pause()
         target = self.scroll_offset.y + by
-        self.scroll_to(y=target, animate=False, immediate=True)
+        self.jump(y=target)
         if by > 0 and target >= self.line_count() - self.room:
             self.follow()
 
     def to_top(self) -> None:
         self.pause()
-        self.scroll_to(y=0, animate=False, immediate=True)
+        self.jump(y=0)
 
     def to_end(self) -> None:
         end = max(0, self.line_count() - self.room)
-        self.scroll_to(y=end, animate=False, immediate=True)
+        self.jump(y=end)
 
     def sideways(self, by: int) -> None:
-        self.scroll_to(x=self.scroll_offset.x + by, animate=False, immediate=True)
+        self.jump(x=self.scroll_offset.x + by)

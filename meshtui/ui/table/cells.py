@@ -14,11 +14,14 @@ from meshtui.mesh.versions import (
     NOT_KNOWN,
     OK,
     ONLY_ERRORS,
+    SEVERITY,
     VersionView,
 )
+from meshtui.mesh.view import ServiceView
 from meshtui.ui.draft import Draft
 from meshtui.ui.paint import Line, Span, span
 from meshtui.ui.table import numbers
+from meshtui.ui.table.columns import Column
 from meshtui.ui.table.history import History
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.outline import Entry, version_name
@@ -32,8 +35,8 @@ SIGNS = {
     NOT_KNOWN: "?",
 }
 
-BAR = 6
-SPARK = 12
+WORDS = 9
+"""Cells of a weight column that hold the numbers; the bar has the rest."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,13 @@ class Context:
     """True where services of several namespaces are shown."""
 
 
-def cell(column: str, entry: Entry, context: Context) -> Line:
+def cell(column: Column, entry: Entry, context: Context) -> Line:
     """The pieces of one cell, not yet cut or padded."""
-    return _CELLS[column](entry, context)
+    if column.id == "weight":
+        return _weight(entry, context, column.width - WORDS)
+    if column.id == "spark":
+        return _spark(entry, context, column.width)
+    return _CELLS[column.id](entry, context)
 
 
 def state_of(entry: Entry) -> str:
@@ -60,11 +67,16 @@ def signals_of(entry: Entry) -> Signals | None:
     return entry.version.caller if entry.version else entry.view.caller
 
 
+def worst_state(view: ServiceView) -> str:
+    """The gravest state of the service and its versions."""
+    return min((view.state, *(v.state for v in view.versions)), key=lambda s: SEVERITY[s])
+
+
 def _sign(entry: Entry, _: Context) -> Line:
-    """A version's sign is in its own line's tree; the edge is kept for services."""
+    """The edge is kept for services; a folded one shows the worst of what it hides."""
     if entry.is_version:
         return ()
-    state = state_of(entry)
+    state = worst_state(entry.view) if entry.folded else entry.view.state
     return (Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state),)
 
 
@@ -72,7 +84,7 @@ def _name(entry: Entry, context: Context) -> Line:
     if entry.version is not None:
         return _version_cell(entry, entry.version)
     fold = "▸ " if entry.folded else "▾ "
-    pieces = [Span(fold, "faint"), span(entry.view.key.name, "strong")]
+    pieces = [Span(fold, "muted"), span(entry.view.key.name, "strong")]
     if context.namespaces:
         pieces.append(span(f".{entry.view.key.namespace}", "muted"))
     if entry.folded and len(entry.view.versions) == 1:
@@ -89,31 +101,31 @@ def _version_cell(entry: Entry, version: VersionView) -> Line:
     )
 
 
-def _weight(entry: Entry, context: Context) -> Line:
+def _weight(entry: Entry, context: Context, cells: int) -> Line:
     draft = context.drafts.get(entry.view.key)
     if entry.version is None:
         return (Span("draft", "draft"),) if draft else ()
     before = entry.version.percent
     after = draft.percents.get(entry.version.label) if draft else None
     if after is not None and numbers.percent(after) != numbers.percent(before or 0.0):
-        return _drafted(before or 0.0, after)
+        return _drafted(before or 0.0, after, cells)
     if before is None:
         return _unweighted(entry)
-    full, empty = numbers.bar(before, BAR)
+    full, empty = numbers.bar(before, cells)
     role = "text" if before else "muted"
     return (
         Span(full, "bar"),
         Span(empty, "faint"),
-        Span(f"{numbers.percent(before)}%".rjust(9), role),
+        Span(f"{numbers.percent(before)}%".rjust(WORDS), role),
     )
 
 
-def _drafted(before: float, after: float) -> Line:
-    full, empty = numbers.bar(after, BAR)
+def _drafted(before: float, after: float, cells: int) -> Line:
+    full, empty = numbers.bar(after, cells)
     words = f"{numbers.percent(before)}→{numbers.percent(after)}%"
-    if len(words) > 9:
+    if len(words) >= WORDS:
         words = f"{before:.0f}→{after:.0f}%"
-    return Span(full, "draft"), Span(empty, "faint"), Span(words.rjust(9), "draft")
+    return Span(full, "draft"), Span(empty, "faint"), Span(words.rjust(WORDS), "draft")
 
 
 def _unweighted(entry: Entry) -> Line:
@@ -154,10 +166,10 @@ def _role_of_odd(text: str) -> str:
     return {numbers.UNKNOWN: "unknown", numbers.NONE: "no traffic"}.get(text, "")
 
 
-def _spark(entry: Entry, context: Context) -> Line:
+def _spark(entry: Entry, context: Context, cells: int) -> Line:
     rates = context.history.rates(entry.place)
     peak = context.history.peak(entry.view.key)
-    return (Span(numbers.spark(rates, peak, SPARK), "spark"),)
+    return (Span(numbers.spark(rates, peak, cells), "spark"),)
 
 
 def _pods(entry: Entry, _: Context) -> Line:
@@ -187,14 +199,12 @@ def _marks(entry: Entry, context: Context) -> Line:
 _CELLS: Mapping[str, Callable[[Entry, Context], Line]] = {
     "sign": _sign,
     "name": _name,
-    "weight": _weight,
     "share": _share,
     "rps": _rps,
     "err": _err,
     "p50": _quantile("p50_ms"),
     "p95": _quantile("p95_ms"),
     "p99": _quantile("p99_ms"),
-    "spark": _spark,
     "pods": _pods,
     "marks": _marks,
 }

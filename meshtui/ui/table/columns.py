@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GAP = 2
 NARROW_GAP = 1
 NAME_MIN = 18
 NAME_MAX = 44
 MARKS_MIN = 14
+MARKS_SPARED = 4
+"""Cells that a long name may take from the marks where there is nothing else."""
+
+GROWTH = {"weight": 6, "spark": 8}
+"""Cells that the drawings get where there is room to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,13 @@ def _needed(columns: list[Column], gap: int) -> int:
 
 
 def _stretched(columns: list[Column], spare: int, name_width: int) -> tuple[Column, ...]:
-    """The name takes what it wants of the spare cells, the marks the rest."""
-    wish = min(max(name_width, NAME_MIN), NAME_MAX)
-    name = NAME_MIN + max(min(spare, wish - NAME_MIN), min(spare, 0))
-    marks = MARKS_MIN + spare - (name - NAME_MIN)
-    sizes = {"name": max(name, 4), "marks": marks}
-    return tuple(Column(c.id, c.title, sizes.get(c.id, c.width), c.rank, c.right) for c in columns)
+    """The name takes what it wants of the spare cells, then the drawings grow, then the marks."""
+    wish = min(max(name_width, NAME_MIN), NAME_MAX) - NAME_MIN
+    name = max(min(spare + MARKS_SPARED, wish), min(spare, 0))
+    spare -= name
+    roomy = spare >= MARKS_MIN + sum(GROWTH.values())
+    growth = GROWTH if roomy else {}
+    added = {"name": name, "marks": spare - sum(growth.values()), **growth}
+    return tuple(
+        replace(c, width=max(c.width + added.get(c.id, 0), 4 * (c.id == "name"))) for c in columns
+    )

@@ -10,7 +10,8 @@ from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 UNKNOWN = "?"
 NONE = "–"
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
+_BLOCKS = "▁▂▃▄▅▆▇"
+"""No full block: neighbouring lines must not grow together."""
 
 
 def rate(signals: Signals | None) -> str:
@@ -82,4 +83,4 @@ def _block(value: float | None, peak: float) -> str:
         return " "
     if value <= 0 or peak <= 0:
         return "·"
-    return _BLOCKS[min(7, int(value / peak * 7.999))]
+    return _BLOCKS[min(len(_BLOCKS) - 1, int(value / peak * len(_BLOCKS)))]

@@ -21,7 +21,7 @@ def row(entry: Entry, grid: Grid, context: Context) -> Line:
     for index, column in enumerate(grid.columns):
         if index:
             pieces.append(Span(" " * grid.gap))
-        pieces += _aligned(cell(column.id, entry, context), column)
+        pieces += _aligned(cell(column, entry, context), column)
     return tuple(pieces)
 
 

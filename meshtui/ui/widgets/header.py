@@ -13,10 +13,9 @@ from meshtui.ui.widgets.headline import Place, header_lines
 class Header(LinesBlock):
     """Place, counts, sources and their ages; a second that passes repaints its own cells."""
 
-    def __init__(self, place: Place, stale_after: float) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__(id="header")
         self.place = place
-        self._stale_after = stale_after
         self._snapshot: Snapshot | None = None
         self._now = 0.0
 
@@ -31,7 +30,7 @@ class Header(LinesBlock):
     def _update(self) -> None:
         width = self.size.width
         if width:
-            self.show(header_lines(self.place, self._snapshot, self._now, self._stale_after, width))
+            self.show(header_lines(self.place, self._snapshot, self._now, width))
 
 
 class Notices(LinesBlock):

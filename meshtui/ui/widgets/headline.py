@@ -29,13 +29,13 @@ class Place:
 
 
 def header_lines(
-    place: Place, snapshot: Snapshot | None, now: float, stale_after: float, width: int
+    place: Place, snapshot: Snapshot | None, now: float, width: int
 ) -> tuple[Line, Line]:
     """Two lines: the place and the counts, the sources and their ages."""
     inner = max(width - 2, 0)
     counts = counts_line(snapshot.views if snapshot else ())
     first = both_ends(_where(place, width), counts, inner)
-    second = both_ends(_sources(snapshot, now, stale_after, width), _mode(place), inner)
+    second = both_ends(_sources(snapshot, now, width), _mode(place), inner)
     edge = Span(" ")
     return (edge, *first, edge), (edge, *second, edge)
 
@@ -64,19 +64,15 @@ def counts_line(views: tuple[ServiceView, ...]) -> Line:
     return tuple(pieces)
 
 
-def _sources(snapshot: Snapshot | None, now: float, stale_after: float, width: int) -> Line:
+def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
     if snapshot is None:
         return (Span("connecting…", "muted"),)
     since = max(0.0, now - snapshot.time)
-    silent = since > stale_after
-    window = snapshot.sample.window_s if snapshot.sample else 0.0
     telemetry = _telemetry_words(snapshot, wide=width >= 100)
     return (
-        *_source("cluster", snapshot.cluster, "", since, silent, stale_after),
+        *_source("cluster", snapshot.cluster, "", since),
         Span("   "),
-        *_source(
-            "telemetry", snapshot.telemetry, telemetry, since, silent, max(stale_after, 2 * window)
-        ),
+        *_source("telemetry", snapshot.telemetry, telemetry, since),
     )
 
 
@@ -89,15 +85,13 @@ def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:
     return f"{sample.source} {sample.read}/{asked}" if asked and some else sample.source
 
 
-def _source(
-    name: str, health: Health, words: str, since: float, silent: bool, limit: float
-) -> Line:
+def _source(name: str, health: Health, words: str, since: float) -> Line:
     """Name, words, state and age. A source that is old says so whatever it said last."""
     pieces = [Span(f"{name} ", "muted")]
     if words:
         pieces.append(span(words + " ", "text"))
     age = None if health.age_s is None else health.age_s + since
-    stale = silent or health.state == "stale" or (age is not None and age > limit)
+    stale = health.state == "stale" or (age is not None and age > health.limit_s)
     if stale:
         pieces.append(Span(" STALE ", "stale"))
         pieces.append(Span(" "))

@@ -1,0 +1,105 @@
+"""How the tests drive the screen: keys, and waiting for what they lead to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.dialogs.diff import DiffDialog, Phase
+from tests.ui.fake import FakeCockpit
+
+SMALL, LARGE = (80, 24), (160, 48)
+S = TypeVar("S", bound="Screen[object]")
+
+
+class Drive:
+    """An app under test with its cockpit and its keys."""
+
+    def __init__(self, app: MeshtuiApp, cockpit: FakeCockpit, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.cockpit = cockpit
+        self.pilot = pilot
+
+    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+        """Wait until something is so; fail with the screen where it never is."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError("it never came to pass; on screen:\n" + self.text)
+            await self.pilot.pause()
+            await asyncio.sleep(0.005)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        await self.press(*(" " if char == " " else char for char in text))
+
+    async def tick(self) -> None:
+        """A new sample, and the screen has taken it."""
+        self.cockpit.tick()
+        time_of = self.cockpit.snapshot().time
+        await self.until(lambda: self.snapshot_time == time_of)
+
+    @property
+    def snapshot_time(self) -> float:
+        snapshot = self.app.main.snapshot
+        return snapshot.time if snapshot else 0.0
+
+    @property
+    def text(self) -> str:
+        """What the terminal shows."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text for strip in strips)
+
+    @property
+    def status(self) -> str:
+        return self.app.main.status.text
+
+    @property
+    def dialog(self) -> DiffDialog:
+        assert isinstance(self.app.screen, DiffDialog), f"no diff is open:\n{self.text}"
+        return self.app.screen
+
+    async def armed(self) -> DiffDialog:
+        """The diff dialog, once Enter means something."""
+        await self.until(lambda: isinstance(self.app.screen, DiffDialog))
+        dialog = self.dialog
+        await self.until(lambda: dialog.armed or dialog.phase is not Phase.SHOWN)
+        await self.until(lambda: dialog.phase is not Phase.PLANNING)
+        if dialog.phase is Phase.SHOWN:
+            await self.until(lambda: dialog.armed)
+        return dialog
+
+    async def go_to(self, service: str, version: str = "") -> None:
+        """The cursor to a line, by keys alone."""
+        await self.press("g")
+        for _ in range(len(self.app.main.table.entries)):
+            place = self.app.main.table.place
+            if place and (place.service.name, place.version) == (service, version):
+                return
+            await self.press("j")
+        raise AssertionError(f"{service} {version} is not on screen:\n{self.text}")
+
+
+@asynccontextmanager
+async def driving(
+    cockpit: FakeCockpit | None = None, size: tuple[int, int] = LARGE, *, ready: bool = True
+) -> AsyncIterator[Drive]:
+    """The program on a fake cockpit, connected and with its first snapshot on screen."""
+    cockpit = cockpit or FakeCockpit()
+    app = MeshtuiApp(cockpit, clock=cockpit.clock)
+    async with app.run_test(size=size) as pilot:
+        drive = Drive(app, cockpit, pilot)
+        if ready:
+            await drive.until(lambda: app.main.snapshot is not None)
+        yield drive

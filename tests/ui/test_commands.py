@@ -1,0 +1,112 @@
+"""What is typed after `:` and `/`."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtui.changes.change import (
+    ClearFault,
+    ClearMirror,
+    Promote,
+    Rollback,
+    SetFault,
+    SetMirror,
+    Shift,
+)
+from meshtui.errors import Usage
+from meshtui.mesh.view import service_views
+from meshtui.ui.commands import Change, Command, Run, SortBy, Undo, UseTheme, parse_command
+from meshtui.ui.filters import parse_filter
+from tests.ui import bookinfo
+
+GOOD: list[tuple[str, Command | None]] = [
+    ("", None),
+    ("shift v1=80 v3=20", Change(Shift({"v1": 80, "v3": 20}))),
+    ("shift v1=80%", Change(Shift({"v1": 80}))),
+    ("promote v2", Change(Promote("v2"))),
+    ("promote", Run("promote")),
+    ("rollback", Run("rollback")),
+    ("rollback v1", Change(Rollback("v1", "named by the operator"))),
+    ("undo", Undo()),
+    ("undo c7", Undo("c7")),
+    ("mirror v2 50%", Change(SetMirror("v2", 50))),
+    ("mirror v2 for 2h", Change(SetMirror("v2", 100, 7200))),
+    ("mirror off", Change(ClearMirror())),
+    ("fault delay 3s 50%", Change(SetFault(delay_s=3, delay_percent=50))),
+    ("fault abort 503 10%", Change(SetFault(abort_http=503, abort_percent=10))),
+    (
+        "fault delay 200ms abort 503 10% header end-user=jason for none",
+        Change(
+            SetFault(
+                delay_s=0.2,
+                abort_http=503,
+                abort_percent=10,
+                header=("end-user", "jason"),
+                expires_s=None,
+            )
+        ),
+    ),
+    ("fault off", Change(ClearFault())),
+    ("sort errors", SortBy("errors")),
+    ("theme x", UseTheme("x")),
+    ("q", Run("quit")),
+    ("logs", Run("logs")),
+]
+
+
+@pytest.mark.parametrize(("text", "command"), GOOD)
+def test_commands(text: str, command: Command | None) -> None:
+    assert parse_command(text) == command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "shift",
+        "shift v1",
+        "shift v1=x",
+        "shift v1=101",
+        "promote v1 v2",
+        "mirror v2 lots",
+        "mirror v2 50 60",
+        "mirror v2 for",
+        "fault delay",
+        "fault delay soon",
+        "fault abort 9",
+        "fault abort ٥٠٣",
+        "fault explode",
+        "fault header a=b",
+        "fault delay 3s for ever",
+        "sort colour",
+        "digit",
+        "nonsense",
+        "logs now",
+        "undo a b",
+    ],
+)
+def test_what_makes_no_sense_says_so_in_one_line(text: str) -> None:
+    with pytest.raises(Usage) as caught:
+        parse_command(text)
+    assert "\n" not in str(caught.value)
+
+
+def names(source: str) -> list[str]:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    views = service_views(mesh, bookinfo.sample(mesh, 1.0))
+    wanted = parse_filter(source)
+    return [view.key.name for view in views if wanted.takes(view)]
+
+
+def test_filters() -> None:
+    assert names("REV") == ["reviews"]
+    assert names("!rev") == ["details", "productpage", "ratings"]
+    assert names("-l app=ratings") == ["ratings"]
+    assert names("-l app=ratings,app=reviews") == []
+    assert names("failing") == ["reviews"]
+    assert len(names("")) == 4
+
+
+@pytest.mark.parametrize("source", ["-l", "-l app", "-l =x"])
+def test_a_label_filter_without_labels_is_refused(source: str) -> None:
+    with pytest.raises(Usage):
+        parse_filter(source)

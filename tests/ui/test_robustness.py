@@ -1,0 +1,187 @@
+"""The screen never dies: random keys, lost connections, dead feeds; and it repaints little."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from meshtui.errors import Exit, Unreachable
+from meshtui.ui import paths
+from meshtui.ui.actions import ACTIONS, bindings, markdown, resolve
+from meshtui.ui.dialogs.offline import OfflineScreen
+from meshtui.ui.lines import changed_cells
+from meshtui.ui.paint import Span
+from meshtui.ui.screen import MainScreen
+from meshtui.ui.situation import Situation
+from meshtui.ui.table.widget import MeshTable
+from meshtui.ui.themes import load_themes, parse_theme
+from tests.ui.big import big_objects
+from tests.ui.driving import LARGE, SMALL, driving
+from tests.ui.fake import FakeCockpit
+
+NEVER = {"q", "ctrl+q", "ctrl+p"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_random_keys_never_raise(seed: int, size: tuple[int, int]) -> None:
+    chance = random.Random(seed)
+    keys = sorted({key for action in ACTIONS for key in action.keys} - NEVER)
+    cockpit = FakeCockpit(read_only=seed == 3)
+    if seed == 1:
+        cockpit.apply_error = Unreachable("no answer")
+    async with driving(cockpit, size) as drive:
+        for count in range(300):
+            key = chance.choice([*keys, "enter", "escape", "a", "="])
+            await drive.pilot._wait_for_screen() if count % 50 == 0 else None
+            await drive.app._press_keys([key])
+            if count % 10 == 0:
+                cockpit.tick()
+        await drive.pilot.pause()
+        assert drive.app.is_running and drive.app._exception is None
+
+
+def test_every_action_does_something() -> None:
+    from meshtui.ui.handlers import Handlers
+
+    known = [action.id for action in ACTIONS if Handlers.knows(Handlers(None), action.id)]  # type: ignore[arg-type]
+    assert known == [action.id for action in ACTIONS]
+
+
+def test_every_key_is_bound_and_means_one_thing_in_each_place() -> None:
+    bound = {binding.key for binding in bindings()}
+    for action in ACTIONS:
+        for key in action.keys:
+            assert key in bound or key == "ctrl+p"
+            for place in action.where:
+                now = Situation(focus=place)
+                assert resolve(key, now) is action, f"{key} in {place}"
+
+
+def test_the_table_of_keys_for_the_readme_names_every_action() -> None:
+    table = markdown()
+    assert all(action.help in table for action in ACTIONS)
+
+
+def test_importing_the_screen_imports_nothing_heavy() -> None:
+    heavy = ("kubernetes", "aiohttp", "httpx", "sqlite3", "prometheus_api_client")
+    code = f"import sys, meshtui.ui.app; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_a_cluster_out_of_reach_is_told_and_tried_again() -> None:
+    cockpit = FakeCockpit()
+    cockpit.connect_error = Unreachable("https://127.0.0.1:6443 refuses", "is the cluster up?")
+    async with driving(cockpit, SMALL, ready=False) as drive:
+        await drive.until(lambda: isinstance(drive.app.screen, OfflineScreen))
+        assert "refuses" in drive.text and "is the cluster up?" in drive.text
+        await drive.press("R", "ctrl+r", "j", "enter")
+        await drive.until(lambda: cockpit.connects > 1)
+        assert isinstance(drive.app.screen, OfflineScreen)
+        cockpit.connect_error = None
+        await drive.press("r")
+        await drive.until(lambda: isinstance(drive.app.screen, MainScreen))
+        await drive.until(lambda: "reviews" in drive.text)
+
+
+async def test_leaving_without_ever_having_been_connected_is_exit_5() -> None:
+    cockpit = FakeCockpit()
+    cockpit.connect_error = Unreachable("no answer")
+    async with driving(cockpit, ready=False) as drive:
+        await drive.until(lambda: isinstance(drive.app.screen, OfflineScreen))
+        await drive.press("q")
+        assert drive.app.return_value == Exit.UNREACHABLE
+
+
+async def test_q_leaves_with_0_and_closes_the_cockpit() -> None:
+    cockpit = FakeCockpit()
+    async with driving(cockpit) as drive:
+        await drive.press("q")
+        assert drive.app.return_value == Exit.DONE
+    assert cockpit.closed
+
+
+async def test_a_dead_feed_is_told_and_the_screen_goes_on() -> None:
+    async with driving() as drive:
+        drive.cockpit.break_feed(Unreachable("the watch was refused", "log in again"))
+        await drive.until(lambda: "the watch was refused" in drive.status)
+        assert "reviews" in drive.text
+        await drive.press("j", "l", "slash", "escape")
+
+
+async def test_an_unexpected_failure_of_the_feed_is_told_too() -> None:
+    cockpit = FakeCockpit()
+    cockpit.snapshots = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+    async with driving(cockpit, ready=False) as drive:
+        await drive.until(lambda: "failed unexpectedly" in drive.status)
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The lines of the table that were rendered, in order."""
+    lines: list[int] = []
+    real = MeshTable.render_line
+
+    def counted(self: MeshTable, y: int):  # type: ignore[no-untyped-def]
+        lines.append(y)
+        return real(self, y)
+
+    monkeypatch.setattr(MeshTable, "render_line", counted)
+    yield lines
+
+
+async def test_a_tick_on_a_thousand_services_repaints_the_changed_lines_only(
+    painted: list[int],
+) -> None:
+    cockpit = FakeCockpit()
+    cockpit.raw = big_objects(1000)
+    cockpit.mesh_override = mesh = cockpit.mesh
+    async with driving(cockpit, LARGE) as drive:
+        assert mesh.services[0].key.name in drive.text
+        for _ in range(31):
+            await drive.tick()
+        painted.clear()
+        await drive.tick()
+        assert painted == []
+        views = list(cockpit.snapshot().views)
+        from dataclasses import replace
+
+        first = replace(views[0], marks=("fault delay 3s 50%",))
+        cockpit.views_override = (first, *views[1:])
+        await drive.tick()
+        assert len(set(painted)) == 1
+
+
+async def test_a_second_that_passes_repaints_no_line_of_the_table(painted: list[int]) -> None:
+    async with driving() as drive:
+        await drive.until(lambda: "2s" in drive.text)
+        painted.clear()
+        drive.cockpit.clock.now += 1
+        await drive.until(lambda: "3s" in drive.text.splitlines()[1])
+        assert painted == []
+
+
+def test_only_the_cells_that_differ_are_named() -> None:
+    old = (Span("age "), Span("12s", "muted"), Span(" ok"))
+    new = (Span("age "), Span("13s", "muted"), Span(" ok"))
+    assert list(changed_cells(old, new)) == [(5, 6)]
+    assert list(changed_cells(old, old)) == []
+
+
+def test_all_shipped_themes_load_and_one_bad_file_is_reported(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.yaml").write_text("name: [")
+    (tmp_path / "worse.yaml").write_text("name: x\ncolours: {primary: nocolour}")
+    (tmp_path / "none.yaml").write_text("- a list")
+    themes = load_themes((paths.shipped_themes(), tmp_path))
+    assert len(themes.found) >= 4 and len(themes.problems) == 3
+    assert all("\n" not in problem for problem in themes.problems)
+
+
+def test_a_theme_without_colours_is_refused() -> None:
+    with pytest.raises(ValueError, match="missing"):
+        parse_theme({"name": "x", "colours": {"primary": "#fff"}})

@@ -1,0 +1,235 @@
+"""The table on the screen: cursor, drafts, filter, sort, ages, hostile names."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Signals
+from meshtui.operations.types import Health
+from meshtui.ui.table.lineid import LineId
+from tests.ui import bookinfo
+from tests.ui.driving import LARGE, SMALL, driving
+from tests.ui.fake import FakeCockpit
+
+REVIEWS = ServiceKey("bookinfo", "reviews")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_the_failing_version_is_seen_at_once(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        lines = drive.text.splitlines()
+        reviews = next(i for i, line in enumerate(lines) if "reviews" in line)
+        assert reviews < next(i for i, line in enumerate(lines) if "details" in line)
+        failing = next(line for line in lines if "✖ v3" in line)
+        assert "12.0%" in failing and "20%" in failing and "384ms" in failing and "1/1" in failing
+        assert "1 degraded · ● 3 ok" in lines[0]
+
+
+async def test_the_cursor_follows_its_line_through_sorts_and_ticks() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        table = drive.app.main.table
+        before = table.cursor
+        for key in ("N", "N", "T", "L", "E", "W"):
+            await drive.press(key)
+            await drive.tick()
+            assert table.place == LineId(REVIEWS, "v3")
+        await drive.press("N")
+        assert table.cursor != before
+
+
+async def test_until_a_key_moves_it_the_cursor_stays_on_the_worst() -> None:
+    async with driving() as drive:
+        assert drive.app.main.table.place == LineId(REVIEWS)
+
+
+async def test_a_draft_follows_its_version_and_others_share() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("minus", "minus")
+        await drive.press("N")
+        await drive.tick()
+        assert "80→90%" in drive.text and "20→10%" in drive.text
+        await drive.press("right_square_bracket")
+        assert "20→11%" in drive.text
+
+
+async def test_digits_set_the_weight_and_backspace_takes_them_back() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v1")
+        await drive.press("8", "5")
+        assert "80→85%" in drive.text and "20→15%" in drive.text
+        await drive.press("backspace")
+        assert "80→8%" in drive.text
+        await drive.press("backspace")
+        assert "→" not in "".join(line for line in drive.text.splitlines() if "v1" in line)
+
+
+async def test_more_than_a_hundred_is_refused_in_words() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v1")
+        await drive.press("9", "9", "9")
+        assert "between 0 and 100" in drive.status
+        assert "80→99%" in drive.text
+
+
+async def test_escape_drops_the_draft() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("plus")
+        assert "draft" in drive.text
+        await drive.press("escape")
+        assert "→" not in drive.text
+        await drive.press("enter")
+        assert "there is no draft" in drive.status
+
+
+async def test_a_filter_is_seen_while_it_is_typed_and_left_by_escape() -> None:
+    async with driving() as drive:
+        await drive.press("slash")
+        await drive.type("rat")
+        assert "ratings" in drive.text and "details" not in drive.text
+        await drive.press("enter")
+        assert "details" not in drive.text
+        await drive.press("escape")
+        assert "details" in drive.text
+
+
+async def test_a_filter_that_matches_nothing_says_so() -> None:
+    async with driving() as drive:
+        await drive.press("slash")
+        await drive.type("zzz")
+        await drive.press("enter")
+        assert "nothing matches /zzz" in drive.text
+        await drive.press("plus", "enter", "P", "R")
+        assert drive.status
+
+
+async def test_versions_fold_and_unfold() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v2")
+        await drive.press("left")
+        assert drive.app.main.table.place == LineId(REVIEWS)
+        assert "v3" not in drive.text
+        assert next(line for line in drive.text.splitlines() if "reviews" in line)[1] == "✖"
+        await drive.press("space")
+        assert "v3" in drive.text
+
+
+async def test_ages_grow_and_turn_stale_when_the_snapshots_stop() -> None:
+    async with driving() as drive:
+        assert "STALE" not in drive.text
+        drive.cockpit.clock.now += 8
+        await drive.until(lambda: "10s" in drive.text.splitlines()[1])
+        assert "STALE" not in drive.text
+        drive.cockpit.clock.now += 30
+        await drive.until(lambda: drive.text.count("STALE") == 2)
+        await drive.tick()
+        assert "STALE" not in drive.text
+
+
+async def test_a_source_that_fails_says_what_is_wrong() -> None:
+    async with driving() as drive:
+        drive.cockpit.telemetry = Health("telemetry", "failed", 4.0, "3 proxies refuse: 403")
+        await drive.tick()
+        assert "failed" in drive.text and "3 proxies refuse: 403" in drive.text
+
+
+async def test_notices_come_first_and_leave_no_gap() -> None:
+    async with driving() as drive:
+        top = drive.text.splitlines()[2]
+        drive.cockpit.notices = ("the outcome of change c7 is not known",)
+        await drive.tick()
+        await drive.until(lambda: "the outcome of change c7" in drive.text.splitlines()[2])
+        drive.cockpit.notices = ()
+        await drive.tick()
+        await drive.until(lambda: drive.text.splitlines()[2] == top)
+
+
+async def test_hostile_names_are_shown_and_do_nothing() -> None:
+    cockpit = FakeCockpit()
+    evil = "[bold]x[/bold]\x1b[31m\u202e"
+    for raw in cockpit.raw["services"][:1]:
+        raw["metadata"]["name"] = evil
+    cockpit.context = evil
+    cockpit.notices = (evil,)
+    async with driving(cockpit) as drive:
+        assert drive.text.count("[bold]x[/bold]^[[31m·") == 3
+        svg = drive.app.export_screenshot()
+        assert "\x1b" not in drive.text and "\x1b" not in svg and "\u202e" not in drive.text
+        await drive.press("l", "p", "y", "f", "escape", "m", "escape", "R", "escape")
+
+
+async def test_read_only_says_so_and_changes_nothing() -> None:
+    async with driving(FakeCockpit(read_only=True)) as drive:
+        assert "READ-ONLY" in drive.text
+        await drive.go_to("reviews", "v3")
+        for key in ("plus", "5", "P", "R", "u", "m", "f", "c", "ctrl+r"):
+            await drive.press(key)
+            assert drive.status.startswith("read-only")
+        await drive.press("colon")
+        await drive.type("shift v1=100")
+        await drive.press("enter")
+        assert "read-only" in drive.status and drive.cockpit.asked == []
+
+
+async def test_a_version_needs_the_cursor_on_it() -> None:
+    async with driving() as drive:
+        await drive.press("plus")
+        assert "choose a version first" in drive.status
+
+
+async def test_services_without_weights_say_why() -> None:
+    async with driving() as drive:
+        await drive.go_to("details")
+        await drive.press("right", "j", "plus")
+        assert "no weights to change" in drive.status
+
+
+async def test_unknown_numbers_look_unknown() -> None:
+    cockpit = FakeCockpit()
+    cockpit.measure = lambda: None  # type: ignore[method-assign]
+    async with driving(cockpit) as drive:
+        row = next(line for line in drive.text.splitlines() if "reviews" in line)
+        assert "?" in row and "0%" not in row
+        assert "? 4 unknown" in drive.text
+
+
+async def test_a_version_with_only_errors_is_loud() -> None:
+    bookinfo_errors = dict(bookinfo.ERRORS)
+    bookinfo.ERRORS["v3"] = 1.0
+    try:
+        async with driving() as drive:
+            row = next(line for line in drive.text.splitlines() if " v3" in line)
+            assert "✖ 100%" in row
+    finally:
+        bookinfo.ERRORS.update(bookinfo_errors)
+
+
+async def test_a_theme_can_be_chosen_and_a_wrong_one_is_named() -> None:
+    async with driving() as drive:
+        await drive.press("colon")
+        await drive.type("theme meshtui-light")
+        await drive.press("enter")
+        assert drive.app.theme == "meshtui-light"
+        await drive.press("colon")
+        await drive.type("theme nope")
+        await drive.press("enter")
+        assert "there is no theme nope" in drive.status and "meshtui-contrast" in drive.status
+
+
+async def test_resizing_moves_nothing_but_the_columns() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.pilot.resize_terminal(*SMALL)
+        await drive.until(lambda: "p50" not in drive.text)
+        assert drive.app.main.table.place == LineId(REVIEWS, "v3")
+        await drive.pilot.resize_terminal(*LARGE)
+        await drive.until(lambda: "p50" in drive.text)
+
+
+def test_signals_of_the_fixture_are_believable() -> None:
+    assert bookinfo.measured(10, 0.1, 5, 10) == Signals(
+        100, 10, 0.1, 5, 15, 40, {"200": 90, "503": 10}, {}, {"UF": 10 / 3}
+    )

@@ -1,0 +1,168 @@
+"""The table without a terminal: which columns, which words, which lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.view import ServiceView, service_views
+from meshtui.ui.draft import begin, set_weight, step
+from meshtui.ui.paint import fit, width_of
+from meshtui.ui.table import numbers
+from meshtui.ui.table.cells import Context
+from meshtui.ui.table.columns import grid
+from meshtui.ui.table.order import CalmOrder, Sort
+from meshtui.ui.table.outline import outline
+from meshtui.ui.table.rows import head, row, wanted_name_width
+from tests.ui import bookinfo
+
+NOBODY: frozenset[ServiceKey] = frozenset()
+
+
+def views(weights: dict[str, int] | None = None, time: float = 1.0) -> tuple[ServiceView, ...]:
+    mesh = bookinfo.mesh_of(bookinfo.objects(weights))
+    return service_views(mesh, bookinfo.sample(mesh, time))
+
+
+def line_texts(width: int, context: Context | None = None) -> list[str]:
+    entries = outline(views(), NOBODY, NOBODY)
+    lines = [row(entry, grid(width, 20), context or Context()) for entry in entries]
+    return ["".join(piece.text for piece in line) for line in lines]
+
+
+@pytest.mark.parametrize("width", [78, 80, 90, 100, 120, 160, 240])
+def test_every_line_and_the_head_are_exactly_as_wide_as_the_grid(width: int) -> None:
+    layout = grid(width, 30)
+    entries = outline(views(), NOBODY, NOBODY)
+    widths = {width_of(row(entry, layout, Context())) for entry in entries}
+    assert widths == {width_of(head(layout, Sort()))} == {width + 1}
+
+
+def test_eighty_columns_show_what_a_decision_needs() -> None:
+    ids = {column.id for column in grid(78, 20).columns}
+    assert ids >= {"name", "weight", "rps", "err", "p99", "pods", "marks"}
+    assert not ids & {"p50", "p95", "spark"}
+
+
+def test_a_wide_table_shows_everything() -> None:
+    assert {c.id for c in grid(158, 20).columns} >= {"share", "p50", "p95", "spark"}
+
+
+@pytest.mark.parametrize("width", [5, 20, 40, 60])
+def test_a_tiny_terminal_is_survived(width: int) -> None:
+    assert line_texts(width)
+
+
+def test_unknown_and_no_traffic_and_only_errors_never_look_alike_and_never_are_zero() -> None:
+    everything = Signals(requests=5, rps=1, error_ratio=1.0)
+    nothing = Signals()
+    told = {
+        numbers.errors(None, NOT_KNOWN),
+        numbers.errors(nothing, NO_TRAFFIC),
+        numbers.errors(everything, ONLY_ERRORS),
+        numbers.errors(Signals(requests=5, error_ratio=0.0), OK),
+    }
+    assert told == {"?", "–", "✖ 100%", "0%"}
+
+
+def test_a_hundred_percent_is_said_only_when_all_failed() -> None:
+    assert numbers.errors(Signals(requests=9, error_ratio=0.9999), "failing") == "99.9%"
+
+
+def test_a_single_error_among_many_is_not_zero() -> None:
+    assert numbers.errors(Signals(requests=1e6, error_ratio=1e-6), "degraded") == "<0.1%"
+
+
+@pytest.mark.parametrize(
+    ("rps", "text"),
+    [(0, "–"), (0.04, "<0.1"), (8.66, "8.7"), (140.2, "140"), (12_345, "12k"), (2e6, "2.0M")],
+)
+def test_rates(rps: float, text: str) -> None:
+    assert numbers.rate(Signals(rps=rps)) == text
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0.2, "<1ms"), (7.4, "7ms"), (999.4, "999ms"), (2500, "2.5s"), (2e5, "200s")]
+)
+def test_latencies(ms: float, text: str) -> None:
+    assert numbers.latency(Signals(), ms) == text
+
+
+def test_a_bar_is_full_only_at_a_hundred_and_never_empty_above_zero() -> None:
+    assert numbers.bar(100, 6) == ("██████", "")
+    assert numbers.bar(99, 6) == ("█████", "░")
+    assert numbers.bar(1, 6) == ("█", "░░░░░")
+    assert numbers.bar(0, 6) == ("", "░░░░░░")
+
+
+def test_a_draft_stands_where_the_weight_was() -> None:
+    view = next(v for v in views() if v.key.name == "reviews")
+    draft = set_weight(begin(view), "v3", 5)
+    lines = line_texts(100, Context(drafts={view.key: draft}))
+    assert "80→95%" in next(text for text in lines if "● v1" in text)
+    assert "20→5%" in next(text for text in lines if "✖ v3" in text)
+
+
+def test_requests_that_no_pod_saw_are_named_so() -> None:
+    raw = bookinfo.objects()
+    raw["virtualservices"][0]["spec"]["http"][1]["fault"] = {
+        "abort": {"httpStatus": 503, "percentage": {"value": 10}}
+    }
+    mesh = bookinfo.mesh_of(raw)
+    entries = outline(service_views(mesh, bookinfo.sample(mesh, 1.0)), NOBODY, NOBODY)
+    layout = grid(78, wanted_name_width(entries, False))
+    texts = ["".join(p.text for p in row(e, layout, Context())) for e in entries]
+    assert any("(no pod reached)" in text and "✖ 100%" in text and "FI" in text for text in texts)
+    assert any("fault" in text for text in texts)
+
+
+def test_pins_stay_while_the_sum_allows_it_and_the_last_wins() -> None:
+    view = next(v for v in views() if v.key.name == "reviews")
+    draft = set_weight(set_weight(begin(view), "v3", 0), "v2", 30)
+    assert draft.percents == {"v1": 70, "v2": 30, "v3": 0}
+    assert sum(set_weight(draft, "v1", 50).percents.values()) == pytest.approx(100)
+
+
+def test_a_step_stops_at_nothing_and_at_all() -> None:
+    view = next(v for v in views() if v.key.name == "reviews")
+    draft = begin(view)
+    for _ in range(9):
+        draft = step(draft, "v3", -5)
+    assert draft.percents["v3"] == 0
+    for _ in range(30):
+        draft = step(draft, "v3", 5)
+    assert draft.percents == {"v1": 0, "v2": 0, "v3": 100}
+    assert step(draft, "v3", -10).percents["v3"] == 90
+
+
+def test_the_worst_comes_first_and_near_ties_stand_still() -> None:
+    calm = CalmOrder()
+    first = calm.arrange(views(), Sort(), 1.0)
+    assert first[0].key.name == "reviews"
+    for tick in range(2, 30):
+        mesh = bookinfo.mesh_of(bookinfo.objects())
+        wobbled = bookinfo.sample(mesh, tick, rps=40 + (tick % 3))
+        again = calm.arrange(service_views(mesh, wobbled), Sort(), tick)
+        assert [v.key for v in again] == [v.key for v in first]
+
+
+def test_a_state_must_be_better_for_some_samples_before_the_row_sinks() -> None:
+    calm = CalmOrder()
+    bad, good = views(), views({"v1": 100, "v2": 0, "v3": 0})
+    calm.arrange(bad, Sort(), 1.0)
+    tops = [calm.arrange(good, Sort(), tick)[0].key.name for tick in (2.0, 3.0, 4.0)]
+    assert tops[:2] == ["reviews", "reviews"]
+    assert calm.arrange(bad, Sort(), 5.0)[0].key.name == "reviews"
+
+
+def test_reversed_is_reversed() -> None:
+    names = [v.key.name for v in CalmOrder().arrange(views(), Sort("name"), 1.0)]
+    turned = [v.key.name for v in CalmOrder().arrange(views(), Sort("name", True), 1.0)]
+    assert names == sorted(names) == turned[::-1]
+
+
+def test_wide_characters_are_cut_by_cells() -> None:
+    assert fit("日本語サービス", 6) == "日本… "
+    assert fit("日本", 6, right=True) == "  日本"
