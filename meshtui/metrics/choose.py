@@ -36,7 +36,7 @@ def source_for(cluster: Cluster, wanted: str) -> MetricsSource:
     if wanted == "auto":
         from meshtui.metrics.auto import AutoSource
 
-        return AutoSource(lambda mesh: _found(cluster, mesh), SidecarSource(cluster))
+        return AutoSource(lambda mesh: found_in(cluster, mesh), SidecarSource(cluster))
     return _at_url(wanted)
 
 
@@ -49,7 +49,8 @@ def _at_url(url: str) -> MetricsSource:
     return PrometheusSource(UrlServer(url, worker), worker)
 
 
-def _found(cluster: Cluster, mesh: Mesh) -> Sequence[MetricsSource]:
+def found_in(cluster: Cluster, mesh: Mesh) -> Sequence[MetricsSource]:
+    """A source for each service that looks like a Prometheus, the likeliest first."""
     from meshtui.metrics.discovery import places
     from meshtui.metrics.prometheus import PrometheusSource
     from meshtui.metrics.prometheus_service import ServiceServer

@@ -52,7 +52,7 @@ class Limits:
 
     query_s: float = 4.0
     tick_s: float = 10.0
-    clients_s: float = 30.0
+    clients_s: float = 10.0
     rhythm_s: float = 300.0
     most_pause_s: float = 5.0
 
@@ -101,8 +101,8 @@ class PrometheusSource:
 
         `time` is when the queries were evaluated, told by this machine's clock. Prometheus has
         nothing new between two scrapes, so a sample a quarter of an interval old is given again,
-        as what it is. `read` and `failed` count the proxies that Prometheus reads, and that it
-        did read but cannot any more. Raises Unreachable or NotAllowed, after `tick_s` at the
+        as what it is. `read` counts the proxies it has counters of, `failed` those it had some
+        of and cannot scrape any more. Raises Unreachable or NotAllowed, after `tick_s` at the
         latest; data older than four scrape intervals is none.
         """
         async with self._one_at_a_time:

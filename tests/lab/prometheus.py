@@ -1,0 +1,120 @@
+"""A real Prometheus that scrapes the lab's pods every second."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab.harness import Api, until
+from tests.unit.promtool import require
+
+SERVICES = "/api/v1/namespaces/istio-system"
+_FILTER = "istio_requests_total|istio_request_duration"
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running server. `process` is ours: it is stopped, paused and killed by its own id."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def running(api: Api) -> Iterator[Prometheus]:
+    """Scrapes the pods there are now, at their own addresses, as annotations on pods make it."""
+    require("prometheus")
+    with tempfile.TemporaryDirectory(prefix="prom-") as directory:
+        place, port = Path(directory), _free_port()
+        (place / "prometheus.yml").write_text(json.dumps(_config(api)))
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={place}/prometheus.yml",
+                f"--storage.tsdb.path={place}/data",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--log.level=error",
+            ],
+            env={"PATH": os.environ["PATH"]},
+        )
+        found = Prometheus(process, port)
+        try:
+            until(lambda: found.ready, 20, "Prometheus to be ready")
+            yield found
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _config(api: Api) -> dict[str, Any]:
+    pods = api.call("GET", "/api/v1/pods")["items"]
+    groups = [
+        {
+            "targets": [f"{pod['status']['podIP']}:15020"],
+            "labels": {"pod": pod["metadata"]["name"], "cluster": "lab"},
+        }
+        for pod in pods
+    ]
+    job = {
+        "job_name": "kubernetes-pods",
+        "metrics_path": "/stats/prometheus",
+        "params": {"usedonly": [""], "filter": [_FILTER]},
+        "static_configs": groups,
+    }
+    return {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
+
+
+def install(api: Api, prometheus: Prometheus) -> None:
+    """Put it into the cluster, as a service of Istio's own namespace."""
+    meta = {"name": "prometheus", "namespace": "istio-system"}
+    ports = [{"name": "http", "port": 9090, "targetPort": prometheus.port}]
+    api.call("POST", f"{SERVICES}/services", {"metadata": meta, "spec": {"ports": ports}})
+    subset = {
+        "addresses": [{"ip": "127.0.0.1"}],
+        "ports": [{"name": "http", "port": prometheus.port}],
+    }
+    api.call("POST", f"{SERVICES}/endpoints", {"metadata": meta, "subsets": [subset]})
+
+
+def remove(api: Api) -> None:
+    for kind in ("endpoints", "services"):
+        api.call("DELETE", f"{SERVICES}/{kind}/prometheus")
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

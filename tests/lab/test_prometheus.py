@@ -1,0 +1,238 @@
+"""A real Prometheus beside the sidecars: the same traffic, the same numbers.
+
+The window is five seconds here, five scrapes, so that a test need not wait for fifteen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from meshtui.errors import MeshtuiError
+from meshtui.kube.cluster import Cluster
+from meshtui.lab.process import RunningLab
+from meshtui.mesh.model import Mesh as Facts
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.metrics import choose, prometheus_timing
+from meshtui.metrics.auto import AutoSource
+from meshtui.metrics.sidecars import Limits, SidecarSource
+from meshtui.metrics.source import MetricsSource
+from tests.lab import prometheus as server
+from tests.lab.harness import Api, Mesh, statuses, to, until, within_three_sigma
+from tests.lab.operator import Operator
+from tests.lab.prometheus import Prometheus
+
+WINDOW_S = 5.0
+REVIEWS = ServiceKey("default", "reviews")
+BOUNDS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+
+
+@pytest.fixture(scope="module")
+def prometheus(lab: RunningLab) -> Iterator[Prometheus]:
+    # A mesh that never had a request has no metrics at all.
+    lab.send(1, via="productpage", host="reviews:9080")
+    with server.running(Api(lab)) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prometheus_timing, "SHORTEST_WINDOW_S", WINDOW_S)
+
+
+@pytest.fixture
+async def cluster(mesh: Mesh) -> AsyncIterator[Cluster]:
+    connected = await Cluster.connect(kubeconfig=str(mesh.lab.kubeconfig))
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+async def facts(cluster: Cluster) -> Facts:
+    return await facts_of(cluster)
+
+
+async def facts_of(cluster: Cluster) -> Facts:
+    items = {kind: (await cluster.get(f"/api/v1/{kind}"))["items"] for kind in ("pods", "services")}
+    return parse_mesh(items)
+
+
+class Pair:
+    """Both sources, read at the same moments."""
+
+    def __init__(self, cluster: Cluster, facts: Facts, url: str) -> None:
+        self.facts = facts
+        self.sidecars = SidecarSource(cluster, Limits(window_s=WINDOW_S))
+        self.prometheus = choose.source_for(cluster, url)
+
+    async def ready(self) -> None:
+        """Prometheus has read for a window, and nothing is left in it of other tests."""
+        await sample_until(self.prometheus, self.facts, lambda s: REVIEWS not in s.caller_totals)
+        await self.sidecars.prime(self.facts)
+
+    async def read(self) -> tuple[Sample, Sample]:
+        return await self.sidecars.sample(self.facts), await self.prometheus.sample(self.facts)
+
+    async def counted(self, requests: int) -> tuple[Signals, Signals]:
+        """What both say of `reviews` as soon as they have so many requests, timed ones too."""
+        async with asyncio.timeout(WINDOW_S):
+            while True:
+                totals = [s.caller_totals.get(REVIEWS, Signals()) for s in await self.read()]
+                if all(t.requests >= requests and t.p50_ms is not None for t in totals):
+                    return totals[0], totals[1]
+                await asyncio.sleep(0.3)
+
+
+@pytest.fixture
+async def pair(cluster: Cluster, facts: Facts, prometheus: Prometheus) -> AsyncIterator[Pair]:
+    found = Pair(cluster, facts, prometheus.url)
+    await found.ready()
+    yield found
+    await found.prometheus.close()
+
+
+async def sample_until(
+    source: MetricsSource, facts: Facts, enough: Callable[[Sample], bool]
+) -> Sample:
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(MeshtuiError):
+                if enough(sample := await source.sample(facts)):
+                    return sample
+            await asyncio.sleep(0.2)
+
+
+def bucket(milliseconds: float | None) -> int:
+    return -9 if milliseconds is None else bisect_left(BOUNDS, milliseconds)
+
+
+def assert_alike(ours: Signals, theirs: Signals) -> None:
+    """Rates within 5 %, quantiles within one bucket, errors within 3σ of each other."""
+    assert theirs.rps == pytest.approx(ours.rps, rel=0.05, abs=0.3)
+    for q in ("p50_ms", "p95_ms", "p99_ms"):
+        assert abs(bucket(getattr(ours, q)) - bucket(getattr(theirs, q))) <= 1, q
+    errors = round((theirs.error_ratio or 0) * theirs.requests)
+    ratio = ours.error_ratio or 0
+    assert within_three_sigma(errors, round(theirs.requests), ratio) or errors <= 1
+
+
+async def test_steady_traffic_through_a_shift(mesh: Mesh, pair: Pair) -> None:
+    mesh.route({"route": [to("v1", 70), to("v3", 30)], "retries": {"attempts": 0}})
+    mesh.lab.set("reviews-v3", errors="20%", latency="30ms")
+    mesh.lab.load(80)
+    for _ in range(12):
+        await asyncio.sleep(WINDOW_S / 9)
+        ours, theirs = await pair.read()
+    mesh.lab.load(0)
+    assert theirs.window_s == WINDOW_S
+    assert theirs.caller_totals.keys() == ours.caller_totals.keys()
+    for service, signals in ours.caller_totals.items():
+        assert_alike(signals, theirs.caller_totals[service])
+    for version in ("v1", "v3"):
+        key = VersionKey(REVIEWS, version)
+        assert_alike(ours.caller[key], theirs.caller[key])
+        assert_alike(ours.server[key], theirs.server[key])
+    assert (theirs.failed, theirs.problems) == (0, ())
+    assert theirs.clients[REVIEWS] == ours.clients[REVIEWS]
+
+
+async def test_a_burst_is_counted_to_the_request(mesh: Mesh, pair: Pair) -> None:
+    mesh.route({"route": [to("v1", 50), to("v3", 50)], "retries": {"attempts": 0}})
+    mesh.lab.set("reviews-v3", errors="40%")
+    mesh.lab.reset()
+    mesh.send(200)
+    ours, theirs = await pair.counted(200)
+    counts = mesh.lab.counts()
+    failed = counts["reviews-v3"]["status"].get("503", 0)
+    failed += counts["reviews-v3"]["status"].get("500", 0)
+    assert (ours.requests, theirs.requests) == (200.0, 200.0)
+    assert theirs.error_ratio == ours.error_ratio == pytest.approx(failed / 200)
+    assert theirs.codes == ours.codes
+
+
+async def test_an_injected_abort(mesh: Mesh, pair: Pair) -> None:
+    abort = {"abort": {"percentage": {"value": 50}, "httpStatus": 503}}
+    mesh.route({"route": [to("v1")], "fault": abort})
+    failed = statuses(mesh.send(200))[503]
+    ours, theirs = await pair.counted(200)
+    assert theirs.error_ratio == ours.error_ratio == failed / 200
+    assert theirs.flags == ours.flags == {"FI": float(failed)}
+    assert within_three_sigma(failed, 200, 0.5)
+
+
+async def test_the_command_line_reads_it(
+    mesh: Mesh, prometheus: Prometheus, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    operator = Operator(mesh.lab.kubeconfig, tmp_path_factory.mktemp("operator"))
+    ran = operator.run("services", "--prometheus", prometheus.url, "-o", "json")
+    assert ran.status == 0, ran.err
+    assert (ran.json["source"], ran.json["window_s"]) == ("prometheus", 15.0)
+    ran = operator.run("services", "--prometheus", "http://127.0.0.1:1")
+    assert ran.status == 5
+    assert "Prometheus at http://127.0.0.1:1 does not answer" in ran.err
+
+
+async def test_a_prometheus_in_the_cluster_comes_and_goes(
+    mesh: Mesh, cluster: Cluster, prometheus: Prometheus
+) -> None:
+    server.install(mesh.api, prometheus)
+    facts = await facts_of(cluster)
+    source = AutoSource(
+        lambda mesh: choose.found_in(cluster, mesh), SidecarSource(cluster), look_every_s=0.5
+    )
+    try:
+        mesh.send(5)
+        sample = await sample_until(source, facts, lambda s: s.source == "prometheus")
+        assert ("default", "productpage-v1") in sample.clients[REVIEWS]
+        prometheus.pause()
+        sample = await sample_until(source, facts, lambda s: s.source == "sidecars")
+        assert source.name == "sidecars"
+        assert "Prometheus istio-system/prometheus:9090" in sample.problems[0]
+        prometheus.resume()
+        await sample_until(source, facts, lambda s: s.source == "prometheus" and not s.problems)
+    finally:
+        prometheus.resume()
+        await source.close()
+        server.remove(mesh.api)
+
+
+async def test_an_upstream_that_is_down(mesh: Mesh, pair: Pair) -> None:
+    """Last but one: a pod that comes back has another address than Prometheus was given."""
+    path = "/apis/apps/v1/namespaces/default/deployments/reviews-v3"
+
+    def scale(replicas: int) -> None:
+        patch = [{"op": "replace", "path": "/spec/replicas", "value": replicas}]
+        mesh.api.call("PATCH", path, patch, "json-patch+json")
+        until(lambda: mesh.api.call("GET", path)["status"].get("readyReplicas", 0) == replicas)
+
+    mesh.route({"route": [to("v3")]})
+    mesh.send(20)
+    scale(0)
+    try:
+        until(lambda: statuses(mesh.send(1)) == {503: 1})
+        mesh.send(20)
+        ours, theirs = await pair.counted(40)
+    finally:
+        scale(1)
+    assert theirs.flags == ours.flags
+    assert set(theirs.flags) == {"UH"}
+    assert theirs.requests == ours.requests
+    assert theirs.error_ratio == ours.error_ratio
+
+
+async def test_killed_it_is_unknown_at_once(
+    cluster: Cluster, facts: Facts, prometheus: Prometheus
+) -> None:
+    source = choose.source_for(cluster, prometheus.url)
+    await sample_until(source, facts, lambda s: s.window_s > 0)
+    prometheus.kill()
+    await asyncio.sleep(0.3)
+    with pytest.raises(MeshtuiError, match="does not answer"):
+        await source.sample(facts)
+    await source.close()
