@@ -18,11 +18,12 @@ class Stable:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One earlier change of the rule: the rule's JSON before and after it."""
+    """One earlier change of the rule that stands: the rule's JSON before and after it."""
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     change_id: str = ""
+    rollback: bool = False
 
 
 def stable_version(rule: Mapping[str, Any], history: Iterable[Step]) -> Stable | None:
@@ -30,13 +31,17 @@ def stable_version(rule: Mapping[str, Any], history: Iterable[Step]) -> Stable |
 
     `history` holds the rule's changes that took effect, newest first. The rollout began at the
     newest change that moved traffic away from a version that had carried all of it; where no
-    version ever did, at the oldest one, and its heaviest destination is stable.
+    version ever did, at the oldest one, and its heaviest destination is stable. What a rollback
+    brought all traffic to was stable then and still is: rolling back twice is rolling back once.
     """
     oldest: Step | None = None
     for step in history:
         if _weights(step.before) == _weights(step.after):
             continue
         oldest = step
+        brought = _alone(step.after) if step.rollback else None
+        if brought is not None:
+            return Stable(*brought, why=f"was rolled back to by change {step.change_id}")
         alone = _alone(step.before)
         if alone is not None:
             why = f"carried all traffic before change {step.change_id}"

@@ -64,20 +64,38 @@ def undo_operations(
     return operations, ()
 
 
+def place_of(rule: RuleRef, spec: Json, now: Json) -> int | None:
+    """The index in `now` of the rule that is `rule` in `spec`; None where there is a doubt.
+
+    A rule is known by its name and by what it matches, and by its name alone where it has one.
+    """
+    known, rules = _rules(spec, rule.protocol), _rules(now, rule.protocol)
+    if rule.index >= len(known):
+        return None
+    mine = _identity(known[rule.index])
+    if rule.index < len(rules) and _identity(rules[rule.index]) == mine:
+        return rule.index
+    hits = [i for i, other in enumerate(rules) if _identity(other) == mine]
+    if not hits and rule.name:
+        hits = [i for i, other in enumerate(rules) if _identity(other)[0] == rule.name]
+    return hits[0] if len(hits) == 1 else None
+
+
 def _moved(record: Record, now: Json) -> tuple[str, str, str] | None:
     """The rule's list and its index before and now, where that changed and is beyond doubt."""
-    if record.rule is None or any(len(tokens(op["path"])) < 4 for op in record.inverse):
+    if record.rule is None or not _inside_the_rule(record.rule, record.inverse):
         return None
-    protocol, index = record.rule.protocol, record.rule.index
-    after = _rules(record.spec_after, protocol)
-    if index >= len(after):
+    place = place_of(record.rule, record.spec_after, now)
+    if place is None or place == record.rule.index:
         return None
-    mine = _identity(after[index])
-    rules = _rules(now, protocol)
-    if index < len(rules) and _identity(rules[index]) == mine:
-        return None
-    hits = [i for i, rule in enumerate(rules) if _identity(rule) == mine]
-    return (protocol, str(index), str(hits[0])) if len(hits) == 1 else None
+    return record.rule.protocol, str(record.rule.index), str(place)
+
+
+def _inside_the_rule(rule: RuleRef, inverse: Sequence[Operation]) -> bool:
+    """True where the way back is inside this one rule, or takes it away whole."""
+    if len(inverse) == 1 and inverse[0]["op"] == "remove":
+        return tokens(inverse[0]["path"])[:3] == ["spec", rule.protocol, str(rule.index)]
+    return all(len(tokens(operation["path"])) > 3 for operation in inverse)
 
 
 def _rules(spec: Json, protocol: str) -> Sequence[Any]:
@@ -85,9 +103,8 @@ def _rules(spec: Json, protocol: str) -> Sequence[Any]:
     return rules if isinstance(rules, list) else ()
 
 
-def _identity(rule: Any) -> Any:
-    """A rule is known by its name and by what it matches."""
-    return (rule.get("name"), rule.get("match")) if isinstance(rule, Mapping) else rule
+def _identity(rule: Any) -> tuple[Any, Any]:
+    return (rule.get("name"), rule.get("match")) if isinstance(rule, Mapping) else (None, rule)
 
 
 def _relocated(path: str, moved: tuple[str, str, str] | None) -> str:
@@ -118,7 +135,7 @@ def _difference(
     record: Record, left: Json, present: Json, operation: Operation, original: Operation
 ) -> Difference | None:
     if _inserts(original, left):
-        return None
+        return _put_back(operation, original, left, present)
     ours, theirs = _value(left, original["path"]), _value(present, operation["path"])
     if ours == theirs:
         return None
@@ -132,6 +149,22 @@ def _inserts(operation: Operation, document: Json) -> bool:
         return False
     parent = pointer(*tokens(operation["path"])[:-1])
     return exists(document, parent) and isinstance(value_at(document, parent), list)
+
+
+def _put_back(
+    operation: Operation, original: Operation, left: Json, present: Json
+) -> Difference | None:
+    """What was taken out of a list may be in it again: to put it in once more would double it."""
+    value = operation["value"]
+    ours, theirs = _siblings(left, original).count(value), _siblings(present, operation)
+    if theirs.count(value) <= ours:
+        return None
+    return Difference(operation["path"], value, _ABSENT, value)
+
+
+def _siblings(document: Json, operation: Operation) -> list[Any]:
+    found = _value(document, pointer(*tokens(operation["path"])[:-1]))
+    return found if isinstance(found, list) else []
 
 
 def _value(document: Json, path: str) -> Any:

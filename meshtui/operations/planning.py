@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshtui.changes.breaker_ops import stops_inheriting
@@ -25,10 +25,12 @@ from meshtui.changes.checks import (
     stranding,
 )
 from meshtui.changes.locate import Located, label_of, locate
+from meshtui.changes.making import spec_of
 from meshtui.changes.shape import rule_json
-from meshtui.changes.stable import Stable, Step, stable_version
-from meshtui.errors import NotAllowed, Refused
-from meshtui.mesh.model import Json, Mesh, Ref, Rule, ServiceKey
+from meshtui.changes.stable import Step, stable_version
+from meshtui.changes.undo import place_of
+from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
+from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.operations.objects import object_of, read_raw, resource_of, send, with_object
 from meshtui.operations.undoing import undo_change
@@ -70,6 +72,21 @@ class Planner:
         if isinstance(request, Rollback) and not request.stable:
             request, why = self._with_stable(locate(mesh, target), request)
         return await self.checked(mesh, build_change(mesh, request, target), sample, why)
+
+    async def rollback_again(self, mesh: Mesh, change: Change, sample: Sample | None) -> Plan:
+        """The same rollback of the same rule to the same version, on the object as it is now.
+
+        Raises `Conflict` where the rule is not there any more.
+        """
+        mesh = await self._fresh(mesh, change.target)
+        vs = object_of(mesh, change.target)
+        index = change.rule and vs and place_of(change.rule, change.spec_after, spec_of(vs.raw))
+        if index is None or not isinstance(vs, VirtualService) or vs.ref.uid != change.target.uid:
+            raise Conflict(f"rule {change.rule} is not in {change.target} any more", "look again")
+        target = Target(change.service, f"{vs.ref.name}/{index}", uid=vs.ref.uid)
+        carrying = next(d for d in change.after["destinations"] if d["weight"] > 0)
+        label = label_of(locate(mesh, target), carrying["host"], carrying["subset"] or "")
+        return await self.checked(mesh, build_change(mesh, Rollback(label), target), sample)
 
     async def plan_undo(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
         """The way back of a journaled change, on the object as it is now."""
@@ -137,29 +154,37 @@ class Planner:
         if configured:
             label, why = configured, "the config says so"
         else:
-            found = stable_version(rule_json(located.rule), self._history(located))
+            history, trouble = self._history(located)
+            found = stable_version(rule_json(located.rule), history)
             if found is None:
                 raise Refused(f"rule {located.rule.title} of {key} has no traffic to bring back")
-            label, why = label_of(located, found.host, found.subset), _why(found)
+            label, why = label_of(located, found.host, found.subset), f"it {found.why}"
         finding = Finding("info", f"{label} is taken for stable: {why}")
-        return Rollback(label, why), (finding,)
+        return Rollback(label, why), (finding, *trouble)
 
-    def _history(self, located: Located) -> Iterable[Step]:
+    def _history(self, located: Located) -> tuple[list[Step], tuple[Finding, ...]]:
+        """The rule's changes that stand, newest first; a journal that fails stops no rollback."""
         if self._journal is None:
-            return ()
-        ref, rule = located.virtual_service.ref, located.rule
-        return (
-            Step(entry.before, entry.after, entry.id)
-            for entry in self._journal.entries(service=located.service.key)
-            if entry.took_effect and entry.target.uid == ref.uid and _same_rule(entry, rule)
-        )
+            return [], ()
+        try:
+            entries = self._journal.entries(service=located.service.key)
+        except JournalError as error:
+            return [], (Finding("warning", f"earlier changes are not known: {error}"),)
+        standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
+        return [
+            Step(entry.before, entry.after, entry.id, rollback=entry.verb == "rollback")
+            for entry in standing
+            if _is_about(entry, located)
+        ], ()
 
 
-def _same_rule(entry: Entry, rule: Rule) -> bool:
-    """By name where it has one, else by place."""
-    if entry.rule is None:
+def _is_about(entry: Entry, located: Located) -> bool:
+    """True where the entry is about this rule, wherever in the list it stood then."""
+    vs, rule = located.virtual_service, located.rule
+    if entry.target.uid != vs.ref.uid or entry.rule is None:
         return False
-    return entry.rule.name == rule.name if rule.name else entry.rule.index == rule.index
+    same_list = entry.rule.protocol == rule.protocol
+    return same_list and place_of(entry.rule, entry.spec_after, spec_of(vs.raw)) == rule.index
 
 
 def _rate(key: ServiceKey, sample: Sample | None) -> float | None:
@@ -167,7 +192,3 @@ def _rate(key: ServiceKey, sample: Sample | None) -> float | None:
         return None
     total = sample.caller_totals.get(key)
     return total.rps if total else 0.0
-
-
-def _why(stable: Stable) -> str:
-    return f"it {stable.why}"

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Outcome, Plan, Request, Rollback, Target
+from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.config import Config
 from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -129,14 +129,5 @@ class Session:
                 if plan.change.verb != "rollback":
                     raise
                 told("somebody else wrote; planning again")
-                plan = await self._rollback_again(plan, mesh, sample)
+                plan = await self.planner.rollback_again(mesh, plan.change, sample)
         return await self.applier.apply(plan, mesh, sample, told)
-
-    async def _rollback_again(self, plan: Plan, mesh: Mesh, sample: Sample | None) -> Plan:
-        """The same rollback, to the same version, on the object as it is now."""
-        change = plan.change
-        carrying = [d for d in change.after["destinations"] if d["weight"] > 0]
-        stable = carrying[0]["subset"] or carrying[0]["host"]
-        rule = change.rule.name or str(change.rule.index) if change.rule else ""
-        target = Target(change.service, rule, uid=change.target.uid)
-        return await self.planner.plan(mesh, Rollback(stable), target, sample)

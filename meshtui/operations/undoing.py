@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
-from meshtui.changes.locate import Located, resolve_service
+from meshtui.changes.locate import Located
 from meshtui.changes.making import creation, policy_change, removal, rule_change, spec_of
-from meshtui.changes.undo import undo_operations
+from meshtui.changes.undo import place_of, undo_operations
 from meshtui.errors import Conflict, NotFound, Refused
-from meshtui.mesh.model import DestinationRule, Mesh, VirtualService
+from meshtui.mesh.hosts import service_host
+from meshtui.mesh.model import DestinationRule, Mesh, Service, VirtualService
 from meshtui.operations.objects import object_of, read_raw, with_object
 
 if TYPE_CHECKING:
@@ -75,5 +76,8 @@ def _located(mesh: Mesh, entry: Entry, vs: VirtualService) -> Located:
     rules = [rule for rule in vs.rules if entry.rule and rule.protocol == entry.rule.protocol]
     if not rules or entry.rule is None:
         raise Conflict(f"{entry.target} has no rules any more", "look at it first")
-    service = resolve_service(mesh, entry.service.name, entry.service.namespace)
-    return Located(mesh, service, vs, rules[min(entry.rule.index, len(rules) - 1)])
+    key = entry.service
+    service = mesh.by_key.get(key) or Service(key, service_host(key.namespace, key.name))
+    place = place_of(entry.rule, entry.spec_after, spec_of(vs.raw))
+    index = entry.rule.index if place is None else place
+    return Located(mesh, service, vs, rules[min(index, len(rules) - 1)])

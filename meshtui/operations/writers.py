@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Finding
+from meshtui.errors import JournalError
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Ref
 
@@ -33,10 +34,16 @@ def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Findi
     manager, at = last_writer(raw)
     if manager != OURS or journal is None:
         return ()
+    try:
+        entries = journal.entries(limit=1000)
+    except JournalError:
+        return ()
     own = (
         entry.finished or entry.created
-        for entry in journal.entries(limit=1000)
-        if entry.took_effect and (entry.target.namespace, entry.target.name) == _place(target)
+        for entry in entries
+        if entry.took_effect
+        and entry.target.kind == target.kind
+        and _place(entry.target) == _place(target)
     )
     if at <= max(own, default=0.0) + SLACK_S:
         return ()
