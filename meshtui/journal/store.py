@@ -40,8 +40,9 @@ CREATE INDEX IF NOT EXISTS changes_by_service ON changes (namespace, service, cr
 CREATE INDEX IF NOT EXISTS changes_by_status ON changes (status);
 """
 BUSY_TIMEOUT_S = 5.0
-ELSEWHERE_S = 120.0
-"""How long an intent of another machine (a shared home directory) may still be in the making."""
+LONGEST_WRITE_S = 120.0
+"""How long an intent may still be in the making. A write takes ten seconds at most; a process
+number that is in use says little by then, and that of another machine (a shared home) nothing."""
 
 
 class Journal:
@@ -242,8 +243,10 @@ def _who() -> str:
 
 def _alive(entry: Entry, now: float) -> bool:
     """True where the process that wrote the intent may still be at it."""
+    if now - entry.created >= LONGEST_WRITE_S:
+        return False
     if entry.host != socket.gethostname():
-        return now - entry.created < ELSEWHERE_S
+        return True
     try:
         os.kill(entry.pid, 0)
     except ProcessLookupError:

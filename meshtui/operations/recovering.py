@@ -49,11 +49,18 @@ async def _outcome(cluster: Cluster, entry: Entry) -> tuple[Status, str]:
 
 def _absent(entry: Entry) -> tuple[Status, str]:
     """No such object: that is what a removal was for, and how it was before a creation."""
-    whole = entry.patch[0] if entry.patch and entry.patch[0]["path"] == "" else None
-    if whole is None:
+    action = _whole(entry)
+    if not action:
         return Status.UNKNOWN, "its object is gone"
-    made = whole["op"] == "add"
-    return (Status.FAILED, "it was not written") if made else (Status.WRITTEN, "it was written")
+    if action == "add":
+        return Status.FAILED, "it was not written"
+    return Status.WRITTEN, "it was written"
+
+
+def _whole(entry: Entry) -> str:
+    """ "add" or "remove" where the change makes or takes away its whole object."""
+    whole = entry.patch and entry.patch[0]["path"] == ""
+    return str(entry.patch[0]["op"]) if whole else ""
 
 
 def judge(entry: Entry, raw: Json) -> tuple[Status, str]:
@@ -71,19 +78,26 @@ def judge(entry: Entry, raw: Json) -> tuple[Status, str]:
         return Status.WRITTEN, "it was written"
     if spec == entry.spec_before:
         return Status.FAILED, "it was not written, or was taken back since"
-    if not undo_operations(entry.record, spec)[1]:
-        return Status.WRITTEN, "it was written, and something else changed since"
-    if _as_before(entry, spec):
+    if _whole(entry):
         return Status.FAILED, "it was not written; something else changed since"
+    return _judge_by_places(entry, spec)
+
+
+def _judge_by_places(entry: Entry, spec: Json) -> tuple[Status, str]:
+    """Somebody else wrote too: the places that the patch means tell, or nobody can."""
+    unwritten, written = (_holds(entry, spec, s) for s in (entry.spec_before, entry.spec_after))
+    if unwritten and not written:
+        return Status.FAILED, "it was not written; something else changed since"
+    followed = not unwritten and not undo_operations(entry.record, spec)[1]
+    if followed or (written and not unwritten):
+        return Status.WRITTEN, "it was written, and something else changed since"
     return Status.UNKNOWN, "the object changed since: look at it (`meshtui services`)"
 
 
-def _as_before(entry: Entry, spec: Json) -> bool:
-    """True where each place that the patch replaces still holds what it held."""
-    return all(
-        _at(spec, operation["path"]) == _at(entry.spec_before, operation["path"])
-        for operation in entry.patch
-    )
+def _holds(entry: Entry, spec: Json, known: Json) -> bool:
+    """True where each place that the patch or its inverse names holds what it holds in `known`."""
+    paths = (operation["path"] for operation in (*entry.patch, *entry.inverse))
+    return all(_at(spec, path) == _at(known, path) for path in paths)
 
 
 def _at(spec: Json, path: str) -> object:
