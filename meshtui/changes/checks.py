@@ -1,59 +1,20 @@
-"""What a person should know before a change is made: stranded traffic, owners, blast radius."""
+"""What a person should know before a change is made: faults, retries, owners, blast radius."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Change, Finding
+from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
-from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Json, Mesh
-from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+from meshtui.mesh.model import Json
 
 FULL_FAULT = 100.0
 
 
-def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
-    """Destinations that gain weight, or a mirror, and can't serve it."""
-    before = {_place(d): d["weight"] for d in change.before.get("destinations", ())}
-    found: list[Finding] = []
-    for destination in change.after.get("destinations", ()):
-        gained = destination["weight"] - before.get(_place(destination), 0)
-        if destination["weight"] > 0 and gained > 0:
-            found += _cannot_serve(mesh, destination, "danger", "answers 503")
-    mirrored = {_place(m) for m in change.before.get("mirrors", ())}
-    for mirror in change.after.get("mirrors", ()):
-        if _place(mirror) not in mirrored:
-            found += _cannot_serve(mesh, mirror, "warning", "gets no copy")
-    return tuple(found)
-
-
 def _place(target: Mapping[str, Any]) -> tuple[str, str | None]:
     return target["host"], target["subset"]
-
-
-def _cannot_serve(
-    mesh: Mesh, target: Mapping[str, Any], level: str, effect: str
-) -> Iterable[Finding]:
-    host, name = target["host"], target["subset"]
-    key = split_host(host)
-    service = mesh.by_host.get(host)
-    if service is None:
-        if key is not None and host not in mesh.service_entry_hosts:
-            yield Finding(level, f"host {host} does not exist: traffic to it {effect}")
-        return
-    pods = pods_of(mesh, service)
-    if name:
-        subset = next((s for s in subsets_of(mesh, host) if s.name == name), None)
-        if subset is None:
-            yield Finding(level, f"no DestinationRule defines subset {name} of {host}: {effect}")
-            return
-        pods = pods_of_subset(pods, subset)
-    if not pods:
-        yield Finding(level, f"{name or host} has no pod: traffic to it {effect}")
-    elif not any(pod.serving for pod in pods):
-        yield Finding(level, f"{name or host} has no ready pod ({len(pods)} not ready): {effect}")
 
 
 def fault_findings(change: Change) -> tuple[Finding, ...]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.changes.adopt import adopt
-from meshtui.changes.change import Finding, Outcome, Plan
+from meshtui.changes.change import Change, Finding, Outcome, Plan
 from meshtui.errors import Refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.operations.objects import object_of, with_object
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session
@@ -29,10 +30,18 @@ async def plan_adoption(session: Session, mesh: Mesh, key: ServiceKey, stable: s
     adoption = adopt(mesh, key, stable)
     why = Finding("info", f"all traffic goes to {adoption.stable}: {adoption.why}")
     changes = [change for change in (adoption.subsets, adoption.routes) if change is not None]
-    steps = [await session.planner.checked(mesh, change, None, (why,)) for change in changes]
-    if adoption.subsets is not None:
-        steps[-1] = Plan(steps[-1].change, (why,), steps[-1].blast)
+    steps = []
+    for change in changes:
+        steps.append(await session.planner.checked(mesh, change, None, (why,)))
+        mesh = _after(mesh, change)
     return AdoptionPlan(tuple(steps), adoption.stable)
+
+
+def _after(mesh: Mesh, change: Change) -> Mesh:
+    """The mesh in which the next step is planned: with what this one makes."""
+    item = object_of(mesh, change.target)
+    raw = item.raw if item else change.patch[0]["value"]
+    return with_object(mesh, {**raw, "spec": change.spec_after}, change.target.kind)
 
 
 async def carry_out(

@@ -1,0 +1,124 @@
+"""Traffic that a change would send where nobody answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from meshtui.changes.change import Change, Finding
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Rule
+from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
+from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+
+ERROR, NO_COPY = "answers 503", "gets no copy"
+
+
+def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+    """Destinations that gain traffic, or a mirror, and can't serve it; subsets taken from rules.
+
+    Looks at the whole object, not only at the rule that the change is named after.
+    """
+    if change.target.kind == "DestinationRule":
+        found = _of_policy(mesh, change)
+    else:
+        before, after = (_rules(change, spec) for spec in (change.spec_before, change.spec_after))
+        found = _of_rules(mesh, before, after)
+    return tuple(dict.fromkeys(found))
+
+
+def _rules(change: Change, spec: Json) -> list[Rule]:
+    raw = {"metadata": {"namespace": change.target.namespace}, "spec": spec}
+    return list(parse_virtual_service(raw).rules)
+
+
+def _of_rules(mesh: Mesh, before: list[Rule], after: list[Rule]) -> Iterator[Finding]:
+    for rule in after:
+        if len(rule.destinations) > 1 and rule.total_weight == 0:
+            text = f"all weights of rule {rule.title} are 0: it {ERROR}"
+            yield Finding("danger", text)
+        old = _same(before, rule)
+        percents = _percents(old)
+        for place, percent in _percents(rule).items():
+            if percent > percents.get(place, 0.0) + 1e-9:
+                yield from _cannot_serve(mesh, place, "danger", ERROR)
+        mirrored = {(mirror.host, mirror.subset) for mirror in (old.mirrors if old else ())}
+        for mirror in rule.mirrors:
+            if _place(mirror) not in mirrored:
+                yield from _cannot_serve(mesh, _place(mirror), "warning", NO_COPY)
+
+
+def _same(rules: list[Rule], wanted: Rule) -> Rule | None:
+    """The rule before the change: by name and match, else by place."""
+    known = (wanted.protocol, wanted.name, wanted.matches)
+    for rule in rules:
+        if (rule.protocol, rule.name, rule.matches) == known:
+            return rule
+    place = (wanted.protocol, wanted.index)
+    return next((rule for rule in rules if (rule.protocol, rule.index) == place), None)
+
+
+Place = tuple[str, str]
+
+
+def _place(target: Destination | Mirror) -> Place:
+    return target.host, target.subset
+
+
+def _percents(rule: Rule | None) -> dict[Place, float]:
+    found: dict[Place, float] = {}
+    for destination in rule.destinations if rule else ():
+        place = _place(destination)
+        found[place] = found.get(place, 0.0) + (rule.percent(destination) if rule else 0.0)
+    return found
+
+
+def _of_policy(mesh: Mesh, change: Change) -> Iterator[Finding]:
+    """What rules send to subsets that are defined no more, or select no pod any more."""
+    later = _with_policy(mesh, change)
+    policies = (_policy(change, spec) for spec in (change.spec_before, change.spec_after) if spec)
+    for host in dict.fromkeys(policy.host for policy in policies):
+        for vs, rule in mesh.rules_by_destination.get(host, ()):
+            for place, percent in _percents(rule).items():
+                if place[0] != host or percent <= 0:
+                    continue
+                known = set(_cannot_serve(mesh, place, "danger", ERROR))
+                for finding in _cannot_serve(later, place, "danger", ERROR):
+                    if finding not in known:
+                        text = f"rule {rule.title} of {vs.ref} sends traffic there: {finding.text}"
+                        yield Finding("danger", text)
+
+
+def _with_policy(mesh: Mesh, change: Change) -> Mesh:
+    target = change.target
+    place = (target.namespace, target.name)
+    rules = [r for r in mesh.destination_rules if (r.ref.namespace, r.ref.name) != place]
+    if change.spec_after:
+        rules.append(_policy(change, change.spec_after))
+    ordered = sorted(rules, key=lambda rule: (rule.ref.namespace, rule.ref.name))
+    return replace(mesh, destination_rules=tuple(ordered))
+
+
+def _policy(change: Change, spec: Json) -> DestinationRule:
+    meta = {"namespace": change.target.namespace, "name": change.target.name}
+    return parse_destination_rule({"metadata": meta, "spec": spec})
+
+
+def _cannot_serve(mesh: Mesh, place: Place, level: str, effect: str) -> Iterable[Finding]:
+    host, name = place
+    service = mesh.by_host.get(host)
+    if service is None:
+        if split_host(host) is not None and host not in mesh.service_entry_hosts:
+            yield Finding(level, f"host {host} does not exist: traffic to it {effect}")
+        return
+    pods = pods_of(mesh, service)
+    if name:
+        subset = next((s for s in subsets_of(mesh, host) if s.name == name), None)
+        if subset is None:
+            yield Finding(level, f"no DestinationRule defines subset {name} of {host}: {effect}")
+            return
+        pods = pods_of_subset(pods, subset)
+    if not pods:
+        yield Finding(level, f"{name or host} has no pod: traffic to it {effect}")
+    elif not any(pod.serving for pod in pods):
+        yield Finding(level, f"{name or host} has no ready pod ({len(pods)} not ready): {effect}")
