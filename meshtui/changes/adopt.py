@@ -10,7 +10,7 @@ from typing import Any
 from meshtui.changes.breaker_ops import API_VERSION
 from meshtui.changes.change import Change
 from meshtui.changes.locate import resolve_service
-from meshtui.changes.making import creation, policy_change
+from meshtui.changes.making import creation, free_name, policy_change
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.parse import VERSION_LABELS
@@ -102,7 +102,7 @@ def _subsets(
     entries = [{"name": v.subset, "labels": {v.label: v.value}} for v in missing]
     if rules:
         return _more_subsets(rules[0], service, entries), names
-    body = _body("DestinationRule", service, _free_name(mesh.destination_rules, service))
+    body = _body("DestinationRule", service, free_name(mesh.destination_rules, service))
     body["spec"] = {"host": service.key.name, "subsets": entries}
     words = f"DestinationRule with subsets {', '.join(v.subset for v in missing)} is made"
     return creation(service.key, VERB, body, (words,)), names
@@ -139,20 +139,10 @@ def _routes(mesh: Mesh, service: Service, subsets: list[str], stable: str) -> Ch
     if len(route) > 1:
         for entry in route:
             entry["weight"] = 100 if entry["destination"]["subset"] == stable else 0
-    body = _body("VirtualService", service, _free_name(mesh.virtual_services, service))
+    body = _body("VirtualService", service, free_name(mesh.virtual_services, service))
     body["spec"] = {"hosts": [service.key.name], "http": [{"route": route}]}
     words = f"VirtualService is made: all traffic to {stable}"
     return creation(service.key, VERB, body, (words,))
-
-
-def _free_name(objects: Iterable[Any], service: Service) -> str:
-    """The service's name, unless an object for another host has it."""
-    taken = {o.ref.name for o in objects if o.ref.namespace == service.key.namespace}
-    name, number = service.key.name, 1
-    while name in taken:
-        number += 1
-        name = f"{service.key.name}-{number}"
-    return name
 
 
 def _body(kind: str, service: Service, name: str) -> dict[str, Any]:

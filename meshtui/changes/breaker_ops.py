@@ -15,7 +15,7 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.changes.locate import resolve_service
-from meshtui.changes.making import creation, policy_change
+from meshtui.changes.making import creation, free_name, policy_change
 from meshtui.changes.nested import remove_all, set_leaves
 from meshtui.errors import Conflict, NotFound, Usage
 from meshtui.mesh import read
@@ -45,7 +45,8 @@ def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str)
     service = resolve_service(mesh, target.service.name, target.service.namespace)
     rule = _rule_for(mesh, service, request.subset)
     if rule is None:
-        return _new_rule(service, request, verb)
+        name = free_name(mesh.destination_rules, service)
+        return _new_rule(service, name, request, verb)
     if target.uid and rule.ref.uid != target.uid and target.uid in _uids(mesh):
         raise Conflict(f"{rule.ref} is another object than was looked at", "look again")
     operations = breaker_operations(rule, request)
@@ -94,13 +95,13 @@ def _leaves(request: SetBreaker) -> dict[tuple[str, ...], Any]:
     return {FIELDS[name]: value for name, value in request.limits.items()}
 
 
-def _new_rule(service: Service, request: PolicyRequest, verb: str) -> Change:
+def _new_rule(service: Service, name: str, request: PolicyRequest, verb: str) -> Change:
     if isinstance(request, ClearBreaker):
         raise NotFound(f"{service.key} has no DestinationRule", "there is no breaker to take off")
     body: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "DestinationRule",
-        "metadata": {"name": service.key.name, "namespace": service.key.namespace},
+        "metadata": {"name": name, "namespace": service.key.namespace},
         "spec": {"host": service.key.name, "trafficPolicy": {}},
     }
     for path, value in _leaves(request).items():
@@ -108,8 +109,8 @@ def _new_rule(service: Service, request: PolicyRequest, verb: str) -> Change:
         for step in path[:-1]:
             place = place.setdefault(step, {})
         place[path[-1]] = value
-    words = tuple(f"{name.replace('_', ' ')} {v}" for name, v in request.limits.items())
-    return creation(service.key, verb, body, (f"DestinationRule {service.key} is made", *words))
+    words = tuple(f"{limit.replace('_', ' ')} {v}" for limit, v in request.limits.items())
+    return creation(service.key, verb, body, (f"DestinationRule {name} is made", *words))
 
 
 def stops_inheriting(change: Change) -> tuple[Finding, ...]:

@@ -9,15 +9,22 @@ from meshtui.changes.locate import Located
 from meshtui.changes.making import policy_change, rule_change, spec_of
 from meshtui.changes.patch import pointer
 from meshtui.errors import Refused
-from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, ServiceKey, VirtualService
+from meshtui.mesh.hosts import service_host
+from meshtui.mesh.model import (
+    DestinationRule,
+    Json,
+    Mesh,
+    Rule,
+    Service,
+    ServiceKey,
+    VirtualService,
+)
 
 VERB = "edit"
 
 
 def difference(before: Any, after: Any, *steps: str | int) -> tuple[Operation, ...]:
     """Operations that turn `before` into `after`: maps key by key, lists of one length by place."""
-    if before == after and type(before) is type(after):
-        return ()
     if isinstance(before, dict) and isinstance(after, dict):
         return _in_map(before, after, steps)
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
@@ -26,6 +33,8 @@ def difference(before: Any, after: Any, *steps: str | int) -> tuple[Operation, .
             for index, (old, new) in enumerate(zip(before, after, strict=True))
             for operation in difference(old, new, *steps, index)
         )
+    if before == after and isinstance(before, bool) == isinstance(after, bool):
+        return ()
     return ({"op": "replace", "path": pointer(*steps), "value": after},)
 
 
@@ -57,9 +66,8 @@ def edited(
     rule = _touched(target, operations)
     if rule is None:
         raise Refused(f"{target.ref} has no HTTP rule to edit", "use `kubectl edit`")
-    known = mesh.by_key.get(service)
-    if known is None:
-        raise Refused(f"no service {service}")
+    host = service_host(service.namespace, service.name)
+    known = mesh.by_key.get(service) or Service(service, host)
     return rule_change(Located(mesh, known, target, rule), VERB, operations)
 
 

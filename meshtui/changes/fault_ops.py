@@ -86,12 +86,35 @@ def _targeted_name(located: Located, header: tuple[str, str]) -> str:
 
 def _targeted_index(located: Located, header: tuple[str, str]) -> int | None:
     name = _targeted_name(located, header)
+    names = _names(located)
+    return next((i for i in _targeting(located) if names[i] == name), None)
+
+
+def _targeting(located: Located) -> list[int]:
+    """The rules that exist only to inject a fault into what the located rule would take."""
+    names = _names(located)
+    return [i for i in range(len(names)) if _aimed_at(i, names) == located.rule.index]
+
+
+def _aimed_at(index: int, names: list[str]) -> int | None:
+    """The nearest rule below that the rule's name speaks of, the longest name first.
+
+    `meshtui-fault-a-b-…` may be of a rule `a` or of `a-b`, and many rules have no name.
+    """
+    if not names[index].startswith(f"{TARGETED}-"):
+        return None
+    meant = [
+        (len(names[i]), -i)
+        for i in range(index + 1, len(names))
+        if not names[i].startswith(f"{TARGETED}-")
+        and names[index].startswith(f"{TARGETED}-{names[i] or 'rule'}-")
+    ]
+    return -max(meant)[1] if meant else None
+
+
+def _names(located: Located) -> list[str]:
     rules = located.virtual_service.raw.get("spec", {}).get("http") or []
-    return next((i for i, r in enumerate(rules) if _name(r) == name), None)
-
-
-def _name(rule: Any) -> str:
-    return str(rule.get("name", "")) if isinstance(rule, Mapping) else ""
+    return [str(rule.get("name", "")) if isinstance(rule, Mapping) else "" for rule in rules]
 
 
 def clear_fault_operations(
@@ -110,7 +133,5 @@ def clear_fault_operations(
 
 def targeted_removals(located: Located) -> tuple[Operation, ...]:
     """Takes away the rules that target faults at this rule, the last first."""
-    prefix = f"{TARGETED}-{located.rule.name or 'rule'}-"
-    rules = located.virtual_service.raw.get("spec", {}).get("http") or []
-    hits = [index for index, rule in enumerate(rules) if _name(rule).startswith(prefix)]
-    return tuple({"op": "remove", "path": pointer("spec", "http", i)} for i in reversed(hits))
+    hits = reversed(_targeting(located))
+    return tuple({"op": "remove", "path": pointer("spec", "http", i)} for i in hits)

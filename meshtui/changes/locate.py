@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from meshtui.changes.change import Target
-from meshtui.changes.patch import value_at
+from meshtui.changes.change import Operation, Target
+from meshtui.changes.patch import tokens, value_at
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
+from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.routing import Route, find_service, ordinary, routes_to, subsets_of
 from meshtui.mesh.versions import version_rows
 
@@ -77,9 +78,19 @@ def locate(mesh: Mesh, target: Target) -> Located:
     return Located(mesh, service, route.service, route.rule)
 
 
+def whole_rule(operation: Operation) -> tuple[str, int] | None:
+    """The list and the index of the rule that the operation puts in or takes away whole."""
+    steps = tokens(operation["path"])
+    if len(steps) == 3 and steps[1] in PROTOCOLS and operation["op"] in ("add", "remove"):
+        return steps[1], int(steps[2])
+    return None
+
+
 def _named_rule(routes: list[Route], wanted: str) -> Route:
     """By name, by index in the first VirtualService, or as `VIRTUALSERVICE/NAME|INDEX`."""
     service, slash, rule = wanted.rpartition("/")
+    if any(route.rule.name == wanted for route in routes):
+        service, slash, rule = "", "", wanted
     mine = [route for route in routes if not slash or route.service.ref.name == service]
     named = [route for route in mine if route.rule.name == rule]
     if not named and rule.isdigit() and mine:

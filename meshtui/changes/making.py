@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshtui.changes.change import Change, Operation, RuleRef
-from meshtui.changes.locate import Located
+from meshtui.changes.locate import Located, whole_rule
 from meshtui.changes.patch import apply, invert
 from meshtui.changes.shape import policy_json, rule_json
 from meshtui.changes.words import policy_words, rule_words
-from meshtui.mesh.model import DestinationRule, Json, Ref, Rule, ServiceKey
+from meshtui.mesh.model import DestinationRule, Json, Ref, Rule, Service, ServiceKey
 from meshtui.mesh.parse_rules import parse_virtual_service
 
 Operations = tuple[Operation, ...]
@@ -56,9 +56,11 @@ def _rule_after(located: Located, changed: Any, operations: Operations) -> Rule:
     ]
     index = located.rule.index
     for operation in operations:
-        parts = operation["path"].split("/")
-        if len(parts) == 4 and operation["op"] == "remove" and int(parts[3]) < index:
-            index -= 1
+        removed = whole_rule(operation) if operation["op"] == "remove" else None
+        if removed and removed[0] == located.rule.protocol:
+            index -= removed[1] < index
+    if not rules:
+        return Rule(index, protocol=located.rule.protocol)
     return rules[min(index, len(rules) - 1)]
 
 
@@ -135,6 +137,16 @@ def removal(
         spec_after={},
         undoes=undoes,
     )
+
+
+def free_name(objects: Iterable[Any], service: Service) -> str:
+    """The service's name, unless an object for another host has it."""
+    taken = {o.ref.name for o in objects if o.ref.namespace == service.key.namespace}
+    name, number = service.key.name, 1
+    while name in taken:
+        number += 1
+        name = f"{service.key.name}-{number}"
+    return name
 
 
 def _ref(raw: Json) -> Ref:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation
-from meshtui.changes.locate import Located, labels_of
+from meshtui.changes.locate import Located, labels_of, whole_rule
 from meshtui.mesh.model import Rule
 
 ALREADY = "nothing to change: it is so already"
@@ -18,17 +18,15 @@ def rule_words(
     """What changes in a VirtualService's rule."""
     if not operations:
         return (ALREADY,)
-    whole = [op for op in operations if len(op["path"].split("/")) == 4]
-    lines = [_whole_rule(located, operation) for operation in whole]
-    if len(whole) != len(operations):
+    lines = [_whole_rule(located, op, *whole) for op in operations if (whole := whole_rule(op))]
+    if len(lines) != len(operations):
         lines = [*_weights(located, before, after), *_extras(before, after), *lines]
     return tuple(lines) or ("fields of the rule that have no short name change; see the diff",)
 
 
-def _whole_rule(located: Located, operation: Operation) -> str:
-    _, _, protocol, index = operation["path"].split("/")
+def _whole_rule(located: Located, operation: Operation, protocol: str, index: int) -> str:
     if operation["op"] == "remove":
-        rule = located.virtual_service.raw["spec"][protocol][int(index)]
+        rule = located.virtual_service.raw["spec"][protocol][index]
         return f"rule {rule.get('name') or index} is taken away"
     value = operation["value"] if isinstance(operation["value"], dict) else {}
     name, fault = value.get("name") or index, value.get("fault")
