@@ -55,13 +55,15 @@ class Applier:
         told("journal")
         change_id, warnings = self._begin(change)
         told("write")
-        raw = await self._write(change, change_id)
+        raw, trouble = await self._write(change, change_id)
+        warnings = (*warnings, trouble) if trouble else warnings
         event = asyncio.create_task(_tell_everyone(self._cluster, raw, change, change_id))
         try:
             outcome = await self._verified(plan, change_id, raw, mesh, sample, told)
         finally:
             await event
-        return replace(outcome, warnings=(*warnings, *outcome.warnings))
+        told_once = dict.fromkeys((*warnings, *outcome.warnings))
+        return replace(outcome, warnings=tuple(told_once))
 
     def _begin(self, change: Change) -> tuple[str, tuple[str, ...]]:
         try:
@@ -73,7 +75,8 @@ class Applier:
                 raise
             return "", (f"this rollback is not in the journal and can't be undone: {error}",)
 
-    async def _write(self, change: Change, change_id: str) -> Json:
+    async def _write(self, change: Change, change_id: str) -> tuple[Json, str]:
+        """The object as it is then, and what the journal says against noting that it is."""
         from meshtui.kube.failures import Unanswered
 
         try:
@@ -84,8 +87,7 @@ class Applier:
         except MeshtuiError as error:
             self._settle(change_id, Status.FAILED, str(error))
             raise
-        self._settle(change_id, Status.WRITTEN)
-        return raw
+        return raw, self._settle(change_id, Status.WRITTEN)
 
     def _settle(
         self,
@@ -100,7 +102,7 @@ class Applier:
         try:
             self._journal.settle(change_id, status, detail, result)
         except JournalError as error:
-            return str(error)
+            return f"how it ended is not in the journal: {error}"
         return ""
 
     async def _verified(

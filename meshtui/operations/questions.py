@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change, ProxyVerdict
+from meshtui.changes.locate import whole_rule
+from meshtui.changes.patch import tokens
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict, in_sync
 from meshtui.envoy.policies import cluster_differences
 from meshtui.errors import MeshtuiError
+from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Rule, VirtualService
 from meshtui.operations.objects import object_of
 from meshtui.operations.verifying import Ask, proxy_facts
@@ -34,26 +37,48 @@ def question_of(cluster: Cluster, mesh: Mesh, change: Change) -> Ask | None:
     if not isinstance(item, VirtualService):
         return None
     rules = _rules(change, item)
-    return _about_routes(cluster, mesh, item, rules) if rules else None
+    return _about_routes(cluster, mesh, item, rules, _taken_away(change)) if rules else None
 
 
 def _rules(change: Change, vs: VirtualService) -> Sequence[Rule]:
-    """The rule that was changed, or all of them where the whole object is new."""
+    """The rules that were changed, or all of them where the change is not inside of rules."""
     http = [rule for rule in vs.rules if rule.protocol == "http"]
-    if change.rule is None:
+    if change.rule is not None and len(change.patch) == 1 and whole_rule(change.patch[0]):
+        return [rule for rule in http if rule.index == change.rule.index]
+    steps = [tokens(operation["path"]) for operation in change.patch]
+    if change.rule is None or not all(len(s) > 3 and s[1] == "http" for s in steps):
         return http
-    place = (change.rule.protocol, change.rule.index)
-    return [rule for rule in http if (rule.protocol, rule.index) == place]
+    touched = {step[2] for step in steps}
+    return [rule for rule in http if str(rule.index) in touched]
 
 
-def _about_routes(cluster: Cluster, mesh: Mesh, vs: VirtualService, rules: Sequence[Rule]) -> Ask:
+def _taken_away(change: Change) -> frozenset[str]:
+    """Names of rules that are no more. One without a name can't be told from its neighbours."""
+    before, after = (
+        {read.text(rule, "name") for rule in read.objects(spec, "http")}
+        for spec in (change.spec_before, change.spec_after)
+    )
+    return frozenset(before - after - {""})
+
+
+def _about_routes(
+    cluster: Cluster,
+    mesh: Mesh,
+    vs: VirtualService,
+    rules: Sequence[Rule],
+    gone: frozenset[str],
+) -> Ask:
     names = _route_names(mesh, vs)
+    owner = (vs.ref.namespace, vs.ref.name)
 
     async def ask(pod: Pod) -> ProxyVerdict:
         try:
             routes = await _routes(cluster, pod, "" if pod.gateway else names)
         except MeshtuiError as error:
             return _unreached(pod, error)
+        left = {r.name for r in routes if r.virtual_service == owner} & gone
+        if left:
+            return _told(pod, Verdict(OLD, (f"rule {min(left)} is still there",)))
         facts = proxy_facts(mesh, pod)
         return _told(pod, _worst([in_sync(routes, vs, rule, facts) for rule in rules]))
 
