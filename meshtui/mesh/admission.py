@@ -38,21 +38,20 @@ def written_hosts(service: VirtualService) -> tuple[tuple[str, str], ...]:
 
 def admitted(
     gateway: Gateway, server: Server, service: VirtualService, host: str, full: str
-) -> str | None:
-    """The name under which the server lets the host in, the narrower of the two; None if not.
+) -> tuple[str, ...]:
+    """The names under which the server lets the host in, of two that overlap the narrower.
 
     A server's host may be `ns/name` (only VirtualServices of that namespace), `./name` (of the
     Gateway's) or `*/name` (of any, as without one).
     """
+    found: dict[str, None] = {}
     for entry in server.hosts:
         namespace, _, pattern = entry.rpartition("/")
         wanted = gateway.ref.namespace if namespace == "." else namespace
         if wanted in ("", "*", service.ref.namespace):
-            for name in (full, host.lower()):
-                found = _narrower(pattern.lower(), name)
-                if found is not None:
-                    return found
-    return None
+            names = (_narrower(pattern.lower(), name) for name in (full, host.lower()))
+            found |= dict.fromkeys(name for name in names if name is not None)
+    return tuple(found)
 
 
 def _narrower(one: str, other: str) -> str | None:

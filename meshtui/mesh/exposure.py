@@ -75,8 +75,9 @@ def _through(
         if any(name in gateways_of(service, match) for match in entries_of(route.rule))
     ]
     for server in gateway.servers:
-        hosts = (admitted(gateway, server, service, *host) for host in written_hosts(service))
-        for host in dict.fromkeys(found for found in hosts if found):
+        hosts = written_hosts(service)
+        names = (name for host in hosts for name in admitted(gateway, server, service, *host))
+        for host in dict.fromkeys(names):
             for owner, rule in rules:
                 if rule.protocol == protocol_of(server):
                     yield from _ways(gateway, server, host, owner, rule)

@@ -228,7 +228,7 @@ def _fraction(switch: Json) -> float:
     """A percentage from a runtime fraction, whose denominator is HUNDRED unless it is named."""
     value = _at(switch, "default_value")
     whole = _DENOMINATORS.get(read.text(value, "denominator"), 100.0)
-    return min(100.0, 100.0 * read.decimal(value, "numerator") / whole)
+    return min(100.0, max(0.0, 100.0 * read.decimal(value, "numerator") / whole))
 
 
 def _service_cluster(config: Json) -> str:

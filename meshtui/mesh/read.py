@@ -39,16 +39,17 @@ def integer(value: Any, key: str, default: int = 0) -> int:
     found = value.get(key) if isinstance(value, Mapping) else None
     if isinstance(found, bool):
         return default
-    if isinstance(found, float) and found == found and abs(found) < 1e15:
+    if isinstance(found, int | float) and found == found and abs(found) < 1e15:
         return int(found)
-    return found if isinstance(found, int) else default
+    return default
 
 
 def decimal(value: Any, key: str, default: float = 0.0) -> float:
+    """A number of any sensible size; neither infinite nor none at all."""
     found = value.get(key) if isinstance(value, Mapping) else None
-    return (
-        float(found) if isinstance(found, int | float) and not isinstance(found, bool) else default
-    )
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return default
+    return float(found) if abs(found) < 1e15 else default
 
 
 def labels(value: Any, key: str) -> Mapping[str, str]:

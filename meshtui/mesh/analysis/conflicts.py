@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from meshtui.mesh import read
 from meshtui.mesh.admission import MESH, entries_of, gateways_of
 from meshtui.mesh.analysis.finding import ERROR, Finding
 from meshtui.mesh.hosts import short_host
@@ -43,8 +44,8 @@ def _conflict(host: str, older: VirtualService, newer: VirtualService) -> Findin
 
 
 def _age(service: VirtualService) -> tuple[str, str]:
-    meta = service.raw.get("metadata") or {}
-    return str(meta.get("creationTimestamp") or ""), str(service.ref)
+    meta = read.obj(service.raw, "metadata")
+    return read.text(meta, "creationTimestamp"), str(service.ref)
 
 
 def _share_clients(one: VirtualService, other: VirtualService) -> bool:

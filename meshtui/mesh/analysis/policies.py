@@ -39,7 +39,13 @@ def lost_policy(mesh: Mesh) -> Iterator[Finding]:
             for part in (*BREAKERS, "loadBalancer"):
                 lost = _lost(part, rule.policy, subset.policy) if part in subset.policy else []
                 if lost:
-                    yield _finding(rule, f"{path}.{part}", f"Subset {subset.name}", part, lost)
+                    yield _finding(
+                        rule,
+                        f"{path}.{part}",
+                        f"Subset {subset.name} replaces it whole",
+                        part,
+                        lost,
+                    )
         for path, policy in list(_merged(rule)):
             yield from _lost_at_ports(rule, path, policy)
 
@@ -55,11 +61,12 @@ def _merged(rule: DestinationRule) -> Iterator[tuple[str, Json]]:
 def _lost_at_ports(rule: DestinationRule, path: str, policy: Json) -> Iterator[Finding]:
     for index, port in enumerate(read.objects(policy, "portLevelSettings")):
         number = read.integer(read.obj(port, "port"), "number")
+        place = f"{path}.portLevelSettings[{index}]"
         for part in BREAKERS:
             lost = _lost(part, policy, port)
             if lost:
-                place = f"{path}.portLevelSettings[{index}]"
-                yield _finding(rule, place, f"Port {number}", part, lost)
+                field = f"{place}.{part}" if part in port else place
+                yield _finding(rule, field, f"Port {number} inherits nothing", part, lost)
 
 
 def _lost(part: str, wide: Json, narrow: Json) -> list[str]:
@@ -81,13 +88,13 @@ def _leaves(value: Any, path: str = "") -> Iterator[str]:
             yield place
 
 
-def _finding(rule: DestinationRule, path: str, who: str, part: str, lost: list[str]) -> Finding:
+def _finding(rule: DestinationRule, path: str, why: str, part: str, lost: list[str]) -> Finding:
     return Finding(
         "lost-policy",
         WARNING,
         rule.ref,
         path,
-        f"{who} replaces {part} whole and loses {', '.join(sorted(lost))} of the host's.",
+        f"{why}: {', '.join(sorted(lost))} of the host's {part} does not hold there.",
         "Repeat there what should still hold, or move the difference to the host's policy.",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from meshtui.mesh import read
 from meshtui.mesh.analysis.finding import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.analysis.lookup import Definition, host_matches, targets
 from meshtui.mesh.hosts import short_host
@@ -81,8 +82,8 @@ def _joined(mesh: Mesh) -> Iterator[tuple[DestinationRule, ...]]:
 
 
 def _age(rule: DestinationRule) -> tuple[str, str]:
-    meta = rule.raw.get("metadata") or {}
-    return str(meta.get("creationTimestamp") or ""), rule.ref.name
+    meta = read.obj(rule.raw, "metadata")
+    return read.text(meta, "creationTimestamp"), rule.ref.name
 
 
 def idle_policy(mesh: Mesh) -> Iterator[Finding]:

@@ -1,0 +1,58 @@
+"""`analyze`: what is wrong with the mesh as it is written."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from meshtui.cli import opening, output
+from meshtui.errors import Exit
+from meshtui.mesh.analysis import Finding
+from meshtui.mesh.text import clean
+from meshtui.operations.analyzing import findings, findings_json
+
+
+async def analyze(arguments: argparse.Namespace) -> int:
+    """The findings in a namespace, or with `-A` in all.
+
+    Findings are data, not a failure: the status is 0 whatever is found, and that of the failure
+    where the cluster could not be read. Scripts look at `counts` in the JSON.
+    """
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        for problem in mesh.problems:
+            output.note(f"meshtui: {clean(problem)}")
+        if not mesh.istio:
+            output.note("meshtui: this cluster does not serve Istio's resources: nothing to check")
+        everywhere = getattr(arguments, "all_namespaces", False)
+        namespace = opened.cluster.namespace
+        found = [
+            finding
+            for finding in findings(mesh, opened.journal, hints=arguments.hints)
+            if everywhere or finding.object.namespace == namespace
+        ]
+    form = opening.form(arguments)
+    if form == "table":
+        _print(found)
+        output.note(_sum(found, "any namespace" if everywhere else f"namespace {namespace}"))
+    else:
+        output.data(findings_json(found), form)
+    return Exit.DONE
+
+
+def _print(found: Iterable[Finding]) -> None:
+    """A line that says what and where, and below it why and what to do: too much for columns."""
+    for finding in found:
+        codes = f"  [{', '.join((finding.code, *finding.same_as))}]"
+        output.line(clean(f"{finding.severity:<8} {finding.object}  {finding.field}{codes}"))
+        output.line(f"         {clean(finding.effect)}")
+        output.line(f"         → {clean(finding.advice)}")
+
+
+def _sum(found: list[Finding], where: str) -> str:
+    if not found:
+        return f"nothing found in {where}"
+    levels = ("error", "warning", "info")
+    counts = {level: sum(f.severity == level for f in found) for level in levels}
+    told = ", ".join(f"{number} {level}" for level, number in counts.items() if number)
+    return f"{len(found)} found in {where}: {told}"

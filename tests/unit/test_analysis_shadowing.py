@@ -1,0 +1,139 @@
+"""Rules that are never reached: said only when it is certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshtui.mesh.analysis import Finding, analyze
+from meshtui.mesh.parse import parse_mesh
+from tests.unit.objects import reviews, route, service, virtual_service
+
+Obj = dict[str, Any]
+CODES = ("unreachable-rule", "ineffective-match")
+
+
+def shadowed(*matches: list[Obj] | None, **more: Any) -> list[Finding]:
+    """What is said of rules with these matches, in this order."""
+    rules: list[Obj] = [
+        {"route": [route("v1")], **({"match": match} if match is not None else {}), **more}
+        for match in matches
+    ]
+    return [found for found in analyze(reviews(*rules)) if found.code in CODES]
+
+
+JASON = {"headers": {"end-user": {"exact": "jason"}}}
+
+
+def test_what_follows_a_catch_all_is_never_reached() -> None:
+    (found,) = shadowed(None, [JASON])
+    assert (found.code, found.severity, found.field) == (
+        "unreachable-rule",
+        "warning",
+        "spec.http[1]",
+    )
+    assert found.same_as == ("IST0130",)
+    assert "http[0] above it takes every request" in found.effect
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ({"uri": {"prefix": "/"}}, JASON),
+        ({"uri": {"regex": ".*"}}, {"uri": {"exact": "/a"}}),
+        (JASON, JASON),
+        (JASON, {**JASON, "uri": {"prefix": "/api"}}),
+        ({"uri": {"prefix": "/api"}}, {"uri": {"prefix": "/api/v1"}}),
+        ({"uri": {"prefix": "/api"}}, {"uri": {"exact": "/api"}}),
+        ({"uri": {"exact": "/a"}}, {"uri": {"exact": "/a"}, "method": {"exact": "GET"}}),
+        ({"uri": {"prefix": "/A"}, "ignoreUriCase": True}, {"uri": {"exact": "/ab"}}),
+        ({"uri": {"regex": "/a+"}}, {"uri": {"regex": "/a+"}}),
+        ({"headers": {"X-A": {}}}, {"headers": {"x-a": {"prefix": "b"}}}),
+        ({"queryParams": {"q": {"exact": "1"}}}, {"queryParams": {"q": {"exact": "1"}}, "port": 1}),
+        ({"withoutHeaders": {"x": {}}}, {"withoutHeaders": {"x": {}, "y": {}}}),
+        ({"port": 80}, {"port": 80, "sourceNamespace": "a"}),
+        ({"sourceLabels": {"app": "a"}}, {"sourceLabels": {"app": "a", "version": "v1"}}),
+        ({"gateways": ["mesh"]}, JASON),
+    ],
+)
+def test_a_match_that_is_taken_above(above: Obj, below: Obj) -> None:
+    (found,) = shadowed([above], [below])
+    assert (found.code, found.field) == ("unreachable-rule", "spec.http[1]")
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        (JASON, None),
+        (JASON, {"headers": {"end-user": {"exact": "ann"}}}),
+        (JASON, {"headers": {"end-user": {"regex": "jason"}}}),
+        ({**JASON, "uri": {"prefix": "/"}}, {"uri": {"prefix": "/"}}),
+        ({"uri": {"prefix": "/api/v1"}}, {"uri": {"prefix": "/api"}}),
+        ({"uri": {"exact": "/api"}}, {"uri": {"prefix": "/api"}}),
+        ({"uri": {"exact": "/a"}}, {"uri": {"exact": "/A"}}),
+        ({"uri": {"exact": "/a"}}, {"uri": {"exact": "/a"}, "ignoreUriCase": True}),
+        ({"uri": {"regex": "/.*"}}, {"uri": {"exact": "/a"}}),
+        ({"queryParams": {"Q": {}}}, {"queryParams": {"q": {}}}),
+        ({"withoutHeaders": {"x": {}, "y": {}}}, {"withoutHeaders": {"x": {}}}),
+        ({"port": 80}, {"uri": {"prefix": "/"}}),
+        ({"sourceNamespace": "a"}, {"sourceNamespace": "b"}),
+        ({"sourceLabels": {"app": "a", "version": "v1"}}, {"sourceLabels": {"app": "a"}}),
+        ({"somethingNew": {"exact": "x"}}, JASON),
+        ({"gateways": ["elsewhere"]}, JASON),
+    ],
+)
+def test_a_match_that_may_still_be_reached(above: Obj, below: Obj | None) -> None:
+    assert not shadowed([above], None if below is None else [below])
+
+
+def test_one_of_several_matches_is_taken() -> None:
+    (found,) = shadowed([JASON], [JASON, {"uri": {"exact": "/a"}}])
+    assert (found.code, found.severity, found.field) == (
+        "ineffective-match",
+        "info",
+        "spec.http[1].match[0]",
+    )
+    assert found.same_as == ("IST0131",)
+
+
+def test_several_rules_above_take_a_rule_together() -> None:
+    below = [{"uri": {"exact": "/a"}}, {"uri": {"exact": "/b/c"}}]
+    (found,) = shadowed([{"uri": {"exact": "/a"}}], [{"uri": {"prefix": "/b"}}], below)
+    assert (found.code, found.field) == ("unreachable-rule", "spec.http[2]")
+
+
+def test_a_match_twice_in_one_rule_harms_nobody() -> None:
+    assert not shadowed([JASON, JASON], None)
+
+
+def test_a_rule_that_hands_over_takes_nothing_for_certain() -> None:
+    mesh = reviews({"delegate": {"name": "other"}}, {"route": [route("v1")]})
+    assert not [found for found in analyze(mesh) if found.code in CODES]
+
+
+def test_a_redirect_takes_requests_too() -> None:
+    mesh = reviews({"redirect": {"uri": "/"}}, {"route": [route("v1")]})
+    assert [found.field for found in analyze(mesh)] == ["spec.http[1]"]
+
+
+def test_tcp_rules_are_judged_without_matches_only() -> None:
+    to = [{"destination": {"host": "reviews"}}]
+
+    def said(*tcp: Obj) -> list[str]:
+        rules = virtual_service("reviews", tcp=list(tcp))
+        mesh = parse_mesh({"services": [service("reviews")], "virtualservices": [rules]})
+        return [found.field for found in analyze(mesh)]
+
+    assert said({"route": to}, {"match": [{"port": 1}], "route": to}) == []
+    assert said({"route": to}, {"route": to}) == ["spec.tcp[1]"]
+    ranges = {"match": [{"destinationSubnets": ["10.0.0.0/8"]}], "route": to}
+    assert said(ranges, {"route": to}) == []
+
+
+def test_tls_rules_are_told_apart_by_names_not_read_here() -> None:
+    to = [{"destination": {"host": "reviews"}}]
+    tls = [{"match": [{"sniHosts": [name]}], "route": to} for name in ("a.example", "b.example")]
+    rules = virtual_service("reviews", tls=tls)
+    mesh = parse_mesh({"services": [service("reviews")], "virtualservices": [rules]})
+    assert not analyze(mesh)

@@ -1,0 +1,130 @@
+"""`meshtui analyze`: what it prints, and that findings are no failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from meshtui.changes.change import SetFault
+from meshtui.cli import opening
+from meshtui.cli.main import main
+from meshtui.errors import Unreachable
+from meshtui.journal import Journal
+from meshtui.mesh.model import Mesh
+from meshtui.operations.analyzing import findings, limits_of
+from tests.unit.objects import reviews, route
+
+BROKEN = reviews({"route": [route("v9")]})
+
+
+def use(
+    monkeypatch: pytest.MonkeyPatch, mesh: Mesh | Exception, namespace: str = "default"
+) -> None:
+    """Lets the command read `mesh` instead of a cluster."""
+
+    async def read_mesh() -> Mesh:
+        if isinstance(mesh, Exception):
+            raise mesh
+        return mesh
+
+    @asynccontextmanager
+    async def session(_: Any) -> AsyncIterator[Any]:
+        cluster = SimpleNamespace(namespace=namespace)
+        yield SimpleNamespace(read_mesh=read_mesh, cluster=cluster, journal=None)
+
+    monkeypatch.setattr(opening, "session", session)
+
+
+def test_each_finding_says_what_where_why_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, BROKEN)
+    assert main(["analyze"]) == 0
+    out, err = capsys.readouterr()
+    first, second, third = out.splitlines()
+    place = "VirtualService default/reviews  spec.http[0].route[0].destination.subset"
+    assert first == f"error    {place}  [missing-subset, IST0101, KIA1107]"
+    assert second.strip().startswith("No DestinationRule defines subset v9 of reviews")
+    assert third.strip().startswith("→ Define subset v9")
+    assert err == "1 found in namespace default: 1 error\n"
+
+
+@pytest.mark.parametrize(("form", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_documents(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], form: str, load: Any
+) -> None:
+    use(monkeypatch, BROKEN)
+    assert main(["analyze", "-o", form]) == 0
+    document = load(capsys.readouterr().out)
+    assert document["counts"] == {"error": 1, "warning": 0, "info": 0}
+    (found,) = document["findings"]
+    assert found["object"] == {
+        "kind": "VirtualService",
+        "namespace": "default",
+        "name": "reviews",
+        "uid": "uid-reviews",
+    }
+    assert set(found) == {
+        "code",
+        "severity",
+        "object",
+        "field",
+        "effect",
+        "advice",
+        "same_as",
+    }
+
+
+def test_only_the_namespace_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, BROKEN, namespace="prod")
+    assert main(["analyze"]) == 0
+    assert capsys.readouterr() == ("", "nothing found in namespace prod\n")
+    assert main(["analyze", "-A"]) == 0
+    assert "missing-subset" in capsys.readouterr().out
+
+
+def test_hints_are_told_to_those_who_ask(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, reviews({"route": [route("v1")]}))
+    main(["analyze"])
+    assert capsys.readouterr().out == ""
+    main(["analyze", "--hints"])
+    assert capsys.readouterr().out.count("unused-subset") == 2
+
+
+def test_a_cluster_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, Unreachable("no answer", "try again"))
+    assert main(["analyze"]) == 5
+
+
+FAULT = {"abort": {"httpStatus": 503, "percentage": {"value": 10}}}
+
+
+@pytest.mark.parametrize("header", [None, ("end-user", "jason")])
+def test_a_fault_that_the_journal_will_end(tmp_path: Path, header: tuple[str, str] | None) -> None:
+    from meshtui.changes.build import build_change
+    from meshtui.changes.change import Target
+
+    mesh = reviews({"route": [route("v1")]})
+    request = SetFault(abort_http=503, abort_percent=10, header=header, expires_s=900)
+    change = build_change(mesh, request, Target(mesh.services[1].key))
+    journal = Journal(tmp_path / "journal.db")
+    assert limits_of(journal.limited()) == frozenset()
+    after = reviews(*change.spec_after["http"])
+    assert [found.code for found in findings(after, journal)] == ["endless-fault"]
+    identity = journal.begin(change, "test")
+    journal.settle(identity, "written")
+    assert findings(after, journal) == ()
+    journal.close()
