@@ -109,9 +109,9 @@ def parse_fault(route: Json) -> Fault | None:
     )
 
 
-def rewrite_text(action: Json) -> str:
-    """What is changed of the request before it goes out, in a few words."""
-    return ", ".join(_rewrites(action))
+def parse_rewrites(action: Json) -> tuple[str, ...]:
+    """What is changed of the request before it goes out, each in a few words."""
+    return tuple(_rewrites(action))
 
 
 def _rewrites(action: Json) -> Iterator[str]:

@@ -17,7 +17,7 @@ from meshtui.envoy.actions import (
     parse_headers,
     parse_mirrors,
     parse_retries,
-    rewrite_text,
+    parse_rewrites,
 )
 from meshtui.envoy.matches import parse_match
 from meshtui.envoy.routes import ProxyRoute
@@ -93,7 +93,7 @@ def _route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
         retries=parse_retries(action),
         virtual_service=_owner(route),
         terminal=_terminal(route),
-        rewrite=rewrite_text(action),
+        rewrites=parse_rewrites(action),
         cluster_header=read.text(action, "cluster_header"),
         answer=parse_answer(route),
         headers=parse_headers(route),

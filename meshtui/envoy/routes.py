@@ -133,7 +133,9 @@ class ProxyRoute:
     terminal: str = ""
     """Set to "redirect" or "direct response" where the proxy answers by itself."""
 
-    rewrite: str = ""
+    rewrites: tuple[str, ...] = ()
+    """What is changed of path and host before the request goes out, in words."""
+
     cluster_header: str = ""
     answer: str = ""
     """What the proxy answers by itself, in words; see `meshtui.mesh.effects`."""
@@ -146,6 +148,10 @@ class ProxyRoute:
 
     tls_only: bool = False
     """True where the virtual host sends plain requests on to HTTPS."""
+
+    @property
+    def rewrite(self) -> str:
+        return ", ".join(self.rewrites)
 
     @property
     def port(self) -> int:

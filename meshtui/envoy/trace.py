@@ -119,7 +119,7 @@ def effects_of(route: ProxyRoute) -> Effects:
     return Effects(
         destinations=(Odds("", cluster=by_header),) if route.cluster_header else destinations,
         answer=route.answer,
-        rewrites=(route.rewrite,) if route.rewrite else (),
+        rewrites=route.rewrites,
         headers=route.headers,
         mirrors=tuple(Odds(m.host, m.subset, m.port, m.percent, m.cluster) for m in route.mirrors),
         fault=route.fault,

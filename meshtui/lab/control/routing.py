@@ -152,7 +152,9 @@ def gateway_routes(world: World, proxy: Proxy, port: int, servers: list[Obj]) ->
 
 
 def _takes_all(route: Obj) -> bool:
-    return route["match"] in ({"prefix": "/"}, {"safe_regex": {"regex": ".*"}})
+    match = route["match"]
+    path = match.get("prefix") == "/" or match.get("safe_regex") == {"regex": ".*"}
+    return path and not match.get("headers") and not match.get("query_parameters")
 
 
 def _names(gateway: str) -> frozenset[str]:
