@@ -100,6 +100,7 @@ def _reading(commands: Any) -> None:
     analyze.add_argument(
         "--hints", action="store_true", help="also what is often meant so: subsets nobody uses"
     )
+    _tracing(commands)
     journal = _command(
         commands, "journal", _late("reading", "journal"), help="every change that was made"
     )
@@ -107,6 +108,27 @@ def _reading(commands: Any) -> None:
     journal.add_argument("--since", type=values.duration, metavar="2h")
     journal.add_argument("--who", default="", metavar="NAME")
     journal.add_argument("--limit", type=values.count, default=50, metavar="N")
+
+
+def _tracing(commands: Any) -> None:
+    trace = _command(
+        commands,
+        "trace",
+        _late("tracing", "trace"),
+        help="which rule takes a request, by the objects and by each proxy",
+    )
+    trace.add_argument("service")
+    trace.add_argument("--path", default="/", metavar="/x?y=z")
+    trace.add_argument("--method", default="GET")
+    trace.add_argument("--host", default="", metavar="HOST[:PORT]", help="the Host header")
+    trace.add_argument("--scheme", choices=("http", "https"), default="http")
+    trace.add_argument(
+        "--header", type=values.pair, action="append", default=[], metavar="K=V", help="repeatable"
+    )
+    trace.add_argument(
+        "--from", dest="source", default="", metavar="WORKLOAD|gateway", help="only this caller"
+    )
+    trace.add_argument("--port", type=values.port, default=0, metavar="N")
 
 
 def _keeping(commands: Any) -> None:

@@ -104,6 +104,12 @@ def go_duration(text: str) -> str:
     return text
 
 
+def port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r}: a port is 1 to 65535")
+    return int(text)
+
+
 def rate(text: str) -> float:
     try:
         value = float(text)

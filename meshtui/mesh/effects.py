@@ -157,3 +157,32 @@ def _operations(headers: Json) -> Iterator[str]:
 
 def header_text(side: str, verb: str, name: Any, value: str = "") -> str:
     return f"{side} {verb} {str(name).lower()}{f': {value}' if value else ''}"
+
+
+def effect_lines(effects: Effects) -> tuple[tuple[str, str], ...]:
+    """What happens to a request, as a person reads it: label and text, the destinations first."""
+    fault = effects.fault if effects.fault and effects.fault.active else None
+    lines = [
+        ("to", _shares(effects.destinations)),
+        ("answer", effects.answer),
+        *(("rewrite", text) for text in effects.rewrites),
+        *(("headers", text) for text in effects.headers),
+        ("mirror", _shares(effects.mirrors)),
+        ("fault", f"{fault}; retries and timeout do not count for what is injected" * bool(fault)),
+    ]
+    if effects.destinations:
+        limit = f"{effects.timeout_s:g}s" if effects.timeout_s else "none"
+        lines.append(("timeout", limit))
+        lines.append(("retries", str(effects.retries or "2× (Istio's default)")))
+    return tuple((label, text) for label, text in lines if text)
+
+
+def _shares(targets: tuple[Odds, ...]) -> str:
+    """`v1 90%, v3 10%`; the host too where they are of several."""
+    hosts = {target.host for target in targets}
+    return ", ".join(f"{_name(target, len(hosts) > 1)} {target.percent:.4g}%" for target in targets)
+
+
+def _name(target: Odds, with_host: bool) -> str:
+    short = target.host.split(".", 1)[0]
+    return f"{short}/{target.subset}" if with_host and target.subset else target.label

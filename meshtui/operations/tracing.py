@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meshtui.envoy.agree import agreement
-from meshtui.envoy.trace import trace as trace_routes
+from meshtui.envoy.trace import trace as follow
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 GATEWAY = "gateway"
-"""As a source: the gateways that lead to the service."""
+"""As a source: every gateway."""
 
 _TIMEOUT_S = 5.0
 _CONCURRENCY = 8
-_HTTP_PORTS = ("http", "grpc")
+_HTTP = ("http", "grpc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,17 @@ class Question:
     """
 
     service: Service
-    request: Request = Request()  # noqa: RUF009 - frozen
+    request: Request = field(default_factory=Request)
     source: str = ""
     port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Caller_:
-    """Placeholder."""
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
-    """What one caller's proxy should do and does.
+    """What one caller's proxy should do and does; `pod` is None where there is no proxy to ask.
 
-    `actual` is None where the proxy could not be asked, and `trouble` says why. `agrees` is None
-    where that can't be said.
+    `actual` is None where it could not be asked, and `trouble` says why. `agrees` is None where
+    that can't be said.
     """
 
     pod: Pod | None
@@ -92,22 +87,100 @@ async def trace_request(
 
 
 def callers(mesh: Mesh, question: Question, sample: Sample | None) -> Clients:
-    """The proxies to ask: of the source, or of all that telemetry knows to call the service."""
-    gateways = _gateways_to(mesh, question.service)
-    # Any sidecar may call a service, and the gateways whose VirtualServices lead to it.
+    """The proxies to ask: the source's, or all that telemetry knows to call the service."""
+    if question.source:
+        return _of_source(mesh, question)
+    key, host = question.service.key, question.service.host
+    gateways = tuple(
+        _qualified(name, vs) for vs in _at_gateways(mesh, host) for name in vs.gateways
+    )
     anybody = VirtualService(
-        Ref("VirtualService", question.service.key.namespace, ""),
+        Ref("VirtualService", key.namespace, ""),
         "",
-        hosts=(question.service.host,),
+        hosts=(host,),
         gateways=("mesh", *gateways),
         rules=(Rule(0),),
     )
-    if not question.source:
-        return client_proxies(mesh, question.service.key, anybody, sample)
-    able = client_proxies(mesh, question.service.key, anybody, None)
-    del able
-    found = [pod for pod in mesh.pods if _answers(pod) and _is_source(pod, question)]
+    return client_proxies(mesh, key, anybody, sample)
+
+
+def _of_source(mesh: Mesh, question: Question) -> Clients:
+    name, _, namespace = question.source.partition(".")
+    found = [
+        pod
+        for pod in mesh.pods
+        if pod.sidecar
+        and pod.phase == "Running"
+        and not pod.deleting
+        and (pod.gateway if question.source == GATEWAY else name in (pod.workload, pod.name))
+        and namespace in ("", pod.namespace)
+    ]
     if not found:
-        hint = "name a workload, a pod or `gateway`"
-        raise NotFound(f"no pod of {question.source} runs a proxy", hint)
+        raise NotFound(
+            f"no pod of {question.source} runs a proxy", "name a workload, a pod or `gateway`"
+        )
+    found.sort(key=lambda pod: (pod.namespace != question.service.key.namespace, pod.name))
     return Clients(tuple(found[:MOST_PROXIES]), True, max(0, len(found) - MOST_PROXIES))
+
+
+def _at_gateways(mesh: Mesh, host: str) -> list[VirtualService]:
+    """The VirtualServices that lead from a gateway to a host."""
+    named = dict.fromkeys(vs.ref for vs, _ in mesh.rules_by_destination.get(host, ()))
+    return [vs for vs in mesh.virtual_services if vs.ref in named and set(vs.gateways) != {"mesh"}]
+
+
+def _qualified(gateway: str, service: VirtualService) -> str:
+    plain = gateway == "mesh" or "/" in gateway
+    return gateway if plain else f"{service.ref.namespace}/{gateway}"
+
+
+async def _ask(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) -> Seen:
+    from meshtui.envoy.proxy import read_routes, sidecar_route_names
+
+    seen = by_objects(mesh, question, pod)
+    port = 0 if pod.gateway else port_for(question)
+    names = sidecar_route_names([port]) if port else ""
+    try:
+        routes = await read_routes(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+    except MeshtuiError as error:
+        return replace(seen, trouble=str(error))
+    followed = follow(routes, seen.request, port=port, gateway=pod.gateway)
+    agrees, differences = agreement(seen.intent, followed)
+    return replace(seen, actual=followed.decision, agrees=agrees, differences=differences)
+
+
+def by_objects(mesh: Mesh, question: Question, pod: Pod | None) -> Seen:
+    """What a caller's proxy should do; without a pod, that of any caller of the namespace."""
+    caller = _caller(mesh, question, pod)
+    authority = question.request.authority or _authority(mesh, question.service, caller)
+    request = replace(question.request, authority=authority)
+    return Seen(pod, request, trace(mesh, request, caller))
+
+
+def _caller(mesh: Mesh, question: Question, pod: Pod | None) -> Caller:
+    if pod is None:
+        return Caller(question.service.key.namespace, port=port_for(question))
+    facts = proxy_facts(mesh, pod)
+    port = question.port if pod.gateway else port_for(question)
+    return Caller(facts.namespace, facts.labels, facts.gateway, facts.gateways, port)
+
+
+def port_for(question: Question) -> int:
+    """The port asked for, that of the authority, or the service's first that speaks HTTP."""
+    asked = question.port or port_of(question.request.authority)
+    ports = question.service.ports
+    spoken = [port.number for port in ports if port.name.startswith(_HTTP)]
+    return asked or next(iter(spoken or [port.number for port in ports]), 0)
+
+
+def _authority(mesh: Mesh, service: Service, caller: Caller) -> str:
+    """The name that a caller would use: a short one in the mesh, an outside one at a gateway."""
+    key = service.key
+    name = key.name if key.namespace == caller.namespace else str(key)
+    if not caller.gateway:
+        return f"{name}:{caller.port}" if caller.port not in (0, 80) else name
+    for vs in _at_gateways(mesh, service.host):
+        if not caller.gateways or any(_qualified(g, vs) in caller.gateways for g in vs.gateways):
+            for host in vs.hosts:
+                return host.replace("*", name) if "*" in host else host
+    return name

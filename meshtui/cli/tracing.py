@@ -1,0 +1,101 @@
+"""`trace`: which rule takes a request and what becomes of it, by the objects and by each proxy."""
+
+from __future__ import annotations
+
+import argparse
+
+from meshtui.cli import opening, output
+from meshtui.errors import Exit
+from meshtui.mesh.decision import Decision, Tried
+from meshtui.mesh.effects import effect_lines
+from meshtui.mesh.request import Request
+from meshtui.mesh.text import clean
+from meshtui.operations.trace_documents import traced_json
+from meshtui.operations.tracing import Question, Seen, Traced, trace_request
+
+
+async def trace(arguments: argparse.Namespace) -> int:
+    """Status 5 where no proxy could be asked; what the objects say is printed all the same."""
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+        question = Question(service, _request(arguments), arguments.source, arguments.port)
+        sample = None
+        if not arguments.source:
+            sample, error = await opening.sample(opened, mesh, 0.0)
+            if error:
+                output.note(f"meshtui: telemetry: {clean(str(error))}")
+        traced = await trace_request(opened.cluster, mesh, question, sample)
+    form = opening.form(arguments)
+    if form == "table":
+        _show(traced)
+    else:
+        output.data(traced_json(traced), form)
+    _notes(traced)
+    reached = [seen for seen in traced.seen if seen.pod is None or not seen.trouble]
+    return Exit.DONE if reached else Exit.UNREACHABLE
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    path = arguments.path if arguments.path.startswith("/") else f"/{arguments.path}"
+    return Request(
+        method=arguments.method.upper(),
+        path=path,
+        authority=arguments.host,
+        scheme=arguments.scheme,
+        headers=tuple(arguments.header),
+    )
+
+
+def _show(traced: Traced) -> None:
+    """Callers that are to do the same share one picture of the objects."""
+    groups: dict[tuple[Request, Decision], list[Seen]] = {}
+    for seen in traced.seen:
+        groups.setdefault((seen.request, seen.intent), []).append(seen)
+    for place, ((request, intent), found) in enumerate(groups.items()):
+        if place:
+            output.line()
+        headers = "".join(f"  {name}: {value}" for name, value in request.headers)
+        output.line(
+            clean(f"{request.method} {request.scheme}://{request.authority}{request.path}{headers}")
+        )
+        output.line("by the objects")
+        _decision(intent)
+        _proxies(found)
+
+
+def _decision(decision: Decision) -> None:
+    rows = [_row("not" if tried.holds is False else "maybe", tried) for tried in decision.above]
+    if decision.taken is not None:
+        rows.append(_row("takes" if decision.sure else "else", decision.taken))
+        rows += [(f"  {label}", text, "") for label, text in effect_lines(decision.effects)]
+    rows += [("note", text, "") for text in decision.notes]
+    for mark, text, why in rows:
+        output.line(f"  {mark:<9} {clean(text)}{f'  ({clean(why)})' if why else ''}".rstrip())
+
+
+def _row(mark: str, tried: Tried) -> tuple[str, str, str]:
+    return mark, str(tried), tried.why or tried.match
+
+
+def _proxies(found: list[Seen]) -> None:
+    asked = [(seen, seen.pod) for seen in found if seen.pod is not None]
+    if not asked:
+        output.line("no proxy was asked: none is known to call the service")
+        return
+    output.line("by each proxy")
+    for seen, pod in asked:
+        says = {True: "agrees", False: "DIFFERS", None: "not decided"}[seen.agrees]
+        state = f"out of reach: {seen.trouble}" if seen.trouble else says
+        output.line(f"  {clean(pod.name)}.{clean(pod.namespace)}: {clean(state)}")
+        for text in seen.differences:
+            output.line(f"    {clean(text)}")
+        if seen.agrees is not True and seen.actual is not None:
+            _decision(seen.actual)
+
+
+def _notes(traced: Traced) -> None:
+    if not traced.known:
+        output.note("meshtui: telemetry names no caller: every proxy that may call was asked")
+    if traced.left_out:
+        output.note(f"meshtui: {traced.left_out} more proxies were not asked")
