@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import signal
+import sys
 
 from meshtui.cli import opening, output
 from meshtui.errors import Exit, JournalError, MeshtuiError
@@ -19,13 +21,10 @@ async def keep(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         if opened.journal is None:
             raise JournalError(opened.journal_trouble)
-        for line in filter(None, await opened.recover()):
-            output.note(f"meshtui: {clean(line)}")
         limits = Limits(opened)
         if arguments.once:
-            await _end(opened, limits)
-            for notice in limits.notices():
-                output.note(f"meshtui: {clean(notice)}")
+            for text in await _round(opened, limits):
+                output.note(f"meshtui: {clean(text)}")
             return Exit.FAILED if limits.notices() else Exit.DONE
         await _until_told(opened, limits, arguments.every)
     return Exit.DONE
@@ -39,11 +38,16 @@ async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     output.note(f"meshtui: keeping the time limits of {opened.cluster.context}; ^C ends it")
+    said: set[str] = set()
     while not stop.is_set():
         try:
-            await _end(opened, limits)
+            troubles = await _round(opened, limits)
         except MeshtuiError as error:
-            output.note(f"meshtui: {clean(str(error))}")
+            troubles = (str(error),)
+        for text in troubles:
+            if _gist(text) not in said:
+                output.note(f"meshtui: {clean(text)}")
+        said = {_gist(text) for text in troubles}
         try:
             async with asyncio.timeout(every_s):
                 await stop.wait()
@@ -51,11 +55,19 @@ async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
             continue
 
 
-async def _end(opened: Session, limits: Limits) -> None:
-    if not any(pending.left_s < 0 for pending in limits.pending()):
-        return
-    for line in await limits.end_overdue(await opened.read_mesh()):
-        output.line(clean(line))
+async def _round(opened: Session, limits: Limits) -> tuple[str, ...]:
+    """Ends what is over, that of a meshtui which was killed too; gives what stands against it."""
+    troubles = await opened.recover()
+    if any(pending.left_s < 0 for pending in limits.pending()):
+        for line in await limits.end_overdue(await opened.read_mesh()):
+            output.line(clean(line))
+        sys.stdout.flush()
+    return (*filter(None, troubles), *limits.notices())
+
+
+def _gist(text: str) -> str:
+    """The text without its numbers: how long overdue, say. What was said is not said again."""
+    return re.sub(r"\d+", "", text)
 
 
 async def doctor(arguments: argparse.Namespace) -> int:

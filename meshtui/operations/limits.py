@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from meshtui.changes.locate import whole_rule
+from meshtui.changes.making import spec_of
+from meshtui.changes.shape import rule_json
+from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, MeshtuiError, NotFound
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Json, Mesh, Rule
 from meshtui.mesh.parse_rules import parse_virtual_service
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.objects import read_raw
@@ -74,29 +78,28 @@ class Limits:
             if (entry.expires or now) > now or self._next_try.get(entry.id, 0.0) > now:
                 continue
             self._next_try[entry.id] = now + RETRY_S
-            line = await self._end(entry, mesh)
+            try:
+                line = await self._end(entry, mesh)
+            except MeshtuiError as error:
+                self._said[entry.id], line = str(error), ""
             if line:
                 ended.append(line)
             self._changed()
         return tuple(ended)
 
     async def _end(self, entry: Entry, mesh: Mesh) -> str:
-        """Undoes the change. Where somebody else already did, the limit is closed."""
+        """Undoes the change. Where somebody already did, the limit is closed."""
         try:
             plan = await self._session.plan_undo(mesh, entry.id, None)
             if plan.change.empty:
                 self._close(entry)
             else:
                 await self._session.apply(plan, mesh, None, lambda _: None)
-        except (Conflict, NotFound) as error:
-            if await self._is_gone(entry):
-                self._close(entry)
-                return f"{entry.service} {'; '.join(entry.words)}: was taken off by somebody else"
-            self._said[entry.id] = str(error)
-            return ""
-        except MeshtuiError as error:
-            self._said[entry.id] = str(error)
-            return ""
+        except (Conflict, NotFound):
+            if not await self._is_gone(entry):
+                raise
+            self._close(entry)
+            return f"{entry.service} {'; '.join(entry.words)}: was taken off already"
         return f"{entry.service}: its time was over, taken back: {'; '.join(entry.words)}"
 
     def _close(self, entry: Entry) -> None:
@@ -104,12 +107,37 @@ class Limits:
             self._session.journal.close_limit(entry.id)
 
     async def _is_gone(self, entry: Entry) -> bool:
-        """True where the rule has neither fault nor mirror any more, or is itself no more."""
+        """True where nothing that the change put in is there any more."""
         try:
             raw = await read_raw(self._session.cluster, entry.target)
         except NotFound:
             return True
-        except MeshtuiError:
-            return False
-        rules = parse_virtual_service(raw).rules
-        return not any(rule.fault or rule.mirrors for rule in rules)
+        return not any(_still_on(entry, rule) for rule in _candidates(entry, raw))
+
+
+def _candidates(entry: Entry, raw: Json) -> list[Rule]:
+    """The rule that the change is about; where that is in doubt, all that it may be."""
+    rules, known = list(parse_virtual_service(raw).rules), entry.rule
+    place = known and place_of(known, entry.spec_after, spec_of(raw))
+    if known is not None and place is not None:
+        return [r for r in rules if (r.protocol, r.index) == (known.protocol, place)]
+    if known is not None and any(whole_rule(operation) for operation in entry.patch):
+        return [rule for rule in rules if rule.name == known.name]
+    return rules
+
+
+def _still_on(entry: Entry, rule: Rule) -> bool:
+    """True where the rule still has, in whatever measure, something that the change put in."""
+    before, after, now = map(_effects, (entry.before, entry.after, rule_json(rule)))
+    put_in = {part for part, value in after.items() if before.get(part) != value}
+    return any(now.get(part) not in (None, before.get(part)) for part in put_in)
+
+
+def _effects(rule: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    """What injects or copies in a rule's JSON: parts of its fault, percent of each mirror."""
+    fault = rule.get("fault") or {}
+    parts: dict[tuple[str, ...], Any] = {("fault", part): value for part, value in fault.items()}
+    copies = {
+        ("mirror", m["host"], m["subset"] or ""): m["percent"] for m in rule.get("mirrors") or ()
+    }
+    return parts | copies
