@@ -115,8 +115,7 @@ async def undo(arguments: argparse.Namespace) -> int:
 async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
-        for line in filter(None, await opened.recover()):
-            output.note(f"meshtui: {clean(line)}")
+        await tell_interrupted(opened)
         plan = await planning(opened, mesh, None)
         if arguments.dry_run or plan.change.empty:
             say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
@@ -125,6 +124,12 @@ async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
         shares = await measured(opened, outcome, arguments.measure)
     say(outcome, opening.form(arguments), dry=False, shares=shares)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
+
+
+async def tell_interrupted(opened: Session) -> None:
+    """What became of changes whose process died half-way, before another is made."""
+    for line in filter(None, await opened.recover()):
+        output.note(f"meshtui: {clean(line)}")
 
 
 async def carry_out(

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from meshtui.changes.change import Outcome
 from meshtui.cli import opening, output
-from meshtui.cli.changing import ask, callers, carry_out, say, show
+from meshtui.cli.changing import ask, callers, carry_out, say, show, tell_interrupted
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.text import clean
 from meshtui.operations.adopting import carry_out as adopt_in_order
@@ -21,6 +21,7 @@ async def adopt(arguments: argparse.Namespace) -> int:
     form, outcomes = opening.form(arguments), []
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
+        await tell_interrupted(opened)
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         plan = await plan_adoption(opened, mesh, service.key, arguments.stable)
         if arguments.dry_run:
@@ -29,12 +30,18 @@ async def adopt(arguments: argparse.Namespace) -> int:
             if not arguments.yes:
                 for step in plan.steps:
                     show(step)
-                ask(plan.steps[-1])
+                ask(next((step for step in plan.steps if step.dangerous), plan.steps[-1]))
             sample = None if arguments.no_verify else await callers(opened, mesh)
             steps = adopt_in_order(opened, plan, mesh, sample, lambda _: None)
-            async with aclosing(steps):
-                async for outcome in steps:
-                    outcomes.append(outcome)
+            try:
+                async with aclosing(steps):
+                    async for outcome in steps:
+                        outcomes.append(outcome)
+            except MeshtuiError:
+                for outcome in outcomes:
+                    words = "; ".join(outcome.plan.change.words)
+                    output.note(f"meshtui: {clean(words)} (change {outcome.change_id})")
+                raise
     if form == "table":
         for outcome in outcomes:
             say(outcome, form, dry=arguments.dry_run)
@@ -48,6 +55,7 @@ async def edit(arguments: argparse.Namespace) -> int:
     """The object in an editor. What was typed is kept on disk whatever goes wrong."""
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
+        await tell_interrupted(opened)
         item = find_editable(mesh, arguments.object, opened.cluster.namespace)
         draft = Draft(item)
         draft.open_editor()
@@ -65,7 +73,9 @@ async def edit(arguments: argparse.Namespace) -> int:
         except MeshtuiError:
             output.note(f"meshtui: your edit is kept in {clean(str(draft.path))}")
             raise
-        if not arguments.dry_run:
+        if arguments.dry_run:
+            output.note(f"meshtui: your edit is kept in {clean(str(draft.path))}")
+        else:
             draft.done()
     say(outcome, opening.form(arguments), dry=not outcome.applied)
     return Exit.FAILED if outcome.verified is False else Exit.DONE

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
+import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -42,14 +44,15 @@ def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
     if kind.lower() not in KINDS:
         raise Usage(f"{words}: say vs/NAME, dr/NAME or a service")
     short, _, other = name.partition(".")
-    place = (other or namespace, short)
+    places = [(namespace, name), (other or namespace, short)]
     items: tuple[Editable, ...] = (
         mesh.virtual_services if KINDS[kind.lower()] == "VirtualService" else mesh.destination_rules
     )
-    for item in items:
-        if (item.ref.namespace, item.ref.name) == place:
-            return item
-    raise NotFound(f"no {KINDS[kind.lower()]} {short} in namespace {place[0]}")
+    found = {(item.ref.namespace, item.ref.name): item for item in items}
+    for place in places:
+        if place in found:
+            return found[place]
+    raise NotFound(f"no {KINDS[kind.lower()]} {short} in namespace {other or namespace}")
 
 
 def _for_service(mesh: Mesh, name: str, namespace: str) -> VirtualService:
@@ -83,13 +86,13 @@ class Draft:
 
     def __init__(self, item: Editable) -> None:
         self.item = item
-        stamp = time.strftime("%Y%m%d-%H%M%S")
+        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         name = f"{item.ref.kind.lower()}-{item.ref.namespace}-{item.ref.name}-{stamp}.yaml"
         self.path: Path = state_dir() / "edits" / name
         self._text = _HEADER.format(what=item.ref) + _yaml(item.raw)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(self._text)
         except OSError as error:
@@ -108,20 +111,28 @@ class Draft:
 
     @property
     def untouched(self) -> bool:
-        text = self.path.read_text(encoding="utf-8", errors="replace")
+        text = self._left("replace")
         lines = [line for line in text.splitlines() if not line.startswith("#") and line.strip()]
         return text == self._text or not lines
 
     def read(self) -> Json:
         """What the person left. Raises `Refused` with the place of the mistake."""
         try:
-            found: Any = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            found: Any = yaml.load(self._left("strict"), _JsonLoader)  # noqa: S506 - a SafeLoader
+        except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
             told = " ".join(str(error).split())
             raise Refused(f"not YAML: {told}", f"your text is kept in {self.path}") from error
-        if not isinstance(found, dict):
-            raise Refused("this is no object", f"your text is kept in {self.path}")
+        wrong = _not_json(found)
+        if wrong or not isinstance(found, dict):
+            told = f"JSON has no {wrong}" if wrong else "this is no object"
+            raise Refused(told, f"your text is kept in {self.path}")
         return found
+
+    def _left(self, errors: str) -> str:
+        try:
+            return self.path.read_text(encoding="utf-8", errors=errors)
+        except OSError as error:
+            raise Refused(f"{self.path} cannot be read any more ({error})") from error
 
     def change(self, mesh: Mesh) -> Change:
         """From the object as it was opened to what the person left."""
@@ -130,6 +141,41 @@ class Draft:
     def done(self) -> None:
         """It is in the cluster, or nothing was changed: the file may go."""
         self.path.unlink(missing_ok=True)
+
+
+class _JsonLoader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: what looks like a date is text, and a key is given once."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
+        first: [(tag, expression) for tag, expression in resolvers if not tag.endswith("timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice!r} is there twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _not_json(value: Any) -> str:
+    """What in the value JSON can't hold; empty where it can hold all of it."""
+    if isinstance(value, dict):
+        wrong = next((repr(key) for key in value if not isinstance(key, str)), "")
+        return f"key {wrong}" if wrong else _first(map(_not_json, value.values()))
+    if isinstance(value, list):
+        return _first(map(_not_json, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"number {value}"
+    known = value is None or isinstance(value, str | int | float)
+    return "" if known else f"value {value!r}"
+
+
+def _first(found: Iterable[str]) -> str:
+    return next(filter(None, found), "")
 
 
 def _yaml(raw: Json) -> str:
