@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -146,11 +146,6 @@ class Draft:
 class _JsonLoader(yaml.SafeLoader):
     """YAML as Kubernetes reads it: what looks like a date is text, and a key is given once."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
-        first: [(tag, expression) for tag, expression in resolvers if not tag.endswith("timestamp")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
@@ -159,6 +154,12 @@ class _JsonLoader(yaml.SafeLoader):
                 None, None, f"{twice!r} is there twice", node.start_mark
             )
         return super().construct_mapping(node, deep=deep)
+
+
+_JsonLoader.yaml_implicit_resolvers = {
+    first: [(tag, expression) for tag, expression in resolvers if not tag.endswith("timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _not_json(value: Any) -> str:
