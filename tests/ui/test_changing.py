@@ -320,7 +320,7 @@ async def test_fault_by_form_with_mistakes_said_in_place() -> None:
         assert drive.cockpit.asked[-1][0] == SetFault(delay_s=3.0, expires_s=900.0)
         await drive.press("enter")
         await made(drive)
-        await drive.until(lambda: "fault delay 3s" in drive.text)
+        await drive.until(lambda: "4/4 fault delay" in drive.text)
         await drive.press("f")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == ClearFault()

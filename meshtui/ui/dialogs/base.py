@@ -13,6 +13,9 @@ T = TypeVar("T")
 class Dialog(ModalScreen[T], Generic[T]):
     """A screen over the table. The rest of the program goes on below it."""
 
+    AUTO_FOCUS = ""
+    """Nothing has the focus by accident: a dialog that wants it there says so."""
+
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "close", show=False),
         Binding("R", "app.rollback", show=False),

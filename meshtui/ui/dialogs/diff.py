@@ -17,6 +17,7 @@ from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words, plan_lines, subtitle
+from meshtui.ui.dialogs.form import FormInput
 from meshtui.ui.feed import unexpected
 from meshtui.ui.lines import LinesBlock
 from meshtui.ui.listing import Listing
@@ -78,12 +79,11 @@ class DiffDialog(Dialog[None]):
         with Vertical(id="dialog"):
             yield LinesBlock(id="dialog-title")
             yield Listing(id="dialog-body")
-            yield Input(id="dialog-name", placeholder="the service's name")
+            yield FormInput(id="dialog-name", placeholder="the service's name")
             yield LinesBlock(id="dialog-foot")
 
     def on_mount(self) -> None:
         self.query_one("#dialog-name").display = False
-        self.set_focus(None)
         self.ask_plan(fresh=False)
 
     def on_resize(self, _: events.Resize) -> None:

@@ -139,7 +139,7 @@ class Choice(LinesBlock, can_focus=True):
 
 
 class FormInput(Input):
-    """A field for numbers and times: it leaves R to the emergency."""
+    """A field in which no R can be meant: it leaves the key to the emergency."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         return character != "R" and super().check_consume_key(key, character)

@@ -69,7 +69,6 @@ class HelpDialog(Dialog[None]):
             yield LinesBlock(id="help-foot")
 
     def on_mount(self) -> None:
-        self.set_focus(None)
         self.query_one("#help-foot", LinesBlock).show(
             [
                 (

@@ -19,6 +19,7 @@ class OfflineScreen(ModalScreen[None]):
     """Tries again by itself every few seconds, and at once on r."""
 
     CSS_PATH = "offline.tcss"
+    AUTO_FOCUS = ""
     BINDINGS = [  # noqa: RUF012
         Binding("r,enter", "again", show=False),
         Binding("q", "app.leave", show=False),
@@ -39,7 +40,6 @@ class OfflineScreen(ModalScreen[None]):
             yield LinesBlock(id="offline-text")
 
     def on_mount(self) -> None:
-        self.set_focus(None)
         self._show()
         self.set_interval(RETRY_S, self.action_again)
 
