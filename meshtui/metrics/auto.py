@@ -62,7 +62,7 @@ class AutoSource:
             try:
                 return await preferred.sample(mesh)
             except MeshtuiError as error:
-                await self._leave(preferred, str(error))
+                await self._leave(preferred, error.what)
         return await self._from_fallback(mesh)
 
     async def close(self) -> None:
@@ -120,7 +120,7 @@ async def _trouble_of(source: MetricsSource, mesh: Mesh) -> str:
         await source.sample(mesh)
     except MeshtuiError as error:
         await source.close()
-        return str(error)
+        return error.what
     except asyncio.CancelledError:
         await source.close()
         raise

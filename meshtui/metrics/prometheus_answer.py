@@ -86,11 +86,19 @@ def refused(where: str, status: int, body: bytes | str) -> MeshtuiError:
         return Unreachable(told, "there is no query API: is a path prefix missing in the URL?")
     if status == 429:
         return Unreachable(told, "it has too much to do")
+    return unable(where, said, told) if status != 504 else _too_slow(told)
+
+
+def unable(where: str, said: str, told: str = "") -> MeshtuiError:
+    """For a query that the server cannot answer, by its own words."""
+    told = told or f"{where}: {said}"
     if any(word in said for word in _LIMITS):
         return Unreachable(f"{told} (a limit of the server)", f"raise it there, {_NONE_HINT}")
-    if "timed out" in said or status == 504:
-        return Unreachable(f"{told} (too slow)", f"the server has too much to do; {_NONE_HINT}")
-    return Unreachable(told)
+    return _too_slow(told) if "timed out" in said else Unreachable(told)
+
+
+def _too_slow(told: str) -> MeshtuiError:
+    return Unreachable(f"{told} (too slow)", f"give it more to do it with, {_NONE_HINT}")
 
 
 def _words(body: bytes | str) -> str:

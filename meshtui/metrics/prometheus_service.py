@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.metrics.discovery import Place
-from meshtui.metrics.prometheus_answer import Answer, parse
+from meshtui.metrics.prometheus_answer import Answer, parse, unable
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -39,13 +39,8 @@ class ServiceServer:
             params["time"] = repr(at)
         try:
             body = await self._cluster.get_text(self._path, params, timeout=seconds)
-        except NotAllowed as error:
-            hint = "reading it needs `get` on `services/proxy`"
-            raise NotAllowed(f"{self.where}: {_said(error)}", hint) from error
-        except NotFound as error:
-            raise Unreachable(f"{self.where}: {_said(error)}", "is a path missing?") from error
         except MeshtuiError as error:
-            raise Unreachable(f"{self.where}: {_said(error)}", error.hint) from error
+            raise _failure(error, self.where) from error
         try:
             return await self._worker.run(partial(parse, body, self.where), seconds)
         except TimeoutError:
@@ -55,6 +50,11 @@ class ServiceServer:
         self._worker.close()
 
 
-def _said(error: MeshtuiError) -> str:
-    """Without the request, whose path says no more than where the service is."""
-    return error.what.rpartition("/proxy/api/v1/query: ")[2]
+def _failure(error: MeshtuiError, where: str) -> MeshtuiError:
+    """Of whoever failed: the API server on the way, or the Prometheus behind it."""
+    _, behind, said = error.what.rpartition("/proxy/api/v1/query: ")
+    if isinstance(error, NotAllowed):
+        return NotAllowed(f"{where}: {said}", "reading it needs `get` on `services/proxy`")
+    if isinstance(error, NotFound):
+        return Unreachable(f"{where}: {said}", "is its query API under another path?")
+    return unable(where, said) if behind else Unreachable(f"{where}: {said}", error.hint)

@@ -259,7 +259,9 @@ async def test_a_service_is_asked_through_the_api_server() -> None:
     [
         (NotAllowed(f"GET {PATH}: no"), NotAllowed, "no: reading it needs `get` on"),
         (NotFound(f"GET {PATH}: gone"), Unreachable, "gone"),
-        (Refused(f"GET {PATH}: too many samples"), Unreachable, "too many samples"),
+        (Refused(f"GET {PATH}: too many samples"), Unreachable, "(a limit of the server)"),
+        (Unreachable(f"GET {PATH}: query timed out", "busy"), Unreachable, "(too slow)"),
+        (Unreachable(f"GET {PATH}: no endpoints", "busy"), Unreachable, "no endpoints"),
         (Unreachable("the server does not answer", "h"), Unreachable, "does not answer: h"),
         ("<html>", Unreachable, "an HTML page"),
     ],
