@@ -57,6 +57,11 @@ def any_path(match: StringMatch | None) -> bool:
     return (match.kind == "prefix" and match.value in ("", "/")) or _is_anything(match)
 
 
+def in_one_case(text: str) -> str:
+    """Only letters of ASCII have a case for Envoy."""
+    return "".join(char.lower() if char.isascii() else char for char in text)
+
+
 def _is_anything(match: StringMatch) -> bool:
     return match.kind == "regex" and match.value in ANYTHING
 
@@ -68,8 +73,8 @@ def _uri(wide: Match, narrow: Match) -> bool:
     if one is None or other is None or any_path(other):
         return False
     if wide.ignore_uri_case and one.kind != "regex" and other.kind != "regex":
-        one = StringMatch(one.kind, one.value.lower())
-        other = StringMatch(other.kind, other.value.lower())
+        one = StringMatch(one.kind, in_one_case(one.value))
+        other = StringMatch(other.kind, in_one_case(other.value))
     elif narrow.ignore_uri_case and other.kind != "regex":
         return False
     return _text(one, other)

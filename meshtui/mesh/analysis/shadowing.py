@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh import read
 from meshtui.mesh.admission import gateways_of
-from meshtui.mesh.analysis.covering import KNOWN, any_path, covers
+from meshtui.mesh.analysis.covering import KNOWN, any_path, covers, in_one_case
 from meshtui.mesh.analysis.finding import INFO, WARNING, Finding
 from meshtui.mesh.analysis.lookup import raw_rule, rule_path
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
@@ -30,7 +30,7 @@ class _Taken:
             self.anywhere.append((match, rule))
         else:
             places = self.exact if uri.kind == "exact" else self.prefix
-            places.setdefault(uri.value.lower(), []).append((match, rule))
+            places.setdefault(in_one_case(uri.value), []).append((match, rule))
 
     def by(self, match: Match) -> Rule | None:
         """The first rule that is certain to take all that `match` would."""
@@ -41,7 +41,7 @@ class _Taken:
         yield from self.anywhere
         if match.uri is None:
             return
-        path = match.uri.value.lower()
+        path = in_one_case(match.uri.value)
         yield from self.exact.get(path, ())
         if self.prefix:
             for end in range(len(path) + 1):
