@@ -74,16 +74,17 @@ class DiffDialog(Dialog[None]):
         self._source = source
         self._error: MeshtuiError | None = None
         self._said: list[Line] = []
+        self._title = LinesBlock(id="dialog-title")
+        self._body = Listing(id="dialog-body")
+        self._typed = FormInput(id="dialog-name", placeholder="the service's name")
+        self._typed.display = False
+        self._foot = LinesBlock(id="dialog-foot")
+        self._frame = Vertical(self._title, self._body, self._typed, self._foot, id="dialog")
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="dialog"):
-            yield LinesBlock(id="dialog-title")
-            yield Listing(id="dialog-body")
-            yield FormInput(id="dialog-name", placeholder="the service's name")
-            yield LinesBlock(id="dialog-foot")
+        yield self._frame
 
     def on_mount(self) -> None:
-        self.query_one("#dialog-name").display = False
         self.ask_plan(fresh=False)
 
     def on_resize(self, _: events.Resize) -> None:
@@ -111,10 +112,9 @@ class DiffDialog(Dialog[None]):
         self.plan = message.plan
         self.phase = Phase.SHOWN
         dangerous = message.plan.dangerous and not message.plan.change.empty
-        name = self.query_one("#dialog-name", Input)
-        name.display = dangerous
+        self._typed.display = dangerous
         if dangerous:
-            name.focus()
+            self._typed.focus()
         self._show()
         self.call_after_refresh(self._painted)
 
@@ -146,13 +146,13 @@ class DiffDialog(Dialog[None]):
             self._show_foot()
         else:
             self.phase = Phase.APPLYING
-            self.query_one("#dialog-name").display = False
+            self._typed.display = False
             self._said = []
             self._show_foot()
             self.app.post_message(self.Confirmed(plan, self))
 
     def _name_missing(self, plan: Plan) -> bool:
-        typed = self.query_one("#dialog-name", Input).value.strip()
+        typed = self._typed.value.strip()
         return plan.dangerous and typed != plan.change.service.name
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -164,7 +164,7 @@ class DiffDialog(Dialog[None]):
         self.action_go()
 
     def action_scroll(self, by: int) -> None:
-        self.query_one(Listing).move(by)
+        self._body.move(by)
 
     # Applying, told by the desk
 
@@ -191,25 +191,25 @@ class DiffDialog(Dialog[None]):
     def _fail(self, error: MeshtuiError) -> None:
         self._error = error
         self.phase = Phase.CONFLICT if isinstance(error, Conflict) else Phase.FAILED
-        self.query_one("#dialog-name").display = False
+        self._typed.display = False
         self._said = []
         self._show()
 
     # Painting
 
     def _width(self) -> int:
-        return max(self.query_one("#dialog").content_size.width, 40)
+        return max(self._frame.content_size.width, 40)
 
     def _show(self) -> None:
         if not self.is_mounted:
             return
         where = subtitle(self.plan) if self.plan else ""
         title = [(span(self.heading, "strong"),), (span(where, "muted"),), BLANK]
-        self.query_one("#dialog-title", LinesBlock).show(title)
-        self.query_one(Listing).fill(self._body())
+        self._title.show(title)
+        self._body.fill(self._lines())
         self._show_foot()
 
-    def _body(self) -> list[Line]:
+    def _lines(self) -> list[Line]:
         if self.plan is not None:
             return plan_lines(self.plan, self._width() - 1)
         if self.phase is Phase.PLANNING:
@@ -218,12 +218,10 @@ class DiffDialog(Dialog[None]):
 
     def _show_foot(self) -> None:
         foot = [*self._problem(), *self._said, self._keys()]
-        self.query_one("#dialog-foot", LinesBlock).show(foot)
-        name = 2 if self.query_one("#dialog-name").display else 0
-        around = (
-            self.PADDING + len(foot) + name + len(self.query_one("#dialog-title", LinesBlock).lines)
-        )
-        self.query_one(Listing).fit_into(max(self.size.height - around, 3))
+        self._foot.show(foot)
+        name = 2 if self._typed.display else 0
+        around = self.PADDING + len(foot) + name + len(self._title.lines)
+        self._body.fit_into(max(self.size.height - around, 3))
 
     def _problem(self) -> list[Line]:
         if self._error is None:

@@ -9,7 +9,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from meshtui.changes.change import Request
@@ -53,36 +52,28 @@ class FormDialog(Dialog[Request]):
         self._fields = fields
         self._read = read
         self._error: MeshtuiError | None = None
+        self._title = LinesBlock(id="form-title")
+        self._foot = LinesBlock(id="form-foot")
+        self._entries = {field.id: _entry(field) for field in fields}
 
     def compose(self) -> ComposeResult:
         with Vertical(id="form"):
-            yield LinesBlock(id="form-title")
+            yield self._title
             for field in self._fields:
                 with Horizontal(classes="field"):
                     yield Label(field.label, classes="field-label", markup=False)
-                    yield self._entry(field)
+                    yield self._entries[field.id]
                     yield Label(clean(field.hint), classes="field-hint", markup=False)
-            yield LinesBlock(id="form-foot")
-
-    def _entry(self, field: Field) -> Widget:
-        name = f"field-{field.id}"
-        if field.choices:
-            return Choice(field.choices, field.value, id=name, classes="field-text")
-        kind = Input if field.text else FormInput
-        return kind(clean(field.value), id=name, classes="field-text")
+            yield self._foot
 
     def on_mount(self) -> None:
         title: Line = (span(self._heading, "strong"),)
-        self.query_one("#form-title", LinesBlock).show([title, BLANK])
+        self._title.show([title, BLANK])
         self._show_foot()
-        self.query(".field-text").first().focus()
+        self._entries[self._fields[0].id].focus()
 
     def values(self) -> dict[str, str]:
-        return {field.id: self._value(field) for field in self._fields}
-
-    def _value(self, field: Field) -> str:
-        entry = self.query_one(f"#field-{field.id}")
-        return entry.value.strip() if isinstance(entry, Input | Choice) else ""
+        return {name: entry.value.strip() for name, entry in self._entries.items()}
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -106,7 +97,7 @@ class FormDialog(Dialog[Request]):
         lines.append(
             tuple(s for key, text in keys for s in (Span(key, "key"), Span(text, "muted")))
         )
-        self.query_one("#form-foot", LinesBlock).show(lines)
+        self._foot.show(lines)
 
 
 class Choice(LinesBlock, can_focus=True):
@@ -147,3 +138,11 @@ class FormInput(Input):
     async def _on_key(self, event: events.Key) -> None:
         if event.character == "R":
             event.prevent_default()
+
+
+def _entry(field: Field) -> Input | Choice:
+    name = f"field-{field.id}"
+    if field.choices:
+        return Choice(field.choices, field.value, id=name, classes="field-text")
+    kind = Input if field.text else FormInput
+    return kind(clean(field.value), id=name, classes="field-text")

@@ -63,13 +63,18 @@ class HelpDialog(Dialog[None]):
         ),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._body = Listing(id="help-body")
+        self._foot = LinesBlock(id="help-foot")
+
     def compose(self) -> ComposeResult:
         with Vertical(id="help"):
-            yield Listing(id="help-body")
-            yield LinesBlock(id="help-foot")
+            yield self._body
+            yield self._foot
 
     def on_mount(self) -> None:
-        self.query_one("#help-foot", LinesBlock).show(
+        self._foot.show(
             [
                 (
                     Span("j k", "key"),
@@ -86,7 +91,7 @@ class HelpDialog(Dialog[None]):
 
     def _fill(self) -> None:
         width = self.query_one("#help").content_size.width
-        self.query_one(Listing).fill(help_lines(max(width - 2, 30)))
+        self._body.fill(help_lines(max(width - 2, 30)))
 
     def action_scroll(self, by: int) -> None:
-        self.query_one(Listing).move(by)
+        self._body.move(by)

@@ -34,10 +34,11 @@ class OfflineScreen(ModalScreen[None]):
         self.error = error
         self._where = context
         self._note = ""
+        self._text = LinesBlock(id="offline-text")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="offline"):
-            yield LinesBlock(id="offline-text")
+            yield self._text
 
     def on_mount(self) -> None:
         self._show()
@@ -62,7 +63,7 @@ class OfflineScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         width = min(self.size.width - 8, 84)
-        self.query_one(LinesBlock).show(self._lines(max(width, 30)))
+        self._text.show(self._lines(max(width, 30)))
 
     def _lines(self, width: int) -> list[Line]:
         where = f"meshtui cannot reach {self._where}" if self._where else "meshtui is not connected"

@@ -28,20 +28,24 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(id=f"pane-{self.kind}", classes="pane")
+        self.title_block = LinesBlock(classes="pane-title")
+        self.body = self.make_body()
         self.cockpit = cockpit
         self.view: ServiceView | None = None
         self.now = 0.0
 
     def compose(self) -> ComposeResult:
-        yield LinesBlock(classes="pane-title")
-        yield self.make_body()
+        yield self.title_block
+        yield self.body
 
     def make_body(self) -> LinesView:
         return Listing(classes="pane-body")
 
     @property
     def listing(self) -> Listing:
-        return self.query_one(Listing)
+        """The body, where it is a list of lines that are all there."""
+        assert isinstance(self.body, Listing)  # noqa: S101 - a pane with another body overrides
+        return self.body
 
     def tell(self, view: ServiceView | None, snapshot: Snapshot, now: float) -> None:
         """A new snapshot, or another service under the cursor."""
@@ -71,7 +75,7 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         left, right = self.title_words()
         name = (Span(f" {self.kind} ", "brand"), *self._service_words(), *left)
         title = both_ends(name, (*right, Span(" ")), self.size.width)
-        self.query_one(".pane-title", LinesBlock).show([title])
+        self.title_block.show([title])
 
     def _service_words(self) -> Line:
         return (span(f"{self.view.key.name}  ", "strong"),) if self.view else ()

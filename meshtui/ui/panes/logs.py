@@ -51,17 +51,14 @@ class LogsPane(Pane):
     SETTLE_S: ClassVar[float] = 0.2
 
     def __init__(self, cockpit: Cockpit) -> None:
+        self.log_lines = LogLines()
         super().__init__(cockpit)
         self._key: ServiceKey | None = None
         self._ended: MeshtuiError | None = None
         self._settling: Timer | None = None
 
     def make_body(self) -> LinesView:
-        return LogLines()
-
-    @property
-    def log_lines(self) -> LogLines:
-        return self.query_one(LogLines)
+        return self.log_lines
 
     def update_body(self, _: Snapshot) -> None:
         key = self.view.key if self.view else None

@@ -38,16 +38,18 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.kind = ""
+        self._kind = Label("", id="prompt-kind", markup=False)
+        self._typed = _Line(id="prompt-text", select_on_focus=False)
 
     def compose(self) -> ComposeResult:
-        yield Label("", id="prompt-kind")
-        yield _Line(id="prompt-text", select_on_focus=False)
+        yield self._kind
+        yield self._typed
 
     def open(self, kind: str, text: str = "") -> None:
         self.kind = kind
-        self.query_one("#prompt-kind", Label).update(f" {kind}")
+        self._kind.update(f" {kind}")
         self.display = True
-        typed = self.query_one(_Line)
+        typed = self._typed
         with self.prevent(Input.Changed):
             typed.value = text
         typed.cursor_position = len(text)
