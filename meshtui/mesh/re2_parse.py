@@ -13,6 +13,8 @@ from meshtui.mesh.re2_chars import LAST, Chars, Range, one, perl_class, posix_cl
 
 MOST_REPEATS = 1000
 _DEEPEST = 60
+_HEX = "0123456789abcdefABCDEF"
+_LAST_BYTE = 255
 _CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ASSERTIONS = {"A": "begin", "z": "end", "b": "word", "B": "not word"}
 
@@ -218,10 +220,11 @@ class _Parser:
 
     def _hexadecimal(self) -> str:
         digits = self._until("}") if self._take("{") else self._next() + self._next()
-        try:
-            return chr(int(digits, 16))
-        except (ValueError, OverflowError) as error:
-            raise Undecidable(f"\\x{digits} is no character") from error
+        if not digits or len(digits) > 6 or any(digit not in _HEX for digit in digits):
+            raise Undecidable(f"\\x{digits} is no character")
+        if int(digits, 16) > _LAST_BYTE:
+            raise Undecidable(f"\\x{digits} is beyond a byte: Envoys may differ")
+        return chr(int(digits, 16))
 
     def _class(self, flags: Flags) -> Chars:
         negated = self._take("^")

@@ -182,5 +182,5 @@ def _authority(mesh: Mesh, service: Service, caller: Caller) -> str:
     for vs in _at_gateways(mesh, service.host):
         if not caller.gateways or any(_qualified(g, vs) in caller.gateways for g in vs.gateways):
             for host in vs.hosts:
-                return host.replace("*", name) if "*" in host else host
+                return host.replace("*", key.name)
     return name
