@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from meshtui.changes.change import Shift, Target
-from meshtui.changes.weights import redistribute
+from meshtui.changes.weights import redistribute, whole_weights
 from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.mesh.view import ServiceView
 
@@ -82,9 +82,15 @@ def _shared(current: Mapping[str, float], wanted: Mapping[str, float]) -> dict[s
     if len(wanted) == len(current) and abs(sum(wanted.values()) - 100) > 1e-6:
         return None
     try:
-        return redistribute(current, wanted)
+        return _whole(redistribute(current, wanted), tuple(wanted))
     except MeshtuiError:
         return None
+
+
+def _whole(percents: dict[str, float], exact: tuple[str, ...]) -> dict[str, float]:
+    """Whole percents where they meet what was typed: 63 and 37 rather than 62.5 and 37.5."""
+    rounded = whole_weights(percents, exact, 100)
+    return {k: float(v) for k, v in rounded.items()} if sum(rounded.values()) == 100 else percents
 
 
 def _evenly(draft: Draft, label: str, percent: float) -> dict[str, float]:

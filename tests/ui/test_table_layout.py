@@ -125,6 +125,12 @@ def test_pins_stay_while_the_sum_allows_it_and_the_last_wins() -> None:
     assert sum(set_weight(draft, "v1", 50).percents.values()) == pytest.approx(100)
 
 
+def test_what_the_others_share_is_whole_percents() -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects({"v1": 50, "v2": 30, "v3": 20}))
+    view = next(v for v in service_views(mesh, None) if v.key.name == "reviews")
+    assert set_weight(begin(view), "v3", 0).percents == {"v1": 63, "v2": 37, "v3": 0}
+
+
 def test_a_step_stops_at_nothing_and_at_all() -> None:
     view = next(v for v in views() if v.key.name == "reviews")
     draft = begin(view)

@@ -74,6 +74,7 @@ class DiffDialog(Dialog[None]):
         self._source = source
         self._error: MeshtuiError | None = None
         self._said: list[Line] = []
+        self._steps: list[str] = []
         self._title = LinesBlock(id="dialog-title")
         self._body = Listing(id="dialog-body")
         self._typed = FormInput(id="dialog-name", placeholder="the service's name")
@@ -147,7 +148,7 @@ class DiffDialog(Dialog[None]):
         else:
             self.phase = Phase.APPLYING
             self._typed.display = False
-            self._said = []
+            self._said, self._steps = [], []
             self._show_foot()
             self.app.post_message(self.Confirmed(plan, self))
 
@@ -170,7 +171,8 @@ class DiffDialog(Dialog[None]):
 
     def step(self, text: str) -> None:
         if self.phase is Phase.APPLYING:
-            self._said = [*self._said, (Span("· ", "faint"), span(text, "text"))]
+            self._steps.append(text)
+            self._said = wrapped(" · ".join(self._steps), self._width(), "text")
             self._show_foot()
 
     def finish(self, outcome: Outcome) -> None:

@@ -27,9 +27,15 @@ def _record(record: AccessRecord) -> Line:
         span(f" {record.code:>3}", _role(record.code)),
         span(f" {flags:<3}", "warning" if record.flags else "faint"),
         span(f"{took:>8} ", "muted"),
+        Span(_direction(record) + " ", "faint"),
         span(f"{record.method} {record.path}", "text"),
         span(why, "muted"),
     )
+
+
+def _direction(record: AccessRecord) -> str:
+    """Into the pod, or out of it to another service."""
+    return "←" if record.upstream_cluster.startswith("inbound") else "→"
 
 
 def _role(code: int) -> str:

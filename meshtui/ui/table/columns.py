@@ -75,7 +75,7 @@ def _stretched(columns: list[Column], spare: int, name_width: int) -> tuple[Colu
     wish = min(max(name_width, NAME_MIN), NAME_MAX) - NAME_MIN
     name = max(min(spare + MARKS_SPARED, wish), min(spare, 0))
     spare -= name
-    roomy = spare >= MARKS_MIN + sum(GROWTH.values())
+    roomy = spare >= sum(GROWTH.values()) + 6
     growth = GROWTH if roomy else {}
     added = {"name": name, "marks": spare - sum(growth.values()), **growth}
     return tuple(
