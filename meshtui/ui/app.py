@@ -14,13 +14,13 @@ from textual.screen import ModalScreen, Screen
 from meshtui.errors import Exit
 from meshtui.mesh.view import Thresholds
 from meshtui.ui import actions, paths, roles
-from meshtui.ui.dialogs.diff import DiffDialog
 from meshtui.ui.dialogs.offline import OfflineScreen
 from meshtui.ui.screen import MainScreen
 from meshtui.ui.themes import DEFAULT, load_themes
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.ui.dialogs.diff import DiffDialog
 
 Clock = Callable[[], float]
 

@@ -28,7 +28,6 @@ from meshtui.changes.change import (
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.dialogs.diff import DiffDialog
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.draft import target_of
 from meshtui.ui.feed import unexpected
@@ -36,6 +35,7 @@ from meshtui.ui.messages import Applied, ApplyFailed, ApplyStep
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
 
 
 class Host(Protocol):
@@ -80,7 +80,7 @@ class ChangeDesk:
         async def source(fresh: bool) -> Plan:
             return await self._cockpit.plan(request, now if fresh else looked_at)
 
-        self._host.open_dialog(DiffDialog(title_of(request, view.key), source))
+        self._open(title_of(request, view.key), source)
 
     def undo(self, change_id: str = "") -> None:
         """Show the way back of a change."""
@@ -88,7 +88,7 @@ class ChangeDesk:
         async def source(_: bool) -> Plan:
             return await self._cockpit.plan_undo(change_id)
 
-        self._host.open_dialog(DiffDialog(f"Undo {change_id or 'the last change'}", source))
+        self._open(f"Undo {change_id or 'the last change'}", source)
 
     def clear(self, view: ServiceView) -> None:
         """Fault off, then mirror off: one dialog each, the second after the first is made."""
@@ -108,7 +108,12 @@ class ChangeDesk:
         async def source(_: bool) -> Plan:
             return await self._cockpit.plan(request, Target(key))
 
-        self._host.open_dialog(DiffDialog(title_of(request, key), source))
+        self._open(title_of(request, key), source)
+
+    def _open(self, title: str, source: PlanSource) -> None:
+        from meshtui.ui.dialogs.diff import DiffDialog  # the first paint does not wait for it
+
+        self._host.open_dialog(DiffDialog(title, source))
 
     def _refuse_while_applying(self, key: ServiceKey) -> None:
         if any(plan.change.service == key for plan in self._running.values()):

@@ -1,4 +1,4 @@
-"""What each action of the registry does."""
+"""What each action of the registry does. Dialogs are imported when they are opened."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Ro
 from meshtui.errors import Refused
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.dialogs.form import FormDialog
-from meshtui.ui.dialogs.forms import fault_form, mirror_form
-from meshtui.ui.dialogs.help import HelpDialog
 from meshtui.ui.drafting import draft_of
 from meshtui.ui.filters import Filter
-from meshtui.ui.panes.logs import LogsPane
-from meshtui.ui.panes.proxies import ProxiesPane
 from meshtui.ui.table.order import Sort
 
 if TYPE_CHECKING:
+    from meshtui.ui.dialogs.form import FormDialog
     from meshtui.ui.screen import MainScreen
 
 SIDEWAYS = 8
@@ -100,6 +96,8 @@ class Handlers:
         self._screen.desk.undo()
 
     def do_mirror(self) -> None:
+        from meshtui.ui.dialogs.forms import mirror_form
+
         view, rule = self.view, self.view.rule
         if rule is not None and rule.mirrors:
             self._screen.desk.ask(view, ClearMirror())
@@ -107,6 +105,8 @@ class Handlers:
             self._form(mirror_form(view, self._screen.table.version), view)
 
     def do_fault(self) -> None:
+        from meshtui.ui.dialogs.forms import fault_form
+
         view, rule = self.view, self.view.rule
         if rule is not None and rule.fault is not None:
             self._screen.desk.ask(view, ClearFault())
@@ -138,7 +138,7 @@ class Handlers:
 
     def do_pause(self) -> None:
         pane = self._screen.dock.pane("logs")
-        if isinstance(pane, LogsPane):
+        if pane is not None:
             pane.toggle_follow()
 
     def do_next_proxy(self) -> None:
@@ -149,7 +149,7 @@ class Handlers:
 
     def _turn(self, by: int) -> None:
         pane = self._screen.dock.pane("proxies")
-        if isinstance(pane, ProxiesPane):
+        if pane is not None:
             pane.turn(by)
 
     def do_raw(self) -> None:
@@ -226,6 +226,8 @@ class Handlers:
     # The program
 
     def do_help(self) -> None:
+        from meshtui.ui.dialogs.help import HelpDialog
+
         self._screen.app.push_screen(HelpDialog())
 
     def do_palette(self) -> None:

@@ -18,7 +18,6 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui import actions, feed
 from meshtui.ui.action import Action
 from meshtui.ui.changing import ChangeDesk
-from meshtui.ui.dialogs.diff import DiffDialog
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.drafting import Drafting
 from meshtui.ui.handlers import Handlers
@@ -44,6 +43,7 @@ from meshtui.ui.widgets.status import Status
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.ui.dialogs.diff import DiffDialog
 
 
 class MainScreen(Screen[None]):

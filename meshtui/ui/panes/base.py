@@ -103,5 +103,11 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def sideways(self, by: int) -> None:
         self.listing.sideways(by)
 
+    def toggle_follow(self) -> None:
+        """Logs only: stop following, or follow again."""
+
+    def turn(self, by: int) -> None:
+        """Proxies only: the next one, or the one before."""
+
     def toggle_raw(self) -> None:
         """Readable, or as it came."""

@@ -9,14 +9,24 @@ from textual.containers import Vertical
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.logs import LogsPane
-from meshtui.ui.panes.proxies import ProxiesPane
-from meshtui.ui.panes.rules import RulesPane
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
 
-KINDS: dict[str, type[Pane]] = {"logs": LogsPane, "proxies": ProxiesPane, "rules": RulesPane}
+
+def pane_class(kind: str) -> type[Pane]:
+    """Imported when it is opened: the first paint does not wait for panes."""
+    if kind == "logs":
+        from meshtui.ui.panes.logs import LogsPane
+
+        return LogsPane
+    if kind == "proxies":
+        from meshtui.ui.panes.proxies import ProxiesPane
+
+        return ProxiesPane
+    from meshtui.ui.panes.rules import RulesPane
+
+    return RulesPane
 
 
 class PaneDock(Vertical):
@@ -39,7 +49,7 @@ class PaneDock(Vertical):
         return self._panes.get(kind)
 
     def open(self, kind: str) -> Pane:
-        pane = self._panes[kind] = KINDS[kind](self._cockpit)
+        pane = self._panes[kind] = pane_class(kind)(self._cockpit)
         self.mount(pane)
         return pane
 
