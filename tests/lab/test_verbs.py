@@ -100,9 +100,9 @@ def test_an_abort_is_the_callers_view(rules: Mesh, operator: Operator) -> None:
     watching = operator.start("services", "reviews", "--window", "4s", "-o", "json")
     answers: list[Any] = []
     while watching.poll() is None:
-        answers += rules.send(200)
+        answers += rules.send(200, "/aborted")
     assert within_three_sigma(statuses(answers)[503], len(answers), 0.1)
-    assert {flags(line) for line in rules.log_lines(" 503 ")} == {"FI"}
+    assert {flags(line) for line in rules.log_lines('/aborted HTTP/1.1" 503 ')} == {"FI"}
     out, err = watching.communicate(timeout=30)
     (service,) = json.loads(out)["services"]
     versions = {v["version"]: v for v in service["versions"]}
