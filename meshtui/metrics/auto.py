@@ -43,10 +43,8 @@ class AutoSource:
         self._looking: asyncio.Task[None] | None = None
         self._look_at = float("-inf")
         self._trouble = ""
-
-    @property
-    def name(self) -> str:
-        return (self._preferred or self._fallback).name
+        self.name = fallback.name
+        """Of the source that the last sample is from."""
 
     async def sample(self, mesh: Mesh) -> Sample:
         """From whichever works, with a line on why it is not the preferred one.
@@ -60,9 +58,13 @@ class AutoSource:
         preferred = self._preferred
         if preferred is not None:
             try:
-                return await preferred.sample(mesh)
+                sample = await preferred.sample(mesh)
             except MeshtuiError as error:
                 await self._leave(preferred, error.what)
+            else:
+                self.name = preferred.name
+                return sample
+        self.name = self._fallback.name
         return await self._from_fallback(mesh)
 
     async def close(self) -> None:
