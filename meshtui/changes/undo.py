@@ -72,12 +72,12 @@ def place_of(rule: RuleRef, spec: Json, now: Json) -> int | None:
     known, rules = _rules(spec, rule.protocol), _rules(now, rule.protocol)
     if rule.index >= len(known):
         return None
-    mine = _identity(known[rule.index])
-    if rule.index < len(rules) and _identity(rules[rule.index]) == mine:
+    mine = identity(known[rule.index])
+    if rule.index < len(rules) and identity(rules[rule.index]) == mine:
         return rule.index
-    hits = [i for i, other in enumerate(rules) if _identity(other) == mine]
+    hits = [i for i, other in enumerate(rules) if identity(other) == mine]
     if not hits and rule.name:
-        hits = [i for i, other in enumerate(rules) if _identity(other)[0] == rule.name]
+        hits = [i for i, other in enumerate(rules) if identity(other)[0] == rule.name]
     return hits[0] if len(hits) == 1 else None
 
 
@@ -103,7 +103,8 @@ def _rules(spec: Json, protocol: str) -> Sequence[Any]:
     return rules if isinstance(rules, list) else ()
 
 
-def _identity(rule: Any) -> tuple[Any, Any]:
+def identity(rule: Any) -> tuple[Any, Any]:
+    """By what a rule is known, wherever it stands: its name and what it matches."""
     return (rule.get("name"), rule.get("match")) if isinstance(rule, Mapping) else (None, rule)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshtui.changes.patch import exists, value_at
-from meshtui.changes.undo import undo_operations
+from meshtui.changes.change import RuleRef
+from meshtui.changes.locate import whole_rule
+from meshtui.changes.patch import exists, pointer, tokens, value_at
+from meshtui.changes.undo import identity, place_of
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
+from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.operations.objects import read_raw
 
 if TYPE_CHECKING:
@@ -85,19 +88,50 @@ def judge(entry: Entry, raw: Json) -> tuple[Status, str]:
 
 def _judge_by_places(entry: Entry, spec: Json) -> tuple[Status, str]:
     """Somebody else wrote too: the places that the patch means tell, or nobody can."""
-    unwritten, written = (_holds(entry, spec, s) for s in (entry.spec_before, entry.spec_after))
+    holds = _has_rules if any(map(whole_rule, entry.patch)) else _has_places
+    unwritten, written = (holds(entry, spec, s) for s in (entry.spec_before, entry.spec_after))
     if unwritten and not written:
         return Status.FAILED, "it was not written; something else changed since"
-    followed = not unwritten and not undo_operations(entry.record, spec)[1]
-    if followed or (written and not unwritten):
+    if written and not unwritten:
         return Status.WRITTEN, "it was written, and something else changed since"
     return Status.UNKNOWN, "the object changed since: look at it (`meshtui services`)"
 
 
-def _holds(entry: Entry, spec: Json, known: Json) -> bool:
-    """True where each place that the patch or its inverse names holds what it holds in `known`."""
-    paths = (operation["path"] for operation in (*entry.patch, *entry.inverse))
-    return all(_at(spec, path) == _at(known, path) for path in paths)
+def _has_rules(entry: Entry, spec: Json, known: Json) -> bool:
+    """True where the rules that are put in or taken away are there as often as in `known`."""
+    for operation in (*entry.patch, *entry.inverse):
+        rule = whole_rule(operation)
+        if rule and operation["op"] == "add":
+            mine = identity(operation["value"])
+            now, then = ([identity(r) for r in read.items(s, rule[0])] for s in (spec, known))
+            if now.count(mine) != then.count(mine):
+                return False
+    return True
+
+
+def _has_places(entry: Entry, spec: Json, known: Json) -> bool:
+    """True where each place that the patch or its inverse names holds what it holds in `known`.
+
+    A rule that stands elsewhere by now is followed there.
+    """
+    for operation in (*entry.patch, *entry.inverse):
+        path = operation["path"]
+        followed = _followed(path, spec, known)
+        if followed is None or _at(spec, followed) != _at(known, path):
+            return False
+    return True
+
+
+def _followed(path: str, spec: Json, known: Json) -> str | None:
+    """Where in `spec` the place is that `path` is in `known`; None where that is in doubt."""
+    steps = tokens(path)
+    if len(steps) < 4 or steps[1] not in PROTOCOLS or not steps[2].isdigit():
+        return path
+    index = int(steps[2])
+    rules = read.items(known, steps[1])
+    name = read.text(rules[index], "name") if index < len(rules) else ""
+    place = place_of(RuleRef(name, index, steps[1]), known, spec)
+    return None if place is None else pointer(*steps[:2], place, *steps[3:])
 
 
 def _at(spec: Json, path: str) -> object:

@@ -1,0 +1,168 @@
+"""A cluster in memory: objects with versions, admission, and every way in which a write may end."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from meshtui.changes.patch import PatchError, apply
+from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
+from meshtui.kube.cluster import Cluster
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.parse import parse_mesh
+from meshtui.operations.session import Options, Session
+from tests.unit.objects import Obj, destination_rule, pod, service, virtual_service
+
+ISTIO = "/apis/networking.istio.io/v1"
+VS = f"{ISTIO}/namespaces/default/virtualservices/reviews"
+DR = f"{ISTIO}/namespaces/default/destinationrules/reviews"
+KINDS = {"virtualservices": "VirtualService", "destinationrules": "DestinationRule"}
+Before = Callable[[str, str], None]
+
+
+class FakeCluster(Cluster):
+    """What `Cluster` is to the use cases, without a network. Paths are those of the real API."""
+
+    def __init__(self, *objects: Obj, read_only: bool = False) -> None:
+        self.context, self.namespace, self.user = "fake", "default", "tester"
+        self.server, self.read_only = "https://fake:6443", read_only
+        self.discovered = {}
+        self.objects: dict[str, Obj] = {}
+        self.writes: list[tuple[str, str]] = []
+        self.events: list[Obj] = []
+        self.forbidden: set[str] = set()
+        self.before_write: Before = lambda method, path: None
+        self.after_write: Before = lambda method, path: None
+        self.admission: Callable[[Obj], None] = lambda obj: None
+        self._versions = itertools.count(100)
+        for raw in objects:
+            self.put(raw)
+
+    def put(self, raw: Obj) -> Obj:
+        """Writes as somebody else does."""
+        meta = raw["metadata"]
+        plural = next(p for p, kind in KINDS.items() if kind == raw["kind"])
+        stored = copy.deepcopy(raw)
+        stored["metadata"]["resourceVersion"] = str(next(self._versions))
+        self.objects[f"{ISTIO}/namespaces/{meta['namespace']}/{plural}/{meta['name']}"] = stored
+        return stored
+
+    def edit(self, path: str, what: Callable[[Obj], None]) -> None:
+        """Somebody else changes an object's spec."""
+        what(self.objects[path]["spec"])
+        self.put(self.objects[path])
+
+    def spec(self, path: str = VS) -> Obj:
+        found: Obj = self.objects[path]["spec"]
+        return found
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None, **more: Any) -> Any:
+        path = unquote(path)
+        if path.endswith("networking.istio.io"):
+            return {"versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]}
+        if path == ISTIO:
+            resources = [{"name": plural, "kind": kind} for plural, kind in KINDS.items()]
+            return {"resources": resources}
+        if path not in self.objects:
+            raise NotFound(f"GET {path}: not found")
+        return copy.deepcopy(self.objects[path])
+
+    async def get_text(
+        self, path: str, params: Mapping[str, str] | None = None, **more: Any
+    ) -> str:
+        raise Unreachable("no proxy here")
+
+    async def port_forward(self, *words: Any, **more: Any) -> Any:
+        raise Unreachable("no proxy here")
+
+    async def close(self) -> None:
+        return None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        params: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Any:
+        if path.endswith("selfsubjectaccessreviews"):
+            verb = body["spec"]["resourceAttributes"]["verb"]
+            return {"status": {"allowed": verb not in self.forbidden}}
+        if "events" in path:
+            self.events.append(body)
+            return body
+        dry_run = (params or {}).get("dryRun") == "All"
+        if not dry_run:
+            if self.read_only:
+                raise NotAllowed(f"{method} {path}: meshtui runs read-only")
+            self.before_write(method, path)
+        answer = self._do(method, unquote(path), body, dry_run)
+        if not dry_run:
+            self.writes.append((method, path))
+            self.after_write(method, path)
+        return answer
+
+    def _do(self, method: str, path: str, body: Any, dry_run: bool) -> Obj:
+        if method == "POST":
+            return self._create(path, body, dry_run)
+        old = self.objects.get(path)
+        if old is None:
+            raise NotFound(f"{method} {path}: not found")
+        version = old["metadata"]["resourceVersion"]
+        if method == "DELETE":
+            if body["preconditions"]["resourceVersion"] != version:
+                raise Conflict(f"{path} was modified")
+            if not dry_run:
+                del self.objects[path]
+            return {}
+        if body[0]["value"] != version:
+            raise Conflict(f"{path} was modified")
+        try:
+            changed = apply(old, body)
+        except PatchError as error:
+            raise Refused(f"{path}: {error}") from error
+        self.admission(changed)
+        return changed if dry_run else self.put(changed)
+
+    def _create(self, path: str, body: Obj, dry_run: bool) -> Obj:
+        if f"{path}/{body['metadata']['name']}" in self.objects:
+            raise Conflict(f"{path}: already exists")
+        self.admission(body)
+        new = copy.deepcopy(body)
+        new["metadata"]["uid"] = f"uid-{next(self._versions)}"
+        return new if dry_run else self.put(new)
+
+
+def routed(*rules: Obj, name: str = "reviews") -> Obj:
+    return virtual_service(name, *rules)
+
+
+def policy(*subsets: str) -> Obj:
+    return {"kind": "DestinationRule", **destination_rule("reviews", subsets)}
+
+
+def mesh_of(cluster: FakeCluster) -> Mesh:
+    """The mesh as it is now: `reviews` with a ready pod of each of three versions."""
+    found: dict[str, list[Obj]] = {plural: [] for plural in KINDS}
+    for raw in cluster.objects.values():
+        plural = next(p for p, kind in KINDS.items() if kind == raw["kind"])
+        found[plural].append(copy.deepcopy(raw))
+    pods = [pod("reviews", version, number=n) for n, version in enumerate(("v1", "v2", "v3"), 1)]
+    return parse_mesh({"services": [service("reviews")], "pods": pods, **found})
+
+
+def session(cluster: FakeCluster, **options: Any) -> Session:
+    """A session on the fake, with the journal that XDG_STATE_HOME names."""
+    return Session(cluster, Options(**{"verify": False, **options}))
+
+
+def failing(error: MeshtuiError) -> Before:
+    def fail(method: str, path: str) -> None:
+        raise error
+
+    return fail
