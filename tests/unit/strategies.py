@@ -1,10 +1,13 @@
-"""VirtualServices as hypothesis may think of them, strange ones included."""
+"""VirtualServices and DestinationRules as hypothesis may think of them, strange ones included."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
+
+from tests.unit.crd import complaints, pruned
 
 SUBSETS = ("v1", "v2", "v3", "v4")
 
@@ -113,3 +116,100 @@ def virtual_services(draw: st.DrawFn) -> dict[str, Any]:
         },
         "spec": spec,
     }
+
+
+_other_rules = st.sampled_from(
+    [
+        {"name": "handed-on", "delegate": {"name": "elsewhere", "namespace": "other"}},
+        {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new"}},
+        {"match": [{"uri": {"exact": "/up"}}], "directResponse": {"status": 200}},
+        {"name": "meshtui-fault-a-x-1", "match": [{"headers": {"x": {"exact": "1"}}}]},
+    ]
+)
+
+
+@st.composite
+def valid_virtual_services(draw: st.DrawFn) -> dict[str, Any]:
+    """One that the API server holds as it is, with rules among others that no verb is about."""
+    raw = draw(virtual_services())
+    for other in draw(st.lists(_other_rules, max_size=2)):
+        place = draw(st.integers(0, len(raw["spec"]["http"])))
+        raw["spec"]["http"].insert(place, copy.deepcopy(other))
+    stored = pruned(raw, "VirtualService")
+    assert complaints(stored) == []
+    return stored
+
+
+_pool = st.fixed_dictionaries(
+    {},
+    optional={
+        "tcp": st.fixed_dictionaries(
+            {}, optional={"maxConnections": st.integers(1, 9), "connectTimeout": st.just("1s")}
+        ),
+        "http": st.fixed_dictionaries(
+            {},
+            optional={
+                "http1MaxPendingRequests": st.integers(1, 9),
+                "useClientProtocol": st.booleans(),
+            },
+        ),
+    },
+)
+_outliers = st.fixed_dictionaries(
+    {},
+    optional={
+        "consecutive5xxErrors": st.one_of(st.none(), st.integers(0, 9)),
+        "interval": st.just("5s"),
+        "maxEjectionPercent": st.integers(0, 100),
+    },
+)
+_policy = st.fixed_dictionaries(
+    {},
+    optional={
+        "connectionPool": _pool,
+        "outlierDetection": _outliers,
+        "loadBalancer": st.just({"simple": "LEAST_REQUEST"}),
+        "tls": st.just({"mode": "ISTIO_MUTUAL"}),
+        "portLevelSettings": st.just([{"port": {"number": 9080}, "connectionPool": {}}]),
+    },
+)
+
+
+@st.composite
+def destination_rules(draw: st.DrawFn) -> dict[str, Any]:
+    """One for `reviews` that the API server holds as it is, with 0 to 4 subsets."""
+    spec: dict[str, Any] = {
+        "host": draw(st.sampled_from(["reviews", "reviews.default.svc.cluster.local"]))
+    }
+    if draw(st.booleans()):
+        spec["trafficPolicy"] = draw(_policy)
+    names = draw(st.lists(st.sampled_from(SUBSETS), max_size=4, unique=True))
+    subsets = [{"name": name, "labels": {"version": name}} for name in names]
+    for subset in subsets:
+        if draw(st.booleans()):
+            subset["trafficPolicy"] = draw(_policy)
+    if subsets or draw(st.booleans()):
+        spec["subsets"] = subsets
+    if draw(st.booleans()):
+        spec["exportTo"] = ["."]
+    meta = {"name": "reviews", "namespace": "default", "uid": "u-dr", "resourceVersion": "7"}
+    stored = pruned({"metadata": meta, "spec": spec}, "DestinationRule")
+    assert complaints(stored) == []
+    return stored
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-3, 3),
+        st.sampled_from([0.0, 1.0, 1.5]),
+        st.sampled_from(["", "a", "0", "~/"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["a", "b", "/~", "0", ""]), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+"""Anything that JSON can hold, small enough to be alike now and then."""

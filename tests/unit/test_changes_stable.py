@@ -46,3 +46,10 @@ def test_a_mirror_or_fault_moves_no_traffic() -> None:
     fault = Step(rule(v2=100), rule(v2=100))
     begun = Step(rule(v1=100), rule(v1=50, v2=50))
     assert stable(rule(v1=50, v2=50), fault, begun) == "v1"
+
+
+def test_rolling_back_twice_is_rolling_back_once() -> None:
+    promoted = Step(rule(v1=100), rule(v3=100))
+    back = Step(rule(v3=100), rule(v1=100), "r", rollback=True)
+    assert stable(rule(v1=100), back, promoted) == "v1"
+    assert stable(rule(v2=100), Step(rule(v1=100), rule(v2=100)), back, promoted) == "v1"
