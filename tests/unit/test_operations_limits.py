@@ -1,0 +1,210 @@
+"""Time limits: ended when over, closed when somebody already did, and said when they can't be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshtui.changes.change import (
+    ClearFault,
+    Request,
+    Rollback,
+    SetFault,
+    SetMirror,
+    Shift,
+    Target,
+)
+from meshtui.errors import JournalError, Unreachable
+from meshtui.journal import Journal, Status
+from meshtui.mesh.model import ServiceKey
+from meshtui.operations.limits import RETRY_S, Limits
+from meshtui.operations.session import Session
+from tests.unit.fake_cluster import VS, FakeCluster, failing, mesh_of, policy, routed, session
+from tests.unit.objects import Obj, route
+
+RULE = {"route": [route("v1", 90), route("v2", 10)]}
+SPECIAL = {"match": [{"uri": {"exact": "/x"}}], "route": [route("v2")]}
+FAULT = SetFault(abort_http=503, abort_percent=10, expires_s=60)
+TARGETED = SetFault(abort_http=503, header=("x-chaos", "1"), expires_s=60)
+
+
+class Desk:
+    """A session on the fake, a clock, and what ends limits."""
+
+    def __init__(self, *rules: Obj, **options: Any) -> None:
+        self.now = 0.0
+        self.cluster = FakeCluster(routed(*rules or (RULE,)), policy("v1", "v2", "v3"))
+        self.opened: Session = session(self.cluster, **options)
+        assert self.opened.journal is not None
+        self.journal: Journal = self.opened.journal
+        self.journal._clock = lambda: self.now
+        self.limits = Limits(self.opened, clock=lambda: self.now)
+
+    async def make(self, request: Request, rule: str = "") -> str:
+        mesh, target = mesh_of(self.cluster), Target(ServiceKey("default", "reviews"), rule)
+        plan = await self.opened.plan(mesh, request, target, None)
+        return (await self.opened.apply(plan, mesh, None, lambda _: None)).change_id
+
+    async def later(self, seconds: float) -> tuple[str, ...]:
+        self.now += seconds
+        return await self.limits.end_overdue(mesh_of(self.cluster))
+
+    @property
+    def rules(self) -> list[Obj]:
+        found: list[Obj] = self.cluster.spec()["http"]
+        return found
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("request_", [FAULT, TARGETED, SetMirror("v3", expires_s=60)])
+async def test_what_is_over_is_taken_back_and_not_before(request_: Request) -> None:
+    desk = Desk()
+    await desk.make(request_)
+    assert await desk.later(59) == ()
+    assert desk.rules != [RULE]
+    (line,) = await desk.later(2)
+    assert "its time was over" in line
+    assert (desk.rules, desk.limits.pending()) == ([RULE], ())
+
+
+async def test_without_a_limit_nothing_is_ended() -> None:
+    desk = Desk()
+    await desk.make(SetMirror("v3"))
+    await desk.make(SetFault(abort_http=503, expires_s=None))
+    assert await desk.later(1e9) == ()
+    assert (desk.limits.pending(), desk.limits.notices()) == ((), ())
+
+
+async def test_other_changes_since_are_kept() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    await desk.make(Shift({"v2": 50}))
+    await desk.later(61)
+    assert desk.rules == [{"route": [route("v1", 50), route("v2", 50)]}]
+
+
+@pytest.mark.parametrize("fault", [FAULT, TARGETED])
+async def test_a_rule_put_above_by_another_does_not_keep_a_fault_alive(fault: SetFault) -> None:
+    desk = Desk()
+    await desk.make(fault)
+    desk.cluster.edit(VS, lambda spec: spec["http"].insert(0, SPECIAL))
+    await desk.later(61)
+    assert desk.rules == [SPECIAL, RULE]
+
+
+@pytest.mark.parametrize("fault", [FAULT, TARGETED])
+async def test_a_fault_that_somebody_took_off_is_closed(fault: SetFault) -> None:
+    desk = Desk()
+    await desk.make(fault)
+    desk.cluster.edit(VS, lambda spec: spec.update(http=[RULE]))
+    (line,) = await desk.later(61)
+    assert "taken off already" in line
+    assert (desk.limits.pending(), desk.rules) == ((), [RULE])
+
+
+async def test_a_fault_of_another_rule_does_not_keep_the_limit_open() -> None:
+    desk = Desk(
+        {
+            "name": "other",
+            "match": SPECIAL["match"],
+            "route": [route("v2")],
+            "fault": {"abort": {"httpStatus": 500, "percentage": {"value": 1}}},
+        },
+        RULE,
+    )
+    await desk.make(FAULT)
+    await desk.make(Rollback("v1"))
+    await desk.later(61)
+    assert desk.limits.pending() == ()
+    assert "fault" in desk.rules[0]
+
+
+@pytest.mark.parametrize("off", [ClearFault(), Rollback("v1")])
+async def test_a_fault_taken_off_by_its_own_verb_is_closed(off: Request) -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    await desk.make(off)
+    await desk.later(61)
+    assert desk.limits.pending() == ()
+
+
+def change_percent(spec: Obj) -> None:
+    spec["http"][0]["fault"]["abort"]["percentage"]["value"] = 20
+
+
+def change_match(spec: Obj) -> None:
+    spec["http"][0] |= {"match": [{"uri": {"prefix": "/new"}}]}
+    spec["http"][0]["fault"]["abort"]["percentage"]["value"] = 20
+
+
+@pytest.mark.parametrize("other", [change_percent, change_match])
+async def test_a_fault_that_somebody_changed_stays_open_and_says_why(
+    other: Callable[[Obj], None],
+) -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    desk.cluster.edit(VS, other)
+    assert await desk.later(61) == ()
+    (notice,) = desk.limits.notices()
+    assert notice.startswith("OVERDUE 1s")
+    assert "somebody else touched the same place" in notice
+    assert "fault" in desk.rules[0]
+
+
+async def test_what_can_not_be_ended_is_tried_again_after_a_while() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    desk.cluster.before_write = failing(Unreachable("the server is out of reach"))
+    assert await desk.later(61) == ()
+    assert "out of reach" in desk.limits.notices()[0]
+    desk.cluster.before_write = lambda method, path: None
+    assert await desk.later(RETRY_S - 1) == ()
+    assert len(await desk.later(2)) == 1
+    assert desk.rules == [RULE]
+
+
+async def test_an_object_that_is_gone_has_no_fault() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    del desk.cluster.objects[VS]
+    assert len(await desk.later(61)) == 1
+    assert desk.limits.pending() == ()
+
+
+async def test_a_disk_that_says_no_is_said_and_does_not_end_the_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    desk.cluster.edit(VS, lambda spec: spec.update(http=[RULE]))
+
+    def full(*words: Any) -> None:
+        raise JournalError("disk is full")
+
+    monkeypatch.setattr(Journal, "close_limit", full)
+    assert await desk.later(61) == ()
+    assert "disk is full" in desk.limits.notices()[0]
+
+
+async def test_a_read_only_session_ends_nothing() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    desk.opened = session(desk.cluster, read_only=True)
+    looking = Limits(desk.opened, clock=lambda: 1e6)
+    assert await looking.end_overdue(mesh_of(desk.cluster)) == ()
+    assert "fault" in desk.rules[0]
+
+
+async def test_the_way_back_of_an_ended_fault_is_in_the_journal() -> None:
+    desk = Desk()
+    fault = await desk.make(FAULT)
+    await desk.later(61)
+    undo, made = desk.journal.entries()
+    assert (undo.undoes, undo.status, made.undone_by) == (fault, Status.WRITTEN, undo.id)
