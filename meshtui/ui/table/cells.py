@@ -23,7 +23,7 @@ from meshtui.ui.paint import Line, Span, span
 from meshtui.ui.table import numbers
 from meshtui.ui.table.columns import Column
 from meshtui.ui.table.history import History
-from meshtui.ui.table.marks import service_marks, version_marks
+from meshtui.ui.table.marks import service_marks, short_marks, version_marks
 from meshtui.ui.table.outline import Entry, version_name
 
 SIGNS = {
@@ -34,6 +34,9 @@ SIGNS = {
     NO_TRAFFIC: "○",
     NOT_KNOWN: "?",
 }
+
+ROOMY_BAR = 10
+"""A bar of so many cells means that the marks have room for themselves."""
 
 WORDS = 9
 """Cells of a weight column that hold the numbers; the bar has the rest."""
@@ -104,7 +107,7 @@ def _version_cell(entry: Entry, version: VersionView) -> Line:
 def _weight(entry: Entry, context: Context, cells: int) -> Line:
     draft = context.drafts.get(entry.view.key)
     if entry.version is None:
-        return (Span("draft", "draft"),) if draft else ()
+        return _service_weight(entry, draft, cells)
     before = entry.version.percent
     after = draft.percents.get(entry.version.label) if draft else None
     if after is not None and numbers.percent(after) != numbers.percent(before or 0.0):
@@ -118,6 +121,13 @@ def _weight(entry: Entry, context: Context, cells: int) -> Line:
         Span(empty, "faint"),
         Span(f"{numbers.percent(before)}%".rjust(WORDS), role),
     )
+
+
+def _service_weight(entry: Entry, draft: Draft | None, cells: int) -> Line:
+    """A service has no weight: its cell says what must not be overlooked on a narrow screen."""
+    if draft is not None:
+        return (Span("draft", "draft"),)
+    return short_marks(entry.view) if cells < ROOMY_BAR else ()
 
 
 def _drafted(before: float, after: float, cells: int) -> Line:

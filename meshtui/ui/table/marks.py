@@ -15,7 +15,19 @@ SEPARATOR = Span(" · ", "faint")
 def service_marks(view: ServiceView, note: str = "") -> Line:
     """The ordinary rule's marks; `note` (a change that is not verified yet) comes first."""
     pieces = [span(note, "warning")] if note else []
-    pieces += [span(mark, _role(mark)) for mark in view.marks]
+    faults_first = sorted(view.marks, key=lambda mark: not mark.startswith("fault"))
+    pieces += [span(mark, _role(mark)) for mark in faults_first]
+    return _joined(pieces)
+
+
+def short_marks(view: ServiceView) -> Line:
+    """What must be seen also where the marks have no room: one word each."""
+    rule = view.rule
+    pieces: list[Span] = []
+    if rule and rule.fault and rule.fault.active:
+        pieces.append(Span("fault", "warning"))
+    if rule and rule.mirrors:
+        pieces.append(Span("mirror", "mark"))
     return _joined(pieces)
 
 
@@ -24,7 +36,7 @@ def version_marks(version: VersionView) -> Line:
     if version.percent and not version.pods_ready:
         pieces.append(Span("no ready pod", "error"))
     if version.mirrored_percent:
-        pieces.append(Span(f"mirrored {version.mirrored_percent:g}%", "mark"))
+        pieces.append(Span(f"mirror {version.mirrored_percent:g}%", "mark"))
     reason = error_reason(version.caller)
     if reason:
         pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
