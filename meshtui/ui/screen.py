@@ -34,6 +34,7 @@ from meshtui.ui.messages import (
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.prompting import Prompting
 from meshtui.ui.situation import Situation
+from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.header import Header, Notices
 from meshtui.ui.widgets.headline import Place
@@ -71,6 +72,7 @@ class MainScreen(Screen[None]):
         self.prompting = Prompting(self)
         self.handlers = Handlers(self)
         self._leaving = False
+        self._notes: Mapping[ServiceKey, str] = {}
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -132,6 +134,7 @@ class MainScreen(Screen[None]):
         self.table.empty_text = empty_text(snapshot)
         self.notices.tell(snapshot.notices)
         self.table.feed(snapshot.views, snapshot.sample)
+        self.show_notes(self._notes)
         self.drafting.prune({view.key for view in snapshot.views})
         self.header.tell(snapshot, self.clock())
         self.tell_panes()
@@ -237,7 +240,9 @@ class MainScreen(Screen[None]):
         self.desk.on_failed(message)
 
     def show_notes(self, notes: Mapping[ServiceKey, str]) -> None:
-        self.table.set_notes(notes)
+        """The words of changes, and the time left of those that have a limit."""
+        self._notes = notes
+        self.table.set_notes({**pending_notes(self.cockpit.pending()), **notes})
 
     def change_made(self, key: ServiceKey) -> None:
         """A draft that has become a change is done with."""

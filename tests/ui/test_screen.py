@@ -6,7 +6,7 @@ import pytest
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Signals
-from meshtui.operations.types import Health
+from meshtui.operations.types import Health, Pending
 from meshtui.ui.table.lineid import LineId
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, driving
@@ -145,6 +145,16 @@ async def test_notices_come_first_and_leave_no_gap() -> None:
         drive.cockpit.notices = ()
         await drive.tick()
         await drive.until(lambda: drive.text.splitlines()[2] == top)
+
+
+async def test_what_has_a_time_limit_says_how_long_it_lasts() -> None:
+    async with driving() as drive:
+        drive.cockpit.pendings = (Pending("c1", REVIEWS, "fault delay 3s", 840.0),)
+        await drive.tick()
+        assert "14m left" in drive.text
+        drive.cockpit.pendings = (Pending("c1", REVIEWS, "fault delay 3s", -1.0),)
+        await drive.tick()
+        assert "OVERDUE" in drive.text
 
 
 async def test_hostile_names_are_shown_and_do_nothing() -> None:

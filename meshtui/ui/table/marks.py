@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
+from meshtui.operations.types import Pending
 from meshtui.ui.paint import Line, Span, span
 
 SEPARATOR = Span(" · ", "faint")
@@ -67,3 +69,18 @@ def _joined(pieces: list[Span]) -> Line:
     for piece in pieces:
         out += [SEPARATOR, piece] if out else [piece]
     return tuple(out)
+
+
+def pending_notes(pending: Iterable[Pending]) -> dict[ServiceKey, str]:
+    """How long what has a time limit still lasts: of several the one that ends first."""
+    notes: dict[ServiceKey, str] = {}
+    for change in pending:
+        notes.setdefault(change.service, _left(change.left_s))
+    return notes
+
+
+def _left(seconds: float) -> str:
+    """Whole minutes: a mark that changes each second would only be noise."""
+    if seconds < 0:
+        return "OVERDUE"
+    return f"{int(seconds // 60)}m left" if seconds >= 60 else "<1m left"
