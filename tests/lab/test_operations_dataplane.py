@@ -1,0 +1,179 @@
+"""What each verb does in Envoy, and that nobody loses a request while it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshtui.lab.process import RunningLab
+from tests.lab.harness import ISTIO, Mesh, Obj, flags, served, statuses, to, until
+from tests.lab.operator import Operator
+from tests.lab.traffic import Traffic
+
+OBJECTS = (f"{ISTIO}/virtualservices", f"{ISTIO}/destinationrules")
+SERVICES = "/api/v1/namespaces/default/services"
+ALL: Obj = {"name": "all", "retries": {"attempts": 0}, "route": [to("v1", 100), to("v3", 0)]}
+
+
+@pytest.fixture
+def operator(lab: RunningLab, tmp_path: Path) -> Operator:
+    return Operator(lab.kubeconfig, tmp_path)
+
+
+@pytest.fixture
+def rules(mesh: Mesh) -> Mesh:
+    """All traffic to v1, no retries, and a DestinationRule that a test may change."""
+    mesh.destination_rule()
+    mesh.write_rules(ALL)
+    mesh.until_routed("all")
+    return mesh
+
+
+def counted(mesh: Mesh, name: str) -> int:
+    """The sum of a counter of productpage's clusters of `reviews`."""
+    lines = mesh.lab.admin("productpage-v1", f"/stats?filter=reviews.*{name}").splitlines()
+    return sum(int(line.rsplit(": ", 1)[1]) for line in lines)
+
+
+def ejected(mesh: Mesh) -> bool:
+    """Whether productpage's proxy has put an endpoint of v1 out."""
+    found = json.loads(mesh.lab.admin("productpage-v1", "/clusters?format=json"))
+    return any(
+        host["health_status"].get("failed_outlier_check")
+        for cluster in found["cluster_statuses"]
+        if "|v1|reviews." in cluster["name"]
+        for host in cluster.get("host_statuses", ())
+    )
+
+
+def test_a_breaker_overflows_above_its_limit_and_only_there(
+    rules: Mesh, operator: Operator
+) -> None:
+    rules.lab.set("reviews-v1", latency="100ms")
+    words = ("--subset", "v1", "--max-connections", "1", "--max-pending", "1")
+    assert operator.change("breaker", "reviews", *words)["verified"] is True
+    assert statuses(rules.send(5, concurrency=1)) == {200: 5}
+    before = counted(rules, "upstream_rq_pending_overflow")
+    found = statuses(rules.send(60, path="/crowd", concurrency=10))
+    assert found[503] > 10
+    assert counted(rules, "upstream_rq_pending_overflow") - before == found[503]
+    lines = [line for line in rules.log_lines("/crowd", 60) if " 503 " in line]
+    assert {flags(line) for line in lines} == {"UO"}
+    assert operator.change("undo")["verified"] is True
+    assert statuses(rules.send(60, concurrency=10)) == {200: 60}
+
+
+def test_outlier_detection_ejects_the_pod_that_fails(rules: Mesh, operator: Operator) -> None:
+    rules.lab.set("reviews-v1", errors="100%")
+    limits = ("--consecutive-5xx", "3", "--base-ejection", "30s", "--max-ejection-percent", "100")
+    assert operator.change("breaker", "reviews", *limits)["verified"] is True
+    rules.send(5, concurrency=1)
+    until(lambda: ejected(rules), what="an ejected endpoint")
+    rules.send(5, path="/put-out")
+    assert {flags(line) for line in rules.log_lines("/put-out", 5)} == {"UH"}
+    rules.lab.set("reviews-v1", errors="0")
+    assert operator.change("breaker", "reviews", "--off")["verified"] is True
+    until(lambda: not ejected(rules), what="no ejected endpoint")
+
+
+def test_a_timeout_is_answered_504(rules: Mesh, operator: Operator) -> None:
+    rules.lab.set("reviews-v1", latency="2s")
+    assert operator.change("timeout", "reviews", "200ms")["verified"] is True
+    answers = rules.send(8)
+    assert statuses(answers) == {504: 8}
+    assert max(answer.seconds for answer in answers) < 1.5
+    assert {flags(line) for line in rules.log_lines(" 504 ", 8)} == {"UT"}
+
+
+def test_retries_are_tries_that_the_upstream_sees(rules: Mesh, operator: Operator) -> None:
+    rules.lab.set("reviews-v1", errors="100%")
+    told = operator.change("timeout", "reviews", "--retries", "2", "--retry-on", "5xx")
+    assert any("twice" in warning for warning in told["warnings"])
+    rules.lab.reset()
+    rules.send(10)
+    assert rules.lab.counts()["reviews-v1"]["requests"] == 30
+
+
+def test_a_mirror_reaches_another_service(rules: Mesh, operator: Operator) -> None:
+    operator.change("mirror", "reviews", "--to", "ratings")
+    rules.lab.reset()
+    assert served(rules.send(50)) == {"reviews-v1": 50}
+    until(lambda: rules.lab.counts()["ratings-v1"]["shadow"] == 50, what="50 copies")
+
+
+def test_a_grpc_abort_is_a_grpc_status(rules: Mesh, operator: Operator) -> None:
+    told = operator.change("fault", "reviews", "--abort", "UNAVAILABLE")
+    assert told["after"]["fault"]["abort"]["grpc_status"] == "UNAVAILABLE"
+    grpc = {"content-type": "application/grpc"}
+    answers = rules.send(5, headers=grpc, method="POST")
+    assert {answer.headers.get("grpc-status") for answer in answers} == {"14"}
+
+
+def test_promote_and_rollback_lose_no_request(rules: Mesh, operator: Operator) -> None:
+    with Traffic(rules.lab, "reviews") as traffic:
+        until(lambda: len(traffic.answers) > 100, what="traffic")
+        assert operator.change("promote", "reviews", "v3")["verified"] is True
+        before = len(traffic.answers)
+        until(lambda: traffic.answers[before:][-1:], what="traffic to v3")
+        assert operator.change("rollback", "reviews")["verified"] is True
+        after = len(traffic.answers) + 40
+        until(lambda: len(traffic.answers) > after + 100, what="traffic to v1")
+    assert traffic.statuses.keys() == {200}
+    assert served(traffic.answers).keys() == {"reviews-v1", "reviews-v3"}
+    assert served(traffic.answers[after:]).keys() == {"reviews-v1"}
+
+
+CRITICS: Obj = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "critics", "namespace": "default"},
+    "spec": {"selector": {"app": "reviews"}, "ports": [{"name": "http", "port": 9080}]},
+}
+
+
+@pytest.fixture
+def unruled(mesh: Mesh) -> Iterator[Mesh]:
+    """`critics`: the pods of `reviews` as a service that never had a rule or a subset."""
+    mesh.api.call("POST", SERVICES, CRITICS)
+    until(lambda: "|critics." in mesh.routes(), what="a route to critics")
+    until(lambda: statuses(mesh.send(3, host="critics:9080")) == {200: 3}, what="endpoints")
+    yield mesh
+    for plural in OBJECTS:
+        names = {item["metadata"]["name"] for item in mesh.api.call("GET", plural)["items"]}
+        if "critics" in names:
+            mesh.api.call("DELETE", f"{plural}/critics")
+    mesh.api.call("DELETE", f"{SERVICES}/critics")
+
+
+def test_adopt_answers_no_error_under_load(unruled: Mesh, operator: Operator) -> None:
+    with Traffic(unruled.lab, "critics") as traffic:
+        until(lambda: len(served(traffic.answers)) == 3, what="all versions answer")
+        told: Any = operator.change("adopt", "critics", "--stable", "v2")
+        after = len(traffic.answers) + 40
+        until(lambda: len(traffic.answers) > after + 100, what="traffic after")
+        shifted = operator.change("shift", "critics", "v3=50")
+    assert [change["verified"] for change in told["changes"]] == [True, True]
+    assert [change["object"]["kind"] for change in told["changes"]] == [
+        "DestinationRule",
+        "VirtualService",
+    ]
+    assert shifted["verified"] is True
+    assert traffic.statuses.keys() == {200}
+    assert served(traffic.answers[after : after + 100]) == {"reviews-v2": 100}
+
+
+def test_an_adoption_is_undone_in_order_and_warns_out_of_it(
+    unruled: Mesh, operator: Operator
+) -> None:
+    policy, routes = operator.change("adopt", "critics")["changes"]
+    ran = operator.run("undo", policy["change"], "--dry-run", "-o", "json")
+    assert any("defines subset" in warning for warning in ran.json["warnings"])
+    with Traffic(unruled.lab, "critics") as traffic:
+        until(lambda: traffic.answers, what="traffic")
+        assert operator.change("undo", routes["change"])["verified"] is True
+        assert operator.change("undo", policy["change"])["applied"] is True
+    assert traffic.statuses.keys() == {200}
