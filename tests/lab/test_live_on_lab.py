@@ -1,0 +1,23 @@
+"""The scenarios for any cluster, on the lab: what they ask of a cluster, the lab is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from meshtui.lab.process import RunningLab
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_live_scenarios_pass_on_the_lab(lab: RunningLab, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "tests/live", "-q", "-o", "addopts="]
+    command += ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "live")]
+    env = {**os.environ, "KUBECONFIG": str(lab.kubeconfig)}
+    ran = subprocess.run(
+        command, cwd=ROOT, env=env, text=True, check=False, capture_output=True, timeout=110
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert "skipped" not in ran.stdout
