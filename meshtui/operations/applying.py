@@ -119,7 +119,10 @@ class Applier:
         if not self._verify:
             return outcome
         ask, clients = _whom(self._cluster, change, raw, mesh, sample)
-        if ask is None or not clients.pods:
+        if ask is None:
+            told_plainly = "what is taken away here can't be looked for in proxies: not verified"
+            return replace(outcome, warnings=(told_plainly,))
+        if not clients.pods:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
         told(f"proxies 0/{len(clients.pods)}")
         proxies, seconds = await verify(ask, clients, wait_s=self._wait_s, told=told)
