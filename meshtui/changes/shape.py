@@ -6,8 +6,6 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from meshtui.mesh import read
 from meshtui.mesh.model import Destination, Fault, Json, Mirror, Retries, Rule
 from meshtui.mesh.quantity import number
@@ -92,6 +90,8 @@ def yaml_diff(before: Json, after: Json, context: int = 3) -> tuple[str, ...]:
 
 
 def _spec_lines(spec: Json) -> list[str]:
+    import yaml
+
     return yaml.safe_dump({"spec": _plain(spec)}, sort_keys=False, allow_unicode=True).splitlines()
 
 

@@ -75,6 +75,8 @@ class Cluster:
 
         The server is not asked anything yet. Raises Unreachable, Usage or NotAllowed.
         """
+        # In a thread: the client takes half a second to import, and a screen has to paint.
+        await asyncio.to_thread(_import_client)
         from meshtui.kube.credentials import login_for
         from meshtui.kube.transport import Transport
 
