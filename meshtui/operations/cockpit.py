@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import LogEntry, Pending, Snapshot
+
+if TYPE_CHECKING:
+    from meshtui.mesh.analysis import Finding
 
 Progress = Callable[[str], None]
 """Told each step of applying, in a few words."""
@@ -50,6 +53,10 @@ class Cockpit(Protocol):
 
     def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
         """The pods whose proxies send traffic to the service, gateways first."""
+        ...
+
+    async def analyze(self) -> tuple[Finding, ...]:
+        """What is wrong with the mesh as it is written, the worst first."""
         ...
 
     def pending(self) -> tuple[Pending, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshtui.ui.situation import LOGS, PROXIES, RULES, TABLE, Situation
+from meshtui.ui.situation import ANALYSIS, LOGS, PROXIES, RULES, TABLE, Situation
 
-ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES})
+ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS})
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
 

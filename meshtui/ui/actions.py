@@ -124,6 +124,11 @@ ACTIONS: tuple[Action, ...] = (
         LOOK, False, ANYWHERE, "service", 90,
     ),
     Action(
+        "analysis", ("a",), "a", "analysis",
+        "What is wrong with the mesh as it is written, the selected service's findings first.",
+        LOOK, False, ANYWHERE, "", 96,
+    ),
+    Action(
         "pause", ("space",), "Space", "pause/follow",
         "Logs: stop following, or follow again.",
         LOOK, False, frozenset({LOGS}), "", 8, False,

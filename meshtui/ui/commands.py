@@ -86,7 +86,7 @@ def parse_command(text: str) -> Command | None:
     parser = _PARSERS.get(name)
     if parser is not None:
         return parser(arguments)
-    action = {"q": "quit", "q!": "quit"}.get(name, name)
+    action = {"q": "quit", "q!": "quit", "analyze": "analysis"}.get(name, name)
     if action not in BY_ID or action in _KEYS_ONLY:
         raise Usage(f"there is no command :{name}", "? shows the commands")
     if arguments:

@@ -136,6 +136,9 @@ class Handlers:
     def do_rules(self) -> None:
         self._screen.arrangement.toggle("rules")
 
+    def do_analysis(self) -> None:
+        self._screen.arrangement.toggle("analysis")
+
     def do_pause(self) -> None:
         pane = self._screen.dock.pane("logs")
         if pane is not None:

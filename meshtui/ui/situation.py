@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TABLE, LOGS, PROXIES, RULES = "table", "logs", "proxies", "rules"
+ANALYSIS = "analysis"
 
 
 @dataclass(frozen=True, slots=True)

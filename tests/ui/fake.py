@@ -22,6 +22,7 @@ from meshtui.changes.change import (
 )
 from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMatch, RouteMirror
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
+from meshtui.mesh import analysis
 from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
@@ -66,6 +67,10 @@ class FakeCockpit:
         self.verified: bool | None = True
         self.plan_gate = asyncio.Event()
         self.plan_gate.set()
+        self.analysis_error: MeshtuiError | None = None
+        self.analysis_gate = asyncio.Event()
+        self.analysis_gate.set()
+        self.analyses = 0
         self.apply_gate = asyncio.Event()
         self.apply_gate.set()
         self.asked: list[tuple[Request, Target]] = []
@@ -223,6 +228,13 @@ class FakeCockpit:
         while True:
             entry = await self.logs.get()
             yield entry
+
+    async def analyze(self) -> tuple[analysis.Finding, ...]:
+        self.analyses += 1
+        await self.analysis_gate.wait()
+        if self.analysis_error is not None:
+            raise self.analysis_error
+        return analysis.analyze(self.mesh)
 
     @contextmanager
     def slow_plans(self) -> Iterator[None]:

@@ -24,6 +24,10 @@ def pane_class(kind: str) -> type[Pane]:
         from meshtui.ui.panes.proxies import ProxiesPane
 
         return ProxiesPane
+    if kind == "analysis":
+        from meshtui.ui.panes.analysis import AnalysisPane
+
+        return AnalysisPane
     from meshtui.ui.panes.rules import RulesPane
 
     return RulesPane

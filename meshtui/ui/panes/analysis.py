@@ -1,0 +1,124 @@
+"""What is wrong with the mesh as it is written, the selected service's findings first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.message import Message
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import Mesh, Ref
+from meshtui.operations.types import Snapshot
+from meshtui.ui.feed import unexpected
+from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.panes.analysistext import counts_line, findings_lines, refs_of
+from meshtui.ui.panes.base import Pane
+
+if TYPE_CHECKING:
+    from meshtui.mesh.analysis import Finding
+    from meshtui.operations.cockpit import Cockpit
+
+
+class AnalysisPane(Pane):
+    """Checks again when the mesh is another one, at most once a second and one at a time."""
+
+    kind = "analysis"
+    EVERY_S: ClassVar[float] = 1.0
+
+    class Checked(Message):
+        """What was found."""
+
+        def __init__(self, findings: tuple[Finding, ...]) -> None:
+            super().__init__()
+            self.findings = findings
+
+    class Failed(Message):
+        """The mesh could not be checked."""
+
+        def __init__(self, error: MeshtuiError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
+        self._mesh: Mesh | None = None
+        self._checked: Mesh | None = None
+        self._began_at: float | None = None
+        self._busy = False
+        self._findings: tuple[Finding, ...] | None = None
+        self._error: MeshtuiError | None = None
+        self._shown: tuple[object, ...] = ()
+
+    def update_body(self, snapshot: Snapshot) -> None:
+        self._mesh = snapshot.mesh
+        self._check_if_due()
+        self._show()
+
+    def tick(self, now: float) -> None:
+        super().tick(now)
+        self._check_if_due()
+
+    def read_again(self) -> None:
+        self._checked = self._began_at = None
+        self._check_if_due()
+
+    def _check_if_due(self) -> None:
+        """Not while it is out of sight: it is told again when it comes to the front."""
+        early = self._began_at is not None and self.now - self._began_at < self.EVERY_S
+        if self._busy or early or not self.display or self._checked is self._mesh:
+            return
+        self._busy, self._began_at, self._checked = True, self.now, self._mesh
+        self.run_worker(self._check(), group="analysis", exclusive=True, exit_on_error=False)
+
+    async def _check(self) -> None:
+        try:
+            found = await self.cockpit.analyze()
+        except MeshtuiError as error:
+            self.post_message(self.Failed(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            self.post_message(self.Failed(unexpected("checking the mesh", error)))
+        else:
+            self.post_message(self.Checked(found))
+
+    def on_analysis_pane_checked(self, message: Checked) -> None:
+        self._busy, self._findings, self._error = False, message.findings, None
+        self._show()
+        self.update_title()
+
+    def on_analysis_pane_failed(self, message: Failed) -> None:
+        self._busy, self._error = False, message.error
+        self._show()
+        self.update_title()
+
+    def title_words(self) -> tuple[Line, Line]:
+        if self._findings is None:
+            return (), (Span("checking…", "muted"),)
+        return (), counts_line(self._findings) or (Span("● nothing found", "ok"),)
+
+    def _show(self) -> None:
+        if self._mesh is None or not self.is_mounted or not self.size.width:
+            return
+        own: frozenset[Ref] = refs_of(self.view, self._mesh) if self.view else frozenset()
+        key = self.view.key if self.view else None
+        unread = (self._mesh.istio, self._mesh.problems, self._mesh.partial)
+        mark = (key, own, self._findings, self._error, unread, self.size.width)
+        if mark == self._shown:
+            return
+        moved = self._shown[:1] != mark[:1]
+        self._shown = mark
+        self.listing.fill(self._lines(self._mesh, own, self.size.width - 3))
+        if moved:
+            self.listing.to_top()
+
+    def _lines(self, mesh: Mesh, own: frozenset[Ref], width: int) -> list[Line]:
+        lines: list[Line] = []
+        if self._error is not None:
+            lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
+        if self._findings is not None:
+            name = self.view.key.name if self.view else ""
+            lines += findings_lines(self._findings, own, name, mesh, width)
+        return lines
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._show()

@@ -1,0 +1,125 @@
+"""Findings as they are read: how bad and what, where, what comes of it, what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from meshtui.mesh.analysis import ERROR, INFO, WARNING, Finding
+from meshtui.mesh.model import Mesh, Ref
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.paint import BLANK, Line, Span, both_ends, span, wrapped
+
+LOOKS = {ERROR: ("✖", "error"), WARNING: ("▲", "warning"), INFO: ("ℹ", "mark")}
+"""Sign and role of each severity; the word stands beside them."""
+
+MOST = 200
+"""Findings written out. Whoever has more reads them with `meshtui analyze`."""
+
+INDENT = "  "
+
+
+def counts_line(findings: Iterable[Finding]) -> Line:
+    """`✖ 2 errors  ▲ 1 warning`: what there is of each severity, the worst first."""
+    levels = [finding.severity for finding in findings]
+    pieces: list[Span] = []
+    for level, (sign, role) in LOOKS.items():
+        number = levels.count(level)
+        if number:
+            pieces.append(Span("  " * bool(pieces)))
+            plural = "s" if number > 1 and level != INFO else ""
+            pieces.append(Span(f"{sign} {number} {level}{plural}", role))
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def refs_of(view: ServiceView, mesh: Mesh) -> frozenset[Ref]:
+    """The objects that decide what becomes of a service's traffic, its gateways among them."""
+    host = view.service.host
+    rules = {route.service for route in view.routes}
+    rules.update(service for service, _ in mesh.rules_by_destination.get(host, ()))
+    rules.update(mesh.virtual_services_by_host.get(host, ()))
+    found = {service.ref for service in rules}
+    found.update(rule.ref for rule in mesh.rules_by_host.get(host, ()))
+    for service in rules:
+        for name in service.gateways:
+            place = _place(name, service.ref.namespace)
+            gateway = mesh.gateways_by_place.get(place)
+            found.update([gateway.ref] if gateway else [])
+    return frozenset(found)
+
+
+def _place(gateway: str, namespace: str) -> tuple[str, str]:
+    before, slash, name = gateway.rpartition("/")
+    return (before, name) if slash else (namespace, gateway)
+
+
+def findings_lines(
+    findings: Sequence[Finding], own: frozenset[Ref], name: str, mesh: Mesh, width: int
+) -> list[Line]:
+    """Those about the objects in `own`, the service called `name`, then the rest of the mesh."""
+    here = [finding for finding in findings if finding.object in own]
+    rest = [finding for finding in findings if finding.object not in own]
+    lines = _section(here, f"about {name}", width) if name else []
+    if rest or not name:
+        lines += _section(rest, "elsewhere in the mesh" if name else "in the mesh", width)
+    else:
+        lines.append((Span("nothing found elsewhere in the mesh", "muted"),))
+    return [*lines, *_unread(mesh, width)]
+
+
+def _section(findings: Sequence[Finding], where: str, width: int) -> list[Line]:
+    if not findings:
+        return [(Span("● ", "ok"), span(f"nothing found {where}", "text")), BLANK]
+    lines: list[Line] = [
+        both_ends((span(where, "head"),), counts_line(findings), width),
+        BLANK,
+    ]
+    for finding in findings[:MOST]:
+        lines += finding_lines(finding, width)
+    more = len(findings) - MOST
+    if more > 0:
+        lines += wrapped(f"{more:,} more: meshtui analyze -A lists them", width, "muted")
+        lines.append(BLANK)
+    return lines
+
+
+@lru_cache(maxsize=2048)
+def finding_lines(finding: Finding, width: int) -> tuple[Line, ...]:
+    """One finding; kept, for a list of hundreds is put together anew at each move of the cursor."""
+    sign, role = LOOKS.get(finding.severity, ("?", "muted"))
+    head: Line = (
+        Span(f"{sign} {finding.severity:<8}", role),
+        span(finding.code, "strong"),
+        span("  " + " ".join(finding.same_as), "muted"),
+    )
+    place = finding.object
+    return (
+        head,
+        (Span(INDENT), Span(place.kind + " ", "muted"), span(f"{place.namespace}/{place.name}")),
+        *wrapped(finding.field, width, "muted", INDENT),
+        *wrapped(finding.effect, width, "text", INDENT),
+        *_advice(finding.advice, width),
+        BLANK,
+    )
+
+
+def _advice(text: str, width: int) -> list[Line]:
+    """The text behind an arrow, its lines below each other."""
+    lines = wrapped(text, width - 4, "ok")
+    return [
+        (Span(INDENT), Span("  " if at else "→ ", "ok"), *line) for at, line in enumerate(lines)
+    ]
+
+
+def _unread(mesh: Mesh, width: int) -> list[Line]:
+    """What the findings cannot speak of."""
+    lines: list[Line] = []
+    if not mesh.istio:
+        lines += wrapped("this cluster does not serve Istio's resources", width, "muted")
+    if mesh.partial:
+        kinds = ", ".join(sorted(mesh.partial))
+        text = f"not read everywhere: {kinds}; nothing there is called missing"
+        lines += wrapped(text, width, "muted")
+    for problem in mesh.problems[:MOST]:
+        lines += wrapped(f"not understood: {problem}", width, "warning")
+    return lines
