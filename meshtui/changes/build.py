@@ -8,6 +8,7 @@ from typing import assert_never
 from meshtui.changes.breaker_ops import build_breaker
 from meshtui.changes.change import (
     Change,
+    ClearAll,
     ClearBreaker,
     ClearFault,
     ClearMirror,
@@ -41,6 +42,7 @@ VERBS: Mapping[type, str] = {
     ClearMirror: "mirror off",
     SetFault: "fault",
     ClearFault: "fault off",
+    ClearAll: "clear",
     SetTimeout: "timeout",
     ClearTimeout: "timeout off",
     SetBreaker: "breaker",
@@ -75,6 +77,8 @@ def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, .
             return fault_operations(located, request)
         case ClearFault():
             return clear_fault_operations(located, request.header)
+        case ClearAll():
+            return (*clear_mirror_operations(located), *clear_fault_operations(located))
         case SetTimeout():
             return timeout_operations(located, request)
         case ClearTimeout():

@@ -160,6 +160,11 @@ class ClearFault:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearAll:
+    """No mirror and no fault any more in the rule."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimeout:
     """A limit in seconds, and with it how failed requests are tried again; None: leave as it is.
 
@@ -203,6 +208,7 @@ RuleRequest = (
     | ClearMirror
     | SetFault
     | ClearFault
+    | ClearAll
     | SetTimeout
     | ClearTimeout
 )

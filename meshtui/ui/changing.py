@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from meshtui.changes.change import (
+    ClearAll,
     ClearBreaker,
     ClearFault,
     ClearMirror,
@@ -61,7 +62,6 @@ class ChangeDesk:
         self._dialogs: dict[int, DiffDialog] = {}
         self._running: dict[int, Plan] = {}
         self._notes: dict[ServiceKey, str] = {}
-        self._next: list[Callable[[], None]] = []
 
     @property
     def busy(self) -> tuple[Plan, ...]:
@@ -91,24 +91,11 @@ class ChangeDesk:
         self._open(f"Undo {change_id or 'the last change'}", source)
 
     def clear(self, view: ServiceView) -> None:
-        """Fault off, then mirror off: one dialog each, the second after the first is made."""
+        """Mirrors and fault off, in one change."""
         rule = view.rule
-        requests: list[Request] = []
-        if rule and rule.fault:
-            requests.append(ClearFault())
-        if rule and rule.mirrors:
-            requests.append(ClearMirror())
-        if not requests:
+        if rule is None or not (rule.fault or rule.mirrors):
             raise Refused(f"{view.key.name} has no mirror and no fault in its ordinary rule")
-        self.ask(view, requests[0])
-        key = view.key
-        self._next = [lambda: self._ask_again(key, requests[1])] if requests[1:] else []
-
-    def _ask_again(self, key: ServiceKey, request: Request) -> None:
-        async def source(_: bool) -> Plan:
-            return await self._cockpit.plan(request, Target(key))
-
-        self._open(title_of(request, key), source)
+        self.ask(view, ClearAll())
 
     def _open(self, title: str, source: PlanSource) -> None:
         from meshtui.ui.dialogs.diff import DiffDialog  # the first paint does not wait for it
@@ -161,12 +148,8 @@ class ChangeDesk:
         dialog = self._end(plan)
         if dialog is not None:
             dialog.finish(outcome)
-        following, self._next = self._next, []
-        for ask in following if level == "done" else ():
-            ask()
 
     def on_failed(self, message: ApplyFailed) -> None:
-        self._next = []
         self._note(message.plan.change.service, "")
         dialog = self._end(message.plan)
         self._host.fail(message.error)
@@ -208,6 +191,8 @@ def title_of(request: Request, key: ServiceKey) -> str:
             return f"Inject a fault into {key}"
         case ClearFault():
             return f"Fault off for {key}"
+        case ClearAll():
+            return f"Mirrors and fault off for {key}"
         case SetTimeout():
             return f"Timeout and retries of {key}"
         case ClearTimeout():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshtui.changes.change import (
+    ClearAll,
     ClearFault,
     ClearMirror,
     Finding,
@@ -330,7 +331,7 @@ async def test_fault_by_form_with_mistakes_said_in_place() -> None:
         assert drive.cockpit.asked[-1][0] == ClearFault()
 
 
-async def test_clear_takes_fault_and_mirror_off_one_after_the_other() -> None:
+async def test_clear_takes_fault_and_mirror_off_in_one_change() -> None:
     cockpit = FakeCockpit()
     rule = cockpit.raw["virtualservices"][0]["spec"]["http"][1]
     rule["fault"] = {"abort": {"httpStatus": 503, "percentage": {"value": 10}}}
@@ -339,11 +340,11 @@ async def test_clear_takes_fault_and_mirror_off_one_after_the_other() -> None:
         await drive.press("c")
         await drive.armed()
         await drive.press("enter")
-        await drive.until(lambda: len(cockpit.asked) == 2)
-        await drive.armed()
-        await drive.press("enter")
-        await made(drive, 2)
-        assert [request for request, _ in cockpit.asked] == [ClearFault(), ClearMirror()]
+        await made(drive)
+        assert [request for request, _ in cockpit.asked] == [ClearAll()]
+        left = cockpit.raw["virtualservices"][0]["spec"]["http"][1]
+        assert "fault" not in left and "mirror" not in left
+        await drive.until(lambda: "fault" not in reviews_row(drive))
         await drive.press("c")
         assert "no mirror and no fault" in drive.status
 
