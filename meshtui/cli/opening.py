@@ -8,28 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from meshtui.changes.locate import resolve_service
-from meshtui.config import load_config
+from meshtui.cli.options import options
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.operations.session import Options, Session
-
-
-def options(arguments: argparse.Namespace) -> Options:
-    """The global options, with what the configuration file says."""
-    config = load_config()
-    return Options(
-        kubeconfig=getattr(arguments, "kubeconfig", None),
-        context=getattr(arguments, "context", None),
-        namespace=getattr(arguments, "namespace", None),
-        read_only=getattr(arguments, "read_only", False),
-        verify=not getattr(arguments, "no_verify", False),
-        wait_s=getattr(arguments, "wait", 10.0),
-        dry_run=getattr(arguments, "dry_run", False),
-        prometheus=getattr(arguments, "prometheus", "") or config.prometheus or "auto",
-        config=config,
-    )
+from meshtui.operations.session import Session
 
 
 def form(arguments: argparse.Namespace) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING, Any, cast
 
-from meshtui.cli.opening import options
 from meshtui.errors import Usage
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
 
 
 def screen(arguments: argparse.Namespace) -> int:
@@ -17,9 +20,11 @@ def run_screen(arguments: argparse.Namespace) -> int:
     """Opens the screen and returns when it is left."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
-    from meshtui.operations.live import LiveCockpit
+    from meshtui.cli.options import options
+    from meshtui.operations.late import LateCockpit
     from meshtui.ui.app import MeshtuiApp
 
     chosen = options(arguments)
-    app = MeshtuiApp(LiveCockpit(chosen), theme=chosen.config.theme)
+    cockpit: Any = LateCockpit(chosen)
+    app = MeshtuiApp(cast("Cockpit", cockpit), theme=chosen.config.theme)
     return app.run() or 0

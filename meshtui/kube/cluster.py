@@ -256,6 +256,11 @@ class Cluster:
             raise Unreachable(said, "is a proxy or a login page in between?") from error
 
 
+def _import_client() -> None:
+    import meshtui.kube.credentials
+    import meshtui.kube.transport  # noqa: F401
+
+
 def _retry_after(ask: Ask, answer: _Answer) -> float | None:
     """Seconds the server asks to wait; None where a new try is not wanted or would take long."""
     if ask.method != "GET" or answer.status not in _BUSY:

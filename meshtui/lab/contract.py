@@ -37,7 +37,7 @@ class StoreEvent:
 
 
 class ObjectStore(Protocol):
-    """The objects of the lab's cluster. Every accepted write is told to the subscribers, in order."""
+    """The objects of the lab's cluster; every accepted write is told to subscribers, in order."""
 
     def kind(self, group: str, plural: str) -> Kind: ...
 

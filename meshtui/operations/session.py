@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
-from meshtui.config import Config
 from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.operations.applying import Applier, Told
+from meshtui.operations.options import Options
 from meshtui.operations.planning import Planner
 
 if TYPE_CHECKING:
@@ -20,21 +19,6 @@ if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 ROLLBACK_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Which cluster, and how to treat it; the command line's global options."""
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    namespace: str | None = None
-    read_only: bool = False
-    verify: bool = True
-    wait_s: float = 10.0
-    dry_run: bool = False
-    prometheus: str = "auto"
-    config: Config = field(default_factory=Config)
 
 
 class Session:

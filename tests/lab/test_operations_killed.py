@@ -11,7 +11,8 @@ import pytest
 
 from meshtui.errors import MeshtuiError
 from meshtui.lab.process import RunningLab
-from meshtui.operations.session import Options, Session
+from meshtui.operations.options import Options
+from meshtui.operations.session import Session
 from tests.lab.harness import ISTIO, Mesh, Obj, to
 from tests.lab.operator import Operator
 

@@ -26,7 +26,8 @@ import asyncio, sys
 from meshtui.changes.change import Shift, Target
 from meshtui.errors import Conflict
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.session import Options, Session
+from meshtui.operations.options import Options
+from meshtui.operations.session import Session
 
 async def main(version, times):
     session = await Session.open(Options(verify=False))

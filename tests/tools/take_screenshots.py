@@ -18,7 +18,7 @@ from pathlib import Path
 
 from meshtui.lab.process import RunningLab, spawn
 from meshtui.operations.live import LiveCockpit
-from meshtui.operations.session import Options
+from meshtui.operations.options import Options
 from meshtui.ui.app import MeshtuiApp
 
 WIDE = (160, 48)

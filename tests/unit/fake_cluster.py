@@ -13,7 +13,8 @@ from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused
 from meshtui.kube.cluster import Cluster
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
-from meshtui.operations.session import Options, Session
+from meshtui.operations.options import Options
+from meshtui.operations.session import Session
 from tests.unit.objects import Obj, destination_rule, pod, service, virtual_service
 
 ISTIO = "/apis/networking.istio.io/v1"

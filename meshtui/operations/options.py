@@ -1,0 +1,22 @@
+"""Which cluster, and how to treat it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from meshtui.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which cluster, and how to treat it; the command line's global options."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    read_only: bool = False
+    verify: bool = True
+    wait_s: float = 10.0
+    dry_run: bool = False
+    prometheus: str = "auto"
+    config: Config = field(default_factory=Config)
