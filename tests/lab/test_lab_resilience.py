@@ -121,3 +121,11 @@ def test_endpoints_and_pods_tell_the_same_addresses(mesh: Mesh) -> None:
     (status,) = [c for c in clusters["cluster_statuses"] if c["name"] == name]
     known = {h["address"]["socket_address"]["address"] for h in status["host_statuses"]}
     assert pods == {a["ip"] for a in listed["addresses"]} == known
+
+
+def test_a_subset_that_is_taken_away_leaves_the_proxies(mesh: Mesh) -> None:
+    mesh.write_rules({"route": [to("v1")]})
+    gone = "outbound|9080|v3|reviews.default.svc.cluster.local"
+    until(lambda: gone in mesh.clusters(), what="the subset's cluster")
+    mesh.destination_rule(subsets=[{"name": "v1", "labels": {"version": "v1"}}])
+    until(lambda: gone not in mesh.clusters(), what="the cluster gone")

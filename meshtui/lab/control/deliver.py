@@ -21,7 +21,6 @@ class Delivery:
 
     async def deliver(self, wanted: Configuration) -> None:
         """What is added goes first, what goes away last."""
-        self._version += 1
         if self._publish(self._with_leaving(wanted.clusters)):
             await asyncio.sleep(SETTLE)
         changed = self._publish(wanted.routes)
@@ -31,6 +30,8 @@ class Delivery:
             self._publish(wanted.clusters)
 
     def _publish(self, wanted: Resources) -> bool:
+        """Each step has a version of its own: an Envoy asks for what is newer than it has."""
+        self._version += 1
         return self._discovery.publish(wanted, self._version)
 
     def _with_leaving(self, clusters: Resources) -> Resources:
