@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.operations.types import LogEntry, Pending, Snapshot
+from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.mesh.analysis import Finding
@@ -57,6 +57,10 @@ class Cockpit(Protocol):
 
     async def analyze(self) -> tuple[Finding, ...]:
         """What is wrong with the mesh as it is written, the worst first."""
+        ...
+
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        """The changes to this cluster, or to one service, newest first."""
         ...
 
     def pending(self) -> tuple[Pending, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.envoy.routes import ProxyRoute
-from meshtui.errors import Refused, Unreachable
+from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.routing import pods_of
@@ -18,14 +18,16 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.limits import Limits
+from meshtui.operations.options import Options
 from meshtui.operations.rights import Rights
-from meshtui.operations.session import Options, Session
+from meshtui.operations.session import Session
 from meshtui.operations.tailing import tail
 from meshtui.operations.telemetry import Telemetry
-from meshtui.operations.types import Health, LogEntry, Pending, Snapshot
+from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from meshtui.operations.verifying import client_proxies
 
 if TYPE_CHECKING:
+    from meshtui.journal import Entry
     from meshtui.mesh.analysis import Finding
 
 SETTLE_S = 0.05
@@ -35,6 +37,9 @@ FIRST_READ_S = 10.0
 
 WATCH_LIMIT_S = 100.0
 """A quiet watch is heard of once a minute by a bookmark, and dropped after a minute and a half."""
+
+JOURNAL_LINES = 100
+"""The newest changes that the screen shows; `meshtui journal` knows the rest."""
 
 
 class LiveCockpit:
@@ -227,5 +232,27 @@ class LiveCockpit:
         limited = limits_of(self._limits.entries())
         return await asyncio.to_thread(analyze, self._mesh, limited=limited)
 
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        journal = self._opened.journal
+        if journal is None:
+            raise JournalError(self._opened.journal_trouble)
+        return tuple(map(_journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
+
     def pending(self) -> tuple[Pending, ...]:
         return self._limits.pending()
+
+
+def _journaled(entry: Entry) -> Journaled:
+    return Journaled(
+        change_id=entry.id,
+        created=entry.created,
+        who=entry.who,
+        verb=entry.verb,
+        service=entry.service,
+        words=entry.words,
+        status=str(entry.status),
+        detail=entry.detail,
+        undone_by=entry.undone_by,
+        expires=entry.expires,
+        took_effect=entry.took_effect,
+    )

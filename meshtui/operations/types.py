@@ -58,6 +58,23 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Journaled:
+    """A change as the journal tells it. `created` and `expires` are seconds since the epoch."""
+
+    change_id: str
+    created: float
+    who: str
+    verb: str
+    service: ServiceKey
+    words: tuple[str, ...]
+    status: str
+    detail: str = ""
+    undone_by: str = ""
+    expires: float | None = None
+    took_effect: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A change that has been made and has a time limit. `left_s` is negative when overdue."""
 

@@ -61,7 +61,7 @@ def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:
 def _patch(mesh: Mesh, entry: Entry, item: VirtualService | DestinationRule) -> Change:
     operations, differences = undo_operations(entry.record, spec_of(item.raw))
     if differences:
-        told = "; ".join(str(difference) for difference in differences[:5])
+        told = "; ".join(str(difference) for difference in differences)
         raise Conflict(
             f"change {entry.id} can't be taken back, somebody else touched the same place", told
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshtui.ui.situation import ANALYSIS, LOGS, PROXIES, RULES, TABLE, Situation
+from meshtui.ui.situation import ANALYSIS, JOURNAL, LOGS, PROXIES, RULES, TABLE, Situation
 
-ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS})
+ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, JOURNAL})
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
+IN_JOURNAL = frozenset({JOURNAL})
 
 MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"
 GROUPS = (CHANGE, LOOK, FIND, MOVE, PROGRAM)

@@ -11,6 +11,7 @@ from meshtui.ui.action import (
     CHANGE,
     FIND,
     GROUPS,
+    IN_JOURNAL,
     IN_TABLE,
     IN_TEXT,
     LOOK,
@@ -88,6 +89,11 @@ ACTIONS: tuple[Action, ...] = (
         CHANGE, True, ANYWHERE, "service", 20,
     ),
     Action(
+        "undo_entry", ("enter", "u"), "Enter u", "undo this",
+        "Journal: take back the change under the cursor, and no other.",
+        CHANGE, True, IN_JOURNAL, "", 5, False,
+    ),
+    Action(
         "undo", ("u",), "u", "undo",
         "Take back the last change that was made.",
         CHANGE, True, ANYWHERE, "service", 40,
@@ -127,6 +133,16 @@ ACTIONS: tuple[Action, ...] = (
         "analysis", ("a",), "a", "analysis",
         "What is wrong with the mesh as it is written, the selected service's findings first.",
         LOOK, False, ANYWHERE, "", 96,
+    ),
+    Action(
+        "journal", ("J",), "J", "journal",
+        "The changes made to this cluster, newest first, each with its way back.",
+        LOOK, footer=95,
+    ),
+    Action(
+        "everyones", ("space",), "Space", "one/all services",
+        "Journal: the changes of the selected service, or of all.",
+        LOOK, False, IN_JOURNAL, "", 8, False,
     ),
     Action(
         "pause", ("space",), "Space", "pause/follow",

@@ -95,6 +95,13 @@ class Handlers:
     def do_undo(self) -> None:
         self._screen.desk.undo()
 
+    def do_undo_entry(self) -> None:
+        pane = self._screen.arrangement.focused_pane
+        picked = pane.picked if pane else ""
+        if not picked:
+            raise Refused("the journal shows no change to take back")
+        self._screen.desk.undo(picked)
+
     def do_mirror(self) -> None:
         from meshtui.ui.dialogs.forms import mirror_form
 
@@ -138,6 +145,14 @@ class Handlers:
 
     def do_analysis(self) -> None:
         self._screen.arrangement.toggle("analysis")
+
+    def do_journal(self) -> None:
+        self._screen.arrangement.toggle("journal")
+
+    def do_everyones(self) -> None:
+        pane = self._screen.dock.pane("journal")
+        if pane is not None:
+            pane.toggle_raw()
 
     def do_pause(self) -> None:
         pane = self._screen.dock.pane("logs")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TABLE, LOGS, PROXIES, RULES = "table", "logs", "proxies", "rules"
+TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
 ANALYSIS = "analysis"
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`focus` is table, logs, proxies or rules; `service` and `version` what the cursor is on."""
+    """`focus` is the table or a pane by its kind; `service` and `version` what the cursor is on."""
 
     focus: str = TABLE
     connected: bool = False

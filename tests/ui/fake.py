@@ -15,6 +15,7 @@ from meshtui.changes.change import (
     Finding,
     Outcome,
     Plan,
+    Promote,
     ProxyVerdict,
     Request,
     Rollback,
@@ -27,7 +28,7 @@ from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.cockpit import Progress
-from meshtui.operations.types import Health, LogEntry, Pending, Snapshot
+from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
 
 NOW = 1_700_000_000.0
@@ -85,6 +86,9 @@ class FakeCockpit:
         self.tailed: list[ServiceKey] = []
         self._inverse: list[Plan] = []
         self._queue: asyncio.Queue[Snapshot | MeshtuiError] = asyncio.Queue()
+        self.undo_error: MeshtuiError | None = None
+        self.journal_error: MeshtuiError | None = None
+        self.entries: tuple[Journaled, ...] = ()
         self.pendings: tuple[Pending, ...] = ()
 
     # Reading
@@ -158,6 +162,10 @@ class FakeCockpit:
 
     async def plan_undo(self, change_id: str = "") -> Plan:
         self.undos.append(change_id)
+        if self.undo_error is not None:
+            raise self.undo_error
+        if change_id in {entry.change_id for entry in self.entries}:
+            return self._planned(Promote("v1"), Target(ServiceKey("bookinfo", "reviews")))
         if not self._inverse:
             raise Refused("there is no change to take back")
         done = self._inverse[-1].change
@@ -200,6 +208,11 @@ class FakeCockpit:
         changed["metadata"]["resourceVersion"] = str(version)
         entries[place] = changed
         self._inverse.append(plan)
+
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        if self.journal_error is not None:
+            raise self.journal_error
+        return tuple(e for e in self.entries if service is None or e.service == service)
 
     def pending(self) -> tuple[Pending, ...]:
         return self.pendings

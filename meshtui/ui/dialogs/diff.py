@@ -16,7 +16,13 @@ from textual.widgets import Input
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.ui.dialogs.base import Dialog
-from meshtui.ui.dialogs.difftext import outcome_level, outcome_words, plan_lines, subtitle
+from meshtui.ui.dialogs.difftext import (
+    error_lines,
+    outcome_level,
+    outcome_words,
+    plan_lines,
+    subtitle,
+)
 from meshtui.ui.dialogs.form import FormInput
 from meshtui.ui.feed import unexpected
 from meshtui.ui.lines import LinesBlock
@@ -216,7 +222,7 @@ class DiffDialog(Dialog[None]):
             return plan_lines(self.plan, self._width() - 1)
         if self.phase is Phase.PLANNING:
             return [(Span("planning, checking with the API server…", "muted"),), BLANK]
-        return [BLANK]
+        return error_lines(self._error, self._width() - 1) if self._error else [BLANK]
 
     def _show_foot(self) -> None:
         foot = [*self._problem(), *self._said, self._keys()]
@@ -226,12 +232,8 @@ class DiffDialog(Dialog[None]):
         self._body.fit_into(max(self.size.height - around, 3))
 
     def _problem(self) -> list[Line]:
-        if self._error is None:
-            return []
-        lines = wrapped(f"✖ {self._error.what}", self._width(), "error")
-        if self._error.hint:
-            lines += wrapped(self._error.hint, self._width(), "text", "  ")
-        return [*lines, BLANK]
+        """What went wrong with a plan that is shown; without one it is the body."""
+        return error_lines(self._error, self._width()) if self._error and self.plan else []
 
     def _keys(self) -> Line:
         return tuple(self._key_spans())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshtui.changes.change import Finding, Outcome, Plan
+from meshtui.errors import MeshtuiError
 from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
 
 _LEVELS = {
@@ -49,6 +50,14 @@ def diff_line(text: str) -> Line:
     """A line of a unified diff, in its colour; the sign in front says the same."""
     role = {"+": "added", "-": "removed", "@": "hunk"}.get(text[:1], "muted")
     return (span(text, role),)
+
+
+def error_lines(error: MeshtuiError, width: int) -> list[Line]:
+    """What failed, and what to do or what stands against it, a line for each part."""
+    lines = wrapped(f"✖ {error.what}", width, "error")
+    for part in filter(None, error.hint.split("; ")):
+        lines += wrapped(part, width, "text", "  ")
+    return [*lines, BLANK]
 
 
 def subtitle(plan: Plan) -> str:

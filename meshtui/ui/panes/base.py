@@ -110,4 +110,9 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         """Proxies only: the next one, or the one before."""
 
     def toggle_raw(self) -> None:
-        """Readable, or as it came."""
+        """Readable, or as it came; the journal: of one service, or of all."""
+
+    @property
+    def picked(self) -> str:
+        """What the cursor of the pane is on, where it has one."""
+        return ""

@@ -28,6 +28,10 @@ def pane_class(kind: str) -> type[Pane]:
         from meshtui.ui.panes.analysis import AnalysisPane
 
         return AnalysisPane
+    if kind == "journal":
+        from meshtui.ui.panes.journal import JournalPane
+
+        return JournalPane
     from meshtui.ui.panes.rules import RulesPane
 
     return RulesPane

@@ -1,0 +1,50 @@
+"""An entry of the journal as two or more lines. Pure."""
+
+from __future__ import annotations
+
+import time
+
+from meshtui.mesh.quantity import human_duration
+from meshtui.operations.types import Journaled
+from meshtui.ui.paint import Line, Span, both_ends, fit_line, span, width_of, wrapped
+
+_DAY_S = 86400.0
+_ROLES = {"verified": "ok", "written": "warning", "failed": "muted"}
+
+
+def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
+    """When, what and how it ended; who did it; what it did."""
+    end = _ending(entry, now)
+    head: Line = (
+        Span(_when(entry.created, now), "muted"),
+        Span("  "),
+        span(entry.verb, "strong"),
+        Span("  "),
+        span(str(entry.service), "key"),
+    )
+    first = both_ends(fit_line(head, max(width - width_of(end) - 1, 8)), end, width)
+    role = "text" if entry.took_effect and not entry.undone_by else "muted"
+    told = "; ".join(entry.words)
+    lines = [first, *wrapped(told, width, role, "  ")]
+    if entry.detail and not entry.took_effect:
+        lines += wrapped(entry.detail, width, "muted", "  ")
+    return [*lines, (span(f"  {entry.who}  {entry.change_id}", "faint"),)]
+
+
+def _ending(entry: Journaled, now: float) -> Line:
+    """How it stands: taken back, ending by itself, or how far it came."""
+    if entry.undone_by:
+        return (span(f"undone by {entry.undone_by}", "muted"),)
+    if entry.took_effect and entry.expires is not None:
+        left = entry.expires - now
+        if left < 0:
+            return (Span(f"OVERDUE {human_duration(-left)}", "error"),)
+        return (Span(f"ends in {human_duration(left)}", "warning"),)
+    return (span(entry.status, _ROLES.get(entry.status, "error")),)
+
+
+def _when(created: float, now: float) -> str:
+    """The time of day; before that the date where it is not of these hours."""
+    then = time.localtime(created)
+    form = "%H:%M:%S" if abs(now - created) < _DAY_S / 2 else "%d %b %H:%M"
+    return time.strftime(form, then)
