@@ -21,6 +21,9 @@ THRESHOLDS: Mapping[tuple[str, ...], str] = {
     ("connectionPool", "http", "http2MaxRequests"): "max_requests",
     ("connectionPool", "http", "maxRetries"): "max_retries",
 }
+UNLIMITED = 2.0**32 - 1
+"""What istiod writes where no limit is asked for."""
+
 OUTLIERS: Mapping[str, str] = {
     "consecutive5xxErrors": "consecutive_5xx",
     "consecutiveGatewayErrors": "consecutive_gateway_failure",
@@ -81,11 +84,16 @@ def cluster_differences(
     host: str,
     policy: Json,
     subsets: Mapping[str, Json],
+    gone: Iterable[str] = (),
 ) -> tuple[str, ...]:
-    """What the clusters of `host` lack of the policies asked; `subsets` are policies by name."""
+    """What the clusters of `host` lack of the policies asked; `subsets` are policies by name.
+
+    Subsets in `gone` must have no cluster any more.
+    """
     mine = [c for c in clusters if c.name.direction == "outbound" and c.name.host == host]
     present = {cluster.name.subset for cluster in mine}
     found = [f"no cluster for subset {name}" for name in subsets if name not in present]
+    found += [f"the cluster of subset {name} is still there" for name in gone if name in present]
     for cluster in mine:
         name = cluster.name.subset
         if not name or name in subsets:
@@ -99,6 +107,8 @@ def _differences(cluster: ProxyCluster, policy: Json) -> Iterable[str]:
     for path, key in THRESHOLDS.items():
         asked = _leaf(policy, path)
         has = cluster.thresholds.get(key)
+        if asked is None and has not in (None, UNLIMITED):
+            yield f"{path[-1]} is {_show(has)}, asked none"
         if asked is not None and has != asked:
             yield f"{path[-1]} is {_show(has)}, asked {_show(asked)}"
     outlier = read.obj(policy, "outlierDetection")

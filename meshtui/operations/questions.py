@@ -12,7 +12,9 @@ from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict, in_sync
 from meshtui.envoy.policies import cluster_differences
 from meshtui.errors import MeshtuiError
 from meshtui.mesh import read
-from meshtui.mesh.model import DestinationRule, Mesh, Pod, Rule, VirtualService
+from meshtui.mesh.hosts import full_host
+from meshtui.mesh.model import Mesh, Pod, Rule, VirtualService
+from meshtui.mesh.routing import subsets_of
 from meshtui.operations.objects import object_of
 from meshtui.operations.verifying import Ask, proxy_facts
 
@@ -31,7 +33,7 @@ def question_of(cluster: Cluster, mesh: Mesh, change: Change) -> Ask | None:
     """
     item = object_of(mesh, change.target)
     if change.target.kind == "DestinationRule":
-        return _about_clusters(cluster, item) if isinstance(item, DestinationRule) else None
+        return _about_clusters(cluster, mesh, change)
     if change.action == "delete":
         return _about_absence(cluster, (change.target.namespace, change.target.name))
     if not isinstance(item, VirtualService):
@@ -100,19 +102,26 @@ def _about_absence(cluster: Cluster, owner: tuple[str, str]) -> Ask:
 _YES = Verdict(IN_SYNC)
 
 
-def _about_clusters(cluster: Cluster, rule: DestinationRule) -> Ask:
-    subsets = {subset.name: subset.policy for subset in rule.subsets}
+def _about_clusters(cluster: Cluster, mesh: Mesh, change: Change) -> Ask:
+    """The clusters of the host that the DestinationRule is, or was, about."""
+    spec = change.spec_after or change.spec_before
+    host = full_host(read.text(spec, "host"), change.target.namespace)
+    rules = mesh.rules_by_host.get(host, ())
+    policy = next((rule.policy for rule in rules if rule.policy), {})
+    subsets = {subset.name: subset.policy for subset in subsets_of(mesh, host)}
+    before = {read.text(entry, "name") for entry in read.objects(change.spec_before, "subsets")}
+    gone = before - subsets.keys()
 
     async def ask(pod: Pod) -> ProxyVerdict:
         from meshtui.envoy.proxy import read_clusters
 
         try:
-            found = await read_clusters(cluster, pod, rule.host, timeout=_TIMEOUT_S)
+            found = await read_clusters(cluster, pod, host, timeout=_TIMEOUT_S)
         except MeshtuiError as error:
             return _unreached(pod, error)
         if not found:
             return _told(pod, Verdict(ABSENT))
-        differences = cluster_differences(found, rule.host, rule.policy, subsets)
+        differences = cluster_differences(found, host, policy, subsets, gone)
         return _told(pod, Verdict(OLD, differences) if differences else _YES)
 
     return ask
