@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.changes.adopt import adopt
 from meshtui.changes.change import Change, Finding, Outcome, Plan
-from meshtui.errors import Refused
+from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.operations.objects import object_of, with_object
@@ -60,3 +61,29 @@ async def carry_out(
                 f"{step.change.target} was written, but not every proxy has its clusters yet",
                 "run adopt again in a moment: the VirtualService was not written",
             )
+
+
+async def adopt_all(
+    session: Session,
+    plan: AdoptionPlan,
+    mesh: Mesh,
+    sample: Sample | None,
+    told: Callable[[str], None],
+) -> Outcome:
+    """All steps in order; the outcome is the last one's. A failure says what was written before."""
+    outcomes: list[Outcome] = []
+
+    def tell(text: str) -> None:
+        told(f"{len(outcomes) + 1} of {len(plan.steps)} {text}")
+
+    try:
+        async with aclosing(carry_out(session, plan, mesh, sample, tell)) as steps:
+            async for outcome in steps:
+                outcomes.append(outcome)  # noqa: PERF401 - known also when the next one fails
+    except MeshtuiError as error:
+        done = "; ".join(f"{o.plan.change.target} is made ({o.change_id})" for o in outcomes)
+        if not done:
+            raise
+        hint = "; ".join(filter(None, (done, error.hint)))
+        raise type(error)(error.what, hint) from error
+    return outcomes[-1]

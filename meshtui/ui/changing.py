@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message_pump import MessagePump
@@ -32,10 +32,13 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.draft import target_of
 from meshtui.ui.feed import unexpected
+from meshtui.ui.kept import Kept
 from meshtui.ui.messages import Applied, ApplyFailed, ApplyStep
 
 if TYPE_CHECKING:
+    from meshtui.operations.adopting import AdoptionPlan
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.operations.editing import Draft
     from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
 
 
@@ -44,7 +47,7 @@ class Host(Protocol):
 
     def say(self, text: str, level: str = "info") -> None: ...
     def fail(self, error: MeshtuiError) -> None: ...
-    def open_dialog(self, dialog: Screen[None]) -> None: ...
+    def open_dialog(self, dialog: Screen[None], closed: Callable[[], None]) -> None: ...
     def show_notes(self, notes: Mapping[ServiceKey, str]) -> None: ...
     def change_made(self, key: ServiceKey) -> None: ...
 
@@ -61,6 +64,9 @@ class ChangeDesk:
         self._host = host
         self._dialogs: dict[int, DiffDialog] = {}
         self._running: dict[int, Plan] = {}
+        self._adoptions: dict[int, AdoptionPlan] = {}
+        self._edits: dict[int, Kept] = {}
+        self._kept: dict[int, Kept] = {}
         self._notes: dict[ServiceKey, str] = {}
 
     @property
@@ -90,6 +96,25 @@ class ChangeDesk:
 
         self._open(f"Undo {change_id or 'the last change'}", source)
 
+    def adopt(self, key: ServiceKey, stable: str = "") -> None:
+        """Show both steps of giving a service its routing objects."""
+        self._refuse_while_applying(key)
+
+        async def source(_: bool) -> AdoptionPlan:
+            return await self._cockpit.plan_adoption(key, stable)
+
+        self._open(f"Adopt {key}", source)
+
+    def edited(self, draft: Draft) -> None:
+        """Show what the person did to an object; the text is kept until that is made."""
+        kept = Kept(draft, self._cockpit)
+        dialog = self._open(f"Edit {draft.item.ref}", kept.plan, lambda: self._closed(kept))
+        self._kept[id(dialog)] = kept
+
+    def _closed(self, kept: Kept) -> None:
+        if kept.there and kept.plan_id not in self._running:
+            self._host.say(kept.words, "warning")
+
     def clear(self, view: ServiceView) -> None:
         """Mirrors and fault off, in one change."""
         rule = view.rule
@@ -97,10 +122,14 @@ class ChangeDesk:
             raise Refused(f"{view.key.name} has no mirror and no fault in its ordinary rule")
         self.ask(view, ClearAll())
 
-    def _open(self, title: str, source: PlanSource) -> None:
+    def _open(
+        self, title: str, source: PlanSource, closed: Callable[[], None] = lambda: None
+    ) -> DiffDialog:
         from meshtui.ui.dialogs.diff import DiffDialog  # the first paint does not wait for it
 
-        self._host.open_dialog(DiffDialog(title, source))
+        dialog = DiffDialog(title, source)
+        self._host.open_dialog(dialog, closed)
+        return dialog
 
     def _refuse_while_applying(self, key: ServiceKey) -> None:
         if any(plan.change.service == key for plan in self._running.values()):
@@ -114,6 +143,10 @@ class ChangeDesk:
         """Remember who wants to hear of this plan. Called before `apply` is run as a worker."""
         self._dialogs[id(plan)] = dialog
         self._running[id(plan)] = plan
+        if dialog.adoption is not None:
+            self._adoptions[id(plan)] = dialog.adoption
+        if id(dialog) in self._kept:
+            self._edits[id(plan)] = self._kept.pop(id(dialog))
         self._note(plan.change.service, "applying…")
         self._host.say(f"{plan.change.service.name}: applying…")
 
@@ -124,7 +157,11 @@ class ChangeDesk:
             to.post_message(ApplyStep(plan, text))
 
         try:
-            outcome = await self._cockpit.apply(plan, tell)
+            adoption = self._adoptions.pop(id(plan), None)
+            if adoption is not None:
+                outcome = await self._cockpit.adopt(adoption, tell)
+            else:
+                outcome = await self._cockpit.apply(plan, tell)
         except MeshtuiError as error:
             to.post_message(ApplyFailed(plan, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
@@ -145,6 +182,9 @@ class ChangeDesk:
         self._note(key, "NOT VERIFIED" if outcome.applied and not outcome.verified else "")
         if outcome.applied:
             self._host.change_made(key)
+        kept = self._edits.pop(id(plan), None)
+        if kept is not None:
+            kept.done()
         dialog = self._end(plan)
         if dialog is not None:
             dialog.finish(outcome)
@@ -152,9 +192,11 @@ class ChangeDesk:
     def on_failed(self, message: ApplyFailed) -> None:
         self._note(message.plan.change.service, "")
         dialog = self._end(message.plan)
-        self._host.fail(message.error)
+        kept = self._edits.pop(id(message.plan), None)
+        error = kept.told(message.error) if kept else message.error
+        self._host.fail(error)
         if dialog is not None:
-            dialog.fail(message.error)
+            dialog.fail(error)
 
     def _end(self, plan: Plan) -> DiffDialog | None:
         dialog = self._open_dialog(plan)

@@ -59,6 +59,19 @@ def step(draft: Draft, label: str, by: float) -> Draft:
     return set_weight(draft, label, min(100.0, max(0.0, now + by)))
 
 
+LADDER = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
+"""The steps of a careful rollout, in percent."""
+
+
+def next_step(draft: Draft, label: str) -> Draft:
+    """The first step of the ladder above the weight of `label`."""
+    now = draft.percents.get(label, 0.0)
+    above = next((percent for percent in LADDER if percent > now + 1e-6), None)
+    if above is None:
+        raise Refused(f"{label} has all the traffic already")
+    return set_weight(draft, label, above)
+
+
 def set_weight(draft: Draft, label: str, percent: float) -> Draft:
     """The weight of `label` set; what was set before stays as long as the sum allows it."""
     if label not in draft.current:

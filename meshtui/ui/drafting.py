@@ -8,7 +8,7 @@ from meshtui.errors import Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.draft import Draft, begin, set_weight, step
+from meshtui.ui.draft import Draft, begin, next_step, set_weight, step
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.numbers import percent
 
@@ -26,6 +26,11 @@ class Drafting:
         """Move the weight of a version; returns the draft in words."""
         self._typed = ""
         return self._keep(view, step(self._of(view), version.label, by))
+
+    def next_step(self, view: ServiceView, version: VersionView) -> str:
+        """The ladder's next step from where the version, drafted or not, is now."""
+        self._typed = ""
+        return self._keep(view, next_step(self._of(view), version.label))
 
     def digit(self, view: ServiceView, version: VersionView, digit: str) -> str:
         """One more digit of the version's weight."""

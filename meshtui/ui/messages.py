@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
+
+if TYPE_CHECKING:
+    from meshtui.operations.adopting import AdoptionPlan
+    from meshtui.operations.editing import Draft
 
 
 class Connected(Message):
@@ -41,11 +47,21 @@ class FeedFailed(Message):
 
 
 class Planned(Message):
-    """A plan is there to be shown."""
+    """A plan is there to be shown; of an adoption the last one stands for all."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, found: Plan | AdoptionPlan) -> None:
         super().__init__()
-        self.plan = plan
+        self.adoption = None if isinstance(found, Plan) else found
+        self.plan = found if isinstance(found, Plan) else found.steps[-1]
+
+
+class Edited(Message):
+    """The person has left the editor; `error` where it never opened or ended badly."""
+
+    def __init__(self, draft: Draft, error: MeshtuiError | None = None) -> None:
+        super().__init__()
+        self.draft = draft
+        self.error = error
 
 
 class PlanFailed(Message):

@@ -20,6 +20,7 @@ from meshtui.ui.action import Action
 from meshtui.ui.changing import ChangeDesk
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.drafting import Drafting
+from meshtui.ui.editing import Editing
 from meshtui.ui.handlers import Handlers
 from meshtui.ui.layout import Arrangement
 from meshtui.ui.messages import (
@@ -28,6 +29,7 @@ from meshtui.ui.messages import (
     ApplyStep,
     Connected,
     ConnectFailed,
+    Edited,
     FeedFailed,
     SnapshotArrived,
 )
@@ -71,6 +73,7 @@ class MainScreen(Screen[None]):
         self.arrangement = Arrangement(self)
         self.prompting = Prompting(self)
         self.handlers = Handlers(self)
+        self.editing = Editing(self)
         self._leaving = False
         self._notes: Mapping[ServiceKey, str] = {}
 
@@ -222,8 +225,11 @@ class MainScreen(Screen[None]):
 
     # Changes
 
-    def open_dialog(self, dialog: Screen[None]) -> None:
-        self.app.push_screen(dialog)
+    def open_dialog(self, dialog: Screen[None], closed: Callable[[], None]) -> None:
+        self.app.push_screen(dialog, lambda _: closed())
+
+    def on_edited(self, message: Edited) -> None:
+        self.guarded(lambda: self.editing.finished(message))
 
     def apply(self, plan: Plan, dialog: DiffDialog) -> None:
         """Not exclusive: a rollback may start while another change is being verified."""

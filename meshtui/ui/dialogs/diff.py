@@ -15,12 +15,13 @@ from textual.widgets import Input
 
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
+from meshtui.operations.adopting import AdoptionPlan
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.difftext import (
     error_lines,
     outcome_level,
     outcome_words,
-    plan_lines,
+    steps_lines,
     subtitle,
 )
 from meshtui.ui.dialogs.form import FormInput
@@ -30,8 +31,11 @@ from meshtui.ui.listing import Listing
 from meshtui.ui.messages import PlanFailed, Planned
 from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
 
-PlanSource = Callable[[bool], Awaitable[Plan]]
-"""Makes the plan. True: against what is there now, whatever the person looked at before."""
+PlanSource = Callable[[bool], Awaitable[Plan | AdoptionPlan]]
+"""Makes the plan, or those of an adoption.
+
+True: against what is there now, whatever the person looked at before.
+"""
 
 
 class Phase(Enum):
@@ -77,6 +81,7 @@ class DiffDialog(Dialog[None]):
         self.phase = Phase.PLANNING
         self.armed = False
         self.plan: Plan | None = None
+        self.adoption: AdoptionPlan | None = None
         self._source = source
         self._error: MeshtuiError | None = None
         self._said: list[Line] = []
@@ -102,23 +107,25 @@ class DiffDialog(Dialog[None]):
     def ask_plan(self, *, fresh: bool) -> None:
         """Fetch the plan in a worker; Enter means nothing until it is shown."""
         self.phase, self.armed, self.plan, self._error = Phase.PLANNING, False, None, None
+        self.adoption = None
         self._show()
         self.run_worker(self._fetch(fresh), group="plan", exclusive=True, exit_on_error=False)
 
     async def _fetch(self, fresh: bool) -> None:
         try:
-            plan = await self._source(fresh)
+            found = await self._source(fresh)
         except MeshtuiError as error:
             self.post_message(PlanFailed(error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
             self.post_message(PlanFailed(unexpected("planning", error)))
         else:
-            self.post_message(Planned(plan))
+            self.post_message(Planned(found))
 
     def on_planned(self, message: Planned) -> None:
-        self.plan = message.plan
+        self.adoption = message.adoption
+        self.plan = plan = message.plan
         self.phase = Phase.SHOWN
-        dangerous = message.plan.dangerous and not message.plan.change.empty
+        dangerous = plan.dangerous and not plan.change.empty
         self._typed.display = dangerous
         if dangerous:
             self._typed.focus()
@@ -219,7 +226,8 @@ class DiffDialog(Dialog[None]):
 
     def _lines(self) -> list[Line]:
         if self.plan is not None:
-            return plan_lines(self.plan, self._width() - 1)
+            steps = self.adoption.steps if self.adoption else (self.plan,)
+            return steps_lines(steps, self._width() - 1)
         if self.phase is Phase.PLANNING:
             return [(Span("planning, checking with the API server…", "muted"),), BLANK]
         return error_lines(self._error, self._width() - 1) if self._error else [BLANK]

@@ -28,6 +28,17 @@ def plan_lines(plan: Plan, width: int) -> list[Line]:
     return [*lines, *(diff_line(text) for text in change.diff), BLANK]
 
 
+def steps_lines(steps: tuple[Plan, ...], width: int) -> list[Line]:
+    """One plan as it is; several one after the other, in the order in which they are made."""
+    if len(steps) == 1:
+        return plan_lines(steps[0], width)
+    lines: list[Line] = []
+    for number, plan in enumerate(steps, 1):
+        lines.append((span(f"step {number} of {len(steps)}: {plan.change.target}", "key"),))
+        lines += plan_lines(plan, width)
+    return lines
+
+
 def _paragraph(words: Iterable[str], width: int) -> list[Line]:
     return [line for text in words for line in wrapped(text, width, "strong")]
 

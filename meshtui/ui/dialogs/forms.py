@@ -1,16 +1,29 @@
-"""The forms for a mirror and for a fault: their fields, and how their values are read."""
+"""The forms of the verbs that need more than a key: their fields, and how their values are read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meshtui.changes.change import Request, SetMirror
+from meshtui.changes.breaker_ops import FIELDS
+from meshtui.changes.change import ClearBreaker, Request, SetMirror
 from meshtui.errors import Refused, Usage
-from meshtui.mesh.quantity import percentage
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.quantity import go_duration
+from meshtui.mesh.routing import subsets_of
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.commands import code_of, delay_of, expiry_of, fault_request, header_of
 from meshtui.ui.dialogs.form import Field, FormDialog
+from meshtui.ui.requests import (
+    DURATIONS,
+    breaker_request,
+    code_of,
+    delay_of,
+    expiry_of,
+    fault_request,
+    header_of,
+    percent_of,
+    timeout_request,
+)
 
 Values = Mapping[str, str]
 
@@ -46,7 +59,9 @@ def read_mirror(values: Values, labels: list[str]) -> Request:
         raise Usage(
             f"{values['to'] or 'nothing'} is no version of it", f"it has {', '.join(labels)}"
         )
-    return SetMirror(values["to"], _percent(values["percent"]), expiry_of(values["for"] or "none"))
+    return SetMirror(
+        values["to"], percent_of(values["percent"]), expiry_of(values["for"] or "none")
+    )
 
 
 def fault_form(view: ServiceView) -> FormDialog:
@@ -68,15 +83,90 @@ def fault_form(view: ServiceView) -> FormDialog:
 def read_fault(values: Values) -> Request:
     delay = abort = None
     if values["delay"]:
-        delay = delay_of(values["delay"]), _percent(values["delay_percent"])
+        delay = delay_of(values["delay"]), percent_of(values["delay_percent"])
     if values["abort"]:
-        abort = code_of(values["abort"]), _percent(values["abort_percent"])
+        abort = code_of(values["abort"]), percent_of(values["abort_percent"])
     header = header_of(values["header"]) if values["header"] else None
     return fault_request(delay, abort, header, expiry_of(values["for"] or "none"))
 
 
-def _percent(text: str) -> float:
-    value = percentage(text)
-    if value is None:
-        raise Usage(f"{text or 'nothing'} is no percentage", "write a number from 0 to 100")
-    return value
+def timeout_form(view: ServiceView) -> FormDialog:
+    """The limit of the rule and its retries, as they are now; emptied fields change nothing."""
+    rule = view.rule
+    if rule is None:
+        raise Refused(f"no rule sends traffic to {view.key.name}", "A adopts it")
+    retries = rule.retries
+    attempts = retries.attempts if retries else None
+    per_try = retries.per_try_timeout_s if retries else None
+    return FormDialog(
+        f"Timeout and retries of {view.key}",
+        (
+            Field("timeout", "timeout", _time(rule.timeout_s), "10s, 500ms; off: all of it off"),
+            Field("retries", "retries", "" if attempts is None else str(attempts), "0: none"),
+            Field("per_try", "each try", _time(per_try), "3s; times tries within timeout"),
+            Field("on", "on", retries.retry_on if retries else "", "5xx,reset,connect-failure"),
+        ),
+        lambda v: timeout_request(v["timeout"], v["retries"], v["per_try"], v["on"]),
+    )
+
+
+def _time(value: float | None) -> str:
+    return go_duration(value) if value else ""
+
+
+WHOLE_HOST = "the whole host"
+SET, TAKE_OFF = "set limits", "take all off"
+BREAKER_FIELDS = (
+    "max_connections",
+    "max_pending",
+    "max_requests",
+    "consecutive_5xx",
+    "interval",
+    "base_ejection",
+    "max_ejection_percent",
+)
+
+
+def breaker_form(view: ServiceView, mesh: Mesh, selected: VersionView | None) -> FormDialog:
+    """Limits of the host or of one subset; what is left empty stays as it is."""
+    subsets = [subset.name for subset in subsets_of(mesh, view.service.host)]
+    first = selected.subset if selected is not None and selected.subset in subsets else WHOLE_HOST
+    now = _limits_now(view, mesh)
+    limits = (
+        Field(name, name.replace("_", " "), "", _limit_hint(name, now)) for name in BREAKER_FIELDS
+    )
+    return FormDialog(
+        f"Circuit breaker of {view.key}",
+        (
+            Field("do", "do", SET, "← → choose", choices=(SET, TAKE_OFF)),
+            Field("subset", "of", first, "← → choose", choices=(WHOLE_HOST, *subsets)),
+            *limits,
+        ),
+        read_breaker,
+    )
+
+
+def _limits_now(view: ServiceView, mesh: Mesh) -> Mapping[str, object]:
+    """The host's own limits, by the command's names."""
+    rules = mesh.rules_by_host.get(view.service.host, ())
+    policy = next((rule.policy for rule in rules if rule.policy), {})
+    found: dict[str, object] = {}
+    for name, path in FIELDS.items():
+        value: object = policy
+        for step in path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _limit_hint(name: str, now: Mapping[str, object]) -> str:
+    said = "10s" if name in DURATIONS else "a number"
+    return f"{said}; the host has {now[name]}" if name in now else said
+
+
+def read_breaker(values: Values) -> Request:
+    subset = "" if values["subset"] == WHOLE_HOST else values["subset"]
+    if values["do"] == TAKE_OFF:
+        return ClearBreaker(subset)
+    return breaker_request(subset, {name: values[name] for name in BREAKER_FIELDS})

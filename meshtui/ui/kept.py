@@ -1,0 +1,55 @@
+"""What a person typed in the editor, on disk until it is in the cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Plan
+from meshtui.errors import Conflict, MeshtuiError, Refused
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+    from meshtui.operations.editing import Draft
+
+
+class Kept:
+    """A draft on its way into the cluster; every failure on that way names its file."""
+
+    def __init__(self, draft: Draft, cockpit: Cockpit) -> None:
+        self.draft = draft
+        self.plan_id = 0
+        self._cockpit = cockpit
+
+    async def plan(self, _: bool) -> Plan:
+        try:
+            plan = await self._cockpit.plan_edit(self.draft)
+        except MeshtuiError as error:
+            raise self.told(error) from error
+        self.plan_id = id(plan)
+        if plan.change.empty:
+            self.done()
+        return plan
+
+    @property
+    def there(self) -> bool:
+        return self.draft.path.exists()
+
+    @property
+    def words(self) -> str:
+        """Short enough that the file can be read at 80 columns."""
+        return f"edit kept: {short_path(self.draft.path)}"
+
+    def told(self, error: MeshtuiError) -> MeshtuiError:
+        """The failure with the file. The text is for the object as it was: no second try."""
+        kind = Refused if isinstance(error, Conflict) else type(error)
+        return kind(error.what, "; ".join(filter(None, (self.words, error.hint))))
+
+    def done(self) -> None:
+        self.draft.done()
+
+
+def short_path(path: Path) -> str:
+    """The path with `~` for the home directory."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
