@@ -12,6 +12,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.mesh.analysis import Finding
+    from meshtui.operations.tracing import Question, Traced
 
 Progress = Callable[[str], None]
 """Told each step of applying, in a few words."""
@@ -61,6 +62,10 @@ class Cockpit(Protocol):
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         """The changes to this cluster, or to one service, newest first."""
+        ...
+
+    async def trace(self, question: Question) -> Traced:
+        """Which rule takes a request, by the objects and in each caller's proxy."""
         ...
 
     def pending(self) -> tuple[Pending, ...]:

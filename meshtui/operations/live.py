@@ -29,6 +29,7 @@ from meshtui.operations.verifying import client_proxies
 if TYPE_CHECKING:
     from meshtui.journal import Entry
     from meshtui.mesh.analysis import Finding
+    from meshtui.operations.tracing import Question, Traced
 
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
@@ -237,6 +238,12 @@ class LiveCockpit:
         if journal is None:
             raise JournalError(self._opened.journal_trouble)
         return tuple(map(_journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
+
+    async def trace(self, question: Question) -> Traced:
+        from meshtui.operations.tracing import trace_request
+
+        sample = self._telemetry.sample
+        return await trace_request(self._opened.cluster, self._mesh, question, sample)
 
     def pending(self) -> tuple[Pending, ...]:
         return self._limits.pending()

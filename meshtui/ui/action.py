@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshtui.ui.situation import ANALYSIS, JOURNAL, LOGS, PROXIES, RULES, TABLE, Situation
+from meshtui.ui.situation import ANALYSIS, JOURNAL, LOGS, PROXIES, RULES, TABLE, TRACE, Situation
 
-ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, JOURNAL})
+ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL})
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
 IN_JOURNAL = frozenset({JOURNAL})

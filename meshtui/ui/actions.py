@@ -19,7 +19,7 @@ from meshtui.ui.action import (
     PROGRAM,
     Action,
 )
-from meshtui.ui.situation import LOGS, PROXIES, TABLE, Situation
+from meshtui.ui.situation import LOGS, PROXIES, TABLE, TRACE, Situation
 
 DIGITS = tuple("0123456789")
 
@@ -128,6 +128,16 @@ ACTIONS: tuple[Action, ...] = (
         "rules", ("y", "v"), "y", "rules",
         "What VirtualService and DestinationRule say.",
         LOOK, False, ANYWHERE, "service", 90,
+    ),
+    Action(
+        "trace", ("t",), "t", "trace",
+        "Which rule takes a request to the service, by the objects and in the clients' proxies.",
+        LOOK, False, ANYWHERE, "service", 95,
+    ),
+    Action(
+        "request", ("enter",), "Enter", "other request",
+        "Trace: ask for another method, path, header, host or caller.",
+        LOOK, False, frozenset({TRACE}), "service", 7, False,
     ),
     Action(
         "analysis", ("a",), "a", "analysis",

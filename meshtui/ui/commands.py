@@ -18,6 +18,7 @@ from meshtui.changes.change import (
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import percentage, seconds
 from meshtui.ui.actions import BY_ID
+from meshtui.ui.panes.tracewords import Ask, parse_ask
 from meshtui.ui.table.order import SORTS
 
 
@@ -53,13 +54,20 @@ class FilterBy:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """Ask where a request to the selected service goes."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Do what the key of this action does."""
 
     action: str
 
 
-Command = Change | Undo | SortBy | UseTheme | FilterBy | Run
+Command = Change | Undo | SortBy | UseTheme | FilterBy | Trace | Run
 
 EXAMPLES = (
     ("shift v1=80 v3=20", "Set weights in percent; unnamed versions share the rest."),
@@ -69,6 +77,7 @@ EXAMPLES = (
     ("mirror v2 50% [for 2h]", "Copy traffic to a version.   :mirror off"),
     ("fault delay 3s 50%", "Delay requests.   :fault off"),
     ("fault abort 503 10% [for 5m]", "Answer with an error; parts can be combined, header k=v."),
+    ("trace GET /path header k=v", "Which rule takes it; also host H, from WORKLOAD, port N."),
     ("sort errors", f"One of {', '.join(SORTS)}."),
     ("theme NAME", "Another theme; without a name: which there are."),
     ("filter TEXT", "As after /."),
@@ -262,6 +271,10 @@ def _filter(words: Sequence[str]) -> Command:
     return FilterBy(" ".join(words))
 
 
+def _trace(words: Sequence[str]) -> Command:
+    return Trace(parse_ask(words)) if words else Run("trace")
+
+
 _PARSERS: Mapping[str, Callable[[Sequence[str]], Command]] = {
     "shift": _shift,
     "promote": _promote,
@@ -272,4 +285,5 @@ _PARSERS: Mapping[str, Callable[[Sequence[str]], Command]] = {
     "sort": _sort,
     "theme": _theme,
     "filter": _filter,
+    "trace": _trace,
 }

@@ -154,6 +154,12 @@ class Handlers:
         if pane is not None:
             pane.toggle_raw()
 
+    def do_trace(self) -> None:
+        self._screen.arrangement.toggle("trace")
+
+    def do_request(self) -> None:
+        self._screen.prompting.edit_trace()
+
     def do_pause(self) -> None:
         pane = self._screen.dock.pane("logs")
         if pane is not None:

@@ -12,6 +12,8 @@ from meshtui.ui.filters import Filter, parse_filter
 from meshtui.ui.table.order import Sort
 
 if TYPE_CHECKING:
+    from meshtui.ui.panes.trace import TracePane
+    from meshtui.ui.panes.tracewords import Ask
     from meshtui.ui.screen import MainScreen
 
 
@@ -73,10 +75,34 @@ class Prompting:
                 self._theme(name)
             case commands.FilterBy(words):
                 self._filter(words)
+            case commands.Trace(ask):
+                self._may("trace")
+                self._trace(ask)
             case commands.Run(action):
                 self._screen.run_action_by_id(action)
             case None:
                 return
+
+    def edit_trace(self) -> None:
+        """The request that the trace pane shows, to be changed."""
+        pane = self._trace_pane()
+        self.open(":", f"trace {pane.words}" if pane else "trace ")
+
+    def _trace(self, ask: Ask) -> None:
+        """The pane comes to the front, if it is not there, and asks."""
+        arrangement = self._screen.arrangement
+        behind = not arrangement.wide and arrangement.focus != "trace"
+        if self._screen.dock.pane("trace") is None or behind:
+            arrangement.toggle("trace")
+        pane = self._trace_pane()
+        if pane is not None:
+            pane.ask(ask)
+
+    def _trace_pane(self) -> TracePane | None:
+        from meshtui.ui.panes.trace import TracePane
+
+        pane = self._screen.dock.pane("trace")
+        return pane if isinstance(pane, TracePane) else None
 
     def _selected(self) -> ServiceView:
         self._may("rollback")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
-ANALYSIS = "analysis"
+ANALYSIS, TRACE = "analysis", "trace"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,12 @@ from meshtui.changes.change import (
 from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMatch, RouteMirror
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh import analysis
+from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.cockpit import Progress
+from meshtui.operations.tracing import Question, Seen, Traced, by_objects
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
 
@@ -72,6 +74,11 @@ class FakeCockpit:
         self.analysis_gate = asyncio.Event()
         self.analysis_gate.set()
         self.analyses = 0
+        self.traces: list[Question] = []
+        self.trace_error: MeshtuiError | None = None
+        self.has_clients = True
+        self.deaf: set[str] = set()
+        self.lagging: dict[str, Decision] = {}
         self.apply_gate = asyncio.Event()
         self.apply_gate.set()
         self.asked: list[tuple[Request, Target]] = []
@@ -248,6 +255,24 @@ class FakeCockpit:
         if self.analysis_error is not None:
             raise self.analysis_error
         return analysis.analyze(self.mesh)
+
+    async def trace(self, question: Question) -> Traced:
+        """Every client's proxy does what the objects say, or what a test has it do."""
+        self.traces.append(question)
+        await asyncio.sleep(0)
+        if self.trace_error is not None:
+            raise self.trace_error
+        pods = self.clients(question.service.key) if self.has_clients else (None,)
+        return Traced(tuple(self.seen(question, pod) for pod in pods), known=self.has_clients)
+
+    def seen(self, question: Question, pod: Pod | None) -> Seen:
+        seen = by_objects(self.mesh, question, pod)
+        if pod is None or pod.app in self.deaf:
+            return replace(seen, trouble="its proxy does not answer" if pod else "")
+        lag = self.lagging.get(pod.app)
+        if lag is None:
+            return replace(seen, actual=seen.intent, agrees=True)
+        return replace(seen, actual=lag, agrees=False, differences=("v3 gets 0%, asked 20%",))
 
     @contextmanager
     def slow_plans(self) -> Iterator[None]:

@@ -24,6 +24,10 @@ def pane_class(kind: str) -> type[Pane]:
         from meshtui.ui.panes.proxies import ProxiesPane
 
         return ProxiesPane
+    if kind == "trace":
+        from meshtui.ui.panes.trace import TracePane
+
+        return TracePane
     if kind == "analysis":
         from meshtui.ui.panes.analysis import AnalysisPane
 
