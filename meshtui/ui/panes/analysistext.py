@@ -10,7 +10,7 @@ from meshtui.mesh.model import Mesh, Ref
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.paint import BLANK, Line, Span, both_ends, span, wrapped
 
-LOOKS = {ERROR: ("✖", "error"), WARNING: ("▲", "warning"), INFO: ("ℹ", "mark")}
+LOOKS = {ERROR: ("✖", "error"), WARNING: ("▲", "warning"), INFO: ("•", "mark")}
 """Sign and role of each severity; the word stands beside them."""
 
 MOST = 200
@@ -59,19 +59,24 @@ def findings_lines(
     """Those about the objects in `own`, the service called `name`, then the rest of the mesh."""
     here = [finding for finding in findings if finding.object in own]
     rest = [finding for finding in findings if finding.object not in own]
-    lines = _section(here, f"about {name}", width) if name else []
+    lines = _section(here, f"about {name}", width, counted=bool(rest)) if name else []
     if rest or not name:
-        lines += _section(rest, "elsewhere in the mesh" if name else "in the mesh", width)
+        lines += _section(
+            rest, "elsewhere in the mesh" if name else "in the mesh", width, counted=bool(here)
+        )
     else:
         lines.append((Span("nothing found elsewhere in the mesh", "muted"),))
     return [*lines, *_unread(mesh, width)]
 
 
-def _section(findings: Sequence[Finding], where: str, width: int) -> list[Line]:
+def _section(
+    findings: Sequence[Finding], where: str, width: int, *, counted: bool = True
+) -> list[Line]:
+    """A heading and the findings. Where there is one section only, the pane's title counts."""
     if not findings:
         return [(Span("● ", "ok"), span(f"nothing found {where}", "text")), BLANK]
     lines: list[Line] = [
-        both_ends((span(where, "head"),), counts_line(findings), width),
+        both_ends((span(where, "head"),), counts_line(findings) if counted else (), width),
         BLANK,
     ]
     for finding in findings[:MOST]:

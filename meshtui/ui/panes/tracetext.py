@@ -53,12 +53,17 @@ def trace_lines(traced: Traced, width: int) -> list[Line]:
     for seen in traced.seen:
         groups.setdefault((seen.request, seen.intent), []).append(seen)
     lines: list[Line] = []
-    worst_first = sorted(groups.items(), key=lambda group: min(map(_badness, group[1])))
-    for (request, intent), found in worst_first:
+    for (request, intent), found in sorted(groups.items(), key=_wanted_first):
         lines += [*_request(request, width), BLANK]
-        lines += _above("tried before it", intent.above, width)
         lines += _outcomes(intent, found, width)
+        lines += _above("tried before it, by the objects", intent.above, width)
     return [*lines, *_notes(traced, width)]
+
+
+def _wanted_first(group: tuple[tuple[Request, Decision], list[Seen]]) -> tuple[int, bool]:
+    """The worst, then those where a rule takes the request."""
+    (_, intent), found = group
+    return min(map(_badness, found)), intent.taken is None
 
 
 def _badness(seen: Seen) -> int:
@@ -94,9 +99,9 @@ def _outcomes(intent: Decision, found: Sequence[Seen], width: int) -> list[Line]
     lines: list[Line] = [] if alike else [*_columns(asked, None, "", width), BLANK]
     for rows, same in sorted(alike.items(), key=lambda pair: min(map(_badness, pair[1]))):
         lines += [*_columns(asked, rows, _whose(same), width), BLANK]
-        if same[0].actual and same[0].agrees is not True:
-            lines += _above("tried before it, in the proxy", same[0].actual.above, width)
         lines += [*_proxies(same, width), BLANK]
+        if same[0].actual and same[0].agrees is not True:
+            lines += _above("tried before it, by the proxy", same[0].actual.above, width)
     silent = [seen for seen in found if seen.actual is None and seen.pod is not None]
     return [*lines, *_proxies(silent, width), *([BLANK] if silent else [])]
 
