@@ -97,7 +97,7 @@ def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
         versions=version_rows(mesh, service, rule),
         routes=routes,
         route=route,
-        marks=_marks(rule),
+        marks=marks_of(rule),
     )
 
 
@@ -166,8 +166,8 @@ def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:
     )
 
 
-def _marks(rule: Rule | None) -> tuple[str, ...]:
-    """What is unusual about the ordinary rule, in words for one line."""
+def marks_of(rule: Rule | None) -> tuple[str, ...]:
+    """What is unusual about a rule, in words for one line."""
     if rule is None:
         return ()
     marks = [f"mirror {m.label} {m.percent:g}%" for m in rule.mirrors]

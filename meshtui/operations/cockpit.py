@@ -12,6 +12,8 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.mesh.analysis import Finding
+    from meshtui.operations.adopting import AdoptionPlan
+    from meshtui.operations.editing import Draft
     from meshtui.operations.tracing import Question, Traced
 
 Progress = Callable[[str], None]
@@ -40,6 +42,16 @@ class Cockpit(Protocol):
 
     async def plan_undo(self, change_id: str = "") -> Plan:
         """The way back of a change, the last one by default."""
+        ...
+
+    async def plan_edit(self, draft: Draft) -> Plan:
+        """The change from the object as it was opened to what the person left in the editor."""
+        ...
+
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan: ...
+
+    async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
+        """Carries out its steps in order; the outcome is that of the last."""
         ...
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome: ...

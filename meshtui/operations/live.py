@@ -17,6 +17,7 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
 from meshtui.operations.cockpit import Progress
+from meshtui.operations.history import journaled
 from meshtui.operations.limits import Limits
 from meshtui.operations.options import Options
 from meshtui.operations.rights import Rights
@@ -27,8 +28,9 @@ from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snaps
 from meshtui.operations.verifying import client_proxies
 
 if TYPE_CHECKING:
-    from meshtui.journal import Entry
     from meshtui.mesh.analysis import Finding
+    from meshtui.operations.adopting import AdoptionPlan
+    from meshtui.operations.editing import Draft
     from meshtui.operations.tracing import Question, Traced
 
 SETTLE_S = 0.05
@@ -197,6 +199,23 @@ class LiveCockpit:
     async def plan_undo(self, change_id: str = "") -> Plan:
         return await self._opened.plan_undo(self._mesh, change_id, self._telemetry.current)
 
+    async def plan_edit(self, draft: Draft) -> Plan:
+        change = await asyncio.to_thread(draft.change, self._mesh)
+        return await self._opened.planner.checked(self._mesh, change, self._telemetry.current)
+
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan:
+        from meshtui.operations.adopting import plan_adoption
+
+        return await plan_adoption(self._opened, self._mesh, service, stable)
+
+    async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
+        from meshtui.operations.adopting import adopt_all
+
+        sample = self._telemetry.current
+        outcome = await adopt_all(self._opened, plan, self._mesh, sample, progress)
+        self._bell.set()
+        return outcome
+
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
         if outcome.applied and plan.blast:
@@ -237,7 +256,7 @@ class LiveCockpit:
         journal = self._opened.journal
         if journal is None:
             raise JournalError(self._opened.journal_trouble)
-        return tuple(map(_journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
+        return tuple(map(journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
 
     async def trace(self, question: Question) -> Traced:
         from meshtui.operations.tracing import trace_request
@@ -247,19 +266,3 @@ class LiveCockpit:
 
     def pending(self) -> tuple[Pending, ...]:
         return self._limits.pending()
-
-
-def _journaled(entry: Entry) -> Journaled:
-    return Journaled(
-        change_id=entry.id,
-        created=entry.created,
-        who=entry.who,
-        verb=entry.verb,
-        service=entry.service,
-        words=entry.words,
-        status=str(entry.status),
-        detail=entry.detail,
-        undone_by=entry.undone_by,
-        expires=entry.expires,
-        took_effect=entry.took_effect,
-    )

@@ -9,6 +9,7 @@ from meshtui.ui.situation import ANALYSIS, JOURNAL, LOGS, PROXIES, RULES, TABLE,
 ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL})
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
+IN_RULES = frozenset({RULES})
 IN_JOURNAL = frozenset({JOURNAL})
 
 MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"

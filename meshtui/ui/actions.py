@@ -8,10 +8,10 @@ from textual.binding import Binding
 
 from meshtui.ui.action import (
     ANYWHERE,
-    CHANGE,
     FIND,
     GROUPS,
     IN_JOURNAL,
+    IN_RULES,
     IN_TABLE,
     IN_TEXT,
     LOOK,
@@ -19,9 +19,8 @@ from meshtui.ui.action import (
     PROGRAM,
     Action,
 )
+from meshtui.ui.changeactions import CHANGES
 from meshtui.ui.situation import LOGS, PROXIES, TABLE, TRACE, Situation
-
-DIGITS = tuple("0123456789")
 
 
 def _sort(key: str, letter: str, label: str, by: str) -> Action:
@@ -41,78 +40,7 @@ def _move(
 
 
 ACTIONS: tuple[Action, ...] = (
-    # Change
-    Action(
-        "heavier", ("plus", "equals_sign"), "+", "weight",
-        "Draft 5 % more for the selected version; the others share the rest.",
-        CHANGE, True, IN_TABLE, "version", 10, False,
-    ),
-    Action(
-        "lighter", ("minus",), "-", "5 % less",
-        "Draft 5 % less for the selected version.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
-    ),
-    Action(
-        "one_more", ("right_square_bracket",), "]", "1 % more",
-        "Draft 1 % more for the selected version.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
-    ),
-    Action(
-        "one_less", ("left_square_bracket",), "[", "1 % less",
-        "Draft 1 % less for the selected version.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
-    ),
-    Action(
-        "digit", DIGITS, "0-9", "type weight",
-        "Type the weight of the selected version; Backspace takes a digit back.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
-    ),
-    Action(
-        "backspace", ("backspace",), "Backspace", "take back",
-        "Take the last typed digit back.",
-        CHANGE, True, IN_TABLE, "draft", 0, False,
-    ),
-    Action(
-        "diff", ("enter",), "Enter", "diff",
-        "Show the drafted weights as a diff; Enter there applies them.",
-        CHANGE, True, IN_TABLE, "draft", 5, False,
-    ),
-    Action(
-        "promote", ("P",), "P", "promote",
-        "All traffic to the selected version.",
-        CHANGE, True, ANYWHERE, "version", 30,
-    ),
-    Action(
-        "rollback", ("R", "ctrl+r"), "R", "roll back",
-        "All traffic to stable, mirrors and faults off. R then Enter, from everywhere; "
-        "Ctrl+R also while typing.",
-        CHANGE, True, ANYWHERE, "service", 20,
-    ),
-    Action(
-        "undo_entry", ("enter", "u"), "Enter u", "undo this",
-        "Journal: take back the change under the cursor, and no other.",
-        CHANGE, True, IN_JOURNAL, "", 5, False,
-    ),
-    Action(
-        "undo", ("u",), "u", "undo",
-        "Take back the last change that was made.",
-        CHANGE, True, ANYWHERE, "service", 40,
-    ),
-    Action(
-        "mirror", ("m",), "m", "mirror",
-        "Copy traffic to a version, or take the mirror off.",
-        CHANGE, True, ANYWHERE, "service", 50,
-    ),
-    Action(
-        "fault", ("f",), "f", "fault",
-        "Inject a delay or an abort for a while, or take the fault off.",
-        CHANGE, True, ANYWHERE, "service", 60,
-    ),
-    Action(
-        "clear", ("c",), "c", "clear",
-        "Take off the mirrors and the fault of the selected service.",
-        CHANGE, True, ANYWHERE, "service",
-    ),
+    *CHANGES,
     # Look closer
     Action(
         "logs", ("l",), "l", "logs",
@@ -153,6 +81,11 @@ ACTIONS: tuple[Action, ...] = (
         "everyones", ("space",), "Space", "one/all services",
         "Journal: the changes of the selected service, or of all.",
         LOOK, False, IN_JOURNAL, "", 8, False,
+    ),
+    Action(
+        "aim", ("enter", "asterisk"), "Enter *", "this rule",
+        "Rules: show and change the rule under the cursor; Esc in the table: the ordinary one.",
+        LOOK, False, IN_RULES, "service", 7, False,
     ),
     Action(
         "pause", ("space",), "Space", "pause/follow",

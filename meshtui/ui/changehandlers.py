@@ -9,6 +9,7 @@ from meshtui.errors import Refused
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
+from meshtui.ui.aiming import place_of
 from meshtui.ui.drafting import draft_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,16 @@ class ChangeHandlers:
 
     def do_undo(self) -> None:
         self._screen.desk.undo()
+
+    def do_aim(self) -> None:
+        pane = self._screen.arrangement.focused_pane
+        picked = pane.picked if pane else ""
+        route = next((r for r in self.view.routes if place_of(r) == picked), None)
+        if route is None:
+            raise Refused("there is no rule under the cursor", "w shows the rules in words")
+        if route.rule.protocol != "http" or not route.rule.destinations:
+            raise Refused(f"rule {route.rule.title} sends nothing anywhere that could be changed")
+        self._screen.aimed.take(self.view, route)
 
     def do_undo_entry(self) -> None:
         pane = self._screen.arrangement.focused_pane

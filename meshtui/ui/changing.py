@@ -29,8 +29,9 @@ from meshtui.changes.change import (
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
+from meshtui.ui.aiming import rule_name
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
-from meshtui.ui.draft import target_of
+from meshtui.ui.draft import ordinary_target, target_of
 from meshtui.ui.feed import unexpected
 from meshtui.ui.kept import Kept
 from meshtui.ui.messages import Applied, ApplyFailed, ApplyStep
@@ -80,7 +81,8 @@ class ChangeDesk:
         """Plan `request` for a service and show it. A rollback may overtake a running change."""
         if not isinstance(request, Rollback):
             self._refuse_while_applying(view.key)
-        looked_at = target or target_of(view)
+        aimed = ordinary_target if isinstance(request, Rollback) else target_of
+        looked_at = target or aimed(view)
         now = Target(looked_at.service, looked_at.rule)
 
         async def source(fresh: bool) -> Plan:
@@ -119,7 +121,7 @@ class ChangeDesk:
         """Mirrors and fault off, in one change."""
         rule = view.rule
         if rule is None or not (rule.fault or rule.mirrors):
-            raise Refused(f"{view.key.name} has no mirror and no fault in its ordinary rule")
+            raise Refused(f"{view.key.name} has no mirror and no fault in {_which(view)}")
         self.ask(view, ClearAll())
 
     def _open(
@@ -214,6 +216,11 @@ class ChangeDesk:
         else:
             self._notes.pop(key, None)
         self._host.show_notes(self._notes)
+
+
+def _which(view: ServiceView) -> str:
+    name = rule_name(view)
+    return f"rule {name}" if name else "its ordinary rule"
 
 
 def title_of(request: Request, key: ServiceKey) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from meshtui.changes.change import Shift, Target
 from meshtui.changes.weights import redistribute, whole_weights
 from meshtui.errors import MeshtuiError, Refused, Usage
+from meshtui.mesh.routing import ordinary
 from meshtui.mesh.view import ServiceView
+from meshtui.ui.aiming import rule_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,20 @@ class Draft:
 
 
 def target_of(view: ServiceView) -> Target:
-    """The service and the very object that is on screen, so that a stale look is a conflict."""
+    """The service, its rule and the very object on screen: a stale look is a conflict."""
     vs = view.virtual_service
     if vs is None:
         return Target(view.key)
-    return Target(view.key, uid=vs.ref.uid, resource_version=vs.resource_version)
+    return Target(view.key, rule_name(view), vs.ref.uid, vs.resource_version)
+
+
+def ordinary_target(view: ServiceView) -> Target:
+    """The rule that carries the ordinary traffic, whichever is chosen: an emergency means it."""
+    usual = ordinary(view.routes)
+    if usual is None:
+        return Target(view.key)
+    vs = usual.service
+    return Target(view.key, "", vs.ref.uid, vs.resource_version)
 
 
 def begin(view: ServiceView) -> Draft:

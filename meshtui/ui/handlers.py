@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Rollback
-from meshtui.errors import Refused
-from meshtui.mesh.versions import VersionView
-from meshtui.mesh.view import ServiceView
-from meshtui.ui.drafting import draft_of
+from meshtui.ui.changehandlers import ChangeHandlers
 from meshtui.ui.filters import Filter
 from meshtui.ui.table.order import Sort
-
-if TYPE_CHECKING:
-    from meshtui.ui.dialogs.form import FormDialog
-    from meshtui.ui.screen import MainScreen
 
 SIDEWAYS = 8
 """Cells of one step to the side in a pane."""
 
 
-class Handlers:
+class Handlers(ChangeHandlers):
     """One method for each action, found by its id; none of them waits for anything."""
-
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
 
     def run(self, action_id: str, key: str) -> None:
         simple: Callable[[], None] | None = getattr(self, f"do_{action_id}", None)
@@ -40,97 +28,6 @@ class Handlers:
         """For the test that every action of the registry does something."""
         special = action_id.startswith("sort_") or action_id == "digit"
         return special or hasattr(self, f"do_{action_id}")
-
-    @property
-    def view(self) -> ServiceView:
-        view = self._screen.table.view
-        if view is None:
-            raise Refused("no service is selected")
-        return view
-
-    @property
-    def version(self) -> VersionView:
-        version = self._screen.table.version
-        if version is None:
-            raise Refused("choose a version first: the cursor is on a service")
-        return version
-
-    # Drafts
-
-    def _step(self, by: float) -> None:
-        self._screen.say(self._screen.drafting.step(self.view, self.version, by))
-
-    def do_heavier(self) -> None:
-        self._step(5)
-
-    def do_lighter(self) -> None:
-        self._step(-5)
-
-    def do_one_more(self) -> None:
-        self._step(1)
-
-    def do_one_less(self) -> None:
-        self._step(-1)
-
-    def digit(self, key: str) -> None:
-        if key:
-            self._screen.say(self._screen.drafting.digit(self.view, self.version, key))
-
-    def do_backspace(self) -> None:
-        words = self._screen.drafting.backspace(self.view, self._screen.table.version)
-        self._screen.say(words)
-
-    def do_diff(self) -> None:
-        draft = draft_of(self._screen.drafting.drafts, self.view)
-        self._screen.desk.ask(self.view, draft.request, draft.target)
-
-    # Changes
-
-    def do_promote(self) -> None:
-        self._screen.desk.ask(self.view, Promote(self.version.label))
-
-    def do_rollback(self) -> None:
-        self._screen.desk.ask(self.view, Rollback())
-
-    def do_undo(self) -> None:
-        self._screen.desk.undo()
-
-    def do_undo_entry(self) -> None:
-        pane = self._screen.arrangement.focused_pane
-        picked = pane.picked if pane else ""
-        if not picked:
-            raise Refused("the journal shows no change to take back")
-        self._screen.desk.undo(picked)
-
-    def do_mirror(self) -> None:
-        from meshtui.ui.dialogs.forms import mirror_form
-
-        view, rule = self.view, self.view.rule
-        if rule is not None and rule.mirrors:
-            self._screen.desk.ask(view, ClearMirror())
-        else:
-            self._form(mirror_form(view, self._screen.table.version), view)
-
-    def do_fault(self) -> None:
-        from meshtui.ui.dialogs.forms import fault_form
-
-        view, rule = self.view, self.view.rule
-        if rule is not None and rule.fault is not None:
-            self._screen.desk.ask(view, ClearFault())
-        else:
-            self._form(fault_form(view), view)
-
-    def _form(self, form: FormDialog, view: ServiceView) -> None:
-        """The service is the one that was selected when the form opened."""
-
-        def filled(request: Request | None) -> None:
-            if request is not None:
-                self._screen.guarded(lambda: self._screen.desk.ask(view, request))
-
-        self._screen.app.push_screen(form, filled)
-
-    def do_clear(self) -> None:
-        self._screen.desk.clear(self.view)
 
     # Panes
 
@@ -269,6 +166,8 @@ class Handlers:
             screen.say("draft dropped")
         elif pane is not None:
             screen.arrangement.toggle(pane.kind)
+        elif view is not None and screen.aimed.back(view.key):
+            return
         elif screen.table.filter:
             screen.table.set_filter(Filter())
             screen.say("filter off")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshtui.changes.change import Target
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.ui import commands
@@ -64,8 +65,15 @@ class Prompting:
     def _run(self, text: str) -> None:
         command = commands.parse_command(text)
         match command:
-            case commands.Change(request):
-                self._screen.desk.ask(self._selected(), request)
+            case commands.Change(request, rule):
+                view = self._selected()
+                target = Target(view.key, rule) if rule else None
+                self._screen.desk.ask(view, request, target)
+            case commands.Adopt(stable):
+                self._screen.desk.adopt(self._selected().key, stable)
+            case commands.Edit(words):
+                view = self._selected()
+                self._screen.editing.open(view, self._screen.handlers.mesh, words)
             case commands.Undo(change_id):
                 self._may("undo")
                 self._screen.desk.undo(change_id)

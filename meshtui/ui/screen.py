@@ -17,6 +17,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.operations.types import Snapshot
 from meshtui.ui import actions, feed
 from meshtui.ui.action import Action
+from meshtui.ui.aimed import Aimed
 from meshtui.ui.changing import ChangeDesk
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.drafting import Drafting
@@ -74,6 +75,7 @@ class MainScreen(Screen[None]):
         self.prompting = Prompting(self)
         self.handlers = Handlers(self)
         self.editing = Editing(self)
+        self.aimed = Aimed(self)
         self._leaving = False
         self._notes: Mapping[ServiceKey, str] = {}
 
@@ -136,7 +138,7 @@ class MainScreen(Screen[None]):
         self.snapshot = snapshot = message.snapshot
         self.table.empty_text = empty_text(snapshot)
         self.notices.tell(snapshot.notices)
-        self.table.feed(snapshot.views, snapshot.sample)
+        self.aimed.show()
         self.show_notes(self._notes)
         self.drafting.prune({view.key for view in snapshot.views})
         self.header.tell(snapshot, self.clock())

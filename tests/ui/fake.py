@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshtui.changes import patch
+from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
     Finding,
@@ -28,7 +29,9 @@ from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
+from meshtui.operations.adopting import AdoptionPlan
 from meshtui.operations.cockpit import Progress
+from meshtui.operations.editing import Draft
 from meshtui.operations.tracing import Question, Seen, Traced, by_objects
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
@@ -185,6 +188,31 @@ class FakeCockpit:
                 spec_before=done.spec_after, spec_after=done.spec_before,
             )
         )  # fmt: skip
+
+    async def plan_edit(self, draft: Draft) -> Plan:
+        if self.plan_error is not None:
+            raise self.plan_error
+        return Plan(draft.change(self.mesh), self.findings)
+
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan:
+        made = adopt(self.mesh, service, stable)
+        changes = [change for change in (made.subsets, made.routes) if change is not None]
+        return AdoptionPlan(tuple(Plan(change, self.findings) for change in changes), made.stable)
+
+    async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
+        for step in plan.steps:
+            if self.apply_error is not None and step is plan.steps[-1]:
+                raise self.apply_error
+            self.applied.append(step)
+            kind = f"{step.change.target.kind.lower()}s"
+            body = dict(step.change.patch[0]["value"])
+            body["metadata"] = bookinfo.meta(body["metadata"]["name"])
+            self.raw[kind].append(body)
+            progress(f"{len(self.applied)} of {len(plan.steps)} write")
+            await asyncio.sleep(0)
+        self.push()
+        proxies = (ProxyVerdict("bookinfo", "client-0", "in sync"),)
+        return Outcome("c2", plan.steps[-1], True, proxies, 0.05, self.verified)
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         self.applied.append(plan)

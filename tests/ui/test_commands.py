@@ -5,17 +5,31 @@ from __future__ import annotations
 import pytest
 
 from meshtui.changes.change import (
+    ClearBreaker,
     ClearFault,
     ClearMirror,
+    ClearTimeout,
     Promote,
     Rollback,
+    SetBreaker,
     SetFault,
     SetMirror,
+    SetTimeout,
     Shift,
 )
 from meshtui.errors import Usage
 from meshtui.mesh.view import service_views
-from meshtui.ui.commands import Change, Command, Run, SortBy, Undo, UseTheme, parse_command
+from meshtui.ui.commands import (
+    Adopt,
+    Change,
+    Command,
+    Edit,
+    Run,
+    SortBy,
+    Undo,
+    UseTheme,
+    parse_command,
+)
 from meshtui.ui.filters import parse_filter
 from tests.ui import bookinfo
 
@@ -47,6 +61,29 @@ GOOD: list[tuple[str, Command | None]] = [
         ),
     ),
     ("fault off", Change(ClearFault())),
+    ("fault off header a=b", Change(ClearFault(("a", "b")))),
+    ("shift v2=100 rule testers", Change(Shift({"v2": 100}), "testers")),
+    ("mirror off rule 0", Change(ClearMirror(), "0")),
+    ("fault abort 503 for 5m rule x", Change(SetFault(abort_http=503, expires_s=300), "x")),
+    ("timeout", Run("timeout")),
+    ("timeout 10s", Change(SetTimeout(10))),
+    (
+        "timeout 10s retries 3 per-try 3s on 5xx",
+        Change(SetTimeout(10, attempts=3, per_try_s=3, retry_on="5xx")),
+    ),
+    ("timeout retries 0", Change(SetTimeout(attempts=0))),
+    ("timeout off", Change(ClearTimeout())),
+    (
+        "breaker subset v3 max-connections 100 consecutive-5xx 5 interval 10s",
+        Change(SetBreaker("v3", {"max_connections": 100, "consecutive_5xx": 5, "interval": "10s"})),
+    ),
+    ("breaker off", Change(ClearBreaker())),
+    ("breaker subset v3 off", Change(ClearBreaker("v3"))),
+    ("adopt", Adopt()),
+    ("adopt v1", Adopt("v1")),
+    ("edit", Edit()),
+    ("edit dr/reviews", Edit("dr/reviews")),
+    ("journal", Run("journal")),
     ("sort errors", SortBy("errors")),
     ("theme x", UseTheme("x")),
     ("q", Run("quit")),
@@ -80,6 +117,18 @@ def test_commands(text: str, command: Command | None) -> None:
         "sort colour",
         "digit",
         "nonsense",
+        "timeout soon",
+        "timeout 10s retries",
+        "timeout 10s retries many",
+        "timeout 10s twice",
+        "breaker subset",
+        "breaker subset v3",
+        "breaker max-connections",
+        "breaker max-connections 1.5",
+        "breaker colour 5",
+        "breaker interval soon",
+        "adopt v1 v2",
+        "edit a b",
         "logs now",
         "undo a b",
     ],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from meshtui.operations.types import Snapshot
+from meshtui.ui.aiming import rule_name
 from meshtui.ui.paint import Line, Span
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.ruletext import rules_lines, yaml_lines
+from meshtui.ui.picking import Picked, PickList
 
 
 class RulesPane(Pane):
@@ -26,9 +28,21 @@ class RulesPane(Pane):
             return
         moved = self._shown[:2] != mark[:2]
         self._shown = mark
-        self.listing.fill(self._lines(snapshot))
+        self.picks.offer(self._lines(snapshot))
         if moved:
-            self.listing.to_top()
+            self.picks.to_top()
+
+    def make_body(self) -> PickList:
+        return PickList(classes="pane-body")
+
+    @property
+    def picks(self) -> PickList:
+        assert isinstance(self.body, PickList)  # noqa: S101 - made by make_body
+        return self.body
+
+    @property
+    def picked(self) -> str:
+        return self.picks.picked
 
     def _versions(self) -> tuple[str, ...]:
         """The objects' resourceVersions: nothing else changes what is said here."""
@@ -36,15 +50,16 @@ class RulesPane(Pane):
             return ()
         rules = self._snapshot.mesh.rules_by_host.get(self.view.service.host, ())
         return (
+            rule_name(self.view),
             *(f"{r.service.ref.uid}{r.service.resource_version}" for r in self.view.routes),
             *(f"{rule.ref.uid}{rule.resource_version}" for rule in rules),
         )
 
-    def _lines(self, snapshot: Snapshot) -> list[Line]:
+    def _lines(self, snapshot: Snapshot) -> list[Picked]:
         if self.view is None:
             return []
         if self._raw:
-            return yaml_lines(self.view, snapshot.mesh)
+            return [Picked(line) for line in yaml_lines(self.view, snapshot.mesh)]
         return rules_lines(self.view, snapshot.mesh, self.size.width - 3)
 
     def title_words(self) -> tuple[Line, Line]:
@@ -60,3 +75,9 @@ class RulesPane(Pane):
         super().on_resize()
         if self._snapshot is not None:
             self.update_body(self._snapshot)
+
+    def on_focus(self) -> None:
+        self.picks.light(True)
+
+    def on_blur(self) -> None:
+        self.picks.light(False)

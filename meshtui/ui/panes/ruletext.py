@@ -7,31 +7,32 @@ from typing import Any
 
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
-from meshtui.mesh.routing import Route
+from meshtui.mesh.routing import Route, ordinary
 from meshtui.mesh.view import ServiceView
+from meshtui.ui.aiming import place_of
 from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.picking import Picked
 from meshtui.ui.table.numbers import bar, percent
 
 ARROW = Span("   → ", "faint")
 HIDDEN_METADATA = ("managedFields", "annotations")
 
 
-def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Line]:
+def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
     """All rules for the service in the order in which they are tried, then its subsets."""
-    lines: list[Line] = []
+    lines: list[Picked] = []
     before: VirtualService | None = None
     for route in view.routes:
         if route.service is not before:
-            lines += _service_lines(route.service)
+            lines += map(Picked, _service_lines(route.service))
             before = route.service
-        lines += _rule_lines(route, view, width)
+        *mine, gap = _rule_lines(route, view, width)
+        lines += [*(Picked(line, place_of(route)) for line in mine), Picked(gap)]
     if not view.routes:
-        lines += [
-            *wrapped("no VirtualService names this service: its pods share the traffic", width)
-        ]
-        lines.append(BLANK)
+        told = wrapped("no VirtualService names this service: its pods share the traffic", width)
+        lines += map(Picked, [*told, BLANK])
     for rule in mesh.rules_by_host.get(view.service.host, ()):
-        lines += _destination_rule_lines(rule, width)
+        lines += map(Picked, _destination_rule_lines(rule, width))
     return lines
 
 
@@ -46,10 +47,12 @@ def _service_lines(vs: VirtualService) -> list[Line]:
 
 def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
     rule = route.rule
-    ordinary = view.route is not None and view.route.rule is rule
+    usual = ordinary(view.routes)
     head: Line = (span(rule.title, "key"), Span("  "))
-    if ordinary:
+    if usual is not None and place_of(usual) == place_of(route):
         head += (Span("ordinary", "brand"), Span("  "))
+    elif view.route is not None and place_of(view.route) == place_of(route):
+        head += (Span("shown and changed", "draft"), Span("  "))
     lines = [head, *wrapped(rule.match_text, width - 3, "text", "   ")]
     namespace = route.service.ref.namespace
     for destination in rule.destinations:

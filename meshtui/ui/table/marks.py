@@ -9,6 +9,7 @@ from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Pending
+from meshtui.ui.aiming import is_ordinary
 from meshtui.ui.paint import Line, Span, span
 
 SEPARATOR = Span(" · ", "faint")
@@ -17,15 +18,23 @@ SEPARATOR = Span(" · ", "faint")
 def service_marks(view: ServiceView, note: str = "") -> Line:
     """The ordinary rule's marks; `note` (a change that is not verified yet) comes first."""
     pieces = [span(note, "warning")] if note else []
+    pieces += _aimed(view)
     faults_first = sorted(view.marks, key=lambda mark: not mark.startswith("fault"))
     pieces += [span(mark, _role(mark)) for mark in faults_first]
     return _joined(pieces)
 
 
+def _aimed(view: ServiceView) -> list[Span]:
+    """The rule that is shown, where it is not the ordinary one."""
+    if is_ordinary(view) or view.rule is None:
+        return []
+    return [span(f"rule {view.rule.title}", "draft")]
+
+
 def short_marks(view: ServiceView) -> Line:
     """What must be seen also where the marks have no room: one word each."""
     rule = view.rule
-    pieces: list[Span] = []
+    pieces: list[Span] = _aimed(view)
     if rule and rule.fault and rule.fault.active:
         pieces.append(Span("fault", "warning"))
     if rule and rule.mirrors:

@@ -1,0 +1,116 @@
+"""Which rule of a service is shown and changed: the ordinary one, or one that was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from meshtui.mesh.model import Match, Mesh, ServiceKey
+from meshtui.mesh.routing import Route, ordinary
+from meshtui.mesh.versions import VersionView, version_rows
+from meshtui.mesh.view import ServiceView, marks_of
+
+
+@dataclass(frozen=True, slots=True)
+class RuleId:
+    """By what a rule is known again when others come and go around it."""
+
+    uid: str
+    protocol: str
+    name: str
+    matches: tuple[Match, ...]
+    index: int
+
+
+def rule_id(route: Route) -> RuleId:
+    rule = route.rule
+    return RuleId(route.service.ref.uid, rule.protocol, rule.name, rule.matches, rule.index)
+
+
+def place_of(route: Route) -> str:
+    """The rule's place among all rules, for as long as a snapshot stands."""
+    ref = route.service.ref
+    return f"{ref.namespace}/{ref.name}/{route.rule.protocol}/{route.rule.index}"
+
+
+def find(routes: tuple[Route, ...], wanted: RuleId) -> Route | None:
+    """The rule wherever it stands now; of several alike the one that still has its place."""
+    alike = [r for r in routes if replace(rule_id(r), index=wanted.index) == wanted]
+    if len(alike) == 1:
+        return alike[0]
+    return next((r for r in alike if r.rule.index == wanted.index), None)
+
+
+def is_ordinary(view: ServiceView) -> bool:
+    """True where the view shows the rule that verbs mean when none is named."""
+    usual = ordinary(view.routes)
+    return view.route is None or (usual is not None and rule_id(usual) == rule_id(view.route))
+
+
+def rule_name(view: ServiceView) -> str:
+    """What names the view's rule in a request; empty for the ordinary one."""
+    if view.route is None or is_ordinary(view):
+        return ""
+    rule, service = view.route.rule, view.route.service
+    if rule.name and sum(route.rule.name == rule.name for route in view.routes) == 1:
+        return rule.name
+    return f"{service.ref.name}/{rule.index}"
+
+
+def by_rule(view: ServiceView, route: Route, mesh: Mesh) -> ServiceView:
+    """The service as this rule routes it; what was measured stays with its versions."""
+    known = {(row.host, row.label): row for row in view.versions}
+    rows = tuple(
+        _measured_as(row, known.get((row.host, row.label)))
+        for row in version_rows(mesh, view.service, route.rule)
+    )
+    strays = tuple(row for row in view.versions if not row.host)
+    return replace(view, route=route, versions=(*rows, *strays), marks=marks_of(route.rule))
+
+
+def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
+    if known is None:
+        return row
+    return replace(
+        row, caller=known.caller, server=known.server, share=known.share, state=known.state
+    )
+
+
+class Aim:
+    """The chosen rules, one for each service that has one."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[ServiceKey, RuleId] = {}
+
+    @property
+    def chosen(self) -> Mapping[ServiceKey, RuleId]:
+        return self._chosen
+
+    def choose(self, view: ServiceView, route: Route) -> None:
+        """Choosing the ordinary rule is choosing none."""
+        usual = ordinary(view.routes)
+        if usual is not None and rule_id(usual) == rule_id(route):
+            self.drop(view.key)
+        else:
+            self._chosen[view.key] = rule_id(route)
+
+    def drop(self, key: ServiceKey) -> bool:
+        """Back to the ordinary rule; False where it was that already."""
+        return self._chosen.pop(key, None) is not None
+
+    def seen(
+        self, views: tuple[ServiceView, ...], mesh: Mesh
+    ) -> tuple[tuple[ServiceView, ...], tuple[ServiceKey, ...]]:
+        """The views as they are aimed at, and the services whose chosen rule is gone."""
+        if not self._chosen:
+            return views, ()
+        lost: list[ServiceKey] = []
+        shown: list[ServiceView] = []
+        for view in views:
+            wanted = self._chosen.get(view.key)
+            route = find(view.routes, wanted) if wanted else None
+            if wanted and route is None:
+                lost.append(view.key)
+                self.drop(view.key)
+            shown.append(by_rule(view, route, mesh) if route else view)
+        return tuple(shown), tuple(lost)

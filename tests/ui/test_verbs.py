@@ -1,0 +1,212 @@
+"""Timeouts, breakers, adopting, editing, the ladder: from keys to the exact change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from meshtui.changes.change import ClearBreaker, ClearTimeout, SetBreaker, SetTimeout, Shift, Target
+from meshtui.errors import Conflict, Unreachable
+from meshtui.mesh.model import ServiceKey
+from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.dialogs.diff import Phase
+from meshtui.ui.screen import MainScreen
+from tests.ui.driving import LARGE, SMALL, Drive, driving
+from tests.ui.fake import FakeCockpit
+
+REVIEWS = ServiceKey("bookinfo", "reviews")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_timeout_by_form_starts_from_what_is_there(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        await drive.press("o")
+        await drive.until(lambda: "Timeout and retries of" in drive.text)
+        assert "10s" in drive.text
+        await drive.press("tab", "3", "tab", "3", "s", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == SetTimeout(10.0, 3, 3.0, None)
+
+
+async def test_off_in_the_timeout_field_takes_it_off() -> None:
+    async with driving() as drive:
+        await drive.press("o", "backspace", "backspace", "backspace")
+        await drive.type("off")
+        await drive.press("enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == ClearTimeout()
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_breaker_by_form_for_the_selected_subset(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("b")
+        await drive.until(lambda: "Circuit breaker of" in drive.text)
+        assert "‹ v3 ›" in drive.text and "the host has 100" in drive.text
+        await drive.press("enter")
+        assert "say a limit" in drive.text
+        await drive.press("tab", "tab", "5", "0", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == SetBreaker("v3", {"max_connections": 50})
+
+
+async def test_breaker_is_taken_off_by_the_same_form() -> None:
+    async with driving() as drive:
+        await drive.press("b", "right", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == ClearBreaker("")
+
+
+async def test_a_command_may_name_another_rule() -> None:
+    async with driving() as drive:
+        await drive.press("colon")
+        await drive.type("timeout 3s rule jason")
+        await drive.press("enter")
+        await drive.armed()
+        assert drive.cockpit.asked == [(SetTimeout(3.0), Target(REVIEWS, "jason"))]
+        assert "rule jason" in drive.text
+
+
+async def test_each_press_drafts_the_next_step_of_the_ladder() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("n")
+        assert "v3 20 → 25" in drive.status
+        await drive.press("n", "n")
+        assert "v3 20 → 75" in drive.status
+        await drive.press("n", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == Shift({"v1": 0, "v2": 0, "v3": 100})
+        await drive.press("escape", "n")
+        assert "all the traffic already" in drive.status
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_adopting_shows_both_steps_and_makes_them_in_order(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        await drive.go_to("ratings")
+        await drive.press("A")
+        dialog = await drive.armed()
+        assert dialog.adoption is not None and "step 1 of 2" in drive.text
+        if size == LARGE:
+            assert drive.text.index("DestinationRule with") < drive.text.index("VirtualService is")
+        await drive.press("enter")
+        await drive.until(lambda: isinstance(drive.app.screen, MainScreen))
+        kinds = [plan.change.target.kind for plan in drive.cockpit.applied]
+        assert kinds == ["DestinationRule", "VirtualService"]
+        assert "VirtualService is made" in drive.status
+
+
+async def test_what_is_routed_already_is_not_adopted() -> None:
+    async with driving() as drive:
+        await drive.press("A")
+        await drive.until(lambda: "is routed by" in drive.text)
+        await drive.press("enter")
+        assert isinstance(drive.app.screen, MainScreen) and drive.cockpit.applied == []
+
+
+# The editor
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where edits are kept; the headless driver cannot suspend, so that is left out."""
+
+    @contextmanager
+    def suspend(_: MeshtuiApp) -> Iterator[None]:
+        yield
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(MeshtuiApp, "suspend", suspend)
+    return tmp_path
+
+
+def kept(state: Path) -> list[Path]:
+    return list(state.rglob("*.yaml"))
+
+
+async def edited(drive: Drive, monkeypatch: pytest.MonkeyPatch, editor: str) -> None:
+    monkeypatch.setenv("EDITOR", editor)
+    await drive.press("e")
+
+
+async def test_an_edit_is_shown_as_a_diff_and_made(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driving() as drive:
+        await edited(drive, monkeypatch, "sed -i 's/timeout: 10s/timeout: 12s/'")
+        await drive.armed()
+        assert "timeout: 12s" in drive.text
+        await drive.press("enter")
+        await drive.until(lambda: isinstance(drive.app.screen, MainScreen))
+        rule = drive.cockpit.raw["virtualservices"][0]["spec"]["http"][1]
+        assert rule["timeout"] == "12s" and kept(state) == []
+
+
+async def test_an_untouched_text_changes_nothing(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driving() as drive:
+        await edited(drive, monkeypatch, "true")
+        await drive.until(lambda: "nothing was changed" in drive.status)
+        assert kept(state) == []
+
+
+async def test_a_mistake_in_the_text_is_told_and_the_text_kept(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driving() as drive:
+        await edited(drive, monkeypatch, "sed -i 's/spec:/spec: [/'")
+        await drive.until(lambda: "not YAML" in drive.text)
+        await drive.press("escape")
+        (file,) = kept(state)
+        assert "edit kept" in drive.status and file.name in drive.status
+
+
+async def test_an_edit_that_is_not_applied_is_kept(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driving() as drive:
+        await edited(drive, monkeypatch, "sed -i 's/timeout: 10s/timeout: 12s/'")
+        await drive.armed()
+        await drive.press("escape")
+        (file,) = kept(state)
+        assert file.name in drive.status and "12s" in file.read_text()
+
+
+@pytest.mark.parametrize("error", [Conflict("reviews was changed by bob"), Unreachable("gone")])
+async def test_an_edit_that_fails_is_kept(
+    state: Path, monkeypatch: pytest.MonkeyPatch, error: Conflict | Unreachable
+) -> None:
+    async with driving() as drive:
+        drive.cockpit.apply_error = error
+        await edited(drive, monkeypatch, "sed -i 's/timeout: 10s/timeout: 12s/'")
+        await drive.armed()
+        await drive.press("enter")
+        await drive.until(lambda: drive.dialog.phase is Phase.FAILED)
+        (file,) = kept(state)
+        assert error.what in drive.text and file.name in drive.status
+        await drive.press("enter")
+        assert isinstance(drive.app.screen, MainScreen)
+
+
+async def test_an_editor_that_ends_badly_changes_nothing(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driving() as drive:
+        await edited(drive, monkeypatch, "false")
+        await drive.until(lambda: "ended with status 1" in drive.status)
+        assert drive.cockpit.applied == [] and kept(state) == []
+
+
+async def test_without_a_virtual_service_there_is_nothing_to_edit(state: Path) -> None:
+    cockpit = FakeCockpit()
+    async with driving(cockpit) as drive:
+        await drive.go_to("ratings")
+        await drive.press("e")
+        assert "A adopts it" in drive.text and kept(state) == []
