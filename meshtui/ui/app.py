@@ -1,26 +1,31 @@
-"""The program on the screen: themes, the main screen, and the keys that work from everywhere."""
+"""The program on the screen: themes, the main screen, and the keys that work from everywhere.
+
+The first paint is a line of its own: what the main screen needs is imported after it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from textual.app import App, SystemCommand
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
 
 from meshtui.errors import Exit
-from meshtui.mesh.view import Thresholds
-from meshtui.ui import actions, paths, roles
-from meshtui.ui.dialogs.offline import OfflineScreen
-from meshtui.ui.screen import MainScreen
+from meshtui.ui import paths, roles
 from meshtui.ui.themes import DEFAULT, load_themes
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
+    from meshtui.ui.screen import MainScreen
 
 Clock = Callable[[], float]
 
@@ -40,13 +45,12 @@ class MeshtuiApp(App[int]):
         cockpit: Cockpit,
         *,
         theme: str = "",
-        thresholds: Thresholds | None = None,
         clock: Clock = time.time,
     ) -> None:
         super().__init__()
         self.cockpit = cockpit
-        self.thresholds = thresholds or Thresholds()
-        self.main = MainScreen(cockpit, clock)
+        self.opened: MainScreen | None = None
+        self._clock = clock
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
         self._load_themes()
@@ -69,27 +73,50 @@ class MeshtuiApp(App[int]):
 
     # The life of the program
 
+    def compose(self) -> ComposeResult:
+        yield Static(Content.assemble((" meshtui", "bold"), "  connecting…"), id="splash")
+
     def on_mount(self) -> None:
-        self.push_screen(self.main)
+        self.run_worker(self._open(), exit_on_error=True)
+
+    async def _open(self) -> None:
+        """The main screen, once it is imported; the thread leaves the first paint its time."""
+        module = await asyncio.to_thread(import_module, "meshtui.ui.screen")
+        self.opened = module.MainScreen(self.cockpit, self._clock)
+        await self.push_screen(self.main)
         for problem in self._theme_problems:
             self.main.status_later(problem)
 
     async def on_unmount(self) -> None:
         await self.cockpit.close()
 
+    @property
+    def main(self) -> MainScreen:
+        """The main screen; there is none before the first paint."""
+        if self.opened is None:
+            raise RuntimeError("the main screen is not open yet")
+        return self.opened
+
     def action_leave(self) -> None:
         """Leave; while a change is being applied it takes a second time."""
-        if self.main.may_leave():
+        if self.opened is None:
+            self.exit(int(Exit.UNREACHABLE))
+        elif self.main.may_leave():
             self.exit(int(Exit.DONE if self.main.was_connected else Exit.UNREACHABLE))
 
     async def action_quit(self) -> None:
         self.action_leave()
 
     def action_help_quit(self) -> None:
-        self.main.say("q quits, Esc goes back")
+        if self.opened is not None:
+            self.main.say("q quits, Esc goes back")
 
     def action_rollback(self) -> None:
         """From every state of the program: what is open makes room."""
+        from meshtui.ui.dialogs.offline import OfflineScreen
+
+        if self.opened is None:
+            return
         if isinstance(self.screen, OfflineScreen):
             self.screen.note("not connected: nothing can be rolled back now")
             return
@@ -107,6 +134,8 @@ class MeshtuiApp(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the same actions as the keys."""
+        from meshtui.ui import actions
+
         for action in actions.ACTIONS:
             if action.palette:
                 do = partial(self.main.run_action_by_id, action.id)

@@ -100,6 +100,7 @@ async def driving(
     app = MeshtuiApp(cockpit, clock=cockpit.clock)
     async with app.run_test(size=size) as pilot:
         drive = Drive(app, cockpit, pilot)
+        await drive.until(lambda: app.opened is not None)
         if ready:
             await drive.until(lambda: app.main.snapshot is not None)
         yield drive
