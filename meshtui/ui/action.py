@@ -15,6 +15,9 @@ IN_JOURNAL = frozenset({JOURNAL})
 MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"
 GROUPS = (CHANGE, LOOK, FIND, MOVE, PROGRAM)
 
+OTHER_RIGHTS = frozenset({"breaker", "adopt", "undo", "undo_entry"})
+"""Changes to other objects than the selected service's VirtualService: the plan asks for these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -44,9 +47,15 @@ class Action:
             return f"{self.shown} ({self.label}) works in: {', '.join(sorted(self.where))}"
         if self.needs and not now.connected:
             return "not connected yet"
+        return self.forbidden(now) or self._missing(now)
+
+    def forbidden(self, now: Situation) -> str:
+        """Why the person may not, whatever the cursor is on."""
         if self.changes and now.read_only:
             return "read-only: nothing can be changed from here"
-        return self._missing(now)
+        if self.changes and self.id not in OTHER_RIGHTS:
+            return now.denied
+        return ""
 
     def _missing(self, now: Situation) -> str:
         if self.needs and not now.service:

@@ -196,7 +196,7 @@ def _offered(action: Action, now: Situation) -> bool:
         return now.draft or now.filtered or now.focus != TABLE
     if action.id == "focus":
         return bool(now.open_panes)
-    return not action.why_not(now)
+    return bool(action.forbidden(now)) or not action.why_not(now)
 
 
 def in_groups() -> Iterable[tuple[str, tuple[Action, ...]]]:

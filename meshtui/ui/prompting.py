@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Target
+from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.ui import commands
@@ -66,11 +66,12 @@ class Prompting:
         command = commands.parse_command(text)
         match command:
             case commands.Change(request, rule):
-                view = self._selected()
+                of_host = isinstance(request, SetBreaker | ClearBreaker)
+                view = self._selected("breaker" if of_host else "rollback")
                 target = Target(view.key, rule) if rule else None
                 self._screen.desk.ask(view, request, target)
             case commands.Adopt(stable):
-                self._screen.desk.adopt(self._selected().key, stable)
+                self._screen.desk.adopt(self._selected("adopt").key, stable)
             case commands.Edit(words):
                 view = self._selected()
                 self._screen.editing.open(view, self._screen.handlers.mesh, words)
@@ -112,8 +113,8 @@ class Prompting:
         pane = self._screen.dock.pane("trace")
         return pane if isinstance(pane, TracePane) else None
 
-    def _selected(self) -> ServiceView:
-        self._may("rollback")
+    def _selected(self, action: str = "rollback") -> ServiceView:
+        self._may(action)
         view = self._screen.table.view
         if view is None:
             raise Refused("no service is selected")

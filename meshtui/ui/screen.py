@@ -14,6 +14,7 @@ from textual.screen import Screen
 from meshtui.changes.change import Plan
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui import actions, feed
 from meshtui.ui.action import Action
@@ -24,6 +25,7 @@ from meshtui.ui.drafting import Drafting
 from meshtui.ui.editing import Editing
 from meshtui.ui.handlers import Handlers
 from meshtui.ui.layout import Arrangement
+from meshtui.ui.measuring import Measuring
 from meshtui.ui.messages import (
     Applied,
     ApplyFailed,
@@ -76,6 +78,7 @@ class MainScreen(Screen[None]):
         self.handlers = Handlers(self)
         self.editing = Editing(self)
         self.aimed = Aimed(self)
+        self.measuring = Measuring(self.say)
         self._leaving = False
         self._notes: Mapping[ServiceKey, str] = {}
 
@@ -140,6 +143,7 @@ class MainScreen(Screen[None]):
         self.notices.tell(snapshot.notices)
         self.aimed.show()
         self.show_notes(self._notes)
+        self.measuring.tell(snapshot)
         self.drafting.prune({view.key for view in snapshot.views})
         self.header.tell(snapshot, self.clock())
         self.tell_panes()
@@ -178,12 +182,19 @@ class MainScreen(Screen[None]):
             focus=self.arrangement.focus,
             connected=self.was_connected,
             read_only=self.cockpit.read_only,
+            denied=self._denied(view),
             service=view.key.name if view else "",
             version=version.label if version else "",
             draft=view is not None and view.key in self.drafting.drafts,
             filtered=bool(self.table.filter),
             open_panes=frozenset(self.dock.open_kinds),
         )
+
+    def _denied(self, view: ServiceView | None) -> str:
+        """Why the object that routes the service may not be changed."""
+        if view is None or self.snapshot is None or view.virtual_service is None:
+            return ""
+        return self.snapshot.denied.get(view.virtual_service.ref.namespace, "")
 
     def update_keys(self) -> None:
         self.keys_line.tell(self.situation())

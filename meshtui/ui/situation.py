@@ -15,6 +15,9 @@ class Situation:
     focus: str = TABLE
     connected: bool = False
     read_only: bool = False
+    denied: str = ""
+    """Why the selected service's rules may not be changed; empty where they may."""
+
     service: str = ""
     version: str = ""
     draft: bool = False

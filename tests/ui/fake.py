@@ -27,6 +27,7 @@ from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh import analysis
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
+from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.adopting import AdoptionPlan
@@ -97,6 +98,8 @@ class FakeCockpit:
         self._inverse: list[Plan] = []
         self._queue: asyncio.Queue[Snapshot | MeshtuiError] = asyncio.Queue()
         self.undo_error: MeshtuiError | None = None
+        self.denied: dict[str, str] = {}
+        self.measured: dict[ServiceKey, tuple[Share, ...]] = {}
         self.journal_error: MeshtuiError | None = None
         self.entries: tuple[Journaled, ...] = ()
         self.pendings: tuple[Pending, ...] = ()
@@ -130,6 +133,8 @@ class FakeCockpit:
             self.cluster,
             self.telemetry,
             self.notices,
+            self.denied,
+            self.measured,
         )
 
     def tick(self, seconds: float = 2.0) -> None:

@@ -84,7 +84,7 @@ def pending_notes(pending: Iterable[Pending]) -> dict[ServiceKey, str]:
     """How long what has a time limit still lasts: of several the one that ends first."""
     notes: dict[ServiceKey, str] = {}
     for change in pending:
-        notes.setdefault(change.service, _left(change.left_s))
+        notes.setdefault(change.service, f"{_what(change)} {_left(change.left_s)}")
     return notes
 
 
@@ -92,4 +92,11 @@ def _left(seconds: float) -> str:
     """Whole minutes: a mark that changes each second would only be noise."""
     if seconds < 0:
         return "OVERDUE"
-    return f"{int(seconds // 60)}m left" if seconds >= 60 else "<1m left"
+    return f"ends {int(seconds // 60)}m" if seconds >= 60 else "ends <1m"
+
+
+def _what(change: Pending) -> str:
+    """What it is that ends, by the first words of the change; a targeted fault is a rule."""
+    first = change.words.partition(" ")[0]
+    targeted = first == "rule"
+    return first if first in ("fault", "mirror") else "fault" if targeted else "change"

@@ -47,4 +47,6 @@ class Notices(LinesBlock):
 
 
 def _notice(text: str) -> Line:
+    if text.startswith("OVERDUE"):
+        return (Span(" ✖ ", "error"), span(text, "error"))
     return (Span(" ▲ ", "warning"), span(text, "text"))

@@ -29,15 +29,22 @@ class KeysLine(LinesBlock):
 
     def _update(self) -> None:
         if self.size.width:
-            self.show([keys_line(footer(self._situation), self.size.width)])
+            now = self._situation
+            self.show([keys_line(footer(now), now, self.size.width)])
 
 
-def keys_line(actions: Iterable[Action], width: int) -> Line:
-    """As many whole entries as there is room for."""
+def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
+    """As many whole entries as there is room for; what may not be done is in brackets, dimmed."""
     pieces: list[Span] = [Span(" ")]
     for action in actions:
-        entry = (Span(action.shown, "key"), Span(f" {action.label}", "muted"), Span("  "))
+        entry = _entry(action, bool(action.forbidden(now)))
         if width_of(pieces) + width_of(entry) > width:
             continue
         pieces += entry
     return fit_line(tuple(pieces), width)
+
+
+def _entry(action: Action, forbidden: bool) -> Line:
+    if forbidden:
+        return (Span(f"({action.shown} {action.label})", "faint"), Span("  "))
+    return (Span(action.shown, "key"), Span(f" {action.label}", "muted"), Span("  "))
