@@ -192,6 +192,8 @@ def footer(now: Situation) -> tuple[Action, ...]:
 
 
 def _offered(action: Action, now: Situation) -> bool:
+    if resolve(action.keys[0], now) is not action:
+        return False
     if action.id == "back":
         return now.draft or now.filtered or now.focus != TABLE
     if action.id == "focus":

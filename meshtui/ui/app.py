@@ -20,6 +20,7 @@ from textual.widgets import Static
 
 from meshtui.errors import Exit
 from meshtui.ui import paths, roles
+from meshtui.ui.hangup import on_hang_up, until_idle
 from meshtui.ui.themes import DEFAULT, load_themes
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class MeshtuiApp(App[int]):
         self.cockpit = cockpit
         self.opened: MainScreen | None = None
         self._clock = clock
+        self._hung_up = False
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
         self._load_themes()
@@ -77,6 +79,7 @@ class MeshtuiApp(App[int]):
         yield Static(Content.assemble((" meshtui", "bold"), "  connecting…"), id="splash")
 
     def on_mount(self) -> None:
+        on_hang_up(self.hang_up)
         self.run_worker(self._open(), exit_on_error=True)
 
     async def _open(self) -> None:
@@ -96,6 +99,16 @@ class MeshtuiApp(App[int]):
         if self.opened is None:
             raise RuntimeError("the main screen is not open yet")
         return self.opened
+
+    def hang_up(self) -> None:
+        """Nobody is at the screen any more: finish what is being applied, and leave."""
+        if not self._hung_up:
+            self._hung_up = True
+            self.run_worker(self._leave_when_idle(), group="hang-up", exit_on_error=False)
+
+    async def _leave_when_idle(self) -> None:
+        await until_idle(lambda: self.opened is not None and self.opened.desk.busy)
+        self.exit(int(Exit.DONE))
 
     def action_leave(self) -> None:
         """Leave; while a change is being applied it takes a second time."""

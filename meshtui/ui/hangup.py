@@ -1,0 +1,25 @@
+"""The terminal is gone, as when SSH drops: a change that is being made is finished, then we go."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+WAIT_S = 10.0
+"""How long a running change may still take; what it became is in the journal either way."""
+
+LOOK_S = 0.05
+
+
+def on_hang_up(do: Callable[[], None]) -> None:
+    """Calls `do` in the event loop on SIGHUP, in place of dying at once."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, do)
+
+
+async def until_idle(busy: Callable[[], object], wait_s: float = WAIT_S) -> None:
+    """Returns when nothing is being applied any more, at the latest after `wait_s`."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait_s
+    while busy() and loop.time() < end:  # noqa: ASYNC110 - the desk knows, and has no event
+        await asyncio.sleep(LOOK_S)
