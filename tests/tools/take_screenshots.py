@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from textual.keys import _character_to_key
+
 from meshtui.lab.process import RunningLab, spawn
 from meshtui.operations.live import LiveCockpit
 from meshtui.operations.options import Options
@@ -38,14 +40,19 @@ class Picture:
     pause_s: float = 1.5
 
 
+V3 = ("j", "j", "j")
 PICTURES = (
-    Picture("mesh", ("j", "j", "j", "j"), seconds=25.0),
-    Picture("change", ("j", "j", "j", "j", *["minus"] * 3, "enter"), pause_s=2.5),
+    Picture("mesh", V3, seconds=25.0),
+    Picture("change", (*V3, *["-"] * 3, "enter"), pause_s=2.5),
+    Picture("danger", ("j", ":", *"fault abort 503 100%", "enter"), pause_s=2.5),
     Picture("logs", ("j", "l"), pause_s=4.0),
     Picture("proxies", ("j", "p"), pause_s=3.0),
     Picture("rules", ("j", "y")),
-    Picture("help", ("question_mark",), seconds=3.0),
-    Picture("small", ("j", "j", "j", "j"), size=SMALL, seconds=12.0),
+    Picture("journal", ("j", "J"), pause_s=2.0),
+    Picture("analysis", ("j", "a"), pause_s=2.0),
+    Picture("trace", ("j", "t"), pause_s=3.0),
+    Picture("help", ("?",), seconds=3.0),
+    Picture("small", V3, size=SMALL),
 )
 
 
@@ -55,7 +62,7 @@ async def take(lab: RunningLab, picture: Picture, folder: Path) -> None:
     async with app.run_test(size=picture.size) as pilot:
         await asyncio.sleep(picture.seconds)
         for key in picture.keys:
-            await pilot.press(key)
+            await pilot.press(_character_to_key(key) if len(key) == 1 else key)
             await pilot.pause()
         await asyncio.sleep(picture.pause_s)
         svg = app.export_screenshot(title="meshtui")
@@ -71,10 +78,24 @@ def save(svg: str, path: Path) -> None:
         subprocess.run(["rsvg-convert", "-w", "1600", "-o", str(path), file.name], check=True)
 
 
+def work(lab: RunningLab) -> None:
+    """Some changes, so that there is a journal to look at."""
+    os.environ["KUBECONFIG"] = str(lab.kubeconfig)
+    for words in (
+        ["mirror", "reviews", "--to", "v2", "--percent", "25"],
+        ["fault", "ratings", "--delay", "1s", "--delay-percent", "5", "--for", "30m"],
+        ["shift", "reviews", "v3=30"],
+        ["undo"],
+    ):
+        subprocess.run([sys.executable, "-m", "meshtui", *words, "--yes"], check=True)
+
+
 def main(folder: Path, wanted: Callable[[str], bool]) -> None:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as state, spawn("errors") as lab:
         os.environ["XDG_STATE_HOME"] = state
+        lab.set("reviews-v3", errors="20%")
+        work(lab)
         for picture in PICTURES:
             if wanted(picture.name):
                 asyncio.run(take(lab, picture, folder))
