@@ -68,7 +68,7 @@ class AnalysisPane(Pane):
         if self._busy or early or not self.display or self._checked is self._mesh:
             return
         self._busy, self._began_at, self._checked = True, self.now, self._mesh
-        self.run_worker(self._check, group="analysis", exclusive=True, exit_on_error=False)
+        self.run_worker(self._check(), group="analysis", exclusive=True, exit_on_error=False)
 
     async def _check(self) -> None:
         try:
