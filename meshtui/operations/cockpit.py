@@ -32,6 +32,14 @@ class Cockpit(Protocol):
         """Reach the cluster; raises at once where it can't be (no kubeconfig, no such context)."""
         ...
 
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts of the kubeconfig, by name."""
+        ...
+
+    def choose(self, context: str) -> None:
+        """The next `connect` goes there. Raises `Usage` where there is no such context."""
+        ...
+
     def snapshots(self) -> AsyncIterator[Snapshot]:
         """A snapshot at once, at each tick and soon after each change in the cluster."""
         ...

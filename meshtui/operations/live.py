@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
@@ -92,6 +93,21 @@ class LiveCockpit:
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
             self._forever(lambda: self._rights.run(lambda: self._mesh)),
         ]
+
+    def contexts(self) -> tuple[str, ...]:
+        from meshtui.kube.kubeconfig import contexts
+
+        return tuple(context.name for context in contexts(self._options.kubeconfig)[0])
+
+    def choose(self, context: str) -> None:
+        from meshtui.kube.kubeconfig import choose_context, read_kubeconfig
+
+        choose_context(read_kubeconfig(self._options.kubeconfig), context)
+        self._options = replace(self._options, context=context, namespace=None)
+        self._shifted.clear()
+        self._notices = ()
+        self._generation = -1
+        self._mesh, self._structure = Mesh(), ()
 
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshtui.errors import NotFound
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.routing import Route
 from meshtui.mesh.view import ServiceView
@@ -19,18 +20,35 @@ class Aimed:
     def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
         self._aim = Aim()
+        self.namespace = screen.cockpit.namespace
+        """Only its services are shown; empty for all. Before connecting it is what -n says."""
 
     def show(self) -> None:
         """The services of the last snapshot, each by the rule that is aimed at."""
         screen, snapshot = self._screen, self._screen.snapshot
         if snapshot is None:
             return
-        views, lost = self._aim.seen(snapshot.views, snapshot.mesh)
+        views, lost = self._aim.seen(self._narrowed(snapshot.views), snapshot.mesh)
         screen.table.feed(views, snapshot.sample)
         for key in lost:
             screen.drafting.drop(key)
             words = f"{key.name}: the chosen rule is gone; back to the ordinary one"
             screen.say(words, "warning")
+
+    def _narrowed(self, views: tuple[ServiceView, ...]) -> tuple[ServiceView, ...]:
+        return tuple(v for v in views if not self.namespace or v.key.namespace == self.namespace)
+
+    def narrow(self, namespace: str) -> None:
+        """Show one namespace's services, or all. Raises `NotFound` naming what there is."""
+        snapshot = self._screen.snapshot
+        there = sorted({view.key.namespace for view in snapshot.views}) if snapshot else []
+        if namespace and namespace not in there:
+            raise NotFound(f"no services in namespace {namespace}", f"there are {', '.join(there)}")
+        self.namespace = namespace
+        self.show()
+        self._screen.place_again()
+        self._screen.tell_panes()
+        self._screen.say(f"namespace {namespace}" if namespace else "all namespaces")
 
     def take(self, view: ServiceView, route: Route) -> None:
         """From now on the verbs mean this rule of the service."""

@@ -55,6 +55,20 @@ class UseTheme:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowNamespace:
+    """Only its services; empty: those of all namespaces."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchContext:
+    """Another cluster; empty: say which there are."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FilterBy:
     text: str
 
@@ -73,7 +87,19 @@ class Run:
     action: str
 
 
-Command = Change | Undo | Adopt | Edit | SortBy | UseTheme | FilterBy | Trace | Run
+Command = (
+    Change
+    | Undo
+    | Adopt
+    | Edit
+    | SortBy
+    | UseTheme
+    | ShowNamespace
+    | SwitchContext
+    | FilterBy
+    | Trace
+    | Run
+)
 Parser = Callable[[Sequence[str]], Command]
 
 EXAMPLES = (
@@ -92,6 +118,8 @@ EXAMPLES = (
     ("edit [dr/NAME]", "The VirtualService (or another object) in $EDITOR."),
     ("sort errors", f"One of {', '.join(SORTS)}."),
     ("theme NAME", "Another theme; without a name: which there are."),
+    ("ns NAME", "Only the services of a namespace.   :ns all"),
+    ("ctx NAME", "Another context of the kubeconfig; without a name: which there are."),
     ("filter TEXT", "As after /."),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
 )
@@ -177,6 +205,18 @@ def _theme(words: Sequence[str]) -> Command:
     return UseTheme(" ".join(words))
 
 
+def _namespace(words: Sequence[str]) -> Command:
+    if len(words) != 1:
+        raise Usage("ns wants one namespace", "as in :ns bookinfo, or :ns all")
+    return ShowNamespace("" if words[0] == "all" else words[0])
+
+
+def _context(words: Sequence[str]) -> Command:
+    if len(words) > 1:
+        raise Usage("ctx takes one context of the kubeconfig")
+    return SwitchContext(words[0] if words else "")
+
+
 def _filter(words: Sequence[str]) -> Command:
     return FilterBy(" ".join(words))
 
@@ -198,6 +238,8 @@ _PARSERS: Mapping[str, Parser] = {
     "edit": _edit,
     "sort": _sort,
     "theme": _theme,
+    "ns": _namespace,
+    "ctx": _context,
     "filter": _filter,
     "trace": _trace,
 }

@@ -82,6 +82,10 @@ class Prompting:
                 self._screen.table.set_sort(Sort(key))
             case commands.UseTheme(name):
                 self._theme(name)
+            case commands.ShowNamespace(name):
+                self._screen.aimed.narrow(name)
+            case commands.SwitchContext(name):
+                self._switch(name)
             case commands.FilterBy(words):
                 self._filter(words)
             case commands.Trace(ask):
@@ -125,6 +129,17 @@ class Prompting:
         reason = BY_ID[action].why_not(self._screen.situation())
         if reason:
             raise Refused(reason)
+
+    def _switch(self, context: str) -> None:
+        """Another cluster, unless a change to this one is under way."""
+        screen, cockpit = self._screen, self._screen.cockpit
+        if not context:
+            screen.say(f"the context is {cockpit.context}; {', '.join(cockpit.contexts())}")
+        elif screen.desk.busy:
+            raise Refused("a change is being applied", "switch when it is done")
+        else:
+            cockpit.choose(context)
+            screen.connect_elsewhere()
 
     def _theme(self, name: str) -> None:
         app = self._screen.app

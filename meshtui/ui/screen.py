@@ -63,8 +63,7 @@ class MainScreen(Screen[None]):
         self.clock = clock
         self.snapshot: Snapshot | None = None
         self.was_connected = False
-        place = Place(cockpit.context, cockpit.namespace, cockpit.server, cockpit.read_only)
-        self.header = Header(place)
+        self.header = Header(Place(cockpit.context, "", cockpit.server, cockpit.read_only))
         self.notices = Notices(id="notices")
         self.table = MeshTable(id="table")
         self.dock = PaneDock(cockpit)
@@ -104,16 +103,23 @@ class MainScreen(Screen[None]):
 
     def connect(self) -> None:
         """Reach the cluster, in a worker; the first paint is already done."""
-        self._place_again()
+        self.place_again()
         self.run_worker(
             feed.connect(self.cockpit, self), group="feed", exclusive=True, exit_on_error=False
         )
+
+    def connect_elsewhere(self) -> None:
+        """The cockpit was told another place: nothing can be changed until it is reached."""
+        self.was_connected = False
+        self.drafting.prune(())
+        self.aimed.namespace = ""
+        self.connect()
 
     def on_connected(self, _: Connected) -> None:
         self.was_connected = True
         if isinstance(self.app.screen, OfflineScreen):
             self.app.pop_screen()
-        self._place_again()
+        self.place_again()
         self._follow()
 
     def _follow(self) -> None:
@@ -121,9 +127,10 @@ class MainScreen(Screen[None]):
             feed.follow(self.cockpit, self), group="feed", exclusive=True, exit_on_error=False
         )
 
-    def _place_again(self) -> None:
+    def place_again(self) -> None:
+        """Where we are, in the header."""
         c = self.cockpit
-        self.header.place = Place(c.context, c.namespace, c.server, c.read_only)
+        self.header.place = Place(c.context, self.aimed.namespace, c.server, c.read_only)
         self.header.tell(self.snapshot, self.clock())
 
     def on_connect_failed(self, message: ConnectFailed) -> None:

@@ -54,7 +54,7 @@ class FakeCockpit:
     """Implements `Cockpit`; what a test wants to know or break is a public attribute."""
 
     context = "lab"
-    namespace = "bookinfo"
+    namespace = ""
     server = "https://127.0.0.1:6443"
 
     def __init__(self, *, clock: Clock | None = None, read_only: bool = False) -> None:
@@ -110,6 +110,14 @@ class FakeCockpit:
         self.connects += 1
         if self.connect_error is not None:
             raise self.connect_error
+
+    def contexts(self) -> tuple[str, ...]:
+        return ("lab", "other")
+
+    def choose(self, context: str) -> None:
+        if context not in self.contexts():
+            raise NotFound(f"no context named {context}", "there are: lab, other")
+        self.context = context
 
     async def close(self) -> None:
         self.closed = True
