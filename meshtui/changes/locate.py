@@ -87,15 +87,16 @@ def whole_rule(operation: Operation) -> tuple[str, int] | None:
 
 
 def _named_rule(routes: list[Route], wanted: str) -> Route:
-    """By name, by index in the first VirtualService, or as `VIRTUALSERVICE/NAME|INDEX`."""
+    """By name, by index (`1` or `http[1]`) in the first VirtualService, or as `VIRTUALSERVICE/NAME|INDEX`."""
     service, slash, rule = wanted.rpartition("/")
     if any(route.rule.name == wanted for route in routes):
         service, slash, rule = "", "", wanted
     mine = [route for route in routes if not slash or route.service.ref.name == service]
     named = [route for route in mine if route.rule.name == rule]
-    if not named and rule.isdigit() and mine:
+    if not named and mine:
         first = mine[0].service.ref
-        named = [r for r in mine if r.service.ref == first and r.rule.index == int(rule)]
+        places = (rule, rule.removeprefix("http[").removesuffix("]"))
+        named = [r for r in mine if r.service.ref == first and str(r.rule.index) in places]
     if not named:
         titles = ", ".join(f"{r.rule.index} ({r.rule.title})" for r in routes[:8])
         raise NotFound(f"no rule {wanted}", f"there are: {titles}")

@@ -253,3 +253,10 @@ def test_several_destination_rules_of_one_host_are_joined() -> None:
         }
     )
     assert weights(change(mesh, Shift({"v2": 5}))) == {"v1": 95, "v2": 5}
+
+
+def test_a_rule_is_named_by_its_index_as_lists_show_it() -> None:
+    special = {"match": [{"headers": {"end-user": {"exact": "j"}}}], "route": [route("v2")]}
+    mesh = reviews(special, {"route": [route("v1", 90), route("v3", 10)]})
+    for rule in ("1", "http[1]"):
+        assert change(mesh, Promote("v3"), rule).patch[0]["path"].startswith("/spec/http/1/")
