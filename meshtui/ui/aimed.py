@@ -8,6 +8,7 @@ from meshtui.errors import NotFound
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.routing import Route
 from meshtui.mesh.view import ServiceView
+from meshtui.operations.types import Snapshot
 from meshtui.ui.aiming import Aim
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Aimed:
         if snapshot is None:
             return
         views, lost = self._aim.seen(self._narrowed(snapshot.views), snapshot.mesh)
+        screen.table.empty_text = empty_text(snapshot)
         screen.table.feed(views, snapshot.sample)
         for key in lost:
             screen.drafting.drop(key)
@@ -70,3 +72,12 @@ class Aimed:
         self._screen.drafting.drop(key)
         self.show()
         self._screen.tell_panes()
+
+
+def empty_text(snapshot: Snapshot) -> str:
+    """Why there are no rows."""
+    if snapshot.cluster.state == "connecting":
+        return "reading the mesh…"
+    if not snapshot.mesh.istio:
+        return "this cluster does not serve Istio's resources"
+    return "no services in the namespaces that can be read"

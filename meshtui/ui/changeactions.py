@@ -59,13 +59,13 @@ CHANGES: tuple[Action, ...] = (
         CHANGE, True, ANYWHERE, "service", 20,
     ),
     Action(
-        "undo_entry", ("enter", "u"), "Enter u", "undo this",
+        "undo_entry", ("enter",), "Enter", "undo this",
         "Journal: take back the change under the cursor, and no other.",
         CHANGE, True, IN_JOURNAL, "", 5, False,
     ),
     Action(
         "undo", ("u",), "u", "undo",
-        "Take back the last change that was made.",
+        "Take back the last change that was made; in the journal the one under the cursor.",
         CHANGE, True, ANYWHERE, "service", 40,
     ),
     Action(

@@ -11,6 +11,7 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.aiming import place_of
 from meshtui.ui.drafting import draft_of
+from meshtui.ui.situation import JOURNAL
 
 if TYPE_CHECKING:
     from meshtui.ui.dialogs.form import FormDialog
@@ -85,7 +86,10 @@ class ChangeHandlers:
         self._screen.desk.ask(self.view, Rollback())
 
     def do_undo(self) -> None:
-        self._screen.desk.undo()
+        if self._screen.arrangement.focus == JOURNAL:
+            self.do_undo_entry()
+        else:
+            self._screen.desk.undo()
 
     def do_aim(self) -> None:
         pane = self._screen.arrangement.focused_pane

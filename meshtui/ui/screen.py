@@ -146,7 +146,6 @@ class MainScreen(Screen[None]):
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         self.snapshot = snapshot = message.snapshot
-        self.table.empty_text = empty_text(snapshot)
         self.notices.tell(snapshot.notices)
         self.aimed.show()
         self.show_notes(self._notes)
@@ -294,12 +293,3 @@ class MainScreen(Screen[None]):
 
     def on_prompt_dropped(self, message: Prompt.Dropped) -> None:
         self.prompting.dropped(message.kind)
-
-
-def empty_text(snapshot: Snapshot) -> str:
-    """Why there are no rows."""
-    if snapshot.cluster.state == "connecting":
-        return "reading the mesh…"
-    if not snapshot.mesh.istio:
-        return "this cluster does not serve Istio's resources"
-    return "no services in the namespaces that can be read"

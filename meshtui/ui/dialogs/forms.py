@@ -161,7 +161,7 @@ def _limits_now(view: ServiceView, mesh: Mesh) -> Mapping[str, object]:
 
 
 def _limit_hint(name: str, now: Mapping[str, object]) -> str:
-    said = "10s" if name in DURATIONS else "a number"
+    said = "a time, as in 10s" if name in DURATIONS else "a number"
     return f"{said}; the host has {now[name]}" if name in now else said
 
 
