@@ -87,7 +87,7 @@ def whole_rule(operation: Operation) -> tuple[str, int] | None:
 
 
 def _named_rule(routes: list[Route], wanted: str) -> Route:
-    """By name, by index (`1` or `http[1]`) in the first VirtualService, or as `VIRTUALSERVICE/NAME|INDEX`."""
+    """By name, by index (`1`, `http[1]`) in the first VirtualService, or `VIRTUALSERVICE/INDEX`."""
     service, slash, rule = wanted.rpartition("/")
     if any(route.rule.name == wanted for route in routes):
         service, slash, rule = "", "", wanted
