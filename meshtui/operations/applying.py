@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
+from meshtui.changes.making import spec_of
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import Json, Mesh, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.objects import object_of, send, with_object, without_object
+from meshtui.operations.objects import object_of, read_raw, send, with_object, without_object
 from meshtui.operations.questions import question_of
 from meshtui.operations.verifying import WAIT_S, Ask, Clients, client_proxies, verify
 
@@ -64,6 +65,22 @@ class Applier:
             await event
         told_once = dict.fromkeys((*warnings, *outcome.warnings))
         return replace(outcome, warnings=tuple(told_once))
+
+    async def look_again(
+        self, outcome: Outcome, mesh: Mesh, sample: Sample | None
+    ) -> Outcome | None:
+        """Asks the proxies once more about a change they had not taken up; journals a yes.
+
+        None where the object is no longer as the change left it: there is nothing to wait for.
+        """
+        change = outcome.plan.change
+        if change.action == "delete":
+            return None
+        raw = await read_raw(self._cluster, change.target)
+        if spec_of(raw) != change.spec_after:
+            return None
+        change_id = outcome.change_id
+        return await self._verified(outcome.plan, change_id, raw, mesh, sample, lambda _: None)
 
     def _begin(self, change: Change) -> tuple[str, tuple[str, ...]]:
         try:

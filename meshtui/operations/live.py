@@ -26,6 +26,7 @@ from meshtui.operations.session import Session
 from meshtui.operations.tailing import tail
 from meshtui.operations.telemetry import Telemetry
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.unseen import Unseen
 from meshtui.operations.verifying import client_proxies
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class LiveCockpit:
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
+        self._unseen = Unseen(session.applier, self._bell.set)
         await self._feed.start()
         self._tasks = [
             self._forever(self._watch),
@@ -92,6 +94,7 @@ class LiveCockpit:
             self._forever(self._recover),
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
             self._forever(lambda: self._rights.run(lambda: self._mesh)),
+            self._forever(lambda: self._unseen.run(lambda: (self._mesh, self._telemetry.current))),
         ]
 
     def contexts(self) -> tuple[str, ...]:
@@ -179,6 +182,7 @@ class LiveCockpit:
             telemetry=self._telemetry.health,
             notices=(*self._limits.notices(), *self._notices, *self._not_istio()),
             denied=self._rights.denied,
+            seen=dict(self._unseen.seen),
             measured=self._shares(sample, views),
         )
 
@@ -229,11 +233,13 @@ class LiveCockpit:
 
         sample = self._telemetry.current
         outcome = await adopt_all(self._opened, plan, self._mesh, sample, progress)
+        self._unseen.note(outcome)
         self._bell.set()
         return outcome
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
+        self._unseen.note(outcome)
         if outcome.applied and plan.blast:
             self._shifted[plan.change.service] = self._clock()
         self._bell.set()

@@ -46,6 +46,9 @@ class Snapshot:
     measured: Mapping[ServiceKey, tuple[Share, ...]] = field(default_factory=dict)
     """Shares against weights, for services shifted from here, once a window lies behind them."""
 
+    seen: Mapping[ServiceKey, str] = field(default_factory=dict)
+    """What became of changes that were not verified in time, in words, by service."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from meshtui.operations.editing import Draft
     from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
 
+NOT_VERIFIED = "NOT VERIFIED"
+
 
 class Host(Protocol):
     """What the desk needs of the screen."""
@@ -181,7 +183,7 @@ class ChangeDesk:
         level = outcome_level(outcome)
         self._host.say(outcome_words(outcome), level)
         key = plan.change.service
-        self._note(key, "NOT VERIFIED" if outcome.applied and not outcome.verified else "")
+        self._note(key, NOT_VERIFIED if outcome.applied and not outcome.verified else "")
         if outcome.applied:
             self._host.change_made(key)
         kept = self._edits.pop(id(plan), None)
@@ -190,6 +192,13 @@ class ChangeDesk:
         dialog = self._end(plan)
         if dialog is not None:
             dialog.finish(outcome)
+
+    def settled(self, seen: Mapping[ServiceKey, str]) -> None:
+        """A change that was not verified in time is, by now, or is no longer the last word."""
+        for key, words in seen.items():
+            if self._notes.get(key) == NOT_VERIFIED:
+                self._note(key, "")
+                self._host.say(f"{key.name}: {words}")
 
     def on_failed(self, message: ApplyFailed) -> None:
         self._note(message.plan.change.service, "")

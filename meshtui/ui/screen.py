@@ -148,6 +148,7 @@ class MainScreen(Screen[None]):
         self.snapshot = snapshot = message.snapshot
         self.notices.tell(snapshot.notices)
         self.aimed.show()
+        self.desk.settled(snapshot.seen)
         self.show_notes(self._notes)
         self.measuring.tell(snapshot)
         self.drafting.prune({view.key for view in snapshot.views})

@@ -247,6 +247,20 @@ async def test_not_verified_is_loud_and_stays_with_the_row() -> None:
         await drive.until(lambda: "NOT VERIFIED" not in drive.text)
 
 
+async def test_a_change_that_the_proxies_take_up_later_is_not_marked_any_more() -> None:
+    async with driving() as drive:
+        drive.cockpit.verified = False
+        await drive.press("R")
+        await drive.armed()
+        await drive.press("enter")
+        await drive.until(lambda: drive.dialog.phase is Phase.OVER)
+        await drive.press("enter")
+        drive.cockpit.seen = {REVIEWS: "change c1 is in the proxies now: 3 of 3 in sync"}
+        await drive.tick()
+        assert "NOT VERIFIED" not in drive.text
+        assert "is in the proxies now" in drive.text
+
+
 async def test_a_failed_write_is_said_where_it_happened() -> None:
     async with driving() as drive:
         drive.cockpit.apply_error = Unreachable("the API server does not answer", "try again")
