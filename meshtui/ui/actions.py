@@ -179,10 +179,18 @@ def resolve(key: str, now: Situation) -> Action | None:
     return next(iter(fitting or meant), None)
 
 
+PROMPTING = ("colon", "slash")
+"""Keys that open the prompt: they go first, so that what is typed after them is in it."""
+
+
 def bindings() -> list[Binding]:
     """One binding for each key; which action it means is decided when it is pressed."""
     keys = dict.fromkeys(key for action in ACTIONS for key in action.keys)
-    return [Binding(key, f"press('{key}')", show=False) for key in keys if key != "ctrl+p"]
+    return [
+        Binding(key, f"press('{key}')", show=False, priority=key in PROMPTING)
+        for key in keys
+        if key != "ctrl+p"
+    ]
 
 
 def footer(now: Situation) -> tuple[Action, ...]:

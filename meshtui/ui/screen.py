@@ -18,6 +18,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui import actions, feed
 from meshtui.ui.action import Action
+from meshtui.ui.actions import PROMPTING
 from meshtui.ui.aimed import Aimed
 from meshtui.ui.changing import ChangeDesk
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
@@ -205,6 +206,10 @@ class MainScreen(Screen[None]):
 
     def update_keys(self) -> None:
         self.keys_line.tell(self.situation())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the open prompt, the keys that open it are letters."""
+        return not (action == "press" and self.prompt.display and parameters[0] in PROMPTING)
 
     def action_press(self, key: str) -> None:
         action = actions.resolve(key, self.situation())

@@ -100,7 +100,7 @@ class FakeCockpit:
         self.undo_error: MeshtuiError | None = None
         self.denied: dict[str, str] = {}
         self.measured: dict[ServiceKey, tuple[Share, ...]] = {}
-        self.seen: dict[ServiceKey, str] = {}
+        self.settled: dict[ServiceKey, str] = {}
         self.journal_error: MeshtuiError | None = None
         self.entries: tuple[Journaled, ...] = ()
         self.pendings: tuple[Pending, ...] = ()
@@ -144,7 +144,7 @@ class FakeCockpit:
             self.notices,
             self.denied,
             self.measured,
-            self.seen,
+            self.settled,
         )
 
     def tick(self, seconds: float = 2.0) -> None:

@@ -255,7 +255,7 @@ async def test_a_change_that_the_proxies_take_up_later_is_not_marked_any_more() 
         await drive.press("enter")
         await drive.until(lambda: drive.dialog.phase is Phase.OVER)
         await drive.press("enter")
-        drive.cockpit.seen = {REVIEWS: "change c1 is in the proxies now: 3 of 3 in sync"}
+        drive.cockpit.settled = {REVIEWS: "change c1 is in the proxies now: 3 of 3 in sync"}
         await drive.tick()
         assert "NOT VERIFIED" not in drive.text
         assert "is in the proxies now" in drive.text

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from textual import events
 from textual.events import Key
 
 from meshtui.errors import Exit, Unreachable
@@ -193,3 +194,12 @@ def test_all_shipped_themes_load_and_one_bad_file_is_reported(tmp_path) -> None:
 def test_a_theme_without_colours_is_refused() -> None:
     with pytest.raises(ValueError, match="missing"):
         parse_theme({"name": "x", "colours": {"primary": "#fff"}})
+
+
+async def test_what_is_typed_ahead_of_the_prompt_is_in_it() -> None:
+    async with driving() as drive:
+        for key, character in (("colon", ":"), ("f", "f"), ("slash", "/"), ("colon", ":")):
+            drive.app.post_message(events.Key(key, character))
+        await drive.until(lambda: ":f/:" in drive.text)
+        assert drive.cockpit.applied == []
+        await drive.press("escape")

@@ -53,7 +53,7 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             typed.value = text
         typed.cursor_position = len(text)
-        typed.focus()
+        self.screen.set_focus(typed)
 
     def close(self) -> None:
         self.display = False
