@@ -32,6 +32,7 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
 from meshtui.mesh.view import service_views
 from meshtui.operations.documents import change_json, shares_json
+from meshtui.operations.limits import Limits
 from meshtui.operations.session import Session
 
 Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
@@ -128,7 +129,7 @@ async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
 
 async def tell_interrupted(opened: Session) -> None:
     """What became of changes whose process died half-way, before another is made."""
-    for line in filter(None, await opened.recover()):
+    for line in filter(None, (*await opened.recover(), *Limits(opened).notices())):
         output.note(f"meshtui: {clean(line)}")
 
 

@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 AGAIN_S = 60.0
 MOST = 20
 
+QUESTIONS = (
+    ("", "patch", "virtualservices"),
+    ("breaker", "patch", "destinationrules"),
+    ("adopt", "create", "virtualservices"),
+)
+
 
 class Rights:
     """Asks for each namespace that holds VirtualServices, once a minute."""
 
     def __init__(self, cluster: Cluster, changed: Callable[[], None]) -> None:
         self.denied: Mapping[str, str] = {}
-        """Why nothing can be changed, by the namespace of the VirtualService."""
+        """Why rules can't be changed, by namespace; with `/breaker` and `/adopt` behind it, why
+        those verbs can't be used there."""
 
         self._cluster = cluster
         self._changed = changed
@@ -36,16 +43,26 @@ class Rights:
             await asyncio.sleep(AGAIN_S)
 
     async def _ask(self, mesh: Mesh) -> Mapping[str, str]:
-        from meshtui.kube.access import allowed
-        from meshtui.kube.resources import VIRTUAL_SERVICES
-
         found = dict(self.denied)
         names = dict.fromkeys(vs.ref.namespace for vs in mesh.virtual_services)
+        names[self._cluster.namespace] = None
         for namespace in list(names)[:MOST]:
-            found.pop(namespace, None)
-            try:
-                if not await allowed(self._cluster, "patch", VIRTUAL_SERVICES, namespace):
-                    found[namespace] = f"you may not patch virtualservices in {namespace}"
-            except MeshtuiError:
-                continue
+            for key, verb, plural in QUESTIONS:
+                place = f"{namespace}/{key}" if key else namespace
+                answer = await self._may(verb, plural, namespace)
+                if answer is not None:
+                    found.pop(place, None)
+                if answer is False:
+                    found[place] = f"you may not {verb} {plural} in {namespace}"
         return found
+
+    async def _may(self, verb: str, plural: str, namespace: str) -> bool | None:
+        """None where the server did not say."""
+        from meshtui.kube import resources
+        from meshtui.kube.access import allowed
+
+        known = {r.plural: r for r in (resources.VIRTUAL_SERVICES, resources.DESTINATION_RULES)}
+        try:
+            return await allowed(self._cluster, verb, known[plural], namespace)
+        except MeshtuiError:
+            return None

@@ -41,7 +41,8 @@ class Snapshot:
     """What wants attention first: unknown outcomes, overdue faults, unread namespaces."""
 
     denied: Mapping[str, str] = field(default_factory=dict)
-    """Why nothing can be changed, by the namespace of the VirtualService; absent: it can."""
+    """Why rules can't be changed, by namespace; by `namespace/breaker` and `namespace/adopt` for
+    the verbs that need another right. Absent: it can be done."""
 
     measured: Mapping[ServiceKey, tuple[Share, ...]] = field(default_factory=dict)
     """Shares against weights, for services shifted from here, once a window lies behind them."""

@@ -53,9 +53,9 @@ class Action:
         """Why the person may not, whatever the cursor is on."""
         if self.changes and now.read_only:
             return "read-only: nothing can be changed from here"
-        if self.changes and self.id not in OTHER_RIGHTS:
-            return now.denied
-        return ""
+        if self.id in OTHER_RIGHTS:
+            return now.denied_verbs.get(self.id, "")
+        return now.denied if self.changes else ""
 
     def _missing(self, now: Situation) -> str:
         if self.needs and not now.service:

@@ -17,7 +17,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui import actions, feed
-from meshtui.ui.action import Action
+from meshtui.ui.action import OTHER_RIGHTS, Action
 from meshtui.ui.actions import PROMPTING
 from meshtui.ui.aimed import Aimed
 from meshtui.ui.changing import ChangeDesk
@@ -191,12 +191,20 @@ class MainScreen(Screen[None]):
             connected=self.was_connected,
             read_only=self.cockpit.read_only,
             denied=self._denied(view),
+            denied_verbs=self._denied_verbs(view),
             service=view.key.name if view else "",
             version=version.label if version else "",
             draft=view is not None and view.key in self.drafting.drafts,
             filtered=bool(self.table.filter),
             open_panes=frozenset(self.dock.open_kinds),
         )
+
+    def _denied_verbs(self, view: ServiceView | None) -> Mapping[str, str]:
+        """What needs another right than rules do, and is not allowed here."""
+        if view is None or self.snapshot is None:
+            return {}
+        denied, namespace = self.snapshot.denied, view.key.namespace
+        return {verb: denied.get(f"{namespace}/{verb}", "") for verb in OTHER_RIGHTS}
 
     def _denied(self, view: ServiceView | None) -> str:
         """Why the object that routes the service may not be changed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
 ANALYSIS, TRACE = "analysis", "trace"
@@ -16,6 +17,7 @@ class Situation:
     connected: bool = False
     read_only: bool = False
     denied: str = ""
+    denied_verbs: Mapping[str, str] = field(default_factory=dict)
     """Why the selected service's rules may not be changed; empty where they may."""
 
     service: str = ""

@@ -243,3 +243,14 @@ def test_signals_of_the_fixture_are_believable() -> None:
     assert bookinfo.measured(10, 0.1, 5, 10) == Signals(
         100, 10, 0.1, 5, 15, 40, {"200": 90, "503": 10}, {}, {"UF": 10 / 3}
     )
+
+
+async def test_a_verb_that_needs_another_right_says_that_one() -> None:
+    async with driving() as drive:
+        reason = "you may not patch destinationrules in bookinfo"
+        drive.cockpit.denied = {"bookinfo/breaker": reason}
+        await drive.tick()
+        await drive.press("b")
+        assert reason in drive.text
+        await drive.press("R")
+        await drive.armed()
