@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from meshtui.changes.change import Change, Outcome, Plan
+from meshtui.changes.change import Change, Outcome
 from meshtui.changes.shape import rule_json
 from meshtui.journal import Entry
 from meshtui.mesh.quantity import number
@@ -87,11 +87,6 @@ def _rounded(value: float | None, digits: int) -> float | int | None:
         return None
     rounded = round(value, digits)
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """A change that was planned and not applied."""
-    return change_json(Outcome(change_id="", plan=plan, applied=False))
 
 
 def change_json(outcome: Outcome) -> dict[str, Any]:

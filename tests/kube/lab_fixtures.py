@@ -19,6 +19,7 @@ from meshtui.lab.store import Store
 
 Json = Any
 T = TypeVar("T")
+GROUP = "networking.istio.io"
 VS = "/apis/networking.istio.io/v1/namespaces/default/virtualservices"
 DR = "/apis/networking.istio.io/v1/namespaces/default/destinationrules"
 PODS = "/api/v1/namespaces/default/pods"
@@ -189,3 +190,15 @@ def pod(name: str = "p1", containers: tuple[str, ...] = ("app",), **labels: str)
         "spec": {"containers": [{"name": c} for c in containers], "nodeName": "node-1"},
         "status": {"phase": "Running", "podIP": "10.0.0.7"},
     }
+
+
+def stored(lab: Lab, name: str = "reviews") -> Any:
+    return lab.store.get(GROUP, "virtualservices", "default", name)
+
+
+def weights(obj: Any) -> list[int]:
+    return [d.get("weight") for d in obj["spec"]["http"][0]["route"]]
+
+
+def weight(value: int, index: int = 0) -> dict[str, Any]:
+    return {"op": "replace", "path": f"/spec/http/0/route/{index}/weight", "value": value}

@@ -6,9 +6,18 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from lab_fixtures import VS, Answer, Lab, running_lab, virtual_service
+from lab_fixtures import (
+    GROUP,
+    VS,
+    Answer,
+    Lab,
+    running_lab,
+    stored,
+    virtual_service,
+    weight,
+    weights,
+)
 
-GROUP = "networking.istio.io"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
@@ -19,18 +28,6 @@ async def lab() -> AsyncIterator[Lab]:
     async with running_lab() as lab:
         lab.store.put(GROUP, "virtualservices", virtual_service())
         yield lab
-
-
-def stored(lab: Lab, name: str = "reviews") -> Any:
-    return lab.store.get(GROUP, "virtualservices", "default", name)
-
-
-def weights(obj: Any) -> list[int]:
-    return [d.get("weight") for d in obj["spec"]["http"][0]["route"]]
-
-
-def weight(value: int, index: int = 0) -> dict[str, Any]:
-    return {"op": "replace", "path": f"/spec/http/0/route/{index}/weight", "value": value}
 
 
 async def apply(lab: Lab, name: str, config: Any, manager: str, **params: str) -> Answer:

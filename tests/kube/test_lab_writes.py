@@ -6,9 +6,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from lab_fixtures import DR, PODS, VS, Lab, pod, running_lab, virtual_service
+from lab_fixtures import (
+    DR,
+    GROUP,
+    PODS,
+    VS,
+    Lab,
+    pod,
+    running_lab,
+    stored,
+    virtual_service,
+    weight,
+    weights,
+)
 
-GROUP = "networking.istio.io"
 APPLY = "application/apply-patch+yaml"
 
 
@@ -17,18 +28,6 @@ async def lab() -> AsyncIterator[Lab]:
     async with running_lab() as lab:
         lab.store.put(GROUP, "virtualservices", virtual_service())
         yield lab
-
-
-def stored(lab: Lab, name: str = "reviews") -> Any:
-    return lab.store.get(GROUP, "virtualservices", "default", name)
-
-
-def weights(obj: Any) -> list[int]:
-    return [d.get("weight") for d in obj["spec"]["http"][0]["route"]]
-
-
-def weight(value: int, index: int = 0) -> dict[str, Any]:
-    return {"op": "replace", "path": f"/spec/http/0/route/{index}/weight", "value": value}
 
 
 async def test_only_a_change_of_what_is_wanted_raises_the_generation(lab: Lab) -> None:

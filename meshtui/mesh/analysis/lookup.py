@@ -89,11 +89,6 @@ def host_matches(pattern: str, host: str) -> bool:
     return pattern == host
 
 
-def hosts_meet(one: str, other: str) -> bool:
-    """True where some name is meant by both."""
-    return host_matches(one, other) or host_matches(other, one)
-
-
 def is_missing(mesh: Mesh, host: str) -> bool:
     """True where it is certain that neither a Service nor a ServiceEntry has the host.
 
