@@ -9,31 +9,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
-from meshtui.envoy.routes import ProxyRoute
-from meshtui.errors import JournalError, Refused, Unreachable
-from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.routing import pods_of
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
 from meshtui.operations.cockpit import Progress
-from meshtui.operations.history import journaled
 from meshtui.operations.limits import Limits
+from meshtui.operations.looking import Looking
 from meshtui.operations.options import Options
 from meshtui.operations.rights import Rights
 from meshtui.operations.session import Session
-from meshtui.operations.tailing import tail
 from meshtui.operations.telemetry import Telemetry
-from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.types import Health, Pending, Snapshot
 from meshtui.operations.unseen import Unseen
-from meshtui.operations.verifying import client_proxies
 
 if TYPE_CHECKING:
-    from meshtui.mesh.analysis import Finding
     from meshtui.operations.adopting import AdoptionPlan
     from meshtui.operations.editing import Draft
-    from meshtui.operations.tracing import Question, Traced
 
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
@@ -43,11 +36,8 @@ FIRST_READ_S = 10.0
 WATCH_LIMIT_S = 100.0
 """A quiet watch is heard of once a minute by a bookmark, and dropped after a minute and a half."""
 
-JOURNAL_LINES = 100
-"""The newest changes that the screen shows; `meshtui journal` knows the rest."""
 
-
-class LiveCockpit:
+class LiveCockpit(Looking):
     """One connection for as long as the screen is open. Nothing is asked before `connect`."""
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.time) -> None:
@@ -153,12 +143,6 @@ class LiveCockpit:
         )
         self._structure = structure(self._mesh)
 
-    @property
-    def _opened(self) -> Session:
-        if self._session is None:
-            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
-        return self._session
-
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """At once, then whenever something is new; at least once each tick, for the ages."""
         await self._feed.ready(FIRST_READ_S)
@@ -244,47 +228,6 @@ class LiveCockpit:
             self._shifted[plan.change.service] = self._clock()
         self._bell.set()
         return outcome
-
-    def tail(self, service: ServiceKey) -> AsyncGenerator[LogEntry, None]:
-        return tail(self._opened.cluster, lambda: self._pods(service))
-
-    def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:
-        found = self._mesh.by_key.get(service)
-        return pods_of(self._mesh, found) if found else ()
-
-    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
-        from meshtui.envoy.proxy import read_routes
-
-        if not pod.sidecar:
-            raise Refused(f"{pod.namespace}/{pod.name} runs no proxy")
-        return await read_routes(self._opened.cluster, pod)
-
-    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
-        view = next((view for view in self._structure if view.key == service), None)
-        if view is None or view.virtual_service is None:
-            return tuple(pod for pod in self._mesh.pods if pod.sidecar)[:20]
-        sample = self._telemetry.sample
-        return client_proxies(self._mesh, service, view.virtual_service, sample).pods
-
-    async def analyze(self) -> tuple[Finding, ...]:
-        """In a thread: a thousand services cost a third of a second."""
-        from meshtui.mesh.analysis import analyze
-        from meshtui.operations.analyzing import limits_of
-
-        limited = limits_of(self._limits.entries())
-        return await asyncio.to_thread(analyze, self._mesh, limited=limited)
-
-    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
-        journal = self._opened.journal
-        if journal is None:
-            raise JournalError(self._opened.journal_trouble)
-        return tuple(map(journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
-
-    async def trace(self, question: Question) -> Traced:
-        from meshtui.operations.tracing import trace_request
-
-        sample = self._telemetry.sample
-        return await trace_request(self._opened.cluster, self._mesh, question, sample)
 
     def pending(self) -> tuple[Pending, ...]:
         return self._limits.pending()

@@ -6,21 +6,12 @@ from collections.abc import Iterable
 
 from textual.binding import Binding
 
-from meshtui.ui.action import (
-    ANYWHERE,
-    FIND,
-    GROUPS,
-    IN_JOURNAL,
-    IN_RULES,
-    IN_TABLE,
-    IN_TEXT,
-    LOOK,
-    MOVE,
-    PROGRAM,
-    Action,
-)
+from meshtui.ui.action import ANYWHERE, FIND, GROUPS, IN_TABLE, IN_TEXT, MOVE, PROGRAM, Action
 from meshtui.ui.changeactions import CHANGES
-from meshtui.ui.situation import LOGS, PROXIES, TABLE, TRACE, Situation
+from meshtui.ui.logactions import LOGGING
+from meshtui.ui.lookactions import LOOKING
+from meshtui.ui.proxyactions import PROXYING
+from meshtui.ui.situation import TABLE, Situation
 
 
 def _sort(key: str, letter: str, label: str, by: str) -> Action:
@@ -41,77 +32,9 @@ def _move(
 
 ACTIONS: tuple[Action, ...] = (
     *CHANGES,
-    # Look closer
-    Action(
-        "logs", ("l",), "l", "logs",
-        "Tail the access logs of the service's proxies, all pods.",
-        LOOK, False, ANYWHERE, "service", 70,
-    ),
-    Action(
-        "proxies", ("p",), "p", "proxies",
-        "What the clients' proxies really route for the service.",
-        LOOK, False, ANYWHERE, "service", 80,
-    ),
-    Action(
-        "rules", ("y", "v"), "y", "rules",
-        "What VirtualService and DestinationRule say.",
-        LOOK, False, ANYWHERE, "service", 90,
-    ),
-    Action(
-        "trace", ("t",), "t", "trace",
-        "Which rule takes a request to the service, by the objects and in the clients' proxies.",
-        LOOK, False, ANYWHERE, "service", 95,
-    ),
-    Action(
-        "request", ("enter",), "Enter", "other request",
-        "Trace: ask for another method, path, header, host or caller.",
-        LOOK, False, frozenset({TRACE}), "service", 7, False,
-    ),
-    Action(
-        "analysis", ("a",), "a", "analysis",
-        "What is wrong with the mesh as it is written, the selected service's findings first.",
-        LOOK, False, ANYWHERE, "", 96,
-    ),
-    Action(
-        "journal", ("J",), "J", "journal",
-        "The changes made to this cluster, newest first, each with its way back.",
-        LOOK, footer=95,
-    ),
-    Action(
-        "everyones", ("space",), "Space", "one/all services",
-        "Journal: the changes of the selected service, or of all.",
-        LOOK, False, IN_JOURNAL, "", 8, False,
-    ),
-    Action(
-        "aim", ("enter", "asterisk"), "Enter *", "this rule",
-        "Rules: show and change the rule under the cursor; Esc in the table: the ordinary one.",
-        LOOK, False, IN_RULES, "service", 7, False,
-    ),
-    Action(
-        "pause", ("space",), "Space", "pause/follow",
-        "Logs: stop following, or follow again.",
-        LOOK, False, frozenset({LOGS}), "", 8, False,
-    ),
-    Action(
-        "next_proxy", ("right_square_bracket", "right"), "] →", "next proxy",
-        "Proxies: ask the next client's proxy.",
-        LOOK, False, frozenset({PROXIES}), "", 8, False,
-    ),
-    Action(
-        "previous_proxy", ("left_square_bracket", "left"), "[ ←", "previous proxy",
-        "Proxies: ask the client's proxy before.",
-        LOOK, False, frozenset({PROXIES}), "", 0, False,
-    ),
-    Action(
-        "raw", ("w",), "w", "raw",
-        "Rules as YAML, log lines as they came; again for the readable form.",
-        LOOK, False, IN_TEXT, "", 9, False,
-    ),
-    Action(
-        "refresh", ("r",), "r", "read again",
-        "Read again what the open panes show.",
-        LOOK,
-    ),
+    *LOOKING,
+    *LOGGING,
+    *PROXYING,
     # Find and sort
     Action(
         "filter", ("slash",), "/", "filter",

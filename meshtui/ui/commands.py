@@ -9,6 +9,7 @@ from meshtui.changes.change import Promote, Request, Rollback
 from meshtui.errors import Usage
 from meshtui.ui import requests
 from meshtui.ui.actions import BY_ID
+from meshtui.ui.panes.dock import PANES
 from meshtui.ui.panes.tracewords import Ask, parse_ask
 from meshtui.ui.table.order import SORTS
 
@@ -81,6 +82,14 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class ToPane:
+    """Words for a pane, which is opened where it is not."""
+
+    kind: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Do what the key of this action does."""
 
@@ -98,6 +107,7 @@ Command = (
     | SwitchContext
     | FilterBy
     | Trace
+    | ToPane
     | Run
 )
 Parser = Callable[[Sequence[str]], Command]
@@ -138,6 +148,8 @@ def parse_command(text: str) -> Command | None:
     action = {"q": "quit", "q!": "quit", "analyze": "analysis"}.get(name, name)
     if action not in BY_ID or action in _KEYS_ONLY:
         raise Usage(f"there is no command :{name}", "? shows the commands")
+    if arguments and action in PANES:
+        return ToPane(action, tuple(arguments))
     if arguments:
         raise Usage(f":{name} takes no arguments")
     return Run(action)

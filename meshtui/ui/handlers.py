@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from meshtui.ui.changehandlers import ChangeHandlers
 from meshtui.ui.filters import Filter
+from meshtui.ui.panes.dock import PANES
 from meshtui.ui.table.order import Sort
 
 SIDEWAYS = 8
@@ -16,67 +17,26 @@ class Handlers(ChangeHandlers):
     """One method for each action, found by its id; none of them waits for anything."""
 
     def run(self, action_id: str, key: str) -> None:
-        simple: Callable[[], None] | None = getattr(self, f"do_{action_id}", None)
+        simple = self._simple(action_id)
         if simple is not None:
             simple()
+        elif action_id in PANES:
+            self._screen.arrangement.toggle(action_id)
         elif action_id.startswith("sort_"):
             self.sort(action_id.removeprefix("sort_"))
         elif action_id == "digit":
             self.digit(key)
 
-    def knows(self, action_id: str) -> bool:
-        """For the test that every action of the registry does something."""
-        special = action_id.startswith("sort_") or action_id == "digit"
-        return special or hasattr(self, f"do_{action_id}")
+    def _simple(self, action_id: str) -> Callable[[], None] | None:
+        """The screen's own, or that of the pane with the focus."""
+        name = f"do_{action_id}"
+        own: Callable[[], None] | None = getattr(self, name, None)
+        return own or getattr(self._screen.arrangement.focused_pane, name, None)
 
     # Panes
 
-    def do_logs(self) -> None:
-        self._screen.arrangement.toggle("logs")
-
-    def do_proxies(self) -> None:
-        self._screen.arrangement.toggle("proxies")
-
-    def do_rules(self) -> None:
-        self._screen.arrangement.toggle("rules")
-
-    def do_analysis(self) -> None:
-        self._screen.arrangement.toggle("analysis")
-
-    def do_journal(self) -> None:
-        self._screen.arrangement.toggle("journal")
-
-    def do_everyones(self) -> None:
-        pane = self._screen.dock.pane("journal")
-        if pane is not None:
-            pane.toggle_raw()
-
-    def do_trace(self) -> None:
-        self._screen.arrangement.toggle("trace")
-
     def do_request(self) -> None:
         self._screen.prompting.edit_trace()
-
-    def do_pause(self) -> None:
-        pane = self._screen.dock.pane("logs")
-        if pane is not None:
-            pane.toggle_follow()
-
-    def do_next_proxy(self) -> None:
-        self._turn(1)
-
-    def do_previous_proxy(self) -> None:
-        self._turn(-1)
-
-    def _turn(self, by: int) -> None:
-        pane = self._screen.dock.pane("proxies")
-        if pane is not None:
-            pane.turn(by)
-
-    def do_raw(self) -> None:
-        pane = self._screen.arrangement.focused_pane
-        if pane is not None:
-            pane.toggle_raw()
 
     def do_refresh(self) -> None:
         if self._screen.dock.open_kinds:
@@ -87,7 +47,7 @@ class Handlers(ChangeHandlers):
     # Finding and sorting
 
     def do_filter(self) -> None:
-        self._screen.prompting.open("/", self._screen.table.filter.source)
+        self._screen.prompting.search()
 
     def do_command(self) -> None:
         self._screen.prompting.open(":")

@@ -58,6 +58,15 @@ class Arrangement:
                 self.focus = TABLE
         self.arrange()
 
+    def to_front(self, kind: str) -> Pane:
+        """Open the pane where it is not; in front of the others where only one is shown."""
+        pane = self._screen.dock.pane(kind)
+        if pane is None or (not self.wide and self.focus != kind):
+            self.toggle(kind)
+        found = self._screen.dock.pane(kind)
+        assert found is not None  # noqa: S101 - it has just been opened
+        return found
+
     def turn(self, by: int) -> None:
         """The focus to the next of table and panes."""
         stops = (TABLE, *self._screen.dock.open_kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import ClearBreaker, SetBreaker, Target
@@ -9,10 +10,11 @@ from meshtui.errors import Refused, Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.ui import commands
 from meshtui.ui.actions import BY_ID
-from meshtui.ui.filters import Filter, parse_filter
+from meshtui.ui.filters import parse_filter
 from meshtui.ui.table.order import Sort
 
 if TYPE_CHECKING:
+    from meshtui.ui.panes.base import Pane
     from meshtui.ui.panes.trace import TracePane
     from meshtui.ui.panes.tracewords import Ask
     from meshtui.ui.screen import MainScreen
@@ -23,24 +25,32 @@ class Prompting:
 
     def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
-        self._before = Filter()
+        self._pane: Pane | None = None
+        self._before: str = ""
 
     def open(self, kind: str, text: str = "") -> None:
-        self._before = self._screen.table.filter
         self._screen.status.display = False
         self._screen.prompt.open(kind, text)
+
+    def search(self) -> None:
+        """`/`: of the pane with the focus where it can be searched, else of the table."""
+        pane = self._screen.arrangement.focused_pane
+        text = pane.search_text if pane else None
+        self._pane = pane if text is not None else None
+        self._before = self._screen.table.filter.source if text is None else text
+        self.open("/", self._before)
 
     def typed(self, kind: str, text: str) -> None:
         """A filter is seen at once; one that is not finished yet changes nothing."""
         if kind == "/":
-            try:
-                self._screen.table.set_filter(parse_filter(text))
-            except Usage:
-                return
+            with suppress(Usage):
+                self._search(text)
 
     def done(self, kind: str, text: str) -> None:
         self._close()
-        if kind == "/":
+        if kind == "/" and self._pane is not None:
+            self._screen.guarded(lambda: self._search(text))
+        elif kind == "/":
             self._screen.guarded(lambda: self._filter(text))
         else:
             self._screen.guarded(lambda: self._run(text))
@@ -49,8 +59,14 @@ class Prompting:
     def dropped(self, kind: str) -> None:
         self._close()
         if kind == "/":
-            self._screen.table.set_filter(self._before)
+            self._search(self._before)
         self._screen.update_keys()
+
+    def _search(self, text: str) -> None:
+        if self._pane is not None:
+            self._pane.search(text)
+        else:
+            self._screen.table.set_filter(parse_filter(text))
 
     def _close(self) -> None:
         self._screen.prompt.close()
@@ -91,6 +107,9 @@ class Prompting:
             case commands.Trace(ask):
                 self._may("trace")
                 self._trace(ask)
+            case commands.ToPane(kind, words):
+                self._may(kind)
+                self._screen.arrangement.to_front(kind).command(words)
             case commands.Run(action):
                 self._screen.run_action_by_id(action)
             case None:
@@ -103,10 +122,7 @@ class Prompting:
 
     def _trace(self, ask: Ask) -> None:
         """The pane comes to the front, if it is not there, and asks."""
-        arrangement = self._screen.arrangement
-        behind = not arrangement.wide and arrangement.focus != "trace"
-        if self._screen.dock.pane("trace") is None or behind:
-            arrangement.toggle("trace")
+        self._screen.arrangement.to_front("trace")
         pane = self._trace_pane()
         if pane is not None:
             pane.ask(ask)

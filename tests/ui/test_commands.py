@@ -129,7 +129,7 @@ def test_commands(text: str, command: Command | None) -> None:
         "breaker interval soon",
         "adopt v1 v2",
         "edit a b",
-        "logs now",
+        "help now",
         "undo a b",
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from meshtui.errors import Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.lines import LinesBlock, LinesView
@@ -103,14 +105,22 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def sideways(self, by: int) -> None:
         self.listing.sideways(by)
 
-    def toggle_follow(self) -> None:
-        """Logs only: stop following, or follow again."""
+    def do_raw(self) -> None:
+        """Readable, or as it came."""
 
-    def turn(self, by: int) -> None:
-        """Proxies only: the next one, or the one before."""
+    # Words
 
-    def toggle_raw(self) -> None:
-        """Readable, or as it came; the journal: of one service, or of all."""
+    @property
+    def search_text(self) -> str | None:
+        """What `/` searches the pane for now; None where `/` is the table's."""
+        return None
+
+    def search(self, text: str) -> None:
+        """Search for it; told at each letter typed. Raises `Usage`, and then changes nothing."""
+
+    def command(self, words: Sequence[str]) -> None:
+        """What was typed after `:KIND`. Raises `Usage`."""
+        raise Usage(f":{self.kind} takes no arguments")
 
     @property
     def picked(self) -> str:

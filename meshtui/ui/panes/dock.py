@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from textual.containers import Vertical
@@ -14,31 +15,22 @@ if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
 
 
+PANES = {
+    "logs": "logs.LogsPane",
+    "proxies": "proxies.ProxiesPane",
+    "rules": "rules.RulesPane",
+    "trace": "trace.TracePane",
+    "analysis": "analysis.AnalysisPane",
+    "journal": "journal.JournalPane",
+}
+"""Where the class of each kind of pane is."""
+
+
 def pane_class(kind: str) -> type[Pane]:
     """Imported when it is opened: the first paint does not wait for panes."""
-    if kind == "logs":
-        from meshtui.ui.panes.logs import LogsPane
-
-        return LogsPane
-    if kind == "proxies":
-        from meshtui.ui.panes.proxies import ProxiesPane
-
-        return ProxiesPane
-    if kind == "trace":
-        from meshtui.ui.panes.trace import TracePane
-
-        return TracePane
-    if kind == "analysis":
-        from meshtui.ui.panes.analysis import AnalysisPane
-
-        return AnalysisPane
-    if kind == "journal":
-        from meshtui.ui.panes.journal import JournalPane
-
-        return JournalPane
-    from meshtui.ui.panes.rules import RulesPane
-
-    return RulesPane
+    module, _, name = PANES[kind].partition(".")
+    found: type[Pane] = getattr(import_module(f"meshtui.ui.panes.{module}"), name)
+    return found
 
 
 class PaneDock(Vertical):

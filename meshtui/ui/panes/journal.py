@@ -65,7 +65,7 @@ class JournalPane(Pane):
     def title_words(self) -> tuple[Line, Line]:
         return (), (Span(f"{self._count} changes" if self._count else "", "muted"),)
 
-    def toggle_raw(self) -> None:
+    def do_everyones(self) -> None:
         self._all = not self._all
         self._fill()
         self.picks.to_top()

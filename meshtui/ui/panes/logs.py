@@ -112,7 +112,7 @@ class LogsPane(Pane):
 
     # Keys
 
-    def toggle_follow(self) -> None:
+    def do_pause(self) -> None:
         lines = self.log_lines
         if lines.following:
             lines.pause()
@@ -138,7 +138,7 @@ class LogsPane(Pane):
     def sideways(self, by: int) -> None:
         self.log_lines.sideways(by)
 
-    def toggle_raw(self) -> None:
+    def do_raw(self) -> None:
         self.log_lines.toggle_raw()
 
 

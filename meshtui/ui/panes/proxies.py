@@ -65,8 +65,13 @@ class ProxiesPane(Pane):
         chosen = (self._pod.namespace, self._pod.name)
         return places.index(chosen) if chosen in places else None
 
-    def turn(self, by: int) -> None:
-        """The next proxy, or the one before."""
+    def do_next_proxy(self) -> None:
+        self._turn(1)
+
+    def do_previous_proxy(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, by: int) -> None:
         if self._clients:
             self._choose(self._clients[((self._place() or 0) + by) % len(self._clients)])
             self._show()

@@ -65,7 +65,7 @@ class RulesPane(Pane):
     def title_words(self) -> tuple[Line, Line]:
         return (), (Span("YAML" if self._raw else "", "muted"),)
 
-    def toggle_raw(self) -> None:
+    def do_raw(self) -> None:
         self._raw = not self._raw
         if self._snapshot is not None:
             self.update_body(self._snapshot)

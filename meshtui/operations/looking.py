@@ -1,0 +1,84 @@
+"""What the panes ask for: reads that go beyond the snapshot, each when it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from meshtui.envoy.routes import ProxyRoute
+from meshtui.errors import JournalError, Refused, Unreachable
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.view import ServiceView
+from meshtui.operations.history import journaled
+from meshtui.operations.limits import Limits
+from meshtui.operations.session import Session
+from meshtui.operations.tailing import tail
+from meshtui.operations.telemetry import Telemetry
+from meshtui.operations.types import Journaled, LogEntry
+from meshtui.operations.verifying import client_proxies
+
+if TYPE_CHECKING:
+    from meshtui.mesh.analysis import Finding
+    from meshtui.operations.tracing import Question, Traced
+
+JOURNAL_LINES = 100
+"""The newest changes that the screen shows; `meshtui journal` knows the rest."""
+
+
+class Looking:
+    """The reading half of the cockpit: it knows what is connected, and the mesh of the moment."""
+
+    _mesh: Mesh
+    _structure: tuple[ServiceView, ...]
+    _session: Session | None
+    _telemetry: Telemetry
+    _limits: Limits
+
+    @property
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
+        return self._session
+
+    def tail(self, service: ServiceKey) -> AsyncGenerator[LogEntry, None]:
+        return tail(self._opened.cluster, lambda: self._pods(service))
+
+    def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:
+        found = self._mesh.by_key.get(service)
+        return pods_of(self._mesh, found) if found else ()
+
+    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
+        from meshtui.envoy.proxy import read_routes
+
+        if not pod.sidecar:
+            raise Refused(f"{pod.namespace}/{pod.name} runs no proxy")
+        return await read_routes(self._opened.cluster, pod)
+
+    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
+        view = next((view for view in self._structure if view.key == service), None)
+        if view is None or view.virtual_service is None:
+            return tuple(pod for pod in self._mesh.pods if pod.sidecar)[:20]
+        sample = self._telemetry.sample
+        return client_proxies(self._mesh, service, view.virtual_service, sample).pods
+
+    async def analyze(self) -> tuple[Finding, ...]:
+        """In a thread: a thousand services cost a third of a second."""
+        from meshtui.mesh.analysis import analyze
+        from meshtui.operations.analyzing import limits_of
+
+        limited = limits_of(self._limits.entries())
+        return await asyncio.to_thread(analyze, self._mesh, limited=limited)
+
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        journal = self._opened.journal
+        if journal is None:
+            raise JournalError(self._opened.journal_trouble)
+        return tuple(map(journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
+
+    async def trace(self, question: Question) -> Traced:
+        from meshtui.operations.tracing import trace_request
+
+        sample = self._telemetry.sample
+        return await trace_request(self._opened.cluster, self._mesh, question, sample)
