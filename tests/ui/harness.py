@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import random
 import time
+from pathlib import Path
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
@@ -24,8 +25,9 @@ LINE = (
 class LiveCockpit(FakeCockpit):
     """Ticks by itself, logs by itself, takes its time to plan."""
 
-    def __init__(self, services: int) -> None:
+    def __init__(self, services: int, applied: Path | None = None) -> None:
         super().__init__(clock=Clock(time.time()))
+        self.applied_file = applied
         self.noise = random.Random(7)
         self.notices = ()
         if services:
@@ -50,7 +52,10 @@ class LiveCockpit(FakeCockpit):
         for step in ("dry run", "journal", "write", "proxies 1/3", "proxies 2/3"):
             progress(step)
             await asyncio.sleep(0.3)
-        return await super().apply(plan, progress)
+        outcome = await super().apply(plan, progress)
+        if self.applied_file is not None:
+            self.applied_file.write_text(plan.change.verb)
+        return outcome
 
     async def tail(self, service: ServiceKey):  # type: ignore[no-untyped-def]
         pods = [pod for pod in self.mesh.pods if pod.app == service.name]
@@ -85,8 +90,9 @@ def main() -> None:
     parser.add_argument("--theme", default="")
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--broken", action="store_true", help="cannot connect")
+    parser.add_argument("--applied", type=Path, help="a file to write once a change is applied")
     options = parser.parse_args()
-    cockpit = LiveCockpit(options.services)
+    cockpit = LiveCockpit(options.services, options.applied)
     cockpit.read_only = options.read_only
     if options.broken:
         cockpit.connect_error = MeshtuiError(

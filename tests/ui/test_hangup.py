@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,11 +25,11 @@ from tests.ui.driving import driving
 class Terminal:
     """The program on a made-up mesh in a terminal of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, applied: Path) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.ui.harness"],
+            [sys.executable, "-m", "tests.ui.harness", "--applied", str(applied)],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={**os.environ, "TERM": "xterm-256color"},
         )  # fmt: skip
@@ -49,8 +50,14 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    opened = Terminal()
+def applied(tmp_path: Path) -> Path:
+    """Where the program leaves word that a change was applied to its end."""
+    return tmp_path / "applied"
+
+
+@pytest.fixture
+def terminal(applied: Path) -> Iterator[Terminal]:
+    opened = Terminal(applied)
     yield opened
     opened.process.kill()
     opened.process.wait()
@@ -63,7 +70,9 @@ def test_a_hang_up_ends_the_program_though_nobody_reads_its_terminal(terminal: T
     assert terminal.process.wait(20) == 0
 
 
-def test_a_change_that_is_being_applied_is_finished_first(terminal: Terminal) -> None:
+def test_a_change_that_is_being_applied_is_finished_first(
+    terminal: Terminal, applied: Path
+) -> None:
     terminal.until(b"reviews")
     terminal.keys(b"R")
     terminal.until(b"apply")
@@ -71,9 +80,11 @@ def test_a_change_that_is_being_applied_is_finished_first(terminal: Terminal) ->
         os.write(terminal.master, b"\r")
         select.select([terminal.master], [], [], 0.1)
         terminal.seen += os.read(terminal.master, 65536)
+    assert not applied.exists()
+    os.close(terminal.master)
     terminal.process.send_signal(signal.SIGHUP)
-    terminal.until(b"in sync in")
     assert terminal.process.wait(20) == 0
+    assert applied.read_text() == "rollback"
 
 
 async def test_it_does_not_wait_for_ever() -> None:
