@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
 from meshtui.changes.making import spec_of
+from meshtui.envoy.compare import OLD
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import Json, Mesh, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.operations.objects import object_of, read_raw, send, with_object, without_object
 from meshtui.operations.questions import question_of
+from meshtui.operations.refusals import (
+    AFTER_S,
+    BEFORE_S,
+    Counts,
+    count_refusals,
+    with_refusals,
+)
 from meshtui.operations.verifying import WAIT_S, Ask, Clients, client_proxies, verify
 
 if TYPE_CHECKING:
@@ -53,6 +61,7 @@ class Applier:
         change = plan.change
         if change.empty:
             return Outcome("", plan, applied=False)
+        refused = await self._refused_so_far(change, mesh, sample)
         told("journal")
         change_id, warnings = self._begin(change)
         told("write")
@@ -60,11 +69,20 @@ class Applier:
         warnings = (*warnings, trouble) if trouble else warnings
         event = asyncio.create_task(_tell_everyone(self._cluster, raw, change, change_id))
         try:
-            outcome = await self._verified(plan, change_id, raw, mesh, sample, told)
+            outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
         finally:
             await event
         told_once = dict.fromkeys((*warnings, *outcome.warnings))
         return replace(outcome, warnings=tuple(told_once))
+
+    async def _refused_so_far(self, change: Change, mesh: Mesh, sample: Sample | None) -> Counts:
+        """To be held against the counts afterwards: a dump does not tell of a refusal."""
+        if not self._verify:
+            return {}
+        item = object_of(mesh, change.target)
+        vs = item if isinstance(item, VirtualService) else None
+        pods = client_proxies(mesh, change.service, vs, sample).pods
+        return await count_refusals(self._cluster, pods, BEFORE_S)
 
     async def look_again(
         self, outcome: Outcome, mesh: Mesh, sample: Sample | None
@@ -130,6 +148,7 @@ class Applier:
         mesh: Mesh,
         sample: Sample | None,
         told: Told,
+        refused: Counts | None = None,
     ) -> Outcome:
         change = plan.change
         outcome = Outcome(change_id, plan, applied=True)
@@ -143,11 +162,21 @@ class Applier:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
         told(f"proxies 0/{len(clients.pods)}")
         proxies, seconds = await verify(ask, clients, wait_s=self._wait_s, told=told)
+        proxies = await self._rejections(proxies, clients, refused or {})
         outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=_verdict(proxies))
         status = Status.VERIFIED if outcome.verified else Status.WRITTEN
         trouble = self._settle(change_id, status, outcome.sentence, _result(outcome))
         warnings = (*_doubts(proxies, clients.known, clients.left_out), trouble)
         return replace(outcome, warnings=tuple(filter(None, warnings)))
+
+    async def _rejections(
+        self, proxies: tuple[ProxyVerdict, ...], clients: Clients, before: Counts
+    ) -> tuple[ProxyVerdict, ...]:
+        """Of the proxies that still serve what was, which have refused a configuration since."""
+        old = {(p.namespace, p.pod) for p in proxies if p.state == OLD} & before.keys()
+        pods = [pod for pod in clients.pods if (pod.namespace, pod.name) in old]
+        after = await count_refusals(self._cluster, pods, AFTER_S) if pods else {}
+        return with_refusals(proxies, before, after)
 
 
 def _whom(

@@ -85,10 +85,10 @@ class Mesh:
         self.until_routed(marker)
         return marker
 
-    def write_rules(self, *rules: Obj) -> None:
-        """Write the rules of `reviews` as they are, and wait for nothing."""
-        spec = {"hosts": ["reviews"], "http": list(rules)}
-        self._replace(f"{ISTIO}/virtualservices/reviews", spec)
+    def write_rules(self, *rules: Obj, service: str = "reviews") -> None:
+        """Write a service's rules as they are, and wait for nothing."""
+        spec = {"hosts": [service], "http": list(rules)}
+        self._replace(f"{ISTIO}/virtualservices/{service}", spec)
 
     def until_routed(self, text: str, workload: str = "productpage-v1") -> None:
         until(lambda: f'"{text}"' in self.routes(workload), what=f"a route named {text}")
