@@ -81,10 +81,11 @@ class _Program:
 
 
 @lru_cache(maxsize=512)
-def _program(pattern: str) -> tuple[Step, ...]:
-    program = _Program()
-    program.node(parse(pattern))
-    return tuple(program.steps)
+def program(pattern: str) -> tuple[Step, ...]:
+    """The steps of an expression; behind the last one is the match. Raises Undecidable."""
+    made = _Program()
+    made.node(parse(pattern))
+    return tuple(made.steps)
 
 
 def full_match(pattern: str, text: str) -> bool:
@@ -107,7 +108,7 @@ def _bytes(text: str) -> str:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    steps = _program(pattern)
+    steps = program(pattern)
     if len(steps) * len(text) > _LONGEST:
         raise Undecidable("it is too large to be decided here")
     if not text.isascii() and any(isinstance(step, Chars) and step.fold for step in steps):
