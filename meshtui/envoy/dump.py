@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from meshtui.envoy.actions import (
@@ -29,21 +28,11 @@ _ENVOYS_TIMEOUT_S = 15.0
 _OWNER = re.compile(r"/apis/networking\.istio\.io/[^/]+/namespaces/([^/]+)/virtual-service/([^/]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """An address a proxy listens on, and the RouteConfigurations its filters use."""
-
-    name: str
-    address: str = ""
-    port: int = 0
-    routes: tuple[str, ...] = ()
-
-
 def parse_routes(dump: Any) -> tuple[ProxyRoute, ...]:
     """Every route of every virtual host, in the order the proxy tries them."""
     return tuple(
         _route(config, vhost, route)
-        for config in _resources(dump, ("dynamic_route_configs", "static_route_configs"))
+        for config in resources(dump, ("dynamic_route_configs", "static_route_configs"))
         for config in [read.obj(config, "route_config")]
         for vhost in read.objects(config, "virtual_hosts")
         for route in read.objects(vhost, "routes")
@@ -54,21 +43,12 @@ def parse_cluster_names(dump: Any) -> frozenset[str]:
     """The clusters a proxy knows. Only active ones: a warming cluster takes no traffic yet."""
     names = (
         read.text(read.obj(entry, "cluster"), "name")
-        for entry in _resources(dump, ("dynamic_active_clusters", "static_clusters"))
+        for entry in resources(dump, ("dynamic_active_clusters", "static_clusters"))
     )
     return frozenset(name for name in names if name)
 
 
-def parse_listeners(dump: Any) -> tuple[Listener, ...]:
-    return tuple(
-        _listener(listener)
-        for entry in _resources(dump, ("dynamic_listeners", "static_listeners"))
-        for listener in [read.obj(entry, "active_state", "listener") or read.obj(entry, "listener")]
-        if listener
-    )
-
-
-def _resources(dump: Any, kinds: tuple[str, ...]) -> Iterator[Json]:
+def resources(dump: Any, kinds: tuple[str, ...]) -> Iterator[Json]:
     """The entries asked for by `resource=`, or those inside the sections of a whole dump."""
     for config in read.objects(dump, "configs"):
         sections = [kind for kind in kinds if kind in config]
@@ -119,24 +99,3 @@ def _terminal(route: Json) -> str:
     if "redirect" in route:
         return "redirect"
     return "direct response" if "direct_response" in route else ""
-
-
-def _listener(raw: Json) -> Listener:
-    address = read.obj(raw, "address", "socket_address")
-    return Listener(
-        name=read.text(raw, "name"),
-        address=read.text(address, "address"),
-        port=read.integer(address, "port_value"),
-        routes=tuple(dict.fromkeys(_route_names(raw))),
-    )
-
-
-def _route_names(listener: Json) -> Iterator[str]:
-    chains = read.objects(listener, "filter_chains")
-    for chain in [*chains, read.obj(listener, "default_filter_chain")]:
-        for entry in read.objects(chain, "filters"):
-            typed = read.obj(entry, "typed_config")
-            for source, key in (("rds", "route_config_name"), ("route_config", "name")):
-                name = read.text(read.obj(typed, source), key)
-                if name:
-                    yield name

@@ -18,7 +18,8 @@ class Endpoint:
     """One address of one cluster, as a proxy sees it.
 
     `ejected` is outlier detection's doing; `health` is what the control plane or a health check
-    says ("healthy", "draining", "unhealthy", …). `active` requests are under way now; `requests`
+    says ("healthy", "draining", "unhealthy", …). `active` requests and `connections` are under
+    way now, `pending` requests wait for one (None where an older Envoy does not say); `requests`
     and `errors` count since the proxy began.
     """
 
@@ -31,6 +32,10 @@ class Endpoint:
     active: int = 0
     requests: int = 0
     errors: int = 0
+    connections: int = 0
+    pending: int | None = None
+    priority: int = 0
+    locality: str = ""
 
     @property
     def usable(self) -> bool:
@@ -60,7 +65,18 @@ def _endpoint(cluster: ClusterName, raw: Json) -> Endpoint:
         active=stats.get("rq_active", 0),
         requests=stats.get("rq_total", 0),
         errors=stats.get("rq_error", 0),
+        connections=stats.get("cx_active", 0),
+        pending=stats.get("rq_pending_active"),
+        priority=read.integer(raw, "priority"),
+        locality="/".join(_places(read.obj(raw, "locality"))),
     )
+
+
+def _places(locality: Json) -> Iterator[str]:
+    found = [read.text(locality, part) for part in ("region", "zone", "sub_zone")]
+    while found and not found[-1]:
+        found.pop()
+    yield from found
 
 
 def _health(state: Json) -> str:

@@ -9,14 +9,18 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from meshtui.envoy.admin import admin_get
-from meshtui.envoy.dump import Listener, parse_cluster_names, parse_listeners, parse_routes
+from meshtui.envoy.clusters import MASK
+from meshtui.envoy.dump import parse_cluster_names, parse_routes
 from meshtui.envoy.endpoints import Endpoint, parse_endpoints
+from meshtui.envoy.listeners import Listener, parse_listeners
 from meshtui.envoy.policies import ProxyCluster, parse_clusters
 from meshtui.envoy.routes import ProxyRoute
+from meshtui.envoy.stats import stats_filter
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Pod
 
@@ -29,6 +33,8 @@ _LARGE = 256 * 1024
 """Bytes of JSON that are worth a thread, so that the screen goes on meanwhile."""
 
 _TIMEOUT_S = 5.0
+_DUMP_TIMEOUT_S = 60.0
+_DUMP_LIMIT = 256 * 1024 * 1024
 
 
 def sidecar_route_names(ports: Iterable[int]) -> str:
@@ -37,7 +43,59 @@ def sidecar_route_names(ports: Iterable[int]) -> str:
     istiod calls them after the port, or after a host and the port. A gateway's have the port of
     the gateway in their name: do not narrow there.
     """
-    return f"(.*:)?({'|'.join(str(port) for port in sorted(set(ports)))})"
+    return f"(.*:)?({_numbers(ports)})"
+
+
+def sidecar_listener_names(ports: Iterable[int]) -> str:
+    """The same for listeners: they are called after an address and the port."""
+    return f".*_({_numbers(ports)})"
+
+
+def _numbers(ports: Iterable[int]) -> str:
+    return "|".join(str(port) for port in sorted(set(ports)))
+
+
+def _named(path: str, name_regex: str) -> str:
+    return f"{path}&name_regex={quote(name_regex, safe='')}" if name_regex else path
+
+
+def _of_host(host: str) -> str:
+    return rf"outbound\|\d+\|[^|]*\|{re.escape(host)}" if host else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Facts]):
+    """What was asked, what it means, and the JSON as it came."""
+
+    path: str
+    facts: Facts
+    body: bytes
+
+
+def routes_path(name_regex: str = "") -> str:
+    return _named("/config_dump?resource=dynamic_route_configs", name_regex)
+
+
+def listeners_path(name_regex: str = "") -> str:
+    return _named("/config_dump?resource=dynamic_listeners", name_regex)
+
+
+def clusters_path(host: str = "") -> str:
+    """The clusters of one host, of all without one."""
+    return _named(f"/config_dump?resource=dynamic_active_clusters&mask={MASK}", _of_host(host))
+
+
+def endpoints_path(host: str = "") -> str:
+    """Older Envoys do not know `filter` and answer with all of them."""
+    narrowed = f"&filter={quote(f'^{_of_host(host)}$', safe='')}" if host else ""
+    return f"/clusters?format=json{narrowed}"
+
+
+def stats_path(names: Iterable[str] = ()) -> str:
+    """The gauges and overflows of these clusters; of all that were ever used, without names."""
+    chosen = tuple(names)
+    used = "" if chosen else "usedonly&"
+    return f"/stats?{used}format=json&filter={quote(stats_filter(chosen), safe='')}"
 
 
 async def read_routes(
@@ -48,9 +106,7 @@ async def read_routes(
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[ProxyRoute, ...]:
     """The proxy's dynamic route table. Errors as `admin_get`."""
-    narrowed = f"&name_regex={quote(name_regex, safe='')}" if name_regex else ""
-    path = f"/config_dump?resource=dynamic_route_configs{narrowed}"
-    return await _ask(cluster, pod, path, parse_routes, timeout)
+    return (await ask(cluster, pod, routes_path(name_regex), parse_routes, timeout)).facts
 
 
 async def read_cluster_names(
@@ -61,7 +117,7 @@ async def read_cluster_names(
 ) -> frozenset[str]:
     """The names of the clusters the proxy can send to now."""
     path = "/config_dump?resource=dynamic_active_clusters&mask=cluster.name"
-    return await _ask(cluster, pod, path, parse_cluster_names, timeout)
+    return (await ask(cluster, pod, path, parse_cluster_names, timeout)).facts
 
 
 async def read_clusters(
@@ -72,9 +128,8 @@ async def read_clusters(
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[ProxyCluster, ...]:
     """The outbound clusters of one host, with their limits."""
-    names = quote(rf"outbound\|\d+\|[^|]*\|{re.escape(host)}", safe="")
-    path = f"/config_dump?resource=dynamic_active_clusters&name_regex={names}"
-    return await _ask(cluster, pod, path, parse_clusters, timeout)
+    path = _named("/config_dump?resource=dynamic_active_clusters", _of_host(host))
+    return (await ask(cluster, pod, path, parse_clusters, timeout)).facts
 
 
 async def read_listeners(
@@ -83,8 +138,7 @@ async def read_listeners(
     *,
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[Listener, ...]:
-    path = "/config_dump?resource=dynamic_listeners"
-    return await _ask(cluster, pod, path, parse_listeners, timeout)
+    return (await ask(cluster, pod, listeners_path(), parse_listeners, timeout)).facts
 
 
 async def read_endpoints(
@@ -94,7 +148,24 @@ async def read_endpoints(
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[Endpoint, ...]:
     """The endpoints of all clusters, with what the proxy thinks of their health."""
-    return await _ask(cluster, pod, "/clusters?format=json", parse_endpoints, timeout)
+    return (await ask(cluster, pod, endpoints_path(), parse_endpoints, timeout)).facts
+
+
+async def read_dump(
+    cluster: Cluster,
+    pod: Pod,
+    *,
+    timeout: float = _DUMP_TIMEOUT_S,  # noqa: ASYNC109
+) -> bytes:
+    """Everything the proxy is configured with, endpoints too, as it came; certificates' keys are
+    redacted by Envoy.
+    """
+    path = "/config_dump?include_eds"
+    body = await admin_get(
+        cluster, pod.namespace, pod.name, path, timeout=timeout, limit=_DUMP_LIMIT
+    )
+    await _parsed(pod, path, body, lambda _: None)
+    return body
 
 
 async def rejected_updates(
@@ -120,10 +191,19 @@ def count_rejected(text: str) -> int:
     return sum(int(v) for v in values if v.isascii() and v.isdigit() and len(v) < 20)
 
 
-async def _ask(
-    cluster: Cluster, pod: Pod, path: str, parse: Callable[[Any], Facts], timeout_s: float
-) -> Facts:
+async def ask(
+    cluster: Cluster,
+    pod: Pod,
+    path: str,
+    parse: Callable[[Any], Facts],
+    timeout_s: float = _TIMEOUT_S,
+) -> Answer[Facts]:
+    """One question. Errors as `admin_get`; a large answer is read beside the loop."""
     body = await admin_get(cluster, pod.namespace, pod.name, path, timeout=timeout_s)
+    return Answer(path, await _parsed(pod, path, body, parse), body)
+
+
+async def _parsed(pod: Pod, path: str, body: bytes, parse: Callable[[Any], Facts]) -> Facts:
     try:
         if len(body) < _LARGE:
             return parse(json.loads(body))

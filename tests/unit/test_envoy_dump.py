@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.envoy.clusternames import ClusterName, parse_cluster_name
-from meshtui.envoy.dump import Listener, parse_cluster_names, parse_listeners, parse_routes
+from meshtui.envoy.dump import parse_cluster_names, parse_routes
 from meshtui.envoy.endpoints import parse_endpoints
+from meshtui.envoy.listeners import Chain, Listener, parse_listeners
 from meshtui.envoy.proxy import count_rejected, sidecar_route_names
 from meshtui.envoy.routes import (
     ANY_PATH,
@@ -304,7 +305,15 @@ def test_listeners() -> None:
     }
     assert parse_listeners(
         {"configs": [{"name": "x", "active_state": {"listener": listener}}]}
-    ) == (Listener("0.0.0.0_9080", "0.0.0.0", 9080, ("9080", "inbound|9080||")),)
+    ) == (
+        Listener(
+            "0.0.0.0_9080",
+            "0.0.0.0",
+            9080,
+            ("9080", "inbound|9080||"),
+            chains=(Chain(), Chain()),
+        ),
+    )
 
 
 def test_endpoints_tell_health_and_ejection() -> None:
