@@ -19,6 +19,7 @@ WATCHED = frozenset(
         (ISTIO, "destinationrules"),
         (ISTIO, "gateways"),
         (ISTIO, "serviceentries"),
+        (ISTIO, "envoyfilters"),
     }
 )
 """The resources whose writes change what the proxies do."""
@@ -140,6 +141,14 @@ def gateway_of(obj: Obj) -> Config:
     return found
 
 
+def envoy_filter_of(obj: Obj) -> Config:
+    found = _config(obj, workloadSelector=dict, configPatches=list)
+    labels = (found.spec.get("workloadSelector") or {}).get("labels")
+    if not isinstance(labels or {}, dict):
+        raise TypeError("labels is no dict")
+    return found
+
+
 def _config(obj: Obj, **shapes: type) -> Config:
     """An Istio object whose outer fields have the shapes the translation walks through."""
     meta, spec = obj["metadata"], obj.get("spec")
@@ -184,4 +193,5 @@ def snapshot(store: ObjectStore) -> World:
             _each(store.objects(ISTIO, "destinationrules"), destination_rule_of)
         ),
         gateways=_oldest_first(_each(store.objects(ISTIO, "gateways"), gateway_of)),
+        envoy_filters=_oldest_first(_each(store.objects(ISTIO, "envoyfilters"), envoy_filter_of)),
     )

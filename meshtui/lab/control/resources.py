@@ -9,6 +9,15 @@ from meshtui.lab.contract import Obj
 from meshtui.lab.control import listeners
 from meshtui.lab.control.clusters import cluster, hashing, own_clusters, upstreams
 from meshtui.lab.control.discovery import CLUSTERS, LISTENERS, ROUTES, Key, Resources
+from meshtui.lab.control.filters import (
+    GATEWAY,
+    INBOUND,
+    OUTBOUND,
+    Patch,
+    patched_listener,
+    patched_routes,
+    patches_for,
+)
 from meshtui.lab.control.routing import (
     gateway_ports,
     gateway_routes,
@@ -38,15 +47,29 @@ def configure(world: World, proxies: list[Proxy]) -> Configuration:
         clusters[Key(proxy.pod, CLUSTERS)] = [*outbound, *own_clusters(proxy, world)]
         made = _gateway(world, proxy) if proxy.gateway else _sidecar(world, proxy)
         hashes = hashing(found)
-        for name, (configuration, _) in made.items():
+        patches = patches_for(world, proxy)
+        context = GATEWAY if proxy.gateway else OUTBOUND
+        for name, (configuration, port) in made.items():
             _add_hashes(configuration, hashes)
-            routes[Key(proxy.pod, ROUTES, name)] = [configuration]
-        make = listeners.gateway if proxy.gateway else listeners.outbound
-        lds[Key(proxy.pod, LISTENERS)] = [
-            *(make(proxy, port) for _, port in made.values()),
-            *(listeners.inbound(proxy, world, port) for port in proxy.ports),
-        ]
+            patched = patched_routes(configuration, context, port, patches)
+            routes[Key(proxy.pod, ROUTES, name)] = [patched]
+        lds[Key(proxy.pod, LISTENERS)] = _listeners(
+            world, proxy, [port for _, port in made.values()], patches
+        )
     return Configuration(clusters, routes, lds)
+
+
+def _listeners(world: World, proxy: Proxy, ports: list[int], patches: list[Patch]) -> list[Obj]:
+    make, context = (
+        (listeners.gateway, GATEWAY) if proxy.gateway else (listeners.outbound, OUTBOUND)
+    )
+    return [
+        *(patched_listener(make(proxy, port), context, port, patches) for port in ports),
+        *(
+            patched_listener(listeners.inbound(proxy, world, port), INBOUND, port, patches)
+            for port in proxy.ports
+        ),
+    ]
 
 
 def _sidecar(world: World, proxy: Proxy) -> dict[str, tuple[Obj, int]]:

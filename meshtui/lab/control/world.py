@@ -101,6 +101,7 @@ class World:
     virtual_services: tuple[Config, ...] = ()
     destination_rules: tuple[Config, ...] = ()
     gateways: tuple[Config, ...] = ()
+    envoy_filters: tuple[Config, ...] = ()
 
     def service(self, host: str) -> Service | None:
         return next((service for service in self.services if service.host == host), None)

@@ -88,6 +88,7 @@ class Envoy:
             envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
             "-l", "warning", "--log-format", _LOG_FORMAT, "--skip-deprecated-logs",
             "--file-flush-interval-msec", "200",
+            "--drain-strategy", "immediate", "--drain-time-s", "45",
         ]  # fmt: skip
         self._say("info", f"Envoy command: {command[1:]}")
         env = {"PATH": os.environ.get("PATH", ""), UNKNOWN_VARIABLE: UNKNOWN}
