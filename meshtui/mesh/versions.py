@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from meshtui.mesh.model import Mesh, Pod, Rule, Service, Subset
 from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
@@ -25,7 +27,9 @@ class VersionView:
     `subset` is the DestinationRule's name for it, empty where there is none. `weight` is the
     weight in the ordinary rule and `percent` what part of the rule that is (0 to 100), both None
     where no rule tells the versions apart. `share` is the measured part of the service's requests
-    that reached a pod, 0 to 1. `caller` and `server` are None where nothing is known.
+    that reached a pod, 0 to 1. `caller` and `server` are None where nothing is known; `state` and
+    `server_state` say how each side sees it. `proxies` counts the pods whose requests a proxy of
+    the mesh counts on the server's side.
     """
 
     version: str
@@ -40,6 +44,8 @@ class VersionView:
     server: Signals | None = None
     state: str = NOT_KNOWN
     mirrored_percent: float | None = None
+    proxies: int = 0
+    server_state: str = NOT_KNOWN
 
     @property
     def label(self) -> str:
@@ -60,6 +66,20 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
     return tuple(_weighted(row, rule, len(rows)) for row in rows)
 
 
+class _Counts(TypedDict):
+    pods: int
+    pods_ready: int
+    proxies: int
+
+
+def _counts(pods: Sequence[Pod]) -> _Counts:
+    return _Counts(
+        pods=len(pods),
+        pods_ready=sum(pod.serving for pod in pods),
+        proxies=sum(pod.sidecar or pod.ambient for pod in pods),
+    )
+
+
 def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> VersionView:
     mine = pods_of_subset(pods, subset)
     versions = {pod.version for pod in mine}
@@ -68,8 +88,7 @@ def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> Vers
         version=version or subset.name,
         subset=subset.name,
         host=service.host,
-        pods=len(mine),
-        pods_ready=sum(pod.serving for pod in mine),
+        **_counts(mine),
     )
 
 
@@ -78,8 +97,7 @@ def _version_row(service: Service, version: str, pods: tuple[Pod, ...]) -> Versi
     return VersionView(
         version=version or "(no version)",
         host=service.host,
-        pods=len(mine),
-        pods_ready=sum(pod.serving for pod in mine),
+        **_counts(mine),
     )
 
 
@@ -100,8 +118,7 @@ def _destination_rows(
                 version=destination.label,
                 subset=destination.subset,
                 host=destination.host,
-                pods=len(pods),
-                pods_ready=sum(pod.serving for pod in pods),
+                **_counts(pods),
             )
         )
     return rows

@@ -21,6 +21,9 @@ from meshtui.mesh.versions import (
     version_rows,
 )
 
+DELAYED = "DI"
+"""The flag of a request that was answered as any other, only later."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -38,7 +41,7 @@ class ServiceView:
     """A service with its versions, in the order of the subsets.
 
     `route` is the ordinary rule, None where no rule names the service. `caller` and `server` are
-    the totals, requests that never reached a pod included.
+    the totals, requests that never reached a pod included; `state` is how callers see it.
     """
 
     service: Service
@@ -49,6 +52,7 @@ class ServiceView:
     server: Signals | None = None
     state: str = NOT_KNOWN
     marks: tuple[str, ...] = field(default=())
+    server_state: str = NOT_KNOWN
 
     @property
     def key(self) -> ServiceKey:
@@ -122,12 +126,15 @@ def _measured_service(
         if version not in known
     ]
     caller = sample.caller_totals.get(view.key, Signals())
+    counted = any(row.proxies for row in rows) or not any(row.pods for row in rows)
+    server = server_known(caller, sample.server_totals.get(view.key, Signals()), counted)
     return replace(
         view,
         versions=_with_shares(rows),
         caller=caller,
-        server=sample.server_totals.get(view.key, Signals()),
+        server=server,
         state=state_of(caller, limits),
+        server_state=state_of(server, limits),
     )
 
 
@@ -140,8 +147,15 @@ def _strays_by_service(sample: Sample) -> Mapping[ServiceKey, list[str]]:
 
 
 def _measured(row: VersionView, key: ServiceKey, sample: Sample, limits: Thresholds) -> VersionView:
-    caller, server = _signals_of(row, key, sample)
-    return replace(row, caller=caller, server=server, state=state_of(caller, limits))
+    caller, counted = _signals_of(row, key, sample)
+    server = server_known(caller, counted, bool(row.proxies or not row.pods))
+    return replace(
+        row,
+        caller=caller,
+        server=server,
+        state=state_of(caller, limits),
+        server_state=state_of(server, limits),
+    )
 
 
 def _signals_of(row: VersionView, key: ServiceKey, sample: Sample) -> tuple[Signals, Signals]:
@@ -153,6 +167,18 @@ def _signals_of(row: VersionView, key: ServiceKey, sample: Sample) -> tuple[Sign
         )
     version = VersionKey(key, row.version)
     return sample.caller.get(version, Signals()), sample.server.get(version, Signals())
+
+
+def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | None:
+    """What the server's side counted; None where nobody counts there.
+
+    So it is where no pod has a proxy (`counted` false), and where pods gave callers answers that
+    none of them counted. Without a flag an answer comes from a pod.
+    """
+    if server.requests > 0:
+        return server
+    flagged = sum(number for flag, number in caller.flags.items() if flag not in (DELAYED, "-"))
+    return server if counted and caller.requests - flagged < 1 else None
 
 
 def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:

@@ -72,7 +72,12 @@ def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
     if known is None:
         return row
     return replace(
-        row, caller=known.caller, server=known.server, share=known.share, state=known.state
+        row,
+        caller=known.caller,
+        server=known.server,
+        share=known.share,
+        state=known.state,
+        server_state=known.server_state,
     )
 
 

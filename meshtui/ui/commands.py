@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from meshtui.changes.change import Promote, Request, Rollback
 from meshtui.errors import Usage
+from meshtui.mesh.sides import SIDES
 from meshtui.ui import requests
 from meshtui.ui.actions import BY_ID
 from meshtui.ui.panes.dock import PANES
@@ -46,6 +47,13 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class SortBy:
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSide:
+    """Whose numbers the table has: "caller" or "server"."""
+
+    side: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ Command = (
     | Adopt
     | Edit
     | SortBy
+    | ShowSide
     | UseTheme
     | ShowNamespace
     | SwitchContext
@@ -127,6 +136,7 @@ EXAMPLES = (
     ("adopt [v1]", "Make DestinationRule and VirtualService of a service that has none."),
     ("edit [dr/NAME]", "The VirtualService (or another object) in $EDITOR."),
     ("sort errors", f"One of {', '.join(SORTS)}."),
+    ("view server", "The table's numbers: what versions did themselves.   :view caller"),
     ("theme NAME", "Another theme; without a name: which there are."),
     ("ns NAME", "Only the services of a namespace.   :ns all"),
     ("ctx NAME", "Another context of the kubeconfig; without a name: which there are."),
@@ -213,6 +223,14 @@ def _sort(words: Sequence[str]) -> Command:
     return SortBy(words[0])
 
 
+def _view(words: Sequence[str]) -> Command:
+    if not words:
+        return Run("view_side")
+    if len(words) != 1 or words[0] not in SIDES:
+        raise Usage("view is caller or server", "as in :view server")
+    return ShowSide(words[0])
+
+
 def _theme(words: Sequence[str]) -> Command:
     return UseTheme(" ".join(words))
 
@@ -249,6 +267,7 @@ _PARSERS: Mapping[str, Parser] = {
     "adopt": _adopt,
     "edit": _edit,
     "sort": _sort,
+    "view": _view,
     "theme": _theme,
     "ns": _namespace,
     "ctx": _context,

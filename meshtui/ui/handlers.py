@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.ui.changehandlers import ChangeHandlers
 from meshtui.ui.filters import Filter
 from meshtui.ui.panes.dock import PANES
@@ -51,6 +52,21 @@ class Handlers(ChangeHandlers):
 
     def do_command(self) -> None:
         self._screen.prompting.open(":")
+
+    def do_view_side(self) -> None:
+        self.show_side(SERVER if self._screen.table.side == CALLER else CALLER)
+
+    def show_side(self, side: str) -> None:
+        """Whose numbers the table has: the callers' or the servers'."""
+        screen = self._screen
+        screen.table.set_side(side)
+        screen.header.side = side
+        screen.place_again()
+        whose = {
+            CALLER: "caller's view: what the callers saw, whatever it was that answered them",
+            SERVER: "server's view: what the versions themselves did; V for the caller's",
+        }
+        screen.say(whose[side])
 
     def sort(self, key: str) -> None:
         before = self._screen.table.sort

@@ -32,6 +32,11 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, frozenset({TRACE}), "service", 7, False,
     ),
     Action(
+        "view_side", ("V",), "V", "caller/server",
+        "The table's numbers: what callers saw, or what the versions themselves did.",
+        LOOK, footer=99,
+    ),
+    Action(
         "analysis", ("a",), "a", "analysis",
         "What is wrong with the mesh as it is written, the selected service's findings first.",
         LOOK, False, ANYWHERE, "", 96,

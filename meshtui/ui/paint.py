@@ -82,7 +82,7 @@ def both_ends(left: Line, right: Line, width: int) -> Line:
     return fit_line(left, room) + right
 
 
-LOUD = ("loud", "stale", "only errors", "read-only")
+LOUD = ("loud", "stale", "only errors", "read-only", "side")
 """Roles that keep their own ground, on the cursor's line too."""
 
 

@@ -96,6 +96,8 @@ class Prompting:
                 self._screen.desk.undo(change_id)
             case commands.SortBy(key):
                 self._screen.table.set_sort(Sort(key))
+            case commands.ShowSide(side):
+                self._screen.handlers.show_side(side)
             case commands.UseTheme(name):
                 self._theme(name)
             case commands.ShowNamespace(name):

@@ -56,6 +56,7 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "loud": ("mesh-on-loud", "error", "bold"),
     "stale": ("mesh-on-loud", "warning", "bold"),
     "read-only": ("mesh-on-loud", "mesh-unknown", "bold"),
+    "side": ("mesh-on-loud", "mesh-key", "bold"),
     "notice": ("foreground", "mesh-notice", ""),
     "added": ("success", "", ""),
     "removed": ("error", "", ""),

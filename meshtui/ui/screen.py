@@ -167,7 +167,9 @@ class MainScreen(Screen[None]):
 
     def tell_panes(self) -> None:
         if self.snapshot is not None:
-            self.dock.tell(self.table.view, self.snapshot, self.clock())
+            version = self.table.version
+            label = version.label if version else ""
+            self.dock.tell(self.table.view, self.snapshot, self.clock(), label)
 
     # The cursor, the size, the focus
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.envoy.accesslog import AccessRecord, parse_line
-from meshtui.envoy.flags import FLAGS, explain
+from meshtui.mesh.flags import FLAGS, explain
 
 LINE = (
     '[2026-11-20T10:11:12.345Z] "GET /reviews/0?x=1 HTTP/1.1" 503 UF,URX '

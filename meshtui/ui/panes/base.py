@@ -34,6 +34,9 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         self.body = self.make_body()
         self.cockpit = cockpit
         self.view: ServiceView | None = None
+        self.version = ""
+        """The label of the version under the cursor; empty on the line of a service."""
+
         self.now = 0.0
 
     def compose(self) -> ComposeResult:

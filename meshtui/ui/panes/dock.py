@@ -63,9 +63,12 @@ class PaneDock(Vertical):
             pane.workers.cancel_node(pane)
             pane.remove()
 
-    def tell(self, view: ServiceView | None, snapshot: Snapshot, now: float) -> None:
+    def tell(
+        self, view: ServiceView | None, snapshot: Snapshot, now: float, version: str = ""
+    ) -> None:
         for pane in self.panes:
             if pane.is_mounted:
+                pane.version = version
                 pane.tell(view, snapshot, now)
 
     def tick(self, now: float) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.sides import CALLER, signals_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.table.lineid import LineId
@@ -14,9 +15,13 @@ LENGTH = 30
 
 
 class History:
-    """Requests per second, one value for each sample; what has gone is forgotten."""
+    """Requests per second as one side counts them, one value for each sample.
 
-    def __init__(self) -> None:
+    What has gone is forgotten.
+    """
+
+    def __init__(self, side: str = CALLER) -> None:
+        self._side = side
         self._rates: dict[LineId, deque[float | None]] = {}
         self._last = 0.0
 
@@ -27,10 +32,12 @@ class History:
         self._last = sample.time
         kept: dict[LineId, deque[float | None]] = {}
         for view in views:
-            self._take(kept, LineId(view.key), view.caller.rps if view.caller else None)
+            total = signals_of(view, self._side)
+            self._take(kept, LineId(view.key), total.rps if total else None)
             for version in view.versions:
-                rps = version.caller.rps if version.caller else None
-                self._take(kept, LineId(view.key, version.label), rps)
+                signals = signals_of(version, self._side)
+                place = LineId(view.key, version.label)
+                self._take(kept, place, signals.rps if signals else None)
         self._rates = kept
 
     def _take(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len
 
+from meshtui.mesh.sides import CALLER
 from meshtui.ui.paint import Line, Span, fit, fit_line, width_of
 from meshtui.ui.table.cells import Context, cell
 from meshtui.ui.table.columns import SORTED, Column, Grid
@@ -13,6 +14,8 @@ from meshtui.ui.table.order import Sort
 from meshtui.ui.table.outline import Entry, version_name
 
 EDGE = Span(" ")
+SERVERS = " SERVER'S VIEW "
+"""Stands over the names where the numbers are not the callers', which they mostly are."""
 
 
 def row(entry: Entry, grid: Grid, context: Context) -> Line:
@@ -33,7 +36,7 @@ def _aligned(pieces: Line, column: Column) -> Line:
     return (padding, *pieces) if column.right else (*pieces, padding)
 
 
-def head(grid: Grid, sort: Sort) -> Line:
+def head(grid: Grid, sort: Sort, side: str = CALLER) -> Line:
     """The titles, with an arrow at the column that the lines are sorted by."""
     arrow = "▲" if sort.reverse else "▼"
     pieces: list[Span] = [EDGE]
@@ -42,9 +45,11 @@ def head(grid: Grid, sort: Sort) -> Line:
             pieces.append(Span(" " * grid.gap))
         here = SORTED[sort.key] == column.id
         title = arrow if here and not column.title else column.title + (arrow if here else "")
-        pieces.append(
-            Span(fit(title, column.width, column.right), "head-sorted" if here else "head")
-        )
+        role = "head-sorted" if here else "head"
+        if side != CALLER and column.id == "name":
+            pieces += fit_line((Span(SERVERS, "side"), Span(arrow * here, role)), column.width)
+        else:
+            pieces.append(Span(fit(title, column.width, column.right), role))
     return tuple(pieces)
 
 

@@ -9,6 +9,7 @@ from textual import events
 from textual.message import Message
 
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.sides import CALLER, SIDES, seen_from
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -39,14 +40,15 @@ class MeshTable(LinesView, can_focus=True):
         super().__init__(id=id)
         self.sort = Sort()
         self.filter = Filter()
-        self.history = History()
+        self.side = CALLER
         self.empty_text = "connecting…"
+        self._histories = {side: History(side) for side in SIDES}
         self._order = CalmOrder()
-        self._views: tuple[ServiceView, ...] = ()
+        self._views: dict[ServiceKey, ServiceView] = {}
         self._sampled = 0.0
         self._entries: tuple[Entry, ...] = ()
         self._index: dict[LineId, int] = {}
-        self._facts = Context(history=self.history)
+        self._facts = Context(history=self._histories[CALLER])
         self._folded: frozenset[ServiceKey] = frozenset()
         self._opened: frozenset[ServiceKey] = frozenset()
         self._place: LineId | None = None
@@ -58,8 +60,9 @@ class MeshTable(LinesView, can_focus=True):
 
     def feed(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
         """Show these views; `sample` is what they were measured by."""
-        self.history.record(sample, views)
-        self._views = views
+        for history in self._histories.values():
+            history.record(sample, views)
+        self._views = {view.key: view for view in views}
         self._sampled = sample.time if sample else 0.0
         self._facts = replace(
             self._facts, namespaces=len({view.key.namespace for view in views}) > 1
@@ -81,6 +84,13 @@ class MeshTable(LinesView, can_focus=True):
         self._moved_by_hand = self._moved_by_hand and self._place is not None
         self._arrange()
 
+    def set_side(self, side: str) -> None:
+        """Whose numbers are shown, the callers' or the servers'; the cursor stays on its line."""
+        self.side = side
+        self._order = CalmOrder()
+        self._facts = replace(self._facts, history=self._histories[side])
+        self._arrange()
+
     def set_filter(self, wanted: Filter) -> None:
         self.filter = wanted
         self._arrange()
@@ -93,7 +103,8 @@ class MeshTable(LinesView, can_focus=True):
     # Which lines there are
 
     def _arrange(self) -> None:
-        shown = [view for view in self._views if self.filter.takes(view)]
+        seen = (seen_from(view, self.side) for view in self._views.values())
+        shown = [view for view in seen if self.filter.takes(view)]
         ordered = self._order.arrange(shown, self.sort, self._sampled)
         self._entries = outline(ordered, self._folded, self._opened)
         self._index = {entry.place: i for i, entry in enumerate(self._entries)}
@@ -151,11 +162,15 @@ class MeshTable(LinesView, can_focus=True):
 
     @property
     def view(self) -> ServiceView | None:
-        return self.entry.view if self.entry else None
+        """The service under the cursor, with the numbers of both sides."""
+        return self._views[self.entry.place.service] if self.entry else None
 
     @property
     def version(self) -> VersionView | None:
-        return self.entry.version if self.entry else None
+        """The version under the cursor, with the numbers of both sides."""
+        label = self.entry.place.version if self.entry else ""
+        rows = self.view.versions if self.view and label else ()
+        return next((row for row in rows if row.label == label), None)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -212,7 +227,7 @@ class MeshTable(LinesView, can_focus=True):
     # Painting
 
     def pinned(self) -> Sequence[Line]:
-        return (head(self._grid, self.sort),)
+        return (head(self._grid, self.sort, self.side),)
 
     def line_count(self) -> int:
         return max(len(self._entries), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import events
 
+from meshtui.mesh.sides import CALLER
 from meshtui.operations.types import Snapshot
 from meshtui.ui.lines import LinesBlock
 from meshtui.ui.paint import Line, Span, span
@@ -16,6 +17,7 @@ class Header(LinesBlock):
     def __init__(self, place: Place) -> None:
         super().__init__(id="header")
         self.place = place
+        self.side = CALLER
         self._snapshot: Snapshot | None = None
         self._now = 0.0
 
@@ -30,7 +32,7 @@ class Header(LinesBlock):
     def _update(self) -> None:
         width = self.size.width
         if width:
-            self.show(header_lines(self.place, self._snapshot, self._now, width))
+            self.show(header_lines(self.place, self._snapshot, self._now, width, self.side))
 
 
 class Notices(LinesBlock):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.sides import CALLER, seen_from
 from meshtui.mesh.versions import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.view import ServiceView, severity_counts
 from meshtui.operations.types import Health, Snapshot
@@ -29,13 +30,14 @@ class Place:
 
 
 def header_lines(
-    place: Place, snapshot: Snapshot | None, now: float, width: int
+    place: Place, snapshot: Snapshot | None, now: float, width: int, side: str = CALLER
 ) -> tuple[Line, Line]:
-    """Two lines: the place and the counts, the sources and their ages."""
+    """Two lines: the place and the counts as `side` sees them, the sources and their ages."""
     inner = max(width - 2, 0)
-    counts = counts_line(snapshot.views if snapshot else ())
+    views = snapshot.views if snapshot else ()
+    counts = counts_line(tuple(seen_from(view, side) for view in views))
     first = both_ends(_where(place, width), counts, inner)
-    second = both_ends(_sources(snapshot, now, width), _mode(place), inner)
+    second = both_ends(_sources(snapshot, now, width), _mode(place, side), inner)
     edge = Span(" ")
     return (edge, *first, edge), (edge, *second, edge)
 
@@ -48,8 +50,12 @@ def _where(place: Place, width: int) -> Line:
     return tuple(pieces)
 
 
-def _mode(place: Place) -> Line:
-    return (Span(" READ-ONLY ", "read-only"),) if place.read_only else ()
+def _mode(place: Place, side: str) -> Line:
+    """What must not be overlooked: whose numbers these are, and that nothing can be changed."""
+    pieces = [Span(" SERVER'S VIEW ", "side")] if side != CALLER else []
+    if place.read_only:
+        pieces += [Span(" "), Span(" READ-ONLY ", "read-only")]
+    return tuple(pieces)
 
 
 def counts_line(views: tuple[ServiceView, ...]) -> Line:

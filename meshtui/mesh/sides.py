@@ -1,0 +1,27 @@
+"""Which side of the traffic is looked at: what callers saw, or what the servers did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+
+CALLER, SERVER = "caller", "server"
+SIDES = (CALLER, SERVER)
+
+
+def signals_of(row: ServiceView | VersionView, side: str) -> Signals | None:
+    return row.caller if side == CALLER else row.server
+
+
+def seen_from(view: ServiceView, side: str) -> ServiceView:
+    """The view for what shows one side only: `caller` and `state` are those of `side`.
+
+    Weights, shares and pods are of no side and stay.
+    """
+    if side == CALLER:
+        return view
+    rows = tuple(replace(v, caller=v.server, state=v.server_state) for v in view.versions)
+    return replace(view, versions=rows, caller=view.server, state=view.server_state)
