@@ -1,25 +1,26 @@
-"""Envoy's admin interface, which listens on its pod's own loopback only: through a port-forward."""
+"""Envoy's admin interface, which listens on its pod's own loopback only: by whichever way is open.
+
+A port-forward where it is allowed, else exec of Istio's agent in the proxy's container.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-import h11
-
-from meshtui.errors import Refused, Unreachable
-from meshtui.mesh.text import clean
+from meshtui.envoy.agent import agent_get
+from meshtui.envoy.forwarded import forwarded_get
+from meshtui.envoy.ways import EXEC, PORT_FORWARD, Ways
+from meshtui.errors import NotAllowed, Unreachable
+from meshtui.kube.failures import Unauthenticated
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
-    from meshtui.kube.portforward import PortForward
 
-ADMIN_PORT = 15000
 LIMIT = 64 * 1024 * 1024
 
-_CHUNK = 65_536
-_GOODBYE_S = 0.5
+_ways: WeakKeyDictionary[Cluster, Ways] = WeakKeyDictionary()
 
 
 async def admin_get(
@@ -28,71 +29,62 @@ async def admin_get(
     pod: str,
     path: str,
     *,
+    container: str = "istio-proxy",
     timeout: float = 5.0,  # noqa: ASYNC109
     limit: int = LIMIT,
 ) -> bytes:
     """The body of `GET path` from the pod's Envoy; `timeout` seconds are for all of it.
 
-    Raises NotFound where the pod is gone, NotAllowed without a right on `pods/portforward`,
-    Refused where Envoy answers something else than 200 or more than `limit` bytes, and
-    Unreachable where it does not answer, or not in HTTP.
+    Raises NotFound where the pod is gone, NotAllowed without a right on `pods/portforward` and
+    `pods/exec`, Refused where Envoy answers something else than 200 or more than `limit` bytes,
+    and Unreachable where it does not answer, or not in HTTP. `container` is the proxy's, for exec.
     """
-    who = f"the proxy of {namespace}/{pod}"
     try:
         async with asyncio.timeout(timeout):
-            stream = await cluster.port_forward(namespace, pod, ADMIN_PORT, timeout=timeout)
-            try:
-                return await _exchange(stream, who, path, limit)
-            finally:
-                await _hang_up(stream)
+            return await _ask(
+                cluster, namespace, pod, path, container=container, timeout_s=timeout, limit=limit
+            )
     except TimeoutError:
+        who = f"the proxy of {namespace}/{pod}"
         raise Unreachable(f"{who} does not answer {path} within {timeout:g} s") from None
-    except (OSError, h11.ProtocolError) as error:
-        raise Unreachable(f"{who} answers {path} wrongly: {clean(str(error), 200)}") from error
 
 
-async def _exchange(stream: PortForward, who: str, path: str, limit: int) -> bytes:
-    connection = h11.Connection(h11.CLIENT)
-    headers = [("Host", "localhost"), ("Connection", "close"), ("Accept", "*/*")]
-    request = connection.send(h11.Request(method="GET", target=path, headers=headers))
-    await stream.write((request or b"") + (connection.send(h11.EndOfMessage()) or b""))
-    status, body = await _response(connection, stream, limit)
-    if status != 200:
-        said = clean(body[:200].decode("utf-8", "replace").strip())
-        raise Refused(f"{who} answers {path} with {status}: {said}")
-    if len(body) > limit:
-        raise Refused(f"{who} answers {path} with more than {limit >> 20} MiB")
-    return body
+async def _ask(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    path: str,
+    *,
+    container: str,
+    timeout_s: float,
+    limit: int,
+) -> bytes:
+    """By the first way that is allowed; which one is not is remembered for a while."""
+    ways = ways_of(cluster)
+    for way in ways.open(namespace):
+        try:
+            if way == PORT_FORWARD:
+                return await forwarded_get(
+                    cluster, namespace, pod, path, timeout=timeout_s, limit=limit
+                )
+            return await agent_get(
+                cluster, namespace, pod, path, container=container, timeout=timeout_s, limit=limit
+            )
+        except Unauthenticated:
+            raise
+        except NotAllowed:
+            ways.refuse(way, namespace)
+    raise NotAllowed(
+        f"you may neither port-forward to nor exec in {namespace}/{pod}",
+        "ask for get and create on pods/portforward, or on pods/exec",
+    )
 
 
-async def _response(
-    connection: h11.Connection, stream: PortForward, limit: int
-) -> tuple[int, bytes]:
-    """Status and body, of which no more is read than shows that it is over `limit`."""
-    status, chunks, size = 0, [], 0
-    while size <= limit:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await _read(stream, started=bool(status)))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-        elif isinstance(event, h11.Data):
-            chunks.append(event.data)
-            size += len(event.data)
-        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            break
-    return status, b"".join(chunks)
+def ways_of(cluster: Cluster) -> Ways:
+    """What is known of the ways to this cluster's proxies."""
+    return _ways.setdefault(cluster, Ways())
 
 
-async def _hang_up(stream: PortForward) -> None:
-    """Say goodbye, but do not wait for a peer that has gone silent."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_GOODBYE_S):
-            await stream.aclose()
-
-
-async def _read(stream: PortForward, *, started: bool) -> bytes:
-    data = await stream.read(_CHUNK)
-    if not data and not started:
-        raise Unreachable("the proxy hung up without an answer", "is Envoy running in that pod?")
-    return data
+def way_to(cluster: Cluster, namespace: str) -> str:
+    """By which way the proxies of a namespace that answered just now were asked."""
+    return PORT_FORWARD if PORT_FORWARD in ways_of(cluster).open(namespace) else EXEC

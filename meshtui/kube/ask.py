@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,14 @@ _REVIEW = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request; `accept` is a media type, `body` anything JSON can hold."""
+    """One request; `accept` is a media type, `body` anything JSON can hold.
+
+    A parameter with several values is sent once for each.
+    """
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"

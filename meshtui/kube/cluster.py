@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.kube.ask import Ask
+from meshtui.kube.channels import Channels, pod_ask
 from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, failure
 from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
@@ -167,13 +167,24 @@ class Cluster:
         timeout: float = 5.0,  # noqa: ASYNC109
     ) -> PortForward:
         """A TCP connection to `port` of `pod`; `timeout` is for making it."""
-        names = f"namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}"
-        ask = Ask("GET", f"/api/v1/{names}/portforward", {"ports": str(port)}, accept="*/*")
+        ask = pod_ask(namespace, pod, "portforward", {"ports": str(port)})
+        what = f"port-forward to {namespace}/{pod}:{port}"
+        return PortForward(await self.upgrade(ask, what, (PROTOCOL,), timeout=timeout))
+
+    async def upgrade(
+        self,
+        ask: Ask,
+        what: str,
+        protocols: Sequence[str],
+        *,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Channels:
+        """A WebSocket in one of `protocols`; its errors begin with `what`."""
         async with self._within(ask, timeout):
-            socket = await self._transport.websocket(ask, PROTOCOL)
+            socket = await self._transport.websocket(ask, protocols)
         if isinstance(socket, int):
-            raise failure(socket, b"", f"port-forward to {namespace}/{pod}:{port}", self.server)
-        return PortForward(socket, f"{namespace}/{pod}:{port}")
+            raise failure(socket, b"", what, self.server)
+        return Channels(socket, what)
 
     async def close(self) -> None:
         """Hang up. Nothing may be asked afterwards."""

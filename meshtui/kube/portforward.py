@@ -1,7 +1,7 @@
 """One TCP connection to a port of a pod, through the API server.
 
-Protocol: `v4.channel.k8s.io` over WebSocket. The first byte of a frame is its channel: 0 the
-data, 1 an error text; each channel opens with the port as two little-endian bytes.
+Protocol: `v4.channel.k8s.io` over WebSocket. Channel 0 is the data, 1 an error text; each opens
+with the port as two little-endian bytes.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtui.errors import Unreachable
-from meshtui.mesh.text import clean
 
 if TYPE_CHECKING:
-    from aiohttp import ClientWebSocketResponse
+    from meshtui.kube.channels import Channels
 
 PROTOCOL = "v4.channel.k8s.io"
 
@@ -24,9 +23,8 @@ _FRAME = 32 * 1024
 class PortForward:
     """A byte stream with one port of a pod. For one reader and one writer."""
 
-    def __init__(self, socket: ClientWebSocketResponse, target: str) -> None:
-        self._socket = socket
-        self._target = target
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
         self._unread = bytearray()
         self._opening = {_DATA: _PORT_BYTES, _ERROR: _PORT_BYTES}
         self._ended = False
@@ -45,34 +43,26 @@ class PortForward:
 
     async def write(self, data: bytes) -> None:
         """Raises Unreachable where the connection is gone."""
-        try:
-            for start in range(0, len(data), _FRAME):
-                await self._socket.send_bytes(bytes([_DATA]) + data[start : start + _FRAME])
-        except (OSError, RuntimeError) as error:
-            raise self._broken("the connection is closed") from error
+        for start in range(0, len(data), _FRAME):
+            await self._channels.send(_DATA, data[start : start + _FRAME])
 
     async def aclose(self) -> None:
-        """Ends the connection; may be called again."""
+        """Ends the connection, at once; may be called again."""
         self._ended = True
-        await self._socket.close()
+        await self._channels.close()
 
     async def _receive(self) -> None:
-        from aiohttp import WSMsgType
+        try:
+            frame = await self._channels.receive()
+        except Unreachable:
+            self._ended = True
+            raise
+        if frame is None:
+            self._ended = True
+        else:
+            self._take(*frame)
 
-        message = await self._socket.receive()
-        match message.type:
-            case WSMsgType.BINARY:
-                self._take(message.data)
-            case WSMsgType.TEXT:
-                self._take(message.data.encode())
-            case WSMsgType.ERROR:
-                self._ended = True
-                raise self._broken(str(message.data))
-            case _:
-                self._ended = True
-
-    def _take(self, frame: bytes) -> None:
-        channel, data = (frame[0], frame[1:]) if frame else (_DATA, b"")
+    def _take(self, channel: int, data: bytes) -> None:
         opening = min(self._opening.get(channel, 0), len(data))
         if opening:
             self._opening[channel] -= opening
@@ -81,10 +71,6 @@ class PortForward:
             self._unread += data
         elif channel == _ERROR and data:
             self._ended = True
-            raise self._broken(data.decode("utf-8", "replace"))
-
-    def _broken(self, why: str) -> Unreachable:
-        return Unreachable(
-            f"port-forward to {self._target} failed: {clean(why.strip(), 200)}",
-            "is the pod running and listening there?",
-        )
+            raise self._channels.broken(
+                data.decode("utf-8", "replace"), "is the pod running and listening there?"
+            )

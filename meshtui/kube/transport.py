@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -72,12 +72,14 @@ class Transport:
         response.close()
         return await self._open(ask, silence)
 
-    async def websocket(self, ask: Ask, protocol: str) -> aiohttp.ClientWebSocketResponse | int:
+    async def websocket(
+        self, ask: Ask, protocols: Sequence[str]
+    ) -> aiohttp.ClientWebSocketResponse | int:
         """An upgraded connection, or the status the server refuses it with."""
         seen = self.logins
-        upgraded = await self._upgrade(ask, protocol)
+        upgraded = await self._upgrade(ask, protocols)
         if upgraded == _UNAUTHORIZED and await self._renew(seen):
-            return await self._upgrade(ask, protocol)
+            return await self._upgrade(ask, protocols)
         return upgraded
 
     async def close(self) -> None:
@@ -115,7 +117,9 @@ class Transport:
         response: aiohttp.ClientResponse = answer.response
         return response
 
-    async def _upgrade(self, ask: Ask, protocol: str) -> aiohttp.ClientWebSocketResponse | int:
+    async def _upgrade(
+        self, ask: Ask, protocols: Sequence[str]
+    ) -> aiohttp.ClientWebSocketResponse | int:
         configuration = self._login.configuration
         headers = await self._headers("*/*")
         session: aiohttp.ClientSession = self._client.rest_client.pool_manager
@@ -123,7 +127,7 @@ class Transport:
             try:
                 return await session.ws_connect(
                     self._url(ask),
-                    protocols=(protocol,),
+                    protocols=protocols,
                     headers=headers,
                     proxy=configuration.proxy,
                     proxy_headers=configuration.proxy_headers,
@@ -150,7 +154,7 @@ class Transport:
         return True
 
     def _url(self, ask: Ask) -> URL:
-        query = urlencode(ask.params, quote_via=quote)
+        query = urlencode(ask.params, quote_via=quote, doseq=True)
         host = str(self._login.configuration.host).rstrip("/")
         path = quote(ask.path, safe=_PATH_SAFE)
         return URL(f"{host}{path}?{query}" if query else f"{host}{path}", encoded=True)

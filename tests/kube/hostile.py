@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +27,11 @@ class Request:
     params: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    query: str = ""
+
+    def values(self, name: str) -> list[str]:
+        """All values of a parameter that may be repeated."""
+        return [value for key, value in parse_qsl(self.query) if key == name]
 
     @property
     def json(self) -> Any:
@@ -158,7 +165,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
     headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     parts = urlsplit(target)
-    return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, body)
+    return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, body, parts.query)
 
 
 @asynccontextmanager
@@ -213,3 +220,24 @@ async def hostile_cluster(
             yield hostile, cluster
         finally:
             await cluster.close()
+
+
+def websocket(
+    *frames: bytes, then: Reply | None = None, protocol: str = "v4.channel.k8s.io"
+) -> Reply:
+    """Upgrades, sends each of `frames` as one message, and ends as `then` does."""
+
+    async def reply(request: Request, writer: asyncio.StreamWriter) -> bool:
+        key = request.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        head = (
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
+        )
+        writer.write(head.encode())
+        for frame in frames:
+            writer.write(b"\x82\x7f" + len(frame).to_bytes(8, "big") + frame)
+            await writer.drain()
+        return await then(request, writer) if then else False
+
+    return reply

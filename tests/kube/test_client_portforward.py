@@ -9,6 +9,7 @@ import pytest
 from aiohttp import WSMessage, WSMsgType
 
 from meshtui.errors import Unreachable
+from meshtui.kube.channels import Channels
 from meshtui.kube.portforward import PortForward
 
 PORT = b"\x98\x3a"
@@ -36,7 +37,8 @@ class Socket:
 
 def forward(*frames: bytes) -> tuple[PortForward, Socket]:
     socket = Socket(list(frames))
-    return PortForward(socket, "shop/p:15000"), socket  # type: ignore[arg-type]
+    channels = Channels(socket, "port-forward to shop/p:15000")  # type: ignore[arg-type]
+    return PortForward(channels), socket
 
 
 @pytest.mark.parametrize(

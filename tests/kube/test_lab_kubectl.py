@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from lab_fixtures import ADMIN, VIEWER, FakeRuntime, eventually, pod, virtual_service
 
 from meshtui.lab.api.server import ApiServer
 from meshtui.lab.certs import self_signed
+from meshtui.lab.contract import Address
 from meshtui.lab.kubeconfig import write_kubeconfig
 from meshtui.lab.logs import LogBuffer
 from meshtui.lab.store import Store
@@ -257,3 +259,24 @@ async def test_get_raw_and_auth_can_i(kubectl: Kubectl) -> None:
 
 async def test_explain(kubectl: Kubectl) -> None:
     assert "fixedDelay" in await kubectl.run("explain", "vs.spec.http.fault.delay")
+
+
+async def test_exec_of_the_agent(kubectl: Kubectl) -> None:
+    async def admin(request: web.Request) -> web.Response:
+        return web.Response(text=f"{request.method} {request.path_qs}")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", admin)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(kubectl.directory / "admin")).start()
+    kubectl.runtime.addresses["p1", 15000] = Address(path=str(kubectl.directory / "admin"))
+    agent = ("exec", "p1", "-c", "istio-proxy", "--", "pilot-agent")
+    said = await kubectl.run(*agent, "request", "GET", "stats?usedonly&filter=a%20b")
+    assert said == "GET /stats?usedonly&filter=a%20b\n"
+    assert "terminated with exit code 255" in await kubectl.run(*agent, "wait", code=255)
+    shell = await kubectl.run("exec", "p1", "-c", "app", "--", "sh", "-c", "true", code=1)
+    assert 'exec: "sh": executable file not found' in shell
+    viewer = await kubectl.run("--context", "viewer", *agent, "request", "GET", "x", code=1)
+    assert 'User "viewer" cannot create resource "pods/exec"' in viewer
+    await runner.cleanup()

@@ -243,4 +243,4 @@ async def test_ports_must_be_ports(lab: Lab, query: str) -> None:
 
 async def test_a_request_that_is_no_websocket_is_refused_with_a_status(lab: Lab) -> None:
     assert (await lab.client.get(f"{PODS}/p1/portforward?ports=80")).status == 400
-    assert (await lab.client.get(f"{PODS}/p1/exec?command=sh")).status == 501
+    assert (await lab.client.get(f"{PODS}/p1/attach")).status == 501

@@ -89,10 +89,15 @@ DISCOVERY_PATHS = (
     *PUBLIC_PATHS,
 )
 EVERYTHING = (Rule(ANY, ANY, ANY),)
-READ_EVERYTHING = (
-    Rule(("get", "list", "watch"), ANY, ANY),
-    Rule(("create",), ("",), ("pods/portforward",)),
+LOOK = Rule(("get", "list", "watch"), ANY, ANY)
+READ_EVERYTHING = (LOOK, Rule(("create",), ("",), ("pods/portforward",)))
+CHANGE_RULES = (
+    LOOK,
+    Rule(ANY, ("networking.istio.io",), ANY),
+    Rule(("create",), ("",), ("events",)),
 )
+CONNECTED = ("attach", "exec", "portforward")
+"""Subresources of a pod that are streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,20 @@ def viewer(token: str) -> User:
     return User("viewer", token, READ_EVERYTHING)
 
 
-def default_users() -> tuple[User, User]:
-    """Admin and viewer, with fresh tokens."""
-    return admin(secrets.token_urlsafe(24)), viewer(secrets.token_urlsafe(24))
+def exec_only(token: str) -> User:
+    """Somebody who may change the mesh's rules, and reach its proxies by exec only."""
+    return User("exec-only", token, (*CHANGE_RULES, Rule(("create",), ("",), ("pods/exec",))))
+
+
+def no_proxies(token: str) -> User:
+    """Somebody who may change the mesh's rules, and may not reach its proxies."""
+    return User("no-proxies", token, CHANGE_RULES)
+
+
+def default_users() -> tuple[User, ...]:
+    """All of them, with fresh tokens; the first is who one is if one says nothing."""
+    roles = (admin, viewer, exec_only, no_proxies)
+    return tuple(role(secrets.token_urlsafe(24)) for role in roles)
 
 
 def authenticate(users: Iterable[User], header: str | None) -> User | None:

@@ -83,6 +83,7 @@ RESOURCES: tuple[Resource, ...] = (
         _core("pods", "Pod", ("po",)),
         status=True,
         subresources=(
+            ("exec", ("create", "get")),
             ("log", ("get",)),
             ("portforward", ("create", "get")),
             ("proxy", _PROXY_VERBS),

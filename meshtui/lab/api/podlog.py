@@ -49,7 +49,7 @@ def _stamp(seconds: float) -> bytes:
 async def answer_log(call: Call) -> web.StreamResponse:
     target = call.target
     pod = writes.existing(call.store, target)
-    container = _container(pod, target.query.get("container", ""))
+    container = container_of(pod, target.query.get("container", ""))
     log = _open(call, container)
     printer = _Printer(target.flag("timestamps"), target.number("limitBytes"))
     follower = log.follow() if target.flag("follow") else None
@@ -89,7 +89,7 @@ def _since(target: Target) -> float:
         raise status.bad_request(f'parsing time "{text}": cannot parse') from None
 
 
-def _container(pod: Obj, asked: str) -> str:
+def container_of(pod: Obj, asked: str) -> str:
     """The container meant, checked as the server does before it asks the kubelet."""
     name, spec = pod["metadata"]["name"], pod.get("spec", {})
     containers = [c["name"] for c in spec.get("containers", ())]

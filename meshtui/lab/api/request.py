@@ -115,5 +115,5 @@ def _target(
 def _has(resource: Resource, subresource: str) -> bool:
     if subresource == "status":
         return resource.status
-    refused = resource.kind.plural == "pods" and subresource in ("exec", "attach")
+    refused = resource.kind.plural == "pods" and subresource == "attach"
     return refused or any(subresource == s for s, _ in resource.subresources)

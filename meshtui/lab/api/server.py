@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from meshtui.lab.api import access, discovery, lists, openapi, podlog, portforward, proxy, reviews
+from meshtui.lab.api import (
+    access,
+    discovery,
+    exec,  # noqa: A004
+    lists,
+    openapi,
+    podlog,
+    portforward,
+    proxy,
+    reviews,
+)
 from meshtui.lab.api import request as requests
 from meshtui.lab.api.access import User
 from meshtui.lab.api.call import MAX_BODY, Call, Server, respond
@@ -131,8 +141,10 @@ class ApiServer:
             return await proxy.answer_proxy(call)
         if target.subresource == "portforward":
             return await portforward.answer_portforward(call)
-        if target.subresource in ("exec", "attach"):
-            raise ApiError(501, "NotImplemented", "the lab's containers have no shell")
+        if target.subresource == "exec":
+            return await exec.answer_exec(call)
+        if target.subresource == "attach":
+            raise ApiError(501, "NotImplemented", "the lab's containers cannot be attached to")
         if target.verb == "list":
             return lists.answer_list(call)
         if target.verb == "watch":
@@ -195,17 +207,24 @@ def _authorize_path(user: User, method: str, path: str) -> None:
 
 
 def _authorize(user: User, target: Target) -> None:
+    """A WebSocket to a pod needs `create` besides the `get` it begins with, as from 1.35 on."""
+    _authorize_verb(user, target, target.verb)
+    if target.verb == "get" and target.subresource in access.CONNECTED:
+        _authorize_verb(user, target, "create")
+
+
+def _authorize_verb(user: User, target: Target, verb: str) -> None:
     kind, resource = target.kind, target.kind.plural
     if target.subresource:
         resource += f"/{target.subresource}"
-    if user.may(target.verb, kind.group, resource, target.namespace):
+    if user.may(verb, kind.group, resource, target.namespace):
         return
     subject = (
         f'{target.resource.qualified} "{target.name}"' if target.name else target.resource.qualified
     )
     where = f'in the namespace "{target.namespace}"' if target.namespace else "at the cluster scope"
     message = (
-        f'{subject} is forbidden: User "{user.name}" cannot {target.verb} resource "{resource}" '
+        f'{subject} is forbidden: User "{user.name}" cannot {verb} resource "{resource}" '
         f'in API group "{kind.group}" {where}'
     )
     raise ApiError(403, "Forbidden", message, details_of(target.resource, target.name))

@@ -1,0 +1,47 @@
+"""Envoy's admin interface as Istio's agent in the proxy's container prints it, by exec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtui.errors import Refused
+from meshtui.kube.exec import run_in_pod
+from meshtui.mesh.text import clean
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+
+async def agent_get(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    path: str,
+    *,
+    container: str,
+    timeout: float,  # noqa: ASYNC109
+    limit: int,
+) -> bytes:
+    """What `pilot-agent request GET path` prints. Errors as `admin_get`.
+
+    It prints the whole body and a line feed. A status of 400 or more is an exit code and a line
+    on stderr, except for 404, whose body comes as if it were an answer: do not ask for pages
+    that may not be there (https://github.com/istio/istio/blob/master/pilot/pkg/request/command.go).
+    """
+    command = ("pilot-agent", "request", "GET", path)
+    ended = await run_in_pod(
+        cluster, namespace, pod, container, command, limit=limit + 1, timeout=timeout
+    )
+    if ended.code:
+        said = _error_line(ended.stderr) or f"exit code {ended.code} of pilot-agent"
+        raise Refused(f"the proxy of {namespace}/{pod} does not answer {path}: {said}")
+    return ended.stdout.removesuffix(b"\n")
+
+
+def _error_line(stderr: bytes) -> str:
+    """The line that tells the error among those of the agent's log; else the last."""
+    lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if line.startswith("Error: ")] or [
+        line for line in lines if line
+    ]
+    return clean(told[-1], 300) if told else ""

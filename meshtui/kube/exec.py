@@ -1,0 +1,155 @@
+"""One command in a container of a pod, through the API server; never through a shell.
+
+Protocol: `v4.channel.k8s.io` over WebSocket, or `v5`, which differs in what a client may send
+only. Channel 1 is stdout, 2 stderr, 3 a `Status` that says how it ended. Who may: `channels.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshtui.errors import Refused, Unreachable
+from meshtui.kube.channels import Channels, pod_ask
+from meshtui.kube.failures import failure
+from meshtui.mesh import read
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+
+_STDOUT, _STDERR, _STATUS = 1, 2, 3
+_MOST_WORDS = 64 * 1024
+_AFTER_STATUS_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has run: its exit code, all of its stdout, the beginning of its stderr."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(slots=True)
+class _Output:
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    status: bytearray = field(default_factory=bytearray)
+
+    def take(self, channel: int, data: bytes) -> None:
+        if channel == _STDOUT:
+            self.stdout += data
+        elif channel in (_STDERR, _STATUS):
+            words = self.stderr if channel == _STDERR else self.status
+            words += data[: _MOST_WORDS - len(words)]
+
+
+async def run_in_pod(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    command: Sequence[str],
+    *,
+    limit: int,
+    timeout: float = 5.0,  # noqa: ASYNC109
+) -> Ended:
+    """Runs `command` to its end; `timeout` seconds are for all of it.
+
+    An exit code that is not 0 is an answer. Raises NotAllowed, NotFound where the pod is gone,
+    Refused where the container is not there, the command cannot be started or prints more than
+    `limit` bytes, and Unreachable where it does not end in time or breaks off.
+    """
+    what = f"exec in {namespace}/{pod}"
+    try:
+        async with asyncio.timeout(timeout):
+            channels = await _open(cluster, namespace, pod, container, command, timeout)
+            try:
+                output = await _collect(channels, what, limit)
+            finally:
+                await channels.close()
+    except TimeoutError:
+        raise Unreachable(f"{what} does not end within {timeout:g} s") from None
+    code = _exit_code(output, channels, what, cluster.server)
+    return Ended(code, bytes(output.stdout), bytes(output.stderr))
+
+
+async def _open(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    command: Sequence[str],
+    timeout_s: float,
+) -> Channels:
+    params = {
+        "command": tuple(command),
+        "container": container,
+        "stdout": "true",
+        "stderr": "true",
+    }
+    ask = pod_ask(namespace, pod, "exec", params)
+    try:
+        what = f"exec in {namespace}/{pod}"
+        return await cluster.upgrade(ask, what, PROTOCOLS, timeout=timeout_s)
+    except Refused as error:
+        raise Refused(error.what, f"does its container {container} run?") from error
+
+
+async def _collect(channels: Channels, what: str, limit: int) -> _Output:
+    """Everything up to the end of the connection, which comes soon after the status."""
+    output = _Output()
+    while frame := await _next(channels, ended=bool(output.status)):
+        output.take(*frame)
+        if len(output.stdout) > limit:
+            raise Refused(f"{what} prints more than {limit >> 20} MiB")
+    return output
+
+
+async def _next(channels: Channels, *, ended: bool) -> tuple[int, bytes] | None:
+    if not ended:
+        return await channels.receive()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_AFTER_STATUS_S):
+            return await channels.receive()
+    return None
+
+
+def _exit_code(output: _Output, channels: Channels, what: str, server: str) -> int:
+    """What the status says; without one the output may be cut off, and is not to be used."""
+    if not output.status:
+        raise channels.broken("the connection ended before the command did", "try again")
+    try:
+        status = json.loads(output.status)
+    except (ValueError, RecursionError):
+        status = None
+    if not isinstance(status, dict):
+        raise channels.broken("how the command ended cannot be read")
+    if status.get("status") == "Success":
+        return 0
+    code = _told_code(status)
+    if code is not None:
+        return code
+    number = read.integer(status, "code")
+    raise failure(number if number >= 400 else 500, bytes(output.status), what, server)
+
+
+def _told_code(status: dict[str, object]) -> int | None:
+    """The exit code of a command that ran and failed; None where the status is of something else.
+
+    As in k8s.io/client-go/tools/remotecommand/v4.go.
+    """
+    if status.get("reason") != "NonZeroExitCode":
+        return None
+    for cause in read.objects(read.obj(status, "details"), "causes"):
+        text = read.text(cause, "message")
+        if cause.get("reason") == "ExitCode" and text.isascii() and text.isdigit():
+            return int(text[:9]) or None
+    return None
