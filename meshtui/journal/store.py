@@ -128,12 +128,13 @@ class Journal:
 
     def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
         """The newest change that took effect, is not undone and is itself no undo."""
-        found = (
-            entry
-            for entry in self.entries(service=service)
-            if entry.took_effect and not entry.undone_by and not entry.undoes
-        )
-        return next(found, None)
+        query = "SELECT * FROM changes WHERE status IN (?, ?) AND undone_by = '' AND undoes = ''"
+        values: list[Any] = list(TOOK_EFFECT)
+        if service is not None:
+            query += " AND namespace = ? AND service = ?"
+            values += [service.namespace, service.name]
+        found = self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT 1", values)
+        return found[0] if found else None
 
     def limited(self) -> tuple[Entry, ...]:
         """Changes that stand and have a time limit, the next to end first."""

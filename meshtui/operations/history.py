@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from meshtui.journal import Entry
 
 
-def journaled(entry: Entry) -> Journaled:
-    """The entry without the objects that only an undo needs."""
+def journaled(entry: Entry, denied: str = "") -> Journaled:
+    """The entry without the objects that only an undo needs, and why it can't be taken back."""
     return Journaled(
         change_id=entry.id,
         created=entry.created,
@@ -24,4 +24,5 @@ def journaled(entry: Entry) -> Journaled:
         undone_by=entry.undone_by,
         expires=entry.expires,
         took_effect=entry.took_effect,
+        denied=denied,
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.errors import JournalError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
@@ -165,10 +166,20 @@ class LiveCockpit(Looking):
             cluster=self._cluster_health(),
             telemetry=self._telemetry.health,
             notices=(*self._limits.notices(), *self._notices, *self._not_istio()),
-            denied=self._rights.denied,
+            denied=self._denied(),
             seen=dict(self._unseen.seen),
             measured=self._shares(sample, views),
         )
+
+    def _denied(self) -> Mapping[str, str]:
+        """What the person may not change, and why the last change can't be taken back."""
+        journal = self._opened.journal
+        try:
+            last = journal.last_undoable() if journal else None
+        except JournalError:
+            last = None
+        reason = self._rights.undo_denied(last.target) if last else ""
+        return {**self._rights.denied, "undo": reason} if reason else self._rights.denied
 
     def _shares(
         self, sample: Sample | None, views: tuple[ServiceView, ...]

@@ -13,6 +13,7 @@ from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.history import journaled
 from meshtui.operations.limits import Limits
+from meshtui.operations.rights import Rights
 from meshtui.operations.session import Session
 from meshtui.operations.tailing import tail
 from meshtui.operations.telemetry import Telemetry
@@ -35,6 +36,7 @@ class Looking:
     _session: Session | None
     _telemetry: Telemetry
     _limits: Limits
+    _rights: Rights
 
     @property
     def _opened(self) -> Session:
@@ -75,7 +77,8 @@ class Looking:
         journal = self._opened.journal
         if journal is None:
             raise JournalError(self._opened.journal_trouble)
-        return tuple(map(journaled, journal.entries(service=service, limit=JOURNAL_LINES)))
+        entries = journal.entries(service=service, limit=JOURNAL_LINES)
+        return tuple(journaled(e, self._rights.undo_denied(e.target)) for e in entries)
 
     async def trace(self, question: Question) -> Traced:
         from meshtui.operations.tracing import trace_request

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, Ref
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -32,6 +32,11 @@ class Rights:
 
         self._cluster = cluster
         self._changed = changed
+
+    def undo_denied(self, target: Ref) -> str:
+        """Why the object of a change can't be changed back; empty where it can."""
+        policy = target.kind == "DestinationRule"
+        return self.denied.get(f"{target.namespace}/breaker" if policy else target.namespace, "")
 
     async def run(self, mesh: Callable[[], Mesh]) -> None:
         """Asks for ever. A server that doesn't answer changes nothing: the write will tell."""

@@ -42,7 +42,7 @@ class Snapshot:
 
     denied: Mapping[str, str] = field(default_factory=dict)
     """Why rules can't be changed, by namespace; by `namespace/breaker` and `namespace/adopt` for
-    the verbs that need another right. Absent: it can be done."""
+    the verbs that need another right; `undo` is the last change's. Absent: it can be done."""
 
     measured: Mapping[ServiceKey, tuple[Share, ...]] = field(default_factory=dict)
     """Shares against weights, for services shifted from here, once a window lies behind them."""
@@ -76,6 +76,8 @@ class Journaled:
     undone_by: str = ""
     expires: float | None = None
     took_effect: bool = True
+    denied: str = ""
+    """Why the person may not take it back; empty where they may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from meshtui.ui.messages import (
 )
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.prompting import Prompting
-from meshtui.ui.situation import Situation
+from meshtui.ui.situation import JOURNAL, Situation
 from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.header import Header, Notices
@@ -206,7 +206,11 @@ class MainScreen(Screen[None]):
         if view is None or self.snapshot is None:
             return {}
         denied, namespace = self.snapshot.denied, view.key.namespace
-        return {verb: denied.get(f"{namespace}/{verb}", "") for verb in OTHER_RIGHTS}
+        pane = self.arrangement.focused_pane
+        entry = pane.denied if pane else ""
+        last = entry if self.arrangement.focus == JOURNAL else denied.get("undo", "")
+        own = {"undo": last, "undo_entry": entry}
+        return {verb: denied.get(f"{namespace}/{verb}", "") for verb in OTHER_RIGHTS} | own
 
     def _denied(self, view: ServiceView | None) -> str:
         """Why the object that routes the service may not be changed."""

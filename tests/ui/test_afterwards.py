@@ -31,6 +31,16 @@ async def test_keys_that_are_not_allowed_are_dimmed_and_say_why(size: tuple[int,
         assert "Circuit breaker of" in drive.text
 
 
+async def test_the_last_change_that_may_not_be_taken_back_says_why() -> None:
+    cockpit = FakeCockpit()
+    cockpit.denied = {"undo": NO}
+    async with driving(cockpit) as drive:
+        await drive.press("u")
+        assert drive.status == NO
+        await drive.press("R")
+        await drive.armed()
+
+
 async def test_where_no_rule_is_denied_the_keys_stand_as_they_are() -> None:
     cockpit = FakeCockpit()
     cockpit.denied = {"elsewhere": "no"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meshtui.errors import Conflict, JournalError
@@ -109,3 +111,17 @@ async def test_an_empty_journal_is_told_in_words() -> None:
     async with driving() as drive:
         await drive.press("J")
         await drive.until(lambda: "no change was made from here yet" in drive.text)
+
+
+async def test_a_change_that_may_not_be_taken_back_is_dimmed_and_says_why() -> None:
+    reason = "you may not patch destinationrules in bookinfo"
+    cockpit = with_entries()
+    cockpit.entries = (replace(ENTRIES[0], denied=reason), ENTRIES[1])
+    async with driving(cockpit) as drive:
+        await drive.press("J", "tab")
+        await drive.until(lambda: "2 changes" in drive.text)
+        await drive.press("enter")
+        assert drive.status == reason
+        await drive.press("u")
+        assert drive.status == reason
+        assert cockpit.undos == []

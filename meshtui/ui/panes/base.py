@@ -129,3 +129,8 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def picked(self) -> str:
         """What the cursor of the pane is on, where it has one."""
         return ""
+
+    @property
+    def denied(self) -> str:
+        """Why what the cursor of the pane is on may not be taken back; empty where it may."""
+        return ""

@@ -19,6 +19,7 @@ class JournalPane(Pane):
         super().__init__(*args)  # type: ignore[arg-type]
         self._all = True
         self._count = 0
+        self._denied: dict[str, str] = {}
 
     def make_body(self) -> PickList:
         return PickList(classes="pane-body")
@@ -31,6 +32,10 @@ class JournalPane(Pane):
     @property
     def picked(self) -> str:
         return self.picks.picked
+
+    @property
+    def denied(self) -> str:
+        return self._denied.get(self.picked, "")
 
     def update_body(self, snapshot: Snapshot) -> None:
         self._fill()
@@ -51,6 +56,7 @@ class JournalPane(Pane):
         except MeshtuiError as error:
             return [Picked(line) for line in wrapped(f"✖ {error}", width, "error")]
         self._count = len(entries)
+        self._denied = {entry.change_id: entry.denied for entry in entries}
         if not entries:
             return [Picked((Span("no change was made from here yet", "muted"),))]
         return [
