@@ -1,0 +1,253 @@
+"""Which log lines are wanted: the words after `/` in the pane, of `:logs` and the command line.
+
+Terms stand beside each other and must all hold; `!` before a term turns it round. A line that is
+no access-log line can only be found by its text, its pod and its version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
+from meshtui.errors import Usage
+from meshtui.mesh.quantity import seconds
+from meshtui.mesh.re2_search import Search, Undecidable
+
+Fits = Callable[[str], bool]
+
+_CODE = re.compile(r"[1-5](\d\d|\dx|xx)|0", re.ASCII)
+_FLAG = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
+_TOOK = re.compile(r"(?:dur|duration)?:?(>=|<=|>|<)(.*)", re.DOTALL)
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_LONGEST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Holds for lines, or only for those that are requests; `turned`: where it would not."""
+
+    of_line: Callable[[LogLine], bool] | None = None
+    of_request: Callable[[Request], bool] | None = None
+    turned: bool = False
+
+    def __call__(self, line: LogLine) -> bool:
+        if self.of_request is not None:
+            found = line.request
+            return found is not None and self.of_request(found) is not self.turned
+        return self.of_line is None or self.of_line(line) is not self.turned
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """`source` is what was typed; without terms it lets everything pass."""
+
+    source: str = ""
+    terms: tuple[Term, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def __call__(self, line: LogLine) -> bool:
+        """True where the line is wanted. What meshtui says itself is always shown."""
+        return line.own or all(term(line) for term in self.terms)
+
+    def __and__(self, other: LogFilter) -> LogFilter:
+        source = " ".join(filter(None, (self.source, other.source)))
+        return LogFilter(source, (*self.terms, *other.terms))
+
+
+def parse_filter(text: str) -> LogFilter:
+    """Raises `Usage`, saying which term is wrong and how it should be."""
+    if len(text) > _LONGEST:
+        raise Usage("the filter is too long", f"at most {_LONGEST} characters")
+    return LogFilter(text.strip(), tuple(_term(word) for word in _words(text)))
+
+
+def _words(text: str) -> list[str]:
+    """Parted at spaces; a part between double quotes may hold some."""
+    parts = text.split('"')
+    if len(parts) % 2 == 0:
+        raise Usage("a quote is not closed", 'as in path:"/a b"')
+    words, current, begun = [], "", False
+    for place, part in enumerate(parts):
+        if place % 2:
+            current, begun = current + part, True
+            continue
+        for index, piece in enumerate(re.split(r"\s+", part)):
+            if index and (current or begun):
+                words.append(current)
+                current, begun = "", False
+            current += piece
+    return [word for word in (*words, current) if word]
+
+
+def _term(word: str) -> Term:
+    if word.startswith("!"):
+        return _turned(word[1:])
+    took = _TOOK.fullmatch(word)
+    if took:
+        return Term(of_request=_took(took[1], took[2]))
+    key, colon, value = word.partition(":")
+    make = _KEYS.get(key.lower()) if colon else None
+    if make is not None:
+        return _keyed(make, key, value)
+    if word.startswith("~"):
+        return _regex(word[1:])
+    if len(word) > 2 and word.startswith("/") and word.endswith("/"):
+        return _regex(word[1:-1])
+    return _text(word)
+
+
+def _turned(word: str) -> Term:
+    if not word:
+        raise Usage("! stands before a term", "as in !code:200")
+    term = _term(word)
+    return replace(term, turned=not term.turned)
+
+
+def _keyed(make: Callable[[str], Term], key: str, value: str) -> Term:
+    if value.startswith("!"):
+        return _turned(f"{key}:{value[1:]}")
+    if not value:
+        raise Usage(f"{key}: of what", _EXAMPLES[key.lower()])
+    return make(value)
+
+
+def _code(value: str) -> Term:
+    """`503`, `5xx`, `50x`; several with commas."""
+    wanted = value.lower().split(",")
+    wrong = next((code for code in wanted if not _CODE.fullmatch(code)), None)
+    if wrong is not None:
+        raise Usage(f"code:{wrong} is no response code", _EXAMPLES["code"])
+    starts = tuple(code.rstrip("x") if "x" in code else code for code in wanted)
+    return Term(of_request=lambda request: str(request.code).startswith(starts))
+
+
+def _flag(value: str) -> Term:
+    wanted = frozenset(value.upper().split(","))
+    if not all(flag == "-" or _FLAG.fullmatch(flag) for flag in wanted):
+        raise Usage(f"flag:{value} is no response flag", _EXAMPLES["flag"])
+    if "ANY" in wanted:
+        return Term(of_request=lambda request: bool(request.flags))
+    none = bool(wanted & {"NONE", "-"})
+    return Term(
+        of_request=lambda request: (
+            not wanted.isdisjoint(request.flags) or (none and not request.flags)
+        )
+    )
+
+
+def _version(value: str) -> Term:
+    fits = [_pattern(part) if "*" in part else part.__eq__ for part in value.split(",")]
+    return Term(lambda line: any(fit(line.version) for fit in fits))
+
+
+def _pod(value: str) -> Term:
+    fits = [_part(part) for part in value.split(",") if part]
+    return Term(lambda line: any(fit(line.pod) for fit in fits))
+
+
+def _path(value: str) -> Term:
+    fit = _part(value)
+    return Term(of_request=lambda request: fit(request.path[:LOOKED_AT]))
+
+
+def _method(value: str) -> Term:
+    wanted = frozenset(value.upper().split(","))
+    return Term(of_request=lambda request: request.method.upper() in wanted)
+
+
+def _slower(value: str) -> Term:
+    sign, limit = (value[:1], value[1:]) if value[:1] in "<>" else (">", value)
+    if limit.startswith("="):
+        sign, limit = sign + "=", limit[1:]
+    return Term(of_request=_took(sign, limit))
+
+
+def _took(sign: str, text: str) -> Callable[[Request], bool]:
+    """Longer or shorter than a duration; a bare number is milliseconds."""
+    taken = float(text) / 1e3 if _NUMBER.fullmatch(text) else seconds(text)
+    if taken is None:
+        raise Usage(f"{sign}{text} is no duration", _EXAMPLES["dur"])
+    limit = taken * 1e3
+    compare = {
+        ">": float.__gt__,
+        ">=": float.__ge__,
+        "<": float.__lt__,
+        "<=": float.__le__,
+    }[sign]
+    return lambda request: (
+        request.duration_ms is not None and compare(float(request.duration_ms), limit)
+    )
+
+
+def _part(value: str) -> Fits:
+    """Somewhere in the text, or with `*` the whole of it."""
+    return _pattern(value) if "*" in value else lambda text: value in text
+
+
+def _pattern(value: str) -> Fits:
+    """`*` is anything; compared from the left, in linear time."""
+    first, *middle, last = value.split("*")
+
+    def fits(text: str) -> bool:
+        if not (text.startswith(first) and text.endswith(last)):
+            return False
+        at, end = len(first), len(text) - len(last)
+        for part in middle:
+            found = text.find(part, at, end) if at <= end else -1
+            if found < 0:
+                return False
+            at = found + len(part)
+        return at <= end
+
+    return fits
+
+
+def _text(word: str) -> Term:
+    wanted = word.lower()
+    return Term(lambda line: wanted in line.text[:LOOKED_AT].lower())
+
+
+def _regex(pattern: str) -> Term:
+    try:
+        search = Search(pattern)
+    except Undecidable as error:
+        raise Usage(f"{pattern!r} is no regular expression: {error}", "RE2's syntax") from None
+    return Term(lambda line: search(line.text[:LOOKED_AT]))
+
+
+_KEYS: dict[str, Callable[[str], Term]] = {
+    "code": _code,
+    "flag": _flag,
+    "version": _version,
+    "v": _version,
+    "pod": _pod,
+    "path": _path,
+    "method": _method,
+    "dur": _slower,
+    "duration": _slower,
+}
+_EXAMPLES = {
+    "code": "as in code:503, code:5xx, code:!200 or code:503,504",
+    "flag": "as in flag:UO, flag:any or flag:none",
+    "version": "as in version:v3",
+    "v": "as in v:v3",
+    "pod": "as in pod:reviews-v1",
+    "path": "as in path:/reviews/*",
+    "method": "as in method:POST",
+    "dur": "as in >200ms or dur<1s",
+    "duration": "as in >200ms or dur<1s",
+}
+
+
+def term(key: str, value: str) -> LogFilter:
+    """The filter of one key alone, its value taken as it is. Raises `Usage`."""
+    return LogFilter(f"{key}:{value}", (_keyed(_KEYS[key], key, value),))
+
+
+def regex(pattern: str) -> LogFilter:
+    """Lines in which a regular expression is found. Raises `Usage`."""
+    return LogFilter(f"~{pattern}", (_regex(pattern),))

@@ -1,0 +1,66 @@
+"""One line of a proxy's log, read once: whose it is, and of a request what is looked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from meshtui.envoy.accesslog import parse_line
+
+LOOKED_AT = 4_096
+"""Characters of a line that are searched and shown; all of it is kept."""
+
+
+class Request(NamedTuple):
+    """What came of one request. Milliseconds; code 0 is no response; text is as it came."""
+
+    time: str
+    method: str
+    path: str
+    code: int
+    flags: tuple[str, ...]
+    details: str
+    duration_ms: int | None
+    inbound: bool
+    """Into the pod, else out of it to another service."""
+
+
+class LogLine(NamedTuple):
+    """A line, `request` None where it is no access-log line.
+
+    `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not
+    known. `own`: it is meshtui's word about the log, or a mark, and no part of it.
+    """
+
+    namespace: str
+    pod: str
+    version: str
+    text: str
+    stamp: int = 0
+    request: Request | None = None
+    own: bool = False
+
+
+def read_line(namespace: str, pod: str, version: str, text: str, stamp: int = 0) -> LogLine:
+    """The line a proxy wrote; never raises."""
+    return LogLine(namespace, pod, version, text, stamp, _request(text))
+
+
+def own_line(text: str, pod: str = "", version: str = "", stamp: int = 0) -> LogLine:
+    """Something meshtui has to say between the lines."""
+    return LogLine("", pod, version, text, stamp, own=True)
+
+
+def _request(text: str) -> Request | None:
+    record = parse_line(text)
+    if record is None:
+        return None
+    return Request(
+        record.time,
+        record.method,
+        record.path,
+        record.code,
+        record.flags,
+        record.details,
+        record.duration_ms,
+        record.upstream_cluster.startswith("inbound"),
+    )

@@ -1,0 +1,135 @@
+"""The last lines of a log and which of them are wanted, both kept up as lines come and go.
+
+A line is named by its number: the first that came is 0, and numbers are never used again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from meshtui.envoy.logfilter import LogFilter
+from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logsummary import Summary
+
+KEPT = 20_000
+_TRIM = 4_096
+
+
+class LogStore:
+    """A ring of lines. To add one costs the same, whatever is kept; see `work` for the filter."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.capacity = kept
+        self.end = 0
+        """The number the next line will have."""
+
+        self.filter = LogFilter()
+        self.summary = Summary()
+        self._ring: list[LogLine] = []
+        self._examined = 0
+        self._shown: list[int] = []
+        self._gone = 0
+        """How many at the head of `_shown` are no longer kept."""
+
+        self._pods: dict[tuple[str, str], int] = {}
+        self._versions: dict[str, int] = {}
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest line that is kept; so many were dropped."""
+        return max(0, self.end - self.capacity)
+
+    @property
+    def kept(self) -> int:
+        return self.end - self.first
+
+    @property
+    def behind(self) -> int:
+        """Lines the filter has not looked at yet."""
+        return self.end - self._examined
+
+    def __len__(self) -> int:
+        """Lines that are shown."""
+        return len(self._shown) - self._gone
+
+    def number(self, index: int) -> int:
+        """The number of the shown line at `index`."""
+        return self._shown[self._gone + index]
+
+    def index_of(self, number: int) -> int:
+        """Where the line is among those shown, or the first after it."""
+        return bisect_left(self._shown, number, self._gone) - self._gone
+
+    def line(self, number: int) -> LogLine:
+        return self._ring[number % self.capacity]
+
+    def shown(self) -> list[LogLine]:
+        """The lines that are shown, oldest first."""
+        return [self.line(number) for number in self._shown[self._gone :]]
+
+    # Pods
+
+    @property
+    def pods(self) -> int:
+        return len(self._pods)
+
+    def pod_number(self, line: LogLine) -> int:
+        """0 for the first pod that was seen."""
+        return self._pods.get((line.namespace, line.pod), 0)
+
+    def version_number(self, line: LogLine) -> int:
+        return self._versions.get(line.version, 0)
+
+    # Lines come
+
+    def add(self, lines: Iterable[LogLine]) -> None:
+        """New lines at the end; where the filter is up to date it stays so."""
+        current = not self.behind
+        for line in lines:
+            self._push(line)
+            if current:
+                self._examine(self.end - 1)
+
+    def _push(self, line: LogLine) -> None:
+        if self.end >= self.capacity:
+            self._drop(self.end - self.capacity)
+            self._ring[self.end % self.capacity] = line
+        else:
+            self._ring.append(line)
+        self.end += 1
+        if not line.own:
+            self._pods.setdefault((line.namespace, line.pod), len(self._pods))
+            self._versions.setdefault(line.version, len(self._versions))
+
+    def _drop(self, number: int) -> None:
+        if len(self) and self.number(0) == number:
+            self.summary.remove(self.line(number))
+            self._gone += 1
+            if self._gone >= _TRIM:
+                del self._shown[: self._gone]
+                self._gone = 0
+        self._examined = max(self._examined, number + 1)
+
+    # The filter
+
+    def set_filter(self, wanted: LogFilter) -> None:
+        """From the oldest line on again: nothing is shown until `work` was done."""
+        self.filter = wanted
+        self.summary = Summary()
+        self._shown.clear()
+        self._gone = 0
+        self._examined = self.first
+
+    def work(self, most: int) -> bool:
+        """Look at up to `most` lines; True where there are more."""
+        for _ in range(min(most, self.behind)):
+            self._examine(self._examined)
+        return self.behind > 0
+
+    def _examine(self, number: int) -> None:
+        line = self.line(number)
+        if self.filter(line):
+            self._shown.append(number)
+            self.summary.add(line)
+        self._examined = number + 1

@@ -1,0 +1,68 @@
+"""What the lines that are shown come to: codes, flags and slow paths, kept up line by line."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from typing import Any, NamedTuple
+
+from meshtui.envoy.logline import LogLine
+
+LONGEST_PATH = 120
+"""Characters by which paths are told apart."""
+
+
+class SlowPath(NamedTuple):
+    """A path with how many requests took how long on average."""
+
+    path: str
+    requests: int
+    mean_ms: float
+
+
+class Summary:
+    """Lines come at one end and go at the other; each costs the same, however many there are."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.codes: Counter[int] = Counter()
+        self.flags: Counter[str] = Counter()
+        self._paths: dict[str, tuple[int, int]] = {}
+
+    def add(self, line: LogLine) -> None:
+        self._count(line, 1)
+
+    def remove(self, line: LogLine) -> None:
+        self._count(line, -1)
+
+    def _count(self, line: LogLine, by: int) -> None:
+        request = line.request
+        if request is None:
+            return
+        self.requests += by
+        _change(self.codes, request.code, by)
+        for flag in request.flags:
+            _change(self.flags, flag, by)
+        if request.duration_ms is not None:
+            path = path_of(request.path)
+            count, total = self._paths.get(path, (0, 0))
+            if count + by:
+                self._paths[path] = (count + by, total + by * request.duration_ms)
+            else:
+                self._paths.pop(path, None)
+
+    def slowest(self, most: int) -> list[SlowPath]:
+        """The slowest first; costs as much as there are paths."""
+        found = (SlowPath(path, n, total / n) for path, (n, total) in self._paths.items())
+        return heapq.nlargest(most, found, key=lambda slow: (slow.mean_ms, slow.path))
+
+
+def path_of(path: str) -> str:
+    """Without the query, so that one page is one path."""
+    return path[: LONGEST_PATH + 1].partition("?")[0][:LONGEST_PATH]
+
+
+def _change(counter: Counter[Any], key: Any, by: int) -> None:
+    counter[key] += by
+    if not counter[key]:
+        del counter[key]
