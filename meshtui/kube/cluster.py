@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.kube.ask import Ask
 from meshtui.kube.channels import Channels, pod_ask
-from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, failure
+from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, failure, maybe_done
 from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
 from meshtui.kube.portforward import PROTOCOL, PortForward
@@ -31,7 +31,6 @@ _TRIES = 3
 _READS_AT_ONCE = 32
 _HEAD_S = 10.0
 _LONGEST_WAIT_S = 4.0
-_MAYBE_DONE = frozenset({502, 504})
 _BUSY = frozenset({429, 503, 504})
 
 
@@ -200,7 +199,7 @@ class Cluster:
         if answer.status < 300:
             return answer
         error = failure(answer.status, answer.body, str(ask), self.server)
-        if ask.writes and answer.status in _MAYBE_DONE:
+        if ask.writes and maybe_done(answer.status, answer.body):
             raise Unanswered(error.what, MAYBE_DONE_HINT)
         raise error
 

@@ -18,6 +18,7 @@ from meshtui.mesh.text import clean
 MESSAGE_LIMIT = 300
 MAYBE_DONE_HINT = "it may have been done all the same: look before trying again"
 _CAUSES_SHOWN = 5
+_BEFORE_STORAGE = (b"failed calling webhook", b"failed to call webhook", b"admission webhook")
 
 
 class Expired(MeshtuiError):
@@ -53,6 +54,17 @@ def failure(status: int, body: bytes, asked: str, server: str) -> MeshtuiError:
             return Unreachable(said, f"{server} is busy or not ready ({status}): try again")
         case _:
             return Refused(said)
+
+
+def maybe_done(status: int, body: bytes) -> bool:
+    """Whether a write that was answered so may have been stored all the same.
+
+    An API server answers 500 or 504 when etcd does not confirm in time, which etcd may still do;
+    a failed admission webhook is a 500 too, and comes before anything is stored.
+    """
+    if status == 500:
+        return not any(sign in body for sign in _BEFORE_STORAGE)
+    return status in (502, 504)
 
 
 def event_failure(status: object, asked: str, server: str) -> MeshtuiError:

@@ -143,6 +143,14 @@ async def test_a_write_without_an_answer_says_it_may_have_been_done(tmp_path: Pa
         assert "may have been done" in error.hint
 
 
+async def test_a_write_that_etcd_did_not_confirm_may_have_been_done(tmp_path: Path) -> None:
+    late = status(500, "etcdserver: request timed out")
+    assert isinstance(await failure_of(tmp_path, late, method="PATCH"), Unanswered)
+    assert not isinstance(await failure_of(tmp_path, late), Unanswered)
+    webhook = status(500, 'Internal error occurred: failed calling webhook "validation.istio.io"')
+    assert not isinstance(await failure_of(tmp_path, webhook, method="PATCH"), Unanswered)
+
+
 async def test_no_server_at_all_names_it_and_is_quick(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
