@@ -8,7 +8,7 @@ from typing import Any
 from meshtui.changes.change import Change, Finding
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
-from meshtui.mesh.model import Json
+from meshtui.mesh.model import Json, Mesh
 
 FULL_FAULT = 100.0
 
@@ -17,8 +17,8 @@ def _place(target: Mapping[str, Any]) -> tuple[str, str | None]:
     return target["host"], target["subset"]
 
 
-def fault_findings(change: Change) -> tuple[Finding, ...]:
-    """A fault that hits everybody; retries and timeouts that a fault switches off."""
+def fault_findings(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+    """A fault that hits everybody, one that nobody sees, and what a fault switches off."""
     fault, old = change.after.get("fault"), change.before.get("fault")
     if not fault or fault == old:
         return ()
@@ -26,10 +26,19 @@ def fault_findings(change: Change) -> tuple[Finding, ...]:
     abort = fault.get("abort")
     if abort and abort["percent"] >= FULL_FAULT and change.after.get("match") is None:
         found.append(Finding("danger", "every request to the service will be answered an error"))
+    if abort and abort["grpc_status"] and not _speaks_grpc(mesh, change):
+        text = "no port of the service is named grpc: to plain HTTP this abort is a 200, no error"
+        found.append(Finding("warning", text))
     if change.after.get("retries") or change.after.get("timeout"):
         text = "while the fault is on, the rule's timeout and retries do not apply to it"
         found.append(Finding("warning", text))
     return tuple(found)
+
+
+def _speaks_grpc(mesh: Mesh, change: Change) -> bool:
+    """By the names of the service's ports, which is how Istio knows; true where it is unknown."""
+    service = mesh.by_key.get(change.service)
+    return service is None or any(port.name.startswith("grpc") for port in service.ports)
 
 
 _UNSAFE_RETRIES = ("5xx", "reset", "gateway-error", "retriable-4xx", "500", "502", "503", "504")

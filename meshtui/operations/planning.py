@@ -112,7 +112,7 @@ class Planner:
             *owners(raw),
             *other_writer(raw, change.target, self._journal),
             *stranding(mesh, change),
-            *fault_findings(change),
+            *fault_findings(mesh, change),
             *retry_findings(change),
             *stops_inheriting(change),
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, ClearFault, Rollback, SetFault, Target
+from meshtui.changes.checks import fault_findings
 from meshtui.mesh.model import ServiceKey
 from tests.unit.objects import reviews, route
 
@@ -71,3 +73,22 @@ def test_a_targeted_fault_set_again_is_set_in_its_place() -> None:
 def test_a_rule_with_a_slash_in_its_name_is_reached_by_it() -> None:
     found = change([rule("c/d", "/a"), rule("d", "/b")], ClearFault(), "c/d")
     assert str(found.rule) == "c/d"
+
+
+def said_of(port: str) -> list[str]:
+    """What is said of a gRPC abort on a service whose port is called `port`."""
+    key = ServiceKey("default", "reviews")
+    mesh = reviews({"route": [route("v1")]})
+    ports = (replace(mesh.by_key[key].ports[0], name=port),)
+    services = (replace(s, ports=ports) if s.key == key else s for s in mesh.services)
+    mesh = replace(mesh, services=tuple(services))
+    fault = SetFault(abort_grpc="UNAVAILABLE", abort_percent=10)
+    made = build_change(mesh, fault, Target(key))
+    return [finding.text for finding in fault_findings(mesh, made)]
+
+
+def test_a_grpc_abort_on_plain_http_is_said_to_be_no_error() -> None:
+    assert said_of("http") == [
+        "no port of the service is named grpc: to plain HTTP this abort is a 200, no error"
+    ]
+    assert said_of("grpc-web") == said_of("grpc") == []
