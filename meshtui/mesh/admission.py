@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from meshtui.mesh import read
-from meshtui.mesh.model import Gateway, Match, Mesh, Rule, Server, VirtualService
+from meshtui.mesh.model import Gateway, Match, Mesh, Ref, Rule, Server, VirtualService
+from meshtui.mesh.request import covers
 
 MESH = "mesh"
+_ANY = Server(0, hosts=("*",))
+"""What is known of a Gateway that is not there, or that shows no servers."""
 
 
 def gateway_places(name: str, namespace: str) -> tuple[tuple[str, str], ...]:
@@ -93,3 +97,66 @@ def gateways_of(service: VirtualService, match: Match | None) -> tuple[str, ...]
 def entries_of(rule: Rule) -> Iterator[Match | None]:
     """The rule's matches; a rule without any has one that takes all, None."""
     yield from rule.matches or (None,)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The servers of a gateway's proxy behind which a request with this scheme and port is.
+
+    `gateways` ("namespace/name") are those the proxy serves; empty: it is not known which, and
+    then any may be meant.
+    """
+
+    mesh: Mesh
+    gateways: frozenset[str]
+    scheme: str = "http"
+    wanted_port: int = 0
+
+    @property
+    def port(self) -> int:
+        """The Gateway's port, 0 where it is not known or there are several."""
+        ports = {server.port for gateway in self._known() for server in self._servers(gateway)}
+        return self.wanted_port or (ports.pop() if len(ports) == 1 else 0)
+
+    def domains(self, service: VirtualService) -> tuple[str, ...]:
+        """The hosts of a VirtualService that come in here; of two that overlap the narrower."""
+        found = [
+            domain
+            for name in service.gateways
+            if name != MESH
+            for gateway in self._named(name, service.ref.namespace)
+            for server in self._servers(gateway)
+            for host in service.hosts
+            for domain in admitted(gateway, server, service, host, host)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def redirects(self, host: str) -> bool:
+        """True where plain requests for a host are only sent on to HTTPS."""
+        servers = [s for gateway in self._known() for s in self._servers(gateway)]
+        doors = [s for s in servers if any(covers(h.split("/")[-1], host) for h in s.hosts)]
+        return self.scheme == "http" and bool(doors) and all(s.redirect for s in doors)
+
+    def _known(self) -> list[Gateway]:
+        return [gateway for gateway in self.mesh.gateways if self._serves(gateway)]
+
+    def _serves(self, gateway: Gateway) -> bool:
+        return not self.gateways or f"{gateway.ref.namespace}/{gateway.ref.name}" in self.gateways
+
+    def _named(self, name: str, namespace: str) -> list[Gateway]:
+        """The Gateway of that name; one that may not be read may have any host."""
+        found = find_gateway(self.mesh, name, namespace)
+        place = gateway_places(name, namespace)[0]
+        gateway = found or Gateway(Ref("Gateway", *place))
+        return [gateway] if self._serves(gateway) else []
+
+    def _servers(self, gateway: Gateway) -> list[Server]:
+        secure = self.scheme == "https"
+        found = [
+            server
+            for server in gateway.servers
+            if (bool(server.tls) and not server.redirect) is secure
+            and self.wanted_port in (0, server.port)
+            and server.protocol not in ("TCP", "TLS", "MONGO", "MYSQL", "REDIS")
+        ]
+        return found if gateway.servers else [_ANY]

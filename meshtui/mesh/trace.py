@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from meshtui.mesh import read
+from meshtui.mesh.admission import MESH, Doors, gateway_places
 from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
 from meshtui.mesh.decision import Decision, Tried, split
-from meshtui.mesh.doors import Doors
 from meshtui.mesh.effects import Effects, Odds, rule_effects
 from meshtui.mesh.model import Match, Mesh, Service, StringMatch, VirtualService
 from meshtui.mesh.request import Request, best_domain, port_of
@@ -122,10 +122,10 @@ def _for_caller(match: Match, entry: Entry, caller: Caller, port: int) -> Answer
     if match.port and match.port != port:
         return Answer(False, f"port is {port}, asks {match.port}")
     if match.gateways:
-        listed = {_qualified(name, entry.service) for name in match.gateways}
+        listed = {place for name in match.gateways for place in _places(name, entry.service)}
         if caller.gateway and not caller.gateways:
             return Answer(None, f"it is for {', '.join(match.gateways)}: not known of this proxy")
-        through = caller.gateways if caller.gateway else {"mesh"}
+        through = caller.gateways if caller.gateway else {MESH}
         named = ", ".join(match.gateways)
         return Answer(bool(listed & through), f"it is for requests through {named}")
     if match.source_namespace and match.source_namespace != caller.namespace:
@@ -139,9 +139,10 @@ def _for_caller(match: Match, entry: Entry, caller: Caller, port: int) -> Answer
     return Answer(True)
 
 
-def _qualified(gateway: str, service: VirtualService) -> str:
-    plain = gateway == "mesh" or "/" in gateway
-    return gateway if plain else f"{service.ref.namespace}/{gateway}"
+def _places(gateway: str, service: VirtualService) -> tuple[str, ...]:
+    if gateway == MESH:
+        return (MESH,)
+    return tuple("/".join(place) for place in gateway_places(gateway, service.ref.namespace))
 
 
 def _asked(match: Match, request: Request) -> Answer:

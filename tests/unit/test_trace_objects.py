@@ -304,6 +304,16 @@ def test_a_gateway_lets_in_what_its_servers_say() -> None:
     assert ask(mesh, "/", stranger, host="shop.test").taken is None
 
 
+@pytest.mark.parametrize(
+    "name", ["gate", "./gate", "default/gate", "gate.default.svc.cluster.local"]
+)
+def test_a_gateway_goes_by_each_of_its_names(name: str) -> None:
+    only = rule("it", {"gateways": [name]})
+    here = virtual_service("a", only, hosts=["shop.test"], gateways=[name])
+    mesh = mesh_of(here, gateways=(gate(door("*.test")),))
+    assert taken(ask(mesh, "/", GATE, host="shop.test")) == "it"
+
+
 def test_a_door_that_only_redirects() -> None:
     redirecting = door("*", tls={"httpsRedirect": True})
     secure = {
