@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.history import Past, Stretch
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.metrics.source import MetricsSource
+from meshtui.metrics.source import MetricsSource, PastSource
 
 LOOK_EVERY_S = 30.0
 FIRST_LOOK_S = 3.0
@@ -66,6 +67,13 @@ class AutoSource:
                 return sample
         self.name = self._fallback.name
         return await self._from_fallback(mesh)
+
+    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+        """Of the preferred source while it works; one that fails here is not left for it."""
+        preferred = self._preferred
+        if not isinstance(preferred, PastSource):
+            return None
+        return await preferred.past(service, stretch)
 
     async def close(self) -> None:
         if self._looking is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from meshtui.errors import Usage
@@ -11,7 +12,10 @@ from meshtui.errors import Usage
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
     from meshtui.mesh.model import Mesh
+    from meshtui.metrics.prometheus_service import ServiceServer
+    from meshtui.metrics.prometheus_url import UrlServer
     from meshtui.metrics.source import MetricsSource
+    from meshtui.metrics.worker import Worker
 
 _URL = re.compile(r"https?://[^/?#\s]+[^?#\s]*", re.ASCII)
 
@@ -41,22 +45,25 @@ def source_for(cluster: Cluster, wanted: str) -> MetricsSource:
 
 
 def _at_url(url: str) -> MetricsSource:
-    from meshtui.metrics.prometheus import PrometheusSource
     from meshtui.metrics.prometheus_url import UrlServer
-    from meshtui.metrics.worker import Worker
 
-    worker = Worker("prometheus")
-    return PrometheusSource(UrlServer(url, worker), worker)
+    return _prometheus(lambda worker: UrlServer(url, worker))
 
 
 def found_in(cluster: Cluster, mesh: Mesh) -> Sequence[MetricsSource]:
     """A source for each service that looks like a Prometheus, the likeliest first."""
     from meshtui.metrics.discovery import places
-    from meshtui.metrics.prometheus import PrometheusSource
     from meshtui.metrics.prometheus_service import ServiceServer
+
+    return [_prometheus(partial(ServiceServer, cluster, place)) for place in places(mesh)]
+
+
+def _prometheus(server_on: Callable[[Worker], UrlServer | ServiceServer]) -> MetricsSource:
+    """With a second way to it for the past, which may take longer than samples can wait."""
+    from meshtui.metrics.prometheus import PrometheusSource
+    from meshtui.metrics.prometheus_past import PrometheusPast
     from meshtui.metrics.worker import Worker
 
-    workers = [(place, Worker("prometheus")) for place in places(mesh)]
-    return [
-        PrometheusSource(ServiceServer(cluster, place, worker), worker) for place, worker in workers
-    ]
+    worker, beside = Worker("prometheus"), Worker("prometheus-past")
+    past = PrometheusPast(server_on(beside), beside)
+    return PrometheusSource(server_on(worker), worker, past=past)

@@ -15,11 +15,13 @@ from functools import partial
 from typing import Protocol
 
 from meshtui.errors import Unreachable
+from meshtui.mesh.history import Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.prometheus_answer import Answer
+from meshtui.metrics.prometheus_past import PrometheusPast
 from meshtui.metrics.prometheus_reading import Flaws, clients_of, reading_of
 from meshtui.metrics.prometheus_timing import (
     USUAL_INTERVAL_S,
@@ -81,17 +83,20 @@ class PrometheusSource:
         worker: Worker,
         limits: Limits = DEFAULTS,
         *,
+        past: PrometheusPast | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.where = server.where
         self._server = server
         self._worker = worker
+        self._past = past
         self._limits = limits
         self._clock = clock
         self._now = now
         self._one_at_a_time = asyncio.Lock()
         self._last: tuple[float, float, Sample] | None = None
+        self._known: tuple[Newest, Rhythm, float] | None = None
         self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
         self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] | None = None
         self._warnings: dict[str, None] = {}
@@ -120,7 +125,20 @@ class PrometheusSource:
             self._last = began, pause, sample
             return sample
 
+    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+        """What it remembers of one service, up to the newest scrape that a sample has seen.
+
+        Raises Unreachable or NotAllowed; Unreachable too where there was no sample yet.
+        """
+        if self._past is None:
+            return None
+        if self._known is None:
+            raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
+        return await self._past.read(service, stretch, *self._known)
+
     async def close(self) -> None:
+        if self._past is not None:
+            await self._past.close()
         await self._server.close()
         self._worker.close()
 
@@ -129,6 +147,7 @@ class PrometheusSource:
         asked_at = self._now()
         newest = await self._newest()
         rhythm = await self._rhythm_of(newest)
+        self._known = newest, rhythm, newest.at - asked_at
         targets = await self._targets(newest, rhythm)
         self._refuse_old(newest, rhythm, targets)
         requests = await self._ask(queries.requests(rhythm.window), newest.at)

@@ -31,6 +31,15 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Over:
+    """The times of a range query: whole seconds since the epoch, by the server's clock."""
+
+    begin: int
+    end: int
+    step_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The raw `result` of a query, and what the server warned of (a part that is missing)."""
 
@@ -43,6 +52,13 @@ class Answer:
             pair = _pair(entry.get("value")) if isinstance(entry, dict) else None
             if pair is not None:
                 yield Point(_labels(entry), *pair)
+
+    def series(self) -> Iterator[tuple[Mapping[str, str], tuple[tuple[float, float], ...]]]:
+        """Labels and (time, value) pairs of each element of a matrix; values may be NaN."""
+        for entry in self.result:
+            if isinstance(entry, dict):
+                pairs = (_pair(value) for value in read.items(entry, "values"))
+                yield _labels(entry), tuple(pair for pair in pairs if pair is not None)
 
     def times(self) -> Iterator[tuple[float, ...]]:
         """The times of the samples of each series of a range vector."""

@@ -25,7 +25,7 @@ _SERVICE = (
     "destination_version",
     "source_workload_namespace",
 )
-_REQUEST = (
+REQUEST_LABELS = (
     *_SERVICE,
     "request_protocol",
     "response_code",
@@ -70,7 +70,7 @@ def state(jobs: Iterable[str], window: str) -> str:
 
 def requests(window: str) -> str:
     """Requests of the last `window` by everything that tells errors and services apart."""
-    return f"sum by ({', '.join(_REQUEST)}) ({_grown(REQUESTS, window)}) > 0"
+    return f"sum by ({', '.join(REQUEST_LABELS)}) ({_grown(REQUESTS, window)}) > 0"
 
 
 def durations(window: str) -> str:

@@ -8,17 +8,22 @@ need a second log-in beside the kubeconfig's.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.metrics.discovery import Place
-from meshtui.metrics.prometheus_answer import Answer, parse, unable
+from meshtui.metrics.prometheus_answer import Answer, Over, parse, unable
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+
+
+_ASKED = re.compile(r".*/proxy/api/v1/query(?:_range)?: ", re.DOTALL)
 
 
 class ServiceServer:
@@ -30,15 +35,23 @@ class ServiceServer:
         self.where = f"Prometheus {place}"
         name = quote(f"{place.scheme}:{place.name}:{place.port}", safe=":")
         space = quote(place.namespace, safe="")
-        self._path = f"/api/v1/namespaces/{space}/services/{name}/proxy/api/v1/query"
+        self._path = f"/api/v1/namespaces/{space}/services/{name}/proxy/api/v1/"
 
     async def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
         """As `UrlServer.ask`."""
-        params = {"query": promql, "timeout": f"{round(seconds * 1000)}ms"}
-        if at is not None:
-            params["time"] = repr(at)
+        return await self._get("query", promql, {} if at is None else {"time": repr(at)}, seconds)
+
+    async def ask_range(self, promql: str, over: Over, seconds: float) -> Answer:
+        """As `UrlServer.ask_range`."""
+        times = {"start": str(over.begin), "end": str(over.end), "step": f"{over.step_s}s"}
+        return await self._get("query_range", promql, times, seconds)
+
+    async def _get(
+        self, kind: str, promql: str, times: Mapping[str, str], seconds: float
+    ) -> Answer:
+        params = {"query": promql, "timeout": f"{round(seconds * 1000)}ms", **times}
         try:
-            body = await self._cluster.get_text(self._path, params, timeout=seconds)
+            body = await self._cluster.get_text(self._path + kind, params, timeout=seconds)
         except MeshtuiError as error:
             raise _failure(error, self.where) from error
         try:
@@ -52,7 +65,8 @@ class ServiceServer:
 
 def _failure(error: MeshtuiError, where: str) -> MeshtuiError:
     """Of whoever failed: the API server on the way, or the Prometheus behind it."""
-    _, behind, said = error.what.rpartition("/proxy/api/v1/query: ")
+    found = _ASKED.search(error.what)
+    behind, said = found is not None, error.what[found.end() :] if found else error.what
     if isinstance(error, NotAllowed):
         return NotAllowed(f"{where}: {said}", "reading it needs `get` on `services/proxy`")
     if isinstance(error, NotFound):

@@ -8,14 +8,15 @@ none of this, and it runs in a daemon thread.
 from __future__ import annotations
 
 import time
-from functools import partial
+from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.text import clean
-from meshtui.metrics.prometheus_answer import Answer, not_prometheus, parse, refused
+from meshtui.metrics.prometheus_answer import Answer, Over, not_prometheus, parse, refused
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -44,8 +45,15 @@ class UrlServer:
 
         Raises Unreachable or NotAllowed.
         """
+        return await self._done(lambda client: client.ask(promql, at, seconds), seconds)
+
+    async def ask_range(self, promql: str, over: Over, seconds: float) -> Answer:
+        """The answers at each time of `over`. Raises as `ask` does."""
+        return await self._done(lambda client: client.ask_range(promql, over, seconds), seconds)
+
+    async def _done(self, ask: Callable[[_Client], Answer], seconds: float) -> Answer:
         try:
-            return await self._worker.run(partial(self._ask, promql, at, seconds), seconds)
+            return await self._worker.run(lambda: ask(self._connected()), seconds)
         except TimeoutError:
             raise Unreachable(f"{self.where}: no answer in {seconds:g} s") from None
         finally:
@@ -53,11 +61,11 @@ class UrlServer:
                 # The thread that was left behind still uses it.
                 self._client = None
 
-    def _ask(self, promql: str, at: float | None, seconds: float) -> Answer:
+    def _connected(self) -> _Client:
         client = self._client
         if client is None:
             client = self._client = _Client(self._url, self.where)
-        return client.ask(promql, at, seconds)
+        return client
 
     async def close(self) -> None:
         self._worker.close()
@@ -82,10 +90,20 @@ class _Client:
         self._prometheus = PrometheusConnect(url, session=self._session, retry=never, method="POST")
 
     def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
-        params = {"timeout": f"{round(seconds * 1000)}ms"} | ({} if at is None else {"time": at})
-        self._session.deadline = time.monotonic() + seconds
+        params = self._limited(seconds) | ({} if at is None else {"time": at})
         result = self._prometheus.custom_query(promql, params=params, timeout=seconds)
         return Answer(result, self._session.warnings)
+
+    def ask_range(self, promql: str, over: Over, seconds: float) -> Answer:
+        begin, end = (datetime.fromtimestamp(at, UTC) for at in (over.begin, over.end))
+        result = self._prometheus.custom_query_range(
+            promql, begin, end, f"{over.step_s}s", self._limited(seconds), seconds
+        )
+        return Answer(result, self._session.warnings)
+
+    def _limited(self, seconds: float) -> dict[str, Any]:
+        self._session.deadline = time.monotonic() + seconds
+        return {"timeout": f"{round(seconds * 1000)}ms"}
 
     def close(self) -> None:
         self._prometheus.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.history import Past, Stretch
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 
 
@@ -26,4 +27,16 @@ class MetricsSource(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and readings."""
+        ...
+
+
+@runtime_checkable
+class PastSource(Protocol):
+    """A source that remembers what it counted before anybody asked."""
+
+    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+        """Of one service, in a constant number of queries; None where it remembers nothing.
+
+        Raises `Unreachable` or `NotAllowed`.
+        """
         ...

@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
-from meshtui.errors import JournalError
+from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
+from meshtui.metrics.history import Seen
+from meshtui.operations.charting import ChartHistory
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.limits import Limits
 from meshtui.operations.looking import Looking
@@ -56,6 +58,8 @@ class LiveCockpit(Looking):
         self._generation = -1
         self._session: Session | None = None
         self._shifted: dict[ServiceKey, float] = {}
+        self._seen = Seen()
+        self._history: ChartHistory | None = None
 
     async def connect(self) -> None:
         from meshtui.kube.feed import Feed
@@ -74,7 +78,8 @@ class LiveCockpit(Looking):
         self.namespace = session.cluster.namespace
         self._feed = Feed(session.cluster)
         self._source = source
-        self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
+        self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
+        self._history = ChartHistory(self._seen, source, self.journal, self._thresholds)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
         self._unseen = Unseen(session.applier, self._bell.set)
@@ -99,6 +104,7 @@ class LiveCockpit(Looking):
         choose_context(read_kubeconfig(self._options.kubeconfig), context)
         self._options = replace(self._options, context=context, namespace=None)
         self._shifted.clear()
+        self._seen.clear()
         self._notices = ()
         self._generation = -1
         self._mesh, self._structure = Mesh(), ()
@@ -153,11 +159,23 @@ class LiveCockpit(Looking):
             yield self._snapshot()
             await self._bell.wait()
 
+    def _sampled(self) -> None:
+        self._seen.take(self._telemetry.sample)
+        self._bell.set()
+
+    @property
+    def history(self) -> ChartHistory:
+        if self._history is None:
+            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
+        return self._history
+
+    @property
+    def _thresholds(self) -> Thresholds:
+        return Thresholds(self._options.config.degraded, self._options.config.failing)
+
     def _snapshot(self) -> Snapshot:
         sample = self._telemetry.current
-        config = self._options.config
-        limits = Thresholds(config.degraded, config.failing)
-        views = measured(self._structure, sample, limits)
+        views = measured(self._structure, sample, self._thresholds)
         return Snapshot(
             time=self._clock(),
             mesh=self._mesh,

@@ -36,6 +36,7 @@ from meshtui.operations.editing import Draft
 from meshtui.operations.tracing import Question, Seen, Traced, by_objects
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
+from tests.ui.fakehistory import FakeHistory
 
 NOW = 1_700_000_000.0
 
@@ -104,6 +105,7 @@ class FakeCockpit:
         self.journal_error: MeshtuiError | None = None
         self.entries: tuple[Journaled, ...] = ()
         self.pendings: tuple[Pending, ...] = ()
+        self.history = FakeHistory(self.journal)
 
     # Reading
 
@@ -130,6 +132,7 @@ class FakeCockpit:
     def measure(self) -> None:
         """A new sample of the mesh as it is now."""
         self.sample = bookinfo.sample(self.mesh, self.clock.now, rps=self.rps, noise=self.noise)
+        self.history.seen.take(self.sample)
 
     def snapshot(self) -> Snapshot:
         mesh = self.mesh

@@ -1,0 +1,170 @@
+"""What a Prometheus remembers of one service: two range queries, in a thread of its own.
+
+It has its own way to the server, so that a range that takes long keeps no sample waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from meshtui.mesh.history import Course, Moment, Past, Stretch
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import UNKNOWN
+from meshtui.metrics import prometheus_past_queries as queries
+from meshtui.metrics.prometheus_answer import Answer, Over
+from meshtui.metrics.prometheus_timing import Newest, Rhythm
+from meshtui.metrics.traffic import SOURCE, traffic_of
+from meshtui.metrics.worker import Worker
+
+MOST_POINTS = 1_000
+"""Of one series; Prometheus itself refuses more than 11,000."""
+
+MOST_VERSIONS = 24
+QUERY_S = 10.0
+_SKEW_S = 5.0
+"""Clocks that differ by less are told by the same time; more is told in multiples of it."""
+
+_Times = dict[int, float]
+
+
+class Ranged(Protocol):
+    """A way to ask one Prometheus about a range."""
+
+    async def ask_range(self, promql: str, over: Over, seconds: float) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Of one version, by the server's time."""
+
+    requests: _Times = field(default_factory=dict)
+    errors: _Times = field(default_factory=dict)
+
+
+class PrometheusPast:
+    """Asks for the past of one service at a time."""
+
+    def __init__(self, server: Ranged, worker: Worker) -> None:
+        self._server = server
+        self._worker = worker
+        self._one_at_a_time = asyncio.Lock()
+
+    async def read(
+        self, service: ServiceKey, stretch: Stretch, newest: Newest, rhythm: Rhythm, ahead_s: float
+    ) -> Past:
+        """Points up to the newest scrape; what came after it is not known yet.
+
+        `ahead_s` is what the server's clock is ahead of this one. Raises Unreachable or
+        NotAllowed.
+        """
+        skew = int(ahead_s / _SKEW_S) * _SKEW_S
+        end = newest.at - newest.age_s
+        over = over_of(replace(stretch, begin=stretch.begin + skew), end, rhythm)
+        window_s = window_of(over, rhythm)
+        window = f"{round(window_s * 1000)}ms"
+        async with self._one_at_a_time:
+            requests = await self._ask(queries.requests(service, window, rhythm.oldest_s), over)
+            quantiles = await self._ask(queries.quantiles(service, window, rhythm.oldest_s), over)
+            reading = partial(courses_of, requests, quantiles, service, over.step_s, window_s, skew)
+            courses = await self._worker.run(reading, QUERY_S)
+        begin = over.begin - over.step_s - skew
+        return Past("prometheus", begin, over.end - skew, over.step_s, courses)
+
+    async def _ask(self, promql: str, over: Over) -> Answer:
+        return await self._server.ask_range(promql, over, QUERY_S)
+
+    async def close(self) -> None:
+        await self._server.close()
+        self._worker.close()
+
+
+def over_of(stretch: Stretch, end: float, rhythm: Rhythm) -> Over:
+    """Points at multiples of a step that neither scrapes nor the screen are coarser than.
+
+    The same times whenever it is asked, so that points that are known need not be asked again.
+    """
+    longest = max(end - stretch.begin, 0.0)
+    step = math.ceil(max(1.0, stretch.step_s, rhythm.interval_s, longest / MOST_POINTS))
+    last = math.floor(end / step) * step
+    return Over(min(math.ceil(stretch.begin / step) * step, last), last, step)
+
+
+def window_of(over: Over, rhythm: Rhythm) -> float:
+    """Seconds that each point counts: no request falls between two, and whole scrapes."""
+    scrapes = max(over.step_s, rhythm.window_s) / rhythm.interval_s
+    return round(math.ceil(scrapes - 1e-6) * rhythm.interval_s, 3)
+
+
+def courses_of(
+    requests: Answer,
+    quantiles: Answer,
+    service: ServiceKey,
+    step_s: int,
+    window_s: float,
+    skew: float,
+) -> Mapping[str, Course]:
+    """The moments of each version, by this machine's clock.
+
+    Where anything of the service is known, a version that has no counter had no traffic.
+    """
+    counted = _counted(requests, service)
+    times = sorted({at for one in counted.values() for at in one.requests})
+    timed = _timed(quantiles)
+    busiest = sorted(counted, key=lambda name: -sum(counted[name].requests.values()))
+    return {
+        version: tuple(
+            _moment(counted[version], timed.get(version, {}), at, window_s, at - skew, step_s)
+            for at in times
+        )
+        for version in busiest[:MOST_VERSIONS]
+    }
+
+
+def _moment(
+    counted: _Counted,
+    timed: Mapping[str, _Times],
+    at: int,
+    window_s: float,
+    told: float,
+    step_s: int,
+) -> Moment:
+    """Durations come later than counters: those without a request are of an older time."""
+    requests = counted.requests.get(at, 0.0)
+    if requests <= 0:
+        return Moment(told, step_s, 0.0)
+    ratio = min(counted.errors.get(at, 0.0) / requests, 1.0)
+    of = {name: timed.get(name, {}).get(at) for name in queries.QUANTILES}
+    return Moment(told, step_s, requests / window_s, ratio, **of)
+
+
+def _counted(answer: Answer, service: ServiceKey) -> dict[str, _Counted]:
+    found: dict[str, _Counted] = {}
+    for labels, values in answer.series():
+        traffic = traffic_of(labels)
+        if traffic is None or traffic.reporter != SOURCE or traffic.service_key != service:
+            continue
+        version = found.setdefault(traffic.version, _Counted())
+        for time, value in values:
+            if 0 <= value < math.inf:
+                at = round(time)
+                version.requests[at] = version.requests.get(at, 0.0) + value
+                if traffic.failed:
+                    version.errors[at] = version.errors.get(at, 0.0) + value
+    return {version: counted for version, counted in found.items() if counted.requests}
+
+
+def _timed(answer: Answer) -> dict[str, dict[str, _Times]]:
+    """Milliseconds by version and quantile; NaN, as of no request, is left out."""
+    found: dict[str, dict[str, _Times]] = {}
+    for labels, values in answer.series():
+        version = labels.get(queries.VERSION) or UNKNOWN
+        known = {round(at): value for at, value in values if 0 <= value < math.inf}
+        found.setdefault(version, {})[labels.get(queries.QUANTILE, "")] = known
+    return found

@@ -1,0 +1,64 @@
+"""The range queries of one service's past, as text: two, whatever the range.
+
+Requests are counted as in `prometheus_queries`: the counter beside itself one window earlier, so
+that the first errors of a version are in the picture. Here a new series is believed to have begun
+at 0 where its proxy counted requests to the same service before, which costs only the service's
+own series at each point of a range.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.metrics.prometheus_queries import REQUEST_LABELS
+from meshtui.metrics.traffic import BUCKETS, REQUESTS
+
+QUANTILE, VERSION = "quantile", "destination_version"
+QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
+
+_NOT_KNOWN = "unknown|-|"
+
+
+def requests(service: ServiceKey, window: str, oldest_s: float) -> str:
+    """Requests of each `window`, by what tells errors and versions apart, those without a pod too.
+
+    Nothing where the last scrape is longer ago than `oldest_s`: Prometheus itself repeats the
+    last value for five minutes, which would pass for no traffic.
+    """
+    name = rf"{re.escape(service.name)}([.:].*)?|{_NOT_KNOWN}"
+    space = rf"{re.escape(service.namespace)}|{_NOT_KNOWN}"
+    counter = (
+        f'{REQUESTS}{{reporter="source",destination_service_name=~{_quoted(name)},'
+        f"destination_service_namespace=~{_quoted(space)}}}"
+    )
+    grown = (
+        f"({counter} - {counter} offset {window} >= 0)"
+        f" or (({counter} unless {counter} offset {window})"
+        f" and on (job, instance) group by (job, instance) ({counter} offset {window}))"
+        f" or increase({counter}[{window}])"
+    )
+    return f"sum by ({', '.join(REQUEST_LABELS)}) ({grown}){_fresh(counter, oldest_s)}"
+
+
+def quantiles(service: ServiceKey, window: str, oldest_s: float) -> str:
+    """The quantiles of the durations in each `window`, by version, named by `QUANTILE`."""
+    counter = (
+        f'{BUCKETS}{{reporter="source",destination_service_name={_quoted(service.name)},'
+        f"destination_service_namespace={_quoted(service.namespace)}}}"
+    )
+    grown = f"sum by (le, {VERSION}) (rate({counter}[{window}]))"
+    each = (
+        f'label_replace(histogram_quantile({q:g}, {grown}), "{QUANTILE}", "{name}", "", "")'
+        for name, q in QUANTILES.items()
+    )
+    return f"({' or '.join(each)}){_fresh(counter, oldest_s)}"
+
+
+def _fresh(counter: str, oldest_s: float) -> str:
+    return f" and on () (time() - max(timestamp({counter})) < {oldest_s:g})"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

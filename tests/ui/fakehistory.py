@@ -1,0 +1,49 @@
+"""The charts' data without a cluster: what was seen is real, the source's past is the test's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.history import Past, Stretch
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import Thresholds
+from meshtui.metrics.history import Seen
+from meshtui.operations.charting import ChartHistory
+from meshtui.operations.types import Journaled
+
+
+class FakeMemory:
+    """A source that remembers what the test puts into `remembered`; `asked` is all it was."""
+
+    name = "prometheus"
+
+    def __init__(self) -> None:
+        self.remembered: Past | None = None
+        self.error: MeshtuiError | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked: list[tuple[ServiceKey, Stretch]] = []
+
+    async def sample(self, mesh: Mesh) -> Sample:
+        raise NotImplementedError
+
+    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+        self.asked.append((service, stretch))
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return self.remembered
+
+    async def close(self) -> None: ...
+
+
+class FakeHistory(ChartHistory):
+    """The real use case on that source."""
+
+    def __init__(self, journal: Callable[[ServiceKey], tuple[Journaled, ...]]) -> None:
+        self.seen = Seen()
+        self.memory = FakeMemory()
+        super().__init__(self.seen, self.memory, journal, Thresholds())
