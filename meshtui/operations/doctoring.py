@@ -11,6 +11,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.limits import Limits
+from meshtui.operations.reaching import reach, told
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session
@@ -35,7 +36,6 @@ RIGHTS = (
     ("patch", "destinationrules", ""),
     ("get", "pods", "log"),
     ("get", "pods", "proxy"),
-    ("create", "pods", "portforward"),
 )
 
 
@@ -58,6 +58,8 @@ async def examine(session: Session) -> AsyncGenerator[Check, None]:
         yield Check("mesh", FAIL, str(error))
         return
     yield _mesh(mesh)
+    for good, text in told(await reach(cluster, mesh)):
+        yield Check("proxies", OK if good else WARN, text)
     yield await _telemetry(session, mesh)
     for line in filter(None, await session.recover()):
         yield Check("interrupted", WARN, line)
@@ -101,14 +103,19 @@ def _mesh(mesh: Mesh) -> Check:
 
 
 async def _telemetry(session: Session, mesh: Mesh) -> Check:
-    from meshtui.metrics.sidecars import SidecarSource
+    """One reading of what the screen and the commands would read."""
+    from meshtui.metrics.choose import source_for
 
     try:
-        sample = await SidecarSource(session.cluster).sample(mesh)
+        source = source_for(session.cluster, session.options.prometheus)
+        try:
+            sample = await source.sample(mesh)
+        finally:
+            await source.close()
     except MeshtuiError as error:
         return Check("telemetry", FAIL, str(error))
-    text = f"sidecars: {sample.read} read, {sample.failed} not"
-    level = WARN if sample.failed or not sample.read else OK
+    text = f"{sample.source}: {sample.read} read, {sample.failed} not"
+    level = WARN if sample.failed or sample.problems or not sample.read else OK
     return Check("telemetry", level, "; ".join([text, *sample.problems[:2]]))
 
 

@@ -1,0 +1,86 @@
+"""What doctor says of the telemetry, whichever source is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meshtui.errors import Unreachable
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import Sample
+from meshtui.metrics import choose
+from meshtui.operations.doctoring import FAIL, OK, WARN, examine
+from meshtui.operations.options import Options
+from meshtui.operations.session import Session
+from tests.unit.fake_cluster import FakeCluster
+
+
+class Source:
+    """Gives one sample, or an error; remembers that it was let go of."""
+
+    name = "prometheus"
+
+    def __init__(self, sample: Sample | Unreachable) -> None:
+        self._sample = sample
+        self.closed = False
+
+    async def sample(self, mesh: Mesh) -> Sample:
+        if isinstance(self._sample, Unreachable):
+            raise self._sample
+        return self._sample
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def read_mesh(_: Session) -> Mesh:
+    return Mesh()
+
+
+async def telemetry(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, wanted: str, found: Sample | Unreachable
+) -> tuple[str, str]:
+    """State and text of the check of a session that wants `wanted`."""
+    source, asked = Source(found), []
+
+    def source_for(_: object, word: str) -> Source:
+        asked.append(word)
+        return source
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    monkeypatch.setattr(choose, "source_for", source_for)
+    monkeypatch.setattr(Session, "read_mesh", read_mesh)
+    cluster = FakeCluster()
+    cluster.objects["/version"] = {"gitVersion": "v1.36.0"}
+    session = Session(cluster, Options(prometheus=wanted))
+    checks = {check.name: check async for check in examine(session)}
+    await session.close()
+    assert asked == [wanted]
+    assert source.closed
+    return checks["telemetry"].level, checks["telemetry"].text
+
+
+def sample(**fields: object) -> Sample:
+    return Sample(0.0, "prometheus", 15.0, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "level", "text"),
+    [
+        (sample(read=7), OK, "prometheus: 7 read, 0 not"),
+        (sample(), WARN, "prometheus: 0 read, 0 not"),
+        (sample(read=6, failed=1), WARN, "prometheus: 6 read, 1 not"),
+        (sample(read=7, problems=("late",)), WARN, "prometheus: 7 read, 0 not; late"),
+        (Unreachable("it is down", "start it"), FAIL, "it is down: start it"),
+    ],
+)
+async def test_the_chosen_source_is_read_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    found: Sample | Unreachable,
+    level: str,
+    text: str,
+) -> None:
+    told = await telemetry(monkeypatch, tmp_path, "http://prometheus:9090", found)
+    assert told == (level, text)
