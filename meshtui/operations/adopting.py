@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from meshtui.operations.objects import object_of, with_object
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session
+
+UNSEEN_S = 5.0
+"""For clusters that nobody can look for; istiod gathers changes for 0.1 to 10 s, often 0.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,25 @@ async def carry_out(
     mesh: Mesh,
     sample: Sample | None,
     told: Callable[[str], None],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncGenerator[Outcome, None]:
-    """Each step's outcome. The routes are not written before the proxies have the clusters."""
+    """Each step's outcome. The routes are not written before the proxies have the clusters.
+
+    Proxies out of reach have had the time that a verification takes; those that nobody knows of
+    are given `UNSEEN_S` seconds.
+    """
     for step in plan.steps:
-        outcome = await session.apply(step, mesh, sample, told)
+        last = step is plan.steps[-1]
+        outcome = await session.apply(step, mesh, sample, told, awaited=not last)
         yield outcome
-        if outcome.verified is False and step is not plan.steps[-1]:
+        if last:
+            return
+        if not outcome.proxies:
+            told(
+                f"no proxy is known that could say whether it has the clusters: waiting {UNSEEN_S:g} s"
+            )
+            await pause(UNSEEN_S)
+        elif outcome.verified is False:
             raise Refused(
                 f"{step.change.target} was written, but not every proxy has its clusters yet",
                 "run adopt again in a moment: the VirtualService was not written",

@@ -56,12 +56,24 @@ class Applier:
         self._verify = verify_changes
         self._wait_s = wait_s
 
-    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Told) -> Outcome:
-        """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written."""
+    async def apply(
+        self,
+        plan: Plan,
+        mesh: Mesh,
+        sample: Sample | None,
+        told: Told,
+        *,
+        awaited: bool = False,
+    ) -> Outcome:
+        """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written.
+
+        `awaited`: another write waits for this one, so the proxies are asked in any case.
+        """
         change = plan.change
         if change.empty:
             return Outcome("", plan, applied=False)
-        refused = await self._refused_so_far(change, mesh, sample)
+        asked = self._verify or awaited
+        refused = await self._refused_so_far(change, mesh, sample) if asked else {}
         told("journal")
         change_id, warnings = self._begin(change)
         told("write")
@@ -69,7 +81,10 @@ class Applier:
         warnings = (*warnings, trouble) if trouble else warnings
         event = asyncio.create_task(_tell_everyone(self._cluster, raw, change, change_id))
         try:
-            outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
+            if asked:
+                outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
+            else:
+                outcome = Outcome(change_id, plan, applied=True)
         finally:
             await event
         told_once = dict.fromkeys((*warnings, *outcome.warnings))
@@ -77,8 +92,6 @@ class Applier:
 
     async def _refused_so_far(self, change: Change, mesh: Mesh, sample: Sample | None) -> Counts:
         """To be held against the counts afterwards: a dump does not tell of a refusal."""
-        if not self._verify:
-            return {}
         item = object_of(mesh, change.target)
         vs = item if isinstance(item, VirtualService) else None
         pods = client_proxies(mesh, change.service, vs, sample).pods
@@ -152,8 +165,6 @@ class Applier:
     ) -> Outcome:
         change = plan.change
         outcome = Outcome(change_id, plan, applied=True)
-        if not self._verify:
-            return outcome
         ask, clients = _whom(self._cluster, change, raw, mesh, sample)
         if ask is None:
             told_plainly = "what is taken away here can't be looked for in proxies: not verified"

@@ -104,14 +104,25 @@ class Session:
             entry = found
         return await self.planner.plan_undo(mesh, entry, sample)
 
-    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Told) -> Outcome:
-        """Applies a plan. A rollback that meets another writer is planned anew and tried again."""
+    async def apply(
+        self,
+        plan: Plan,
+        mesh: Mesh,
+        sample: Sample | None,
+        told: Told,
+        *,
+        awaited: bool = False,
+    ) -> Outcome:
+        """Applies a plan. A rollback that meets another writer is planned anew and tried again.
+
+        `awaited`: another write waits for this one, so the proxies are asked in any case.
+        """
         for _ in range(ROLLBACK_TRIES - 1):
             try:
-                return await self.applier.apply(plan, mesh, sample, told)
+                return await self.applier.apply(plan, mesh, sample, told, awaited=awaited)
             except Conflict:
                 if plan.change.verb != "rollback":
                     raise
                 told("somebody else wrote; planning again")
                 plan = await self.planner.rollback_again(mesh, plan.change, sample)
-        return await self.applier.apply(plan, mesh, sample, told)
+        return await self.applier.apply(plan, mesh, sample, told, awaited=awaited)

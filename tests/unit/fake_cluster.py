@@ -34,6 +34,7 @@ class FakeCluster(Cluster):
         self.objects: dict[str, Obj] = {}
         self.writes: list[tuple[str, str]] = []
         self.events: list[Obj] = []
+        self.forwards = 0
         self.forbidden: set[str] = set()
         self.before_write: Before = lambda method, path: None
         self.after_write: Before = lambda method, path: None
@@ -77,6 +78,7 @@ class FakeCluster(Cluster):
         raise Unreachable("no proxy here")
 
     async def port_forward(self, *words: Any, **more: Any) -> Any:
+        self.forwards += 1
         raise Unreachable("no proxy here")
 
     async def close(self) -> None:
