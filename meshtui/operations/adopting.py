@@ -69,9 +69,7 @@ async def carry_out(
         if last:
             return
         if not outcome.proxies:
-            told(
-                f"no proxy is known that could say whether it has the clusters: waiting {UNSEEN_S:g} s"
-            )
+            told(f"no proxy is known that could be asked: waiting {UNSEEN_S:g} s")
             await pause(UNSEEN_S)
         elif outcome.verified is False:
             raise Refused(
