@@ -1,1 +1,1 @@
-"""The Kubernetes API: connection, list and watch, patch, reviews, logs, port-forward."""
+"""The Kubernetes API: connection, list and watch, patch, reviews, logs, port-forward, exec."""

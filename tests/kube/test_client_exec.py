@@ -177,6 +177,12 @@ async def test_what_the_proxy_does_not_answer_is_told_in_the_agents_words(anyone
         await admin_get(await anyone("exec-token"), "default", "p1", "/wrong")
 
 
+async def test_a_proxy_that_does_not_run_is_told_in_the_agents_words(anyone: Any, lab: Lab) -> None:
+    del lab.runtime.addresses["p1", 15000]
+    with pytest.raises(Refused, match="connection refused"):
+        await page(await anyone("exec-token"))
+
+
 async def test_a_body_over_the_limit_is_refused_by_either_way(anyone: Any) -> None:
     for token in ("admin-token", "exec-token"):
         cluster = await anyone(token)
