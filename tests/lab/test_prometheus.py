@@ -6,19 +6,26 @@ The window is five seconds here, five scrapes, so that a test need not wait for 
 from __future__ import annotations
 
 import asyncio
+import json
+import math
+import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from meshtui.errors import MeshtuiError
 from meshtui.kube.cluster import Cluster
+from meshtui.lab.client import Answer
 from meshtui.lab.process import RunningLab
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.sidecars import Limits, SidecarSource
@@ -33,6 +40,7 @@ FLUSH_S = 1.3
 """Envoy's histograms are a second behind its counters."""
 
 REVIEWS = ServiceKey("default", "reviews")
+NO_RETRIES: dict[str, Any] = {"retries": {"attempts": 0}}
 BOUNDS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
 
 
@@ -118,32 +126,102 @@ def bucket(milliseconds: float | None) -> int:
     return -9 if milliseconds is None else bisect_left(BOUNDS, milliseconds)
 
 
+def assert_p99(signals: Signals, answers: list[Answer]) -> None:
+    """Within one bucket of what the load generator waited: it waits a little longer than Envoy."""
+    waits = sorted(1000 * answer.seconds for answer in answers)
+    expected = waits[math.ceil(0.99 * len(waits)) - 1]
+    assert abs(bucket(signals.p99_ms) - bucket(expected)) <= 1
+
+
 def assert_quantiles(ours: Signals, theirs: Signals) -> None:
     """Within one bucket: a request may end between two readings of one histogram."""
     for q in ("p50_ms", "p95_ms", "p99_ms"):
         assert abs(bucket(getattr(ours, q)) - bucket(getattr(theirs, q))) <= 1, q
 
 
-async def test_steady_traffic_through_a_shift(mesh: Mesh, pair: Pair) -> None:
-    """Rates within 5 %: the windows of the two sources begin and end up to a second apart."""
-    mesh.route({"route": [to("v1", 70), to("v3", 30)], "retries": {"attempts": 0}})
-    mesh.lab.set("reviews-v3", errors="20%")
-    mesh.lab.load(80)
-    for _ in range(12):
-        await asyncio.sleep(WINDOW_S / 9)
-        ours, theirs = await pair.read()
-    mesh.lab.load(0)
-    assert theirs.window_s == WINDOW_S
-    assert theirs.caller_totals.keys() == ours.caller_totals.keys()
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the load generator and the pods of `reviews` counted over some seconds."""
+
+    seconds: float
+    answers: dict[str, int]
+    upstream: dict[str, dict[str, int]]
+
+    @property
+    def requests(self) -> int:
+        return sum(self.answers.values())
+
+    def served(self, version: str) -> int:
+        return sum(self.upstream[version].values())
+
+    def failed(self, version: str) -> int:
+        return sum(n for code, n in self.upstream[version].items() if code >= "500")
+
+
+def counters(mesh: Mesh) -> tuple[Counter[str], dict[str, Counter[str]]]:
+    counts = mesh.lab.counts()
+    served = {v: Counter(counts.get(f"reviews-{v}", {}).get("status", {})) for v in ("v1", "v3")}
+    return Counter(mesh.lab.loadgen()), served
+
+
+async def window_of(mesh: Mesh, pair: Pair) -> tuple[Counted, Sample, Sample]:
+    """One window under load, counted at both ends of it, and then read by both sources."""
+    began, (answers, served) = time.monotonic(), counters(mesh)
+    for _ in range(round(WINDOW_S)):
+        await asyncio.sleep(1.0)
+        await pair.sidecars.sample(pair.facts)
+    seconds, (later, then) = time.monotonic() - began, counters(mesh)
+    grown = {version: dict(then[version] - served[version]) for version in then}
+    found = Counted(seconds, dict(later - answers), grown)
+    await asyncio.sleep(FLUSH_S / 2)
+    return found, *await pair.read()
+
+
+def assert_like(counted: Counted, sample: Sample, other: Sample) -> None:
+    """Shares and errors within 3σ of what was counted, rates within 5 % of the other source.
+
+    The windows of a source and of the counts begin and end up to a second apart.
+    """
+    pages, total = sample.caller_totals[ServiceKey("default", "productpage")], total_of(sample)
+    failed = counted.answers.get("503", 0)
+    assert within_three_sigma(errors_of(pages), round(pages.requests), failed / counted.requests)
+    for version in ("v1", "v3"):
+        found, served = sample.caller[VersionKey(REVIEWS, version)], counted.served(version)
+        share = served / (counted.served("v1") + counted.served("v3"))
+        assert within_three_sigma(round(found.requests), round(total.requests), share)
+        ratio = counted.failed(version) / served
+        assert within_three_sigma(errors_of(found), round(found.requests), ratio)
     for name in ("productpage", "details", "reviews"):
         key = ServiceKey("default", name)
-        assert theirs.caller_totals[key].rps == pytest.approx(ours.caller_totals[key].rps, rel=0.05)
-        assert theirs.server_totals[key].rps == pytest.approx(ours.server_totals[key].rps, rel=0.05)
-    total, v3 = total_of(theirs), theirs.caller[VersionKey(REVIEWS, "v3")]
-    assert within_three_sigma(round(v3.requests), round(total.requests), 0.3)
-    assert within_three_sigma(errors_of(v3), round(v3.requests), 0.2)
+        assert sample.caller_totals[key].rps == pytest.approx(
+            other.caller_totals[key].rps, rel=0.05
+        )
+        assert sample.server_totals[key].rps == pytest.approx(
+            other.server_totals[key].rps, rel=0.05
+        )
+    assert pages.rps == pytest.approx(counted.requests / counted.seconds, rel=0.05)
+
+
+@pytest.fixture
+def load(mesh: Mesh) -> Iterator[None]:
+    mesh.lab.load(80)
+    yield
+    mesh.lab.load(0)
+
+
+async def test_steady_traffic_through_a_shift(mesh: Mesh, pair: Pair, load: None) -> None:
+    """Against the load generator and the pods themselves, before a shift and after it."""
+    mesh.lab.set("reviews-v3", errors="20%")
+    for weight in (20, 60):
+        mesh.route({"route": [to("v1", 100 - weight), to("v3", weight)], **NO_RETRIES})
+        await asyncio.sleep(WINDOW_S / 4)
+        counted, ours, theirs = await window_of(mesh, pair)
+        assert theirs.caller_totals.keys() == ours.caller_totals.keys()
+        assert_like(counted, ours, theirs)
+        assert_like(counted, theirs, ours)
+        assert theirs.clients[REVIEWS] == ours.clients[REVIEWS]
+    assert theirs.window_s == WINDOW_S
     assert (theirs.failed, theirs.problems) == (0, ())
-    assert theirs.clients[REVIEWS] == ours.clients[REVIEWS]
 
 
 def errors_of(signals: Signals) -> int:
@@ -151,10 +229,10 @@ def errors_of(signals: Signals) -> int:
 
 
 async def test_a_burst_is_counted_to_the_request(mesh: Mesh, pair: Pair) -> None:
-    mesh.route({"route": [to("v1", 50), to("v3", 50)], "retries": {"attempts": 0}})
+    mesh.route({"route": [to("v1", 50), to("v3", 50)], **NO_RETRIES})
     mesh.lab.set("reviews-v3", errors="40%", latency="30ms")
     mesh.lab.reset()
-    mesh.send(200)
+    answers = mesh.send(200)
     ours, theirs = await pair.counted(200)
     counts = mesh.lab.counts()
     failed = sum(n for code, n in counts["reviews-v3"]["status"].items() if code >= "500")
@@ -169,16 +247,43 @@ async def test_a_burst_is_counted_to_the_request(mesh: Mesh, pair: Pair) -> None
                 mine[key].error_ratio,
             )
             assert_quantiles(mine[key], other[key])
+        own = [answer for answer in answers if answer.served_by == f"reviews-{version}"]
+        for sample in (ours, theirs):
+            assert_p99(sample.caller[key], own)
 
 
 async def test_an_injected_abort(mesh: Mesh, pair: Pair) -> None:
     abort = {"abort": {"percentage": {"value": 50}, "httpStatus": 503}}
     mesh.route({"route": [to("v1")], "fault": abort})
-    failed = statuses(mesh.send(200))[503]
-    ours, theirs = map(total_of, await pair.counted(200))
-    assert theirs.error_ratio == ours.error_ratio == failed / 200
-    assert theirs.flags == ours.flags == {"FI": float(failed)}
+    mesh.lab.reset()
+    answers = mesh.send(200)
+    failed = statuses(answers)[503]
+    for sample in await pair.counted(200):
+        total, reached = total_of(sample), sample.caller[VersionKey(REVIEWS, "v1")]
+        assert (total.error_ratio, total.flags) == (failed / 200, {"FI": float(failed)})
+        assert reached.requests == mesh.lab.counts()["reviews-v1"]["requests"]
+        assert_p99(reached, [answer for answer in answers if answer.status == 200])
     assert within_three_sigma(failed, 200, 0.5)
+
+
+async def test_a_breaker_that_overflows(mesh: Mesh, pair: Pair) -> None:
+    mesh.lab.set("reviews-v1", latency="10ms")
+    limits = {"tcp": {"maxConnections": 4}, "http": {"http1MaxPendingRequests": 1}}
+    mesh.destination_rule({"connectionPool": limits})
+    until(lambda: '"max_connections": 4' in json.dumps(mesh.clusters()), what="the breaker")
+    mesh.route({"route": [to("v1")], **NO_RETRIES})
+    mesh.lab.reset()
+    answers = mesh.send(200)
+    refused = statuses(answers)[503]
+    assert 0 < refused < 200
+    for sample in await pair.counted(200):
+        total, reached = total_of(sample), sample.caller[VersionKey(REVIEWS, "v1")]
+        turned_away = sample.caller[VersionKey(REVIEWS, UNKNOWN)]
+        assert (total.error_ratio, total.flags) == (refused / 200, {"UO": float(refused)})
+        assert (turned_away.requests, turned_away.error_ratio) == (refused, 1.0)
+        assert reached.requests == mesh.lab.counts()["reviews-v1"]["requests"] == 200 - refused
+        assert sample.server_totals[REVIEWS].requests == 200 - refused
+        assert_p99(reached, [answer for answer in answers if answer.status == 200])
 
 
 async def test_the_command_line_reads_it(
@@ -227,18 +332,19 @@ async def test_an_upstream_that_is_down(mesh: Mesh, pair: Pair) -> None:
         until(lambda: mesh.api.call("GET", path)["status"].get("readyReplicas", 0) == replicas)
 
     mesh.route({"route": [to("v3")]})
-    mesh.send(20)
+    answers = mesh.send(20)
     scale(0)
     try:
-        until(lambda: statuses(mesh.send(1)) == {503: 1})
-        mesh.send(20)
-        ours, theirs = map(total_of, await pair.counted(40))
+        while statuses(answers[-1:]) != {503: 1}:
+            answers += mesh.send(1)
+        answers += mesh.send(20)
+        samples = await pair.counted(len(answers))
     finally:
         scale(1)
-    assert theirs.flags == ours.flags
-    assert set(theirs.flags) == {"UH"}
-    assert theirs.requests == ours.requests
-    assert theirs.error_ratio == ours.error_ratio
+    failed = statuses(answers)[503]
+    for total in map(total_of, samples):
+        assert (total.requests, total.flags) == (len(answers), {"UH": float(failed)})
+        assert total.error_ratio == failed / len(answers)
 
 
 async def test_killed_it_is_unknown_at_once(
