@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshtui.ui.situation import ANALYSIS, JOURNAL, LOGS, PROXIES, RULES, TABLE, TRACE, Situation
+from meshtui.ui.situation import (
+    ANALYSIS,
+    CHARTS,
+    JOURNAL,
+    LOGS,
+    PROXIES,
+    RULES,
+    TABLE,
+    TRACE,
+    Situation,
+)
 
-ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL})
+ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS})
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
 IN_RULES = frozenset({RULES})

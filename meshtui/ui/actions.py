@@ -8,6 +8,7 @@ from textual.binding import Binding
 
 from meshtui.ui.action import ANYWHERE, FIND, GROUPS, IN_TABLE, IN_TEXT, MOVE, PROGRAM, Action
 from meshtui.ui.changeactions import CHANGES
+from meshtui.ui.chartactions import CHARTING
 from meshtui.ui.logactions import LOGGING
 from meshtui.ui.lookactions import LOOKING
 from meshtui.ui.proxyactions import PROXYING
@@ -35,6 +36,7 @@ ACTIONS: tuple[Action, ...] = (
     *LOOKING,
     *LOGGING,
     *PROXYING,
+    *CHARTING,
     # Find and sort
     Action(
         "filter", ("slash",), "/", "filter",

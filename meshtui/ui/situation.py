@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
 ANALYSIS, TRACE = "analysis", "trace"
+CHARTS = "charts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ PANES = {
     "trace": "trace.TracePane",
     "analysis": "analysis.AnalysisPane",
     "journal": "journal.JournalPane",
+    "charts": "charts.ChartsPane",
 }
 """Where the class of each kind of pane is."""
 

@@ -1,0 +1,291 @@
+"""Errors, latency and requests of the selected service over time, with the changes made to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.geometry import Region
+from textual.message import Message
+from textual.timer import Timer
+
+from meshtui.errors import MeshtuiError, Usage
+from meshtui.mesh.history import DOTS, ERRORS, P50, P95, P99, RANGES, RPS, beat_s
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.signals import UNKNOWN
+from meshtui.operations.charting import Picture
+from meshtui.operations.types import Snapshot
+from meshtui.ui.feed import unexpected
+from meshtui.ui.lines import changed_cells
+from meshtui.ui.listing import Listing
+from meshtui.ui.paint import Line, Span, fit_line, span
+from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.chartlines import ALL, LATENCY, Look, cells_of, chart_lines, versions_of
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+QUANTILES = {"p99": P99, "p95": P95, "p50": P50}
+SHOWN = {"all": ALL, "errors": ERRORS, "latency": LATENCY, "requests": RPS}
+"""The words for the charts, in the order in which a key goes through them."""
+
+_NAMES = tuple(RANGES)
+_LATE_S = 10.0
+"""Beyond this what is newest is no news any more."""
+
+
+class ChartBody(Listing):
+    """Repaints the cells that changed: most of a chart is blank, and stays so."""
+
+    NEAR: ClassVar[int] = 8
+    """Cells between two changes that are cheaper painted than jumped over."""
+
+    def repaint_changed(self) -> None:
+        for y in range(self.size.height):
+            painted, content = self._painted.get(y), self._content(y)
+            if painted is None:
+                self.refresh(Region(0, y, self.size.width, 1))
+            elif painted != content:
+                for start, end in self._runs(painted[0], content[0]):
+                    self.refresh(Region(start, y, end - start, 1))
+
+    def _runs(self, old: Line, new: Line) -> list[tuple[int, int]]:
+        runs: list[tuple[int, int]] = []
+        width = self.scrollable_content_region.width
+        left = self.gutter.left
+        for start, end in changed_cells(fit_line(old, width), fit_line(new, width)):
+            if runs and start + left - runs[-1][1] < self.NEAR:
+                runs[-1] = runs[-1][0], end + left
+            else:
+                runs.append((start + left, end + left))
+        return runs
+
+
+class ChartsPane(Pane):
+    """Shows what is known at once; asks for the past while it is in sight, at a slow beat."""
+
+    kind = "charts"
+    SETTLE_S: ClassVar[float] = 0.2
+
+    class Answered(Message):
+        """The past of a service is there."""
+
+        def __init__(self, asked: object) -> None:
+            super().__init__()
+            self.asked = asked
+
+    class Failed(Message):
+        """The past could not be read."""
+
+        def __init__(self, asked: object, error: MeshtuiError) -> None:
+            super().__init__()
+            self.asked = asked
+            self.error = error
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
+        self.range = "30m"
+        self.look = Look()
+        self._key: ServiceKey | None = None
+        self._asked: tuple[ServiceKey, str, int] | None = None
+        self._asked_at = 0.0
+        self._busy = False
+        self._error: MeshtuiError | None = None
+        self._picture: Picture | None = None
+        self._settling: Timer | None = None
+
+    def make_body(self) -> ChartBody:
+        return ChartBody(classes="pane-body")
+
+    # Following
+
+    def update_body(self, snapshot: Snapshot) -> None:
+        key = self.view.key if self.view else None
+        if key != self._key:
+            self._key, self._error = key, None
+            self._ask_soon()
+        self._draw()
+
+    def tick(self, now: float) -> None:
+        """What is seen comes with the snapshots; where there are none, time passes all the same."""
+        super().tick(now)
+        if self._picture is None or now >= self._picture.grid.end:
+            self._draw()
+        if self._cells and now - self._asked_at >= beat_s(RANGES[self.range], self._cells):
+            self._ask()
+
+    def read_again(self) -> None:
+        self._ask()
+
+    @property
+    def _cells(self) -> int:
+        width = self._space[0]
+        return cells_of(width) if width else 0
+
+    @property
+    def _space(self) -> tuple[int, int]:
+        region = self.body.scrollable_content_region
+        return (region.width, region.height) if self.is_mounted and self.display else (0, 0)
+
+    def _ask_soon(self) -> None:
+        """Once the cursor, or the range, has come to rest."""
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(self.SETTLE_S if self._asked else 0.01, self._ask)
+
+    def _ask(self) -> None:
+        """Not while it is out of sight, and one question at a time but for another one."""
+        if self._key is None or not self._cells:
+            return
+        asked = self._key, self.range, self._cells
+        if self._busy and asked == self._asked:
+            return
+        self._busy, self._asked, self._asked_at = True, asked, self.now
+        self.run_worker(self._look_back(asked), group="charts", exclusive=True, exit_on_error=False)
+
+    async def _look_back(self, asked: tuple[ServiceKey, str, int]) -> None:
+        key, name, cells = asked
+        try:
+            await self.cockpit.history.look_back(key, RANGES[name], cells, self.now)
+        except MeshtuiError as error:
+            self.post_message(self.Failed(asked, error))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            self.post_message(self.Failed(asked, unexpected("reading the past", error)))
+        else:
+            self.post_message(self.Answered(asked))
+
+    def on_charts_pane_answered(self, message: Answered) -> None:
+        if message.asked == self._asked:
+            self._busy, self._error = False, None
+            self._draw()
+
+    def on_charts_pane_failed(self, message: Failed) -> None:
+        if message.asked == self._asked:
+            self._busy, self._error = False, message.error
+            self._draw()
+
+    # Showing
+
+    def _draw(self) -> None:
+        width, height = self._space
+        if not width or self._key is None:
+            return
+        try:
+            self._picture = self.cockpit.history.picture(
+                self._key, RANGES[self.range], cells_of(width), self.now
+            )
+        except MeshtuiError as error:
+            self.listing.fill([(span(f"✖ {error}", "error"),)])
+            return
+        top = self._trouble(width)
+        versions = versions_of(self._picture, self._names())
+        size = width, height - len(top)
+        lines = chart_lines(self._picture, self.look, versions, size, self.now)
+        self.listing.fill([*top, *lines])
+        self.update_title()
+
+    def _names(self) -> dict[str, str]:
+        """The versions of the mesh in the order of the table, and what people call them."""
+        rows = self.view.versions if self.view else ()
+        own = [row for row in rows if split_host(row.host) in (None, self._key)]
+        names = {row.version: row.label for row in own if row.version}
+        return names | ({UNKNOWN: "no pod"} if self._seen_without_pod() else {})
+
+    def _seen_without_pod(self) -> bool:
+        return self._picture is not None and UNKNOWN in self._picture.courses
+
+    def _trouble(self, width: int) -> list[Line]:
+        if self._error is not None:
+            return [fit_line((span(f"✖ {self._error}", "error"),), width)]
+        if self._picture is not None and not self._picture.courses:
+            words = "asking for the past…" if self._busy else "no requests were seen in this time"
+            return [(Span(words, "muted"),)]
+        return []
+
+    def title_words(self) -> tuple[Line, Line]:
+        left = (Span(self.range, "key"),)
+        picture = self._picture
+        if picture is None or picture.service != self._key:
+            return left, ()
+        return left, _source_words(picture, self.now)
+
+    # Keys and words
+
+    def do_longer(self) -> None:
+        self._change_range(1)
+
+    def do_shorter(self) -> None:
+        self._change_range(-1)
+
+    def _change_range(self, by: int) -> None:
+        place = min(max(_NAMES.index(self.range) + by, 0), len(_NAMES) - 1)
+        self._choose_range(_NAMES[place])
+
+    def _choose_range(self, name: str) -> None:
+        if name != self.range:
+            self.range = name
+            self._draw()
+            self._ask_soon()
+
+    def do_next_chart(self) -> None:
+        """The next that shows something else."""
+        room = self._space[1]
+        now = self.look.measures(room)
+        order = list(SHOWN.values())
+        place = order.index(self.look.shown)
+        turned = order[place + 1 :] + order[:place]
+        looks = [Look(shown, self.look.quantile) for shown in turned]
+        self.look = next((look for look in looks if look.measures(room) != now), self.look)
+        self._draw()
+
+    def do_quantile(self) -> None:
+        order = list(QUANTILES.values())
+        following = order[(order.index(self.look.quantile) + 1) % len(order)]
+        self.look = Look(self.look.shown, following)
+        self._draw()
+
+    def command(self, words: Sequence[str]) -> None:
+        known = {**RANGES, **SHOWN, **QUANTILES}
+        wrong = next((word for word in words if word.lower() not in known), None)
+        if wrong is not None:
+            raise Usage(f"charts cannot show {wrong}", f"there are: {', '.join(known)}")
+        for word in (word.lower() for word in words):
+            if word in RANGES:
+                self._choose_range(word)
+            elif word in SHOWN:
+                self.look = Look(SHOWN[word], self.look.quantile)
+            else:
+                self.look = Look(self.look.shown, QUANTILES[word])
+        self._draw()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._draw()
+
+
+def _source_words(picture: Picture, now: float) -> Line:
+    """Who told what is shown, and how old the newest of it is."""
+    if picture.newest is None:
+        return (Span("nothing seen yet", "muted"),)
+    age = max(now - picture.newest, 0.0)
+    told = human_duration(age)
+    newest = Span(f" STALE {told} ", "stale") if age > _LATE_S else Span(f"{told} ago", "muted")
+    return Span(f"{_teller(picture, now)}  ", "muted"), newest
+
+
+def _teller(picture: Picture, now: float) -> str:
+    """Who remembers this; from when on it is only what was seen from here."""
+    if picture.source and picture.past_end is not None:
+        late = now - picture.past_end > _LATE_S + 2 * beat_s(*_scale_of(picture))
+        until = time.strftime("%H:%M", time.localtime(picture.past_end))
+        return f"{picture.source} to {until}, then seen" if late else picture.source
+    since = picture.seen_since
+    return f"seen for {human_duration(now - since)}" if since is not None else ""
+
+
+def _scale_of(picture: Picture) -> tuple[float, int]:
+    columns = picture.grid
+    return columns.end - columns.begin, columns.count // DOTS
