@@ -1,0 +1,146 @@
+"""What the flags, codes and statuses of a service mean here, and what to do about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from meshtui.mesh.explain import answers, pods, rules
+from meshtui.mesh.explain.pods import Words
+from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.flags import FLAGS
+from meshtui.mesh.sides import CALLER, SERVER
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.text import clean
+
+FLAG, HTTP, GRPC = "flag", "http", "grpc"
+MOST = 24
+"""Explanations of one service. A source may name thousands of codes."""
+
+LONGEST = 40
+"""Characters of a code or flag that are kept: telemetry may hold anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What one flag, code or status means here.
+
+    `rps` is per second and `share` (0 to 1) of the requests of `labels`, both as `side` counts
+    them; `said` are sentences, `next` one thing to do.
+    """
+
+    kind: str
+    code: str
+    name: str
+    labels: tuple[str, ...]
+    side: str
+    rps: float
+    share: float
+    said: tuple[str, ...]
+    next: str
+
+
+_BY_FLAG: Mapping[str, Callable[[Scope, str], Words]] = {
+    "UO": lambda scope, _: pods.overflow(scope),
+    "UF": lambda scope, _: pods.unconnected(scope),
+    "UH": lambda scope, _: pods.unhealthy(scope),
+    "UC": lambda scope, _: pods.hung_up(scope),
+    "NR": rules.no_route,
+    "NC": lambda scope, _: rules.no_cluster(scope),
+    "UT": lambda scope, _: rules.timed_out(scope),
+    "URX": lambda scope, _: rules.retried(scope),
+    "FI": lambda scope, _: rules.aborted(scope),
+    "DI": lambda scope, _: rules.delayed(scope),
+    "RL": rules.limited,
+    "DC": rules.gave_up,
+}
+
+
+def explanations(scopes: Iterable[Scope]) -> tuple[Explanation, ...]:
+    """Those of all scopes, the most frequent first; what reads alike stands once."""
+    found = [one for scope in scopes for one in _of_scope(scope)]
+    joined: dict[tuple[object, ...], Explanation] = {}
+    for one in found:
+        place = (one.kind, one.code, one.side, one.said, one.next)
+        joined[place] = _joined(joined[place], one) if place in joined else one
+    ordered = sorted(joined.values(), key=lambda one: (-one.rps, one.kind, one.code))
+    return tuple(ordered[:MOST])
+
+
+def _joined(one: Explanation, other: Explanation) -> Explanation:
+    """The same words for several versions; the share is of all their requests."""
+    requests = sum(e.rps / e.share for e in (one, other) if e.share)
+    rps = one.rps + other.rps
+    share = rps / requests if requests else 0.0
+    return replace(one, labels=(*one.labels, *other.labels), rps=rps, share=share)
+
+
+def _of_scope(scope: Scope) -> list[Explanation]:
+    caller, server = scope.caller, scope.server
+    found: list[Explanation] = []
+    if caller is not None:
+        found += _flags(scope, caller, CALLER, ())
+        found += _answers(scope, caller, CALLER)
+    if server is not None:
+        found += _flags(scope, server, SERVER, caller.flags if caller else ())
+        if caller is None or caller.requests <= 0:
+            found += _answers(scope, server, SERVER)
+    return found
+
+
+def _flags(scope: Scope, signals: Signals, side: str, told: Iterable[str]) -> Iterable[Explanation]:
+    """Those that the other side has not told already."""
+    known = set(told)
+    for flag, number in _first(signals.flags):
+        if number > 0 and flag != "-" and flag not in known:
+            said, step = _about(scope, flag, side)
+            name = FLAGS[flag].name if flag in FLAGS else "a flag that meshtui does not know"
+            yield _made(FLAG, flag, name, scope, signals, side, number, said, step)
+
+
+def _about(scope: Scope, flag: str, side: str) -> Words:
+    special = _BY_FLAG.get(flag)
+    if special is not None:
+        return special(scope, side)
+    known = FLAGS.get(flag)
+    if known is None:
+        return ["Envoy's documentation of RESPONSE_FLAGS says what it is."], "l: its log lines"
+    where = pods.at_caller(scope, flag) if side == CALLER else f"l, then /flag:{flag}"
+    if flag == "UAEX":
+        return [
+            known.meaning + " AuthorizationPolicies are not read by meshtui."
+        ], f"kubectl -n {scope.namespace} get authorizationpolicies; who: l, then /flag:UAEX"
+    return [known.meaning, f"Look at {known.look}."], where
+
+
+def _answers(scope: Scope, signals: Signals, side: str) -> Iterable[Explanation]:
+    for code, number in _first(dict(answers.unflagged(scope, signals))):
+        said, step = answers.about_code(scope, code)
+        name = answers.name_of_code(code)
+        yield _made(HTTP, code, name, scope, signals, side, number, said, step)
+    for status, number in _first(dict(answers.statuses(signals))):
+        said, step = answers.about_status(scope, status)
+        name = answers.name_of_status(status)
+        yield _made(GRPC, status, name, scope, signals, side, number, said, step)
+
+
+def _first(counts: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST]
+
+
+def _made(
+    kind: str,
+    code: str,
+    name: str,
+    scope: Scope,
+    signals: Signals,
+    side: str,
+    number: float,
+    said: list[str],
+    step: str,
+) -> Explanation:
+    share = number / signals.requests if signals.requests else 0.0
+    return Explanation(
+        kind, clean(code, LONGEST), name, (scope.label,), side, signals.rps * share, share,
+        tuple(said), step,
+    )  # fmt: skip

@@ -1,0 +1,210 @@
+"""Why a pod was not reached, or did not answer: UO, UF, UH, UC."""
+
+from __future__ import annotations
+
+from meshtui.mesh import read
+from meshtui.mesh.explain.policy import Part, limits, limits_text, parts
+from meshtui.mesh.explain.scope import (
+    Aim,
+    Scope,
+    aims,
+    callers,
+    listed,
+    pods_at,
+    pods_in,
+)
+from meshtui.mesh.explain.words import begun
+from meshtui.mesh.hosts import short_host
+from meshtui.mesh.model import Pod
+from meshtui.mesh.quantity import seconds
+from meshtui.mesh.routing import subsets_of
+
+Words = tuple[list[str], str]
+"""What a flag means here, and the one thing to do next."""
+
+MOST = 3
+"""Places written out where several may be meant."""
+
+
+def destinations(scope: Scope) -> tuple[Aim, ...]:
+    """Where the requests may have gone, each destination once whatever rule leads there."""
+    return tuple({(aim.host, aim.subset, aim.port): aim for aim in aims(scope)}.values())
+
+
+def named(scope: Scope, aim: Aim) -> str:
+    host = short_host(aim.host, scope.namespace)
+    return f"subset {aim.subset} of {host}" if aim.subset else host
+
+
+def at_caller(scope: Scope, flag: str) -> str:
+    """Where the line is logged: by the proxy that set the flag, on the side of the callers."""
+    names = callers(scope)
+    where = f"on {listed(names, 1)}" if names else "on a caller"
+    return f"{where}: l, then /flag:{flag}"
+
+
+def overflow(scope: Scope) -> Words:
+    """Which pool limits may be meant: the request itself names no version."""
+    found = [(part, limits(part.value)) for part in _parts(scope, "connectionPool")]
+    limited = [(part, known) for part, known in found if known]
+    if not limited:
+        return [
+            "Circuit breaker, but no DestinationRule that was read sets a limit here: it may have "
+            "been taken off just now, or stand in an EnvoyFilter."
+        ], "p: the limits that the callers' proxies have"
+    texts = [f"{part.words}: {limits_text(known)}" for part, known in limited]
+    first, names = limited[0][0], [name for _, known in limited for name in known]
+    if len(limited) > 1:
+        said = ["Circuit breaker: one of these pool limits is reached, in a calling proxy."]
+        said += [f"{text}." for text in texts[:MOST]]
+    else:
+        one = "the pool limit" if len(names) == 1 else "a pool limit"
+        said = [f"Circuit breaker: {one} of {texts[0]} is reached, in a calling proxy."]
+    said += [text for part, _ in limited[:MOST] for text in _replaced(part)]
+    where = first.where if len(limited) == 1 else "the one that is too low"
+    raised = listed(dict.fromkeys(names), 4).replace(" and ", " or ")
+    return said, f"b: raise {raised} of {where}, if its pods can take more; else more pods"
+
+
+def _replaced(part: Part) -> list[str]:
+    """What an operator takes for granted, and what does not hold."""
+    lost = limits(part.replaced)
+    if not lost:
+        return []
+    text = f"{begun(part.where)} has a pool of its own: it replaces the host's whole"
+    return [f"{text} ({limits_text(lost)} does not hold there)."]
+
+
+def _parts(scope: Scope, name: str) -> list[Part]:
+    """A part of the policies of all destinations, each once."""
+    found: list[Part] = []
+    for aim in destinations(scope):
+        found += [part for part in parts(scope.mesh, aim, name) if part not in found]
+    return found
+
+
+def unconnected(scope: Scope) -> Words:
+    """What is known to speak for one of the reasons, and those that are left."""
+    pods = pods_in(scope)
+    unready = [pod for pod in pods if not pod.serving]
+    said = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
+    if unready:
+        said.append(f"{len(unready)} of {len(pods)} pods are not ready ({_names(unready)}).")
+    said.append(f"The pods don't listen on {_ports(scope)}.")
+    said += _tls(scope, pods)
+    said.append("A network policy, or a node that is out of reach.")
+    return said, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
+
+
+def _ports(scope: Scope) -> str:
+    """The ports of the service, with the ports of the pods that they lead to."""
+    found: list[str] = []
+    for aim in destinations(scope):
+        service = scope.mesh.by_host.get(aim.host)
+        for port in service.ports if service else ():
+            if aim.port in (0, port.number):
+                other = port.target and port.target != str(port.number)
+                text = f"port {port.target} ({port.number} of the Service leads there)"
+                found.append(text if other else f"port {port.number}")
+    return listed(dict.fromkeys(found)) or "the port that the callers use"
+
+
+def _tls(scope: Scope, pods: tuple[Pod, ...]) -> list[str]:
+    bare = [pod for pod in pods if not pod.sidecar and not pod.ambient]
+    said: list[str] = []
+    for part in _parts(scope, "tls"):
+        mode = read.text(part.value, "mode")
+        if mode == "ISTIO_MUTUAL" and bare:
+            said.append(
+                f"{part.words} asks for mTLS (ISTIO_MUTUAL), and {len(bare)} of {len(pods)} "
+                f"pods have no proxy to answer it ({_names(bare)})."
+            )
+        elif mode:
+            said.append(
+                f"TLS does not agree: {part.words} has mode {mode}; what the pods ask for "
+                "(PeerAuthentication) is not read by meshtui."
+            )
+    if not said:
+        said.append(
+            "TLS does not agree: no DestinationRule here sets a mode, so Istio chooses; what the "
+            "pods ask for (PeerAuthentication) is not read by meshtui."
+        )
+    return said[:MOST]
+
+
+def _names(pods: list[Pod]) -> str:
+    return listed(pod.name for pod in pods)
+
+
+def unhealthy(scope: Scope) -> Words:
+    """No endpoint: no pod, none ready, or all ejected."""
+    said, step = _without_pods(scope)
+    if said:
+        return said, step
+    ejecting = [text for aim in destinations(scope) for text in _ejecting(scope, aim)]
+    if ejecting:
+        said = ["Every pod that rules send to is ready; outlier detection may have ejected them:"]
+        return [*said, *list(dict.fromkeys(ejecting))[:MOST]], (
+            "p: which pods are ejected; b: maxEjectionPercent below 100"
+        )
+    known = any(pods_at(scope.mesh, aim) for aim in destinations(scope))
+    reason = (
+        "Pods that rules send to are ready, and no DestinationRule that was read ejects any: the "
+        "callers' proxies may not have heard of them yet."
+        if known
+        else "Which pods there are is not known here (not read, or no Service with a selector)."
+    )
+    return [reason], "p: the endpoints that the callers' proxies have"
+
+
+def _without_pods(scope: Scope) -> Words:
+    said: list[str] = []
+    away = ""
+    for aim in destinations(scope):
+        pods = pods_at(scope.mesh, aim)
+        if pods is None or any(pod.serving for pod in pods):
+            continue
+        away = away or named(scope, aim)
+        if pods:
+            said.append(f"None of the {len(pods)} pods of {named(scope, aim)} is ready.")
+        elif aim.subset:
+            said.append(f"{begun(named(scope, aim))} selects no pod ({_labels(scope, aim)}).")
+        else:
+            said.append(f"{named(scope, aim)} has no pod.")
+    return said[:MOST], f"R: roll back, away from {away}, until it has a ready pod; y: its labels"
+
+
+def _labels(scope: Scope, aim: Aim) -> str:
+    found = (s for s in subsets_of(scope.mesh, aim.host) if s.name == aim.subset)
+    subset = next(found, None)
+    return listed(f"{k}={v}" for k, v in subset.labels.items()) if subset else ""
+
+
+def _ejecting(scope: Scope, aim: Aim) -> list[str]:
+    pods = pods_at(scope.mesh, aim) or ()
+    found = []
+    for part in parts(scope.mesh, aim, "outlierDetection"):
+        errors = read.integer(part.value, "consecutive5xxErrors", 5)
+        most = read.integer(part.value, "maxEjectionPercent", 10)
+        base = read.text(part.value, "baseEjectionTime") or "30s"
+        rule = f"{part.words}: after {errors}× 5xx in a row a pod is out for {_time(base)}, "
+        alone = " (one pod at least, in older proxies)" if most < 100 and len(pods) == 1 else ""
+        found.append(f"{rule}at most {most} % of them{alone}.")
+    return found
+
+
+def _time(text: str) -> str:
+    return text if seconds(text) else "a while"
+
+
+def hung_up(scope: Scope) -> Words:
+    """UC: the pod closed the connection."""
+    restarted = [pod for pod in pods_in(scope) if pod.restarts]
+    said = [
+        "The pod closed the connection before it had answered: it crashed or was stopped, or its "
+        "idle timeout is shorter than the proxy's."
+    ]
+    if restarted:
+        counts = (f"{pod.name} {pod.restarts}×" for pod in restarted)
+        said.append(f"Pods that have restarted: {listed(counts)}.")
+    return said, "l, then /flag:UC: which paths; kubectl describe pod: why it ended"

@@ -1,0 +1,248 @@
+"""What a rule did to the request: NR, NC, UT, URX, FI, DI, RL, and DC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meshtui.mesh.analysis.lookup import definitions, is_missing
+from meshtui.mesh.explain.pods import MOST, Words, at_caller, named
+from meshtui.mesh.explain.scope import (
+    Scope,
+    all_aims,
+    callers,
+    callers_timeouts,
+    listed,
+    pods_in,
+    routes,
+    routes_of,
+    titled,
+)
+from meshtui.mesh.explain.words import begun, milliseconds
+from meshtui.mesh.model import Fault, VirtualService
+from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.ratelimits import DESCRIPTORS, LOCAL, RateLimit, rate_limits
+from meshtui.mesh.routing import Route
+from meshtui.mesh.sides import SERVER
+
+
+def no_route(scope: Scope, side: str) -> Words:
+    if side == SERVER:
+        return [
+            f"The own proxy of {scope.name} took no such connection: plain text where mTLS is "
+            "STRICT, or a port that it does not know.",
+        ], "l, then /flag:NR: who called, and which port"
+    partial = [service for service in _owners(scope) if not _takes_all(scope, service)]
+    if partial:
+        said = [
+            f"VirtualService {service.ref.name} has no rule for everything: what none of its "
+            f"rules takes is answered 404 ({_asked(scope, service)})."
+            for service in partial
+        ]
+        return said[:MOST], "t: trace a path that fails; e: add a rule without match, last"
+    return [
+        "No rule or listener of the caller's proxy takes the request, though the rules that were "
+        "read take any: another host or port was asked for, a gateway does not admit the host, "
+        "or the rules have changed since."
+    ], at_caller(scope, "NR")
+
+
+def _owners(scope: Scope) -> list[VirtualService]:
+    """The VirtualServices that speak for the service's own host."""
+    host = scope.view.service.host
+    services = {route.service.ref: route.service for route in scope.view.routes}
+    return [service for service in services.values() if host in service.hosts]
+
+
+def _of(scope: Scope, service: VirtualService) -> list[Route]:
+    own = [r for r in scope.view.routes if r.service.ref == service.ref or not r.service.hosts]
+    return [route for route in own if route.rule.protocol == "http"]
+
+
+def _takes_all(scope: Scope, service: VirtualService) -> bool:
+    found = _of(scope, service)
+    return not found or any(route.rule.catch_all for route in found)
+
+
+def _asked(scope: Scope, service: VirtualService) -> str:
+    asked = [f"{r.rule.title} asks {r.rule.match_text}" for r in _of(scope, service)]
+    return listed(asked, MOST)
+
+
+def no_cluster(scope: Scope) -> Words:
+    """Which destination the proxies have no cluster for."""
+    said: list[str] = []
+    for aim in all_aims(scope):
+        if aim.route is None:
+            continue
+        missing = is_missing(scope.mesh, aim.host)
+        if missing or (aim.subset and not definitions(scope.mesh, aim.host, aim.subset)):
+            fault = "a host that does not exist" if missing else "which no DestinationRule defines"
+            said.append(f"{_begun(aim.route)} sends to {named(scope, aim)}, {fault}.")
+    if said:
+        return list(dict.fromkeys(said))[:MOST], (
+            "R: roll back to a version that is defined; y: the rule; a: where it is written"
+        )
+    return [
+        "All destinations of the rules that were read are defined: the callers' proxies had no "
+        "cluster for one of them yet, or exportTo hides the DestinationRule from the caller."
+    ], "p: what the callers' proxies route to"
+
+
+def timed_out(scope: Scope) -> Words:
+    said = []
+    for route in routes_of(scope):
+        retries = route.rule.retries
+        per_try = retries.per_try_timeout_s if retries else None
+        if route.rule.timeout_s:
+            said.append(f"{_begun(route)} waits {route.rule.timeout_s:g}s for an answer.")
+        if per_try:
+            said.append(f"{_begun(route)} waits {per_try:g}s in each try.")
+    step = "o: a longer timeout"
+    if not said:
+        said = [
+            "No rule that was read has a timeout for it: the caller sets one itself "
+            "(x-envoy-upstream-rq-timeout-ms), or the rule has changed since."
+        ]
+        step = "o: set a timeout that the callers expect"
+    slow = _p99(scope)
+    return [*said[:MOST], *slow], f"{step}; l, then />1s: what is slow in {scope.name}"
+
+
+def _p99(scope: Scope) -> list[str]:
+    """How long the version takes, as near to itself as is known."""
+    server, caller = scope.server, scope.caller
+    if server is not None and server.p99_ms is not None:
+        return [f"p99 of {scope.name} is {milliseconds(server.p99_ms)} as its own proxy sees it."]
+    if caller is not None and caller.p99_ms is not None:
+        return [f"p99 of {scope.name} is {milliseconds(caller.p99_ms)} as callers see it."]
+    return []
+
+
+def retried(scope: Scope) -> Words:
+    said = []
+    for route in routes_of(scope):
+        retries = route.rule.retries
+        if retries is None:
+            said.append(
+                f"{_begun(route)} says nothing of retries: Istio's default is 2 more tries, "
+                "after failed connections and refused streams."
+            )
+        elif retries.attempts != 0:
+            said.append(f"{_begun(route)} tries again {retries}.")
+    head = "The last try failed too, or no more connections could be attempted."
+    step = f"l on {scope.name}, then /code:5xx: why each try fails; o: the retries"
+    return [head, *dict.fromkeys(said[:MOST])], step
+
+
+def aborted(scope: Scope) -> Words:
+    return _faults(scope, "aborts", _aborts)
+
+
+def delayed(scope: Scope) -> Words:
+    return _faults(scope, "delays", _delays)
+
+
+def _aborts(fault: Fault) -> str:
+    what = fault.abort_http or f"gRPC {fault.abort_grpc}"
+    part = f"{fault.abort_percent:g} % of its requests"
+    return f"answers {part} with {what} itself" if fault.abort_percent > 0 else ""
+
+
+def _delays(fault: Fault) -> str:
+    part = f"{fault.delay_percent:g} % of its requests"
+    held = fault.delay_s > 0 and fault.delay_percent > 0
+    return f"holds {part} back for {fault.delay_s:g}s" if held else ""
+
+
+def _faults(scope: Scope, verb: str, words: Callable[[Fault], str]) -> Words:
+    """The faults that rules have now; with a time limit also when it ends."""
+    found = [r for r in routes(scope) if r.rule.fault and words(r.rule.fault)]
+    if not found:
+        return [
+            f"A fault, but no rule that was read {verb} requests now: it has been taken off in "
+            "the last seconds, or stands in an EnvoyFilter."
+        ], "J: whether one was just taken off; r: read again"
+    said = [
+        f"Injected: {titled(r)} {words(r.rule.fault)}." for r in found if r.rule.fault is not None
+    ]
+    if scope.ends_s is not None:
+        over = scope.ends_s < 0
+        said.append(
+            "Its time limit is over: it should be off."
+            if over
+            else f"It ends by itself in {human_duration(scope.ends_s)}."
+        )
+    shown = scope.view.route
+    if shown is not None and any(route.rule == shown.rule for route in found):
+        return said[: MOST + 1], "c: take the fault off, unless somebody is testing with it"
+    return said[: MOST + 1], f":fault off rule {found[0].rule.title} — unless somebody is testing"
+
+
+def limited(scope: Scope, side: str) -> Words:
+    """The limits of the proxy that turned the requests away, on whichever side it is."""
+    reach = _servers if side == SERVER else _clients
+    found = [
+        limit
+        for limit in rate_limits(scope.mesh)
+        if limit.kind != DESCRIPTORS and limit.enforced > 0 and reach(scope, limit)
+    ]
+    whose = f"the own proxy of {scope.name}" if side == SERVER else "the callers' proxies"
+    if not found:
+        return [
+            f"A rate limit in {whose}, but no EnvoyFilter that was read sets one there."
+        ], "a: what EnvoyFilters there are"
+    return [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])], (
+        f"kubectl -n {found[0].ref.namespace} edit envoyfilter {found[0].ref.name}: "
+        "raise the limit, or let the callers send less"
+    )
+
+
+def _servers(scope: Scope, limit: RateLimit) -> bool:
+    mine = {(pod.namespace, pod.name) for pod in pods_in(scope)}
+    return limit.context != "SIDECAR_OUTBOUND" and any(
+        (pod.namespace, pod.name) in mine for pod in limit.pods
+    )
+
+
+def _clients(scope: Scope, limit: RateLimit) -> bool:
+    if limit.context == "SIDECAR_INBOUND":
+        return False
+    return any((pod.namespace, pod.workload) in scope.clients for pod in limit.pods)
+
+
+def _limit(limit: RateLimit) -> str:
+    """`EnvoyFilter shop/slow, every request: 10 at once, then 5 every 1s, in each proxy`"""
+    place = f"EnvoyFilter {limit.ref.name}, {limit.scope}"
+    if limit.kind != LOCAL:
+        return f"{place}: asks the rate-limit service {limit.service}, domain {limit.domain}."
+    buckets = [
+        f"{bucket.burst} at once, then {bucket.tokens} every {bucket.interval_s:g}s"
+        + (f" for {bucket.descriptor}" if bucket.descriptor else "")
+        for bucket in limit.buckets
+    ]
+    return f"{place}: {listed(buckets)}, counted by each proxy for itself."
+
+
+def gave_up(scope: Scope, side: str) -> Words:
+    """DC: whoever asked did not wait. On the server's side that is the calling proxy."""
+    slow = f"l on {scope.name}, then />1s: what is slow"
+    if side == SERVER:
+        waits = [
+            f"{_begun(r)} waits {r.rule.timeout_s:g}s" for r in routes_of(scope) if r.rule.timeout_s
+        ]
+        reason = f" ({listed(waits)})" if waits else ", most often because its own caller did"
+        said = f"The calling proxy hung up before {scope.name} had answered{reason}."
+        return [said, *_p99(scope)], slow
+    who = listed(callers(scope)) or "callers that are not known"
+    timeouts = callers_timeouts(scope)
+    said = f"The caller hung up before the answer was there: {who}."
+    more = (
+        f"Their own timeout may be shorter: {listed(timeouts)}."
+        if timeouts
+        else ("No rule limits the callers' own time: the program that called gave up by itself.")
+    )
+    return [said, more, *_p99(scope)], slow
+
+
+def _begun(route: Route) -> str:
+    return begun(titled(route))

@@ -1,0 +1,183 @@
+"""Whose requests are explained, and where the rules send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
+from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+
+CALLERS = 8
+"""Callers that are looked at: a sentence names fewer."""
+
+NAMED = 3
+"""Names in one sentence; how many more there are is said as a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where requests are sent. `route` None: no rule says so. Port 0: whichever was asked for."""
+
+    host: str
+    subset: str = ""
+    port: int = 0
+    route: Route | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One version of a service, or with `row` None the service, and what is known around it.
+
+    `clients` are the workloads (namespace, name) that call it, `ends_s` the seconds until a fault
+    with a time limit is taken off, `window_s` the seconds that the numbers speak of.
+    """
+
+    mesh: Mesh
+    view: ServiceView
+    row: VersionView | None = None
+    clients: frozenset[tuple[str, str]] = frozenset()
+    ends_s: float | None = None
+    window_s: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """What the requests are counted for, as the table names it."""
+        if self.row is None:
+            return self.view.key.name
+        return "(no pod reached)" if self.nowhere else self.row.label
+
+    @property
+    def name(self) -> str:
+        """What answers the requests, in a sentence."""
+        return self.view.key.name if self.row is None or self.nowhere else self.row.label
+
+    @property
+    def nowhere(self) -> bool:
+        """True for the requests that name no version: no pod was chosen for them."""
+        return self.row is not None and self.row.version == UNKNOWN
+
+    @property
+    def caller(self) -> Signals | None:
+        return self.row.caller if self.row else self.view.caller
+
+    @property
+    def server(self) -> Signals | None:
+        return self.row.server if self.row else self.view.server
+
+    @property
+    def namespace(self) -> str:
+        return self.view.key.namespace
+
+
+def routes(scope: Scope) -> tuple[Route, ...]:
+    """The rules that may have taken the requests: the service's own, and all that lead to it."""
+    named = scope.mesh.rules_by_destination.get(scope.view.service.host, ())
+    found = [*scope.view.routes, *(Route(service, rule) for service, rule in named)]
+    places = {(r.service.ref, r.rule.protocol, r.rule.index): r for r in reversed(found)}
+    return tuple(reversed(places.values()))
+
+
+def aims(scope: Scope) -> tuple[Aim, ...]:
+    """Where the requests may have been sent, within the host that they are counted for.
+
+    Without a version that is any destination of the host that a rule has.
+    """
+    row = scope.row if scope.row is not None and not scope.nowhere else None
+    host = row.host if row is not None and row.host else scope.view.service.host
+    found = [aim for aim in all_aims(scope) if aim.host == host]
+    if row is not None and row.host:
+        mine = [aim for aim in found if aim.subset in ("", row.subset)]
+        return tuple(mine) or (Aim(host, row.subset),)
+    return tuple(found) or (Aim(host),)
+
+
+def all_aims(scope: Scope) -> tuple[Aim, ...]:
+    """Every destination with a weight of the rules, other hosts' too."""
+    return tuple(
+        Aim(d.host, d.subset, d.port, route)
+        for route in routes(scope)
+        for d in route.rule.destinations
+        if d.weight > 0
+    )
+
+
+def routes_of(scope: Scope) -> tuple[Route, ...]:
+    """The rules that send requests there, each once."""
+    found = [aim.route for aim in aims(scope) if aim.route is not None]
+    return tuple({(r.service.ref, r.rule.protocol, r.rule.index): r for r in found}.values())
+
+
+def pods_at(mesh: Mesh, aim: Aim) -> tuple[Pod, ...] | None:
+    """The pods of a destination; None where they are not known, or the subset is not."""
+    service = mesh.by_host.get(aim.host)
+    if service is None or not service.selector or not mesh.knows("pods", service.key.namespace):
+        return None
+    pods = pods_of(mesh, service)
+    if not aim.subset:
+        return pods
+    subset = next((s for s in subsets_of(mesh, aim.host) if s.name == aim.subset), None)
+    return pods_of_subset(pods, subset) if subset else None
+
+
+def pods_in(scope: Scope) -> tuple[Pod, ...]:
+    """The pods of the version, or of all that the rules send to."""
+    found = [pod for aim in aims(scope) for pod in pods_at(scope.mesh, aim) or ()]
+    mine = [p for p in found if scope.row is None or scope.nowhere or _is_of(scope.row, p)]
+    return tuple({(pod.namespace, pod.name): pod for pod in mine}.values())
+
+
+def _is_of(row: VersionView, pod: Pod) -> bool:
+    return bool(row.subset) or pod.version == row.version or row.version == "(no version)"
+
+
+def callers(scope: Scope) -> tuple[str, ...]:
+    """The services whose pods call it; workloads that belong to no service by their own name."""
+    clients = sorted(scope.clients)[:CALLERS]
+    return tuple(sorted({_service_name(scope, *client) for client in clients}))
+
+
+def _service_name(scope: Scope, namespace: str, workload: str) -> str:
+    keys = services_of(scope.mesh, namespace, workload)
+    if not keys:
+        return workload
+    return keys[0].name if namespace == scope.namespace else str(keys[0])
+
+
+def services_of(mesh: Mesh, namespace: str, workload: str) -> list[ServiceKey]:
+    """The services that a workload's pods stand behind."""
+    pods = [p for p in mesh.pods_by_namespace.get(namespace, ()) if p.workload == workload]
+    return [
+        service.key
+        for service in mesh.services
+        if service.key.namespace == namespace
+        and any(selects(service.selector, pod.labels) for pod in pods)
+    ]
+
+
+def callers_timeouts(scope: Scope) -> tuple[str, ...]:
+    """How long the rules let each caller take for its own answer."""
+    found: list[str] = []
+    for client in sorted(scope.clients)[:CALLERS]:
+        for key in services_of(scope.mesh, *client):
+            found += [
+                f"{key.name} has {route.rule.timeout_s:g}s by {titled(route)}"
+                for route in routes_to(scope.mesh, scope.mesh.by_key[key])
+                if route.rule.timeout_s
+            ]
+    return tuple(dict.fromkeys(found))
+
+
+def titled(route: Route) -> str:
+    return f"rule {route.rule.title} of VirtualService {route.service.ref.name}"
+
+
+def listed(names: Iterable[str], most: int = NAMED) -> str:
+    """`a, b and c`, of many the first ones and a number."""
+    known = list(names)
+    if len(known) > most:
+        known = [*known[:most], f"{len(known) - most} more"]
+    return " and ".join(filter(None, (", ".join(known[:-1]), *known[-1:])))

@@ -1,0 +1,124 @@
+"""The first sentences: how it stands, and on which side the errors are made."""
+
+from __future__ import annotations
+
+from meshtui.mesh.explain.answers import failing, unflagged
+from meshtui.mesh.explain.scope import Scope, routes_of, titled
+from meshtui.mesh.explain.words import percent, rate
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.view import DELAYED
+
+APART = 0.005
+"""Error ratios that differ by less are the same: proxies are not read at one moment."""
+
+NAMED = 3
+
+
+def state_of(scope: Scope) -> str:
+    return scope.row.state if scope.row else scope.view.state
+
+
+def headline(scope: Scope) -> str:
+    """The state in a sentence. What is unknown, idle, or all errors never reads alike."""
+    state, caller = state_of(scope), scope.caller
+    what = "requests that reach no pod" if scope.nowhere else scope.name
+    if state == NOT_KNOWN or caller is None:
+        return f"unknown: nothing is known of {what}"
+    if state == NO_TRAFFIC:
+        return f"no traffic: {_idle(scope)}"
+    if scope.nowhere:
+        return f"{state}: {rate(caller.rps)} reach no pod; {_part(caller)} of them fail"
+    if state == ONLY_ERRORS:
+        return f"only errors: every one of the {rate(caller.rps)} to {what} fails"
+    if not caller.error_ratio:
+        return f"ok: none of the {rate(caller.rps)} to {what} fails"
+    return f"{state}: {_part(caller)} of the {rate(caller.rps)} to {what} fail"
+
+
+def _part(signals: Signals) -> str:
+    return percent(signals.error_ratio or 0.0)
+
+
+def _idle(scope: Scope) -> str:
+    """Why there may be none; where only callers are silent, that."""
+    server, row = scope.server, scope.row
+    if server is not None and server.requests > 0 and not scope.nowhere:
+        mirror = f" (mirror {row.mirrored_percent:g} %)" if row and row.mirrored_percent else ""
+        who = mirror or " (callers without a proxy, or whose proxies can't be read)"
+        return f"no caller reports any, yet {scope.name} itself counts {rate(server.rps)}{who}"
+    window = f" in the last {scope.window_s:g}s" if scope.window_s else ""
+    weight = "; its weight is 0" if row is not None and row.percent == 0 else ""
+    return f"no request for {scope.name}{window}{weight}"
+
+
+def sides(scope: Scope) -> str:
+    """Callers' errors against the server's own: where they are made. Empty where none are."""
+    caller, server = scope.caller, scope.server
+    seen = (caller.error_ratio or 0.0) if caller else 0.0
+    if caller is None or scope.nowhere or caller.requests <= 0:
+        return ""
+    if server is None:
+        return _server_unknown(scope) if seen else ""
+    own = server.error_ratio or 0.0
+    apart = max(APART, 0.2 * max(seen, own))
+    if server.requests <= 0 and seen:
+        return (
+            f"Callers see {percent(seen)} errors, and none of it reached {scope.name}{_by(caller)}."
+        )
+    if seen - own > apart:
+        return (
+            f"Callers see {percent(seen)} errors, {scope.name} itself answers {percent(own)}: "
+            f"the {'rest is' if own >= APART else 'errors are'} made on the way{_by(caller)}."
+        )
+    if own - seen > apart:
+        return (
+            f"{scope.name} itself answers {percent(own)} errors, callers see only "
+            f"{percent(seen)}: {_hidden(scope)}."
+        )
+    return _own(scope, server, seen, own) if seen and own else ""
+
+
+def _server_unknown(scope: Scope) -> str:
+    row = scope.row
+    bare = row is not None and row.pods and not row.proxies
+    why = "none of its pods has a proxy" if bare else "no proxy of its pods counted them"
+    return f"What {scope.name} itself answered is unknown: {why}."
+
+
+def _own(scope: Scope, server: Signals, seen: float, own: float) -> str:
+    codes = dict(unflagged(scope, server))
+    failed = {code: n for code, n in codes.items() if failing(code)}
+    how = f" ({_most(failed, server)})" if failed else _by(server)
+    return (
+        f"{scope.name} answers the errors itself{how}: callers see {percent(seen)}, "
+        f"its own proxy counts {percent(own)}."
+    )
+
+
+def _by(signals: Signals) -> str:
+    """The flags that say how, the most frequent first."""
+    flags = {flag: n for flag, n in signals.flags.items() if flag not in (DELAYED, "-") and n > 0}
+    return f" ({_most(flags, signals)})" if flags else ", by no proxy that says how"
+
+
+def _most(counts: dict[str, float], signals: Signals) -> str:
+    first = sorted(counts, key=lambda name: -counts[name])[:NAMED]
+    per = signals.rps / signals.requests if signals.requests else 0.0
+    return ", ".join(f"{name} {rate(counts[name] * per)}" for name in first)
+
+
+def _hidden(scope: Scope) -> str:
+    """Why callers see fewer errors than are answered."""
+    row = scope.row
+    if row is not None and row.mirrored_percent:
+        return f"copies of the mirror ({row.mirrored_percent:g} %) are among its answers"
+    for route in routes_of(scope):
+        retries = route.rule.retries
+        if retries is not None and retries.attempts != 0:
+            return f"{titled(route)} tries again {retries}, and callers see the last try only"
+    return "tries that are repeated, a mirror's copies, or callers without a proxy"
+
+
+def is_fine(scope: Scope) -> bool:
+    return state_of(scope) in (OK, NO_TRAFFIC)

@@ -1,0 +1,110 @@
+"""The first sentences: the state in words, and on which side the errors are made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from meshtui.mesh.explain.triage import headline, sides
+from meshtui.mesh.signals import UNKNOWN, Signals
+from tests.unit.explaining import mesh_of, scope, signals
+from tests.unit.objects import pod, route
+
+
+def test_errors_made_on_the_way_are_told_with_both_ratios_and_the_flags() -> None:
+    found = scope(mesh_of(), "v1", signals(100, c503=120, UO=80, UF=40), signals(100, c500=1))
+    assert sides(found) == (
+        "Callers see 12 % errors, v1 itself answers 0.1 %: the errors are made on the way "
+        "(UO 8.0/s, UF 4.0/s)."
+    )
+
+
+def test_where_the_version_fails_too_only_the_rest_is_made_on_the_way() -> None:
+    found = scope(mesh_of(), "v1", signals(c503=40, UF=20), signals(c503=20))
+    assert "itself answers 20 %: the rest is made on the way (UF 2.0/s)" in sides(found)
+
+
+def test_errors_of_the_version_itself_are_its_own() -> None:
+    found = scope(mesh_of(), "v1", signals(c503=30), signals(c503=30))
+    assert sides(found) == (
+        "v1 answers the errors itself (503 3.0/s): callers see 30 %, its own proxy counts 30 %."
+    )
+
+
+def test_errors_that_callers_do_not_see_are_hidden_by_the_rules_retries() -> None:
+    rule = {"route": [route("v1")], "retries": {"attempts": 3, "retryOn": "5xx"}}
+    found = scope(mesh_of(rule), "v1", signals(c503=1), signals(c503=30))
+    assert sides(found) == (
+        "v1 itself answers 30 % errors, callers see only 1 %: rule http[0] of VirtualService "
+        "reviews tries again 3× on 5xx, and callers see the last try only."
+    )
+
+
+def test_errors_of_a_mirrors_copies_are_told_as_such() -> None:
+    rule = {
+        "route": [route("v1")],
+        "mirror": {"host": "reviews", "subset": "v3"},
+        "mirrorPercentage": {"value": 25},
+    }
+    found = scope(mesh_of(rule), "v3", signals(), signals(c503=30))
+    assert "copies of the mirror (25 %)" in sides(found)
+
+
+def test_requests_that_never_arrived_are_told_so() -> None:
+    found = scope(mesh_of(), "v1", signals(c503=100, UF=100), Signals())
+    assert sides(found) == "Callers see 100 % errors, and none of it reached v1 (UF 10/s)."
+
+
+def test_a_server_without_telemetry_makes_no_sentence_about_it() -> None:
+    bare = pod("reviews", "v1")
+    bare["spec"]["containers"] = [{"name": "reviews"}]
+    found = scope(mesh_of(pods=[bare]), "v1", signals(c503=30))
+    assert sides(found) == ("What v1 itself answered is unknown: none of its pods has a proxy.")
+
+
+def test_without_errors_there_is_nothing_to_say_of_sides() -> None:
+    assert sides(scope(mesh_of(), "v1", signals(), signals())) == ""
+    assert sides(scope(mesh_of(), "v1", Signals(), Signals())) == ""
+
+
+def test_differences_that_come_of_reading_at_other_moments_are_none() -> None:
+    found = scope(mesh_of(), "v1", signals(c503=31), signals(c503=29))
+    assert "itself (503 2.9/s)" in sides(found)
+
+
+def test_the_states_never_read_alike() -> None:
+    mesh = mesh_of()
+    words = {
+        headline(scope(mesh, "v1", Signals())),
+        headline(scope(mesh, "v1", signals())),
+        headline(scope(mesh, "v1", signals(c503=1))),
+        headline(scope(mesh, "v1", signals(c503=30))),
+        headline(scope(mesh, "v1", signals(c503=100))),
+        headline(_unknown()),
+    }
+    assert words == {
+        "no traffic: no request for v1 in the last 10s",
+        "ok: none of the 10/s to v1 fails",
+        "degraded: 1 % of the 10/s to v1 fail",
+        "failing: 30 % of the 10/s to v1 fail",
+        "only errors: every one of the 10/s to v1 fails",
+        "unknown: nothing is known of v1",
+    }
+
+
+def _unknown():  # type: ignore[no-untyped-def]
+    found = scope(mesh_of(), "v1", signals())
+    assert found.row is not None
+    return replace(found, row=replace(found.row, caller=None, server=None, state="unknown"))
+
+
+def test_no_traffic_by_weight_and_by_silent_callers_differ() -> None:
+    idle = mesh_of({"route": [route("v1", 100), route("v3", 0)]})
+    assert headline(scope(idle, "v3", Signals())).endswith("in the last 10s; its weight is 0")
+    silent = scope(mesh_of(), "v1", Signals(), signals(20))
+    assert "no caller reports any, yet v1 itself counts 20/s (callers without a" in headline(silent)
+
+
+def test_requests_that_reached_no_pod_are_counted_as_such() -> None:
+    found = scope(mesh_of(), UNKNOWN, signals(3, c503=30, UH=30))
+    assert headline(found) == "only errors: 3.0/s reach no pod; 100 % of them fail"
+    assert sides(found) == ""
