@@ -238,13 +238,15 @@ class Target:
 class ProxyVerdict:
     """What one proxy does about a change.
 
-    `state` is "in sync", "old", "absent", "rejected" or "out of reach".
+    `state` is "in sync", "old", "absent", "rejected" or "out of reach". `final`: asking again
+    would tell the same, as where the right to ask is missing.
     """
 
     namespace: str
     pod: str
     state: str
     detail: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,7 @@ async def carry_out(
 ) -> AsyncGenerator[Outcome, None]:
     """Each step's outcome. The routes are not written before the proxies have the clusters.
 
-    Proxies out of reach have had the time that a verification takes; those that nobody knows of
-    are given `UNSEEN_S` seconds.
+    Where none can be asked they are given `UNSEEN_S` seconds.
     """
     for step in plan.steps:
         last = step is plan.steps[-1]
@@ -68,9 +67,9 @@ async def carry_out(
         yield outcome
         if last:
             return
-        if not outcome.proxies:
-            told(f"no proxy is known that could be asked: waiting {UNSEEN_S:g} s")
-            await pause(UNSEEN_S)
+        if outcome.verified is None and outcome.seconds < UNSEEN_S:
+            told(f"no proxy can be asked: giving them {UNSEEN_S:g} s")
+            await pause(UNSEEN_S - outcome.seconds)
         elif outcome.verified is False:
             raise Refused(
                 f"{step.change.target} was written, but not every proxy has its clusters yet",

@@ -10,7 +10,7 @@ from meshtui.changes.locate import whole_rule
 from meshtui.changes.patch import tokens
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict, in_sync
 from meshtui.envoy.policies import cluster_differences
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh import read
 from meshtui.mesh.hosts import full_host
 from meshtui.mesh.model import Mesh, Pod, Rule, VirtualService
@@ -155,4 +155,5 @@ def _told(pod: Pod, verdict: Verdict) -> ProxyVerdict:
 
 
 def _unreached(pod: Pod, error: MeshtuiError) -> ProxyVerdict:
-    return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what)
+    final = isinstance(error, NotAllowed)
+    return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what, final)

@@ -107,12 +107,12 @@ async def verify(
 
 
 async def _settle(ask: Ask, pod: Pod, gate: asyncio.Semaphore, deadline: float) -> ProxyVerdict:
-    """Asks until the answer is yes, or the deadline; a proxy out of reach is asked again too."""
+    """Asks until the answer is yes, or final, or the deadline; out of reach may pass."""
     pause = _FIRST_PAUSE_S
     while True:
         async with gate:
             verdict = await ask(pod)
-        if verdict.state == IN_SYNC or time.monotonic() + pause >= deadline:
+        if verdict.state == IN_SYNC or verdict.final or time.monotonic() + pause >= deadline:
             return verdict
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
