@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -109,7 +110,8 @@ class DiffDialog(Dialog[None]):
         self.phase, self.armed, self.plan, self._error = Phase.PLANNING, False, None, None
         self.adoption = None
         self._show()
-        self.run_worker(self._fetch(fresh), group="plan", exclusive=True, exit_on_error=False)
+        fetch = partial(self._fetch, fresh)
+        self.run_worker(fetch, group="plan", exclusive=True, exit_on_error=False)
 
     async def _fetch(self, fresh: bool) -> None:
         try:

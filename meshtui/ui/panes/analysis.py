@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
@@ -68,7 +69,7 @@ class AnalysisPane(Pane):
         if self._busy or early or not self.display or self._checked is self._mesh:
             return
         self._busy, self._began_at, self._checked = True, self.now, self._mesh
-        self.run_worker(self._check(), group="analysis", exclusive=True, exit_on_error=False)
+        self.run_worker(partial(self._check), group="analysis", exclusive=True, exit_on_error=False)
 
     async def _check(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
@@ -101,7 +102,8 @@ class TracePane(Pane):
         ask = self._ask
         question = Question(self.view.service, ask.request, ask.source, ask.port)
         self._question, self._asked_at = question, self.now
-        self.run_worker(self._answer(question), group="trace", exclusive=True, exit_on_error=False)
+        answer = partial(self._answer, question)
+        self.run_worker(answer, group="trace", exclusive=True, exit_on_error=False)
 
     async def _answer(self, question: Question) -> None:
         try:
