@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh.admission import (
@@ -15,7 +15,10 @@ from meshtui.mesh.admission import (
     written_hosts,
 )
 from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Rule, Server, Service, VirtualService
+from meshtui.mesh.request import covers
 from meshtui.mesh.routing import selects, with_delegates
+
+AUTO = "AUTO_PASSTHROUGH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class Exposure:
 
     `tls` is the server's mode, empty for plain text; `redirect` is true where the door only sends
     on to HTTPS. `virtual_service` and `rule` say which rule, `match` what it asks for, `percent`
-    what part of the rule's requests the destination gets.
+    what part of the rule's requests the destination gets. An AUTO_PASSTHROUGH server leads to
+    every service by the name in the TLS handshake: there is no VirtualService then.
     """
 
     gateway: Ref
@@ -33,7 +37,7 @@ class Exposure:
     protocol: str
     tls: str
     redirect: bool
-    virtual_service: Ref
+    virtual_service: Ref | None
     rule: str
     match: str
     destination: str
@@ -41,20 +45,114 @@ class Exposure:
     percent: float
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A rule that leads to the service, and what part of its requests: None where all."""
+
+    rule: str
+    match: str
+    percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The ways in through one server of a Gateway that one VirtualService gives.
+
+    `pods` are those the Gateway's selector finds, `fronts` the Services before them.
+    """
+
+    gateway: Ref
+    port: int
+    protocol: str
+    tls: str
+    redirect: bool
+    hosts: tuple[str, ...]
+    virtual_service: Ref | None
+    leads: tuple[Lead, ...]
+    pods: tuple[Pod, ...]
+    fronts: tuple[Service, ...]
+
+
 def exposures(mesh: Mesh) -> tuple[Exposure, ...]:
     """All ways in, by VirtualService, gateway and rule. Servers that split TCP by port included."""
-    return tuple(
-        found
-        for service in mesh.virtual_services
-        for name in dict.fromkeys(service.gateways)
-        if name != MESH and (gateway := find_gateway(mesh, name, service.ref.namespace))
-        for found in _through(mesh, service, name, gateway)
-    )
+    return tuple(_of_rules(mesh, mesh.virtual_services))
 
 
 def exposures_of(mesh: Mesh, service: Service) -> tuple[Exposure, ...]:
     """The ways in that lead to the service."""
-    return tuple(found for found in exposures(mesh) if found.destination == service.host)
+    named = {found.ref for found, _ in mesh.rules_by_destination.get(service.host, ())}
+    places = {(ref.namespace, ref.name) for ref in named}
+    leading = [
+        found
+        for found in mesh.virtual_services
+        if found.ref in named or any(rule.delegate in places for rule in found.rules)
+    ]
+    ruled = (way for way in _of_rules(mesh, leading) if way.destination == service.host)
+    return (*ruled, *_passed_through(mesh, service))
+
+
+def _of_rules(mesh: Mesh, services: Iterable[VirtualService]) -> Iterator[Exposure]:
+    for service in services:
+        for name in dict.fromkeys(service.gateways):
+            gateway = find_gateway(mesh, name, service.ref.namespace) if name != MESH else None
+            if gateway is not None:
+                yield from _through(mesh, service, name, gateway)
+
+
+def _passed_through(mesh: Mesh, service: Service) -> Iterator[Exposure]:
+    """What gateways between networks pass on by itself."""
+    for gateway in mesh.gateways:
+        for server in gateway.servers:
+            hosts = [host.rpartition("/")[2].lower() for host in server.hosts]
+            if server.tls == AUTO and any(_takes_in(host, service) for host in hosts):
+                yield Exposure(
+                    gateway.ref, service.host, server.port, server.protocol, server.tls,
+                    False, None, "", "by the name in the TLS handshake", service.host, "", 100.0,
+                )  # fmt: skip
+
+
+def _takes_in(host: str, service: Service) -> bool:
+    """`*.local` is how such a server says all services of the mesh."""
+    return covers(host, service.host)
+
+
+def doors_to(mesh: Mesh, service: Service) -> tuple[Door, ...]:
+    """The ways in to a service, those of one server of a Gateway together."""
+    found: dict[tuple[object, ...], list[Exposure]] = {}
+    for way in exposures_of(mesh, service):
+        key = (way.gateway, way.port, way.protocol, way.tls, way.redirect, way.virtual_service)
+        found.setdefault(key, []).append(way)
+    return tuple(_door(mesh, ways) for ways in found.values())
+
+
+def _door(mesh: Mesh, ways: list[Exposure]) -> Door:
+    first = ways[0]
+    gateway = mesh.gateways_by_place.get((first.gateway.namespace, first.gateway.name))
+    pods = gateway_pods(mesh, gateway) if gateway else ()
+    return Door(
+        gateway=first.gateway,
+        port=first.port,
+        protocol=first.protocol,
+        tls=first.tls,
+        redirect=first.redirect,
+        hosts=tuple(dict.fromkeys(way.host for way in ways)),
+        virtual_service=first.virtual_service,
+        leads=_leads(ways),
+        pods=pods,
+        fronts=_fronts(mesh, pods),
+    )
+
+
+def _leads(ways: list[Exposure]) -> tuple[Lead, ...]:
+    """Each rule once, its destinations in the service added up."""
+    shares: dict[tuple[str, str], float] = {}
+    for way in ways:
+        if way.host == ways[0].host:
+            shares[way.rule, way.match] = shares.get((way.rule, way.match), 0.0) + way.percent
+    return tuple(
+        Lead(rule, match, None if percent >= 100 else percent)
+        for (rule, match), percent in shares.items()
+    )
 
 
 def gateway_pods(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
@@ -63,6 +161,18 @@ def gateway_pods(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
         pod
         for pod in mesh.pods
         if pod.phase not in ("Succeeded", "Failed") and selects(gateway.selector, pod.labels)
+    )
+
+
+def _fronts(mesh: Mesh, pods: tuple[Pod, ...]) -> tuple[Service, ...]:
+    """The Services in front of the pods of a gateway."""
+    return tuple(service for service in mesh.services if any(_stands_before(service, pods)))
+
+
+def _stands_before(service: Service, pods: tuple[Pod, ...]) -> Iterator[bool]:
+    return (
+        pod.namespace == service.key.namespace and selects(service.selector, pod.labels)
+        for pod in pods
     )
 
 

@@ -45,6 +45,8 @@ class Service:
     selector: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     cluster_ip: str = ""
+    type: str = ""
+    """ClusterIP, NodePort, LoadBalancer or ExternalName; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Pod:
     proxy_container: str = ""
     gateway: bool = False
     restarts: int = 0
+    proxy_restarts: int = 0
     ambient: bool = False
     """Its traffic goes through the node's ztunnel: it needs no sidecar."""
 

@@ -96,6 +96,7 @@ def parse_service(raw: Json) -> Service:
         selector=read.labels(spec, "selector"),
         labels=read.labels(read.obj(raw, "metadata"), "labels"),
         cluster_ip=read.text(spec, "clusterIP"),
+        type=read.text(spec, "type"),
     )
 
 
@@ -122,8 +123,19 @@ def parse_pod(raw: Json) -> Pod:
             read.integer(state, "restartCount")
             for state in read.objects(status, "containerStatuses")
         ),
+        proxy_restarts=_proxy_restarts(status),
         ambient=read.obj(meta, "annotations").get("ambient.istio.io/redirection") == "enabled",
     )
+
+
+def _proxy_restarts(status: Json) -> int:
+    """A native sidecar stands among the init containers."""
+    states = (
+        *read.objects(status, "containerStatuses"),
+        *read.objects(status, "initContainerStatuses"),
+    )
+    own = [state for state in states if state.get("name") == PROXY_CONTAINER]
+    return max((read.integer(state, "restartCount") for state in own), default=0)
 
 
 def _container_names(spec: Json) -> tuple[str, ...]:

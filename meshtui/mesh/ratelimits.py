@@ -14,6 +14,9 @@ from meshtui.mesh.routing import selects
 ROOT_NAMESPACE = "istio-system"
 """EnvoyFilters here reach the proxies of every namespace (MeshConfig.rootNamespace's default)."""
 
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+"""The label of the pods that Istio starts for a Kubernetes Gateway."""
+
 LOCAL = "local"
 EXTERNAL = "external"
 DESCRIPTORS = "descriptors"
@@ -52,10 +55,12 @@ class RateLimit:
 
     `kind` is "local" (each proxy for itself), "external" (a rate-limit service is asked) or
     "descriptors" (only what such a service is told). `scope` says what of a proxy's traffic it is
-    for. `enforced` is the percentage of requests over the limit that are refused: 0 unless the
-    filter says otherwise, as Envoy has it. `stat_prefix` leads to the counters
-    (`<stat_prefix>.http_local_rate_limit.rate_limited`). `service` is where the external service
-    listens, `domain` its name for these limits; `deny_on_failure` refuses all while it is away.
+    for; `vhost` and `port` are the virtual host and the port it is limited to, if any. `unknown`
+    is true where it is not known which pods it reaches. `enforced` is the percentage of requests
+    over the limit that are refused: 0 unless the filter says otherwise, as Envoy has it.
+    `stat_prefix` leads to the counters (`<stat_prefix>.http_local_rate_limit.rate_limited`).
+    `service` is where the external service listens, `domain` its name for these limits;
+    `deny_on_failure` refuses all while it is away.
     """
 
     ref: Ref
@@ -70,6 +75,16 @@ class RateLimit:
     domain: str = ""
     service: str = ""
     deny_on_failure: bool = False
+    vhost: str = ""
+    port: int = 0
+    unknown: bool = False
+
+    @property
+    def limits(self) -> bool:
+        """False where it only puts a filter there, or switches none on."""
+        return self.kind == EXTERNAL or (
+            self.kind == LOCAL and bool(self.buckets and self.enforced)
+        )
 
     @property
     def workloads(self) -> tuple[tuple[str, str], ...]:
@@ -87,7 +102,15 @@ def is_rate_limit(found: EnvoyFilter) -> bool:
 
 
 def proxies_of(mesh: Mesh, found: EnvoyFilter) -> tuple[Pod, ...]:
-    """The pods whose proxies the EnvoyFilter patches."""
+    """The pods whose proxies the EnvoyFilter patches, as far as labels tell.
+
+    `targetRefs` name Kubernetes Gateways, whose pods carry the Gateway's name as a label; other
+    targets choose waypoints, which no label of a pod tells.
+    """
+    if found.attached:
+        names = _target_gateways(found)
+        pods = mesh.pods_by_namespace.get(found.ref.namespace, ())
+        return tuple(pod for pod in pods if pod.sidecar and pod.labels.get(GATEWAY_NAME) in names)
     everywhere = found.ref.namespace == ROOT_NAMESPACE
     pods = mesh.pods if everywhere else mesh.pods_by_namespace.get(found.ref.namespace, ())
     return tuple(
@@ -99,40 +122,52 @@ def proxies_of(mesh: Mesh, found: EnvoyFilter) -> tuple[Pod, ...]:
     )
 
 
+def _target_gateways(found: EnvoyFilter) -> frozenset[str]:
+    targets = read.objects(read.obj(found.raw, "spec"), "targetRefs")
+    return frozenset(read.text(t, "name") for t in targets if read.text(t, "kind") == "Gateway")
+
+
 def _limits_of(mesh: Mesh, found: EnvoyFilter) -> Iterator[RateLimit]:
     parts = list(_parts(found))
     pods = proxies_of(mesh, found) if parts else ()
     for index, kind, config, patch in parts:
-        match = read.obj(patch, "match")
-        context = read.text(match, "context") or "ANY"
-        yield _limit(mesh, found.ref, index, kind, config, context, _scope(patch, match), pods)
+        yield _limit(mesh, found, index, kind, config, patch, pods)
 
 
 def _limit(
     mesh: Mesh,
-    ref: Ref,
+    found: EnvoyFilter,
     index: int,
     kind: str,
     config: Json,
-    context: str,
-    scope: str,
+    patch: Json,
     pods: tuple[Pod, ...],
 ) -> RateLimit:
+    match = read.obj(patch, "match")
+    context = read.text(match, "context") or "ANY"
     cluster = _service_cluster(config)
     return RateLimit(
-        ref=ref,
+        ref=found.ref,
         path=f"spec.configPatches[{index}]",
         kind=kind,
         context=context,
-        scope=scope,
-        pods=tuple(pod for pod in pods if _is_in(context, pod)),
+        scope=_scope(patch, match),
+        pods=tuple(pod for pod in pods if found.attached or _is_in(context, pod)),
         buckets=tuple(_buckets(config)) if kind == LOCAL else (),
         enforced=_enforced(config) if kind == LOCAL else 100.0,
         stat_prefix=read.text(config, _key(config, "stat_prefix")),
         domain=read.text(config, "domain"),
         service=_address(mesh, cluster) if cluster else "",
         deny_on_failure=config.get(_key(config, "failure_mode_deny")) is True,
+        vhost=read.text(read.obj(match, "routeConfiguration", "vhost"), "name"),
+        port=_port(match),
+        unknown=found.attached and not pods,
     )
+
+
+def _port(match: Json) -> int:
+    listener, routes = read.obj(match, "listener"), read.obj(match, "routeConfiguration")
+    return read.integer(listener, "portNumber") or read.integer(routes, "portNumber")
 
 
 def _is_in(context: str, pod: Pod) -> bool:
@@ -144,9 +179,7 @@ def _is_in(context: str, pod: Pod) -> bool:
 def _scope(patch: Json, match: Json) -> str:
     """What the patch is for, in words."""
     kind = read.text(patch, "applyTo")
-    listener, routes = read.obj(match, "listener"), read.obj(match, "routeConfiguration")
-    host = read.obj(routes, "vhost")
-    port = read.integer(listener, "portNumber") or read.integer(routes, "portNumber")
+    host, port = read.obj(match, "routeConfiguration", "vhost"), _port(match)
     at = f" on port {port}" if port else ""
     if kind == "HTTP_ROUTE":
         return f"route {read.text(read.obj(host, 'route'), 'name') or 'any'}{at}"

@@ -1,0 +1,168 @@
+"""Which rate limits stand in a service's way: at its pods, at its callers, at the gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.ratelimits import RateLimit, rate_limits
+from meshtui.mesh.routing import pods_of, selects
+from meshtui.mesh.signals import Sample, Signals
+
+INBOUND, OUTBOUND, GATEWAY = "at its pods", "at its callers", "at the gateway"
+RATE_LIMITED = "RL"
+TOO_MANY = "429"
+
+
+@dataclass(frozen=True, slots=True)
+class Limiting:
+    """A rate limit with the place where it meets a service's requests.
+
+    `pods` are those of the service, of its callers or of its gateways that the limit reaches.
+    """
+
+    limit: RateLimit
+    place: str
+    pods: tuple[Pod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Requests per second turned away now, as telemetry counts them.
+
+    `by_callers` and `by_pods` carry the flag RL: refused by a caller's proxy (gateways too), and
+    by the proxies of the service's own pods. `answers` are the answers 429 that callers got,
+    from whomever.
+    """
+
+    by_callers: float = 0.0
+    by_pods: float = 0.0
+    answers: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """How traffic from outside gets to a service, and what limits it.
+
+    `callers` are the services of the mesh whose pods are known to call it, with the ways in to
+    each. `idle` are the mesh's rate limits that reach no proxy, `unknown` those of which that
+    can't be said. `refused` is None where telemetry has no rates.
+    """
+
+    service: Service
+    doors: tuple[Door, ...] = ()
+    callers: tuple[tuple[ServiceKey, tuple[Door, ...]], ...] = ()
+    limits: tuple[Limiting, ...] = ()
+    idle: tuple[RateLimit, ...] = ()
+    unknown: tuple[RateLimit, ...] = ()
+    refused: Refused | None = None
+
+    @property
+    def limiting_pods(self) -> tuple[Pod, ...]:
+        """The pods whose proxies count what they refuse."""
+        return _each_once(pod for found in self.limits for pod in found.pods)
+
+
+def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
+    """What is known of a service from outside, by the objects and by telemetry."""
+    doors = doors_to(mesh, service)
+    callers = _caller_pods(mesh, service, sample)
+    limits = rate_limits(mesh)
+    return Exposed(
+        service=service,
+        doors=doors,
+        callers=_callers(mesh, service, callers),
+        limits=tuple(_met(mesh, service, limits, callers, doors)),
+        idle=tuple(limit for limit in limits if not limit.pods and not limit.unknown),
+        unknown=tuple(limit for limit in limits if limit.unknown),
+        refused=refused(service.key, sample),
+    )
+
+
+def refused(key: ServiceKey, sample: Sample | None) -> Refused | None:
+    if sample is None or sample.window_s <= 0:
+        return None
+    caller = sample.caller_totals.get(key, Signals())
+    server = sample.server_totals.get(key, Signals())
+    window = sample.window_s
+    return Refused(
+        by_callers=caller.flags.get(RATE_LIMITED, 0.0) / window,
+        by_pods=server.flags.get(RATE_LIMITED, 0.0) / window,
+        answers=caller.codes.get(TOO_MANY, 0.0) / window,
+    )
+
+
+def _caller_pods(mesh: Mesh, service: Service, sample: Sample | None) -> tuple[Pod, ...]:
+    """The sidecars that telemetry knows to call the service."""
+    known = sample.clients.get(service.key, frozenset()) if sample else frozenset()
+    return tuple(
+        pod
+        for pod in mesh.pods
+        if pod.sidecar and not pod.gateway and (pod.namespace, pod.workload) in known
+    )
+
+
+def _callers(
+    mesh: Mesh, service: Service, pods: tuple[Pod, ...]
+) -> tuple[tuple[ServiceKey, tuple[Door, ...]], ...]:
+    """The calling services that have ways in of their own."""
+    calling = [
+        found
+        for found in mesh.services
+        if found.key != service.key and any(_is_behind(found, pod) for pod in pods)
+    ]
+    opened = ((found.key, doors_to(mesh, found)) for found in calling)
+    return tuple((key, doors) for key, doors in opened if doors)
+
+
+def _is_behind(service: Service, pod: Pod) -> bool:
+    return pod.namespace == service.key.namespace and selects(service.selector, pod.labels)
+
+
+def _met(
+    mesh: Mesh,
+    service: Service,
+    limits: Iterable[RateLimit],
+    callers: tuple[Pod, ...],
+    doors: tuple[Door, ...],
+) -> Iterable[Limiting]:
+    """The limits on the way, from the outside inwards."""
+    at_doors = _each_once(pod for door in doors for pod in door.pods)
+    places: tuple[tuple[str, tuple[Pod, ...], Callable[[RateLimit], bool]], ...] = (
+        (GATEWAY, at_doors, lambda limit: _at_doors(limit, doors)),
+        (OUTBOUND, callers, lambda limit: _outbound(limit, service)),
+        (INBOUND, pods_of(mesh, service), _inbound),
+    )
+    found = tuple(limits)
+    for place, pods, concerns in places:
+        for limit in found:
+            names = {(pod.namespace, pod.name) for pod in limit.pods}
+            reached = tuple(pod for pod in pods if (pod.namespace, pod.name) in names)
+            if reached and concerns(limit):
+                yield Limiting(limit, place, reached)
+
+
+def _each_once(pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    return tuple({(pod.namespace, pod.name): pod for pod in pods}.values())
+
+
+def _inbound(limit: RateLimit) -> bool:
+    return limit.context in ("ANY", "SIDECAR_INBOUND")
+
+
+def _outbound(limit: RateLimit, service: Service) -> bool:
+    """Limits of another service's virtual host, or on another port, do not concern it."""
+    if limit.context not in ("ANY", "SIDECAR_OUTBOUND"):
+        return False
+    ports = {port.number for port in service.ports}
+    host = limit.vhost.partition(":")[0]
+    return host in ("", service.host) and (not limit.port or limit.port in ports)
+
+
+def _at_doors(limit: RateLimit, doors: tuple[Door, ...]) -> bool:
+    if limit.context not in ("ANY", "GATEWAY"):
+        return False
+    host = limit.vhost.rpartition(":")[0] or limit.vhost
+    return not host or any(host in door.hosts for door in doors)

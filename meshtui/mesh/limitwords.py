@@ -1,0 +1,106 @@
+"""Doors and rate limits in words, for the screen and for the command line."""
+
+from __future__ import annotations
+
+from meshtui.mesh.exposure import Door
+from meshtui.mesh.limiting import Exposed
+from meshtui.mesh.model import Pod, Service
+from meshtui.mesh.quantity import go_duration
+from meshtui.mesh.ratelimits import EXTERNAL, LOCAL, Bucket, RateLimit
+
+_TLS = {
+    "": "plain text, no TLS",
+    "SIMPLE": "TLS SIMPLE: ends at the gateway",
+    "MUTUAL": "TLS MUTUAL: ends at the gateway, which asks for a client certificate",
+    "OPTIONAL_MUTUAL": "TLS OPTIONAL_MUTUAL: ends at the gateway; a client certificate is checked "
+    "where there is one",
+    "ISTIO_MUTUAL": "TLS ISTIO_MUTUAL: ends at the gateway, with the mesh's own certificates",
+    "PASSTHROUGH": "TLS PASSTHROUGH: not opened at the gateway, goes by its server name",
+    "AUTO_PASSTHROUGH": "TLS AUTO_PASSTHROUGH: from other networks of the mesh, as it is",
+}
+NO_WAY = "no way in from outside: no Gateway route names it"
+_ROUND = {"LoadBalancer", "NodePort"}
+
+
+def tls_words(door: Door) -> str:
+    if door.redirect:
+        return "plain text, only sent on to HTTPS"
+    return _TLS.get(door.tls, f"TLS {door.tls}")
+
+
+def pods_words(pods: tuple[Pod, ...]) -> str:
+    """`istio-ingressgateway.istio-system, 2 of 3 pods ready`."""
+    names = dict.fromkeys(f"{pod.workload}.{pod.namespace}" for pod in pods)
+    ready = sum(pod.serving for pod in pods)
+    number = f"{ready} of {len(pods)} pods ready" if len(pods) > 1 else _alone(ready)
+    return f"{', '.join(names)}, {number}"
+
+
+def _alone(ready: int) -> str:
+    return "1 pod, ready" if ready else "1 pod, not ready"
+
+
+def round_about(service: Service) -> str:
+    """How the Service itself opens a way in, past every Gateway; empty where it does not."""
+    if service.type not in _ROUND:
+        return ""
+    ports = ", ".join(str(port.number) for port in service.ports)
+    return f"its Service is a {service.type} (port {ports}): a way in past every gateway"
+
+
+def limit_words(limit: RateLimit) -> str:
+    """What it allows, in a few words."""
+    if limit.kind == EXTERNAL:
+        domain = f", domain {limit.domain}" if limit.domain else ""
+        return f"asks {limit.service or 'a rate-limit service'}{domain}"
+    if limit.kind != LOCAL:
+        return "tells the limits which requests are which"
+    if not limit.buckets:
+        return "a filter without settings"
+    return "; ".join(bucket_words(bucket) for bucket in limit.buckets)
+
+
+def bucket_words(bucket: Bucket) -> str:
+    """`2 per 60s, 4 at once`; the requests it is for first."""
+    whom = f"{bucket.descriptor}: " if bucket.descriptor else ""
+    burst = f", {bucket.burst} at once" if bucket.burst != bucket.tokens else ""
+    return f"{whom}{bucket.tokens} per {go_duration(bucket.interval_s)}{burst}"
+
+
+def effect_words(limit: RateLimit) -> str:
+    """What comes of a request over the limit; the catch first, if there is one."""
+    if limit.kind == EXTERNAL:
+        away = "refuses everything" if limit.deny_on_failure else "lets everything through"
+        return f"while that service is away the proxy {away}"
+    if limit.kind != LOCAL:
+        return "refuses nothing by itself"
+    if not limit.buckets:
+        return "refuses nothing by itself: a route or a virtual host has to have settings"
+    if not limit.enforced:
+        return "refuses nothing: filter_enabled or filter_enforced is 0"
+    if limit.enforced < 100:
+        return f"refuses {limit.enforced:g}% of what is over it; each proxy counts for itself"
+    return "each proxy counts for itself"
+
+
+def refused_words(found: Exposed) -> str:
+    """What is turned away at this moment; empty where telemetry has no rates."""
+    now = found.refused
+    if now is None:
+        return ""
+    if not now.answers and not now.by_pods and not now.by_callers:
+        return "nothing refused now"
+    parts = [
+        f"{rate:.3g}/s {by}"
+        for rate, by in ((now.by_callers, "by its callers' proxies"), (now.by_pods, "by its own"))
+        if rate
+    ]
+    other = now.answers - now.by_callers - now.by_pods
+    if other > 0.05 * now.answers:
+        parts.append(f"{other:.3g}/s answered 429 by somebody else")
+    return "refused now: " + ", ".join(parts)
+
+
+def rejected_rate(found: Exposed) -> float:
+    """Answers 429 per second, by whomever."""
+    return max(found.refused.answers, found.refused.by_pods) if found.refused else 0.0

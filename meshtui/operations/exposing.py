@@ -1,0 +1,130 @@
+"""What the proxies themselves counted of the requests that rate limits refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.limiting import Limiting
+from meshtui.mesh.model import Pod
+from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+MOST_PODS = 20
+_CONCURRENCY = 8
+_TIMEOUT_S = 5.0
+_LARGEST = 1_000_000
+
+_FILTER = (
+    r"(local_rate_limit\.(.*\.)?(enforced|rate_limited)|ratelimit\.(.*\.)?(over_limit|error))$"
+)
+PATH = f"/stats?filter={quote(_FILTER)}"
+"""The counters of refused requests, and nothing else of a proxy's thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a pod's proxy counted since it started, by the counter's name.
+
+    Empty where it keeps no such counters: Istio's proxies keep those of HTTP limits only where
+    `proxyStatsMatcher` says so. `trouble` says why the proxy could not be asked.
+    """
+
+    pod: Pod
+    counts: Mapping[str, int] = field(default_factory=dict)
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the proxies of one limit refused since they started.
+
+    `refused` is None where no proxy keeps the counter. `unanswered` are questions that an external
+    service did not answer. `silent` counts the proxies without the counter, and `troubles` says
+    why others could not be asked.
+    """
+
+    refused: int | None = None
+    unanswered: int = 0
+    silent: int = 0
+    troubles: tuple[str, ...] = ()
+
+
+async def read_counters(cluster: Cluster, pods: Iterable[Pod]) -> tuple[Counters, ...]:
+    """The counters of at most `MOST_PODS` proxies. Raises no `MeshtuiError`: each has its own."""
+    gate = asyncio.Semaphore(_CONCURRENCY)
+
+    async def one(pod: Pod) -> Counters:
+        async with gate:
+            return await _read(cluster, pod)
+
+    return tuple(await asyncio.gather(*(one(pod) for pod in tuple(pods)[:MOST_PODS])))
+
+
+async def _read(cluster: Cluster, pod: Pod) -> Counters:
+    from meshtui.envoy.admin import admin_get
+
+    try:
+        page = await admin_get(
+            cluster, pod.namespace, pod.name, PATH,
+            container=pod.proxy_container, timeout=_TIMEOUT_S, limit=_LARGEST,
+        )  # fmt: skip
+    except MeshtuiError as error:
+        return Counters(pod, trouble=str(error))
+    return Counters(pod, dict(parse_counters(page.decode("utf-8", "replace"))))
+
+
+def parse_counters(page: str) -> Iterator[tuple[str, int]]:
+    """`name: number` of each line; anything else is no counter."""
+    for line in page.splitlines():
+        name, colon, value = line.rpartition(": ")
+        if colon and value.isascii() and value.isdigit() and len(value) < 20:
+            yield name, int(value)
+
+
+def tally(found: Limiting, counters: Iterable[Counters]) -> Tally:
+    """What the proxies that a limit reaches counted of it."""
+    reached = {(pod.namespace, pod.name) for pod in found.pods}
+    own = [one for one in counters if (one.pod.namespace, one.pod.name) in reached]
+    answered = [one.counts for one in own if not one.trouble]
+    refused = [_refused(counts, found.limit) for counts in answered]
+    known = [number for number in refused if number is not None]
+    return Tally(
+        refused=sum(known) if known else None,
+        unanswered=sum(_unanswered(counts, found.limit) for counts in answered),
+        silent=len(refused) - len(known),
+        troubles=tuple(dict.fromkeys(one.trouble for one in own if one.trouble)),
+    )
+
+
+def _refused(counts: Mapping[str, int], limit: RateLimit) -> int | None:
+    """Refused requests; of a limit for connections, those that were closed."""
+    if limit.kind == EXTERNAL:
+        return _sum_of(counts, "over_limit")
+    names = (
+        f"{limit.stat_prefix}.http_local_rate_limit.enforced",
+        f"local_rate_limit.{limit.stat_prefix}.rate_limited",
+    )
+    found = [counts[name] for name in names if name in counts]
+    return sum(found) if found else None
+
+
+def _unanswered(counts: Mapping[str, int], limit: RateLimit) -> int:
+    return (_sum_of(counts, "error") or 0) if limit.kind == EXTERNAL else 0
+
+
+def _sum_of(counts: Mapping[str, int], last: str) -> int | None:
+    """`cluster.NAME.ratelimit.over_limit` of HTTP, `ratelimit.PREFIX.over_limit` of connections."""
+    found = [
+        number
+        for name, number in counts.items()
+        if name.endswith(f".ratelimit.{last}")
+        or (name.startswith("ratelimit.") and name.endswith(f".{last}"))
+    ]
+    return sum(found) if found else None
