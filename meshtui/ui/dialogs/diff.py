@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -17,6 +16,7 @@ from textual.widgets import Input
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.operations.adopting import AdoptionPlan
+from meshtui.ui.background import in_background
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.difftext import (
     error_lines,
@@ -110,8 +110,7 @@ class DiffDialog(Dialog[None]):
         self.phase, self.armed, self.plan, self._error = Phase.PLANNING, False, None, None
         self.adoption = None
         self._show()
-        fetch = partial(self._fetch, fresh)
-        self.run_worker(fetch, group="plan", exclusive=True, exit_on_error=False)
+        in_background(self, "plan", self._fetch, fresh)
 
     async def _fetch(self, fresh: bool) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
@@ -10,6 +9,7 @@ from textual.message import Message
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.operations.types import Snapshot
+from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
 from meshtui.ui.panes.analysistext import counts_line, findings_lines, refs_of
@@ -69,7 +69,7 @@ class AnalysisPane(Pane):
         if self._busy or early or not self.display or self._checked is self._mesh:
             return
         self._busy, self._began_at, self._checked = True, self.now, self._mesh
-        self.run_worker(partial(self._check), group="analysis", exclusive=True, exit_on_error=False)
+        in_background(self, "analysis", self._check)
 
     async def _check(self) -> None:
         try:

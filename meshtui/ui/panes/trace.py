@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
@@ -13,6 +12,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.tracing import Question, Traced
 from meshtui.operations.types import Snapshot
+from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
 from meshtui.ui.panes.base import Pane
@@ -102,8 +102,7 @@ class TracePane(Pane):
         ask = self._ask
         question = Question(self.view.service, ask.request, ask.source, ask.port)
         self._question, self._asked_at = question, self.now
-        answer = partial(self._answer, question)
-        self.run_worker(answer, group="trace", exclusive=True, exit_on_error=False)
+        in_background(self, "trace", self._answer, question)
 
     async def _answer(self, question: Question) -> None:
         try:
