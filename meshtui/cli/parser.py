@@ -79,13 +79,7 @@ def _reading(commands: Any) -> None:
     )
     services.add_argument("service", nargs="?", default="")
     services.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
-    logs = _command(commands, "logs", _late("reading", "logs"), help="access logs of a service")
-    logs.add_argument("service")
-    logs.add_argument("--version", dest="only_version", metavar="V", default="")
-    logs.add_argument("-f", "--follow", action="store_true")
-    logs.add_argument("--tail", type=values.count, default=200, metavar="N")
-    logs.add_argument("--code", type=values.code, metavar="503|5xx")
-    logs.add_argument("--flag", metavar="UO", default="")
+    _logs(commands)
     proxy = _command(
         commands, "proxy", _late("proxies", "show"), help="what a pod's proxy really does"
     )
@@ -108,6 +102,25 @@ def _reading(commands: Any) -> None:
     journal.add_argument("--since", type=values.duration, metavar="2h")
     journal.add_argument("--who", default="", metavar="NAME")
     journal.add_argument("--limit", type=values.count, default=50, metavar="N")
+
+
+def _logs(commands: Any) -> None:
+    logs = _command(commands, "logs", _late("logs", "logs"), help="access logs of a service")
+    logs.add_argument("service")
+    logs.add_argument("--version", dest="only_version", metavar="V", default="")
+    logs.add_argument("-f", "--follow", action="store_true")
+    logs.add_argument("--tail", type=values.count, metavar="N", help="lines of each pod (200)")
+    logs.add_argument("--since", type=values.duration, metavar="15m", help="not older than this")
+    logs.add_argument("--previous", action="store_true", help="of the proxies before a restart")
+    logs.add_argument("--code", metavar="503|5xx|!200", default="")
+    logs.add_argument("--flag", metavar="UO|any", default="")
+    logs.add_argument("--path", metavar="/x*", default="", help="with *: the whole path")
+    logs.add_argument("--method", metavar="GET", default="")
+    logs.add_argument("--slower", metavar="200ms", default="")
+    logs.add_argument("--grep", metavar="RE", default="", help="in RE2's syntax")
+    logs.add_argument(
+        "--filter", metavar="EXPR", default="", help='the words of the screen: "code:5xx >200ms !x"'
+    )
 
 
 def _tracing(commands: Any) -> None:

@@ -1,23 +1,17 @@
-"""`services`, `logs` and `journal`."""
+"""`services` and `journal`."""
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import asdict
 
 from meshtui.cli import opening, output
-from meshtui.envoy.accesslog import AccessRecord, parse_line
-from meshtui.errors import Exit, JournalError, Refused
-from meshtui.mesh.routing import pods_of
+from meshtui.errors import Exit, JournalError
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, Thresholds, service_views
 from meshtui.operations.documents import entry_json, services_json
-from meshtui.operations.types import LogEntry
 
 
 async def services(arguments: argparse.Namespace) -> int:
@@ -97,74 +91,6 @@ def _flags(signals: Signals | None) -> str:
         return ""
     ranked = sorted(signals.flags.items(), key=lambda item: -item[1])
     return " ".join(f"{flag}:{count:.0f}" for flag, count in ranked)
-
-
-async def logs(arguments: argparse.Namespace) -> int:
-    """Access-log lines of all the service's pods, each behind its pod's name."""
-    from meshtui.operations.tailing import tail
-
-    wanted = _filter(arguments)
-    form = opening.form(arguments)
-    async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
-        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        pods = [
-            pod
-            for pod in pods_of(mesh, service)
-            if pod.sidecar and arguments.only_version in ("", pod.version)
-        ]
-        if not pods:
-            raise Refused(
-                f"no pod of {service.key} with a proxy{_of_version(arguments.only_version)}",
-                "access logs are the proxies' logs",
-            )
-        entries = tail(opened.cluster, lambda: pods, lines=arguments.tail, follow=arguments.follow)
-        failed = 0
-        async with aclosing(entries):
-            async for entry in entries:
-                if entry.text.startswith("meshtui: "):
-                    output.note(f"{entry.pod}: {clean(entry.text)}")
-                    failed += 1
-                elif wanted(entry):
-                    _print(entry, form)
-    return Exit.UNREACHABLE if failed == len(pods) else Exit.DONE
-
-
-def _of_version(version: str) -> str:
-    return f" of version {version}" if version else ""
-
-
-def _filter(arguments: argparse.Namespace) -> Callable[[LogEntry], bool]:
-    """With a filter only access-log lines pass; without, every line of the container does."""
-    code, flag = arguments.code, arguments.flag.upper()
-
-    def wanted(entry: LogEntry) -> bool:
-        if not code and not flag:
-            return True
-        record = parse_line(entry.text)
-        return record is not None and _fits(record, code, flag)
-
-    return wanted
-
-
-def _fits(record: AccessRecord, code: str | None, flag: str) -> bool:
-    if flag and flag not in record.flags:
-        return False
-    if not code:
-        return True
-    return str(record.code).startswith(code[0]) if "x" in code else record.code == int(code)
-
-
-def _print(entry: LogEntry, form: str) -> None:
-    if form == "table":
-        output.line(f"{entry.pod}  {clean(entry.text)}")
-        return
-    import json
-
-    record = parse_line(entry.text)
-    fields = asdict(record) if record else {"raw": entry.text}
-    document = {"namespace": entry.namespace, "pod": entry.pod, "version": entry.version, **fields}
-    output.line(json.dumps(document, ensure_ascii=False))
 
 
 async def journal(arguments: argparse.Namespace) -> int:

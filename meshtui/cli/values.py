@@ -79,13 +79,6 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def code(text: str) -> str:
-    """`503` or a class, `5xx`."""
-    if not re.fullmatch(r"[0-9](\d\d|xx)|0", text.lower()):
-        raise argparse.ArgumentTypeError(f"{text!r}: say a response code (503) or a class (5xx)")
-    return text.lower()
-
-
 def count(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r}: say a number from 1")

@@ -3,91 +3,133 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
+from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import Pod
+from meshtui.mesh.model import Pod, Service
+from meshtui.mesh.parse import parse_pod
+from meshtui.mesh.routing import selects
+from meshtui.operations.podtail import PodTail, TailFrom
 from meshtui.operations.types import LogEntry
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 QUEUED = 4000
-"""Lines read ahead of the reader; beyond, the proxies' connections are left to wait."""
+"""Lines read ahead of the reader; beyond, the proxies' connections are left to wait: nothing is
+dropped on the way."""
 
 LOOK_AGAIN_S = 2.0
+KEEP_UP_S = 5.0
+PATIENCE_S = 1.5
+"""A pod whose node does not answer holds the others up for so long; its lines come later."""
+
+Pods = Callable[[], Iterable[Pod]]
+
+
+async def tail(
+    cluster: Cluster, pods: Pods, start: TailFrom | None = None, *, follow: bool = True
+) -> AsyncGenerator[LogEntry, None]:
+    """What each pod's access log holds, in the order of time, then, with `follow`, what comes.
+
+    `pods` is asked again every two seconds, so that pods that come are tailed too. What happens
+    to a log, and what fails, is said as an entry of its own (`own`).
+    """
+    wanted = start or TailFrom()
+    readers = {_key(p): PodTail(cluster, p, wanted) for p in pods() if p.sidecar}
+    logs = [reader.backlog() for reader in readers.values()]
+    async with aclosing(in_order(logs, PATIENCE_S if follow else None)) as there:
+        async for entry in there:
+            yield entry
+    if follow:
+        async with aclosing(_following(cluster, pods, readers, wanted)) as coming:
+            async for entry in coming:
+                yield entry
+
+
+async def in_order(
+    logs: Sequence[AsyncGenerator[LogEntry, None]], patience: float | None = None
+) -> AsyncGenerator[LogEntry, None]:
+    """Several logs as one, by their times; each stays in its own order. Holds one line of each.
+
+    One that gives no line for `patience` seconds is left where it is.
+    """
+
+    async def head(place: int) -> LogEntry | None:
+        try:
+            async with asyncio.timeout(patience):
+                return await anext(logs[place], None)
+        except TimeoutError:
+            return None
+
+    async with AsyncExitStack() as stack:
+        for log in logs:
+            await stack.enter_async_context(aclosing(log))
+        firsts = await asyncio.gather(*map(head, range(len(logs))))
+        heads = [(e.stamp, place, e) for place, e in enumerate(firsts) if e is not None]
+        heapify(heads)
+        while heads:
+            stamp, place, entry = heads[0]
+            yield entry
+            following = await head(place)
+            if following is None:
+                heappop(heads)
+            else:
+                heapreplace(heads, (max(stamp, following.stamp), place, following))
+
 
 Key = tuple[str, str]
 
 
-async def tail(
-    cluster: Cluster,
-    pods: Callable[[], Iterable[Pod]],
-    *,
-    lines: int = 200,
-    follow: bool = True,
+def _key(pod: Pod) -> Key:
+    return pod.namespace, pod.name
+
+
+async def _following(
+    cluster: Cluster, pods: Pods, readers: dict[Key, PodTail], start: TailFrom
 ) -> AsyncGenerator[LogEntry, None]:
-    """The last `lines` of each pod's access log, then, with `follow`, what is written.
-
-    `pods` is asked again every two seconds, so that pods that come are tailed too. A pod that
-    can't be read is said as a line of its own that begins with "meshtui:".
-    """
     queue: asyncio.Queue[LogEntry] = asyncio.Queue(QUEUED)
-    readers: dict[Key, asyncio.Task[None]] = {}
-    seen: set[Key] = set()
+    tasks = {key: asyncio.create_task(r.follow(queue.put)) for key, r in readers.items()}
 
-    def look() -> None:
-        for pod in pods():
-            key = (pod.namespace, pod.name)
-            running = readers.get(key)
-            if not pod.sidecar or (running is not None and not running.done()):
-                continue
-            if key in seen and (not follow or not pod.serving):
-                continue
-            first, again = lines if key not in seen else 0, key in seen
-            seen.add(key)
-            readers[key] = asyncio.create_task(_read(cluster, pod, queue, first, follow, again))
+    async def look() -> None:
+        """Keeps the readers up with the pods there are."""
+        while True:
+            present = {_key(pod): pod for pod in pods() if pod.sidecar}
+            for key, pod in present.items():
+                if key not in readers:
+                    readers[key] = reader = PodTail(cluster, pod, start)
+                    await queue.put(reader.note("has come"))
+                    tasks[key] = asyncio.create_task(reader.follow(queue.put))
+            for key, reader in tuple(readers.items()):
+                reader.gone = key not in present
+                reader.pod = present.get(key, reader.pod)
+                if tasks[key].done():
+                    del readers[key], tasks[key]
+            await asyncio.sleep(LOOK_AGAIN_S)
 
+    looking = asyncio.create_task(look())
     try:
         while True:
-            look()
-            if not follow and all(task.done() for task in readers.values()) and queue.empty():
-                return
-            try:
-                async with asyncio.timeout(LOOK_AGAIN_S if follow else 0.05):
-                    yield await queue.get()
-            except TimeoutError:
-                continue
-            while not queue.empty():
-                yield queue.get_nowait()
+            yield await queue.get()
     finally:
-        for task in readers.values():
+        for task in (looking, *tasks.values()):
             task.cancel()
-        await asyncio.gather(*readers.values(), return_exceptions=True)
+        await asyncio.gather(looking, *tasks.values(), return_exceptions=True)
 
 
-async def _read(
-    cluster: Cluster,
-    pod: Pod,
-    queue: asyncio.Queue[LogEntry],
-    lines: int,
-    follow: bool,
-    again: bool,
-) -> None:
-    from meshtui.kube.logs import pod_log
+async def keep_up(cluster: Cluster, service: Service, pods: list[Pod]) -> None:
+    """Keeps the list that a tail looks at up with the cluster, where nothing else watches it."""
+    from meshtui.kube.objects import list_all
+    from meshtui.kube.resources import PODS
 
-    if again:
-        await asyncio.sleep(LOOK_AGAIN_S)
-
-    def entry(text: str) -> LogEntry:
-        return LogEntry(pod.namespace, pod.name, pod.version, text)
-
-    log = pod_log(cluster, pod.namespace, pod.name, pod.proxy_container, follow=follow, tail=lines)
-    try:
-        async with aclosing(log):
-            async for line in log:
-                await queue.put(entry(line.decode("utf-8", "replace")))
-    except MeshtuiError as error:
-        await queue.put(entry(f"meshtui: {error}"))
+    selector = ",".join(f"{key}={value}" for key, value in service.selector.items())
+    while True:
+        await asyncio.sleep(KEEP_UP_S)
+        with suppress(MeshtuiError):
+            found, _ = await list_all(cluster, PODS, service.key.namespace, selector)
+            pods[:] = [
+                pod for pod in map(parse_pod, found) if selects(service.selector, pod.labels)
+            ]

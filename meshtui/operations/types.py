@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
@@ -53,12 +54,19 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One line of a proxy's access log, as it came. `pod` and `version` say whose it is."""
+    """One line of a proxy's access log, as it came. `pod` and `version` say whose it is.
+
+    `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not known.
+    `own`: no line of the log, but what meshtui says of it; `error` is what failed.
+    """
 
     namespace: str
     pod: str
     version: str
     text: str
+    stamp: int = 0
+    own: bool = False
+    error: MeshtuiError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ async def collect(lines: AsyncIterator[object]) -> list[object]:
         ({"tailLines": "0"}, ""),
         ({"limitBytes": "6"}, "one\ntw"),
         ({"sinceTime": "2023-11-14T22:13:21Z"}, "three\n"),
+        ({"sinceTime": "2023-11-14T22:13:21.9Z"}, "three\n"),
+        ({"sinceTime": "2023-11-14T23:13:21+01:00", "tailLines": "5"}, "three\n"),
         ({"sinceSeconds": "5"}, ""),
         ({"tailLines": "1", "timestamps": "true"}, "2023-11-14T22:13:21.500000000Z three\n"),
     ],
@@ -138,3 +140,43 @@ async def test_a_followed_log_goes_on_until_the_container_ends(lab: Lab) -> None
 async def test_a_log_that_is_not_there(lab: Lab, params: dict[str, str], said: str) -> None:
     answer = await lab.client.get(LOG, **params)
     assert (answer.status, answer.message) == (400, said)
+
+
+async def test_a_followed_log_begins_at_a_time(lab: Lab, clock: Clock) -> None:
+    buffer = lab.runtime.logs["p1", "app"]
+    buffer.append(b"old\n")
+    clock.time += 60
+    buffer.append(b"later\n")
+    params = {"container": "app", "follow": "true", "sinceTime": "2023-11-14T22:14:00Z"}
+    async with lab.client.session.get(
+        lab.client.url + LOG, params=params | {"timestamps": "true"}, headers=lab.client.headers()
+    ) as response:
+        assert await response.content.readline() == b"2023-11-14T22:14:20.250000000Z later\n"
+        buffer.append(b"new\n")
+        assert await response.content.readline() == b"2023-11-14T22:14:20.250000000Z new\n"
+        buffer.close()
+        assert await eventually(response.content.read()) == b""
+
+
+async def test_the_log_of_the_container_before(lab: Lab, clock: Clock) -> None:
+    lab.runtime.previous["p1", "app"] = before = LogBuffer(now=clock)
+    before.append(b"crashed\n")
+    before.close()
+    answer = await lab.client.get(LOG, container="app", previous="true", timestamps="true")
+    assert answer.text == "2023-11-14T22:13:20.250000000Z crashed\n"
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (
+            {"sinceSeconds": "5", "sinceTime": "2023-11-14T22:13:21Z"},
+            "at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ),
+        ({"sinceSeconds": "0"}, "sinceSeconds: Invalid value: 0: must be greater than 0"),
+    ],
+)
+async def test_times_that_are_refused(lab: Lab, params: dict[str, str], said: str) -> None:
+    answer = await lab.client.get(LOG, container="app", **params)
+    assert answer.status == 422 and said in answer.message
+    assert answer.message.startswith('PodLogOptions "p1" is invalid: ')

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meshtui.mesh.hosts import full_host, short_host, split_host
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.parse import parse_mesh, parse_pod
 from meshtui.mesh.quantity import go_duration, human_duration, seconds
 from meshtui.mesh.routing import find_service, ordinary, routes_to
 from meshtui.mesh.signals import Sample, Signals, VersionKey
@@ -226,3 +226,14 @@ def test_the_worst_service_comes_first() -> None:
     mesh = reviews({"route": [route("v1")]})
     views = service_views(mesh, sample(v1=Signals(10, error_ratio=0.5)))
     assert [view.key.name for view in worst_first(views)] == ["reviews", "ratings"]
+
+
+@pytest.mark.parametrize("key", ["containerStatuses", "initContainerStatuses"])
+def test_restarts_of_the_proxy_are_told_apart_from_those_of_the_application(key: str) -> None:
+    raw = pod("reviews", "v1")
+    raw["status"][key] = [
+        {"name": "reviews", "restartCount": 4},
+        {"name": "istio-proxy", "restartCount": 2},
+    ]
+    assert parse_pod(raw).proxy_restarts == 2
+    assert parse_pod(pod("reviews", "v1")).proxy_restarts == 0

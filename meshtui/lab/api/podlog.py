@@ -11,8 +11,11 @@ from aiohttp import web
 
 from meshtui.lab.api import status, writes
 from meshtui.lab.api.call import Call
+from meshtui.lab.api.kinds import Resource
 from meshtui.lab.api.request import Target
-from meshtui.lab.contract import LogLine, Obj, PodLog
+from meshtui.lab.contract import Kind, LogLine, Obj, PodLog
+
+_OPTIONS = Resource(Kind("", ("v1",), "podlogoptions", "podlogoptions", "PodLogOptions"))
 
 
 @dataclass(slots=True)
@@ -77,16 +80,30 @@ def _backlog(log: PodLog, target: Target) -> list[LogLine]:
 
 
 def _since(target: Target) -> float:
+    """The server hands a time on to the kubelet in whole seconds, whatever it was told."""
     seconds = target.number("sinceSeconds")
-    if seconds is not None:
-        return time.time() - seconds
     text = target.query.get("sinceTime", "")
+    if seconds is not None:
+        _check(target, seconds, text)
+        return time.time() - seconds
     if not text:
         return 0.0
     try:
-        return datetime.fromisoformat(text).timestamp()
+        return float(int(datetime.fromisoformat(text).timestamp()))
     except ValueError:
         raise status.bad_request(f'parsing time "{text}": cannot parse') from None
+
+
+def _check(target: Target, seconds: int, time_given: str) -> None:
+    causes = []
+    if time_given:
+        both = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
+        causes.append(status.Cause("FieldValueForbidden", both, ""))
+    if seconds < 1:
+        small = f"Invalid value: {seconds}: must be greater than 0"
+        causes.append(status.Cause("FieldValueInvalid", small, "sinceSeconds"))
+    if causes:
+        raise status.invalid(_OPTIONS, target.name, causes)
 
 
 def container_of(pod: Obj, asked: str) -> str:

@@ -1,0 +1,116 @@
+"""`logs`: the access logs of all of a service's proxies, chosen, as lines or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
+
+from meshtui.cli import opening, output
+from meshtui.envoy import logfilter
+from meshtui.envoy.accesslog import parse_line
+from meshtui.envoy.logfilter import LogFilter, parse_filter
+from meshtui.envoy.logline import LogLine, read_line
+from meshtui.errors import Exit, MeshtuiError, Refused
+from meshtui.mesh.model import Pod
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.text import clean
+from meshtui.operations.podtail import TailFrom
+from meshtui.operations.types import LogEntry
+
+LAST = 200
+"""Lines of each pod where nothing is said about how far back to begin."""
+
+
+async def logs(arguments: argparse.Namespace) -> int:
+    """Each line behind its pod's name. Where no pod could be read, the status of the failure."""
+    from meshtui.operations.tailing import keep_up, tail
+
+    wanted, start = _filter(arguments), _start(arguments)
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+        pods, version = list(pods_of(mesh, service)), arguments.only_version
+        asked = len(_of(pods, version, str(service.key)))
+        follow = arguments.follow and not arguments.previous
+        entries = tail(opened.cluster, lambda: _of(pods, version), start, follow=follow)
+        watching = asyncio.create_task(keep_up(opened.cluster, service, pods))
+        try:
+            async with aclosing(entries):
+                failed = await _print_all(entries, wanted, opening.form(arguments), follow)
+        finally:
+            watching.cancel()
+    return next(iter(failed.values())).exit if len(failed) == asked else Exit.DONE
+
+
+def _of(found: list[Pod], version: str, service: str = "") -> list[Pod]:
+    """Those of a version that run a proxy. Refused where there is none of a service."""
+    pods = [pod for pod in found if pod.sidecar and version in ("", pod.version)]
+    if service and not pods:
+        of_version = f" of version {version}" if version else ""
+        raise Refused(
+            f"no pod of {service} with a proxy{of_version}", "access logs are the proxies' logs"
+        )
+    return pods
+
+
+def _filter(arguments: argparse.Namespace) -> LogFilter:
+    """The options are terms of the one filter. Raises `Usage`."""
+    wanted = parse_filter(arguments.filter)
+    for key in ("code", "flag", "path", "method"):
+        value = getattr(arguments, key)
+        if value:
+            wanted &= logfilter.term(key, value)
+    if arguments.slower:
+        wanted &= logfilter.term("dur", f">{arguments.slower}")
+    if arguments.grep:
+        wanted &= logfilter.regex(arguments.grep)
+    return wanted
+
+
+def _start(arguments: argparse.Namespace) -> TailFrom:
+    """The last lines, unless a time or the containers before are asked for: then all of it."""
+    everything = arguments.since is not None or arguments.previous
+    lines = arguments.tail or (None if everything else LAST)
+    return TailFrom(lines, arguments.since, arguments.previous)
+
+
+async def _print_all(
+    entries: AsyncIterator[LogEntry], wanted: LogFilter, form: str, follow: bool
+) -> dict[str, MeshtuiError]:
+    """Prints what is wanted; gives what failed, by pod."""
+    failed: dict[str, MeshtuiError] = {}
+    async for entry in entries:
+        if entry.own:
+            output.note(clean(entry.text))
+            if entry.error is not None:
+                failed[entry.pod] = entry.error
+        elif wanted(_line(entry)):
+            _print(entry, form)
+            if follow:
+                sys.stdout.flush()
+    return failed
+
+
+def _line(entry: LogEntry) -> LogLine:
+    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)
+
+
+def _print(entry: LogEntry, form: str) -> None:
+    if form == "table":
+        output.line(f"{entry.pod}  {clean(entry.text)}")
+        return
+    record = parse_line(entry.text)
+    fields = asdict(record) if record else {"raw": entry.text}
+    document = {"namespace": entry.namespace, "pod": entry.pod, "version": entry.version, **fields}
+    if form == "yaml":
+        import yaml
+
+        output.line("---")
+        sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        return
+    output.line(json.dumps(document, ensure_ascii=False))
