@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from meshtui.ui.situation import (
     ANALYSIS,
     CHARTS,
+    EXPOSURE,
     JOURNAL,
     LOGS,
     PROXIES,
     RULES,
+    SIGNALS,
     TABLE,
     TRACE,
     Situation,
 )
 
-ANYWHERE = frozenset({TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS})
+ANYWHERE = frozenset(
+    {TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS, SIGNALS, EXPOSURE}
+)
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
 IN_RULES = frozenset({RULES})

@@ -32,6 +32,11 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, frozenset({TRACE}), "service", 7, False,
     ),
     Action(
+        "signals", ("s",), "s", "signals",
+        "Caller's and server's view: codes, statuses and flags, what each means and what to do.",
+        LOOK, False, ANYWHERE, "service", 65,
+    ),
+    Action(
         "view_side", ("V",), "V", "caller/server",
         "The table's numbers: what callers saw, or what the versions themselves did.",
         LOOK, footer=99,
@@ -40,6 +45,11 @@ LOOKING: tuple[Action, ...] = (
         "analysis", ("a",), "a", "analysis",
         "What is wrong with the mesh as it is written, the selected service's findings first.",
         LOOK, False, ANYWHERE, "", 96,
+    ),
+    Action(
+        "exposure", ("x",), "x", "exposure",
+        "How traffic from outside gets to the service, and which rate limits stand in its way.",
+        LOOK, False, ANYWHERE, "service", 97,
     ),
     Action(
         "journal", ("J",), "J", "journal",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
 ANALYSIS, TRACE = "analysis", "trace"
-CHARTS = "charts"
+CHARTS, SIGNALS = "charts", "signals"
+EXPOSURE = "exposure"
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,8 +361,10 @@ def test_grpc_statuses_are_named() -> None:
 def test_taking_weight_off_is_offered_where_another_version_could_take_it() -> None:
     mesh = mesh_of({"route": [route("v1", 80), route("v3", 20)]})
     both = signals(c503=30)
-    assert told(scope(mesh, "v3", both, both), "503").next.startswith("- takes weight off v3, R")
-    assert not told(scope(mesh_of(), "v1", both, both), "503").next.startswith("-")
+    assert told(scope(mesh, "v3", both, both), "503").next.startswith(
+        "R: roll back, or -: take weight off v3"
+    )
+    assert not told(scope(mesh_of(), "v1", both, both), "503").next.startswith("R")
 
 
 # Order, joining, hostile values
@@ -395,3 +397,8 @@ def test_ten_thousand_codes_are_bounded() -> None:
     flags = {f"F{n}": 1.0 for n in range(10_000)}
     wild = Signals(10_000, 1_000, 1.0, codes=codes, flags=flags, grpc=codes)
     assert len(explanations([scope(mesh_of(), "v1", wild, wild)])) == MOST
+
+
+def test_errors_that_the_version_counts_only_in_part_are_not_called_its_own() -> None:
+    found = scope(mesh_of(), "v1", signals(c503=30), signals(c503=1))
+    assert words(found, "503").startswith("v1 itself answers 0.1/s of it; the rest is made on")

@@ -10,6 +10,9 @@ from meshtui.mesh.explain.words import rate
 from meshtui.mesh.flags import FLAGS, GRPC, HTTP
 from meshtui.mesh.signals import Signals
 
+MOSTLY = 0.5
+"""Part of what callers see that the server must count to be called its own."""
+
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
 
@@ -63,20 +66,20 @@ def name_of_status(status: str) -> str:
     return GRPC.get(status, ("not a gRPC status",))[0]
 
 
-def about_code(scope: Scope, code: str) -> Words:
-    """Who answers it, what that means, and what to do."""
+def about_code(scope: Scope, code: str, per_second: float) -> Words:
+    """Who answers it, what that means, and what to do. `per_second` is how often, unflagged."""
     meaning = HTTP.get(code, ("", ""))[1]
-    said = [_who(scope, code, "codes"), *([meaning] if meaning else [])]
+    said = [_who(scope, code, "codes", per_second), *([meaning] if meaning else [])]
     return said, _next(scope, f"/code:{code}", failing(code))
 
 
-def about_status(scope: Scope, status: str) -> Words:
+def about_status(scope: Scope, status: str, per_second: float) -> Words:
     meaning = GRPC.get(status, ("", ""))[1]
-    said = [_who(scope, status, "grpc"), *([meaning] if meaning else [])]
+    said = [_who(scope, status, "grpc", per_second), *([meaning] if meaning else [])]
     return said, _next(scope, "/grpc", True)
 
 
-def _who(scope: Scope, code: str, kind: str) -> str:
+def _who(scope: Scope, code: str, kind: str, per_second: float) -> str:
     if scope.nowhere:
         return "No pod is named for these requests: something before the versions answered."
     server = scope.server
@@ -86,9 +89,14 @@ def _who(scope: Scope, code: str, kind: str) -> str:
             "which would prove it, is not known."
         )
     counted: Mapping[str, float] = server.codes if kind == "codes" else server.grpc
-    if counted.get(code):
-        per_second = server.rps * counted[code] / server.requests if server.requests else 0.0
-        return f"{scope.name} answers it itself: its own proxy counts {rate(per_second)} too."
+    own = server.rps * counted.get(code, 0.0) / server.requests if server.requests else 0.0
+    if own >= MOSTLY * per_second and own > 0:
+        return f"{scope.name} answers it itself: its own proxy counts {rate(own)} too."
+    if own > 0:
+        return (
+            f"{scope.name} itself answers {rate(own)} of it; the rest is made on the way, by a "
+            "proxy that sets no flag, or not counted there yet."
+        )
     return (
         f"The own proxy of {scope.name} counts none of them: made on the way, by a proxy that "
         "sets no flag (a waypoint, a gateway), or not counted there yet."
@@ -99,5 +107,5 @@ def _next(scope: Scope, logged: str, failed: bool) -> str:
     row = scope.row
     lines = "l: its log lines" if logged == "/grpc" else f"l, then {logged}: its log lines"
     if failed and row is not None and row.percent and row.percent < 100:
-        return f"- takes weight off {row.label}, R rolls back; {lines}"
+        return f"R: roll back, or -: take weight off {row.label}; {lines}"
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
@@ -71,6 +71,18 @@ class Scope:
     @property
     def namespace(self) -> str:
         return self.view.key.namespace
+
+
+def parts_of(scope: Scope) -> tuple[Scope, ...]:
+    """What is explained one by one: each version, and what names none though it may be one's own.
+
+    A service without versions, or with one only, is one part.
+    """
+    rows = scope.view.versions
+    if scope.row is not None:
+        rest = [row for row in rows if row.version == UNKNOWN and row is not scope.row]
+        return (scope, *(replace(scope, row=row) for row in rest))
+    return tuple(replace(scope, row=row) for row in rows) or (scope,)
 
 
 def routes(scope: Scope) -> tuple[Route, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from meshtui.mesh.explain.answers import failing, unflagged
-from meshtui.mesh.explain.scope import Scope, routes_of, titled
+from meshtui.mesh.explain.scope import Scope, listed, parts_of, routes_of, titled
 from meshtui.mesh.explain.words import percent, rate
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERITY
 from meshtui.mesh.view import DELAYED
 
 APART = 0.005
@@ -120,5 +120,29 @@ def _hidden(scope: Scope) -> str:
     return "tries that are repeated, a mirror's copies, or callers without a proxy"
 
 
-def is_fine(scope: Scope) -> bool:
-    return state_of(scope) in (OK, NO_TRAFFIC)
+def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
+    """State, headline and what the sides say: of a version; of a service's versions and its total.
+
+    Those that do not do well come first, those that do stand in one sentence.
+    """
+    parts = [part for part in parts_of(scope) if part.row is not scope.row]
+    if scope.row is not None or len(parts) < 2:
+        odd = [part for part in parts if part.nowhere and scope.row is not None]
+        return tuple(_sentence(one) for one in (scope, *odd))
+    parts.sort(key=lambda part: SEVERITY[state_of(part)])
+    bad = [part for part in parts if state_of(part) not in (OK, NO_TRAFFIC)]
+    total = (state_of(scope), headline(scope), "" if bad else sides(scope))
+    return (*(_sentence(part) for part in bad), total, *_well(parts))
+
+
+def _sentence(scope: Scope) -> tuple[str, str, str]:
+    return state_of(scope), headline(scope), sides(scope)
+
+
+def _well(parts: list[Scope]) -> list[tuple[str, str, str]]:
+    found = []
+    for state, words in ((OK, "ok"), (NO_TRAFFIC, "no traffic")):
+        names = [part.label for part in parts if state_of(part) == state]
+        if names:
+            found.append((state, f"{words}: {listed(names, 6)}", ""))
+    return found

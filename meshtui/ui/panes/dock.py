@@ -23,6 +23,8 @@ PANES = {
     "analysis": "analysis.AnalysisPane",
     "journal": "journal.JournalPane",
     "charts": "charts.ChartsPane",
+    "exposure": "exposure.ExposurePane",
+    "signals": "signals.SignalsPane",
 }
 """Where the class of each kind of pane is."""
 

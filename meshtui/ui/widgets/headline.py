@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.sides import CALLER, seen_from
@@ -92,10 +92,19 @@ def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:
 
 
 def _source(name: str, health: Health, words: str, since: float) -> Line:
-    """Name, words, state and age. A source that is old says so whatever it said last."""
-    pieces = [Span(f"{name} ", "muted")]
-    if words:
-        pieces.append(span(words + " ", "text"))
+    return (Span(f"{name} ", "muted"), *source_words(health, words, since))
+
+
+def telemetry_words(snapshot: Snapshot, now: float) -> Line:
+    """Which source, how many of its proxies answered, and how old it is."""
+    since = max(0.0, now - snapshot.time)
+    health = replace(snapshot.telemetry, message="")
+    return source_words(health, _telemetry_words(snapshot, wide=True), since)
+
+
+def source_words(health: Health, words: str, since: float) -> Line:
+    """Words, state and age. A source that is old says so whatever it said last."""
+    pieces = [span(words + " ", "text")] if words else []
     age = None if health.age_s is None else health.age_s + since
     stale = health.state == "stale" or (age is not None and age > health.limit_s)
     if stale:

@@ -1,0 +1,87 @@
+"""Caller's and server's view of the selected service, and what its errors mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.view import ServiceView
+from meshtui.operations.types import Snapshot
+from meshtui.ui.paint import Line, span
+from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.widgets.headline import telemetry_words
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+FAULTS = ("fault", "rule")
+"""First words of changes that put a fault in: a targeted one is a rule of its own."""
+
+
+class SignalsPane(Pane):
+    """Follows the cursor to a service, or to one version of it."""
+
+    kind = "signals"
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
+        self._snapshot: Snapshot | None = None
+        self._place: tuple[ServiceKey, str] | None = None
+
+    def update_body(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._show()
+
+    def title_words(self) -> tuple[Line, Line]:
+        version = (span(f"{self._label}  ", "strong"),) if self._label else ()
+        if self._snapshot is None:
+            return version, ()
+        return version, telemetry_words(self._snapshot, self.now)
+
+    @property
+    def _label(self) -> str:
+        """The version, as the cursor's line names it."""
+        scope = self._scope() if self.version else None
+        return scope.label if scope and scope.row else ""
+
+    def _show(self) -> None:
+        """Not while it is out of sight: it is told again when it comes to the front."""
+        scope = self._scope()
+        if scope is None or self._snapshot is None or not self._visible:
+            return
+        health = self._snapshot.telemetry
+        trouble = "" if health.state == "ok" else health.message or health.state
+        self.listing.fill(signals_lines(scope, trouble, self.size.width - 3))
+        place = (scope.view.key, self.version)
+        if place != self._place:
+            self._place = place
+            self.listing.to_top()
+
+    @property
+    def _visible(self) -> bool:
+        return self.is_mounted and self.display and self.size.width > 0
+
+    def _scope(self) -> Scope | None:
+        if self.view is None or self._snapshot is None:
+            return None
+        sample = self._snapshot.sample
+        return Scope(
+            mesh=self._snapshot.mesh,
+            view=self.view,
+            row=next((v for v in self.view.versions if v.label == self.version), None),
+            clients=sample.clients.get(self.view.key, frozenset()) if sample else frozenset(),
+            ends_s=self._ends(self.view),
+            window_s=sample.window_s if sample else 0.0,
+        )
+
+    def _ends(self, view: ServiceView) -> float | None:
+        """Seconds until the service's fault is taken off by itself."""
+        mine = (p for p in self.cockpit.pending() if p.service == view.key)
+        left = [p.left_s for p in mine if p.words.partition(" ")[0] in FAULTS]
+        return min(left, default=None)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._show()

@@ -1,0 +1,56 @@
+"""The signals of a service as they are read: how it stands, the numbers, what they mean. Pure."""
+
+from __future__ import annotations
+
+from meshtui.mesh.explain import Explanation, explanations
+from meshtui.mesh.explain.scope import Scope, parts_of
+from meshtui.mesh.explain.triage import sentences, state_of
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
+from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines
+from meshtui.ui.table.cells import SIGNS
+
+INDENT = "  "
+SHOWN = 20
+"""Versions whose numbers are written out."""
+
+
+def signals_lines(scope: Scope, trouble: str, width: int) -> list[Line]:
+    """Everything. `trouble` is what the telemetry says of itself where it does not do well."""
+    lines: list[Line] = []
+    if trouble:
+        lines += [*wrapped(f"telemetry: {trouble}", width, "warning"), BLANK]
+    for state, head, sides in sentences(scope):
+        lines += _sentence(state, head, sides, width)
+    parts = parts_of(scope)
+    told = [scope] if scope.row is not None or len(parts) < 2 else [scope, *parts]
+    if any(state_of(one) != NOT_KNOWN for one in told):
+        lines += [BLANK, *numbers_lines(told[:SHOWN], width)]
+        lines += breakdown_lines(scope, width)
+    found = explanations(parts)
+    labelled = len(parts) > 1
+    for one in found:
+        lines += [BLANK, *_explained(one, labelled, width)]
+    if not found and state_of(scope) not in (NOT_KNOWN, NO_TRAFFIC):
+        lines += [BLANK, (Span("● ", "ok"), Span("no errors and no flags: nothing to explain"))]
+    return lines
+
+
+def _sentence(state: str, head: str, sides: str, width: int) -> list[Line]:
+    role = "failing" if state == ONLY_ERRORS else state
+    first, *rest = wrapped(head, width - 2, role)
+    lines: list[Line] = [(Span(f"{SIGNS[state]} ", role), *first)]
+    lines += [(Span(INDENT), *line) for line in rest]
+    return [*lines, *(wrapped(sides, width, "text", INDENT) if sides else [])]
+
+
+def _explained(one: Explanation, labelled: bool, width: int) -> list[Line]:
+    lines = explanation_head(one, labelled, width)
+    first, *rest = one.said
+    lines += wrapped(first, width, "text", INDENT)
+    for text in rest:
+        head, *more = wrapped(text, width - 4, "text")
+        lines += [(Span("  · ", "muted"), *head), *((Span("    "), *line) for line in more)]
+    for at, line in enumerate(wrapped(one.next, width - 4, "ok")):
+        lines.append((Span(INDENT), Span("  " if at else "→ ", "ok"), *line))
+    return lines
