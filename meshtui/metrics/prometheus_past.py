@@ -16,8 +16,11 @@ from meshtui.mesh.history import Course, Moment, Past, Stretch
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.metrics import prometheus_past_queries as queries
+from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_answer import Answer, Over
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
+from meshtui.metrics.quantile import quantile
+from meshtui.metrics.reading import Buckets
 from meshtui.metrics.traffic import SOURCE, traffic_of
 from meshtui.metrics.worker import Worker
 
@@ -30,6 +33,7 @@ _SKEW_S = 5.0
 """Clocks that differ by less are told by the same time; more is told in multiples of it."""
 
 _Times = dict[int, float]
+_QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
 class Ranged(Protocol):
@@ -71,8 +75,8 @@ class PrometheusPast:
         window = f"{round(window_s * 1000)}ms"
         async with self._one_at_a_time:
             requests = await self._ask(queries.requests(service, window, rhythm.oldest_s), over)
-            quantiles = await self._ask(queries.quantiles(service, window, rhythm.oldest_s), over)
-            reading = partial(courses_of, requests, quantiles, service, over.step_s, window_s, skew)
+            durations = await self._ask(queries.durations(service, window, rhythm.oldest_s), over)
+            reading = partial(courses_of, requests, durations, service, over.step_s, window_s, skew)
             courses = await self._worker.run(reading, QUERY_S)
         begin = over.begin - over.step_s - skew
         return Past("prometheus", begin, over.end - skew, over.step_s, courses)
@@ -104,7 +108,7 @@ def window_of(over: Over, rhythm: Rhythm) -> float:
 
 def courses_of(
     requests: Answer,
-    quantiles: Answer,
+    durations: Answer,
     service: ServiceKey,
     step_s: int,
     window_s: float,
@@ -116,7 +120,7 @@ def courses_of(
     """
     counted = _counted(requests, service)
     times = sorted({at for one in counted.values() for at in one.requests})
-    timed = _timed(quantiles)
+    timed = _timed(durations)
     busiest = sorted(counted, key=lambda name: -sum(counted[name].requests.values()))
     return {
         version: tuple(
@@ -129,7 +133,7 @@ def courses_of(
 
 def _moment(
     counted: _Counted,
-    timed: Mapping[str, _Times],
+    timed: Mapping[int, Buckets],
     at: int,
     window_s: float,
     told: float,
@@ -140,7 +144,7 @@ def _moment(
     if requests <= 0:
         return Moment(told, step_s, 0.0)
     ratio = min(counted.errors.get(at, 0.0) / requests, 1.0)
-    of = {name: timed.get(name, {}).get(at) for name in queries.QUANTILES}
+    of = {name: quantile(q, timed.get(at, {})) for name, q in _QUANTILES.items()}
     return Moment(told, step_s, requests / window_s, ratio, **of)
 
 
@@ -160,11 +164,15 @@ def _counted(answer: Answer, service: ServiceKey) -> dict[str, _Counted]:
     return {version: counted for version, counted in found.items() if counted.requests}
 
 
-def _timed(answer: Answer) -> dict[str, dict[str, _Times]]:
-    """Milliseconds by version and quantile; NaN, as of no request, is left out."""
-    found: dict[str, dict[str, _Times]] = {}
+def _timed(answer: Answer) -> dict[str, dict[int, Buckets]]:
+    """Cumulative counts by version, time and upper bound in milliseconds."""
+    found: dict[str, dict[int, Buckets]] = {}
     for labels, values in answer.series():
-        version = labels.get(queries.VERSION) or UNKNOWN
-        known = {round(at): value for at, value in values if 0 <= value < math.inf}
-        found.setdefault(version, {})[labels.get(queries.QUANTILE, "")] = known
+        bound = number_of(labels.get("le", ""))
+        if bound is None or math.isnan(bound):
+            continue
+        of_version = found.setdefault(labels.get(queries.VERSION) or UNKNOWN, {})
+        for at, value in values:
+            if 0 <= value < math.inf:
+                of_version.setdefault(round(at), {})[bound] = value
     return found

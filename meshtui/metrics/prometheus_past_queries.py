@@ -15,8 +15,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
-QUANTILE, VERSION = "quantile", "destination_version"
-QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
+VERSION = "destination_version"
 
 _NOT_KNOWN = "unknown|-|"
 
@@ -33,27 +32,26 @@ def requests(service: ServiceKey, window: str, oldest_s: float) -> str:
         f'{REQUESTS}{{reporter="source",destination_service_name=~{_quoted(name)},'
         f"destination_service_namespace=~{_quoted(space)}}}"
     )
-    grown = (
+    grown = _grown(counter, window)
+    return f"sum by ({', '.join(REQUEST_LABELS)}) ({grown}){_fresh(counter, oldest_s)}"
+
+
+def durations(service: ServiceKey, window: str, oldest_s: float) -> str:
+    """Buckets of each `window` by version. Those without growth too: quantiles lie between."""
+    counter = (
+        f'{BUCKETS}{{reporter="source",destination_service_name={_quoted(service.name)},'
+        f"destination_service_namespace={_quoted(service.namespace)}}}"
+    )
+    return f"sum by (le, {VERSION}) ({_grown(counter, window)}){_fresh(counter, oldest_s)}"
+
+
+def _grown(counter: str, window: str) -> str:
+    return (
         f"({counter} - {counter} offset {window} >= 0)"
         f" or (({counter} unless {counter} offset {window})"
         f" and on (job, instance) group by (job, instance) ({counter} offset {window}))"
         f" or increase({counter}[{window}])"
     )
-    return f"sum by ({', '.join(REQUEST_LABELS)}) ({grown}){_fresh(counter, oldest_s)}"
-
-
-def quantiles(service: ServiceKey, window: str, oldest_s: float) -> str:
-    """The quantiles of the durations in each `window`, by version, named by `QUANTILE`."""
-    counter = (
-        f'{BUCKETS}{{reporter="source",destination_service_name={_quoted(service.name)},'
-        f"destination_service_namespace={_quoted(service.namespace)}}}"
-    )
-    grown = f"sum by (le, {VERSION}) (rate({counter}[{window}]))"
-    each = (
-        f'label_replace(histogram_quantile({q:g}, {grown}), "{QUANTILE}", "{name}", "", "")'
-        for name, q in QUANTILES.items()
-    )
-    return f"({' or '.join(each)}){_fresh(counter, oldest_s)}"
 
 
 def _fresh(counter: str, oldest_s: float) -> str:

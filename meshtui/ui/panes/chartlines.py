@@ -105,9 +105,8 @@ def chart_lines(
     room = height - len(notes) - 2
     measures = look.measures(room)
     lines: list[Line] = []
-    high = _odd(room // len(measures) - 1)
-    spare = room - len(measures) * (high + 1)
-    for measure in measures:
+    heights, spare = _heights(room, len(measures))
+    for measure, high in zip(measures, heights, strict=True):
         lines += _chart(picture, measure, versions, marks, (width, high), now)
         if measure != measures[-1] and spare > 0:
             lines.append(BLANK)
@@ -115,9 +114,16 @@ def chart_lines(
     return [*lines, *axis_lines(picture.grid, marks, cells, LABELS), *notes][:height]
 
 
-def _odd(height: int) -> int:
-    """An odd number of lines has one in the middle, for the half of the scale."""
-    return max(height - (height + 1) % 2, 1)
+def _heights(room: int, charts: int) -> tuple[list[int], int]:
+    """Lines below each title, the most for the first chart, and how many are left over.
+
+    Odd numbers have a line in the middle, for the half of the scale.
+    """
+    high = room // charts - 1
+    high = max(high - (high + 1) % 2, 1)
+    spare = room - charts * (high + 1)
+    more = max(spare // 2 * 2, 0)
+    return [high + more, *[high] * (charts - 1)], spare - more
 
 
 def _most_notes(height: int) -> int:
