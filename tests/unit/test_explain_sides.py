@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshtui.mesh.explain.triage import headline, sides
+from meshtui.mesh.explain.scope import called_by
+from meshtui.mesh.explain.triage import below, headline, sentences, sides
 from meshtui.mesh.signals import UNKNOWN, Signals
-from tests.unit.explaining import mesh_of, scope, signals
+from meshtui.mesh.view import service_views
+from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals
 from tests.unit.objects import pod, route
 
 
@@ -108,3 +110,35 @@ def test_requests_that_reached_no_pod_are_counted_as_such() -> None:
     found = scope(mesh_of(), UNKNOWN, signals(3, c503=30, UH=30))
     assert headline(found) == "only errors: 3.0/s reach no pod; 100 % of them fail"
     assert sides(found) == ""
+
+
+def test_a_service_that_fails_because_one_below_it_does_says_which() -> None:
+    page = scope(mesh_of(), "v1", signals(c500=27), signals(c500=27))
+    lower = scope(mesh_of(), "v3", signals(c503=27), signals(c503=27)).view
+    found = replace(page, below=(lower,))
+    assert below(found) == "It calls what fails: reviews v3 27 %. Look there first."
+    assert sentences(found)[0][2].endswith("Look there first.")
+
+
+def test_a_service_that_does_well_is_not_sent_to_those_it_calls() -> None:
+    lower = scope(mesh_of(), "v3", signals(c503=27), signals(c503=27)).view
+    fine = replace(scope(mesh_of(), "v1", signals(), signals()), below=(lower,))
+    assert below(fine) == ""
+
+
+def test_the_worst_version_comes_first_and_those_that_do_well_in_one_sentence() -> None:
+    found = replace(scope(mesh_of(), "v3", signals(c503=30), signals(c503=30)), row=None)
+    states = [(state, head) for state, head, _ in sentences(found)]
+    assert states == [
+        ("failing", "failing: 30 % of the 10/s to v3 fail"),
+        ("failing", "failing: 30 % of the 10/s to reviews fail"),
+        ("no traffic", "no traffic: v1"),
+    ]
+
+
+def test_the_services_a_workload_calls_are_those_that_count_it_as_a_caller() -> None:
+    mesh = mesh_of()
+    views = service_views(mesh, None)
+    page = next(view for view in views if view.key.name == "productpage")
+    calls = {KEY: CALLERS, page.key: frozenset({("default", "elsewhere")})}
+    assert [view.key for view in called_by(mesh, page, views, calls)] == [KEY]

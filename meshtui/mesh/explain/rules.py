@@ -190,10 +190,10 @@ def limited(scope: Scope, side: str) -> Words:
     if not found:
         return [
             f"A rate limit in {whose}, but no EnvoyFilter that was read sets one there."
-        ], "a: what EnvoyFilters there are"
+        ], "x: the limits in its way"
     return [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])], (
-        f"kubectl -n {found[0].ref.namespace} edit envoyfilter {found[0].ref.name}: "
-        "raise the limit, or let the callers send less"
+        f"x: the limits in its way; kubectl -n {found[0].ref.namespace} edit envoyfilter "
+        f"{found[0].ref.name}: raise it"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
@@ -32,8 +32,9 @@ class Aim:
 class Scope:
     """One version of a service, or with `row` None the service, and what is known around it.
 
-    `clients` are the workloads (namespace, name) that call it, `ends_s` the seconds until a fault
-    with a time limit is taken off, `window_s` the seconds that the numbers speak of.
+    `clients` are the workloads (namespace, name) that call it, `below` the services that it calls,
+    `ends_s` the seconds until a fault with a time limit is taken off, `window_s` the seconds that
+    the numbers speak of.
     """
 
     mesh: Mesh
@@ -42,6 +43,7 @@ class Scope:
     clients: frozenset[tuple[str, str]] = frozenset()
     ends_s: float | None = None
     window_s: float = 0.0
+    below: tuple[ServiceView, ...] = ()
 
     @property
     def label(self) -> str:
@@ -144,6 +146,21 @@ def pods_in(scope: Scope) -> tuple[Pod, ...]:
 
 def _is_of(row: VersionView, pod: Pod) -> bool:
     return bool(row.subset) or pod.version == row.version or row.version == "(no version)"
+
+
+def called_by(
+    mesh: Mesh,
+    view: ServiceView,
+    views: Iterable[ServiceView],
+    clients: Mapping[ServiceKey, frozenset[tuple[str, str]]],
+) -> tuple[ServiceView, ...]:
+    """The services that the service's own pods call, as telemetry has it."""
+    mine = {(pod.namespace, pod.workload) for pod in pods_of(mesh, view.service)}
+    return tuple(
+        other
+        for other in views
+        if other.key != view.key and mine & clients.get(other.key, frozenset())
+    )
 
 
 def callers(scope: Scope) -> tuple[str, ...]:

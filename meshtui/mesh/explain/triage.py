@@ -5,8 +5,9 @@ from __future__ import annotations
 from meshtui.mesh.explain.answers import failing, unflagged
 from meshtui.mesh.explain.scope import Scope, listed, parts_of, routes_of, titled
 from meshtui.mesh.explain.words import percent, rate
-from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERITY
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERITY, VersionView
 from meshtui.mesh.view import DELAYED
 
 APART = 0.005
@@ -86,6 +87,27 @@ def _server_unknown(scope: Scope) -> str:
     return f"What {scope.name} itself answered is unknown: {why}."
 
 
+def below(scope: Scope) -> str:
+    """A service that fails because one that it calls does; empty where none of those fails."""
+    if scope.nowhere or not (scope.server or scope.caller or Signals()).error_ratio:
+        return ""
+    found = [
+        (SEVERITY[row.state], -row.caller.error_ratio, view.key, row)
+        for view in scope.below
+        for row in view.versions
+        if row.caller is not None and row.caller.error_ratio and row.state not in (OK, NO_TRAFFIC)
+    ]
+    found.sort(key=lambda each: each[:3])
+    texts = [_one_below(scope, key, row) for _, _, key, row in found]
+    return f"It calls what fails: {listed(texts)}. Look there first." if found else ""
+
+
+def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
+    name = key.name if key.namespace == scope.namespace else str(key)
+    label = "(no pod reached)" if row.version == UNKNOWN else row.label
+    return f"{name} {label} {percent((row.caller or Signals()).error_ratio or 0.0)}"
+
+
 def _own(scope: Scope, server: Signals, seen: float, own: float) -> str:
     codes = dict(unflagged(scope, server))
     failed = {code: n for code, n in codes.items() if failing(code)}
@@ -128,11 +150,14 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     parts = [part for part in parts_of(scope) if part.row is not scope.row]
     if scope.row is not None or len(parts) < 2:
         odd = [part for part in parts if part.nowhere and scope.row is not None]
-        return tuple(_sentence(one) for one in (scope, *odd))
-    parts.sort(key=lambda part: SEVERITY[state_of(part)])
-    bad = [part for part in parts if state_of(part) not in (OK, NO_TRAFFIC)]
-    total = (state_of(scope), headline(scope), "" if bad else sides(scope))
-    return (*(_sentence(part) for part in bad), total, *_well(parts))
+        found = [_sentence(one) for one in (scope, *odd)]
+    else:
+        parts.sort(key=lambda part: SEVERITY[state_of(part)])
+        bad = [part for part in parts if state_of(part) not in (OK, NO_TRAFFIC)]
+        total = (state_of(scope), headline(scope), "" if bad else sides(scope))
+        found = [*(_sentence(part) for part in bad), total, *_well(parts)]
+    state, head, first = found[0]
+    return ((state, head, " ".join(filter(None, (first, below(scope))))), *found[1:])
 
 
 def _sentence(scope: Scope) -> tuple[str, str, str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.explain.scope import Scope, called_by
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.paint import Line, span
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.headline import telemetry_words
 
 if TYPE_CHECKING:
@@ -35,16 +37,17 @@ class SignalsPane(Pane):
         self._show()
 
     def title_words(self) -> tuple[Line, Line]:
-        version = (span(f"{self._label}  ", "strong"),) if self._label else ()
+        row = self._row
+        version = (span(f"{version_name(row)}  ", "strong"),) if row else ()
         if self._snapshot is None:
             return version, ()
         return version, telemetry_words(self._snapshot, self.now)
 
     @property
-    def _label(self) -> str:
-        """The version, as the cursor's line names it."""
-        scope = self._scope() if self.version else None
-        return scope.label if scope and scope.row else ""
+    def _row(self) -> VersionView | None:
+        """The version under the cursor."""
+        rows = self.view.versions if self.view and self.version else ()
+        return next((row for row in rows if row.label == self.version), None)
 
     def _show(self) -> None:
         """Not while it is out of sight: it is told again when it comes to the front."""
@@ -66,14 +69,16 @@ class SignalsPane(Pane):
     def _scope(self) -> Scope | None:
         if self.view is None or self._snapshot is None:
             return None
-        sample = self._snapshot.sample
+        mesh, sample = self._snapshot.mesh, self._snapshot.sample
+        clients = sample.clients if sample else {}
         return Scope(
-            mesh=self._snapshot.mesh,
+            mesh=mesh,
             view=self.view,
-            row=next((v for v in self.view.versions if v.label == self.version), None),
-            clients=sample.clients.get(self.view.key, frozenset()) if sample else frozenset(),
+            row=self._row,
+            clients=clients.get(self.view.key, frozenset()),
             ends_s=self._ends(self.view),
             window_s=sample.window_s if sample else 0.0,
+            below=called_by(mesh, self.view, self._snapshot.views, clients),
         )
 
     def _ends(self, view: ServiceView) -> float | None:

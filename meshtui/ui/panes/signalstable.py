@@ -126,8 +126,12 @@ def _quantiles(signals: Signals | None, state: str) -> Line:
         return (Span(numbers.NONE, "no traffic"),)
     values = [value or 0.0 for value in found]
     if values[-1] < 999.5:
-        return (Span("/".join(f"{value:.0f}" for value in values) + "ms", "text"),)
+        return (Span("/".join(_whole(value) for value in values) + "ms", "text"),)
     return (Span("/".join(f"{value / 1000:.2g}" for value in values) + "s", "text"),)
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}" if value >= 1 or value <= 0 else "<1"
 
 
 def _right(pieces: Line, width: int) -> Line:
