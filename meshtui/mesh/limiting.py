@@ -14,6 +14,7 @@ from meshtui.mesh.signals import Sample, Signals
 INBOUND, OUTBOUND, GATEWAY = "at its pods", "at its callers", "at the gateway"
 RATE_LIMITED = "RL"
 TOO_MANY = "429"
+_KINDS = ("gateways", "virtualservices", "envoyfilters", "services", "pods")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Exposed:
 
     `callers` are the services of the mesh whose pods are known to call it, with the ways in to
     each. `idle` are the mesh's rate limits that reach no proxy, `unknown` those of which that
-    can't be said. `refused` is None where telemetry has no rates.
+    can't be said. `refused` is None where telemetry has no rates. `unread` names the kinds of
+    objects that were not read everywhere: there may be more of each than is said here.
     """
 
     service: Service
@@ -58,6 +60,7 @@ class Exposed:
     idle: tuple[RateLimit, ...] = ()
     unknown: tuple[RateLimit, ...] = ()
     refused: Refused | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def limiting_pods(self) -> tuple[Pod, ...]:
@@ -78,6 +81,7 @@ def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
         idle=tuple(limit for limit in limits if not limit.pods and not limit.unknown),
         unknown=tuple(limit for limit in limits if limit.unknown),
         refused=refused(service.key, sample),
+        unread=tuple(kind for kind in _KINDS if not mesh.knows(kind)),
     )
 
 

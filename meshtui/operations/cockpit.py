@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from meshtui.mesh.analysis import Finding
     from meshtui.operations.adopting import AdoptionPlan
     from meshtui.operations.editing import Draft
+    from meshtui.operations.exposing import Counters
+    from meshtui.operations.podtail import TailFrom
+    from meshtui.operations.proxylooking import Proxies
     from meshtui.operations.tracing import Question, Traced
 
 Progress = Callable[[str], None]
@@ -82,6 +85,10 @@ class Cockpit(Protocol):
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         """The changes to this cluster, or to one service, newest first."""
+    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
+        """What the pods' proxies refused for rate limits since they started."""
+        ...
+
         ...
 
     async def trace(self, question: Question) -> Traced:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -32,6 +32,8 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.adopting import AdoptionPlan
 from meshtui.operations.cockpit import Progress
+from meshtui.operations.exposing import Counters
+from meshtui.operations.podtail import TailFrom
 from meshtui.operations.editing import Draft
 from meshtui.operations.tracing import Question, Seen, Traced, by_objects
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
@@ -106,6 +108,8 @@ class FakeCockpit:
         self.entries: tuple[Journaled, ...] = ()
         self.pendings: tuple[Pending, ...] = ()
         self.history = FakeHistory(self.journal)
+        self.refusals: dict[str, int] = {}
+        self.counted: list[tuple[str, ...]] = []
 
     # Reading
 
@@ -294,6 +298,10 @@ class FakeCockpit:
         while True:
             entry = await self.logs.get()
             yield entry
+    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
+        self.counted.append(tuple(pod.workload for pod in pods))
+        return tuple(Counters(pod, dict(self.refusals)) for pod in pods)
+
 
     async def analyze(self) -> tuple[analysis.Finding, ...]:
         self.analyses += 1

@@ -1,0 +1,153 @@
+"""How traffic from outside gets to the selected service, and what limits it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.message import Message
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.limiting import Exposed, exposed, refused
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.quantity import human_duration
+from meshtui.operations.exposing import Counters, Tally, tally
+from meshtui.operations.types import Snapshot
+from meshtui.ui.feed import unexpected
+from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.exposuretext import Told, exposure_lines, summary
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+Clients = frozenset[tuple[str, str]]
+NOBODY: Clients = frozenset()
+
+
+class ExposurePane(Pane):
+    """By the objects at once; the proxies' counters on a slow beat, and only while it is shown."""
+
+    kind = "exposure"
+    EVERY_S: ClassVar[float] = 10.0
+
+    class Counted(Message):
+        """What the proxies on the way to a service refused so far."""
+
+        def __init__(self, found: Exposed, counters: tuple[Counters, ...]) -> None:
+            super().__init__()
+            self.found = found
+            self.counters = counters
+
+    class Failed(Message):
+        """The proxies could not be asked at all."""
+
+        def __init__(self, error: MeshtuiError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
+        self._mark: tuple[Mesh, ServiceKey, Clients] | None = None
+        self._found: Exposed | None = None
+        self._told: dict[int, Told] = {}
+        self._counted_at: float | None = None
+        self._asked_at = 0.0
+        self._error: MeshtuiError | None = None
+
+    def update_body(self, snapshot: Snapshot) -> None:
+        """Out of sight nothing is worked out: the pane is told again when it comes to the front."""
+        if self.view is None or not self.display:
+            return
+        sample, service = snapshot.sample, self.view.service
+        clients = sample.clients.get(service.key, NOBODY) if sample else NOBODY
+        mark = (snapshot.mesh, service.key, clients)
+        if not self._is_same(mark):
+            moved = self._mark is None or self._mark[1] != service.key
+            self._mark, before = mark, self._found
+            self._found = exposed(snapshot.mesh, service, sample)
+            if moved or before is None or before.limits != self._found.limits:
+                self._ask_anew()
+            if moved:
+                self.listing.to_top()
+        elif self._found is not None:
+            self._found = replace(self._found, refused=refused(service.key, sample))
+        self._show()
+
+    def _is_same(self, mark: tuple[Mesh, ServiceKey, Clients]) -> bool:
+        """A mesh is the same object for as long as nothing changes in it."""
+        return self._mark is not None and self._mark[0] is mark[0] and self._mark[1:] == mark[1:]
+
+    def _ask_anew(self) -> None:
+        self._told, self._counted_at, self._error = {}, None, None
+        self.read_again()
+
+    def read_again(self) -> None:
+        found = self._found
+        if found is not None and found.limiting_pods:
+            self._asked_at = self.now
+            self.run_worker(
+                self._count(found), group="exposure", exclusive=True, exit_on_error=False
+            )
+
+    async def _count(self, found: Exposed) -> None:
+        try:
+            counters = await self.cockpit.limit_counters(found.limiting_pods)
+        except MeshtuiError as error:
+            self.post_message(self.Failed(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            self.post_message(self.Failed(unexpected("asking the proxies", error)))
+        else:
+            self.post_message(self.Counted(found, counters))
+
+    def on_exposure_pane_counted(self, message: Counted) -> None:
+        if self._found is None or message.found.limits != self._found.limits:
+            return
+        seconds = None if self._counted_at is None else self.now - self._counted_at
+        tallies = [tally(one, message.counters) for one in message.found.limits]
+        self._told = {
+            place: Told(found, self._rate(place, found, seconds))
+            for place, found in enumerate(tallies)
+        }
+        self._counted_at, self._error = self.now, None
+        self._show()
+
+    def _rate(self, place: int, found: Tally, seconds: float | None) -> float | None:
+        """Per second since the reading before. A proxy that started anew counts from 0."""
+        before = self._told.get(place)
+        last = before.tally.refused if before else None
+        if last is None or found.refused is None or not seconds or found.refused < last:
+            return None
+        return (found.refused - last) / seconds
+
+    def on_exposure_pane_failed(self, message: Failed) -> None:
+        self._error = message.error
+        self._show()
+
+    def tick(self, now: float) -> None:
+        super().tick(now)
+        if self.display and now - self._asked_at >= self.EVERY_S:
+            self.read_again()
+
+    def title_words(self) -> tuple[Line, Line]:
+        if self._found is None:
+            return (), ()
+        age = ""
+        if self._counted_at is not None:
+            age = f"  {human_duration(self.now - self._counted_at)} ago"
+        return (), (*summary(self._found), Span(age, "muted"))
+
+    def _show(self) -> None:
+        if self._found is not None and self.is_mounted and self.size.width:
+            self.listing.fill(self._lines(self._found, self.size.width - 3))
+            self.update_title()
+
+    def _lines(self, found: Exposed, width: int) -> list[Line]:
+        lines: list[Line] = []
+        if self._error is not None:
+            lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
+        return lines + exposure_lines(found, self._told, width, asked=self._error is None)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._show()

@@ -1,0 +1,188 @@
+"""Ways in and rate limits as they are read. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from meshtui.mesh.exposure import Door, Lead
+from meshtui.mesh.limiting import Exposed, Limiting
+from meshtui.mesh.limitwords import (
+    NO_WAY,
+    effect_words,
+    limit_words,
+    pods_words,
+    refused_words,
+    rejected_rate,
+    round_about,
+    tls_words,
+)
+from meshtui.mesh.model import Ref
+from meshtui.mesh.ratelimits import RateLimit
+from meshtui.mesh.text import clean
+from meshtui.operations.exposing import Tally
+from meshtui.ui.paint import BLANK, LIMIT, Line, Span, span, width_of, wrapped
+
+LABEL = 10
+MOST = 50
+"""Doors and limits written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the proxies of a limit say: their counters, and how many a second since before."""
+
+    tally: Tally
+    rps: float | None = None
+
+
+def exposure_lines(
+    found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool
+) -> list[Line]:
+    """`told` holds the counters by the place of the limit; `asked`: they are on their way."""
+    lines = [*_ways_in(found, width), BLANK, *_limits(found, told, width, asked=asked)]
+    if found.unread:
+        text = f"not read everywhere: {', '.join(found.unread)}; there may be more"
+        lines += [BLANK, *wrapped(text, width, "muted")]
+    return lines
+
+
+def summary(found: Exposed) -> Line:
+    """`2 ways in · 1 limit · 3.1/s refused`."""
+    acting = sum(one.limit.limits for one in found.limits)
+    ways = len(found.doors)
+    words = f"{ways} {'way' if ways == 1 else 'ways'} in · {acting} limit{'s' * (acting != 1)}"
+    rate = rejected_rate(found)
+    refused = (Span(" · ", "muted"), Span(f"{rate:.3g}/s refused", "warning")) if rate else ()
+    return (Span(words, "muted"), *refused)
+
+
+def _ways_in(found: Exposed, width: int) -> list[Line]:
+    lines: list[Line] = [(Span("ways in from outside", "head"),)]
+    for door in sorted(found.doors, key=lambda door: door.redirect)[:MOST]:
+        lines += [BLANK, *_door(door, width)]
+    more = len(found.doors) - MOST
+    if more > 0:
+        lines += [BLANK, *wrapped(f"{more:,} more: meshtui exposure lists them", width, "muted")]
+    if not found.doors:
+        lines += [BLANK, *wrapped(NO_WAY, width, "text")]
+    past = round_about(found.service)
+    if past:
+        lines += [BLANK, *wrapped(f"▲ {past}", width, "warning")]
+    return [*lines, *_through_callers(found, width)]
+
+
+def _through_callers(found: Exposed, width: int) -> list[Line]:
+    """Whoever calls it and can be reached is how outside traffic gets here at all."""
+    lines: list[Line] = []
+    for key, doors in found.callers[:MOST]:
+        hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)
+        shown = [*hosts][:3]
+        more = f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
+        text = f"{key.name} calls it, and is open to {', '.join(shown)}{more}"
+        lines += wrapped(text, width, "text")
+    return [BLANK, *lines] if lines else []
+
+
+def _door(door: Door, width: int) -> list[Line]:
+    role = "muted" if door.redirect else "strong"
+    at = clean(f"{door.protocol[:16]} {door.port}  ")
+    lines = _behind(Span(f"→ {at}", role), door.hosts[0], width, "text")
+    for host in door.hosts[1:MOST]:
+        lines += _behind(Span(" " * (len(at) + 2)), host, width, "text")
+    lines += _field("tls", tls_words(door), width, "text")
+    lines += _field("Gateway", _name(door.gateway), width)
+    if door.pods:
+        lines += _field("served by", pods_words(door.pods), width)
+    else:
+        lines += _field("served by", "✖ no pod: the Gateway's selector finds none", width, "error")
+    for front in door.fronts:
+        ports = ", ".join(str(port.number) for port in front.ports)
+        text = f"Service {front.key} {front.type or 'of a type not known'} ({ports})"
+        lines += _field("behind", text, width, "muted")
+    if door.virtual_service:
+        lines += _field("rules of", _name(door.virtual_service), width)
+    for lead in door.leads[:MOST]:
+        lines += _field(*_lead(lead), width, "muted")
+    return lines
+
+
+def _lead(lead: Lead) -> tuple[str, str]:
+    share = f"{lead.percent:g}% of " if lead.percent is not None else ""
+    return "", f"{lead.rule or 'all'}: {share}{lead.match}"
+
+
+def _limits(found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool) -> list[Line]:
+    refused = refused_words(found)
+    lines: list[Line] = [(Span("what limits it", "head"),)]
+    if refused:
+        role = "warning" if rejected_rate(found) else "muted"
+        lines += wrapped(refused, width, role)
+    if not found.limits:
+        none = "no EnvoyFilter with a rate limit is on the way to it"
+        lines += [BLANK, *wrapped(none, width, "text")]
+    for place, one in enumerate(found.limits[:MOST]):
+        lines += [BLANK, *_limit(one, told.get(place), width, asked=asked)]
+    lines += _others("limits that reach no proxy", "▲", found.idle, width)
+    lines += _others("limits by targetRefs, not known for whom", "?", found.unknown, width)
+    return lines
+
+
+def _limit(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list[Line]:
+    limit = one.limit
+    role = "strong" if limit.limits else "muted"
+    lines = _behind(Span("■ ", role), limit_words(limit), width, role)
+    lines += _field("where", f"{one.place}, {limit.scope}", width, "text")
+    lines += _field("by", f"EnvoyFilter {_name(limit.ref)}", width)
+    lines += _field("reaches", pods_words(one.pods), width)
+    lines += _field("so that", effect_words(limit), width, "muted" if limit.limits else "warning")
+    return [*lines, *_counted(limit, told, width, asked=asked)] if limit.limits else lines
+
+
+def _counted(limit: RateLimit, told: Told | None, width: int, *, asked: bool) -> list[Line]:
+    if told is None:
+        return _field("counted", "asking the proxies…" if asked else "", width, "muted")
+    tally, lines = told.tally, []
+    if tally.refused is not None:
+        now = f", {told.rps:.3g}/s now" if told.rps is not None else ""
+        text = f"{tally.refused:,} refused since the proxies started{now}"
+        lines += _field("counted", text, width, "warning" if told.rps else "text")
+    if tally.silent:
+        proxies = "1 proxy keeps" if tally.silent == 1 else f"{tally.silent} proxies keep"
+        text = f"{proxies} no counter of it (proxyStatsMatcher)"
+        lines += _field("" if lines else "counted", text, width, "muted")
+    if tally.unanswered:
+        text = f"▲ {tally.unanswered:,} questions were not answered"
+        lines += _field("", text, width, "warning")
+    for trouble in tally.troubles[:2]:
+        lines += _field("" if lines else "counted", f"✖ {trouble}", width, "warning")
+    return lines
+
+
+def _others(title: str, sign: str, limits: Sequence[RateLimit], width: int) -> list[Line]:
+    if not limits:
+        return []
+    lines: list[Line] = [BLANK, (Span(title, "head"),), BLANK]
+    for limit in limits[:MOST]:
+        lines.append((Span(f"{sign} ", "warning"), span(_name(limit.ref), "text")))
+        lines += wrapped(f"{limit_words(limit)}; {limit.path}", width, "muted", "  ")
+    return lines
+
+
+def _name(ref: Ref) -> str:
+    return f"{ref.namespace}/{ref.name}"
+
+
+def _field(label: str, text: str, width: int, role: str = "text") -> list[Line]:
+    """A label and its text, whose further lines stand below the first."""
+    return _behind(Span(f"  {label:<{LABEL}}", "muted"), text, width, role)
+
+
+def _behind(head: Span, text: str, width: int, role: str) -> list[Line]:
+    """A text behind its head; words that are longer than the room are broken."""
+    indent = width_of((head,))
+    parts = textwrap.wrap(clean(text, LIMIT), max(width - indent, 8), break_on_hyphens=False)
+    return [
+        (head if at == 0 else Span(" " * indent), Span(part, role)) for at, part in enumerate(parts)
+    ]
