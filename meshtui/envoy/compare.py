@@ -61,18 +61,40 @@ def _by_virtual_host(routes: Iterable[ProxyRoute]) -> Iterable[Sequence[ProxyRou
 def _table_differences(
     table: Sequence[ProxyRoute], service: VirtualService, rule: Rule, proxy: ProxyFacts
 ) -> Iterator[str]:
-    expected = list(entries(service, proxy, table[0].port))
-    delegates = any(entry.rule.delegate for entry in expected)
-    positions = len(expected) == len(table) and not delegates
-    for position, entry in enumerate(expected):
-        if entry.rule.index != rule.index or entry.rule.delegate:
+    for entry, route in _paired(table, service, proxy):
+        if entry.rule.index != rule.index:
             continue
-        route = table[position] if positions else _find(table, entry)
         if route is None:
             yield f"there is no route for {_title(entry)}"
             continue
         yield from _match_differences(entry, route)
         yield from differences(entry.rule, route)
+
+
+def served(
+    routes: Iterable[ProxyRoute], service: VirtualService, rule: Rule, proxy: ProxyFacts
+) -> tuple[ProxyRoute, ...]:
+    """The proxy's routes that stand for a rule, as `in_sync` compares them."""
+    owner = (service.ref.namespace, service.ref.name)
+    own = [route for route in routes if route.virtual_service == owner]
+    return tuple(
+        route
+        for table in _by_virtual_host(own)
+        for entry, route in _paired(table, service, proxy)
+        if route is not None and entry.rule.index == rule.index
+    )
+
+
+def _paired(
+    table: Sequence[ProxyRoute], service: VirtualService, proxy: ProxyFacts
+) -> Iterator[tuple[Entry, ProxyRoute | None]]:
+    """Each entry that the virtual host should have, with the route that stands for it."""
+    expected = list(entries(service, proxy, table[0].port))
+    delegates = any(entry.rule.delegate for entry in expected)
+    positions = len(expected) == len(table) and not delegates
+    for position, entry in enumerate(expected):
+        if not entry.rule.delegate:
+            yield entry, table[position] if positions else _find(table, entry)
 
 
 def _find(table: Sequence[ProxyRoute], entry: Entry) -> ProxyRoute | None:

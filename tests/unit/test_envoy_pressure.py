@@ -170,16 +170,19 @@ def test_questions_are_about_one_host() -> None:
     assert re.fullmatch(sidecar_listener_names([9080]), "10.96.0.1_9080")
 
 
+KEYS = (
+    *("configs", "cluster", "name", "stats", "value", "metadata", "listener", "active_state"),
+    *("filter_chains", "filters", "typed_config", "locality"),
+)
+
+
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=4),
         lambda inner: (
             st.lists(inner, max_size=2)
             | st.dictionaries(
-                st.sampled_from(
-                    ("configs", "cluster", "name", "stats", "value", "metadata", "listener")
-                    + ("active_state", "filter_chains", "filters", "typed_config", "locality")
-                ),
+                st.sampled_from(KEYS),
                 inner,
                 max_size=3,
             )

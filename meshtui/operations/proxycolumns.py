@@ -1,0 +1,196 @@
+"""What a proxy said as rows: istioctl's columns first, then what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from meshtui.envoy.policies import UNLIMITED
+from meshtui.envoy.routes import ProxyRoute, RouteDestination, RouteMirror
+from meshtui.operations.proxyreading import (
+    CLUSTERS,
+    ENDPOINTS,
+    LISTENERS,
+    ROUTES,
+    Reading,
+    SeenCluster,
+    SeenEndpoint,
+)
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    ROUTES: (
+        "NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE",
+        "DESTINATIONS", "MIRRORS", "FAULT", "TIMEOUT", "RETRIES",
+    ),
+    CLUSTERS: (
+        "SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE",
+        "REQUESTS", "CONNECTIONS", "PENDING", "OVERFLOW", "EJECTED", "OUTLIER DETECTION",
+    ),
+    ENDPOINTS: (
+        "ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER",
+        "VERSION", "ACTIVE", "REQUESTS", "ERRORS", "WEIGHT", "PRIORITY", "LOCALITY", "POD",
+    ),
+    LISTENERS: ("ADDRESS", "PORT", "MATCH", "DESTINATION", "DIRECTION"),
+}  # fmt: skip
+
+NUMBERS = frozenset(
+    {
+        *("PORT", "REQUESTS", "CONNECTIONS", "PENDING", "OVERFLOW", "EJECTED"),
+        *("ACTIVE", "ERRORS", "WEIGHT", "PRIORITY", "TIMEOUT"),
+    }
+)
+"""Columns that stand at the right."""
+
+EJECTED, NOT_KEPT, NONE = "EJECTED", "?", "-"
+
+_OUTLIER = {
+    "consecutive_5xx": "5xx",
+    "consecutive_gateway_failure": "gateway",
+    "interval": "every",
+    "base_ejection_time": "for",
+    "max_ejection_percent": "at most",
+}
+_UNITS = {"interval": "s", "base_ejection_time": "s", "max_ejection_percent": "%"}
+
+
+def rows(reading: Reading) -> list[tuple[str, ...]]:
+    """A row for each route, cluster, endpoint or filter chain; what needs a look comes first."""
+    kinds: Mapping[str, Callable[[Reading], Iterator[tuple[str, ...]]]] = {
+        ROUTES: lambda r: (_route(route) for route in r.routes),
+        CLUSTERS: lambda r: (_cluster(c, r.service is not None) for c in _full_first(r.clusters)),
+        ENDPOINTS: lambda r: (_endpoint(e, r) for e in _ejected_first(r.endpoints)),
+        LISTENERS: _listeners,
+    }
+    return list(kinds[reading.view](reading))
+
+
+def _route(route: ProxyRoute) -> tuple[str, ...]:
+    return (
+        route.config,
+        route.vhost,
+        ", ".join(route.domains) or NONE,
+        route.match.text,
+        ".".join(reversed(route.virtual_service)) if route.virtual_service else NONE,
+        where(route),
+        ", ".join(f"{_target(m)} {m.percent:g}%" for m in route.mirrors) or NONE,
+        str(route.fault or NONE),
+        f"{route.timeout_s:g}s" if route.timeout_s else NONE,
+        str(route.retries or NONE),
+    )
+
+
+def where(route: ProxyRoute) -> str:
+    """The destinations with their parts, or what the proxy answers by itself."""
+    if route.terminal:
+        return route.answer or route.terminal
+    if route.cluster_header:
+        return f"as header {route.cluster_header} says"
+    if len(route.destinations) == 1:
+        return _target(route.destinations[0])
+    total = route.total_weight or 1
+    parts = (f"{_target(d)} {100 * d.weight / total:.4g}%" for d in route.destinations)
+    return ", ".join(parts) or NONE
+
+
+def _target(to: RouteDestination | RouteMirror) -> str:
+    host = to.host or to.cluster
+    return f"{host}/{to.subset}" if to.subset else host
+
+
+def _full_first(clusters: Sequence[SeenCluster]) -> list[SeenCluster]:
+    """Those that turned requests away, then those with ejected endpoints, else in order."""
+
+    def worth(seen: SeenCluster) -> tuple[int, int]:
+        away = seen.pressure.turned_away if seen.pressure else 0
+        return -(away or 0), -seen.ejected
+
+    return sorted(clusters, key=worth)
+
+
+def _cluster(seen: SeenCluster, whole: bool) -> tuple[str, ...]:
+    """`whole`: all was asked for, so that what is not there is not kept by the proxy."""
+    name, unknown = seen.configured.limits.name, NOT_KEPT if whole else NONE
+    away = seen.pressure.turned_away if seen.pressure else None
+    owner = seen.configured.destination_rule
+    return (
+        name.host or name.raw,
+        str(name.port) if name.port else NONE,
+        name.subset or NONE,
+        name.direction or NONE,
+        seen.configured.type,
+        ".".join(reversed(owner)) if owner else NONE,
+        *(gauge(seen, what, unknown) for what in ("requests", "connections", "pending")),
+        unknown if away is None else str(away),
+        f"{seen.ejected}/{len(seen.endpoints)}" if seen.endpoints else NONE,
+        _outlier(seen) or NONE,
+    )
+
+
+def gauge(seen: SeenCluster, what: str, unknown: str = NOT_KEPT) -> str:
+    """`12/100`: under way now, and the breaker's limit where there is one."""
+    active, limit = seen.active(what), seen.limit(what)
+    now = unknown if active is None else str(active)
+    return now if limit >= UNLIMITED else f"{now}/{limit:g}"
+
+
+def _outlier(seen: SeenCluster) -> str:
+    found = seen.configured.limits.outlier
+    if found is None:
+        return ""
+    parts = (
+        f"{word} {found[key]:g}{_UNITS.get(key, '')}"
+        for key, word in _OUTLIER.items()
+        if key in found
+    )
+    return " ".join(parts) or "on"
+
+
+def _ejected_first(endpoints: Sequence[SeenEndpoint]) -> list[SeenEndpoint]:
+    """Then those that take no requests for another reason, then by cluster and address."""
+
+    def worth(seen: SeenEndpoint) -> tuple[bool, bool, str, str, int, str]:
+        e, name = seen.endpoint, seen.endpoint.cluster
+        return not e.ejected, e.usable, name.host or name.raw, name.subset, name.port, e.address
+
+    return sorted(endpoints, key=worth)
+
+
+def _endpoint(seen: SeenEndpoint, reading: Reading) -> tuple[str, ...]:
+    e, pod = seen.endpoint, seen.pod
+    host = reading.service.host if reading.service else ""
+    return (
+        f"{e.address}:{e.port}" if e.port else e.address,
+        e.health.upper(),
+        EJECTED if e.ejected else "OK",
+        e.cluster.raw.removesuffix(host) if host else e.cluster.raw,
+        (pod.version if pod else "") or NONE,
+        *(str(number) for number in (e.active, e.requests, e.errors, e.weight, e.priority)),
+        e.locality or NONE,
+        f"{pod.name}.{pod.namespace}" if pod else NONE,
+    )
+
+
+def ejected_versions(reading: Reading) -> str:
+    """`v3 1 of 2`: the addresses that any cluster has put out, by version; empty for none."""
+    found: dict[str, dict[str, bool]] = {}
+    for seen in reading.endpoints:
+        version = (seen.pod.version if seen.pod else "") or seen.endpoint.cluster.subset
+        addresses = found.setdefault(version or "unknown version", {})
+        address = f"{seen.endpoint.address}:{seen.endpoint.port}"
+        addresses[address] = addresses.get(address, False) or seen.endpoint.ejected
+    return ", ".join(
+        f"{version} {sum(out.values())} of {len(out)}"
+        for version, out in sorted(found.items())
+        if any(out.values())
+    )
+
+
+def _listeners(reading: Reading) -> Iterator[tuple[str, ...]]:
+    for listener in reading.listeners:
+        for chain in listener.chains:
+            yield (
+                listener.address or listener.name,
+                str(listener.port) if listener.port else NONE,
+                chain.match,
+                chain.destination,
+                listener.direction or NONE,
+            )

@@ -1,0 +1,139 @@
+"""What the proxies pane and `meshtui proxy` ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from meshtui.errors import NotFound
+from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.operations.proxymatrix import Matrix, Row, ask_rows, matrix_of
+from meshtui.operations.proxyreading import Reader, Reading
+from meshtui.operations.saving import save_new
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+MOST_LINES = 200_000
+"""Lines of raw JSON that are shown; the dump has them all."""
+
+_STEP = " " * 2
+
+
+class Proxies(Protocol):
+    """Every method that fails raises a `MeshtuiError`."""
+
+    def matrix(self, service: ServiceKey) -> Matrix:
+        """Whom to ask about which rules of the service."""
+        ...
+
+    async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
+        """Asks them; `told` gets each proxy's row. A proxy out of reach is a row, no error."""
+        ...
+
+    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> Reading:
+        """One view of one proxy, of all that it has where no service is given."""
+        ...
+
+    async def raw(self, reading: Reading) -> tuple[str, ...]:
+        """The JSON of a reading as lines, made beside the loop."""
+        ...
+
+    async def dump(self, pod: Pod) -> tuple[Path, int]:
+        """The proxy's whole configuration into a new file; its path and its bytes."""
+        ...
+
+    def find(self, name: str, namespace: str) -> Pod:
+        """A proxy by what a person calls it; namespace "" is any. Raises `NotFound`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProxies:
+    """Implements `Proxies` for the mesh of a moment."""
+
+    cluster: Cluster
+    now: Mesh
+    sample: Sample | None = None
+
+    def matrix(self, service: ServiceKey) -> Matrix:
+        return matrix_of(self.now, self._service(service), self.sample)
+
+    async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
+        await ask_rows(self.cluster, self.now, matrix, told)
+
+    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> Reading:
+        chosen = self._service(service) if service else None
+        return await Reader(self.cluster, self.now, pod, chosen).read(view)
+
+    async def raw(self, reading: Reading) -> tuple[str, ...]:
+        return await asyncio.to_thread(raw_lines, reading)
+
+    async def dump(self, pod: Pod) -> tuple[Path, int]:
+        from meshtui.envoy.proxy import read_dump
+
+        body = await read_dump(self.cluster, pod)
+        path = await asyncio.to_thread(save_new, f"{pod.namespace}.{pod.name}", body)
+        return path, len(body)
+
+    def find(self, name: str, namespace: str) -> Pod:
+        return find_pod(self.now, name, namespace)
+
+    def _service(self, key: ServiceKey) -> Service:
+        found = self.now.by_key.get(key)
+        if found is None:
+            raise NotFound(f"there is no service {key}")
+        return found
+
+
+def raw_lines(reading: Reading, most: int = MOST_LINES) -> tuple[str, ...]:
+    """Each question, and the answer with an indent; `most` lines at the most."""
+    lines: list[str] = []
+    for path, body in reading.answers:
+        lines += ["", f"GET {path}"] if lines else [f"GET {path}"]
+        lines += json.dumps(json.loads(body), indent=_STEP, ensure_ascii=False).split("\n")
+    if len(lines) > most:
+        left = len(lines) - most
+        lines[most:] = [f"… {left} more lines: save the dump to see them all"]
+    return tuple(lines)
+
+
+def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
+    """A pod by name, `NAME.NAMESPACE` or `NAMESPACE/NAME`; or a workload's first ready pod.
+
+    Where nothing has just this name, the first ready pod of those whose name begins so.
+    """
+    places = [(namespace, name)]
+    if "/" in name:
+        first, _, rest = name.partition("/")
+        places.insert(0, (first, rest))
+    if "." in name:
+        rest, _, last = name.rpartition(".")
+        places.append((last, rest))
+    proxies = [pod for pod in mesh.pods if pod.sidecar]
+    for place in places:
+        found = _named(proxies, *place)
+        if found is not None:
+            return found
+    elsewhere = [pod for pod in proxies if name in (pod.name, pod.workload)]
+    if elsewhere:
+        hint = f"did you mean {elsewhere[0].namespace}/{name}?"
+    else:
+        hint = "`kubectl get pods -A` lists them"
+    raise NotFound(f"no pod or workload {name} with a proxy in namespace {namespace}", hint)
+
+
+def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:
+    near = [pod for pod in proxies if namespace in ("", pod.namespace)]
+    exact = [pod for pod in near if pod.name == name]
+    mine = [pod for pod in near if pod.workload == name]
+    begins = [pod for pod in near if name and pod.name.startswith(f"{name}-")]
+    for found in (exact, mine, begins):
+        if found:
+            return next((pod for pod in found if pod.serving), found[0])
+    return None

@@ -1,0 +1,205 @@
+"""What one proxy has for a service, or altogether: each view by the narrowest questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from meshtui.envoy import proxy
+from meshtui.envoy.clusters import ConfiguredCluster, parse_configured
+from meshtui.envoy.dump import parse_routes
+from meshtui.envoy.endpoints import Endpoint, parse_endpoints
+from meshtui.envoy.listeners import Listener, parse_listeners
+from meshtui.envoy.routes import ProxyRoute
+from meshtui.envoy.stats import Pressure, parse_stats
+from meshtui.errors import Refused
+from meshtui.mesh.model import Mesh, Pod, Service
+from meshtui.mesh.routing import routes_to
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+ROUTES, CLUSTERS, ENDPOINTS, LISTENERS = "routes", "clusters", "endpoints", "listeners"
+VIEWS = (ROUTES, CLUSTERS, ENDPOINTS, LISTENERS)
+
+ENVOYS_LIMIT = 1024.0
+"""What holds in a cluster that says nothing of a limit."""
+
+Facts = TypeVar("Facts")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEndpoint:
+    """An endpoint and the mesh's pod behind its address, where there is one."""
+
+    endpoint: Endpoint
+    pod: Pod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCluster:
+    """A cluster, how near it is to its limits, and its endpoints where they were asked for.
+
+    `pressure` is None where the proxy keeps no statistics of it.
+    """
+
+    configured: ConfiguredCluster
+    pressure: Pressure | None = None
+    endpoints: tuple[Endpoint, ...] = ()
+
+    def active(self, what: str) -> int | None:
+        """`requests`, `connections` or `pending` now; by the endpoints' own gauges, which are
+        always kept, where the cluster's are not.
+        """
+        if self.pressure is not None and what in self.pressure.active:
+            return self.pressure.active[what]
+        gauges = {"requests": "active", "connections": "connections", "pending": "pending"}
+        found = [getattr(endpoint, gauges[what]) for endpoint in self.endpoints]
+        known = [value for value in found if value is not None]
+        return sum(known) if known else None
+
+    def limit(self, what: str) -> float:
+        """The breaker's maximum of `requests`, `connections` or `pending`."""
+        names = {"pending": "max_pending_requests"}
+        thresholds = self.configured.limits.thresholds
+        return thresholds.get(names.get(what, f"max_{what}"), ENVOYS_LIMIT)
+
+    @property
+    def ejected(self) -> int:
+        return sum(endpoint.ejected for endpoint in self.endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answer for one view; `service` is what it was narrowed to, None for everything.
+
+    `answers` are the questions with the JSON that came, for those who want to see it.
+    """
+
+    view: str
+    pod: Pod
+    service: Service | None = None
+    routes: tuple[ProxyRoute, ...] = ()
+    clusters: tuple[SeenCluster, ...] = ()
+    endpoints: tuple[SeenEndpoint, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    answers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Asks one proxy."""
+
+    cluster: Cluster
+    mesh: Mesh
+    pod: Pod
+    service: Service | None = None
+
+    async def read(self, view: str) -> Reading:
+        """Errors as `admin_get`; Refused for a pod without a proxy."""
+        if not self.pod.sidecar:
+            raise Refused(f"{self.pod.namespace}/{self.pod.name} runs no proxy")
+        how = {
+            ROUTES: self._routes,
+            CLUSTERS: self._clusters,
+            ENDPOINTS: self._endpoints,
+            LISTENERS: self._listeners,
+        }
+        return await how[view]()
+
+    async def _ask(self, path: str, parse: Callable[[Any], Facts]) -> proxy.Answer[Facts]:
+        return await proxy.ask(self.cluster, self.pod, path, parse)
+
+    async def _routes(self) -> Reading:
+        names = self._narrowed(proxy.sidecar_route_names)
+        answer = await self._ask(proxy.routes_path(names), parse_routes)
+        found = answer.facts
+        if self.service is not None:
+            found = concerning(found, self.mesh, self.service)
+        return Reading(ROUTES, self.pod, self.service, routes=found, answers=_raw(answer))
+
+    async def _listeners(self) -> Reading:
+        names = self._narrowed(proxy.sidecar_listener_names)
+        answer = await self._ask(proxy.listeners_path(names), parse_listeners)
+        return Reading(
+            LISTENERS, self.pod, self.service, listeners=answer.facts, answers=_raw(answer)
+        )
+
+    def _narrowed(self, regex: Callable[[Iterable[int]], str]) -> str:
+        """A gateway's resources are called after the gateway's ports, not the service's."""
+        ports = [port.number for port in self.service.ports] if self.service else []
+        return regex(ports) if ports and not self.pod.gateway else ""
+
+    async def _endpoints(self) -> Reading:
+        answer = await self._ask(proxy.endpoints_path(self._host), parse_endpoints)
+        by_ip = {pod.ip: pod for pod in self.mesh.pods if pod.ip}
+        seen = tuple(
+            SeenEndpoint(endpoint, by_ip.get(endpoint.address))
+            for endpoint in self._of_host(answer.facts)
+        )
+        return Reading(ENDPOINTS, self.pod, self.service, endpoints=seen, answers=_raw(answer))
+
+    async def _clusters(self) -> Reading:
+        """Of one host: limits, endpoints and statistics. Of all: what was ever used of them."""
+        configured = await self._ask(proxy.clusters_path(self._host), parse_configured)
+        names = [cluster.stat_name for cluster in configured.facts] if self._host else []
+        stats = self._ask(proxy.stats_path(names), parse_stats)
+        if not self._host:
+            pressures = await stats
+            seen = joined(configured.facts, pressures.facts)
+            return self._seen(seen, configured, pressures)
+        endpoints, pressures = await asyncio.gather(
+            self._ask(proxy.endpoints_path(self._host), parse_endpoints), stats
+        )
+        seen = joined(configured.facts, pressures.facts, self._of_host(endpoints.facts))
+        return self._seen(seen, configured, endpoints, pressures)
+
+    def _seen(self, seen: tuple[SeenCluster, ...], *answers: proxy.Answer[Any]) -> Reading:
+        return Reading(CLUSTERS, self.pod, self.service, clusters=seen, answers=_raw(*answers))
+
+    @property
+    def _host(self) -> str:
+        return self.service.host if self.service else ""
+
+    def _of_host(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        """Older Envoys answer with everybody's."""
+        return tuple(e for e in endpoints if not self._host or e.cluster.host == self._host)
+
+
+def _raw(*answers: proxy.Answer[Any]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((answer.path, answer.body) for answer in answers)
+
+
+def joined(
+    clusters: Sequence[ConfiguredCluster],
+    pressures: Mapping[str, Pressure],
+    endpoints: Iterable[Endpoint] = (),
+) -> tuple[SeenCluster, ...]:
+    """Each cluster with its statistics and its endpoints."""
+    hosts: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        hosts.setdefault(endpoint.cluster.raw, []).append(endpoint)
+    return tuple(
+        SeenCluster(
+            cluster,
+            pressures.get(cluster.stat_name),
+            tuple(hosts.get(cluster.limits.name.raw, ())),
+        )
+        for cluster in clusters
+    )
+
+
+def concerning(
+    routes: Iterable[ProxyRoute], mesh: Mesh, service: Service
+) -> tuple[ProxyRoute, ...]:
+    """The routes that come from the service's VirtualServices, or lead to its host."""
+    owners = {(r.service.ref.namespace, r.service.ref.name) for r in routes_to(mesh, service)}
+    return tuple(
+        route
+        for route in routes
+        if route.virtual_service in owners
+        or route.vhost.rpartition(":")[0] == service.host
+        or any(destination.host == service.host for destination in route.destinations)
+    )

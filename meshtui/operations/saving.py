@@ -1,0 +1,53 @@
+"""Files with what a proxy said, for a person to keep: private, whole, and never in place of one."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from meshtui.errors import MeshtuiError, Refused
+from meshtui.paths import state_dir
+
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST = 150
+
+
+def save_new(name: str, body: bytes, clock: float | None = None) -> Path:
+    """A new file in the state directory, called after `name` and the time."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(clock))
+    fit = _UNFIT.sub("_", name).lstrip(".")[:_LONGEST] or "proxy"
+    folder = state_dir() / "dumps"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise MeshtuiError(f"{folder} cannot be made ({error})") from error
+    for turn in range(100):
+        path = folder / f"{fit}-{stamp}{f'-{turn + 1}' if turn else ''}.json"
+        if not path.exists():
+            with suppress(Refused):
+                return save_as(path, body)
+    raise Refused(f"{folder} is full of dumps of this second")
+
+
+def save_as(path: Path, body: bytes) -> Path:
+    """The whole of `body` or nothing, readable by its owner only. Refused where there is a file."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except FileExistsError:
+        raise Refused(f"{path} is there already", "name another file") from None
+    except OSError as error:
+        raise MeshtuiError(f"{path} cannot be written ({error})") from error
+    return path
