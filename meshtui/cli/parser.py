@@ -83,8 +83,15 @@ def _reading(commands: Any) -> None:
     proxy = _command(
         commands, "proxy", _late("proxies", "show"), help="what a pod's proxy really does"
     )
-    proxy.add_argument("what", choices=("routes", "clusters", "endpoints", "listeners"))
-    proxy.add_argument("pod", help="a pod, POD.NAMESPACE, or a workload")
+    proxy.add_argument(
+        "what",
+        choices=("routes", "clusters", "endpoints", "listeners", "dump", "diff"),
+        help="diff: what each client's proxy of a SERVICE does against its rules; 1 if any differs",
+    )
+    proxy.add_argument("pod", metavar="POD|SERVICE", help="a pod, POD.NAMESPACE, or a workload")
+    proxy.add_argument(
+        "--file", default="", metavar="F", help="dump: a new file, or - for standard output"
+    )
     analyze = _command(
         commands,
         "analyze",
@@ -95,6 +102,7 @@ def _reading(commands: Any) -> None:
         "--hints", action="store_true", help="also what is often meant so: subsets nobody uses"
     )
     _tracing(commands)
+    _exposing(commands)
     journal = _command(
         commands, "journal", _late("reading", "journal"), help="every change that was made"
     )
@@ -142,6 +150,17 @@ def _tracing(commands: Any) -> None:
         "--from", dest="source", default="", metavar="WORKLOAD|gateway", help="only this caller"
     )
     trace.add_argument("--port", type=values.port, default=0, metavar="N")
+
+
+def _exposing(commands: Any) -> None:
+    exposure = _command(
+        commands,
+        "exposure",
+        _late("exposing", "exposure"),
+        help="how traffic from outside gets to a service, and which rate limits stand in its way",
+    )
+    exposure.add_argument("service", nargs="?", default="")
+    exposure.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
 
 
 def _keeping(commands: Any) -> None:

@@ -1,108 +1,95 @@
-"""`proxy routes|clusters|endpoints|listeners`: what a pod's proxy really does."""
+"""`proxy …`: what a pod's proxy really does, and how that differs from what the rules ask."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from meshtui.cli import opening, output
-from meshtui.envoy import proxy
-from meshtui.envoy.endpoints import Endpoint
+from meshtui.envoy.compare import IN_SYNC
 from meshtui.envoy.routes import ProxyRoute
-from meshtui.errors import Exit, NotFound
-from meshtui.mesh.model import Mesh, Pod
+from meshtui.errors import Exit, Usage
 from meshtui.mesh.text import clean
+from meshtui.operations.proxycolumns import COLUMNS, NUMBERS, rows
+from meshtui.operations.proxylooking import LiveProxies
+from meshtui.operations.proxymatrix import OUT_OF_REACH, Matrix, Row
+from meshtui.operations.proxyreading import (
+    CLUSTERS,
+    ENDPOINTS,
+    ROUTES,
+    Reading,
+    SeenCluster,
+    SeenEndpoint,
+)
+from meshtui.operations.saving import save_as
 
 
 async def show(arguments: argparse.Namespace) -> int:
-    form = opening.form(arguments)
+    if arguments.file and arguments.what != "dump":
+        raise Usage("--file belongs to `proxy dump`")
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
-        pod = find_pod(mesh, arguments.pod, opened.cluster.namespace)
-        cluster = opened.cluster
-        match arguments.what:
-            case "routes":
-                routes = await proxy.read_routes(cluster, pod)
-                _routes(pod, routes, form)
-            case "clusters":
-                names = sorted(await proxy.read_cluster_names(cluster, pod))
-                _clusters(pod, names, form)
-            case "endpoints":
-                _endpoints(pod, await proxy.read_endpoints(cluster, pod), form)
-            case _:
-                listeners = await proxy.read_listeners(cluster, pod)
-                rows = [(x.name, x.address, str(x.port), " ".join(x.routes)) for x in listeners]
-                _print(pod, "listeners", [asdict(x) for x in listeners], form)
-                if form == "table":
-                    output.table(("LISTENER", "ADDRESS", "PORT", "ROUTES"), rows, right=[2])
+        if arguments.what == "diff":
+            sample, error = await opening.sample(opened, mesh, 0.0)
+            if error:
+                output.note(f"meshtui: telemetry: {clean(str(error))}")
+            service = opening.find(mesh, arguments.pod, opened.cluster.namespace)
+            proxies = LiveProxies(opened.cluster, mesh, sample)
+            return await _diff(proxies, proxies.matrix(service.key), opening.form(arguments))
+        proxies = LiveProxies(opened.cluster, mesh)
+        pod = proxies.find(arguments.pod, opened.cluster.namespace)
+        if arguments.what == "dump":
+            return await _dump(proxies, pod, arguments.file)
+        _show(await proxies.read(arguments.what, pod, None), opening.form(arguments))
     return Exit.DONE
 
 
-def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
-    """A pod by name, `NAME.NAMESPACE` or `NAMESPACE/NAME`; or a workload's first ready pod."""
-    places = [(namespace, name)]
-    if "/" in name:
-        first, _, rest = name.partition("/")
-        places.insert(0, (first, rest))
-    if "." in name:
-        rest, _, last = name.rpartition(".")
-        places.append((last, rest))
-    proxies = [pod for pod in mesh.pods if pod.sidecar]
-    for place in places:
-        for pod in proxies:
-            if (pod.namespace, pod.name) == place:
-                return pod
-        mine = [pod for pod in proxies if (pod.namespace, pod.workload) == place]
-        if mine:
-            return next((pod for pod in mine if pod.serving), mine[0])
-    elsewhere = [pod for pod in proxies if name in (pod.name, pod.workload)]
-    if elsewhere:
-        hint = f"did you mean {elsewhere[0].namespace}/{name}?"
+async def _dump(proxies: LiveProxies, pod: Any, file: str) -> int:
+    """To a new file; to stdout with `--file -`."""
+    if not file:
+        path, size = await proxies.dump(pod)
     else:
-        hint = "`kubectl get pods -A` lists them"
-    raise NotFound(f"no pod or workload {name} with a proxy in namespace {namespace}", hint)
+        from meshtui.envoy.proxy import read_dump
+
+        body = await read_dump(proxies.cluster, pod)
+        if file == "-":
+            sys.stdout.buffer.write(body)
+            sys.stdout.flush()
+            return Exit.DONE
+        path, size = await asyncio.to_thread(save_as, Path(file), body), len(body)
+    output.line(clean(str(path)))
+    output.note(f"meshtui: {size} bytes")
+    return Exit.DONE
 
 
-def _print(pod: Pod, what: str, entries: list[Any], form: str) -> None:
-    if form != "table":
-        output.data({"namespace": pod.namespace, "pod": pod.name, what: entries}, form)
-
-
-def _routes(pod: Pod, routes: tuple[ProxyRoute, ...], form: str) -> None:
-    _print(pod, "routes", [route_json(route) for route in routes], form)
-    if form != "table":
+def _show(reading: Reading, form: str) -> None:
+    if form == "table":
+        columns = COLUMNS[reading.view]
+        right = [place for place, title in enumerate(columns) if title in NUMBERS]
+        output.table(columns, rows(reading), right=right)
         return
-    rows = [
-        (
-            route.config,
-            route.vhost,
-            route.match.text,
-            _where(route),
-            ", ".join(f"{m.label} {m.percent:g}%" for m in route.mirrors) or "-",
-            str(route.fault or "-"),
-            f"{route.timeout_s:g}s" if route.timeout_s else "-",
-            str(route.retries or "-"),
-            "/".join(route.virtual_service) if route.virtual_service else "-",
-        )
-        for route in routes
-    ]
-    header = ("ROUTE", "HOST", "MATCH", "DESTINATIONS", "MIRROR", "FAULT", "TIMEOUT", "RETRIES")
-    output.table((*header, "VIRTUAL SERVICE"), rows)
+    found = {"namespace": reading.pod.namespace, "pod": reading.pod.name}
+    output.data({**found, reading.view: _documents(reading)}, form)
 
 
-def _where(route: ProxyRoute) -> str:
-    if route.terminal:
-        return route.terminal
-    if len(route.destinations) == 1:
-        return _target(route.destinations[0])
-    total = route.total_weight or 1
-    return ", ".join(f"{_target(d)} {100 * d.weight / total:.4g}%" for d in route.destinations)
+def _documents(reading: Reading) -> list[dict[str, Any]]:
+    if reading.view == ROUTES:
+        return [route_json(route) for route in reading.routes]
+    if reading.view == CLUSTERS:
+        return [_cluster_json(seen) for seen in reading.clusters]
+    if reading.view == ENDPOINTS:
+        return [_endpoint_json(seen) for seen in reading.endpoints]
+    return [_plain(asdict(listener)) for listener in reading.listeners]
 
 
-def _target(destination: Any) -> str:
-    host = destination.host or destination.cluster
-    return f"{host}/{destination.subset}" if destination.subset else host
+def _plain(found: Any) -> Any:
+    """Tuples as lists: YAML knows no others."""
+    return json.loads(json.dumps(found))
 
 
 def route_json(route: ProxyRoute) -> dict[str, Any]:
@@ -110,26 +97,115 @@ def route_json(route: ProxyRoute) -> dict[str, Any]:
     found = asdict(route)
     found["match"] = {"text": route.match.text, **asdict(route.match)}
     found["virtual_service"] = "/".join(route.virtual_service) if route.virtual_service else None
-    return found
+    document: dict[str, Any] = _plain(found)
+    return document
 
 
-def _clusters(pod: Pod, names: list[str], form: str) -> None:
-    _print(pod, "clusters", names, form)
+def _cluster_json(seen: SeenCluster) -> dict[str, Any]:
+    """Gauges and overflows that the proxy does not keep are null."""
+    limits, owner = seen.configured.limits, seen.configured.destination_rule
+    return {
+        "name": limits.name.raw,
+        "host": limits.name.host or None,
+        "port": limits.name.port or None,
+        "subset": limits.name.subset or None,
+        "direction": limits.name.direction or None,
+        "type": seen.configured.type,
+        "destination_rule": "/".join(owner) if owner else None,
+        "limits": dict(limits.thresholds),
+        "outlier_detection": dict(limits.outlier) if limits.outlier is not None else None,
+        "active": {what: seen.active(what) for what in ("requests", "connections", "pending")},
+        "overflows": dict(seen.pressure.overflows) if seen.pressure else None,
+        "full": list(seen.pressure.open) if seen.pressure else None,
+    }
+
+
+def _endpoint_json(seen: SeenEndpoint) -> dict[str, Any]:
+    pod = {"version": seen.pod.version, "pod": seen.pod.name} if seen.pod else {}
+    return {**asdict(seen.endpoint), "version": None, "pod": None, **pod}
+
+
+async def _diff(proxies: LiveProxies, matrix: Matrix, form: str) -> int:
+    """1 where a proxy differs, 5 where the others agree but one could not be asked."""
+    found: list[Row] = []
+    await proxies.rows(matrix, found.append)
+    places = {(pod.namespace, pod.name): n for n, pod in enumerate(matrix.pods)}
+    found.sort(key=lambda row: places[row.pod.namespace, row.pod.name])
     if form == "table":
-        for name in names:
-            output.line(clean(name))
+        _table(matrix, found)
+    else:
+        output.data(_diff_json(matrix, found), form)
+    _notes(matrix)
+    if any(matrix.differs(row) for row in found):
+        return Exit.FAILED
+    return Exit.UNREACHABLE if any(row.trouble for row in found) else Exit.DONE
 
 
-def _endpoints(pod: Pod, endpoints: tuple[Endpoint, ...], form: str) -> None:
-    _print(pod, "endpoints", [asdict(endpoint) for endpoint in endpoints], form)
-    if form == "table":
-        rows = [
-            (e.cluster.raw, e.address, str(e.port), _health(e), str(e.requests), str(e.errors))
-            for e in endpoints
-        ]
-        header = ("CLUSTER", "ADDRESS", "PORT", "HEALTH", "REQUESTS", "ERRORS")
-        output.table(header, rows, right=[2, 4, 5])
+def _table(matrix: Matrix, found: list[Row]) -> None:
+    if not matrix.rules:
+        output.note("meshtui: no rule to compare with")
+        return
+    titles = [route.rule.title for route in matrix.rules]
+    lines = [
+        (f"{row.pod.name}.{row.pod.namespace}", *(cell.state for cell in row.cells))
+        if row.cells
+        else (f"{row.pod.name}.{row.pod.namespace}", *[OUT_OF_REACH] * len(titles))
+        for row in found
+    ]
+    output.table(("CLIENT", *map(clean, titles)), lines)
+    for row in found:
+        for text in _troubles(matrix, row):
+            output.line(f"{clean(row.pod.name)}.{clean(row.pod.namespace)}: {clean(text)}")
 
 
-def _health(endpoint: Endpoint) -> str:
-    return "ejected" if endpoint.ejected else endpoint.health
+def _troubles(matrix: Matrix, row: Row) -> list[str]:
+    if row.trouble:
+        return [row.trouble]
+    return [
+        f"{route.rule.title}: {difference}"
+        for route, cell in zip(matrix.rules, row.cells, strict=True)
+        for difference in cell.differences
+    ]
+
+
+def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
+    key = matrix.service.key
+    return {
+        "namespace": key.namespace,
+        "service": key.name,
+        "known": matrix.known,
+        "left_out": matrix.left_out,
+        "in_sync": all(row.state == IN_SYNC or not matrix.differs(row) for row in found)
+        and not any(row.trouble for row in found),
+        "proxies": [
+            {
+                "namespace": row.pod.namespace,
+                "pod": row.pod.name,
+                "gateway": row.pod.gateway,
+                "state": row.state,
+                "trouble": row.trouble or None,
+                "virtual_services": ["/".join(owner) for owner in row.owners],
+                "rules": [
+                    {
+                        "virtual_service": f"{r.service.ref.namespace}/{r.service.ref.name}",
+                        "rule": r.rule.title,
+                        "index": r.rule.index,
+                        "state": cell.state,
+                        "differences": list(cell.differences),
+                        "routes": [route_json(route) for route in cell.served],
+                    }
+                    for r, cell in zip(matrix.rules, row.cells, strict=False)
+                ],
+            }
+            for row in found
+        ],
+    }
+
+
+def _notes(matrix: Matrix) -> None:
+    if not matrix.pods:
+        output.note("meshtui: no proxy is known to call the service")
+    elif not matrix.known:
+        output.note("meshtui: telemetry names no caller: every proxy that may call was asked")
+    if matrix.left_out:
+        output.note(f"meshtui: {matrix.left_out} more proxies were not asked")

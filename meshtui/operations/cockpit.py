@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
-from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.mesh.analysis import Finding
     from meshtui.operations.adopting import AdoptionPlan
+    from meshtui.operations.charting import Charting
     from meshtui.operations.editing import Draft
     from meshtui.operations.exposing import Counters
     from meshtui.operations.podtail import TailFrom
@@ -30,6 +30,11 @@ class Cockpit(Protocol):
     namespace: str
     server: str
     read_only: bool
+
+    @property
+    def history(self) -> Charting:
+        """What the charts ask for; raises where nothing is connected yet."""
+        ...
 
     async def connect(self) -> None:
         """Reach the cluster; raises at once where it can't be (no kubeconfig, no such context)."""
@@ -67,28 +72,25 @@ class Cockpit(Protocol):
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome: ...
 
-    def tail(self, service: ServiceKey) -> AsyncIterator[LogEntry]:
-        """Access-log lines of all the service's pods and, first, the last ones there are."""
+    def tail(self, service: ServiceKey, start: TailFrom) -> AsyncIterator[LogEntry]:
+        """Access-log lines of all the service's pods and, first, those there are from `start`."""
         ...
 
-    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
-        """What the pod's proxy routes."""
-        ...
-
-    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
-        """The pods whose proxies send traffic to the service, gateways first."""
+    @property
+    def proxies(self) -> Proxies:
+        """What the mesh's proxies do. Raises `Unreachable` before `connect`."""
         ...
 
     async def analyze(self) -> tuple[Finding, ...]:
         """What is wrong with the mesh as it is written, the worst first."""
         ...
 
-    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
-        """The changes to this cluster, or to one service, newest first."""
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         """What the pods' proxies refused for rate limits since they started."""
         ...
 
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        """The changes to this cluster, or to one service, newest first."""
         ...
 
     async def trace(self, question: Question) -> Traced:

@@ -6,24 +6,23 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
-from meshtui.envoy.routes import ProxyRoute
-from meshtui.errors import JournalError, Refused, Unreachable
+from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.history import journaled
 from meshtui.operations.limits import Limits
+from meshtui.operations.podtail import TailFrom
 from meshtui.operations.rights import Rights
 from meshtui.operations.session import Session
 from meshtui.operations.tailing import tail
 from meshtui.operations.telemetry import Telemetry
 from meshtui.operations.types import Journaled, LogEntry
-from meshtui.operations.verifying import client_proxies
 
 if TYPE_CHECKING:
+    from meshtui.mesh.analysis import Finding
     from meshtui.operations.exposing import Counters
     from meshtui.operations.proxylooking import Proxies
-    from meshtui.mesh.analysis import Finding
     from meshtui.operations.tracing import Question, Traced
 
 JOURNAL_LINES = 100
@@ -46,31 +45,19 @@ class Looking:
             raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
         return self._session
 
-    def tail(self, service: ServiceKey) -> AsyncGenerator[LogEntry, None]:
-        return tail(self._opened.cluster, lambda: self._pods(service))
+    def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
+        return tail(self._opened.cluster, lambda: self._pods(service), start)
 
     def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:
         found = self._mesh.by_key.get(service)
         return pods_of(self._mesh, found) if found else ()
 
-    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
-        from meshtui.envoy.proxy import read_routes
+    @property
+    def proxies(self) -> Proxies:
+        """Of the mesh as it is at this moment."""
+        from meshtui.operations.proxylooking import LiveProxies
 
-        if not pod.sidecar:
-            raise Refused(f"{pod.namespace}/{pod.name} runs no proxy")
-        return await read_routes(self._opened.cluster, pod)
-
-    def clients(self, service: ServiceKey) -> tuple[Pod, ...]:
-        view = next((view for view in self._structure if view.key == service), None)
-        if view is None or view.virtual_service is None:
-            return tuple(pod for pod in self._mesh.pods if pod.sidecar)[:20]
-        sample = self._telemetry.sample
-        return client_proxies(self._mesh, service, view.virtual_service, sample).pods
-
-    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
-        from meshtui.operations.exposing import read_counters
-
-        return await read_counters(self._opened.cluster, pods)
+        return LiveProxies(self._opened.cluster, self._mesh, self._telemetry.sample)
 
     async def analyze(self) -> tuple[Finding, ...]:
         """In a thread: a thousand services cost a third of a second."""
@@ -79,6 +66,11 @@ class Looking:
 
         limited = limits_of(self._limits.entries())
         return await asyncio.to_thread(analyze, self._mesh, limited=limited)
+
+    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
+        from meshtui.operations.exposing import read_counters
+
+        return await read_counters(self._opened.cluster, pods)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         journal = self._opened.journal

@@ -22,23 +22,23 @@ from meshtui.changes.change import (
     Rollback,
     Target,
 )
-from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMatch, RouteMirror
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh import analysis
 from meshtui.mesh.decision import Decision
-from meshtui.mesh.model import Mesh, Pod, Rule, ServiceKey, StringMatch
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.adopting import AdoptionPlan
 from meshtui.operations.cockpit import Progress
+from meshtui.operations.editing import Draft
 from meshtui.operations.exposing import Counters
 from meshtui.operations.podtail import TailFrom
-from meshtui.operations.editing import Draft
 from meshtui.operations.tracing import Question, Seen, Traced, by_objects
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
 from tests.ui.fakehistory import FakeHistory
+from tests.ui.fakeproxies import FakeProxies
 
 NOW = 1_700_000_000.0
 
@@ -73,7 +73,7 @@ class FakeCockpit:
         self.connect_error: MeshtuiError | None = None
         self.plan_error: MeshtuiError | None = None
         self.apply_error: MeshtuiError | None = None
-        self.routes_error: MeshtuiError | None = None
+        self.proxies = FakeProxies(self)
         self.verified: bool | None = True
         self.plan_gate = asyncio.Event()
         self.plan_gate.set()
@@ -98,6 +98,7 @@ class FakeCockpit:
         self.mesh_override: Mesh | None = None
         self.logs: asyncio.Queue[LogEntry] = asyncio.Queue()
         self.tailed: list[ServiceKey] = []
+        self.tailed_from: list[TailFrom] = []
         self._inverse: list[Plan] = []
         self._queue: asyncio.Queue[Snapshot | MeshtuiError] = asyncio.Queue()
         self.undo_error: MeshtuiError | None = None
@@ -107,9 +108,9 @@ class FakeCockpit:
         self.journal_error: MeshtuiError | None = None
         self.entries: tuple[Journaled, ...] = ()
         self.pendings: tuple[Pending, ...] = ()
-        self.history = FakeHistory(self.journal)
         self.refusals: dict[str, int] = {}
         self.counted: list[tuple[str, ...]] = []
+        self.history = FakeHistory(self.journal)
 
     # Reading
 
@@ -281,27 +282,14 @@ class FakeCockpit:
         others = [pod for pod in self.mesh.pods if pod.app == "productpage"]
         return (*gateways, *others)
 
-    async def routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
-        await asyncio.sleep(0)
-        if self.routes_error is not None:
-            raise self.routes_error
-        return tuple(
-            _route(vs.ref.namespace, vs.ref.name, rule)
-            for vs in self.mesh.virtual_services
-            for rule in vs.rules
-        )
-
-    async def tail(self, service: ServiceKey) -> AsyncIterator[LogEntry]:
+    async def tail(self, service: ServiceKey, start: TailFrom) -> AsyncIterator[LogEntry]:
         self.tailed.append(service)
+        self.tailed_from.append(start)
         if service.name == "nobody":
             raise NotFound("no such service")
         while True:
             entry = await self.logs.get()
             yield entry
-    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
-        self.counted.append(tuple(pod.workload for pod in pods))
-        return tuple(Counters(pod, dict(self.refusals)) for pod in pods)
-
 
     async def analyze(self) -> tuple[analysis.Finding, ...]:
         self.analyses += 1
@@ -309,6 +297,10 @@ class FakeCockpit:
         if self.analysis_error is not None:
             raise self.analysis_error
         return analysis.analyze(self.mesh)
+
+    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
+        self.counted.append(tuple(pod.workload for pod in pods))
+        return tuple(Counters(pod, dict(self.refusals)) for pod in pods)
 
     async def trace(self, question: Question) -> Traced:
         """Every client's proxy does what the objects say, or what a test has it do."""
@@ -334,26 +326,3 @@ class FakeCockpit:
         self.plan_gate.clear()
         yield
         self.plan_gate.set()
-
-
-def _route(namespace: str, name: str, rule: Rule) -> ProxyRoute:
-    headers = tuple(
-        HeaderMatch(key, StringMatch(match.kind, match.value))
-        for entry in rule.matches
-        for key, match in entry.headers
-    )
-    return ProxyRoute(
-        config="9080",
-        vhost="reviews.bookinfo.svc.cluster.local:9080",
-        name=rule.name,
-        match=RouteMatch(headers=headers),
-        destinations=tuple(
-            RouteDestination(f"outbound|9080|{d.subset}|{d.host}", d.host, d.subset, 9080, d.weight)
-            for d in rule.destinations
-        ),
-        mirrors=tuple(RouteMirror("", m.host, m.subset, 9080, m.percent) for m in rule.mirrors),
-        fault=rule.fault,
-        timeout_s=rule.timeout_s,
-        retries=rule.retries,
-        virtual_service=(namespace, name),
-    )

@@ -1,154 +1,161 @@
-"""What the proxies of the service's clients really route, read out of Envoy."""
+"""What the proxies of the service's clients do: against the rules, and all that they have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.message import Message
+from textual.timer import Timer
 
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import Pod
-from meshtui.mesh.quantity import human_duration
 from meshtui.operations.types import Snapshot
-from meshtui.ui.feed import unexpected
-from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
-from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.routetext import route_lines, routes_for
+from meshtui.ui.kept import short_path
+from meshtui.ui.paint import Line, span
+from meshtui.ui.panes.proxyasking import AskFailed, Asking, RawCame, ReadingCame, RowCame, Saved
+from meshtui.ui.panes.proxyheads import Frame, painted, title_words
+from meshtui.ui.panes.proxykeys import ProxyKeys
+from meshtui.ui.panes.proxymatrix import owner_of
+from meshtui.ui.panes.proxyraw import RawText
+from meshtui.ui.panes.proxystate import INTENT, ProxyState, key_of, versions
 
 if TYPE_CHECKING:
-    from meshtui.envoy.routes import ProxyRoute
     from meshtui.operations.cockpit import Cockpit
 
 
-class ProxiesPane(Pane):
-    """One client's proxy at a time, read again on a slow beat while it is shown."""
+class ProxiesPane(ProxyKeys):
+    """Intent against actual first; then one proxy at a time. Read on a slow beat while shown."""
 
     kind = "proxies"
     EVERY_S: ClassVar[float] = 10.0
-
-    class Read(Message):
-        """What a pod's proxy routes."""
-
-        def __init__(self, pod: Pod, routes: tuple[ProxyRoute, ...]) -> None:
-            super().__init__()
-            self.pod = pod
-            self.routes = routes
-
-    class Failed(Message):
-        """A pod's proxy did not answer."""
-
-        def __init__(self, pod: Pod, error: MeshtuiError) -> None:
-            super().__init__()
-            self.pod = pod
-            self.error = error
+    LAGGING_S: ClassVar[float] = 4.0
+    SETTLE_S: ClassVar[float] = 0.2
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
-        self._clients: tuple[Pod, ...] = ()
-        self._pod: Pod | None = None
-        self._routes: tuple[ProxyRoute, ...] | None = None
-        self._error: MeshtuiError | None = None
-        self._read_at: float | None = None
+        self.state = ProxyState()
+        self.asking = Asking(cockpit, self)
+        self._versions: tuple[str, ...] = ()
+        self._settling: Timer | None = None
         self._asked_at = 0.0
 
-    def update_body(self, _: Snapshot) -> None:
-        self._clients = self.cockpit.clients(self.view.key) if self.view else ()
-        if self._place() is None:
-            self._choose(self._clients[0] if self._clients else None)
-        self._show()
+    # What is followed, and when it is asked
 
-    def _place(self) -> int | None:
-        """Where the chosen pod stands among the clients, by identity."""
-        if self._pod is None:
-            return None
-        places = [(pod.namespace, pod.name) for pod in self._clients]
-        chosen = (self._pod.namespace, self._pod.name)
-        return places.index(chosen) if chosen in places else None
+    def update_body(self, snapshot: Snapshot) -> None:
+        """Out of sight nothing is asked: the pane is told again when it comes to the front."""
+        if self.view is None or not self.display:
+            return
+        before, self._versions = self._versions, versions(snapshot.mesh, self.view.service.host)
+        if self.view.key != self.state.service:
+            self._follow()
+        elif before != self._versions:
+            self.read_again()
 
-    def do_next_proxy(self) -> None:
-        self._turn(1)
-
-    def do_previous_proxy(self) -> None:
-        self._turn(-1)
-
-    def _turn(self, by: int) -> None:
-        if self._clients:
-            self._choose(self._clients[((self._place() or 0) + by) % len(self._clients)])
-            self._show()
-
-    def _choose(self, pod: Pod | None) -> None:
-        self._pod, self._routes, self._error, self._read_at = pod, None, None, None
-        self.read_again()
+    def _follow(self) -> None:
+        """The service under the cursor, once the cursor has come to rest."""
+        if self.view is None:
+            return
+        first = self.state.service is None
+        self.state.follow(self.view.key)
+        self.asking.stop()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
+        self._asked_at = self.now
+        self.show()
 
     def read_again(self) -> None:
-        pod = self._pod
-        if pod is not None:
-            self._asked_at = self.now
-            self.run_worker(self._fetch(pod), group="routes", exclusive=True, exit_on_error=False)
-
-    async def _fetch(self, pod: Pod) -> None:
+        """Whom to ask about what, from the objects as they are now; then ask."""
+        state = self.state
+        if state.service is None:
+            return
+        self._asked_at = self.now
         try:
-            routes = await self.cockpit.routes(pod)
+            state.meet(self.cockpit.proxies.matrix(state.service))
         except MeshtuiError as error:
-            self.post_message(self.Failed(pod, error))
-        except Exception as error:  # noqa: BLE001 - the edge of a worker
-            self.post_message(self.Failed(pod, unexpected("reading the proxy", error)))
+            state.error = error
         else:
-            self.post_message(self.Read(pod, routes))
+            self._ask()
+        self.show()
 
-    def on_proxies_pane_read(self, message: Read) -> None:
-        if self._is_chosen(message.pod):
-            self._routes, self._error, self._read_at = message.routes, None, self.now
-            self._show()
-
-    def on_proxies_pane_failed(self, message: Failed) -> None:
-        if self._is_chosen(message.pod):
-            self._error = message.error
-            self._show()
-
-    def _is_chosen(self, pod: Pod) -> bool:
-        chosen = self._pod
-        return chosen is not None and (pod.namespace, pod.name) == (chosen.namespace, chosen.name)
+    def _ask(self) -> None:
+        question, state = self.state.ask(), self.state
+        if question is None:
+            self.asking.stop()
+        elif state.at == INTENT and state.matrix is not None:
+            self.asking.rows(question, state.matrix)
+        elif state.pod is not None:
+            self.asking.view(question, state.pod)
 
     def tick(self, now: float) -> None:
         super().tick(now)
-        if self.display and now - self._asked_at >= self.EVERY_S:
+        if not self.display or self.state.service is None:
+            return
+        lagging = self.state.at == INTENT and self.state.lagging
+        if now - self._asked_at >= (self.LAGGING_S if lagging else self.EVERY_S):
             self.read_again()
+        elif self.state.at == INTENT:
+            self.show()
+
+    # What came
+
+    def on_row_came(self, message: RowCame) -> None:
+        state = self.state
+        if message.question == state.question:
+            state.rows[key_of(message.row.pod)] = (message.row, self.now)
+            state.read_at, state.error = self.now, None
+            worst = None if state.moved else state.worth_a_look
+            if worst is not None:
+                self.lines.picked = owner_of(worst)
+            self.show()
+
+    def on_reading_came(self, message: ReadingCame) -> None:
+        state = self.state
+        if message.question == state.question:
+            state.reading, state.table = message.reading, message.table
+            state.read_at, state.error = self.now, None
+            if state.wants_raw:
+                self.asking.raw(message.reading)
+            self.show()
+
+    def on_raw_came(self, message: RawCame) -> None:
+        if message.reading is self.state.reading and self.state.wants_raw:
+            self.state.raw = RawText(message.lines, self.state.search)
+            self.show()
+
+    def on_saved(self, message: Saved) -> None:
+        self.state.saved(short_path(message.path), message.size)
+        self.show()
+
+    def on_ask_failed(self, message: AskFailed) -> None:
+        if message.question is None:
+            self.state.note = (span(f"✖ {message.error}", "error"),)
+        elif message.question == self.state.question:
+            self.state.error = message.error
+        self.show()
+
+    # Showing
+
+    def show(self) -> None:
+        if not self.is_mounted or not self.size.width:
+            return
+        body = self.lines
+        width = max(self.size.width - 3, 20)
+        frame = Frame(width, self.now, body.scroll_offset.x, body.picked, body.marked)
+        found = painted(self.state, frame)
+        if found.long is None:
+            body.show_lines(found.fixed, found.lines)
+        else:
+            body.show_long(found.fixed, found.long)
+        self.update_title()
 
     def title_words(self) -> tuple[Line, Line]:
-        age = (Span("reading…", "muted"),) if self._pod and self._read_at is None else ()
-        if self._read_at is not None:
-            age = (Span(f"read {human_duration(self.now - self._read_at)} ago", "muted"),)
-        return (), age
-
-    def _show(self) -> None:
-        if self.is_mounted and self.size.width:
-            self.listing.fill(self._lines(self.size.width - 3))
-            self.update_title()
-
-    def _lines(self, width: int) -> list[Line]:
-        if self.view is None:
-            return []
-        if self._pod is None:
-            return wrapped("no proxy is known to send traffic to this service", width, "muted")
-        lines = [self._pod_line(), BLANK]
-        if self._error is not None:
-            lines += wrapped(f"✖ {self._error}", width, "error")
-            lines.append(BLANK)
-        if self._routes is not None:
-            lines += route_lines(self.view, routes_for(self.view, self._routes), self._pod, width)
-        return lines
-
-    def _pod_line(self) -> Line:
-        if self._pod is None:
-            return BLANK
-        where = f"  {(self._place() or 0) + 1} of {len(self._clients)}  "
-        kind = "gateway " if self._pod.gateway else "client "
-        return (
-            Span(kind, "muted"), span(self._pod.name, "strong"), Span(where, "muted"),
-            Span("[ ]", "key"), Span(" others", "muted"),
-        )  # fmt: skip
+        return (), title_words(self.state, self.now)
 
     def on_resize(self) -> None:
         super().on_resize()
-        self._show()
+        self.show()
+
+    def on_focus(self) -> None:
+        self.lines.light(True)
+
+    def on_blur(self) -> None:
+        self.lines.light(False)

@@ -1,29 +1,15 @@
-"""What a proxy routes, in words, beside what the rule asks for. Pure."""
+"""What a proxy routes for a service, a block of lines for each route. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.envoy.compare import in_sync
-from meshtui.envoy.expected import ProxyFacts
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import Pod
-from meshtui.mesh.view import ServiceView
 from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
 from meshtui.ui.panes.ruletext import weight_line
 
-
-def routes_for(view: ServiceView, routes: Iterable[ProxyRoute]) -> tuple[ProxyRoute, ...]:
-    """The routes that come from the service's VirtualServices or end at its host."""
-    owners = {(r.service.ref.namespace, r.service.ref.name) for r in view.routes}
-    host = view.service.host
-    return tuple(
-        route
-        for route in routes
-        if (route.virtual_service is not None and tuple(route.virtual_service) in owners)
-        or any(destination.host == host for destination in route.destinations)
-    )
+_DOMAINS = 4
 
 
 def percents(route: ProxyRoute) -> dict[tuple[str, str], float]:
@@ -37,35 +23,24 @@ def percents(route: ProxyRoute) -> dict[tuple[str, str], float]:
     return {place: part for place, part in found.items() if part}
 
 
-def verdict_lines(
-    view: ServiceView, routes: tuple[ProxyRoute, ...], pod: Pod, width: int
-) -> list[Line]:
-    """Intent beside what is served: in step, or what differs."""
-    if view.route is None:
-        return [(Span("no rule to compare with", "muted"),)]
-    facts = ProxyFacts(pod.namespace, pod.labels, pod.gateway)
-    verdict = in_sync(routes, view.route.service, view.route.rule, facts)
-    if verdict.in_sync:
-        return [(Span("● ", "ok"), Span("in sync with the ordinary rule", "text"))]
-    if not verdict.differences:
-        return [(Span("▲ ", "warning"), Span("has no route of this VirtualService", "warning"))]
-    lines: list[Line] = [(Span("▲ ", "warning"), Span("differs from the rule", "warning"))]
-    for difference in verdict.differences:
-        lines += wrapped(difference, width, "text", "   ")
-    return lines
-
-
 def route_lines(
-    view: ServiceView, routes: tuple[ProxyRoute, ...], pod: Pod, width: int
+    routes: Iterable[ProxyRoute], namespace: str, width: int, search: str = ""
 ) -> list[Line]:
-    """Verdict first, then each route in the proxy's order."""
-    lines: list[Line] = [*verdict_lines(view, routes, pod, width), BLANK]
-    for route in routes:
-        lines += _route_lines(route, view.key.namespace, width)
-    return lines
+    """The routes in the proxy's order; with a search those that hold the text."""
+    blocks = [_block(route, namespace, width) for route in routes]
+    wanted = search.lower()
+    kept = [block for block in blocks if not wanted or wanted in _text(block)]
+    if not kept:
+        told = "no route holds that" if blocks else "this proxy has no route for the service"
+        return [(Span(told, "muted"),)]
+    return [line for block in kept for line in block]
 
 
-def _route_lines(route: ProxyRoute, namespace: str, width: int) -> list[Line]:
+def _text(block: Iterable[Line]) -> str:
+    return "\n".join("".join(piece.text for piece in line) for line in block).lower()
+
+
+def _block(route: ProxyRoute, namespace: str, width: int) -> list[Line]:
     title = f"{route.name}  " if route.name and route.name != "default" else ""
     head: Line = (span(title, "key"), span(f"{route.config} · {route.vhost}", "muted"))
     lines = [head, *wrapped(route.match.text, width - 3, "text", "   ")]
@@ -74,7 +49,8 @@ def _route_lines(route: ProxyRoute, namespace: str, width: int) -> list[Line]:
         name = destination.subset or short_host(destination.host, namespace) or destination.cluster
         part = parts.get((destination.host, destination.subset), 0.0)
         lines.append(weight_line(name, part))
-    lines += [(Span("   "), piece) for piece in _extras(route, namespace)]
+    for piece in _extras(route, namespace):
+        lines += wrapped(piece.text, width, piece.role, "   ")
     return [*lines, BLANK]
 
 
@@ -91,4 +67,13 @@ def _extras(route: ProxyRoute, namespace: str) -> Iterable[Span]:
     if route.rewrite:
         yield span(f"rewrite {route.rewrite}", "muted")
     if route.terminal:
-        yield span(f"answers by itself: {route.terminal}", "mark")
+        yield span(f"answers by itself: {route.answer or route.terminal}", "mark")
+    if route.virtual_service is not None:
+        owner_namespace, name = route.virtual_service
+        yield span(f"VirtualService {name}.{owner_namespace}", "muted")
+    yield span(_domains(route.domains), "muted")
+
+
+def _domains(domains: tuple[str, ...]) -> str:
+    more = f" and {len(domains) - _DOMAINS} more" if len(domains) > _DOMAINS else ""
+    return f"domains {', '.join(domains[:_DOMAINS])}{more}"
