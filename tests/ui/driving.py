@@ -8,12 +8,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from textual import _wait
 from textual.pilot import Pilot
 from textual.screen import Screen
 
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import DiffDialog, Phase
 from tests.ui.fake import FakeCockpit
+
+_wait.SLEEP_GRANULARITY = 1 / 250
+_wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 20
+"""How finely the pilot looks whether the program is idle: Textual's 20 ms, thrice for each key,
+would be most of what these tests take."""
 
 SMALL, LARGE = (80, 24), (160, 48)
 S = TypeVar("S", bound="Screen[object]")
