@@ -108,7 +108,7 @@ def test_no_traffic_by_weight_and_by_silent_callers_differ() -> None:
 
 def test_requests_that_reached_no_pod_are_counted_as_such() -> None:
     found = scope(mesh_of(), UNKNOWN, signals(3, c503=30, UH=30))
-    assert headline(found) == "only errors: 3.0/s reach no pod; 100 % of them fail"
+    assert headline(found) == "only errors: 3.0/s reach no pod, 100 % of them fail (UH 3.0/s)"
     assert sides(found) == ""
 
 
@@ -142,3 +142,13 @@ def test_the_services_a_workload_calls_are_those_that_count_it_as_a_caller() -> 
     page = next(view for view in views if view.key.name == "productpage")
     calls = {KEY: CALLERS, page.key: frozenset({("default", "elsewhere")})}
     assert [view.key for view in called_by(mesh, page, views, calls)] == [KEY]
+
+
+def test_a_few_errors_more_on_one_side_are_chance_and_not_made_on_the_way() -> None:
+    found = scope(mesh_of(), "v1", signals(3.5, c503=2), signals(3.4, c503=1))
+    assert sides(found).startswith("v1 answers the errors itself")
+
+
+def test_a_few_errors_with_a_flag_are_made_on_the_way() -> None:
+    found = scope(mesh_of(), "v1", signals(3.5, c503=2, UF=2), signals(3.3))
+    assert "made on the way (UF 0.2/s)" in sides(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from meshtui.mesh.explain.answers import failing, unflagged
 from meshtui.mesh.explain.scope import Scope, listed, parts_of, routes_of, titled
 from meshtui.mesh.explain.words import percent, rate
@@ -11,7 +13,7 @@ from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERI
 from meshtui.mesh.view import DELAYED
 
 APART = 0.005
-"""Error ratios that differ by less are the same: proxies are not read at one moment."""
+"""Error ratios that differ by less are the same, whatever the number of requests."""
 
 NAMED = 3
 
@@ -29,7 +31,8 @@ def headline(scope: Scope) -> str:
     if state == NO_TRAFFIC:
         return f"no traffic: {_idle(scope)}"
     if scope.nowhere:
-        return f"{state}: {rate(caller.rps)} reach no pod; {_part(caller)} of them fail"
+        how = _by(caller) if caller.flags else ""
+        return f"{state}: {rate(caller.rps)} reach no pod, {_part(caller)} of them fail{how}"
     if state == ONLY_ERRORS:
         return f"only errors: every one of the {rate(caller.rps)} to {what} fails"
     if not caller.error_ratio:
@@ -62,22 +65,37 @@ def sides(scope: Scope) -> str:
     if server is None:
         return _server_unknown(scope) if seen else ""
     own = server.error_ratio or 0.0
-    apart = max(APART, 0.2 * max(seen, own))
     if server.requests <= 0 and seen:
         return (
             f"Callers see {percent(seen)} errors, and none of it reached {scope.name}{_by(caller)}."
         )
-    if seen - own > apart:
+    if seen > own and _differ(caller, server):
         return (
             f"Callers see {percent(seen)} errors, {scope.name} itself answers {percent(own)}: "
             f"the {'rest is' if own >= APART else 'errors are'} made on the way{_by(caller)}."
         )
-    if own - seen > apart:
+    if own > seen and _differ(caller, server):
         return (
             f"{scope.name} itself answers {percent(own)} errors, callers see only "
             f"{percent(seen)}: {_hidden(scope)}."
         )
     return _own(scope, server, seen, own) if seen and own else ""
+
+
+def _differ(caller: Signals, server: Signals) -> bool:
+    """Whether the ratios are really two: more than chance and than reading at other moments makes.
+
+    Flags that are no part of the server's answer settle it however few there are.
+    """
+    seen, own = caller.error_ratio or 0.0, server.error_ratio or 0.0
+    if abs(seen - own) <= max(APART, 0.2 * max(seen, own)):
+        return False
+    requests = min(caller.requests, server.requests)
+    apart = abs(seen - own) * requests
+    flagged = sum(n for flag, n in caller.flags.items() if flag not in (DELAYED, "-"))
+    if seen > own and flagged >= 0.5 * apart:
+        return True
+    return apart > 1 + 2 * math.sqrt(max(seen, own) * requests)
 
 
 def _server_unknown(scope: Scope) -> str:
@@ -154,7 +172,8 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     else:
         parts.sort(key=lambda part: SEVERITY[state_of(part)])
         bad = [part for part in parts if state_of(part) not in (OK, NO_TRAFFIC)]
-        total = (state_of(scope), headline(scope), "" if bad else sides(scope))
+        lost = not bad or any(part.nowhere for part in bad)
+        total = (state_of(scope), headline(scope), sides(scope) if lost else "")
         found = [*(_sentence(part) for part in bad), total, *_well(parts)]
     state, head, first = found[0]
     return ((state, head, " ".join(filter(None, (first, below(scope))))), *found[1:])

@@ -127,11 +127,17 @@ def _quantiles(signals: Signals | None, state: str) -> Line:
     values = [value or 0.0 for value in found]
     if values[-1] < 999.5:
         return (Span("/".join(_whole(value) for value in values) + "ms", "text"),)
-    return (Span("/".join(f"{value / 1000:.2g}" for value in values) + "s", "text"),)
+    return (Span("/".join(_tenths(value / 1000) for value in values) + "s", "text"),)
 
 
 def _whole(value: float) -> str:
     return f"{value:.0f}" if value >= 1 or value <= 0 else "<1"
+
+
+def _tenths(value: float) -> str:
+    if value >= 10:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 0.1 or value <= 0 else "<0.1"
 
 
 def _right(pieces: Line, width: int) -> Line:
