@@ -16,7 +16,7 @@ from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure, parse_stats
 from meshtui.errors import Refused
 from meshtui.mesh.model import Mesh, Pod, Service
-from meshtui.mesh.routing import routes_to
+from meshtui.mesh.routing import routes_to, selects
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -134,11 +134,7 @@ class Reader:
 
     async def _endpoints(self) -> Reading:
         answer = await self._ask(proxy.endpoints_path(self._host), parse_endpoints)
-        by_ip = {pod.ip: pod for pod in self.mesh.pods if pod.ip}
-        seen = tuple(
-            SeenEndpoint(endpoint, by_ip.get(endpoint.address))
-            for endpoint in self._of_host(answer.facts)
-        )
+        seen = with_pods(self._of_host(answer.facts), self.mesh)
         return Reading(ENDPOINTS, self.pod, self.service, endpoints=seen, answers=_raw(answer))
 
     async def _clusters(self) -> Reading:
@@ -166,6 +162,22 @@ class Reader:
     def _of_host(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
         """Older Envoys answer with everybody's."""
         return tuple(e for e in endpoints if not self._host or e.cluster.host == self._host)
+
+
+def with_pods(endpoints: Iterable[Endpoint], mesh: Mesh) -> tuple[SeenEndpoint, ...]:
+    """Addresses are given anew after a pod has ended, and pods of a node's network share one."""
+    by_ip: dict[str, list[Pod]] = {}
+    for pod in mesh.pods:
+        if pod.ip and pod.phase not in ("Succeeded", "Failed"):
+            by_ip.setdefault(pod.ip, []).append(pod)
+
+    def behind(endpoint: Endpoint) -> Pod | None:
+        service = mesh.by_host.get(endpoint.cluster.host)
+        found = by_ip.get(endpoint.address, [])
+        mine = [pod for pod in found if service and selects(service.selector, pod.labels)]
+        return next(iter(mine or found), None)
+
+    return tuple(SeenEndpoint(endpoint, behind(endpoint)) for endpoint in endpoints)
 
 
 def _raw(*answers: proxy.Answer[Any]) -> tuple[tuple[str, bytes], ...]:
