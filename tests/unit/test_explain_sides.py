@@ -152,3 +152,10 @@ def test_a_few_errors_more_on_one_side_are_chance_and_not_made_on_the_way() -> N
 def test_a_few_errors_with_a_flag_are_made_on_the_way() -> None:
     found = scope(mesh_of(), "v1", signals(3.5, c503=2, UF=2), signals(3.3))
     assert "made on the way (UF 0.2/s)" in sides(found)
+
+
+def test_a_timeout_is_not_called_the_versions_own_because_it_saw_the_proxy_hang_up() -> None:
+    found = scope(mesh_of(), "v1", signals(c504=100, UT=100), signals(c0=100, DC=100))
+    assert sides(found) == (
+        "Callers see 100 % errors, v1 itself answers 0 %: the errors are made on the way (UT 10/s)."
+    )

@@ -15,6 +15,7 @@ from meshtui.mesh.view import DELAYED
 APART = 0.005
 """Error ratios that differ by less are the same, whatever the number of requests."""
 
+HUNG_UP = "DC"
 NAMED = 3
 
 
@@ -64,7 +65,7 @@ def sides(scope: Scope) -> str:
         return ""
     if server is None:
         return _server_unknown(scope) if seen else ""
-    own = server.error_ratio or 0.0
+    own = _own_ratio(server)
     if server.requests <= 0 and seen:
         return (
             f"Callers see {percent(seen)} errors, and none of it reached {scope.name}{_by(caller)}."
@@ -82,12 +83,18 @@ def sides(scope: Scope) -> str:
     return _own(scope, server, seen, own) if seen and own else ""
 
 
+def _own_ratio(server: Signals) -> float:
+    """The part that the server failed. Of a calling proxy that hung up (DC) it is not the cause."""
+    failed = (server.error_ratio or 0.0) * server.requests - server.flags.get(HUNG_UP, 0.0)
+    return max(failed, 0.0) / server.requests if server.requests else 0.0
+
+
 def _differ(caller: Signals, server: Signals) -> bool:
     """Whether the ratios are really two: more than chance and than reading at other moments makes.
 
     Flags that are no part of the server's answer settle it however few there are.
     """
-    seen, own = caller.error_ratio or 0.0, server.error_ratio or 0.0
+    seen, own = caller.error_ratio or 0.0, _own_ratio(server)
     if abs(seen - own) <= max(APART, 0.2 * max(seen, own)):
         return False
     requests = min(caller.requests, server.requests)

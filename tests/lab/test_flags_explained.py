@@ -1,0 +1,101 @@
+"""Every response flag that real Envoys can be brought to set, explained as the screen shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from meshtui.kube.cluster import Cluster
+from meshtui.kube.snapshot import read_objects
+from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.model import Mesh as Facts
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import service_views
+from meshtui.metrics.sidecars import SidecarSource
+from meshtui.ui.panes.signalstext import signals_lines
+from tests.lab.harness import Mesh
+from tests.lab.test_flags import CASES, REVIEWS, Case, flagged
+
+WIDTHS = (48, 70)
+"""Columns of a pane: beside the table, and at its widest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What must be on the screen: `here` names the objects, `step` what to do."""
+
+    here: tuple[str, ...]
+    step: str
+
+
+EXPLAINED = {
+    "FI": Words(("of VirtualService reviews answers 100 % of its requests with 503",), "→ c: take"),
+    "DI": Words(("holds 100 % of its requests back for 0.01s",), "→ c: take"),
+    "UO": Words(
+        ("DestinationRule reviews, the host: maxConnections 1, http1MaxPendingRequests 1",),
+        "→ b: raise maxConnections or http1MaxPendingRequests of the host",
+    ),
+    "UF": Words(
+        ("The pods don't listen on port 9999 (9080 of the Service leads there).",),
+        "→ on productpage: l, then /flag:UF",
+    ),
+    "UH no pods": Words(("Subset v9 of reviews selects no pod (version=v9).",), "→ R: roll back"),
+    "UH all ejected": Words(
+        ("outlier detection may have ejected them", "after 1× 5xx in a row", "at most 100 %"),
+        "→ p: which pods are ejected",
+    ),
+    "NC": Words(
+        ("sends to subset v99 of reviews, which no DestinationRule defines.",), "→ R: roll back"
+    ),
+    "NR": Words(
+        ("VirtualService reviews has no rule for everything", "asks uri ^ /only-here"), "→ t: trace"
+    ),
+    "UT": Words(("waits 0.1s for an answer.", "made on the way (UT"), "→ o: a longer timeout"),
+    "URX": Words(("tries again 2× on 5xx.",), "→ l on v3, then /code:5xx"),
+    "DC": Words(("hung up before the answer was there: productpage.",), "→ l on v1"),
+    "RL at the version": Words(("Rate limit in the own proxy of v1", "EnvoyFilter"), "→ x: the"),
+    "RL at the caller": Words(("Rate limit in the callers' proxies", "EnvoyFilter"), "→ x: the"),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+async def test_a_flag_is_explained_by_what_is_wrong_in_the_mesh(mesh: Mesh, name: str) -> None:
+    case, wanted = CASES[name], EXPLAINED[name]
+    cluster = await Cluster.connect(kubeconfig=str(mesh.lab.kubeconfig))
+    try:
+        path = f"/{case.arrange(mesh)}"
+        with case.around(mesh):
+            sample, facts = await provoked(mesh, cluster, case, path)
+    finally:
+        await cluster.close()
+    for width in WIDTHS:
+        shown = signals_lines(scope_of(facts, sample), "", width)
+        text = " ".join("".join(piece.text for piece in line).strip() for line in shown)
+        plain = " ".join(text.replace("· ", "").split())
+        for words in (*wanted.here, wanted.step):
+            assert words in plain
+
+
+def test_each_case_that_is_provoked_is_explained() -> None:
+    assert EXPLAINED.keys() == CASES.keys()
+
+
+async def provoked(mesh: Mesh, cluster: Cluster, case: Case, path: str) -> tuple[Sample, Facts]:
+    """The signals with the flag in them, and the mesh as it was while they were measured."""
+    raw = await read_objects(cluster)
+    facts = parse_mesh(raw.items, istio=raw.istio)
+    source = SidecarSource(cluster)
+    await source.prime(facts)
+    await asyncio.to_thread(case.send, mesh, path)
+    async with asyncio.timeout(10):
+        while flagged(sample := await source.sample(facts), case) < case.at_least:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return sample, facts
+
+
+def scope_of(facts: Facts, sample: Sample) -> Scope:
+    view = next(v for v in service_views(facts, sample) if v.key == REVIEWS)
+    return Scope(facts, view, None, sample.clients.get(REVIEWS, frozenset()), None, sample.window_s)
