@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from meshtui.mesh.history import Course, Moment, within
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.signals import Sample, Signals, VersionKey
 
 TIERS = ((5.0, 72), (30.0, 130), (120.0, 182))
 """Seconds of a slot and slots kept: 6 minutes, an hour, 6 hours."""
 
 _FIELDS = 5
-_NAN = math.nan
+_NOT_KNOWN = -1.0
+
+_Values = tuple[float, float, float, float, float]
+"""Requests per second, error ratio, p50, p95, p99."""
+
+
+def _values(signals: Signals) -> _Values:
+    rest = signals.error_ratio, signals.p50_ms, signals.p95_ms, signals.p99_ms
+    errors, p50, p95, p99 = (_NOT_KNOWN if value is None else value for value in rest)
+    return signals.rps, errors, p50, p95, p99
 
 
 class _Rows:
@@ -26,30 +36,25 @@ class _Rows:
         self.slots = array("I")
         self.values = array("f")
 
-    def add(self, slot: int, signals: Signals) -> None:
+    def add(self, slot: int, new: _Values) -> None:
         """Rates are added up, of all else the worst is kept."""
-        new = (
-            signals.rps,
-            *(
-                _NAN if value is None else value
-                for value in (signals.error_ratio, signals.p50_ms, signals.p95_ms, signals.p99_ms)
-            ),
-        )
+        values = self.values
         if not self.slots or self.slots[-1] != slot:
             self.slots.append(slot)
-            self.values.extend(new)
+            values.extend(new)
             return
-        values, last = self.values, len(self.values) - _FIELDS
-        values[last] += new[0]
-        for place in range(1, _FIELDS):
-            old = values[last + place]
-            if not old >= new[place]:
-                values[last + place] = old if math.isnan(new[place]) else new[place]
+        place = len(values) - _FIELDS
+        values[place] += new[0]
+        for value in new[1:]:
+            place += 1
+            if value > values[place]:
+                values[place] = value
 
     def forget(self, before: int) -> None:
-        gone = next((i for i, slot in enumerate(self.slots) if slot >= before), len(self.slots))
-        del self.slots[:gone]
-        del self.values[: gone * _FIELDS]
+        gone = bisect_left(self.slots, before)
+        if gone:
+            del self.slots[:gone]
+            del self.values[: gone * _FIELDS]
 
 
 class _Tier:
@@ -61,19 +66,23 @@ class _Tier:
         self.counts: dict[int, int] = {}
         self._rows: dict[ServiceKey, dict[str, _Rows]] = {}
 
-    def take(self, sample: Sample, since: float) -> None:
-        """`sample` speaks of the time from `since` on."""
-        now = int(sample.time // self.step_s)
-        newest = next(reversed(self.counts), None)
-        first = max(int(since // self.step_s), now if newest is None else newest + 1)
+    def take(self, traffic: Iterable[tuple[VersionKey, _Values]], since: float, at: float) -> None:
+        """What was measured from `since` to `at`."""
+        now = math.ceil(at / self.step_s) - 1
+        newest = next(reversed(self.counts), -1)
+        first = max(int(since // self.step_s), newest + 1)
         slots = range(min(first, now), now + 1)
         for slot in slots:
             self.counts[slot] = self.counts.get(slot, 0) + 1
-        for key, signals in sample.caller.items():
-            if signals.requests > 0:
-                rows = self._rows.setdefault(key.service, {}).setdefault(key.version, _Rows())
-                for slot in slots:
-                    rows.add(slot, signals)
+        for key, values in traffic:
+            versions = self._rows.get(key.service)
+            if versions is None:
+                versions = self._rows[key.service] = {}
+            rows = versions.get(key.version)
+            if rows is None:
+                rows = versions[key.version] = _Rows()
+            for slot in slots:
+                rows.add(slot, values)
         if now != newest:
             self._forget(now - self._keep + 1)
 
@@ -110,7 +119,7 @@ class _Tier:
         if rows is None:
             return Moment(at, self.step_s, 0.0)
         rps, *rest = rows.values[place * _FIELDS : (place + 1) * _FIELDS]
-        known = (None if math.isnan(value) else value for value in rest)
+        known = (None if value == _NOT_KNOWN else value for value in rest)
         return Moment(at, self.step_s, rps / self.counts[slot], *known)
 
 
@@ -142,8 +151,9 @@ class Seen:
             self.clear()
         since = sample.time - sample.window_s
         since = since if self._last is None else max(since, self._last)
+        traffic = [(k, _values(s)) for k, s in sample.caller.items() if s.requests > 0]
         for tier in self._tiers:
-            tier.take(sample, since)
+            tier.take(traffic, since, sample.time)
         self._first = since if self._first is None else self._first
         self._last = sample.time
 

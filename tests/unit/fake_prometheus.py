@@ -28,6 +28,8 @@ class Fake:
     requests: list[Row] = field(default_factory=list)
     durations: list[Row] = field(default_factory=list)
     clients: list[Row] = field(default_factory=list)
+    past_requests: list[Row] = field(default_factory=list)
+    past_durations: list[Row] = field(default_factory=list)
     age: float = 1.0
     interval: float = 15.0
     scraped_for: float = 3600.0
@@ -49,12 +51,12 @@ class Fake:
     def kinds(self) -> list[str]:
         return [kind for _, kind in self.asked]
 
-    def answer(self, query: str) -> tuple[int, str]:
-        kind = kind_of(query)
+    def answer(self, kind: str) -> tuple[int, str]:
         if (self.body is not None or self.status != 200) and self.only in ("", kind):
             return self.status, self.body or ""
-        result = getattr(self, f"_{kind}")()
-        shape = "matrix" if kind == "scrapes" else "vector"
+        past = kind.startswith("past_")
+        result = getattr(self, kind) if past else getattr(self, f"_{kind}")()
+        shape = "matrix" if past or kind == "scrapes" else "vector"
         document = {"status": "success", "data": {"resultType": shape, "result": result}}
         return 200, json.dumps(document | {"warnings": self.warnings})
 
@@ -88,9 +90,14 @@ def kind_of(query: str) -> str:
         "up{": "scrapes",
         "label_replace": "state",
         "count by": "clients",
-        "sum by": "durations" if ", le)" in query else "requests",
+        "sum by": "durations" if ", le)" in query or "(le," in query else "requests",
     }
     return next(kind for start, kind in starts.items() if query.startswith(start))
+
+
+def series(values: dict[int, float | str], **labels: str) -> Row:
+    """A row of a matrix: values by time."""
+    return {"metric": labels, "values": [[at, str(value)] for at, value in values.items()]}
 
 
 def row(value: float | str, **labels: str) -> Row:
@@ -125,14 +132,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = {key: values[0] for key, values in parse_qs(body).items()}
-        if "?" in self.path or not self.path.endswith("/api/v1/query"):
+        if "?" in self.path or not self.path.endswith(("/api/v1/query", "/api/v1/query_range")):
             self._send(404, "404 page not found")
             return
-        self.fake.asked.append(("POST", kind_of(form["query"])))
+        kind = kind_of(form["query"])
+        kind = f"past_{kind}" if self.path.endswith("_range") else kind
+        self.fake.asked.append(("POST", kind))
         self.fake.forms.append(form)
         self.fake.auth.append(self.headers.get("Authorization", ""))
         time.sleep(self.fake.delay)
-        self._send(*self.fake.answer(form["query"]))
+        self._send(*self.fake.answer(kind))
 
     def do_GET(self) -> None:
         self.fake.asked.append(("GET", self.path))
