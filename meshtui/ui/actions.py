@@ -98,10 +98,11 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 
 def resolve(key: str, now: Situation) -> Action | None:
-    """What a key means here: of several, the one for the part of the screen with the focus."""
+    """What a key means here: of several, the one for the part of the screen with the focus, and
+    of these the one for the fewest parts."""
     meant = [action for action in ACTIONS if key in action.keys]
     fitting = [action for action in meant if now.focus in action.where]
-    return next(iter(fitting or meant), None)
+    return min(fitting or meant, key=lambda action: len(action.where), default=None)
 
 
 PROMPTING = ("colon", "slash")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtui.ui.action import ANYWHERE, IN_JOURNAL, IN_RULES, IN_TEXT, LOOK, Action
+from meshtui.ui.action import ANYWHERE, IN_JOURNAL, IN_RULES, LOOK, Action
 from meshtui.ui.situation import TRACE
 
 LOOKING: tuple[Action, ...] = (
@@ -68,8 +68,8 @@ LOOKING: tuple[Action, ...] = (
     ),
     Action(
         "raw", ("w",), "w", "raw",
-        "Rules as YAML, log lines as they came; again for the readable form.",
-        LOOK, False, IN_TEXT, "", 9, False,
+        "Rules as YAML; again for the readable form.",
+        LOOK, False, IN_RULES, "", 9, False,
     ),
     Action(
         "refresh", ("r",), "r", "read again",

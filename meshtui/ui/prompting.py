@@ -49,7 +49,7 @@ class Prompting:
     def done(self, kind: str, text: str) -> None:
         self._close()
         if kind == "/" and self._pane is not None:
-            self._screen.guarded(lambda: self._search(text))
+            self._screen.guarded(lambda: self._searched(text))
         elif kind == "/":
             self._screen.guarded(lambda: self._filter(text))
         else:
@@ -67,6 +67,14 @@ class Prompting:
             self._pane.search(text)
         else:
             self._screen.table.set_filter(parse_filter(text))
+
+    def _searched(self, text: str) -> None:
+        """What was seen while typing goes, too, where the whole is wrong."""
+        try:
+            self._search(text)
+        except Usage:
+            self._search(self._before)
+            raise
 
     def _close(self) -> None:
         self._screen.prompt.close()

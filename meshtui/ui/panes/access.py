@@ -2,43 +2,121 @@
 
 from __future__ import annotations
 
-from meshtui.envoy.accesslog import AccessRecord, parse_line
-from meshtui.operations.types import LogEntry
-from meshtui.ui.paint import Line, Span, span
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from string import ascii_lowercase
+
+from rich.cells import cell_len, set_cell_size
+
+from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
+from meshtui.mesh.text import ELLIPSIS
+from meshtui.ui.paint import Line, Span, fit, span, width_of
+from meshtui.ui.roles import LINE_ROLES
 
 _CLOCK = slice(11, 23)
 """Hours to milliseconds in an ISO 8601 time."""
 
+_VERSION_WIDTH = 4
+MOST_ROWS = 15
+"""Rows that one wrapped line takes; opened it is seen whole."""
 
-def log_line(entry: LogEntry, prefix: Span, *, raw: bool = False) -> Line:
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How lines are shown: as they came or readable, with their times, wrapped."""
+
+    raw: bool = False
+    clock: bool = True
+    stamps: bool = False
+    """The kubelet's times before lines as they came."""
+
+    wrap: bool = False
+
+
+def log_line(line: LogLine, prefix: Span, look: Look) -> Line:
     """The prefix, then the line; one that is no access log stands as it came."""
-    record = None if raw else parse_line(entry.text)
-    if record is None:
-        return prefix, span(entry.text, "text" if raw else "muted")
-    return prefix, *_record(record)
+    if line.own:
+        return (Span("─── ", "faint"), span(line.text, "unknown"))
+    if look.raw:
+        time = (Span(stamp_words(line.stamp), "muted"),) if look.stamps else ()
+        return prefix, *time, span(line.text[:LOOKED_AT], "text")
+    if line.request is None:
+        return prefix, span(line.text[:LOOKED_AT], "muted")
+    return prefix, *_request(line.request, look.clock)
 
 
-def _record(record: AccessRecord) -> Line:
-    flags = ",".join(record.flags) or "-"
-    took = "-" if record.duration_ms is None else f"{record.duration_ms}ms"
-    why = f"  {record.details}" if record.flags and record.details else ""
+def prefix_of(line: LogLine, pod: int, pods: int, version: int) -> Span:
+    """`v3 b `: the version in its colour, and a letter for the pod; two where there are many."""
+    letters = ascii_lowercase[pod % 26]
+    if pods > len(ascii_lowercase):
+        letters = ascii_lowercase[pod // 26 % 26] + letters
+    name = fit(span(line.version or "?").text, _VERSION_WIDTH)
+    return Span(f"{name} {letters} ", LINE_ROLES[version % len(LINE_ROLES)])
+
+
+def stamp_words(stamp: int) -> str:
+    """To the millisecond, in UTC as the lines themselves have it; empty where there is none."""
+    if not stamp:
+        return ""
+    seconds, rest = divmod(stamp, 10**9)
+    whole = datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S")
+    return f"{whole}.{rest // 10**6:03d} "
+
+
+def _request(request: Request, clock: bool) -> Line:
+    flags = ",".join(request.flags) or "-"
+    took = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
+    why = f"  {request.details}" if request.flags and request.details else ""
     return (
-        span(record.time[_CLOCK], "muted"),
-        span(f" {record.code:>3}", _role(record.code)),
-        span(f" {flags:<3}", "warning" if record.flags else "faint"),
-        span(f"{took:>8} ", "muted"),
-        Span(_direction(record) + " ", "faint"),
-        span(f"{record.method} {record.path}", "text"),
+        span(f"{request.time[_CLOCK]} " if clock else "", "muted"),
+        span(f"{request.code:>3}", code_role(request.code)),
+        span(f" {flags:<3}", "warning" if request.flags else "faint"),
+        span(f"{took:>7} ", "muted"),
+        Span("← " if request.inbound else "→ ", "faint"),
+        span(f"{request.method} {request.path[:LOOKED_AT]}", "text"),
         span(why, "muted"),
     )
 
 
-def _direction(record: AccessRecord) -> str:
-    """Into the pod, or out of it to another service."""
-    return "←" if record.upstream_cluster.startswith("inbound") else "→"
-
-
-def _role(code: int) -> str:
+def code_role(code: int) -> str:
     if code >= 500 or code == 0:
         return "failing"
     return "degraded" if code >= 400 else "ok"
+
+
+def wrapped_line(pieces: Line, width: int, indent: int) -> list[Line]:
+    """The line in rows of at most `width` cells, those after the first indented."""
+    indent = indent if width - indent >= 20 else 0
+    rows: list[list[Span]] = [[]]
+    room = max(width, 1)
+    for text, role in pieces:
+        rest = text
+        while rest:
+            taken = _fitting(rest, room)
+            if not taken and len(rows[-1]) <= (1 if len(rows) > 1 else 0):
+                taken = rest[0]
+            if taken:
+                rows[-1].append(Span(taken, role))
+                rest = rest[len(taken) :]
+                room -= cell_len(taken)
+            if rest:
+                rows.append([Span(" " * indent)] if indent else [])
+                room = max(width - indent, 1)
+    if len(rows) > MOST_ROWS:
+        rows = [*rows[: MOST_ROWS - 1], [Span(" " * indent), Span(f"{ELLIPSIS} more", "muted")]]
+    return [tuple(row) for row in rows]
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of the beginning as fits, no half of a wide character."""
+    if room <= 0:
+        return ""
+    head = text[:room]
+    if head.isascii():
+        return head
+    taken = set_cell_size(head, min(room, cell_len(head)))
+    return taken if head.startswith(taken) else taken[:-1]
+
+
+def prefix_width(pieces: Line) -> int:
+    return width_of(pieces[:1])

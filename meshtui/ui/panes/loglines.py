@@ -1,114 +1,225 @@
-"""The list of log lines: bounded, followed or paused, painted only where it is seen."""
+"""The list of log lines: followed or paused with a cursor, laid out only where it is seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from string import ascii_lowercase
+from collections.abc import Iterable
+from dataclasses import replace
 
-from meshtui.operations.types import LogEntry
+from textual.cache import LRUCache
+
+from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logstore import LogStore
 from meshtui.ui.lines import LinesView
-from meshtui.ui.paint import Line, Span, fit, span
-from meshtui.ui.panes.access import log_line
-from meshtui.ui.roles import LINE_ROLES
+from meshtui.ui.paint import BLANK, Line
+from meshtui.ui.panes.access import Look, log_line, prefix_of, prefix_width, wrapped_line
 
-KEPT = 20_000
-SLACK = 2_000
-PREFIX = 7
 LONGEST = 2_000
+"""Cells to which a line that is not wrapped can be followed to the side."""
+
+_LAID_OUT = 1_000
+
+Row = tuple[Line, str]
 
 
 class LogLines(LinesView, can_focus=False):
-    """Lines of several pods, each with a letter and a colour for its pod."""
+    """Shows a store. The place, and the cursor while it is paused, are numbers of lines, so that
+    both stay with their line whatever comes, goes or is filtered."""
 
     def __init__(self) -> None:
         super().__init__(classes="pane-body")
+        self.store = LogStore()
+        self.look = Look()
         self.following = True
-        self.missed = 0
-        self.raw = False
-        self._entries: list[LogEntry] = []
-        self._pods: dict[str, int] = {}
+        self.lit = False
+        """True while the pane around it has the focus."""
+
+        self._top = 0
+        self._cursor = 0
+        self._paused_at = 0
+        self._rows: list[Row] = []
+        self._laid_out: LRUCache[tuple[int, int, Look, int], list[Line]] = LRUCache(_LAID_OUT)
+
+    # What is shown
+
+    def begin(self, store: LogStore) -> None:
+        """Another log, followed."""
+        self.store = store
+        self._laid_out.clear()
+        self.follow()
+
+    def add(self, lines: Iterable[LogLine]) -> None:
+        """New lines at the end. While paused the view stands still, also when old ones go."""
+        self.store.add(lines)
+        self.fill()
+
+    def refit(self) -> None:
+        """Another filter: the cursor stays in view, or goes to the next line that is shown."""
+        if self.following:
+            self.fill()
+        else:
+            self._reveal()
+
+    def set_look(self, **changes: bool) -> None:
+        self.look = replace(self.look, **changes)
+        self.jump(x=0)
+        self.refit()
 
     @property
-    def pods(self) -> int:
-        return len(self._pods)
+    def missed(self) -> int:
+        """Lines that are shown and came since the pause."""
+        return 0 if self.following else len(self.store) - self.store.index_of(self._paused_at)
 
-    def clear(self) -> None:
-        self._entries.clear()
-        self._pods.clear()
-        self.following, self.missed = True, 0
-        self.fit_virtual_size(LONGEST)
-        self.to_end()
+    @property
+    def cursor(self) -> int | None:
+        """The number of the line under the cursor; None while following or where nothing is."""
+        if self.following or not len(self.store):
+            return None
+        return self.store.number(self._cursor_index)
 
-    def add(self, entries: Sequence[LogEntry]) -> None:
-        """New lines at the end. While paused the view stands still, also when old ones go."""
-        self._entries.extend(entries)
-        for entry in entries:
-            self._pods.setdefault(entry.pod, len(self._pods))
-        dropped = self._trim()
-        self.fit_virtual_size(LONGEST)
-        if self.following:
-            self.to_end()
-        else:
-            self.missed += len(entries)
-            if dropped:
-                self.jump(y=self.scroll_offset.y - dropped)
-        self.repaint_changed()
-
-    def _trim(self) -> int:
-        if len(self._entries) < KEPT + SLACK:
-            return 0
-        dropped = len(self._entries) - KEPT
-        del self._entries[:dropped]
-        return dropped
+    @property
+    def _cursor_index(self) -> int:
+        return max(0, min(self.store.index_of(self._cursor), len(self.store) - 1))
 
     def line_count(self) -> int:
-        return len(self._entries)
+        return len(self.store)
 
     def line_at(self, index: int) -> Line:
-        entry = self._entries[index]
-        return log_line(entry, self.prefix(entry), raw=self.raw)
+        number = self.store.number(index)
+        line, store = self.store.line(number), self.store
+        pod = store.pod_number(line)
+        prefix = prefix_of(line, pod, store.pods, store.version_number(line))
+        return log_line(line, prefix, self.look)
 
-    def prefix(self, entry: LogEntry) -> Span:
-        """`v3 a`: the version, and a letter for the pod."""
-        number = self._pods.get(entry.pod, 0)
-        letter = ascii_lowercase[number % 26]
-        version = span(entry.version or "?").text
-        role = LINE_ROLES[number % len(LINE_ROLES)]
-        return Span(f"{fit(version, PREFIX - 3)} {letter} ", role)
+    def _lay_out(self, index: int) -> list[Line]:
+        """The rows of one line."""
+        width = self.scrollable_content_region.width
+        many = self.store.pods > 26
+        key = (self.store.number(index), width, self.look, many)
+        rows = self._laid_out.get(key)
+        if rows is None:
+            line = self.line_at(index)
+            rows = wrapped_line(line, width, prefix_width(line)) if self.look.wrap else [line]
+            self._laid_out[key] = rows
+        return rows
 
-    def toggle_raw(self) -> None:
-        self.raw = not self.raw
+    def fill(self) -> None:
+        """Lay out what is seen, and paint what differs from what was."""
+        if not self.is_mounted or not self.room:
+            return
+        count, top = len(self.store), self._top_index
+        spare = self.room - 1 if self.look.wrap and count else 0
+        self.virtual_size = self.virtual_size.with_height(count + spare).with_width(self._wide)
+        rows = self._from_end() if self.following else self._from_top(top)
+        self._rows = rows
+        self.jump(y=top)
         self.repaint_changed()
 
-    # Following
+    @property
+    def _wide(self) -> int:
+        return self.size.width if self.look.wrap else LONGEST
+
+    @property
+    def _top_index(self) -> int:
+        if not self.following:
+            return max(0, min(self.store.index_of(self._top), len(self.store) - 1))
+        return self._first_that_ends_at(len(self.store) - 1)
+
+    def _first_that_ends_at(self, last: int) -> int:
+        """The line to begin with, so that the line `last` is at the bottom."""
+        room, index = self.room, last
+        while index >= 0 and room > 0:
+            room -= len(self._lay_out(index))
+            index -= 1
+        if room < 0 and index + 1 < last:
+            index += 1
+        return max(0, index + 1)
+
+    def _from_end(self) -> list[Row]:
+        """A line that does not fit whole is cut at the top."""
+        rows: list[Row] = []
+        index = len(self.store) - 1
+        while index >= 0 and len(rows) < self.room:
+            rows[:0] = [(line, "") for line in self._lay_out(index)]
+            index -= 1
+        return rows[-self.room :]
+
+    def _from_top(self, index: int) -> list[Row]:
+        rows: list[Row] = []
+        cursor, ground = self._cursor_index, "cursor" if self.lit else "cursor-blurred"
+        while index < len(self.store) and len(rows) < self.room:
+            role = ground if index == cursor else ""
+            rows += [(line, role) for line in self._lay_out(index)]
+            index += 1
+        return rows[: self.room]
+
+    def _content(self, y: int) -> Row:
+        return self._rows[y] if y < len(self._rows) else (BLANK, "")
+
+    # Following and moving
 
     def pause(self) -> None:
-        self.following = False
+        if self.following and len(self.store):
+            self._top = self.store.number(self._top_index)
+            self._cursor = self.store.number(len(self.store) - 1)
+            self._paused_at = self.store.end
+            self.following = False
+            self._reveal()
 
     def follow(self) -> None:
-        self.following, self.missed = True, 0
-        self.to_end()
-
-    def on_resize(self) -> None:
-        if self.following:
-            self.to_end()
+        self.following = True
+        self.fill()
 
     def move(self, by: int) -> None:
-        """Going up pauses; arriving at the end follows again."""
-        if by < 0:
+        """Going up pauses; going down past the last line follows again."""
+        if self.following and by < 0:
             self.pause()
-        target = self.scroll_offset.y + by
-        self.jump(y=target)
-        if by > 0 and target >= self.line_count() - self.room:
+        if not self.following:
+            self.go_to(self._cursor_index + by)
+
+    def go_to(self, index: int) -> None:
+        """The cursor to the line shown at `index`."""
+        if index >= len(self.store):
             self.follow()
+        else:
+            self.pause()
+            self._cursor = self.store.number(max(0, index))
+            self._reveal()
+
+    def _reveal(self) -> None:
+        """Scroll as little as needed to see the cursor's line."""
+        if not len(self.store):
+            self.fill()
+            return
+        index, top = self._cursor_index, self._top_index
+        lowest = self._first_that_ends_at(index)
+        if not lowest <= top <= index:
+            self._top = self.store.number(min(index, max(top, lowest)))
+        self.fill()
 
     def to_top(self) -> None:
         self.pause()
-        self.jump(y=0)
-
-    def to_end(self) -> None:
-        end = max(0, self.line_count() - self.room)
-        self.jump(y=end)
+        if len(self.store):
+            self.go_to(0)
 
     def sideways(self, by: int) -> None:
-        self.jump(x=self.scroll_offset.x + by)
+        if not self.look.wrap:
+            self.jump(x=self.scroll_offset.x + by)
+
+    def light(self, lit: bool) -> None:
+        self.lit = lit
+        self.fill()
+
+    def on_resize(self) -> None:
+        self.refit()
+
+    def find(self, up: bool) -> int | None:
+        """The nearest line of an error from the cursor on: its place among those shown."""
+        store = self.store
+        start = len(store) if self.following else self._cursor_index
+        places = range(start - 1, -1, -1) if up else range(start + 1, len(store))
+        return next((place for place in places if _failed(store.line(store.number(place)))), None)
+
+
+def _failed(line: LogLine) -> bool:
+    request = line.request
+    return request is not None and (request.code >= 500 or request.code == 0)

@@ -1,50 +1,45 @@
-"""The access logs of the selected service's proxies, all pods, followed or paused."""
+"""The access logs of the selected service's proxies: followed, filtered, summed up, opened."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, ClassVar
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.message import Message
+from textual.app import ComposeResult
 from textual.timer import Timer
 
+from meshtui.envoy.logfilter import LogFilter, parse_filter
+from meshtui.envoy.logline import LogLine, own_line, read_line
+from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
+from meshtui.operations.podtail import TailFrom
 from meshtui.operations.types import LogEntry, Snapshot
 from meshtui.ui.feed import unexpected
-from meshtui.ui.lines import LinesView
-from meshtui.ui.paint import Line, Span, span
+from meshtui.ui.lines import LinesBlock, LinesView
+from meshtui.ui.paint import Line
 from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.logdeeds import LogDeeds
+from meshtui.ui.panes.logfeed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.loglines import LogLines
+from meshtui.ui.panes.logtext import count_words, state_words, summary_lines
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
 
-BATCH_S = 0.1
-BATCH_MOST = 1_000
-QUEUE_LONG = 4
+Reading = Callable[[], Any]
+
+SLICE_S = 0.02
+"""Seconds a filter works before the screen has its turn."""
+
+SLICE_LINES = 100
+HIGH = 12
+"""Lines of the pane from which the summary has two."""
 
 
-class LogBatch(Message):
-    """Lines of one service, in the order in which they came."""
-
-    def __init__(self, key: ServiceKey, entries: tuple[LogEntry, ...]) -> None:
-        super().__init__()
-        self.key = key
-        self.entries = entries
-
-
-class LogEnded(Message):
-    """The tail stopped; `error` None: there is nothing more to come."""
-
-    def __init__(self, key: ServiceKey, error: MeshtuiError | None) -> None:
-        super().__init__()
-        self.key = key
-        self.error = error
-
-
-class LogsPane(Pane):
+class LogsPane(LogDeeds, Pane):
     """Follows the service under the cursor, once the cursor has come to rest."""
 
     kind = "logs"
@@ -52,13 +47,27 @@ class LogsPane(Pane):
 
     def __init__(self, cockpit: Cockpit) -> None:
         self.log_lines = LogLines()
+        self.foot = LinesBlock(classes="pane-foot")
         super().__init__(cockpit)
+        self.start = TailFrom()
         self._key: ServiceKey | None = None
+        self._tail: object = None
         self._ended: MeshtuiError | None = None
         self._settling: Timer | None = None
+        self._filtering: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield self.foot
 
     def make_body(self) -> LinesView:
         return self.log_lines
+
+    @property
+    def store(self) -> LogStore:
+        return self.log_lines.store
+
+    # Reading
 
     def update_body(self, _: Snapshot) -> None:
         key = self.view.key if self.view else None
@@ -71,54 +80,83 @@ class LogsPane(Pane):
         self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
 
     def read_again(self) -> None:
-        """Start over with the service that is selected now."""
+        """Start over with the service that is selected now; the filter stays."""
         self._ended = None
-        self.log_lines.clear()
+        store = LogStore()
+        store.set_filter(self.store.filter)
+        self.log_lines.begin(store)
         if self._key is not None:
-            tail = self.cockpit.tail(self._key)
-            self.run_worker(
-                self._pump(self._key, tail), group="tail", exclusive=True, exit_on_error=False
-            )
+            self._tail = tail = object()
+            read: Reading = partial(self._pump, self._key, self.start, tail)
+            self.run_worker(read, group="tail", exclusive=True, exit_on_error=False)
         self.update_title()
 
-    async def _pump(self, key: ServiceKey, tail: AsyncIterator[LogEntry]) -> None:
+    async def _pump(self, key: ServiceKey, start: TailFrom, tail: object) -> None:
         try:
-            await _in_batches(key, tail, self)
+            await in_batches(tail, self.cockpit.tail(key, start), self)
         except MeshtuiError as error:
-            self.post_message(LogEnded(key, error))
+            self.post_message(LogEnded(tail, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
-            self.post_message(LogEnded(key, unexpected("reading the logs", error)))
+            self.post_message(LogEnded(tail, unexpected("reading the logs", error)))
         else:
-            self.post_message(LogEnded(key, None))
+            self.post_message(LogEnded(tail, None))
 
     def on_log_batch(self, message: LogBatch) -> None:
-        if message.key == self._key:
-            self.log_lines.add(message.entries)
-            self.update_title()
+        if message.tail is self._tail:
+            self.add(*map(_read, message.entries))
 
     def on_log_ended(self, message: LogEnded) -> None:
-        if message.key == self._key:
+        if message.tail is self._tail:
             self._ended = message.error or MeshtuiError("the logs have ended")
             self.update_title()
 
+    def add(self, *lines: LogLine) -> None:
+        self.log_lines.add(lines)
+        self.update_title()
+
+    # What is said around the lines
+
     def title_words(self) -> tuple[Line, Line]:
         lines = self.log_lines
-        left: Line = (Span(f"{lines.pods} pods  ", "muted"),) if lines.pods else ()
-        if self._ended is not None:
-            return left, (span(f"✖ {self._ended}", "error"), Span(" r", "key"))
-        if lines.following:
-            return left, (Span("● following", "ok"),)
-        return left, (Span(f"PAUSED  {lines.missed} new  ", "draft"), Span("Space", "key"))
+        return count_words(self.store), state_words(lines.following, lines.missed, self._ended)
 
-    # Keys
+    def update_title(self) -> None:
+        super().update_title()
+        if self.is_mounted and self.size.width:
+            high = self.size.height >= HIGH
+            self.foot.show(summary_lines(self.store, self.size.width - 2, high))
 
-    def do_pause(self) -> None:
-        lines = self.log_lines
-        if lines.following:
-            lines.pause()
+    # The filter
+
+    @property
+    def search_text(self) -> str | None:
+        return self.store.filter.source
+
+    def search(self, text: str) -> None:
+        self.choose(parse_filter(text))
+
+    def choose(self, wanted: LogFilter) -> None:
+        """Apply a filter to what is there and to what comes, a slice at a time."""
+        if wanted.source == self.store.filter.source:
+            return
+        self.store.set_filter(wanted)
+        self._filter_on()
+
+    def _filter_on(self) -> None:
+        """While it works the lines on screen stay as they are, for a moment."""
+        if self._filtering is not None:
+            self._filtering.stop()
+            self._filtering = None
+        end = time.monotonic() + SLICE_S
+        while self.store.work(SLICE_LINES):
+            if time.monotonic() > end:
+                self._filtering = self.set_timer(0.001, self._filter_on)
+                break
         else:
-            lines.follow()
+            self.log_lines.refit()
         self.update_title()
+
+    # Moving
 
     def move(self, by: int) -> None:
         self.log_lines.move(by)
@@ -138,30 +176,14 @@ class LogsPane(Pane):
     def sideways(self, by: int) -> None:
         self.log_lines.sideways(by)
 
-    def do_raw(self) -> None:
-        self.log_lines.toggle_raw()
+    def on_focus(self) -> None:
+        self.log_lines.light(True)
+
+    def on_blur(self) -> None:
+        self.log_lines.light(False)
 
 
-async def _in_batches(key: ServiceKey, tail: AsyncIterator[LogEntry], to: Pane) -> None:
-    """Hand on lines some times a second; wait while the screen has not caught up."""
-    batch: list[LogEntry] = []
-    loop = asyncio.get_running_loop()
-
-    def hand_on() -> None:
-        if to.message_queue_size > QUEUE_LONG:
-            loop.call_later(BATCH_S, hand_on)
-        elif batch:
-            to.post_message(LogBatch(key, tuple(batch)))
-            batch.clear()
-
-    try:
-        async for entry in tail:
-            if not batch:
-                loop.call_later(BATCH_S, hand_on)
-            batch.append(entry)
-            while len(batch) >= BATCH_MOST:  # noqa: ASYNC110 - the screen says when
-                await asyncio.sleep(BATCH_S)
-    finally:
-        if batch:
-            to.post_message(LogBatch(key, tuple(batch)))
-            batch.clear()
+def _read(entry: LogEntry) -> LogLine:
+    if entry.own:
+        return own_line(entry.text, entry.pod, entry.version, entry.stamp)
+    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)

@@ -1,0 +1,72 @@
+"""What Envoy's response code details mean.
+
+From Envoy's documentation ("Response Code Details") and the names its filters give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_MEANINGS: Mapping[str, str] = {
+    "via_upstream": "The upstream gave this answer itself.",
+    "direct_response": "The route answers by itself, without an upstream.",
+    "route_not_found": "No route takes this host and path.",
+    "route_configuration_not_found": "The proxy has no routes for this host yet.",
+    "cluster_not_found": "The route names a cluster the proxy does not have.",
+    "no_healthy_upstream": "The cluster has no endpoint that may be used.",
+    "maintenance_mode": "The cluster is in maintenance mode.",
+    "overload": "The proxy is overloaded and turns requests away.",
+    "upstream_response_timeout": "The upstream did not answer within the rule's timeout.",
+    "upstream_per_try_timeout": "The upstream did not answer within the timeout of one try.",
+    "upstream_max_stream_duration_reached": "The stream lasted longer than is allowed.",
+    "max_duration_timeout": "The request lasted longer than is allowed.",
+    "duration_timeout": "The connection lasted longer than is allowed.",
+    "request_overall_timeout": "The caller did not send its request in time.",
+    "stream_idle_timeout": "Nothing was sent on the stream for too long.",
+    "upstream_reset_before_response_started": "The upstream's stream ended before an answer.",
+    "upstream_reset_after_response_started": "The upstream's stream ended within the answer.",
+    "downstream_remote_disconnect": "The caller hung up.",
+    "downstream_local_disconnect": "The proxy hung up on the caller.",
+    "fault_filter_abort": "A fault rule answered instead of the upstream.",
+    "rbac_access_denied_matched_policy": "An AuthorizationPolicy refuses the caller.",
+    "ext_authz_denied": "The external authorization service refuses the request.",
+    "ext_authz_error": "The external authorization service could not be asked.",
+    "jwt_authn_access_denied": "The request's token is missing or is not accepted.",
+    "request_rate_limited": "The rate limit service turned the request away.",
+    "local_rate_limited": "A local rate limit turned the request away.",
+    "request_payload_too_large": "The request's body is larger than is allowed.",
+    "request_payload_exceeded_retry_buffer_limit": "The body is too large to be sent again.",
+    "response_payload_too_large": "The answer is larger than is allowed.",
+    "missing_host_header": "The request names no host.",
+    "missing_path_rejected": "The request has no path.",
+    "absolute_path_rejected": "The request's path is a whole URL, which is not allowed.",
+    "path_normalization_failed": "The path could not be brought into its normal form.",
+    "low_version": "The request is HTTP/1.0 or 0.9, which is not served.",
+    "upgrade_failed": "An upgrade was asked for that is not allowed.",
+    "internal_redirect": "The answer was followed to another place.",
+    "filter_chain_not_found": "No filter chain of the listener takes this connection.",
+}
+_RESETS: Mapping[str, str] = {
+    "connection_failure": "the connection could not be made",
+    "remote_connection_failure": "the connection could not be made",
+    "local_connection_failure": "the proxy could not open a connection",
+    "connection_timeout": "the connection was not made in time",
+    "connection_termination": "the connection was closed",
+    "overflow": "a circuit breaker's limit was reached",
+    "local_reset": "the proxy reset the stream",
+    "local_refused_stream_reset": "the proxy refused the stream",
+    "remote_reset": "the upstream reset the stream",
+    "remote_refused_stream_reset": "the upstream refused the stream",
+    "protocol_error": "one side did not speak valid HTTP",
+}
+
+
+def explain_details(details: str) -> str:
+    """A sentence or two; empty for what is not in the tables."""
+    name, brace, rest = details.partition("{")
+    meaning = _MEANINGS.get(name.partition("[")[0], "")
+    reason = rest.partition("}")[0].partition("|")[0].lower() if brace else ""
+    why = next((words for key, words in _RESETS.items() if reason == key), "")
+    if not why:
+        return meaning
+    return f"{meaning.removesuffix('.')}: {why}." if meaning else f"{why.capitalize()}."

@@ -1,0 +1,92 @@
+"""One log line in its fields, over the log; the lines before and after by a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+
+from meshtui.envoy.logline import LogLine
+from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.lines import LinesBlock
+from meshtui.ui.listing import Listing
+from meshtui.ui.paint import Line, Span
+from meshtui.ui.panes.logfields import field_lines
+from meshtui.ui.panes.logtext import to_copy
+
+Step = Callable[[int], LogLine | None]
+
+
+class LogLineDialog(Dialog[None]):
+    """Closed by Enter, q or Esc."""
+
+    CSS_PATH = "logline.tcss"
+    BINDINGS = [  # noqa: RUF012
+        Binding("enter,q", "close", show=False),
+        Binding("c", "copy", show=False),
+        Binding("left,left_square_bracket", "step(-1)", show=False),
+        Binding("right,right_square_bracket", "step(1)", show=False),
+        *(
+            Binding(keys, f"scroll({by})", show=False)
+            for keys, by in (
+                ("down,j", 1),
+                ("up,k", -1),
+                ("pagedown,space,ctrl+f", 15),
+                ("pageup,ctrl+b", -15),
+                ("g,home", -10_000),
+                ("G,end", 10_000),
+            )
+        ),
+    ]
+
+    def __init__(self, line: LogLine, step: Step) -> None:
+        super().__init__()
+        self._line = line
+        self._step = step
+        self._body = Listing(id="logline-body")
+        self._foot = LinesBlock(id="logline-foot")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="logline"):
+            yield self._body
+            yield self._foot
+
+    def on_mount(self) -> None:
+        self._tell()
+        self.call_after_refresh(self._fill)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        width = self.query_one("#logline").content_size.width
+        self._body.fill(field_lines(self._line, max(width - 2, 30)))
+
+    def _tell(self, words: str = "") -> None:
+        told = (Span(words, "ok"),) if words else ()
+        self._foot.show([(*_KEYS, *told)])
+
+    def action_scroll(self, by: int) -> None:
+        self._body.move(by)
+
+    def action_step(self, by: int) -> None:
+        found = self._step(by)
+        self._tell("" if found else f"no line {'before' if by < 0 else 'after'} this one")
+        if found is not None:
+            self._line = found
+            self._fill()
+            self._body.to_top()
+
+    def action_copy(self) -> None:
+        text, _, _ = to_copy([self._line])
+        self.app.copy_to_clipboard(text)
+        self._tell(f"copied {len(text.encode('utf-8', 'replace')):,} bytes")
+
+
+_KEYS: Line = tuple(
+    Span(text, role)
+    for keys, words in (("← →", "other line"), ("j k", "scroll"), ("c", "copy"), ("Esc", "back"))
+    for text, role in ((keys, "key"), (f" {words}   ", "muted"))
+)
