@@ -79,6 +79,12 @@ def _reading(commands: Any) -> None:
     )
     services.add_argument("service", nargs="?", default="")
     services.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
+    services.add_argument(
+        "--reporter",
+        choices=("source", "destination"),
+        default="source",
+        help="source: what callers saw (default); destination: what the versions did themselves",
+    )
     _logs(commands)
     proxy = _command(
         commands, "proxy", _late("proxies", "show"), help="what a pod's proxy really does"

@@ -7,6 +7,7 @@ import time
 
 from meshtui.cli import opening, output
 from meshtui.errors import Exit, JournalError
+from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
@@ -29,13 +30,16 @@ async def services(arguments: argparse.Namespace) -> int:
         config = opened.options.config
         views = service_views(mesh, sample, Thresholds(config.degraded, config.failing))
         everywhere = getattr(arguments, "all_namespaces", False)
+        side = SERVER if arguments.reporter == "destination" else CALLER
         shown = [
-            view
+            seen_from(view, side)
             for view in views
             if (view.key == wanted if wanted else everywhere or _in(view, opened.cluster.namespace))
         ]
     form = opening.form(arguments)
     if form == "table":
+        if side == SERVER:
+            output.note("meshtui: the server's view: what the versions did themselves")
         _services_table(shown, everywhere)
     else:
         output.data(services_json(time.time(), sample, shown), form)
