@@ -1,0 +1,267 @@
+"""The charts of the selected service: ranges, changes, the source's past and its failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.geometry import Region
+
+from meshtui.errors import JournalError, Unreachable
+from meshtui.mesh.history import Moment, Past
+from meshtui.mesh.model import ServiceKey
+from meshtui.operations.types import Journaled
+from meshtui.ui.paint import Line, Span
+from meshtui.ui.panes.charts import ChartBody, ChartsPane
+from tests.ui.driving import LARGE, SMALL, Drive, driving
+from tests.ui.fake import NOW, FakeCockpit
+
+REVIEWS = ServiceKey("bookinfo", "reviews")
+
+
+def watched(seconds: float = 600.0) -> FakeCockpit:
+    """The screen has been open for a while, and v3 of reviews is failing."""
+    cockpit = FakeCockpit()
+    for _ in range(int(seconds / 5)):
+        cockpit.clock.now += 5.0
+        cockpit.measure()
+    return cockpit
+
+
+def remembered(cockpit: FakeCockpit, seconds: float, ratio: float = 1.0) -> Past:
+    """A source that knows what was before: v1 failing in all of the time."""
+    now = cockpit.clock.now
+    end = now - now % 15
+    times = [end - 15 * n for n in range(int(seconds / 15), -1, -1)]
+    course = tuple(Moment(at, 15.0, 30.0, ratio, 5.0, 9.0, 640.0) for at in times)
+    return Past("prometheus", times[0] - 15, end, 15.0, {"v1": course})
+
+
+def pane(drive: Drive) -> ChartsPane:
+    found = drive.app.main.dock.pane("charts")
+    assert isinstance(found, ChartsPane)
+    return found
+
+
+async def opened(drive: Drive) -> None:
+    await drive.go_to("reviews")
+    await drive.press("h")
+    await drive.until(lambda: "errors " in drive.text and "┤" in drive.text)
+    if not drive.app.main.arrangement.wide:
+        return
+    while drive.app.main.arrangement.focus != "charts":
+        await drive.press("tab")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_h_shows_what_was_seen_and_closes_it_again(size: tuple[int, int]) -> None:
+    async with driving(watched(), size=size) as drive:
+        await opened(drive)
+        assert "a v1 0%" in drive.text and "b v2 –" in drive.text and "c v3 12%" in drive.text
+        assert "latency p99" in drive.text and ("requests/s" in drive.text) is (size == LARGE)
+        assert "seen for 10m" in drive.text and "failing" in drive.text
+        assert ("weight" in drive.text) is (size == LARGE)
+        await drive.press("h")
+        assert "latency p99" not in drive.text
+
+
+async def test_the_range_goes_from_5_minutes_to_6_hours_by_key() -> None:
+    async with driving(watched()) as drive:
+        await opened(drive)
+        assert "charts reviews  30m" in drive.text and "-30m" in drive.text
+        for expected in ("15m", "5m", "5m"):
+            await drive.press("less_than_sign")
+            assert f"charts reviews  {expected}" in drive.text
+        for expected in ("15m", "30m", "1h", "3h", "6h", "6h"):
+            await drive.press("greater_than_sign")
+            assert f"charts reviews  {expected}" in drive.text
+        assert "-6h" in drive.text
+
+
+async def test_the_keys_of_the_charts_do_nothing_elsewhere() -> None:
+    async with driving(watched()) as drive:
+        await drive.press("greater_than_sign")
+        assert "works in" in drive.status
+        await opened(drive)
+        await drive.press("shift+tab", "greater_than_sign")
+        assert pane(drive).range == "30m" and "works in" in drive.status
+
+
+async def test_words_choose_range_chart_and_quantile_and_wrong_ones_change_nothing() -> None:
+    async with driving(watched()) as drive:
+        await drive.go_to("reviews")
+        for words in ("charts 1h latency p50", "charts 15m speed"):
+            await drive.press("colon")
+            await drive.type(words)
+            await drive.press("enter")
+        assert "charts reviews  1h" in drive.text
+        assert "latency p50" in drive.text and "requests/s" not in drive.text
+        assert "charts cannot show speed" in drive.status
+
+
+async def test_space_shows_the_next_chart_alone_and_enter_another_quantile() -> None:
+    async with driving(watched(), size=SMALL) as drive:
+        await opened(drive)
+        seen = []
+        for _ in range(4):
+            await drive.press("space")
+            titles = ("errors  ", "latency p99", "requests/s")
+            seen.append([title.strip() for title in titles if title in drive.text])
+        assert seen == [["errors"], ["latency p99"], ["requests/s"], ["errors", "latency p99"]]
+        for expected in ("p95", "p50", "p99"):
+            await drive.press("enter")
+            assert f"latency {expected}" in drive.text
+
+
+async def test_changes_of_the_service_stand_where_they_were_made() -> None:
+    cockpit = watched()
+    now = cockpit.clock.now
+
+    def made(name: str, ago: float, service: str = "reviews") -> Journaled:
+        key = ServiceKey("bookinfo", service)
+        return Journaled(name, now - ago, "ada", "shift", key, (f"words {name}",), "verified")
+
+    cockpit.entries = (
+        made("one", 300), made("two", 100), replace(made("failed", 50), took_effect=False),
+        made("other", 50, service="ratings"), made("old", 9000),
+    )  # fmt: skip
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        assert drive.text.count("┊") > 20
+        assert "1 " in drive.text and "shift words one  by ada" in drive.text
+        assert "shift words two  by ada" in drive.text
+        assert "words old" not in drive.text and "words other" not in drive.text
+        assert "words failed" not in drive.text
+        cockpit.journal_error = JournalError("the journal is locked")
+        await drive.tick()
+        await drive.until(lambda: "changes are not known: the journal is locked" in drive.text)
+        assert "c v3 12%" in drive.text
+
+
+async def test_the_past_of_the_source_is_there_at_the_first_look() -> None:
+    cockpit = FakeCockpit()
+    cockpit.history.memory.remembered = remembered(cockpit, 1700)
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        await drive.until(lambda: "prometheus" in drive.text.split("charts", 1)[1])
+        service, stretch = cockpit.history.memory.asked[0]
+        assert service == REVIEWS and NOW - 1900 < stretch.begin < NOW - 1790
+        assert "a v1 0%" in drive.text, "what is seen now is newer than what is remembered"
+        dots = [line for line in drive.text.splitlines() if "100%┤" in line]
+        assert len(dots) == 1 and dots[0].count("⠉") > 30
+
+
+async def test_only_the_shown_charts_ask_and_only_at_a_slow_beat() -> None:
+    cockpit = watched(60)
+    asked = cockpit.history.memory.asked
+    cockpit.history.memory.remembered = remembered(cockpit, 600)
+    async with driving(cockpit, size=SMALL) as drive:
+        await opened(drive)
+        await drive.until(lambda: len(asked) == 1)
+        first = pane(drive)
+        beat = 1800 / first._cells
+        for _ in range(3):
+            first.tick(cockpit.clock.now + beat / 2)
+            await drive.pilot.pause()
+        assert len(asked) == 1
+        first.tick(cockpit.clock.now + beat + 1)
+        await drive.until(lambda: len(asked) == 2)
+        assert asked[1][1].begin > asked[0][1].begin + 1000
+        await drive.press("tab")
+        assert "weight" in drive.text
+        first.tick(cockpit.clock.now + 5 * beat)
+        await drive.pilot.pause()
+        assert len(asked) == 2
+
+
+async def test_a_source_that_fails_is_named_and_what_was_seen_is_shown() -> None:
+    cockpit = watched()
+    cockpit.history.memory.error = Unreachable("Prometheus at http://x: no answer in 10 s")
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        await drive.until(lambda: "✖ Prometheus at http://x: no answer in 10 s" in drive.text)
+        assert "c v3 12%" in drive.text and "seen for 10m" in drive.text
+        cockpit.history.memory.error = None
+        await drive.press("r")
+        await drive.until(lambda: "no answer in 10 s" not in drive.text)
+
+
+async def test_a_past_that_is_not_read_any_more_is_not_told_as_new() -> None:
+    cockpit = watched(60)
+    cockpit.history.memory.remembered = remembered(cockpit, 600)
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        await drive.until(lambda: "prometheus  " in drive.text)
+        cockpit.history.memory.error = Unreachable("Prometheus is gone")
+        for _ in range(40):
+            cockpit.clock.now += 5
+            cockpit.measure()
+        await drive.tick()
+        await drive.until(lambda: "prometheus to" in drive.text and "then seen" in drive.text)
+        assert "a v1 0%" in drive.text
+
+
+async def test_numbers_that_have_grown_old_are_marked_stale() -> None:
+    async with driving(watched()) as drive:
+        await opened(drive)
+        assert "STALE" not in drive.text
+        drive.cockpit.clock.now += 65
+        drive.cockpit.push()
+        await drive.until(lambda: "STALE 1m05s" in drive.text)
+        assert "a v1 ?" in drive.text and "c v3 ?" in drive.text
+
+
+async def test_another_service_has_its_own_charts() -> None:
+    cockpit = watched()
+    cockpit.history.memory.gate.clear()
+    cockpit.history.memory.remembered = remembered(cockpit, 600)
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        await drive.press("tab")
+        await drive.go_to("ratings")
+        await drive.until(lambda: "charts ratings" in drive.text)
+        await drive.until(lambda: cockpit.history.memory.asked[-1][0].name == "ratings")
+        assert "c v3" not in drive.text.split("charts ratings")[1]
+
+
+async def test_a_service_without_requests_says_so() -> None:
+    cockpit = FakeCockpit()
+    cockpit.rps = 0.0
+    async with driving(cockpit) as drive:
+        await drive.go_to("reviews")
+        await drive.press("h")
+        await drive.until(lambda: "no requests were seen in this time" in drive.text)
+
+
+async def test_before_the_cockpit_is_connected_the_pane_says_so() -> None:
+    class Unconnected(FakeCockpit):
+        """Loses its history when it is told to."""
+
+        lost = False
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "history" and object.__getattribute__(self, "lost"):
+                raise Unreachable("not connected to a cluster yet")
+            return super().__getattribute__(name)
+
+    cockpit = Unconnected()
+    async with driving(cockpit) as drive:
+        cockpit.lost = True
+        await drive.go_to("reviews")
+        await drive.press("h")
+        await drive.until(lambda: "✖ not connected to a cluster yet" in drive.text)
+
+
+async def test_only_cells_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with driving(watched()) as drive:
+        await opened(drive)
+        body = pane(drive).body
+        assert isinstance(body, ChartBody)
+        line: Line = (Span("a" * 40, "muted"),)
+        body.fill([line, line])
+        await drive.pilot.pause()
+        painted: list[Region] = []
+        monkeypatch.setattr(body, "refresh", lambda *regions, **_: painted.extend(regions))
+        body.fill([line, (Span("a" * 20, "muted"), Span("bb", "line-1"), Span("a" * 18, "muted"))])
+        left = body.gutter.left
+        assert painted == [Region(20 + left, 1, 2, 1)]
