@@ -22,6 +22,8 @@ from meshtui.lab.process import RunningLab, spawn
 from meshtui.operations.live import LiveCockpit
 from meshtui.operations.options import Options
 from meshtui.ui.app import MeshtuiApp
+from tests.lab import ratelimits
+from tests.lab.harness import Api
 
 WIDE = (160, 48)
 SMALL = (80, 24)
@@ -46,11 +48,17 @@ PICTURES = (
     Picture("change", (*V3, *["-"] * 3, "enter"), pause_s=2.5),
     Picture("danger", ("j", ":", *"fault abort 503 100%", "enter"), pause_s=2.5),
     Picture("logs", ("j", "l"), pause_s=4.0),
+    Picture("logs-opened", ("j", "l", "tab", "N", "enter"), pause_s=3.0),
+    Picture("logs-wrapped", ("j", "l", "v", "w"), size=SMALL, pause_s=3.0),
     Picture("proxies", ("j", "p"), pause_s=3.0),
     Picture("rules", ("j", "y")),
     Picture("journal", ("j", "J"), pause_s=2.0),
     Picture("analysis", ("j", "a"), pause_s=2.0),
     Picture("trace", ("j", "t"), pause_s=3.0),
+    Picture("signals", ("j", "s"), pause_s=2.0),
+    Picture("signals-small", (*V3, "s"), size=SMALL, pause_s=2.0),
+    Picture("servers-view", ("V",), pause_s=2.0),
+    Picture("exposure", ("/", *"productpage", "enter", "x"), pause_s=14.0),
     Picture("help", ("?",), seconds=3.0),
     Picture("small", V3, size=SMALL),
 )
@@ -81,6 +89,7 @@ def save(svg: str, path: Path) -> None:
 def work(lab: RunningLab) -> None:
     """Some changes, so that there is a journal to look at."""
     os.environ["KUBECONFIG"] = str(lab.kubeconfig)
+    limit_the_gateway(lab)
     for words in (
         ["mirror", "reviews", "--to", "v2", "--percent", "25"],
         ["fault", "ratings", "--delay", "1s", "--delay-percent", "5", "--for", "30m"],
@@ -88,6 +97,17 @@ def work(lab: RunningLab) -> None:
         ["undo"],
     ):
         subprocess.run([sys.executable, "-m", "meshtui", *words, "--yes"], check=True)
+
+
+def limit_the_gateway(lab: RunningLab) -> None:
+    """As much as the demo sends, most of the time."""
+    bucket = {"max_tokens": 45, "tokens_per_fill": 39, "fill_interval": "1s"}
+    limit = ratelimits.insert(
+        "GATEWAY", ratelimits.struct(ratelimits.ONE | {"token_bucket": bucket})
+    )
+    found = ratelimits.envoy_filter(limit, namespace="istio-system", istio="ingressgateway")
+    path = "/apis/networking.istio.io/v1alpha3/namespaces/istio-system/envoyfilters"
+    Api(lab).call("POST", path, found)
 
 
 def main(folder: Path, wanted: Callable[[str], bool]) -> None:

@@ -18,11 +18,11 @@ from meshtui.ui.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
 
-WIDE = 69
+WIDE = 68
 """Columns from which a version's numbers have room in one line."""
 
-NAME_MIN = 9
-RATE, RATIO, QUANTILES = 6, 8, 15
+NAME_MIN = 8
+RATE, RATIO, QUANTILES, SPARE = 6, 8, 15, 3
 GAP = 1
 MOST = 12
 """Codes, statuses and flags that are listed, of each kind."""
@@ -38,7 +38,7 @@ class Widths:
 
 def widths(width: int, wide: bool) -> Widths:
     """What the two sides leave to the name; the sides stand at the right edge."""
-    side = RATE + RATIO + (QUANTILES if wide else 6)
+    side = RATE + RATIO + (QUANTILES if wide else SPARE)
     return Widths(max(width - 2 * (side + GAP), NAME_MIN), side)
 
 
@@ -61,8 +61,8 @@ def _head(first: str, cells: Widths) -> Line:
 
 def _sub_head(cells: Widths, wide: bool) -> Line:
     text = "req/s".rjust(RATE) + "errors".rjust(RATIO)
-    text += "p50/p95/p99".rjust(QUANTILES) if wide else " " * 6
-    return _row("", "", ((Span(text.ljust(cells.side), "head"),),) * 2, cells)
+    text += "p50/p95/p99".rjust(QUANTILES) if wide else ""
+    return _row("", "", (_right((Span(text, "head"),), cells.side),) * 2, cells)
 
 
 def _quantile_head(cells: Widths) -> Line:
@@ -109,13 +109,8 @@ def _ratios(signals: Signals | None, state: str, width: int) -> Line:
     if not _measured(signals, state):
         return _right((Span(state, state),), width)
     role = "muted" if state == "ok" else state
-    return fit_line(
-        (
-            Span(numbers.rate(signals).rjust(RATE), "text"),
-            *_right((Span(numbers.errors(signals, state), role),), RATIO),
-        ),
-        width,
-    )
+    errors = _right((Span(numbers.errors(signals, state), role),), RATIO)
+    return _right((Span(numbers.rate(signals), "text"), *errors), width)
 
 
 def _quantiles(signals: Signals | None, state: str) -> Line:
@@ -196,7 +191,7 @@ def _amount(signals: Signals, number: float, width: int) -> Line:
     if number <= 0 or signals.requests <= 0:
         return _right((Span(numbers.NONE, "no traffic"),), width)
     share = number / signals.requests
-    text = rate(signals.rps * share).rjust(10) + percent(share).replace(" ", "").rjust(8)
+    text = rate(signals.rps * share).rjust(9) + percent(share).replace(" ", "").rjust(8)
     return _right((Span(text, "text"),), width)
 
 
