@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh.exposure import Door, doors_to
@@ -72,12 +72,17 @@ def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
     """What is known of a service from outside, by the objects and by telemetry."""
     doors = doors_to(mesh, service)
     callers = _caller_pods(mesh, service, sample)
+    calling = _callers(mesh, service, callers)
     limits = rate_limits(mesh)
     return Exposed(
         service=service,
         doors=doors,
-        callers=_callers(mesh, service, callers),
-        limits=tuple(_met(mesh, service, limits, callers, doors)),
+        callers=calling,
+        limits=tuple(
+            one
+            for stretch in _way(mesh, service, doors, calling, callers)
+            for one in _met(stretch, limits)
+        ),
         idle=tuple(limit for limit in limits if not limit.pods and not limit.unknown),
         unknown=tuple(limit for limit in limits if limit.unknown),
         refused=refused(service.key, sample),
@@ -125,27 +130,41 @@ def _is_behind(service: Service, pod: Pod) -> bool:
     return pod.namespace == service.key.namespace and selects(service.selector, pod.labels)
 
 
-def _met(
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A part of the way to a service: whose proxies, and which limits there concern it."""
+
+    place: str
+    pods: tuple[Pod, ...]
+    concerns: Callable[[RateLimit], bool]
+
+
+def _way(
     mesh: Mesh,
     service: Service,
-    limits: Iterable[RateLimit],
-    callers: tuple[Pod, ...],
     doors: tuple[Door, ...],
-) -> Iterable[Limiting]:
-    """The limits on the way, from the outside inwards."""
-    at_doors = _each_once(pod for door in doors for pod in door.pods)
-    places: tuple[tuple[str, tuple[Pod, ...], Callable[[RateLimit], bool]], ...] = (
-        (GATEWAY, at_doors, lambda limit: _at_doors(limit, doors)),
-        (OUTBOUND, callers, lambda limit: _outbound(limit, service)),
-        (INBOUND, pods_of(mesh, service), _inbound),
-    )
-    found = tuple(limits)
-    for place, pods, concerns in places:
-        for limit in found:
-            names = {(pod.namespace, pod.name) for pod in limit.pods}
-            reached = tuple(pod for pod in pods if (pod.namespace, pod.name) in names)
-            if reached and concerns(limit):
-                yield Limiting(limit, place, reached)
+    calling: tuple[tuple[ServiceKey, tuple[Door, ...]], ...],
+    callers: tuple[Pod, ...],
+) -> Iterator[_Stretch]:
+    """From the outside inwards."""
+    yield _gateway(GATEWAY, doors)
+    for key, theirs in calling:
+        yield _gateway(f"{GATEWAY} to {key.name}", theirs)
+    yield _Stretch(OUTBOUND, callers, lambda limit: _outbound(limit, service))
+    yield _Stretch(INBOUND, pods_of(mesh, service), _inbound)
+
+
+def _gateway(place: str, doors: tuple[Door, ...]) -> _Stretch:
+    pods = _each_once(pod for door in doors for pod in door.pods)
+    return _Stretch(place, pods, lambda limit: _at_doors(limit, doors))
+
+
+def _met(stretch: _Stretch, limits: Iterable[RateLimit]) -> Iterator[Limiting]:
+    for limit in limits:
+        names = {(pod.namespace, pod.name) for pod in limit.pods}
+        reached = tuple(pod for pod in stretch.pods if (pod.namespace, pod.name) in names)
+        if reached and stretch.concerns(limit):
+            yield Limiting(limit, stretch.place, reached)
 
 
 def _each_once(pods: Iterable[Pod]) -> tuple[Pod, ...]:

@@ -83,6 +83,11 @@ def effect_words(limit: RateLimit) -> str:
     return "each proxy counts for itself"
 
 
+def rate_words(rps: float) -> str:
+    """`0.94/s`, `5/s`, `30/s`: no more digits than a count of some seconds gives."""
+    return f"{rps:.2g}/s" if rps < 10 else f"{rps:,.0f}/s"
+
+
 def refused_words(found: Exposed) -> str:
     """What is turned away at this moment; empty where telemetry has no rates."""
     now = found.refused
@@ -91,13 +96,13 @@ def refused_words(found: Exposed) -> str:
     if not now.answers and not now.by_pods and not now.by_callers:
         return "nothing refused now"
     parts = [
-        f"{rate:.3g}/s {by}"
+        f"{rate_words(rate)} {by}"
         for rate, by in ((now.by_callers, "by its callers' proxies"), (now.by_pods, "by its own"))
         if rate
     ]
     other = now.answers - now.by_callers - now.by_pods
     if other > 0.05 * now.answers:
-        parts.append(f"{other:.3g}/s answered 429 by somebody else")
+        parts.append(f"{rate_words(other)} answered 429 by somebody else")
     return "refused now: " + ", ".join(parts)
 
 

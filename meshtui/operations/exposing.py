@@ -103,6 +103,14 @@ def tally(found: Limiting, counters: Iterable[Counters]) -> Tally:
     )
 
 
+def growth(before: Tally, after: Tally, seconds: float) -> float | None:
+    """Refused per second between two readings. A proxy that started anew counts from 0."""
+    if before.refused is None or after.refused is None or seconds <= 0:
+        return None
+    grown = after.refused - before.refused
+    return grown / seconds if grown >= 0 else None
+
+
 def _refused(counts: Mapping[str, int], limit: RateLimit) -> int | None:
     """Refused requests; of a limit for connections, those that were closed."""
     if limit.kind == EXTERNAL:

@@ -87,7 +87,7 @@ async def test_a_service_that_nobody_can_reach_says_so_and_who_calls_it() -> Non
             },
         )
         cockpit.push()
-        await drive.until(lambda: "productpage calls it, and is open to" in drive.text)
+        await drive.until(lambda: "productpage calls it, and is reached at" in drive.text)
 
 
 async def test_a_node_port_is_a_way_past_the_gateway() -> None:

@@ -154,6 +154,7 @@ class TestPlaces:
             envoy_filter("edge", patch(LIMIT, "GATEWAY"), namespace="istio-system"),
         )
         assert places(of(mesh, REVIEWS)) == [
+            ("edge", "at the gateway to page", ["ingress-v0"]),
             ("callers", "at its callers", ["page-v1"]),
             ("pods", "at its pods", ["reviews-v1", "reviews-v2"]),
         ]

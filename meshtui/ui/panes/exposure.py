@@ -11,7 +11,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.limiting import Exposed, exposed, refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.exposing import Counters, Tally, tally
+from meshtui.operations.exposing import Counters, Tally, growth, tally
 from meshtui.operations.types import Snapshot
 from meshtui.ui.feed import unexpected
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
@@ -103,22 +103,15 @@ class ExposurePane(Pane):
     def on_exposure_pane_counted(self, message: Counted) -> None:
         if self._found is None or message.found.limits != self._found.limits:
             return
-        seconds = None if self._counted_at is None else self.now - self._counted_at
-        tallies = [tally(one, message.counters) for one in message.found.limits]
-        self._told = {
-            place: Told(found, self._rate(place, found, seconds))
-            for place, found in enumerate(tallies)
-        }
+        seconds = self.now - (self.now if self._counted_at is None else self._counted_at)
+        before = self._told
+        self._told = {}
+        for place, one in enumerate(message.found.limits):
+            found = tally(one, message.counters)
+            last = before[place].tally if place in before else Tally()
+            self._told[place] = Told(found, growth(last, found, seconds))
         self._counted_at, self._error = self.now, None
         self._show()
-
-    def _rate(self, place: int, found: Tally, seconds: float | None) -> float | None:
-        """Per second since the reading before. A proxy that started anew counts from 0."""
-        before = self._told.get(place)
-        last = before.tally.refused if before else None
-        if last is None or found.refused is None or not seconds or found.refused < last:
-            return None
-        return (found.refused - last) / seconds
 
     def on_exposure_pane_failed(self, message: Failed) -> None:
         self._error = message.error

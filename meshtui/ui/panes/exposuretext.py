@@ -13,6 +13,7 @@ from meshtui.mesh.limitwords import (
     effect_words,
     limit_words,
     pods_words,
+    rate_words,
     refused_words,
     rejected_rate,
     round_about,
@@ -54,7 +55,7 @@ def summary(found: Exposed) -> Line:
     ways = len(found.doors)
     words = f"{ways} {'way' if ways == 1 else 'ways'} in · {acting} limit{'s' * (acting != 1)}"
     rate = rejected_rate(found)
-    refused = (Span(" · ", "muted"), Span(f"{rate:.3g}/s refused", "warning")) if rate else ()
+    refused = (Span(" · ", "muted"), Span(f"{rate_words(rate)} refused", "warning")) if rate else ()
     return (Span(words, "muted"), *refused)
 
 
@@ -80,7 +81,7 @@ def _through_callers(found: Exposed, width: int) -> list[Line]:
         hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)
         shown = [*hosts][:3]
         more = f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
-        text = f"{key.name} calls it, and is open to {', '.join(shown)}{more}"
+        text = f"{key.name} calls it, and is reached at {', '.join(shown)}{more}"
         lines += wrapped(text, width, "text")
     return [BLANK, *lines] if lines else []
 
@@ -98,8 +99,7 @@ def _door(door: Door, width: int) -> list[Line]:
     else:
         lines += _field("served by", "✖ no pod: the Gateway's selector finds none", width, "error")
     for front in door.fronts:
-        ports = ", ".join(str(port.number) for port in front.ports)
-        text = f"Service {front.key} {front.type or 'of a type not known'} ({ports})"
+        text = f"Service {front.key}, {front.type or 'type not known'}"
         lines += _field("behind", text, width, "muted")
     if door.virtual_service:
         lines += _field("rules of", _name(door.virtual_service), width)
@@ -145,7 +145,7 @@ def _counted(limit: RateLimit, told: Told | None, width: int, *, asked: bool) ->
         return _field("counted", "asking the proxies…" if asked else "", width, "muted")
     tally, lines = told.tally, []
     if tally.refused is not None:
-        now = f", {told.rps:.3g}/s now" if told.rps is not None else ""
+        now = f", {rate_words(told.rps)} now" if told.rps is not None else ""
         text = f"{tally.refused:,} refused since the proxies started{now}"
         lines += _field("counted", text, width, "warning" if told.rps else "text")
     if tally.silent:

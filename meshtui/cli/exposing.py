@@ -1,0 +1,196 @@
+"""`exposure`: how traffic from outside gets to services, and what limits it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+
+from meshtui.cli import opening, output
+from meshtui.errors import Exit
+from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.limiting import Exposed, exposed
+from meshtui.mesh.limitwords import (
+    NO_WAY,
+    effect_words,
+    limit_words,
+    pods_words,
+    rate_words,
+    refused_words,
+    round_about,
+    tls_words,
+)
+from meshtui.mesh.model import Mesh, Service, ServiceKey
+from meshtui.mesh.ratelimits import RateLimit, rate_limits
+from meshtui.mesh.text import clean
+from meshtui.operations.exposing import Tally, growth, read_counters, tally
+from meshtui.operations.exposure_documents import exposed_json, overview_json
+from meshtui.operations.session import Session
+
+Counted = Sequence[tuple[Tally, float | None]]
+
+
+async def exposure(arguments: argparse.Namespace) -> int:
+    """One service with what its limits refuse now, or all ways in of a namespace (`-A`: of all)."""
+    async with opening.session(arguments) as opened:
+        mesh = await opened.read_mesh()
+        for problem in mesh.problems:
+            output.note(f"meshtui: {clean(problem)}")
+        if arguments.service:
+            service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+            return await _one(arguments, opened, mesh, service)
+        everywhere = getattr(arguments, "all_namespaces", False)
+        _all(arguments, mesh, "" if everywhere else opened.cluster.namespace)
+    return Exit.DONE
+
+
+async def _one(arguments: argparse.Namespace, opened: Session, mesh: Mesh, service: Service) -> int:
+    """Telemetry and the proxies' counters are read over the same seconds."""
+    first, error = await opening.sample(opened, mesh, 0.0)
+    found = exposed(mesh, service, first)
+    pods, began = found.limiting_pods, time.monotonic()
+    before = await read_counters(opened.cluster, pods)
+    sample, error = await opening.sample(opened, mesh, arguments.window)
+    if error:
+        output.note(f"meshtui: telemetry: {clean(str(error))}")
+    if pods:
+        await asyncio.sleep(max(0.0, arguments.window - (time.monotonic() - began)))
+    after = await read_counters(opened.cluster, pods)
+    seconds = time.monotonic() - began
+    found = exposed(mesh, service, sample or first)
+    counted = []
+    for one in found.limits:
+        last = tally(one, after)
+        counted.append((last, growth(tally(one, before), last, seconds)))
+    form = opening.form(arguments)
+    if form == "table":
+        _show(found, counted)
+    else:
+        output.data(exposed_json(found, counted), form)
+    return Exit.DONE
+
+
+def _all(arguments: argparse.Namespace, mesh: Mesh, namespace: str) -> None:
+    services = [s for s in mesh.services if namespace in ("", s.key.namespace)]
+    ways = [(service.key, door) for service in services for door in doors_to(mesh, service)]
+    limits = [
+        limit
+        for limit in rate_limits(mesh)
+        if namespace in ("", limit.ref.namespace, *(ns for ns, _ in limit.workloads))
+    ]
+    form = opening.form(arguments)
+    if form != "table":
+        output.data(overview_json(ways, limits), form)
+        return
+    _ways_table(ways)
+    if limits:
+        output.line()
+        _limits_table(limits)
+    for service in services:
+        past = round_about(service)
+        if past:
+            output.note(f"meshtui: {service.key}: {past}")
+
+
+def _ways_table(ways: Iterable[tuple[ServiceKey, Door]]) -> None:
+    header = ("HOST", "PORT", "PROTOCOL", "TLS", "GATEWAY", "PODS", "RULES OF", "SERVICE")
+    rows = [_way_row(key, door, host) for key, door in ways for host in door.hosts]
+    if rows:
+        output.table(header, rows, right=(1,))
+    else:
+        output.note("no way in from outside: no Gateway route names a service here")
+
+
+def _way_row(key: ServiceKey, door: Door, host: str) -> tuple[str, ...]:
+    ready = sum(pod.serving for pod in door.pods)
+    owner = door.virtual_service
+    return (
+        host,
+        str(door.port),
+        door.protocol,
+        "redirect" if door.redirect else door.tls or "none",
+        f"{door.gateway.namespace}/{door.gateway.name}",
+        f"{ready}/{len(door.pods)}",
+        f"{owner.namespace}/{owner.name}" if owner else "-",
+        str(key),
+    )
+
+
+def _limits_table(limits: Iterable[RateLimit]) -> None:
+    rows = [
+        (
+            f"{limit.ref.namespace}/{limit.ref.name}",
+            limit.kind,
+            limit_words(limit),
+            limit.context,
+            limit.scope,
+            _reach(limit),
+        )
+        for limit in limits
+    ]
+    output.table(("ENVOYFILTER", "KIND", "LIMIT", "CONTEXT", "SCOPE", "REACHES"), rows)
+
+
+def _reach(limit: RateLimit) -> str:
+    names = ", ".join(f"{name}.{namespace}" for namespace, name in limit.workloads)
+    return names or ("not known (targetRefs)" if limit.unknown else "NO PROXY")
+
+
+def _show(found: Exposed, counted: Counted) -> None:
+    output.line("ways in from outside")
+    for door in found.doors:
+        _door(door)
+    past = round_about(found.service)
+    for text in (*([] if found.doors else [NO_WAY]), *([past] if past else [])):
+        output.line(f"  {clean(text)}")
+    for key, doors in found.callers:
+        hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)
+        output.line(clean(f"  {key.name} calls it, and is reached at {', '.join(hosts)}"))
+    output.line("what limits it")
+    refused = refused_words(found)
+    if refused:
+        output.line(f"  {refused}")
+    for place, one in enumerate(found.limits):
+        _field("limit", f"{limit_words(one.limit)}  ({one.place}, {one.limit.scope})")
+        _field("", f"{one.limit.ref}, {one.limit.path}")
+        _field("", f"reaches {pods_words(one.pods)}")
+        _field("", effect_words(one.limit))
+        if one.limit.limits:
+            _field("", _refusals(*counted[place]))
+    if not found.limits:
+        output.line("  no EnvoyFilter with a rate limit is on the way to it")
+    for limit in (*found.idle, *found.unknown):
+        output.note(
+            f"meshtui: {clean(str(limit.ref))}: {clean(limit_words(limit))}: {_reach(limit)}"
+        )
+    if found.unread:
+        output.note(f"meshtui: not read everywhere: {', '.join(found.unread)}")
+
+
+def _door(door: Door) -> None:
+    _field("way", f"{door.protocol} {door.port}  {', '.join(door.hosts)}  ({tls_words(door)})")
+    served = pods_words(door.pods) if door.pods else "NO POD: its selector finds none"
+    _field("", f"{door.gateway}, {served}")
+    for front in door.fronts:
+        _field("", f"Service {front.key} ({front.type or 'type not known'})")
+    for lead in door.leads:
+        share = f"{lead.percent:g}% of " if lead.percent is not None else ""
+        owner = f"{door.virtual_service} " if door.virtual_service else ""
+        _field("", f"{owner}{lead.rule}: {share}{lead.match}")
+
+
+def _refusals(found: Tally, rps: float | None) -> str:
+    parts = []
+    if found.refused is not None:
+        now = f", {rate_words(rps)} now" if rps is not None else ""
+        parts.append(f"{found.refused} refused since the proxies started{now}")
+    if found.silent:
+        parts.append(f"{found.silent} proxies keep no counter of it (proxyStatsMatcher)")
+    if found.unanswered:
+        parts.append(f"{found.unanswered} questions were not answered")
+    return "; ".join([*parts, *found.troubles]) or "no proxy was asked"
+
+
+def _field(label: str, text: str) -> None:
+    output.line(f"  {label:<6} {clean(text)}".rstrip())
