@@ -74,8 +74,17 @@ def requests(window: str) -> str:
 
 
 def durations(window: str) -> str:
-    """Buckets of the last `window`, by service, version and reporter."""
-    return f"sum by ({', '.join(_SERVICE)}, le) ({_grown(BUCKETS, window)}) > 0"
+    """Buckets of the last `window`, by service, version and reporter.
+
+    All buckets of a histogram that counted anything, the empty ones too: a quantile lies between
+    two bounds, and without the lower one it would lie between 0 and the upper.
+    """
+    labels = ", ".join(_SERVICE)
+    counted = _grown(f'{BUCKETS}{{le="+Inf"}}', window)
+    return (
+        f"sum by ({labels}, le) ({_grown(BUCKETS, window)})"
+        f" and on ({labels}) sum by ({labels}) ({counted}) > 0"
+    )
 
 
 def _grown(counter: str, window: str) -> str:

@@ -88,15 +88,28 @@ def test_proxies_and_labels_that_do_not_matter_are_added(tmp_path: Path) -> None
     assert list(found.values()) == [40 + 4 + 8]
 
 
-def test_buckets_are_counted_like_requests(tmp_path: Path) -> None:
+def buckets(*counts: int) -> dict[str, str]:
+    """A histogram that grows by so much at each scrape."""
     bucket = OK.replace("requests_total", "request_duration_milliseconds_bucket")
-    series = {
+    return {
         bucket.replace("}", f',le="{bound}"}}'): f"0+{count}x60"
-        for bound, count in (("1", 0), ("5", 3), ("+Inf", 4))
+        for bound, count in zip(("1", "5", "+Inf"), counts, strict=True)
     }
-    found = vector(queries.durations("60000ms"), tmp_path, series)
-    assert sorted(found.values()) == [12, 16]
+
+
+def test_buckets_are_counted_like_requests(tmp_path: Path) -> None:
+    found = vector(queries.durations("60000ms"), tmp_path, buckets(1, 3, 4))
+    assert sorted(found.values()) == [4, 12, 16]
     assert all('le="' in labels for labels in found)
+
+
+def test_an_empty_bucket_below_is_told_as_quantiles_begin_at_its_bound(tmp_path: Path) -> None:
+    found = vector(queries.durations("60000ms"), tmp_path, buckets(0, 3, 4))
+    assert sorted(found.values()) == [0, 12, 16]
+
+
+def test_a_histogram_without_requests_is_left_out(tmp_path: Path) -> None:
+    assert vector(queries.durations("60000ms"), tmp_path, buckets(0, 0, 0)) == {}
 
 
 def test_clients_are_all_who_sent_within_the_hour(tmp_path: Path) -> None:
