@@ -58,7 +58,7 @@ PICTURES = (
     Picture("journal", ("j", "J"), pause_s=2.0),
     Picture("analysis", ("j", "a"), pause_s=2.0),
     Picture("trace", ("j", "t"), pause_s=3.0),
-    Picture("signals", ("j", "s"), pause_s=2.0),
+    Picture("signals", ("s",), pause_s=2.0),
     Picture("signals-small", (*V3, "s"), size=SMALL, pause_s=2.0),
     Picture("servers-view", ("V",), pause_s=2.0),
     Picture("exposure", ("/", *"productpage", "enter", "x"), pause_s=14.0),

@@ -194,7 +194,7 @@ def lines(width: int, change: Callable[[Scope], Scope] = lambda scope: scope) ->
     return ["".join(piece.text for piece in line) for line in found]
 
 
-@pytest.mark.parametrize("width", [44, 50, 60, 68, 69, 70, 77, 120])
+@pytest.mark.parametrize("width", [45, 50, 60, 68, 69, 70, 77, 120])
 def test_nothing_is_wider_than_the_pane(width: int) -> None:
     text = "\n".join(lines(width))
     assert "caller" in text and "server" in text and "p50/p95/p99" in text

@@ -18,12 +18,12 @@ from meshtui.ui.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
 
-WIDE = 68
+WIDE = 69
 """Columns from which a version's numbers have room in one line."""
 
 NAME_MIN = 8
 RATE, RATIO, QUANTILES, SPARE = 6, 8, 15, 3
-GAP = 1
+GAP, BETWEEN = " ", " │"
 MOST = 12
 """Codes, statuses and flags that are listed, of each kind."""
 
@@ -39,7 +39,7 @@ class Widths:
 def widths(width: int, wide: bool) -> Widths:
     """What the two sides leave to the name; the sides stand at the right edge."""
     side = RATE + RATIO + (QUANTILES if wide else SPARE)
-    return Widths(max(width - 2 * (side + GAP), NAME_MIN), side)
+    return Widths(max(width - 2 * side - len(GAP + BETWEEN), NAME_MIN), side)
 
 
 def numbers_lines(scopes: Sequence[Scope], width: int) -> list[Line]:
@@ -71,8 +71,8 @@ def _quantile_head(cells: Widths) -> Line:
 
 def _row(name: str, role: str, sides: Sequence[Line], cells: Widths) -> Line:
     pieces: list[Span] = [Span(fit(clean(name, 80), cells.name), role)]
-    for side in sides:
-        pieces += [Span(" " * GAP), *fit_line(side, cells.side)]
+    for gap, side in zip((GAP, BETWEEN), sides, strict=True):
+        pieces += [Span(gap, "faint"), *fit_line(side, cells.side)]
     return tuple(pieces)
 
 
