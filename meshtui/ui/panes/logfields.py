@@ -8,8 +8,8 @@ from http import HTTPStatus
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.details import explain_details
-from meshtui.mesh.flags import explain
 from meshtui.envoy.logline import LogLine
+from meshtui.mesh.flags import explain
 from meshtui.mesh.text import clean
 from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
 from meshtui.ui.panes.access import code_role, stamp_words, wrapped_line
