@@ -27,7 +27,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     ENDPOINTS: (
         "ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER",
-        "VERSION", "ACTIVE", "REQUESTS", "ERRORS", "WEIGHT", "PRIORITY", "LOCALITY", "POD",
+        "SUBSET", "VERSION", "HEALTH", "ACTIVE", "REQUESTS", "ERRORS",
+        "WEIGHT", "PRIORITY", "LOCALITY", "POD",
     ),
     LISTENERS: ("ADDRESS", "PORT", "MATCH", "DESTINATION", "DIRECTION"),
 }  # fmt: skip
@@ -162,7 +163,9 @@ def _endpoint(seen: SeenEndpoint, reading: Reading) -> tuple[str, ...]:
         e.health.upper(),
         EJECTED if e.ejected else "OK",
         e.cluster.raw.removesuffix(host) if host else e.cluster.raw,
+        e.cluster.subset or NONE,
         (pod.version if pod else "") or NONE,
+        EJECTED if e.ejected else e.health.upper(),
         *(str(number) for number in (e.active, e.requests, e.errors, e.weight, e.priority)),
         e.locality or NONE,
         f"{pod.name}.{pod.namespace}" if pod else NONE,

@@ -26,14 +26,27 @@ _ORDER = {
         "EJECTED", "DIRECTION", "TYPE", "DESTINATION RULE", "OUTLIER DETECTION",
     ),
     ENDPOINTS: (
-        "ENDPOINT", "VERSION", "OUTLIER CHECK", "STATUS", "ACTIVE", "REQUESTS", "ERRORS",
-        "CLUSTER", "WEIGHT", "PRIORITY", "POD", "LOCALITY",
+        "ENDPOINT", "CLUSTER", "SUBSET", "VERSION", "HEALTH", "ACTIVE", "ERRORS", "REQUESTS",
+        "WEIGHT", "PRIORITY", "LOCALITY", "POD", "STATUS", "OUTLIER CHECK",
     ),
     LISTENERS: ("ADDRESS", "PORT", "DESTINATION", "MATCH", "DIRECTION"),
 }  # fmt: skip
 """What a person looks for stands left: the rest is cut first."""
 
-_SHORT = {"SERVICE FQDN": 20, "VHOST NAME": 20, "MATCH": 16, "DESTINATIONS": 20, "DESTINATION": 24}
+_SAME = {
+    CLUSTERS: ("SERVICE FQDN", "DIRECTION"),
+    ENDPOINTS: ("CLUSTER",),
+}
+"""What is the same, or is told by the subset, in all rows of one service."""
+
+_SHORT = {
+    "SERVICE FQDN": 20,
+    "VHOST NAME": 20,
+    "CLUSTER": 20,
+    "MATCH": 16,
+    "DESTINATIONS": 20,
+    "DESTINATION": 24,
+}
 """Columns that give way on a small width, and how far."""
 
 _HEADS = {"CONNECTIONS": "CONNS", "OUTLIER CHECK": "OUTLIER"}
@@ -93,9 +106,9 @@ class Table:
 
 
 def table_of(reading: Reading) -> Table:
-    """All rows of a reading. Columns that say the same of every row of one service are left out."""
+    """All rows of a reading."""
     columns = proxycolumns.COLUMNS[reading.view]
-    left_out = {"SERVICE FQDN", "DIRECTION"} if reading.view == CLUSTERS and reading.service else ()
+    left_out = _SAME.get(reading.view, ()) if reading.service else ()
     titles = tuple(title for title in _ORDER[reading.view] if title not in left_out)
     places = [columns.index(title) for title in titles]
     rows = [
@@ -113,7 +126,7 @@ def role_of(title: str, cell: str) -> str:
     """What in a row wants to be looked at."""
     if cell in (proxycolumns.NONE, proxycolumns.NOT_KEPT, "OK", "HEALTHY"):
         return "muted"
-    if title in ("OUTLIER CHECK", "STATUS"):
+    if title in ("HEALTH", "OUTLIER CHECK", "STATUS"):
         return _BAD.get(cell, "warning")
     now, slash, limit = cell.partition("/")
     if title in _ALARMS:

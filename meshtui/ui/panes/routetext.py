@@ -63,7 +63,7 @@ def _extras(route: ProxyRoute, namespace: str) -> Iterable[Span]:
     if route.timeout_s:
         yield span(f"timeout {route.timeout_s:g}s", "mark")
     if route.retries:
-        yield span(f"retries {route.retries}", "muted")
+        yield span(f"retries {str(route.retries).replace(',', ', ')}", "muted")
     if route.rewrite:
         yield span(f"rewrite {route.rewrite}", "muted")
     if route.terminal:
