@@ -40,7 +40,7 @@ EXPLAINED = {
     ),
     "UF": Words(
         ("The pods don't listen on port 9999 (9080 of the Service leads there).",),
-        "→ on productpage: l, then /flag:UF",
+        "→ on productpage :logs flag:UF",
     ),
     "UH no pods": Words(("Subset v9 of reviews selects no pod (version=v9).",), "→ R: roll back"),
     "UH all ejected": Words(
@@ -54,8 +54,8 @@ EXPLAINED = {
         ("VirtualService reviews has no rule for everything", "asks uri ^ /only-here"), "→ t: trace"
     ),
     "UT": Words(("waits 0.1s for an answer.", "made on the way (UT"), "→ o: a longer timeout"),
-    "URX": Words(("tries again 2× on 5xx.",), "→ l on v3, then /code:5xx"),
-    "DC": Words(("hung up before the answer was there: productpage.",), "→ l on v1"),
+    "URX": Words(("tries again 2× on 5xx.",), "→ :logs code:5xx"),
+    "DC": Words(("hung up before the answer was there: productpage.",), "→ :logs >=1s: what is slow in v1"),
     "RL at the version": Words(("Rate limit in the own proxy of v1", "EnvoyFilter"), "→ x: the"),
     "RL at the caller": Words(("Rate limit in the callers' proxies", "EnvoyFilter"), "→ x: the"),
 }

@@ -151,7 +151,7 @@ async def test_errors_made_on_the_way_are_told_with_both_numbers() -> None:
                 "way (UF 1.0/s)." in plain(drive)
             )
         )
-        assert "on productpage: l, then /flag:UF" in plain(drive)
+        assert "on productpage :logs flag:UF" in plain(drive)
 
 
 async def test_a_fault_says_when_it_ends() -> None:

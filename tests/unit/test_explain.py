@@ -90,7 +90,7 @@ def test_a_failed_connection_is_one_of_several_things_with_the_port_it_leads_to(
     assert one.said[0] == "The callers' proxies can't connect to the pods of v1. One of these:"
     assert "The pods don't listen on port 9999 (9080 of the Service leads there)." in one.said
     assert "network policy" in one.said[-1]
-    assert one.next.startswith("on productpage: l, then /flag:UF")
+    assert one.next.startswith("on productpage :logs flag:UF")
 
 
 def test_a_failed_connection_names_pods_that_are_not_ready() -> None:

@@ -105,11 +105,11 @@ def _about(scope: Scope, flag: str, side: str) -> Words:
     known = FLAGS.get(flag)
     if known is None:
         return ["Envoy's documentation of RESPONSE_FLAGS says what it is."], "l: its log lines"
-    where = pods.at_caller(scope, flag) if side == CALLER else f"l, then /flag:{flag}"
+    where = pods.at_caller(scope, flag) if side == CALLER else f":logs flag:{flag}"
     if flag == "UAEX":
         return [
             known.meaning + " AuthorizationPolicies are not read by meshtui."
-        ], f"kubectl -n {scope.namespace} get authorizationpolicies; who: l, then /flag:UAEX"
+        ], f"kubectl -n {scope.namespace} get authorizationpolicies; who: :logs flag:UAEX"
     return [known.meaning, f"Look at {known.look}."], where
 
 

@@ -13,6 +13,8 @@ from meshtui.mesh.signals import Signals
 MOSTLY = 0.5
 """Part of what callers see that the server must count to be called its own."""
 
+LIMITED = ":logs code:429"
+
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
 
@@ -70,13 +72,13 @@ def about_code(scope: Scope, code: str, per_second: float) -> Words:
     """Who answers it, what that means, and what to do. `per_second` is how often, unflagged."""
     meaning = HTTP.get(code, ("", ""))[1]
     said = [_who(scope, code, "codes", per_second), *([meaning] if meaning else [])]
-    return said, _next(scope, f"/code:{code}", failing(code))
+    return said, _next(scope, f":logs code:{code}", failing(code))
 
 
 def about_status(scope: Scope, status: str, per_second: float) -> Words:
     meaning = GRPC.get(status, ("", ""))[1]
     said = [_who(scope, status, "grpc", per_second), *([meaning] if meaning else [])]
-    return said, _next(scope, "/grpc", True)
+    return said, _next(scope, "l", True)
 
 
 def _who(scope: Scope, code: str, kind: str, per_second: float) -> str:
@@ -105,7 +107,9 @@ def _who(scope: Scope, code: str, kind: str, per_second: float) -> str:
 
 def _next(scope: Scope, logged: str, failed: bool) -> str:
     row = scope.row
-    lines = "l: its log lines" if logged == "/grpc" else f"l, then {logged}: its log lines"
+    lines = f"{logged}: its log lines"
+    if logged == LIMITED:
+        return f"x: the rate limits in its way; {lines}"
     if failed and row is not None and row.percent and row.percent < 100:
         return f"R: roll back, or -: take weight off {row.label}; {lines}"
     return lines

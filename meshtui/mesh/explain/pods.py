@@ -40,7 +40,7 @@ def at_caller(scope: Scope, flag: str) -> str:
     """Where the line is logged: by the proxy that set the flag, on the side of the callers."""
     names = callers(scope)
     where = f"on {listed(names, 1)}" if names else "on a caller"
-    return f"{where}: l, then /flag:{flag}"
+    return f"{where} :logs flag:{flag}"
 
 
 def overflow(scope: Scope) -> Words:
@@ -207,4 +207,4 @@ def hung_up(scope: Scope) -> Words:
     if restarted:
         counts = (f"{pod.name} {pod.restarts}×" for pod in restarted)
         said.append(f"Pods that have restarted: {listed(counts)}.")
-    return said, "l, then /flag:UC: which paths; kubectl describe pod: why it ended"
+    return said, ":logs flag:UC: which paths; kubectl describe pod: why it ended"

@@ -19,7 +19,7 @@ from meshtui.mesh.explain.scope import (
 )
 from meshtui.mesh.explain.words import begun, milliseconds
 from meshtui.mesh.model import Fault, VirtualService
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import go_duration, human_duration
 from meshtui.mesh.ratelimits import DESCRIPTORS, LOCAL, RateLimit, rate_limits
 from meshtui.mesh.routing import Route
 from meshtui.mesh.sides import SERVER
@@ -30,7 +30,7 @@ def no_route(scope: Scope, side: str) -> Words:
         return [
             f"The own proxy of {scope.name} took no such connection: plain text where mTLS is "
             "STRICT, or a port that it does not know.",
-        ], "l, then /flag:NR: who called, and which port"
+        ], ":logs flag:NR: who called, and which port"
     partial = [service for service in _owners(scope) if not _takes_all(scope, service)]
     if partial:
         said = [
@@ -105,7 +105,13 @@ def timed_out(scope: Scope) -> Words:
         ]
         step = "o: set a timeout that the callers expect"
     slow = _p99(scope)
-    return [*said[:MOST], *slow], f"{step}; l, then />1s: what is slow in {scope.name}"
+    return [*said[:MOST], *slow], f"{step}; {_slow_lines(scope)}"
+
+
+def _slow_lines(scope: Scope) -> str:
+    """The lines of what took at least as long as the shortest timeout there is."""
+    limits = [route.rule.timeout_s for route in routes_of(scope) if route.rule.timeout_s]
+    return f":logs >={go_duration(min(limits, default=1.0))}: what is slow in {scope.name}"
 
 
 def _p99(scope: Scope) -> list[str]:
@@ -130,7 +136,7 @@ def retried(scope: Scope) -> Words:
         elif retries.attempts != 0:
             said.append(f"{_begun(route)} tries again {retries}.")
     head = "The last try failed too, or no more connections could be attempted."
-    step = f"l on {scope.name}, then /code:5xx: why each try fails; o: the retries"
+    step = ":logs code:5xx: why each try fails; o: the retries"
     return [head, *dict.fromkeys(said[:MOST])], step
 
 
@@ -225,7 +231,7 @@ def _limit(limit: RateLimit) -> str:
 
 def gave_up(scope: Scope, side: str) -> Words:
     """DC: whoever asked did not wait. On the server's side that is the calling proxy."""
-    slow = f"l on {scope.name}, then />1s: what is slow"
+    slow = _slow_lines(scope)
     if side == SERVER:
         waits = [
             f"{_begun(r)} waits {r.rule.timeout_s:g}s" for r in routes_of(scope) if r.rule.timeout_s
