@@ -6,7 +6,7 @@ nothing is known; a chart library draws whole pictures of escape codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -56,17 +56,22 @@ def plot(
     *,
     uprights: Iterable[int] = (),
     level: Level | None = None,
+    ends: int = 0,
 ) -> list[Line]:
     """`height` lines of `width` cells for values from 0 to `top`; what is higher is cut off.
 
     `uprights` are cells marked from bottom to top; the curves lie over them, the last on top.
+    `ends` more cells at the right are for the letters of the curves, each beside its curve's end.
     """
     cells: dict[tuple[int, int], Cell] = {}
     if level is not None and 0 < level.value <= top:
         cells |= _level(level, width, height, top)
     cells |= {(x, y): (UPRIGHT, "mark") for x in uprights for y in range(height)}
     cells |= _drawn(curves, height, top)
-    return [_line([cells.get((x, y), (" ", "")) for x in range(width)]) for y in range(height)]
+    if ends:
+        cells |= _ends(curves, cells, width + ends, height, top)
+    across = range(width + ends)
+    return [_line([cells.get((x, y), (" ", "")) for x in across]) for y in range(height)]
 
 
 def row_of(value: float, height: int, top: float) -> int:
@@ -114,6 +119,28 @@ def _letters(curve: Curve, phase: float, height: int, top: float) -> Iterable[tu
         value = curve.values[x * DOTS]
         if value is not None:
             yield x, row_of(value, height, top)
+
+
+def _ends(
+    curves: Sequence[Curve],
+    drawn: Mapping[tuple[int, int], Cell],
+    width: int,
+    height: int,
+    top: float,
+) -> dict[tuple[int, int], Cell]:
+    """The letters beside the ends, where there is a cell that no curve or letter has."""
+    taken = {place for place, (char, _) in drawn.items() if char not in (UPRIGHT, LEVEL)}
+    found: dict[tuple[int, int], Cell] = {}
+    for curve in sorted(curves, key=lambda curve: curve.letter):
+        known = [x for x, value in enumerate(curve.values) if value is not None]
+        if not known:
+            continue
+        y, first = row_of(curve.values[known[-1]] or 0.0, height, top), known[-1] // DOTS + 1
+        x = next((x for x in range(first, first + 3) if (x, y) not in taken), width)
+        if x < width:
+            found[x, y] = (curve.letter, curve.role)
+            taken.add((x, y))
+    return found
 
 
 def _dots(curve: Curve, height: int, top: float) -> _Dots:

@@ -66,6 +66,12 @@ def test_a_curve_carries_its_letter_where_it_is_alone() -> None:
     assert "a" not in together[1] and "b" not in together[1]
 
 
+def test_letters_stand_beside_the_ends_of_curves_and_never_on_each_other() -> None:
+    gone = curve(*[1] * 8, *[None] * 12, letter="c")
+    both = [curve(*[0] * 20), curve(*[0] * 20, letter="b"), gone]
+    assert text(plot(both, 10, 2, 1.0, ends=3)) == ["⠉⠉⠉⠉c        ", "⣀" * 10 + "ab "]
+
+
 def test_changes_stand_behind_the_curves_and_a_level_behind_both() -> None:
     drawn = plot([curve(0, 0)], 3, 2, 1.0, uprights=[0, 2], level=Level(1.0, "failing", "muted"))
     assert text(drawn) == ["┊╌┊", "⣀ ┊"]
@@ -78,8 +84,8 @@ def test_a_level_above_the_scale_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("measure", "peak", "top"),
     [
-        (ERRORS, 0.0, 0.1), (ERRORS, 0.004, 0.1), (ERRORS, 0.11, 0.2), (ERRORS, 0.21, 0.5),
-        (ERRORS, 0.51, 1.0), (RPS, 0.0, 1.0), (RPS, 37.0, 40.0), (RPS, 100.0, 100.0),
+        (ERRORS, 0.0, 0.1), (ERRORS, 0.004, 0.1), (ERRORS, 0.11, 0.2), (ERRORS, 0.21, 0.3),
+        (ERRORS, 0.81, 1.0), (RPS, 0.0, 1.0), (RPS, 37.0, 40.0), (RPS, 100.0, 100.0),
         (RPS, 81_000.0, 100_000.0), (P99, 3.0, 10.0), (P99, 384.0, 400.0), (P99, 4100.0, 6000.0),
     ],
 )  # fmt: skip

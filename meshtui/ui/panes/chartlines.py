@@ -10,7 +10,7 @@ from meshtui.operations.charting import Picture
 from meshtui.ui.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 from meshtui.ui.panes.chartmarks import Marked, axis_lines, legend, marked
 from meshtui.ui.panes.chartscale import top_of, words_of
-from meshtui.ui.plot import Curve, Level, plot, row_of
+from meshtui.ui.plot import Curve, Level, plot
 from meshtui.ui.roles import LINE_ROLES
 
 LABELS = 6
@@ -154,9 +154,10 @@ def _chart(
         top,
         uprights=marks.cells,
         level=Level(failing, "failing", "muted") if measure == ERRORS else None,
+        ends=ENDS,
     )
-    scale, ends = _scale(measure, top, height), _ends(curves, height, top)
-    body = [(*left, *line, *right) for left, line, right in zip(scale, drawn, ends, strict=True)]
+    scale = _scale(measure, top, height)
+    body = [(*left, *line) for left, line in zip(scale, drawn, strict=True)]
     return [_title(picture, measure, versions, width, now), *body]
 
 
@@ -172,18 +173,6 @@ def _scale(measure: str, top: float, height: int) -> list[Line]:
         )
         for row in range(height)
     ]
-
-
-def _ends(curves: Sequence[Curve], height: int, top: float) -> list[Line]:
-    """The letter of each line at the height at which it ends."""
-    rows: list[Line] = [BLANK] * height
-    for curve in curves:
-        recent = curve.values[-len(curve.values) // 4 :]
-        last = next((value for value in reversed(recent) if value is not None), None)
-        if last is not None:
-            row = row_of(last, height, top)
-            rows[row] = (*rows[row], Span(curve.letter, curve.role))
-    return [fit_line(row[:ENDS], ENDS) for row in rows]
 
 
 def _title(

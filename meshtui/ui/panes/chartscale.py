@@ -12,7 +12,7 @@ from meshtui.mesh.history import ERRORS, P50, P95, P99, RPS, Grid
 LEAST: dict[str, float] = {ERRORS: 0.10, RPS: 1.0, P50: 10.0, P95: 10.0, P99: 10.0}
 """The lowest that a scale goes to: a little noise must not look like a catastrophe."""
 
-_ERROR_TOPS = (0.10, 0.20, 0.50, 1.0)
+_ERROR_TOPS = (0.10, 0.20, 0.30, 0.40, 0.60, 0.80, 1.0)
 _TICKS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _LABEL = 5
 """Cells of a time of day."""
