@@ -33,13 +33,17 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A name, a size, and the keys that lead there; `seconds` lets numbers gather."""
+    """A name, a size, and the keys that lead there; `seconds` lets numbers gather.
+
+    `change` is made half way through them, from another terminal.
+    """
 
     name: str
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = WIDE
     seconds: float = 12.0
     pause_s: float = 1.5
+    change: tuple[str, ...] = ()
 
 
 V3 = ("j", "j", "j")
@@ -64,14 +68,21 @@ PICTURES = (
     Picture("exposure", ("/", *"productpage", "enter", "x"), pause_s=14.0),
     Picture("help", ("?",), seconds=3.0),
     Picture("small", V3, size=SMALL),
-)
+    Picture(
+        "charts", ("j", "h", "tab", "<", "<"), seconds=240.0, pause_s=2.0,
+        change=("shift", "reviews", "v3=0"),
+    ),
+)  # fmt: skip
 
 
 async def take(lab: RunningLab, picture: Picture, folder: Path) -> None:
     cockpit = LiveCockpit(Options(kubeconfig=str(lab.kubeconfig), context="admin"))
     app = MeshtuiApp(cockpit)
     async with app.run_test(size=picture.size) as pilot:
-        await asyncio.sleep(picture.seconds)
+        await asyncio.sleep(picture.seconds / 2)
+        if picture.change:
+            await asyncio.to_thread(run, *picture.change)
+        await asyncio.sleep(picture.seconds / 2)
         for key in picture.keys:
             await pilot.press(_character_to_key(key) if len(key) == 1 else key)
             await pilot.pause()
@@ -99,7 +110,11 @@ def work(lab: RunningLab) -> None:
         ["shift", "reviews", "v3=30"],
         ["undo"],
     ):
-        subprocess.run([sys.executable, "-m", "meshtui", *words, "--yes"], check=True)
+        run(*words)
+
+
+def run(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "meshtui", *words, "--yes"], check=True)
 
 
 def limit_the_gateway(lab: RunningLab) -> None:
