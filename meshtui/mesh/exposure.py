@@ -16,7 +16,7 @@ from meshtui.mesh.admission import (
 )
 from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Rule, Server, Service, VirtualService
 from meshtui.mesh.request import covers
-from meshtui.mesh.routing import selects, with_delegates
+from meshtui.mesh.routing import pods_selected, selects, with_delegates
 
 AUTO = "AUTO_PASSTHROUGH"
 
@@ -80,15 +80,22 @@ def exposures(mesh: Mesh) -> tuple[Exposure, ...]:
 
 def exposures_of(mesh: Mesh, service: Service) -> tuple[Exposure, ...]:
     """The ways in that lead to the service."""
-    named = {found.ref for found, _ in mesh.rules_by_destination.get(service.host, ())}
-    places = {(ref.namespace, ref.name) for ref in named}
-    leading = [
-        found
-        for found in mesh.virtual_services
-        if found.ref in named or any(rule.delegate in places for rule in found.rules)
-    ]
-    ruled = (way for way in _of_rules(mesh, leading) if way.destination == service.host)
+    named = {found.ref: found for found, _ in mesh.rules_by_destination.get(service.host, ())}
+    ruled = (
+        way
+        for way in _of_rules(mesh, [*named.values(), *_handing_over(mesh, named.values())])
+        if way.destination == service.host
+    )
     return (*ruled, *_passed_through(mesh, service))
+
+
+def _handing_over(mesh: Mesh, services: Iterable[VirtualService]) -> Iterator[VirtualService]:
+    """Those that hand requests over to one of `services`; who takes over has no hosts."""
+    places = {(s.ref.namespace, s.ref.name) for s in services if not s.hosts}
+    if places:
+        for service in mesh.virtual_services:
+            if any(rule.delegate in places for rule in service.rules):
+                yield service
 
 
 def _of_rules(mesh: Mesh, services: Iterable[VirtualService]) -> Iterator[Exposure]:
@@ -100,20 +107,15 @@ def _of_rules(mesh: Mesh, services: Iterable[VirtualService]) -> Iterator[Exposu
 
 
 def _passed_through(mesh: Mesh, service: Service) -> Iterator[Exposure]:
-    """What gateways between networks pass on by itself."""
+    """What gateways between networks pass on; `*.local` there is every service of the mesh."""
     for gateway in mesh.gateways:
         for server in gateway.servers:
             hosts = [host.rpartition("/")[2].lower() for host in server.hosts]
-            if server.tls == AUTO and any(_takes_in(host, service) for host in hosts):
+            if server.tls == AUTO and any(covers(host, service.host) for host in hosts):
                 yield Exposure(
                     gateway.ref, service.host, server.port, server.protocol, server.tls,
                     False, None, "", "by the name in the TLS handshake", service.host, "", 100.0,
                 )  # fmt: skip
-
-
-def _takes_in(host: str, service: Service) -> bool:
-    """`*.local` is how such a server says all services of the mesh."""
-    return covers(host, service.host)
 
 
 def doors_to(mesh: Mesh, service: Service) -> tuple[Door, ...]:
@@ -157,23 +159,19 @@ def _leads(ways: list[Exposure]) -> tuple[Lead, ...]:
 
 def gateway_pods(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
     """The pods that the Gateway's selector finds; istiod looks in all namespaces."""
-    return tuple(
-        pod
-        for pod in mesh.pods
-        if pod.phase not in ("Succeeded", "Failed") and selects(gateway.selector, pod.labels)
-    )
+    found = pods_selected(mesh, gateway.selector)
+    return tuple(pod for pod in found if pod.phase not in ("Succeeded", "Failed"))
 
 
 def _fronts(mesh: Mesh, pods: tuple[Pod, ...]) -> tuple[Service, ...]:
     """The Services in front of the pods of a gateway."""
-    return tuple(service for service in mesh.services if any(_stands_before(service, pods)))
+    homes = {pod.namespace for pod in pods}
+    near = (service for service in mesh.services if service.key.namespace in homes)
+    return tuple(s for s in near if any(_stands_before(s, pod) for pod in pods))
 
 
-def _stands_before(service: Service, pods: tuple[Pod, ...]) -> Iterator[bool]:
-    return (
-        pod.namespace == service.key.namespace and selects(service.selector, pod.labels)
-        for pod in pods
-    )
+def _stands_before(service: Service, pod: Pod) -> bool:
+    return pod.namespace == service.key.namespace and selects(service.selector, pod.labels)
 
 
 def _through(

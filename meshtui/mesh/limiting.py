@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from meshtui.mesh.exposure import Door, doors_to
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
-from meshtui.mesh.routing import pods_of, selects
+from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample, Signals
 
 INBOUND, OUTBOUND, GATEWAY = "at its pods", "at its callers", "at the gateway"
@@ -117,17 +117,15 @@ def _callers(
     mesh: Mesh, service: Service, pods: tuple[Pod, ...]
 ) -> tuple[tuple[ServiceKey, tuple[Door, ...]], ...]:
     """The calling services that have ways in of their own."""
+    names = {(pod.namespace, pod.name) for pod in pods}
     calling = [
         found
         for found in mesh.services
-        if found.key != service.key and any(_is_behind(found, pod) for pod in pods)
+        if names and found.key != service.key
+        if any((pod.namespace, pod.name) in names for pod in pods_of(mesh, found))
     ]
     opened = ((found.key, doors_to(mesh, found)) for found in calling)
     return tuple((key, doors) for key, doors in opened if doors)
-
-
-def _is_behind(service: Service, pod: Pod) -> bool:
-    return pod.namespace == service.key.namespace and selects(service.selector, pod.labels)
 
 
 @dataclass(frozen=True, slots=True)

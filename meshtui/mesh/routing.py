@@ -42,6 +42,21 @@ def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
     )
 
 
+def pods_selected(
+    mesh: Mesh, selector: Mapping[str, str], namespaces: Iterable[str] | None = None
+) -> tuple[Pod, ...]:
+    """The pods that carry a non-empty selector's labels, of some namespaces or of all."""
+    if not selector:
+        return ()
+    first = next(iter(selector.items()))
+    return tuple(
+        pod
+        for namespace in (mesh.pods_by_namespace if namespaces is None else namespaces)
+        for pod in mesh.pods_by_label.get((namespace, *first), ())
+        if selects(selector, pod.labels)
+    )
+
+
 def subsets_of(mesh: Mesh, host: str) -> tuple[Subset, ...]:
     """The host's subsets; of several with one name the first counts, as in istiod."""
     found: dict[str, Subset] = {}

@@ -83,5 +83,7 @@ def test_rules_that_are_handed_over() -> None:
         "gateways": [{"metadata": meta("door"), "spec": {"servers": [PLAIN]}}],
         "virtualservices": [root, part],
     }
-    found = exposures(parse_mesh(objects))
+    whole = parse_mesh(objects)
+    found = exposures(whole)
+    assert exposures_of(whole, whole.services[0]) == found
     assert {str(way.virtual_service) for way in found} == {"VirtualService default/part"}

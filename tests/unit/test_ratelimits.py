@@ -91,6 +91,21 @@ def test_a_limit_that_is_not_enforced() -> None:
     assert limit.enforced == 0.0
 
 
+@pytest.mark.parametrize(("switch", "enforced"), [({}, 100.0), ({"default_value": False}, 0.0)])
+def test_a_limit_for_connections_acts_unless_it_is_switched_off(
+    switch: Obj, enforced: float
+) -> None:
+    """Envoy: `runtime_enabled` of the network filter is on where it is not set."""
+    network = LOCAL.replace("filters.http", "filters.network")
+    bucket = {"max_tokens": 5, "tokens_per_fill": 5, "fill_interval": "1s"}
+    config = {"@type": network, "stat_prefix": "tcp", "token_bucket": bucket}
+    config |= {"runtime_enabled": switch} if switch else {}
+    (limit,) = rate_limits(
+        mesh_with(envoy_filter(patch({"typed_config": config}, apply_to="NETWORK_FILTER")))
+    )
+    assert (limit.enforced, limit.scope, limit.limits) == (enforced, "connections", enforced > 0)
+
+
 def test_a_limit_of_one_route_and_by_descriptor() -> None:
     entries = [{"key": "path", "value": "/a"}]
     descriptors = [{"entries": entries, "token_bucket": {"max_tokens": 1, "fill_interval": "1s"}}]
