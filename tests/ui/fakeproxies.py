@@ -44,6 +44,7 @@ class FakeProxies:
         self.asked: list[tuple[str, str, str]] = []
         self.asked_rows = 0
         self.dumped: list[str] = []
+        self.folder = "/state/dumps"
 
     def matrix(self, service: ServiceKey) -> Matrix:
         mesh = self._cockpit.mesh
@@ -92,7 +93,7 @@ class FakeProxies:
         if self.dump_error is not None:
             raise self.dump_error
         self.dumped.append(pod.name)
-        return Path(f"/state/dumps/{pod.name}.json"), 20_300_000
+        return Path(f"{self.folder}/{pod.name}.json"), 20_300_000
 
     def find(self, name: str, namespace: str) -> Pod:
         return find_pod(self._cockpit.mesh, name, namespace)

@@ -194,17 +194,22 @@ async def test_a_search_keeps_the_lines_that_hold_the_text() -> None:
         assert "header end-user" not in drive.text and "timeout 10s" in drive.text
 
 
-async def test_the_dump_is_saved_and_its_file_is_told() -> None:
-    async with driving() as drive:
-        await opened(drive, "D")
-        await drive.until(lambda: "saved" in drive.text)
+@SIZES
+async def test_the_dump_is_saved_and_its_whole_path_is_told(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        drive.cockpit.proxies.folder = f"/state/{'very-' * 20}deep"
+        pane = await opened(drive, "D")
+        await drive.until(lambda: "saved, 20.3 MB" in drive.text)
         (name,) = drive.cockpit.proxies.dumped
-        assert name.startswith("productpage") and f"/state/dumps/{name}.json" in drive.text
-        assert "20.3 MB" in drive.text
+        assert name.startswith("productpage")
+        shown = "".join("".join(s.text for s in line) for line in pane.lines.pinned())
+        assert f"/state/{'very-' * 20}deep/{name}.json" in shown
         drive.cockpit.proxies.dump_error = Unreachable("/state cannot be written")
         await drive.press("D")
         await drive.until(lambda: "✖ /state cannot be written" in drive.text)
         assert "CLIENT" in drive.text
+        await drive.press("k")
+        await drive.until(lambda: "cannot be written" not in drive.text)
 
 
 @pytest.mark.parametrize(

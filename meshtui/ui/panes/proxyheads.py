@@ -124,9 +124,17 @@ def _head(state: ProxyState, width: int) -> list[Line]:
     lines = [] if state.at == INTENT or state.pod is None else [_subject(state, width)]
     if state.error is not None:
         lines += wrapped(f"✖ {state.error}", width, "error")
-    if state.note:
-        lines += wrapped("".join(piece.text for piece in state.note), width, state.note[0].role)
+    for piece in state.note:
+        lines += _whole(piece, width)
     return lines
+
+
+def _whole(piece: Span, width: int) -> list[Line]:
+    """All of it, also where there is no space to break it at: a path wants to be copied."""
+    if " " in piece.text:
+        return wrapped(piece.text, width, piece.role)
+    ends = range(0, len(piece.text), width)
+    return [(Span(piece.text[start : start + width], piece.role),) for start in ends]
 
 
 def _subject(state: ProxyState, width: int) -> Line:

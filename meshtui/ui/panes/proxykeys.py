@@ -38,7 +38,7 @@ class ProxyKeys(Pane):
     # Moving
 
     def move(self, by: int) -> None:
-        self.state.moved = True
+        self.state.moved, self.state.note = True, ()
         super().move(by)
         self.show()
 
@@ -136,6 +136,7 @@ class ProxyKeys(Pane):
         if state.at == INTENT:
             self.turn_to(VIEWS[1])
         state.wants_raw, state.raw, state.search = not state.wants_raw, None, ""
+        state.note = ()
         self._from_the_top()
         if state.wants_raw and state.reading is not None:
             self.asking.raw(state.reading)
@@ -147,7 +148,7 @@ class ProxyKeys(Pane):
 
     def search(self, text: str) -> None:
         state = self.state
-        state.search = text
+        state.search, state.note = text, ()
         if state.wants_raw and state.raw is not None:
             state.raw = state.raw.searched(text)
             self.lines.mark(state.raw.next(max(self.lines.marked, 0) - 1, 1))

@@ -10,6 +10,7 @@ from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Pod, Rule
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import Route
+from meshtui.mesh.text import clean
 from meshtui.operations.proxymatrix import (
     NOT_COMPARED,
     NOT_MEANT,
@@ -47,8 +48,8 @@ def owner_of(pod: Pod) -> str:
 
 def matrix_head(matrix: Matrix, width: int) -> Line:
     name, column = _layout(matrix, width)
-    titles = "".join(fit(r.rule.title, column) + " " for r in matrix.rules)
-    return (Span(f"  {'CLIENT':<{name}} ", "head"), span(titles, "head"), Span("   AGE", "head"))
+    titles = "".join(fit(clean(r.rule.title), column) + " " for r in matrix.rules)
+    return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("   AGE", "head"))
 
 
 def _layout(matrix: Matrix, width: int) -> tuple[int, int]:
@@ -64,7 +65,7 @@ def _layout(matrix: Matrix, width: int) -> tuple[int, int]:
 
 
 def _name(pod: Pod) -> str:
-    return f"{'gateway ' if pod.gateway else ''}{pod.name}"
+    return f"{'gateway ' if pod.gateway else ''}{clean(pod.name)}"
 
 
 def summary(matrix: Matrix, rows: Rows) -> Line:
@@ -106,12 +107,16 @@ def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:
     name, column = _layout(matrix, width)
     row, at = rows.get(key_of(pod), (None, now))
     if row is None:
-        return (Span("  "), span(fit(_name(pod), name)), Span(" reading…", "muted"))
+        return (Span("  "), Span(fit(_name(pod), name)), Span(" reading…", "muted"))
     sign, _, role = LOOKS[row.state]
-    head: Line = (Span(f"{sign} ", role), span(fit(_name(pod), name), "text"), Span(" "))
+    head: Line = (Span(f"{sign} ", role), Span(fit(_name(pod), name), "text"), Span(" "))
     room = (column + 1) * max(len(matrix.rules), 1)
     if row.trouble:
-        return (*head, span(fit(f"out of reach: {row.trouble}", room), "error"), _age(now - at))
+        return (
+            *head,
+            Span(fit(f"out of reach: {clean(row.trouble)}", room), "error"),
+            _age(now - at),
+        )
     cells = tuple(_cell_span(cell, column) for cell in row.cells)
     return (*head, *cells, Span(" " * (room if not cells else 0)), _age(now - at))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ class RawText:
     def __init__(self, lines: Sequence[str], search: str = "") -> None:
         self._lines = lines
         self.search = search
+        self._pattern = re.compile(re.escape(search), re.IGNORECASE)
         self.width = max(map(len, lines), default=0)
         wanted = search.lower()
         found = (n for n, text in enumerate(lines) if wanted in text.lower()) if wanted else ()
@@ -43,9 +45,9 @@ class RawText:
 
     def line(self, index: int) -> Line:
         text = self._lines[index]
-        at = text.lower().find(self.search.lower()) if self.search else -1
-        if at >= 0:
-            end = at + len(self.search)
+        found = self._pattern.search(text) if self.search else None
+        if found is not None:
+            at, end = found.span()
             return span(text[:at], "text"), span(text[at:end], "stale"), span(text[end:], "text")
         key, colon, rest = text.partition(": ")
         if text.startswith("GET "):

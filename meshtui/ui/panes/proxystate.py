@@ -121,7 +121,7 @@ class ProxyState:
 
     def saved(self, path: str, size: int) -> None:
         amount = f"{size / 1e6:.1f} MB" if size > 1e5 else f"{size} bytes"
-        self.note = (Span("✓ saved ", "ok"), span(f"{path}  {amount}", "ok"))
+        self.note = (Span(f"✓ saved, {amount}, for you alone:", "ok"), span(path, "text"))
 
 
 def versions(mesh: Mesh, host: str) -> tuple[str, ...]:

@@ -1,0 +1,161 @@
+"""The lines of the proxies pane: widths, hostile names, and what is found in long ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
+from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
+from meshtui.mesh.routing import Route
+from meshtui.operations.proxymatrix import NOT_MEANT, Cell, Matrix, Row
+from meshtui.operations.proxyreading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
+from meshtui.ui.paint import Line, width_of
+from meshtui.ui.panes.proxyheads import Frame, painted, tabs
+from meshtui.ui.panes.proxymatrix import Rows, matrix_head, matrix_lines, owner_of, summary
+from meshtui.ui.panes.proxyraw import RawText
+from meshtui.ui.panes.proxystate import VIEWS, ProxyState, key_of
+from meshtui.ui.panes.proxytable import role_of, table_of
+from tests.ui import bookinfo
+from tests.ui.fake import FakeCockpit
+
+NASTY = "[red]\x1b[2J\u202e"
+
+
+def text_of(lines: list[Line]) -> str:
+    return "\n".join("".join(piece.text for piece in line) for line in lines)
+
+
+def matrix_with(rules: int, pods: int = 3) -> tuple[Matrix, Rows]:
+    """Clients with long names, whose states go round."""
+    ref = bookinfo.mesh_of(bookinfo.objects()).virtual_services[0].ref
+    vs = VirtualService(ref, "1", hosts=("reviews.bookinfo.svc.cluster.local",))
+    routes = tuple(Route(vs, Rule(n, name=f"rule-{n}{NASTY}")) for n in range(rules))
+    clients = tuple(
+        Pod("ns", f"productpage-with-a-long-name-{n}-5f6d8c7b9-abcde", gateway=not n)
+        for n in range(pods)
+    )
+    service = Service(ServiceKey("ns", "reviews"), "reviews.ns.svc.cluster.local")
+    states = (IN_SYNC, OLD, ABSENT, NOT_MEANT)
+    rows = {
+        key_of(pod): (
+            Row(pod, tuple(Cell(states[(n + m) % 4], (NASTY,)) for m in range(rules))),
+            100.0,
+        )
+        for n, pod in enumerate(clients)
+    }
+    return Matrix(service, routes, clients), rows
+
+
+@pytest.mark.parametrize("width", [40, 47, 72, 157])
+@pytest.mark.parametrize("rules", [0, 1, 3])
+def test_a_matrix_fits_its_width(width: int, rules: int) -> None:
+    matrix, rows = matrix_with(rules)
+    picked = owner_of(matrix.pods[1])
+    lines = [one.line for one in matrix_lines(matrix, rows, picked, 105.0, width)]
+    heads = [matrix_head(matrix, width), *lines[: len(matrix.pods)]]
+    assert all(width_of(line) <= width for line in heads)
+    said = text_of([*heads, *lines])
+    assert "\x1b" not in said and "\u202e" not in said
+    assert "5s" in said and ("[red]^[[2J" in said) is (rules > 0)
+
+
+def test_words_give_way_to_signs_where_there_are_many_rules() -> None:
+    matrix, rows = matrix_with(8)
+    first = text_of([matrix_lines(matrix, rows, "", 100.0, 72)[1].line])
+    assert "≠" in first and "differs" not in first
+    assert "differs" in text_of([matrix_lines(matrix, rows, "", 100.0, 157)[1].line])
+    assert "≠ differs" in text_of([one.line for one in matrix_lines(matrix, rows, "", 100.0, 72)])
+
+
+def test_a_summary_says_how_many_of_each() -> None:
+    matrix, rows = matrix_with(1)
+    assert "1 in sync" in text_of([summary(matrix, rows)])
+    assert "≠ 1 differs" in text_of([summary(matrix, rows)])
+    some = dict(list(rows.items())[:2])
+    assert text_of([summary(matrix, some)]) == "2 of 3 read"
+
+
+def test_proxies_that_are_not_asked_or_only_guessed_are_told() -> None:
+    matrix, rows = matrix_with(1)
+    matrix = replace(matrix, known=False, left_out=7)
+    said = text_of([one.line for one in matrix_lines(matrix, rows, "", 100.0, 72)])
+    assert "telemetry names no caller" in said and "7 more proxies are not asked" in said
+
+
+@pytest.mark.parametrize("width", [24, 45, 56, 80])
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_views_fit_and_the_one_shown_is_in_brackets(width: int, view: str) -> None:
+    said = text_of([tabs(view, width)])
+    assert len(said) <= width and f"{view}]" in said
+    assert all(str(digit) in said for digit in range(1, 6))
+
+
+async def test_a_table_gives_way_at_long_columns_and_never_at_numbers() -> None:
+    cockpit = FakeCockpit()
+    cockpit.proxies.many = 3
+    pod = cockpit.mesh.pods[0]
+    table = table_of(await cockpit.proxies.read(CLUSTERS, pod, None))
+    wide, narrow = table.fitted(300), table.fitted(60)
+    assert wide.width == table.width and narrow.width < table.width
+    assert "12" not in narrow.header() and "REQUESTS" in narrow.header()
+    assert "svc0.ns" in text_of([narrow.line(0)]) and "?/100" not in text_of([narrow.line(0)])
+    assert len(table.matching("SVC2")) == 1 and len(table.matching("nowhere")) == 0
+
+
+async def test_names_from_outside_are_only_text_in_tables() -> None:
+    cockpit = FakeCockpit()
+    pod = cockpit.mesh.pods[0]
+    reading = await cockpit.proxies.read(ENDPOINTS, pod, None)
+    seen = reading.endpoints[0]
+    odd = replace(seen.endpoint, address=NASTY, health="dr\x1baining", locality="x" * 9000)
+    table = table_of(replace(reading, endpoints=(SeenEndpoint(odd),)))
+    said = text_of([table.line(0)])
+    assert "[red]^[[2J" in said and "\x1b" not in said and "\u202e" not in said
+    assert table.width < 1000
+
+
+@pytest.mark.parametrize(
+    ("title", "cell", "role"),
+    [
+        ("HEALTH", "EJECTED", "error"),
+        ("HEALTH", "HEALTHY", "muted"),
+        ("HEALTH", "TIMEOUT", "warning"),
+        ("REQUESTS", "100/100", "warning"),
+        ("REQUESTS", "99/100", "text"),
+        ("OVERFLOW", "31", "warning"),
+        ("OVERFLOW", "0", "muted"),
+        ("OVERFLOW", "?", "muted"),
+        ("EJECTED", "1/2", "warning"),
+        ("EJECTED", "0/2", "muted"),
+    ],
+)
+def test_what_wants_a_look(title: str, cell: str, role: str) -> None:
+    assert role_of(title, cell) == role
+
+
+def test_matches_are_stepped_through_round_the_ends() -> None:
+    raw = RawText(["a", "Xb", "c", "xb\x1b", "d"], "xB")
+    assert raw.matches == [1, 3]
+    assert [raw.next(-1, 1), raw.next(1, 1), raw.next(3, 1)] == [1, 3, 1]
+    assert [raw.next(3, -1), raw.next(1, -1), raw.next(-1, -1)] == [1, 3, 3]
+    assert [raw.place(1), raw.place(3), raw.place(2)] == [1, 2, 0]
+    assert RawText(["a"], "z").next(0, 1) == -1
+    assert text_of([raw.line(3)]) == "xb^["
+
+
+def test_a_letter_that_grows_in_lower_case_marks_nothing_wrong() -> None:
+    """ "İ" is one character, its lower case two."""
+    raw = RawText(["İİx: y"], "x")
+    (found,) = [piece.text for piece in raw.line(0) if piece.role == "stale"]
+    assert found == "x"
+
+
+def test_nothing_is_shown_of_another_question() -> None:
+    state = ProxyState()
+    state.choose(Pod("ns", "one"))
+    state.turn_to(ROUTES)
+    state.reading = Reading(ROUTES, Pod("ns", "one"))
+    state.choose(Pod("ns", "two"))
+    assert "reading…" in text_of([one.line for one in painted(state, Frame(60)).lines])
