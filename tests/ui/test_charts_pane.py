@@ -265,3 +265,35 @@ async def test_only_cells_that_changed_are_painted(monkeypatch: pytest.MonkeyPat
         body.fill([line, (Span("a" * 20, "muted"), Span("bb", "line-1"), Span("a" * 18, "muted"))])
         left = body.gutter.left
         assert painted == [Region(20 + left, 1, 2, 1)]
+
+
+async def test_a_service_chosen_while_the_charts_were_out_of_sight_is_asked_for_at_once() -> None:
+    cockpit = watched(60)
+    asked = cockpit.history.memory.asked
+    async with driving(cockpit, size=SMALL) as drive:
+        await opened(drive)
+        await drive.until(lambda: len(asked) == 1)
+        await drive.press("tab")
+        await drive.go_to("ratings")
+        await drive.until(lambda: "weight" in drive.text)
+        await drive.press("tab")
+        await drive.until(lambda: "charts ratings" in drive.text)
+        pane(drive).tick(cockpit.clock.now)
+        await drive.until(lambda: asked[-1][0].name == "ratings")
+
+
+async def test_a_source_that_remembers_nothing_yet_is_asked_again_soon() -> None:
+    cockpit = watched(60)
+    asked = cockpit.history.memory.asked
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        await drive.press("greater_than_sign", "greater_than_sign", "greater_than_sign")
+        await drive.until(lambda: bool(asked) and asked[-1][1].begin < NOW - 20000)
+        count = len(asked)
+        cockpit.history.memory.remembered = remembered(cockpit, 600)
+        pane(drive).tick(cockpit.clock.now + 6)
+        await drive.until(lambda: len(asked) == count + 1)
+        await drive.until(lambda: "prometheus  " in drive.text)
+        pane(drive).tick(cockpit.clock.now + 60)
+        await drive.pilot.pause()
+        assert len(asked) == count + 1

@@ -31,6 +31,7 @@ TITLES = {
 _SMALLEST = 5
 """Lines of a chart below its title, where there is more than one."""
 
+_AXIS = 2
 _FRESH_S = 30.0
 
 
@@ -102,7 +103,7 @@ def chart_lines(
     cells = cells_of(width)
     marks = marked(picture, cells)
     notes = legend(picture, marks, width, _most_notes(height))
-    room = height - len(notes) - 2
+    room = height - len(notes) - _AXIS
     measures = look.measures(room)
     lines: list[Line] = []
     heights, spare = _heights(room, len(measures))
@@ -112,6 +113,13 @@ def chart_lines(
             lines.append(BLANK)
             spare -= 1
     return [*lines, *axis_lines(picture.grid, marks, cells, LABELS), *notes][:height]
+
+
+def room_of(picture: Picture, size: tuple[int, int]) -> int:
+    """The lines of a pane of `size` that are left for charts."""
+    width, height = size
+    notes = legend(picture, marked(picture, cells_of(width)), width, _most_notes(height))
+    return height - len(notes) - _AXIS
 
 
 def _heights(room: int, charts: int) -> tuple[list[int], int]:

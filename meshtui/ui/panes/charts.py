@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from meshtui.errors import MeshtuiError, Usage
-from meshtui.mesh.history import DOTS, ERRORS, P50, P95, P99, RANGES, RPS, beat_s
+from meshtui.mesh.history import DOTS, ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantity import human_duration
@@ -23,10 +23,21 @@ from meshtui.ui.lines import changed_cells
 from meshtui.ui.listing import Listing
 from meshtui.ui.paint import Line, Span, fit_line, span
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.chartlines import ALL, LATENCY, Look, cells_of, chart_lines, versions_of
+from meshtui.ui.panes.chartlines import (
+    ALL,
+    LATENCY,
+    Look,
+    cells_of,
+    chart_lines,
+    room_of,
+    versions_of,
+)
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+
+Question = tuple[ServiceKey, str, int]
+"""Whose past, how far back, in how many cells."""
 
 QUANTILES = {"p99": P99, "p95": P95, "p50": P50}
 SHOWN = {"all": ALL, "errors": ERRORS, "latency": LATENCY, "requests": RPS}
@@ -90,7 +101,7 @@ class ChartsPane(Pane):
         self.range = "30m"
         self.look = Look()
         self._key: ServiceKey | None = None
-        self._asked: tuple[ServiceKey, str, int] | None = None
+        self._asked: Question | None = None
         self._asked_at = 0.0
         self._busy = False
         self._error: MeshtuiError | None = None
@@ -114,11 +125,21 @@ class ChartsPane(Pane):
         super().tick(now)
         if self._picture is None or now >= self._picture.grid.end:
             self._draw()
-        if self._cells and now - self._asked_at >= beat_s(RANGES[self.range], self._cells):
+        if self._cells and (self._asked != self._question or now - self._asked_at >= self._beat_s):
             self._ask()
 
     def read_again(self) -> None:
         self._ask()
+
+    @property
+    def _question(self) -> Question | None:
+        return (self._key, self.range, self._cells) if self._key else None
+
+    @property
+    def _beat_s(self) -> float:
+        """Sooner, where nobody remembers anything yet."""
+        known = self._error is None and self._picture is not None and self._picture.source
+        return beat_s(RANGES[self.range], self._cells) if known else SHORTEST_BEAT_S
 
     @property
     def _cells(self) -> int:
@@ -138,15 +159,13 @@ class ChartsPane(Pane):
 
     def _ask(self) -> None:
         """Not while it is out of sight, and one question at a time but for another one."""
-        if self._key is None or not self._cells:
-            return
-        asked = self._key, self.range, self._cells
-        if self._busy and asked == self._asked:
+        asked = self._question
+        if asked is None or not self._cells or (self._busy and asked == self._asked):
             return
         self._busy, self._asked, self._asked_at = True, asked, self.now
         self.run_worker(self._look_back(asked), group="charts", exclusive=True, exit_on_error=False)
 
-    async def _look_back(self, asked: tuple[ServiceKey, str, int]) -> None:
+    async def _look_back(self, asked: Question) -> None:
         key, name, cells = asked
         try:
             await self.cockpit.history.look_back(key, RANGES[name], cells, self.now)
@@ -232,7 +251,10 @@ class ChartsPane(Pane):
 
     def do_next_chart(self) -> None:
         """The next that shows something else."""
-        room = self._space[1]
+        if self._picture is None:
+            return
+        width, height = self._space
+        room = room_of(self._picture, (width, height - len(self._trouble(width))))
         now = self.look.measures(room)
         order = list(SHOWN.values())
         place = order.index(self.look.shown)
