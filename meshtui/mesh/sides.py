@@ -16,6 +16,10 @@ def signals_of(row: ServiceView | VersionView, side: str) -> Signals | None:
     return row.caller if side == CALLER else row.server
 
 
+def state_of(row: ServiceView | VersionView, side: str) -> str:
+    return row.state if side == CALLER else row.server_state
+
+
 def seen_from(view: ServiceView, side: str) -> ServiceView:
     """The view for what shows one side only: `caller` and `state` are those of `side`.
 
@@ -23,5 +27,8 @@ def seen_from(view: ServiceView, side: str) -> ServiceView:
     """
     if side == CALLER:
         return view
-    rows = tuple(replace(v, caller=v.server, state=v.server_state) for v in view.versions)
-    return replace(view, versions=rows, caller=view.server, state=view.server_state)
+    rows = tuple(
+        replace(row, caller=signals_of(row, side), state=state_of(row, side))
+        for row in view.versions
+    )
+    return replace(view, versions=rows, caller=signals_of(view, side), state=state_of(view, side))

@@ -216,10 +216,3 @@ def _badness(view: ServiceView) -> tuple[int, float, float, ServiceKey]:
     errors = view.caller.error_ratio or 0.0 if view.caller else 0.0
     rate = view.caller.rps if view.caller else 0.0
     return worst, -round(errors, 2), -round(rate, -1), view.key
-
-
-def severity_counts(views: tuple[ServiceView, ...]) -> Mapping[str, int]:
-    counts: dict[str, int] = {}
-    for view in views:
-        counts[view.state] = counts.get(view.state, 0) + 1
-    return counts

@@ -9,7 +9,7 @@ import pytest
 
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.snapshot import read_objects
-from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.explain.scope import Scope, scope_of
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
@@ -55,7 +55,9 @@ EXPLAINED = {
     ),
     "UT": Words(("waits 0.1s for an answer.", "made on the way (UT"), "→ o: a longer timeout"),
     "URX": Words(("tries again 2× on 5xx.",), "→ :logs code:5xx"),
-    "DC": Words(("hung up before the answer was there: productpage.",), "→ :logs >=1s: what is slow in v1"),
+    "DC": Words(
+        ("hung up before the answer was there: productpage.",), "→ :logs >=1s: what is slow"
+    ),
     "RL at the version": Words(("Rate limit in the own proxy of v1", "EnvoyFilter"), "→ x: the"),
     "RL at the caller": Words(("Rate limit in the callers' proxies", "EnvoyFilter"), "→ x: the"),
 }
@@ -72,7 +74,7 @@ async def test_a_flag_is_explained_by_what_is_wrong_in_the_mesh(mesh: Mesh, name
     finally:
         await cluster.close()
     for width in WIDTHS:
-        shown = signals_lines(scope_of(facts, sample), "", width)
+        shown = signals_lines(explained(facts, sample), "", width)
         text = " ".join("".join(piece.text for piece in line).strip() for line in shown)
         plain = " ".join(text.replace("· ", "").split())
         for words in (*wanted.here, wanted.step):
@@ -96,6 +98,6 @@ async def provoked(mesh: Mesh, cluster: Cluster, case: Case, path: str) -> tuple
     return sample, facts
 
 
-def scope_of(facts: Facts, sample: Sample) -> Scope:
+def explained(facts: Facts, sample: Sample) -> Scope:
     view = next(v for v in service_views(facts, sample) if v.key == REVIEWS)
-    return Scope(facts, view, None, sample.clients.get(REVIEWS, frozenset()), None, sample.window_s)
+    return scope_of(facts, view, None, sample)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.explain.scope import Scope, scope_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
@@ -189,7 +189,7 @@ def lines(width: int, change: Callable[[Scope], Scope] = lambda scope: scope) ->
     cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
     views = service_views(cockpit.mesh, cockpit.sample)
     view = next(view for view in views if view.key == REVIEWS)
-    found = signals_lines(change(Scope(cockpit.mesh, view, None, PAGE, None, 10.0)), "", width)
+    found = signals_lines(change(scope_of(cockpit.mesh, view, None, cockpit.sample)), "", width)
     assert max(width_of(line) for line in found) <= width
     return ["".join(piece.text for piece in line) for line in found]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshtui.mesh.explain import Explanation, explanations
-from meshtui.mesh.explain.scope import Scope
+from meshtui.mesh.explain.scope import Scope, scope_of
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
@@ -72,10 +72,13 @@ def scope(
 ) -> Scope:
     place = VersionKey(KEY, version)
     seen, counted = caller or Signals(), server or Signals()
-    sample = Sample(1.0, "test", 10.0, {place: seen}, {place: counted}, {KEY: seen}, {KEY: counted})
+    totals = {KEY: seen}, {KEY: counted}
+    sample = Sample(
+        1.0, "test", 10.0, {place: seen}, {place: counted}, *totals, clients={KEY: clients}
+    )
     view = next(view for view in service_views(mesh, sample) if view.key == KEY)
     row = next(row for row in view.versions if row.version == version)
-    return Scope(mesh, view, row, clients, ends_s, 10.0)
+    return scope_of(mesh, view, row, sample, ends_s=ends_s)
 
 
 def told(found: Scope, code: str) -> Explanation:

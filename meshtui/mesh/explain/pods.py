@@ -8,8 +8,8 @@ from meshtui.mesh.explain.scope import (
     Aim,
     Scope,
     aims,
-    callers,
     listed,
+    names_of_callers,
     pods_at,
     pods_in,
 )
@@ -38,7 +38,7 @@ def named(scope: Scope, aim: Aim) -> str:
 
 def at_caller(scope: Scope, flag: str) -> str:
     """Where the line is logged: by the proxy that set the flag, on the side of the callers."""
-    names = callers(scope)
+    names = names_of_callers(scope)
     where = f"on {listed(names, 1)}" if names else "on a caller"
     return f"{where} :logs flag:{flag}"
 

@@ -9,9 +9,9 @@ from meshtui.mesh.explain.pods import MOST, Words, at_caller, named
 from meshtui.mesh.explain.scope import (
     Scope,
     all_aims,
-    callers,
     callers_timeouts,
     listed,
+    names_of_callers,
     pods_in,
     routes,
     routes_of,
@@ -239,7 +239,7 @@ def gave_up(scope: Scope, side: str) -> Words:
         reason = f" ({listed(waits)})" if waits else ", most often because its own caller did"
         said = f"The calling proxy hung up before {scope.name} had answered{reason}."
         return [said, *_p99(scope)], slow
-    who = listed(callers(scope)) or "callers that are not known"
+    who = listed(names_of_callers(scope)) or "callers that are not known"
     timeouts = callers_timeouts(scope)
     said = f"The caller hung up before the answer was there: {who}."
     more = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
-from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 
@@ -29,12 +29,21 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """A workload that calls, and the services that its pods stand behind."""
+
+    namespace: str
+    workload: str
+    services: tuple[ServiceKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """One version of a service, or with `row` None the service, and what is known around it.
 
-    `clients` are the workloads (namespace, name) that call it, `below` the services that it calls,
-    `ends_s` the seconds until a fault with a time limit is taken off, `window_s` the seconds that
-    the numbers speak of.
+    `clients` are the workloads (namespace, name) that call it, `callers` the first of them with
+    their services, `below` the services that it calls. `ends_s` are the seconds until a fault with
+    a time limit is taken off, `window_s` the seconds that the numbers speak of.
     """
 
     mesh: Mesh
@@ -43,6 +52,7 @@ class Scope:
     clients: frozenset[tuple[str, str]] = frozenset()
     ends_s: float | None = None
     window_s: float = 0.0
+    callers: tuple[Caller, ...] = ()
     below: tuple[ServiceView, ...] = ()
 
     @property
@@ -73,6 +83,22 @@ class Scope:
     @property
     def namespace(self) -> str:
         return self.view.key.namespace
+
+
+def scope_of(
+    mesh: Mesh,
+    view: ServiceView,
+    row: VersionView | None,
+    sample: Sample | None,
+    views: Iterable[ServiceView] = (),
+    ends_s: float | None = None,
+) -> Scope:
+    """What `sample` was measured by, and `views`, all services, give to the scope."""
+    known = sample.clients if sample else {}
+    clients = known.get(view.key, frozenset())
+    window_s = sample.window_s if sample else 0.0
+    below = called_by(mesh, view, views, known)
+    return Scope(mesh, view, row, clients, ends_s, window_s, calling(mesh, clients), below)
 
 
 def parts_of(scope: Scope) -> tuple[Scope, ...]:
@@ -163,40 +189,51 @@ def called_by(
     )
 
 
-def callers(scope: Scope) -> tuple[str, ...]:
-    """The services whose pods call it; workloads that belong to no service by their own name."""
-    clients = sorted(scope.clients)[:CALLERS]
-    return tuple(sorted({_service_name(scope, *client) for client in clients}))
+def calling(mesh: Mesh, clients: Iterable[tuple[str, str]]) -> tuple[Caller, ...]:
+    """The first of the clients, by name."""
+    wanted = sorted(clients)[:CALLERS]
+    pods: dict[tuple[str, str], Pod] = {}
+    for namespace in {namespace for namespace, _ in wanted}:
+        for pod in mesh.pods_by_namespace.get(namespace, ()):
+            pods.setdefault((namespace, pod.workload), pod)
+    services = [s for s in mesh.services if any(s.key.namespace == ns for ns, _ in wanted)]
+    return tuple(
+        Caller(namespace, workload, _behind(services, pods.get((namespace, workload))))
+        for namespace, workload in wanted
+    )
 
 
-def _service_name(scope: Scope, namespace: str, workload: str) -> str:
-    keys = services_of(scope.mesh, namespace, workload)
-    if not keys:
-        return workload
-    return keys[0].name if namespace == scope.namespace else str(keys[0])
-
-
-def services_of(mesh: Mesh, namespace: str, workload: str) -> list[ServiceKey]:
-    """The services that a workload's pods stand behind."""
-    pods = [p for p in mesh.pods_by_namespace.get(namespace, ()) if p.workload == workload]
-    return [
+def _behind(services: Iterable[Service], pod: Pod | None) -> tuple[ServiceKey, ...]:
+    if pod is None:
+        return ()
+    return tuple(
         service.key
-        for service in mesh.services
-        if service.key.namespace == namespace
-        and any(selects(service.selector, pod.labels) for pod in pods)
-    ]
+        for service in services
+        if service.key.namespace == pod.namespace and selects(service.selector, pod.labels)
+    )
+
+
+def names_of_callers(scope: Scope) -> tuple[str, ...]:
+    """Their services' names; workloads that belong to no service by their own."""
+    return tuple(sorted({_service_name(scope, caller) for caller in scope.callers}))
+
+
+def _service_name(scope: Scope, caller: Caller) -> str:
+    key = next(iter(caller.services), None)
+    if key is None:
+        return caller.workload
+    return key.name if key.namespace == scope.namespace else str(key)
 
 
 def callers_timeouts(scope: Scope) -> tuple[str, ...]:
     """How long the rules let each caller take for its own answer."""
-    found: list[str] = []
-    for client in sorted(scope.clients)[:CALLERS]:
-        for key in services_of(scope.mesh, *client):
-            found += [
-                f"{key.name} has {route.rule.timeout_s:g}s by {titled(route)}"
-                for route in routes_to(scope.mesh, scope.mesh.by_key[key])
-                if route.rule.timeout_s
-            ]
+    found = [
+        f"{key.name} has {route.rule.timeout_s:g}s by {titled(route)}"
+        for caller in scope.callers
+        for key in caller.services
+        for route in routes_to(scope.mesh, scope.mesh.by_key[key])
+        if route.rule.timeout_s
+    ]
     return tuple(dict.fromkeys(found))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshtui.mesh.explain.scope import Scope, called_by
+from meshtui.mesh.explain.scope import Scope, scope_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -69,17 +69,9 @@ class SignalsPane(Pane):
     def _scope(self) -> Scope | None:
         if self.view is None or self._snapshot is None:
             return None
-        mesh, sample = self._snapshot.mesh, self._snapshot.sample
-        clients = sample.clients if sample else {}
-        return Scope(
-            mesh=mesh,
-            view=self.view,
-            row=self._row,
-            clients=clients.get(self.view.key, frozenset()),
-            ends_s=self._ends(self.view),
-            window_s=sample.window_s if sample else 0.0,
-            below=called_by(mesh, self.view, self._snapshot.views, clients),
-        )
+        shown = self._snapshot
+        ends_s = self._ends(self.view)
+        return scope_of(shown.mesh, self.view, self._row, shown.sample, shown.views, ends_s)
 
     def _ends(self, view: ServiceView) -> float | None:
         """Seconds until the service's fault is taken off by itself."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.sides import CALLER, seen_from
+from meshtui.mesh.sides import CALLER, state_of
 from meshtui.mesh.versions import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
-from meshtui.mesh.view import ServiceView, severity_counts
 from meshtui.operations.types import Health, Snapshot
 from meshtui.ui.paint import Line, Span, both_ends, span
 from meshtui.ui.table.cells import SIGNS
@@ -35,7 +35,7 @@ def header_lines(
     """Two lines: the place and the counts as `side` sees them, the sources and their ages."""
     inner = max(width - 2, 0)
     views = snapshot.views if snapshot else ()
-    counts = counts_line(tuple(seen_from(view, side) for view in views))
+    counts = counts_line(Counter(state_of(view, side) for view in views))
     first = both_ends(_where(place, width), counts, inner)
     second = both_ends(_sources(snapshot, now, width), _mode(place, side), inner)
     edge = Span(" ")
@@ -58,9 +58,8 @@ def _mode(place: Place, side: str) -> Line:
     return tuple(pieces)
 
 
-def counts_line(views: tuple[ServiceView, ...]) -> Line:
+def counts_line(counts: Mapping[str, int]) -> Line:
     """How many services are in which state, with the sign that their rows carry."""
-    counts: Mapping[str, int] = severity_counts(views)
     pieces: list[Span] = []
     for state in _COUNTED:
         if counts.get(state):
