@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from meshtui.lab.client import Answer
 from meshtui.lab.contract import Obj
 from meshtui.lab.control.reading import complain, envoy_filter_of
 from meshtui.lab.control.resources import configure
 from meshtui.lab.control.world import Config, Proxy, World
 from tests.lab import ratelimits
-from tests.lab.harness import Mesh, statuses, to
+from tests.lab.harness import Mesh, statuses, to, until
 from tests.lab.ratelimits import ONE, direct, limited, merge, struct
 from tests.lab.test_lab_translation import WORLD, rule
 
@@ -190,6 +192,19 @@ def test_a_limit_at_the_gateway_holds_in_a_real_proxy(mesh: Mesh) -> None:
         assert statuses(mesh.send(5)) == {200: 5}
 
 
+def test_a_gateways_virtual_host_goes_by_the_gateways_port(mesh: Mesh) -> None:
+    """Istio's documentation limits `*:80`: the Gateway's port, not that of its pod."""
+    mesh.route({"route": [to("v1")]})
+    limit = ratelimits.envoy_filter(
+        ratelimits.insert("GATEWAY", direct(BARE)),
+        merge("VIRTUAL_HOST", "GATEWAY", {"name": "*:80"}, struct(ONE)),
+        namespace="istio-system",
+        istio="ingressgateway",
+    )
+    with limited(mesh, limit, ratelimits.through_the_gateway):
+        assert statuses(mesh.lab.send(3, "/productpage")) == {429: 3}
+
+
 def test_a_pod_that_keeps_its_connections_is_limited_too(mesh: Mesh) -> None:
     """Applications hold on to connections: a new filter has to reach those as well."""
     mesh.route({"route": [to("v1")]})
@@ -200,3 +215,8 @@ def test_a_pod_that_keeps_its_connections_is_limited_too(mesh: Mesh) -> None:
         mesh.lab.reset()
         mesh.lab.send(20, "/productpage")
         assert mesh.lab.counts().get("reviews-v1", {}).get("requests", 0) == 0
+    until(lambda: all(_has_reviews(page) for page in mesh.lab.send(8, "/productpage")))
+
+
+def _has_reviews(page: Answer) -> bool:
+    return page.status == 200 and '"version"' in json.dumps(page.body.get("reviews"))

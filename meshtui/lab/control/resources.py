@@ -21,6 +21,7 @@ from meshtui.lab.control.filters import (
 from meshtui.lab.control.routing import (
     gateway_ports,
     gateway_routes,
+    server_port,
     sidecar_ports,
     sidecar_routes,
 )
@@ -49,12 +50,12 @@ def configure(world: World, proxies: list[Proxy]) -> Configuration:
         hashes = hashing(found)
         patches = patches_for(world, proxy)
         context = GATEWAY if proxy.gateway else OUTBOUND
-        for name, (configuration, port) in made.items():
+        for name, (configuration, _, number) in made.items():
             _add_hashes(configuration, hashes)
-            patched = patched_routes(configuration, context, port, patches)
+            patched = patched_routes(configuration, context, number, patches)
             routes[Key(proxy.pod, ROUTES, name)] = [patched]
         lds[Key(proxy.pod, LISTENERS)] = _listeners(
-            world, proxy, [port for _, port in made.values()], patches
+            world, proxy, [port for _, port, _ in made.values()], patches
         )
     return Configuration(clusters, routes, lds)
 
@@ -72,13 +73,23 @@ def _listeners(world: World, proxy: Proxy, ports: list[int], patches: list[Patch
     ]
 
 
-def _sidecar(world: World, proxy: Proxy) -> dict[str, tuple[Obj, int]]:
-    return {str(port): (sidecar_routes(world, proxy, port), port) for port in sidecar_ports(world)}
+Routes = tuple[Obj, int, int]
+"""A route configuration, the pod's port it is for, and the port of the service or the Gateway."""
 
 
-def _gateway(world: World, proxy: Proxy) -> dict[str, tuple[Obj, int]]:
+def _sidecar(world: World, proxy: Proxy) -> dict[str, Routes]:
     return {
-        f"http.{port}": (gateway_routes(world, proxy, port, servers), port)
+        str(port): (sidecar_routes(world, proxy, port), port, port) for port in sidecar_ports(world)
+    }
+
+
+def _gateway(world: World, proxy: Proxy) -> dict[str, Routes]:
+    return {
+        f"http.{port}": (
+            gateway_routes(world, proxy, port, servers),
+            port,
+            server_port(servers[0]),
+        )
         for port, servers in gateway_ports(world, proxy).items()
     }
 

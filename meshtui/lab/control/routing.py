@@ -136,19 +136,25 @@ def _allow_any() -> Obj:
 def gateway_routes(world: World, proxy: Proxy, port: int, servers: list[Obj]) -> Obj:
     """RouteConfiguration `http.<port>` of a gateway; without any rule it answers 404.
 
-    Rules mean the Gateway's port, not the pod's. As in istiod, a route that takes everything stands
-    behind those of the other VirtualServices for its host.
+    Rules and the names of virtual hosts mean the Gateway's port, not the pod's. As in istiod, a
+    route that takes everything stands behind those of the other VirtualServices for its host.
     """
     made: dict[str, list[Obj]] = {}
     for entry in servers:
-        number = int(entry["server"]["port"]["number"])
+        number = server_port(entry)
         client = Client(world, proxy, number, _names(entry["gateway"]))
         for config in world.virtual_services:
             if _bound(config, entry["gateway"]):
                 for host in _served(_hosts(config), entry["server"]):
                     made.setdefault(host, []).extend(routes(config, _named(client, config)))
-    hosts = [_virtual_host(host, port, sorted(r, key=_takes_all)) for host, r in made.items()]
-    return _configuration(f"http.{port}", hosts or [_blackhole(port)])
+    number = server_port(servers[0])
+    hosts = [_virtual_host(host, number, sorted(r, key=_takes_all)) for host, r in made.items()]
+    return _configuration(f"http.{port}", hosts or [_blackhole(number)])
+
+
+def server_port(entry: Obj) -> int:
+    """The port of a Gateway's server."""
+    return int(entry["server"]["port"]["number"])
 
 
 def _takes_all(route: Obj) -> bool:
