@@ -6,7 +6,7 @@ A line is named by its number: the first that came is 0, and numbers are never u
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from meshtui.envoy.logfilter import LogFilter
 from meshtui.envoy.logline import LogLine
@@ -73,6 +73,11 @@ class LogStore:
     @property
     def pods(self) -> int:
         return len(self._pods)
+
+    @property
+    def versions(self) -> Collection[str]:
+        """Those that were seen."""
+        return self._versions
 
     def pod_number(self, line: LogLine) -> int:
         """0 for the first pod that was seen."""

@@ -16,6 +16,9 @@ from meshtui.ui.paint import Line, Span
 from meshtui.ui.panes.logfields import field_lines
 from meshtui.ui.panes.logtext import to_copy
 
+ROUND = 5
+"""Lines around the fields: the foot and what is left free."""
+
 Step = Callable[[int], LogLine | None]
 
 
@@ -63,6 +66,7 @@ class LogLineDialog(Dialog[None]):
     def _fill(self) -> None:
         width = self.query_one("#logline").content_size.width
         self._body.fill(field_lines(self._line, max(width - 2, 30)))
+        self._body.fit_into(max(self.size.height - ROUND, 4))
 
     def _tell(self, words: str = "") -> None:
         told = (Span(words, "ok"),) if words else ()

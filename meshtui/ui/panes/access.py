@@ -9,14 +9,17 @@ from string import ascii_lowercase
 from rich.cells import cell_len, set_cell_size
 
 from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
-from meshtui.mesh.text import ELLIPSIS
+from meshtui.envoy.logstore import LogStore
+from meshtui.mesh.text import ELLIPSIS, clean
 from meshtui.ui.paint import Line, Span, fit, span, width_of
 from meshtui.ui.roles import LINE_ROLES
 
 _CLOCK = slice(11, 23)
 """Hours to milliseconds in an ISO 8601 time."""
 
-_VERSION_WIDTH = 4
+LONGEST_VERSION = 8
+"""Cells of the longest name of a version before lines; a longer one is cut."""
+
 MOST_ROWS = 15
 """Rows that one wrapped line takes; opened it is seen whole."""
 
@@ -45,13 +48,28 @@ def log_line(line: LogLine, prefix: Span, look: Look) -> Line:
     return prefix, *_request(line.request, look.clock)
 
 
-def prefix_of(line: LogLine, pod: int, pods: int, version: int) -> Span:
-    """`v3 b `: the version in its colour, and a letter for the pod; two where there are many."""
-    letters = ascii_lowercase[pod % 26]
-    if pods > len(ascii_lowercase):
-        letters = ascii_lowercase[pod // 26 % 26] + letters
-    name = fit(span(line.version or "?").text, _VERSION_WIDTH)
-    return Span(f"{name} {letters} ", LINE_ROLES[version % len(LINE_ROLES)])
+@dataclass(frozen=True, slots=True)
+class Prefixes:
+    """`v3 b `: the version in its colour, and a letter for the pod; two where there are many.
+
+    As wide as the versions that were seen; which number is whose, the store says.
+    """
+
+    width: int = 1
+    letters: int = 1
+
+    @classmethod
+    def for_(cls, store: LogStore) -> Prefixes:
+        widest = max((cell_len(clean(name)) for name in store.versions), default=1)
+        width = max(1, min(widest, LONGEST_VERSION))
+        return cls(width, 1 if store.pods <= len(ascii_lowercase) else 2)
+
+    def of(self, line: LogLine, store: LogStore) -> Span:
+        high, low = divmod(store.pod_number(line), len(ascii_lowercase))
+        letters = ascii_lowercase[high % 26] + ascii_lowercase[low]
+        name = fit(span(line.version or "?").text, self.width)
+        role = LINE_ROLES[store.version_number(line) % len(LINE_ROLES)]
+        return Span(f"{name} {letters[-self.letters :]} ", role)
 
 
 def stamp_words(stamp: int) -> str:

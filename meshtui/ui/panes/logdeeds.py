@@ -106,7 +106,7 @@ class LogDeeds(Pane):
         if place is None:
             self._say(f"no error {'above' if up else 'below'} this line")
             return
-        self.log_lines.go_to(place)
+        self.log_lines.jump_to(place)
         self.update_title()
 
     def do_open_line(self) -> None:

@@ -11,7 +11,7 @@ from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.ui.lines import LinesView
 from meshtui.ui.paint import BLANK, Line
-from meshtui.ui.panes.access import Look, log_line, prefix_of, prefix_width, wrapped_line
+from meshtui.ui.panes.access import Look, Prefixes, log_line, prefix_width, wrapped_line
 
 LONGEST = 2_000
 """Cells to which a line that is not wrapped can be followed to the side."""
@@ -36,8 +36,9 @@ class LogLines(LinesView, can_focus=False):
         self._top = 0
         self._cursor = 0
         self._paused_at = 0
+        self._prefixes = Prefixes()
         self._rows: list[Row] = []
-        self._laid_out: LRUCache[tuple[int, int, Look, int], list[Line]] = LRUCache(_LAID_OUT)
+        self._laid_out: LRUCache[tuple[int, int, Look, Prefixes], list[Line]] = LRUCache(_LAID_OUT)
 
     # What is shown
 
@@ -84,17 +85,13 @@ class LogLines(LinesView, can_focus=False):
         return len(self.store)
 
     def line_at(self, index: int) -> Line:
-        number = self.store.number(index)
-        line, store = self.store.line(number), self.store
-        pod = store.pod_number(line)
-        prefix = prefix_of(line, pod, store.pods, store.version_number(line))
-        return log_line(line, prefix, self.look)
+        line = self.store.line(self.store.number(index))
+        return log_line(line, self._prefixes.of(line, self.store), self.look)
 
     def _lay_out(self, index: int) -> list[Line]:
         """The rows of one line."""
         width = self.scrollable_content_region.width
-        many = self.store.pods > 26
-        key = (self.store.number(index), width, self.look, many)
+        key = (self.store.number(index), width, self.look, self._prefixes)
         rows = self._laid_out.get(key)
         if rows is None:
             line = self.line_at(index)
@@ -106,6 +103,7 @@ class LogLines(LinesView, can_focus=False):
         """Lay out what is seen, and paint what differs from what was."""
         if not self.is_mounted or not self.room:
             return
+        self._prefixes = Prefixes.for_(self.store)
         count, top = len(self.store), self._top_index
         spare = self.room - 1 if self.look.wrap and count else 0
         self.virtual_size = self.virtual_size.with_height(count + spare).with_width(self._wide)
@@ -120,9 +118,9 @@ class LogLines(LinesView, can_focus=False):
 
     @property
     def _top_index(self) -> int:
-        if not self.following:
-            return max(0, min(self.store.index_of(self._top), len(self.store) - 1))
-        return self._first_that_ends_at(len(self.store) - 1)
+        """No line is left empty below the last one while there are others above."""
+        lowest = self._first_that_ends_at(len(self.store) - 1)
+        return lowest if self.following else min(self.store.index_of(self._top), lowest)
 
     def _first_that_ends_at(self, last: int) -> int:
         """The line to begin with, so that the line `last` is at the bottom."""
@@ -184,6 +182,14 @@ class LogLines(LinesView, can_focus=False):
             self.pause()
             self._cursor = self.store.number(max(0, index))
             self._reveal()
+
+    def jump_to(self, index: int) -> None:
+        """The same, with some lines above and below where it was out of sight."""
+        top = self._top_index
+        if not top <= index < top + self.room:
+            self.pause()
+            self._top = self.store.number(max(0, index - self.room // 3))
+        self.go_to(index)
 
     def _reveal(self) -> None:
         """Scroll as little as needed to see the cursor's line."""

@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 
 from meshtui.envoy.logfilter import LogFilter, parse_filter
-from meshtui.envoy.logline import LogLine, own_line, read_line
+from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.podtail import TailFrom
-from meshtui.operations.types import LogEntry, Snapshot
+from meshtui.operations.types import Snapshot
 from meshtui.ui.feed import unexpected
 from meshtui.ui.lines import LinesBlock, LinesView
 from meshtui.ui.paint import Line
@@ -103,7 +103,7 @@ class LogsPane(LogDeeds, Pane):
 
     def on_log_batch(self, message: LogBatch) -> None:
         if message.tail is self._tail:
-            self.add(*map(_read, message.entries))
+            self.add(*message.lines)
 
     def on_log_ended(self, message: LogEnded) -> None:
         if message.tail is self._tail:
@@ -181,9 +181,3 @@ class LogsPane(LogDeeds, Pane):
 
     def on_blur(self) -> None:
         self.log_lines.light(False)
-
-
-def _read(entry: LogEntry) -> LogLine:
-    if entry.own:
-        return own_line(entry.text, entry.pod, entry.version, entry.stamp)
-    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)

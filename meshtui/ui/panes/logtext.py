@@ -81,7 +81,7 @@ def _paths(summary: Summary) -> Line:
     slow = summary.slowest(MOST_PATHS)
     if not slow:
         return ()
-    pieces = [Span("slow ", "muted")]
+    pieces = [Span("slowest by mean  ", "muted")]
     for path, count, mean in slow:
         pieces += [
             span(f"{path or '/'} ", "text"),
