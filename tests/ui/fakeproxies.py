@@ -44,6 +44,8 @@ class FakeProxies:
         self.asked: list[tuple[str, str, str]] = []
         self.asked_rows = 0
         self.dumped: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.folder = "/state/dumps"
 
     def matrix(self, service: ServiceKey) -> Matrix:
@@ -60,6 +62,8 @@ class FakeProxies:
         if self.error is not None:
             raise self.error
         for pod in matrix.pods:
+            if pod is matrix.pods[-1]:
+                await self.gate.wait()
             if pod.app in self.trouble:
                 told(Row(pod, trouble=self.trouble[pod.app]))
             else:

@@ -73,6 +73,30 @@ async def test_a_proxy_that_has_followed_is_in_sync_without_a_key() -> None:
         await drive.until(lambda: cockpit.proxies.asked_rows == asked + 1)
 
 
+async def test_a_round_that_takes_long_is_not_begun_anew_before_it_ends() -> None:
+    cockpit = FakeCockpit()
+    cockpit.proxies.gate.clear()
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        cockpit.clock.now += 11
+        await drive.until(lambda: "read 11s ago" in drive.text)
+        assert cockpit.proxies.asked_rows == 1
+        assert "1 of 2 read" in drive.text
+        cockpit.proxies.gate.set()
+        await drive.until(lambda: "✓ 1 in sync" in drive.text)
+        cockpit.clock.now += 11
+        await drive.until(lambda: cockpit.proxies.asked_rows == 2)
+
+
+async def test_a_round_that_never_ends_is_given_up() -> None:
+    cockpit = FakeCockpit()
+    cockpit.proxies.gate.clear()
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        cockpit.clock.now += 61
+        await drive.until(lambda: cockpit.proxies.asked_rows == 2)
+
+
 async def test_a_proxy_out_of_reach_is_a_row_with_its_reason() -> None:
     cockpit = FakeCockpit()
     cockpit.proxies.trouble["productpage"] = "it does not answer within 5 s"

@@ -27,6 +27,7 @@ class ProxiesPane(ProxyKeys):
     kind = "proxies"
     EVERY_S: ClassVar[float] = 10.0
     LAGGING_S: ClassVar[float] = 4.0
+    PATIENCE_S: ClassVar[float] = 60.0
     SETTLE_S: ClassVar[float] = 0.2
 
     def __init__(self, cockpit: Cockpit) -> None:
@@ -89,17 +90,25 @@ class ProxiesPane(ProxyKeys):
         super().tick(now)
         if not self.display or self.state.service is None:
             return
-        lagging = self.state.at == INTENT and self.state.lagging
-        if now - self._asked_at >= (self.LAGGING_S if lagging else self.EVERY_S):
+        if now - self._asked_at >= self._beat:
             self.read_again()
         elif self.state.at == INTENT:
             self.show()
+
+    @property
+    def _beat(self) -> float:
+        """A round of proxies that do not answer takes longer than the beat: it is let be."""
+        if self.state.awaited > 0:
+            return self.PATIENCE_S
+        lagging = self.state.at == INTENT and self.state.lagging
+        return self.LAGGING_S if lagging else self.EVERY_S
 
     # What came
 
     def on_row_came(self, message: RowCame) -> None:
         state = self.state
         if message.question == state.question:
+            state.awaited -= 1
             state.rows[key_of(message.row.pod)] = (message.row, self.now)
             state.read_at, state.error = self.now, None
             worst = None if state.moved else state.worth_a_look
@@ -110,6 +119,7 @@ class ProxiesPane(ProxyKeys):
     def on_reading_came(self, message: ReadingCame) -> None:
         state = self.state
         if message.question == state.question:
+            state.awaited = 0
             state.reading, state.table = message.reading, message.table
             state.read_at, state.error = self.now, None
             if state.wants_raw:
@@ -129,7 +139,7 @@ class ProxiesPane(ProxyKeys):
         if message.question is None:
             self.state.note = (span(f"✖ {message.error}", "error"),)
         elif message.question == self.state.question:
-            self.state.error = message.error
+            self.state.error, self.state.awaited = message.error, 0
         self.show()
 
     # Showing

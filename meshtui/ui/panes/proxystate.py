@@ -52,6 +52,9 @@ class ProxyState:
     error: MeshtuiError | None = None
     note: Line = ()
     search: str = ""
+    awaited: int = 0
+    """Answers to the question that are still to come."""
+
     moved: bool = False
     """True once a person has moved the cursor of the first view."""
 
@@ -108,15 +111,18 @@ class ProxyState:
 
     def forget(self) -> None:
         self.reading = self.table = self.raw = self.read_at = self.error = self.question = None
-        self.note = ()
+        self.awaited, self.note = 0, ()
 
     def ask(self) -> Question | None:
         """The next question; None where there is nothing or nobody to ask."""
+        self.awaited = 0
         if self.at == INTENT:
             self.question = Question(INTENT, service=self.service) if self.matrix else None
+            self.awaited = len(self.clients)
         elif self.pod is not None:
             service = None if self.everything else self.service
             self.question = Question(self.at, key_of(self.pod), service)
+            self.awaited = 1
         return self.question
 
     def saved(self, path: str, size: int) -> None:
