@@ -34,7 +34,7 @@ LOOKING: tuple[Action, ...] = (
     Action(
         "signals", ("s",), "s", "signals",
         "Caller's and server's view: codes, statuses and flags, what each means and what to do.",
-        LOOK, False, ANYWHERE, "service", 65,
+        LOOK, False, ANYWHERE, "service", 45,
     ),
     Action(
         "view_side", ("V",), "V", "caller/server",

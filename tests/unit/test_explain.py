@@ -402,3 +402,9 @@ def test_ten_thousand_codes_are_bounded() -> None:
 def test_errors_that_the_version_counts_only_in_part_are_not_called_its_own() -> None:
     found = scope(mesh_of(), "v1", signals(c503=30), signals(c503=1))
     assert words(found, "503").startswith("v1 itself answers 0.1/s of it; the rest is made on")
+
+
+def test_a_rule_with_hundreds_of_matches_does_not_fill_the_screen() -> None:
+    many = [{"uri": {"prefix": f"/path/number/{n}"}} for n in range(500)]
+    only = {"match": many, "route": [route("v1")]}
+    assert len(words(scope(mesh_of(only), caller=signals(c404=9, NR=9)), "NR")) < 300

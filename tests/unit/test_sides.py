@@ -15,7 +15,13 @@ KEY = ServiceKey("default", "reviews")
 V1 = VersionKey(KEY, "v1")
 
 
-def seen(caller: Signals, server: Signals | None, *, sidecar: bool = True) -> ServiceView:
+def seen(
+    caller: Signals,
+    server: Signals | None,
+    *,
+    sidecar: bool = True,
+    limits: Thresholds | None = None,
+) -> ServiceView:
     raw: dict[str, Any] = pod("reviews", "v1")
     if not sidecar:
         raw["spec"]["containers"] = [{"name": "reviews"}]
@@ -29,7 +35,7 @@ def seen(caller: Signals, server: Signals | None, *, sidecar: bool = True) -> Se
     counted = {V1: server} if server else {}
     totals = {KEY: server} if server else {}
     sample = Sample(1.0, "test", 10.0, {V1: caller}, counted, {KEY: caller}, totals)
-    return service_views(mesh, sample, Thresholds())[0]
+    return service_views(mesh, sample, limits or Thresholds())[0]
 
 
 ANSWERED = Signals(100, 10.0, 0.0, codes={"200": 100})
@@ -74,3 +80,17 @@ def test_the_unknown_version_of_requests_that_were_aborted_has_a_quiet_server() 
     sample = Sample(1.0, "test", 10.0, {nowhere: ABORTED}, {}, {KEY: ABORTED}, {})
     (row,) = service_views(mesh, sample)[0].versions
     assert row.server_state == "no traffic"
+
+
+def test_thresholds_of_the_config_count_for_both_sides() -> None:
+    limits = Thresholds(degraded=0.4, failing=0.5)
+    half = Signals(100, 10.0, 0.5, codes={"500": 50})
+    view = seen(FAILING, half, limits=limits)
+    assert (view.state, view.versions[0].state) == ("ok", "ok")
+    assert (view.server_state, view.versions[0].server_state) == ("failing", "failing")
+
+
+def test_by_default_any_error_degrades_and_a_tenth_fails() -> None:
+    one, tenth = (Signals(1000, 100.0, ratio, codes={"500": 1}) for ratio in (0.001, 0.1))
+    view = seen(one, tenth)
+    assert (view.state, view.server_state) == ("degraded", "failing")

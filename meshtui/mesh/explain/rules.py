@@ -23,6 +23,7 @@ from meshtui.mesh.quantity import go_duration, human_duration
 from meshtui.mesh.ratelimits import DESCRIPTORS, LOCAL, RateLimit, rate_limits
 from meshtui.mesh.routing import Route
 from meshtui.mesh.sides import SERVER
+from meshtui.mesh.text import clean
 
 
 def no_route(scope: Scope, side: str) -> Words:
@@ -64,7 +65,7 @@ def _takes_all(scope: Scope, service: VirtualService) -> bool:
 
 
 def _asked(scope: Scope, service: VirtualService) -> str:
-    asked = [f"{r.rule.title} asks {r.rule.match_text}" for r in _of(scope, service)]
+    asked = [f"{r.rule.title} asks {clean(r.rule.match_text, 80)}" for r in _of(scope, service)]
     return listed(asked, MOST)
 
 
