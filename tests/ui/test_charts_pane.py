@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual.geometry import Region
@@ -10,9 +11,11 @@ from textual.geometry import Region
 from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.history import Moment, Past
 from meshtui.mesh.model import ServiceKey
+from meshtui.operations.charting import Picture
 from meshtui.operations.types import Journaled
 from meshtui.ui.paint import Line, Span
-from meshtui.ui.panes.charts import ChartBody, ChartsPane
+from meshtui.ui.panes.chartbody import ChartBody
+from meshtui.ui.panes.charts import ChartsPane
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import NOW, FakeCockpit
 
@@ -297,3 +300,24 @@ async def test_a_source_that_remembers_nothing_yet_is_asked_again_soon() -> None
         pane(drive).tick(cockpit.clock.now + 60)
         await drive.pilot.pause()
         assert len(asked) == count + 1
+
+
+async def test_the_cursor_goes_through_a_services_versions_without_a_new_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with driving(watched()) as drive:
+        await drive.go_to("reviews")
+        await drive.press("h")
+        await drive.until(lambda: "c v3 12%" in drive.text)
+        drawn: list[object] = []
+        picture = drive.cockpit.history.picture
+
+        def counted(*asked: Any) -> Picture:
+            drawn.append(asked)
+            return picture(*asked)
+
+        monkeypatch.setattr(drive.cockpit.history, "picture", counted)
+        await drive.press("j", "j", "k")
+        assert drawn == []
+        await drive.tick()
+        await drive.until(lambda: len(drawn) == 1)

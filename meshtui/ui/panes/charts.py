@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.geometry import Region
 from textual.message import Message
 from textual.timer import Timer
 
@@ -19,10 +18,9 @@ from meshtui.mesh.signals import UNKNOWN
 from meshtui.operations.charting import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.feed import unexpected
-from meshtui.ui.lines import changed_cells
-from meshtui.ui.listing import Listing
 from meshtui.ui.paint import Line, Span, fit_line, span
 from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.chartbody import ChartBody
 from meshtui.ui.panes.chartlines import (
     ALL,
     LATENCY,
@@ -46,33 +44,6 @@ SHOWN = {"all": ALL, "errors": ERRORS, "latency": LATENCY, "requests": RPS}
 _NAMES = tuple(RANGES)
 _LATE_S = 10.0
 """Beyond this what is newest is no news any more."""
-
-
-class ChartBody(Listing):
-    """Repaints the cells that changed: most of a chart is blank, and stays so."""
-
-    NEAR: ClassVar[int] = 8
-    """Cells between two changes that are cheaper painted than jumped over."""
-
-    def repaint_changed(self) -> None:
-        for y in range(self.size.height):
-            painted, content = self._painted.get(y), self._content(y)
-            if painted is None:
-                self.refresh(Region(0, y, self.size.width, 1))
-            elif painted != content:
-                for start, end in self._runs(painted[0], content[0]):
-                    self.refresh(Region(start, y, end - start, 1))
-
-    def _runs(self, old: Line, new: Line) -> list[tuple[int, int]]:
-        runs: list[tuple[int, int]] = []
-        width = self.scrollable_content_region.width
-        left = self.gutter.left
-        for start, end in changed_cells(fit_line(old, width), fit_line(new, width)):
-            if runs and start + left - runs[-1][1] < self.NEAR:
-                runs[-1] = runs[-1][0], end + left
-            else:
-                runs.append((start + left, end + left))
-        return runs
 
 
 class ChartsPane(Pane):
@@ -105,6 +76,7 @@ class ChartsPane(Pane):
         self._asked_at = 0.0
         self._busy = False
         self._error: MeshtuiError | None = None
+        self._snapshot: Snapshot | None = None
         self._picture: Picture | None = None
         self._settling: Timer | None = None
 
@@ -114,10 +86,14 @@ class ChartsPane(Pane):
     # Following
 
     def update_body(self, snapshot: Snapshot) -> None:
+        """The cursor goes through the versions of a service without a new picture of it."""
         key = self.view.key if self.view else None
         if key != self._key:
             self._key, self._error = key, None
             self._ask_soon()
+        elif snapshot is self._snapshot and self._picture is not None:
+            return
+        self._snapshot = snapshot if self._space[0] else None
         self._draw()
 
     def tick(self, now: float) -> None:
