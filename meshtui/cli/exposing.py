@@ -19,6 +19,7 @@ from meshtui.mesh.limitwords import (
     rate_words,
     refused_words,
     round_about,
+    silent_words,
     tls_words,
 )
 from meshtui.mesh.model import Mesh, Service, ServiceKey
@@ -157,7 +158,7 @@ def _show(found: Exposed, counted: Counted) -> None:
         _field("", f"reaches {pods_words(one.pods)}")
         _field("", effect_words(one.limit))
         if one.limit.limits:
-            _field("", _refusals(*counted[place]))
+            _field("", _refusals(one.limit, *counted[place]))
     if not found.limits:
         output.line("  no EnvoyFilter with a rate limit is on the way to it")
     for limit in (*found.idle, *found.unknown):
@@ -180,13 +181,13 @@ def _door(door: Door) -> None:
         _field("", f"{owner}{lead.rule}: {share}{lead.match}")
 
 
-def _refusals(found: Tally, rps: float | None) -> str:
+def _refusals(limit: RateLimit, found: Tally, rps: float | None) -> str:
     parts = []
     if found.refused is not None:
         now = f", {rate_words(rps)} now" if rps is not None else ""
         parts.append(f"{found.refused} refused since the proxies started{now}")
     if found.silent:
-        parts.append(f"{found.silent} proxies keep no counter of it (proxyStatsMatcher)")
+        parts.append(silent_words(limit, found.silent))
     if found.unanswered:
         parts.append(f"{found.unanswered} questions were not answered")
     return "; ".join([*parts, *found.troubles]) or "no proxy was asked"

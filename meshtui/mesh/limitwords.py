@@ -83,6 +83,15 @@ def effect_words(limit: RateLimit) -> str:
     return "each proxy counts for itself"
 
 
+def silent_words(limit: RateLimit, proxies: int) -> str:
+    """Why proxies show no counter: Envoy makes that of an external service at its first refusal."""
+    who = "1 proxy shows" if proxies == 1 else f"{proxies} proxies show"
+    why = "proxyStatsMatcher leaves it out"
+    if limit.kind == EXTERNAL:
+        why = f"nothing was refused yet, or {why}"
+    return f"{who} no counter of it: {why}"
+
+
 def rate_words(rps: float) -> str:
     """`0.94/s`, `5/s`, `30/s`: no more digits than a count of some seconds gives."""
     return f"{rps:.2g}/s" if rps < 10 else f"{rps:,.0f}/s"

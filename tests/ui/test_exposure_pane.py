@@ -67,7 +67,7 @@ async def test_a_way_in_from_the_door_to_the_rule(size: tuple[int, int]) -> None
             "bookinfo/door",
             "bookinfo/shop",
             "pages: uri ^ /productpage",
-            "1 way in · 0 limits",
+            "1 way in · no limit",
         ):
             assert words in drive.text
         assert "no EnvoyFilter with a rate limit" in drive.text
@@ -166,7 +166,7 @@ async def test_a_proxy_without_the_counter_and_one_out_of_reach() -> None:
     cockpit = opened(limit("edge", "GATEWAY"))
     async with driving(cockpit) as drive:
         await look(drive)
-        await drive.until(lambda: "1 proxy keeps no counter of it" in drive.text)
+        await drive.until(lambda: "1 proxy shows no counter of it" in drive.text)
 
         async def fail(_: object) -> Any:
             raise Unreachable("the connection is gone")

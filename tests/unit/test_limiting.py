@@ -15,6 +15,7 @@ from meshtui.mesh.limitwords import (
     pods_words,
     refused_words,
     round_about,
+    silent_words,
     tls_words,
 )
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -253,6 +254,10 @@ class TestWords:
         found = self.limit(EXTERNAL)
         assert limit_words(found) == "asks limiter, domain productpage"
         assert effect_words(found) == "while that service is away the proxy refuses everything"
+        assert silent_words(found, 1) == (
+            "1 proxy shows no counter of it: nothing was refused yet, or proxyStatsMatcher "
+            "leaves it out"
+        )
 
 
 class TestCounters:

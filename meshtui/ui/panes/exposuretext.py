@@ -17,6 +17,7 @@ from meshtui.mesh.limitwords import (
     refused_words,
     rejected_rate,
     round_about,
+    silent_words,
     tls_words,
 )
 from meshtui.mesh.model import Ref
@@ -52,11 +53,16 @@ def exposure_lines(
 def summary(found: Exposed) -> Line:
     """`2 ways in · 1 limit · 3.1/s refused`."""
     acting = sum(one.limit.limits for one in found.limits)
-    ways = len(found.doors)
-    words = f"{ways} {'way' if ways == 1 else 'ways'} in · {acting} limit{'s' * (acting != 1)}"
+    words = f"{_number(len(found.doors), 'way')} in · {_number(acting, 'limit')}"
     rate = rejected_rate(found)
     refused = (Span(" · ", "muted"), Span(f"{rate_words(rate)} refused", "warning")) if rate else ()
     return (Span(words, "muted"), *refused)
+
+
+def _number(count: int, noun: str) -> str:
+    if not count:
+        return f"no {noun}"
+    return f"{count} {noun}{'s' * (count > 1)}"
 
 
 def _ways_in(found: Exposed, width: int) -> list[Line]:
@@ -132,7 +138,7 @@ def _limits(found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool
 def _limit(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list[Line]:
     limit = one.limit
     role = "strong" if limit.limits else "muted"
-    lines = _behind(Span("■ ", role), limit_words(limit), width, role)
+    lines = _behind(Span("■ " if limit.limits else "□ ", role), limit_words(limit), width, role)
     lines += _field("where", f"{one.place}, {limit.scope}", width, "text")
     lines += _field("by", f"EnvoyFilter {_name(limit.ref)}", width)
     lines += _field("reaches", pods_words(one.pods), width)
@@ -149,8 +155,7 @@ def _counted(limit: RateLimit, told: Told | None, width: int, *, asked: bool) ->
         text = f"{tally.refused:,} refused since the proxies started{now}"
         lines += _field("counted", text, width, "warning" if told.rps else "text")
     if tally.silent:
-        proxies = "1 proxy keeps" if tally.silent == 1 else f"{tally.silent} proxies keep"
-        text = f"{proxies} no counter of it (proxyStatsMatcher)"
+        text = silent_words(limit, tally.silent)
         lines += _field("" if lines else "counted", text, width, "muted")
     if tally.unanswered:
         text = f"▲ {tally.unanswered:,} questions were not answered"
