@@ -130,6 +130,7 @@ EXAMPLES = (
     ("fault delay 3s 50%", "Delay requests.   :fault off"),
     ("fault abort 503 10% [for 5m]", "Answer with an error; parts can be combined, header k=v."),
     ("trace GET /path header k=v", "Which rule takes it; also host H, from WORKLOAD, port N."),
+    ("charts 1h [errors] [p95]", "How far back the charts look, and what they show."),
     ("timeout 10s [retries 3] [per-try 3s]", "Also: on 5xx,reset.   :timeout off"),
     ("breaker [subset v3] max-connections 100", "Also: consecutive-5xx 5 …   :breaker off"),
     ("shift v2=100 rule testers", "Another rule than the selected one, for every verb above."),

@@ -14,6 +14,7 @@ from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.choose import is_wanted, source_for
 from meshtui.metrics.discovery import Place, places
 from meshtui.metrics.prometheus import PrometheusSource
+from meshtui.metrics.prometheus_answer import Over
 from meshtui.metrics.prometheus_service import ServiceServer
 from meshtui.metrics.sidecars import SidecarSource
 from meshtui.metrics.worker import Worker
@@ -251,6 +252,21 @@ async def test_a_service_is_asked_through_the_api_server() -> None:
     answer = await asked.ask("up", 1.5, 4.0)
     assert [point.value for point in answer.points()] == [2.0]
     assert cluster.asked == [(PATH, {"query": "up", "timeout": "4000ms", "time": "1.5"}, 4.0)]
+    await asked.close()
+
+
+async def test_a_range_is_asked_there_too_and_its_failures_are_prometheus_own() -> None:
+    row = '{"metric":{"le":"1"},"values":[[15,"2"],[30,"NaN"],["x",1]]}'
+    asked, cluster = server(f'{{"status":"success","data":{{"result":[{row}]}}}}')
+    found = list((await asked.ask_range("up", Over(15, 30, 15), 4.0)).series())
+    assert [(dict(labels), [at for at, _ in values]) for labels, values in found] == [
+        ({"le": "1"}, [15.0, 30.0])
+    ]
+    times = {"start": "15", "end": "30", "step": "15s"}
+    assert cluster.asked == [(f"{PATH}_range", {"query": "up", "timeout": "4000ms", **times}, 4.0)]
+    cluster.answer = Refused(f"GET {PATH}_range: too many samples")
+    with pytest.raises(Unreachable, match=r"9090: too many samples \(a limit of the server\)"):
+        await asked.ask_range("up", Over(15, 30, 15), 4.0)
     await asked.close()
 
 
