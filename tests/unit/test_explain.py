@@ -119,7 +119,7 @@ def test_no_endpoint_because_the_subset_selects_no_pod() -> None:
 def test_no_endpoint_because_no_pod_is_ready() -> None:
     mesh = mesh_of(pods=[pod("reviews", "v1", ready=False)])
     assert words(scope(mesh, caller=signals(c503=100, UH=100)), "UH") == (
-        "None of the 1 pods of subset v1 of reviews is ready."
+        "No pod of subset v1 of reviews is ready (it has 1)."
     )
 
 
@@ -408,3 +408,20 @@ def test_a_rule_with_hundreds_of_matches_does_not_fill_the_screen() -> None:
     many = [{"uri": {"prefix": f"/path/number/{n}"}} for n in range(500)]
     only = {"match": many, "route": [route("v1")]}
     assert len(words(scope(mesh_of(only), caller=signals(c404=9, NR=9)), "NR")) < 300
+
+
+def test_a_proxy_that_does_not_reach_its_program_is_no_caller_without_connection() -> None:
+    port = {"name": "http", "port": 9080, "targetPort": 9999}
+    both = scope(mesh_of(port=port), "v1", signals(c503=20, UF=10), signals(c503=10, UF=10))
+    told_of = {one.side: one for one in explanations([both]) if one.code == "UF"}
+    assert told_of["caller"].said[0].startswith("The callers' proxies can't connect")
+    assert told_of["server"].said == (
+        "The own proxy of v1 can't connect to the program in its pod: it has crashed, or does not "
+        "listen on port 9999 (9080 of the Service leads there).",
+    )
+
+
+def test_a_fault_of_the_rules_is_not_blamed_for_what_the_server_flags() -> None:
+    mesh = mesh_of(to_v3(fault={"abort": {"httpStatus": 503, **ALWAYS}}))
+    one = told(scope(mesh, "v3", signals(c503=10), signals(c503=10, FI=10)), "FI")
+    assert "Injected" not in " ".join(one.said)

@@ -53,7 +53,7 @@ def test_errors_of_a_mirrors_copies_are_told_as_such() -> None:
 
 def test_requests_that_never_arrived_are_told_so() -> None:
     found = scope(mesh_of(), "v1", signals(c503=100, UF=100), Signals())
-    assert sides(found) == "Callers see 100 % errors, and none of it reached v1 (UF 10/s)."
+    assert sides(found) == "Callers see 100 % errors; no request reached v1 (UF 10/s)."
 
 
 def test_a_server_without_telemetry_makes_no_sentence_about_it() -> None:

@@ -42,7 +42,7 @@ class Explanation:
 
 _BY_FLAG: Mapping[str, Callable[[Scope, str], Words]] = {
     "UO": lambda scope, _: pods.overflow(scope),
-    "UF": lambda scope, _: pods.unconnected(scope),
+    "UF": pods.unconnected,
     "UH": lambda scope, _: pods.unhealthy(scope),
     "UC": lambda scope, _: pods.hung_up(scope),
     "NR": rules.no_route,
@@ -54,6 +54,12 @@ _BY_FLAG: Mapping[str, Callable[[Scope, str], Words]] = {
     "RL": rules.limited,
     "DC": rules.gave_up,
 }
+
+_BY_SERVER = ("UF", "UC", "NR", "RL", "DC")
+"""Flags that have an explanation of their own on the server's side."""
+
+_OF_EACH_SIDE = ("UF", "NR", "RL")
+"""Flags that mean something else on either side: one does not tell the other."""
 
 
 def explanations(scopes: Iterable[Scope]) -> tuple[Explanation, ...]:
@@ -92,7 +98,7 @@ def _flags(scope: Scope, signals: Signals, side: str, told: Iterable[str]) -> It
     """Those that the other side has not told already."""
     known = set(told)
     for flag, number in _first(signals.flags):
-        if number > 0 and flag != "-" and flag not in known:
+        if number > 0 and flag != "-" and (flag not in known or flag in _OF_EACH_SIDE):
             said, step = _about(scope, flag, side)
             name = FLAGS[flag].name if flag in FLAGS else "a flag that meshtui does not know"
             yield _made(FLAG, flag, name, scope, signals, side, number, said, step)
@@ -100,7 +106,7 @@ def _flags(scope: Scope, signals: Signals, side: str, told: Iterable[str]) -> It
 
 def _about(scope: Scope, flag: str, side: str) -> Words:
     special = _BY_FLAG.get(flag)
-    if special is not None:
+    if special is not None and (side == CALLER or flag in _BY_SERVER):
         return special(scope, side)
     known = FLAGS.get(flag)
     if known is None:

@@ -18,6 +18,7 @@ from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Pod
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.routing import subsets_of
+from meshtui.mesh.sides import SERVER
 
 Words = tuple[list[str], str]
 """What a flag means here, and the one thing to do next."""
@@ -83,8 +84,16 @@ def _parts(scope: Scope, name: str) -> list[Part]:
     return found
 
 
-def unconnected(scope: Scope) -> Words:
-    """What is known to speak for one of the reasons, and those that are left."""
+def unconnected(scope: Scope, side: str) -> Words:
+    """What is known to speak for one of the reasons, and those that are left.
+
+    On the server's side it is the pod's own proxy that does not reach the program beside it.
+    """
+    if side == SERVER:
+        return [
+            f"The own proxy of {scope.name} can't connect to the program in its pod: it has "
+            f"crashed, or does not listen on {_ports(scope)}."
+        ], ":logs flag:UF: which pods; kubectl logs: what the program says"
     pods = pods_in(scope)
     unready = [pod for pod in pods if not pod.serving]
     said = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
@@ -166,7 +175,7 @@ def _without_pods(scope: Scope) -> Words:
             continue
         away = away or named(scope, aim)
         if pods:
-            said.append(f"None of the {len(pods)} pods of {named(scope, aim)} is ready.")
+            said.append(f"No pod of {named(scope, aim)} is ready (it has {len(pods)}).")
         elif aim.subset:
             said.append(f"{begun(named(scope, aim))} selects no pod ({_labels(scope, aim)}).")
         else:

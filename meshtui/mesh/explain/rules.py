@@ -132,7 +132,7 @@ def retried(scope: Scope) -> Words:
         if retries is None:
             said.append(
                 f"{_begun(route)} says nothing of retries: Istio's default is 2 more tries, "
-                "after failed connections and refused streams."
+                "after failed connections, refused streams, and gRPC's UNAVAILABLE and CANCELLED."
             )
         elif retries.attempts != 0:
             said.append(f"{_begun(route)} tries again {retries}.")

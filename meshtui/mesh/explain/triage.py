@@ -67,9 +67,7 @@ def sides(scope: Scope) -> str:
         return _server_unknown(scope) if seen else ""
     own = _own_ratio(server)
     if server.requests <= 0 and seen:
-        return (
-            f"Callers see {percent(seen)} errors, and none of it reached {scope.name}{_by(caller)}."
-        )
+        return f"Callers see {percent(seen)} errors; no request reached {scope.name}{_by(caller)}."
     if seen > own and _differ(caller, server):
         return (
             f"Callers see {percent(seen)} errors, {scope.name} itself answers {percent(own)}: "
