@@ -39,15 +39,6 @@ def parse_routes(dump: Any) -> tuple[ProxyRoute, ...]:
     )
 
 
-def parse_cluster_names(dump: Any) -> frozenset[str]:
-    """The clusters a proxy knows. Only active ones: a warming cluster takes no traffic yet."""
-    names = (
-        read.text(read.obj(entry, "cluster"), "name")
-        for entry in resources(dump, ("dynamic_active_clusters", "static_clusters"))
-    )
-    return frozenset(name for name in names if name)
-
-
 def resources(dump: Any, kinds: tuple[str, ...]) -> Iterator[Json]:
     """The entries asked for by `resource=`, or those inside the sections of a whole dump."""
     for config in read.objects(dump, "configs"):

@@ -15,9 +15,7 @@ from urllib.parse import quote
 
 from meshtui.envoy.admin import admin_get
 from meshtui.envoy.clusters import MASK
-from meshtui.envoy.dump import parse_cluster_names, parse_routes
-from meshtui.envoy.endpoints import Endpoint, parse_endpoints
-from meshtui.envoy.listeners import Listener, parse_listeners
+from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.policies import ProxyCluster, parse_clusters
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import stats_filter
@@ -109,17 +107,6 @@ async def read_routes(
     return (await ask(cluster, pod, routes_path(name_regex), parse_routes, timeout)).facts
 
 
-async def read_cluster_names(
-    cluster: Cluster,
-    pod: Pod,
-    *,
-    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
-) -> frozenset[str]:
-    """The names of the clusters the proxy can send to now."""
-    path = "/config_dump?resource=dynamic_active_clusters&mask=cluster.name"
-    return (await ask(cluster, pod, path, parse_cluster_names, timeout)).facts
-
-
 async def read_clusters(
     cluster: Cluster,
     pod: Pod,
@@ -130,25 +117,6 @@ async def read_clusters(
     """The outbound clusters of one host, with their limits."""
     path = _named("/config_dump?resource=dynamic_active_clusters", _of_host(host))
     return (await ask(cluster, pod, path, parse_clusters, timeout)).facts
-
-
-async def read_listeners(
-    cluster: Cluster,
-    pod: Pod,
-    *,
-    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
-) -> tuple[Listener, ...]:
-    return (await ask(cluster, pod, listeners_path(), parse_listeners, timeout)).facts
-
-
-async def read_endpoints(
-    cluster: Cluster,
-    pod: Pod,
-    *,
-    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
-) -> tuple[Endpoint, ...]:
-    """The endpoints of all clusters, with what the proxy thinks of their health."""
-    return (await ask(cluster, pod, endpoints_path(), parse_endpoints, timeout)).facts
 
 
 async def read_dump(

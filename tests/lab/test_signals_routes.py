@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from meshtui.envoy.accesslog import AccessRecord, parse_line
+from meshtui.envoy.clusters import parse_configured
 from meshtui.envoy.compare import ABSENT, OLD, Verdict, in_sync
+from meshtui.envoy.endpoints import Endpoint, parse_endpoints
 from meshtui.envoy.expected import ProxyFacts
+from meshtui.envoy.listeners import parse_listeners
 from meshtui.envoy.proxy import (
-    read_cluster_names,
-    read_endpoints,
-    read_listeners,
+    ask,
+    clusters_path,
+    endpoints_path,
+    listeners_path,
     read_routes,
     rejected_updates,
     sidecar_route_names,
@@ -61,6 +65,10 @@ def facts_of(pod: Pod) -> ProxyFacts:
 async def verdict(cluster: Cluster, pod: Pod, service: VirtualService, index: int = 0) -> Verdict:
     rule = service.rules[index]
     return in_sync(await read_routes(cluster, pod), service, rule, facts_of(pod))
+
+
+async def endpoints(cluster: Cluster, pod: Pod) -> tuple[Endpoint, ...]:
+    return (await ask(cluster, pod, endpoints_path(), parse_endpoints)).facts
 
 
 async def until(found: Callable[[], Awaitable[bool]]) -> None:
@@ -186,14 +194,14 @@ async def test_clusters_endpoints_and_listeners(mesh: Mesh, cluster: Cluster, cl
     mesh.route({"route": [to("v1")]})
     mesh.send(3)
     names = {f"outbound|9080|{subset}|{HOST}" for subset in ("", "v1", "v2", "v3")}
-    assert names <= await read_cluster_names(cluster, client)
-    (v1,) = [
-        e for e in await read_endpoints(cluster, client) if e.cluster.raw.endswith(f"|v1|{HOST}")
-    ]
+    clusters = (await ask(cluster, client, clusters_path(), parse_configured)).facts
+    assert names <= {c.limits.name.raw for c in clusters}
+    (v1,) = [e for e in await endpoints(cluster, client) if e.cluster.raw.endswith(f"|v1|{HOST}")]
     served_by = await pod_of(cluster, "reviews")
     assert (v1.address, v1.usable) == (served_by.ip, True)
     assert v1.requests >= 3
-    listeners = {listener.name: listener for listener in await read_listeners(cluster, client)}
+    found = (await ask(cluster, client, listeners_path(), parse_listeners)).facts
+    listeners = {listener.name: listener for listener in found}
     assert listeners["0.0.0.0_9080"].routes == ("9080",)
     assert await rejected_updates(cluster, client) == rejected
 
@@ -214,9 +222,7 @@ async def test_an_ejected_endpoint_is_told(mesh: Mesh, cluster: Cluster, client:
 
     async def ejected() -> bool:
         mesh.send(1)
-        return any(
-            e.ejected and e.cluster.subset == "v3" for e in await read_endpoints(cluster, client)
-        )
+        return any(e.ejected and e.cluster.subset == "v3" for e in await endpoints(cluster, client))
 
     await until(ejected)
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from meshtui.envoy.admin import admin_get
+from meshtui.envoy.clusters import parse_configured
+from meshtui.envoy.dump import parse_routes
+from meshtui.envoy.endpoints import parse_endpoints
+from meshtui.envoy.listeners import parse_listeners
 from meshtui.envoy.proxy import (
-    read_cluster_names,
-    read_endpoints,
-    read_listeners,
+    ask,
+    clusters_path,
+    endpoints_path,
+    listeners_path,
     read_routes,
     rejected_updates,
+    routes_path,
 )
 from meshtui.errors import MeshtuiError, NotFound, Refused, Unreachable
 from meshtui.mesh.model import Pod
@@ -140,22 +148,18 @@ async def test_a_pod_that_is_gone_is_not_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "path", "empty"),
+    ("path", "parse"),
     [
-        (read_routes, "/config_dump?resource=dynamic_route_configs", ()),
-        (
-            read_cluster_names,
-            "/config_dump?resource=dynamic_active_clusters&mask=cluster.name",
-            frozenset(),
-        ),
-        (read_listeners, "/config_dump?resource=dynamic_listeners", ()),
-        (read_endpoints, "/clusters?format=json", ()),
+        (routes_path(), parse_routes),
+        (clusters_path(), parse_configured),
+        (listeners_path(), parse_listeners),
+        (endpoints_path(), parse_endpoints),
     ],
 )
-async def test_questions_are_narrow(read, path: str, empty: object) -> None:
+async def test_a_question_is_asked_as_it_is_put(path: str, parse: Callable[[Any], object]) -> None:
     proxy = Proxy(answer(b"{}"))
-    assert await read(proxy, POD) == empty
-    assert proxy.asked == path
+    found = await ask(proxy, POD, path, parse)  # type: ignore[arg-type]
+    assert (found.facts, found.body, proxy.asked) == ((), b"{}", path)
 
 
 async def test_a_name_narrows_the_routes_further() -> None:
@@ -172,7 +176,8 @@ async def test_what_is_no_json_is_unreachable() -> None:
 async def test_a_large_dump_is_read_beside_the_loop() -> None:
     entry = {"cluster": {"name": "outbound|80||a"}, "filler": "x" * 300_000}
     proxy = Proxy(answer(json.dumps({"configs": [entry]}).encode()), piece=65536)
-    assert await read_cluster_names(proxy, POD) == {"outbound|80||a"}  # type: ignore[arg-type]
+    found = await ask(proxy, POD, clusters_path(), parse_configured)  # type: ignore[arg-type]
+    assert [cluster.limits.name.raw for cluster in found.facts] == ["outbound|80||a"]
 
 
 async def test_rejected_updates() -> None:

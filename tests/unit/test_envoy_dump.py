@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.envoy.clusternames import ClusterName, parse_cluster_name
-from meshtui.envoy.dump import parse_cluster_names, parse_routes
+from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.endpoints import parse_endpoints
 from meshtui.envoy.listeners import Chain, Listener, parse_listeners
 from meshtui.envoy.proxy import count_rejected, sidecar_route_names
@@ -288,13 +288,6 @@ def test_cluster_names(name: str, expected: ClusterName) -> None:
     assert parse_cluster_name(name) == expected
 
 
-def test_names_of_clusters() -> None:
-    entry = {"cluster": {"@type": f"{TYPE}.config.cluster.v3.Cluster", "name": cluster("v1")}}
-    assert parse_cluster_names({"configs": [entry, {"cluster": {}}, 7]}) == {cluster("v1")}
-    whole = {"configs": [{"dynamic_active_clusters": [entry], "dynamic_warming_clusters": [PLAIN]}]}
-    assert parse_cluster_names(whole) == {cluster("v1")}
-
-
 def test_listeners() -> None:
     rds = {"typed_config": {"rds": {"route_config_name": "9080"}}}
     inline = {"typed_config": {"route_config": {"name": "inbound|9080||"}}}
@@ -388,6 +381,6 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_survived(value: Any) -> None:
     parse_routes(dump({"match": value, "route": value, "metadata": value, "name": value}))
-    for parse in (parse_routes, parse_cluster_names, parse_listeners, parse_endpoints):
+    for parse in (parse_routes, parse_listeners, parse_endpoints):
         parse(value)
         parse({"configs": [value], "cluster_statuses": [value, {"host_statuses": [value]}]})

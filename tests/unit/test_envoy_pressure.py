@@ -90,6 +90,15 @@ def test_clusters_in_istioctls_columns() -> None:
     assert found.limits.outlier == {"consecutive_5xx": 3, "base_ejection_time": 30}
 
 
+def test_warming_clusters_of_a_whole_dump_take_no_traffic_yet() -> None:
+    entry = {"cluster": {"name": V1}}
+    warming = {"cluster": {"name": "outbound|80||warming"}}
+    whole = {
+        "configs": [{"dynamic_active_clusters": [entry], "dynamic_warming_clusters": [warming]}]
+    }
+    assert [found.limits.name.raw for found in parse_configured({"configs": [sections]})] == [V1]
+
+
 def test_endpoints_with_what_is_under_way_and_where_they_are() -> None:
     host = {
         "address": {"socket_address": {"address": "10.0.0.1", "port_value": 9080}},
