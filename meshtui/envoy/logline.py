@@ -28,7 +28,8 @@ class LogLine(NamedTuple):
     """A line, `request` None where it is no access-log line.
 
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not
-    known. `own`: it is meshtui's word about the log, or a mark, and no part of it.
+    known. `own`: it is meshtui's word about the log, or a mark, and no part of it; `trouble`: it
+    tells of a failure.
     """
 
     namespace: str
@@ -38,6 +39,7 @@ class LogLine(NamedTuple):
     stamp: int = 0
     request: Request | None = None
     own: bool = False
+    trouble: bool = False
 
 
 def read_line(namespace: str, pod: str, version: str, text: str, stamp: int = 0) -> LogLine:
@@ -45,9 +47,11 @@ def read_line(namespace: str, pod: str, version: str, text: str, stamp: int = 0)
     return LogLine(namespace, pod, version, text, stamp, _request(text))
 
 
-def own_line(text: str, pod: str = "", version: str = "", stamp: int = 0) -> LogLine:
+def own_line(
+    text: str, pod: str = "", version: str = "", stamp: int = 0, trouble: bool = False
+) -> LogLine:
     """Something meshtui has to say between the lines."""
-    return LogLine("", pod, version, text, stamp, own=True)
+    return LogLine("", pod, version, text, stamp, None, True, trouble)
 
 
 def _request(text: str) -> Request | None:

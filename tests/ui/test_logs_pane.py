@@ -300,7 +300,9 @@ async def test_codes_flags_and_slow_paths_are_summed_up(size: tuple[int, int]) -
 async def test_what_meshtui_says_of_a_log_stands_between_the_lines() -> None:
     async with driving() as drive:
         note = LogEntry("b", "reviews-v1-x", "v1", "meshtui: reviews-v1-x: is gone", 0, True)
-        await opened(drive, entry(1), note)
+        failed = LogEntry("b", "p", "v1", "meshtui: p: away", 0, True, Unreachable("away"))
+        await opened(drive, entry(1), note, failed)
+        assert "▲ meshtui: p: away" in drive.text
         assert "─── meshtui: reviews-v1-x: is gone" in drive.text
         assert logs(drive).store.pods == 1
 

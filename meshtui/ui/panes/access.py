@@ -17,6 +17,7 @@ from meshtui.ui.roles import LINE_ROLES
 _CLOCK = slice(11, 23)
 """Hours to milliseconds in an ISO 8601 time."""
 
+_RULE = Span("─── ", "faint")
 LONGEST_VERSION = 8
 """Cells of the longest name of a version before lines; a longer one is cut."""
 
@@ -39,7 +40,8 @@ class Look:
 def log_line(line: LogLine, prefix: Span, look: Look) -> Line:
     """The prefix, then the line; one that is no access log stands as it came."""
     if line.own:
-        return (Span("─── ", "faint"), span(line.text, "unknown"))
+        sign, role = (Span("▲ ", "warning"), "warning") if line.trouble else (_RULE, "unknown")
+        return sign, span(line.text, role)
     if look.raw:
         time = (Span(stamp_words(line.stamp), "muted"),) if look.stamps else ()
         return prefix, *time, span(line.text[:LOOKED_AT], "text")
@@ -106,20 +108,18 @@ def wrapped_line(pieces: Line, width: int, indent: int) -> list[Line]:
     """The line in rows of at most `width` cells, those after the first indented."""
     indent = indent if width - indent >= 20 else 0
     rows: list[list[Span]] = [[]]
-    room = max(width, 1)
+    full = room = max(width, 1)
     for text, role in pieces:
         rest = text
         while rest:
-            taken = _fitting(rest, room)
-            if not taken and len(rows[-1]) <= (1 if len(rows) > 1 else 0):
-                taken = rest[0]
+            taken = _fitting(rest, room) or (rest[0] if room == full else "")
             if taken:
                 rows[-1].append(Span(taken, role))
                 rest = rest[len(taken) :]
                 room -= cell_len(taken)
             if rest:
                 rows.append([Span(" " * indent)] if indent else [])
-                room = max(width - indent, 1)
+                full = room = max(width - indent, 1)
     if len(rows) > MOST_ROWS:
         rows = [*rows[: MOST_ROWS - 1], [Span(" " * indent), Span(f"{ELLIPSIS} more", "muted")]]
     return [tuple(row) for row in rows]

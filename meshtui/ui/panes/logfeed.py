@@ -49,7 +49,8 @@ class LogEnded(Message):
 def read(entry: LogEntry) -> LogLine:
     """The entry as a line of the store."""
     if entry.own:
-        return own_line(entry.text, entry.pod, entry.version, entry.stamp)
+        trouble = entry.error is not None
+        return own_line(entry.text, entry.pod, entry.version, entry.stamp, trouble)
     return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)
 
 

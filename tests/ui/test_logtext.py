@@ -1,0 +1,138 @@
+"""What the logs pane makes of lines: rows, fields in words, copies; the words of commands."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from meshtui.envoy.details import explain_details
+from meshtui.envoy.logfilter import LogFilter, parse_filter
+from meshtui.envoy.logline import own_line, read_line
+from meshtui.errors import Usage
+from meshtui.mesh.text import clean
+from meshtui.operations.podtail import TailFrom
+from meshtui.ui.paint import Line, Span
+from meshtui.ui.panes.access import MOST_ROWS, wrapped_line
+from meshtui.ui.panes.logcommands import STARTS, Copy, Mark, Save, next_start, parse_log_command
+from meshtui.ui.panes.logfields import field_lines
+from meshtui.ui.panes.logtext import COPIED_MOST, start_words, to_copy
+from tests.unit.test_logfilter import FOREIGN, line
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=80).map(clean)
+
+
+def said(rows: list[Line]) -> str:
+    return "\n".join("".join(piece.text for piece in row) for row in rows)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.integers(8, 60), st.integers(0, 8))
+def test_wrapped_lines_lose_nothing_and_fit(texts: list[str], width: int, indent: int) -> None:
+    rows = wrapped_line(tuple(map(Span, texts)), width, indent)
+    assert all(cell_len(row) <= width for row in said(rows).split("\n"))
+    if len(rows) < MOST_ROWS:
+        indented = indent if width - indent >= 20 else 0
+        first, *rest = said(rows).split("\n")
+        assert first + "".join(row[indented:] for row in rest) == "".join(texts)
+
+
+def test_a_line_in_its_fields() -> None:
+    text = said(field_lines(line(503, "UF,ZZ", took="40"), 80))
+    assert "503 Service Unavailable" in text
+    assert "UF upstream connection failure" in text and "ZZ is not known here" in text
+    assert "40 ms  upstream 12 ms, the rest 28 ms" in text
+    assert "user agent         curl/8.0" in text and "into this pod, port 9080" in text
+
+
+@pytest.mark.parametrize("code", [0, 299, 7])
+def test_codes_that_have_no_name(code: int) -> None:
+    assert ("no response" in said(field_lines(line(code), 80))) is (code == 0)
+
+
+def test_a_request_out_of_the_pod_names_its_host_and_subset() -> None:
+    text = line().text.replace("inbound|9080||", "outbound|9080|v3|reviews.a.svc.cluster.local")
+    shown = said(field_lines(read_line("n", "p", "v1", text), 80))
+    assert "out to reviews.a.svc.cluster.local:9080 subset v3" in shown
+    nowhere = line(404, "NR").text.replace("inbound|9080||", "-")
+    shown = said(field_lines(read_line("n", "p", "v1", nowhere), 80))
+    assert "nowhere: no cluster was chosen" in shown
+
+
+@given(st.text(max_size=200), st.integers(20, 120))
+def test_any_line_can_be_opened(text: str, width: int) -> None:
+    for found in (read_line(text, text, text, text, 10**18), own_line(text)):
+        rows = field_lines(found, width)
+        assert all(cell_len(row) <= max(width, 60) for row in said(rows).split("\n"))
+        assert said(rows).replace("\n", "").isprintable() or not clean(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        ("via_upstream", "The upstream gave this answer itself."),
+        (
+            "upstream_reset_before_response_started{connection_failure}",
+            "The upstream's stream ended before an answer: the connection could not be made.",
+        ),
+        (
+            "upstream_reset_before_response_started{remote_connection_failure|delayed_connect}",
+            "The upstream's stream ended before an answer: the connection could not be made.",
+        ),
+        ("rbac_access_denied_matched_policy[none]", "An AuthorizationPolicy refuses the caller."),
+        ("other{overflow}", "A circuit breaker's limit was reached."),
+        ("who_knows{what}", ""),
+        ("", ""),
+    ],
+)
+def test_code_details_in_words(details: str, words: str) -> None:
+    assert explain_details(details) == words
+
+
+def test_what_is_copied_is_the_newest_that_fits() -> None:
+    assert to_copy([FOREIGN]) == (f"reviews-v1-x  {FOREIGN.text}", 1, 1)
+    many = [FOREIGN._replace(text=f"{n:04d} " + "é" * 500) for n in range(200)]
+    text, taken, every = to_copy(many)
+    assert every == 200 and 0 < taken < 200
+    assert len(text.encode()) <= COPIED_MOST and text.splitlines()[-1].startswith(
+        "reviews-v1-x  0199"
+    )
+    assert to_copy([]) == ("", 0, 0)
+    assert to_copy([own_line("mark \x1b[2J")])[0] == "mark ^[[2J"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("tail 1,000", TailFrom(1_000)),
+        ("since 1h30m", TailFrom(20_000, 5400.0)),
+        ("save", Save()),
+        ("save /tmp/a b", Save("/tmp/a b")),
+        ("mark now it begins", Mark("now it begins")),
+        ("copy", Copy()),
+        ("off", LogFilter()),
+    ],
+)
+def test_the_words_of_commands(words: str, command: object) -> None:
+    assert parse_log_command(words.split()) == command
+
+
+@pytest.mark.parametrize("words", ["code:5xx v:v3", "filter code:5xx v:v3"])
+def test_all_else_is_a_filter(words: str) -> None:
+    found = parse_log_command(words.split())
+    assert isinstance(found, LogFilter) and found.source == parse_filter("code:5xx v:v3").source
+
+
+@pytest.mark.parametrize("words", ["tail", "tail 0", "tail 20001", "tail ²", "since", "since x"])
+def test_words_that_are_refused(words: str) -> None:
+    with pytest.raises(Usage):
+        parse_log_command(words.split())
+
+
+def test_a_key_goes_through_the_starts_and_round() -> None:
+    assert [next_start(start) for start in STARTS] == [*STARTS[1:], STARTS[0]]
+    assert STARTS[0] == TailFrom()
+    assert next_start(TailFrom(7)) == STARTS[0]
+    assert [start_words(one) for one in (TailFrom(), TailFrom(20_000, 900.0), TailFrom(None))] == [
+        "the last 200 lines of each pod", "the last 15m", "all that is kept",
+    ]  # fmt: skip
