@@ -96,7 +96,7 @@ def test_warming_clusters_of_a_whole_dump_take_no_traffic_yet() -> None:
     whole = {
         "configs": [{"dynamic_active_clusters": [entry], "dynamic_warming_clusters": [warming]}]
     }
-    assert [found.limits.name.raw for found in parse_configured({"configs": [sections]})] == [V1]
+    assert [found.limits.name.raw for found in parse_configured(whole)] == [V1]
 
 
 def test_endpoints_with_what_is_under_way_and_where_they_are() -> None:
