@@ -94,17 +94,16 @@ class PodTail:
     async def backlog(self) -> AsyncGenerator[LogEntry, None]:
         """The last lines, of the container before too where this one has not written as many."""
         try:
-            if self._start.previous:
-                async for entry in self._previous(self._start.lines):
-                    yield entry
-            elif self._restarts:
-                async for entry in self._across():
-                    yield entry
-            else:
-                async for entry in self._lines(tail=self._start.lines):
+            async with aclosing(self._there()) as lines:
+                async for entry in lines:
                     yield entry
         except MeshtuiError as error:
             yield self._failed(error)
+
+    def _there(self) -> AsyncGenerator[LogEntry, None]:
+        if self._start.previous:
+            return self._previous(self._start.lines)
+        return self._across() if self._restarts else self._lines(tail=self._start.lines)
 
     async def _across(self) -> AsyncGenerator[LogEntry, None]:
         """The present container is read first: it says how many lines of the other are wanted."""
@@ -113,8 +112,9 @@ class PodTail:
         place, self._place = self._place, Place()
         missing = None if wanted is None else wanted - len(present)
         if missing is None or missing > 0:
-            async for entry in self._previous(missing):
-                yield entry
+            async with aclosing(self._previous(missing)) as lines:
+                async for entry in lines:
+                    yield entry
             yield self.note(self._anew)
         self._place = place or self._place
         for entry in present:
@@ -128,8 +128,9 @@ class PodTail:
     async def _previous(self, tail: int | None = None) -> AsyncGenerator[LogEntry, None]:
         """That there is no container before this one is no failure, unless it was asked for."""
         try:
-            async for entry in self._lines(tail=tail, previous=True):
-                yield entry
+            async with aclosing(self._lines(tail=tail, previous=True)) as lines:
+                async for entry in lines:
+                    yield entry
         except Refused as error:
             if self._start.previous:
                 yield self._failed(error)

@@ -142,6 +142,11 @@ EXAMPLES = (
     ("ns NAME", "Only the services of a namespace.   :ns all"),
     ("ctx NAME", "Another context of the kubeconfig; without a name: which there are."),
     ("filter TEXT", "As after /."),
+    (
+        "logs code:5xx v:v3 >200ms text",
+        "Also flag:UO path:/x* method:GET pod:x ~regex, ! turns one.",
+    ),
+    ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], copy.   :logs off shows all"),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
 )
 """What the help screen shows."""

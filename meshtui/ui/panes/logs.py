@@ -20,7 +20,6 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui.feed import unexpected
 from meshtui.ui.lines import LinesBlock, LinesView
 from meshtui.ui.paint import Line
-from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.logdeeds import LogDeeds
 from meshtui.ui.panes.logfeed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.loglines import LogLines
@@ -39,7 +38,7 @@ HIGH = 12
 """Lines of the pane from which the summary has two."""
 
 
-class LogsPane(LogDeeds, Pane):
+class LogsPane(LogDeeds):
     """Follows the service under the cursor, once the cursor has come to rest."""
 
     kind = "logs"
