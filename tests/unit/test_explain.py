@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.explain import MOST, explanations
+from meshtui.mesh.explain import explanations
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.signals import Signals
 from tests.unit.explaining import CATCH_ALL, mesh_of, scope, signals, told, words
@@ -322,86 +322,6 @@ def test_every_flag_has_words_and_a_next_step_in_an_empty_mesh(flag: str) -> Non
     one = told(scope(mesh_of(), "v1", signals(c503=10, **{flag: 10})), flag)
     assert one.said and all(one.said) and one.next
     assert one.name == FLAGS[flag].name
-
-
-# Codes and statuses without a flag
-
-
-def test_an_error_that_the_version_answers_itself_is_said_to_be_its_own() -> None:
-    both = signals(c500=30)
-    one = told(scope(mesh_of(), "v1", both, both), "500")
-    assert one.said[0] == "v1 answers it itself: its own proxy counts 3.0/s too."
-    assert one.name == "internal error"
-
-
-def test_an_error_with_a_flag_is_explained_once() -> None:
-    found = explanations([scope(mesh_of(), "v1", signals(c503=30, UF=30))])
-    assert [one.code for one in found] == ["UF"]
-
-
-def test_the_rest_of_a_code_is_explained_where_flags_account_for_a_part() -> None:
-    found = explanations([scope(mesh_of(), "v1", signals(c503=30, UF=10), signals(c503=20))])
-    assert {one.code: round(one.rps, 1) for one in found} == {"503": 2.0, "UF": 1.0}
-
-
-def test_an_error_of_a_version_without_telemetry_is_most_likely_its_own() -> None:
-    bare = pod("reviews", "v1")
-    bare["spec"]["containers"] = [{"name": "reviews"}]
-    found = scope(mesh_of(pods=[bare]), "v1", signals(c500=30))
-    assert "most likely v1 answered it itself" in words(found, "500")
-
-
-def test_grpc_statuses_are_named() -> None:
-    both = signals(g14=30, g0=70)
-    one = told(scope(mesh_of(), "v1", both, both), "14")
-    assert (one.kind, one.name) == ("grpc", "UNAVAILABLE")
-    assert "v1 answers it itself" in one.said[0]
-
-
-def test_taking_weight_off_is_offered_where_another_version_could_take_it() -> None:
-    mesh = mesh_of({"route": [route("v1", 80), route("v3", 20)]})
-    both = signals(c503=30)
-    assert told(scope(mesh, "v3", both, both), "503").next.startswith(
-        "R: roll back, or -: take weight off v3"
-    )
-    assert not told(scope(mesh_of(), "v1", both, both), "503").next.startswith("R")
-
-
-# Order, joining, hostile values
-
-
-def test_the_most_frequent_comes_first() -> None:
-    found = explanations(
-        [scope(mesh_of(), "v1", signals(c503=30, c504=20, c0=50, UF=30, UT=20, DC=50))]
-    )
-    assert [one.code for one in found] == ["DC", "UF", "UT"]
-
-
-def test_what_reads_alike_for_several_versions_stands_once() -> None:
-    fault = {"delay": {"fixedDelay": "2s", **ALWAYS}}
-    mesh = mesh_of({"route": [route("v1", 50), route("v3", 50)], "fault": fault})
-    seen = [scope(mesh, version, signals(5, DI=50)) for version in ("v1", "v3")]
-    (one,) = explanations(seen)
-    assert (one.labels, one.rps, one.share) == (("v1", "v3"), 10.0, 1.0)
-
-
-def test_unknown_flags_are_shown_as_they_are_and_made_harmless() -> None:
-    found = explanations([scope(mesh_of(), "v1", signals(**{"X\x1b[31MY": 5, "Z" * 500: 5}))])
-    assert {one.code[:6] for one in found} == {"X^[[31", "ZZZZZZ"}
-    assert all(len(one.code) <= 40 and one.code.isprintable() for one in found)
-    assert all("does not know" in one.name for one in found)
-
-
-def test_ten_thousand_codes_are_bounded() -> None:
-    codes = {f"5{n}" if n > 99 else f"5{n:02}": 1.0 for n in range(10_000)}
-    flags = {f"F{n}": 1.0 for n in range(10_000)}
-    wild = Signals(10_000, 1_000, 1.0, codes=codes, flags=flags, grpc=codes)
-    assert len(explanations([scope(mesh_of(), "v1", wild, wild)])) == MOST
-
-
-def test_errors_that_the_version_counts_only_in_part_are_not_called_its_own() -> None:
-    found = scope(mesh_of(), "v1", signals(c503=30), signals(c503=1))
-    assert words(found, "503").startswith("v1 itself answers 0.1/s of it; the rest is made on")
 
 
 def test_a_rule_with_hundreds_of_matches_does_not_fill_the_screen() -> None:
