@@ -71,12 +71,8 @@ def _command(commands: Any, name: str, run: Run, **more: Any) -> argparse.Argume
 
 
 def _reading(commands: Any) -> None:
-    services = _command(
-        commands,
-        "services",
-        _late("reading", "services"),
-        help="weights and golden signals per version, one sample",
-    )
+    run, text = _late("reading", "services"), "weights and golden signals per version, one sample"
+    services = _command(commands, "services", run, help=text)
     services.add_argument("service", nargs="?", default="")
     services.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
     services.add_argument(
