@@ -27,6 +27,11 @@ class Health:
     message: str = ""
     limit_s: float = 15.0
 
+    def stale(self, since_s: float) -> bool:
+        """Whether what is known is old, `since_s` seconds after this was said."""
+        grown = self.age_s is not None and self.age_s + since_s > self.limit_s
+        return self.state == "stale" or grown
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

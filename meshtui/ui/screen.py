@@ -14,13 +14,13 @@ from textual.screen import Screen
 from meshtui.changes.change import Plan
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui import actions, feed
-from meshtui.ui.action import OTHER_RIGHTS, Action
+from meshtui.ui.action import Action
 from meshtui.ui.actions import PROMPTING
 from meshtui.ui.aimed import Aimed
 from meshtui.ui.changing import ChangeDesk
+from meshtui.ui.circumstances import situation_of
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.drafting import Drafting
 from meshtui.ui.editing import Editing
@@ -39,7 +39,7 @@ from meshtui.ui.messages import (
 )
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.prompting import Prompting
-from meshtui.ui.situation import JOURNAL, Situation
+from meshtui.ui.situation import Situation
 from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.header import Header, Notices
@@ -153,14 +153,21 @@ class MainScreen(Screen[None]):
         self.show_notes(self._notes)
         self.measuring.tell(snapshot)
         self.drafting.prune({view.key for view in snapshot.views})
-        self.header.tell(snapshot, self.clock())
+        self._grow_old(self.clock())
         self.tell_panes()
         self.update_keys()
 
     def _tick(self) -> None:
         now = self.clock()
-        self.header.tell(self.snapshot, now)
+        self._grow_old(now)
         self.dock.tick(now)
+
+    def _grow_old(self, now: float) -> None:
+        """What is on screen says how old it is, each second."""
+        self.header.tell(self.snapshot, now)
+        if self.snapshot is not None:
+            since = max(0.0, now - self.snapshot.time)
+            self.table.set_stale(self.snapshot.telemetry.stale(since))
 
     def on_pane_opened(self) -> None:
         self.tell_panes()
@@ -187,36 +194,7 @@ class MainScreen(Screen[None]):
     # Keys
 
     def situation(self) -> Situation:
-        view, version = self.table.view, self.table.version
-        return Situation(
-            focus=self.arrangement.focus,
-            connected=self.was_connected,
-            read_only=self.cockpit.read_only,
-            denied=self._denied(view),
-            denied_verbs=self._denied_verbs(view),
-            service=view.key.name if view else "",
-            version=version.label if version else "",
-            draft=view is not None and view.key in self.drafting.drafts,
-            filtered=bool(self.table.filter),
-            open_panes=frozenset(self.dock.open_kinds),
-        )
-
-    def _denied_verbs(self, view: ServiceView | None) -> Mapping[str, str]:
-        """What needs another right than rules do, and is not allowed here."""
-        if view is None or self.snapshot is None:
-            return {}
-        denied, namespace = self.snapshot.denied, view.key.namespace
-        pane = self.arrangement.focused_pane
-        entry = pane.denied if pane else ""
-        last = entry if self.arrangement.focus == JOURNAL else denied.get("undo", "")
-        own = {"undo": last, "undo_entry": entry}
-        return {verb: denied.get(f"{namespace}/{verb}", "") for verb in OTHER_RIGHTS} | own
-
-    def _denied(self, view: ServiceView | None) -> str:
-        """Why the object that routes the service may not be changed."""
-        if view is None or self.snapshot is None or view.virtual_service is None:
-            return ""
-        return self.snapshot.denied.get(view.virtual_service.ref.namespace, "")
+        return situation_of(self)
 
     def update_keys(self) -> None:
         self.keys_line.tell(self.situation())

@@ -129,6 +129,19 @@ async def test_ages_grow_and_turn_stale_when_the_snapshots_stop() -> None:
         assert "STALE" not in drive.text
 
 
+async def test_old_numbers_do_not_look_like_new_ones_without_colour_either() -> None:
+    async with driving() as drive:
+        drive.cockpit.clock.now += 40
+        await drive.until(lambda: "last seen: " in drive.text.splitlines()[0])
+        lines = drive.text.splitlines()
+        rows = [line for line in lines[2:] if "v3" in line or "reviews" in line]
+        assert rows and all("◌" in line and "✖" not in line for line in rows)
+        roles = {piece.role for piece in drive.app.main.table.line_at(0) if "%" in piece.text}
+        assert roles == {"faint"}
+        await drive.tick()
+        assert "◌" not in drive.text and "last seen" not in drive.text
+
+
 async def test_a_source_that_fails_says_what_is_wrong() -> None:
     async with driving() as drive:
         drive.cockpit.telemetry = Health("telemetry", "failed", 4.0, "3 proxies refuse: 403")

@@ -35,6 +35,9 @@ SIGNS = {
     NOT_KNOWN: "?",
 }
 
+STALE_SIGN = "◌"
+MEASURED = frozenset({"share", "rps", "err", "p50", "p95", "p99"})
+
 ROOMY_BAR = 10
 """A bar of so many cells means that the marks have room for themselves."""
 
@@ -52,6 +55,9 @@ class Context:
     namespaces: bool = False
     """True where services of several namespaces are shown."""
 
+    stale: bool = False
+    """True where the numbers are old: they are dimmed, and the signs of states give way to one."""
+
 
 def cell(column: Column, entry: Entry, context: Context) -> Line:
     """The pieces of one cell, not yet cut or padded."""
@@ -59,7 +65,10 @@ def cell(column: Column, entry: Entry, context: Context) -> Line:
         return _weight(entry, context, column.width - WORDS)
     if column.id == "spark":
         return _spark(entry, context, column.width)
-    return _CELLS[column.id](entry, context)
+    pieces = _CELLS[column.id](entry, context)
+    if context.stale and column.id in MEASURED:
+        return tuple(Span(piece.text, "faint") for piece in pieces)
+    return pieces
 
 
 def state_of(entry: Entry) -> str:
@@ -75,17 +84,23 @@ def worst_state(view: ServiceView) -> str:
     return min((view.state, *(v.state for v in view.versions)), key=lambda s: SEVERITY[s])
 
 
-def _sign(entry: Entry, _: Context) -> Line:
+def _sign(entry: Entry, context: Context) -> Line:
     """The edge is kept for services; a folded one shows the worst of what it hides."""
     if entry.is_version:
         return ()
     state = worst_state(entry.view) if entry.folded else entry.view.state
-    return (Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state),)
+    return (_sign_of(state, context),)
+
+
+def _sign_of(state: str, context: Context) -> Span:
+    if context.stale and state != NOT_KNOWN:
+        return Span(STALE_SIGN, "faint")
+    return Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state)
 
 
 def _name(entry: Entry, context: Context) -> Line:
     if entry.version is not None:
-        return _version_cell(entry, entry.version)
+        return _version_cell(entry, entry.version, context)
     fold = "▸ " if entry.folded else "▾ "
     pieces = [Span(fold, "muted"), span(entry.view.key.name, "strong")]
     if context.namespaces:
@@ -95,11 +110,11 @@ def _name(entry: Entry, context: Context) -> Line:
     return tuple(pieces)
 
 
-def _version_cell(entry: Entry, version: VersionView) -> Line:
-    state = "failing" if version.state == ONLY_ERRORS else version.state
+def _version_cell(entry: Entry, version: VersionView, context: Context) -> Line:
     return (
         Span("  └ " if entry.last else "  ├ ", "faint"),
-        Span(SIGNS[version.state] + " ", state),
+        _sign_of(version.state, context),
+        Span(" "),
         span(version_name(version), "text" if version.pods or version.weight else "muted"),
     )
 

@@ -79,6 +79,12 @@ class MeshTable(LinesView, can_focus=True):
         self._facts = replace(self._facts, notes=dict(notes))
         self.repaint_changed()
 
+    def set_stale(self, stale: bool) -> None:
+        """Whether the numbers are so old that they must not pass for new."""
+        if stale != self._facts.stale:
+            self._facts = replace(self._facts, stale=stale)
+            self.repaint_changed()
+
     def set_sort(self, sort: Sort) -> None:
         self.sort = sort
         self._moved_by_hand = self._moved_by_hand and self._place is not None

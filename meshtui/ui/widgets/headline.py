@@ -36,6 +36,8 @@ def header_lines(
     inner = max(width - 2, 0)
     views = snapshot.views if snapshot else ()
     counts = counts_line(Counter(state_of(view, side) for view in views))
+    if snapshot is not None and snapshot.telemetry.stale(max(0.0, now - snapshot.time)):
+        counts = as_last_seen(counts)
     first = both_ends(_where(place, width), counts, inner)
     second = both_ends(_sources(snapshot, now, width), _mode(place, side), inner)
     edge = Span(" ")
@@ -67,6 +69,13 @@ def counts_line(counts: Mapping[str, int]) -> Line:
             pieces += [DOT] if pieces else []
             pieces.append(Span(f"{SIGNS[state]} {counts[state]} {state}", role))
     return tuple(pieces)
+
+
+def as_last_seen(counts: Line) -> Line:
+    """The counts where telemetry is old: they say that they are, and shine no more."""
+    if not counts:
+        return counts
+    return (Span("last seen: ", "warning"), *(Span(piece.text, "faint") for piece in counts))
 
 
 def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
@@ -105,7 +114,7 @@ def source_words(health: Health, words: str, since: float) -> Line:
     """Words, state and age. A source that is old says so whatever it said last."""
     pieces = [span(words + " ", "text")] if words else []
     age = None if health.age_s is None else health.age_s + since
-    stale = health.state == "stale" or (age is not None and age > health.limit_s)
+    stale = health.stale(since)
     if stale:
         pieces.append(Span(" STALE ", "stale"))
         pieces.append(Span(" "))
