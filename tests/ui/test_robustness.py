@@ -73,8 +73,28 @@ def test_every_key_is_bound_and_means_one_thing_in_each_place() -> None:
         for key in action.keys:
             assert key in bound or key == "ctrl+p"
             for place in action.where:
-                now = Situation(focus=place)
-                assert resolve(key, now) is action, f"{key} in {place}"
+                meant = [a for a in ACTIONS if key in a.keys and place in a.where]
+                nearest = min(len(a.where) for a in meant)
+                found = [a for a in meant if len(a.where) == nearest]
+                assert found == [resolve(key, Situation(focus=place))], f"{key} in {place}"
+
+
+def test_a_pane_takes_few_keys_from_the_others_and_none_that_takes_something_back() -> None:
+    taken = {
+        (place, key, action.id)
+        for action in ACTIONS
+        for key in action.keys
+        for place in action.where
+        if resolve(key, Situation(focus=place)) is not action
+    }
+    assert {one for one in taken if one[0] == "logs"} == {
+        ("logs", "m", "mirror"),
+        ("logs", "c", "clear"),
+        ("logs", "v", "rules"),
+        ("logs", "N", "sort_name"),
+        ("logs", "T", "sort_traffic"),
+    }
+    assert not {action for _, _, action in taken} & {"rollback", "undo", "quit", "back", "help"}
 
 
 def test_the_table_of_keys_for_the_readme_names_every_action() -> None:
