@@ -13,6 +13,7 @@ from meshtui.mesh.exposure import Door, doors_to
 from meshtui.mesh.limiting import Exposed, exposed
 from meshtui.mesh.limitwords import (
     NO_WAY,
+    NOT_READ,
     effect_words,
     limit_words,
     pods_words,
@@ -101,6 +102,7 @@ def _ways_table(ways: Iterable[tuple[ServiceKey, Door]]) -> None:
         output.table(header, rows, right=(1,))
     else:
         output.note("no way in from outside: no Gateway route names a service here")
+        output.note(NOT_READ)
 
 
 def _way_row(key: ServiceKey, door: Door, host: str) -> tuple[str, ...]:
@@ -143,7 +145,7 @@ def _show(found: Exposed, counted: Counted) -> None:
     for door in found.doors:
         _door(door)
     past = round_about(found.service)
-    for text in (*([] if found.doors else [NO_WAY]), *([past] if past else [])):
+    for text in (*([] if found.doors else [NO_WAY, NOT_READ]), *([past] if past else [])):
         output.line(f"  {clean(text)}")
     for key, doors in found.callers:
         hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)

@@ -19,6 +19,7 @@ _TLS = {
     "AUTO_PASSTHROUGH": "TLS AUTO_PASSTHROUGH: from other networks of the mesh, as it is",
 }
 NO_WAY = "no way in from outside: no Gateway route names it"
+NOT_READ = "Ingresses and the Gateway API's HTTPRoutes are not read"
 _ROUND = {"LoadBalancer", "NodePort"}
 
 
@@ -63,6 +64,8 @@ def limit_words(limit: RateLimit) -> str:
 def bucket_words(bucket: Bucket) -> str:
     """`2 per 60s, 4 at once`; the requests it is for first."""
     whom = f"{bucket.descriptor}: " if bucket.descriptor else ""
+    if bucket.interval_s <= 0:
+        return f"{whom}no fill_interval: Envoy rejects it"
     burst = f", {bucket.burst} at once" if bucket.burst != bucket.tokens else ""
     return f"{whom}{bucket.tokens} per {go_duration(bucket.interval_s)}{burst}"
 

@@ -176,6 +176,18 @@ async def test_a_proxy_without_the_counter_and_one_out_of_reach() -> None:
         await drive.until(lambda: "✖ the connection is gone" in drive.text)
 
 
+def test_what_is_cut_is_said() -> None:
+    cockpit = opened()
+    rules = cockpit.raw["virtualservices"][-1]["spec"]
+    rules["http"] = [{**rules["http"][0], "name": f"r{n}"} for n in range(60)]
+    mesh = cockpit.mesh
+    found = exposed(mesh, mesh.by_key[ServiceKey("bookinfo", "productpage")], None)
+    lines = exposure_lines(found, {}, 72, asked=True)
+    text = "\n".join("".join(piece.text for piece in line) for line in lines)
+    assert "r49: uri ^ /productpage" in text and "r50:" not in text
+    assert "and 10 more rules" in text
+
+
 @pytest.mark.parametrize("width", [46, 72, 120])
 def test_nothing_is_wider_than_the_pane(width: int) -> None:
     """Hostile names neither break lines nor drive the terminal."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtui.mesh.analysis import analyze
-from meshtui.mesh.exposure import exposures
+from meshtui.mesh.exposure import doors_to
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.ratelimits import rate_limits
@@ -93,7 +93,7 @@ _objects = st.dictionaries(
 
 
 def everything(mesh: Mesh) -> Any:
-    return analyze(mesh, hints=True), exposures(mesh), rate_limits(mesh)
+    return analyze(mesh, hints=True), [doors_to(mesh, s) for s in mesh.services], rate_limits(mesh)
 
 
 @settings(max_examples=300, deadline=None)

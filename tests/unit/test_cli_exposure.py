@@ -44,7 +44,9 @@ def test_a_namespace_without_a_way_in_says_so(
     assert main(["exposure"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "no way in from outside: no Gateway route names a service here\n"
+    assert err == "no way in from outside: no Gateway route names a service here\n" + (
+        "Ingresses and the Gateway API's HTTPRoutes are not read\n"
+    )
 
 
 def test_as_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

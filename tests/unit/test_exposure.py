@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshtui.mesh.exposure import Exposure, exposures, exposures_of
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import meta, route, service, virtual_service
 
@@ -28,8 +28,12 @@ def mesh_with(servers: list[Obj], *rules: Obj, **spec: Any) -> Mesh:
     )
 
 
-def ways(found: tuple[Exposure, ...]) -> list[tuple[str, int, str, str, float]]:
-    return [(way.host, way.port, way.tls, way.subset, way.percent) for way in found]
+def doors(mesh: Mesh, name: str = "reviews") -> tuple[Door, ...]:
+    return doors_to(mesh, mesh.by_key[ServiceKey("default", name)])
+
+
+def hosts(mesh: Mesh) -> set[str]:
+    return {host for door in doors(mesh) for host in door.hosts}
 
 
 SPLIT = {"match": [{"uri": {"prefix": "/r"}}], "route": [route("v1", 90), route("v2", 10)]}
@@ -39,39 +43,35 @@ PLAIN = server(80, "HTTP", "*", httpsRedirect=True)
 
 def test_hosts_ports_and_tls_modes_of_a_service() -> None:
     mesh = mesh_with([PLAIN, SECURE], SPLIT)
-    found = exposures_of(mesh, mesh.services[1])
-    assert ways(found) == [
-        ("shop.example", 80, "", "v1", 90.0),
-        ("shop.example", 80, "", "v2", 10.0),
-        ("shop.example", 443, "SIMPLE", "v1", 90.0),
-        ("shop.example", 443, "SIMPLE", "v2", 10.0),
+    plain, secure = doors(mesh)
+    assert (plain.hosts, plain.port, plain.tls, plain.redirect) == (("shop.example",), 80, "", True)
+    assert (secure.port, secure.tls, secure.redirect) == (443, "SIMPLE", False)
+    assert str(secure.gateway) == "Gateway default/door"
+    assert [(lead.rule, lead.match, lead.percent) for lead in secure.leads] == [
+        ("http[0]", "uri ^ /r", None)
     ]
-    assert [way.redirect for way in found] == [True, True, False, False]
-    assert str(found[0].gateway) == "Gateway default/door"
-    assert (found[0].rule, found[0].match) == ("http[0]", "uri ^ /r")
-    assert exposures_of(mesh, mesh.services[0]) == ()
+    assert doors(mesh, "ratings") == ()
 
 
 def test_of_two_hosts_the_narrower_is_served() -> None:
-    wide = mesh_with([server(80, "HTTP", "*.example", "*.other")], SPLIT)
-    assert {way.host for way in exposures(wide)} == {"shop.example"}
+    assert hosts(mesh_with([server(80, "HTTP", "*.example", "*.other")], SPLIT)) == {"shop.example"}
     every = mesh_with([server(80, "HTTP", "a.example", "b.example")], SPLIT, hosts=["*"])
-    assert {way.host for way in exposures(every)} == {"a.example", "b.example"}
+    assert hosts(every) == {"a.example", "b.example"}
 
 
 def test_what_is_not_let_in_or_only_in_the_mesh_is_not_exposed() -> None:
-    assert exposures(mesh_with([server(80, "HTTP", "other.example")], SPLIT)) == ()
-    assert exposures(mesh_with([server(80, "HTTP", "prod/*")], SPLIT)) == ()
-    assert exposures(mesh_with([PLAIN], SPLIT, gateways=["mesh"])) == ()
+    assert doors(mesh_with([server(80, "HTTP", "other.example")], SPLIT)) == ()
+    assert doors(mesh_with([server(80, "HTTP", "prod/*")], SPLIT)) == ()
+    assert doors(mesh_with([PLAIN], SPLIT, gateways=["mesh"])) == ()
     inside = {**SPLIT, "match": [{"gateways": ["mesh"]}]}
-    assert exposures(mesh_with([PLAIN], inside, gateways=["mesh", "door"])) == ()
+    assert doors(mesh_with([PLAIN], inside, gateways=["mesh", "door"])) == ()
 
 
 def test_tls_that_is_passed_on_is_routed_by_name() -> None:
     tls = {"tls": [{"match": [{"sniHosts": ["shop.example"]}], "route": [route("v1")]}]}
     passed = server(443, "TLS", "shop.example", mode="PASSTHROUGH")
-    found = exposures(mesh_with([passed], SPLIT, **tls))
-    assert [(way.rule, way.tls) for way in found] == [("tls[0]", "PASSTHROUGH")]
+    (door,) = doors(mesh_with([passed], SPLIT, **tls))
+    assert ([lead.rule for lead in door.leads], door.tls) == (["tls[0]"], "PASSTHROUGH")
 
 
 def test_rules_that_are_handed_over() -> None:
@@ -83,7 +83,5 @@ def test_rules_that_are_handed_over() -> None:
         "gateways": [{"metadata": meta("door"), "spec": {"servers": [PLAIN]}}],
         "virtualservices": [root, part],
     }
-    whole = parse_mesh(objects)
-    found = exposures(whole)
-    assert exposures_of(whole, whole.services[0]) == found
-    assert {str(way.virtual_service) for way in found} == {"VirtualService default/part"}
+    (door,) = doors(parse_mesh(objects))
+    assert str(door.virtual_service) == "VirtualService default/part"

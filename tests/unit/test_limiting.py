@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,15 @@ class TestDoors:
             ("ingress", "LoadBalancer")
         ]
 
+    @pytest.mark.parametrize(("to", "ways"), [(".", 0), ("istio-system", 2), ("*", 2)])
+    def test_rules_that_the_gateways_namespace_does_not_see(self, to: str, ways: int) -> None:
+        objects = [dict(found.raw) for found in shop().virtual_services]
+        objects[0]["spec"] = {**objects[0]["spec"], "exportTo": [to]}
+        mesh = replace(
+            shop(), virtual_services=parse_mesh({"virtualservices": objects}).virtual_services
+        )
+        assert len(doors_to(mesh, mesh.by_key[PAGE])) == ways
+
     def test_a_rule_that_gives_a_part_says_which(self) -> None:
         two = {"route": [route("v1", 70), {"destination": {"host": "ratings"}, "weight": 30}]}
         mesh = mesh_with([SECURE], two)
@@ -111,6 +121,15 @@ class TestDoors:
         whole = mesh_with([SECURE], SPLIT)
         (door,) = doors_to(whole, whole.by_key[REVIEWS])
         assert [lead.percent for lead in door.leads] == [None]
+
+    def test_many_hosts_and_many_rules_are_a_door_and_not_their_product(self) -> None:
+        rules = [
+            {"match": [{"uri": {"prefix": f"/{n}"}}], "route": [route("v1")]} for n in range(300)
+        ]
+        hosts = [f"h{n}.example" for n in range(300)]
+        mesh = mesh_with([server(80, "HTTP", "*")], *rules, hosts=hosts)
+        (door,) = doors_to(mesh, mesh.by_key[REVIEWS])
+        assert (len(door.hosts), len(door.leads)) == (300, 300)
 
     def test_gateways_between_networks_lead_to_every_service(self) -> None:
         east_west = server(15443, "TLS", "*.local", mode="AUTO_PASSTHROUGH")
@@ -233,6 +252,7 @@ class TestRefused:
 class TestWords:
     def test_buckets(self) -> None:
         assert bucket_words(Bucket(2, 2, 60.0)) == "2 per 60s"
+        assert bucket_words(Bucket(4, 2, 0.0)) == "no fill_interval: Envoy rejects it"
         assert bucket_words(Bucket(4, 2, 0.5, "path=/a")) == "path=/a: 2 per 500ms, 4 at once"
 
     def limit(self, config: Obj, kind: str = "SIDECAR_INBOUND") -> RateLimit:

@@ -10,6 +10,7 @@ from meshtui.mesh.exposure import Door, Lead
 from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.limitwords import (
     NO_WAY,
+    NOT_READ,
     effect_words,
     limit_words,
     pods_words,
@@ -73,7 +74,7 @@ def _ways_in(found: Exposed, width: int) -> list[Line]:
     if more > 0:
         lines += [BLANK, *wrapped(f"{more:,} more: meshtui exposure lists them", width, "muted")]
     if not found.doors:
-        lines += [BLANK, *wrapped(NO_WAY, width, "text")]
+        lines += [BLANK, *wrapped(NO_WAY, width, "text"), *wrapped(NOT_READ, width, "muted")]
     past = round_about(found.service)
     if past:
         lines += [BLANK, *wrapped(f"▲ {past}", width, "warning")]
@@ -110,13 +111,16 @@ def _door(door: Door, width: int) -> list[Line]:
     if door.virtual_service:
         lines += _field("rules of", _name(door.virtual_service), width)
     for lead in door.leads[:MOST]:
-        lines += _field(*_lead(lead), width, "muted")
+        lines += _field("", _lead(lead), width, "muted")
+    for noun, number in (("hosts", len(door.hosts)), ("rules", len(door.leads))):
+        if number > MOST:
+            lines += _field("", f"and {number - MOST:,} more {noun}", width, "muted")
     return lines
 
 
-def _lead(lead: Lead) -> tuple[str, str]:
+def _lead(lead: Lead) -> str:
     share = f"{lead.percent:g}% of " if lead.percent is not None else ""
-    return "", f"{lead.rule or 'all'}: {share}{lead.match}"
+    return f"{lead.rule}: {share}{lead.match}"
 
 
 def _limits(found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool) -> list[Line]:
