@@ -125,7 +125,8 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
         hint = f"did you mean {elsewhere[0].namespace}/{name}?"
     else:
         hint = "`kubectl get pods -A` lists them"
-    raise NotFound(f"no pod or workload {name} with a proxy in namespace {namespace}", hint)
+    where = f"namespace {namespace}" if namespace else "any namespace"
+    raise NotFound(f"no pod or workload {name} with a proxy in {where}", hint)
 
 
 def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:

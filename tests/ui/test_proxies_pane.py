@@ -291,7 +291,8 @@ async def test_any_proxy_of_the_mesh_by_its_name(size: tuple[int, int]) -> None:
 async def test_a_name_that_no_proxy_has_is_said_in_the_status_line() -> None:
     async with driving() as drive:
         await typed(drive, "proxies nobody")
-        await drive.until(lambda: "no pod or workload nobody" in drive.status)
+        told = "no pod or workload nobody with a proxy in any namespace"
+        await drive.until(lambda: told in drive.status)
         await typed(drive, "proxies ratings intents")
         await drive.until(lambda: "proxies takes POD" in drive.status)
 
