@@ -98,11 +98,15 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 
 def resolve(key: str, now: Situation) -> Action | None:
-    """What a key means here: of several, the one for the part of the screen with the focus, and
-    of these the one for the fewest parts."""
-    meant = [action for action in ACTIONS if key in action.keys]
-    fitting = [action for action in meant if now.focus in action.where]
-    return min(fitting or meant, key=lambda action: len(action.where), default=None)
+    """What a key means in the part of the screen with the focus: of several actions the one for
+    the fewest parts, None where it means something elsewhere only."""
+    fitting = [a for a in ACTIONS if key in a.keys and now.focus in a.where]
+    return min(fitting, key=lambda action: len(action.where), default=None)
+
+
+def places(key: str) -> tuple[str, ...]:
+    """The parts of the screen in which a key means something."""
+    return tuple(sorted({place for a in ACTIONS if key in a.keys for place in a.where}))
 
 
 PROMPTING = ("colon", "slash")

@@ -207,6 +207,8 @@ class MainScreen(Screen[None]):
         action = actions.resolve(key, self.situation())
         if action is not None:
             self.run(action, key)
+        else:
+            self.say(f"this key works in: {', '.join(actions.places(key))}", "warning")
 
     def run_action_by_id(self, action_id: str) -> None:
         self.run(actions.BY_ID[action_id], "")
