@@ -71,8 +71,8 @@ async def test_h_shows_what_was_seen_and_closes_it_again(size: tuple[int, int]) 
 async def test_the_range_goes_from_5_minutes_to_6_hours_by_key() -> None:
     async with driving(watched()) as drive:
         await opened(drive)
-        assert "charts reviews  30m" in drive.text and "-30m" in drive.text
-        for expected in ("15m", "5m", "5m"):
+        await drive.until(lambda: "charts reviews  15m" in drive.text and "-15m" in drive.text)
+        for expected in ("5m", "5m"):
             await drive.press("less_than_sign")
             assert f"charts reviews  {expected}" in drive.text
         for expected in ("15m", "30m", "1h", "3h", "6h", "6h"):
@@ -81,13 +81,31 @@ async def test_the_range_goes_from_5_minutes_to_6_hours_by_key() -> None:
         assert "-6h" in drive.text
 
 
+@pytest.mark.parametrize(("seen_s", "range_"), [(60.0, "5m"), (600.0, "15m"), (7200.0, "30m")])
+async def test_where_nobody_remembers_more_it_shows_as_long_as_was_seen(
+    seen_s: float, range_: str
+) -> None:
+    async with driving(watched(seen_s)) as drive:
+        await opened(drive)
+        await drive.until(lambda: f"charts reviews  {range_}" in drive.text)
+
+
+async def test_a_source_with_a_past_is_shown_with_half_an_hour_of_it() -> None:
+    cockpit = watched(60)
+    cockpit.history.memory.remembered = remembered(cockpit, 3600)
+    async with driving(cockpit) as drive:
+        await opened(drive)
+        await drive.until(lambda: "prometheus" in drive.text)
+        assert "charts reviews  30m" in drive.text
+
+
 async def test_the_keys_of_the_charts_do_nothing_elsewhere() -> None:
     async with driving(watched()) as drive:
         await drive.press("greater_than_sign")
         assert drive.status == "this key works in: charts, proxies"
         await opened(drive)
         await drive.press("shift+tab", "greater_than_sign")
-        assert pane(drive).range == "30m" and "works in" in drive.status
+        assert pane(drive).range == "15m" and "works in" in drive.status
 
 
 async def test_words_choose_range_chart_and_quantile_and_wrong_ones_change_nothing() -> None:
@@ -290,7 +308,7 @@ async def test_a_source_that_remembers_nothing_yet_is_asked_again_soon() -> None
     asked = cockpit.history.memory.asked
     async with driving(cockpit) as drive:
         await opened(drive)
-        await drive.press("greater_than_sign", "greater_than_sign", "greater_than_sign")
+        await drive.press(*["greater_than_sign"] * 5)
         await drive.until(lambda: bool(asked) and asked[-1][1].begin < NOW - 20000)
         count = len(asked)
         cockpit.history.memory.remembered = remembered(cockpit, 600)

@@ -17,6 +17,7 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.operations.charting import Picture
 from meshtui.operations.types import Snapshot
+from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
 from meshtui.ui.paint import Line, Span, fit_line, span
 from meshtui.ui.panes.base import Pane
@@ -41,6 +42,7 @@ QUANTILES = {"p99": P99, "p95": P95, "p50": P50}
 SHOWN = {"all": ALL, "errors": ERRORS, "latency": LATENCY, "requests": RPS}
 """The words for the charts, in the order in which a key goes through them."""
 
+USUAL_RANGE = "30m"
 _NAMES = tuple(RANGES)
 _LATE_S = 10.0
 """Beyond this what is newest is no news any more."""
@@ -69,7 +71,8 @@ class ChartsPane(Pane):
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
-        self.range = "30m"
+        self.range = USUAL_RANGE
+        self._chosen = False
         self.look = Look()
         self._key: ServiceKey | None = None
         self._asked: Question | None = None
@@ -139,7 +142,7 @@ class ChartsPane(Pane):
         if asked is None or not self._cells or (self._busy and asked == self._asked):
             return
         self._busy, self._asked, self._asked_at = True, asked, self.now
-        self.run_worker(self._look_back(asked), group="charts", exclusive=True, exit_on_error=False)
+        in_background(self, "charts", self._look_back, asked)
 
     async def _look_back(self, asked: Question) -> None:
         key, name, cells = asked
@@ -156,6 +159,7 @@ class ChartsPane(Pane):
         if message.asked == self._asked:
             self._busy, self._error = False, None
             self._draw()
+            self._fit_range()
 
     def on_charts_pane_failed(self, message: Failed) -> None:
         if message.asked == self._asked:
@@ -219,7 +223,20 @@ class ChartsPane(Pane):
         place = min(max(_NAMES.index(self.range) + by, 0), len(_NAMES) - 1)
         self._choose_range(_NAMES[place])
 
+    def _fit_range(self) -> None:
+        """Until a person chooses one: where nobody remembers more, as long as was seen."""
+        picture = self._picture
+        if self._chosen or picture is None or picture.source or picture.seen_since is None:
+            return
+        seen_s = self.now - picture.seen_since
+        usual = _NAMES[: _NAMES.index(USUAL_RANGE)]
+        self._show_range(next((n for n in usual if RANGES[n] >= seen_s), USUAL_RANGE))
+
     def _choose_range(self, name: str) -> None:
+        self._chosen = True
+        self._show_range(name)
+
+    def _show_range(self, name: str) -> None:
         if name != self.range:
             self.range = name
             self._draw()
