@@ -28,6 +28,8 @@ LAST = 200
 
 async def logs(arguments: argparse.Namespace) -> int:
     """Each line behind its pod's name. Where no pod could be read, the status of the failure."""
+    from meshtui.cli.changing import callers as callers_sample
+    from meshtui.operations.callers import WithCallers, callers_of
     from meshtui.operations.tailing import keep_up, tail
 
     wanted, start = _filter(arguments), _start(arguments)
@@ -37,7 +39,12 @@ async def logs(arguments: argparse.Namespace) -> int:
         pods, version = list(pods_of(mesh, service)), arguments.only_version
         asked = len(_of(pods, version, str(service.key)))
         follow = arguments.follow and not arguments.previous
-        entries = tail(opened.cluster, lambda: _of(pods, version), start, follow=follow)
+        both = WithCallers(service, lambda: _of(pods, version), ())
+        if start.callers:
+            callers = callers_of(mesh, service, await callers_sample(opened, mesh))
+            both = WithCallers(service, lambda: _of(pods, version), callers)
+            asked += len(callers)
+        entries = tail(opened.cluster, both.pods, start, follow=follow, keep=both.keep)
         watching = asyncio.create_task(keep_up(opened.cluster, service, pods))
         try:
             async with aclosing(entries):
@@ -76,7 +83,7 @@ def _start(arguments: argparse.Namespace) -> TailFrom:
     """The last lines, unless a time or the containers before are asked for: then all of it."""
     everything = arguments.since is not None or arguments.previous
     lines = arguments.tail or (None if everything else LAST)
-    return TailFrom(lines, arguments.since, arguments.previous)
+    return TailFrom(lines, arguments.since, arguments.previous, arguments.callers)
 
 
 async def _print_all(

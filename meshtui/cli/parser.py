@@ -122,6 +122,9 @@ def _logs(commands: Any) -> None:
     logs.add_argument("--tail", type=values.count, metavar="N", help="lines of each pod (200)")
     logs.add_argument("--since", type=values.duration, metavar="15m", help="not older than this")
     logs.add_argument("--previous", action="store_true", help="of the proxies before a restart")
+    logs.add_argument(
+        "--callers", action="store_true", help="with what its callers' proxies say of it"
+    )
     logs.add_argument("--code", metavar="503|5xx|!200", default="")
     logs.add_argument("--flag", metavar="UO|any", default="")
     logs.add_argument("--path", metavar="/x*", default="", help="with *: the whole path")

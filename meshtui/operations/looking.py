@@ -10,6 +10,7 @@ from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
+from meshtui.operations.callers import WithCallers, callers_of
 from meshtui.operations.history import journaled
 from meshtui.operations.limits import Limits
 from meshtui.operations.podtail import TailFrom
@@ -46,7 +47,12 @@ class Looking:
         return self._session
 
     def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
-        return tail(self._opened.cluster, lambda: self._pods(service), start)
+        cluster, found = self._opened.cluster, self._mesh.by_key.get(service)
+        if not start.callers or found is None:
+            return tail(cluster, lambda: self._pods(service), start)
+        callers = callers_of(self._mesh, found, self._telemetry.sample)
+        both = WithCallers(found, lambda: self._pods(service), callers)
+        return tail(cluster, both.pods, start, keep=both.keep)
 
     def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:
         found = self._mesh.by_key.get(service)

@@ -30,11 +30,13 @@ Put = Callable[[LogEntry], Awaitable[None]]
 class TailFrom:
     """How far back a tail begins: `lines` of each pod (None: all that are kept), and how old the
     oldest may be, in seconds. `previous`: the containers before the present ones, and only they.
+    `callers`: with what the service's callers logged of it.
     """
 
     lines: int | None = 200
     since_s: float | None = None
     previous: bool = False
+    callers: bool = False
 
 
 @dataclass(slots=True)

@@ -31,23 +31,31 @@ Pods = Callable[[], Iterable[Pod]]
 
 
 async def tail(
-    cluster: Cluster, pods: Pods, start: TailFrom | None = None, *, follow: bool = True
+    cluster: Cluster,
+    pods: Pods,
+    start: TailFrom | None = None,
+    *,
+    follow: bool = True,
+    keep: Callable[[LogEntry], bool] = lambda _: True,
 ) -> AsyncGenerator[LogEntry, None]:
     """What each pod's access log holds, in the order of time, then, with `follow`, what comes.
 
     `pods` is asked again every two seconds, so that pods that come are tailed too. What happens
-    to a log, and what fails, is said as an entry of its own (`own`).
+    to a log, and what fails, is said as an entry of its own (`own`). Only what is to be kept is
+    given.
     """
     wanted = start or TailFrom()
     readers = {_key(p): PodTail(cluster, p, wanted) for p in pods() if p.sidecar}
     logs = [reader.backlog() for reader in readers.values()]
     async with aclosing(in_order(logs, PATIENCE_S if follow else None)) as there:
         async for entry in there:
-            yield entry
+            if keep(entry):
+                yield entry
     if follow:
         async with aclosing(_following(cluster, pods, readers, wanted)) as coming:
             async for entry in coming:
-                yield entry
+                if keep(entry):
+                    yield entry
 
 
 async def in_order(

@@ -146,7 +146,7 @@ EXAMPLES = (
         "logs code:5xx v:v3 >200ms text",
         "Also flag:UO path:/x* method:GET pod:x ~regex, ! turns one.",
     ),
-    ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], copy.   :logs off shows all"),
+    ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], callers.   :logs off: all"),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
 )
 """What the help screen shows."""

@@ -53,6 +53,11 @@ LOGGING: tuple[Action, ...] = (
         LOOK, False, IN_LOGS, "", 0, False,
     ),
     Action(
+        "callers", ("C",), "C", "callers too",
+        "Logs: with what callers' proxies say of the service: only there are UO, UF, NR, FI.",
+        LOOK, False, IN_LOGS, "", 0, False,
+    ),
+    Action(
         "mark", ("m",), "m", "mark",
         "Logs: draw a line with the time.",
         LOOK, False, IN_LOGS, "", 0, False,

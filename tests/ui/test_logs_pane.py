@@ -492,6 +492,22 @@ async def test_how_far_back_is_chosen_by_words_and_by_a_key() -> None:
         assert "tail wants a number of lines" in drive.status
 
 
+async def test_what_callers_say_of_the_service_is_added_by_a_key() -> None:
+    async with driving() as drive:
+        await opened(drive)
+        await drive.until(lambda: "C adds the callers'" in drive.text)
+        await drive.press("C")
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == TailFrom(callers=True))
+        assert drive.status == "logs: the last 200 lines of each pod, callers too"
+        await drive.press("B")
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == TailFrom(1_000, callers=True))
+        assert "C adds" not in drive.text
+        await drive.press(":")
+        await drive.type("logs callers")
+        await drive.press("enter")
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == TailFrom(1_000))
+
+
 async def test_words_open_the_pane_with_a_filter() -> None:
     async with driving() as drive:
         await drive.press(":")

@@ -32,9 +32,11 @@ class Tail:
         monkeypatch.setattr(tailing, "tail", self.tail)
         monkeypatch.setattr(opening, "session", self.session)
 
-    async def tail(self, cluster: Any, pods: Any, start: TailFrom, *, follow: bool) -> Any:
+    async def tail(
+        self, cluster: Any, pods: Any, start: TailFrom, *, follow: bool, keep: Any
+    ) -> Any:
         self.start, self.pods, self.follow = start, [pod.version for pod in pods()], follow
-        for entry in self.entries:
+        for entry in filter(keep, self.entries):
             yield entry
 
     @asynccontextmanager
@@ -117,6 +119,15 @@ def test_yaml_documents(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:
 def test_how_far_back(tail: Tail, options: list[str], start: TailFrom, follow: bool) -> None:
     assert main(["logs", "reviews", *options]) == 0
     assert (tail.start, tail.follow) == (start, follow)
+
+
+def test_with_the_callers(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sample(*_: Any) -> Any:
+        return None, None
+
+    monkeypatch.setattr(opening, "sample", sample)
+    assert main(["logs", "reviews", "--callers"]) == 0
+    assert tail.start == TailFrom(callers=True) and tail.pods[:3] == ["v1", "v2", "v3"]
 
 
 def test_one_version(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:

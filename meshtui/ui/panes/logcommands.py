@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logstore import KEPT
@@ -39,7 +39,12 @@ class Copy:
     """What is shown, to the clipboard."""
 
 
-Command = LogFilter | TailFrom | Save | Mark | Copy
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """With the callers' lines, or without them again."""
+
+
+Command = LogFilter | TailFrom | Save | Mark | Copy | Callers
 
 
 def parse_log_command(words: Sequence[str]) -> Command:
@@ -56,6 +61,8 @@ def parse_log_command(words: Sequence[str]) -> Command:
             return Mark(rest)
         case "copy" if not rest:
             return Copy()
+        case "callers" if not rest:
+            return Callers()
         case "all" | "off" if not rest:
             return LogFilter()
         case "filter":
@@ -78,5 +85,7 @@ def _since(text: str) -> TailFrom:
 
 
 def next_start(start: TailFrom) -> TailFrom:
+    """Whether with the callers' lines stays as it is."""
+    callers, start = start.callers, replace(start, callers=False)
     place = STARTS.index(start) if start in STARTS else -1
-    return STARTS[(place + 1) % len(STARTS)]
+    return replace(STARTS[(place + 1) % len(STARTS)], callers=callers)

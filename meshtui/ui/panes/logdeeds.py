@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,7 +18,7 @@ from meshtui.operations.logfiles import save_lines
 from meshtui.operations.podtail import TailFrom
 from meshtui.ui.feed import unexpected
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.logcommands import Copy, Mark, Save, next_start, parse_log_command
+from meshtui.ui.panes.logcommands import Callers, Copy, Mark, Save, next_start, parse_log_command
 from meshtui.ui.panes.loglines import LogLines
 from meshtui.ui.panes.logtext import plain, start_words, to_copy
 
@@ -51,7 +52,9 @@ class LogDeeds(Pane):
             case LogFilter() as wanted:
                 self.choose(wanted)
             case TailFrom() as start:
-                self._begin_at(start)
+                self._begin_at(replace(start, callers=self.start.callers))
+            case Callers():
+                self.do_callers()
             case Save(path):
                 self._save(path)
             case Mark(text):
@@ -87,6 +90,9 @@ class LogDeeds(Pane):
 
     def do_further_back(self) -> None:
         self._begin_at(next_start(self.start))
+
+    def do_callers(self) -> None:
+        self._begin_at(replace(self.start, callers=not self.start.callers))
 
     def _begin_at(self, start: TailFrom) -> None:
         self.start = start

@@ -122,8 +122,9 @@ class LogsPane(LogDeeds):
     def update_title(self) -> None:
         super().update_title()
         if self.is_mounted and self.size.width:
-            high = self.size.height >= HIGH
-            self.foot.show(summary_lines(self.store, self.size.width - 2, high))
+            high, width = self.size.height >= HIGH, self.size.width - 2
+            callers = self.start.callers
+            self.foot.show(summary_lines(self.store, width, high, callers))
 
     # The filter
 

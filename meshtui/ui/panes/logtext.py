@@ -41,18 +41,20 @@ def state_words(following: bool, missed: int, ended: MeshtuiError | None) -> Lin
     return (Span(f"PAUSED  {missed:,} new  ", "draft"), Span("Space", "key"))
 
 
-def summary_lines(store: LogStore, width: int, high: bool) -> list[Line]:
+def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> list[Line]:
     """Codes and flags of what is shown; below them, where there is room, its slowest paths."""
     summary = store.summary
-    first = (*_codes(summary), *_flags(summary), *_dropped(store))
+    first = (*_codes(summary, callers), *_flags(summary), *_dropped(store))
     lines = [first] if not high else [first, _paths(summary)]
     return [fit_line((Span(" "), *line), width) for line in lines]
 
 
-def _codes(summary: Summary) -> Iterable[Span]:
-    """Errors first."""
+def _codes(summary: Summary, callers: bool) -> Iterable[Span]:
+    """Errors first. What never reached the service stands in its callers' logs."""
     if not summary.requests:
-        return (Span("no requests among these lines", "muted"),)
+        none = Span("no requests among these lines  ", "muted")
+        more = (Span("C", "key"), Span(" adds the callers' ", "muted"))
+        return (none,) if callers else (none, *more)
     ranked = sorted(summary.codes, key=lambda code: (code != 0, -code))
     pieces: list[Span] = []
     for code in ranked[:MOST_CODES]:
@@ -97,7 +99,11 @@ def duration(milliseconds: float) -> str:
 
 
 def start_words(start: TailFrom) -> str:
-    """How far back the log begins."""
+    """How far back the log begins, and whose it is."""
+    return f"{_back(start)}{', callers too' if start.callers else ''}"
+
+
+def _back(start: TailFrom) -> str:
     if start.since_s is not None:
         age = human_duration(start.since_s)
         return f"the last {age}"

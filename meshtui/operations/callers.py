@@ -1,0 +1,59 @@
+"""The logs that tell of one service: its own proxies', and of its callers' the lines about it.
+
+What never reached a pod (no route, no endpoint, an open circuit breaker, an injected abort) stands
+in the caller's log alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from meshtui.envoy.accesslog import parse_line
+from meshtui.envoy.clusternames import parse_cluster_name
+from meshtui.mesh.model import Mesh, Pod, Service
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.signals import Sample
+from meshtui.operations.types import LogEntry
+from meshtui.operations.verifying import client_proxies
+
+
+class WithCallers:
+    """The pods of a service and those that call it, who stand there by their own names."""
+
+    def __init__(self, service: Service, own: Callable[[], Iterable[Pod]], callers: Sequence[Pod]):
+        self._service = service
+        self._own = own
+        self._callers = callers
+        self._others: frozenset[tuple[str, str]] = frozenset()
+
+    def pods(self) -> list[Pod]:
+        own = list(self._own())
+        names = {(pod.namespace, pod.name) for pod in own}
+        others = [pod for pod in self._callers if (pod.namespace, pod.name) not in names]
+        self._others = frozenset((pod.namespace, pod.name) for pod in others)
+        return [*own, *(replace(pod, version=pod.app or pod.workload) for pod in others)]
+
+    def keep(self, entry: LogEntry) -> bool:
+        """Of a caller's log only what is about the service."""
+        of_caller = (entry.namespace, entry.pod) in self._others
+        return entry.own or not of_caller or is_about(entry.text, self._service)
+
+
+def callers_of(mesh: Mesh, service: Service, sample: Sample | None) -> tuple[Pod, ...]:
+    """As telemetry names them; where it names none, every proxy that may call."""
+    own = pods_of(mesh, service)
+    return tuple(p for p in client_proxies(mesh, service.key, None, sample).pods if p not in own)
+
+
+def is_about(text: str, service: Service) -> bool:
+    """Is this access-log line a request to the service, as its caller's proxy saw it?"""
+    record = parse_line(text)
+    if record is None or record.upstream_cluster.startswith("inbound"):
+        return False
+    host = parse_cluster_name(record.upstream_cluster).host
+    if host:
+        return host == service.host
+    asked = record.authority.partition(":")[0].lower()
+    name, namespace = service.key.name, service.key.namespace
+    return asked in (name, f"{name}.{namespace}", f"{name}.{namespace}.svc", service.host)

@@ -1,0 +1,64 @@
+"""Whose lines tell of a service: its own, and of its callers' those about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtui.mesh.model import Pod, Service, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.operations.callers import WithCallers, callers_of, is_about
+from meshtui.operations.types import LogEntry
+from tests.unit.objects import pod, service
+from tests.unit.test_logfilter import line
+
+HOST = "reviews.default.svc.cluster.local"
+REVIEWS = Service(ServiceKey("default", "reviews"), HOST)
+
+
+def to(cluster: str, authority: str = "reviews:9080") -> str:
+    return line().text.replace("inbound|9080||", cluster).replace("reviews:9080", authority)
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        (to(f"outbound|9080|v1|{HOST}", "x"), True),
+        (to("outbound|9080||ratings.default.svc.cluster.local"), False),
+        (to("inbound|9080||"), False),
+        (to("-", "reviews:9080"), True),
+        (to("-", "Reviews.default"), True),
+        (to("-", "reviews.other"), False),
+        (to("BlackHoleCluster", "reviews.default.svc:9080"), True),
+        ("Envoy proxy is ready, reviews", False),
+    ],
+)
+def test_lines_about_a_service(text: str, about: bool) -> None:
+    assert is_about(text, REVIEWS) is about
+
+
+def test_callers_stand_there_by_their_own_names_and_only_their_lines_about_it_are_kept() -> None:
+    mine = Pod("default", "reviews-1", version="v1", proxy_container="istio-proxy")
+    caller = Pod("default", "page-1", version="v1", app="page", proxy_container="istio-proxy")
+    both = WithCallers(REVIEWS, lambda: [mine], [caller, mine])
+    assert [(one.name, one.version) for one in both.pods()] == [
+        ("reviews-1", "v1"), ("page-1", "page"),
+    ]  # fmt: skip
+    other, wanted = to("outbound|9080||ratings.default.svc.cluster.local"), to("-")
+    kept = [
+        (entry.pod, entry.text)
+        for entry in (
+            LogEntry("default", "reviews-1", "v1", other),
+            LogEntry("default", "page-1", "page", other),
+            LogEntry("default", "page-1", "page", wanted),
+            LogEntry("default", "page-1", "page", "meshtui: gone", own=True),
+        )
+        if both.keep(entry)
+    ]
+    assert kept == [("reviews-1", other), ("page-1", wanted), ("page-1", "meshtui: gone")]
+
+
+def test_where_telemetry_names_no_caller_every_other_proxy_may_be_one() -> None:
+    raw = {"services": [service("reviews")], "pods": [pod("reviews", "v1"), pod("page", "v1")]}
+    mesh = parse_mesh(raw)
+    (found,) = [one for one in mesh.services if one.key.name == "reviews"]
+    assert [one.app for one in callers_of(mesh, found, None)] == ["page"]
