@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meshtui.lab.process import RunningLab
-from tests.lab.harness import Mesh, until
+from tests.lab.harness import Mesh, to, until
 from tests.lab.operator import Operator
 
 
@@ -18,6 +18,8 @@ def operator(lab: RunningLab, tmp_path: Path) -> Operator:
 
 
 def test_an_injected_abort_stands_in_the_callers_log_alone(mesh: Mesh, operator: Operator) -> None:
+    mesh.write_rules({"name": "all", "route": [to("v1")]})
+    mesh.until_routed("all")
     operator.change("fault", "reviews", "--abort", "503", "--abort-percent", "100")
     mesh.send(3, path="/aborted-here")
     wanted = ("logs", "reviews", "--flag", "FI", "--path", "/aborted-here", "-o", "json")
@@ -28,7 +30,7 @@ def test_an_injected_abort_stands_in_the_callers_log_alone(mesh: Mesh, operator:
 
 
 def test_lines_are_chosen_from_all_of_the_services_pods(mesh: Mesh, operator: Operator) -> None:
-    until(lambda: mesh.send(1)[0].status == 200, what="what the test before did is undone")
+    until(lambda: all(one.status == 200 for one in mesh.send(5)), what="a mesh that works")
     mesh.send(30, path="/counted-here")
     words = ("logs", "reviews", "--since", "5m", "--filter", "path:/counted-here code:200")
 
