@@ -14,6 +14,7 @@ from meshtui.mesh.limiting import Exposed, exposed
 from meshtui.mesh.limitwords import (
     NO_WAY,
     NOT_READ,
+    asked_words,
     effect_words,
     limit_words,
     pods_words,
@@ -192,7 +193,9 @@ def _refusals(limit: RateLimit, found: Tally, rps: float | None) -> str:
         parts.append(silent_words(limit, found.silent))
     if found.unanswered:
         parts.append(f"{found.unanswered} questions were not answered")
-    return "; ".join([*parts, *found.troubles]) or "no proxy was asked"
+    if found.unasked:
+        parts.append(asked_words(found.asked, found.unasked))
+    return "; ".join([*parts, *found.troubles])
 
 
 def _field(label: str, text: str) -> None:

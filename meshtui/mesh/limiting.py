@@ -65,7 +65,7 @@ class Exposed:
     @property
     def limiting_pods(self) -> tuple[Pod, ...]:
         """The pods whose proxies count what they refuse."""
-        return _each_once(pod for found in self.limits for pod in found.pods)
+        return _each_once(pod for one in self.limits if one.limit.limits for pod in one.pods)
 
 
 def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:

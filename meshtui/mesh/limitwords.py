@@ -95,6 +95,13 @@ def silent_words(limit: RateLimit, proxies: int) -> str:
     return f"{who} no counter of it: {why}"
 
 
+def asked_words(asked: int, unasked: int) -> str:
+    """`20 of 50 proxies were asked`: of how many a count speaks; empty where of all."""
+    if not unasked:
+        return ""
+    return f"{asked} of {asked + unasked} proxies {'was' if asked == 1 else 'were'} asked"
+
+
 def rate_words(rps: float) -> str:
     """`0.94/s`, `5/s`, `30/s`: no more digits than a count of some seconds gives."""
     return f"{rps:.2g}/s" if rps < 10 else f"{rps:,.0f}/s"

@@ -45,15 +45,23 @@ class Counters:
 class Tally:
     """What the proxies of one limit refused since they started.
 
-    `refused` is None where no proxy keeps the counter. `unanswered` are questions that an external
-    service did not answer. `silent` counts the proxies without the counter, and `troubles` says
-    why others could not be asked.
+    `each` is what the proxies count that keep the counter, by (namespace, pod). `unanswered` are
+    questions that an external service did not answer. `silent` counts the proxies without the
+    counter, `asked` all that were asked and `unasked` those that were not because there are too
+    many; `troubles` says why some did not answer.
     """
 
-    refused: int | None = None
+    each: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unanswered: int = 0
     silent: int = 0
     troubles: tuple[str, ...] = ()
+    asked: int = 0
+    unasked: int = 0
+
+    @property
+    def refused(self) -> int | None:
+        """None where no proxy keeps the counter."""
+        return sum(self.each.values()) if self.each else None
 
 
 async def read_counters(cluster: Cluster, pods: Iterable[Pod]) -> tuple[Counters, ...]:
@@ -93,22 +101,31 @@ def tally(found: Limiting, counters: Iterable[Counters]) -> Tally:
     reached = {(pod.namespace, pod.name) for pod in found.pods}
     own = [one for one in counters if (one.pod.namespace, one.pod.name) in reached]
     answered = [one.counts for one in own if not one.trouble]
-    refused = [_refused(counts, found.limit) for counts in answered]
-    known = [number for number in refused if number is not None]
+    refused = {
+        (one.pod.namespace, one.pod.name): _refused(one.counts, found.limit)
+        for one in own
+        if not one.trouble
+    }
+    known = {place: number for place, number in refused.items() if number is not None}
     return Tally(
-        refused=sum(known) if known else None,
+        each=known,
         unanswered=sum(_unanswered(counts, found.limit) for counts in answered),
         silent=len(refused) - len(known),
         troubles=tuple(dict.fromkeys(one.trouble for one in own if one.trouble)),
+        asked=len(own),
+        unasked=len(reached) - len(own),
     )
 
 
 def growth(before: Tally, after: Tally, seconds: float) -> float | None:
-    """Refused per second between two readings. A proxy that started anew counts from 0."""
-    if before.refused is None or after.refused is None or seconds <= 0:
+    """Refused per second between two readings, by the proxies that both know of.
+
+    A proxy that started anew counts from 0.
+    """
+    pairs = [(before.each[p], number) for p, number in after.each.items() if p in before.each]
+    if not pairs or seconds <= 0:
         return None
-    grown = after.refused - before.refused
-    return grown / seconds if grown >= 0 else None
+    return sum(now - then if now >= then else now for then, now in pairs) / seconds
 
 
 def _refused(counts: Mapping[str, int], limit: RateLimit) -> int | None:

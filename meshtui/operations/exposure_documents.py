@@ -93,6 +93,7 @@ def _limiting(one: Limiting, tally: Tally, rps: float | None) -> Json:
         "refused": tally.refused,
         "refused_rps": rps,
         "unanswered": tally.unanswered,
+        "proxies_not_asked": tally.unasked,
         "troubles": list(tally.troubles),
     }
 

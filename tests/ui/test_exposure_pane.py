@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -126,6 +127,29 @@ async def test_what_a_limit_allows_whom_it_reaches_and_what_it_refuses() -> None
         cockpit.refusals = {COUNTER: 90}
         cockpit.clock.now += 10
         await drive.until(lambda: "90 refused since the proxies started, 5/s now" in drive.text)
+
+
+async def test_a_slow_round_of_proxies_is_let_be_and_counts_at_its_end() -> None:
+    cockpit = opened(limit("edge", "GATEWAY"))
+    cockpit.refusals = {COUNTER: 40}
+    answer, gate, asked = cockpit.limit_counters, asyncio.Event(), []
+
+    async def slowly(pods: Any) -> Any:
+        asked.append(pods)
+        await gate.wait()
+        return await answer(pods)
+
+    cockpit.limit_counters = slowly  # type: ignore[method-assign]
+    async with driving(cockpit) as drive:
+        await look(drive)
+        await drive.until(lambda: len(asked) == 1)
+        cockpit.clock.now += 15
+        await drive.tick()
+        assert len(asked) == 1
+        gate.set()
+        await drive.until(lambda: "40 refused since the proxies started" in drive.text)
+        cockpit.clock.now += 15
+        await drive.until(lambda: len(asked) == 2)
 
 
 async def test_the_proxies_are_left_alone_while_the_pane_is_closed() -> None:

@@ -23,7 +23,6 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.ratelimits import Bucket, RateLimit, rate_limits
 from meshtui.mesh.signals import Sample, Signals
-from meshtui.operations.exposing import Counters, parse_counters, tally
 from tests.unit.objects import meta, pod, route, service, virtual_service
 from tests.unit.test_exposure import PLAIN, SECURE, SPLIT, mesh_with, server
 from tests.unit.test_ratelimits import EXTERNAL, LIMIT, LOCAL, SETTINGS, patch
@@ -278,35 +277,3 @@ class TestWords:
             "1 proxy shows no counter of it: nothing was refused yet, or proxyStatsMatcher "
             "leaves it out"
         )
-
-
-class TestCounters:
-    LIMITER = "http_local_rate_limiter.http_local_rate_limit"
-
-    def met(self, config: Obj) -> Any:
-        found = envoy_filter("it", patch({"typed_config": config}), app="reviews")
-        return of(shop(found), REVIEWS).limits[0]
-
-    def test_a_local_limits_counter_goes_by_its_prefix(self) -> None:
-        page = f"{self.LIMITER}.enforced: 3\n{self.LIMITER}.rate_limited: 9\nother: 5\nno: x\n"
-        met = self.met({"@type": LOCAL, **SETTINGS})
-        one, two = met.pods
-        read = [Counters(one, dict(parse_counters(page))), Counters(two, {})]
-        assert tally(met, read).refused == 3
-        assert tally(met, read).silent == 1
-
-    def test_a_proxy_without_the_counter_is_not_zero(self) -> None:
-        met = self.met({"@type": LOCAL, **SETTINGS})
-        silent = [Counters(pod) for pod in met.pods]
-        assert (tally(met, silent).refused, tally(met, silent).silent) == (None, 2)
-        away = [Counters(pod, trouble="gone") for pod in met.pods]
-        assert (tally(met, away).refused, tally(met, away).troubles) == (None, ("gone",))
-
-    def test_an_external_services_counters_are_of_the_clusters(self) -> None:
-        met = self.met(EXTERNAL)
-        counts = {
-            "cluster.inbound|9080||.ratelimit.over_limit": 4,
-            "cluster.inbound|9080||.ratelimit.error": 2,
-        }
-        found = tally(met, [Counters(met.pods[0], counts)])
-        assert (found.refused, found.unanswered) == (4, 2)

@@ -13,6 +13,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.exposing import Counters, Tally, growth, tally
 from meshtui.operations.types import Snapshot
+from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
 from meshtui.ui.panes.base import Pane
@@ -30,6 +31,7 @@ class ExposurePane(Pane):
 
     kind = "exposure"
     EVERY_S: ClassVar[float] = 10.0
+    PATIENCE_S: ClassVar[float] = 60.0
 
     class Counted(Message):
         """What the proxies on the way to a service refused so far."""
@@ -42,8 +44,9 @@ class ExposurePane(Pane):
     class Failed(Message):
         """The proxies could not be asked at all."""
 
-        def __init__(self, error: MeshtuiError) -> None:
+        def __init__(self, found: Exposed, error: MeshtuiError) -> None:
             super().__init__()
+            self.found = found
             self.error = error
 
     def __init__(self, cockpit: Cockpit) -> None:
@@ -53,6 +56,7 @@ class ExposurePane(Pane):
         self._told: dict[int, Told] = {}
         self._counted_at: float | None = None
         self._asked_at = 0.0
+        self._awaited = False
         self._error: MeshtuiError | None = None
 
     def update_body(self, snapshot: Snapshot) -> None:
@@ -79,30 +83,29 @@ class ExposurePane(Pane):
         return self._mark is not None and self._mark[0] is mark[0] and self._mark[1:] == mark[1:]
 
     def _ask_anew(self) -> None:
-        self._told, self._counted_at, self._error = {}, None, None
+        self._told, self._counted_at, self._error, self._awaited = {}, None, None, False
         self.read_again()
 
     def read_again(self) -> None:
         found = self._found
         if found is not None and found.limiting_pods:
-            self._asked_at = self.now
-            self.run_worker(
-                self._count(found), group="exposure", exclusive=True, exit_on_error=False
-            )
+            self._asked_at, self._awaited = self.now, True
+            in_background(self, "exposure", self._count, found)
 
     async def _count(self, found: Exposed) -> None:
         try:
             counters = await self.cockpit.limit_counters(found.limiting_pods)
         except MeshtuiError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.Failed(found, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
-            self.post_message(self.Failed(unexpected("asking the proxies", error)))
+            self.post_message(self.Failed(found, unexpected("asking the proxies", error)))
         else:
             self.post_message(self.Counted(found, counters))
 
     def on_exposure_pane_counted(self, message: Counted) -> None:
-        if self._found is None or message.found.limits != self._found.limits:
+        if not self._is_asked(message.found):
             return
+        self._awaited = False
         seconds = self.now - (self.now if self._counted_at is None else self._counted_at)
         before = self._told
         self._told = {}
@@ -113,14 +116,25 @@ class ExposurePane(Pane):
         self._counted_at, self._error = self.now, None
         self._show()
 
+    def _is_asked(self, found: Exposed) -> bool:
+        """An answer may be older than the step of the cursor to another service."""
+        return self._found is not None and found.limits == self._found.limits
+
     def on_exposure_pane_failed(self, message: Failed) -> None:
-        self._error = message.error
+        if not self._is_asked(message.found):
+            return
+        self._awaited, self._error = False, message.error
         self._show()
 
     def tick(self, now: float) -> None:
         super().tick(now)
-        if self.display and now - self._asked_at >= self.EVERY_S:
+        if self.display and now - self._asked_at >= self._beat:
             self.read_again()
+
+    @property
+    def _beat(self) -> float:
+        """A round of proxies that do not answer takes longer than the beat: it is let be."""
+        return self.PATIENCE_S if self._awaited else self.EVERY_S
 
     def title_words(self) -> tuple[Line, Line]:
         if self._found is None:

@@ -11,6 +11,7 @@ from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.limitwords import (
     NO_WAY,
     NOT_READ,
+    asked_words,
     effect_words,
     limit_words,
     pods_words,
@@ -164,6 +165,9 @@ def _counted(limit: RateLimit, told: Told | None, width: int, *, asked: bool) ->
     if tally.unanswered:
         text = f"▲ {tally.unanswered:,} questions were not answered"
         lines += _field("", text, width, "warning")
+    if tally.unasked:
+        text = asked_words(tally.asked, tally.unasked)
+        lines += _field("" if lines else "counted", text, width, "muted")
     for trouble in tally.troubles[:2]:
         lines += _field("" if lines else "counted", f"✖ {trouble}", width, "warning")
     return lines
