@@ -71,7 +71,8 @@ class Exposed:
 def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
     """What is known of a service from outside, by the objects and by telemetry."""
     doors = doors_to(mesh, service)
-    callers = _caller_pods(mesh, service, sample)
+    known = sample.clients.get(service.key, frozenset()) if sample else frozenset()
+    callers = _caller_pods(mesh, known)
     calling = _callers(mesh, service, callers)
     limits = rate_limits(mesh)
     return Exposed(
@@ -103,14 +104,35 @@ def refused(key: ServiceKey, sample: Sample | None) -> Refused | None:
     )
 
 
-def _caller_pods(mesh: Mesh, service: Service, sample: Sample | None) -> tuple[Pod, ...]:
-    """The sidecars that telemetry knows to call the service."""
-    known = sample.clients.get(service.key, frozenset()) if sample else frozenset()
-    return tuple(
-        pod
-        for pod in mesh.pods
-        if pod.sidecar and not pod.gateway and (pod.namespace, pod.workload) in known
+def limits_at_pods(mesh: Mesh, pods: tuple[Pod, ...]) -> tuple[RateLimit, ...]:
+    """What the own proxies of a service's pods may turn its requests away with."""
+    return _acting(mesh, _Stretch(INBOUND, pods, _inbound))
+
+
+def limits_at_callers(
+    mesh: Mesh, service: Service, clients: Iterable[tuple[str, str]]
+) -> tuple[RateLimit, ...]:
+    """The same of the proxies of its `clients` (namespace, workload), gateways among them."""
+    known = frozenset(clients)
+    doors = doors_to(mesh, service)
+    edge = tuple(pod for pod in _gateway(GATEWAY, doors).pods if _place(pod) in known)
+    return (
+        *_acting(mesh, _Stretch(GATEWAY, edge, lambda limit: _at_doors(limit, doors))),
+        *_acting(mesh, _by_callers(service, _caller_pods(mesh, known))),
     )
+
+
+def _acting(mesh: Mesh, stretch: _Stretch) -> tuple[RateLimit, ...]:
+    return tuple(one.limit for one in _met(stretch, rate_limits(mesh)) if one.limit.limits)
+
+
+def _place(pod: Pod) -> tuple[str, str]:
+    return pod.namespace, pod.workload
+
+
+def _caller_pods(mesh: Mesh, known: frozenset[tuple[str, str]]) -> tuple[Pod, ...]:
+    """The sidecars that telemetry knows to call the service."""
+    return tuple(p for p in mesh.pods if p.sidecar and not p.gateway and _place(p) in known)
 
 
 def _callers(
@@ -148,8 +170,12 @@ def _way(
     yield _gateway(GATEWAY, doors)
     for key, theirs in calling:
         yield _gateway(f"{GATEWAY} to {key.name}", theirs)
-    yield _Stretch(OUTBOUND, callers, lambda limit: _outbound(limit, service))
+    yield _by_callers(service, callers)
     yield _Stretch(INBOUND, pods_of(mesh, service), _inbound)
+
+
+def _by_callers(service: Service, callers: tuple[Pod, ...]) -> _Stretch:
+    return _Stretch(OUTBOUND, callers, lambda limit: _outbound(limit, service))
 
 
 def _gateway(place: str, doors: tuple[Door, ...]) -> _Stretch:

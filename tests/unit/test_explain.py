@@ -280,8 +280,7 @@ def test_a_rate_limit_of_the_version_is_named_with_what_it_allows() -> None:
     assert one.side == "server"
     assert one.said == (
         "Rate limit in the own proxy of v1:",
-        "EnvoyFilter limit-reviews, every request: 5 at once, then 5 every 60s, counted by each "
-        "proxy for itself.",
+        "EnvoyFilter limit-reviews, every request: 5 per 60s; each proxy counts for itself.",
     )
 
 
@@ -294,6 +293,27 @@ def test_a_rate_limit_of_the_callers_is_not_looked_for_at_the_version() -> None:
     text = words(scope(mesh, caller=signals(c429=50, RL=50)), "RL")
     assert "EnvoyFilter limit-productpage" in text
     assert "limit-reviews" not in text
+
+
+def test_a_limit_for_another_services_virtual_host_is_not_blamed() -> None:
+    other = rate_limit("SIDECAR_OUTBOUND", "productpage")
+    (found,) = other["spec"]["configPatches"]
+    vhost = {"name": "ratings.default.svc.cluster.local:9080"}
+    found["match"]["routeConfiguration"] = {"vhost": vhost}
+    mesh = mesh_of(more={"envoyfilters": [other]})
+    text = words(scope(mesh, caller=signals(c429=50, RL=50)), "RL")
+    assert text == (
+        "A rate limit in the callers' proxies, but no EnvoyFilter that was read sets one there."
+    )
+
+
+def test_a_filter_that_only_stands_there_is_not_blamed() -> None:
+    bare = rate_limit("SIDECAR_INBOUND", "reviews")
+    (found,) = bare["spec"]["configPatches"]
+    del found["patch"]["value"]["typed_config"]["value"]["token_bucket"]
+    mesh = mesh_of(more={"envoyfilters": [bare]})
+    text = words(scope(mesh, "v1", signals(c429=50), signals(c429=50, RL=50)), "RL")
+    assert "no EnvoyFilter that was read sets one" in text
 
 
 def test_a_caller_that_hung_up_is_named_with_the_time_its_own_rules_leave_it() -> None:

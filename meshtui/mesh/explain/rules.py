@@ -18,9 +18,11 @@ from meshtui.mesh.explain.scope import (
     titled,
 )
 from meshtui.mesh.explain.words import begun, milliseconds
+from meshtui.mesh.limiting import limits_at_callers, limits_at_pods
+from meshtui.mesh.limitwords import effect_words, limit_words
 from meshtui.mesh.model import Fault, VirtualService
 from meshtui.mesh.quantity import go_duration, human_duration
-from meshtui.mesh.ratelimits import DESCRIPTORS, LOCAL, RateLimit, rate_limits
+from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
 from meshtui.mesh.routing import Route
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
@@ -187,47 +189,30 @@ def _faults(scope: Scope, verb: str, words: Callable[[Fault], str]) -> Words:
 
 def limited(scope: Scope, side: str) -> Words:
     """The limits of the proxy that turned the requests away, on whichever side it is."""
-    reach = _servers if side == SERVER else _clients
-    found = [
-        limit
-        for limit in rate_limits(scope.mesh)
-        if limit.kind != DESCRIPTORS and limit.enforced > 0 and reach(scope, limit)
-    ]
+    found = (
+        limits_at_pods(scope.mesh, pods_in(scope))
+        if side == SERVER
+        else limits_at_callers(scope.mesh, scope.view.service, scope.clients)
+    )
     whose = f"the own proxy of {scope.name}" if side == SERVER else "the callers' proxies"
     if not found:
         return [
             f"A rate limit in {whose}, but no EnvoyFilter that was read sets one there."
         ], "x: the limits in its way"
-    return [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])], (
-        f"x: the limits in its way; kubectl -n {found[0].ref.namespace} edit envoyfilter "
-        f"{found[0].ref.name}: raise it"
-    )
+    said = [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])]
+    return said, f"x: the limits in its way; {_raised(found[0])}"
 
 
-def _servers(scope: Scope, limit: RateLimit) -> bool:
-    mine = {(pod.namespace, pod.name) for pod in pods_in(scope)}
-    return limit.context != "SIDECAR_OUTBOUND" and any(
-        (pod.namespace, pod.name) in mine for pod in limit.pods
-    )
-
-
-def _clients(scope: Scope, limit: RateLimit) -> bool:
-    if limit.context == "SIDECAR_INBOUND":
-        return False
-    return any((pod.namespace, pod.workload) in scope.clients for pod in limit.pods)
+def _raised(limit: RateLimit) -> str:
+    if limit.kind == EXTERNAL:
+        return f"how much passes is set in {limit.service or 'the rate-limit service'}"
+    return f"kubectl -n {limit.ref.namespace} edit envoyfilter {limit.ref.name}: raise it"
 
 
 def _limit(limit: RateLimit) -> str:
-    """`EnvoyFilter shop/slow, every request: 10 at once, then 5 every 1s, in each proxy`"""
+    """`EnvoyFilter slow, every request: 5 per 1s, 10 at once; each proxy counts for itself.`"""
     place = f"EnvoyFilter {limit.ref.name}, {limit.scope}"
-    if limit.kind != LOCAL:
-        return f"{place}: asks the rate-limit service {limit.service}, domain {limit.domain}."
-    buckets = [
-        f"{bucket.burst} at once, then {bucket.tokens} every {bucket.interval_s:g}s"
-        + (f" for {bucket.descriptor}" if bucket.descriptor else "")
-        for bucket in limit.buckets
-    ]
-    return f"{place}: {listed(buckets)}, counted by each proxy for itself."
+    return f"{place}: {limit_words(limit)}; {effect_words(limit)}."
 
 
 def gave_up(scope: Scope, side: str) -> Words:
