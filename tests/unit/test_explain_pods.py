@@ -1,0 +1,152 @@
+"""Flags of pods that were not reached or did not answer, by the objects of their mesh: UO to UC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshtui.mesh.explain import explanations
+from tests.unit.explaining import mesh_of, scope, signals, told, words
+from tests.unit.objects import Obj, pod, route
+
+POOL = {"connectionPool": {"tcp": {"maxConnections": 100}}}
+PENDING = {"connectionPool": {"http": {"http1MaxPendingRequests": 1}}}
+
+
+def to_v3(**more: Any) -> Obj:
+    return {"route": [route("v3")], **more}
+
+
+def subset(name: str, **policy: Any) -> Obj:
+    return {"name": name, "labels": {"version": name}, "trafficPolicy": policy}
+
+
+# UO
+
+
+def test_an_overflow_names_the_rule_and_the_limit_with_its_rate() -> None:
+    found = scope(mesh_of(to_v3(), policy=POOL), caller=signals(31, c503=310, UO=310))
+    one = told(found, "UO")
+    assert one.said[0].startswith(
+        "Circuit breaker: the pool limit of DestinationRule reviews, the host: maxConnections 100"
+    )
+    assert (one.rps, one.share, one.labels) == (31, 1.0, ("(no pod reached)",))
+    assert one.next.startswith("b: raise maxConnections of the host")
+
+
+def test_an_overflow_tells_the_subsets_pool_and_what_of_the_hosts_it_replaced() -> None:
+    mesh = mesh_of(to_v3(), policy=POOL, subsets=[subset("v1"), subset("v3", **PENDING)])
+    text = words(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
+    assert "DestinationRule reviews, subset v3: http1MaxPendingRequests 1 is reached" in text
+    assert "Subset v3 has a pool of its own: it replaces the host's whole" in text
+    assert "(maxConnections 100 does not hold there)" in text
+
+
+def test_an_overflow_of_one_of_several_pools_says_that_it_is_one_of_them() -> None:
+    both = {"route": [route("v1", 50), route("v3", 50)]}
+    mesh = mesh_of(both, policy=POOL, subsets=[subset("v1"), subset("v3", **PENDING)])
+    one = told(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
+    assert one.said[0] == (
+        "Circuit breaker: one of these pool limits is reached, in a calling proxy."
+    )
+    assert "DestinationRule reviews, the host: maxConnections 100." in one.said
+    assert "DestinationRule reviews, subset v3: http1MaxPendingRequests 1." in one.said
+
+
+def test_a_pool_at_a_port_stands_for_all_others_and_other_ports_do_not_matter() -> None:
+    def at(port: int) -> Obj:
+        return {**POOL, "portLevelSettings": [{"port": {"number": port}, **PENDING}]}
+
+    seen = signals(c503=10, UO=10)
+    at_it = words(scope(mesh_of(to_v3(), policy=at(9080)), caller=seen), "UO")
+    assert "the host at port 9080: http1MaxPendingRequests 1 is" in at_it
+    assert "maxConnections 100" not in at_it
+    elsewhere = words(scope(mesh_of(to_v3(), policy=at(7)), caller=seen), "UO")
+    assert "the host: maxConnections 100 is reached" in elsewhere
+
+
+def test_a_subset_that_is_idle_is_not_suspected() -> None:
+    idle = {"route": [route("v1", 100), route("v3", 0)]}
+    mesh = mesh_of(idle, policy=POOL, subsets=[subset("v1"), subset("v3", **PENDING)])
+    assert "subset v3" not in words(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
+
+
+def test_an_overflow_without_a_limit_says_so() -> None:
+    text = words(scope(mesh_of(), caller=signals(c503=10, UO=10)), "UO")
+    assert "no DestinationRule that was read sets a limit here" in text
+
+
+# UF, UH, UC
+
+
+def test_a_failed_connection_is_one_of_several_things_with_the_port_it_leads_to() -> None:
+    port = {"name": "http", "port": 9080, "targetPort": 9999}
+    found = scope(mesh_of(port=port), "v1", signals(c503=100, UF=100))
+    one = told(found, "UF")
+    assert one.said[0] == "The callers' proxies can't connect to the pods of v1. One of these:"
+    assert "The pods don't listen on port 9999 (9080 of the Service leads there)." in one.said
+    assert "network policy" in one.said[-1]
+    assert one.next.startswith("on productpage :logs flag:UF")
+
+
+def test_a_failed_connection_names_pods_that_are_not_ready() -> None:
+    pods = [pod("reviews", "v1", ready=False), pod("reviews", "v1", number=2)]
+    text = words(scope(mesh_of(pods=pods), "v1", signals(c503=10, UF=10)), "UF")
+    assert "1 of 2 pods are not ready (reviews-v1-5f6d-1)." in text
+
+
+def test_mutual_tls_to_a_pod_without_a_proxy_is_named() -> None:
+    bare = pod("reviews", "v1")
+    bare["spec"]["containers"] = [{"name": "reviews"}]
+    policy = {"tls": {"mode": "ISTIO_MUTUAL"}}
+    mesh = mesh_of(policy=policy, pods=[bare])
+    text = words(scope(mesh, "v1", signals(c503=10, UF=10)), "UF")
+    assert "DestinationRule reviews, the host asks for mTLS (ISTIO_MUTUAL)" in text
+    assert "1 of 1 pods have no proxy to answer it (reviews-v1-5f6d-1)" in text
+
+
+def test_no_endpoint_because_the_subset_selects_no_pod() -> None:
+    mesh = mesh_of({"route": [route("v9")]}, subsets=[subset("v1"), subset("v9")])
+    one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
+    assert one.said == ("Subset v9 of reviews selects no pod (version=v9).",)
+    assert "R: roll back, away from subset v9 of reviews" in one.next
+
+
+def test_no_endpoint_because_no_pod_is_ready() -> None:
+    mesh = mesh_of(pods=[pod("reviews", "v1", ready=False)])
+    assert words(scope(mesh, caller=signals(c503=100, UH=100)), "UH") == (
+        "No pod of subset v1 of reviews is ready (it has 1)."
+    )
+
+
+def test_no_endpoint_though_all_are_ready_points_at_outlier_detection() -> None:
+    outliers = {"consecutive5xxErrors": 1, "baseEjectionTime": "30s", "maxEjectionPercent": 100}
+    mesh = mesh_of(policy={"outlierDetection": outliers})
+    one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
+    assert "outlier detection may have ejected them" in one.said[0]
+    assert one.said[1] == (
+        "DestinationRule reviews, the host: after 1× 5xx in a row a pod is out for 30s, "
+        "at most 100 % of them."
+    )
+
+
+def test_no_endpoint_and_nothing_to_blame_is_not_invented() -> None:
+    text = words(scope(mesh_of(), caller=signals(c503=100, UH=100)), "UH")
+    assert "no DestinationRule that was read ejects any" in text
+
+
+def test_a_closed_connection_names_pods_that_have_restarted() -> None:
+    crashed = pod("reviews", "v1")
+    crashed["status"]["containerStatuses"] = [{"name": "reviews", "restartCount": 3}]
+    text = words(scope(mesh_of(pods=[crashed]), "v1", signals(c503=9, UC=9)), "UC")
+    assert "Pods that have restarted: reviews-v1-5f6d-1 3×." in text
+
+
+def test_a_proxy_that_does_not_reach_its_program_is_no_caller_without_connection() -> None:
+    port = {"name": "http", "port": 9080, "targetPort": 9999}
+    both = scope(mesh_of(port=port), "v1", signals(c503=20, UF=10), signals(c503=10, UF=10))
+    told_of = {one.side: one for one in explanations([both]) if one.code == "UF"}
+    assert told_of["caller"].said[0].startswith("The callers' proxies can't connect")
+    assert told_of["server"].said == (
+        "The own proxy of v1 can't connect to the program in its pod: it has crashed, or does not "
+        "listen on port 9999 (9080 of the Service leads there).",
+    )
