@@ -39,11 +39,11 @@ async def logs(arguments: argparse.Namespace) -> int:
         pods, version = list(pods_of(mesh, service)), arguments.only_version
         asked = len(_of(pods, version, str(service.key)))
         follow = arguments.follow and not arguments.previous
-        both = WithCallers(service, lambda: _of(pods, version), ())
+        callers: tuple[Pod, ...] = ()
         if start.callers:
             callers = callers_of(mesh, service, await callers_sample(opened, mesh))
-            both = WithCallers(service, lambda: _of(pods, version), callers)
             asked += len(callers)
+        both = WithCallers(service, lambda: _of(pods, version), lambda: callers)
         entries = tail(opened.cluster, both.pods, start, follow=follow, keep=both.keep)
         watching = asyncio.create_task(keep_up(opened.cluster, service, pods))
         try:

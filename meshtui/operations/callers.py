@@ -6,8 +6,9 @@ in the caller's log alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from meshtui.envoy.accesslog import parse_line
 from meshtui.envoy.clusternames import parse_cluster_name
@@ -15,13 +16,15 @@ from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample
 from meshtui.operations.types import LogEntry
-from meshtui.operations.verifying import client_proxies
+from meshtui.operations.verifying import MOST_PROXIES, client_proxies
+
+Pods = Callable[[], Iterable[Pod]]
 
 
 class WithCallers:
     """The pods of a service and those that call it, who stand there by their own names."""
 
-    def __init__(self, service: Service, own: Callable[[], Iterable[Pod]], callers: Sequence[Pod]):
+    def __init__(self, service: Service, own: Pods, callers: Pods) -> None:
         self._service = service
         self._own = own
         self._callers = callers
@@ -30,7 +33,7 @@ class WithCallers:
     def pods(self) -> list[Pod]:
         own = list(self._own())
         names = {(pod.namespace, pod.name) for pod in own}
-        others = [pod for pod in self._callers if (pod.namespace, pod.name) not in names]
+        others = [pod for pod in self._callers() if (pod.namespace, pod.name) not in names]
         self._others = frozenset((pod.namespace, pod.name) for pod in others)
         return [*own, *(replace(pod, version=pod.app or pod.workload) for pod in others)]
 
@@ -44,6 +47,13 @@ def callers_of(mesh: Mesh, service: Service, sample: Sample | None) -> tuple[Pod
     """As telemetry names them; where it names none, every proxy that may call."""
     own = pods_of(mesh, service)
     return tuple(p for p in client_proxies(mesh, service.key, None, sample).pods if p not in own)
+
+
+def of_workloads(mesh: Mesh, known: Iterable[Pod]) -> tuple[Pod, ...]:
+    """The pods that stand now where those stood; no more than are asked at all."""
+    workloads = {(pod.namespace, pod.workload) for pod in known}
+    found = (p for p in mesh.pods if p.sidecar and (p.namespace, p.workload) in workloads)
+    return tuple(islice(found, MOST_PROXIES))
 
 
 def is_about(text: str, service: Service) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
-from meshtui.operations.callers import WithCallers, callers_of
+from meshtui.operations.callers import WithCallers, callers_of, of_workloads
 from meshtui.operations.history import journaled
 from meshtui.operations.limits import Limits
 from meshtui.operations.podtail import TailFrom
@@ -51,7 +52,8 @@ class Looking:
         if not start.callers or found is None:
             return tail(cluster, lambda: self._pods(service), start)
         callers = callers_of(self._mesh, found, self._telemetry.sample)
-        both = WithCallers(found, lambda: self._pods(service), callers)
+        theirs = partial(of_workloads, known=callers)
+        both = WithCallers(found, lambda: self._pods(service), lambda: theirs(self._mesh))
         return tail(cluster, both.pods, start, keep=both.keep)
 
     def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:

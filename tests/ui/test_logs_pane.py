@@ -255,6 +255,19 @@ async def test_a_filter_is_taken_off_by_typing_nothing() -> None:
         await drive.until(lambda: "2 lines" in drive.text)
 
 
+async def test_escape_takes_the_filter_off_before_it_closes_the_pane() -> None:
+    async with driving() as drive:
+        await opened(drive, entry(1), entry(2, code=503))
+        await drive.press("/")
+        await drive.type("code:5xx")
+        await drive.press("enter")
+        await drive.until(lambda: "1 of 2" in drive.text)
+        await drive.press("escape")
+        await drive.until(lambda: "2 lines" in drive.text)
+        await drive.press("escape")
+        assert drive.app.main.dock.open_kinds == ()
+
+
 async def test_the_cursor_stays_with_its_line_when_the_filter_changes() -> None:
     async with driving() as drive:
         every = [entry(n, code=503 if n % 2 else 200) for n in range(100)]

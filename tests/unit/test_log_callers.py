@@ -6,7 +6,7 @@ import pytest
 
 from meshtui.mesh.model import Pod, Service, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.operations.callers import WithCallers, callers_of, is_about
+from meshtui.operations.callers import WithCallers, callers_of, is_about, of_workloads
 from meshtui.operations.types import LogEntry
 from tests.unit.objects import pod, service
 from tests.unit.test_logfilter import line
@@ -39,7 +39,7 @@ def test_lines_about_a_service(text: str, about: bool) -> None:
 def test_callers_stand_there_by_their_own_names_and_only_their_lines_about_it_are_kept() -> None:
     mine = Pod("default", "reviews-1", version="v1", proxy_container="istio-proxy")
     caller = Pod("default", "page-1", version="v1", app="page", proxy_container="istio-proxy")
-    both = WithCallers(REVIEWS, lambda: [mine], [caller, mine])
+    both = WithCallers(REVIEWS, lambda: [mine], lambda: [caller, mine])
     assert [(one.name, one.version) for one in both.pods()] == [
         ("reviews-1", "v1"), ("page-1", "page"),
     ]  # fmt: skip
@@ -61,4 +61,7 @@ def test_where_telemetry_names_no_caller_every_other_proxy_may_be_one() -> None:
     raw = {"services": [service("reviews")], "pods": [pod("reviews", "v1"), pod("page", "v1")]}
     mesh = parse_mesh(raw)
     (found,) = [one for one in mesh.services if one.key.name == "reviews"]
-    assert [one.app for one in callers_of(mesh, found, None)] == ["page"]
+    callers = callers_of(mesh, found, None)
+    assert [one.app for one in callers] == ["page"]
+    another = parse_mesh({"pods": [pod("page", "v1", number=2), pod("reviews", "v1")]})
+    assert [one.name for one in of_workloads(another, callers)] == ["page-v1-5f6d-2"]

@@ -135,6 +135,12 @@ class LogsPane(LogDeeds):
     def search(self, text: str) -> None:
         self.choose(parse_filter(text))
 
+    def back(self) -> bool:
+        """Esc takes the filter off before it closes the pane."""
+        filtered = bool(self.store.filter)
+        self.choose(LogFilter())
+        return filtered
+
     def choose(self, wanted: LogFilter) -> None:
         """Apply a filter to what is there and to what comes, a slice at a time."""
         if wanted.source == self.store.filter.source:
