@@ -6,13 +6,14 @@ import pytest
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.draft import begin, set_weight, step
 from meshtui.ui.paint import fit, width_of
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import Context
 from meshtui.ui.table.columns import grid
+from meshtui.ui.table.marks import version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
@@ -172,3 +173,18 @@ def test_reversed_is_reversed() -> None:
 def test_wide_characters_are_cut_by_cells() -> None:
     assert fit("日本語サービス", 6) == "日本… "
     assert fit("日本", 6, right=True) == "  日本"
+
+
+def marked(codes: dict[str, float], flags: dict[str, float], ratio: float) -> str:
+    signals = Signals(100, 10, ratio, 5, 9, 20, codes, {}, flags)
+    pieces = version_marks(
+        VersionView(version="v1", percent=50, pods=1, pods_ready=1, caller=signals)
+    )
+    return "".join(piece.text for piece in pieces)
+
+
+def test_a_delay_and_a_rate_limit_are_marked_and_never_taken_for_the_errors_reason() -> None:
+    assert marked({"200": 90, "503": 10}, {"DI": 50, "UF": 10}, 0.1) == "503 UF · DI"
+    assert marked({"200": 90, "503": 10}, {"DI": 50}, 0.1) == "503 · DI"
+    assert marked({"200": 60, "429": 40}, {"RL": 40}, 0.0) == "RL"
+    assert marked({"200": 100}, {}, 0.0) == ""

@@ -12,6 +12,9 @@ from meshtui.operations.types import Pending
 from meshtui.ui.aiming import is_ordinary
 from meshtui.ui.paint import Line, Span, span
 
+NO_ERROR = ("RL", "DI")
+"""Flags of requests that did not fail on the server's side by what the flag tells."""
+
 SEPARATOR = Span(" · ", "faint")
 
 
@@ -51,6 +54,7 @@ def version_marks(version: VersionView) -> Line:
     reason = error_reason(version.caller)
     if reason:
         pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
+    pieces += [span(flag, "warning") for flag in _harmless_flags(version.caller)]
     return _joined(pieces)
 
 
@@ -59,10 +63,16 @@ def error_reason(signals: Signals | None) -> str:
     if signals is None or not signals.error_ratio:
         return ""
     failed = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
-    parts = [_most(failed), _most(signals.flags)]
+    flags = {flag: n for flag, n in signals.flags.items() if flag not in NO_ERROR}
+    parts = [_most(failed), _most(flags)]
     if not parts[0] and signals.grpc:
         parts[0] = f"grpc {_most({k: n for k, n in signals.grpc.items() if k != '0'})}"
     return " ".join(part for part in parts if part)
+
+
+def _harmless_flags(signals: Signals | None) -> list[str]:
+    """What was done to requests that is no server error: delayed, or turned away with 429."""
+    return [flag for flag in NO_ERROR if signals and signals.flags.get(flag)]
 
 
 def _most(counts: Mapping[str, float]) -> str:
