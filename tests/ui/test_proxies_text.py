@@ -136,18 +136,18 @@ def test_what_wants_a_look(title: str, cell: str, role: str) -> None:
 
 
 def test_matches_are_stepped_through_round_the_ends() -> None:
-    raw = RawText(["a", "Xb", "c", "xb\x1b", "d"], "xB")
+    raw = RawText(["a", "Xb", "c", "xb\x1b", "d"]).searched("xB")
     assert raw.matches == [1, 3]
     assert [raw.next(-1, 1), raw.next(1, 1), raw.next(3, 1)] == [1, 3, 1]
     assert [raw.next(3, -1), raw.next(1, -1), raw.next(-1, -1)] == [1, 3, 3]
     assert [raw.place(1), raw.place(3), raw.place(2)] == [1, 2, 0]
-    assert RawText(["a"], "z").next(0, 1) == -1
+    assert RawText(["a"]).searched("z").next(0, 1) == -1
     assert text_of([raw.line(3)]) == "xb^["
 
 
 def test_a_letter_that_grows_in_lower_case_marks_nothing_wrong() -> None:
     """ "İ" is one character, its lower case two."""
-    raw = RawText(["İİx: y"], "x")
+    raw = RawText(["İİx: y"]).searched("x")
     (found,) = [piece.text for piece in raw.line(0) if piece.role == "stale"]
     assert found == "x"
 

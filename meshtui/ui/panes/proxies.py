@@ -14,7 +14,6 @@ from meshtui.ui.panes.proxyasking import AskFailed, Asking, RawCame, ReadingCame
 from meshtui.ui.panes.proxyheads import Frame, painted, title_words
 from meshtui.ui.panes.proxykeys import ProxyKeys
 from meshtui.ui.panes.proxymatrix import owner_of
-from meshtui.ui.panes.proxyraw import RawText
 from meshtui.ui.panes.proxystate import INTENT, ProxyState, key_of, versions
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class ProxiesPane(ProxyKeys):
 
     def on_raw_came(self, message: RawCame) -> None:
         if message.reading is self.state.reading and self.state.wants_raw:
-            self.state.raw = RawText(message.lines, self.state.search)
+            self.state.raw = message.text.searched(self.state.search)
             self.show()
 
     def on_saved(self, message: Saved) -> None:

@@ -14,7 +14,9 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
 from meshtui.operations.proxymatrix import Row
 from meshtui.operations.proxyreading import Reading
+from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
+from meshtui.ui.panes.proxyraw import RawText
 from meshtui.ui.panes.proxystate import Question
 from meshtui.ui.panes.proxytable import Table, table_of
 
@@ -50,10 +52,10 @@ class ReadingCame(Message):
 class RawCame(Message):
     """A reading's JSON in lines."""
 
-    def __init__(self, reading: Reading, lines: tuple[str, ...]) -> None:
+    def __init__(self, reading: Reading, text: RawText) -> None:
         super().__init__()
         self.reading = reading
-        self.lines = lines
+        self.text = text
 
 
 class Saved(Message):
@@ -98,7 +100,8 @@ class Asking:
         self._begin("raw", None, self._raw, reading)
 
     async def _raw(self, reading: Reading) -> None:
-        self._tell(RawCame(reading, await self._cockpit.proxies.raw(reading)))
+        lines = await self._cockpit.proxies.raw(reading)
+        self._tell(RawCame(reading, await asyncio.to_thread(RawText, lines)))
 
     def dump(self, pod: Pod) -> None:
         self._begin("dump", None, self._dump, pod)
@@ -129,8 +132,7 @@ class Asking:
             except Exception as error:  # noqa: BLE001 - the edge of a worker
                 self._tell(AskFailed(question, unexpected("asking the proxy", error)))
 
-        begin: Callable[[], Any] = run
-        self._to.run_worker(begin, group=group, exclusive=True, exit_on_error=False)
+        in_background(self._to, group, run)
 
 
 async def _table(reading: Reading) -> Table:
