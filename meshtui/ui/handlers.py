@@ -141,7 +141,8 @@ class Handlers(ChangeHandlers):
         if view is not None and screen.drafting.drop(view.key):
             screen.say("draft dropped")
         elif pane is not None:
-            screen.arrangement.toggle(pane.kind)
+            if not pane.back():
+                screen.arrangement.toggle(pane.kind)
         elif view is not None and screen.aimed.back(view.key):
             return
         elif screen.table.filter:

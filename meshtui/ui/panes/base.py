@@ -111,6 +111,10 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def do_raw(self) -> None:
         """Readable, or as it came."""
 
+    def back(self) -> bool:
+        """One step out of a part of the pane; False where there is none, so that it is closed."""
+        return False
+
     # Words
 
     @property

@@ -142,6 +142,13 @@ class ProxyKeys(Pane):
             self.asking.raw(state.reading)
         self.show()
 
+    def back(self) -> bool:
+        """Out of the raw JSON, to what it says."""
+        raw = self.state.wants_raw
+        if raw:
+            self.do_raw_proxy()
+        return raw
+
     @property
     def search_text(self) -> str | None:
         return self.state.search
