@@ -176,6 +176,22 @@ async def test_the_title_tells_source_and_age_and_stale() -> None:
         await drive.until(lambda: "STALE" in drive.text.splitlines()[2])
 
 
+async def test_numbers_that_are_old_do_not_look_fresh_in_the_body() -> None:
+    cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
+    async with driving(cockpit) as drive:
+        await drive.press("s")
+        await drive.until(lambda: "✖ failing: 30 %" in plain(drive))
+        cockpit.clock.now += 60
+        pane(drive).tick(cockpit.clock.now)
+        await drive.until(lambda: "STALE: what follows is old" in plain(drive))
+        body = pane(drive).listing
+        old = [body.line_at(at) for at in range(2, body.line_count())]
+        assert {piece.role for line in old for piece in line if piece.text.strip()} == {"faint"}
+        assert "failing: 30 %" in plain(drive) and "✖" not in plain(drive)
+        await drive.tick()
+        await drive.until(lambda: "STALE" not in plain(drive))
+
+
 async def test_a_pane_that_is_open_keeps_up_with_the_numbers() -> None:
     cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
     async with driving(cockpit) as drive:
@@ -199,6 +215,14 @@ def test_nothing_is_wider_than_the_pane(width: int) -> None:
     text = "\n".join(lines(width))
     assert "caller" in text and "server" in text and "p50/p95/p99" in text
     assert "10/40/90ms" in text
+
+
+def test_versions_whose_numbers_have_no_room_are_counted() -> None:
+    def change(scope: Scope) -> Scope:
+        rows = [replace(scope.view.versions[0], version=f"v{n}") for n in range(30)]
+        return replace(scope, view=replace(scope.view, versions=tuple(rows)))
+
+    assert any(line.startswith("11 more versions") for line in lines(60, change))
 
 
 def test_thousands_of_hostile_codes_are_bounded_and_harmless() -> None:

@@ -31,10 +31,23 @@ class SignalsPane(Pane):
         super().__init__(cockpit)
         self._snapshot: Snapshot | None = None
         self._place: tuple[ServiceKey, str] | None = None
+        self._old = False
+        """Whether what is shown is dimmed as old."""
 
     def update_body(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._show()
+
+    def tick(self, now: float) -> None:
+        """Numbers grow old while nothing comes."""
+        super().tick(now)
+        if self._stale != self._old:
+            self._show()
+
+    @property
+    def _stale(self) -> bool:
+        shown = self._snapshot
+        return shown is not None and shown.telemetry.stale(max(0.0, self.now - shown.time))
 
     def title_words(self) -> tuple[Line, Line]:
         row = self._row
@@ -54,9 +67,10 @@ class SignalsPane(Pane):
         scope = self._scope()
         if scope is None or self._snapshot is None or not self._visible:
             return
-        health = self._snapshot.telemetry
+        health, self._old = self._snapshot.telemetry, self._stale
         trouble = "" if health.state == "ok" else health.message or health.state
-        self.listing.fill(signals_lines(scope, trouble, self.size.width - 3))
+        width = self.size.width - 3
+        self.listing.fill(signals_lines(scope, trouble, width, stale=self._old))
         place = (scope.view.key, self.version)
         if place != self._place:
             self._place = place

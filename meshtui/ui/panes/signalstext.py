@@ -8,24 +8,47 @@ from meshtui.mesh.explain.triage import sentences, state_of
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
 from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines
-from meshtui.ui.table.cells import SIGNS
+from meshtui.ui.table.cells import SIGNS, STALE_SIGN
 
 INDENT = "  "
+OLD = "STALE: what follows is old, as it was last seen"
 SHOWN = 20
 """Versions whose numbers are written out."""
 
 
-def signals_lines(scope: Scope, trouble: str, width: int) -> list[Line]:
-    """Everything. `trouble` is what the telemetry says of itself where it does not do well."""
+def signals_lines(scope: Scope, trouble: str, width: int, *, stale: bool = False) -> list[Line]:
+    """Everything. `trouble` is what the telemetry says of itself where it does not do well.
+
+    With `stale` the numbers are old: they are dimmed, and no sign tells a state.
+    """
     lines: list[Line] = []
     if trouble:
         lines += [*wrapped(f"telemetry: {trouble}", width, "warning"), BLANK]
+    told = _told(scope, width)
+    if stale and state_of(scope) != NOT_KNOWN:
+        lines += [*wrapped(OLD, width, "warning"), BLANK]
+        told = [_as_last_seen(line) for line in told]
+    return lines + told
+
+
+def _as_last_seen(line: Line) -> Line:
+    pieces = [Span(piece.text, "faint") for piece in line]
+    if pieces and pieces[0].text[:1] in SIGNS.values():
+        pieces[0] = Span(STALE_SIGN + pieces[0].text[1:], "faint")
+    return tuple(pieces)
+
+
+def _told(scope: Scope, width: int) -> list[Line]:
+    lines: list[Line] = []
     for state, head, sides in sentences(scope):
         lines += _sentence(state, head, sides, width)
     parts = parts_of(scope)
     told = [scope] if scope.row is not None or len(parts) < 2 else [scope, *parts]
     if any(state_of(one) != NOT_KNOWN for one in told):
         lines += [BLANK, *numbers_lines(told[:SHOWN], width)]
+        if len(told) > SHOWN:
+            more = f"{len(told) - SHOWN:,} more versions: the table has their numbers"
+            lines += wrapped(more, width, "muted")
         lines += breakdown_lines(scope, width)
     found = explanations(parts)
     labelled = len(parts) > 1
