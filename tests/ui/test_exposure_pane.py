@@ -183,6 +183,10 @@ async def test_what_telemetry_sees_refused_is_said_first() -> None:
         await look(drive)
         await drive.until(lambda: "refused now: 10/s by its callers' proxies" in drive.text)
         assert "10/s refused" in drive.text
+        cockpit.clock.now += 60
+        await second(drive)
+        await drive.until(lambda: "telemetry is STALE: what is refused now is" in drive.text)
+        assert "10/s" not in drive.text.partition("ways in from outside")[2]
 
 
 async def test_limits_that_reach_nothing_are_listed() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Clients = frozenset[tuple[str, str]]
 NOBODY: Clients = frozenset()
+OLD = "telemetry is STALE: what is refused now is not known"
 
 
 class ExposurePane(Pane):
@@ -51,6 +52,10 @@ class ExposurePane(Pane):
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
+        self._snapshot: Snapshot | None = None
+        self._old = False
+        """Whether telemetry is shown as too old to tell what is refused now."""
+
         self._mark: tuple[Mesh, ServiceKey, Clients] | None = None
         self._found: Exposed | None = None
         self._told: dict[int, Told] = {}
@@ -63,6 +68,7 @@ class ExposurePane(Pane):
         """Out of sight nothing is worked out: the pane is told again when it comes to the front."""
         if self.view is None or not self.display:
             return
+        self._snapshot = snapshot
         sample, service = snapshot.sample, self.view.service
         clients = sample.clients.get(service.key, NOBODY) if sample else NOBODY
         mark = (snapshot.mesh, service.key, clients)
@@ -128,8 +134,22 @@ class ExposurePane(Pane):
 
     def tick(self, now: float) -> None:
         super().tick(now)
+        if self.display and self._stale != self._old:
+            self._show()
         if self.display and now - self._asked_at >= self._beat:
             self.read_again()
+
+    @property
+    def _stale(self) -> bool:
+        shown = self._snapshot
+        return shown is not None and shown.telemetry.stale(max(0.0, self.now - shown.time))
+
+    @property
+    def _now_known(self) -> Exposed | None:
+        """Rates of old telemetry are none of now."""
+        if self._found is None or not self._stale:
+            return self._found
+        return replace(self._found, refused=None)
 
     @property
     def _beat(self) -> float:
@@ -137,22 +157,27 @@ class ExposurePane(Pane):
         return self.PATIENCE_S if self._awaited else self.EVERY_S
 
     def title_words(self) -> tuple[Line, Line]:
-        if self._found is None:
+        found = self._now_known
+        if found is None:
             return (), ()
         age = ""
         if self._counted_at is not None:
             age = f"  {human_duration(self.now - self._counted_at)} ago"
-        return (), (*summary(self._found), Span(age, "muted"))
+        return (), (*summary(found), Span(age, "muted"))
 
     def _show(self) -> None:
-        if self._found is not None and self.is_mounted and self.size.width:
-            self.listing.fill(self._lines(self._found, self.size.width - 3))
+        found = self._now_known
+        if found is not None and self.is_mounted and self.size.width:
+            self._old = self._stale
+            self.listing.fill(self._lines(found, self.size.width - 3))
             self.update_title()
 
     def _lines(self, found: Exposed, width: int) -> list[Line]:
         lines: list[Line] = []
         if self._error is not None:
             lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
+        if self._old:
+            lines += [*wrapped(OLD, width, "warning"), BLANK]
         return lines + exposure_lines(found, self._told, width, asked=self._error is None)
 
     def on_resize(self) -> None:
