@@ -90,6 +90,7 @@ class PodTail:
         self._place = Place()
         self._restarts = pod.proxy_restarts
         self._said = ""
+        self._failures = 0
 
     # What is there
 
@@ -173,6 +174,7 @@ class PodTail:
         self._place.alike = 0
 
     async def _back(self, put: Put) -> None:
+        self._failures = 0
         if self._said:
             self._said = ""
             await put(self.note("its log can be read again"))
@@ -182,10 +184,10 @@ class PodTail:
         starting = isinstance(error, Refused) and not self._place and not self.pod.ready
         if starting or self.gone:
             return RETRY_S
-        if str(error) == self._said:
-            return LONGEST_RETRY_S
-        await put(self._failed(error))
-        return RETRY_S
+        if str(error) != self._said:
+            await put(self._failed(error))
+        self._failures += 1
+        return min(RETRY_S * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY_S)
 
     def _failed(self, error: MeshtuiError) -> LogEntry:
         self._said = str(error)

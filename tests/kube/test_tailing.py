@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hostile import write_kubeconfig
@@ -258,7 +259,18 @@ async def test_a_failure_is_said_once_and_that_it_is_over(
             raise Unreachable("the kubelet does not answer")
         return real(*words, **more)
 
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
     monkeypatch.setattr(podtail, "pod_log", log)
+    monkeypatch.setattr(podtail, "LONGEST_RETRY_S", 0.1)
+    monkeypatch.setattr(podtail, "asyncio", SimpleNamespace(
+        sleep=wait, get_running_loop=asyncio.get_running_loop
+    ))  # fmt: skip
     logs.pods = logs.pods[:1]
     async with logs.following():
         await logs.until("1")
@@ -268,6 +280,7 @@ async def test_a_failure_is_said_once_and_that_it_is_over(
         logs.write("p1", "2")
         await logs.until("1", "2")
     assert len(logs.notes) == 2 and "can be read again" in logs.notes[1]
+    assert waits[:8] == [0.0, 0.02, 0.02, 0.04, 0.08, 0.1, 0.1, 0.1]
 
 
 async def test_a_quiet_connection_is_made_anew_without_a_word(
