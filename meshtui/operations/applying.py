@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
 from meshtui.changes.making import spec_of
 from meshtui.envoy.compare import OLD
+from meshtui.envoy.ways import EXEC
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
-from meshtui.mesh.model import Json, Mesh, VirtualService
+from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.operations.objects import object_of, read_raw, send, with_object, without_object
 from meshtui.operations.questions import question_of
@@ -23,7 +24,16 @@ from meshtui.operations.refusals import (
     count_refusals,
     with_refusals,
 )
-from meshtui.operations.verifying import WAIT_S, Ask, Clients, client_proxies, verify
+from meshtui.operations.verifying import (
+    QUICK,
+    SPARING,
+    WAIT_S,
+    Ask,
+    Clients,
+    Pace,
+    client_proxies,
+    verify,
+)
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -172,13 +182,21 @@ class Applier:
         if not clients.pods:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
         told(f"proxies 0/{len(clients.pods)}")
-        proxies, seconds = await verify(ask, clients, wait_s=self._wait_s, told=told)
+        proxies, seconds = await verify(
+            ask, clients, wait_s=self._wait_s, told=told, pace=self._pace
+        )
         proxies = await self._rejections(proxies, clients, refused or {})
         outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=_verdict(proxies))
         status = Status.VERIFIED if outcome.verified else Status.WRITTEN
         trouble = self._settle(change_id, status, outcome.sentence, _result(outcome))
         warnings = (*_doubts(proxies, clients.known, clients.left_out), trouble)
         return replace(outcome, warnings=tuple(filter(None, warnings)))
+
+    def _pace(self, pod: Pod) -> Pace:
+        """By the way on which the proxy was asked just now."""
+        from meshtui.envoy.admin import way_to
+
+        return SPARING if way_to(self._cluster, pod.namespace) == EXEC else QUICK
 
     async def _rejections(
         self, proxies: tuple[ProxyVerdict, ...], clients: Clients, before: Counts

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 
 from meshtui.changes.change import ProxyVerdict
 from meshtui.envoy.compare import ABSENT, IN_SYNC
@@ -16,9 +17,25 @@ from meshtui.mesh.signals import Sample
 
 MOST_PROXIES = 20
 WAIT_S = 10.0
-_FIRST_PAUSE_S = 0.03
-_LONGEST_PAUSE_S = 0.5
 _CONCURRENCY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two questions to one proxy: twice as many each time, up to `longest_s`."""
+
+    first_s: float
+    longest_s: float
+
+    def pause_s(self, asked: int) -> float:
+        """After so many questions."""
+        return min(self.first_s * 2.0 ** min(asked - 1, 16), self.longest_s)
+
+
+QUICK = Pace(0.03, 0.5)
+
+SPARING = Pace(0.5, 2.0)
+"""Where each question starts a program inside of the proxy's container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,7 @@ async def verify(
     *,
     wait_s: float = WAIT_S,
     told: Callable[[str], None] = lambda _: None,
+    pace: Callable[[Pod], Pace] = lambda _: QUICK,
 ) -> tuple[tuple[ProxyVerdict, ...], float]:
     """Each proxy's verdict, and the seconds until the last of them was in sync (or time was up)."""
     began = time.monotonic()
@@ -96,7 +114,7 @@ async def verify(
 
     async def settle(pod: Pod) -> ProxyVerdict:
         nonlocal done
-        verdict = await _settle(ask, pod, gate, began + wait_s)
+        verdict = await _settle(ask, pod, gate, began + wait_s, pace)
         done += verdict.state == IN_SYNC
         told(f"proxies {done}/{len(clients.pods)}")
         return verdict
@@ -106,13 +124,15 @@ async def verify(
     return tuple(kept), time.monotonic() - began
 
 
-async def _settle(ask: Ask, pod: Pod, gate: asyncio.Semaphore, deadline: float) -> ProxyVerdict:
+async def _settle(
+    ask: Ask, pod: Pod, gate: asyncio.Semaphore, deadline: float, pace: Callable[[Pod], Pace]
+) -> ProxyVerdict:
     """Asks until the answer is yes, or final, or the deadline; out of reach may pass."""
-    pause = _FIRST_PAUSE_S
-    while True:
+    for asked in count(1):
         async with gate:
             verdict = await ask(pod)
-        if verdict.state == IN_SYNC or verdict.final or time.monotonic() + pause >= deadline:
-            return verdict
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE_S)
+        pause, left = pace(pod).pause_s(asked), deadline - time.monotonic()
+        if verdict.state == IN_SYNC or verdict.final or left < min(pause, pace(pod).first_s):
+            break
+        await asyncio.sleep(min(pause, left))
+    return verdict
