@@ -14,6 +14,9 @@ from meshtui.mesh.signals import Sample, Signals, VersionKey
 TIERS = ((5.0, 72), (30.0, 130), (120.0, 182))
 """Seconds of a slot and slots kept: 6 minutes, an hour, 6 hours."""
 
+AGO_S = 60.0
+"""Older than the last by less, a sample is late; by more, the clock was put back."""
+
 _FIELDS = 5
 _NOT_KNOWN = -1.0
 
@@ -126,8 +129,9 @@ class _Tier:
 class Seen:
     """Remembers the callers' view of each version that had traffic; nothing at all of the rest.
 
-    A sample speaks of its window, but only back to the sample before it. Where the clock was put
-    back, all is forgotten: two times of one name cannot be told apart.
+    A sample speaks of its window, but only back to the sample before it. One that is a little
+    older than that says nothing new: another source may have measured it meanwhile. Where the
+    clock was put back, all is forgotten: two times of one name cannot be told apart.
     """
 
     def __init__(self) -> None:
@@ -148,6 +152,8 @@ class Seen:
         if sample is None or sample.window_s <= 0 or sample.time == self._last:
             return
         if self._last is not None and sample.time < self._last:
+            if self._last - sample.time <= AGO_S:
+                return
             self.clear()
         since = sample.time - sample.window_s
         since = since if self._last is None else max(since, self._last)

@@ -90,6 +90,14 @@ def test_a_clock_put_back_forgets_what_has_not_been_yet(seen: Seen) -> None:
     assert [moment.rps for moment in course(seen)] == [3.0]
 
 
+def test_a_sample_that_another_source_took_a_little_earlier_forgets_nothing(seen: Seen) -> None:
+    """Sidecars are read while a Prometheus is looked for; its first sample is the older one."""
+    seen.take(sample(START - 2, v1=signals(99.0, 1.0)))
+    assert [moment.rps for moment in course(seen)] == [10.0]
+    seen.take(sample(START + 5, v1=signals(10.0)))
+    assert course(seen)[-1].at == START + 5
+
+
 def run(seen: Seen, seconds: float, step: float = 10.0, **versions: Signals) -> None:
     begin = seen.newest or START
     for tick in range(1, int(seconds / step) + 1):
