@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from meshtui.mesh import read
-from meshtui.mesh.model import Json, Match, Mesh, Rule, StringMatch, VirtualService
+from meshtui.mesh.model import (
+    DestinationRule,
+    Json,
+    Match,
+    Mesh,
+    Rule,
+    StringMatch,
+    VirtualService,
+)
 
 _NOT_INHERITED = frozenset({"match", "delegate", "name", "route"})
 
@@ -47,10 +55,10 @@ def takes_all(match: Match) -> bool:
     return everything and not any(asked) and not any(named)
 
 
-def visible(service: VirtualService, namespace: str) -> bool:
+def visible(found: VirtualService | DestinationRule, namespace: str) -> bool:
     """Whether `exportTo` lets a namespace see the object."""
-    own = service.ref.namespace == namespace
-    return any(to in ("*", namespace) or (to == "." and own) for to in service.export_to)
+    own = found.ref.namespace == namespace
+    return any(to in ("*", namespace) or (to == "." and own) for to in found.export_to)
 
 
 def rule_entries(mesh: Mesh, service: VirtualService) -> Iterator[Entry]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from meshtui.mesh.explain import explanations
-from tests.unit.explaining import mesh_of, scope, signals, told, words
-from tests.unit.objects import Obj, pod, route
+from tests.unit.explaining import CALLERS, mesh_of, scope, signals, told, words
+from tests.unit.objects import Obj, meta, pod, route
 
 POOL = {"connectionPool": {"tcp": {"maxConnections": 100}}}
 PENDING = {"connectionPool": {"http": {"http1MaxPendingRequests": 1}}}
@@ -73,6 +73,56 @@ def test_a_subset_that_is_idle_is_not_suspected() -> None:
 def test_an_overflow_without_a_limit_says_so() -> None:
     text = words(scope(mesh_of(), caller=signals(c503=10, UO=10)), "UO")
     assert "no DestinationRule that was read sets a limit here" in text
+
+
+def limited_to(number: int, name: str, namespace: str, **spec: Any) -> Obj:
+    """A DestinationRule for reviews, somewhere in the cluster."""
+    host = "reviews.default.svc.cluster.local"
+    pool = {"connectionPool": {"http": {"http1MaxPendingRequests": number}}}
+    spec = {"host": host, "trafficPolicy": pool, **spec}
+    return {"metadata": meta(name, namespace), "spec": spec}
+
+
+def blamed(*rules: Obj, clients: frozenset[tuple[str, str]] = CALLERS) -> str:
+    page = pod("page", "v1", namespace="shop")
+    mesh = mesh_of(to_v3(), more={"destinationrules": rules, "pods": [page]})
+    return words(scope(mesh, caller=signals(c503=10, UO=10), clients=clients), "UO")
+
+
+def test_a_rule_of_a_namespace_that_neither_calls_nor_is_called_is_not_blamed() -> None:
+    assert "no DestinationRule" in blamed(limited_to(7, "theirs", "elsewhere"))
+
+
+def test_a_rule_of_the_callers_namespace_stands_in_the_place_of_the_services() -> None:
+    shop = frozenset({("shop", "page-v1")})
+    theirs, ours = limited_to(7, "theirs", "shop"), limited_to(9, "aged", "default")
+    text = blamed(theirs, ours, clients=shop)
+    assert "theirs, the host: http1MaxPendingRequests 7" in text and "9" not in text
+    both = blamed(theirs, ours, clients=shop | CALLERS)
+    assert "http1MaxPendingRequests 7" in both and "http1MaxPendingRequests 9" in both
+
+
+def test_a_rule_that_is_hidden_from_the_caller_is_not_blamed() -> None:
+    hidden = limited_to(7, "aged", "default", exportTo=["."])
+    assert "http1MaxPendingRequests 7" in blamed(hidden)
+    assert "no DestinationRule" in blamed(hidden, clients=frozenset({("shop", "page-v1")}))
+
+
+def test_a_rule_for_some_workloads_is_not_blamed_for_others() -> None:
+    def chosen(app: str) -> Obj:
+        chooses = {"matchLabels": {"app": app}}
+        return limited_to(7, "some", "default", workloadSelector=chooses)
+
+    assert "http1MaxPendingRequests 7" in blamed(chosen("productpage"))
+    assert "no DestinationRule" in blamed(chosen("ratings"))
+
+
+def test_a_subsets_settings_for_a_port_inherit_nothing_not_even_of_the_host() -> None:
+    at_port = {"port": {"number": 9080}, "loadBalancer": {"simple": "RANDOM"}}
+    own = subset("v3", portLevelSettings=[at_port])
+    mesh = mesh_of(to_v3(), policy=PENDING, subsets=[subset("v1"), own])
+    text = words(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
+    assert "no DestinationRule that was read sets a limit" in text
 
 
 # UF, UH, UC

@@ -128,6 +128,12 @@ def rules_for(mesh: Mesh, host: str) -> Iterator[DestinationRule]:
             yield rule
 
 
+def age(rule: DestinationRule) -> tuple[str, str]:
+    """What istiod orders rules by: the oldest first."""
+    meta = read.obj(rule.raw, "metadata")
+    return read.text(meta, "creationTimestamp"), rule.ref.name
+
+
 def definitions(mesh: Mesh, host: str, name: str) -> tuple[Definition, ...]:
     """Where the host's subset is defined. Which one a client sees depends on its namespace."""
     return tuple(

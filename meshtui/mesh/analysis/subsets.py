@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshtui.mesh import read
 from meshtui.mesh.analysis.finding import ERROR, INFO, WARNING, Finding
-from meshtui.mesh.analysis.lookup import Definition, host_matches, targets
+from meshtui.mesh.analysis.lookup import Definition, age, host_matches, targets
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Subset
 
@@ -78,12 +77,7 @@ def _joined(mesh: Mesh) -> Iterator[tuple[DestinationRule, ...]]:
         place = (rule.ref.namespace, rule.host, tuple(sorted(rule.export_to)), selector)
         groups.setdefault(place, []).append(rule)
     for rules in groups.values():
-        yield tuple(sorted(rules, key=_age)) if len(rules) > 1 else tuple(rules)
-
-
-def _age(rule: DestinationRule) -> tuple[str, str]:
-    meta = read.obj(rule.raw, "metadata")
-    return read.text(meta, "creationTimestamp"), rule.ref.name
+        yield tuple(sorted(rules, key=age)) if len(rules) > 1 else tuple(rules)
 
 
 def idle_policy(mesh: Mesh) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def _parts(scope: Scope, name: str) -> list[Part]:
     """A part of the policies of all destinations, each once."""
     found: list[Part] = []
     for aim in destinations(scope):
-        found += [part for part in parts(scope.mesh, aim, name) if part not in found]
+        found += [part for part in parts(scope, aim, name) if part not in found]
     return found
 
 
@@ -192,7 +192,7 @@ def _labels(scope: Scope, aim: Aim) -> str:
 def _ejecting(scope: Scope, aim: Aim) -> list[str]:
     pods = pods_at(scope.mesh, aim) or ()
     found = []
-    for part in parts(scope.mesh, aim, "outlierDetection"):
+    for part in parts(scope, aim, "outlierDetection"):
         errors = read.integer(part.value, "consecutive5xxErrors", 5)
         most = read.integer(part.value, "maxEjectionPercent", 10)
         base = read.text(part.value, "baseEjectionTime") or "30s"

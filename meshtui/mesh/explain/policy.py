@@ -1,19 +1,22 @@
 """Which DestinationRule's policy holds for a destination, part by part.
 
-As istiod merges them (pilot/pkg/networking/core, MergeSubsetTrafficPolicy): a port's settings
-stand in the place of all others of their level and inherit nothing; of the subset's policy each
-part that is there (`connectionPool`, `outlierDetection`, `tls` …) replaces the host's whole.
+As istiod merges them (pilot/pkg/networking/core, MergeSubsetTrafficPolicy): of the subset's policy
+each part that is there (`connectionPool`, `outlierDetection`, `tls` …) replaces the host's whole;
+a port's settings stand in the place of all others and inherit nothing, a subset's not of the host.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshtui.mesh import read
-from meshtui.mesh.analysis.lookup import host_matches
-from meshtui.mesh.explain.scope import Aim
+from meshtui.mesh.analysis import lookup
+from meshtui.mesh.explain.scope import Aim, Caller, Scope
 from meshtui.mesh.model import DestinationRule, Json, Mesh
+from meshtui.mesh.ratelimits import ROOT_NAMESPACE
+from meshtui.mesh.routing import selects
+from meshtui.mesh.rule_entries import visible
 
 LIMITS = (
     ("tcp", "maxConnections"),
@@ -41,18 +44,20 @@ class Part:
         return f"DestinationRule {self.rule.ref.name}, {self.where}"
 
 
-def parts(mesh: Mesh, aim: Aim, name: str) -> tuple[Part, ...]:
-    """The part that holds for a destination; several where its ports differ."""
-    service = mesh.by_host.get(aim.host)
+def parts(scope: Scope, aim: Aim, name: str) -> tuple[Part, ...]:
+    """The part that holds for a destination; several where its ports or its callers differ."""
+    service = scope.mesh.by_host.get(aim.host)
     ports = [aim.port] if aim.port else [port.number for port in service.ports] if service else []
-    found = [_part(mesh, aim, name, port) for port in ports or [0]]
+    callers = scope.callers or (Caller(scope.namespace, ""),)
+    each = [rules_for(scope.mesh, aim.host, caller) for caller in callers]
+    differing = {tuple(rule.ref for rule in rules): rules for rules in each}.values()
+    found = [_part(rules, aim, name, port) for rules in differing for port in ports or [0]]
     return tuple(
         part for at, part in enumerate(found) if part is not None and part not in found[:at]
     )
 
 
-def _part(mesh: Mesh, aim: Aim, name: str, port: int) -> Part | None:
-    rules = rules_for(mesh, aim.host)
+def _part(rules: Sequence[DestinationRule], aim: Aim, name: str, port: int) -> Part | None:
     wide = next((rule for rule in rules if rule.policy), None)
     host, host_at = _at_port(wide.policy if wide else {}, port)
     definition = next(
@@ -65,6 +70,8 @@ def _part(mesh: Mesh, aim: Aim, name: str, port: int) -> Part | None:
         if read.obj(own, name):
             where = f"subset {subset.name}{at}"
             return Part(rule, where, read.obj(own, name), read.obj(host, name))
+        if at:
+            return None
     found = read.obj(host, name)
     return Part(wide, f"the host{host_at}", found, {}) if wide and found else None
 
@@ -76,14 +83,36 @@ def _at_port(policy: Json, port: int) -> tuple[Json, str]:
     return policy, ""
 
 
-def rules_for(mesh: Mesh, host: str) -> tuple[DestinationRule, ...]:
-    """The rules of the host; of wildcards the longest, and only where none is for it by name."""
-    exact = mesh.rules_by_host.get(host, ())
-    if exact:
-        return exact
-    wide = [rule for rule in mesh.wildcard_destination_rules if host_matches(rule.host, host)]
-    longest = max((len(rule.host) for rule in wide), default=0)
-    return tuple(rule for rule in wide if len(rule.host) == longest)
+def rules_for(mesh: Mesh, host: str, caller: Caller) -> tuple[DestinationRule, ...]:
+    """The rules of the host that the caller's proxy gets, the oldest first.
+
+    istiod (PushContext.destinationRule) looks in the caller's namespace, then in the service's,
+    then in the root's, and takes the first that has any.
+    """
+    service = mesh.by_host.get(host)
+    places = (caller.namespace, service.key.namespace if service else "", ROOT_NAMESPACE)
+    known = [rule for rule in lookup.rules_for(mesh, host) if visible(rule, caller.namespace)]
+    for namespace in places:
+        here = [rule for rule in known if rule.ref.namespace == namespace]
+        found = _most_specific(_for_workload(here, caller))
+        if found:
+            return tuple(sorted(found, key=lookup.age))
+    return ()
+
+
+def _for_workload(rules: Iterable[DestinationRule], caller: Caller) -> list[DestinationRule]:
+    """Those that choose the caller by its labels; where none does, those that choose nobody."""
+    known = list(rules)
+    chosen = [rule for rule in known if selects(rule.workload_selector, caller.labels)]
+    return chosen or [rule for rule in known if not rule.workload_selector]
+
+
+def _most_specific(rules: Iterable[DestinationRule]) -> list[DestinationRule]:
+    """Those for the host by its name, else those with the longest wildcard."""
+    known = list(rules)
+    exact = [rule for rule in known if not rule.host.startswith("*")]
+    longest = max((len(rule.host) for rule in known), default=0)
+    return exact or [rule for rule in known if len(rule.host) == longest]
 
 
 def limits(pool: Json) -> Mapping[str, int]:

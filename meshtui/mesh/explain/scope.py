@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
@@ -30,11 +30,12 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A workload that calls, and the services that its pods stand behind."""
+    """A workload that calls, the services that its pods stand behind, and its pods' labels."""
 
     namespace: str
     workload: str
     services: tuple[ServiceKey, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +198,16 @@ def calling(mesh: Mesh, clients: Iterable[tuple[str, str]]) -> tuple[Caller, ...
         for pod in mesh.pods_by_namespace.get(namespace, ()):
             pods.setdefault((namespace, pod.workload), pod)
     services = [s for s in mesh.services if any(s.key.namespace == ns for ns, _ in wanted)]
-    return tuple(
-        Caller(namespace, workload, _behind(services, pods.get((namespace, workload))))
-        for namespace, workload in wanted
-    )
+    return tuple(_caller(place, services, pods.get(place)) for place in wanted)
 
 
-def _behind(services: Iterable[Service], pod: Pod | None) -> tuple[ServiceKey, ...]:
+def _caller(place: tuple[str, str], services: Iterable[Service], pod: Pod | None) -> Caller:
     if pod is None:
-        return ()
+        return Caller(*place)
+    return Caller(*place, _behind(services, pod), pod.labels)
+
+
+def _behind(services: Iterable[Service], pod: Pod) -> tuple[ServiceKey, ...]:
     return tuple(
         service.key
         for service in services
