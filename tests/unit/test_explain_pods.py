@@ -102,6 +102,13 @@ def test_a_rule_of_the_callers_namespace_stands_in_the_place_of_the_services() -
     assert "http1MaxPendingRequests 7" in both and "http1MaxPendingRequests 9" in both
 
 
+def test_a_gateway_in_the_root_namespace_gets_the_services_rule_before_one_for_everybody() -> None:
+    gate = frozenset({("istio-system", "ingress-v0")})
+    everybody = limited_to(7, "all", "istio-system", host="*.local")
+    text = blamed(everybody, limited_to(9, "aged", "default"), clients=gate)
+    assert "http1MaxPendingRequests 9" in text and "http1MaxPendingRequests 7" not in text
+
+
 def test_a_rule_that_is_hidden_from_the_caller_is_not_blamed() -> None:
     hidden = limited_to(7, "aged", "default", exportTo=["."])
     assert "http1MaxPendingRequests 7" in blamed(hidden)

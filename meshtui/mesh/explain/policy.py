@@ -7,7 +7,7 @@ a port's settings stand in the place of all others and inherit nothing, a subset
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshtui.mesh import read
@@ -87,32 +87,31 @@ def rules_for(mesh: Mesh, host: str, caller: Caller) -> tuple[DestinationRule, .
     """The rules of the host that the caller's proxy gets, the oldest first.
 
     istiod (PushContext.destinationRule) looks in the caller's namespace, then in the service's,
-    then in the root's, and takes the first that has any.
+    then in the root's, and takes the first that has any. Callers in the root namespace find there
+    at first only what is for that namespace alone.
     """
-    service = mesh.by_host.get(host)
-    places = (caller.namespace, service.key.namespace if service else "", ROOT_NAMESPACE)
     known = [rule for rule in lookup.rules_for(mesh, host) if visible(rule, caller.namespace)]
-    for namespace in places:
-        here = [rule for rule in known if rule.ref.namespace == namespace]
-        found = _most_specific(_for_workload(here, caller))
-        if found:
-            return tuple(sorted(found, key=lookup.age))
-    return ()
+    service = mesh.by_host.get(host)
+    home = service.key.namespace if service else ""
+    own = [rule for rule in known if rule.ref.namespace == caller.namespace]
+    if caller.namespace == ROOT_NAMESPACE:
+        own = [rule for rule in own if rule.export_to in ((".",), (ROOT_NAMESPACE,))]
+    others = ([r for r in known if r.ref.namespace == place] for place in (home, ROOT_NAMESPACE))
+    found = next((_most_specific(rules) for rules in (own, *others) if rules), [])
+    return tuple(sorted(_for_workload(found, caller), key=lookup.age))
 
 
-def _for_workload(rules: Iterable[DestinationRule], caller: Caller) -> list[DestinationRule]:
+def _for_workload(rules: list[DestinationRule], caller: Caller) -> list[DestinationRule]:
     """Those that choose the caller by its labels; where none does, those that choose nobody."""
-    known = list(rules)
-    chosen = [rule for rule in known if selects(rule.workload_selector, caller.labels)]
-    return chosen or [rule for rule in known if not rule.workload_selector]
+    chosen = [rule for rule in rules if selects(rule.workload_selector, caller.labels)]
+    return chosen or [rule for rule in rules if not rule.workload_selector]
 
 
-def _most_specific(rules: Iterable[DestinationRule]) -> list[DestinationRule]:
+def _most_specific(rules: list[DestinationRule]) -> list[DestinationRule]:
     """Those for the host by its name, else those with the longest wildcard."""
-    known = list(rules)
-    exact = [rule for rule in known if not rule.host.startswith("*")]
-    longest = max((len(rule.host) for rule in known), default=0)
-    return exact or [rule for rule in known if len(rule.host) == longest]
+    exact = [rule for rule in rules if not rule.host.startswith("*")]
+    longest = max((len(rule.host) for rule in rules), default=0)
+    return exact or [rule for rule in rules if len(rule.host) == longest]
 
 
 def limits(pool: Json) -> Mapping[str, int]:
