@@ -168,6 +168,13 @@ def _troubles(matrix: Matrix, row: Row) -> list[str]:
     ]
 
 
+def _in_sync(matrix: Matrix, found: list[Row]) -> bool | None:
+    """None where no proxy was found to serve a rule, and none not to."""
+    if any(row.trouble or matrix.differs(row) for row in found):
+        return False
+    return any(cell.state == IN_SYNC for row in found for cell in row.cells) or None
+
+
 def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
     key = matrix.service.key
     return {
@@ -175,8 +182,7 @@ def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
         "service": key.name,
         "known": matrix.known,
         "left_out": matrix.left_out,
-        "in_sync": all(row.state == IN_SYNC or not matrix.differs(row) for row in found)
-        and not any(row.trouble for row in found),
+        "in_sync": _in_sync(matrix, found),
         "proxies": [
             {
                 "namespace": row.pod.namespace,
@@ -205,7 +211,10 @@ def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
 def _notes(matrix: Matrix) -> None:
     if not matrix.pods:
         output.note("meshtui: no proxy is known to call the service")
-    elif not matrix.known:
+    elif len(matrix.guessed) == len(matrix.pods):
         output.note("meshtui: telemetry names no caller: every proxy that may call was asked")
+    elif matrix.guessed:
+        count = len(matrix.guessed)
+        output.note(f"meshtui: telemetry does not name {count} of these as callers: they may call")
     if matrix.left_out:
         output.note(f"meshtui: {matrix.left_out} more proxies were not asked")

@@ -59,22 +59,28 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """What to ask whom. `known` is false where telemetry names no client; `left_out` proxies are
-    not asked.
+    """What to ask whom. `guessed` are those of the pods (namespace, name) that may call, though
+    telemetry does not say that they do; `left_out` proxies are not asked.
     """
 
     service: Service
     rules: tuple[Route, ...] = ()
     pods: tuple[Pod, ...] = ()
-    known: bool = True
+    guessed: frozenset[tuple[str, str]] = frozenset()
     left_out: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether telemetry names all of them as callers."""
+        return not self.guessed
 
     def differs(self, row: Row) -> bool:
         """True where the proxy does something else than what is asked of it.
 
         One that may never call the service may have no route of it.
         """
-        return row.state == OLD or (row.state == ABSENT and self.known)
+        named = (row.pod.namespace, row.pod.name) not in self.guessed
+        return row.state == OLD or (row.state == ABSENT and named)
 
 
 def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
@@ -82,16 +88,22 @@ def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
     rules = tuple(r for r in routes_to(mesh, service) if r.rule.protocol == "http")
     owners: list[VirtualService | None] = []
     owners += {route.service.ref: route.service for route in rules}.values()
-    pods: dict[tuple[str, str], Pod] = {}
-    known, left_out = True, 0
+    named: dict[tuple[str, str], Pod] = {}
+    others: dict[tuple[str, str], Pod] = {}
+    left_out = 0
     for owner in owners or [None]:
         clients = client_proxies(mesh, service.key, owner, sample)
-        pods |= {(pod.namespace, pod.name): pod for pod in clients.pods}
-        known = known and clients.known
+        found = {(pod.namespace, pod.name): pod for pod in clients.pods}
+        if clients.known:
+            named |= found
+        else:
+            others |= found
         left_out = max(left_out, clients.left_out)
-    chosen = tuple(pods.values())
+    chosen = tuple((named | others).items())
     beyond = max(0, len(chosen) - MOST_PROXIES)
-    return Matrix(service, rules, chosen[:MOST_PROXIES], known, left_out + beyond)
+    asked = dict(chosen[:MOST_PROXIES])
+    guessed = frozenset(asked.keys() - named.keys())
+    return Matrix(service, rules, tuple(asked.values()), guessed, left_out + beyond)
 
 
 async def ask_rows(

@@ -79,9 +79,14 @@ def test_a_summary_says_how_many_of_each() -> None:
 
 def test_proxies_that_are_not_asked_or_only_guessed_are_told() -> None:
     matrix, rows = matrix_with(1)
-    matrix = replace(matrix, known=False, left_out=7)
-    said = text_of([one.line for one in matrix_lines(matrix, rows, "", 100.0, 72)])
-    assert "telemetry names no caller" in said and "7 more proxies are not asked" in said
+    keys = [key_of(pod) for pod in matrix.pods]
+    for guessed, told in (
+        (keys, "telemetry names no caller"),
+        (keys[:2], "telemetry does not name 2 of these"),
+    ):
+        matrix = replace(matrix, guessed=frozenset(guessed), left_out=7)
+        said = text_of([one.line for one in matrix_lines(matrix, rows, "", 100.0, 72)])
+        assert told in said and "7 more proxies are not asked" in said
 
 
 @pytest.mark.parametrize("width", [24, 45, 56, 80])

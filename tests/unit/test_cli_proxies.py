@@ -114,6 +114,16 @@ async def test_a_proxy_that_may_never_call_it_may_have_no_route(
             told(row_of(cockpit.mesh, matrix, client, ()))
 
     for known, status in ((False, Exit.DONE), (True, Exit.FAILED)):
-        matrix = Matrix(real.service, real.rules, (client,), known)
+        guessed = frozenset() if known else frozenset({(client.namespace, client.name)})
+        matrix = Matrix(real.service, real.rules, (client,), guessed)
         assert await _diff(Guessing(), matrix, "table") is status  # type: ignore[arg-type]
         assert "absent" in capsys.readouterr().out
+
+
+async def test_where_nothing_was_compared_nothing_is_said_to_be_in_sync(
+    cockpit: FakeCockpit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = cockpit.proxies.matrix(KEY)
+    for matrix in (Matrix(real.service, real.rules), Matrix(real.service, (), real.pods)):
+        assert await _diff(cockpit.proxies, matrix, "json") is Exit.DONE  # type: ignore[arg-type]
+        assert json.loads(capsys.readouterr().out)["in_sync"] is None

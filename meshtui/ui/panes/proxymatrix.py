@@ -132,8 +132,10 @@ def _age(seconds: float) -> Span:
 
 
 def _notes(matrix: Matrix, width: int) -> Iterator[Line]:
-    if not matrix.known:
-        told = "telemetry names no caller: every proxy that may call is here"
+    if matrix.guessed:
+        some = f"telemetry does not name {len(matrix.guessed)} of these as callers: they may call"
+        none = "telemetry names no caller: every proxy that may call is here"
+        told = some if len(matrix.guessed) < len(matrix.pods) else none
         yield from wrapped(told, width, "muted")
     if matrix.left_out:
         yield (Span(f"{matrix.left_out} more proxies are not asked", "muted"),)
