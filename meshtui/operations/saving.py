@@ -12,6 +12,10 @@ from pathlib import Path
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.paths import state_dir
 
+OLD_S = 3600.0
+"""A file that is still not whole after so long is of a meshtui that was killed."""
+
+_PART = re.compile(r"\..+\.json\.[0-9a-f]{8}")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST = 150
 
@@ -25,6 +29,7 @@ def save_new(name: str, body: bytes, clock: float | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise MeshtuiError(f"{folder} cannot be made ({error})") from error
+    _clear(folder, time.time() - OLD_S)
     for turn in range(100):
         path = folder / f"{fit}-{stamp}{f'-{turn + 1}' if turn else ''}.json"
         if not path.exists():
@@ -33,8 +38,18 @@ def save_new(name: str, body: bytes, clock: float | None = None) -> Path:
     raise Refused(f"{folder} is full of dumps of this second")
 
 
+def _clear(folder: Path, before: float) -> None:
+    """Takes away what a kill left half written; 20 MB each are worth it."""
+    for part in folder.glob(".*"):
+        with suppress(OSError):
+            if _PART.fullmatch(part.name) and part.lstat().st_mtime < before:
+                part.unlink()
+
+
 def save_as(path: Path, body: bytes) -> Path:
     """The whole of `body` or nothing, readable by its owner only. Refused where there is a file."""
+    if not path.name or os.path.isdir(path):  # noqa: PTH112 - says no where it may not look
+        raise Refused(f"{path} is no name of a file", "name a new file")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
