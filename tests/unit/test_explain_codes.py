@@ -41,6 +41,21 @@ def test_grpc_statuses_are_named() -> None:
     assert "v1 answers it itself" in one.said[0]
 
 
+def test_a_grpc_status_that_a_proxy_flagged_is_explained_once_and_by_its_flag() -> None:
+    caller = signals(g14=30, g0=70, UT=30)
+    found = explanations([scope(mesh_of(), "v1", caller, signals(c0=30, DC=30))])
+    assert [one.code for one in found if one.side == "caller"] == ["UT"]
+    part = explanations([scope(mesh_of(), "v1", signals(g14=40, UO=10), signals(g14=30))])
+    assert {one.code: round(one.rps, 1) for one in part} == {"14": 3.0, "UO": 1.0}
+
+
+def test_an_abort_with_a_grpc_status_is_not_taken_off_other_codes() -> None:
+    fault = {"abort": {"grpcStatus": "UNAVAILABLE", **ALWAYS}}
+    mesh = mesh_of({"route": [route("v1")], "fault": fault})
+    found = explanations([scope(mesh, caller=signals(c503=10, g14=10, FI=10))])
+    assert {one.code for one in found} == {"503", "FI"}
+
+
 def test_taking_weight_off_is_offered_where_another_version_could_take_it() -> None:
     mesh = mesh_of({"route": [route("v1", 80), route("v3", 20)]})
     both = signals(c503=30)

@@ -121,11 +121,12 @@ def _about(scope: Scope, flag: str, side: str) -> Words:
 
 def _answers(scope: Scope, signals: Signals, side: str) -> Iterable[Explanation]:
     each = signals.rps / signals.requests if signals.requests else 0.0
-    for code, number in _first(dict(answers.unflagged(scope, signals))):
+    codes, statuses = answers.unflagged(scope, signals)
+    for code, number in _first(codes):
         said, step = answers.about_code(scope, code, number * each)
         name = answers.name_of_code(code)
         yield _made(HTTP, code, name, scope, signals, side, number, said, step)
-    for status, number in _first(dict(answers.statuses(signals))):
+    for status, number in _first(statuses):
         said, step = answers.about_status(scope, status, number * each)
         name = answers.name_of_status(status)
         yield _made(GRPC, status, name, scope, signals, side, number, said, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from meshtui.mesh.explain.pods import Words
 from meshtui.mesh.explain.scope import Scope, routes
@@ -18,6 +18,20 @@ LIMITED = ":logs code:429"
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
 
+_IN_GRPC = {
+    "0": ("1", "14"),
+    "400": ("13",),
+    "401": ("16",),
+    "403": ("7",),
+    "404": ("12",),
+    "429": ("14", "8"),
+    "502": ("14",),
+    "503": ("14",),
+    "504": ("14", "4"),
+}
+"""The statuses that gRPC's callers get where a proxy would answer with the code, else UNKNOWN
+(Envoy: Grpc::Utility::httpToGrpcStatus)."""
+
 
 def failing(code: str) -> bool:
     """As telemetry counts errors: HTTP 5xx, and no response at all."""
@@ -29,35 +43,56 @@ def telling(code: str) -> bool:
     return failing(code) or (len(code) == 3 and code[0] == "4")
 
 
-def unflagged(scope: Scope, signals: Signals) -> Iterator[tuple[str, float]]:
-    """Codes that want an explanation, with the requests of theirs that carry no flag.
+def unflagged(scope: Scope, signals: Signals) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Codes and gRPC statuses that want an explanation, with the requests that carry no flag.
 
-    Which flag went with which code is not counted: of each flag as many are taken off as there
-    are, first from the codes that proxies answer with.
+    Which flag went with which answer is not counted: of each flag as many are taken off as there
+    are, first from the codes that proxies answer with, then from what gRPC's callers get instead.
     """
-    left = {code: number for code, number in signals.codes.items() if telling(code)}
+    codes = {code: number for code, number in signals.codes.items() if telling(code)}
+    grpc = {status: number for status, number in signals.grpc.items() if status != "0"}
     for flag, number in sorted(signals.flags.items()):
-        known = FLAGS.get(flag)
-        codes = _aborts(scope) if flag == "FI" else known.codes if known else ("4", "5", "0")
-        for code in [c for c in left if c.startswith(tuple(codes))] if codes else []:
-            taken = min(left[code], number)
-            left[code] -= taken
-            number -= taken
-    for code, number in left.items():
-        if number > NOISE * signals.codes[code] and number > 0:
-            yield code, number
+        wanted, statuses = _answered_with(scope, flag)
+        rest = _take(codes, number, [code for code in codes if code.startswith(wanted)])
+        _take(grpc, rest, [status for status in statuses if status in grpc])
+    return _worth_a_word(codes, signals.codes), _worth_a_word(grpc, signals.grpc)
 
 
-def _aborts(scope: Scope) -> tuple[str, ...]:
+def _take(left: dict[str, float], number: float, names: Iterable[str]) -> float:
+    """How many remain of `number` after they are taken off."""
+    for name in names:
+        taken = min(left[name], number)
+        left[name] -= taken
+        number -= taken
+    return number
+
+
+def _worth_a_word(left: Mapping[str, float], all_of: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: n for name, n in left.items() if n > 0 and n > NOISE * all_of[name]}
+
+
+def _answered_with(scope: Scope, flag: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Beginnings of the codes that go with a flag, and the gRPC statuses in their place."""
+    if flag == "FI":
+        return _aborts(scope)
+    known = FLAGS.get(flag)
+    codes = known.codes if known else ("4", "5", "0")
+    whole = all(len(code) == 3 or code == "0" for code in codes)
+    found = (status for code in codes for status in _IN_GRPC.get(code, ("2",)))
+    return codes, tuple(dict.fromkeys(found)) if whole else tuple(GRPC)
+
+
+def _aborts(scope: Scope) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the rules' faults answer with; where there is none any more, any error."""
     faults = [route.rule.fault for route in routes(scope) if route.rule.fault]
-    found = {str(fault.abort_http) for fault in faults if fault.abort_http}
-    return tuple(sorted(found)) or ("4", "5")
-
-
-def statuses(signals: Signals) -> Iterator[tuple[str, float]]:
-    """gRPC's statuses that are no success."""
-    return ((status, n) for status, n in signals.grpc.items() if status != "0" and n > 0)
+    codes = {str(fault.abort_http) for fault in faults if fault.abort_http}
+    names = {fault.abort_grpc.upper() for fault in faults if fault.abort_grpc}
+    statuses = [status for status, (name, _) in GRPC.items() if {status, name} & names]
+    for code in codes:
+        statuses += _IN_GRPC.get(code, ("2",))
+    if not codes and not names:
+        return ("4", "5"), tuple(GRPC)
+    return tuple(sorted(codes)), tuple(dict.fromkeys(statuses))
 
 
 def name_of_code(code: str) -> str:

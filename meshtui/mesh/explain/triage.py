@@ -132,7 +132,7 @@ def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
 
 
 def _own(scope: Scope, server: Signals, seen: float, own: float) -> str:
-    codes = dict(unflagged(scope, server))
+    codes, _ = unflagged(scope, server)
     failed = {code: n for code, n in codes.items() if failing(code)}
     how = f" ({_most(failed, server)})" if failed else _by(server)
     return (
