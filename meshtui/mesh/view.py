@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
 from meshtui.mesh.routing import Route, ordinary, routes_to
@@ -172,13 +173,18 @@ def _signals_of(row: VersionView, key: ServiceKey, sample: Sample) -> tuple[Sign
 def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | None:
     """What the server's side counted; None where nobody counts there.
 
-    So it is where no pod has a proxy (`counted` false), and where pods gave callers answers that
-    none of them counted. Without a flag an answer comes from a pod.
+    So it is where no pod has a proxy (`counted` false), and where pods were reached by requests
+    that none of them counted. A request without a flag that says otherwise has reached one.
     """
     if server.requests > 0:
         return server
-    flagged = sum(number for flag, number in caller.flags.items() if flag not in (DELAYED, "-"))
-    return server if counted and caller.requests - flagged < 1 else None
+    lost = sum(number for flag, number in caller.flags.items() if not _reached(flag))
+    return server if counted and caller.requests - lost < 1 else None
+
+
+def _reached(flag: str) -> bool:
+    """Whether a request with the flag has come to a pod."""
+    return flag == "-" or (flag in FLAGS and FLAGS[flag].reached)
 
 
 def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:

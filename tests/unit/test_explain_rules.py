@@ -33,6 +33,17 @@ def test_no_route_with_a_catch_all_is_not_blamed_on_the_rules() -> None:
     assert "though the rules that were read take any" in text
 
 
+def test_a_delegate_that_takes_all_of_what_is_handed_over_does_not_take_all() -> None:
+    handed = {"match": [{"uri": {"prefix": "/a"}}], "delegate": {"name": "part"}}
+    part = virtual_service("part", {"route": [route("v1")]}, hosts=[])
+    mesh = mesh_of(handed, more={"virtualservices": [part]})
+    text = words(scope(mesh, caller=signals(c404=10, NR=10)), "NR")
+    assert text == (
+        "VirtualService reviews has no rule for everything: what none of its rules takes is "
+        "answered 404 (http[0] → part http[0] asks uri ^ /a)."
+    )
+
+
 def test_no_cluster_names_the_rule_and_the_subset_nobody_defines() -> None:
     mesh = mesh_of({"name": "canary", "route": [route("v99")]})
     text = words(scope(mesh, caller=signals(c503=100, NC=100)), "NC")
@@ -106,6 +117,24 @@ def test_an_injected_delay_names_its_time() -> None:
     mesh = mesh_of(to_v3(fault={"delay": {"fixedDelay": "2s", **ALWAYS}}))
     text = words(scope(mesh, "v3", signals(DI=100)), "DI")
     assert "holds 100 % of its requests back for 2s" in text
+
+
+def test_a_delay_is_not_blamed_on_a_rule_that_leads_to_another_version() -> None:
+    elsewhere = {
+        "match": [{"uri": {"prefix": "/a"}}],
+        **to_v3(fault={"delay": {"fixedDelay": "2s", **ALWAYS}}),
+    }
+    text = words(scope(mesh_of(elsewhere, CATCH_ALL), "v1", signals(DI=10)), "DI")
+    assert "no rule that was read delays requests now" in text
+
+
+def test_the_end_of_one_fault_is_not_told_of_two() -> None:
+    fault = {"abort": {"httpStatus": 503, **ALWAYS}}
+    tested = {"match": [{"uri": {"prefix": "/a"}}], **to_v3(fault=fault)}
+    mesh = mesh_of(tested, to_v3(fault=fault))
+    text = words(scope(mesh, caller=signals(c503=9, FI=9), ends_s=60.0), "FI")
+    assert "It ends by itself" not in text
+    assert "The first of this service's faults with a time limit ends by itself in 1m" in text
 
 
 def test_a_fault_of_another_rule_is_taken_off_by_its_name() -> None:

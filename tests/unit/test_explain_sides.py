@@ -56,6 +56,11 @@ def test_requests_that_never_arrived_are_told_so() -> None:
     assert sides(found) == "Callers see 100 % errors; no request reached v1 (UF 10/s)."
 
 
+def test_requests_that_timed_out_have_reached_a_server_that_counted_nothing() -> None:
+    found = scope(mesh_of(), "v1", signals(c504=100, UT=100), Signals())
+    assert sides(found) == "What v1 itself answered is unknown: no proxy of its pods counted them."
+
+
 def test_a_server_without_telemetry_makes_no_sentence_about_it() -> None:
     bare = pod("reviews", "v1")
     bare["spec"]["containers"] = [{"name": "reviews"}]

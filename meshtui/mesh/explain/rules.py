@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from meshtui.mesh.analysis.lookup import definitions, is_missing
 from meshtui.mesh.explain.pods import MOST, Words, at_caller, named
@@ -24,6 +24,7 @@ from meshtui.mesh.model import Fault, VirtualService
 from meshtui.mesh.quantity import go_duration, human_duration
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
 from meshtui.mesh.routing import Route
+from meshtui.mesh.rule_entries import Entry, rule_entries
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
 
@@ -49,26 +50,28 @@ def no_route(scope: Scope, side: str) -> Words:
     ], at_caller(scope, "NR")
 
 
-def _owners(scope: Scope) -> list[VirtualService]:
+def _owners(scope: Scope) -> tuple[VirtualService, ...]:
     """The VirtualServices that speak for the service's own host."""
-    host = scope.view.service.host
-    services = {route.service.ref: route.service for route in scope.view.routes}
-    return [service for service in services.values() if host in service.hosts]
+    return scope.mesh.virtual_services_by_host.get(scope.view.service.host, ())
 
 
-def _of(scope: Scope, service: VirtualService) -> list[Route]:
-    own = [r for r in scope.view.routes if r.service.ref == service.ref or not r.service.hosts]
-    return [route for route in own if route.rule.protocol == "http"]
+def _entries(scope: Scope, service: VirtualService) -> list[Entry]:
+    """What its rules take, and those that it hands over to; what istiod drops is left out."""
+    return [entry for entry in rule_entries(scope.mesh, service) if not entry.note]
 
 
 def _takes_all(scope: Scope, service: VirtualService) -> bool:
-    found = _of(scope, service)
-    return not found or any(route.rule.catch_all for route in found)
+    found = _entries(scope, service)
+    return not found or any(all(match.catch_all for match in one.conditions) for one in found)
 
 
 def _asked(scope: Scope, service: VirtualService) -> str:
-    asked = [f"{r.rule.title} asks {clean(r.rule.match_text, 80)}" for r in _of(scope, service)]
+    asked = [f"{one.title} asks {clean(_conditions(one), 80)}" for one in _entries(scope, service)]
     return listed(asked, MOST)
+
+
+def _conditions(entry: Entry) -> str:
+    return " and ".join(str(match) for match in entry.conditions if not match.catch_all)
 
 
 def no_cluster(scope: Scope) -> Words:
@@ -144,11 +147,12 @@ def retried(scope: Scope) -> Words:
 
 
 def aborted(scope: Scope) -> Words:
-    return _faults(scope, "aborts", _aborts)
+    return _faults(scope, routes(scope), "aborts", _aborts)
 
 
 def delayed(scope: Scope) -> Words:
-    return _faults(scope, "delays", _delays)
+    """Such a request has reached a pod: the rules of other versions did not hold it back."""
+    return _faults(scope, routes_of(scope), "delays", _delays)
 
 
 def _aborts(fault: Fault) -> str:
@@ -163,9 +167,11 @@ def _delays(fault: Fault) -> str:
     return f"holds {part} back for {fault.delay_s:g}s" if held else ""
 
 
-def _faults(scope: Scope, verb: str, words: Callable[[Fault], str]) -> Words:
+def _faults(
+    scope: Scope, among: Iterable[Route], verb: str, words: Callable[[Fault], str]
+) -> Words:
     """The faults that rules have now; with a time limit also when it ends."""
-    found = [r for r in routes(scope) if r.rule.fault and words(r.rule.fault)]
+    found = [r for r in among if r.rule.fault and words(r.rule.fault)]
     if not found:
         return [
             f"A fault, but no rule that was read {verb} requests now: it has been taken off in "
@@ -174,17 +180,25 @@ def _faults(scope: Scope, verb: str, words: Callable[[Fault], str]) -> Words:
     said = [
         f"Injected: {titled(r)} {words(r.rule.fault)}." for r in found if r.rule.fault is not None
     ]
-    if scope.ends_s is not None:
-        over = scope.ends_s < 0
-        said.append(
-            "Its time limit is over: it should be off."
-            if over
-            else f"It ends by itself in {human_duration(scope.ends_s)}."
-        )
+    said += _ending(scope)
     shown = scope.view.route
     if shown is not None and any(route.rule == shown.rule for route in found):
         return said[: MOST + 1], "c: take the fault off, unless somebody is testing with it"
     return said[: MOST + 1], f":fault off rule {found[0].rule.title} — unless somebody is testing"
+
+
+def _ending(scope: Scope) -> list[str]:
+    """Of several faults it is not known here which one has the time limit."""
+    if scope.ends_s is None:
+        return []
+    if sum(bool(r.rule.fault and r.rule.fault.active) for r in routes(scope)) > 1:
+        which = "The first of this service's faults with a time limit"
+        if scope.ends_s < 0:
+            return [f"{which} should be off: its time is over."]
+        return [f"{which} ends by itself in {human_duration(scope.ends_s)}."]
+    if scope.ends_s < 0:
+        return ["Its time limit is over: it should be off."]
+    return [f"It ends by itself in {human_duration(scope.ends_s)}."]
 
 
 def limited(scope: Scope, side: str) -> Words:
