@@ -7,6 +7,7 @@ import pytest
 from meshtui.ui.panes.proxies import ProxiesPane
 from meshtui.ui.panes.proxyraw import LONGEST, RawText
 from tests.ui.driving import LARGE, SMALL, driving
+from tests.ui.fake import FakeCockpit
 
 
 def text_of(raw: RawText, index: int, role: str = "") -> str:
@@ -65,3 +66,23 @@ async def test_escape_leads_from_the_raw_json_to_the_table_and_then_out(
         assert drive.app.main.dock.pane("proxies") is pane and not pane.state.wants_raw
         await drive.press("escape")
         await drive.until(lambda: "OVERFLOW" not in drive.text)
+
+
+@pytest.mark.parametrize("view", ["1", "2", "3"])
+async def test_what_proxies_of_another_cluster_said_is_gone_with_it(view: str) -> None:
+    cockpit = FakeCockpit()
+    async with driving(cockpit, LARGE) as drive:
+        await drive.press("p", "tab", view)
+        pane = drive.app.main.dock.pane("proxies")
+        assert isinstance(pane, ProxiesPane)
+        await drive.until(lambda: pane.state.read_at is not None and pane.state.awaited == 0)
+        read = pane.state.rows, pane.state.reading
+        cockpit.proxies.gate.clear()
+        await drive.press("colon")
+        await drive.type("ctx other")
+        await drive.press("enter")
+        await drive.until(lambda: cockpit.connects == 2)
+        await drive.tick()
+        await drive.until(lambda: pane.state.context == "other")
+        assert pane.state.reading is None or pane.state.reading is not read[1]
+        assert pane.state.read_at is None or pane.state.rows is not read[0]

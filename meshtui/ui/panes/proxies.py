@@ -44,7 +44,7 @@ class ProxiesPane(ProxyKeys):
         if self.view is None or not self.display:
             return
         before, self._versions = self._versions, versions(snapshot.mesh, self.view.service.host)
-        if self.view.key != self.state.service:
+        if (self.view.key, self.cockpit.context) != (self.state.service, self.state.context):
             self._follow()
         elif before != self._versions:
             self.read_again()
@@ -54,7 +54,7 @@ class ProxiesPane(ProxyKeys):
         if self.view is None:
             return
         first = self.state.service is None
-        self.state.follow(self.view.key)
+        self.state.follow(self.view.key, self.cockpit.context)
         self.asking.stop()
         if self._settling is not None:
             self._settling.stop()

@@ -30,6 +30,7 @@ class Question:
     view: str
     pod: Key = ("", "")
     service: ServiceKey | None = None
+    context: str = ""
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class ProxyState:
 
     at: str = INTENT
     service: ServiceKey | None = None
+    context: str = ""
     matrix: Matrix | None = None
     rows: dict[Key, tuple[Row, float]] = field(default_factory=dict)
     pod: Pod | None = None
@@ -73,8 +75,11 @@ class ProxyState:
         rows = self.rows.values()
         return self.matrix is not None and any(self.matrix.differs(row) for row, _ in rows)
 
-    def follow(self, service: ServiceKey) -> None:
-        """Another service: all that was read is of the one before."""
+    def follow(self, service: ServiceKey, context: str = "") -> None:
+        """Another service, or another cluster: all that was read is of the one before."""
+        if self.context not in ("", context):
+            self.pod, self.named = None, False
+        self.context = context
         self.service, self.matrix, self.rows, self.moved = service, None, {}, False
         self.forget()
 
@@ -117,11 +122,12 @@ class ProxyState:
         """The next question; None where there is nothing or nobody to ask."""
         self.awaited = 0
         if self.at == INTENT:
-            self.question = Question(INTENT, service=self.service) if self.matrix else None
+            asked = Question(INTENT, service=self.service, context=self.context)
+            self.question = asked if self.matrix else None
             self.awaited = len(self.clients)
         elif self.pod is not None:
             service = None if self.everything else self.service
-            self.question = Question(self.at, key_of(self.pod), service)
+            self.question = Question(self.at, key_of(self.pod), service, self.context)
             self.awaited = 1
         return self.question
 
