@@ -24,6 +24,19 @@ def test_a_full_circuit_breaker_overflows(mesh: Mesh) -> None:
     assert Counter(flags(line) for line in lines) == {"UO": found[503], "-": found[200]}
 
 
+def test_a_limit_of_connections_alone_lets_requests_wait_and_turns_none_away(mesh: Mesh) -> None:
+    mesh.lab.set("reviews-v1", latency="50ms")
+    mesh.destination_rule({"connectionPool": {"tcp": {"maxConnections": 1}}})
+    name = "outbound|9080|v1|reviews.default.svc.cluster.local"
+    until(
+        lambda: mesh.clusters()[name]["circuit_breakers"]["thresholds"][0]["max_connections"] == 1
+    )
+    marker = mesh.route({"route": [to("v1")], "retries": {"attempts": 0}})
+    assert statuses(mesh.send(20, f"/{marker}", concurrency=10)) == {200: 20}
+    lines = mesh.log_lines(f"/{marker}", 20)
+    assert Counter(flags(line) for line in lines) == {"-": 20}
+
+
 def test_a_failing_endpoint_is_ejected(mesh: Mesh) -> None:
     mesh.lab.set("reviews-v3", errors="100%")
     outlier = {

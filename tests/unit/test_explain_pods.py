@@ -8,7 +8,7 @@ from meshtui.mesh.explain import explanations
 from tests.unit.explaining import CALLERS, mesh_of, scope, signals, told, words
 from tests.unit.objects import Obj, meta, pod, route
 
-POOL = {"connectionPool": {"tcp": {"maxConnections": 100}}}
+POOL = {"connectionPool": {"http": {"http2MaxRequests": 100}}}
 PENDING = {"connectionPool": {"http": {"http1MaxPendingRequests": 1}}}
 
 
@@ -27,10 +27,10 @@ def test_an_overflow_names_the_rule_and_the_limit_with_its_rate() -> None:
     found = scope(mesh_of(to_v3(), policy=POOL), caller=signals(31, c503=310, UO=310))
     one = told(found, "UO")
     assert one.said[0].startswith(
-        "Circuit breaker: the pool limit of DestinationRule reviews, the host: maxConnections 100"
+        "Circuit breaker: the pool limit of DestinationRule reviews, the host: http2MaxRequests 100"
     )
     assert (one.rps, one.share, one.labels) == (31, 1.0, ("(no pod reached)",))
-    assert one.next.startswith("b: raise maxConnections of the host")
+    assert one.next.startswith("b: raise http2MaxRequests of the host")
 
 
 def test_an_overflow_tells_the_subsets_pool_and_what_of_the_hosts_it_replaced() -> None:
@@ -38,7 +38,7 @@ def test_an_overflow_tells_the_subsets_pool_and_what_of_the_hosts_it_replaced() 
     text = words(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
     assert "DestinationRule reviews, subset v3: http1MaxPendingRequests 1 is reached" in text
     assert "Subset v3 has a pool of its own: it replaces the host's whole" in text
-    assert "(maxConnections 100 does not hold there)" in text
+    assert "(http2MaxRequests 100 does not hold there)" in text
 
 
 def test_an_overflow_of_one_of_several_pools_says_that_it_is_one_of_them() -> None:
@@ -48,7 +48,7 @@ def test_an_overflow_of_one_of_several_pools_says_that_it_is_one_of_them() -> No
     assert one.said[0] == (
         "Circuit breaker: one of these pool limits is reached, in a calling proxy."
     )
-    assert "DestinationRule reviews, the host: maxConnections 100." in one.said
+    assert "DestinationRule reviews, the host: http2MaxRequests 100." in one.said
     assert "DestinationRule reviews, subset v3: http1MaxPendingRequests 1." in one.said
 
 
@@ -59,15 +59,25 @@ def test_a_pool_at_a_port_stands_for_all_others_and_other_ports_do_not_matter() 
     seen = signals(c503=10, UO=10)
     at_it = words(scope(mesh_of(to_v3(), policy=at(9080)), caller=seen), "UO")
     assert "the host at port 9080: http1MaxPendingRequests 1 is" in at_it
-    assert "maxConnections 100" not in at_it
+    assert "http2MaxRequests 100" not in at_it
     elsewhere = words(scope(mesh_of(to_v3(), policy=at(7)), caller=seen), "UO")
-    assert "the host: maxConnections 100 is reached" in elsewhere
+    assert "the host: http2MaxRequests 100 is reached" in elsewhere
 
 
 def test_a_subset_that_is_idle_is_not_suspected() -> None:
     idle = {"route": [route("v1", 100), route("v3", 0)]}
     mesh = mesh_of(idle, policy=POOL, subsets=[subset("v1"), subset("v3", **PENDING)])
     assert "subset v3" not in words(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
+
+
+def test_a_limit_of_connections_alone_is_not_blamed_for_it_lets_requests_wait() -> None:
+    mesh = mesh_of(to_v3(), policy={"connectionPool": {"tcp": {"maxConnections": 100}}})
+    one = told(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
+    assert "no DestinationRule that was read sets a limit here that turns" in one.said[0]
+    assert one.said[1] == (
+        "DestinationRule reviews, the host: maxConnections alone turns nothing away, beyond it "
+        "requests wait."
+    )
 
 
 def test_an_overflow_without_a_limit_says_so() -> None:
@@ -186,9 +196,39 @@ def test_no_endpoint_though_all_are_ready_points_at_outlier_detection() -> None:
     )
 
 
+def detecting(**outliers: Any) -> Obj:
+    return {"outlierDetection": outliers}
+
+
+def test_an_outlier_detection_that_leaves_pods_in_is_not_blamed() -> None:
+    two = [pod("reviews", "v1"), pod("reviews", "v1", number=2)]
+    mesh = mesh_of(policy=detecting(maxEjectionPercent=50), pods=two)
+    text = words(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
+    assert "no DestinationRule that was read ejects all of them" in text
+
+
+def test_an_outlier_detection_is_told_by_the_errors_it_counts() -> None:
+    gateway = detecting(consecutive5xxErrors=0, consecutiveGatewayErrors=3, maxEjectionPercent=100)
+    seen = signals(c503=100, UH=100)
+    assert "after 3× 502/503/504 in a row" in words(
+        scope(mesh_of(policy=gateway), caller=seen), "UH"
+    )
+    off = detecting(consecutive5xxErrors=0, maxEjectionPercent=100)
+    assert "ejects all of them" in words(scope(mesh_of(policy=off), caller=seen), "UH")
+    alone = told(scope(mesh_of(policy=detecting(interval="1s")), caller=seen), "UH")
+    assert "after 5× 5xx in a row" in alone.said[1] and "one pod at least" in alone.said[1]
+    assert alone.next == "p: which pods are ejected"
+
+
+def test_a_service_without_any_pod_is_not_rolled_back() -> None:
+    mesh = mesh_of({"route": [route("")]}, pods=[pod("reviews", "v1", ready=False)])
+    one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
+    assert one.next == "kubectl -n default get pods: why reviews has none that is ready"
+
+
 def test_no_endpoint_and_nothing_to_blame_is_not_invented() -> None:
     text = words(scope(mesh_of(), caller=signals(c503=100, UH=100)), "UH")
-    assert "no DestinationRule that was read ejects any" in text
+    assert "no DestinationRule that was read ejects all of them" in text
 
 
 def test_a_closed_connection_names_pods_that_have_restarted() -> None:

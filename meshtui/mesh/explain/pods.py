@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from meshtui.mesh import read
-from meshtui.mesh.explain.policy import Part, limits, limits_text, parts
+from meshtui.mesh.explain.policy import ONLY_WAITS, Part, limits, limits_text, parts, turning_away
 from meshtui.mesh.explain.scope import (
     Aim,
     Scope,
@@ -15,7 +17,7 @@ from meshtui.mesh.explain.scope import (
 )
 from meshtui.mesh.explain.words import begun
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import Pod
+from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.routing import subsets_of
 from meshtui.mesh.sides import SERVER
@@ -46,12 +48,15 @@ def at_caller(scope: Scope, flag: str) -> str:
 
 def overflow(scope: Scope) -> Words:
     """Which pool limits may be meant: the request itself names no version."""
-    found = [(part, limits(part.value)) for part in _parts(scope, "connectionPool")]
+    pools = _parts(scope, "connectionPool")
+    found = [(part, turning_away(limits(part.value))) for part in pools]
     limited = [(part, known) for part, known in found if known]
     if not limited:
+        waits = [f"{part.words}: {ONLY_WAITS}." for part in pools if limits(part.value)]
         return [
-            "Circuit breaker, but no DestinationRule that was read sets a limit here: it may have "
-            "been taken off just now, or stand in an EnvoyFilter."
+            "Circuit breaker, but no DestinationRule that was read sets a limit here that turns "
+            "requests away: it may have been taken off just now, or stand in an EnvoyFilter.",
+            *waits[:MOST],
         ], "p: the limits that the callers' proxies have"
     texts = [f"{part.words}: {limits_text(known)}" for part, known in limited]
     first, names = limited[0][0], [name for _, known in limited for name in known]
@@ -150,16 +155,16 @@ def unhealthy(scope: Scope) -> Words:
     said, step = _without_pods(scope)
     if said:
         return said, step
-    ejecting = [text for aim in destinations(scope) for text in _ejecting(scope, aim)]
+    ejecting = [one for aim in destinations(scope) for one in _ejecting(scope, aim)]
     if ejecting:
         said = ["Every pod that rules send to is ready; outlier detection may have ejected them:"]
-        return [*said, *list(dict.fromkeys(ejecting))[:MOST]], (
-            "p: which pods are ejected; b: maxEjectionPercent below 100"
-        )
+        lower = "; b: maxEjectionPercent below 100" if any(one.all for one in ejecting) else ""
+        texts = dict.fromkeys(one.text for one in ejecting)
+        return [*said, *list(texts)[:MOST]], f"p: which pods are ejected{lower}"
     known = any(pods_at(scope.mesh, aim) for aim in destinations(scope))
     reason = (
-        "Pods that rules send to are ready, and no DestinationRule that was read ejects any: the "
-        "callers' proxies may not have heard of them yet."
+        "Pods that rules send to are ready, and no DestinationRule that was read ejects all of "
+        "them: the callers' proxies may not have heard of them yet."
         if known
         else "Which pods there are is not known here (not read, or no Service with a selector)."
     )
@@ -168,19 +173,24 @@ def unhealthy(scope: Scope) -> Words:
 
 def _without_pods(scope: Scope) -> Words:
     said: list[str] = []
-    away = ""
+    away, versions = "", False
     for aim in destinations(scope):
         pods = pods_at(scope.mesh, aim)
         if pods is None or any(pod.serving for pod in pods):
             continue
-        away = away or named(scope, aim)
+        if not away or (aim.subset and not versions):
+            away, versions = named(scope, aim), bool(aim.subset)
         if pods:
             said.append(f"No pod of {named(scope, aim)} is ready (it has {len(pods)}).")
         elif aim.subset:
             said.append(f"{begun(named(scope, aim))} selects no pod ({_labels(scope, aim)}).")
         else:
             said.append(f"{named(scope, aim)} has no pod.")
-    return said[:MOST], f"R: roll back, away from {away}, until it has a ready pod; y: its labels"
+    if versions:
+        step = f"R: roll back, away from {away}, until it has a ready pod; y: its labels"
+    else:
+        step = f"kubectl -n {scope.namespace} get pods: why {away} has none that is ready"
+    return said[:MOST], step
 
 
 def _labels(scope: Scope, aim: Aim) -> str:
@@ -189,17 +199,33 @@ def _labels(scope: Scope, aim: Aim) -> str:
     return listed(f"{k}={v}" for k, v in subset.labels.items()) if subset else ""
 
 
-def _ejecting(scope: Scope, aim: Aim) -> list[str]:
-    pods = pods_at(scope.mesh, aim) or ()
+@dataclass(frozen=True, slots=True)
+class _Ejecting:
+    """An outlier detection that may have ejected every pod; `all` says that it is allowed to."""
+
+    text: str
+    all: bool
+
+
+def _ejecting(scope: Scope, aim: Aim) -> list[_Ejecting]:
+    pods = sum(pod.serving for pod in pods_at(scope.mesh, aim) or ())
     found = []
     for part in parts(scope, aim, "outlierDetection"):
-        errors = read.integer(part.value, "consecutive5xxErrors", 5)
+        errors = _errors(part.value)
         most = read.integer(part.value, "maxEjectionPercent", 10)
         base = read.text(part.value, "baseEjectionTime") or "30s"
-        rule = f"{part.words}: after {errors}× 5xx in a row a pod is out for {_time(base)}, "
-        alone = " (one pod at least, in older proxies)" if most < 100 and len(pods) == 1 else ""
-        found.append(f"{rule}at most {most} % of them{alone}.")
+        if errors and pods and most > 100 * (pods - 1) / pods:
+            rule = f"{part.words}: after {errors} in a row a pod is out for {_time(base)}, "
+            more = " (one pod at least, in older proxies)" if most < 100 else ""
+            found.append(_Ejecting(f"{rule}at most {most} % of them{more}.", most >= 100))
     return found
+
+
+def _errors(detection: Json) -> str:
+    """What gets a pod ejected: `5× 5xx`; 0 switches a kind off."""
+    kinds = (("consecutive5xxErrors", 5, "5xx"), ("consecutiveGatewayErrors", 0, "502/503/504"))
+    numbers = [(read.integer(detection, name, default), what) for name, default, what in kinds]
+    return " or ".join(f"{number}× {what}" for number, what in numbers if number > 0)
 
 
 def _time(text: str) -> str:

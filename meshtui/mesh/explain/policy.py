@@ -120,5 +120,14 @@ def limits(pool: Json) -> Mapping[str, int]:
     return {name: value for name, value in found.items() if value > 0}
 
 
+ONLY_WAITS = "maxConnections alone turns nothing away, beyond it requests wait"
+
+
+def turning_away(known: Mapping[str, int]) -> Mapping[str, int]:
+    """The limits that end in UO: where requests may wait without end, connections are none."""
+    bounded = "http1MaxPendingRequests" in known
+    return {name: value for name, value in known.items() if bounded or name != "maxConnections"}
+
+
 def limits_text(known: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {value}" for name, value in known.items())
