@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
+from meshtui.errors import Unreachable
 from meshtui.mesh.history import Course, Moment, Past, Stretch
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
@@ -77,12 +78,19 @@ class PrometheusPast:
             requests = await self._ask(queries.requests(service, window, rhythm.oldest_s), over)
             durations = await self._ask(queries.durations(service, window, rhythm.oldest_s), over)
             reading = partial(courses_of, requests, durations, service, over.step_s, window_s, skew)
-            courses = await self._worker.run(reading, QUERY_S)
+            courses = await self._read(reading)
         begin = over.begin - over.step_s - skew
         return Past("prometheus", begin, over.end - skew, over.step_s, courses)
 
     async def _ask(self, promql: str, over: Over) -> Answer:
         return await self._server.ask_range(promql, over, QUERY_S)
+
+    async def _read(self, reading: Callable[[], Mapping[str, Course]]) -> Mapping[str, Course]:
+        try:
+            return await self._worker.run(reading, QUERY_S)
+        except TimeoutError:
+            told = f"the past of this service is more than can be read in {QUERY_S:g} s"
+            raise Unreachable(told, "look back less far") from None
 
     async def close(self) -> None:
         await self._server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.mesh.history import Course, Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.metrics import prometheus_past
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.prometheus import PrometheusSource
@@ -226,6 +228,19 @@ async def test_a_refusal_is_told_and_samples_go_on(
     with pytest.raises(kind, match=words):
         await past_of(source)
     assert (await source.sample(Mesh())).caller
+
+
+async def test_a_past_that_is_too_much_to_read_is_a_failure_in_words(
+    fake: Fake, source: PrometheusSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers are there in time, and take too long to be understood."""
+    await source.sample(Mesh())
+    reading = threading.Event()
+    monkeypatch.setattr(prometheus_past, "QUERY_S", 0.5)
+    monkeypatch.setattr(prometheus_past, "courses_of", lambda *_: reading.wait(60))
+    with pytest.raises(Unreachable, match="look back less far"):
+        await past_of(source)
+    reading.set()
 
 
 async def test_samples_do_not_wait_for_a_past_that_takes_long(fake: Fake) -> None:
