@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.envoy.routes import ANY_PATH, HeaderMatch, RouteMatch, in_order
+from meshtui.mesh.admission import gateway_names
 from meshtui.mesh.model import Match, Rule, StringMatch, VirtualService
 
 _PRESENT = StringMatch("present")
@@ -98,9 +99,5 @@ def _meant_for(match: Match, service: VirtualService, proxy: ProxyFacts, port: i
 def _reaches(gateways: tuple[str, ...], service: VirtualService, proxy: ProxyFacts) -> bool:
     if not proxy.gateway:
         return "mesh" in gateways
-    named = {
-        name if "/" in name else f"{service.ref.namespace}/{name}"
-        for name in gateways
-        if name != "mesh"
-    }
+    named = gateway_names(gateways, service.ref.namespace)
     return bool(named & proxy.gateways if proxy.gateways else named)

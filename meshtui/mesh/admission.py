@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh import read
@@ -27,6 +27,12 @@ def gateway_places(name: str, namespace: str) -> tuple[tuple[str, str], ...]:
     if not dot:
         return ((namespace, name),)
     return (rest.split(".", 1)[0], first), (rest, first), (namespace, name)
+
+
+def gateway_names(names: Iterable[str], namespace: str) -> frozenset[str]:
+    """The Gateways that may be meant, as "namespace/name"; the mesh is none."""
+    found = (place for name in names if name != MESH for place in gateway_places(name, namespace))
+    return frozenset(f"{home}/{name}" for home, name in found)
 
 
 def find_gateway(mesh: Mesh, name: str, namespace: str) -> Gateway | None:

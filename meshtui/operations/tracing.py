@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.trace import trace as follow
 from meshtui.errors import MeshtuiError, NotFound
+from meshtui.mesh.admission import gateway_names
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
 from meshtui.mesh.request import Request, port_of
@@ -91,9 +92,7 @@ def callers(mesh: Mesh, question: Question, sample: Sample | None) -> Clients:
     if question.source:
         return _of_source(mesh, question)
     key, host = question.service.key, question.service.host
-    gateways = tuple(
-        _qualified(name, vs) for vs in _at_gateways(mesh, host) for name in vs.gateways
-    )
+    gateways = [name for vs in _at_gateways(mesh, host) for name in _gateways_of(vs)]
     anybody = VirtualService(
         Ref("VirtualService", key.namespace, ""),
         "",
@@ -129,9 +128,8 @@ def _at_gateways(mesh: Mesh, host: str) -> list[VirtualService]:
     return [vs for vs in mesh.virtual_services if vs.ref in named and set(vs.gateways) != {"mesh"}]
 
 
-def _qualified(gateway: str, service: VirtualService) -> str:
-    plain = gateway == "mesh" or "/" in gateway
-    return gateway if plain else f"{service.ref.namespace}/{gateway}"
+def _gateways_of(service: VirtualService) -> frozenset[str]:
+    return gateway_names(service.gateways, service.ref.namespace)
 
 
 async def _ask(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) -> Seen:
@@ -180,7 +178,7 @@ def _authority(mesh: Mesh, service: Service, caller: Caller) -> str:
     if not caller.gateway:
         return f"{name}:{caller.port}" if caller.port not in (0, 80) else name
     for vs in _at_gateways(mesh, service.host):
-        if not caller.gateways or any(_qualified(g, vs) in caller.gateways for g in vs.gateways):
+        if not caller.gateways or _gateways_of(vs) & caller.gateways:
             for host in vs.hosts:
                 return host.replace("*", key.name)
     return name

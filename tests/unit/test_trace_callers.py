@@ -58,6 +58,16 @@ def test_every_sidecar_may_call_and_a_gateway_that_leads_there() -> None:
     assert asked(mesh_of(OUTSIDE)) == ["ingress-v1", "page-v1", "far-v1"]
 
 
+@pytest.mark.parametrize("name", ["./gate", "gate.default.svc.cluster.local", "default/gate"])
+def test_a_gateway_by_any_of_its_names(name: str) -> None:
+    named = {**OUTSIDE, "spec": {**OUTSIDE["spec"], "gateways": [name]}}
+    mesh = mesh_of(named)
+    assert "ingress-v1" in asked(mesh)
+    wanted = question(mesh)
+    gate = next(pod for pod in mesh.pods if pod.workload == "ingress-v1")
+    assert by_objects(mesh, wanted, gate).request.authority == "reviews.shop.test"
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [

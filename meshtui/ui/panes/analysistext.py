@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from meshtui.mesh.admission import find_gateway
 from meshtui.mesh.analysis import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.mesh.view import ServiceView
@@ -42,15 +43,9 @@ def refs_of(view: ServiceView, mesh: Mesh) -> frozenset[Ref]:
     found.update(rule.ref for rule in mesh.rules_by_host.get(host, ()))
     for service in rules:
         for name in service.gateways:
-            place = _place(name, service.ref.namespace)
-            gateway = mesh.gateways_by_place.get(place)
+            gateway = find_gateway(mesh, name, service.ref.namespace)
             found.update([gateway.ref] if gateway else [])
     return frozenset(found)
-
-
-def _place(gateway: str, namespace: str) -> tuple[str, str]:
-    before, slash, name = gateway.rpartition("/")
-    return (before, name) if slash else (namespace, gateway)
 
 
 def findings_lines(
