@@ -80,6 +80,7 @@ class Prompting:
         self._screen.prompt.close()
         self._screen.status.display = True
         self._screen.arrangement.arrange()
+        self._screen.call_after_refresh(self._screen.prompt.pass_on)
 
     def _filter(self, text: str) -> None:
         wanted = parse_filter(text)

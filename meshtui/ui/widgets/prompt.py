@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -39,7 +40,7 @@ class Prompt(Horizontal):
         super().__init__(id="prompt")
         self.kind = ""
         self._kind = Label("", id="prompt-kind", markup=False)
-        self._typed = _Line(id="prompt-text", select_on_focus=False)
+        self._typed = Line(id="prompt-text")
 
     def compose(self) -> ComposeResult:
         yield self._kind
@@ -53,10 +54,15 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             typed.value = text
         typed.cursor_position = len(text)
+        typed.begin()
         self.screen.set_focus(typed)
 
     def close(self) -> None:
         self.display = False
+
+    def pass_on(self) -> None:
+        """The keys that came behind the one that ended the typing are for what comes next."""
+        self._typed.pass_on()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -66,23 +72,62 @@ class Prompt(Horizontal):
         event.stop()
         self.post_message(self.Done(self.kind, event.value))
 
-    def drop(self) -> None:
+    def on_line_left(self, event: Line.Left) -> None:
+        event.stop()
         self.post_message(self.Dropped(self.kind))
 
 
-class _Line(Input):
-    """An input that Esc leaves, and Backspace too once it is empty."""
+class Line(Input):
+    """An input that Enter and Esc leave, and Backspace too once it is empty.
+
+    On a slow line keys come in bursts: Enter and Esc end the typing at once, and what comes behind
+    them is kept for later. As bindings they would be noticed only after it.
+    """
+
+    class Left(Message):
+        """Nothing of what was typed is wanted."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "drop", show=False),
         Binding("backspace", "erase", show=False),
         Binding("up,down,tab,shift+tab,pageup,pagedown", "nothing", show=False),
     ]
 
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id, select_on_focus=False)
+        self._ended = self._passing = False
+        self._ahead: list[events.Key] = []
+
+    def begin(self) -> None:
+        self._ended = self._passing = False
+        self._ahead.clear()
+
+    def pass_on(self) -> None:
+        """Called when the focus is elsewhere: what is still on its way here goes there, too."""
+        self._passing = self._ended
+        for key in self._ahead:
+            again = events.Key(key.key, key.character).set_sender(self.app)
+            self.app.post_message(again)
+        self._ahead.clear()
+
+    async def _on_key(self, event: events.Key) -> None:
+        if not self._ended and event.key not in ("enter", "escape"):
+            return
+        event.stop()
+        event.prevent_default()
+        if self._ended:
+            self._ahead.append(event)
+            if self._passing:
+                self.pass_on()
+        elif event.key == "enter":
+            self._ended = True
+            await self.action_submit()
+        else:
+            self.action_drop()
+
     def action_drop(self) -> None:
-        prompt = self.parent
-        if isinstance(prompt, Prompt):
-            prompt.drop()
+        """By a message, which does not overtake those of what was typed before."""
+        self._ended = True
+        self.post_message(self.Left())
 
     def action_erase(self) -> None:
         if self.value:

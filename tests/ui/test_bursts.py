@@ -1,0 +1,40 @@
+"""Keys that arrive all at once, as over a slow line: each means what it would have meant later."""
+
+from __future__ import annotations
+
+import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.ui.table.lineid import LineId
+from tests.ui.driving import Drive, driving
+
+REVIEWS = ServiceKey("bookinfo", "reviews")
+
+
+async def burst(drive: Drive, *keys: str) -> None:
+    """Keys that arrive at once, as over a slow line."""
+    for key in keys:
+        name = _character_to_key(key) if len(key) == 1 else key
+        drive.app.post_message(Key(name, key if len(key) == 1 else None))
+    await drive.pilot.pause()
+
+
+@pytest.mark.parametrize("end", ["enter", "escape"])
+async def test_keys_typed_behind_the_end_of_a_prompt_are_for_what_comes_next(end: str) -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await burst(drive, "slash", *"rev", end, "j", "j")
+        await drive.until(lambda: not drive.app.main.prompt.display)
+        await drive.until(lambda: drive.app.main.table.place == LineId(REVIEWS, "v2"))
+        assert drive.app.main.table.filter.source == ("rev" if end == "enter" else "")
+
+
+async def test_a_command_and_the_next_one_may_come_at_once() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await burst(drive, "colon", *"sort name", "enter", "colon", *"filter rev", "enter", "j")
+        await drive.until(lambda: drive.app.main.table.filter.source == "rev")
+        assert drive.app.main.table.sort.key == "name"
+        await drive.until(lambda: drive.app.main.table.place == LineId(REVIEWS, "v1"))
