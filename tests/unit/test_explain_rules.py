@@ -147,6 +147,22 @@ def test_a_fault_of_another_rule_is_taken_off_by_its_name() -> None:
     assert one.next.startswith(":fault off rule testers")
 
 
+def test_a_fault_of_a_second_virtual_service_is_not_taken_off_by_an_index_of_the_first() -> None:
+    fault = {"abort": {"httpStatus": 503, **ALWAYS}}
+    second = virtual_service("second", to_v3(fault=fault), hosts=["reviews"], gateways=["gate"])
+    mesh = mesh_of(CATCH_ALL, more={"virtualservices": [second]})
+    one = told(scope(mesh, caller=signals(c503=9, FI=9)), "FI")
+    assert one.next.startswith(":fault off rule second/0 ")
+
+
+def test_a_fault_in_the_rules_of_another_service_is_taken_off_there() -> None:
+    fault = {"abort": {"httpStatus": 503, **ALWAYS}}
+    other = virtual_service("edge", to_v3(fault=fault), hosts=["shop.example"])
+    mesh = mesh_of(CATCH_ALL, more={"virtualservices": [other]})
+    one = told(scope(mesh, caller=signals(c503=9, FI=9)), "FI")
+    assert one.next == "take it off at the service that VirtualService default/edge is for"
+
+
 def test_a_fault_that_is_in_no_rule_any_more_is_not_blamed_on_one() -> None:
     assert "has been taken off" in words(scope(mesh_of(), caller=signals(c503=9, FI=9)), "FI")
 

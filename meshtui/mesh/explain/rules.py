@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from meshtui.mesh.analysis.lookup import definitions, is_missing
 from meshtui.mesh.explain.pods import MOST, Words, at_caller, named
@@ -12,6 +12,7 @@ from meshtui.mesh.explain.scope import (
     callers_timeouts,
     listed,
     names_of_callers,
+    place,
     pods_in,
     routes,
     routes_of,
@@ -181,10 +182,30 @@ def _faults(
         f"Injected: {titled(r)} {words(r.rule.fault)}." for r in found if r.rule.fault is not None
     ]
     said += _ending(scope)
+    return said[: MOST + 1], _taking_off(scope, found)
+
+
+def _taking_off(scope: Scope, found: Sequence[Route]) -> str:
+    """The command goes by the rules of the service: where they have no fault, another has to."""
     shown = scope.view.route
-    if shown is not None and any(route.rule == shown.rule for route in found):
-        return said[: MOST + 1], "c: take the fault off, unless somebody is testing with it"
-    return said[: MOST + 1], f":fault off rule {found[0].rule.title} — unless somebody is testing"
+    if shown is not None and any(place(route) == place(shown) for route in found):
+        return "c: take the fault off, unless somebody is testing with it"
+    known = [route for route in scope.view.routes if route.rule.protocol == "http"]
+    for route in found:
+        if any(place(route) == place(one) for one in known):
+            return f":fault off rule {_called(route, known)} — unless somebody is testing"
+    ref = found[0].service.ref
+    return f"take it off at the service that VirtualService {ref.namespace}/{ref.name} is for"
+
+
+def _called(route: Route, known: Sequence[Route]) -> str:
+    """What the rule is called in a command: an index alone counts in the first VirtualService."""
+    name, ref = route.rule.name, route.service.ref
+    if name and " " not in name and sum(one.rule.name == name for one in known) == 1:
+        return name
+    return (
+        f"{ref.name}/{route.rule.index}" if ref != known[0].service.ref else f"{route.rule.index}"
+    )
 
 
 def _ending(scope: Scope) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
 from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 from meshtui.mesh.versions import VersionView
@@ -118,8 +118,12 @@ def routes(scope: Scope) -> tuple[Route, ...]:
     """The rules that may have taken the requests: the service's own, and all that lead to it."""
     named = scope.mesh.rules_by_destination.get(scope.view.service.host, ())
     found = [*scope.view.routes, *(Route(service, rule) for service, rule in named)]
-    places = {(r.service.ref, r.rule.protocol, r.rule.index): r for r in reversed(found)}
-    return tuple(reversed(places.values()))
+    return tuple(reversed({place(route): route for route in reversed(found)}.values()))
+
+
+def place(route: Route) -> tuple[Ref, str, int]:
+    """Where the rule is written."""
+    return route.service.ref, route.rule.protocol, route.rule.index
 
 
 def aims(scope: Scope) -> tuple[Aim, ...]:
@@ -149,7 +153,7 @@ def all_aims(scope: Scope) -> tuple[Aim, ...]:
 def routes_of(scope: Scope) -> tuple[Route, ...]:
     """The rules that send requests there, each once."""
     found = [aim.route for aim in aims(scope) if aim.route is not None]
-    return tuple({(r.service.ref, r.rule.protocol, r.rule.index): r for r in found}.values())
+    return tuple({place(route): route for route in found}.values())
 
 
 def pods_at(mesh: Mesh, aim: Aim) -> tuple[Pod, ...] | None:
