@@ -27,6 +27,11 @@ def test_the_rest_of_a_code_is_explained_where_flags_account_for_a_part() -> Non
     assert {one.code: round(one.rps, 1) for one in found} == {"503": 2.0, "UF": 1.0}
 
 
+def test_two_flags_of_one_request_do_not_hide_another_error() -> None:
+    found = explanations([scope(mesh_of(), "v1", signals(c503=10, c500=10, UF=10, URX=10))])
+    assert {one.code for one in found} == {"UF", "URX", "500"}
+
+
 def test_an_error_of_a_version_without_telemetry_is_most_likely_its_own() -> None:
     bare = pod("reviews", "v1")
     bare["spec"]["containers"] = [{"name": "reviews"}]

@@ -18,6 +18,9 @@ LIMITED = ":logs code:429"
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
 
+_RETRIED = ("UF", "UC", "UR", "LR", "UT")
+"""Flags of tries that are repeated."""
+
 _IN_GRPC = {
     "0": ("1", "14"),
     "400": ("13",),
@@ -51,11 +54,17 @@ def unflagged(scope: Scope, signals: Signals) -> tuple[Mapping[str, float], Mapp
     """
     codes = {code: number for code, number in signals.codes.items() if telling(code)}
     grpc = {status: number for status, number in signals.grpc.items() if status != "0"}
-    for flag, number in sorted(signals.flags.items()):
+    for flag, number in sorted(_each_request_once(signals.flags).items()):
         wanted, statuses = _answered_with(scope, flag)
         rest = _take(codes, number, [code for code in codes if code.startswith(wanted)])
         _take(grpc, rest, [status for status in statuses if status in grpc])
     return _worth_a_word(codes, signals.codes), _worth_a_word(grpc, signals.grpc)
+
+
+def _each_request_once(flags: Mapping[str, float]) -> Mapping[str, float]:
+    """URX is set beside the flag of the last try, where that has one: `URX,UF`."""
+    beside = sum(flags.get(flag, 0.0) for flag in _RETRIED)
+    return {**flags, "URX": max(flags.get("URX", 0.0) - beside, 0.0)}
 
 
 def _take(left: dict[str, float], number: float, names: Iterable[str]) -> float:
