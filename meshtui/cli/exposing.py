@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from meshtui.cli import opening, output
 from meshtui.errors import Exit
 from meshtui.mesh.exposure import Door, doors_to
-from meshtui.mesh.limiting import Exposed, exposed
+from meshtui.mesh.limiting import Exposed, Limiting, exposed
 from meshtui.mesh.limitwords import (
     NO_WAY,
     NOT_READ,
+    SHARED,
     asked_words,
     effect_words,
     limit_words,
@@ -161,7 +162,7 @@ def _show(found: Exposed, counted: Counted) -> None:
         _field("", f"reaches {pods_words(one.pods)}")
         _field("", effect_words(one.limit))
         if one.limit.limits:
-            _field("", _refusals(one.limit, *counted[place]))
+            _field("", _refusals(one, *counted[place]))
     if not found.limits:
         output.line("  no EnvoyFilter with a rate limit is on the way to it")
     for limit in (*found.idle, *found.unknown):
@@ -184,13 +185,14 @@ def _door(door: Door) -> None:
         _field("", f"{owner}{lead.rule}: {share}{lead.match}")
 
 
-def _refusals(limit: RateLimit, found: Tally, rps: float | None) -> str:
+def _refusals(one: Limiting, found: Tally, rps: float | None) -> str:
     parts = []
     if found.refused is not None:
         now = f", {rate_words(rps)} now" if rps is not None else ""
-        parts.append(f"{found.refused} refused since the proxies started{now}")
+        whose = SHARED * one.shared
+        parts.append(f"{found.refused} refused since the proxies started{now}{whose}")
     if found.silent:
-        parts.append(silent_words(limit, found.silent))
+        parts.append(silent_words(one.limit, found.silent))
     if found.unanswered:
         parts.append(f"{found.unanswered} questions were not answered")
     if found.unasked:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from meshtui.mesh.exposure import Door, doors_to
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
-from meshtui.mesh.ratelimits import RateLimit, rate_limits
+from meshtui.mesh.ratelimits import EXTERNAL, RateLimit, rate_limits
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample, Signals
 
@@ -22,11 +22,14 @@ class Limiting:
     """A rate limit with the place where it meets a service's requests.
 
     `pods` are those of the service, of its callers or of its gateways that the limit reaches.
+    `shared` says that other limits of these proxies count under the same name, so that nobody can
+    tell whose a refusal was.
     """
 
     limit: RateLimit
     place: str
     pods: tuple[Pod, ...]
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +186,23 @@ def _gateway(place: str, doors: tuple[Door, ...]) -> _Stretch:
     return _Stretch(place, pods, lambda limit: _at_doors(limit, doors))
 
 
-def _met(stretch: _Stretch, limits: Iterable[RateLimit]) -> Iterator[Limiting]:
+def _met(stretch: _Stretch, limits: Sequence[RateLimit]) -> Iterator[Limiting]:
     for limit in limits:
-        names = {(pod.namespace, pod.name) for pod in limit.pods}
-        reached = tuple(pod for pod in stretch.pods if (pod.namespace, pod.name) in names)
+        reached = _both(stretch.pods, limit.pods)
         if reached and stretch.concerns(limit):
-            yield Limiting(limit, stretch.place, reached)
+            others = (o for o in limits if o is not limit and o.limits and _counts_alike(o, limit))
+            shared = any(_both(reached, other.pods) for other in others)
+            yield Limiting(limit, stretch.place, reached, shared)
+
+
+def _both(some: Iterable[Pod], others: Iterable[Pod]) -> tuple[Pod, ...]:
+    names = {(pod.namespace, pod.name) for pod in others}
+    return tuple(pod for pod in some if (pod.namespace, pod.name) in names)
+
+
+def _counts_alike(one: RateLimit, other: RateLimit) -> bool:
+    """Local limits count by their prefix, external ones all by the cluster."""
+    return one.kind == other.kind and (one.kind == EXTERNAL or one.stat_prefix == other.stat_prefix)
 
 
 def _each_once(pods: Iterable[Pod]) -> tuple[Pod, ...]:

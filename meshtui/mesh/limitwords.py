@@ -95,6 +95,9 @@ def silent_words(limit: RateLimit, proxies: int) -> str:
     return f"{who} no counter of it: {why}"
 
 
+SHARED = ", by all of their limits that count under this name"
+
+
 def asked_words(asked: int, unasked: int) -> str:
     """`20 of 50 proxies were asked`: of how many a count speaks; empty where of all."""
     if not unasked:

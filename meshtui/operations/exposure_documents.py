@@ -91,6 +91,7 @@ def _limiting(one: Limiting, tally: Tally, rps: float | None) -> Json:
         **_limit(one.limit),
         "pods": _pods(one.pods),
         "refused": tally.refused,
+        "refused_with_others": one.shared,
         "refused_rps": rps,
         "unanswered": tally.unanswered,
         "proxies_not_asked": tally.unasked,

@@ -82,3 +82,12 @@ def test_only_proxies_with_a_limit_that_limits_are_asked() -> None:
     off = {"@type": LOCAL, "token_bucket": SETTINGS["token_bucket"]}
     found = envoy_filter("off", patch({"typed_config": off}), app="reviews")
     assert of(shop(found), REVIEWS).limiting_pods == ()
+
+
+def test_limits_that_count_under_one_name_are_told_so() -> None:
+    config = {"@type": LOCAL, **SETTINGS}
+    one = envoy_filter("one", patch({"typed_config": config}), app="reviews")
+    two = envoy_filter("two", patch({"typed_config": config}), app="reviews")
+    other = envoy_filter("two", patch({"typed_config": {**config, "stat_prefix": "x"}}))
+    assert [found.shared for found in of(shop(one, two), REVIEWS).limits] == [True, True]
+    assert not any(found.shared for found in of(shop(one, other), REVIEWS).limits)

@@ -11,6 +11,7 @@ from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.limitwords import (
     NO_WAY,
     NOT_READ,
+    SHARED,
     asked_words,
     effect_words,
     limit_words,
@@ -148,19 +149,20 @@ def _limit(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list
     lines += _field("by", f"EnvoyFilter {_name(limit.ref)}", width)
     lines += _field("reaches", pods_words(one.pods), width)
     lines += _field("so that", effect_words(limit), width, "muted" if limit.limits else "warning")
-    return [*lines, *_counted(limit, told, width, asked=asked)] if limit.limits else lines
+    return [*lines, *_counted(one, told, width, asked=asked)] if limit.limits else lines
 
 
-def _counted(limit: RateLimit, told: Told | None, width: int, *, asked: bool) -> list[Line]:
+def _counted(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list[Line]:
     if told is None:
         return _field("counted", "asking the proxies…" if asked else "", width, "muted")
     tally, lines = told.tally, []
     if tally.refused is not None:
         now = f", {rate_words(told.rps)} now" if told.rps is not None else ""
-        text = f"{tally.refused:,} refused since the proxies started{now}"
+        whose = SHARED * one.shared
+        text = f"{tally.refused:,} refused since the proxies started{now}{whose}"
         lines += _field("counted", text, width, "warning" if told.rps else "text")
     if tally.silent:
-        text = silent_words(limit, tally.silent)
+        text = silent_words(one.limit, tally.silent)
         lines += _field("" if lines else "counted", text, width, "muted")
     if tally.unanswered:
         text = f"▲ {tally.unanswered:,} questions were not answered"
