@@ -149,15 +149,29 @@ def _cut(moment: Moment, begin: float, end: float) -> Moment:
 
 
 def extended(past: Past, newer: Past, begin: float) -> Past:
-    """`past` with the points of `newer` in place of its own there, from `begin` on."""
-    versions = {**past.courses, **newer.courses}
+    """`past` with the points of `newer` in place of its own there, from `begin` on.
+
+    A version of which only one of them has points had no traffic in the time of the other: so it
+    is inside of each, where anything of the service is known.
+    """
+    before, after = _without_traffic(past), _without_traffic(newer)
     courses = {
-        version: within(past.courses.get(version, ()), begin, newer.begin)
-        + newer.courses.get(version, ())
-        for version in versions
+        version: within(past.courses.get(version, before), begin, newer.begin)
+        + newer.courses.get(version, after)
+        for version in {**past.courses, **newer.courses}
     }
-    kept = {version: course for version, course in courses.items() if course}
+    kept = {
+        version: course
+        for version, course in courses.items()
+        if course and (version in newer.courses or any(moment.rps for moment in course))
+    }
     return replace(newer, begin=max(begin, past.begin), courses=kept)
+
+
+def _without_traffic(past: Past) -> Course:
+    """At the times at which anything is known."""
+    known = max(past.courses.values(), key=len, default=())
+    return tuple(Moment(moment.at, moment.span_s, 0.0) for moment in known)
 
 
 def joined(past: Past, seen: Mapping[str, Course]) -> Mapping[str, Course]:

@@ -115,8 +115,18 @@ def past(begin: float, end: float, **courses: float) -> Past:
 def test_new_points_take_the_place_of_the_known_ones_and_old_ones_are_forgotten() -> None:
     found = extended(past(0, 50, v1=1.0, v2=5.0), past(30, 70, v1=2.0), 20.0)
     assert [m.rps for m in found.courses["v1"]] == [1.0, 2.0, 2.0, 2.0, 2.0]
-    assert [m.at for m in found.courses["v2"]] == [30.0]
+    assert [(m.at, m.rps) for m in found.courses["v2"]] == [
+        (30.0, 5.0),
+        *((at, 0.0) for at in (40.0, 50.0, 60.0, 70.0)),
+    ]
     assert (found.begin, found.end) == (20.0, 70.0)
+
+
+def test_a_version_that_is_new_had_no_traffic_before_and_where_nothing_is_known_none_has() -> None:
+    found = extended(past(0, 50, v1=1.0), past(30, 70, v1=1.0, v2=3.0), 20.0)
+    assert [m.rps for m in found.courses["v2"]] == [0.0, 3.0, 3.0, 3.0, 3.0]
+    silent = extended(past(0, 50, v1=1.0), past(30, 70), 20.0)
+    assert [(m.at, m.rps) for m in silent.courses["v1"]] == [(30.0, 1.0)]
 
 
 def test_a_version_that_was_only_long_ago_is_forgotten() -> None:
