@@ -116,6 +116,8 @@ def limits_at_callers(
     mesh: Mesh, service: Service, clients: Iterable[tuple[str, str]]
 ) -> tuple[RateLimit, ...]:
     """The same of the proxies of its `clients` (namespace, workload), gateways among them."""
+    if not mesh.envoy_filters:
+        return ()
     known = frozenset(clients)
     doors = doors_to(mesh, service)
     edge = tuple(pod for pod in _gateway(GATEWAY, doors).pods if _place(pod) in known)
@@ -135,7 +137,9 @@ def _place(pod: Pod) -> tuple[str, str]:
 
 def _caller_pods(mesh: Mesh, known: frozenset[tuple[str, str]]) -> tuple[Pod, ...]:
     """The sidecars that telemetry knows to call the service."""
-    return tuple(p for p in mesh.pods if p.sidecar and not p.gateway and _place(p) in known)
+    homes = sorted({namespace for namespace, _ in known})
+    found = (pod for home in homes for pod in mesh.pods_by_namespace.get(home, ()))
+    return tuple(p for p in found if p.sidecar and not p.gateway and _place(p) in known)
 
 
 def _callers(

@@ -131,6 +131,12 @@ def test_a_service_that_does_well_is_not_sent_to_those_it_calls() -> None:
     assert below(fine) == ""
 
 
+def test_what_fails_far_less_often_is_not_called_the_reason() -> None:
+    page = scope(mesh_of(), "v1", signals(c500=27), signals(c500=27))
+    lower = scope(mesh_of(), "v3", signals(c503=1), signals(c503=1)).view
+    assert below(replace(page, below=(lower,))) == ""
+
+
 def test_the_worst_version_comes_first_and_those_that_do_well_in_one_sentence() -> None:
     found = replace(scope(mesh_of(), "v3", signals(c503=30), signals(c503=30)), row=None)
     states = [(state, head) for state, head, _ in sentences(found)]

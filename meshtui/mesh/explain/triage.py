@@ -15,6 +15,9 @@ from meshtui.mesh.view import DELAYED
 APART = 0.005
 """Error ratios that differ by less are the same, whatever the number of requests."""
 
+ENOUGH = 0.1
+"""Part of a service's failures that another's must come to, to be called their reason."""
+
 HUNG_UP = "DC"
 NAMED = 3
 
@@ -111,18 +114,30 @@ def _server_unknown(scope: Scope) -> str:
 
 
 def below(scope: Scope) -> str:
-    """A service that fails because one that it calls does; empty where none of those fails."""
-    if scope.nowhere or not (scope.server or scope.caller or Signals()).error_ratio:
+    """A service that fails because one that it calls does; empty where none of those fails.
+
+    What fails far less often than the service itself is not the reason.
+    """
+    own = _failed_rps(scope.server or scope.caller)
+    if scope.nowhere or not own:
         return ""
     found = [
         (SEVERITY[row.state], -row.caller.error_ratio, view.key, row)
         for view in scope.below
+        if _failed_rps(view.caller) >= ENOUGH * own
         for row in view.versions
         if row.caller is not None and row.caller.error_ratio and row.state not in (OK, NO_TRAFFIC)
     ]
     found.sort(key=lambda each: each[:3])
-    texts = [_one_below(scope, key, row) for _, _, key, row in found]
-    return f"It calls what fails: {listed(texts)}. Look there first." if found else ""
+    if not found:
+        return ""
+    texts = [_one_below(scope, key, row) for _, _, key, row in found[:NAMED]]
+    more = [f"{len(found) - NAMED:,} more"] if len(found) > NAMED else []
+    return f"It calls what fails: {listed([*texts, *more], NAMED + 1)}. Look there first."
+
+
+def _failed_rps(signals: Signals | None) -> float:
+    return signals.rps * (signals.error_ratio or 0.0) if signals else 0.0
 
 
 def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
