@@ -64,5 +64,5 @@ def save_as(path: Path, body: bytes) -> Path:
     except FileExistsError:
         raise Refused(f"{path} is there already", "name another file") from None
     except OSError as error:
-        raise MeshtuiError(f"{path} cannot be written ({error})") from error
+        raise MeshtuiError(f"{path} cannot be written ({error.strerror or error})") from error
     return path
