@@ -111,6 +111,14 @@ def test_no_traffic_by_weight_and_by_silent_callers_differ() -> None:
     assert "no caller reports any, yet v1 itself counts 20/s (callers without a" in headline(silent)
 
 
+def test_a_service_that_speaks_tcp_is_not_said_to_be_idle() -> None:
+    mesh = mesh_of(port={"name": "tcp-db", "port": 5432})
+    assert headline(scope(mesh, "v1", Signals())) == (
+        "no traffic: no request for v1 in the last 10s; it speaks TCP, and its connections are "
+        "not counted here"
+    )
+
+
 def test_requests_that_reached_no_pod_are_counted_as_such() -> None:
     found = scope(mesh_of(), UNKNOWN, signals(3, c503=30, UH=30))
     assert headline(found) == "only errors: 3.0/s reach no pod, 100 % of them fail (UH 3.0/s)"

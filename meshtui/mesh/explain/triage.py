@@ -18,6 +18,9 @@ APART = 0.005
 ENOUGH = 0.1
 """Part of a service's failures that another's must come to, to be called their reason."""
 
+OPAQUE = ("tcp", "tls", "mongo", "mysql", "redis")
+"""Beginnings of the names of ports whose traffic Istio does not read as HTTP."""
+
 HUNG_UP = "DC"
 NAMED = 3
 
@@ -57,7 +60,14 @@ def _idle(scope: Scope) -> str:
         return f"no caller reports any, yet {scope.name} itself counts {rate(server.rps)}{who}"
     window = f" in the last {scope.window_s:g}s" if scope.window_s else ""
     weight = "; its weight is 0" if row is not None and row.percent == 0 else ""
-    return f"no request for {scope.name}{window}{weight}"
+    return f"no request for {scope.name}{window}{weight}{_by_tcp(scope)}"
+
+
+def _by_tcp(scope: Scope) -> str:
+    """A service that speaks no HTTP may be busy all the same. Istio goes by the port's name."""
+    ports = scope.view.service.ports
+    opaque = bool(ports) and all(port.name.partition("-")[0] in OPAQUE for port in ports)
+    return "; it speaks TCP, and its connections are not counted here" * opaque
 
 
 def sides(scope: Scope) -> str:
