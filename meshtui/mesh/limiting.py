@@ -107,9 +107,9 @@ def refused(key: ServiceKey, sample: Sample | None) -> Refused | None:
     )
 
 
-def limits_at_pods(mesh: Mesh, pods: tuple[Pod, ...]) -> tuple[RateLimit, ...]:
+def limits_at_pods(mesh: Mesh, service: Service, pods: tuple[Pod, ...]) -> tuple[RateLimit, ...]:
     """What the own proxies of a service's pods may turn its requests away with."""
-    return _acting(mesh, _Stretch(INBOUND, pods, _inbound))
+    return _acting(mesh, _at_pods(service, pods))
 
 
 def limits_at_callers(
@@ -178,7 +178,11 @@ def _way(
     for key, theirs in calling:
         yield _gateway(f"{GATEWAY} to {key.name}", theirs)
     yield _by_callers(service, callers)
-    yield _Stretch(INBOUND, pods_of(mesh, service), _inbound)
+    yield _at_pods(service, pods_of(mesh, service))
+
+
+def _at_pods(service: Service, pods: tuple[Pod, ...]) -> _Stretch:
+    return _Stretch(INBOUND, pods, lambda limit: _inbound(limit, service))
 
 
 def _by_callers(service: Service, callers: tuple[Pod, ...]) -> _Stretch:
@@ -213,8 +217,11 @@ def _each_once(pods: Iterable[Pod]) -> tuple[Pod, ...]:
     return tuple({(pod.namespace, pod.name): pod for pod in pods}.values())
 
 
-def _inbound(limit: RateLimit) -> bool:
-    return limit.context in ("ANY", "SIDECAR_INBOUND")
+def _inbound(limit: RateLimit, service: Service) -> bool:
+    """Limits on another port of the pod do not concern it; ports by name may be any."""
+    ports = {port.target or str(port.number) for port in service.ports}
+    here = str(limit.port) in ports or not all(port.isdigit() for port in ports)
+    return limit.context in ("ANY", "SIDECAR_INBOUND") and (not limit.port or here)
 
 
 def _outbound(limit: RateLimit, service: Service) -> bool:

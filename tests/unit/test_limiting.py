@@ -198,6 +198,15 @@ class TestPlaces:
         mesh = shop(envoy_filter("callers", found, app="page"))
         assert bool(places(of(mesh, REVIEWS))) is concerns
 
+    @pytest.mark.parametrize(("port", "concerns"), [(9080, True), (15090, False)])
+    def test_a_limit_on_another_port_of_the_pods_is_not_on_the_way(
+        self, port: int, concerns: bool
+    ) -> None:
+        found = patch(LIMIT, "SIDECAR_INBOUND")
+        found["match"]["listener"] = {"portNumber": port}
+        mesh = shop(envoy_filter("pods", found, app="reviews"))
+        assert bool(places(of(mesh, REVIEWS))) is concerns
+
     def test_a_gateways_limit_of_another_host_is_not_on_the_way(self) -> None:
         found = patch(LIMIT, "GATEWAY", "VIRTUAL_HOST")
         found["match"]["routeConfiguration"] = {"vhost": {"name": "other.example:443"}}

@@ -225,7 +225,7 @@ def _ending(scope: Scope) -> list[str]:
 def limited(scope: Scope, side: str) -> Words:
     """The limits of the proxy that turned the requests away, on whichever side it is."""
     found = (
-        limits_at_pods(scope.mesh, pods_in(scope))
+        limits_at_pods(scope.mesh, scope.view.service, pods_in(scope))
         if side == SERVER
         else limits_at_callers(scope.mesh, scope.view.service, scope.clients)
     )
