@@ -219,7 +219,7 @@ def _each_once(pods: Iterable[Pod]) -> tuple[Pod, ...]:
 
 def _inbound(limit: RateLimit, service: Service) -> bool:
     """Limits on another port of the pod do not concern it; ports by name may be any."""
-    ports = {port.target or str(port.number) for port in service.ports}
+    ports = {name for p in service.ports for name in (str(p.number), p.target or str(p.number))}
     here = str(limit.port) in ports or not all(port.isdigit() for port in ports)
     return limit.context in ("ANY", "SIDECAR_INBOUND") and (not limit.port or here)
 
