@@ -45,7 +45,8 @@ class Picture:
     """What a chart shows; times are seconds since the epoch.
 
     `source` is who remembers the time up to `past_end`, empty where it is only what was seen from
-    here, which begins at `seen_since`. `newest` is the time of the newest number of all.
+    here, which begins at `seen_since`. `newest` is the time of the newest number of all, which
+    is no news any more when it is older than `late_s` seconds.
     """
 
     service: ServiceKey
@@ -58,6 +59,7 @@ class Picture:
     past_end: float | None = None
     seen_since: float | None = None
     newest: float | None = None
+    late_s: float = 10.0
 
 
 class Charting(Protocol):
@@ -81,11 +83,13 @@ class ChartHistory:
         source: MetricsSource,
         journal: Callable[[ServiceKey], tuple[Journaled, ...]],
         thresholds: Thresholds,
+        late_s: float = 10.0,
     ) -> None:
         self._seen = seen
         self._source = source
         self._journal = journal
         self._thresholds = thresholds
+        self._late_s = late_s
         self._asked: tuple[ServiceKey, float, int] | None = None
         self._past: Past | None = None
 
@@ -108,6 +112,7 @@ class ChartHistory:
             past_end=past.end if past else None,
             seen_since=self._seen.since,
             newest=max([*ends, *([self._seen.newest] if self._seen.newest else [])], default=None),
+            late_s=self._late_s,
         )
 
     async def look_back(self, service: ServiceKey, range_s: float, cells: int, now: float) -> None:

@@ -32,7 +32,9 @@ class Telemetry:
         self.sample: Sample | None = None
         self._source = source
         self._tick_s = tick_s
-        self._limit_s = STALE_TICKS * tick_s
+        self.limit_s = STALE_TICKS * tick_s
+        """Beyond this age, in seconds, what is known is old."""
+
         self._changed = changed
         self._clock = clock
         self._error = ""
@@ -66,10 +68,10 @@ class Telemetry:
         name = self._source.name
         if self.sample is None:
             state = "failed" if self._error else "connecting"
-            return Health(name, state, None, self._error, self._limit_s)
+            return Health(name, state, None, self._error, self.limit_s)
         age = max(0.0, self._clock() - self.sample.time)
-        if age > 10 * self._limit_s:
-            return Health(name, "failed", age, self._error or "no answer", self._limit_s)
-        if self._error or age > self._limit_s:
-            return Health(name, "stale", age, self._error or "no answer", self._limit_s)
-        return Health(name, "ok", age, "; ".join(self.sample.problems[:2]), self._limit_s)
+        if age > 10 * self.limit_s:
+            return Health(name, "failed", age, self._error or "no answer", self.limit_s)
+        if self._error or age > self.limit_s:
+            return Health(name, "stale", age, self._error or "no answer", self.limit_s)
+        return Health(name, "ok", age, "; ".join(self.sample.problems[:2]), self.limit_s)

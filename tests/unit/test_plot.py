@@ -15,6 +15,7 @@ from meshtui.operations.charting import Mark, Picture
 from meshtui.ui.paint import Line, width_of
 from meshtui.ui.panes.chartlines import Look, cells_of, chart_lines, versions_of
 from meshtui.ui.panes.chartscale import milliseconds, percent, rate, ticks, top_of
+from meshtui.ui.panes.charttitle import source_words
 from meshtui.ui.plot import Curve, Level, plot
 
 REVIEWS = ServiceKey("bookinfo", "reviews")
@@ -236,3 +237,13 @@ def test_only_the_busiest_versions_have_a_line() -> None:
     assert [version.name for version in found] == ["v8", "v3", "v4", "v5", "v6", "v7"]
     assert [version.letter for version in found] == list("abcdef")
     assert len({version.role for version in found}) == 6
+
+
+@pytest.mark.parametrize(("late_s", "stale"), [(10.0, True), (240.0, False)])
+def test_what_is_measured_seldom_is_not_old_between_two_looks(late_s: float, stale: bool) -> None:
+    """As the header has it: four times as long as telemetry is left alone."""
+    seldom = replace(picture(60), newest=NOW - 50, late_s=late_s)
+    courses = {v: tuple(m for m in c if m.at <= NOW - 50) for v, c in seldom.courses.items()}
+    seldom = replace(seldom, courses=courses)
+    assert ("STALE 50s" in text([source_words(seldom, NOW)])[0]) is stale
+    assert ("?" in text(lines_of(seldom, 80, 20))[0]) is stale

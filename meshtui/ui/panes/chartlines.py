@@ -59,10 +59,10 @@ class Version:
     role: str
     course: Course
 
-    def newest(self, now: float) -> Moment | None:
+    def newest(self, now: float, fresh_s: float) -> Moment | None:
         """What holds now; None where the last thing known is too old for that."""
         last = self.course[-1] if self.course else None
-        if last is None or now - last.at > max(_FRESH_S, 3 * last.span_s):
+        if last is None or now - last.at > max(fresh_s, 3 * last.span_s):
             return None
         return last
 
@@ -188,7 +188,7 @@ def _title(
 ) -> Line:
     """What the chart shows and how each version does now; without names where they don't fit."""
     head = Span(fit(TITLES[measure], 11), "strong")
-    known = picture.newest is not None and now - picture.newest <= _FRESH_S
+    known = picture.newest is not None and now - picture.newest <= _fresh_s(picture)
     for named in (True, False):
         line: Line = (head,)
         for version in versions:
@@ -200,11 +200,16 @@ def _title(
     return fit_line(line, width)
 
 
+def _fresh_s(picture: Picture) -> float:
+    """Seconds after which a number is not one of now; longer where it is measured seldom."""
+    return max(_FRESH_S, picture.late_s)
+
+
 def _now(
     measure: str, version: Version, picture: Picture, known: bool, now: float
 ) -> tuple[str, str]:
     """The version's number of now and its role; unknown and no traffic never look alike."""
-    last = version.newest(now)
+    last = version.newest(now, _fresh_s(picture))
     if last is None or last.rps is None:
         return ("?", "unknown") if version.course or not known else ("–", "no traffic")
     value: float | None = getattr(last, measure)

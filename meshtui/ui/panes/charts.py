@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,10 +9,9 @@ from textual.message import Message
 from textual.timer import Timer
 
 from meshtui.errors import MeshtuiError, Usage
-from meshtui.mesh.history import DOTS, ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
+from meshtui.mesh.history import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.operations.charting import Picture
 from meshtui.operations.types import Snapshot
@@ -31,6 +29,7 @@ from meshtui.ui.panes.chartlines import (
     room_of,
     versions_of,
 )
+from meshtui.ui.panes.charttitle import source_words
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
@@ -44,8 +43,6 @@ SHOWN = {"all": ALL, "errors": ERRORS, "latency": LATENCY, "requests": RPS}
 
 USUAL_RANGE = "30m"
 _NAMES = tuple(RANGES)
-_LATE_S = 10.0
-"""Beyond this what is newest is no news any more."""
 
 
 class ChartsPane(Pane):
@@ -209,7 +206,7 @@ class ChartsPane(Pane):
         picture = self._picture
         if picture is None or picture.service != self._key:
             return left, ()
-        return left, _source_words(picture, self.now)
+        return left, source_words(picture, self.now)
 
     # Keys and words
 
@@ -279,28 +276,3 @@ class ChartsPane(Pane):
     def on_resize(self) -> None:
         super().on_resize()
         self._draw()
-
-
-def _source_words(picture: Picture, now: float) -> Line:
-    """Who told what is shown, and how old the newest of it is."""
-    if picture.newest is None:
-        return (Span("nothing seen yet", "muted"),)
-    age = max(now - picture.newest, 0.0)
-    told = human_duration(age)
-    newest = Span(f" STALE {told} ", "stale") if age > _LATE_S else Span(f"{told} ago", "muted")
-    return Span(f"{_teller(picture, now)}  ", "muted"), newest
-
-
-def _teller(picture: Picture, now: float) -> str:
-    """Who remembers this; from when on it is only what was seen from here."""
-    if picture.source and picture.past_end is not None:
-        late = now - picture.past_end > _LATE_S + 2 * beat_s(*_scale_of(picture))
-        until = time.strftime("%H:%M", time.localtime(picture.past_end))
-        return f"{picture.source} to {until}, then seen" if late else picture.source
-    since = picture.seen_since
-    return f"seen for {human_duration(now - since)}" if since is not None else ""
-
-
-def _scale_of(picture: Picture) -> tuple[float, int]:
-    columns = picture.grid
-    return columns.end - columns.begin, columns.count // DOTS
