@@ -96,6 +96,20 @@ def test_namespaces_and_labels_choose_the_proxies() -> None:
     ]
 
 
+def test_what_is_attached_by_target_refs_is_for_no_proxy_here() -> None:
+    attached = envoy_filter(insert())
+    attached.spec["targetRefs"] = [{"kind": "Gateway", "name": "waypoint"}]
+    assert filtered(attached) == []
+
+
+def test_a_filter_that_is_inserted_first_stands_before_all_others() -> None:
+    first = insert()
+    first["patch"]["operation"] = "INSERT_FIRST"
+    world: World = replace(WORLD, envoy_filters=(envoy_filter(first),))
+    ((_, listeners),) = configure(world, [SIDECAR]).listeners.items()
+    assert all(_names(listener)[0] == NAME for listener in listeners)
+
+
 def test_a_port_chooses_the_listener() -> None:
     assert filtered(envoy_filter(insert("SIDECAR_OUTBOUND", portNumber=80))) == []
     assert filtered(envoy_filter(insert("SIDECAR_OUTBOUND", portNumber=9080))) == ["0.0.0.0_9080"]

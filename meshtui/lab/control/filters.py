@@ -8,7 +8,7 @@ configurations. Every other patch is named once and left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from meshtui.lab.contract import Obj
@@ -55,6 +55,10 @@ def patches_for(world: World, proxy: Proxy) -> list[Patch]:
 
 
 def _selects(config: Config, proxy: Proxy) -> bool:
+    """What is attached by targetRefs is for waypoints and the Gateway API's gateways: none here."""
+    if config.spec.get("targetRefs"):
+        complain(f"EnvoyFilter {config.namespace}/{config.name} ignored: the lab has no targetRefs")
+        return False
     labels = (config.spec.get("workloadSelector") or {}).get("labels") or {}
     return selects(labels, proxy.labels)
 
@@ -79,7 +83,8 @@ def _patch(raw: Mapping[str, Any]) -> Patch | None:
     operation, value = patch["operation"], dict(patch["value"])
     inserted = kind == "HTTP_FILTER" and operation in _INSERTIONS
     if inserted and value["name"] and _is_limit(value["typed_config"]):
-        return _placed(kind, value, raw.get("match") or {})
+        found = _placed(kind, value, raw.get("match") or {})
+        return replace(found, before="") if operation == "INSERT_FIRST" else found
     if kind in _ROUTES and operation == "MERGE" and _is_merged(value):
         return _placed(kind, value, raw.get("match") or {})
     return None
