@@ -26,6 +26,8 @@ _HEAD = re.compile(
     re.ASCII,
 )
 _ABSENT = "-"
+_BEYOND = 10**15
+"""No count of bytes or milliseconds comes to so much."""
 
 _TEXT_ORDER = (
     "start_time",
@@ -89,6 +91,16 @@ class AccessRecord:
     server_name: str = ""
     route_name: str = ""
     raw: str = ""
+
+    @property
+    def inbound(self) -> bool:
+        """Into the pod, also to a port that no service names (`InboundPassthroughCluster`)."""
+        return self.upstream_cluster.lower().startswith("inbound")
+
+    @property
+    def tcp(self) -> bool:
+        """A connection that was handed on as bytes, no request: it has no code."""
+        return not (self.code or self.method or self.protocol)
 
     @property
     def epoch(self) -> float | None:
@@ -173,8 +185,9 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> int | None:
     if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < _BEYOND else None
 
 
 def _flags(text: str) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def _code(value: str) -> Term:
     if wrong is not None:
         raise Usage(f"code:{wrong} is no response code", _EXAMPLES["code"])
     starts = tuple(code.rstrip("x") if "x" in code else code for code in wanted)
-    return Term(of_request=lambda request: str(request.code).startswith(starts))
+    return Term(of_request=lambda request: not request.tcp and str(request.code).startswith(starts))
 
 
 def _flag(value: str) -> Term:

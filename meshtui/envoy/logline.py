@@ -11,7 +11,10 @@ LOOKED_AT = 4_096
 
 
 class Request(NamedTuple):
-    """What came of one request. Milliseconds; code 0 is no response; text is as it came."""
+    """What came of one request, or of one connection (`tcp`), which has no code and no path.
+
+    Milliseconds; code 0 of a request is no response; text is as it came.
+    """
 
     time: str
     method: str
@@ -22,6 +25,15 @@ class Request(NamedTuple):
     duration_ms: int | None
     inbound: bool
     """Into the pod, else out of it to another service."""
+
+    tcp: bool = False
+    to: str = ""
+    """Of a connection: the server's name that was asked for, else the address."""
+
+    @property
+    def failed(self) -> bool:
+        """No answer, or a server's error; of a connection that something went wrong with it."""
+        return bool(self.flags) if self.tcp else self.code >= 500 or self.code == 0
 
 
 class LogLine(NamedTuple):
@@ -66,5 +78,7 @@ def _request(text: str) -> Request | None:
         record.flags,
         record.details,
         record.duration_ms,
-        record.upstream_cluster.startswith("inbound"),
+        record.inbound,
+        record.tcp,
+        (record.server_name or record.upstream_host) if record.tcp else "",
     )

@@ -25,6 +25,9 @@ class Summary:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.connections = 0
+        """Of TCP, which have neither code nor path."""
+
         self.codes: Counter[int] = Counter()
         self.flags: Counter[str] = Counter()
         self._paths: dict[str, tuple[int, int]] = {}
@@ -39,10 +42,13 @@ class Summary:
         request = line.request
         if request is None:
             return
-        self.requests += by
-        _change(self.codes, request.code, by)
         for flag in request.flags:
             _change(self.flags, flag, by)
+        if request.tcp:
+            self.connections += by
+            return
+        self.requests += by
+        _change(self.codes, request.code, by)
         if request.duration_ms is not None:
             path = path_of(request.path)
             count, total = self._paths.get(path, (0, 0))

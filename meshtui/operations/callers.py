@@ -59,7 +59,7 @@ def of_workloads(mesh: Mesh, known: Iterable[Pod]) -> tuple[Pod, ...]:
 def is_about(text: str, service: Service) -> bool:
     """Is this access-log line a request to the service, as its caller's proxy saw it?"""
     record = parse_line(text)
-    if record is None or record.upstream_cluster.startswith("inbound"):
+    if record is None or record.inbound:
         return False
     host = parse_cluster_name(record.upstream_cluster).host
     if host:

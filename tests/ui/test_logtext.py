@@ -10,14 +10,16 @@ from rich.cells import cell_len
 from meshtui.envoy.details import explain_details
 from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logline import own_line, read_line
+from meshtui.envoy.logstore import LogStore
 from meshtui.errors import Usage
 from meshtui.mesh.text import clean
 from meshtui.operations.podtail import TailFrom
 from meshtui.ui.paint import Line, Span
-from meshtui.ui.panes.access import MOST_ROWS, wrapped_line
+from meshtui.ui.panes.access import MOST_ROWS, Look, log_line, wrapped_line
 from meshtui.ui.panes.logcommands import STARTS, Copy, Mark, Save, next_start, parse_log_command
 from meshtui.ui.panes.logfields import field_lines
-from meshtui.ui.panes.logtext import COPIED_MOST, start_words, to_copy
+from meshtui.ui.panes.logtext import COPIED_MOST, start_words, summary_lines, to_copy
+from tests.unit.test_envoy_accesslog import TCP
 from tests.unit.test_logfilter import FOREIGN, line
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=80).map(clean)
@@ -57,6 +59,21 @@ def test_a_request_out_of_the_pod_names_its_host_and_subset() -> None:
     nowhere = line(404, "NR").text.replace("inbound|9080||", "-")
     shown = said(field_lines(read_line("n", "p", "v1", nowhere), 80))
     assert "nowhere: no cluster was chosen" in shown
+
+
+def test_a_connection_is_shown_as_one_and_as_no_error() -> None:
+    for flags, role in (("-", "ok"), ("UF,URX", "failing")):
+        text = TCP.format(flags=flags, cluster="outbound|27017||mongo.a", name="db.example.com")
+        found = read_line("n", "p", "v1", text)
+        row = log_line(found, Span("v1 a "), Look())
+        assert Span("tcp", role) in row and "→ connection to db.example.com" in said([row])
+        opened = said(field_lines(found, 80))
+        assert "it has no code" in opened and "no response" not in opened
+        assert "lasted             70,042 ms" in opened
+    store = LogStore()
+    store.add([found, line()])
+    (told,) = summary_lines(store, 80, False, False)
+    assert "200 ×1  tcp ×1  │ UF ×1" in said([told])
 
 
 @given(st.text(max_size=200), st.integers(20, 120))

@@ -177,3 +177,34 @@ def test_every_flag_says_what_to_look_at() -> None:
         assert flag.look
     assert explain("UO") == FLAGS["UO"]
     assert explain("-") is None
+
+
+TCP = (
+    '[2026-11-20T10:11:12.345Z] "- - -" 0 {flags} - - "-" 120 338 70042 - "-" "-" "-" "-" '
+    '"10.244.0.9:27017" {cluster} 10.244.0.5:41000 10.96.0.9:27017 10.244.0.5:51234 {name} -'
+)
+
+
+def test_a_connection_is_no_request_without_a_response() -> None:
+    """Envoy's TCP proxy logs in the same format, with code 0 and no method."""
+    cluster = "outbound|27017||mongo.default.svc.cluster.local"
+    record = parse_line(TCP.format(flags="-", cluster=cluster, name="-"))
+    assert record is not None and record.tcp and not record.inbound
+    assert not RECORD.tcp
+    refused = parse_line(LINE.replace('"GET /reviews/0?x=1 HTTP/1.1" 503', '"- - HTTP/1.1" 400'))
+    assert refused is not None and not refused.tcp
+    unanswered = parse_line(LINE.replace(" 503 UF,URX", " 0 DC"))
+    assert unanswered is not None and not unanswered.tcp
+
+
+@pytest.mark.parametrize("cluster", ["inbound|9080||", "InboundPassthroughCluster"])
+def test_what_comes_into_the_pod(cluster: str) -> None:
+    record = parse_line(TCP.format(flags="-", cluster=cluster, name="-"))
+    assert record is not None and record.inbound
+
+
+@pytest.mark.parametrize("value", [10**400, -1, "9" * 19, True, 1.5])
+def test_numbers_that_cannot_be_are_not_known(value: object) -> None:
+    text = json.dumps({"start_time": "t", "response_code": 200, "duration": value})
+    record = parse_line(text)
+    assert record is not None and record.duration_ms is None

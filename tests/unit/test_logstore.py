@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from hypothesis import given
@@ -12,6 +13,7 @@ from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logline import LogLine, own_line, read_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.envoy.logsummary import LONGEST_PATH, Summary, path_of
+from tests.unit.test_envoy_accesslog import TCP
 from tests.unit.test_logfilter import FOREIGN, line
 
 
@@ -103,6 +105,26 @@ def test_the_summary_counts_codes_flags_and_slow_paths() -> None:
     assert summary.codes == Counter({200: 3, 503: 1}) and summary.flags == {"UF": 1, "URX": 1}
     assert summary.slowest(1) == [("/reviews/1", 2, 500.0)]
     assert path_of("/a?b") == "/a" and len(path_of("/" + "x" * 500)) == LONGEST_PATH
+
+
+def test_connections_are_counted_apart_from_requests() -> None:
+    summary = Summary()
+    text = TCP.format(flags="UF", cluster="outbound|27017||mongo", name="-")
+    for one in (read_line("n", "p", "v1", text), line(200)):
+        summary.add(one)
+    assert summary.codes == {200: 1} and (summary.requests, summary.connections) == (1, 1)
+    assert summary.flags == {"UF": 1} and [slow.path for slow in summary.slowest(3)] == [
+        "/reviews/1"
+    ]
+    assert not parse_filter("code:0")(read_line("n", "p", "v1", text))
+
+
+def test_a_duration_beyond_all_numbers_breaks_no_sum() -> None:
+    text = json.dumps({"start_time": "t", "response_code": 200, "duration": 10**400})
+    store = LogStore(10)
+    store.add([read_line("n", "p", "v1", text), line()])
+    assert [slow.path for slow in store.summary.slowest(3)] == ["/reviews/1"]
+    assert len(filtered(store, parse_filter(">1s"))) == 0
 
 
 def test_a_long_run_does_not_grow() -> None:

@@ -87,13 +87,18 @@ def _request(request: Request, clock: bool) -> Line:
     flags = ",".join(request.flags) or "-"
     took = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
     why = f"  {request.details}" if request.flags and request.details else ""
+    code, role = f"{request.code:>3}", code_role(request.code)
+    asked = f"{request.method} {request.path[:LOOKED_AT]}"
+    if request.tcp:
+        code, role = "tcp", "failing" if request.failed else "ok"
+        asked = f"connection to {request.to[:LOOKED_AT] or '?'}"
     return (
         span(f"{request.time[_CLOCK]} " if clock else "", "muted"),
-        span(f"{request.code:>3}", code_role(request.code)),
+        span(code, role),
         span(f" {flags:<3}", "warning" if request.flags else "faint"),
         span(f"{took:>7} ", "muted"),
         Span("← " if request.inbound else "→ ", "faint"),
-        span(f"{request.method} {request.path[:LOOKED_AT]}", "text"),
+        span(asked, "text"),
         span(why, "muted"),
     )
 

@@ -55,8 +55,11 @@ def _whose(line: LogLine, width: int) -> list[Line]:
 
 
 def _outcome(record: AccessRecord, width: int) -> list[Line]:
-    code = f"{record.code} {_phrase(record.code)}".strip()
-    lines = _field("code", (Span(code, code_role(record.code)),), width)
+    if record.tcp:
+        lines = _field("tcp", (Span("a connection: it has no code"),), width)
+    else:
+        code = f"{record.code} {_phrase(record.code)}".strip()
+        lines = _field("code", (Span(code, code_role(record.code)),), width)
     for flag in record.flags:
         lines += _flag(flag, width)
     if record.details:
@@ -66,7 +69,7 @@ def _outcome(record: AccessRecord, width: int) -> list[Line]:
             if explain_details(record.details)
             else []
         )
-    lines += _field("took", _took(record), width)
+    lines += _field("lasted" if record.tcp else "took", _took(record), width)
     return [*lines, *_field("to", _to(record), width)]
 
 

@@ -228,4 +228,4 @@ class LogLines(LinesView, can_focus=False):
 
 def _failed(line: LogLine) -> bool:
     request = line.request
-    return request is not None and (request.code >= 500 or request.code == 0)
+    return request is not None and request.failed

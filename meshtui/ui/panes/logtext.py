@@ -51,7 +51,7 @@ def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> lis
 
 def _codes(summary: Summary, callers: bool) -> Iterable[Span]:
     """Errors first. What never reached the service stands in its callers' logs."""
-    if not summary.requests:
+    if not summary.requests and not summary.connections:
         none = Span("no requests among these lines  ", "muted")
         more = (Span("C", "key"), Span(" adds the callers' ", "muted"))
         return (none,) if callers else (none, *more)
@@ -62,6 +62,8 @@ def _codes(summary: Summary, callers: bool) -> Iterable[Span]:
             Span(str(code), code_role(code)),
             Span(f" ×{summary.codes[code]:,}  ", "muted"),
         ]
+    if summary.connections:
+        pieces += [Span("tcp", "text"), Span(f" ×{summary.connections:,}  ", "muted")]
     return pieces
 
 
