@@ -59,9 +59,21 @@ def test_no_cluster_names_a_host_that_does_not_exist() -> None:
     assert "sends to nowhere, a host that does not exist" in text
 
 
-def test_no_cluster_where_all_is_defined_says_what_else_it_may_be() -> None:
+def test_no_cluster_where_all_is_defined_is_blamed_on_no_rule() -> None:
     text = words(scope(mesh_of(), caller=signals(c503=100, NC=100)), "NC")
-    assert "exportTo hides" in text
+    assert "had no cluster for one of them yet" in text
+
+
+def test_a_subset_that_is_defined_where_no_caller_looks_is_told_with_its_rule() -> None:
+    host = "reviews.default.svc.cluster.local"
+    spec = {"host": host, "subsets": [{"name": "v9", "labels": {"version": "v9"}}]}
+    theirs = {"metadata": meta("theirs", "elsewhere"), "spec": spec}
+    mesh = mesh_of({"route": [route("v9")]}, more={"destinationrules": [theirs]})
+    text = words(scope(mesh, caller=signals(c503=100, NC=100)), "NC")
+    assert text == (
+        "Rule http[0] of VirtualService reviews sends to subset v9 of reviews, which "
+        "DestinationRule elsewhere/theirs defines, but not for every caller."
+    )
 
 
 # UT, URX

@@ -48,10 +48,11 @@ def parts(scope: Scope, aim: Aim, name: str) -> tuple[Part, ...]:
     """The part that holds for a destination; several where its ports or its callers differ."""
     service = scope.mesh.by_host.get(aim.host)
     ports = [aim.port] if aim.port else [port.number for port in service.ports] if service else []
-    callers = scope.callers or (Caller(scope.namespace, ""),)
-    each = [rules_for(scope.mesh, aim.host, caller) for caller in callers]
-    differing = {tuple(rule.ref for rule in rules): rules for rules in each}.values()
-    found = [_part(rules, aim, name, port) for rules in differing for port in ports or [0]]
+    found = [
+        _part(rules, aim, name, port)
+        for rules in rules_by_caller(scope, aim.host)
+        for port in ports or [0]
+    ]
     return tuple(
         part for at, part in enumerate(found) if part is not None and part not in found[:at]
     )
@@ -81,6 +82,13 @@ def _at_port(policy: Json, port: int) -> tuple[Json, str]:
         if port and read.integer(read.obj(entry, "port"), "number") == port:
             return entry, f" at port {port}"
     return policy, ""
+
+
+def rules_by_caller(scope: Scope, host: str) -> tuple[tuple[DestinationRule, ...], ...]:
+    """The rules that each caller gets, alike ones once; nobody known calls from nearby."""
+    callers = scope.callers or (Caller(scope.namespace, ""),)
+    each = [rules_for(scope.mesh, host, caller) for caller in callers]
+    return tuple({tuple(rule.ref for rule in rules): rules for rules in each}.values())
 
 
 def rules_for(mesh: Mesh, host: str, caller: Caller) -> tuple[DestinationRule, ...]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from meshtui.mesh.analysis.lookup import definitions, is_missing
 from meshtui.mesh.explain.pods import MOST, Words, at_caller, named
+from meshtui.mesh.explain.policy import rules_by_caller
 from meshtui.mesh.explain.scope import (
+    Aim,
     Scope,
     all_aims,
     callers_timeouts,
@@ -82,8 +84,8 @@ def no_cluster(scope: Scope) -> Words:
         if aim.route is None:
             continue
         missing = is_missing(scope.mesh, aim.host)
-        if missing or (aim.subset and not definitions(scope.mesh, aim.host, aim.subset)):
-            fault = "a host that does not exist" if missing else "which no DestinationRule defines"
+        fault = "a host that does not exist" if missing else _undefined(scope, aim)
+        if fault:
             said.append(f"{_begun(aim.route)} sends to {named(scope, aim)}, {fault}.")
     if said:
         return list(dict.fromkeys(said))[:MOST], (
@@ -91,8 +93,23 @@ def no_cluster(scope: Scope) -> Words:
         )
     return [
         "All destinations of the rules that were read are defined: the callers' proxies had no "
-        "cluster for one of them yet, or exportTo hides the DestinationRule from the caller."
+        "cluster for one of them yet."
     ], "p: what the callers' proxies route to"
+
+
+def _undefined(scope: Scope, aim: Aim) -> str:
+    """Why a caller's proxy has no cluster for the subset; empty where all have one."""
+    each = rules_by_caller(scope, aim.host)
+    lacking = any(
+        all(s.name != aim.subset for rule in rules for s in rule.subsets) for rules in each
+    )
+    if not aim.subset or not lacking:
+        return ""
+    known = definitions(scope.mesh, aim.host, aim.subset)
+    if not known:
+        return "which no DestinationRule defines"
+    ref = known[0].rule.ref
+    return f"which DestinationRule {ref.namespace}/{ref.name} defines, but not for every caller"
 
 
 def timed_out(scope: Scope) -> Words:
