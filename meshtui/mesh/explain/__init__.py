@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.explain import answers, pods, rules
+from meshtui.mesh.explain import answers, faults, pods, rules
 from meshtui.mesh.explain.pods import Words
 from meshtui.mesh.explain.scope import Scope
 from meshtui.mesh.flags import FLAGS
@@ -49,8 +49,8 @@ _BY_FLAG: Mapping[str, Callable[[Scope, str], Words]] = {
     "NC": lambda scope, _: rules.no_cluster(scope),
     "UT": lambda scope, _: rules.timed_out(scope),
     "URX": lambda scope, _: rules.retried(scope),
-    "FI": lambda scope, _: rules.aborted(scope),
-    "DI": lambda scope, _: rules.delayed(scope),
+    "FI": lambda scope, _: faults.aborted(scope),
+    "DI": lambda scope, _: faults.delayed(scope),
     "RL": rules.limited,
     "DC": rules.gave_up,
 }
