@@ -1,6 +1,6 @@
 """The write-ahead record of every change: what was meant is on disk before anything is written."""
 
-from meshtui.journal.entry import Entry, Status
+from meshtui.journal.entry import Entry, Made, Status
 from meshtui.journal.store import Journal
 
-__all__ = ["Entry", "Journal", "Status"]
+__all__ = ["Entry", "Journal", "Made", "Status"]

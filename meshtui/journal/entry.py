@@ -79,6 +79,16 @@ class Entry:
         return Record(self.id, self.rule, self.inverse, self.spec_before, self.spec_after)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """That a change was made, without the objects it is about."""
+
+    created: float
+    verb: str
+    words: tuple[str, ...]
+    who: str
+
+
 def entry_of(row: sqlite3.Row) -> Entry:
     """An entry from its row in the table `changes`."""
     rule = json.loads(row["rule"])

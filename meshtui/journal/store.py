@@ -19,7 +19,7 @@ from typing import Any
 
 from meshtui.changes.change import Change
 from meshtui.errors import JournalError, NotFound
-from meshtui.journal.entry import TOOK_EFFECT, Entry, Status, entry_of
+from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, entry_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.paths import state_dir
 
@@ -125,6 +125,17 @@ class Journal:
             query += " AND who LIKE ?"
             values.append(f"%{who}%")
         return self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT ?", (*values, limit))
+
+    def made(self, service: ServiceKey, since: float, limit: int = 200) -> tuple[Made, ...]:
+        """The newest that took effect, the oldest first; asked at each tick, so nothing more."""
+        query = (
+            "SELECT created, verb, words, who FROM changes WHERE namespace = ? AND service = ? "
+            "AND created >= ? AND status IN (?, ?) ORDER BY created DESC, rowid DESC LIMIT ?"
+        )
+        values = (service.namespace, service.name, since, *TOOK_EFFECT, limit)
+        with _told(self.path):
+            rows = self._connection.execute(query, values).fetchall()
+        return tuple(Made(at, verb, tuple(json.loads(s)), who) for at, verb, s, who in rows[::-1])
 
     def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
         """The newest change that took effect, is not undone and is itself no undo."""

@@ -20,9 +20,9 @@ from meshtui.mesh.history import (
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import Thresholds
 from meshtui.metrics.source import PastSource
-from meshtui.operations.types import Journaled
 
 if TYPE_CHECKING:
+    from meshtui.journal import Made
     from meshtui.metrics.history import Seen
     from meshtui.metrics.source import MetricsSource
 
@@ -81,13 +81,13 @@ class ChartHistory:
         self,
         seen: Seen,
         source: MetricsSource,
-        journal: Callable[[ServiceKey], tuple[Journaled, ...]],
+        made: Callable[[ServiceKey, float], tuple[Made, ...]],
         thresholds: Thresholds,
         late_s: float = 10.0,
     ) -> None:
         self._seen = seen
         self._source = source
-        self._journal = journal
+        self._made = made
         self._thresholds = thresholds
         self._late_s = late_s
         self._asked: tuple[ServiceKey, float, int] | None = None
@@ -137,12 +137,12 @@ class ChartHistory:
     def _marks(self, service: ServiceKey, columns: Grid) -> tuple[tuple[Mark, ...], str]:
         """The changes that were made, the oldest first; why they are not known."""
         try:
-            entries = self._journal(service)
+            made = self._made(service, columns.begin)
         except MeshtuiError as error:
             return (), str(error)
-        marks = [
-            Mark(entry.created, entry.verb, "; ".join(entry.words), entry.who)
-            for entry in entries
-            if entry.took_effect and columns.begin <= entry.created < columns.end
-        ]
-        return tuple(sorted(marks, key=lambda mark: mark.at)), ""
+        marks = (
+            Mark(change.created, change.verb, "; ".join(change.words), change.who)
+            for change in made
+            if change.created < columns.end
+        )
+        return tuple(marks), ""

@@ -80,7 +80,7 @@ class LiveCockpit(Looking):
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
         late_s = self._telemetry.limit_s
-        self._history = ChartHistory(self._seen, source, self.journal, self._thresholds, late_s)
+        self._history = ChartHistory(self._seen, source, self.made, self._thresholds, late_s)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
         self._unseen = Unseen(session.applier, self._bell.set)

@@ -22,6 +22,7 @@ from meshtui.operations.telemetry import Telemetry
 from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
+    from meshtui.journal import Made
     from meshtui.mesh.analysis import Finding
     from meshtui.operations.exposing import Counters
     from meshtui.operations.proxylooking import Proxies
@@ -86,6 +87,13 @@ class Looking:
             raise JournalError(self._opened.journal_trouble)
         entries = journal.entries(service=service, limit=JOURNAL_LINES)
         return tuple(journaled(e, self._rights.undo_denied(e.target)) for e in entries)
+
+    def made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
+        """The changes to a service that took effect, the oldest first."""
+        journal = self._opened.journal
+        if journal is None:
+            raise JournalError(self._opened.journal_trouble)
+        return journal.made(service, since)
 
     async def trace(self, question: Question) -> Traced:
         from meshtui.operations.tracing import trace_request

@@ -165,7 +165,7 @@ async def test_what_was_read_stays_and_what_is_seen_goes_on_when_it_is_down(
     mesh.send(10)
     seen = Seen()
     await past_until(source, facts, Stretch(time.time() - 20, 1.0), lambda past: bool(past.courses))
-    history = ChartHistory(seen, source, lambda _: (), Thresholds())
+    history = ChartHistory(seen, source, lambda *_: (), Thresholds())
     await history.look_back(REVIEWS, 300.0, 60, time.time())
     seen.take(await source.sample(facts))
     prometheus.kill()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from meshtui.errors import MeshtuiError
+from meshtui.journal import Made
 from meshtui.mesh.history import Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
@@ -46,4 +47,10 @@ class FakeHistory(ChartHistory):
     def __init__(self, journal: Callable[[ServiceKey], tuple[Journaled, ...]]) -> None:
         self.seen = Seen()
         self.memory = FakeMemory()
-        super().__init__(self.seen, self.memory, journal, Thresholds())
+
+        def made(service: ServiceKey, since: float) -> tuple[Made, ...]:
+            found = (e for e in journal(service) if e.took_effect and e.created >= since)
+            ordered = sorted(found, key=lambda entry: entry.created)
+            return tuple(Made(e.created, e.verb, e.words, e.who) for e in ordered)
+
+        super().__init__(self.seen, self.memory, made, Thresholds())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -142,3 +143,20 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     running = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert len(Journal(path).entries(limit=1000)) == 75
+
+
+def test_what_was_made_to_a_service_is_told_without_reading_the_objects(tmp_path: Path) -> None:
+    times = iter(range(1000, 2000, 10))
+    journal = Journal(tmp_path / "j.sqlite", clock=lambda: float(next(times)))
+    first, failed, second = (journal.begin(shift(percent), "prod") for percent in (20, 30, 40))
+    for change, status in ((first, Status.WRITTEN), (failed, Status.FAILED)):
+        journal.settle(change, status)
+    journal.settle(second, Status.VERIFIED)
+    with sqlite3.connect(journal.path) as spoilt:
+        spoilt.execute("UPDATE changes SET spec_before = '{', spec_after = '{', patch = '{'")
+    told = journal.made(REVIEWS, 0.0)
+    assert [change.words for change in told] == [shift(20).words, shift(40).words]
+    assert [change.created for change in told] == sorted(change.created for change in told)
+    assert journal.made(REVIEWS, told[0].created + 1) == told[1:]
+    assert journal.made(REVIEWS, 0.0, limit=1) == told[1:]
+    assert journal.made(ServiceKey("default", "ratings"), 0.0) == ()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from meshtui.errors import JournalError, Unreachable
+from meshtui.journal import Made
 from meshtui.mesh.history import Moment, Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import Thresholds
 from meshtui.metrics.history import Seen
 from meshtui.operations.charting import ChartHistory
-from meshtui.operations.types import Journaled
 
 REVIEWS, RATINGS = ServiceKey("default", "reviews"), ServiceKey("default", "ratings")
 NOW = 1_700_000_000.0
@@ -60,18 +59,19 @@ class Forgetful:
     async def close(self) -> None: ...
 
 
-ENTRIES = (
-    Journaled("c3", NOW - 60, "ada", "fault", REVIEWS, ("fault none → delay 1s",), "verified"),
-    Journaled(
-        "c2", NOW - 90, "ada", "shift", REVIEWS, ("v1 1 → 2 %",), "failed", took_effect=False
-    ),
-    Journaled("c1", NOW - 300, "ben", "shift", REVIEWS, ("v1 9 → 1 %", "v2 1 → 9 %"), "undone"),
-    Journaled("c0", NOW - 4000, "ben", "shift", REVIEWS, ("v1 0 → 9 %",), "verified"),
+CHANGES = (
+    Made(NOW - 4000, "shift", ("v1 0 → 9 %",), "ben"),
+    Made(NOW - 300, "shift", ("v1 9 → 1 %", "v2 1 → 9 %"), "ben"),
+    Made(NOW - 60, "fault", ("fault none → delay 1s",), "ada"),
 )
 
 
+def made(service: ServiceKey, since: float) -> tuple[Made, ...]:
+    return tuple(change for change in CHANGES if change.created >= since)
+
+
 def history(memory: Memory | Forgetful, seen: Seen | None = None) -> ChartHistory:
-    return ChartHistory(seen or Seen(), memory, lambda _: ENTRIES, Thresholds(0.01, 0.05))
+    return ChartHistory(seen or Seen(), memory, made, Thresholds(0.01, 0.05))
 
 
 def seen_at(*times: float) -> Seen:
@@ -162,7 +162,7 @@ def test_changes_that_were_made_in_the_time_are_marked_the_oldest_first() -> Non
 
 
 def test_a_journal_that_cannot_be_read_leaves_the_picture() -> None:
-    def locked(_: ServiceKey) -> tuple[Journaled, ...]:
+    def locked(_service: ServiceKey, _since: float) -> tuple[Made, ...]:
         raise JournalError("the journal is locked")
 
     charts = ChartHistory(seen_at(NOW), Forgetful(), locked, Thresholds())
@@ -172,6 +172,6 @@ def test_a_journal_that_cannot_be_read_leaves_the_picture() -> None:
 
 
 def test_a_change_of_this_second_is_in_the_picture() -> None:
-    entry = replace(ENTRIES[0], created=NOW)
-    charts = ChartHistory(Seen(), Forgetful(), lambda _: (entry,), Thresholds())
+    change = Made(NOW, "shift", ("v1 0 → 9 %",), "ben")
+    charts = ChartHistory(Seen(), Forgetful(), lambda *_: (change,), Thresholds())
     assert len(charts.picture(REVIEWS, 300.0, CELLS, NOW).marks) == 1
