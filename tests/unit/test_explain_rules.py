@@ -167,6 +167,18 @@ def test_a_fault_of_a_second_virtual_service_is_not_taken_off_by_an_index_of_the
     assert one.next.startswith(":fault off rule second/0 ")
 
 
+def test_what_a_rule_that_hands_over_says_holds_for_those_it_hands_over_to() -> None:
+    fault = {"abort": {"httpStatus": 503, **ALWAYS}}
+    handed = {"name": "root", "delegate": {"name": "part"}, "fault": fault, "timeout": "2s"}
+    part = virtual_service("part", {"route": [route("v1")]}, hosts=[])
+    mesh = mesh_of(handed, more={"virtualservices": [part]})
+    one = told(scope(mesh, caller=signals(c503=9, FI=9)), "FI")
+    assert one.said[0].startswith("Injected: rule root of VirtualService reviews answers 100 %")
+    assert one.next == "kubectl -n default edit virtualservice reviews: take the fault off"
+    late = words(scope(mesh, "v1", signals(c504=9, UT=9)), "UT")
+    assert late.startswith("Rule root of VirtualService reviews waits 2s")
+
+
 def test_a_fault_in_the_rules_of_another_service_is_taken_off_there() -> None:
     fault = {"abort": {"httpStatus": 503, **ALWAYS}}
     other = virtual_service("edge", to_v3(fault=fault), hosts=["shop.example"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from meshtui.mesh.explain.pods import MOST, Words
-from meshtui.mesh.explain.scope import Scope, place, routes, routes_of, titled
+from meshtui.mesh.explain.scope import Scope, handing_over, place, routes, routes_of, titled
 from meshtui.mesh.model import Fault
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import Route
@@ -17,7 +17,8 @@ def aborted(scope: Scope) -> Words:
 
 def delayed(scope: Scope) -> Words:
     """Such a request has reached a pod: the rules of other versions did not hold it back."""
-    return _faults(scope, routes_of(scope), "delays", _delays)
+    among = (*routes_of(scope), *handing_over(scope))
+    return _faults(scope, among, "delays", _delays)
 
 
 def _aborts(fault: Fault) -> str:
@@ -59,6 +60,8 @@ def _taking_off(scope: Scope, found: Sequence[Route]) -> str:
         if any(place(route) == place(one) for one in known):
             return f":fault off rule {_called(route, known)} — unless somebody is testing"
     ref = found[0].service.ref
+    if found[0].rule.delegate:
+        return f"kubectl -n {ref.namespace} edit virtualservice {ref.name}: take the fault off"
     return f"take it off at the service that VirtualService {ref.namespace}/{ref.name} is for"
 
 

@@ -10,6 +10,7 @@ from meshtui.mesh.explain.scope import (
     Scope,
     all_aims,
     callers_timeouts,
+    handing_over,
     listed,
     names_of_callers,
     pods_in,
@@ -110,7 +111,7 @@ def _undefined(scope: Scope, aim: Aim) -> str:
 
 def timed_out(scope: Scope) -> Words:
     said = []
-    for route in routes_of(scope):
+    for route in (*routes_of(scope), *handing_over(scope)):
         retries = route.rule.retries
         per_try = retries.per_try_timeout_s if retries else None
         if route.rule.timeout_s:

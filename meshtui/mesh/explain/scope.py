@@ -117,8 +117,15 @@ def parts_of(scope: Scope) -> tuple[Scope, ...]:
 def routes(scope: Scope) -> tuple[Route, ...]:
     """The rules that may have taken the requests: the service's own, and all that lead to it."""
     named = scope.mesh.rules_by_destination.get(scope.view.service.host, ())
-    found = [*scope.view.routes, *(Route(service, rule) for service, rule in named)]
+    own = [*scope.view.routes, *handing_over(scope)]
+    found = [*own, *(Route(service, rule) for service, rule in named)]
     return tuple(reversed({place(route): route for route in reversed(found)}.values()))
+
+
+def handing_over(scope: Scope) -> tuple[Route, ...]:
+    """The rules of the service's host that delegate: what they say holds for those they name."""
+    owners = scope.mesh.virtual_services_by_host.get(scope.view.service.host, ())
+    return tuple(Route(vs, rule) for vs in owners for rule in vs.rules if rule.delegate)
 
 
 def place(route: Route) -> tuple[Ref, str, int]:
