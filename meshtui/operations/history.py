@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from meshtui.journal import Entry
 
 
-def journaled(entry: Entry, denied: str = "") -> Journaled:
-    """The entry without the objects that only an undo needs, and why it can't be taken back."""
+def journaled(entry: Entry, denied: str = "", *, lapsed: bool = False) -> Journaled:
+    """The entry without the objects that only an undo needs, and why it can't be taken back.
+
+    `lapsed`: what it did was taken off some other way, so its time limit says nothing any more.
+    """
     return Journaled(
         change_id=entry.id,
         created=entry.created,
@@ -22,7 +25,7 @@ def journaled(entry: Entry, denied: str = "") -> Journaled:
         status=str(entry.status),
         detail=entry.detail,
         undone_by=entry.undone_by,
-        expires=entry.expires,
+        expires=None if lapsed else entry.expires,
         took_effect=entry.took_effect,
         denied=denied,
     )

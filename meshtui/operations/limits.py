@@ -15,7 +15,7 @@ from meshtui.errors import Conflict, MeshtuiError, NotFound
 from meshtui.mesh.model import Json, Mesh, Rule
 from meshtui.mesh.parse_rules import parse_virtual_service
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.objects import read_raw
+from meshtui.operations.objects import object_of, read_raw
 from meshtui.operations.types import Pending
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 RETRY_S = 15.0
+NEWS_S = 10.0
+"""A change may be so old before the mesh that is watched tells whether it is still on."""
 
 
 class Limits:
@@ -47,11 +49,13 @@ class Limits:
         except MeshtuiError:
             return ()
 
-    def pending(self) -> tuple[Pending, ...]:
+    def pending(self, mesh: Mesh | None = None) -> tuple[Pending, ...]:
+        """What will be taken back; with a mesh, only what is still on in it."""
         now = self._clock()
         return tuple(
             Pending(entry.id, entry.service, "; ".join(entry.words), (entry.expires or now) - now)
             for entry in self.entries()
+            if mesh is None or now - entry.created < NEWS_S or _is_on(entry, mesh)
         )
 
     def notices(self) -> tuple[str, ...]:
@@ -113,6 +117,14 @@ class Limits:
         except NotFound:
             return True
         return not any(_still_on(entry, rule) for rule in _candidates(entry, raw))
+
+
+def _is_on(entry: Entry, mesh: Mesh) -> bool:
+    """True where something that the change put in is there, or where nobody can tell."""
+    item = object_of(mesh, entry.target)
+    if item is None:
+        return not mesh.knows("virtualservices", entry.target.namespace)
+    return any(_still_on(entry, rule) for rule in _candidates(entry, item.raw))
 
 
 def _candidates(entry: Entry, raw: Json) -> list[Rule]:

@@ -260,4 +260,4 @@ class LiveCockpit(Looking):
         return outcome
 
     def pending(self) -> tuple[Pending, ...]:
-        return self._limits.pending()
+        return self._limits.pending(self._mesh)

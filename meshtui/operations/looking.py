@@ -86,7 +86,10 @@ class Looking:
         if journal is None:
             raise JournalError(self._opened.journal_trouble)
         entries = journal.entries(service=service, limit=JOURNAL_LINES)
-        return tuple(journaled(e, self._rights.undo_denied(e.target)) for e in entries)
+        on = {pending.change_id for pending in self._limits.pending(self._mesh)}
+        return tuple(
+            journaled(e, self._rights.undo_denied(e.target), lapsed=e.id not in on) for e in entries
+        )
 
     def made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
         """The changes to a service that took effect, the oldest first."""

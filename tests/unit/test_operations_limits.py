@@ -20,7 +20,7 @@ from meshtui.changes.change import (
 from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.limits import RETRY_S, Limits
+from meshtui.operations.limits import NEWS_S, RETRY_S, Limits
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import VS, FakeCluster, failing, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, route
@@ -208,3 +208,23 @@ async def test_the_way_back_of_an_ended_fault_is_in_the_journal() -> None:
     await desk.later(61)
     undo, made = desk.journal.entries()
     assert (undo.undoes, undo.status, made.undone_by) == (fault, Status.WRITTEN, undo.id)
+
+
+async def test_a_fault_that_was_cleared_is_no_longer_announced_and_comes_back_with_it() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    assert len(desk.limits.pending(mesh_of(desk.cluster))) == 1
+    cleared = await desk.make(ClearFault())
+    desk.now += NEWS_S
+    assert desk.limits.pending(mesh_of(desk.cluster)) == ()
+    mesh = mesh_of(desk.cluster)
+    plan = await desk.opened.plan_undo(mesh, cleared, None)
+    await desk.opened.apply(plan, mesh, None, lambda _: None)
+    assert len(desk.limits.pending(mesh_of(desk.cluster))) == 1
+
+
+async def test_a_fault_is_announced_before_the_watched_mesh_has_it() -> None:
+    desk = Desk()
+    before = mesh_of(desk.cluster)
+    await desk.make(FAULT)
+    assert len(desk.limits.pending(before)) == 1
