@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
@@ -21,6 +21,7 @@ from textual.widgets import Static
 from meshtui.errors import Exit
 from meshtui.ui import paths, roles
 from meshtui.ui.hangup import on_hang_up, until_idle
+from meshtui.ui.keystream import KeyStream
 from meshtui.ui.themes import DEFAULT, load_themes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 Clock = Callable[[], float]
 
 
-class MeshtuiApp(App[int]):
+class MeshtuiApp(KeyStream):
     """`run()` returns an exit status. `clock` gives seconds since the epoch."""
 
     CSS_PATH = "app.tcss"

@@ -38,3 +38,23 @@ async def test_a_command_and_the_next_one_may_come_at_once() -> None:
         await drive.until(lambda: drive.app.main.table.filter.source == "rev")
         assert drive.app.main.table.sort.key == "name"
         await drive.until(lambda: drive.app.main.table.place == LineId(REVIEWS, "v1"))
+
+
+async def test_keys_behind_the_end_of_a_dialog_are_for_what_lies_below() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await drive.press("R")
+        await drive.armed()
+        await burst(drive, "escape", "colon", *"sort name", "enter", "slash", *"rev", "enter", "j")
+        await drive.until(lambda: drive.app.main.table.filter.source == "rev")
+        assert drive.app.main.table.sort.key == "name"
+        await drive.until(lambda: drive.app.main.table.place == LineId(REVIEWS, "v1"))
+        assert not drive.app.main.dock.open_kinds and drive.cockpit.applied == []
+
+
+async def test_an_enter_in_one_breath_with_the_key_of_a_change_applies_nothing() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await burst(drive, "R", "enter", "enter", "enter")
+        await drive.armed()
+        assert drive.cockpit.applied == []
