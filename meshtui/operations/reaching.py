@@ -50,11 +50,14 @@ def sample_pods(mesh: Mesh, first: str) -> tuple[Pod, ...]:
 
 async def _reach(cluster: Cluster, pod: Pod) -> Reached:
     from meshtui.envoy.admin import admin_get, way_to
+    from meshtui.kube.failures import Unauthenticated
 
     try:
         await admin_get(
             cluster, pod.namespace, pod.name, "/server_info", container=pod.proxy_container
         )
+    except Unauthenticated as error:
+        return Reached(pod.namespace, why=str(error))
     except NotAllowed as error:
         return Reached(pod.namespace, why=f"neither port-forward nor exec is allowed: {error.hint}")
     except MeshtuiError as error:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from meshtui.errors import MeshtuiError, NotAllowed
+from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.operations.reaching import MOST, Reached, sample_pods, told
+from meshtui.operations.reaching import MOST, Reached, reach, sample_pods, told
+from tests.unit.fake_cluster import FakeCluster
 
 
 def pod(namespace: str, name: str = "p", **fields: object) -> Pod:
@@ -49,3 +56,23 @@ def test_namespaces_with_one_way_share_a_line() -> None:
         (True, "b: asked by exec of pilot-agent: port-forward is not allowed"),
         (False, "d: cannot be asked: it is down"),
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NotAllowed("no right"), "neither port-forward nor exec is allowed"),
+        (Unauthenticated("the log-in has run out"), "the log-in has run out"),
+    ],
+)
+async def test_who_is_not_known_is_not_told_to_have_no_rights(
+    error: MeshtuiError, said: str
+) -> None:
+    class Refusing(FakeCluster):
+        async def port_forward(self, *words: Any, **more: Any) -> Any:
+            raise error
+
+        upgrade = port_forward
+
+    (found,) = await reach(Refusing(), Mesh(pods=(pod("shop"),)))
+    assert found.way == "" and found.why.startswith(said)
