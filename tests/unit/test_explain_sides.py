@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshtui.mesh.explain.scope import called_by
+from meshtui.mesh.explain.scope import Scope, called_by
 from meshtui.mesh.explain.triage import below, headline, sentences, sides
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.view import service_views
@@ -123,6 +123,18 @@ def test_requests_that_reached_no_pod_are_counted_as_such() -> None:
     found = scope(mesh_of(), UNKNOWN, signals(3, c503=30, UH=30))
     assert headline(found) == "only errors: 3.0/s reach no pod, 100 % of them fail (UH 3.0/s)"
     assert sides(found) == ""
+
+
+def test_a_service_that_turns_everybody_away_is_not_just_ok() -> None:
+    found = scope(mesh_of(), UNKNOWN, signals(40, c429=400, RL=400))
+    total, lost, well = (head for _, head, _ in _in_order(found))
+    assert total == ("ok: none of the 40/s to reviews fails, but 100 % get a 4xx answer (429 40/s)")
+    assert lost == "ok: 40/s reach no pod, none of them an error by its code (RL 40/s)"
+    assert well == "no traffic: v1 and v3"
+
+
+def _in_order(found: Scope) -> list[tuple[str, str, str]]:
+    return sorted(sentences(replace(found, row=None)), key=lambda each: "reviews" not in each[1])
 
 
 def test_a_service_that_fails_because_one_below_it_does_says_which() -> None:

@@ -15,6 +15,9 @@ from meshtui.mesh.view import DELAYED
 APART = 0.005
 """Error ratios that differ by less are the same, whatever the number of requests."""
 
+MANY = 0.1
+"""Part of the requests from which answers 4xx are worth a word."""
+
 ENOUGH = 0.1
 """Part of a service's failures that another's must come to, to be called their reason."""
 
@@ -39,12 +42,28 @@ def headline(scope: Scope) -> str:
         return f"no traffic: {_idle(scope)}"
     if scope.nowhere:
         how = _by(caller) if caller.flags else ""
-        return f"{state}: {rate(caller.rps)} reach no pod, {_part(caller)} of them fail{how}"
+        return f"{state}: {rate(caller.rps)} reach no pod, {_failing(caller)}{how}"
     if state == ONLY_ERRORS:
         return f"only errors: every one of the {rate(caller.rps)} to {what} fails"
     if not caller.error_ratio:
-        return f"ok: none of the {rate(caller.rps)} to {what} fails"
-    return f"{state}: {_part(caller)} of the {rate(caller.rps)} to {what} fail"
+        return f"ok: none of the {rate(caller.rps)} to {what} fails{_turned_away(caller)}"
+    part = _part(caller)
+    return f"{state}: {part} of the {rate(caller.rps)} to {what} fail{_turned_away(caller)}"
+
+
+def _failing(signals: Signals) -> str:
+    if not signals.error_ratio:
+        return "none of them an error by its code"
+    return f"{_part(signals)} of them fail"
+
+
+def _turned_away(signals: Signals) -> str:
+    """Answers 4xx are no errors; but a service that gives little else serves nobody."""
+    codes = {code: n for code, n in signals.codes.items() if len(code) == 3 and code[0] == "4"}
+    share = sum(codes.values()) / signals.requests if signals.requests else 0.0
+    if share < MANY:
+        return ""
+    return f", but {percent(share)} get a 4xx answer ({_most(codes, signals)})"
 
 
 def _part(signals: Signals) -> str:
@@ -201,12 +220,19 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
         found = [_sentence(one) for one in (scope, *odd)]
     else:
         parts.sort(key=lambda part: SEVERITY[state_of(part)])
-        bad = [part for part in parts if state_of(part) not in (OK, NO_TRAFFIC)]
+        bad = [part for part in parts if _worth_a_sentence(part)]
         lost = not bad or any(part.nowhere for part in bad)
         total = (state_of(scope), headline(scope), sides(scope) if lost else "")
-        found = [*(_sentence(part) for part in bad), total, *_well(parts)]
+        well = [part for part in parts if not _worth_a_sentence(part)]
+        found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
     return ((state, head, " ".join(filter(None, (first, below(scope))))), *found[1:])
+
+
+def _worth_a_sentence(part: Scope) -> bool:
+    """What reached no pod is never well, whatever its answers."""
+    state = state_of(part)
+    return state not in (OK, NO_TRAFFIC) or (part.nowhere and state == OK)
 
 
 def _sentence(scope: Scope) -> tuple[str, str, str]:
