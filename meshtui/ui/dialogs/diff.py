@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input
 
 from meshtui.changes.change import Outcome, Plan
@@ -19,6 +20,7 @@ from meshtui.operations.adopting import AdoptionPlan
 from meshtui.ui.background import in_background
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.difftext import (
+    cut_off,
     error_lines,
     outcome_level,
     outcome_words,
@@ -60,11 +62,19 @@ class DiffDialog(Dialog[None]):
     ARM_DELAY_S: ClassVar[float] = 0.15
     """A second Enter of a double stroke falls into this time and does nothing."""
 
+    STRAY_S: ClassVar[float] = 1.5
+    """An Enter so soon behind a key that means nothing here was meant for something else."""
+
     BINDINGS = [  # noqa: RUF012
         Binding("enter", "go", show=False),
         *(
-            Binding(keys, f"scroll({by})", show=False)
-            for keys, by in (("down,j", 1), ("up,k", -1), ("pagedown", 10), ("pageup", -10))
+            Binding(keys, action, show=False)
+            for keys, action in (
+                ("down,j", "scroll(1)"),
+                ("up,k", "scroll(-1)"),
+                ("pagedown", "page(1)"),
+                ("pageup", "page(-1)"),
+            )
         ),
     ]
 
@@ -91,6 +101,8 @@ class DiffDialog(Dialog[None]):
         self._body = Listing(id="dialog-body")
         self._typed = FormInput(id="dialog-name", placeholder="the service's name")
         self._typed.display = False
+        self._arming: Timer | None = None
+        self._strayed = False
         self._foot = LinesBlock(id="dialog-foot")
         self._frame = Vertical(self._title, self._body, self._typed, self._foot, id="dialog")
 
@@ -134,16 +146,32 @@ class DiffDialog(Dialog[None]):
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
-        self.set_timer(self.ARM_DELAY_S, self._arm)
+        self._arm_in(self.ARM_DELAY_S)
+
+    def _arm_in(self, seconds: float) -> None:
+        if self._arming is not None:
+            self._arming.stop()
+        self._arming = self.set_timer(seconds, self._arm)
 
     def _arm(self) -> None:
-        self.armed = self.phase is Phase.SHOWN
+        self.armed, self._strayed = self.phase is Phase.SHOWN, False
         self._show_foot()
 
     def on_plan_failed(self, message: PlanFailed) -> None:
         self._fail(message.error)
 
     # Keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Who types words does not see the dialog: an Enter behind them must not apply it."""
+        if (
+            self.phase is Phase.SHOWN
+            and event.is_printable
+            and event.key not in self.active_bindings
+        ):
+            self.armed, self._strayed = False, True
+            self._arm_in(self.STRAY_S)
+            self._show_foot()
 
     def action_go(self) -> None:
         """Enter: apply what is shown, plan again after a conflict, or close what is over."""
@@ -180,6 +208,11 @@ class DiffDialog(Dialog[None]):
 
     def action_scroll(self, by: int) -> None:
         self._body.move(by)
+        self._show_foot()
+
+    def action_page(self, direction: int) -> None:
+        self._body.page(direction)
+        self._show_foot()
 
     # Applying, told by the desk
 
@@ -235,10 +268,13 @@ class DiffDialog(Dialog[None]):
 
     def _show_foot(self) -> None:
         foot = [*self._problem(), *self._said, self._keys()]
-        self._foot.show(foot)
         name = 2 if self._typed.display else 0
-        around = self.PADDING + len(foot) + name + len(self._title.lines)
-        self._body.fit_into(max(self.size.height - around, 3))
+        room = self.size.height - self.PADDING - len(foot) - name - len(self._title.lines)
+        if self._body.line_count() > max(room, 3):
+            room = max(room - 1, 3)
+            foot.insert(0, cut_off(self._body.line_count(), self._body.scroll_offset.y, room))
+        self._foot.show(foot)
+        self._body.fit_into(max(room, 3))
 
     def _problem(self) -> list[Line]:
         """What went wrong with a plan that is shown; without one it is the body."""
@@ -270,6 +306,8 @@ class DiffDialog(Dialog[None]):
         if self._name_missing(plan):
             ask = f"type {plan.change.service.name} to go on   "
             return [span(ask, "error"), *back]
+        if self._strayed:
+            return [Span("no key of this dialog: Enter rests a moment   ", "warning"), *back]
         if not self.armed:
             return [Span("Enter apply   ", "faint"), *back]
         return [enter, Span(" apply   ", "strong"), *back]

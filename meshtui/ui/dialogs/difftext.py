@@ -84,9 +84,18 @@ def outcome_level(outcome: Outcome) -> str:
 
 
 def outcome_words(outcome: Outcome) -> str:
-    """The outcome with its change; what is not verified says so first."""
+    """The proof, then what went wrong, then the change: a narrow line loses its end."""
     words = "; ".join(outcome.plan.change.words) or outcome.plan.change.verb
-    text = f"{outcome.plan.change.service.name}: {words} · {outcome.sentence}"
-    if outcome.applied and not outcome.verified:
-        text = f"NOT VERIFIED · {text}"
-    return "; ".join((text, *outcome.warnings))
+    proof = "; ".join((outcome.sentence, *outcome.warnings))
+    text = f"{outcome.plan.change.service.name}: {proof} · {words}"
+    return f"NOT VERIFIED · {text}" if outcome.applied and not outcome.verified else text
+
+
+def cut_off(lines: int, top: int, room: int) -> Line:
+    """How many of `lines` stand below and above the `room` that begins at `top`, and the keys."""
+    below, above = max(lines - top - room, 0), min(top, lines)
+    told = [Span(f"↓ {below} more line{'s' * (below != 1)}", "draft")] if below else []
+    told += [Span(f"↑ {above} above", "muted")] if above else []
+    gaps = [Span("   ")] * len(told)
+    pieces = [piece for pair in zip(told, gaps, strict=True) for piece in pair]
+    return (*pieces, Span("j k PgDn PgUp", "key"), Span(" scroll", "muted"))
