@@ -14,10 +14,10 @@ from meshtui.mesh.limiting import Exposed, Limiting, exposed
 from meshtui.mesh.limitwords import (
     NO_WAY,
     NOT_READ,
-    SHARED,
     asked_words,
     effect_words,
     limit_words,
+    of_what,
     pods_words,
     rate_words,
     refused_words,
@@ -189,8 +189,8 @@ def _refusals(one: Limiting, found: Tally, rps: float | None) -> str:
     parts = []
     if found.refused is not None:
         now = f", {rate_words(rps)} now" if rps is not None else ""
-        whose = SHARED * one.shared
-        parts.append(f"{found.refused} refused since the proxies started{now}{whose}")
+        text = f"{found.refused} refused since the proxies started{now}{of_what(one)}"
+        parts.append(text)
     if found.silent:
         parts.append(silent_words(one.limit, found.silent))
     if found.unanswered:

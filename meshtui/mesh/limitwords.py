@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshtui.mesh.exposure import Door
-from meshtui.mesh.limiting import Exposed
+from meshtui.mesh.limiting import INBOUND, Exposed, Limiting
 from meshtui.mesh.model import Pod, Service
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, LOCAL, Bucket, RateLimit
@@ -95,7 +95,11 @@ def silent_words(limit: RateLimit, proxies: int) -> str:
     return f"{who} no counter of it: {why}"
 
 
-SHARED = ", by all of their limits that count under this name"
+def of_what(one: Limiting) -> str:
+    """What else a limit's counter counts; empty where nothing."""
+    wide = one.place != INBOUND and not one.limit.vhost
+    others = ", of all that these proxies send" if wide else ""
+    return others + (", by all of their limits that count under this name" if one.shared else "")
 
 
 def asked_words(asked: int, unasked: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshtui.mesh.limiting import Limiting
-from meshtui.mesh.limitwords import asked_words
+from meshtui.mesh.limitwords import asked_words, of_what
 from meshtui.operations.exposing import Counters, growth, parse_counters, tally
 from tests.unit.test_limiting import REVIEWS, envoy_filter, of, shop
 from tests.unit.test_ratelimits import EXTERNAL, LOCAL, SETTINGS, patch
@@ -82,6 +82,14 @@ def test_only_proxies_with_a_limit_that_limits_are_asked() -> None:
     off = {"@type": LOCAL, "token_bucket": SETTINGS["token_bucket"]}
     found = envoy_filter("off", patch({"typed_config": off}), app="reviews")
     assert of(shop(found), REVIEWS).limiting_pods == ()
+
+
+def test_a_callers_counter_is_told_to_be_of_all_that_it_sends() -> None:
+    config = {"@type": LOCAL, **SETTINGS}
+    caller = envoy_filter("it", patch({"typed_config": config}, "SIDECAR_OUTBOUND"), app="page")
+    (one,) = of(shop(caller), REVIEWS).limits
+    assert of_what(one) == ", of all that these proxies send"
+    assert of_what(met(config)) == ""
 
 
 def test_limits_that_count_under_one_name_are_told_so() -> None:

@@ -11,10 +11,10 @@ from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.limitwords import (
     NO_WAY,
     NOT_READ,
-    SHARED,
     asked_words,
     effect_words,
     limit_words,
+    of_what,
     pods_words,
     rate_words,
     refused_words,
@@ -158,8 +158,7 @@ def _counted(one: Limiting, told: Told | None, width: int, *, asked: bool) -> li
     tally, lines = told.tally, []
     if tally.refused is not None:
         now = f", {rate_words(told.rps)} now" if told.rps is not None else ""
-        whose = SHARED * one.shared
-        text = f"{tally.refused:,} refused since the proxies started{now}{whose}"
+        text = f"{tally.refused:,} refused since the proxies started{now}{of_what(one)}"
         lines += _field("counted", text, width, "warning" if told.rps else "text")
     if tally.silent:
         text = silent_words(one.limit, tally.silent)
