@@ -26,7 +26,7 @@ from meshtui.operations.proxyreading import (
     SeenCluster,
     SeenEndpoint,
 )
-from meshtui.operations.saving import save_as
+from meshtui.operations.saving import refuse_unfit, save_as
 
 
 async def show(arguments: argparse.Namespace) -> int:
@@ -56,6 +56,8 @@ async def _dump(proxies: LiveProxies, pod: Any, file: str) -> int:
     else:
         from meshtui.envoy.proxy import read_dump
 
+        if file != "-":
+            refuse_unfit(Path(file))
         body = await read_dump(proxies.cluster, pod)
         if file == "-":
             sys.stdout.buffer.write(body)

@@ -46,10 +46,21 @@ def _clear(folder: Path, before: float) -> None:
                 part.unlink()
 
 
-def save_as(path: Path, body: bytes) -> Path:
-    """The whole of `body` or nothing, readable by its owner only. Refused where there is a file."""
+def refuse_unfit(path: Path) -> None:
+    """Raises Refused where `save_as` would, before somebody is asked for what is to be saved."""
     if not path.name or os.path.isdir(path):  # noqa: PTH112 - says no where it may not look
         raise Refused(f"{path} is no name of a file", "name a new file")
+    if os.path.lexists(path):
+        raise _taken(path)
+
+
+def _taken(path: Path) -> Refused:
+    return Refused(f"{path} is there already", "name another file")
+
+
+def save_as(path: Path, body: bytes) -> Path:
+    """The whole of `body` or nothing, readable by its owner only. Refused where there is a file."""
+    refuse_unfit(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -58,11 +69,23 @@ def save_as(path: Path, body: bytes) -> Path:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(part, path)
+            _name(part, path)
         finally:
             part.unlink(missing_ok=True)
     except FileExistsError:
-        raise Refused(f"{path} is there already", "name another file") from None
+        raise _taken(path) from None
     except OSError as error:
         raise MeshtuiError(f"{path} cannot be written ({error.strerror or error})") from error
     return path
+
+
+def _name(part: Path, path: Path) -> None:
+    """Raises FileExistsError where there is a file."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Not every file system has hard links.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        part.replace(path)

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from meshtui.errors import MeshtuiError
+from meshtui.cli.proxies import _dump
+from meshtui.errors import MeshtuiError, Refused
+from meshtui.mesh.model import Mesh, Pod
 from meshtui.operations import saving
+from meshtui.operations.proxylooking import LiveProxies
 from meshtui.operations.saving import save_as, save_new
+from tests.unit.fake_cluster import FakeCluster
 
 
 @pytest.fixture
@@ -49,3 +53,28 @@ def test_a_full_disk_leaves_nothing_and_says_so(
     with pytest.raises(MeshtuiError, match="No space left"):
         save_new("pod", b"{}")
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_system_without_links_keeps_dumps_too_and_overwrites_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(saving.os, "link", no_links)
+    saved = save_new("pod", b"{}")
+    assert saved.read_bytes() == b"{}" and list(folder.iterdir()) == [saved]
+    assert saved.stat().st_mode & 0o777 == 0o600
+    mine = tmp_path / "mine"
+    monkeypatch.setattr(saving, "refuse_unfit", lambda _: mine.write_text("mine"))
+    with pytest.raises(Refused, match="there already"):
+        save_as(mine, b"{}")
+    assert mine.read_text() == "mine"
+
+
+async def test_no_proxy_is_asked_for_what_cannot_be_saved(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    asked = FakeCluster()
+    with pytest.raises(Refused, match="there already"):
+        await _dump(LiveProxies(asked, Mesh()), Pod("ns", "pod"), str(tmp_path / "there"))
+    assert asked.forwards == 0
