@@ -64,8 +64,8 @@ class SignalsPane(Pane):
 
     def _show(self) -> None:
         """Not while it is out of sight: it is told again when it comes to the front."""
-        scope = self._scope()
-        if scope is None or self._snapshot is None or not self._visible:
+        scope = self._scope() if self._visible else None
+        if scope is None or self._snapshot is None:
             return
         health, self._old = self._snapshot.telemetry, self._stale
         trouble = "" if health.state == "ok" else health.message or health.state
