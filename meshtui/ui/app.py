@@ -138,6 +138,10 @@ class MeshtuiApp(KeyStream):
             self.pop_screen()
         self.main.run_action_by_id("rollback")
 
+    def action_command(self) -> None:
+        """A dialog makes room for the command that is being typed."""
+        self.main.run_action_by_id("command")
+
     # What dialogs ask for
 
     def on_diff_dialog_confirmed(self, message: DiffDialog.Confirmed) -> None:

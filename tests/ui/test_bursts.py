@@ -58,3 +58,37 @@ async def test_an_enter_in_one_breath_with_the_key_of_a_change_applies_nothing()
         await burst(drive, "R", "enter", "enter", "enter")
         await drive.armed()
         assert drive.cockpit.applied == []
+
+
+async def test_escape_and_a_letter_that_the_terminal_took_for_alt_are_both_read() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("R")
+        await drive.armed()
+        drive.app.post_message(Key("alt+g", "g"))
+        await drive.until(lambda: drive.app.screen is drive.app.main)
+        await drive.until(lambda: drive.app.main.table.cursor == 0)
+
+
+async def test_words_typed_over_a_dialog_whose_escape_was_lost_do_not_apply_it() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("R")
+        dialog = await drive.armed()
+        await burst(drive, *"theme nope", "enter")
+        await drive.until(lambda: "Enter rests" in drive.text)
+        assert drive.cockpit.applied == [] and drive.app.screen is dialog
+        dialog._arm_in(0.01)
+        await drive.until(lambda: dialog.armed)
+        await drive.press("enter")
+        await drive.until(lambda: len(drive.cockpit.applied) == 1)
+
+
+async def test_a_command_typed_over_a_dialog_takes_its_place() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("R")
+        await drive.armed()
+        await burst(drive, "colon", *"theme nope", "enter")
+        await drive.until(lambda: "there is no theme nope" in drive.status)
+        assert drive.cockpit.applied == [] and drive.app.screen is drive.app.main

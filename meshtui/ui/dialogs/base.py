@@ -1,4 +1,4 @@
-"""What all dialogs share: Esc closes, and rolling back works over each of them."""
+"""What all dialogs share: Esc closes, : begins a command, and R rolls back over each of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "close", show=False),
+        Binding("colon", "command", show=False),
         Binding("R", "app.rollback", show=False),
     ]
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+    async def action_command(self) -> None:
+        """Whoever types a command wants nothing of the dialog any more."""
+        self.action_close()
+        await self.app.run_action("app.command")
