@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
@@ -72,7 +72,7 @@ class Cockpit(Protocol):
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome: ...
 
-    def tail(self, service: ServiceKey, start: TailFrom) -> AsyncIterator[LogEntry]:
+    def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
         """Access-log lines of all the service's pods and, first, those there are from `start`."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -282,7 +282,7 @@ class FakeCockpit:
         others = [pod for pod in self.mesh.pods if pod.app == "productpage"]
         return (*gateways, *others)
 
-    async def tail(self, service: ServiceKey, start: TailFrom) -> AsyncIterator[LogEntry]:
+    async def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
         self.tailed.append(service)
         self.tailed_from.append(start)
         if service.name == "nobody":

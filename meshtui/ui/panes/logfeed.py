@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from textual.message import Message
 
@@ -54,19 +55,23 @@ def read(entry: LogEntry) -> LogLine:
     return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)
 
 
-async def in_batches(name: object, tail: AsyncIterator[LogEntry], to: Pane) -> None:
-    """Hand on lines some times a second; wait while the screen has not caught up."""
+async def in_batches(name: object, tail: AsyncGenerator[LogEntry, None], to: Pane) -> None:
+    """Hand on lines some times a second; wait while the screen has not caught up.
+
+    The tail is closed with it, wherever it is cancelled.
+    """
     batches = _Batches(name, to)
     try:
         number = 0
-        async for entry in tail:
-            batches.add(read(entry))
-            number += 1
-            if number % TURN == 0:
-                await asyncio.sleep(0)
-            while batches.full:
-                batches.hand_on()
-                await asyncio.sleep(FULL_S)
+        async with aclosing(tail):
+            async for entry in tail:
+                batches.add(read(entry))
+                number += 1
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
+                while batches.full:
+                    batches.hand_on()
+                    await asyncio.sleep(FULL_S)
     finally:
         batches.end()
 

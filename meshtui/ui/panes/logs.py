@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.timer import Timer
@@ -17,6 +15,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.podtail import TailFrom
 from meshtui.operations.types import Snapshot
+from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
 from meshtui.ui.lines import LinesBlock, LinesView
 from meshtui.ui.paint import Line
@@ -27,8 +26,6 @@ from meshtui.ui.panes.logtext import count_words, state_words, summary_lines
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
-
-Reading = Callable[[], Any]
 
 SLICE_S = 0.02
 """Seconds a filter works before the screen has its turn."""
@@ -50,6 +47,7 @@ class LogsPane(LogDeeds):
         super().__init__(cockpit)
         self.start = TailFrom()
         self._key: ServiceKey | None = None
+        self._place = ""
         self._tail: object = None
         self._ended: MeshtuiError | None = None
         self._settling: Timer | None = None
@@ -70,10 +68,10 @@ class LogsPane(LogDeeds):
 
     def update_body(self, _: Snapshot) -> None:
         key = self.view.key if self.view else None
-        if key == self._key:
+        if (key, self.cockpit.context) == (self._key, self._place):
             return
         first = self._key is None
-        self._key = key
+        self._key, self._place = key, self.cockpit.context
         if self._settling is not None:
             self._settling.stop()
         self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
@@ -81,13 +79,14 @@ class LogsPane(LogDeeds):
     def read_again(self) -> None:
         """Start over with the service that is selected now; the filter stays."""
         self._ended = None
+        self._tail = tail = object()
         store = LogStore()
         store.set_filter(self.store.filter)
         self.log_lines.begin(store)
-        if self._key is not None:
-            self._tail = tail = object()
-            read: Reading = partial(self._pump, self._key, self.start, tail)
-            self.run_worker(read, group="tail", exclusive=True, exit_on_error=False)
+        if self._key is None:
+            self.workers.cancel_group(self, "tail")
+        else:
+            in_background(self, "tail", self._pump, self._key, self.start, tail)
         self.update_title()
 
     async def _pump(self, key: ServiceKey, start: TailFrom, tail: object) -> None:
