@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "focus", ("tab",), "Tab", "next pane",
         "The focus to the next pane, and back to the table.",
-        MOVE, footer=100, palette=False,
+        MOVE, footer=5, palette=False,
     ),
     _move("focus_back", ("shift+tab",), "Shift+Tab", "pane before", "The focus to the one before."),
     # Program
@@ -133,7 +133,7 @@ def _offered(action: Action, now: Situation) -> bool:
     if resolve(action.keys[0], now) is not action:
         return False
     if action.id == "back":
-        return now.draft or now.filtered or now.focus != TABLE
+        return now.draft or now.filtered or now.focus != TABLE or bool(now.open_panes)
     if action.id == "focus":
         return bool(now.open_panes)
     return bool(action.forbidden(now)) or not action.why_not(now)

@@ -134,7 +134,7 @@ class Handlers(ChangeHandlers):
         self._screen.app.run_worker(self._screen.app.action_quit())
 
     def do_back(self) -> None:
-        """The draft under the cursor, then the pane with the focus, the filter, other drafts."""
+        """The draft under the cursor, the pane with the focus, the filter, other drafts, panes."""
         screen = self._screen
         view = screen.table.view
         pane = screen.arrangement.focused_pane
@@ -152,5 +152,7 @@ class Handlers(ChangeHandlers):
             for key in tuple(screen.drafting.drafts):
                 screen.drafting.drop(key)
             screen.say("drafts dropped")
+        elif screen.dock.open_kinds:
+            screen.arrangement.close_newest()
         else:
             screen.say("")

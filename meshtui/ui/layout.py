@@ -58,6 +58,11 @@ class Arrangement:
                 self.focus = TABLE
         self.arrange()
 
+    def close_newest(self) -> None:
+        """Close the pane that was opened last, wherever the focus is."""
+        self._screen.dock.close(self._screen.dock.open_kinds[-1])
+        self.arrange()
+
     def to_front(self, kind: str) -> Pane:
         """Open the pane where it is not; in front of the others where only one is shown."""
         pane = self._screen.dock.pane(kind)
@@ -68,8 +73,8 @@ class Arrangement:
         return found
 
     def turn(self, by: int) -> None:
-        """The focus to the next of table and panes."""
-        stops = (TABLE, *self._screen.dock.open_kinds)
+        """The focus to the next of table and panes; from the table to the one opened last."""
+        stops = (TABLE, *reversed(self._screen.dock.open_kinds))
         place = stops.index(self.focus) if self.focus in stops else 0
         self.focus = stops[(place + by) % len(stops)]
         self.arrange()

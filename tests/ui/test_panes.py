@@ -35,9 +35,9 @@ async def test_tab_goes_round_and_escape_closes_the_pane_with_the_focus() -> Non
         for _ in range(4):
             focus.append(drive.app.main.arrangement.focus)
             await drive.press("tab")
-        assert focus == ["table", "logs", "rules", "table"]
+        assert focus == ["table", "rules", "logs", "table"]
         await drive.press("escape")
-        assert drive.app.main.dock.open_kinds == ("rules",)
+        assert drive.app.main.dock.open_kinds == ("logs",)
         assert drive.app.main.arrangement.focus == "table"
 
 
@@ -48,5 +48,28 @@ async def test_on_a_narrow_screen_there_is_one_thing_at_a_time() -> None:
         assert "following" not in drive.text and "weight" not in drive.text
         await drive.press("l")
         await drive.until(lambda: "following" in drive.text)
-        await drive.press("tab", "tab")
+        await drive.press("tab")
         await drive.until(lambda: "weight" in drive.text)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_esc_in_the_table_closes_the_panes_one_by_one(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        await drive.go_to("reviews")
+        await drive.press("y", "p")
+        while drive.app.main.arrangement.focus != "table":
+            await drive.press("tab")
+        assert drive.app.main.dock.open_kinds == ("rules", "proxies")
+        await drive.press("escape")
+        assert drive.app.main.dock.open_kinds == ("rules",)
+        await drive.press("escape")
+        assert drive.app.main.dock.open_kinds == ()
+        assert drive.app.main.table.display
+
+
+async def test_tab_goes_into_the_pane_that_was_opened_last() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await drive.press("y", "p", "tab")
+        assert drive.app.main.arrangement.focus == "proxies"
+        assert "Tab next pane" in drive.text.splitlines()[-1]
