@@ -137,3 +137,21 @@ async def test_a_pod_that_is_deleted_is_no_failure(
         source, facts, lambda s: s.caller_totals.get(REVIEWS, Signals()).requests >= 10
     )
     assert sample.caller[version("v2")].requests == 10.0
+
+
+async def test_copies_of_a_mirror_are_counted_where_they_arrive_and_by_no_caller(
+    mesh: Mesh, cluster: Cluster, facts: Facts
+) -> None:
+    mesh.route({"route": [to("v1")], "mirror": to("v3")["destination"]})
+    mesh.lab.set("reviews-v3", errors="100%")
+    source = SidecarSource(cluster)
+    await source.prime(facts)
+    mesh.send(50)
+    sample = await sample_until(
+        source, facts, lambda s: s.server.get(version("v3"), Signals()).requests >= 50
+    )
+    assert version("v3") not in sample.caller
+    assert sample.caller_totals[REVIEWS].requests == 50.0
+    assert sample.caller_totals[REVIEWS].error_ratio == 0.0
+    assert sample.server[version("v3")].error_ratio == 1.0
+    assert sample.server_totals[REVIEWS].requests == 100.0
