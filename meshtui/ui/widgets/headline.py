@@ -84,9 +84,11 @@ def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
     since = max(0.0, now - snapshot.time)
     telemetry = _telemetry_words(snapshot, wide=width >= 100)
     return (
-        *_source("cluster", snapshot.cluster, "", since),
+        Span("cluster ", "muted"),
+        *_watched(snapshot.cluster, since),
         Span("   "),
-        *_source("telemetry", snapshot.telemetry, telemetry, since),
+        Span("telemetry ", "muted"),
+        *source_words(snapshot.telemetry, telemetry, since),
     )
 
 
@@ -99,8 +101,11 @@ def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:
     return f"{sample.source} {sample.read}/{asked}" if asked and some else sample.source
 
 
-def _source(name: str, health: Health, words: str, since: float) -> Line:
-    return (Span(f"{name} ", "muted"), *source_words(health, words, since))
+def _watched(health: Health, since: float) -> Line:
+    """A watch says nothing while nothing changes: as long as it stands what is known is new."""
+    if health.state == "ok" and not health.stale(since):
+        return (Span("live", "muted"),)
+    return source_words(health, "", since)
 
 
 def telemetry_words(snapshot: Snapshot, now: float) -> Line:
