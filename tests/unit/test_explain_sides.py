@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from meshtui.mesh.explain.origin import sides
 from meshtui.mesh.explain.scope import Scope, called_by
-from meshtui.mesh.explain.triage import below, headline, sentences, sides
+from meshtui.mesh.explain.triage import below, headline, sentences
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.view import service_views
 from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals
@@ -75,7 +76,7 @@ def test_without_errors_there_is_nothing_to_say_of_sides() -> None:
 
 def test_differences_that_come_of_reading_at_other_moments_are_none() -> None:
     found = scope(mesh_of(), "v1", signals(c503=31), signals(c503=29))
-    assert "itself (503 2.9/s)" in sides(found)
+    assert "itself (503 3.1/s)" in sides(found)
 
 
 def test_the_states_never_read_alike() -> None:

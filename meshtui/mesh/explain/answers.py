@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from meshtui.mesh.explain.copies import INCLUDED, copies
 from meshtui.mesh.explain.pods import Words
 from meshtui.mesh.explain.scope import Scope, routes
 from meshtui.mesh.explain.words import rate
@@ -135,17 +136,36 @@ def _who(scope: Scope, code: str, kind: str, per_second: float) -> str:
             "which would prove it, is not known."
         )
     counted: Mapping[str, float] = server.codes if kind == "codes" else server.grpc
-    own = server.rps * counted.get(code, 0.0) / server.requests if server.requests else 0.0
-    if own >= MOSTLY * per_second and own > 0:
-        return f"{scope.name} answers it itself: its own proxy counts {rate(own)} too."
-    if own > 0:
+    ratio = counted.get(code, 0.0) / server.requests if server.requests else 0.0
+    own = server.rps * ratio
+    if own <= 0:
         return (
-            f"{scope.name} itself answers {rate(own)} of it; the rest is made on the way, by a "
-            "proxy that sets no flag, or not counted there yet."
+            f"The own proxy of {scope.name} counts none of them: made on the way, by a proxy that "
+            "sets no flag (a waypoint, a gateway), or not counted there yet."
         )
+    if copies(scope):
+        return _who_beside_copies(scope, per_second, ratio, own)
+    if own >= MOSTLY * per_second:
+        return f"{scope.name} answers it itself: its own proxy counts {rate(own)} too."
     return (
-        f"The own proxy of {scope.name} counts none of them: made on the way, by a proxy that "
-        "sets no flag (a waypoint, a gateway), or not counted there yet."
+        f"{scope.name} itself answers {rate(own)} of it; the rest is made on the way, by a "
+        "proxy that sets no flag, or not counted there yet."
+    )
+
+
+def _who_beside_copies(scope: Scope, per_second: float, ratio: float, own: float) -> str:
+    """`own` per second are copies too: only their `ratio` of the callers' requests can carry it."""
+    if own < MOSTLY * per_second:
+        return (
+            f"{scope.name} itself answers {rate(own)} of it at most{INCLUDED}; the rest is made on "
+            "the way, by a proxy that sets no flag, or not counted there yet."
+        )
+    caller = scope.caller
+    if caller is None or ratio * caller.rps >= MOSTLY * per_second:
+        return f"{scope.name} answers it itself: its own proxy counts {rate(own)}{INCLUDED}."
+    return (
+        f"No flag: most likely {scope.name} answered it itself. Its own proxy counts {rate(own)}, "
+        f"but{INCLUDED[1:]}: which of these the callers got, its count does not tell."
     )
 
 

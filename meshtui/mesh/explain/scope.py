@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
 from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
+from meshtui.mesh.rules import Mirror
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -43,7 +44,8 @@ class Scope:
     """One version of a service, or with `row` None the service, and what is known around it.
 
     `clients` are the workloads (namespace, name) that call it, `callers` the first of them with
-    their services, `below` the services that it calls. `ends_s` are the seconds until a fault with
+    their services, `below` the services that it calls, `mirrors` those of all rules that send
+    copies to its hosts. `ends_s` are the seconds until a fault with
     a time limit is taken off, `window_s` the seconds that the numbers speak of.
     """
 
@@ -55,6 +57,7 @@ class Scope:
     window_s: float = 0.0
     callers: tuple[Caller, ...] = ()
     below: tuple[ServiceView, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
 
     @property
     def label(self) -> str:
@@ -99,7 +102,21 @@ def scope_of(
     clients = known.get(view.key, frozenset())
     window_s = sample.window_s if sample else 0.0
     below = called_by(mesh, view, views, known)
-    return Scope(mesh, view, row, clients, ends_s, window_s, calling(mesh, clients), below)
+    callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)
+    return Scope(mesh, view, row, clients, ends_s, window_s, callers, below, mirrors)
+
+
+def mirrors_to(mesh: Mesh, view: ServiceView) -> tuple[Mirror, ...]:
+    """Those of the rules of all VirtualServices, each once; a delegate has no host to go by."""
+    hosts = {view.service.host, *(row.host for row in view.versions)}
+    found = (
+        mirror
+        for service in mesh.virtual_services
+        for rule in service.rules
+        for mirror in rule.mirrors
+        if mirror.host in hosts and mirror.percent > 0
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def parts_of(scope: Scope) -> tuple[Scope, ...]:

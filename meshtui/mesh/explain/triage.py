@@ -1,19 +1,14 @@
-"""The first sentences: how it stands, and on which side the errors are made."""
+"""The first sentences: how it stands, and what that comes of."""
 
 from __future__ import annotations
 
-import math
-
-from meshtui.mesh.explain.answers import failing, unflagged
-from meshtui.mesh.explain.scope import Scope, listed, parts_of, routes_of, titled
+from meshtui.mesh.explain.copies import copies, percents
+from meshtui.mesh.explain.origin import by_flags, most, sides
+from meshtui.mesh.explain.scope import Scope, listed, parts_of
 from meshtui.mesh.explain.words import percent, rate
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERITY, VersionView
-from meshtui.mesh.view import DELAYED
-
-APART = 0.005
-"""Error ratios that differ by less are the same, whatever the number of requests."""
 
 MANY = 0.1
 """Part of the requests from which answers 4xx are worth a word."""
@@ -24,7 +19,6 @@ ENOUGH = 0.1
 OPAQUE = ("tcp", "tls", "mongo", "mysql", "redis")
 """Beginnings of the names of ports whose traffic Istio does not read as HTTP."""
 
-HUNG_UP = "DC"
 NAMED = 3
 
 
@@ -41,7 +35,7 @@ def headline(scope: Scope) -> str:
     if state == NO_TRAFFIC:
         return f"no traffic: {_idle(scope)}"
     if scope.nowhere:
-        how = _by(caller) if caller.flags else ""
+        how = by_flags(caller) if caller.flags else ""
         return f"{state}: {rate(caller.rps)} reach no pod, {_failing(caller)}{how}"
     if state == ONLY_ERRORS:
         return f"only errors: every one of the {rate(caller.rps)} to {what} fails"
@@ -63,7 +57,7 @@ def _turned_away(signals: Signals) -> str:
     share = sum(codes.values()) / signals.requests if signals.requests else 0.0
     if share < MANY:
         return ""
-    return f", but {percent(share)} get a 4xx answer ({_most(codes, signals)})"
+    return f", but {percent(share)} get a 4xx answer ({most(codes, signals)})"
 
 
 def _part(signals: Signals) -> str:
@@ -74,7 +68,8 @@ def _idle(scope: Scope) -> str:
     """Why there may be none; where only callers are silent, that."""
     server, row = scope.server, scope.row
     if server is not None and server.requests > 0 and not scope.nowhere:
-        mirror = f" (mirror {row.mirrored_percent:g} %)" if row and row.mirrored_percent else ""
+        mirrors = copies(scope)
+        mirror = f" (mirror {percents(mirrors)})" if mirrors else ""
         who = mirror or " (callers without a proxy, or whose proxies can't be read)"
         return f"no caller reports any, yet {scope.name} itself counts {rate(server.rps)}{who}"
     window = f" in the last {scope.window_s:g}s" if scope.window_s else ""
@@ -87,59 +82,6 @@ def _by_tcp(scope: Scope) -> str:
     ports = scope.view.service.ports
     opaque = bool(ports) and all(port.name.partition("-")[0] in OPAQUE for port in ports)
     return "; it speaks TCP, and its connections are not counted here" * opaque
-
-
-def sides(scope: Scope) -> str:
-    """Callers' errors against the server's own: where they are made. Empty where none are."""
-    caller, server = scope.caller, scope.server
-    seen = (caller.error_ratio or 0.0) if caller else 0.0
-    if caller is None or scope.nowhere or caller.requests <= 0:
-        return ""
-    if server is None:
-        return _server_unknown(scope) if seen else ""
-    own = _own_ratio(server)
-    if server.requests <= 0 and seen:
-        return f"Callers see {percent(seen)} errors; no request reached {scope.name}{_by(caller)}."
-    if seen > own and _differ(caller, server):
-        return (
-            f"Callers see {percent(seen)} errors, {scope.name} itself answers {percent(own)}: "
-            f"the {'rest is' if own >= APART else 'errors are'} made on the way{_by(caller)}."
-        )
-    if own > seen and _differ(caller, server):
-        return (
-            f"{scope.name} itself answers {percent(own)} errors, callers see only "
-            f"{percent(seen)}: {_hidden(scope)}."
-        )
-    return _own(scope, server, seen, own) if seen and own else ""
-
-
-def _own_ratio(server: Signals) -> float:
-    """The part that the server failed. Of a calling proxy that hung up (DC) it is not the cause."""
-    failed = (server.error_ratio or 0.0) * server.requests - server.flags.get(HUNG_UP, 0.0)
-    return max(failed, 0.0) / server.requests if server.requests else 0.0
-
-
-def _differ(caller: Signals, server: Signals) -> bool:
-    """Whether the ratios are really two: more than chance and than reading at other moments makes.
-
-    Flags that are no part of the server's answer settle it however few there are.
-    """
-    seen, own = caller.error_ratio or 0.0, _own_ratio(server)
-    if abs(seen - own) <= max(APART, 0.2 * max(seen, own)):
-        return False
-    requests = min(caller.requests, server.requests)
-    apart = abs(seen - own) * requests
-    flagged = sum(n for flag, n in caller.flags.items() if flag not in (DELAYED, "-"))
-    if seen > own and flagged >= 0.5 * apart:
-        return True
-    return apart > 1 + 2 * math.sqrt(max(seen, own) * requests)
-
-
-def _server_unknown(scope: Scope) -> str:
-    row = scope.row
-    bare = row is not None and row.pods and not row.proxies
-    why = "none of its pods has a proxy" if bare else "no proxy of its pods counted them"
-    return f"What {scope.name} itself answered is unknown: {why}."
 
 
 def below(scope: Scope) -> str:
@@ -173,40 +115,6 @@ def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
     name = key.name if key.namespace == scope.namespace else str(key)
     label = "(no pod reached)" if row.version == UNKNOWN else row.label
     return f"{name} {label} {percent((row.caller or Signals()).error_ratio or 0.0)}"
-
-
-def _own(scope: Scope, server: Signals, seen: float, own: float) -> str:
-    codes, _ = unflagged(scope, server)
-    failed = {code: n for code, n in codes.items() if failing(code)}
-    how = f" ({_most(failed, server)})" if failed else _by(server)
-    return (
-        f"{scope.name} answers the errors itself{how}: callers see {percent(seen)}, "
-        f"its own proxy counts {percent(own)}."
-    )
-
-
-def _by(signals: Signals) -> str:
-    """The flags that say how, the most frequent first."""
-    flags = {flag: n for flag, n in signals.flags.items() if flag not in (DELAYED, "-") and n > 0}
-    return f" ({_most(flags, signals)})" if flags else ", by no proxy that says how"
-
-
-def _most(counts: dict[str, float], signals: Signals) -> str:
-    first = sorted(counts, key=lambda name: -counts[name])[:NAMED]
-    per = signals.rps / signals.requests if signals.requests else 0.0
-    return ", ".join(f"{name} {rate(counts[name] * per)}" for name in first)
-
-
-def _hidden(scope: Scope) -> str:
-    """Why callers see fewer errors than are answered."""
-    row = scope.row
-    if row is not None and row.mirrored_percent:
-        return f"copies of the mirror ({row.mirrored_percent:g} %) are among its answers"
-    for route in routes_of(scope):
-        retries = route.rule.retries
-        if retries is not None and retries.attempts != 0:
-            return f"{titled(route)} tries again {retries}, and callers see the last try only"
-    return "tries that are repeated, a mirror's copies, or callers without a proxy"
 
 
 def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
