@@ -80,6 +80,27 @@ def test_the_most_frequent_comes_first() -> None:
     assert [one.code for one in found] == ["DC", "UF", "UT"]
 
 
+def test_what_was_injected_on_purpose_comes_after_what_was_not() -> None:
+    caller = signals(c503=70, FI=40, UO=20, DI=50)
+    found = explanations([scope(mesh_of(), "v1", caller, signals(c503=10))])
+    assert [one.code for one in found] == ["503", "UO", "DI", "FI"]
+
+
+def test_what_the_version_fails_itself_comes_before_what_is_more_frequent_and_after_much_more() -> (
+    None
+):
+    def first(own: int) -> str:
+        caller = signals(50, c503=200 + own, UO=200)
+        return explanations([scope(mesh_of(), "v1", caller, signals(50, c503=own))])[0].code
+
+    assert (first(100), first(10)) == ("503", "UO")
+
+
+def test_answers_that_are_no_errors_come_after_those_that_are() -> None:
+    found = explanations([scope(mesh_of(), "v1", signals(c404=60, c503=5, UF=5, c500=1))])
+    assert [one.code for one in found] == ["500", "UF", "404"]
+
+
 def test_what_reads_alike_for_several_versions_stands_once() -> None:
     fault = {"delay": {"fixedDelay": "2s", **ALWAYS}}
     mesh = mesh_of({"route": [route("v1", 50), route("v3", 50)], "fault": fault})

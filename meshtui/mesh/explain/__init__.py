@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from meshtui.mesh.explain import answers, faults, pods, rules
@@ -40,6 +40,14 @@ class Explanation:
     next: str
 
 
+INJECTED = ("FI", "DI")
+"""Flags of what somebody put in on purpose."""
+
+OWN, FLAGGED, NO_ERROR, ON_PURPOSE = range(4)
+
+FEW = 0.1
+"""Part of the most frequent below which a version's own errors are not the first thing to see."""
+
 _BY_FLAG: Mapping[str, Callable[[Scope, str], Words]] = {
     "UO": lambda scope, _: pods.overflow(scope),
     "UF": pods.unconnected,
@@ -63,14 +71,35 @@ _OF_EACH_SIDE = ("UF", "NR", "RL")
 
 
 def explanations(scopes: Iterable[Scope]) -> tuple[Explanation, ...]:
-    """Those of all scopes, the most frequent first; what reads alike stands once."""
+    """Those of all scopes, what is worst for callers first; what reads alike stands once."""
     found = [one for scope in scopes for one in _of_scope(scope)]
     joined: dict[tuple[object, ...], Explanation] = {}
     for one in found:
         place = (one.kind, one.code, one.side, one.said, one.next)
         joined[place] = _joined(joined[place], one) if place in joined else one
-    ordered = sorted(joined.values(), key=lambda one: (-one.rps, one.kind, one.code))
-    return tuple(ordered[:MOST])
+    return _worst_first(joined.values())[:MOST]
+
+
+def _worst_first(found: Collection[Explanation]) -> tuple[Explanation, ...]:
+    """The version's own errors, then what proxies answered, 4xx, and what was put in on purpose.
+
+    Of each the most frequent first. Few errors of its own don't hide many that it did not make.
+    """
+    kinds = {one: _kind(one) for one in found}
+    worst = max((one.rps for one in found if kinds[one] in (OWN, FLAGGED)), default=0.0)
+
+    def place(one: Explanation) -> tuple[int, float, str, str]:
+        kind = kinds[one]
+        few = kind == OWN and one.rps < FEW * worst
+        return FLAGGED if few else kind, -one.rps, one.kind, one.code
+
+    return tuple(sorted(found, key=place))
+
+
+def _kind(one: Explanation) -> int:
+    if one.kind == FLAG:
+        return ON_PURPOSE if one.code in INJECTED else FLAGGED
+    return OWN if one.kind == GRPC or answers.failing(one.code) else NO_ERROR
 
 
 def _joined(one: Explanation, other: Explanation) -> Explanation:
