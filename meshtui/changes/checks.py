@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
+from meshtui.changes.blast import about, gained_mirrors
+from meshtui.changes.blast import blast_radius as blast_radius
+from meshtui.changes.blast import moves_weight as moves_weight
 from meshtui.changes.change import Change, Finding
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
-from meshtui.mesh.model import Json, Mesh
+from meshtui.mesh.model import Json, Mesh, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.versions import FAILING, ONLY_ERRORS, VersionView
+from meshtui.mesh.view import Thresholds, service_views
 
 FULL_FAULT = 100.0
-
-
-def _place(target: Mapping[str, Any]) -> tuple[str, str | None]:
-    return target["host"], target["subset"]
 
 
 def fault_findings(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
@@ -115,26 +117,32 @@ def _ownership(
     )
 
 
-def blast_radius(change: Change, rps: float | None) -> str:
-    """How much traffic is moved, in words; empty where no weight changes."""
-    moved = _moved_percent(change)
-    if moved < 1e-9:
-        return ""
-    if rps is None:
-        return f"moves {moved:.3g} % of the rule's traffic (its rate is not known)"
-    return f"moves {moved:.3g} % ≈ {rps * moved / 100:.3g} requests/s"
+def mirror_findings(
+    mesh: Mesh, change: Change, sample: Sample | None, limits: Thresholds
+) -> tuple[Finding, ...]:
+    """A version that fails as it is does not get better by more requests."""
+    gained = gained_mirrors(change)
+    if not gained or sample is None or sample.window_s <= 0:
+        return ()
+    found = []
+    for view in service_views(_alone(mesh, change.service), sample, limits):
+        for row in view.versions:
+            worse = _failing_ratio(row) if (row.host, row.subset or None) in gained else 0.0
+            if worse:
+                text = f"{about(worse * 100)} % of its requests are errors"
+                found.append(Finding("warning", f"{row.label} is failing as it is: {text}"))
+    return tuple(found)
 
 
-def _moved_percent(change: Change) -> float:
-    old, new = _percents(change.before), _percents(change.after)
-    return sum(max(0.0, new[place] - old.get(place, 0.0)) for place in new)
+def _alone(mesh: Mesh, key: ServiceKey) -> Mesh:
+    """The mesh as if it had this service alone: its views are made without those of the others."""
+    return replace(mesh, services=tuple(service for service in mesh.services if service.key == key))
 
 
-def _percents(rule: Mapping[str, Any]) -> dict[tuple[str, str | None], float]:
-    destinations = rule.get("destinations", ())
-    total = sum(d["weight"] for d in destinations)
-    found: dict[tuple[str, str | None], float] = {}
-    for d in destinations:
-        percent = 100.0 * d["weight"] / total if total else 0.0
-        found[_place(d)] = found.get(_place(d), 0.0) + percent
-    return found
+def _failing_ratio(row: VersionView) -> float:
+    """The errors of a failing version, 0 to 1: copies are counted only where they arrive."""
+    sides = ((row.state, row.caller), (row.server_state, row.server))
+    return max(
+        (s.error_ratio or 0.0 for state, s in sides if s and state in (FAILING, ONLY_ERRORS)),
+        default=0.0,
+    )

@@ -35,6 +35,9 @@ from meshtui.operations.documents import change_json, shares_json
 from meshtui.operations.limits import Limits
 from meshtui.operations.session import Session
 
+RATE_WINDOW_S = 1.0
+"""Seconds between two readings of the sidecars; a Prometheus knows the past."""
+
 Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
 
 
@@ -117,7 +120,7 @@ async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened)
-        plan = await planning(opened, mesh, None)
+        plan = await planning(opened, mesh, await _rates(arguments, opened, mesh))
         if arguments.dry_run or plan.change.empty:
             say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
             return Exit.DONE
@@ -125,6 +128,18 @@ async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
         shares = await measured(opened, outcome, arguments.measure)
     say(outcome, opening.form(arguments), dry=False, shares=shares)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
+
+
+async def _rates(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> Sample | None:
+    """How much traffic there is, where a person will look at the plan. A rollback waits for none.
+
+    Without an answer the plan says that the rate is not known.
+    """
+    looked_at = arguments.dry_run or not arguments.yes
+    if not looked_at or arguments.command == "rollback":
+        return None
+    sample, _ = await opening.sample(opened, mesh, RATE_WINDOW_S)
+    return sample
 
 
 async def tell_interrupted(opened: Session) -> None:
@@ -211,6 +226,8 @@ def say(outcome: Outcome, form: str, *, dry: bool, shares: tuple[Share, ...] = (
     for text in change.words:
         output.line(f"{change.service}: {clean(text)}")
     if dry:
+        if outcome.plan.blast:
+            output.line(clean(outcome.plan.blast))
         for text in change.diff:
             output.line(clean(text))
         output.line("nothing was written" if not change.empty else "nothing to do")

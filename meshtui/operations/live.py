@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.checks import moves_weight
 from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
@@ -254,7 +255,7 @@ class LiveCockpit(Looking):
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
         self._unseen.note(outcome)
-        if outcome.applied and plan.blast:
+        if outcome.applied and moves_weight(plan.change):
             self._shifted[plan.change.service] = self._clock()
         self._bell.set()
         return outcome

@@ -20,6 +20,7 @@ from meshtui.changes.change import (
 from meshtui.changes.checks import (
     blast_radius,
     fault_findings,
+    mirror_findings,
     owners,
     retry_findings,
     stranding,
@@ -32,6 +33,7 @@ from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import Thresholds
 from meshtui.operations.objects import object_of, read_raw, resource_of, send, with_object
 from meshtui.operations.undoing import undo_change
 from meshtui.operations.writers import other_writer
@@ -50,12 +52,14 @@ class Planner:
         journal: Journal | None,
         stable: Mapping[str, str] | None = None,
         *,
+        limits: Thresholds | None = None,
         look_only: bool = False,
     ) -> None:
-        """`stable` is what the config says; `look_only`: a missing right is told, not raised."""
+        """`stable` and `limits` are the config's; `look_only`: a missing right is told only."""
         self._cluster = cluster
         self._journal = journal
         self._stable = stable or {}
+        self._limits = limits or Thresholds()
         self._look_only = look_only
 
     async def plan(
@@ -113,6 +117,7 @@ class Planner:
             *other_writer(raw, change.target, self._journal),
             *stranding(mesh, change),
             *fault_findings(mesh, change),
+            *mirror_findings(mesh, change, sample, self._limits),
             *retry_findings(change),
             *stops_inheriting(change),
         )

@@ -10,6 +10,7 @@ from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import Thresholds
 from meshtui.operations.applying import Applier, Told
 from meshtui.operations.options import Options
 from meshtui.operations.planning import Planner
@@ -30,8 +31,13 @@ class Session:
         self.journal: Journal | None = None
         self.journal_trouble = ""
         self._open_journal()
+        config = options.config
         self.planner = Planner(
-            cluster, self.journal, options.config.stable, look_only=options.dry_run
+            cluster,
+            self.journal,
+            config.stable,
+            limits=Thresholds(config.degraded, config.failing),
+            look_only=options.dry_run,
         )
         self.applier = Applier(
             cluster, self.journal, verify_changes=options.verify, wait_s=options.wait_s

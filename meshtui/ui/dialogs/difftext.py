@@ -23,7 +23,7 @@ def plan_lines(plan: Plan, width: int) -> list[Line]:
         return [*_paragraph(("nothing to change: it is already so",), width), BLANK]
     lines = _paragraph(change.words, width)
     if plan.blast:
-        lines += wrapped(plan.blast, width, "muted")
+        lines += wrapped(plan.blast, width, "text")
     lines += [BLANK, *_findings(plan.findings, width)]
     return [*lines, *(diff_line(text) for text in change.diff), BLANK]
 
