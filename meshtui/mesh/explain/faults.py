@@ -17,8 +17,17 @@ def aborted(scope: Scope) -> Words:
 
 def delayed(scope: Scope) -> Words:
     """Such a request has reached a pod: the rules of other versions did not hold it back."""
-    among = (*routes_of(scope), *handing_over(scope))
-    return _faults(scope, among, "delays", _delays)
+    return _faults(scope, _delaying(scope), "delays", _delays)
+
+
+def _delaying(scope: Scope) -> tuple[Route, ...]:
+    return (*routes_of(scope), *handing_over(scope))
+
+
+def delays_of(scope: Scope) -> tuple[tuple[Route, Fault], ...]:
+    """The rules that hold requests to it back, with the fault of each."""
+    found = ((route, route.rule.fault) for route in _delaying(scope))
+    return tuple((route, fault) for route, fault in found if fault and _delays(fault))
 
 
 def _aborts(fault: Fault) -> str:

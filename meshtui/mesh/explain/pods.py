@@ -48,7 +48,7 @@ def at_caller(scope: Scope, flag: str) -> str:
 
 def overflow(scope: Scope) -> Words:
     """Which pool limits may be meant: the request itself names no version."""
-    pools = _parts(scope, "connectionPool")
+    pools = parts_of_policy(scope, "connectionPool")
     found = [(part, turning_away(limits(part.value))) for part in pools]
     limited = [(part, known) for part, known in found if known]
     if not limited:
@@ -81,7 +81,7 @@ def _replaced(part: Part) -> list[str]:
     return [f"{text} ({limits_text(lost)} does not hold there)."]
 
 
-def _parts(scope: Scope, name: str) -> list[Part]:
+def parts_of_policy(scope: Scope, name: str) -> list[Part]:
     """A part of the policies of all destinations, each once."""
     found: list[Part] = []
     for aim in destinations(scope):
@@ -126,7 +126,7 @@ def _ports(scope: Scope) -> str:
 def _tls(scope: Scope, pods: tuple[Pod, ...]) -> list[str]:
     bare = [pod for pod in pods if not pod.sidecar and not pod.ambient]
     said: list[str] = []
-    for part in _parts(scope, "tls"):
+    for part in parts_of_policy(scope, "tls"):
         mode = read.text(part.value, "mode")
         if mode == "ISTIO_MUTUAL" and bare:
             said.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshtui.mesh.explain.copies import copies, percents
 from meshtui.mesh.explain.origin import by_flags, most, sides
 from meshtui.mesh.explain.scope import Scope, listed, parts_of
+from meshtui.mesh.explain.waiting import waiting
 from meshtui.mesh.explain.words import percent, rate
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
@@ -138,13 +139,15 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
 
 
 def _worth_a_sentence(part: Scope) -> bool:
-    """What reached no pod is never well, whatever its answers."""
+    """What reached no pod is never well, whatever its answers, nor what waits on its way."""
     state = state_of(part)
-    return state not in (OK, NO_TRAFFIC) or (part.nowhere and state == OK)
+    lost = part.nowhere and state == OK
+    return lost or state not in (OK, NO_TRAFFIC) or bool(waiting(part))
 
 
 def _sentence(scope: Scope) -> tuple[str, str, str]:
-    return state_of(scope), headline(scope), sides(scope)
+    said = filter(None, (sides(scope), waiting(scope)))
+    return state_of(scope), headline(scope), " ".join(said)
 
 
 def _well(parts: list[Scope]) -> list[tuple[str, str, str]]:
