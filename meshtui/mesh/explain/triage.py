@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtui.mesh.explain.copies import copies, percents
+from meshtui.mesh.explain.edge import edge
 from meshtui.mesh.explain.origin import by_flags, most, sides
 from meshtui.mesh.explain.scope import Scope, listed, parts_of
 from meshtui.mesh.explain.waiting import waiting
@@ -135,7 +136,8 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
         well = [part for part in parts if not _worth_a_sentence(part)]
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
-    return ((state, head, " ".join(filter(None, (first, below(scope))))), *found[1:])
+    said = filter(None, (first, edge(scope), below(scope)))
+    return ((state, head, " ".join(said)), *found[1:])
 
 
 def _worth_a_sentence(part: Scope) -> bool:

@@ -1,0 +1,43 @@
+"""A gateway's own numbers: what comes in from outside is not among them."""
+
+from __future__ import annotations
+
+from meshtui.mesh.explain.scope import Scope, listed
+from meshtui.mesh.explain.words import rate
+from meshtui.mesh.model import Mesh, Service
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.view import ServiceView
+
+COUNTED = "what comes in from outside is counted at the services behind it"
+
+
+def is_gateway(mesh: Mesh, service: Service) -> bool:
+    return any(pod.gateway for pod in pods_of(mesh, service))
+
+
+def edge(scope: Scope) -> str:
+    """What the numbers of a gateway leave out, and where that is counted; empty for the others."""
+    if not is_gateway(scope.mesh, scope.view.service):
+        return ""
+    behind = sorted(scope.below, key=lambda view: (-_rps(view), view.key))
+    names = listed(_named(scope, view) for view in behind)
+    whom = f": {names}" if names else ""
+    return (
+        "This is a gateway: its numbers are requests to it from inside the mesh, and "
+        f"{COUNTED}{whom}. :exposure shows its doors, l what it answers."
+    )
+
+
+def _rps(view: ServiceView) -> float:
+    return view.caller.rps if view.caller else 0.0
+
+
+def _named(scope: Scope, view: ServiceView) -> str:
+    name = view.key.name if view.key.namespace == scope.namespace else str(view.key)
+    if view.caller is None:
+        return name
+    return (
+        f"{name} ({rate(view.caller.rps)} of all its callers)"
+        if _rps(view)
+        else f"{name} (none now)"
+    )
