@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -120,4 +119,4 @@ def _print(entry: LogEntry, form: str) -> None:
         output.line("---")
         sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
         return
-    output.line(json.dumps(document, ensure_ascii=False))
+    output.line(output.as_json(document))

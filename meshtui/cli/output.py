@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from meshtui.mesh.text import clean
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
 def data(document: Any, form: str) -> None:
@@ -17,8 +20,19 @@ def data(document: Any, form: str) -> None:
 
         sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     else:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(as_json(document, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def as_json(document: Any, indent: int | None = None) -> str:
+    """JSON as it is read, but what would drive a terminal or has no UTF-8 is escaped."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return "\n".join(_NOT_PLAIN.sub(_escaped, line) for line in text.split("\n"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found.group()
+    return char if clean(char) == char else json.dumps(char)[1:-1]
 
 
 def line(text: str = "") -> None:

@@ -181,3 +181,16 @@ def test_escape_codes_in_a_line_do_nothing(tail: Tail, capsys: pytest.CaptureFix
     tail.give(FOREIGN._replace(text="\x1b]0;pwned\x07"))
     main(["logs", "reviews"])
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_json_lines_hold_nothing_for_a_terminal_and_nothing_that_is_no_utf8(
+    tail: Tail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "/é\ud800\x9b31m\u202e\U000e0041"
+    text = json.dumps({"start_time": "t", "response_code": 200, "path": path})
+    tail.give(FOREIGN._replace(text=text), FOREIGN._replace(text="\x9b\x7f"))
+    assert main(["logs", "reviews", "-o", "json"]) == 0
+    out = capsys.readouterr().out
+    out.encode()
+    assert "/é" in out and not set("\x9b\x7f\u202e\U000e0041") & set(out)
+    assert json.loads(out.splitlines()[0])["path"] == path
