@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.change import (
@@ -17,6 +18,8 @@ from meshtui.changes.change import (
 from meshtui.changes.locate import resolve_service
 from meshtui.changes.making import creation, free_name, policy_change
 from meshtui.changes.nested import remove_all, set_leaves
+from meshtui.changes.patch import exists, pointer, value_at
+from meshtui.changes.words import NOTHING
 from meshtui.errors import Conflict, NotFound, Usage
 from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Service
@@ -36,6 +39,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """The command's names of the limits, and where a trafficPolicy keeps them."""
 
+WHOLE_HOST = "the whole host"
 PARTS = ("connectionPool", "outlierDetection")
 API_VERSION = "networking.istio.io/v1"
 
@@ -50,7 +54,26 @@ def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str)
     if target.uid and rule.ref.uid != target.uid and target.uid in _uids(mesh):
         raise Conflict(f"{rule.ref} is another object than was looked at", "look again")
     operations = breaker_operations(rule, request)
-    return policy_change(rule, service.key, verb, operations)
+    change = policy_change(rule, service.key, verb, operations)
+    if operations or isinstance(request, SetBreaker):
+        return change
+    return replace(change, words=(_nothing_off(mesh, service, request.subset),))
+
+
+def limited_places(mesh: Mesh, host: str) -> tuple[str, ...]:
+    """The places with limits of their own: `WHOLE_HOST`, and subsets by name."""
+    rules = mesh.rules_by_host.get(host, ())
+    policy: Json = next((rule.policy for rule in rules if rule.policy), {})
+    places = [(WHOLE_HOST, policy)]
+    places += [(s.name, s.policy) for rule in rules for s in rule.subsets]
+    return tuple(dict.fromkeys(name for name, found in places if set(PARTS) & set(found)))
+
+
+def _nothing_off(mesh: Mesh, service: Service, subset: str) -> str:
+    others = limited_places(mesh, service.host)
+    have = "has" if len(others) == 1 else "have"
+    elsewhere = f"; {', '.join(others)} {have}" if others else ", nor has any subset"
+    return f"{NOTHING}: {subset or WHOLE_HOST} has no limits of its own{elsewhere}"
 
 
 def _uids(mesh: Mesh) -> set[str]:
@@ -72,8 +95,16 @@ def _rule_for(mesh: Mesh, service: Service, subset: str) -> DestinationRule | No
 def breaker_operations(rule: DestinationRule, request: PolicyRequest) -> tuple[Operation, ...]:
     base = _base(rule, request.subset)
     if isinstance(request, ClearBreaker):
-        return remove_all(rule.raw, base, PARTS)
+        return _removals(rule.raw, base)
     return set_leaves(rule.raw, base, _leaves(request))
+
+
+def _removals(raw: Json, base: tuple[str | int, ...]) -> tuple[Operation, ...]:
+    """Both parts, and with the last of them a policy that held nothing else."""
+    policy = value_at(raw, pointer(*base)) if exists(raw, pointer(*base)) else {}
+    if isinstance(policy, Mapping) and policy and set(policy) <= set(PARTS):
+        return ({"op": "remove", "path": pointer(*base)},)
+    return remove_all(raw, base, PARTS)
 
 
 def _base(rule: DestinationRule, subset: str) -> tuple[str | int, ...]:

@@ -9,7 +9,8 @@ from meshtui.changes.change import Operation
 from meshtui.changes.locate import Located, labels_of, whole_rule
 from meshtui.mesh.model import Rule
 
-ALREADY = "nothing to change: it is so already"
+NOTHING = "nothing to change"
+ALREADY = f"{NOTHING}: it is so already"
 
 
 def rule_words(

@@ -61,6 +61,32 @@ async def test_breaker_is_taken_off_by_the_same_form() -> None:
         assert drive.cockpit.asked[-1][0] == ClearBreaker("")
 
 
+async def test_the_breaker_form_starts_with_the_only_place_that_has_limits() -> None:
+    cockpit = FakeCockpit()
+    spec = cockpit.raw["destinationrules"][0]["spec"]
+    spec["subsets"][2]["trafficPolicy"] = {"outlierDetection": {"interval": "5s"}}
+    del spec["trafficPolicy"]
+    async with driving(cockpit) as drive:
+        await drive.go_to("reviews")
+        await drive.press("b", "right", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == ClearBreaker("v3")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_place_without_limits_names_those_that_have_some(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("b", "right")
+        await drive.until(lambda: "take all off" in drive.text)
+        assert "max ejection " in drive.text and "percent of its pods" in drive.text
+        await drive.press("tab", "right")
+        await drive.until(lambda: "‹ the whole host ›" in drive.text)
+        await drive.press("left", "enter")
+        await drive.armed()
+        assert "v3 has no limits of its own; the whole host has" in drive.text
+
+
 async def test_a_command_may_name_another_rule() -> None:
     async with driving() as drive:
         await drive.press("colon")

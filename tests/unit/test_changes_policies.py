@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from meshtui.changes.change import (
 )
 from meshtui.changes.checks import retry_findings, stranding
 from meshtui.changes.edit import edited
+from meshtui.changes.patch import apply
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
@@ -148,6 +150,38 @@ def test_off_takes_only_limits_and_outlier_detection_away() -> None:
     policy = {"connectionPool": {}, "outlierDetection": {}, "tls": {"mode": "DISABLE"}}
     found = change(policed(trafficPolicy=policy), ClearBreaker())
     assert found.spec_after["trafficPolicy"] == {"tls": {"mode": "DISABLE"}}
+
+
+def test_a_breaker_taken_off_leaves_no_empty_policy_behind() -> None:
+    mesh = policed()
+    made = change(mesh, SetBreaker("v2", LIMITS))
+    raw = mesh.destination_rules[0].raw
+    now = replace(mesh.destination_rules[0], raw=apply(raw, made.patch))
+    off = change(replace(mesh, destination_rules=(now,)), ClearBreaker("v2"))
+    assert apply(now.raw, off.patch) == raw
+    assert apply(apply(now.raw, off.patch), off.inverse) == now.raw
+
+
+def test_what_else_is_in_a_policy_outlives_its_breaker() -> None:
+    policy = {"connectionPool": {}, "loadBalancer": {"simple": "RANDOM"}}
+    found = change(policed(trafficPolicy=policy), ClearBreaker())
+    assert found.patch == ({"op": "remove", "path": "/spec/trafficPolicy/connectionPool"},)
+    assert change(policed(trafficPolicy={}), ClearBreaker()).empty
+
+
+def test_where_there_is_no_breaker_to_take_off_the_places_that_have_one_are_named() -> None:
+    own = {"name": "v1", "labels": {"version": "v1"}, "trafficPolicy": {"outlierDetection": {}}}
+    other = {"name": "v2", "labels": {"version": "v2"}}
+    mesh = policed(subsets=[own, other])
+    assert change(mesh, ClearBreaker()).words == (
+        "nothing to change: the whole host has no limits of its own; v1 has",
+    )
+    assert change(mesh, ClearBreaker("v2")).words == (
+        "nothing to change: v2 has no limits of its own; v1 has",
+    )
+    assert change(policed(), ClearBreaker()).words == (
+        "nothing to change: the whole host has no limits of its own, nor has any subset",
+    )
 
 
 def test_a_host_without_a_destination_rule_gets_one_with_a_name_that_is_free() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshtui.changes.change import Finding, Outcome, Plan
+from meshtui.changes.words import ALREADY
 from meshtui.errors import MeshtuiError
 from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
 
@@ -20,7 +21,7 @@ def plan_lines(plan: Plan, width: int) -> list[Line]:
     """The whole plan in lines of at most `width` cells; lines of the diff may be longer."""
     change = plan.change
     if change.empty:
-        return [*_paragraph(("nothing to change: it is already so",), width), BLANK]
+        return [*_paragraph(change.words or (ALREADY,), width), BLANK]
     lines = _paragraph(change.words, width)
     if plan.blast:
         lines += wrapped(plan.blast, width, "text")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from meshtui.changes.breaker_ops import FIELDS
+from meshtui.changes.breaker_ops import FIELDS, WHOLE_HOST, limited_places
 from meshtui.changes.change import ClearBreaker, Request, SetMirror
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import Mesh
@@ -114,7 +114,6 @@ def _time(value: float | None) -> str:
     return go_duration(value) if value else ""
 
 
-WHOLE_HOST = "the whole host"
 SET, TAKE_OFF = "set limits", "take all off"
 BREAKER_FIELDS = (
     "max_connections",
@@ -130,10 +129,10 @@ BREAKER_FIELDS = (
 def breaker_form(view: ServiceView, mesh: Mesh, selected: VersionView | None) -> FormDialog:
     """Limits of the host or of one subset; what is left empty stays as it is."""
     subsets = [subset.name for subset in subsets_of(mesh, view.service.host)]
-    first = selected.subset if selected is not None and selected.subset in subsets else WHOLE_HOST
+    first = _breaker_place(limited_places(mesh, view.service.host), subsets, selected)
     now = _limits_now(view, mesh)
     limits = (
-        Field(name, name.replace("_", " "), "", _limit_hint(name, now)) for name in BREAKER_FIELDS
+        Field(name, _limit_label(name), "", _limit_hint(name, now)) for name in BREAKER_FIELDS
     )
     return FormDialog(
         f"Circuit breaker of {view.key}",
@@ -144,6 +143,13 @@ def breaker_form(view: ServiceView, mesh: Mesh, selected: VersionView | None) ->
         ),
         read_breaker,
     )
+
+
+def _breaker_place(limited: Sequence[str], subsets: list[str], at: VersionView | None) -> str:
+    """The version under the cursor, else the only place that has limits, else the whole host."""
+    if at is not None and at.subset in subsets:
+        return at.subset
+    return limited[0] if len(limited) == 1 else WHOLE_HOST
 
 
 def _limits_now(view: ServiceView, mesh: Mesh) -> Mapping[str, object]:
@@ -160,8 +166,13 @@ def _limits_now(view: ServiceView, mesh: Mesh) -> Mapping[str, object]:
     return found
 
 
+def _limit_label(name: str) -> str:
+    return name.removesuffix("_percent").replace("_", " ")
+
+
 def _limit_hint(name: str, now: Mapping[str, object]) -> str:
-    said = "a time, as in 10s" if name in DURATIONS else "a number"
+    said = "as in 10s" if name in DURATIONS else "a number"
+    said = "percent of its pods" if name.endswith("_percent") else said
     return f"{said}; the host has {now[name]}" if name in now else said
 
 
