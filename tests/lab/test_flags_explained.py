@@ -10,14 +10,15 @@ import pytest
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.snapshot import read_objects
 from meshtui.mesh.explain.scope import Scope, scope_of
+from meshtui.mesh.explain.triage import sentences
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.metrics.sidecars import SidecarSource
 from meshtui.ui.panes.signalstext import signals_lines
-from tests.lab.harness import Mesh
-from tests.lab.test_flags import CASES, REVIEWS, Case, flagged
+from tests.lab.harness import Mesh, until
+from tests.lab.test_flags import CASES, REVIEWS, Case, flagged, rule
 
 WIDTHS = (48, 70)
 """Columns of a pane: beside the table, and at its widest."""
@@ -101,3 +102,37 @@ async def provoked(mesh: Mesh, cluster: Cluster, case: Case, path: str) -> tuple
 def explained(facts: Facts, sample: Sample) -> Scope:
     view = next(v for v in service_views(facts, sample) if v.key == REVIEWS)
     return scope_of(facts, view, None, sample)
+
+
+async def test_requests_that_wait_for_a_connection_are_told_with_the_limit(mesh: Mesh) -> None:
+    mesh.destination_rule({"connectionPool": {"tcp": {"maxConnections": 1}}})
+    mesh.lab.set("reviews-v1", latency="20ms")
+    until(lambda: _most_connections(mesh) == 1, what="the limit")
+    mesh.route(rule())
+    cluster = await Cluster.connect(kubeconfig=str(mesh.lab.kubeconfig))
+    try:
+        raw = await read_objects(cluster)
+        facts = parse_mesh(raw.items, istio=raw.istio)
+        source = SidecarSource(cluster)
+        await source.prime(facts)
+        answers = await asyncio.to_thread(mesh.send, 60, "/", concurrency=20)
+        async with asyncio.timeout(10):
+            while not _timed(sample := await source.sample(facts), 60):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    finally:
+        await cluster.close()
+    assert {answer.status for answer in answers} == {200}
+    (_, head, said), *_ = sentences(explained(facts, sample))
+    assert head.startswith("ok") and "requests most likely queue in the callers' proxies" in said
+    assert "DestinationRule default/reviews, the host, allows each 1 connection." in said
+
+
+def _most_connections(mesh: Mesh) -> int:
+    known = mesh.clusters()["outbound|9080|v1|reviews.default.svc.cluster.local"]
+    limits = known.get("circuit_breakers", {}).get("thresholds", [{}])
+    return int(limits[0].get("max_connections", 0))
+
+
+def _timed(sample: Sample, requests: int) -> bool:
+    both = sample.caller_totals.get(REVIEWS), sample.server_totals.get(REVIEWS)
+    return all(one is not None and one.requests >= requests and one.p50_ms for one in both)
