@@ -11,6 +11,8 @@ from meshtui.kube.resources import PODS
 _SILENCE_S = 10.0
 _NANO = 1_000_000_000
 _LONGEST_STAMP = 40
+_LAST_S = 253_402_300_799
+"""The end of the year 9999, in UTC."""
 
 
 def pod_log(
@@ -70,6 +72,8 @@ def split_stamp(line: bytes) -> tuple[int, bytes]:
     digits = head[20 : len(head) - len(zone)] if head[19:20] == b"." else b""
     try:
         seconds = datetime.fromisoformat((whole + zone).decode("ascii")).timestamp()
-        return int(seconds) * _NANO + int(digits.ljust(9, b"0")[:9] or b"0"), text
+        if 0 <= seconds <= _LAST_S:
+            return int(seconds) * _NANO + int(digits.ljust(9, b"0")[:9] or b"0"), text
     except (ValueError, OverflowError, OSError):
-        return 0, line
+        pass
+    return 0, line

@@ -41,16 +41,21 @@ async def tail(
     """What each pod's access log holds, in the order of time, then, with `follow`, what comes.
 
     `pods` is asked again every two seconds, so that pods that come are tailed too. What happens
-    to a log, and what fails, is said as an entry of its own (`own`). Only what is to be kept is
-    given.
+    to a log, and what fails, is said as an entry of its own (`own`): a log that could not be read
+    behind all that is there, where it is seen. Only what is to be kept is given.
     """
     wanted = start or TailFrom()
     readers = {_key(p): PodTail(cluster, p, wanted) for p in pods() if p.sidecar}
     logs = [reader.backlog() for reader in readers.values()]
+    failed = []
     async with aclosing(in_order(logs, PATIENCE_S if follow else None)) as there:
         async for entry in there:
-            if keep(entry):
+            if entry.error is not None:
+                failed.append(entry)
+            elif keep(entry):
                 yield entry
+    for entry in failed:
+        yield entry
     if follow:
         async with aclosing(_following(cluster, pods, readers, wanted)) as coming:
             async for entry in coming:
@@ -103,19 +108,22 @@ async def _following(
     tasks = {key: asyncio.create_task(r.follow(queue.put)) for key, r in readers.items()}
 
     async def look() -> None:
-        """Keeps the readers up with the pods there are."""
+        """Keeps the readers up with the pods there are; the list may tell late who is gone."""
+        left: dict[Key, Pod] = {}
         while True:
             present = {_key(pod): pod for pod in pods() if pod.sidecar}
+            left = {key: pod for key, pod in left.items() if present.get(key) == pod}
             for key, pod in present.items():
-                if key not in readers:
+                if key not in readers and key not in left:
                     readers[key] = reader = PodTail(cluster, pod, start)
                     await queue.put(reader.note("has come"))
                     tasks[key] = asyncio.create_task(reader.follow(queue.put))
             for key, reader in tuple(readers.items()):
+                if tasks[key].done():
+                    left[key] = reader.pod
+                    del readers[key], tasks[key]
                 reader.gone = key not in present
                 reader.pod = present.get(key, reader.pod)
-                if tasks[key].done():
-                    del readers[key], tasks[key]
             await asyncio.sleep(LOOK_AGAIN_S)
 
     looking = asyncio.create_task(look())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -344,6 +344,42 @@ async def test_a_pod_that_is_not_there_is_said(logs: Logs) -> None:
     logs.pods = [replace(logs.pods[0], name="nobody")]
     await logs.all()
     assert [type(entry.error) for entry in logs.got] == [NotFound]
+
+
+async def test_a_log_that_cannot_be_read_is_said_below_what_is_there(logs: Logs) -> None:
+    """Above hundreds of lines of other pods nobody would see it."""
+    logs.pods[0] = replace(logs.pods[0], name="nobody")
+    logs.write("p2", "1", "2")
+    await logs.all()
+    assert logs.texts == ["1", "2"] and isinstance(logs.got[-1].error, NotFound)
+
+
+class Looked(list[Pod]):
+    """A list that counts how often it was looked at."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Pod]:
+        self.times += 1
+        return super().__iter__()
+
+
+async def test_a_pod_that_the_list_still_names_is_gone_once_and_its_successor_comes(
+    logs: Logs,
+) -> None:
+    logs.write("p2", "1")
+    async with logs.following():
+        await logs.until("1")
+        logs.lab.store.remove("", "pods", "default", "p2")
+        logs.lab.runtime.logs["p2", "istio-proxy"].close()
+        await logs.told("p2: is gone")
+        logs.pods = stale = Looked(logs.pods)
+        await until(lambda: stale.times > 5)
+        assert len(logs.notes) == 1
+        logs.pods = [stale[0], replace(logs.add("p2", "v3"), ip="10.0.0.9")]
+        logs.write("p2", "anew")
+        await logs.until("1", "anew")
+    assert [note.split(": ")[-1] for note in logs.notes] == ["is gone", "has come"]
 
 
 async def test_a_list_of_pods_is_kept_up_with_the_cluster(
