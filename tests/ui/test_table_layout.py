@@ -9,16 +9,17 @@ from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.draft import begin, set_weight, step
-from meshtui.ui.paint import fit, width_of
+from meshtui.ui.paint import fit, fit_line, width_of
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import Context
 from meshtui.ui.table.columns import grid
-from meshtui.ui.table.marks import version_marks
+from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
 from tests.ui import bookinfo
 
+REVIEWS = ServiceKey(bookinfo.NAMESPACE, "reviews")
 NOBODY: frozenset[ServiceKey] = frozenset()
 
 
@@ -188,3 +189,43 @@ def test_a_delay_and_a_rate_limit_are_marked_and_never_taken_for_the_errors_reas
     assert marked({"200": 90, "503": 10}, {"DI": 50}, 0.1) == "503 · DI"
     assert marked({"200": 60, "429": 40}, {"RL": 40}, 0.0) == "RL"
     assert marked({"200": 100}, {}, 0.0) == ""
+
+
+def marks(cells: int, note: str = "", **extra: object) -> str:
+    """The marks of reviews whose ordinary rule holds `extra`, as a column of `cells` shows them."""
+    raw = bookinfo.objects()
+    raw["virtualservices"][0]["spec"]["http"][1] |= extra
+    view = next(v for v in service_views(bookinfo.mesh_of(raw), None) if v.key == REVIEWS)
+    pieces = service_marks(view, note, cells)
+    return "".join(piece.text for piece in fit_line(pieces, cells)).rstrip()
+
+
+ABORT = {"abort": {"percentage": {"value": 10}, "httpStatus": 503}}
+TO_V2 = [{"destination": {"host": "reviews", "subset": "v2"}, "percentage": {"value": 25}}]
+
+
+@pytest.mark.parametrize("cells", [9, 10, 12, 13])
+def test_how_long_a_fault_still_lasts_survives_in_a_narrow_column(cells: int) -> None:
+    assert marks(cells, "fault ends 4m", fault=ABORT).startswith("fault 4m")
+
+
+def test_marks_have_their_full_words_where_there_is_room() -> None:
+    everything = "fault abort 503 10%, ends 4m · mirror v2 25% · timeout 10s"
+    assert marks(60, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == everything
+    assert marks(40, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == (
+        "fault 4m · mirror v2 25% · timeout 10s"
+    )
+    assert marks(30, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == "fault 4m · mirror · timeout"
+
+
+def test_a_fault_without_an_end_is_told_by_what_it_answers() -> None:
+    assert marks(10, fault=ABORT) == "fault 503…"
+    delay = {"delay": {"percentage": {"value": 5}, "fixedDelay": "3s"}}
+    assert marks(10, fault=delay) == "fault · t…"
+    assert marks(60, fault=ABORT) == "fault abort 503 10% · timeout 10s"
+
+
+def test_a_note_that_is_about_no_mark_stands_before_all_of_them() -> None:
+    assert marks(60, "NOT VERIFIED", fault=ABORT).startswith("NOT VERIFIED · fault abort 503 10%")
+    assert marks(60, "fault ends 4m") == "fault ends 4m · timeout 10s"
+    assert marks(10, "fault OVERDUE", fault=ABORT).startswith("OVERDUE")

@@ -65,6 +65,8 @@ def cell(column: Column, entry: Entry, context: Context) -> Line:
         return _weight(entry, context, column.width - WORDS)
     if column.id == "spark":
         return _spark(entry, context, column.width)
+    if column.id == "marks":
+        return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
     if context.stale and column.id in MEASURED:
         return tuple(Span(piece.text, "faint") for piece in pieces)
@@ -215,10 +217,10 @@ def _wanted(versions: Iterable[VersionView]) -> bool:
     return any(version.percent for version in versions)
 
 
-def _marks(entry: Entry, context: Context) -> Line:
+def _marks(entry: Entry, context: Context, cells: int) -> Line:
     if entry.version is not None:
         return version_marks(entry.version)
-    return service_marks(entry.view, context.notes.get(entry.view.key, ""))
+    return service_marks(entry.view, context.notes.get(entry.view.key, ""), cells)
 
 
 _CELLS: Mapping[str, Callable[[Entry, Context], Line]] = {
@@ -231,5 +233,4 @@ _CELLS: Mapping[str, Callable[[Entry, Context], Line]] = {
     "p95": _quantile("p95_ms"),
     "p99": _quantile("p99_ms"),
     "pods": _pods,
-    "marks": _marks,
 }

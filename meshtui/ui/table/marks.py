@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
@@ -10,21 +10,66 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Pending
 from meshtui.ui.aiming import is_ordinary
-from meshtui.ui.paint import Line, Span, span
+from meshtui.ui.paint import Line, Span, span, width_of
 
 NO_ERROR = ("RL", "DI")
 """Flags of requests that did not fail on the server's side by what the flag tells."""
 
 SEPARATOR = Span(" · ", "faint")
 
+ENDS, OVERDUE = "ends", "OVERDUE"
+ROOMY = 1000
+"""Cells that hold all marks in full words."""
 
-def service_marks(view: ServiceView, note: str = "") -> Line:
-    """The ordinary rule's marks; `note` (a change that is not verified yet) comes first."""
-    pieces = [span(note, "warning")] if note else []
-    pieces += _aimed(view)
+Brevity = Callable[[str, str, ServiceView], str]
+"""The words for a note and the mark that it is about, either of which may be empty."""
+
+
+def service_marks(view: ServiceView, note: str = "", cells: int = ROOMY) -> Line:
+    """The ordinary rule's marks in as many words as `cells` has room for.
+
+    `note` (a change that is not verified yet, or what ends when) comes first; it takes the place
+    of the mark that it is about.
+    """
+    lines = [_line_of(view, note, brevity) for brevity in (_whole, _brief, _word)]
+    return next((line for line in lines if width_of(line) <= cells), lines[-1])
+
+
+def _line_of(view: ServiceView, note: str, brevity: Brevity) -> Line:
     faults_first = sorted(view.marks, key=lambda mark: not mark.startswith("fault"))
-    pieces += [span(mark, _role(mark)) for mark in faults_first]
+    about = next((mark for mark in faults_first if _is_about(note, mark)), "")
+    told = brevity(note, about, view) if note else ""
+    pieces = [span(told, "warning")] if note else []
+    pieces += _aimed(view)
+    rest = [mark for mark in faults_first if mark != about]
+    pieces += [span(brevity("", mark, view), _role(mark)) for mark in rest]
     return _joined(pieces)
+
+
+def _is_about(note: str, mark: str) -> bool:
+    return bool(note) and note.split()[0] == mark.split()[0]
+
+
+def _whole(note: str, mark: str, _: ServiceView) -> str:
+    return f"{mark}, {note.partition(' ')[2]}" if note and mark else note or mark
+
+
+def _brief(note: str, mark: str, view: ServiceView) -> str:
+    """When it ends matters more than what it is; a fault is told by what it answers."""
+    if note.endswith(OVERDUE):
+        return f"{OVERDUE} {note.removesuffix(OVERDUE).strip()}"
+    if note:
+        return note.replace(f" {ENDS} ", " ")
+    return _word(note, mark, view) if mark.startswith("fault") else mark
+
+
+def _word(note: str, mark: str, view: ServiceView) -> str:
+    if note:
+        return _brief(note, mark, view)
+    fault = view.rule.fault if view.rule else None
+    answered = fault and (fault.abort_http or fault.abort_grpc)
+    word = mark.partition(" ")[0]
+    return f"{word} {answered}" if word == "fault" and answered else word
 
 
 def _aimed(view: ServiceView) -> list[Span]:
@@ -101,8 +146,8 @@ def pending_notes(pending: Iterable[Pending]) -> dict[ServiceKey, str]:
 def _left(seconds: float) -> str:
     """Whole minutes: a mark that changes each second would only be noise."""
     if seconds < 0:
-        return "OVERDUE"
-    return f"ends {int(seconds // 60)}m" if seconds >= 60 else "ends <1m"
+        return OVERDUE
+    return f"{ENDS} {int(seconds // 60)}m" if seconds >= 60 else f"{ENDS} <1m"
 
 
 def _what(change: Pending) -> str:
