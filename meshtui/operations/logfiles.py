@@ -16,6 +16,13 @@ _MOST = 100
 """Files of one name and one second."""
 
 
+def _whole(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise Refused(f"{path} begins with no known user's home", "name another file") from None
+
+
 def save_lines(lines: Iterable[str], name: str, now: float, path: Path | None = None) -> Path:
     """The lines in `path`, or in a new file in the state directory called after `name`.
 
@@ -23,7 +30,7 @@ def save_lines(lines: Iterable[str], name: str, now: float, path: Path | None = 
     """
     body = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
     if path is not None:
-        return save_as(path.expanduser().absolute(), body)
+        return save_as(_whole(path), body)
     folder = state_dir() / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from meshtui.envoy.logfilter import parse_filter
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.podtail import TailFrom
 from meshtui.operations.types import LogEntry
@@ -69,3 +70,24 @@ async def test_the_log_of_another_cluster_is_not_that_of_this_one() -> None:
         await drive.tick()
         await drive.until(lambda: len(drive.cockpit.tailed) == 2)
         assert logs(drive).store.end == 0 and "/reviews/1" not in drive.text
+
+
+async def test_what_is_not_filtered_yet_is_neither_saved_nor_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be a part that looks like the whole."""
+    async with driving() as drive:
+        await opened(drive, entry(1), entry(2, code=503))
+        monkeypatch.setattr(LogsPane, "_filter_on", lambda _: None)
+        logs(drive).choose(parse_filter("code:5xx"))
+        for key in ("S", "c"):
+            drive.app.main.say("")
+            await drive.press(key)
+            assert "the filter is still at work" in drive.status
+
+
+async def test_a_home_that_nobody_has_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with driving() as drive:
+        await opened(drive, entry(1))
+        logs(drive).command(["save", "~no-such-person/x.log"])
+        await drive.until(lambda: "begins with no known user's home" in drive.status)

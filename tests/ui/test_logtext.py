@@ -115,6 +115,8 @@ def test_what_is_copied_is_the_newest_that_fits() -> None:
         "reviews-v1-x  0199"
     )
     assert to_copy([]) == ("", 0, 0)
+    text, taken, every = to_copy([FOREIGN._replace(text="é" * 70_000)])
+    assert (taken, every) == (1, 1) and COPIED_MOST - 1 <= len(text.encode()) <= COPIED_MOST
     assert to_copy([own_line("mark \x1b[2J")])[0] == "mark ^[[2J"
 
 

@@ -60,7 +60,7 @@ class LogDeeds(Pane):
             case Mark(text):
                 self._mark(text)
             case Copy():
-                self._copy(self.log_lines.store.shown())
+                self._copy_shown()
 
     def _say(self, text: str, level: str = "info") -> None:
         cast("MeshtuiApp", self.app).main.say(text, level)
@@ -152,9 +152,20 @@ class LogDeeds(Pane):
         """The line under the cursor; following, all that are shown."""
         lines = self.log_lines
         if lines.cursor is None:
-            self._copy(lines.store.shown())
+            self._copy_shown()
         else:
             self._copy([lines.store.line(lines.cursor)])
+
+    def _copy_shown(self) -> None:
+        if self._settled():
+            self._copy(self.log_lines.store.shown())
+
+    def _settled(self) -> bool:
+        """False while the filter has not looked at every line: what is shown is not all yet."""
+        settled = not self.log_lines.store.behind
+        if not settled:
+            self._say("the filter is still at work: try again in a moment")
+        return settled
 
     def _copy(self, lines: Sequence[LogLine]) -> None:
         text, taken, every = to_copy(lines)
@@ -165,12 +176,16 @@ class LogDeeds(Pane):
         size = len(text.encode("utf-8", "replace"))
         left = f"; {every - taken:,} older ones are too many for a terminal, S saves them"
         words = "1 line" if taken == 1 else f"{taken:,} lines"
+        if len(text) < len(plain(lines[-1])):
+            words = "the beginning of a long line"
         self._say(f"copied {words}, {size:,} bytes{left if taken < every else ''}", "done")
 
     def do_save(self) -> None:
         self._save("")
 
     def _save(self, path: str) -> None:
+        if not self._settled():
+            return
         name = self.view.key.name if self.view else "logs"
         lines = [plain(line) for line in self.log_lines.store.shown()]
         if not lines:

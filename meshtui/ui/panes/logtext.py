@@ -120,7 +120,10 @@ def plain(line: LogLine) -> str:
 
 
 def to_copy(lines: Iterable[LogLine]) -> tuple[str, int, int]:
-    """As many of the newest lines as a terminal takes; how many that are, and of how many."""
+    """As many of the newest lines as a terminal takes; how many that are, and of how many.
+
+    Of a line that is too long by itself the beginning.
+    """
     every = [plain(line) for line in lines]
     size, taken = 0, 0
     for text in reversed(every):
@@ -128,4 +131,10 @@ def to_copy(lines: Iterable[LogLine]) -> tuple[str, int, int]:
         if size > COPIED_MOST:
             break
         taken += 1
+    if every and not taken:
+        return (
+            every[-1].encode("utf-8", "replace")[:COPIED_MOST].decode("utf-8", "ignore"),
+            1,
+            len(every),
+        )
     return "\n".join(every[len(every) - taken :]), taken, len(every)
