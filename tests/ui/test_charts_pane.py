@@ -254,6 +254,17 @@ async def test_a_service_without_requests_says_so() -> None:
         await drive.until(lambda: "no requests were seen in this time" in drive.text)
 
 
+async def test_a_gateway_without_requests_of_its_own_says_where_those_from_outside_are() -> None:
+    cockpit = FakeCockpit()
+    pods = tuple(replace(pod, gateway=pod.app == "ratings") for pod in cockpit.mesh.pods)
+    cockpit.mesh_override = replace(cockpit.mesh, pods=pods)
+    cockpit.rps = 0.0
+    async with driving(cockpit, size=LARGE) as drive:
+        await drive.go_to("ratings")
+        await drive.press("h")
+        await drive.until(lambda: "no requests were seen in this time; what comes" in drive.text)
+
+
 async def test_before_the_cockpit_is_connected_the_pane_says_so() -> None:
     class Unconnected(FakeCockpit):
         """Loses its history when it is told to."""

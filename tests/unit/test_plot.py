@@ -10,6 +10,7 @@ import pytest
 
 from meshtui.mesh.history import ERRORS, P99, RPS, Grid, Moment, grid
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.view import Thresholds
 from meshtui.operations.charting import Mark, Picture
 from meshtui.ui.paint import Line, width_of
@@ -247,3 +248,20 @@ def test_what_is_measured_seldom_is_not_old_between_two_looks(late_s: float, sta
     seldom = replace(seldom, courses=courses)
     assert ("STALE 50s" in text([source_words(seldom, NOW)])[0]) is stale
     assert ("?" in text(lines_of(seldom, 80, 20))[0]) is stale
+
+
+def test_requests_that_reached_no_pod_are_a_rate_and_no_line_of_errors() -> None:
+    found = picture(60)
+    lost = [Moment(NOW - 300 + 5 * n, 5.0, 0.3, 1.0, 1.0, 1.0, 1.0) for n in range(1, 61)]
+    quiet = {"v1": found.courses["v1"], UNKNOWN: tuple(lost)}
+    names = {"v1": "v1", UNKNOWN: "no pod"}
+
+    def shown(measure: str) -> list[str]:
+        both = replace(found, courses=quiet)
+        look = Look(measure)
+        return text(chart_lines(both, look, versions_of(both, names), (70, 12), NOW))
+
+    errors, requests = shown(ERRORS), shown(RPS)
+    assert errors[0].split("  ")[-1].strip() == "b no pod 0.3/s"
+    assert "100%┤" not in "".join(errors) and not any(line.endswith("b  ") for line in errors)
+    assert "b no pod 0.3" in requests[0] and any("b" in line[65:] for line in requests[1:])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshtui.mesh.history import ERRORS, P50, P95, P99, RPS, Course, Moment, resampled
+from meshtui.mesh.signals import UNKNOWN
 from meshtui.operations.charting import Picture
 from meshtui.ui.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 from meshtui.ui.panes.chartmarks import Marked, axis_lines, legend, marked
@@ -52,12 +53,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version in the charts: told apart by its letter as well as by its colour."""
+    """A version in the charts: told apart by its letter as well as by its colour.
+
+    `nowhere` are the requests that reached no pod: errors by nature, and no version's.
+    """
 
     name: str
     letter: str
     role: str
     course: Course
+    nowhere: bool = False
 
     def newest(self, now: float, fresh_s: float) -> Moment | None:
         """What holds now; None where the last thing known is too old for that."""
@@ -79,7 +84,11 @@ def versions_of(picture: Picture, names: Mapping[str, str]) -> tuple[Version, ..
     shown = set(busy[: len(LINE_ROLES)])
     return tuple(
         Version(
-            names.get(version, version), chr(ord("a") + n), role, picture.courses.get(version, ())
+            names.get(version, version),
+            chr(ord("a") + n),
+            role,
+            picture.courses.get(version, ()),
+            version == UNKNOWN,
         )
         for n, (version, role) in enumerate(
             zip((v for v in order if v in shown), LINE_ROLES, strict=False)
@@ -147,13 +156,14 @@ def _chart(
     now: float,
 ) -> list[Line]:
     width, height = size
-    values = {v.letter: resampled(v.course, measure, picture.grid) for v in versions}
+    drawable = [v for v in versions if measure != ERRORS or not v.nowhere]
+    values = {v.letter: resampled(v.course, measure, picture.grid) for v in drawable}
     peaks = {
         letter: max((value for value in known if value is not None), default=0.0)
         for letter, known in values.items()
     }
     top = top_of(measure, max(peaks.values(), default=0.0))
-    curves = [Curve(v.letter, v.role, values[v.letter]) for v in versions]
+    curves = [Curve(v.letter, v.role, values[v.letter]) for v in drawable]
     failing = picture.thresholds.failing
     drawn = plot(
         sorted(curves, key=lambda curve: peaks[curve.letter]),
@@ -208,13 +218,18 @@ def _fresh_s(picture: Picture) -> float:
 def _now(
     measure: str, version: Version, picture: Picture, known: bool, now: float
 ) -> tuple[str, str]:
-    """The version's number of now and its role; unknown and no traffic never look alike."""
+    """The version's number of now and its role; unknown and no traffic never look alike.
+
+    A ratio of errors says nothing of requests that reached no pod: how many there are does.
+    """
     last = version.newest(now, _fresh_s(picture))
     if last is None or last.rps is None:
         return ("?", "unknown") if version.course or not known else ("–", "no traffic")
     value: float | None = getattr(last, measure)
     if not last.rps or value is None:
         return "–", "no traffic"
+    if measure == ERRORS and version.nowhere:
+        return f"{words_of(RPS)(last.rps)}/s", "failing" if value else "text"
     if measure != ERRORS:
         return words_of(measure)(value), "text"
     if value >= 1.0:

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from meshtui.errors import MeshtuiError, Usage
+from meshtui.mesh.explain.edge import COUNTED, is_gateway
 from meshtui.mesh.history import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
@@ -17,7 +18,7 @@ from meshtui.operations.charting import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
-from meshtui.ui.paint import Line, Span, fit_line, span
+from meshtui.ui.paint import Line, Span, fit_line, span, wrapped
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.chartbody import ChartBody
 from meshtui.ui.panes.chartlines import (
@@ -197,9 +198,14 @@ class ChartsPane(Pane):
         if self._error is not None:
             return [fit_line((span(f"✖ {self._error}", "error"),), width)]
         if self._picture is not None and not self._picture.courses:
-            words = "asking for the past…" if self._busy else "no requests were seen in this time"
-            return [(Span(words, "muted"),)]
+            return wrapped("asking for the past…" if self._busy else self._none(), width, "muted")
         return []
+
+    def _none(self) -> str:
+        words = "no requests were seen in this time"
+        shown = self._snapshot
+        edge = self.view and shown and is_gateway(shown.mesh, self.view.service)
+        return f"{words}; {COUNTED}" if edge else words
 
     def title_words(self) -> tuple[Line, Line]:
         left = (Span(self.range, "key"),)
