@@ -11,7 +11,7 @@ from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.draft import begin, set_weight, step
 from meshtui.ui.paint import fit, fit_line, width_of
 from meshtui.ui.table import numbers
-from meshtui.ui.table.cells import Context
+from meshtui.ui.table.cells import WORDS, Context
 from meshtui.ui.table.columns import grid
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
@@ -50,6 +50,26 @@ def test_eighty_columns_show_what_a_decision_needs() -> None:
 
 def test_a_wide_table_shows_everything() -> None:
     assert {c.id for c in grid(158, 20).columns} >= {"share", "p50", "p95", "spark"}
+
+
+@pytest.mark.parametrize("width", range(38, 78))
+def test_a_narrow_table_gives_up_the_bar_before_a_sign_or_a_name(width: int) -> None:
+    everything = line_texts(width)
+    lines = everything[3:]
+    assert "▾ reviews" in lines[0] and "├ ● v1" in lines[1] and "└ ✖ v3" in lines[3]
+    assert " 80%" in lines[1] and "12.0%" in lines[3]
+    assert {len(line) for line in everything} == {width + 1}
+
+
+def test_what_a_narrow_table_gives_up_comes_back_in_order() -> None:
+    def ids(width: int) -> set[str]:
+        return {column.id for column in grid(width, 20).columns}
+
+    assert ids(24) == {"sign", "name", "err"}
+    assert ids(38) == {"sign", "name", "weight", "rps", "err"}
+    assert ids(51) == ids(77) == {"sign", "name", "weight", "rps", "err", "p99", "pods"}
+    assert next(c.width for c in grid(51, 12).columns if c.id == "weight") == WORDS
+    assert next(c.width for c in grid(77, 20).columns if c.id == "weight") == 15
 
 
 @pytest.mark.parametrize("width", [5, 20, 40, 60])

@@ -68,7 +68,7 @@ def bar(value: float, width: int) -> tuple[str, str]:
     """The full and the empty part; anything above 0 shows, only 100 is full."""
     cells = round(value / 100 * width)
     if 0 < value < 100:
-        cells = min(max(cells, 1), width - 1)
+        cells = max(min(max(cells, 1), width - 1), 0)
     return "█" * cells, "░" * (width - cells)
 
 
