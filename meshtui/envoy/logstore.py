@@ -88,9 +88,12 @@ class LogStore:
 
     # Lines come
 
-    def add(self, lines: Iterable[LogLine]) -> None:
-        """New lines at the end; where the filter is up to date it stays so."""
-        current = not self.behind
+    def add(self, lines: Iterable[LogLine], *, look: bool = True) -> None:
+        """New lines at the end; where the filter is up to date it stays so.
+
+        Without `look` the filter, which may be slow, is left to `work`.
+        """
+        current = look and not self.behind
         for line in lines:
             self._push(line)
             if current:

@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from meshtui.envoy.logfilter import parse_filter
+from meshtui.envoy.logfilter import LogFilter, Term, parse_filter
+from meshtui.envoy.logline import LogLine
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.podtail import TailFrom
 from meshtui.operations.types import LogEntry
+from meshtui.ui.panes.logfeed import read
 from meshtui.ui.panes.logs import LogsPane
 from tests.ui.driving import Drive, driving
 from tests.ui.test_logs_pane import entry, logs, opened
@@ -91,3 +93,26 @@ async def test_a_home_that_nobody_has_is_said(monkeypatch: pytest.MonkeyPatch) -
         await opened(drive, entry(1))
         logs(drive).command(["save", "~no-such-person/x.log"])
         await drive.until(lambda: "begins with no known user's home" in drive.status)
+
+
+async def test_a_slow_filter_lets_keys_through_also_while_lines_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("meshtui.ui.panes.logs.SLICE_S", 0.0)
+    async with driving() as drive:
+        await opened(drive, entry(0, code=503))
+        pane = logs(drive)
+        looked = 0
+
+        def slow(_: LogLine) -> bool:
+            nonlocal looked
+            looked += 1
+            return True
+
+        pane.choose(LogFilter("slow", (Term(slow),)))
+        await drive.until(lambda: not pane.store.behind)
+        looked = 0
+        pane.add(*(read(entry(n)) for n in range(500)))
+        assert 0 < looked < 50
+        await drive.until(lambda: not pane.store.behind)
+        assert "501 of 501" in drive.text and "/reviews/499" in drive.text

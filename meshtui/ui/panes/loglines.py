@@ -49,8 +49,11 @@ class LogLines(LinesView, can_focus=False):
         self.follow()
 
     def add(self, lines: Iterable[LogLine]) -> None:
-        """New lines at the end. While paused the view stands still, also when old ones go."""
-        self.store.add(lines)
+        """New lines at the end. While paused the view stands still, also when old ones go.
+
+        Where there is a filter its work on them is left to do.
+        """
+        self.store.add(lines, look=not self.store.filter)
         self.fill()
 
     def refit(self) -> None:

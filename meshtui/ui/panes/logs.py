@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SLICE_S = 0.02
 """Seconds a filter works before the screen has its turn."""
 
-SLICE_LINES = 100
+SLICE_LINES = 10
 HIGH = 12
 """Lines of the pane from which the summary has two."""
 
@@ -110,7 +110,10 @@ class LogsPane(LogDeeds):
 
     def add(self, *lines: LogLine) -> None:
         self.log_lines.add(lines)
-        self.update_title()
+        if self.store.behind:
+            self._filter_on()
+        else:
+            self.update_title()
 
     # What is said around the lines
 
