@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from rich.cells import cell_len
 
 from meshtui.envoy.details import explain_details
 from meshtui.envoy.logfilter import LogFilter, parse_filter
-from meshtui.envoy.logline import own_line, read_line
+from meshtui.envoy.logline import LOOKED_AT, own_line, read_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import Usage
 from meshtui.mesh.text import clean
@@ -74,6 +76,18 @@ def test_a_connection_is_shown_as_one_and_as_no_error() -> None:
     store.add([found, line()])
     (told,) = summary_lines(store, 80, False, False)
     assert "200 ×1  tcp ×1  │ UF ×1" in said([told])
+
+
+def test_no_field_of_a_json_line_is_painted_without_end() -> None:
+    for key in ("method", "response_flags", "path", "response_code_details", "start_time"):
+        fields = {
+            "start_time": "t",
+            "response_code": 503,
+            "response_flags": "UF",
+            key: "x" * 60_000,
+        }
+        row = log_line(read_line("n", "p", "v1", json.dumps(fields)), Span("v1 a "), Look())
+        assert len(said([row])) < LOOKED_AT + 500
 
 
 @given(st.text(max_size=200), st.integers(20, 120))

@@ -21,6 +21,9 @@ _RULE = Span("─── ", "faint")
 LONGEST_VERSION = 8
 """Cells of the longest name of a version before lines; a longer one is cut."""
 
+_LONGEST_WORD = 80
+"""Characters of a method, and of all flags, that are shown."""
+
 MOST_ROWS = 15
 """Rows that one wrapped line takes; opened it is seen whole."""
 
@@ -84,11 +87,11 @@ def stamp_words(stamp: int) -> str:
 
 
 def _request(request: Request, clock: bool) -> Line:
-    flags = ",".join(request.flags) or "-"
+    flags = ",".join(request.flags)[:_LONGEST_WORD] or "-"
     took = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
-    why = f"  {request.details}" if request.flags and request.details else ""
+    why = f"  {request.details[:LOOKED_AT]}" if request.flags and request.details else ""
     code, role = f"{request.code:>3}", code_role(request.code)
-    asked = f"{request.method} {request.path[:LOOKED_AT]}"
+    asked = f"{request.method[:_LONGEST_WORD]} {request.path[:LOOKED_AT]}"
     if request.tcp:
         code, role = "tcp", "failing" if request.failed else "ok"
         asked = f"connection to {request.to[:LOOKED_AT] or '?'}"
