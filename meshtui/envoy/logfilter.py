@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
 from meshtui.errors import Usage
@@ -97,7 +98,17 @@ def _term(word: str) -> Term:
         return _regex(word[1:])
     if len(word) > 2 and word.startswith("/") and word.endswith("/"):
         return _regex(word[1:-1])
+    if colon:
+        _refuse_mistaken(key)
     return _text(word)
+
+
+def _refuse_mistaken(key: str) -> None:
+    """A key that looks like one of the filter's is rarely meant as a text to look for."""
+    name = key.lower()
+    meant = _ALSO_CALLED.get(name) or next(iter(get_close_matches(name, _KEYS, 1, 0.75)), "")
+    if meant:
+        raise Usage(f"there is no {key}:", f"{meant}: may be meant; ~{key}: looks for the text")
 
 
 def _turned(word: str) -> Term:
@@ -230,6 +241,7 @@ _KEYS: dict[str, Callable[[str], Term]] = {
     "dur": _slower,
     "duration": _slower,
 }
+_ALSO_CALLED = {"status": "code", "response": "code", "verb": "method", "uri": "path"}
 _EXAMPLES = {
     "code": "as in code:503, code:5xx, code:!200 or code:503,504",
     "flag": "as in flag:UO, flag:any or flag:none",

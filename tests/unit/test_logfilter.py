@@ -150,3 +150,18 @@ def test_any_words_give_a_filter_or_a_refusal_and_any_line_an_answer(
     except Usage:
         return
     assert {chosen(one) for one in lines} <= {True, False}
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("codes:5xx", "code:"), ("flags:UO", "flag:"), ("Status:503", "code:"), ("uri:/x", "path:")],
+)
+def test_a_key_that_is_nearly_one_is_refused_and_not_looked_for(word: str, meant: str) -> None:
+    with pytest.raises(Usage) as caught:
+        parse_filter(word)
+    assert meant in caught.value.hint
+
+
+def test_other_words_with_a_colon_are_texts() -> None:
+    for word in ("reviews:9080", "http://x", "10.1.0.3:51234", "::1", "~codes:"):
+        assert parse_filter(word).terms
