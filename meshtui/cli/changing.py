@@ -84,20 +84,22 @@ async def fault(arguments: argparse.Namespace) -> int:
 
 
 async def timeout(arguments: argparse.Namespace) -> int:
-    if arguments.off:
-        return await _change(arguments, ClearTimeout())
-    request = SetTimeout(
-        arguments.duration, arguments.retries, arguments.per_try, arguments.retry_on
-    )
-    return await _change(arguments, request)
+    asked = (arguments.duration, arguments.retries, arguments.per_try, arguments.retry_on)
+    if not arguments.off:
+        return await _change(arguments, SetTimeout(*asked))
+    if any(value is not None for value in asked):
+        raise Usage("--off takes the timeout and the retries away: leave out their values")
+    return await _change(arguments, ClearTimeout())
 
 
 async def breaker(arguments: argparse.Namespace) -> int:
-    if arguments.off:
-        return await _change(arguments, ClearBreaker(arguments.subset))
     given = {name: getattr(arguments, name) for name in FIELDS}
     limits = {name: value for name, value in given.items() if value is not None}
-    return await _change(arguments, SetBreaker(arguments.subset, limits))
+    if not arguments.off:
+        return await _change(arguments, SetBreaker(arguments.subset, limits))
+    if limits:
+        raise Usage("--off takes all limits away: leave out their values")
+    return await _change(arguments, ClearBreaker(arguments.subset))
 
 
 async def _change(arguments: argparse.Namespace, request: Request) -> int:

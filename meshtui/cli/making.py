@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import aclosing
 
 from meshtui.changes.change import Outcome
@@ -13,7 +14,7 @@ from meshtui.mesh.text import clean
 from meshtui.operations.adopting import carry_out as adopt_in_order
 from meshtui.operations.adopting import plan_adoption
 from meshtui.operations.documents import change_json
-from meshtui.operations.editing import Draft, find_editable
+from meshtui.operations.editing import Draft, find_editable, refuse_without_editor
 
 
 async def adopt(arguments: argparse.Namespace) -> int:
@@ -53,6 +54,7 @@ async def adopt(arguments: argparse.Namespace) -> int:
 
 async def edit(arguments: argparse.Namespace) -> int:
     """The object in an editor. What was typed is kept on disk whatever goes wrong."""
+    refuse_without_editor(terminal=sys.stdin.isatty() and sys.stdout.isatty())
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened)

@@ -217,7 +217,7 @@ def _changing(commands: Any) -> None:
 
 def _timeout(timeout: argparse.ArgumentParser) -> None:
     timeout.add_argument("service")
-    timeout.add_argument("duration", nargs="?", type=values.duration, metavar="10s")
+    timeout.add_argument("duration", nargs="?", type=values.timeout, metavar="10s")
     timeout.add_argument("--retries", type=values.whole, metavar="3", help="0: none")
     timeout.add_argument("--per-try", type=values.duration, metavar="3s")
     timeout.add_argument("--retry-on", metavar="5xx,reset")
@@ -292,7 +292,7 @@ def _labs(commands: Any) -> None:
     up.add_argument("--rps", type=values.rate, default=40.0, metavar="40")
     set_ = actions.add_parser("set", help="let a workload fail or be slow")
     set_.add_argument("workload")
-    set_.add_argument("--errors", metavar="5%%")
+    set_.add_argument("--errors", metavar="5%")
     set_.add_argument("--latency", metavar="200ms")
     load = actions.add_parser("load", help="change the rate of requests")
     load.add_argument("--rps", type=values.rate, required=True, metavar="N")

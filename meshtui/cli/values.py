@@ -58,6 +58,13 @@ def duration(text: str) -> float:
     return value
 
 
+def timeout(text: str) -> float:
+    """A duration; `off` is what the screen calls it."""
+    if text.lower() == "off":
+        raise argparse.ArgumentTypeError("use --off")
+    return duration(text)
+
+
 def limit(text: str) -> float | None:
     """A time limit; `0` is none."""
     return None if text in ("0", "0s") else duration(text)

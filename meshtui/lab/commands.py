@@ -40,12 +40,26 @@ def set_workload(
     dir: Path | None = None,  # noqa: A002 - the name of the option
 ) -> int:
     """Let a workload fail (`5%`) or be slow (`200ms`); `0` takes it back."""
-    return _guarded(lambda: _client(dir).set(workload, errors, latency))
+    given = [f"errors {errors}"] if errors is not None else []
+    given += [f"latency {latency}"] if latency is not None else []
+
+    def run() -> None:
+        if not given:
+            raise LabError("say what to set: --errors 5% or --latency 200ms", USAGE)
+        _client(dir).set(workload, errors, latency)
+        sys.stdout.write(f"{workload}: {', '.join(given)}\n")
+
+    return _guarded(run)
 
 
 def load(rps: float, dir: Path | None = None) -> int:  # noqa: A002 - the name of the option
     """Change the rate of requests."""
-    return _guarded(lambda: _client(dir).load(rps))
+
+    def run() -> None:
+        _client(dir).load(rps)
+        sys.stdout.write(f"load: {rps:g} requests/s\n")
+
+    return _guarded(run)
 
 
 def _client(home: Path | None) -> LabClient:

@@ -81,6 +81,17 @@ def _destinations(item: VirtualService) -> list[str]:
     return [d.host for rule in item.rules for d in rule.destinations]
 
 
+def chosen_editor() -> str:
+    """The command of `$VISUAL` or `$EDITOR`; empty where neither is set."""
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+
+
+def refuse_without_editor(*, terminal: bool) -> None:
+    """An editor that nobody chose wants a terminal; a script in its place needs none."""
+    if not chosen_editor() and not terminal:
+        raise Usage("no editor is set, and there is no terminal to open one in", "set EDITOR")
+
+
 class Draft:
     """A file with an object's YAML. It is removed by `done`, and by nothing else."""
 
@@ -100,7 +111,7 @@ class Draft:
 
     def open_editor(self, run: Callable[[list[str]], int] | None = None) -> None:
         """Waits until the person has left `$VISUAL` or `$EDITOR`."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        editor = chosen_editor() or "vi"
         command = [*shlex.split(editor), str(self.path)]
         try:
             status = (run or subprocess.call)(command)

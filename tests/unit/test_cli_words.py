@@ -1,0 +1,118 @@
+"""What the command line says before it asks anybody: wrong words, no editor, the lab's echo."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshtui.cli import opening
+from meshtui.cli.main import main
+from meshtui.cli.parser import build_parser
+from meshtui.errors import Exit
+from meshtui.lab import commands
+
+
+def refuse(_: Any) -> None:
+    raise AssertionError("the cluster is not to be asked")
+
+
+def status_of(*words: str) -> int:
+    """The exit status, whether the grammar or the command gives it."""
+    try:
+        return main(words)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "session", refuse)
+
+
+def test_edit_without_an_editor_and_a_terminal_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert status_of("edit", "reviews") == Exit.USAGE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "no terminal" in said and "set EDITOR" in said
+
+
+@pytest.mark.parametrize("name", ["EDITOR", "VISUAL"])
+def test_an_editor_that_is_set_needs_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "sed -i s/1/2/")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(AssertionError, match="the cluster is not to be asked"):
+        status_of("edit", "reviews")
+
+
+def test_off_is_an_option_of_timeout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of("timeout", "reviews", "off") == Exit.USAGE
+    assert "use --off" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("timeout", "reviews", "10s"), ("timeout", "reviews", "--retries", "3"),
+     ("breaker", "reviews", "--max-pending", "3")],
+)  # fmt: skip
+def test_off_beside_a_value_is_wrong_usage(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(*words, "--off") == Exit.USAGE
+    assert "leave out" in capsys.readouterr().err
+
+
+def test_no_help_shows_a_doubled_percent_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["lab", "set"], ["mirror"], ["canary"], ["fault"], ["exposure"]):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args([*words, "--help"])
+    assert "%%" not in capsys.readouterr().out
+
+
+class Client:
+    """Takes what a lab is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def set(self, *told: Any) -> None:
+        self.told.append(told)
+
+    def load(self, rps: float) -> None:
+        self.told.append(rps)
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> Client:
+    client = Client()
+
+    def client_of(_: Path | None) -> Client:
+        return client
+
+    monkeypatch.setattr(commands, "_client", client_of)
+    return client
+
+
+def test_the_lab_says_in_one_line_what_it_was_told(
+    lab: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of("lab", "set", "reviews-v3", "--errors", "5%", "--latency", "200ms") == 0
+    assert capsys.readouterr().out == "reviews-v3: errors 5%, latency 200ms\n"
+    assert status_of("lab", "load", "--rps", "12") == 0
+    assert capsys.readouterr().out == "load: 12 requests/s\n"
+    assert lab.told == [("reviews-v3", "5%", "200ms"), 12.0]
+
+
+def test_setting_nothing_in_the_lab_is_wrong_usage(
+    lab: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of("lab", "set", "reviews-v3") == Exit.USAGE
+    assert "--errors" in capsys.readouterr().err and lab.told == []
