@@ -21,6 +21,7 @@ from meshtui.ui.actions import PROMPTING
 from meshtui.ui.aimed import Aimed
 from meshtui.ui.changing import ChangeDesk
 from meshtui.ui.circumstances import situation_of
+from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.drafting import Drafting
 from meshtui.ui.editing import Editing
@@ -279,7 +280,7 @@ class MainScreen(Screen[None]):
         if self.desk.busy and not self._leaving:
             self._leaving = True
             names = ", ".join(sorted({plan.change.service.name for plan in self.desk.busy}))
-            self.say(f"{names}: a change is being applied; q again leaves all the same", "warning")
+            self.say(f"{names}: {LEAVING}", "warning")
             return False
         return True
 

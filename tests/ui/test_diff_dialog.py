@@ -8,6 +8,7 @@ import pytest
 
 from meshtui.changes.change import Outcome, Plan, ProxyVerdict, Shift, Target
 from meshtui.mesh.model import ServiceKey
+from meshtui.ui.dialogs.diff import Phase
 from meshtui.ui.dialogs.difftext import outcome_words
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
@@ -95,3 +96,22 @@ async def test_what_went_wrong_stands_before_the_words_of_the_change() -> None:
     text = outcome_words(Outcome("c1", plan, True, proxies, 10.0, False, ("no journal",)))
     assert text.startswith("NOT VERIFIED · reviews: written; 0 of 1 proxies in sync; no journal · ")
     assert isinstance(plan, Plan) and text.endswith("v3 20 → 5 %")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_leaving_while_a_change_is_applied_says_why_not_at_once(
+    size: tuple[int, int],
+) -> None:
+    async with driving(size=size) as drive:
+        drive.cockpit.apply_gate.clear()
+        await shifted(drive)
+        await drive.press("q")
+        assert drive.app.is_running and drive.cockpit.applied == []
+        await drive.until(lambda: drive.dialog.armed)
+        await drive.press("enter")
+        await drive.until(lambda: "applying…" in drive.text)
+        await drive.press("q")
+        assert "a change is being applied; q again leaves all the same" in drive.text
+        assert drive.dialog.phase is Phase.APPLYING and "write" in drive.text
+        await drive.press("q")
+        await drive.until(lambda: drive.app.return_code is not None)

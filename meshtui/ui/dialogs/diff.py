@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from enum import Enum
 from typing import ClassVar
 
 from textual import events
@@ -19,6 +18,7 @@ from meshtui.errors import Conflict, MeshtuiError
 from meshtui.operations.adopting import AdoptionPlan
 from meshtui.ui.background import in_background
 from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of
 from meshtui.ui.dialogs.difftext import (
     cut_off,
     error_lines,
@@ -39,17 +39,6 @@ PlanSource = Callable[[bool], Awaitable[Plan | AdoptionPlan]]
 
 True: against what is there now, whatever the person looked at before.
 """
-
-
-class Phase(Enum):
-    """What the dialog waits for."""
-
-    PLANNING = "planning"
-    SHOWN = "shown"
-    APPLYING = "applying"
-    OVER = "over"
-    CONFLICT = "conflict"
-    FAILED = "failed"
 
 
 class DiffDialog(Dialog[None]):
@@ -96,6 +85,7 @@ class DiffDialog(Dialog[None]):
         self._source = source
         self._error: MeshtuiError | None = None
         self._said: list[Line] = []
+        self._warning: list[Line] = []
         self._steps: list[str] = []
         self._title = LinesBlock(id="dialog-title")
         self._body = Listing(id="dialog-body")
@@ -162,9 +152,12 @@ class DiffDialog(Dialog[None]):
 
     # Keys
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Who types words does not see the dialog: an Enter behind them must not apply it."""
-        if (
+        if self.phase is Phase.APPLYING and event.key == "q":
+            event.stop()
+            await self._leave()
+        elif (
             self.phase is Phase.SHOWN
             and event.is_printable
             and event.key not in self.active_bindings
@@ -172,6 +165,12 @@ class DiffDialog(Dialog[None]):
             self.armed, self._strayed = False, True
             self._arm_in(self.STRAY_S)
             self._show_foot()
+
+    async def _leave(self) -> None:
+        """The first time the program says why it stays; here too, for its line is covered."""
+        self._warning = wrapped(LEAVING, self._width(), "warning")
+        self._show_foot()
+        await self.app.run_action("app.leave")
 
     def action_go(self) -> None:
         """Enter: apply what is shown, plan again after a conflict, or close what is over."""
@@ -190,7 +189,7 @@ class DiffDialog(Dialog[None]):
         else:
             self.phase = Phase.APPLYING
             self._typed.display = False
-            self._said, self._steps = [], []
+            self._said, self._warning, self._steps = [], [], []
             self._show_foot()
             self.app.post_message(self.Confirmed(plan, self))
 
@@ -267,7 +266,8 @@ class DiffDialog(Dialog[None]):
         return error_lines(self._error, self._width() - 1) if self._error else [BLANK]
 
     def _show_foot(self) -> None:
-        foot = [*self._problem(), *self._said, self._keys()]
+        warning = self._warning if self.phase is Phase.APPLYING else []
+        foot = [*self._problem(), *self._said, *warning, self._keys()]
         name = 2 if self._typed.display else 0
         room = self.size.height - self.PADDING - len(foot) - name - len(self._title.lines)
         if self._body.line_count() > max(room, 3):
@@ -281,33 +281,7 @@ class DiffDialog(Dialog[None]):
         return error_lines(self._error, self._width()) if self._error and self.plan else []
 
     def _keys(self) -> Line:
-        return tuple(self._key_spans())
-
-    def _key_spans(self) -> list[Span]:
-        back = [Span("Esc", "key"), Span(" back", "muted")]
-        enter = Span("Enter", "key")
-        if self.phase is Phase.CONFLICT:
-            return [enter, Span(" plan again   ", "text"), *back]
-        if self.phase is Phase.APPLYING:
-            return [
-                Span("applying…   ", "draft"),
-                Span("Esc", "key"),
-                Span(" hide, it goes on", "muted"),
-            ]
-        if self.phase is Phase.SHOWN and self.plan is not None:
-            return self._decision(self.plan, enter, back)
-        if self.phase is Phase.PLANNING:
-            return back
-        return [enter, Span(" or ", "muted"), *back]
-
-    def _decision(self, plan: Plan, enter: Span, back: list[Span]) -> list[Span]:
-        if plan.change.empty:
-            return back
-        if self._name_missing(plan):
-            ask = f"type {plan.change.service.name} to go on   "
-            return [span(ask, "error"), *back]
-        if self._strayed:
-            return [Span("no key of this dialog: Enter rests a moment   ", "warning"), *back]
-        if not self.armed:
-            return [Span("Enter apply   ", "faint"), *back]
-        return [enter, Span(" apply   ", "strong"), *back]
+        missing = self.plan is not None and self._name_missing(self.plan)
+        return keys_of(
+            self.phase, self.plan, armed=self.armed, strayed=self._strayed, name_missing=missing
+        )

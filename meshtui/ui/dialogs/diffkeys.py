@@ -1,0 +1,47 @@
+"""What the diff dialog waits for, and which keys it offers there. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from meshtui.changes.change import Plan
+from meshtui.ui.paint import Line, Span, span
+
+LEAVING = "a change is being applied; q again leaves all the same"
+
+
+class Phase(Enum):
+    """What the dialog waits for."""
+
+    PLANNING = "planning"
+    SHOWN = "shown"
+    APPLYING = "applying"
+    OVER = "over"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+ENTER = Span("Enter", "key")
+BACK = (Span("Esc", "key"), Span(" back", "muted"))
+
+
+def keys_of(
+    phase: Phase, plan: Plan | None, *, armed: bool, strayed: bool, name_missing: bool
+) -> Line:
+    """The last line of the dialog. `strayed`: a key that means nothing here was typed just now."""
+    if phase is Phase.CONFLICT:
+        return (ENTER, Span(" plan again   ", "text"), *BACK)
+    if phase is Phase.APPLYING:
+        hide = (Span("Esc", "key"), Span(" hide, it goes on", "muted"))
+        return (Span("applying…   ", "draft"), *hide)
+    if phase is Phase.PLANNING or (plan is not None and plan.change.empty):
+        return BACK
+    if phase is not Phase.SHOWN or plan is None:
+        return (ENTER, Span(" or ", "muted"), *BACK)
+    if name_missing:
+        return (span(f"type {plan.change.service.name} to go on   ", "error"), *BACK)
+    if strayed:
+        return (Span("no key of this dialog: Enter rests a moment   ", "warning"), *BACK)
+    if not armed:
+        return (Span("Enter apply   ", "faint"), *BACK)
+    return (ENTER, Span(" apply   ", "strong"), *BACK)
