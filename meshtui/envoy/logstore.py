@@ -13,20 +13,31 @@ from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logsummary import Summary
 
 KEPT = 20_000
+KEPT_CHARACTERS = 32 * 1024 * 1024
+"""Lines may be a mebibyte long each."""
+
 _TRIM = 4_096
 
 
 class LogStore:
-    """A ring of lines. To add one costs the same, whatever is kept; see `work` for the filter."""
+    """The last lines, by number and by length. To add one costs the same, whatever is kept.
 
-    def __init__(self, kept: int = KEPT) -> None:
+    See `work` for the filter.
+    """
+
+    def __init__(self, kept: int = KEPT, characters: int = KEPT_CHARACTERS) -> None:
         self.capacity = kept
+        self.first = 0
+        """The number of the oldest line that is kept; so many were dropped."""
+
         self.end = 0
         """The number the next line will have."""
 
         self.filter = LogFilter()
         self.summary = Summary()
-        self._ring: list[LogLine] = []
+        self._lines: dict[int, LogLine] = {}
+        self._most_characters = characters
+        self._characters = 0
         self._examined = 0
         self._shown: list[int] = []
         self._gone = 0
@@ -34,11 +45,6 @@ class LogStore:
 
         self._pods: dict[tuple[str, str], int] = {}
         self._versions: dict[str, int] = {}
-
-    @property
-    def first(self) -> int:
-        """The number of the oldest line that is kept; so many were dropped."""
-        return max(0, self.end - self.capacity)
 
     @property
     def kept(self) -> int:
@@ -62,7 +68,7 @@ class LogStore:
         return bisect_left(self._shown, number, self._gone) - self._gone
 
     def line(self, number: int) -> LogLine:
-        return self._ring[number % self.capacity]
+        return self._lines[number]
 
     def shown(self) -> list[LogLine]:
         """The lines that are shown, oldest first."""
@@ -100,15 +106,18 @@ class LogStore:
                 self._examine(self.end - 1)
 
     def _push(self, line: LogLine) -> None:
-        if self.end >= self.capacity:
-            self._drop(self.end - self.capacity)
-            self._ring[self.end % self.capacity] = line
-        else:
-            self._ring.append(line)
+        self._characters += len(line.text)
+        while self.kept and (self.kept >= self.capacity or self._too_long):
+            self._drop(self.first)
+        self._lines[self.end] = line
         self.end += 1
         if not line.own:
             self._pods.setdefault((line.namespace, line.pod), len(self._pods))
             self._versions.setdefault(line.version, len(self._versions))
+
+    @property
+    def _too_long(self) -> bool:
+        return self._characters > self._most_characters
 
     def _drop(self, number: int) -> None:
         if len(self) and self.number(0) == number:
@@ -118,6 +127,8 @@ class LogStore:
                 del self._shown[: self._gone]
                 self._gone = 0
         self._examined = max(self._examined, number + 1)
+        self._characters -= len(self._lines.pop(number).text)
+        self.first = number + 1
 
     # The filter
 

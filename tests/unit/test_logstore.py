@@ -31,6 +31,18 @@ def test_the_oldest_lines_go_and_are_counted() -> None:
     assert (store.kept, store.first, len(store), store.behind) == (3, 2, 3, 0)
 
 
+def test_long_lines_are_kept_up_to_so_many_characters_and_the_newest_always() -> None:
+    store = LogStore(10, characters=100)
+    store.add(read_line("n", "p", "v1", letter * 40) for letter in "abc")
+    assert [one.text[0] for one in store.shown()] == ["b", "c"]
+    assert (store.kept, store.first) == (2, 1)
+    store.add([read_line("n", "p", "v1", "d" * 500)])
+    assert [one.text[0] for one in store.shown()] == ["d"]
+    store.add([read_line("n", "p", "v1", "e")])
+    assert [one.text[0] for one in store.shown()] == ["e"]
+    assert store.first == 4
+
+
 def test_a_filter_is_applied_to_what_is_there_and_to_what_comes() -> None:
     store = LogStore(10)
     store.add([line(200), line(503), FOREIGN, own_line("meshtui: p is gone")])
