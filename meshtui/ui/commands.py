@@ -147,6 +147,7 @@ EXAMPLES = (
         "Also flag:UO path:/x* method:GET pod:x ~regex, ! turns one.",
     ),
     ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], callers.   :logs off: all"),
+    ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
 )
 """What the help screen shows."""
