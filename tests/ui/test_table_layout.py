@@ -238,6 +238,11 @@ def test_marks_have_their_full_words_where_there_is_room() -> None:
     assert marks(30, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == "fault 4m · mirror · timeout"
 
 
+def test_where_not_even_single_words_fit_the_first_mark_is_whole() -> None:
+    assert marks(14, mirrors=TO_V2) == "mirror v2 25%…"
+    assert marks(16, mirrors=TO_V2) == "mirror · timeout"
+
+
 def test_a_fault_without_an_end_is_told_by_what_it_answers() -> None:
     assert marks(10, fault=ABORT) == "fault 503…"
     delay = {"delay": {"percentage": {"value": 5}, "fixedDelay": "3s"}}

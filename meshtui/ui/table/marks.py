@@ -29,10 +29,10 @@ def service_marks(view: ServiceView, note: str = "", cells: int = ROOMY) -> Line
     """The ordinary rule's marks in as many words as `cells` has room for.
 
     `note` (a change that is not verified yet, or what ends when) comes first; it takes the place
-    of the mark that it is about.
+    of the mark that it is about. Where nothing fits, the first one is whole and the others are cut.
     """
-    lines = [_line_of(view, note, brevity) for brevity in (_whole, _brief, _word)]
-    return next((line for line in lines if width_of(line) <= cells), lines[-1])
+    whole, brief, word = (_line_of(view, note, brevity) for brevity in (_whole, _brief, _word))
+    return next((line for line in (whole, brief, word) if width_of(line) <= cells), brief)
 
 
 def _line_of(view: ServiceView, note: str, brevity: Brevity) -> Line:
