@@ -124,7 +124,7 @@ async def test_requests_that_wait_for_a_connection_are_told_with_the_limit(mesh:
     assert {answer.status for answer in answers} == {200}
     (_, head, said), *_ = sentences(explained(facts, sample))
     assert head.startswith("ok") and "requests most likely queue in the callers' proxies" in said
-    assert "DestinationRule default/reviews, the host, allows each 1 connection." in said
+    assert "DestinationRule default/reviews, the host, allows 1 connection from each." in said
 
 
 def _most_connections(mesh: Mesh) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from meshtui.mesh.explain.origin import sides
-from meshtui.mesh.explain.scope import Scope, called_by
+from meshtui.mesh.explain.scope import Scope, called_by, scope_of
 from meshtui.mesh.explain.triage import below, headline, sentences
-from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals
 from tests.unit.objects import pod, route
@@ -191,3 +191,17 @@ def test_a_timeout_is_not_called_the_versions_own_because_it_saw_the_proxy_hang_
     assert sides(found) == (
         "Callers see 100 % errors, v1 itself answers 0 %: the errors are made on the way (UT 10/s)."
     )
+
+
+def test_what_was_injected_on_purpose_is_told_after_the_version_that_does_not_do_well() -> None:
+    def first(**lost: float) -> str:
+        both = {"v3": signals(c503=5), UNKNOWN: signals(4, c503=40, **lost)}
+        keyed = {VersionKey(KEY, version): one for version, one in both.items()}
+        totals = {KEY: signals(50, c503=45)}
+        sample = Sample(1.0, "test", 10.0, keyed, keyed, totals, totals)
+        view = next(v for v in service_views(mesh_of(), sample) if v.key == KEY)
+        return sentences(scope_of(mesh_of(), view, None, sample))[0][1]
+
+    assert first(FI=40) == "degraded: 5 % of the 10/s to v3 fail"
+    assert first(UH=40).startswith("only errors: 4.0/s reach no pod")
+    assert first(FI=20, UH=20).startswith("only errors: 4.0/s reach no pod")

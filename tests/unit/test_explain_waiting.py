@@ -35,8 +35,8 @@ def slow(mesh: Mesh, **counts: float) -> Scope:
 def test_a_limit_of_connections_is_named_where_callers_wait_and_none_is_refused() -> None:
     assert waiting(slow(limited())) == (
         "Callers wait longer than v3 takes (p50 570ms against 3ms): requests most likely queue in "
-        "the callers' proxies, for DestinationRule default/reviews, subset v3, allows each 1 "
-        "connection. p, then 3, shows how many are PENDING; b sets the breaker."
+        "the callers' proxies, for DestinationRule default/reviews, subset v3, allows 1 "
+        "connection from each. p, then 3, shows how many are PENDING; b sets the breaker."
     )
     (_, head, said), *_ = sentences(replace(slow(limited()), row=None))
     assert head == "ok: none of the 10/s to v3 fails" and said.startswith("Callers wait longer")
@@ -44,7 +44,7 @@ def test_a_limit_of_connections_is_named_where_callers_wait_and_none_is_refused(
 
 def test_the_limit_of_the_host_is_named_where_the_subset_has_none() -> None:
     said = waiting(slow(mesh_of(V3, policy=pool(2))))
-    assert "default/reviews, the host, allows each 2 connections." in said
+    assert "default/reviews, the host, allows 2 connections from each." in said
 
 
 def test_a_limit_far_from_what_is_needed_is_not_the_reason() -> None:

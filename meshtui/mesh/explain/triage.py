@@ -18,6 +18,9 @@ MANY = 0.1
 ENOUGH = 0.1
 """Part of a service's failures that another's must come to, to be called their reason."""
 
+ABORTED, NEARLY_ALL = "FI", 0.9
+"""The flag of an injected abort, and the part of the errors that must be of it to be said last."""
+
 OPAQUE = ("tcp", "tls", "mongo", "mysql", "redis")
 """Beginnings of the names of ports whose traffic Istio does not read as HTTP."""
 
@@ -74,7 +77,7 @@ def _idle(scope: Scope) -> str:
         mirror = f" (mirror {percents(mirrors)})" if mirrors else ""
         who = mirror or " (callers without a proxy, or whose proxies can't be read)"
         return f"no caller reports any, yet {scope.name} itself counts {rate(server.rps)}{who}"
-    window = f" in the last {scope.window_s:g}s" if scope.window_s else ""
+    window = f" in the last {scope.window_s:.0f}s" if scope.window_s else ""
     weight = "; its weight is 0" if row is not None and row.percent == 0 else ""
     return f"no request for {scope.name}{window}{weight}{_by_tcp(scope)}"
 
@@ -122,14 +125,15 @@ def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
 def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     """State, headline and what the sides say: of a version; of a service's versions and its total.
 
-    Those that do not do well come first, those that do stand in one sentence.
+    Those that do not do well come first, of these what fails on purpose last; those that do stand
+    in one sentence.
     """
     parts = [part for part in parts_of(scope) if part.row is not scope.row]
     if scope.row is not None or len(parts) < 2:
         odd = [part for part in parts if part.nowhere and scope.row is not None]
         found = [_sentence(one) for one in (scope, *odd)]
     else:
-        parts.sort(key=lambda part: SEVERITY[state_of(part)])
+        parts.sort(key=lambda part: (_on_purpose(part), SEVERITY[state_of(part)]))
         bad = [part for part in parts if _worth_a_sentence(part)]
         lost = not bad or any(part.nowhere for part in bad)
         total = (state_of(scope), headline(scope), sides(scope) if lost else "")
@@ -138,6 +142,13 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     state, head, first = found[0]
     said = filter(None, (first, edge(scope), below(scope)))
     return ((state, head, " ".join(said)), *found[1:])
+
+
+def _on_purpose(part: Scope) -> bool:
+    """Whether what fails there fails by a fault that somebody put in."""
+    caller = part.caller or Signals()
+    failed = (caller.error_ratio or 0.0) * caller.requests
+    return failed > 0 and caller.flags.get(ABORTED, 0.0) >= NEARLY_ALL * failed
 
 
 def _worth_a_sentence(part: Scope) -> bool:

@@ -85,7 +85,7 @@ def _allowed(pools: Iterable[Part]) -> str:
         most = limits(pool.value)["maxConnections"]
         ref, many = pool.rule.ref, "" if most == 1 else "s"
         place = f"DestinationRule {ref.namespace}/{ref.name}, {pool.where},"
-        each.append(f"{place} allows each {most:,} connection{many}")
+        each.append(f"{place} allows {most:,} connection{many} from each")
     return listed(each, 2)
 
 
