@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from meshtui.cli import opening
+from meshtui.cli import changing, opening
 from meshtui.cli.main import main
 from meshtui.cli.parser import build_parser
-from meshtui.errors import Exit
+from meshtui.errors import Exit, Refused
 from meshtui.lab import commands
 
 
@@ -75,6 +78,45 @@ def test_no_help_shows_a_doubled_percent_sign(capsys: pytest.CaptureFixture[str]
         with pytest.raises(SystemExit):
             build_parser().parse_args([*words, "--help"])
     assert "%%" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("fault reviews --abort 503", True),
+        ("fault reviews --abort 503 --yes --dry-run", True),
+        ("fault reviews --abort 503 --yes", False),
+        ("rollback reviews", False),
+    ],
+)
+async def test_only_a_plan_that_is_looked_at_waits_for_the_rate(
+    monkeypatch: pytest.MonkeyPatch, words: str, asked: bool
+) -> None:
+    windows: list[float] = []
+
+    async def sample(_: Any, __: Any, window_s: float) -> tuple[None, None]:
+        windows.append(window_s)
+        return None, None
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    @asynccontextmanager
+    async def session(_: Any) -> AsyncIterator[Any]:
+        yield SimpleNamespace(read_mesh=nothing)
+
+    monkeypatch.setattr(opening, "sample", sample)
+    monkeypatch.setattr(opening, "session", session)
+    monkeypatch.setattr(changing, "tell_interrupted", nothing)
+    monkeypatch.setattr(opening, "find", refuse_to_find)
+    arguments = build_parser().parse_args(words.split())
+    with pytest.raises(Refused, match="planned"):
+        await arguments.run(arguments)
+    assert bool(windows) is asked
+
+
+def refuse_to_find(*_: Any) -> None:
+    raise Refused("planned")
 
 
 class Client:
