@@ -103,7 +103,7 @@ async def test_only_a_plan_that_is_looked_at_waits_for_the_rate(
 
     @asynccontextmanager
     async def session(_: Any) -> AsyncIterator[Any]:
-        yield SimpleNamespace(read_mesh=nothing)
+        yield SimpleNamespace(read_mesh=nothing, cluster=SimpleNamespace(namespace=""))
 
     monkeypatch.setattr(opening, "sample", sample)
     monkeypatch.setattr(opening, "session", session)
