@@ -9,6 +9,7 @@ from meshtui.mesh.explain.triage import sentences
 from meshtui.mesh.explain.waiting import waiting
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.ui.panes.signalstext import signals_lines
 from tests.unit.explaining import mesh_of, scope, signals
 from tests.unit.objects import Obj, route
 
@@ -90,6 +91,13 @@ def test_small_differences_few_requests_and_unknown_servers_make_no_sentence() -
 def test_a_tail_that_waits_is_told_by_its_own_quantile() -> None:
     found = scope(limited(), "v3", timed(4, 900), timed(3, 9))
     assert "(p95 900ms against 9ms)" in waiting(found)
+
+
+def test_the_wait_begins_a_line_of_its_own_beside_errors() -> None:
+    found = scope(limited(), "v3", timed(570, 900, c503=5), timed(3, 9, c503=5))
+    lines = ["".join(piece.text for piece in line) for line in signals_lines(found, "", 60)]
+    assert any(line.startswith("  v3 answers the errors itself") for line in lines)
+    assert any(line.startswith("  Callers wait longer than v3") for line in lines)
 
 
 def delaying(percent: int, delay: str) -> Obj:

@@ -125,6 +125,7 @@ def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
 def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     """State, headline and what the sides say: of a version; of a service's versions and its total.
 
+    What is said has a line for each thing.
     Those that do not do well come first, of these what fails on purpose last; those that do stand
     in one sentence.
     """
@@ -141,7 +142,7 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
     said = filter(None, (first, edge(scope), below(scope)))
-    return ((state, head, " ".join(said)), *found[1:])
+    return ((state, head, "\n".join(said)), *found[1:])
 
 
 def _on_purpose(part: Scope) -> bool:
@@ -160,7 +161,7 @@ def _worth_a_sentence(part: Scope) -> bool:
 
 def _sentence(scope: Scope) -> tuple[str, str, str]:
     said = filter(None, (sides(scope), waiting(scope)))
-    return state_of(scope), headline(scope), " ".join(said)
+    return state_of(scope), headline(scope), "\n".join(said)
 
 
 def _well(parts: list[Scope]) -> list[tuple[str, str, str]]:

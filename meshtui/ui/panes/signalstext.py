@@ -64,7 +64,9 @@ def _sentence(state: str, head: str, sides: str, width: int) -> list[Line]:
     first, *rest = wrapped(head, width - 2, role)
     lines: list[Line] = [(Span(f"{SIGNS[state]} ", role), *first)]
     lines += [(Span(INDENT), *line) for line in rest]
-    return [*lines, *(wrapped(sides, width, "text", INDENT) if sides else [])]
+    for text in filter(None, sides.split("\n")):
+        lines += wrapped(text, width, "text", INDENT)
+    return lines
 
 
 def _explained(one: Explanation, labelled: bool, width: int) -> list[Line]:
