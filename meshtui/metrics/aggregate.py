@@ -113,11 +113,14 @@ class Ledger:
 
 
 def clients_of(readings: Iterable[Reading]) -> dict[ServiceKey, frozenset[Client]]:
-    """The workloads that ever sent a request to each service, while their proxies have run."""
+    """The workloads that ever sent a request to each service, while the proxies have run.
+
+    Both sides tell: a client whose own proxy does not answer is named by those it sent to.
+    """
     found: dict[ServiceKey, set[Client]] = {}
     for reading in readings:
         for traffic, requests in reading.requests.items():
-            if traffic.reporter == SOURCE and requests and traffic.client:
+            if requests and traffic.client:
                 client = traffic.client_namespace, traffic.client
                 found.setdefault(traffic.service_key, set()).add(client)
     return {service: frozenset(clients) for service, clients in found.items()}

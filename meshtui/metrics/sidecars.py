@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
-from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
-from meshtui.metrics.aggregate import Client, Ledger, clients_of
+from meshtui.metrics.aggregate import Ledger, clients_of
 from meshtui.metrics.reading import Reading, SeriesCache, read
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
@@ -157,12 +157,6 @@ class SidecarSource:
             failed=len(missing),
             problems=_problems(missing) if asked else ("no running pod has a sidecar",),
         )
-
-
-async def read_clients(cluster: Cluster, mesh: Mesh, service: ServiceKey) -> frozenset[Client]:
-    """The workloads that ever sent a request to `service`, by one reading of all sidecars."""
-    sample = await SidecarSource(cluster).sample(mesh)
-    return sample.clients.get(service, frozenset())
 
 
 def _counts(pod: Pod) -> bool:

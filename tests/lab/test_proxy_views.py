@@ -105,7 +105,8 @@ def test_a_rule_that_the_proxy_refuses_stays_old_and_a_stopped_one_is_out_of_rea
     mesh: Mesh, operator: Operator
 ) -> None:
     mesh.route({"route": [to("v1")]})
-    assert served(mesh.send(5)) == {"reviews-v1": 5}
+    for client in ("productpage", "ratings"):
+        assert served(mesh.send(5, via=client)) == {"reviews-v1": 5}
     status, row = diff(operator)
     assert (status, row["state"]) == (0, "in sync")
     refused = {"match": [{"uri": {"regex": "x{1001}"}}], "route": [to("v1")]}

@@ -180,12 +180,13 @@ def test_times_without_a_request_are_an_older_windows() -> None:
     assert (signals.p50_ms, signals.error_ratio) == (None, None)
 
 
-def test_clients_are_those_that_ever_sent_a_request() -> None:
+def test_clients_are_those_that_ever_sent_a_request_as_either_side_tells() -> None:
     readings = [
-        Reading({traffic(): 1.0, traffic(reporter="destination", source_workload="x"): 1.0}),
+        Reading({traffic(): 1.0, traffic(reporter="destination", source_workload="hung"): 1.0}),
         Reading({traffic(source_workload="idle"): 0.0, traffic(source_workload="unknown"): 2.0}),
     ]
-    assert clients_of(readings) == {REVIEWS: frozenset({("default", "productpage-v1")})}
+    named = frozenset({("default", "productpage-v1"), ("default", "hung")})
+    assert clients_of(readings) == {REVIEWS: named}
 
 
 def test_a_counter_that_fell_counts_from_zero() -> None:

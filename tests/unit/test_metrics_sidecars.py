@@ -10,7 +10,7 @@ import pytest
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import VersionKey
-from meshtui.metrics.sidecars import Limits, SidecarSource, read_clients
+from meshtui.metrics.sidecars import Limits, SidecarSource
 
 V1 = VersionKey(ServiceKey("default", "reviews"), "v1")
 LABELS = (
@@ -280,13 +280,6 @@ async def test_samples_at_once_wait_for_each_other() -> None:
     bench.cluster.answers["a"] = stats(5)
     await asyncio.gather(bench.source.sample(bench.mesh), bench.source.sample(bench.mesh))
     assert bench.cluster.most_at_once == 1
-
-
-async def test_clients_need_one_reading() -> None:
-    cluster = FakeCluster()
-    cluster.answers["a"] = stats(1) + stats(1, client="ratings")
-    found = await read_clients(cluster, Mesh(pods=(pod(),)), V1.service)  # type: ignore[arg-type]
-    assert found == {("default", "productpage"), ("default", "ratings")}
 
 
 async def test_large_statistics_are_read_beside_the_loop() -> None:
