@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from meshtui import __version__
 from meshtui.cli import values
+from meshtui.cli.commandparser import command, everywhere, late
+from meshtui.cli.readingparser import reading
 from meshtui.errors import Exit
-
-Run = Callable[[argparse.Namespace], Any]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,164 +24,31 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
-        parents=[_everywhere()],
+        parents=[everywhere()],
     )
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
-    parser.set_defaults(run=_late("screen", "screen"), command="")
+    parser.set_defaults(run=late("screen", "screen"), command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _reading(commands)
+    reading(commands)
     _changing(commands)
     _keeping(commands)
     _labs(commands)
     return parser
 
 
-def _late(module: str, function: str) -> Run:
-    """What a command needs is imported only when it runs: the others start at once."""
-
-    def run(arguments: argparse.Namespace) -> Any:
-        from importlib import import_module
-
-        return getattr(import_module(f"meshtui.cli.{module}"), function)(arguments)
-
-    return run
-
-
-def _everywhere() -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = parent.add_argument_group("everywhere")
-    group.add_argument("--kubeconfig", metavar="FILE")
-    group.add_argument("--context", metavar="NAME")
-    group.add_argument("-n", "--namespace", metavar="NS")
-    group.add_argument("-A", "--all-namespaces", action="store_true")
-    group.add_argument("--prometheus", metavar="URL|auto|none", type=values.prometheus)
-    group.add_argument("--read-only", action="store_true", help="refuse every write")
-    group.add_argument("-o", "--output", choices=("table", "json", "yaml"))
-    group.add_argument("--rule", metavar="NAME|INDEX", help="which rule of the VirtualService")
-    return parent
-
-
-def _command(commands: Any, name: str, run: Run, **more: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, parents=[_everywhere(), *more.pop("parents", [])], **more
-    )
-    parser.set_defaults(run=run, command=name)
-    return parser
-
-
-def _reading(commands: Any) -> None:
-    run, text = _late("reading", "services"), "weights and golden signals per version, one sample"
-    services = _command(commands, "services", run, help=text)
-    services.add_argument("service", nargs="?", default="")
-    services.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
-    services.add_argument(
-        "--reporter",
-        choices=("source", "destination"),
-        default="source",
-        help="source: what callers saw (default); destination: what the versions did themselves",
-    )
-    _logs(commands)
-    proxy = _command(
-        commands, "proxy", _late("proxies", "show"), help="what a pod's proxy really does"
-    )
-    proxy.add_argument(
-        "what",
-        choices=("routes", "clusters", "endpoints", "listeners", "dump", "diff"),
-        help="diff: what each client's proxy of a SERVICE does against its rules; 1 if any differs",
-    )
-    proxy.add_argument("pod", metavar="POD|SERVICE", help="a pod, POD.NAMESPACE, or a workload")
-    proxy.add_argument(
-        "--file", default="", metavar="F", help="dump: a new file, or - for standard output"
-    )
-    analyze = _command(
-        commands,
-        "analyze",
-        _late("analysis", "analyze"),
-        help="what is wrong with the rules as written; status 0 whatever is found",
-    )
-    analyze.add_argument(
-        "--hints", action="store_true", help="also what is often meant so: subsets nobody uses"
-    )
-    _tracing(commands)
-    _exposing(commands)
-    journal = _command(
-        commands, "journal", _late("reading", "journal"), help="every change that was made"
-    )
-    journal.add_argument("service", nargs="?", default="")
-    journal.add_argument("--since", type=values.duration, metavar="2h")
-    journal.add_argument("--who", default="", metavar="NAME")
-    journal.add_argument("--limit", type=values.count, default=50, metavar="N")
-
-
-def _logs(commands: Any) -> None:
-    logs = _command(commands, "logs", _late("logs", "logs"), help="access logs of a service")
-    logs.add_argument("service")
-    logs.add_argument("--version", dest="only_version", metavar="V", default="")
-    logs.add_argument("-f", "--follow", action="store_true")
-    logs.add_argument("--tail", type=values.count, metavar="N", help="lines of each pod (200)")
-    logs.add_argument("--since", type=values.duration, metavar="15m", help="not older than this")
-    logs.add_argument("--previous", action="store_true", help="of the proxies before a restart")
-    logs.add_argument(
-        "--callers", action="store_true", help="with what its callers' proxies say of it"
-    )
-    logs.add_argument("--code", metavar="503|5xx|!200", default="")
-    logs.add_argument("--flag", metavar="UO|any", default="")
-    logs.add_argument("--path", metavar="/x*", default="", help="with *: the whole path")
-    logs.add_argument("--method", metavar="GET", default="")
-    logs.add_argument("--slower", metavar="200ms", default="")
-    logs.add_argument("--grep", metavar="RE", default="", help="in RE2's syntax")
-    logs.add_argument(
-        "--filter", metavar="EXPR", default="", help='the words of the screen: "code:5xx >200ms !x"'
-    )
-
-
-def _tracing(commands: Any) -> None:
-    trace = _command(
-        commands,
-        "trace",
-        _late("tracing", "trace"),
-        help="which rule takes a request, by the objects and by each proxy",
-    )
-    trace.add_argument("service")
-    trace.add_argument("--path", default="/", metavar="/x?y=z")
-    trace.add_argument("--method", default="GET")
-    trace.add_argument("--host", default="", metavar="HOST[:PORT]", help="the Host header")
-    trace.add_argument("--scheme", choices=("http", "https"), default="http")
-    trace.add_argument(
-        "--header", type=values.pair, action="append", default=[], metavar="K=V", help="repeatable"
-    )
-    trace.add_argument(
-        "--from", dest="source", default="", metavar="WORKLOAD|gateway", help="only this caller"
-    )
-    trace.add_argument("--port", type=values.port, default=0, metavar="N")
-
-
-def _exposing(commands: Any) -> None:
-    exposure = _command(
-        commands,
-        "exposure",
-        _late("exposing", "exposure"),
-        help="how traffic from outside gets to a service, and which rate limits stand in its way",
-    )
-    exposure.add_argument("service", nargs="?", default="")
-    exposure.add_argument("--window", type=values.duration, default=5.0, metavar="5s")
-
-
 def _keeping(commands: Any) -> None:
-    keep = _command(
-        commands, "keep", _late("keeping", "keep"), help="end faults and mirrors on time"
-    )
+    keep = command(commands, "keep", late("keeping", "keep"), help="end faults and mirrors on time")
     keep.add_argument("--once", action="store_true", help="what is over now, then exit (cron)")
     keep.add_argument("--every", type=values.duration, default=1.0, metavar="1s")
-    _command(commands, "doctor", _late("keeping", "doctor"), help="what works and what is overdue")
+    command(commands, "doctor", late("keeping", "doctor"), help="what works and what is overdue")
 
 
 def _changing(commands: Any) -> None:
     how = _how()
 
     def verb(name: str, summary: str) -> argparse.ArgumentParser:
-        run = _late("changing", name)
-        return _command(commands, name, run, help=summary, parents=[how])
+        run = late("changing", name)
+        return command(commands, name, run, help=summary, parents=[how])
 
     shift = verb("shift", "set weights: V=W …; the versions not named share the rest")
     shift.add_argument("service")
@@ -203,14 +69,14 @@ def _changing(commands: Any) -> None:
 
     _timeout(verb("timeout", "limit the time of a request, and how it is tried again"))
     _breaker(verb("breaker", "connection pool limits and outlier detection"))
-    more = _late("making", "adopt")
-    adopt = _command(
+    more = late("making", "adopt")
+    adopt = command(
         commands, "adopt", more, parents=[how], help="make the rules of a service that has none"
     )
     adopt.add_argument("service")
     adopt.add_argument("--stable", default="", metavar="V", help="the version that gets it all")
-    edit = _command(
-        commands, "edit", _late("making", "edit"), parents=[how], help="an object in $EDITOR"
+    edit = command(
+        commands, "edit", late("making", "edit"), parents=[how], help="an object in $EDITOR"
     )
     edit.add_argument("object", help="vs/NAME, dr/NAME, or a service")
 
@@ -281,8 +147,8 @@ def _how() -> argparse.ArgumentParser:
 
 
 def _labs(commands: Any) -> None:
-    demo = _command(
-        commands, "demo", _late("labs", "demo"), help="a real small mesh, and the screen on it"
+    demo = command(
+        commands, "demo", late("labs", "demo"), help="a real small mesh, and the screen on it"
     )
     demo.add_argument("--scenario", default="errors")
     lab = commands.add_parser("lab", help="the demo's mesh alone")
@@ -298,4 +164,4 @@ def _labs(commands: Any) -> None:
     load.add_argument("--rps", type=values.rate, required=True, metavar="N")
     for parser, function in ((up, "up"), (set_, "set_workload"), (load, "load")):
         parser.add_argument("--dir", metavar="D", type=values.path)
-        parser.set_defaults(run=_late("labs", function), command="lab")
+        parser.set_defaults(run=late("labs", function), command="lab")
