@@ -7,6 +7,7 @@ from textual.events import Key
 from textual.keys import _character_to_key
 
 from meshtui.mesh.model import ServiceKey
+from meshtui.ui.dialogs.form import FormDialog
 from meshtui.ui.table.lineid import LineId
 from tests.ui.driving import Drive, driving
 
@@ -92,3 +93,17 @@ async def test_a_command_typed_over_a_dialog_takes_its_place() -> None:
         await burst(drive, "colon", *"theme nope", "enter")
         await drive.until(lambda: "there is no theme nope" in drive.status)
         assert drive.cockpit.applied == [] and drive.app.screen is drive.app.main
+
+
+async def test_what_is_typed_behind_tab_is_in_the_next_field() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await drive.press("f")
+        await drive.until(lambda: isinstance(drive.app.screen, FormDialog))
+        form = drive.app.screen
+        assert isinstance(form, FormDialog)
+        names = list(form.values())
+        await burst(drive, *"3s", "tab", "tab", *"503", "tab", *"10")
+        await drive.until(lambda: form.values()[names[3]].endswith("10"))
+        found = form.values()
+        assert found[names[0]].endswith("3s") and found[names[2]].endswith("503")

@@ -35,12 +35,15 @@ class Field:
 
 
 class FormDialog(Dialog[Request]):
-    """Asks for the values of a request; `read` makes it of them or says what is wrong."""
+    """Asks for the values of a request; `read` makes it of them or says what is wrong.
+
+    The keys between fields go first, so that what is typed after them is in the next field.
+    """
 
     CSS_PATH = "form.tcss"
     BINDINGS = [  # noqa: RUF012
-        Binding("down,tab", "app.focus_next", show=False),
-        Binding("up,shift+tab", "app.focus_previous", show=False),
+        Binding("down,tab", "app.focus_next", show=False, priority=True),
+        Binding("up,shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("enter", "submit", show=False),
     ]
 
