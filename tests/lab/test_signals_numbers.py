@@ -12,7 +12,7 @@ from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, Signals, VersionKey
-from meshtui.metrics.sidecars import SidecarSource, read_clients
+from meshtui.metrics.sidecars import SidecarSource
 from tests.lab.harness import Mesh, to
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -121,7 +121,8 @@ async def test_clients_are_known_from_one_reading(
     mesh: Mesh, cluster: Cluster, facts: Facts
 ) -> None:
     mesh.send(1)
-    assert ("default", "productpage-v1") in await read_clients(cluster, facts, REVIEWS)
+    sample = await SidecarSource(cluster).sample(facts)
+    assert ("default", "productpage-v1") in sample.clients[REVIEWS]
 
 
 async def test_a_pod_that_is_deleted_is_no_failure(
