@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+def _hang_up_as_usual() -> None:
+    """Also where the tests themselves run under nohup, which children would inherit."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,9 @@ class Operator:
         command = [sys.executable, "-m", "meshtui", *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, env=self.env, text=True, stdin=pipe, stdout=pipe, stderr=pipe
-        )
+            command, env=self.env, text=True, stdin=pipe, stdout=pipe, stderr=pipe,
+            preexec_fn=_hang_up_as_usual,
+        )  # fmt: skip
 
     def run(self, *words: str, answer: str = "") -> Ran:
         process = self.start(*words)
