@@ -69,7 +69,7 @@ PICTURES = (
     Picture("help", ("?",), seconds=3.0),
     Picture("small", V3, size=SMALL),
     Picture(
-        "charts", ("j", "h", "tab", "<", "<"), seconds=240.0, pause_s=2.0,
+        "charts", ("/", *"reviews", "enter", "h", "tab"), seconds=200.0, pause_s=2.0,
         change=("shift", "reviews", "v3=0"),
     ),
 )  # fmt: skip
