@@ -137,6 +137,13 @@ class Journal:
             rows = self._connection.execute(query, values).fetchall()
         return tuple(Made(at, verb, tuple(json.loads(s)), who) for at, verb, s, who in rows[::-1])
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one after each write, whoever made it; costs no look at the changes."""
+        with _told(self.path):
+            (others,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return others, self._connection.total_changes
+
     def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
         """The newest change that took effect, is not undone and is itself no undo."""
         query = "SELECT * FROM changes WHERE status IN (?, ?) AND undone_by = '' AND undoes = ''"

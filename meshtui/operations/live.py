@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.changes.checks import moves_weight
 from meshtui.errors import JournalError, Unreachable
-from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.model import Mesh, Ref, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
@@ -58,6 +58,7 @@ class LiveCockpit(Looking):
         self._structure: tuple[ServiceView, ...] = ()
         self._generation = -1
         self._session: Session | None = None
+        self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
         self._seen = Seen()
         self._history: ChartHistory | None = None
@@ -74,7 +75,7 @@ class LiveCockpit(Looking):
         except BaseException:
             await session.close()
             raise
-        self._session = session
+        self._session, self._last = session, None
         self.context, self.server = session.cluster.context, session.cluster.server
         self.namespace = session.cluster.namespace
         self._feed = Feed(session.cluster)
@@ -193,13 +194,23 @@ class LiveCockpit(Looking):
 
     def _denied(self) -> Mapping[str, str]:
         """What the person may not change, and why the last change can't be taken back."""
-        journal = self._opened.journal
-        try:
-            last = journal.last_undoable() if journal else None
-        except JournalError:
-            last = None
-        reason = self._rights.undo_denied(last.target) if last else ""
+        target = self._last_target()
+        reason = self._rights.undo_denied(target) if target else ""
         return {**self._rights.denied, "undo": reason} if reason else self._rights.denied
+
+    def _last_target(self) -> Ref | None:
+        """The object of the last change, looked for when the journal was written to."""
+        journal = self._opened.journal
+        if journal is None:
+            return None
+        try:
+            version = journal.version
+            if self._last is None or self._last[0] != version:
+                last = journal.last_undoable()
+                self._last = version, last.target if last else None
+        except JournalError:
+            return None
+        return self._last[1]
 
     def _shares(
         self, sample: Sample | None, views: tuple[ServiceView, ...]

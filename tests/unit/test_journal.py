@@ -71,6 +71,19 @@ def test_undo_takes_the_last_that_took_effect_and_never_an_undo(journal: Journal
     assert last.id == first
 
 
+def test_a_write_by_anyone_makes_another_version_and_a_look_makes_none(journal: Journal) -> None:
+    other = Journal(journal.path)
+    versions = [journal.version]
+    journal.last_undoable()
+    assert journal.version == versions[0]
+    changed = journal.begin(shift(), "lab")
+    versions.append(journal.version)
+    other.settle(changed, Status.VERIFIED)
+    versions.append(journal.version)
+    assert len(set(versions)) == 3
+    other.close()
+
+
 def test_time_limits_stand_until_taken_back(journal: Journal) -> None:
     fault = build_change(MESH, SetFault(abort_http=503, expires_s=60), Target(REVIEWS))
     change_id = journal.begin(fault, "prod")
