@@ -19,6 +19,7 @@ from meshtui.ui import actions, feed
 from meshtui.ui.action import Action
 from meshtui.ui.actions import PROMPTING
 from meshtui.ui.aimed import Aimed
+from meshtui.ui.background import in_background
 from meshtui.ui.changing import ChangeDesk
 from meshtui.ui.circumstances import situation_of
 from meshtui.ui.dialogs.diffkeys import LEAVING
@@ -106,9 +107,7 @@ class MainScreen(Screen[None]):
     def connect(self) -> None:
         """Reach the cluster, in a worker; the first paint is already done."""
         self.place_again()
-        self.run_worker(
-            feed.connect(self.cockpit, self), group="feed", exclusive=True, exit_on_error=False
-        )
+        in_background(self, "feed", feed.connect, self.cockpit, self)
 
     def connect_elsewhere(self) -> None:
         """The cockpit was told another place: nothing can be changed until it is reached."""
@@ -125,9 +124,7 @@ class MainScreen(Screen[None]):
         self._follow()
 
     def _follow(self) -> None:
-        self.run_worker(
-            feed.follow(self.cockpit, self), group="feed", exclusive=True, exit_on_error=False
-        )
+        in_background(self, "feed", feed.follow, self.cockpit, self)
 
     def place_again(self) -> None:
         """Where we are, in the header."""

@@ -9,6 +9,19 @@ from textual.screen import ModalScreen
 
 T = TypeVar("T")
 
+SCROLLING = [
+    Binding(keys, f"scroll({by})", show=False)
+    for keys, by in (
+        ("down,j", 1),
+        ("up,k", -1),
+        ("pagedown,space,ctrl+f", 15),
+        ("pageup,ctrl+b", -15),
+        ("g,home", -10_000),
+        ("G,end", 10_000),
+    )
+]
+"""The keys of a dialog that is read: it has an `action_scroll`."""
+
 
 class Dialog(ModalScreen[T], Generic[T]):
     """A screen over the table. The rest of the program goes on below it."""

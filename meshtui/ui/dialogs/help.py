@@ -9,7 +9,7 @@ from textual.containers import Vertical
 
 from meshtui.ui.actions import in_groups
 from meshtui.ui.commands import EXAMPLES
-from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.dialogs.base import SCROLLING, Dialog
 from meshtui.ui.lines import LinesBlock
 from meshtui.ui.listing import Listing
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
@@ -50,17 +50,7 @@ class HelpDialog(Dialog[None]):
     CSS_PATH = "help.tcss"
     BINDINGS = [  # noqa: RUF012
         Binding("question_mark,f1,q,enter", "close", show=False),
-        *(
-            Binding(keys, f"scroll({by})", show=False)
-            for keys, by in (
-                ("down,j", 1),
-                ("up,k", -1),
-                ("pagedown,space,ctrl+f", 15),
-                ("pageup,ctrl+b", -15),
-                ("g,home", -10_000),
-                ("G,end", 10_000),
-            )
-        ),
+        *SCROLLING,
     ]
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 
 from meshtui.envoy.logline import LogLine
-from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.dialogs.base import SCROLLING, Dialog
 from meshtui.ui.lines import LinesBlock
 from meshtui.ui.listing import Listing
 from meshtui.ui.paint import Line, Span
@@ -31,17 +31,7 @@ class LogLineDialog(Dialog[None]):
         Binding("c", "copy", show=False),
         Binding("left,left_square_bracket", "step(-1)", show=False),
         Binding("right,right_square_bracket", "step(1)", show=False),
-        *(
-            Binding(keys, f"scroll({by})", show=False)
-            for keys, by in (
-                ("down,j", 1),
-                ("up,k", -1),
-                ("pagedown,space,ctrl+f", 15),
-                ("pageup,ctrl+b", -15),
-                ("g,home", -10_000),
-                ("G,end", 10_000),
-            )
-        ),
+        *SCROLLING,
     ]
 
     def __init__(self, line: LogLine, step: Step) -> None:
