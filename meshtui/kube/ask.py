@@ -33,8 +33,18 @@ class Ask:
         return clean(f"{self.method} {self.path}", 160)
 
     @property
+    def dry_run(self) -> bool:
+        """Whether the server stores nothing of it.
+
+        The options in the body of a DELETE replace all those of the query, `dryRun` too.
+        """
+        if self.method == "DELETE" and self.body is not None:
+            return isinstance(self.body, Mapping) and self.body.get("dryRun") == ["All"]
+        return self.params.get("dryRun") == "All"
+
+    @property
     def writes(self) -> bool:
         """False for reads, for dry runs and for access reviews."""
-        if self.method == "GET" or self.params.get("dryRun") == "All":
+        if self.method == "GET" or self.dry_run:
             return False
         return not (self.method == "POST" and _REVIEW.fullmatch(self.path))

@@ -100,15 +100,18 @@ async def delete_object(
     resource_version: str,
     dry_run: bool = False,
 ) -> None:
-    """Delete the object. Raises Conflict where it is no longer at `resource_version`."""
+    """Delete the object. Raises Conflict where it is no longer at `resource_version`.
+
+    All options are in the body: a server that gets a body ignores those of the query.
+    """
     resource = await served(cluster, resource)
     options = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
         "preconditions": {"resourceVersion": resource_version},
+        **({"dryRun": ["All"]} if dry_run else {}),
     }
-    params = {"dryRun": "All"} if dry_run else {}
-    await cluster.send("DELETE", resource.path(namespace, name), options, params=params)
+    await cluster.send("DELETE", resource.path(namespace, name), options)
 
 
 def _write_params(dry_run: bool, manager: str) -> dict[str, str]:

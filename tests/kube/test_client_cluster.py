@@ -223,6 +223,21 @@ async def test_a_read_only_connection_may_ask_and_may_run_dry(tmp_path: Path) ->
         assert await cluster.send("PATCH", PATH, [], params={"dryRun": "All"}) == {"dry": True}
 
 
+@pytest.mark.parametrize(
+    ("body", "params"),
+    [({}, {"dryRun": "All"}), ({"dryRun": []}, {"dryRun": "All"}), ([], {"dryRun": "All"})],
+)
+async def test_a_delete_whose_body_says_nothing_of_a_dry_run_is_a_write(
+    tmp_path: Path, body: object, params: dict[str, str]
+) -> None:
+    async with hostile_cluster(tmp_path, read_only=True) as (hostile, cluster):
+        hostile.on(PATH, ok({"dry": True}))
+        with pytest.raises(NotAllowed, match="read-only"):
+            await cluster.send("DELETE", PATH, body, params=params)
+        assert await cluster.send("DELETE", PATH, {"dryRun": ["All"]}) == {"dry": True}
+        assert len(hostile.requests) == 1
+
+
 def hostile_token(hostile: Hostile, good: str) -> Reply:
     async def reply(request, writer):  # type: ignore[no-untyped-def]
         accepted = request.headers.get("authorization") == f"Bearer {good}"

@@ -126,6 +126,17 @@ async def test_a_dry_run_answers_and_stores_nothing(admin: Cluster) -> None:
     assert await reviews(admin) == before
 
 
+async def test_a_dry_run_of_each_write_leaves_the_stores_revision(lab: Lab, admin: Cluster) -> None:
+    place = (admin, VIRTUAL_SERVICES, "default")
+    version = str((await reviews(admin))["metadata"]["resourceVersion"])  # type: ignore[index]
+    before = lab.store.revision
+    await patch_json(*place, "reviews", TO_80_20, resource_version=version, dry_run=True)
+    await create_object(*place, virtual_service("ratings"), dry_run=True)
+    await delete_object(*place, "reviews", resource_version=version, dry_run=True)
+    assert lab.store.revision == before
+    assert (await reviews(admin))["metadata"]["resourceVersion"] == version  # type: ignore[index]
+
+
 async def test_an_object_can_be_made_and_taken_away(admin: Cluster) -> None:
     body = virtual_service("ratings")
     made = await create_object(admin, VIRTUAL_SERVICES, "default", body)

@@ -54,6 +54,36 @@ async def test_a_dry_run_tells_and_stores_nothing(lab: Lab) -> None:
     assert (told, stored(lab), stored(lab, "new")) == ([], before, None)
 
 
+DRY = {"dryRun": ["All"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "query", "stores"),
+    [
+        ("POST", VS, virtual_service("new"), {}, True),
+        ("POST", VS, virtual_service("new"), {"dryRun": "All"}, False),
+        ("PATCH", f"{VS}/reviews", {"spec": {"hosts": ["x"]}}, {}, True),
+        ("PATCH", f"{VS}/reviews", {"spec": {"hosts": ["x"]}}, {"dryRun": "All"}, False),
+        ("DELETE", f"{VS}/reviews", None, {}, True),
+        ("DELETE", f"{VS}/reviews", None, {"dryRun": "All"}, False),
+        ("DELETE", f"{VS}/reviews", {"preconditions": {}}, {"dryRun": "All"}, True),
+        ("DELETE", f"{VS}/reviews", DRY, {}, False),
+        ("DELETE", f"{VS}/reviews", DRY, {"dryRun": "All"}, False),
+        ("DELETE", VS, None, {"dryRun": "All"}, False),
+        ("DELETE", VS, {"preconditions": {}}, {"dryRun": "All"}, True),
+        ("DELETE", VS, DRY, {}, False),
+    ],
+)
+async def test_only_a_dry_run_where_the_server_looks_for_it_leaves_the_revision(
+    lab: Lab, method: str, path: str, body: Any, query: dict[str, str], stores: bool
+) -> None:
+    media = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    before = lab.store.revision
+    answer = await lab.client.call(method, path, body, media, **query)
+    assert answer.status < 300, answer.text
+    assert (lab.store.revision != before) == stores
+
+
 async def test_a_write_reaches_listeners_before_the_client_has_its_answer(lab: Lab) -> None:
     told: list[Any] = []
     lab.store.subscribe(lambda event: told.append((event.type, event.obj["metadata"]["name"])))

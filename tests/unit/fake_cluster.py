@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from meshtui.changes.patch import PatchError, apply
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
+from meshtui.kube.ask import Ask
 from meshtui.kube.cluster import Cluster
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
@@ -99,7 +100,7 @@ class FakeCluster(Cluster):
         if "events" in path:
             self.events.append(body)
             return body
-        dry_run = (params or {}).get("dryRun") == "All"
+        dry_run = Ask(method, path, params or {}, body).dry_run
         if not dry_run:
             if self.read_only:
                 raise NotAllowed(f"{method} {path}: meshtui runs read-only")

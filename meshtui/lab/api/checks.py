@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from meshtui.lab.api import builtin, schema, status, views
 from meshtui.lab.api.options import WriteOptions
@@ -127,7 +128,7 @@ def _name_causes(name: object) -> list[Cause]:
     return [Cause("FieldValueInvalid", f"Invalid value: {shown}: {_BAD_NAME}", "metadata.name")]
 
 
-def check_preconditions(target: Target, old: Obj, meta: Obj) -> None:
+def check_preconditions(target: Target, old: Obj, meta: Mapping[str, Any]) -> None:
     """An update that names a resourceVersion or uid means that very object."""
     was = old["metadata"]
     if meta.get("uid") and meta["uid"] != was["uid"]:

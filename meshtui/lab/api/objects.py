@@ -17,6 +17,7 @@ from meshtui.lab.api.call import (
     read_object,
     respond,
 )
+from meshtui.lab.api.options import DeleteOptions, delete_options
 from meshtui.lab.contract import Obj
 
 _JSON_PATCH = "application/json-patch+json"
@@ -83,16 +84,19 @@ def _json_patched(obj: Obj, patch: Any) -> Obj:
 
 
 async def _delete(call: Call) -> web.Response:
-    options = await read_delete_options(call.request)
-    runtime = call.server.runtime
-    return respond(writes.delete(call.store, runtime, call.target, options, call.options))
+    options = await _delete_options(call)
+    return respond(writes.delete(call.store, call.server.runtime, call.target, options))
+
+
+async def _delete_options(call: Call) -> DeleteOptions:
+    return delete_options(call.target.query, await read_delete_options(call.request))
 
 
 async def _delete_collection(call: Call) -> web.Response:
-    await read_delete_options(call.request)
+    options = await _delete_options(call)
     store, target = call.store, call.target
     items = lists.selected(store, target)
-    if not call.options.dry_run:
+    if not options.dry_run:
         for obj in items:
             writes.delete_stored(store, call.server.runtime, target.stored, obj)
     meta = {"resourceVersion": str(store.revision)}

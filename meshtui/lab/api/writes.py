@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from meshtui.lab.api import checks, defaults, managed, status, views
 from meshtui.lab.api.kinds import KINDS
-from meshtui.lab.api.options import WriteOptions
+from meshtui.lab.api.options import DeleteOptions, WriteOptions
 from meshtui.lab.api.request import Target
 from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Kind, Obj, PodRuntime
@@ -144,15 +144,12 @@ def _part_of(target: Target, new: Obj, old: Obj) -> Obj:
     return new | ({"status": clone(old["status"])} if "status" in old else {})
 
 
-def delete(
-    store: Store, runtime: PodRuntime, target: Target, body: Obj, options: WriteOptions
-) -> Obj:
+def delete(store: Store, runtime: PodRuntime, target: Target, options: DeleteOptions) -> Obj:
     """Delete one object and, unless told to orphan them, what it owns; returns a Status."""
     old = existing(store, target)
-    checks.check_preconditions(target, old, body.get("preconditions") or {})
-    if not (options.dry_run or body.get("dryRun")):
-        policy = target.query.get("propagationPolicy") or body.get("propagationPolicy")
-        delete_stored(store, runtime, target.stored, old, orphan=policy == "Orphan")
+    checks.check_preconditions(target, old, options.preconditions)
+    if not options.dry_run:
+        delete_stored(store, runtime, target.stored, old, orphan=options.orphan)
     return status.success(target.resource, target.name, old["metadata"]["uid"])
 
 
