@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation, SetFault
 from meshtui.changes.locate import Located
 from meshtui.changes.patch import pointer, tokens
+from meshtui.changes.plain import plain
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import go_duration, number
 
@@ -66,7 +66,7 @@ def _targeted(
     if index is not None:
         path = pointer("spec", "http", index, "fault")
         return ({"op": "add", "path": path, "value": dict(parts)},)
-    rule = copy.deepcopy(dict(located.raw_rule))
+    rule = plain(located.raw_rule)
     rule["name"] = _targeted_name(located, header)
     rule["match"] = [_with_header(match, header) for match in rule.get("match") or [{}]]
     rule["fault"] = dict(parts)

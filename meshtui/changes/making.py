@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshtui.changes.change import Change, Operation, RuleRef
 from meshtui.changes.locate import Located, whole_rule
 from meshtui.changes.patch import apply, invert
+from meshtui.changes.plain import plain
 from meshtui.changes.shape import policy_json, rule_json
 from meshtui.changes.words import policy_words, rule_words
 from meshtui.mesh.model import DestinationRule, Json, Ref, Rule, Service, ServiceKey
@@ -164,5 +164,5 @@ def _shape(raw: Json) -> Mapping[str, Any]:
 
 
 def spec_of(raw: Json) -> dict[str, Any]:
-    spec: dict[str, Any] = copy.deepcopy(dict(raw.get("spec") or {}))
+    spec: dict[str, Any] = plain(raw.get("spec") or {})
     return spec

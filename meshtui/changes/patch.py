@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from meshtui.changes.change import Operation
+from meshtui.changes.plain import plain
 
 APPEND = "-"
 
@@ -62,7 +62,10 @@ def _index(container: Sequence[Any], token: str, path: str, *, inserting: bool =
 
 
 def apply(document: Any, operations: Iterable[Operation]) -> Any:
-    """A new document with the operations applied; the given one stays as it is."""
+    """A new document with the operations applied; the given one stays as it is.
+
+    An object that stands in two places of the document or of a value counts as two.
+    """
     return _run(document, operations)[0]
 
 
@@ -72,7 +75,7 @@ def invert(document: Any, operations: Iterable[Operation]) -> tuple[Operation, .
 
 
 def _run(document: Any, operations: Iterable[Operation]) -> tuple[Any, tuple[Operation, ...]]:
-    result = copy.deepcopy(document)
+    result = plain(document)
     undo = [_step(result, operation) for operation in operations]
     return result, tuple(step for step in reversed(undo) if step["op"] != "test")
 
@@ -84,9 +87,9 @@ def _step(document: Any, operation: Operation) -> Operation:
     parent = value_at(document, pointer(*parents))
     match operation["op"]:
         case "add":
-            return _add(parent, parents, last, path, copy.deepcopy(operation["value"]))
+            return _add(parent, parents, last, path, plain(operation["value"]))
         case "replace":
-            return _replace(parent, last, path, copy.deepcopy(operation["value"]))
+            return _replace(parent, last, path, plain(operation["value"]))
         case "remove":
             return _remove(parent, last, path)
         case "test":

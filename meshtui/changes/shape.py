@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from typing import Any
 
+from meshtui.changes.plain import plain
 from meshtui.mesh import read
 from meshtui.mesh.model import Destination, Fault, Json, Mirror, Retries, Rule
 from meshtui.mesh.quantity import number
@@ -71,11 +71,11 @@ def policy_json(raw: Json) -> dict[str, Any]:
     spec = read.obj(raw, "spec")
     return {
         "host": read.text(spec, "host"),
-        "policy": _plain(read.obj(spec, "trafficPolicy")),
+        "policy": plain(read.obj(spec, "trafficPolicy")),
         "subsets": {
             read.text(subset, "name"): {
                 "labels": dict(read.labels(subset, "labels")),
-                "policy": _plain(read.obj(subset, "trafficPolicy")),
+                "policy": plain(read.obj(subset, "trafficPolicy")),
             }
             for subset in read.objects(spec, "subsets")
         },
@@ -92,13 +92,4 @@ def yaml_diff(before: Json, after: Json, context: int = 3) -> tuple[str, ...]:
 def _spec_lines(spec: Json) -> list[str]:
     import yaml
 
-    return yaml.safe_dump({"spec": _plain(spec)}, sort_keys=False, allow_unicode=True).splitlines()
-
-
-def _plain(value: Any) -> Any:
-    """Plain dicts and lists, which is all that the YAML writer takes."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    return yaml.safe_dump({"spec": plain(spec)}, sort_keys=False, allow_unicode=True).splitlines()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from meshtui.changes.change import Change
 from meshtui.changes.edit import edited
+from meshtui.changes.manifest import Unreadable, parse_manifest
+from meshtui.changes.plain import plain
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, ServiceKey, VirtualService
@@ -129,15 +129,11 @@ class Draft:
     def read(self) -> Json:
         """What the person left. Raises `Refused` with the place of the mistake."""
         try:
-            found: Any = yaml.load(self._left("strict"), _JsonLoader)  # noqa: S506 - a SafeLoader
-        except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-            told = " ".join(str(error).split())
-            raise Refused(f"not YAML: {told}", f"your text is kept in {self.path}") from error
-        wrong = _not_json(found)
-        if wrong or not isinstance(found, dict):
-            told = f"JSON has no {wrong}" if wrong else "this is no object"
-            raise Refused(told, f"your text is kept in {self.path}")
-        return found
+            return parse_manifest(self._left("strict"))
+        except Unreadable as error:
+            raise Refused(str(error), f"your text is kept in {self.path}") from error
+        except UnicodeDecodeError as error:
+            raise Refused(f"not YAML: {error}", f"your text is kept in {self.path}") from error
 
     def _left(self, errors: str) -> str:
         try:
@@ -154,46 +150,10 @@ class Draft:
         self.path.unlink(missing_ok=True)
 
 
-class _JsonLoader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: what looks like a date is text, and a key is given once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{twice!r} is there twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
-
-
-_JsonLoader.yaml_implicit_resolvers = {
-    first: [(tag, expression) for tag, expression in resolvers if not tag.endswith("timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _not_json(value: Any) -> str:
-    """What in the value JSON can't hold; empty where it can hold all of it."""
-    if isinstance(value, dict):
-        wrong = next((repr(key) for key in value if not isinstance(key, str)), "")
-        return f"key {wrong}" if wrong else _first(map(_not_json, value.values()))
-    if isinstance(value, list):
-        return _first(map(_not_json, value))
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"number {value}"
-    known = value is None or isinstance(value, str | int | float)
-    return "" if known else f"value {value!r}"
-
-
-def _first(found: Iterable[str]) -> str:
-    return next(filter(None, found), "")
-
-
 def _yaml(raw: Json) -> str:
     """The object without what only the API server writes."""
     meta = raw.get("metadata") or {}
     kept = {key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta}
     body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": kept}
-    body["spec"] = raw.get("spec") or {}
+    body["spec"] = plain(raw.get("spec") or {})
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
