@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from meshtui.errors import NotAllowed, Unreachable
+from meshtui.errors import NotAllowed
 from meshtui.kube.ask import Ask
 from meshtui.kube.channels import Channels, pod_ask
-from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, failure, maybe_done
+from meshtui.kube.exchange import Answer, Exchange
+from meshtui.kube.failures import failure
 from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
+from meshtui.kube.patience import Patience
 from meshtui.kube.portforward import PROTOCOL, PortForward
-from meshtui.mesh.text import clean
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse
-
     from meshtui.kube.transport import Transport
 
 LONGEST_LINE = 2**20
-LARGEST_ANSWER = 128 * 2**20
-LARGEST_ERROR = 2**16
-
-_TRIES = 3
-_READS_AT_ONCE = 32
-_HEAD_S = 10.0
-_LONGEST_WAIT_S = 4.0
-_BUSY = frozenset({429, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Cluster:
@@ -50,14 +31,21 @@ class Cluster:
     `asyncio.timeout` could not tell apart from its own.
     """
 
-    def __init__(self, transport: Transport, context: Context, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        context: Context,
+        *,
+        read_only: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
         self._transport = transport
+        self._exchange = Exchange(transport, patience or Patience())
         self.context = context.name
         self.namespace = context.namespace
         self.user = context.user
         self.server = transport.server
         self.read_only = read_only
-        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self.discovered: dict[str, Any] = {}
         """What the server was found to serve: asked once for a connection."""
 
@@ -69,6 +57,7 @@ class Cluster:
         context: str | None = None,
         namespace: str | None = None,
         read_only: bool = False,
+        patience: Patience | None = None,
     ) -> Cluster:
         """Log in as the kubeconfig says, or with the pod's service account where there is none.
 
@@ -80,7 +69,8 @@ class Cluster:
         from meshtui.kube.transport import Transport
 
         chosen, log_in = login_for(kubeconfig, context, namespace)
-        return cls(Transport(await log_in(), log_in), chosen, read_only=read_only)
+        transport = Transport(await log_in(), log_in)
+        return cls(transport, chosen, read_only=read_only, patience=patience)
 
     async def get(
         self,
@@ -89,9 +79,10 @@ class Cluster:
         *,
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> Any:
-        """The JSON at `path`. A busy server is asked again as long as `timeout` allows."""
-        ask = Ask("GET", path, params or {})
-        return self._json(ask, await self._call(ask, timeout))
+        """The JSON at `path`. A busy server is asked again as long as `timeout` allows, and a
+        broken answer is read again.
+        """
+        return (await self._exchange.json(Ask("GET", path, params or {}), timeout)).value
 
     async def get_text(
         self,
@@ -101,8 +92,7 @@ class Cluster:
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> str:
         """The text at `path`; what is not UTF-8 is replaced."""
-        answer = await self._call(Ask("GET", path, params or {}, accept="*/*"), timeout)
-        return answer.body.decode("utf-8", "replace")
+        return await self._exchange.text(Ask("GET", path, params or {}, accept="*/*"), timeout)
 
     async def send(
         self,
@@ -114,16 +104,33 @@ class Cluster:
         params: Mapping[str, str] | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> Any:
-        """POST, PUT, PATCH or DELETE; gives the server's JSON.
+        """A question that is asked by POST, or a write whose warnings nobody reads: see `write`."""
+        answer = await self.write(
+            method, path, body, content_type=content_type, params=params, timeout=timeout
+        )
+        return answer.value
 
-        Never sent twice by itself. Where it was sent and no answer came, the Unreachable is a
-        `kube.failures.Unanswered`. Raises NotAllowed, with nothing sent, on a read-only
-        connection, except for dry runs and for reviews (questions that are asked by POST).
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        content_type: str = "application/json",
+        params: Mapping[str, str] | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> Answer:
+        """POST, PUT, PATCH or DELETE; gives the server's JSON and its warnings.
+
+        Sent again only where the server says that it did not process it (429). Where it was
+        sent and its outcome is not known, the Unreachable is a `kube.failures.Unanswered`.
+        Raises NotAllowed, with nothing sent, on a read-only connection, except for dry runs and
+        for reviews (questions that are asked by POST).
         """
         ask = Ask(method.upper(), path, params or {}, body, content_type)
         if self.read_only and ask.writes:
             raise NotAllowed(f"{ask}: meshtui runs read-only", "start it without --read-only")
-        return self._json(ask, await self._call(ask, timeout))
+        return await self._exchange.json(ask, timeout)
 
     async def lines(
         self,
@@ -144,7 +151,7 @@ class Cluster:
         """
         ask = Ask("GET", path, params or {}, accept="application/json, */*")
         splitter = LineSplitter(longest)
-        response = await self._stream(ask, silence)
+        response = await self._exchange.stream(ask, silence)
         try:
             if opened is not None:
                 opened()
@@ -179,7 +186,7 @@ class Cluster:
         timeout: float,  # noqa: ASYNC109
     ) -> Channels:
         """A WebSocket in one of `protocols`; its errors begin with `what`."""
-        async with self._within(ask, timeout):
+        async with self._exchange.within(ask, timeout):
             socket = await self._transport.websocket(ask, protocols)
         if isinstance(socket, int):
             raise failure(socket, b"", what, self.server)
@@ -189,105 +196,7 @@ class Cluster:
         """Hang up. Nothing may be asked afterwards."""
         await self._transport.close()
 
-    async def _call(self, ask: Ask, seconds: float) -> _Answer:
-        async with self._within(ask, seconds) as deadline:
-            if ask.writes:
-                answer = await self._once(ask)
-            else:
-                async with self._reads:
-                    answer = await self._patiently(ask, deadline)
-        if answer.status < 300:
-            return answer
-        error = failure(answer.status, answer.body, str(ask), self.server)
-        if ask.writes and maybe_done(answer.status, answer.body):
-            raise Unanswered(error.what, MAYBE_DONE_HINT)
-        raise error
-
-    async def _patiently(self, ask: Ask, deadline: float) -> _Answer:
-        """Asks a busy server again, as often and as late as it makes sense before `deadline`."""
-        for _ in range(_TRIES - 1):
-            answer = await self._once(ask)
-            wait = _retry_after(ask, answer)
-            if wait is None or asyncio.get_running_loop().time() + wait >= deadline:
-                return answer
-            await asyncio.sleep(wait)
-        return await self._once(ask)
-
-    async def _once(self, ask: Ask) -> _Answer:
-        response = await self._transport.open(ask)
-        try:
-            most = LARGEST_ERROR if response.status >= 300 else LARGEST_ANSWER
-            with self._transport.told(ask):
-                body = await _body(response, most)
-            if len(body) > most and response.status < 300:
-                raise Unreachable(
-                    f"{self.server} answers {ask} with more than {most >> 20} MiB",
-                    "ask for less: a namespace or a selector",
-                )
-            return _Answer(response.status, response.headers, body)
-        finally:
-            # Gives the connection back where all was read, and drops it where not.
-            response.release()
-
-    async def _stream(self, ask: Ask, silence: float | None) -> ClientResponse:
-        if silence is None:
-            return await self._opened_stream(ask, None)
-        async with self._within(ask, min(silence, _HEAD_S)):
-            return await self._opened_stream(ask, silence)
-
-    async def _opened_stream(self, ask: Ask, silence: float | None) -> ClientResponse:
-        response = await self._transport.open(ask, silence=silence)
-        if response.status < 300:
-            return response
-        try:
-            with self._transport.told(ask):
-                body = await _body(response, LARGEST_ERROR)
-        finally:
-            response.close()
-        raise failure(response.status, body, str(ask), self.server)
-
-    @asynccontextmanager
-    async def _within(self, ask: Ask, seconds: float) -> AsyncIterator[float]:
-        """The time limit of a whole call, log-in and waits included; gives the deadline."""
-        try:
-            async with asyncio.timeout(seconds):
-                yield asyncio.get_running_loop().time() + seconds
-        except TimeoutError as error:
-            raise self._transport.unreachable(ask, error) from error
-
-    def _json(self, ask: Ask, answer: _Answer) -> Any:
-        try:
-            return json.loads(answer.body)
-        except (ValueError, RecursionError) as error:
-            start = clean(answer.body[:60].decode("utf-8", "replace"))
-            said = f"{self.server} answers {ask} with something that is not JSON: {start!r}"
-            if ask.writes:
-                raise Unanswered(said, MAYBE_DONE_HINT) from error
-            raise Unreachable(said, "is a proxy or a login page in between?") from error
-
 
 def _import_client() -> None:
     import meshtui.kube.credentials
     import meshtui.kube.transport  # noqa: F401
-
-
-def _retry_after(ask: Ask, answer: _Answer) -> float | None:
-    """Seconds the server asks to wait; None where a new try is not wanted or would take long."""
-    if ask.method != "GET" or answer.status not in _BUSY:
-        return None
-    given = answer.headers.get("Retry-After", "").strip()
-    if not (given.isascii() and given.isdigit() and len(given) < 6):
-        return None
-    seconds = float(given)
-    return seconds if seconds <= _LONGEST_WAIT_S else None
-
-
-async def _body(response: ClientResponse, most: int) -> bytes:
-    """The body, or a little more than `most` bytes of it."""
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            break
-    return b"".join(chunks)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.errors import Refused, Unreachable
 from meshtui.kube.channels import Channels, pod_ask
-from meshtui.kube.failures import failure
+from meshtui.kube.failures import ServerFailed, failure
 from meshtui.mesh import read
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ async def _open(
     try:
         what = f"exec in {namespace}/{pod}"
         return await cluster.upgrade(ask, what, PROTOCOLS, timeout=timeout_s)
-    except Refused as error:
+    except (Refused, ServerFailed) as error:
+        # A kubelet without that container is a 500.
         raise Refused(error.what, f"does its container {container} run?") from error
 
 
@@ -138,7 +139,7 @@ def _exit_code(output: _Output, channels: Channels, what: str, server: str) -> i
     if code is not None:
         return code
     number = read.integer(status, "code")
-    raise failure(number if number >= 400 else 500, bytes(output.status), what, server)
+    raise failure(number if number >= 400 else 400, bytes(output.status), what, server)
 
 
 def _told_code(status: dict[str, object]) -> int | None:

@@ -13,12 +13,20 @@ from meshtui.errors import (
     Refused,
     Unreachable,
 )
+from meshtui.kube.denials import Denial, denial, policy_words, unknown_fields
 from meshtui.mesh.text import clean
 
 MESSAGE_LIMIT = 300
 MAYBE_DONE_HINT = "it may have been done all the same: look before trying again"
 _CAUSES_SHOWN = 5
 _BEFORE_STORAGE = (b"failed calling webhook", b"failed to call webhook", b"admission webhook")
+_REDIRECTS = range(300, 400)
+_HINTS = {
+    Denial.POLICY: "it is a rule of this cluster, not a missing right",
+    Denial.RULE: "it is a rule of this cluster, not a missing right",
+    Denial.TERMINATING: "the namespace is being deleted: nothing can be made in it",
+    Denial.QUOTA: "the namespace's quota is used up",
+}
 
 
 class Expired(MeshtuiError):
@@ -29,14 +37,29 @@ class Unauthenticated(NotAllowed):
     """The server does not know who is asking (401)."""
 
 
+class Broken(Unreachable):
+    """The connection broke, or the answer ends too soon: a read may be sent again."""
+
+
+class ServerFailed(Unreachable):
+    """The server has a fault of its own (500 and the like), which is not about what was asked."""
+
+
 class Unanswered(Unreachable):
-    """A write was sent and no answer came back: it may or may not have been done."""
+    """A write was sent and its outcome is not known: it may or may not have been done.
+
+    No answer came, one that makes no sense, or one that may come after storing: the object tells.
+    """
 
 
 def failure(status: int, body: bytes, asked: str, server: str) -> MeshtuiError:
     """The error for an answer of `status` 300 or more to the request described by `asked`."""
-    message = _message(_status_object(body), body)
+    fields = _status_object(body)
+    message = _message(fields, body)
     said = f"{asked}: {message}" if message else f"{asked}: the API server answered {status}"
+    why = denial(status, fields)
+    if why in _HINTS:
+        return Refused(said, _HINTS[why])
     match status:
         case 401:
             return Unauthenticated(
@@ -46,25 +69,44 @@ def failure(status: int, body: bytes, asked: str, server: str) -> MeshtuiError:
             return NotAllowed(said, "ask for this right, or use a context that has it")
         case 404:
             return NotFound(said)
-        case 409:
+        case 409 if why is Denial.CHANGED:
             return Conflict(said)
         case 410:
             return Expired(said)
         case 429 | 502 | 503 | 504:
             return Unreachable(said, f"{server} is busy or not ready ({status}): try again")
-        case _:
-            return Refused(said)
+    return _other(status, body, asked, server, said)
+
+
+def _other(status: int, body: bytes, asked: str, server: str, said: str) -> MeshtuiError:
+    if status in _REDIRECTS:
+        return redirected(asked, server, status)
+    if status >= 500 and not _before_storage(body):
+        return ServerFailed(said, f"{server} failed ({status}): try again")
+    fields = unknown_fields(_text_of(_status_object(body)))
+    return Refused(said, "check how it is spelt" if "unknown field" in fields else "")
+
+
+def redirected(asked: str, server: str, status: int) -> Unreachable:
+    """An API server sends nobody elsewhere, and the credentials are for this address only."""
+    return Unreachable(
+        f"{server} answers {asked} with a redirect ({status}), which is not followed",
+        "check server in the kubeconfig: is a proxy or a login page in between?",
+    )
 
 
 def maybe_done(status: int, body: bytes) -> bool:
     """Whether a write that was answered so may have been stored all the same.
 
-    An API server answers 500 or 504 when etcd does not confirm in time, which etcd may still do;
-    a failed admission webhook is a 500 too, and comes before anything is stored.
+    An API server answers 500 or 504 when etcd does not confirm in time, which etcd may still do,
+    and a proxy in between 502, 503 or 504 when it loses the answer; a failed admission webhook
+    is a 500 too, and comes before anything is stored.
     """
-    if status == 500:
-        return not any(sign in body for sign in _BEFORE_STORAGE)
-    return status in (502, 504)
+    return status >= 500 and not _before_storage(body)
+
+
+def _before_storage(body: bytes) -> bool:
+    return any(sign in body for sign in _BEFORE_STORAGE)
 
 
 def event_failure(status: object, asked: str, server: str) -> MeshtuiError:
@@ -84,11 +126,17 @@ def _status_object(body: bytes) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _message(status: dict[str, Any], body: bytes) -> str:
+def _text_of(status: dict[str, Any]) -> str:
     # What is behind the proxy may say `error`, as a Prometheus does.
     message = status.get("message") or status.get("error")
-    if isinstance(message, str) and message.strip():
-        return clean(message.strip() + _causes(status, message), MESSAGE_LIMIT)
+    return message.strip() if isinstance(message, str) else ""
+
+
+def _message(status: dict[str, Any], body: bytes) -> str:
+    message = _text_of(status)
+    if message:
+        short = unknown_fields(message) or policy_words(message)
+        return clean(short + _causes(status, message), MESSAGE_LIMIT)
     text = body[: 4 * MESSAGE_LIMIT].decode("utf-8", "replace").strip()
     if status or not text:
         return ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from meshtui.errors import Unreachable
 from meshtui.kube.cluster import Cluster
-from meshtui.kube.failures import Expired
+from meshtui.kube.exchange import Answer
+from meshtui.kube.failures import MAYBE_DONE_HINT, Expired, Unanswered
 from meshtui.kube.resources import Resource, served
 from meshtui.kube.trim import trim
 from meshtui.mesh import read
@@ -18,6 +20,17 @@ MANAGER = "meshtui"
 """The name the API server writes down for what meshtui changes."""
 
 JSON_PATCH = "application/json-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The object as the server holds it after a write, and what the server warns of.
+
+    After a dry run it is as it would be, after a deletion as it was or a Status.
+    """
+
+    object: Json
+    warnings: tuple[str, ...] = ()
 
 
 async def list_all(
@@ -54,24 +67,25 @@ async def patch_json(
     resource_version: str,
     dry_run: bool = False,
     manager: str = MANAGER,
-) -> Json:
+) -> Written:
     """Apply a JSON Patch to the version it was planned on; gives the object as it is then.
 
     Raises Conflict, with nothing changed, where the object is no longer at `resource_version`
     (the first operation puts it in, and the API server compares), and Refused where schema or
-    admission say no. A dry run goes the same way and stores nothing.
+    admission say no, or where a field is none that the schema knows. A dry run goes the same
+    way and stores nothing.
     """
     resource = await served(cluster, resource)
     version = {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version}
     path = resource.path(namespace, name)
-    raw = await cluster.send(
+    answer = await cluster.write(
         "PATCH",
         path,
         [version, *map(dict, ops)],
         content_type=JSON_PATCH,
         params=_write_params(dry_run, manager),
     )
-    return _object(cluster, raw, path)
+    return _written(cluster, answer, path, name, dry_run)
 
 
 async def create_object(
@@ -82,13 +96,14 @@ async def create_object(
     *,
     dry_run: bool = False,
     manager: str = MANAGER,
-) -> Json:
+) -> Written:
     """Create an object. Raises Conflict where there is one of that name already."""
     resource = await served(cluster, resource)
     path = resource.path(namespace)
     whole = {**body, "apiVersion": resource.api_version, "kind": resource.kind}
-    raw = await cluster.send("POST", path, whole, params=_write_params(dry_run, manager))
-    return _object(cluster, raw, path)
+    answer = await cluster.write("POST", path, whole, params=_write_params(dry_run, manager))
+    name = read.text(read.obj(body, "metadata"), "name")
+    return _written(cluster, answer, path, name, dry_run)
 
 
 async def delete_object(
@@ -99,7 +114,7 @@ async def delete_object(
     *,
     resource_version: str,
     dry_run: bool = False,
-) -> None:
+) -> Written:
     """Delete the object. Raises Conflict where it is no longer at `resource_version`.
 
     All options are in the body: a server that gets a body ignores those of the query.
@@ -111,11 +126,27 @@ async def delete_object(
         "preconditions": {"resourceVersion": resource_version},
         **({"dryRun": ["All"]} if dry_run else {}),
     }
-    await cluster.send("DELETE", resource.path(namespace, name), options)
+    path = resource.path(namespace, name)
+    answer = await cluster.write("DELETE", path, options)
+    if read.text(answer.value, "status") == "Success":
+        return Written(dict(answer.value), answer.warnings)
+    # With finalizers it is still there.
+    return _written(cluster, answer, path, name, dry_run)
 
 
 def _write_params(dry_run: bool, manager: str) -> dict[str, str]:
-    return {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+    """Strict: a misspelt field is refused, where the server would drop it and store the rest."""
+    strict = {"fieldManager": manager, "fieldValidation": "Strict"}
+    return {**strict, **({"dryRun": "All"} if dry_run else {})}
+
+
+def _written(cluster: Cluster, answer: Answer, path: str, name: str, dry_run: bool) -> Written:
+    """The object that the answer to a write holds; anything else leaves the outcome open."""
+    meta = read.obj(answer.value, "metadata")
+    named = read.text(meta, "name") == name if name else True
+    if named and (dry_run or read.text(meta, "resourceVersion")):
+        return Written(dict(read.obj(answer.value)), answer.warnings)
+    raise _not_kubernetes(cluster, path) if dry_run else _unclear(cluster, path)
 
 
 async def _pages(
@@ -144,6 +175,13 @@ def _object(cluster: Cluster, raw: Any, path: str) -> Json:
     if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict):
         raise _not_kubernetes(cluster, path)
     return raw
+
+
+def _unclear(cluster: Cluster, path: str) -> Unanswered:
+    return Unanswered(
+        f"{cluster.server} answers a write of {path} with something that is not its object",
+        MAYBE_DONE_HINT,
+    )
 
 
 def _not_kubernetes(cluster: Cluster, path: str) -> Unreachable:

@@ -21,6 +21,43 @@ from meshtui.errors import Usage
 from meshtui.kube.credentials import Login
 from meshtui.mesh.text import clean
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# An API server may warn in many headers, and a client that chokes on them does so after a write.
+_HEADERS = 2048
+_HEADER_BYTES = 2**15
+
+
+class Redirect(aiohttp.ClientError):
+    """An answer that sends the client elsewhere, with its credentials and what it writes."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"redirect ({status})")
+        self.status = status
+
+
+class Lost(aiohttp.ClientError):
+    """The connection broke before there was an answer."""
+
+
+async def sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """For every request of a session, WebSockets too: no redirect, and no second try.
+
+    aiohttp sends a GET, PUT or DELETE again by itself where the connection breaks: a deletion
+    whose answer is lost would be answered 404 or 409, against itself.
+    """
+    try:
+        response = await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Lost(str(error)) from error
+    if response.status in _REDIRECTS:
+        response.close()
+        raise Redirect(response.status)
+    return response
+
 
 def new_client(login: Login) -> Any:
     """The kubernetes client's ApiClient. Raises Usage where its certificates cannot be used."""
@@ -39,7 +76,15 @@ def _session(login: Login, tls: ssl.SSLContext) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket)
     # As in kubectl: what HTTPS_PROXY names cannot reach this machine's own ports.
     environment = not _is_loopback(login.configuration.host)
-    return aiohttp.ClientSession(connector=connector, trust_env=environment, read_bufsize=2**20)
+    return aiohttp.ClientSession(
+        connector=connector,
+        trust_env=environment,
+        read_bufsize=2**20,
+        middlewares=(sent_once,),
+        max_line_size=_HEADER_BYTES,
+        max_field_size=_HEADER_BYTES,
+        max_headers=_HEADERS,
+    )
 
 
 def _socket(address: AddrInfoType) -> socket.socket:

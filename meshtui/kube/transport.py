@@ -21,8 +21,14 @@ from yarl import URL
 from meshtui.errors import Unreachable
 from meshtui.kube.ask import Ask
 from meshtui.kube.credentials import Login
-from meshtui.kube.failures import MAYBE_DONE_HINT, Unanswered, Unauthenticated
-from meshtui.kube.session import be_quiet, new_client, tls_identity
+from meshtui.kube.failures import (
+    MAYBE_DONE_HINT,
+    Broken,
+    Unanswered,
+    Unauthenticated,
+    redirected,
+)
+from meshtui.kube.session import Lost, Redirect, be_quiet, new_client, tls_identity
 from meshtui.mesh.text import clean
 
 CONNECT_S = 3.0
@@ -100,9 +106,14 @@ class Transport:
     def unreachable(self, ask: Ask, error: BaseException) -> Unreachable:
         what, hint = _why(error)
         said = f"{self.server} {what} ({ask})"
-        if ask.writes and not isinstance(error, _NEVER_SENT):
+        if isinstance(error, Redirect):
+            return redirected(str(ask), self.server, error.status)
+        if isinstance(error, _NEVER_SENT):
+            return Unreachable(said, hint)
+        if ask.writes:
             return Unanswered(said, MAYBE_DONE_HINT)
-        return Unreachable(said, hint)
+        broke = isinstance(error, _BROKE) and not isinstance(error, TimeoutError)
+        return (Broken if broke else Unreachable)(said, hint)
 
     async def _open(self, ask: Ask, silence: float | None) -> aiohttp.ClientResponse:
         headers = await self._headers(ask.accept)
@@ -197,6 +208,9 @@ _NEVER_SENT = (
 )
 
 
+_BROKE = (Lost, aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, OSError)
+
+
 def _why(error: BaseException) -> tuple[str, str]:
     """What happened, and what to do about it. The order matters: most particular first."""
     reason = clean(str(error) or type(error).__name__, 160)
@@ -214,7 +228,7 @@ def _why(error: BaseException) -> tuple[str, str]:
             return "is not an address", "check server in the kubeconfig"
         case TimeoutError():
             return "does not answer in time", network
-        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | OSError():
+        case error if isinstance(error, _BROKE):
             return f"broke the connection: {reason}", "try again"
         case _:
             return f"gave an answer that is not HTTP: {reason}", network

@@ -15,7 +15,14 @@ from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.objects import object_of, read_raw, send, with_object, without_object
+from meshtui.operations.objects import (
+    object_of,
+    of_the_server,
+    read_raw,
+    send,
+    with_object,
+    without_object,
+)
 from meshtui.operations.questions import question_of
 from meshtui.operations.refusals import (
     AFTER_S,
@@ -87,8 +94,8 @@ class Applier:
         told("journal")
         change_id, warnings = self._begin(change)
         told("write")
-        raw, trouble = await self._write(change, change_id)
-        warnings = (*warnings, trouble) if trouble else warnings
+        raw, found = await self._write(change, change_id)
+        warnings = (*warnings, *found)
         event = asyncio.create_task(_tell_everyone(self._cluster, raw, change, change_id))
         try:
             if asked:
@@ -133,19 +140,20 @@ class Applier:
                 raise
             return "", (f"this rollback is not in the journal and can't be undone: {error}",)
 
-    async def _write(self, change: Change, change_id: str) -> tuple[Json, str]:
-        """The object as it is then, and what the journal says against noting that it is."""
+    async def _write(self, change: Change, change_id: str) -> tuple[Json, tuple[str, ...]]:
+        """The object as it is then; what the server warns of, and the journal has against it."""
         from meshtui.kube.failures import Unanswered
 
         try:
-            raw = await send(self._cluster, change, dry_run=False)
+            written = await send(self._cluster, change, dry_run=False)
         except Unanswered as error:
             self._settle(change_id, Status.UNANSWERED, str(error))
             raise
         except MeshtuiError as error:
             self._settle(change_id, Status.FAILED, str(error))
             raise
-        return raw, self._settle(change_id, Status.WRITTEN)
+        trouble = self._settle(change_id, Status.WRITTEN)
+        return written.object, (*map(of_the_server, written.warnings), *filter(None, (trouble,)))
 
     def _settle(
         self,

@@ -12,6 +12,7 @@ from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_servi
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+    from meshtui.kube.objects import Written
     from meshtui.kube.resources import Resource
 
 
@@ -66,7 +67,7 @@ def object_of(mesh: Mesh, ref: Ref) -> VirtualService | DestinationRule | None:
     return None
 
 
-async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Json:
+async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Written:
     """The change, put on the version it was planned on; gives the object as it is then.
 
     Raises `Conflict` with nothing written where the object is at another version by now, or
@@ -79,7 +80,7 @@ async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Json:
         body = change.patch[0]["value"]
         return await create_object(cluster, resource, target.namespace, body, dry_run=dry_run)
     if change.action == "delete":
-        await delete_object(
+        gone = await delete_object(
             cluster,
             resource,
             target.namespace,
@@ -87,7 +88,7 @@ async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Json:
             resource_version=change.resource_version,
             dry_run=dry_run,
         )
-        return _gone(target)
+        return replace(gone, object=_gone(target))
     return await patch_json(
         cluster,
         resource,
@@ -97,6 +98,11 @@ async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Json:
         resource_version=change.resource_version,
         dry_run=dry_run,
     )
+
+
+def of_the_server(warning: str) -> str:
+    """A warning of the API server, as it is shown beside meshtui's own."""
+    return f"the API server warns: {warning}"
 
 
 def _gone(target: Ref) -> Json:

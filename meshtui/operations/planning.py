@@ -34,7 +34,14 @@ from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
-from meshtui.operations.objects import object_of, read_raw, resource_of, send, with_object
+from meshtui.operations.objects import (
+    object_of,
+    of_the_server,
+    read_raw,
+    resource_of,
+    send,
+    with_object,
+)
 from meshtui.operations.undoing import undo_change
 from meshtui.operations.writers import other_writer
 
@@ -131,12 +138,12 @@ class Planner:
         """The rights and a server-side dry run, which sees schema and admission."""
         try:
             await self._refuse_without_right(change)
-            await send(self._cluster, change, dry_run=True)
+            written = await send(self._cluster, change, dry_run=True)
         except NotAllowed as error:
             if not self._look_only:
                 raise
             return (Finding("warning", str(error)),)
-        return ()
+        return tuple(Finding("warning", of_the_server(text)) for text in written.warnings)
 
     async def _refuse_without_right(self, change: Change) -> None:
         from meshtui.kube.access import allowed

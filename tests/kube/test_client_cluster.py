@@ -23,7 +23,6 @@ from hostile import (
 )
 
 from meshtui.errors import (
-    Conflict,
     Exit,
     MeshtuiError,
     NotAllowed,
@@ -31,7 +30,7 @@ from meshtui.errors import (
     Refused,
     Unreachable,
 )
-from meshtui.kube import cluster as cluster_module
+from meshtui.kube import exchange
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Expired, Unanswered
 
@@ -66,15 +65,17 @@ async def test_an_answer_is_given_as_json(tmp_path: Path) -> None:
         (401, NotAllowed),
         (403, NotAllowed),
         (404, NotFound),
-        (409, Conflict),
+        (409, Refused),
         (410, Expired),
         (415, Refused),
         (422, Refused),
         (429, Unreachable),
-        (500, Refused),
+        (500, Unreachable),
+        (501, Unreachable),
         (502, Unreachable),
         (503, Unreachable),
         (504, Unreachable),
+        (599, Unreachable),
     ],
 )
 async def test_each_status_is_one_named_error_with_the_servers_words(
@@ -174,30 +175,35 @@ async def test_a_busy_server_is_asked_again_after_the_time_it_names(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("method", "after", "times"),
-    [("GET", "0", 3), ("GET", "3600", 1), ("GET", "soon", 1), ("POST", "0", 1)],
+    [("GET", "0", 11), ("GET", "3600", 1), ("GET", "soon", 1), ("POST", "0", 11)],
 )
 async def test_a_server_that_stays_busy_is_not_asked_for_ever(
     tmp_path: Path, method: str, after: str, times: int
 ) -> None:
     async with hostile_cluster(tmp_path) as (hostile, cluster):
         hostile.on(PATH, status(429, "too many requests", Retry_After=after))
-        with pytest.raises(Unreachable, match="too many requests"):
+        with pytest.raises(Unreachable, match="too many requests") as caught:
             await (cluster.get(PATH) if method == "GET" else cluster.send(method, PATH, {}))
+        assert not isinstance(caught.value, Unanswered)
         assert len(hostile.asked(PATH)) == times
 
 
 async def test_an_endless_answer_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "LARGEST_ANSWER", 2**20)
+    monkeypatch.setattr(exchange, "LARGEST_ANSWER", 2**20)
     error = await failure_of(tmp_path, answer(200, b" " * 2**21))
     assert isinstance(error, Unreachable)
     assert "more than 1 MiB" in str(error)
 
 
-async def test_an_error_page_without_end_is_read_in_part(tmp_path: Path) -> None:
+async def test_an_error_page_without_end_is_read_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "LARGEST_ERROR", 2**16)
     error = await failure_of(tmp_path, answer(500, b"x" * 2**21))
-    assert isinstance(error, Refused)
+    assert isinstance(error, Unreachable)
+    assert "xxxx" in error.what
 
 
 async def test_a_read_only_connection_writes_nothing(tmp_path: Path) -> None:

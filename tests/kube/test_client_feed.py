@@ -221,7 +221,7 @@ async def test_what_cannot_be_read_at_first_is_tried_until_it_can(
     tmp_path: Path, time: FakeTime
 ) -> None:
     half = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{")
-    failing = [half, answer(200, b"<html>"), status(500, "no"), ok(listing("a"))]
+    failing = [half, half, half, answer(200, b"<html>"), status(500, "no"), ok(listing("a"))]
     async with following(tmp_path, time, {f"GET {VS}": failing}) as (feed, _):
         for _ in range(3):
             await until(lambda: time.sleeping)

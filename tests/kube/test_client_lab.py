@@ -86,9 +86,10 @@ async def test_a_list_is_read_in_pages_and_with_a_version_to_watch_from(
 
 async def test_a_patch_of_the_version_it_was_planned_on_is_applied(admin: Cluster) -> None:
     version = (await reviews(admin))["metadata"]["resourceVersion"]  # type: ignore[index]
-    after = await patch_json(
+    written = await patch_json(
         admin, VIRTUAL_SERVICES, "default", "reviews", TO_80_20, resource_version=version
     )
+    after = written.object
     assert [d["weight"] for d in after["spec"]["http"][0]["route"]] == [80, 20]
     assert after["metadata"]["managedFields"][-1]["manager"] == "meshtui"
     assert await reviews(admin) == after
@@ -142,7 +143,7 @@ async def test_an_object_can_be_made_and_taken_away(admin: Cluster) -> None:
     made = await create_object(admin, VIRTUAL_SERVICES, "default", body)
     with pytest.raises(Conflict, match="already exists"):
         await create_object(admin, VIRTUAL_SERVICES, "default", body)
-    version = made["metadata"]["resourceVersion"]
+    version = made.object["metadata"]["resourceVersion"]
     with pytest.raises(Conflict):
         await delete_object(admin, VIRTUAL_SERVICES, "default", "ratings", resource_version="1")
     await delete_object(admin, VIRTUAL_SERVICES, "default", "ratings", resource_version=version)

@@ -73,7 +73,7 @@ async def test_a_dry_run_leaves_the_revision(
 async def test_what_a_dry_run_leaves_the_write_changes(cluster: Cluster, place: Place) -> None:
     where = (cluster, VIRTUAL_SERVICES, place.namespace)
     body: dict[str, Any] = {"metadata": {"name": "another"}, "spec": SPECS["virtualservices"][1]}
-    made = await create_object(*where, body)
+    made = (await create_object(*where, body)).object
     version = made["metadata"]["resourceVersion"]
     await delete_object(*where, "another", resource_version=version, dry_run=True)
     assert (await get_object(*where, "another"))["metadata"]["resourceVersion"] == version

@@ -12,6 +12,7 @@ from meshtui.changes.patch import PatchError, apply
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.ask import Ask
 from meshtui.kube.cluster import Cluster
+from meshtui.kube.exchange import Answer
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.operations.options import Options
@@ -37,6 +38,7 @@ class FakeCluster(Cluster):
         self.events: list[Obj] = []
         self.forwards = 0
         self.forbidden: set[str] = set()
+        self.warnings: tuple[str, ...] = ()
         self.before_write: Before = lambda method, path: None
         self.after_write: Before = lambda method, path: None
         self.admission: Callable[[Obj], None] = lambda obj: None
@@ -85,7 +87,7 @@ class FakeCluster(Cluster):
     async def close(self) -> None:
         return None
 
-    async def send(
+    async def write(
         self,
         method: str,
         path: str,
@@ -93,13 +95,13 @@ class FakeCluster(Cluster):
         *,
         params: Mapping[str, str] | None = None,
         **more: Any,
-    ) -> Any:
+    ) -> Answer:
         if path.endswith("selfsubjectaccessreviews"):
             verb = body["spec"]["resourceAttributes"]["verb"]
-            return {"status": {"allowed": verb not in self.forbidden}}
+            return Answer({"status": {"allowed": verb not in self.forbidden}})
         if "events" in path:
             self.events.append(body)
-            return body
+            return Answer(body)
         dry_run = Ask(method, path, params or {}, body).dry_run
         if not dry_run:
             if self.read_only:
@@ -109,7 +111,7 @@ class FakeCluster(Cluster):
         if not dry_run:
             self.writes.append((method, path))
             self.after_write(method, path)
-        return answer
+        return Answer(answer, self.warnings)
 
     def _do(self, method: str, path: str, body: Any, dry_run: bool) -> Obj:
         if method == "POST":
@@ -123,7 +125,7 @@ class FakeCluster(Cluster):
                 raise Conflict(f"{path} was modified")
             if not dry_run:
                 del self.objects[path]
-            return {}
+            return {"kind": "Status", "status": "Success"}
         if body[0]["value"] != version:
             raise Conflict(f"{path} was modified")
         try:

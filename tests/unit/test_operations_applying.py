@@ -65,6 +65,18 @@ async def test_a_change_is_written_once_and_journaled(cluster: FakeCluster) -> N
     assert statuses(opened) == [Status.WRITTEN]
 
 
+async def test_what_the_api_server_warns_of_is_in_the_plan_and_in_the_outcome(
+    cluster: FakeCluster,
+) -> None:
+    cluster.warnings = ("networking.istio.io/v1alpha3 is deprecated", "no owner label")
+    outcome = await change(session(cluster), Shift({"v2": 30}))
+    for warnings in (outcome.plan.warnings, outcome.warnings):
+        assert [text for text in warnings if "API server" in text] == [
+            "the API server warns: networking.istio.io/v1alpha3 is deprecated",
+            "the API server warns: no owner label",
+        ]
+
+
 async def test_everybody_else_is_told_by_an_event(cluster: FakeCluster) -> None:
     outcome = await change(session(cluster), Shift({"v2": 30}))
     (event,) = cluster.events

@@ -1,0 +1,179 @@
+"""One whole call: sent, tried again where that is safe, read to its end, or one named error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from meshtui.errors import MeshtuiError, Unreachable
+from meshtui.kube.ask import Ask
+from meshtui.kube.failures import MAYBE_DONE_HINT, Broken, Unanswered, failure, maybe_done
+from meshtui.kube.patience import Patience
+from meshtui.kube.warning_headers import warnings_of
+from meshtui.mesh.text import clean
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+    from multidict import CIMultiDictProxy
+
+    from meshtui.kube.transport import Transport
+
+LARGEST_ANSWER = 128 * 2**20
+LARGEST_ERROR = 16 * 2**20
+"""Strict validation quotes the whole object, twice and escaped, before it says what is wrong."""
+
+_READS_AT_ONCE = 32
+_HEAD_S = 10.0
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said: `value` is its JSON, `warnings` the texts of its Warning headers."""
+
+    value: Any
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+class Exchange:
+    """Calls to one API server; `Cluster` says what each raises. Times are seconds."""
+
+    def __init__(self, transport: Transport, patience: Patience) -> None:
+        self._transport = transport
+        self._patience = patience
+        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def json(self, ask: Ask, seconds: float) -> Answer:
+        """The JSON of the answer. Raises Unanswered where a write's makes no sense."""
+        return await self._call(ask, seconds, self._parsed)
+
+    async def text(self, ask: Ask, seconds: float) -> str:
+        """The text of the answer; what is not UTF-8 is replaced."""
+        return await self._call(ask, seconds, _decoded)
+
+    async def stream(self, ask: Ask, silence: float | None) -> ClientResponse:
+        """The response once it begins; `silence` seconds without a byte break it off."""
+        if silence is None:
+            return await self._opened(ask, None)
+        async with self.within(ask, min(silence, _HEAD_S)):
+            return await self._opened(ask, silence)
+
+    @asynccontextmanager
+    async def within(self, ask: Ask, seconds: float) -> AsyncIterator[None]:
+        """The time limit of a whole call, log-in and waits included."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            raise self._transport.unreachable(ask, error) from error
+
+    async def _call(self, ask: Ask, seconds: float, read: Callable[[Ask, _Response], _T]) -> _T:
+        deadline = self._patience.clock() + seconds
+        async with self.within(ask, seconds):
+            response, value = await self._patiently(ask, deadline, read)
+        if value is not None:
+            return value
+        error = failure(response.status, response.body, str(ask), self._transport.server)
+        if ask.writes and maybe_done(response.status, response.body):
+            raise Unanswered(error.what, MAYBE_DONE_HINT)
+        raise error
+
+    async def _patiently(
+        self, ask: Ask, deadline: float, read: Callable[[Ask, _Response], _T]
+    ) -> tuple[_Response, _T | None]:
+        """The answer that counts and what `read` makes of it: None where it is a failure."""
+        busy = broken = 0
+        while True:
+            try:
+                response = await self._once(ask)
+                if response.status < 300:
+                    return response, read(ask, response)
+            except Broken:
+                broken += 1
+                if ask.writes or broken > self._patience.rereads:
+                    raise
+                continue
+            wait = self._patience.wait(ask, response.status, response.headers)
+            late = wait is not None and self._patience.clock() + wait >= deadline
+            if wait is None or late or busy == self._patience.retries:
+                return response, None
+            busy += 1
+            await self._patience.sleep(wait)
+
+    async def _once(self, ask: Ask) -> _Response:
+        if ask.writes:
+            return await self._sent(ask)
+        async with self._reads:
+            return await self._sent(ask)
+
+    async def _sent(self, ask: Ask) -> _Response:
+        response = await self._transport.open(ask)
+        try:
+            most = LARGEST_ERROR if response.status >= 300 else LARGEST_ANSWER
+            with self._transport.told(ask):
+                body = await _body(response, most)
+            if len(body) > most and response.status < 300:
+                raise self._too_long(ask, most)
+            return _Response(response.status, response.headers, body)
+        finally:
+            # Gives the connection back where all was read, and drops it where not.
+            response.release()
+
+    def _too_long(self, ask: Ask, most: int) -> MeshtuiError:
+        said = f"{self._transport.server} answers {ask} with more than {most >> 20} MiB"
+        if ask.writes:
+            return Unanswered(said, MAYBE_DONE_HINT)
+        return Unreachable(said, "ask for less: a namespace or a selector")
+
+    async def _opened(self, ask: Ask, silence: float | None) -> ClientResponse:
+        response = await self._transport.open(ask, silence=silence)
+        if response.status < 300:
+            return response
+        try:
+            with self._transport.told(ask):
+                body = await _body(response, LARGEST_ERROR)
+        finally:
+            response.close()
+        raise failure(response.status, body, str(ask), self._transport.server)
+
+    def _parsed(self, ask: Ask, response: _Response) -> Answer:
+        try:
+            value = json.loads(response.body)
+        except (ValueError, RecursionError) as error:
+            raise self._garbled(ask, response.body) from error
+        return Answer(value, warnings_of(response.headers.getall("Warning", ())))
+
+    def _garbled(self, ask: Ask, body: bytes) -> MeshtuiError:
+        start = clean(body[:60].decode("utf-8", "replace"))
+        said = f"{self._transport.server} answers {ask} with something that is not JSON: {start!r}"
+        if ask.writes:
+            return Unanswered(said, MAYBE_DONE_HINT)
+        page = body.lstrip().startswith(b"<")
+        return (Unreachable if page else Broken)(said, "is a proxy or a login page in between?")
+
+
+def _decoded(_: Ask, response: _Response) -> str:
+    return response.body.decode("utf-8", "replace")
+
+
+async def _body(response: ClientResponse, most: int) -> bytes:
+    """The body, or a little more than `most` bytes of it."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            break
+    return b"".join(chunks)
