@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import seconds
-from meshtui.mesh.re2_search import Search, Undecidable
+from meshtui.mesh.regex import Search, Undecidable
 
 Fits = Callable[[str], bool]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from meshtui.mesh.model import StringMatch
-from meshtui.mesh.re2 import Undecidable, full_match
+from meshtui.mesh.regex import Undecidable, full_match
 from meshtui.mesh.request import Request
 
 ANY_CASE = "any-case "

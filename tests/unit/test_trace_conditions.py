@@ -118,7 +118,8 @@ def test_the_request_line_counts_as_headers() -> None:
         (StringMatch("path prefix", "/api"), "/api/x", False, True),
         (StringMatch("path prefix", "/API"), "/api/x", True, True),
         (StringMatch("connect_matcher"), "/", False, None),
-        (StringMatch("regex", r"/\pL"), "/a", False, None),
+        (StringMatch("regex", r"/\pL"), "/a", False, True),
+        (StringMatch("regex", r"/\Z"), "/a", False, None),
     ],
 )
 def test_paths(match: StringMatch, path: str, ignore_case: bool, holds: bool | None) -> None:

@@ -1,15 +1,18 @@
-"""RE2's regular expressions, as far as they are decided here."""
+"""Regular expressions as Envoy has them, with google-re2 and where it is missing."""
 
 from __future__ import annotations
 
 import re
+import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.mesh.re2 import Undecidable, full_match
+from meshtui.mesh import regex, regex_plain
+from meshtui.mesh.regex import Search, Undecidable, full_match
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,12 @@ from meshtui.mesh.re2 import Undecidable, full_match
         ("a*?b??", "aab", True),
         ("(?m)^a$", "a", True),
         ("(|a)+", "aa", True),
+        (r"\pL+", "ab", True),
+        (r"\Q.\E", "a", False),
+        (r"\C", "a", True),
+        ("(?i)é", "a", False),
+        ("(" * 200 + "a" + ")" * 200, "a", True),
+        ("\ud800", "\ud800", True),
     ],
 )
 def test_what_matches(pattern: str, text: str, expected: bool) -> None:
@@ -77,18 +86,14 @@ def test_what_matches(pattern: str, text: str, expected: bool) -> None:
             r"[a-\d]",
             "[[:nope:]]",
             r"\1",
-            r"\pL",
-            r"\Q.\E",
-            r"\C",
             r"\Z",
-            "(?i)é",
             "(?--i)",
         ),
-        *("(" * 200 + "a" + ")" * 200, "((a{1000}){1000}){1000}"),
+        *("((a{1000}){1000}){1000}", "(((a{10}){10}){10}){2}", "(", "\ud800("),
     ],
 )
-def test_what_re2_refuses_or_is_not_handled_is_said_so(pattern: str) -> None:
-    with pytest.raises(Undecidable):
+def test_what_re2_refuses_is_not_decided(pattern: str) -> None:
+    with pytest.raises(Undecidable, match="RE2 refuses it: "):
         full_match(pattern, "a")
 
 
@@ -154,3 +159,55 @@ def test_any_text_is_an_expression_or_refused(pattern: str, text: str) -> None:
         full_match(pattern, text)
     except Undecidable as reason:
         assert str(reason)
+
+
+def test_what_would_take_seconds_is_not_decided() -> None:
+    with pytest.raises(Undecidable, match="too large"):
+        full_match("(?:a?b?c?d?){250}" * 8 + "x", "abcd" * 4000)
+
+
+@pytest.fixture
+def without_re2(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(sys.modules, "re2", None)
+    regex._engine.cache_clear()
+    yield
+    regex._engine.cache_clear()
+
+
+@pytest.mark.usefixtures("without_re2")
+def test_without_the_library_the_plain_ones_are_decided() -> None:
+    assert full_match("/api(?:/.*)?", "/api/v1") is True
+    assert full_match(r"v[0-9]+\.\d{2}|^latest$", "v1.30") is True
+    assert full_match("a$.*", "a\n") is False
+    assert Search("50[34]")("code 503") is True
+    for pattern, text in (("[[:alpha:]]", "a"), ("(a+)+b", "a"), (".*", "é")):
+        with pytest.raises(Undecidable, match="without google-re2"):
+            full_match(pattern, text)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)b", "a*a*a*b", "a{0,99}a*a*b", "a?" * 7 + "b"]
+)
+def test_without_the_library_nothing_slow_is_begun(pattern: str) -> None:
+    with pytest.raises(Undecidable, match="too long"):
+        regex_plain.full_match(pattern, "a" * 100)
+
+
+@given(
+    st.one_of(
+        st.text("ab(?)[]{}*+|\\^$.:-,1iPms<>=!é#& ", max_size=12),
+        st.recursive(ATOMS, _larger, max_leaves=6),
+    ),
+    st.text("ab1-.$\n\x0b ", max_size=6),
+)
+def test_without_the_library_what_is_decided_is_decided_alike(pattern: str, text: str) -> None:
+    try:
+        plain = regex_plain.full_match(pattern, text)
+    except Undecidable:
+        return
+    assert full_match(pattern, text) is plain
+    try:
+        found = regex_plain.search(pattern)(text)
+    except Undecidable:
+        return
+    assert Search(pattern)(text) is found
