@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable
 
 from meshtui.cli import opening, output
+from meshtui.diagnosis.analysis import Finding
 from meshtui.errors import Exit
-from meshtui.mesh.analysis import Finding
 from meshtui.mesh.text import clean
 from meshtui.operations.analyzing import findings, findings_json
 

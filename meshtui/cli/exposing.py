@@ -8,10 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from meshtui.cli import opening, output
-from meshtui.errors import Exit
-from meshtui.mesh.exposure import Door, doors_to
-from meshtui.mesh.limiting import Exposed, Limiting, exposed
-from meshtui.mesh.limitwords import (
+from meshtui.diagnosis.limit_words import (
     NO_WAY,
     NOT_READ,
     asked_words,
@@ -25,6 +22,9 @@ from meshtui.mesh.limitwords import (
     silent_words,
     tls_words,
 )
+from meshtui.errors import Exit
+from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.limiting import Exposed, Limiting, exposed
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
 from meshtui.mesh.text import clean

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from meshtui.diagnosis.analysis import Finding, Limit, analyze
 from meshtui.errors import JournalError
 from meshtui.mesh import read
-from meshtui.mesh.analysis import Finding, Limit, analyze
 from meshtui.mesh.model import Mesh
 
 if TYPE_CHECKING:

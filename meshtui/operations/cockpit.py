@@ -10,7 +10,7 @@ from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
-    from meshtui.mesh.analysis import Finding
+    from meshtui.diagnosis.analysis import Finding
     from meshtui.operations.adopting import AdoptionPlan
     from meshtui.operations.charting import Charting
     from meshtui.operations.editing import Draft

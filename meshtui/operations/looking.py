@@ -22,8 +22,8 @@ from meshtui.operations.telemetry import Telemetry
 from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
+    from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import Made
-    from meshtui.mesh.analysis import Finding
     from meshtui.operations.exposing import Counters
     from meshtui.operations.proxylooking import Proxies
     from meshtui.operations.tracing import Question, Traced
@@ -70,7 +70,7 @@ class Looking:
 
     async def analyze(self) -> tuple[Finding, ...]:
         """In a thread: a thousand services cost a third of a second."""
-        from meshtui.mesh.analysis import analyze
+        from meshtui.diagnosis.analysis import analyze
         from meshtui.operations.analyzing import limits_of
 
         limited = limits_of(self._limits.entries())

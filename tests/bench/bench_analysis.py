@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from meshtui.mesh.analysis import CHECKS, analyze
+from meshtui.diagnosis.analysis import CHECKS, analyze
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import destination_rule, meta, pod, route, service, virtual_service

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.triage import sentences
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.snapshot import read_objects
-from meshtui.mesh.explain.scope import Scope, scope_of
-from meshtui.mesh.explain.triage import sentences
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample

@@ -22,8 +22,8 @@ from meshtui.changes.change import (
     Rollback,
     Target,
 )
+from meshtui.diagnosis import analysis
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
-from meshtui.mesh import analysis
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share

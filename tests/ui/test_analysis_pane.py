@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from meshtui.diagnosis.analysis import Finding, analyze
 from meshtui.errors import Unreachable
-from meshtui.mesh.analysis import Finding, analyze
 from meshtui.mesh.model import Ref
 from meshtui.mesh.view import service_views
 from meshtui.ui.paint import Line, width_of

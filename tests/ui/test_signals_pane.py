@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.mesh.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import Scope, scope_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views

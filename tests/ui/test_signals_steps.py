@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from meshtui.diagnosis.explain import explanations
 from meshtui.envoy.logfilter import parse_filter
-from meshtui.mesh.explain import explanations
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.ui.actions import ACTIONS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meshtui.mesh.explain import Explanation, explanations
-from meshtui.mesh.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain import Explanation, explanations
+from meshtui.diagnosis.explain.scope import Scope, scope_of
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshtui.mesh.analysis import analyze
+from meshtui.diagnosis.analysis import analyze
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import pod
 

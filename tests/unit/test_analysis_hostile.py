@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtui.mesh.analysis import analyze
+from meshtui.diagnosis.analysis import analyze
 from meshtui.mesh.exposure import doors_to
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.analysis import Finding, analyze
+from meshtui.diagnosis.analysis import Finding, analyze
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import destination_rule, meta, pod, route, service, virtual_service
 

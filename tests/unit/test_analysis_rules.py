@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.analysis import Finding, Limit, analyze
+from meshtui.diagnosis.analysis import Finding, Limit, analyze
 from tests.unit.objects import reviews, route
 
 Obj = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.explain import MOST, explanations
+from meshtui.diagnosis.explain import MOST, explanations
 from meshtui.mesh.signals import Signals
 from tests.unit.explaining import mesh_of, scope, signals, told, words
 from tests.unit.objects import pod, route

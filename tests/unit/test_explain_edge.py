@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.explain.edge import edge
-from meshtui.mesh.explain.scope import Scope, scope_of
-from meshtui.mesh.explain.triage import sentences
+from meshtui.diagnosis.explain.edge import edge
+from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.triage import sentences
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from meshtui.mesh.explain.origin import sides
-from meshtui.mesh.explain.scope import Scope
-from meshtui.mesh.explain.triage import headline
+from meshtui.diagnosis.explain.origin import sides
+from meshtui.diagnosis.explain.scope import Scope
+from meshtui.diagnosis.explain.triage import headline
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Signals
 from tests.unit.explaining import mesh_of, scope, signals, words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshtui.mesh.explain import explanations
+from meshtui.diagnosis.explain import explanations
 from tests.unit.explaining import CALLERS, mesh_of, scope, signals, told, words
 from tests.unit.objects import Obj, meta, pod, route
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshtui.mesh.explain.origin import sides
-from meshtui.mesh.explain.scope import Scope, called_by, scope_of
-from meshtui.mesh.explain.triage import below, headline, sentences
+from meshtui.diagnosis.explain.origin import sides
+from meshtui.diagnosis.explain.scope import Scope, called_by, scope_of
+from meshtui.diagnosis.explain.triage import below, headline, sentences
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshtui.mesh.explain.scope import Scope
-from meshtui.mesh.explain.triage import sentences
-from meshtui.mesh.explain.waiting import waiting
+from meshtui.diagnosis.explain.scope import Scope
+from meshtui.diagnosis.explain.triage import sentences
+from meshtui.diagnosis.explain.waiting import waiting
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.ui.panes.signalstext import signals_lines

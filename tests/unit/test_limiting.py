@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.exposure import Door, doors_to
-from meshtui.mesh.limiting import Exposed, Refused, exposed
-from meshtui.mesh.limitwords import (
+from meshtui.diagnosis.limit_words import (
     bucket_words,
     effect_words,
     limit_words,
@@ -19,6 +17,8 @@ from meshtui.mesh.limitwords import (
     silent_words,
     tls_words,
 )
+from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.limiting import Exposed, Refused, exposed
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.ratelimits import Bucket, RateLimit, rate_limits

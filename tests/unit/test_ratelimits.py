@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.analysis import Finding, analyze
+from meshtui.diagnosis.analysis import Finding, analyze
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.ratelimits import Bucket, rate_limits

@@ -16,7 +16,7 @@ from meshtui.ui.panes.analysistext import counts_line, findings_lines, refs_of
 from meshtui.ui.panes.base import Pane
 
 if TYPE_CHECKING:
-    from meshtui.mesh.analysis import Finding
+    from meshtui.diagnosis.analysis import Finding
     from meshtui.operations.cockpit import Cockpit
 
 

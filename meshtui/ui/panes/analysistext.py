@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from meshtui.diagnosis.analysis import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.admission import find_gateway
-from meshtui.mesh.analysis import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.paint import BLANK, Line, Span, both_ends, span, wrapped

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.message import Message
 from textual.timer import Timer
 
+from meshtui.diagnosis.explain.edge import COUNTED, is_gateway
 from meshtui.errors import MeshtuiError, Usage
-from meshtui.mesh.explain.edge import COUNTED, is_gateway
 from meshtui.mesh.history import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey

@@ -6,9 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.mesh.exposure import Door, Lead
-from meshtui.mesh.limiting import Exposed, Limiting
-from meshtui.mesh.limitwords import (
+from meshtui.diagnosis.limit_words import (
     NO_WAY,
     NOT_READ,
     asked_words,
@@ -23,6 +21,8 @@ from meshtui.mesh.limitwords import (
     silent_words,
     tls_words,
 )
+from meshtui.mesh.exposure import Door, Lead
+from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.model import Ref
 from meshtui.mesh.ratelimits import RateLimit
 from meshtui.mesh.text import clean

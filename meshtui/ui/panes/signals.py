@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshtui.mesh.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import Scope, scope_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.mesh.explain import Explanation
-from meshtui.mesh.explain.answers import failing, name_of_code, name_of_status
-from meshtui.mesh.explain.scope import Scope
-from meshtui.mesh.explain.words import percent, rate
+from meshtui.diagnosis.explain import Explanation
+from meshtui.diagnosis.explain.answers import failing, name_of_code, name_of_status
+from meshtui.diagnosis.explain.scope import Scope
+from meshtui.diagnosis.explain.words import percent, rate
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.text import clean

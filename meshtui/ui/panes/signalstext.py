@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.explain import Explanation, explanations
-from meshtui.mesh.explain.scope import Scope, parts_of
-from meshtui.mesh.explain.triage import sentences, state_of
+from meshtui.diagnosis.explain import Explanation, explanations
+from meshtui.diagnosis.explain.scope import Scope, parts_of
+from meshtui.diagnosis.explain.triage import sentences, state_of
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.ui.paint import BLANK, Line, Span, wrapped
 from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from meshtui.diagnosis.analysis import lookup
+from meshtui.diagnosis.explain.scope import Aim, Caller, Scope
 from meshtui.mesh import read
-from meshtui.mesh.analysis import lookup
-from meshtui.mesh.explain.scope import Aim, Caller, Scope
 from meshtui.mesh.model import DestinationRule, Json, Mesh
 from meshtui.mesh.ratelimits import ROOT_NAMESPACE
 from meshtui.mesh.routing import selects

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import rule_path
 from meshtui.mesh.admission import (
     MESH,
     admitted,
@@ -11,8 +13,6 @@ from meshtui.mesh.admission import (
     gateway_places,
     written_hosts,
 )
-from meshtui.mesh.analysis.finding import ERROR, WARNING, Finding
-from meshtui.mesh.analysis.lookup import rule_path
 from meshtui.mesh.exposure import gateway_pods
 from meshtui.mesh.model import Gateway, Mesh, VirtualService
 

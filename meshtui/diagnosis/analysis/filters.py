@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.mesh.analysis.finding import WARNING, Finding
+from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.mesh.model import EnvoyFilter, Mesh
 from meshtui.mesh.ratelimits import ROOT_NAMESPACE, is_rate_limit, proxies_of, rate_limits
 

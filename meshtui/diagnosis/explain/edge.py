@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.explain.scope import Scope, listed
-from meshtui.mesh.explain.words import rate
+from meshtui.diagnosis.explain.scope import Scope, listed
+from meshtui.diagnosis.explain.words import rate
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView

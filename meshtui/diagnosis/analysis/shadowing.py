@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from meshtui.diagnosis.analysis.covering import KNOWN, any_path, covers, in_one_case
+from meshtui.diagnosis.analysis.finding import INFO, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import raw_rule, rule_path
 from meshtui.mesh import read
 from meshtui.mesh.admission import gateways_of
-from meshtui.mesh.analysis.covering import KNOWN, any_path, covers, in_one_case
-from meshtui.mesh.analysis.finding import INFO, WARNING, Finding
-from meshtui.mesh.analysis.lookup import raw_rule, rule_path
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
 
 ALL = Match()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshtui.mesh.analysis.finding import ERROR, INFO, WARNING, Finding
-from meshtui.mesh.analysis.lookup import Definition, age, host_matches, targets
+from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import Definition, age, host_matches, targets
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Subset
 

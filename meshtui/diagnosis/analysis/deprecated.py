@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshtui.diagnosis.analysis.finding import WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import raw_rule, rule_path
+from meshtui.diagnosis.analysis.policies import policies
 from meshtui.mesh import read
-from meshtui.mesh.analysis.finding import WARNING, Finding
-from meshtui.mesh.analysis.lookup import raw_rule, rule_path
-from meshtui.mesh.analysis.policies import policies
 from meshtui.mesh.model import Json, Mesh, Ref
 
 ROUTE_FIELDS = (

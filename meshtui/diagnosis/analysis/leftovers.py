@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.mesh.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
-from meshtui.mesh.analysis.lookup import Target, rule_path, targets
+from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
+from meshtui.diagnosis.analysis.lookup import Target, rule_path, targets
 from meshtui.mesh.model import Fault, Mesh, Rule, VirtualService
 
 

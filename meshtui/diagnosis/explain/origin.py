@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.explain.answers import failing, unflagged
-from meshtui.mesh.explain.chance import APART, by_chance, near
-from meshtui.mesh.explain.copies import copies, included, percents
-from meshtui.mesh.explain.scope import Scope, routes_of, titled
-from meshtui.mesh.explain.words import percent, rate
+from meshtui.diagnosis.explain.answers import failing, unflagged
+from meshtui.diagnosis.explain.chance import APART, by_chance, near
+from meshtui.diagnosis.explain.copies import copies, included, percents
+from meshtui.diagnosis.explain.scope import Scope, routes_of, titled
+from meshtui.diagnosis.explain.words import percent, rate
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 

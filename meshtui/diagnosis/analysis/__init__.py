@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from meshtui.mesh.analysis.conflicts import host_conflict
-from meshtui.mesh.analysis.deprecated import deprecated_field
-from meshtui.mesh.analysis.destinations import (
+from meshtui.diagnosis.analysis.conflicts import host_conflict
+from meshtui.diagnosis.analysis.deprecated import deprecated_field
+from meshtui.diagnosis.analysis.destinations import (
     missing_host,
     missing_port,
     missing_subset,
     no_weight,
 )
-from meshtui.mesh.analysis.filters import idle_rate_limit
-from meshtui.mesh.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
-from meshtui.mesh.analysis.gateways import host_not_admitted, idle_gateway, missing_gateway
-from meshtui.mesh.analysis.leftovers import (
+from meshtui.diagnosis.analysis.filters import idle_rate_limit
+from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
+from meshtui.diagnosis.analysis.gateways import host_not_admitted, idle_gateway, missing_gateway
+from meshtui.diagnosis.analysis.leftovers import (
     endless_fault,
     endless_mirror,
     full_fault,
     full_mirror,
 )
-from meshtui.mesh.analysis.pods import podless_subset, unmeshed_pods
-from meshtui.mesh.analysis.policies import ejects_all, lost_policy
-from meshtui.mesh.analysis.ports import port_needed
-from meshtui.mesh.analysis.retries import retries_with_fault, retry_budget, unsafe_retry
-from meshtui.mesh.analysis.shadowing import unreachable_rule
-from meshtui.mesh.analysis.subsets import (
+from meshtui.diagnosis.analysis.pods import podless_subset, unmeshed_pods
+from meshtui.diagnosis.analysis.policies import ejects_all, lost_policy
+from meshtui.diagnosis.analysis.ports import port_needed
+from meshtui.diagnosis.analysis.retries import retries_with_fault, retry_budget, unsafe_retry
+from meshtui.diagnosis.analysis.shadowing import unreachable_rule
+from meshtui.diagnosis.analysis.subsets import (
     duplicate_subset,
     idle_policy,
     several_rules,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.explain import answers, faults, pods, rules
-from meshtui.mesh.explain.pods import Words
-from meshtui.mesh.explain.scope import Scope
+from meshtui.diagnosis.explain import answers, faults, pods, rules
+from meshtui.diagnosis.explain.pods import Words
+from meshtui.diagnosis.explain.scope import Scope
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Signals

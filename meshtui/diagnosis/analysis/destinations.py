@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.mesh import read
-from meshtui.mesh.analysis.finding import ERROR, WARNING, Finding
-from meshtui.mesh.analysis.lookup import (
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import (
     Target,
     definitions,
     is_missing,
@@ -14,6 +13,7 @@ from meshtui.mesh.analysis.lookup import (
     rule_path,
     targets,
 )
+from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import Mesh, Ref, Rule, VirtualService
 

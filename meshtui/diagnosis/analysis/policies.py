@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.mesh import read
-from meshtui.mesh.analysis.finding import WARNING, Finding
 from meshtui.mesh.model import DestinationRule, Json, Mesh
 
 BREAKERS = ("connectionPool", "outlierDetection")

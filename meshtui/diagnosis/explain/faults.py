@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from meshtui.mesh.explain.pods import MOST, Words
-from meshtui.mesh.explain.scope import Scope, handing_over, place, routes, routes_of, titled
+from meshtui.diagnosis.explain.pods import MOST, Words
+from meshtui.diagnosis.explain.scope import Scope, handing_over, place, routes, routes_of, titled
 from meshtui.mesh.model import Fault
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import Route

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from meshtui.mesh.analysis.finding import INFO, WARNING, Finding
-from meshtui.mesh.analysis.lookup import rule_path
+from meshtui.diagnosis.analysis.finding import INFO, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import rule_path
 from meshtui.mesh.model import Match, Mesh, Retries, Rule, StringMatch, VirtualService
 from meshtui.mesh.quantity import go_duration
 

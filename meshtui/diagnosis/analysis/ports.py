@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import Target, targets
 from meshtui.mesh.admission import (
     MESH,
     admitted,
@@ -13,8 +15,6 @@ from meshtui.mesh.admission import (
     protocol_of,
     written_hosts,
 )
-from meshtui.mesh.analysis.finding import ERROR, WARNING, Finding
-from meshtui.mesh.analysis.lookup import Target, targets
 from meshtui.mesh.model import Mesh, Rule, Service, VirtualService
 
 

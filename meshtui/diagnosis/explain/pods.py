@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshtui.mesh import read
-from meshtui.mesh.explain.policy import ONLY_WAITS, Part, limits, limits_text, parts, turning_away
-from meshtui.mesh.explain.scope import (
+from meshtui.diagnosis.explain.policy import (
+    ONLY_WAITS,
+    Part,
+    limits,
+    limits_text,
+    parts,
+    turning_away,
+)
+from meshtui.diagnosis.explain.scope import (
     Aim,
     Scope,
     aims,
@@ -15,7 +21,8 @@ from meshtui.mesh.explain.scope import (
     pods_at,
     pods_in,
 )
-from meshtui.mesh.explain.words import begun
+from meshtui.diagnosis.explain.words import begun
+from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.quantity import seconds

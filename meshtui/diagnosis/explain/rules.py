@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.analysis.lookup import definitions, is_missing
-from meshtui.mesh.explain.pods import MOST, Words, at_caller, named
-from meshtui.mesh.explain.policy import rules_by_caller
-from meshtui.mesh.explain.scope import (
+from meshtui.diagnosis.analysis.lookup import definitions, is_missing
+from meshtui.diagnosis.explain.pods import MOST, Words, at_caller, named
+from meshtui.diagnosis.explain.policy import rules_by_caller
+from meshtui.diagnosis.explain.scope import (
     Aim,
     Scope,
     all_aims,
@@ -17,9 +17,9 @@ from meshtui.mesh.explain.scope import (
     routes_of,
     titled,
 )
-from meshtui.mesh.explain.words import begun, milliseconds
+from meshtui.diagnosis.explain.words import begun, milliseconds
+from meshtui.diagnosis.limit_words import effect_words, limit_words
 from meshtui.mesh.limiting import limits_at_callers, limits_at_pods
-from meshtui.mesh.limitwords import effect_words, limit_words
 from meshtui.mesh.model import VirtualService
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit

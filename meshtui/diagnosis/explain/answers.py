@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meshtui.mesh.explain.copies import INCLUDED, copies
-from meshtui.mesh.explain.pods import Words
-from meshtui.mesh.explain.scope import Scope, routes
-from meshtui.mesh.explain.words import rate
+from meshtui.diagnosis.explain.copies import INCLUDED, copies
+from meshtui.diagnosis.explain.pods import Words
+from meshtui.diagnosis.explain.scope import Scope, routes
+from meshtui.diagnosis.explain.words import rate
 from meshtui.mesh.flags import FLAGS, GRPC, HTTP
 from meshtui.mesh.signals import Signals
 

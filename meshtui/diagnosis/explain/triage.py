@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.explain.copies import copies, percents
-from meshtui.mesh.explain.edge import edge
-from meshtui.mesh.explain.origin import by_flags, most, sides
-from meshtui.mesh.explain.scope import Scope, listed, parts_of
-from meshtui.mesh.explain.waiting import waiting
-from meshtui.mesh.explain.words import percent, rate
+from meshtui.diagnosis.explain.copies import copies, percents
+from meshtui.diagnosis.explain.edge import edge
+from meshtui.diagnosis.explain.origin import by_flags, most, sides
+from meshtui.diagnosis.explain.scope import Scope, listed, parts_of
+from meshtui.diagnosis.explain.waiting import waiting
+from meshtui.diagnosis.explain.words import percent, rate
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERITY, VersionView

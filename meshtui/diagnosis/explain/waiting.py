@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.mesh.explain.copies import included
-from meshtui.mesh.explain.faults import delays_of
-from meshtui.mesh.explain.pods import parts_of_policy
-from meshtui.mesh.explain.policy import Part, limits
-from meshtui.mesh.explain.scope import Scope, listed, routes_of, titled
-from meshtui.mesh.explain.words import milliseconds
+from meshtui.diagnosis.explain.copies import included
+from meshtui.diagnosis.explain.faults import delays_of
+from meshtui.diagnosis.explain.pods import parts_of_policy
+from meshtui.diagnosis.explain.policy import Part, limits
+from meshtui.diagnosis.explain.scope import Scope, listed, routes_of, titled
+from meshtui.diagnosis.explain.words import milliseconds
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.mesh.analysis.finding import ERROR, WARNING, Finding
-from meshtui.mesh.analysis.lookup import (
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.diagnosis.analysis.lookup import (
     Definition,
     Target,
     countable,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from meshtui.diagnosis.analysis.finding import ERROR, Finding
 from meshtui.mesh import read
 from meshtui.mesh.admission import MESH, entries_of, gateways_of
-from meshtui.mesh.analysis.finding import ERROR, Finding
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Match, Mesh, VirtualService
 

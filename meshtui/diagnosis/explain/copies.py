@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.mesh.explain.scope import Scope, listed
+from meshtui.diagnosis.explain.scope import Scope, listed
 from meshtui.mesh.rules import Mirror
 
 INCLUDED = ", mirrored copies included"
