@@ -25,13 +25,13 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.cli import opening, output
+from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, Refused, Usage
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
 from meshtui.mesh.view import service_views
-from meshtui.operations.documents import change_json, shares_json
 from meshtui.operations.limits import Limits
 from meshtui.operations.session import Session
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from meshtui.cli import opening, output
+from meshtui.cli.documents.exposure import exposed_json, overview_json
 from meshtui.diagnosis.limit_words import (
     NO_WAY,
     NOT_READ,
@@ -29,7 +30,6 @@ from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
 from meshtui.mesh.text import clean
 from meshtui.operations.exposing import Tally, growth, read_counters, tally
-from meshtui.operations.exposure_documents import exposed_json, overview_json
 from meshtui.operations.session import Session
 
 Counted = Sequence[tuple[Tally, float | None]]

@@ -9,11 +9,11 @@ from contextlib import aclosing
 from meshtui.changes.change import Outcome
 from meshtui.cli import opening, output
 from meshtui.cli.changing import ask, callers, carry_out, say, show, tell_interrupted
+from meshtui.cli.documents.changes import change_json
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.text import clean
 from meshtui.operations.adopting import carry_out as adopt_in_order
 from meshtui.operations.adopting import plan_adoption
-from meshtui.operations.documents import change_json
 from meshtui.operations.editing import Draft, find_editable, refuse_without_editor
 
 

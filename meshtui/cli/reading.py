@@ -6,13 +6,13 @@ import argparse
 import time
 
 from meshtui.cli import opening, output
+from meshtui.cli.documents.changes import entry_json, services_json
 from meshtui.errors import Exit, JournalError
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, Thresholds, service_views
-from meshtui.operations.documents import entry_json, services_json
 
 
 async def services(arguments: argparse.Namespace) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from meshtui.cli import opening, output
+from meshtui.cli.documents.trace import traced_json
 from meshtui.errors import Exit
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
 from meshtui.mesh.text import clean
-from meshtui.operations.trace_documents import traced_json
 from meshtui.operations.tracing import Question, Seen, Traced, trace_request
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from meshtui.cli.documents.trace import traced_json
 from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.request import Request
-from meshtui.operations.trace_documents import traced_json
 from meshtui.operations.tracing import Question, Traced, by_objects, callers, port_for
 from tests.unit.objects import Obj, meta, pod, route, service, virtual_service
 

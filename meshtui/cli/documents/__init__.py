@@ -1,0 +1,1 @@
+"""What `-o json` prints: the documents of the command line, which are a contract."""
