@@ -9,7 +9,7 @@ from meshtui.cli import opening, output
 from meshtui.diagnosis.analysis import Finding
 from meshtui.errors import Exit
 from meshtui.mesh.text import clean
-from meshtui.operations.analyzing import findings, findings_json
+from meshtui.operations.look.analyze import findings, findings_json
 
 
 async def analyze(arguments: argparse.Namespace) -> int:

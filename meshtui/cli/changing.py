@@ -32,7 +32,7 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
 from meshtui.mesh.view import service_views
-from meshtui.operations.limits import Limits
+from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.session import Session
 
 RATE_WINDOW_S = 1.0
@@ -187,7 +187,7 @@ async def callers(opened: Session, mesh: Mesh) -> Sample | None:
 
 async def explained(opened: Session, plan: Plan) -> Conflict:
     """What the other writer did, as far as it can be told."""
-    from meshtui.operations.conflicts import what_changed
+    from meshtui.operations.change.conflicts import what_changed
 
     told = await what_changed(opened.cluster, plan.change)
     hint = "nothing was written; run it again to plan on what is there now"

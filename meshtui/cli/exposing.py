@@ -29,7 +29,7 @@ from meshtui.mesh.limiting import Exposed, Limiting, exposed
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
 from meshtui.mesh.text import clean
-from meshtui.operations.exposing import Tally, growth, read_counters, tally
+from meshtui.operations.look.exposure import Tally, growth, read_counters, tally
 from meshtui.operations.session import Session
 
 Counted = Sequence[tuple[Tally, float | None]]

@@ -11,8 +11,8 @@ import sys
 from meshtui.cli import opening, output
 from meshtui.errors import Exit, JournalError, MeshtuiError
 from meshtui.mesh.text import clean
-from meshtui.operations.doctoring import FAIL, examine
-from meshtui.operations.limits import Limits
+from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.look.doctor import FAIL, examine
 from meshtui.operations.session import Session
 
 

@@ -18,7 +18,7 @@ from meshtui.errors import Exit, MeshtuiError, Refused
 from meshtui.mesh.model import Pod
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.text import clean
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 
 LAST = 200
@@ -28,8 +28,8 @@ LAST = 200
 async def logs(arguments: argparse.Namespace) -> int:
     """Each line behind its pod's name. Where no pod could be read, the status of the failure."""
     from meshtui.cli.changing import callers as callers_sample
-    from meshtui.operations.callers import WithCallers, callers_of
-    from meshtui.operations.tailing import keep_up, tail
+    from meshtui.operations.logs.callers import WithCallers, callers_of
+    from meshtui.operations.logs.tail import keep_up, tail
 
     wanted, start = _filter(arguments), _start(arguments)
     async with opening.session(arguments) as opened:

@@ -12,9 +12,9 @@ from meshtui.cli.changing import ask, callers, carry_out, say, show, tell_interr
 from meshtui.cli.documents.changes import change_json
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.text import clean
-from meshtui.operations.adopting import carry_out as adopt_in_order
-from meshtui.operations.adopting import plan_adoption
-from meshtui.operations.editing import Draft, find_editable, refuse_without_editor
+from meshtui.operations.change.adopt import carry_out as adopt_in_order
+from meshtui.operations.change.adopt import plan_adoption
+from meshtui.operations.change.edit import Draft, find_editable, refuse_without_editor
 
 
 async def adopt(arguments: argparse.Namespace) -> int:

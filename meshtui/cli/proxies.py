@@ -15,10 +15,10 @@ from meshtui.envoy.compare import IN_SYNC
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.errors import Exit, Usage
 from meshtui.mesh.text import clean
-from meshtui.operations.proxycolumns import COLUMNS, NUMBERS, rows
-from meshtui.operations.proxylooking import LiveProxies
-from meshtui.operations.proxymatrix import OUT_OF_REACH, Matrix, Row
-from meshtui.operations.proxyreading import (
+from meshtui.operations.proxies.columns import COLUMNS, NUMBERS, rows
+from meshtui.operations.proxies.files import refuse_unfit, save_as
+from meshtui.operations.proxies.matrix import OUT_OF_REACH, Matrix, Row
+from meshtui.operations.proxies.reading import (
     CLUSTERS,
     ENDPOINTS,
     ROUTES,
@@ -26,7 +26,7 @@ from meshtui.operations.proxyreading import (
     SeenCluster,
     SeenEndpoint,
 )
-from meshtui.operations.saving import refuse_unfit, save_as
+from meshtui.operations.proxies.views import LiveProxies
 
 
 async def show(arguments: argparse.Namespace) -> int:

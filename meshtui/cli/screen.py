@@ -21,7 +21,7 @@ def run_screen(arguments: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
     from meshtui.cli.options import options
-    from meshtui.operations.late import LateCockpit
+    from meshtui.operations.deferred import LateCockpit
     from meshtui.ui.app import MeshtuiApp
 
     chosen = options(arguments)

@@ -11,7 +11,7 @@ from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
 from meshtui.mesh.text import clean
-from meshtui.operations.tracing import Question, Seen, Traced, trace_request
+from meshtui.operations.look.trace import Question, Seen, Traced, trace_request
 
 
 async def trace(arguments: argparse.Namespace) -> int:

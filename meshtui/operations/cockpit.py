@@ -11,13 +11,13 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.operations.adopting import AdoptionPlan
-    from meshtui.operations.charting import Charting
-    from meshtui.operations.editing import Draft
-    from meshtui.operations.exposing import Counters
-    from meshtui.operations.podtail import TailFrom
-    from meshtui.operations.proxylooking import Proxies
-    from meshtui.operations.tracing import Question, Traced
+    from meshtui.operations.change.adopt import AdoptionPlan
+    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.logs.pod_tail import TailFrom
+    from meshtui.operations.look.charts import Charting
+    from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.trace import Question, Traced
+    from meshtui.operations.proxies.views import Proxies
 
 Progress = Callable[[str], None]
 """Told each step of applying, in a few words."""

@@ -17,20 +17,20 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
 from meshtui.metrics.history import Seen
-from meshtui.operations.charting import ChartHistory
+from meshtui.operations.change.rights import Rights
+from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.change.unverified import Unseen
 from meshtui.operations.cockpit import Progress
-from meshtui.operations.limits import Limits
+from meshtui.operations.look.charts import ChartHistory
+from meshtui.operations.look.telemetry import Telemetry
 from meshtui.operations.looking import Looking
 from meshtui.operations.options import Options
-from meshtui.operations.rights import Rights
 from meshtui.operations.session import Session
-from meshtui.operations.telemetry import Telemetry
 from meshtui.operations.types import Health, Pending, Snapshot
-from meshtui.operations.unseen import Unseen
 
 if TYPE_CHECKING:
-    from meshtui.operations.adopting import AdoptionPlan
-    from meshtui.operations.editing import Draft
+    from meshtui.operations.change.adopt import AdoptionPlan
+    from meshtui.operations.change.edit import Draft
 
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
@@ -250,12 +250,12 @@ class LiveCockpit(Looking):
         return await self._opened.planner.checked(self._mesh, change, self._telemetry.current)
 
     async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan:
-        from meshtui.operations.adopting import plan_adoption
+        from meshtui.operations.change.adopt import plan_adoption
 
         return await plan_adoption(self._opened, self._mesh, service, stable)
 
     async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
-        from meshtui.operations.adopting import adopt_all
+        from meshtui.operations.change.adopt import adopt_all
 
         sample = self._telemetry.current
         outcome = await adopt_all(self._opened, plan, self._mesh, sample, progress)

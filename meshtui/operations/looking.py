@@ -11,22 +11,22 @@ from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
-from meshtui.operations.callers import WithCallers, callers_of, of_workloads
-from meshtui.operations.history import journaled
-from meshtui.operations.limits import Limits
-from meshtui.operations.podtail import TailFrom
-from meshtui.operations.rights import Rights
+from meshtui.operations.change.rights import Rights
+from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.logs.callers import WithCallers, callers_of, of_workloads
+from meshtui.operations.logs.pod_tail import TailFrom
+from meshtui.operations.logs.tail import tail
+from meshtui.operations.look.journal import journaled
+from meshtui.operations.look.telemetry import Telemetry
 from meshtui.operations.session import Session
-from meshtui.operations.tailing import tail
-from meshtui.operations.telemetry import Telemetry
 from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import Made
-    from meshtui.operations.exposing import Counters
-    from meshtui.operations.proxylooking import Proxies
-    from meshtui.operations.tracing import Question, Traced
+    from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.trace import Question, Traced
+    from meshtui.operations.proxies.views import Proxies
 
 JOURNAL_LINES = 100
 """The newest changes that the screen shows; `meshtui journal` knows the rest."""
@@ -64,20 +64,20 @@ class Looking:
     @property
     def proxies(self) -> Proxies:
         """Of the mesh as it is at this moment."""
-        from meshtui.operations.proxylooking import LiveProxies
+        from meshtui.operations.proxies.views import LiveProxies
 
         return LiveProxies(self._opened.cluster, self._mesh, self._telemetry.sample)
 
     async def analyze(self) -> tuple[Finding, ...]:
         """In a thread: a thousand services cost a third of a second."""
         from meshtui.diagnosis.analysis import analyze
-        from meshtui.operations.analyzing import limits_of
+        from meshtui.operations.look.analyze import limits_of
 
         limited = limits_of(self._limits.entries())
         return await asyncio.to_thread(analyze, self._mesh, limited=limited)
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
-        from meshtui.operations.exposing import read_counters
+        from meshtui.operations.look.exposure import read_counters
 
         return await read_counters(self._opened.cluster, pods)
 
@@ -99,7 +99,7 @@ class Looking:
         return journal.made(service, since)
 
     async def trace(self, question: Question) -> Traced:
-        from meshtui.operations.tracing import trace_request
+        from meshtui.operations.look.trace import trace_request
 
         sample = self._telemetry.sample
         return await trace_request(self._opened.cluster, self._mesh, question, sample)

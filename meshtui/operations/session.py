@@ -11,9 +11,9 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
-from meshtui.operations.applying import Applier, Told
+from meshtui.operations.change.apply import Applier, Told
+from meshtui.operations.change.plan import Planner
 from meshtui.operations.options import Options
-from meshtui.operations.planning import Planner
 
 if TYPE_CHECKING:
     from meshtui.journal import Journal
@@ -80,7 +80,7 @@ class Session:
         """What became of interrupted changes; empty where nothing was interrupted."""
         if self.journal is None:
             return (self.journal_trouble,)
-        from meshtui.operations.recovering import recover
+        from meshtui.operations.change.recover import recover
 
         with contextlib.suppress(JournalError):
             return await recover(self.cluster, self.journal)

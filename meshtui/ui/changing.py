@@ -37,9 +37,9 @@ from meshtui.ui.kept import Kept
 from meshtui.ui.messages import Applied, ApplyFailed, ApplyStep
 
 if TYPE_CHECKING:
-    from meshtui.operations.adopting import AdoptionPlan
+    from meshtui.operations.change.adopt import AdoptionPlan
+    from meshtui.operations.change.edit import Draft
     from meshtui.operations.cockpit import Cockpit
-    from meshtui.operations.editing import Draft
     from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
 
 NOT_VERIFIED = "NOT VERIFIED"

@@ -15,7 +15,7 @@ from meshtui.ui.kept import short_path
 from meshtui.ui.messages import Edited
 
 if TYPE_CHECKING:
-    from meshtui.operations.editing import Draft
+    from meshtui.operations.change.edit import Draft
     from meshtui.ui.screen import MainScreen
 
 
@@ -27,7 +27,7 @@ class Editing:
 
     def open(self, view: ServiceView, mesh: Mesh, words: str = "") -> None:
         """`words` names the object (`dr/reviews`); by default the selected rule's own."""
-        from meshtui.operations.editing import Draft, Editable, find_editable
+        from meshtui.operations.change.edit import Draft, Editable, find_editable
 
         item: Editable | None = view.virtual_service
         if words:

@@ -9,8 +9,8 @@ from meshtui.changes.change import Plan
 from meshtui.errors import Conflict, MeshtuiError, Refused
 
 if TYPE_CHECKING:
+    from meshtui.operations.change.edit import Draft
     from meshtui.operations.cockpit import Cockpit
-    from meshtui.operations.editing import Draft
 
 
 class Kept:

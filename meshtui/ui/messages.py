@@ -11,8 +11,8 @@ from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
 
 if TYPE_CHECKING:
-    from meshtui.operations.adopting import AdoptionPlan
-    from meshtui.operations.editing import Draft
+    from meshtui.operations.change.adopt import AdoptionPlan
+    from meshtui.operations.change.edit import Draft
 
 
 class Connected(Message):

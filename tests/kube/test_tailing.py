@@ -17,9 +17,10 @@ from meshtui.errors import NotFound, Refused, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.lab.logs import LogBuffer
 from meshtui.mesh.model import Pod, Service, ServiceKey
-from meshtui.operations import podtail, tailing
-from meshtui.operations.podtail import Place, TailFrom
-from meshtui.operations.tailing import in_order, tail
+from meshtui.operations.logs import pod_tail as podtail
+from meshtui.operations.logs import tail as tailing
+from meshtui.operations.logs.pod_tail import Place, TailFrom
+from meshtui.operations.logs.tail import in_order, tail
 from meshtui.operations.types import LogEntry
 
 NOW = 1_700_000_000.0

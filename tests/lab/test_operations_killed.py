@@ -29,7 +29,7 @@ KILLED = """
 import os, signal, sys
 from meshtui.cli import main
 from meshtui.journal import Journal, Status
-from meshtui.operations import applying
+from meshtui.operations.change import apply as applying
 
 def die(step):
     if step == sys.argv[1]:

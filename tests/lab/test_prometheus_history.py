@@ -21,7 +21,7 @@ from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.history import Seen
 from meshtui.metrics.prometheus import PrometheusSource
-from meshtui.operations.charting import ChartHistory
+from meshtui.operations.look.charts import ChartHistory
 from tests.lab import prometheus as server
 from tests.lab.harness import Api, Mesh, to
 from tests.lab.prometheus import Prometheus

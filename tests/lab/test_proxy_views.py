@@ -17,9 +17,9 @@ from meshtui.lab.process import RunningLab
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.operations.proxycolumns import COLUMNS, ejected_versions, rows
-from meshtui.operations.proxylooking import LiveProxies
-from meshtui.operations.proxyreading import CLUSTERS, ENDPOINTS, Reading
+from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
+from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, Reading
+from meshtui.operations.proxies.views import LiveProxies
 from tests.lab.harness import Mesh, Obj, served, statuses, to, until
 from tests.lab.operator import Operator
 

@@ -237,7 +237,7 @@ def test_a_dead_api_server_is_out_of_reach(operator: Operator) -> None:
 
 KILLED = """
 import os, signal, sys
-from meshtui.operations import applying
+from meshtui.operations.change import apply as applying
 write = applying.send
 async def killed(*words, **more):
     if {after}:

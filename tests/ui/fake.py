@@ -29,12 +29,12 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
-from meshtui.operations.adopting import AdoptionPlan
+from meshtui.operations.change.adopt import AdoptionPlan
+from meshtui.operations.change.edit import Draft
 from meshtui.operations.cockpit import Progress
-from meshtui.operations.editing import Draft
-from meshtui.operations.exposing import Counters
-from meshtui.operations.podtail import TailFrom
-from meshtui.operations.tracing import Question, Seen, Traced, by_objects
+from meshtui.operations.logs.pod_tail import TailFrom
+from meshtui.operations.look.exposure import Counters
+from meshtui.operations.look.trace import Question, Seen, Traced, by_objects
 from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
 from tests.ui.fakehistory import FakeHistory

@@ -12,7 +12,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
 from meshtui.metrics.history import Seen
-from meshtui.operations.charting import ChartHistory
+from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.types import Journaled
 
 

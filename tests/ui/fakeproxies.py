@@ -19,9 +19,9 @@ from meshtui.envoy.stats import Pressure
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.model import Pod, Rule, ServiceKey, StringMatch
 from meshtui.mesh.routing import routes_to
-from meshtui.operations.proxylooking import find_pod, raw_lines
-from meshtui.operations.proxymatrix import Matrix, Row, row_of
-from meshtui.operations.proxyreading import Reading, SeenCluster, SeenEndpoint, joined
+from meshtui.operations.proxies.matrix import Matrix, Row, row_of
+from meshtui.operations.proxies.reading import Reading, SeenCluster, SeenEndpoint, joined
+from meshtui.operations.proxies.views import find_pod, raw_lines
 
 if TYPE_CHECKING:
     from tests.ui.fake import FakeCockpit

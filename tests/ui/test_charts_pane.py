@@ -11,7 +11,7 @@ from textual.geometry import Region
 from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.history import Moment, Past
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.charting import Picture
+from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Journaled
 from meshtui.ui.paint import Line, Span
 from meshtui.ui.panes.chartbody import ChartBody

@@ -10,7 +10,7 @@ import pytest
 from meshtui.envoy.logfilter import LogFilter, Term, parse_filter
 from meshtui.envoy.logline import LogLine
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 from meshtui.ui.panes.logfeed import read
 from meshtui.ui.panes.logs import LogsPane

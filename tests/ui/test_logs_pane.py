@@ -13,7 +13,7 @@ import pytest
 
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import Unreachable
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 from meshtui.ui.panes import logs as logs_module
 from meshtui.ui.panes.logs import LogsPane

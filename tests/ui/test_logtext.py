@@ -15,7 +15,7 @@ from meshtui.envoy.logline import LOOKED_AT, own_line, read_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import Usage
 from meshtui.mesh.text import clean
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.paint import Line, Span
 from meshtui.ui.panes.access import MOST_ROWS, Look, log_line, wrapped_line
 from meshtui.ui.panes.logcommands import STARTS, Copy, Mark, Save, next_start, parse_log_command

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from meshtui.errors import NotAllowed, NotFound, Unreachable
-from meshtui.operations.proxyreading import Reading
+from meshtui.operations.proxies.reading import Reading
 from meshtui.ui.panes import proxyasking
 from meshtui.ui.panes.proxies import ProxiesPane
 from meshtui.ui.panes.proxytable import Table, table_of

@@ -9,8 +9,8 @@ import pytest
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
 from meshtui.mesh.routing import Route
-from meshtui.operations.proxymatrix import NOT_MEANT, Cell, Matrix, Row
-from meshtui.operations.proxyreading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
+from meshtui.operations.proxies.matrix import NOT_MEANT, Cell, Matrix, Row
+from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
 from meshtui.ui.paint import Line, width_of
 from meshtui.ui.panes.proxyheads import Frame, painted, tabs
 from meshtui.ui.panes.proxymatrix import Rows, matrix_head, matrix_lines, owner_of, summary

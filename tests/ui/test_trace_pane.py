@@ -8,7 +8,7 @@ from meshtui.errors import Unreachable, Usage
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.request import Request
-from meshtui.operations.tracing import Question, Traced, by_objects
+from meshtui.operations.look.trace import Question, Traced, by_objects
 from meshtui.ui.paint import Line, width_of
 from meshtui.ui.panes.tracetext import trace_lines
 from meshtui.ui.panes.tracewords import Ask, parse_ask, words_of

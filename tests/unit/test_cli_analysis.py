@@ -18,7 +18,7 @@ from meshtui.cli.main import main
 from meshtui.errors import Unreachable
 from meshtui.journal import Journal
 from meshtui.mesh.model import Mesh
-from meshtui.operations.analyzing import findings, limits_of
+from meshtui.operations.look.analyze import findings, limits_of
 from tests.unit.objects import reviews, route
 
 BROKEN = reviews({"route": [route("v9")]})

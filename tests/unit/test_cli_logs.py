@@ -14,8 +14,8 @@ import yaml
 from meshtui.cli import opening
 from meshtui.cli.main import main
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
-from meshtui.operations import tailing
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs import tail as tailing
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 from tests.unit.objects import reviews, route
 from tests.unit.test_logfilter import FOREIGN, line

@@ -12,7 +12,7 @@ import yaml
 from meshtui.cli.proxies import _diff, _show
 from meshtui.errors import Exit
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.proxymatrix import Matrix, Row
+from meshtui.operations.proxies.matrix import Matrix, Row
 from tests.ui.fake import FakeCockpit
 
 KEY = ServiceKey("bookinfo", "reviews")
@@ -109,7 +109,7 @@ async def test_a_proxy_that_may_never_call_it_may_have_no_route(
 
     class Guessing:
         async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
-            from meshtui.operations.proxymatrix import row_of
+            from meshtui.operations.proxies.matrix import row_of
 
             told(row_of(cockpit.mesh, matrix, client, ()))
 

@@ -6,7 +6,7 @@ import pytest
 
 from meshtui.mesh.model import Pod, Service, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.operations.callers import WithCallers, callers_of, is_about, of_workloads
+from meshtui.operations.logs.callers import WithCallers, callers_of, is_about, of_workloads
 from meshtui.operations.types import LogEntry
 from tests.unit.objects import pod, service
 from tests.unit.test_logfilter import line

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.adopting import UNSEEN_S, carry_out, plan_adoption
+from meshtui.operations.change.adopt import UNSEEN_S, carry_out, plan_adoption
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import DR, VS, FakeCluster, mesh_of, session
 

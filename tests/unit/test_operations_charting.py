@@ -13,7 +13,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import Thresholds
 from meshtui.metrics.history import Seen
-from meshtui.operations.charting import ChartHistory
+from meshtui.operations.look.charts import ChartHistory
 
 REVIEWS, RATINGS = ServiceKey("default", "reviews"), ServiceKey("default", "ratings")
 NOW = 1_700_000_000.0

@@ -10,7 +10,7 @@ from meshtui.errors import Unreachable
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
 from meshtui.metrics import choose
-from meshtui.operations.doctoring import FAIL, OK, WARN, examine
+from meshtui.operations.look.doctor import FAIL, OK, WARN, examine
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import FakeCluster

@@ -20,7 +20,7 @@ from meshtui.changes.change import (
 from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.limits import NEWS_S, RETRY_S, Limits
+from meshtui.operations.change.time_limits import NEWS_S, RETRY_S, Limits
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import VS, FakeCluster, failing, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, route

@@ -15,12 +15,19 @@ from meshtui.envoy import proxy
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.operations import saving
-from meshtui.operations.proxycolumns import COLUMNS, ejected_versions, rows
-from meshtui.operations.proxylooking import LiveProxies, find_pod, raw_lines
-from meshtui.operations.proxymatrix import NOT_MEANT, OUT_OF_REACH, Row
-from meshtui.operations.proxyreading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, VIEWS, Reading
-from meshtui.operations.saving import save_as, save_new
+from meshtui.operations.proxies import files as saving
+from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
+from meshtui.operations.proxies.files import save_as, save_new
+from meshtui.operations.proxies.matrix import NOT_MEANT, OUT_OF_REACH, Row
+from meshtui.operations.proxies.reading import (
+    CLUSTERS,
+    ENDPOINTS,
+    LISTENERS,
+    ROUTES,
+    VIEWS,
+    Reading,
+)
+from meshtui.operations.proxies.views import LiveProxies, find_pod, raw_lines
 from tests.ui import bookinfo
 
 HOST = "reviews.bookinfo.svc.cluster.local"

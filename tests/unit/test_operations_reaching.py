@@ -9,7 +9,7 @@ import pytest
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.operations.reaching import MOST, Reached, reach, sample_pods, told
+from meshtui.operations.proxies.access import MOST, Reached, reach, sample_pods, told
 from tests.unit.fake_cluster import FakeCluster
 
 

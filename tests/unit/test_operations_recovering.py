@@ -16,7 +16,7 @@ from meshtui.changes.patch import apply
 from meshtui.errors import Unreachable
 from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.recovering import judge, recover
+from meshtui.operations.change.recover import judge, recover
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed
 from tests.unit.objects import Obj, route
 

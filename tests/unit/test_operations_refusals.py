@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshtui.changes.change import ProxyVerdict
-from meshtui.operations.refusals import with_refusals
+from meshtui.operations.change.rejections import with_refusals
 
 POD = ("default", "client-1")
 

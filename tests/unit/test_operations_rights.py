@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshtui.mesh.model import Ref
-from meshtui.operations.rights import Rights
+from meshtui.operations.change.rights import Rights
 from tests.unit.fake_cluster import FakeCluster
 
 RULES = "you may not patch virtualservices in default"

@@ -12,9 +12,9 @@ import pytest
 from meshtui.cli.proxies import _dump
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.operations import saving
-from meshtui.operations.proxylooking import LiveProxies
-from meshtui.operations.saving import save_as, save_new
+from meshtui.operations.proxies import files as saving
+from meshtui.operations.proxies.files import save_as, save_new
+from meshtui.operations.proxies.views import LiveProxies
 from tests.unit.fake_cluster import FakeCluster
 
 

@@ -12,8 +12,8 @@ from meshtui.changes.build import build_change
 from meshtui.changes.change import Outcome, Plan, ProxyVerdict, Shift, Target
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
-from meshtui.operations import unseen
-from meshtui.operations.unseen import Unseen
+from meshtui.operations.change import unverified as unseen
+from meshtui.operations.change.unverified import Unseen
 from tests.unit.objects import reviews, route
 
 REVIEWS = ServiceKey("default", "reviews")

@@ -10,10 +10,10 @@ import pytest
 from meshtui.changes.change import ProxyVerdict, Shift, Target
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.operations import verifying
+from meshtui.operations.change import verify as verifying
+from meshtui.operations.change.verify import QUICK, SPARING, Clients, Pace, verify
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
-from meshtui.operations.verifying import QUICK, SPARING, Clients, Pace, verify
 from tests.unit.fake_cluster import FakeCluster, mesh_of, policy, routed
 from tests.unit.objects import reviews, route
 

@@ -12,7 +12,7 @@ from meshtui.mesh.history import ERRORS, P99, RPS, Grid, Moment, grid
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.view import Thresholds
-from meshtui.operations.charting import Mark, Picture
+from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.paint import Line, width_of
 from meshtui.ui.panes.chartlines import Look, cells_of, chart_lines, versions_of
 from meshtui.ui.panes.chartscale import milliseconds, percent, rate, ticks, top_of

@@ -8,8 +8,8 @@ from typing import Any
 from meshtui.envoy.compare import ABSENT
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.operations.proxymatrix import Matrix, matrix_of, row_of
-from meshtui.operations.verifying import client_proxies
+from meshtui.operations.change.verify import client_proxies
+from meshtui.operations.proxies.matrix import Matrix, matrix_of, row_of
 from tests.ui import bookinfo
 
 PRODUCTPAGE = ServiceKey("bookinfo", "productpage")

@@ -11,7 +11,7 @@ from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.request import Request
-from meshtui.operations.tracing import Question, Traced, by_objects, callers, port_for
+from meshtui.operations.look.trace import Question, Traced, by_objects, callers, port_for
 from tests.unit.objects import Obj, meta, pod, route, service, virtual_service
 
 DOOR = {"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}

@@ -9,7 +9,7 @@ from meshtui.mesh.exposure import Door
 from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.model import Pod, Ref, Service, ServiceKey
 from meshtui.mesh.ratelimits import Bucket, RateLimit
-from meshtui.operations.exposing import Tally
+from meshtui.operations.look.exposure import Tally
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.quantity import number
 from meshtui.mesh.request import Request
-from meshtui.operations.tracing import Seen, Traced
+from meshtui.operations.look.trace import Seen, Traced
 
 
 def traced_json(traced: Traced) -> dict[str, Any]:

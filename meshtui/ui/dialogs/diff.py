@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
-from meshtui.operations.adopting import AdoptionPlan
+from meshtui.operations.change.adopt import AdoptionPlan
 from meshtui.ui.background import in_background
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from meshtui.mesh.history import ERRORS, P50, P95, P99, RPS, Course, Moment, resampled
 from meshtui.mesh.signals import UNKNOWN
-from meshtui.operations.charting import Picture
+from meshtui.operations.look.charts import Picture
 from meshtui.ui.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 from meshtui.ui.panes.chartmarks import Marked, axis_lines, legend, marked
 from meshtui.ui.panes.chartscale import top_of, words_of

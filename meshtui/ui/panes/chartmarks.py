@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshtui.mesh.history import DOTS, RANGES, Grid
-from meshtui.operations.charting import Mark, Picture
+from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.paint import Line, Span, fit_line, span
 from meshtui.ui.panes.chartscale import Tick, ticks
 

@@ -14,7 +14,7 @@ from meshtui.mesh.history import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BE
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
-from meshtui.operations.charting import Picture
+from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected

@@ -6,7 +6,7 @@ import time
 
 from meshtui.mesh.history import DOTS, beat_s
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.charting import Picture
+from meshtui.operations.look.charts import Picture
 from meshtui.ui.paint import Line, Span
 
 _LATE_S = 10.0

@@ -11,7 +11,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.limiting import Exposed, exposed, refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.exposing import Counters, Tally, growth, tally
+from meshtui.operations.look.exposure import Counters, Tally, growth, tally
 from meshtui.operations.types import Snapshot
 from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected

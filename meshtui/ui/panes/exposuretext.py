@@ -26,7 +26,7 @@ from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.model import Ref
 from meshtui.mesh.ratelimits import RateLimit
 from meshtui.mesh.text import clean
-from meshtui.operations.exposing import Tally
+from meshtui.operations.look.exposure import Tally
 from meshtui.ui.paint import BLANK, LIMIT, Line, Span, span, width_of, wrapped
 
 LABEL = 10

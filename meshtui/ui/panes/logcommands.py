@@ -9,7 +9,7 @@ from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logstore import KEPT
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import seconds
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 
 STARTS = (
     TailFrom(200),

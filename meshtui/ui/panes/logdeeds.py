@@ -14,8 +14,8 @@ from textual.message import Message
 from meshtui.envoy.logfilter import LogFilter
 from meshtui.envoy.logline import LogLine, own_line
 from meshtui.errors import MeshtuiError
-from meshtui.operations.logfiles import save_lines
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.files import save_lines
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.logcommands import Callers, Copy, Mark, Save, next_start, parse_log_command

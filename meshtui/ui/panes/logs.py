@@ -13,7 +13,7 @@ from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import Snapshot
 from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected

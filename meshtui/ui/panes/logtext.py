@@ -10,7 +10,7 @@ from meshtui.envoy.logsummary import Summary
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
-from meshtui.operations.podtail import TailFrom
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.paint import Line, Span, fit_line, span
 from meshtui.ui.panes.access import code_role
 

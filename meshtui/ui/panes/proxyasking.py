@@ -12,8 +12,8 @@ from textual.widget import Widget
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
-from meshtui.operations.proxymatrix import Row
-from meshtui.operations.proxyreading import Reading
+from meshtui.operations.proxies.matrix import Row
+from meshtui.operations.proxies.reading import Reading
 from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected
 from meshtui.ui.panes.proxyraw import RawText
@@ -22,7 +22,7 @@ from meshtui.ui.panes.proxytable import Table, table_of
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
-    from meshtui.operations.proxymatrix import Matrix
+    from meshtui.operations.proxies.matrix import Matrix
 
 P = ParamSpec("P")
 

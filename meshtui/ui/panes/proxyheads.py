@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.proxycolumns import NOT_KEPT, ejected_versions
-from meshtui.operations.proxyreading import CLUSTERS, ROUTES, Reading
+from meshtui.operations.proxies.columns import NOT_KEPT, ejected_versions
+from meshtui.operations.proxies.reading import CLUSTERS, ROUTES, Reading
 from meshtui.ui.paint import BLANK, Line, Span, both_ends, span, width_of, wrapped
 from meshtui.ui.panes.proxybody import Long
 from meshtui.ui.panes.proxymatrix import matrix_head, matrix_lines, owner_of, summary

@@ -11,7 +11,7 @@ from meshtui.mesh.model import Pod, Rule
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import Route
 from meshtui.mesh.text import clean
-from meshtui.operations.proxymatrix import (
+from meshtui.operations.proxies.matrix import (
     NOT_COMPARED,
     NOT_MEANT,
     OUT_OF_REACH,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.operations.proxymatrix import NOT_MEANT, Matrix, Row
-from meshtui.operations.proxyreading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
+from meshtui.operations.proxies.matrix import NOT_MEANT, Matrix, Row
+from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
 from meshtui.ui.paint import Line, Span, span
 from meshtui.ui.panes.proxyraw import RawText
 from meshtui.ui.panes.proxytable import Table

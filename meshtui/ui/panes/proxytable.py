@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len
 
 from meshtui.mesh.text import clean
-from meshtui.operations import proxycolumns
-from meshtui.operations.proxyreading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
+from meshtui.operations.proxies import columns as proxycolumns
+from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
 from meshtui.ui.paint import Line, Span, fit
 
 GAP = 2

@@ -10,7 +10,7 @@ from textual.timer import Timer
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.tracing import Question, Traced
+from meshtui.operations.look.trace import Question, Traced
 from meshtui.operations.types import Snapshot
 from meshtui.ui.background import in_background
 from meshtui.ui.feed import unexpected

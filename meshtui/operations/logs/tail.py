@@ -12,7 +12,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod, Service
 from meshtui.mesh.parse import parse_pod
 from meshtui.mesh.routing import selects
-from meshtui.operations.podtail import PodTail, TailFrom
+from meshtui.operations.logs.pod_tail import PodTail, TailFrom
 from meshtui.operations.types import LogEntry
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from meshtui.errors import Conflict, MeshtuiError, NotFound
 from meshtui.mesh.model import Json, Mesh, Rule
 from meshtui.mesh.parse_rules import parse_virtual_service
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.objects import object_of, read_raw
+from meshtui.operations.change.objects import object_of, read_raw
 from meshtui.operations.types import Pending
 
 if TYPE_CHECKING:

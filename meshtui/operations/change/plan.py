@@ -34,7 +34,7 @@ from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
-from meshtui.operations.objects import (
+from meshtui.operations.change.objects import (
     object_of,
     of_the_server,
     read_raw,
@@ -42,8 +42,8 @@ from meshtui.operations.objects import (
     send,
     with_object,
 )
-from meshtui.operations.undoing import undo_change
-from meshtui.operations.writers import other_writer
+from meshtui.operations.change.undo import undo_change
+from meshtui.operations.change.writers import other_writer
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal

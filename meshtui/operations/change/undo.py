@@ -11,7 +11,7 @@ from meshtui.changes.undo import place_of, undo_operations
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.hosts import service_host
 from meshtui.mesh.model import DestinationRule, Mesh, Service, VirtualService
-from meshtui.operations.objects import object_of, read_raw, with_object
+from meshtui.operations.change.objects import object_of, read_raw, with_object
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry

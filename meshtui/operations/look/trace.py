@@ -15,7 +15,7 @@ from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
 from meshtui.mesh.request import Request, port_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.trace import Caller, trace
-from meshtui.operations.verifying import MOST_PROXIES, Clients, client_proxies, proxy_facts
+from meshtui.operations.change.verify import MOST_PROXIES, Clients, client_proxies, proxy_facts
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

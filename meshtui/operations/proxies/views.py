@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.operations.proxymatrix import Matrix, Row, ask_rows, matrix_of
-from meshtui.operations.proxyreading import Reader, Reading
-from meshtui.operations.saving import save_new
+from meshtui.operations.proxies.files import save_new
+from meshtui.operations.proxies.matrix import Matrix, Row, ask_rows, matrix_of
+from meshtui.operations.proxies.reading import Reader, Reading
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

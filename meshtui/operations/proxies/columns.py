@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from meshtui.envoy.policies import UNLIMITED
 from meshtui.envoy.routes import ProxyRoute, RouteDestination, RouteMirror
-from meshtui.operations.proxyreading import (
+from meshtui.operations.proxies.reading import (
     CLUSTERS,
     ENDPOINTS,
     LISTENERS,

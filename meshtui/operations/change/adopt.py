@@ -13,7 +13,7 @@ from meshtui.changes.change import Change, Finding, Outcome, Plan
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.operations.objects import object_of, with_object
+from meshtui.operations.change.objects import object_of, with_object
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.limits import Limits
-from meshtui.operations.reaching import reach, told
+from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.proxies.access import reach, told
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session

@@ -15,8 +15,8 @@ from meshtui.mesh import read
 from meshtui.mesh.hosts import full_host
 from meshtui.mesh.model import Mesh, Pod, Rule, VirtualService
 from meshtui.mesh.routing import subsets_of
-from meshtui.operations.objects import object_of
-from meshtui.operations.verifying import Ask, proxy_facts
+from meshtui.operations.change.objects import object_of
+from meshtui.operations.change.verify import Ask, proxy_facts
 
 if TYPE_CHECKING:
     from meshtui.envoy.routes import ProxyRoute

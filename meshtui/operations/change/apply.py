@@ -15,7 +15,7 @@ from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.objects import (
+from meshtui.operations.change.objects import (
     object_of,
     of_the_server,
     read_raw,
@@ -23,15 +23,15 @@ from meshtui.operations.objects import (
     with_object,
     without_object,
 )
-from meshtui.operations.questions import question_of
-from meshtui.operations.refusals import (
+from meshtui.operations.change.proxy_checks import question_of
+from meshtui.operations.change.rejections import (
     AFTER_S,
     BEFORE_S,
     Counts,
     count_refusals,
     with_refusals,
 )
-from meshtui.operations.verifying import (
+from meshtui.operations.change.verify import (
     QUICK,
     SPARING,
     WAIT_S,

@@ -12,7 +12,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 
 if TYPE_CHECKING:
-    from meshtui.operations.applying import Applier
+    from meshtui.operations.change.apply import Applier
 
 AGAIN_S = 5.0
 

@@ -15,8 +15,8 @@ from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample
+from meshtui.operations.change.verify import MOST_PROXIES, client_proxies
 from meshtui.operations.types import LogEntry
-from meshtui.operations.verifying import MOST_PROXIES, client_proxies
 
 Pods = Callable[[], Iterable[Pod]]
 

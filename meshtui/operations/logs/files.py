@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from meshtui.errors import MeshtuiError, Refused
-from meshtui.operations.saving import save_as
+from meshtui.operations.proxies.files import save_as
 from meshtui.paths import state_dir
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")

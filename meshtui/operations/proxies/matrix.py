@@ -15,7 +15,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, Service, VirtualService
 from meshtui.mesh.routing import Route, routes_to
 from meshtui.mesh.signals import Sample
-from meshtui.operations.verifying import MOST_PROXIES, client_proxies, proxy_facts
+from meshtui.operations.change.verify import MOST_PROXIES, client_proxies, proxy_facts
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

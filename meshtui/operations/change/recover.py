@@ -13,7 +13,7 @@ from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 from meshtui.mesh.parse_rules import PROTOCOLS
-from meshtui.operations.objects import read_raw
+from meshtui.operations.change.objects import read_raw
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

@@ -1,0 +1,1 @@
+"""Making a change: plan, check, journal, write, verify, take back."""

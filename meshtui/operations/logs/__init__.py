@@ -1,0 +1,1 @@
+"""Access logs: of one pod, of a service, of its callers."""

@@ -1,0 +1,1 @@
+"""Reads beyond the snapshot: telemetry, charts, traces, exposure, the journal, the doctor."""

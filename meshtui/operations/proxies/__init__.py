@@ -1,0 +1,1 @@
+"""What the proxies have, and how that differs from what the rules ask."""
