@@ -19,15 +19,16 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from meshtui.errors import Exit
-from meshtui.ui import paths, roles
-from meshtui.ui.hangup import on_hang_up, until_idle
-from meshtui.ui.keystream import KeyStream
+from meshtui.ui import paths
+from meshtui.ui.main.hangup import on_hang_up, until_idle
+from meshtui.ui.main.keystream import KeyStream
 from meshtui.ui.themes import DEFAULT, load_themes
+from meshtui.ui.widgets import roles
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
-    from meshtui.ui.screen import MainScreen
+    from meshtui.ui.main.screen import MainScreen
 
 Clock = Callable[[], float]
 
@@ -85,7 +86,7 @@ class MeshtuiApp(KeyStream):
 
     async def _open(self) -> None:
         """The main screen, once it is imported; the thread leaves the first paint its time."""
-        module = await asyncio.to_thread(import_module, "meshtui.ui.screen")
+        module = await asyncio.to_thread(import_module, "meshtui.ui.main.screen")
         self.opened = module.MainScreen(self.cockpit, self._clock)
         await self.push_screen(self.main)
         for problem in self._theme_problems:
@@ -152,7 +153,7 @@ class MeshtuiApp(KeyStream):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the same actions as the keys."""
-        from meshtui.ui import actions
+        from meshtui.ui.actions import registry as actions
 
         for action in actions.ACTIONS:
             if action.palette:

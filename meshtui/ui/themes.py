@@ -12,7 +12,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from meshtui.mesh.text import clean
-from meshtui.ui.roles import VARIABLES
+from meshtui.ui.widgets.roles import VARIABLES
 
 DEFAULT = "meshtui-dark"
 

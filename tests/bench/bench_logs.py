@@ -22,7 +22,7 @@ from meshtui.envoy.logline import read_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.operations.types import LogEntry
 from meshtui.ui.app import MeshtuiApp
-from meshtui.ui.panes.logs import LogsPane
+from meshtui.ui.panes.logs.pane import LogsPane
 from tests.bench.bench_rest import cpu_seconds, drain
 from tests.ui.driving import LARGE, Drive
 from tests.ui.fake import FakeCockpit

@@ -6,7 +6,7 @@ import pytest
 
 from meshtui.changes.change import Promote, Rollback, SetTimeout, Target
 from meshtui.mesh.model import ServiceKey
-from meshtui.ui.screen import MainScreen
+from meshtui.ui.main.screen import MainScreen
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 

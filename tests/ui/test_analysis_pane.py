@@ -8,9 +8,9 @@ from meshtui.diagnosis.analysis import Finding, analyze
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Ref
 from meshtui.mesh.view import service_views
-from meshtui.ui.paint import Line, width_of
 from meshtui.ui.panes.analysis import AnalysisPane
 from meshtui.ui.panes.analysistext import MOST, finding_lines, findings_lines, refs_of
+from meshtui.ui.widgets.paint import Line, width_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit

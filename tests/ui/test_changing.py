@@ -21,7 +21,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.ui.dialogs.diff import DiffDialog, Phase
 from meshtui.ui.dialogs.form import FormDialog
 from meshtui.ui.dialogs.help import HelpDialog
-from meshtui.ui.screen import MainScreen
+from meshtui.ui.main.screen import MainScreen
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 
@@ -392,8 +392,8 @@ async def test_the_dialog_keeps_its_target_while_the_table_changes() -> None:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 async def test_help_shows_every_action_and_command(size: tuple[int, int]) -> None:
-    from meshtui.ui.actions import ACTIONS
-    from meshtui.ui.commands import EXAMPLES
+    from meshtui.ui.actions.registry import ACTIONS
+    from meshtui.ui.main.commands import EXAMPLES
 
     async with driving(size=size) as drive:
         await drive.press("question_mark")

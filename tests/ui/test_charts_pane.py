@@ -13,9 +13,9 @@ from meshtui.mesh.history import Moment, Past
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Journaled
-from meshtui.ui.paint import Line, Span
-from meshtui.ui.panes.chartbody import ChartBody
-from meshtui.ui.panes.charts import ChartsPane
+from meshtui.ui.panes.charts.body import ChartBody
+from meshtui.ui.panes.charts.pane import ChartsPane
+from meshtui.ui.widgets.paint import Line, Span
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import NOW, FakeCockpit
 

@@ -19,7 +19,7 @@ from meshtui.changes.change import (
 )
 from meshtui.errors import Usage
 from meshtui.mesh.view import service_views
-from meshtui.ui.commands import (
+from meshtui.ui.main.commands import (
     Adopt,
     Change,
     Command,
@@ -30,7 +30,7 @@ from meshtui.ui.commands import (
     UseTheme,
     parse_command,
 )
-from meshtui.ui.filters import parse_filter
+from meshtui.ui.main.filters import parse_filter
 from tests.ui import bookinfo
 
 GOOD: list[tuple[str, Command | None]] = [

@@ -11,8 +11,8 @@ import pytest
 from meshtui.errors import Unreachable
 from meshtui.mesh.limiting import Refused, exposed
 from meshtui.mesh.model import ServiceKey
-from meshtui.ui.paint import width_of
 from meshtui.ui.panes.exposuretext import exposure_lines
+from meshtui.ui.widgets.paint import width_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from meshtui.ui.hangup import until_idle
+from meshtui.ui.main.hangup import until_idle
 from tests.ui.driving import driving
 
 

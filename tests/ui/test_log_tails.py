@@ -12,8 +12,8 @@ from meshtui.envoy.logline import LogLine
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
-from meshtui.ui.panes.logfeed import read
-from meshtui.ui.panes.logs import LogsPane
+from meshtui.ui.panes.logs.feed import read
+from meshtui.ui.panes.logs.pane import LogsPane
 from tests.ui.driving import Drive, driving
 from tests.ui.test_logs_pane import entry, logs, opened
 
@@ -98,7 +98,7 @@ async def test_a_home_that_nobody_has_is_said(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_slow_filter_lets_keys_through_also_while_lines_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("meshtui.ui.panes.logs.SLICE_S", 0.0)
+    monkeypatch.setattr("meshtui.ui.panes.logs.pane.SLICE_S", 0.0)
     async with driving() as drive:
         await opened(drive, entry(0, code=503))
         pane = logs(drive)

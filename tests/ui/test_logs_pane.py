@@ -15,8 +15,8 @@ from meshtui.envoy.logstore import LogStore
 from meshtui.errors import Unreachable
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
-from meshtui.ui.panes import logs as logs_module
-from meshtui.ui.panes.logs import LogsPane
+from meshtui.ui.panes.logs import pane as logs_module
+from meshtui.ui.panes.logs.pane import LogsPane
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 
 ACCESS = (

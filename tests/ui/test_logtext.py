@@ -16,11 +16,11 @@ from meshtui.envoy.logstore import LogStore
 from meshtui.errors import Usage
 from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
-from meshtui.ui.paint import Line, Span
-from meshtui.ui.panes.access import MOST_ROWS, Look, log_line, wrapped_line
-from meshtui.ui.panes.logcommands import STARTS, Copy, Mark, Save, next_start, parse_log_command
-from meshtui.ui.panes.logfields import field_lines
-from meshtui.ui.panes.logtext import COPIED_MOST, start_words, summary_lines, to_copy
+from meshtui.ui.panes.logs.access_line import MOST_ROWS, Look, log_line, wrapped_line
+from meshtui.ui.panes.logs.commands import STARTS, Copy, Mark, Save, next_start, parse_log_command
+from meshtui.ui.panes.logs.fields import field_lines
+from meshtui.ui.panes.logs.text import COPIED_MOST, start_words, summary_lines, to_copy
+from meshtui.ui.widgets.paint import Line, Span
 from tests.unit.test_envoy_accesslog import TCP
 from tests.unit.test_logfilter import FOREIGN, line
 

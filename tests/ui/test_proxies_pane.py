@@ -8,9 +8,9 @@ import pytest
 
 from meshtui.errors import NotAllowed, NotFound, Unreachable
 from meshtui.operations.proxies.reading import Reading
-from meshtui.ui.panes import proxyasking
-from meshtui.ui.panes.proxies import ProxiesPane
-from meshtui.ui.panes.proxytable import Table, table_of
+from meshtui.ui.panes.proxies import requests as proxyasking
+from meshtui.ui.panes.proxies.pane import ProxiesPane
+from meshtui.ui.panes.proxies.table import Table, table_of
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meshtui.ui.panes.proxies import ProxiesPane
-from meshtui.ui.panes.proxyraw import LONGEST, RawText
+from meshtui.ui.panes.proxies.pane import ProxiesPane
+from meshtui.ui.panes.proxies.raw import LONGEST, RawText
 from tests.ui.driving import LARGE, SMALL, driving
 from tests.ui.fake import FakeCockpit
 

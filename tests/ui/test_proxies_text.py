@@ -11,12 +11,12 @@ from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
 from meshtui.mesh.routing import Route
 from meshtui.operations.proxies.matrix import NOT_MEANT, Cell, Matrix, Row
 from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
-from meshtui.ui.paint import Line, width_of
-from meshtui.ui.panes.proxyheads import Frame, painted, tabs
-from meshtui.ui.panes.proxymatrix import Rows, matrix_head, matrix_lines, owner_of, summary
-from meshtui.ui.panes.proxyraw import RawText
-from meshtui.ui.panes.proxystate import VIEWS, ProxyState, key_of
-from meshtui.ui.panes.proxytable import role_of, table_of
+from meshtui.ui.panes.proxies.heads import Frame, painted, tabs
+from meshtui.ui.panes.proxies.matrix import Rows, matrix_head, matrix_lines, owner_of, summary
+from meshtui.ui.panes.proxies.raw import RawText
+from meshtui.ui.panes.proxies.state import VIEWS, ProxyState, key_of
+from meshtui.ui.panes.proxies.table import role_of, table_of
+from meshtui.ui.widgets.paint import Line, width_of
 from tests.ui import bookinfo
 from tests.ui.fake import FakeCockpit
 

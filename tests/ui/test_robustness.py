@@ -14,17 +14,17 @@ from textual.events import Key
 
 from meshtui.errors import Exit, Unreachable
 from meshtui.ui import paths
-from meshtui.ui.action import Action
-from meshtui.ui.actions import ACTIONS, bindings, markdown, resolve
+from meshtui.ui.actions.action import Action
+from meshtui.ui.actions.registry import ACTIONS, bindings, markdown, resolve
+from meshtui.ui.actions.situation import Situation
 from meshtui.ui.dialogs.offline import OfflineScreen
-from meshtui.ui.handlers import Handlers
-from meshtui.ui.lines import changed_cells
-from meshtui.ui.paint import Span
+from meshtui.ui.main.handlers import Handlers
+from meshtui.ui.main.screen import MainScreen
 from meshtui.ui.panes.dock import PANES, pane_class
-from meshtui.ui.screen import MainScreen
-from meshtui.ui.situation import Situation
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.themes import load_themes, parse_theme
+from meshtui.ui.widgets.lines import changed_cells
+from meshtui.ui.widgets.paint import Span
 from tests.ui.big import big_objects
 from tests.ui.driving import LARGE, SMALL, driving
 from tests.ui.fake import FakeCockpit

@@ -12,9 +12,9 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from meshtui.operations.types import Health, Pending
-from meshtui.ui.paint import width_of
 from meshtui.ui.panes.signals import SignalsPane
 from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.widgets.paint import width_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit

@@ -11,8 +11,8 @@ from meshtui.diagnosis.explain import explanations
 from meshtui.envoy.logfilter import parse_filter
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.signals import UNKNOWN
-from meshtui.ui.actions import ACTIONS
-from meshtui.ui.commands import ToPane, parse_command
+from meshtui.ui.actions.registry import ACTIONS
+from meshtui.ui.main.commands import ToPane, parse_command
 from tests.unit.explaining import mesh_of, scope, signals
 from tests.unit.objects import route
 

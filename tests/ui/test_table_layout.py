@@ -8,8 +8,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, VersionView
 from meshtui.mesh.view import ServiceView, service_views
-from meshtui.ui.draft import begin, set_weight, step
-from meshtui.ui.paint import fit, fit_line, width_of
+from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, Context
 from meshtui.ui.table.columns import grid
@@ -17,6 +16,7 @@ from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
+from meshtui.ui.widgets.paint import fit, fit_line, width_of
 from tests.ui import bookinfo
 
 REVIEWS = ServiceKey(bookinfo.NAMESPACE, "reviews")

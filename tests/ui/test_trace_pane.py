@@ -9,9 +9,9 @@ from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.request import Request
 from meshtui.operations.look.trace import Question, Traced, by_objects
-from meshtui.ui.paint import Line, width_of
 from meshtui.ui.panes.tracetext import trace_lines
 from meshtui.ui.panes.tracewords import Ask, parse_ask, words_of
+from meshtui.ui.widgets.paint import Line, width_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit

@@ -13,7 +13,7 @@ from meshtui.errors import Conflict, Unreachable
 from meshtui.mesh.model import ServiceKey
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import Phase
-from meshtui.ui.screen import MainScreen
+from meshtui.ui.main.screen import MainScreen
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 

@@ -13,11 +13,11 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.view import Thresholds
 from meshtui.operations.look.charts import Mark, Picture
-from meshtui.ui.paint import Line, width_of
-from meshtui.ui.panes.chartlines import Look, cells_of, chart_lines, versions_of
-from meshtui.ui.panes.chartscale import milliseconds, percent, rate, ticks, top_of
-from meshtui.ui.panes.charttitle import source_words
-from meshtui.ui.plot import Curve, Level, plot
+from meshtui.ui.panes.charts.lines import Look, cells_of, chart_lines, versions_of
+from meshtui.ui.panes.charts.scale import milliseconds, percent, rate, ticks, top_of
+from meshtui.ui.panes.charts.title import source_words
+from meshtui.ui.widgets.paint import Line, width_of
+from meshtui.ui.widgets.plot import Curve, Level, plot
 
 REVIEWS = ServiceKey("bookinfo", "reviews")
 NOW = 1_700_000_010.0

@@ -16,7 +16,6 @@ from textual.widgets import Input
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.operations.change.adopt import AdoptionPlan
-from meshtui.ui.background import in_background
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of
 from meshtui.ui.dialogs.difftext import (
@@ -28,11 +27,12 @@ from meshtui.ui.dialogs.difftext import (
     subtitle,
 )
 from meshtui.ui.dialogs.form import FormInput
-from meshtui.ui.feed import unexpected
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.listing import Listing
-from meshtui.ui.messages import PlanFailed, Planned
-from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.main.background import in_background
+from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.messages import PlanFailed, Planned
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.listing import Listing
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 PlanSource = Callable[[bool], Awaitable[Plan | AdoptionPlan]]
 """Makes the plan, or those of an adoption.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from meshtui.changes.change import Plan
-from meshtui.ui.paint import Line, Span, span
+from meshtui.ui.widgets.paint import Line, Span, span
 
 LEAVING = "a change is being applied; q again leaves all the same"
 

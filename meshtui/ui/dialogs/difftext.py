@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from meshtui.changes.change import Finding, Outcome, Plan
 from meshtui.changes.words import ALREADY
 from meshtui.errors import MeshtuiError
-from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 _LEVELS = {
     "info": ("· ", "muted"),

@@ -15,8 +15,8 @@ from meshtui.changes.change import Request
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.text import clean
 from meshtui.ui.dialogs.base import Dialog
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.paint import BLANK, Line, Span, span
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span
 
 
 @dataclass(frozen=True, slots=True)

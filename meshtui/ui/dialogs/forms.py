@@ -13,7 +13,7 @@ from meshtui.mesh.routing import subsets_of
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.dialogs.form import Field, FormDialog
-from meshtui.ui.requests import (
+from meshtui.ui.main.requests import (
     DURATIONS,
     breaker_request,
     code_of,

@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 
-from meshtui.ui.actions import in_groups
-from meshtui.ui.commands import EXAMPLES
+from meshtui.ui.actions.registry import in_groups
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.listing import Listing
-from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.main.commands import EXAMPLES
 from meshtui.ui.table.cells import SIGNS
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.listing import Listing
+from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 KEY_WIDTH = 12
 

@@ -10,11 +10,11 @@ from textual.containers import Vertical
 
 from meshtui.envoy.logline import LogLine
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.listing import Listing
-from meshtui.ui.paint import Line, Span
-from meshtui.ui.panes.logfields import field_lines
-from meshtui.ui.panes.logtext import to_copy
+from meshtui.ui.panes.logs.fields import field_lines
+from meshtui.ui.panes.logs.text import to_copy
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.listing import Listing
+from meshtui.ui.widgets.paint import Line, Span
 
 ROUND = 5
 """Lines around the fields: the foot and what is left free."""

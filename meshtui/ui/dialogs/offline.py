@@ -9,8 +9,8 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from meshtui.errors import MeshtuiError
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 RETRY_S = 5.0
 

@@ -9,7 +9,7 @@ from meshtui.diagnosis.analysis import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.admission import find_gateway
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.paint import BLANK, Line, Span, both_ends, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, wrapped
 
 LOOKS = {ERROR: ("✖", "error"), WARNING: ("▲", "warning"), INFO: ("•", "mark")}
 """Sign and role of each severity; the word stands beside them."""

@@ -12,9 +12,9 @@ from textual.message import Message
 from meshtui.errors import Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
-from meshtui.ui.lines import LinesBlock, LinesView
-from meshtui.ui.listing import Listing
-from meshtui.ui.paint import Line, Span, both_ends, span
+from meshtui.ui.widgets.lines import LinesBlock, LinesView
+from meshtui.ui.widgets.listing import Listing
+from meshtui.ui.widgets.paint import Line, Span, both_ends, span
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit

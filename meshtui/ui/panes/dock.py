@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 PANES = {
-    "logs": "logs.LogsPane",
-    "proxies": "proxies.ProxiesPane",
+    "logs": "logs.pane.LogsPane",
+    "proxies": "proxies.pane.ProxiesPane",
     "rules": "rules.RulesPane",
     "trace": "trace.TracePane",
     "analysis": "analysis.AnalysisPane",
     "journal": "journal.JournalPane",
-    "charts": "charts.ChartsPane",
+    "charts": "charts.pane.ChartsPane",
     "exposure": "exposure.ExposurePane",
     "signals": "signals.SignalsPane",
 }
@@ -31,7 +31,7 @@ PANES = {
 
 def pane_class(kind: str) -> type[Pane]:
     """Imported when it is opened: the first paint does not wait for panes."""
-    module, _, name = PANES[kind].partition(".")
+    module, _, name = PANES[kind].rpartition(".")
     found: type[Pane] = getattr(import_module(f"meshtui.ui.panes.{module}"), name)
     return found
 

@@ -13,11 +13,11 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.look.exposure import Counters, Tally, growth, tally
 from meshtui.operations.types import Snapshot
-from meshtui.ui.background import in_background
-from meshtui.ui.feed import unexpected
-from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.main.background import in_background
+from meshtui.ui.main.feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.exposuretext import Told, exposure_lines, summary
+from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit

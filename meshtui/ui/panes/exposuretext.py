@@ -27,7 +27,7 @@ from meshtui.mesh.model import Ref
 from meshtui.mesh.ratelimits import RateLimit
 from meshtui.mesh.text import clean
 from meshtui.operations.look.exposure import Tally
-from meshtui.ui.paint import BLANK, LIMIT, Line, Span, span, width_of, wrapped
+from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, span, width_of, wrapped
 
 LABEL = 10
 MOST = 50

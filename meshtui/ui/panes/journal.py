@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
-from meshtui.ui.paint import Line, Span, wrapped
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.journaltext import entry_lines
-from meshtui.ui.picking import Picked, PickList
+from meshtui.ui.widgets.paint import Line, Span, wrapped
+from meshtui.ui.widgets.picking import Picked, PickList
 
 
 class JournalPane(Pane):

@@ -6,7 +6,7 @@ import time
 
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.types import Journaled
-from meshtui.ui.paint import Line, Span, both_ends, fit_line, span, width_of, wrapped
+from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, span, width_of, wrapped
 
 _DAY_S = 86400.0
 _ROLES = {"verified": "ok", "written": "warning", "failed": "muted"}

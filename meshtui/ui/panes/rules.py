@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from meshtui.operations.types import Snapshot
-from meshtui.ui.aiming import rule_name
-from meshtui.ui.paint import Line, Span
+from meshtui.ui.main.rule_selection import rule_name
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.ruletext import rules_lines, yaml_lines
-from meshtui.ui.picking import Picked, PickList
+from meshtui.ui.widgets.paint import Line, Span
+from meshtui.ui.widgets.picking import Picked, PickList
 
 
 class RulesPane(Pane):

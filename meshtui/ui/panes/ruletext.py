@@ -9,10 +9,10 @@ from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
 from meshtui.mesh.routing import Route, ordinary
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.aiming import place_of
-from meshtui.ui.paint import BLANK, Line, Span, span, wrapped
-from meshtui.ui.picking import Picked
+from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.table.numbers import bar, percent
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.widgets.picking import Picked
 
 ARROW = Span("   → ", "faint")
 HIDDEN_METADATA = ("managedFields", "annotations")

@@ -9,11 +9,11 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
-from meshtui.ui.paint import Line, span
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.signalstext import signals_lines
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.headline import telemetry_words
+from meshtui.ui.widgets.paint import Line, span
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit

@@ -14,9 +14,9 @@ from meshtui.mesh.signals import Signals
 from meshtui.mesh.text import clean
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.mesh.view import DELAYED
-from meshtui.ui.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, span, width_of
 
 WIDE = 69
 """Columns from which a version's numbers have room in one line."""

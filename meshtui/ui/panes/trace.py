@@ -12,12 +12,12 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.look.trace import Question, Traced
 from meshtui.operations.types import Snapshot
-from meshtui.ui.background import in_background
-from meshtui.ui.feed import unexpected
-from meshtui.ui.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.main.background import in_background
+from meshtui.ui.main.feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.tracetext import state_of, summary, trace_lines
 from meshtui.ui.panes.tracewords import Ask, words_of
+from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit

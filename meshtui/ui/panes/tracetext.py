@@ -11,7 +11,7 @@ from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
 from meshtui.mesh.text import clean
 from meshtui.operations.look.trace import Seen, Traced
-from meshtui.ui.paint import BLANK, LIMIT, Line, Span, fit, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, fit, span, wrapped
 
 LABEL = 9
 GAP = 2

@@ -18,13 +18,13 @@ from meshtui.mesh.versions import (
     VersionView,
 )
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.draft import Draft
-from meshtui.ui.paint import Line, Span, span
+from meshtui.ui.main.draft import Draft
 from meshtui.ui.table import numbers
 from meshtui.ui.table.columns import Column
 from meshtui.ui.table.history import History
 from meshtui.ui.table.marks import service_marks, short_marks, version_marks
 from meshtui.ui.table.outline import Entry, version_name
+from meshtui.ui.widgets.paint import Line, Span, span
 
 SIGNS = {
     OK: "●",

@@ -9,8 +9,8 @@ from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Pending
-from meshtui.ui.aiming import is_ordinary
-from meshtui.ui.paint import Line, Span, span, width_of
+from meshtui.ui.main.rule_selection import is_ordinary
+from meshtui.ui.widgets.paint import Line, Span, span, width_of
 
 NO_ERROR = ("RL", "DI")
 """Flags of requests that did not fail on the server's side by what the flag tells."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 
 from meshtui.mesh.sides import CALLER
-from meshtui.ui.paint import Line, Span, fit, fit_line, width_of
 from meshtui.ui.table.cells import Context, cell
 from meshtui.ui.table.columns import SORTED, Column, Grid
 from meshtui.ui.table.order import Sort
 from meshtui.ui.table.outline import Entry, version_name
+from meshtui.ui.widgets.paint import Line, Span, fit, fit_line, width_of
 
 EDGE = Span(" ")
 SERVERS = " SERVER'S VIEW "

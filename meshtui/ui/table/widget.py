@@ -13,10 +13,8 @@ from meshtui.mesh.sides import CALLER, SIDES, seen_from
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.draft import Draft
-from meshtui.ui.filters import Filter
-from meshtui.ui.lines import LinesView
-from meshtui.ui.paint import BLANK, Line, Span
+from meshtui.ui.main.draft import Draft
+from meshtui.ui.main.filters import Filter
 from meshtui.ui.table.cells import Context
 from meshtui.ui.table.columns import Grid, grid
 from meshtui.ui.table.history import History
@@ -24,6 +22,8 @@ from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import Entry, foldable, outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
+from meshtui.ui.widgets.lines import LinesView
+from meshtui.ui.widgets.paint import BLANK, Line, Span
 
 
 class MeshTable(LinesView, can_focus=True):

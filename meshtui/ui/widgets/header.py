@@ -6,9 +6,9 @@ from textual import events
 
 from meshtui.mesh.sides import CALLER
 from meshtui.operations.types import Snapshot
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.paint import Line, Span, span
 from meshtui.ui.widgets.headline import Place, header_lines
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import Line, Span, span
 
 
 class Header(LinesBlock):

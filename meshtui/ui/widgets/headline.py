@@ -10,8 +10,8 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.sides import CALLER, state_of
 from meshtui.mesh.versions import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.operations.types import Health, Snapshot
-from meshtui.ui.paint import Line, Span, both_ends, span
 from meshtui.ui.table.cells import SIGNS
+from meshtui.ui.widgets.paint import Line, Span, both_ends, span
 
 GAP = Span("  ")
 DOT = Span(" · ", "faint")

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from textual import events
 
-from meshtui.ui.action import Action
-from meshtui.ui.actions import footer
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.paint import Line, Span, fit_line, width_of
-from meshtui.ui.situation import Situation
+from meshtui.ui.actions.action import Action
+from meshtui.ui.actions.registry import footer
+from meshtui.ui.actions.situation import Situation
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of
 
 
 class KeysLine(LinesBlock):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from meshtui.errors import MeshtuiError
-from meshtui.ui.lines import LinesBlock
-from meshtui.ui.paint import Span, span
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import Span, span
 
 _SIGNS = {"info": "", "done": "✔ ", "warning": "▲ ", "error": "✖ "}
 _ROLES = {"info": "text", "done": "ok", "warning": "warning", "error": "error"}

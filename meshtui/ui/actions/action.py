@@ -1,0 +1,81 @@
+"""What an action is: its keys, its words, and when it can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshtui.ui.actions.situation import (
+    ANALYSIS,
+    CHARTS,
+    EXPOSURE,
+    JOURNAL,
+    LOGS,
+    PROXIES,
+    RULES,
+    SIGNALS,
+    TABLE,
+    TRACE,
+    Situation,
+)
+
+ANYWHERE = frozenset(
+    {TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS, SIGNALS, EXPOSURE}
+)
+IN_TABLE = frozenset({TABLE})
+IN_TEXT = frozenset({LOGS, RULES})
+IN_RULES = frozenset({RULES})
+IN_JOURNAL = frozenset({JOURNAL})
+
+MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"
+GROUPS = (CHANGE, LOOK, FIND, MOVE, PROGRAM)
+
+OTHER_RIGHTS = frozenset({"breaker", "adopt", "undo", "undo_entry"})
+"""Changes to other objects than the selected service's VirtualService: the plan asks for these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a key does.
+
+    `keys` are Textual's names; `shown` is how they are written for people. `where` names the
+    parts of the screen that must have the focus. `footer` is its place in the footer, 0 for none.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    shown: str
+    label: str
+    help: str
+    group: str
+    changes: bool = False
+    where: frozenset[str] = ANYWHERE
+    needs: str = ""
+    """ "service", "version" or "draft": what there must be."""
+
+    footer: int = 0
+    palette: bool = True
+
+    def why_not(self, now: Situation) -> str:
+        """Why it cannot be done now, in words; empty where it can."""
+        if now.focus not in self.where:
+            return f"{self.shown} ({self.label}) works in: {', '.join(sorted(self.where))}"
+        if self.needs and not now.connected:
+            return "not connected yet"
+        return self.forbidden(now) or self._missing(now)
+
+    def forbidden(self, now: Situation) -> str:
+        """Why the person may not, whatever the cursor is on."""
+        if self.changes and now.read_only:
+            return "read-only: nothing can be changed from here"
+        if self.id in OTHER_RIGHTS:
+            return now.denied_verbs.get(self.id, "")
+        return now.denied if self.changes else ""
+
+    def _missing(self, now: Situation) -> str:
+        if self.needs and not now.service:
+            return "no service is selected"
+        if self.needs == "version" and not now.version:
+            return "choose a version first: the cursor is on a service"
+        if self.needs == "draft" and not now.draft:
+            return "there is no draft: + and - change the weight of the selected version"
+        return ""

@@ -1,0 +1,79 @@
+"""Actions that open panes, and the keys inside of panes that have only one or two."""
+
+from __future__ import annotations
+
+from meshtui.ui.actions.action import ANYWHERE, IN_JOURNAL, IN_RULES, LOOK, Action
+from meshtui.ui.actions.situation import TRACE
+
+LOOKING: tuple[Action, ...] = (
+    Action(
+        "logs", ("l",), "l", "logs",
+        "Tail the access logs of the service's proxies, all pods.",
+        LOOK, False, ANYWHERE, "service", 70,
+    ),
+    Action(
+        "proxies", ("p",), "p", "proxies",
+        "What the clients' proxies really route for the service.",
+        LOOK, False, ANYWHERE, "service", 80,
+    ),
+    Action(
+        "rules", ("y", "v"), "y", "rules",
+        "What VirtualService and DestinationRule say.",
+        LOOK, False, ANYWHERE, "service", 90,
+    ),
+    Action(
+        "trace", ("t",), "t", "trace",
+        "Which rule takes a request to the service, by the objects and in the clients' proxies.",
+        LOOK, False, ANYWHERE, "service", 95,
+    ),
+    Action(
+        "request", ("enter",), "Enter", "other request",
+        "Trace: ask for another method, path, header, host or caller.",
+        LOOK, False, frozenset({TRACE}), "service", 7, False,
+    ),
+    Action(
+        "signals", ("s",), "s", "signals",
+        "Caller's and server's view: codes, statuses and flags, what each means and what to do.",
+        LOOK, False, ANYWHERE, "service", 45,
+    ),
+    Action(
+        "view_side", ("V",), "V", "caller/server",
+        "The table's numbers: what callers saw, or what the versions themselves did.",
+        LOOK, footer=99,
+    ),
+    Action(
+        "analysis", ("a",), "a", "analysis",
+        "What is wrong with the mesh as it is written, the selected service's findings first.",
+        LOOK, False, ANYWHERE, "", 96,
+    ),
+    Action(
+        "exposure", ("x",), "x", "exposure",
+        "How traffic from outside gets to the service, and which rate limits stand in its way.",
+        LOOK, False, ANYWHERE, "service", 97,
+    ),
+    Action(
+        "journal", ("J",), "J", "journal",
+        "The changes made to this cluster, newest first, each with its way back.",
+        LOOK, footer=95,
+    ),
+    Action(
+        "everyones", ("space",), "Space", "one/all services",
+        "Journal: the changes of the selected service, or of all.",
+        LOOK, False, IN_JOURNAL, "", 8, False,
+    ),
+    Action(
+        "aim", ("enter", "asterisk"), "Enter *", "this rule",
+        "Rules: show and change the rule under the cursor; Esc in the table: the ordinary one.",
+        LOOK, False, IN_RULES, "service", 7, False,
+    ),
+    Action(
+        "raw", ("w",), "w", "raw",
+        "Rules as YAML; again for the readable form.",
+        LOOK, False, IN_RULES, "", 9, False,
+    ),
+    Action(
+        "refresh", ("r",), "r", "read again",
+        "Read again what the open panes show.",
+        LOOK,
+    ),
+)  # fmt: skip

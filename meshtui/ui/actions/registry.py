@@ -1,0 +1,171 @@
+"""Every action of the screen, once: bindings, footer, help, palette and README come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.binding import Binding
+
+from meshtui.ui.actions.action import (
+    ANYWHERE,
+    FIND,
+    GROUPS,
+    IN_TABLE,
+    IN_TEXT,
+    MOVE,
+    PROGRAM,
+    Action,
+)
+from meshtui.ui.actions.change import CHANGES
+from meshtui.ui.actions.charts import CHARTING
+from meshtui.ui.actions.logs import LOGGING
+from meshtui.ui.actions.look import LOOKING
+from meshtui.ui.actions.proxies import PROXYING
+from meshtui.ui.actions.situation import TABLE, Situation
+
+
+def _sort(key: str, letter: str, label: str, by: str) -> Action:
+    text = f"Sort by {by}; again turns it round."
+    return Action(f"sort_{key}", (letter,), letter, label, text, FIND)
+
+
+def _move(
+    name: str,
+    keys: tuple[str, ...],
+    shown: str,
+    label: str,
+    text: str,
+    where: frozenset[str] = ANYWHERE,
+) -> Action:
+    return Action(name, keys, shown, label, text, MOVE, where=where, palette=False)
+
+
+ACTIONS: tuple[Action, ...] = (
+    *CHANGES,
+    *LOOKING,
+    *LOGGING,
+    *PROXYING,
+    *CHARTING,
+    # Find and sort
+    Action(
+        "filter", ("slash",), "/", "filter",
+        "Show services that hold a text; /!text those that don't; /-l app=x by label.",
+        FIND, footer=110,
+    ),
+    Action(
+        "command", ("colon",), ":", "command",
+        "Type a command: :shift v1=80 v3=20 · :fault delay 3s 50% · :theme NAME …",
+        FIND, palette=False, footer=120,
+    ),
+    _sort("worst", "W", "worst first", "what is worst"),
+    _sort("name", "N", "by name", "name"),
+    _sort("errors", "E", "by errors", "error ratio"),
+    _sort("traffic", "T", "by traffic", "requests per second"),
+    _sort("latency", "L", "by latency", "p99"),
+    # Move
+    _move("down", ("j", "down"), "j ↓", "down", "One line down."),
+    _move("up", ("k", "up"), "k ↑", "up", "One line up."),
+    _move("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "A page down."),
+    _move("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "A page up."),
+    _move("top", ("g", "home"), "g Home", "top", "To the first line."),
+    _move("end", ("G", "end"), "G End", "end", "To the last line; logs follow again."),
+    _move("fold", ("left",), "←", "fold", "Fold the service's versions.", IN_TABLE),
+    _move("unfold", ("right",), "→", "unfold", "Unfold the service's versions.", IN_TABLE),
+    _move("toggle", ("space",), "Space", "fold", "Fold or unfold the versions.", IN_TABLE),
+    _move("scroll_left", ("left",), "←", "left", "Logs and rules: to the left.", IN_TEXT),
+    _move("scroll_right", ("right",), "→", "right", "Logs and rules: to the right.", IN_TEXT),
+    Action(
+        "focus", ("tab",), "Tab", "next pane",
+        "The focus to the next pane, and back to the table.",
+        MOVE, footer=5, palette=False,
+    ),
+    _move("focus_back", ("shift+tab",), "Shift+Tab", "pane before", "The focus to the one before."),
+    # Program
+    Action(
+        "help", ("question_mark", "f1"), "?", "help",
+        "All keys and commands.",
+        PROGRAM, footer=1,
+    ),
+    Action(
+        "back", ("escape",), "Esc", "back",
+        "Close the innermost thing: dialog, draft, pane, filter.",
+        PROGRAM, palette=False, footer=6,
+    ),
+    Action(
+        "palette", ("ctrl+p",), "Ctrl+P", "palette",
+        "Find an action by its name.",
+        PROGRAM, palette=False,
+    ),
+    Action(
+        "quit", ("q",), "q", "quit",
+        "Leave; asks only while a change is being applied.",
+        PROGRAM, footer=130,
+    ),
+)  # fmt: skip
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def resolve(key: str, now: Situation) -> Action | None:
+    """What a key means in the part of the screen with the focus: of several actions the one for
+    the fewest parts, None where it means something elsewhere only."""
+    fitting = [a for a in ACTIONS if key in a.keys and now.focus in a.where]
+    return min(fitting, key=lambda action: len(action.where), default=None)
+
+
+def places(key: str) -> tuple[str, ...]:
+    """The parts of the screen in which a key means something."""
+    return tuple(sorted({place for a in ACTIONS if key in a.keys for place in a.where}))
+
+
+PROMPTING = ("colon", "slash")
+"""Keys that open the prompt: they go first, so that what is typed after them is in it."""
+
+
+def bindings() -> list[Binding]:
+    """One binding for each key; which action it means is decided when it is pressed."""
+    keys = dict.fromkeys(key for action in ACTIONS for key in action.keys)
+    return [
+        Binding(key, f"press('{key}')", show=False, priority=key in PROMPTING)
+        for key in keys
+        if key != "ctrl+p"
+    ]
+
+
+def footer(now: Situation) -> tuple[Action, ...]:
+    """The keys of the moment, the most wanted first."""
+    offered = [a for a in ACTIONS if a.footer and now.focus in a.where and _offered(a, now)]
+    return tuple(sorted(offered, key=lambda action: action.footer))
+
+
+def _offered(action: Action, now: Situation) -> bool:
+    if resolve(action.keys[0], now) is not action:
+        return False
+    if action.id == "back":
+        return now.draft or now.filtered or now.focus != TABLE or bool(now.open_panes)
+    if action.id == "focus":
+        return bool(now.open_panes)
+    return bool(action.forbidden(now)) or not action.why_not(now)
+
+
+def in_groups() -> Iterable[tuple[str, tuple[Action, ...]]]:
+    """The actions by group, in the order of the help screen."""
+    for group in GROUPS:
+        yield group, tuple(action for action in ACTIONS if action.group == group)
+
+
+def markdown() -> str:
+    """The README's table of keys."""
+    lines = ["| key | action | what it does |", "|---|---|---|"]
+    for group, actions in in_groups():
+        lines.append(f"| | **{group}** | |")
+        lines += [f"| {_code(a.shown)} | {a.label} | {a.help} |" for a in actions]
+    return "\n".join(lines)
+
+
+def _code(shown: str) -> str:
+    return " ".join(f"`{key}`" for key in shown.split(" "))
+
+
+if __name__ == "__main__":
+    print(markdown())  # noqa: T201

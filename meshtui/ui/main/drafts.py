@@ -1,0 +1,99 @@
+"""The drafts of the screen: one for each service, kept by identity until planned or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from meshtui.errors import Refused
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.main.draft import Draft, begin, next_step, set_weight, step
+from meshtui.ui.table.lineid import LineId
+from meshtui.ui.table.numbers import percent
+
+
+class Drafting:
+    """Turns keys into drafts. `shown` is called with all drafts after each change."""
+
+    def __init__(self, shown: Callable[[Mapping[ServiceKey, Draft]], None]) -> None:
+        self.drafts: dict[ServiceKey, Draft] = {}
+        self._shown = shown
+        self._typed = ""
+        self._typed_at: LineId | None = None
+
+    def step(self, view: ServiceView, version: VersionView, by: float) -> str:
+        """Move the weight of a version; returns the draft in words."""
+        self._typed = ""
+        return self._keep(view, step(self._of(view), version.label, by))
+
+    def next_step(self, view: ServiceView, version: VersionView) -> str:
+        """The ladder's next step from where the version, drafted or not, is now."""
+        self._typed = ""
+        return self._keep(view, next_step(self._of(view), version.label))
+
+    def digit(self, view: ServiceView, version: VersionView, digit: str) -> str:
+        """One more digit of the version's weight."""
+        place = LineId(view.key, version.label)
+        typed = self._typed + digit if self._typed_at == place else digit
+        words = self._keep(view, set_weight(self._of(view), version.label, float(typed)))
+        self._typed, self._typed_at = typed, place
+        return words
+
+    def backspace(self, view: ServiceView, version: VersionView | None) -> str:
+        """Take a digit back; with none left the draft is dropped."""
+        place = LineId(view.key, version.label) if version else None
+        if self._typed_at != place or len(self._typed) < 2 or version is None:
+            self.drop(view.key)
+            return "draft dropped"
+        shorter = self._typed[:-1]
+        words = self._keep(view, set_weight(self._of(view), version.label, float(shorter)))
+        self._typed = shorter
+        return words
+
+    def moved(self, place: LineId | None) -> None:
+        """Digits belong together only while the cursor stays."""
+        if place != self._typed_at:
+            self._typed, self._typed_at = "", None
+
+    def drop(self, key: ServiceKey) -> bool:
+        """Forget the draft of a service; False where there was none."""
+        self._typed, self._typed_at = "", None
+        if self.drafts.pop(key, None) is None:
+            return False
+        self._shown(self.drafts)
+        return True
+
+    def prune(self, there: Collection[ServiceKey]) -> None:
+        """Drop the drafts of services that are gone."""
+        for key in [key for key in self.drafts if key not in there]:
+            self.drop(key)
+
+    def _of(self, view: ServiceView) -> Draft:
+        return self.drafts.get(view.key) or begin(view)
+
+    def _keep(self, view: ServiceView, draft: Draft) -> str:
+        if not draft.changed:
+            self.drafts.pop(view.key, None)
+            self._shown(self.drafts)
+            return f"{view.key.name}: as it was"
+        self.drafts[view.key] = draft
+        self._shown(self.drafts)
+        return f"{view.key.name}: {draft_words(draft)}"
+
+
+def draft_words(draft: Draft) -> str:
+    """`v1 90 → 85, v3 10 → 15`."""
+    return ", ".join(
+        f"{label} {percent(draft.current.get(label, 0.0))} → {percent(value)}"
+        for label, value in draft.percents.items()
+        if abs(value - draft.current.get(label, 0.0)) > 1e-6
+    )
+
+
+def draft_of(drafts: Mapping[ServiceKey, Draft], view: ServiceView | None) -> Draft:
+    """The draft of the selected service. Raises `Refused` where there is none."""
+    draft = drafts.get(view.key) if view else None
+    if draft is None:
+        raise Refused("there is no draft", "+ and - change the weight of the selected version")
+    return draft

@@ -1,0 +1,43 @@
+"""Connecting and reading, in workers that end in a message, whatever happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message_pump import MessagePump
+
+from meshtui.errors import MeshtuiError, Unreachable
+from meshtui.ui.main.messages import Connected, ConnectFailed, FeedFailed, SnapshotArrived
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+
+async def connect(cockpit: Cockpit, to: MessagePump) -> None:
+    """Reach the cluster, and say how that went."""
+    try:
+        await cockpit.connect()
+    except MeshtuiError as error:
+        to.post_message(ConnectFailed(error))
+    except Exception as error:  # noqa: BLE001 - the edge of a worker: the screen must live on
+        to.post_message(ConnectFailed(unexpected("connecting", error)))
+    else:
+        to.post_message(Connected())
+
+
+async def follow(cockpit: Cockpit, to: MessagePump) -> None:
+    """Hand on each snapshot until there are no more, and say that there are no more."""
+    try:
+        async for snapshot in cockpit.snapshots():
+            to.post_message(SnapshotArrived(snapshot))
+    except MeshtuiError as error:
+        to.post_message(FeedFailed(error))
+    except Exception as error:  # noqa: BLE001 - the edge of a worker: the screen must live on
+        to.post_message(FeedFailed(unexpected("reading the mesh", error)))
+    else:
+        to.post_message(FeedFailed(Unreachable("the mesh is not read any more", "trying again")))
+
+
+def unexpected(doing: str, error: Exception) -> MeshtuiError:
+    """A failure that should have been one of ours, told as one."""
+    return MeshtuiError(f"{doing} failed unexpectedly ({type(error).__name__}: {error})")

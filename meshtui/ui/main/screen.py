@@ -1,0 +1,294 @@
+"""The main screen: the table, what is around it, and what each message and key leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from meshtui.changes.change import Plan
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import ServiceKey
+from meshtui.operations.types import Snapshot
+from meshtui.ui.actions import registry as actions
+from meshtui.ui.actions.action import Action
+from meshtui.ui.actions.registry import PROMPTING
+from meshtui.ui.actions.situation import Situation
+from meshtui.ui.dialogs.diffkeys import LEAVING
+from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
+from meshtui.ui.main import feed
+from meshtui.ui.main.aimed import Aimed
+from meshtui.ui.main.background import in_background
+from meshtui.ui.main.changing import ChangeDesk
+from meshtui.ui.main.circumstances import situation_of
+from meshtui.ui.main.drafts import Drafting
+from meshtui.ui.main.editing import Editing
+from meshtui.ui.main.handlers import Handlers
+from meshtui.ui.main.layout import Arrangement
+from meshtui.ui.main.measuring import Measuring
+from meshtui.ui.main.messages import (
+    Applied,
+    ApplyFailed,
+    ApplyStep,
+    Connected,
+    ConnectFailed,
+    Edited,
+    FeedFailed,
+    SnapshotArrived,
+)
+from meshtui.ui.main.prompts import Prompting
+from meshtui.ui.panes.dock import PaneDock
+from meshtui.ui.table.marks import pending_notes
+from meshtui.ui.table.widget import MeshTable
+from meshtui.ui.widgets.header import Header, Notices
+from meshtui.ui.widgets.headline import Place
+from meshtui.ui.widgets.keys import KeysLine
+from meshtui.ui.widgets.prompt import Prompt
+from meshtui.ui.widgets.status import Status
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+    from meshtui.ui.dialogs.diff import DiffDialog
+
+
+class MainScreen(Screen[None]):
+    """Owns the state that is on screen; collaborators turn keys into changes of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings()]
+
+    def __init__(self, cockpit: Cockpit, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.cockpit = cockpit
+        self.clock = clock
+        self.snapshot: Snapshot | None = None
+        self.was_connected = False
+        self.header = Header(Place(cockpit.context, "", cockpit.server, cockpit.read_only))
+        self.notices = Notices(id="notices")
+        self.table = MeshTable(id="table")
+        self.dock = PaneDock(cockpit)
+        self.status = Status()
+        self.prompt = Prompt()
+        self.keys_line = KeysLine()
+        self.drafting = Drafting(self.table.set_drafts)
+        self.desk = ChangeDesk(cockpit, self)
+        self.arrangement = Arrangement(self)
+        self.prompting = Prompting(self)
+        self.handlers = Handlers(self)
+        self.editing = Editing(self)
+        self.aimed = Aimed(self)
+        self.measuring = Measuring(self.say)
+        self._leaving = False
+        self._notes: Mapping[ServiceKey, str] = {}
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.notices
+        with Horizontal(id="body"):
+            yield self.table
+            yield self.dock
+        with Vertical(id="bottom"):
+            yield self.status
+            yield self.prompt
+            yield self.keys_line
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self.set_interval(1.0, self._tick)
+        self.header.tell(None, self.clock())
+        self.update_keys()
+        self.call_after_refresh(self.connect)
+
+    # Connecting and reading
+
+    def connect(self) -> None:
+        """Reach the cluster, in a worker; the first paint is already done."""
+        self.place_again()
+        in_background(self, "feed", feed.connect, self.cockpit, self)
+
+    def connect_elsewhere(self) -> None:
+        """The cockpit was told another place: nothing can be changed until it is reached."""
+        self.was_connected = False
+        self.drafting.prune(())
+        self.aimed.namespace = ""
+        self.connect()
+
+    def on_connected(self, _: Connected) -> None:
+        self.was_connected = True
+        if isinstance(self.app.screen, OfflineScreen):
+            self.app.pop_screen()
+        self.place_again()
+        self._follow()
+
+    def _follow(self) -> None:
+        in_background(self, "feed", feed.follow, self.cockpit, self)
+
+    def place_again(self) -> None:
+        """Where we are, in the header."""
+        c = self.cockpit
+        self.header.place = Place(c.context, self.aimed.namespace, c.server, c.read_only)
+        self.header.tell(self.snapshot, self.clock())
+
+    def on_connect_failed(self, message: ConnectFailed) -> None:
+        if isinstance(self.app.screen, OfflineScreen):
+            self.app.screen.tell(message.error)
+        else:
+            self.app.push_screen(OfflineScreen(message.error, self.cockpit.context))
+
+    def on_feed_failed(self, message: FeedFailed) -> None:
+        """What is on screen stays, grows old, and is read again."""
+        self.fail(message.error)
+        self.set_timer(RETRY_S, self._follow)
+
+    def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
+        self.snapshot = snapshot = message.snapshot
+        self.notices.tell(snapshot.notices)
+        self.aimed.show()
+        self.desk.settled(snapshot.seen)
+        self.show_notes(self._notes)
+        self.measuring.tell(snapshot)
+        self.drafting.prune({view.key for view in snapshot.views})
+        self._grow_old(self.clock())
+        self.tell_panes()
+        self.update_keys()
+
+    def _tick(self) -> None:
+        now = self.clock()
+        self._grow_old(now)
+        self.dock.tick(now)
+
+    def _grow_old(self, now: float) -> None:
+        """What is on screen says how old it is, each second."""
+        self.header.tell(self.snapshot, now)
+        if self.snapshot is not None:
+            since = max(0.0, now - self.snapshot.time)
+            self.table.set_stale(self.snapshot.telemetry.stale(since))
+
+    def on_pane_opened(self) -> None:
+        self.tell_panes()
+
+    def tell_panes(self) -> None:
+        if self.snapshot is not None:
+            version = self.table.version
+            label = version.label if version else ""
+            self.dock.tell(self.table.view, self.snapshot, self.clock(), label)
+
+    # The cursor, the size, the focus
+
+    def on_mesh_table_moved(self, message: MeshTable.Moved) -> None:
+        self.drafting.moved(message.place)
+        self.tell_panes()
+        self.update_keys()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.arrangement.arrange()
+
+    def on_descendant_focus(self, _: events.DescendantFocus) -> None:
+        self.update_keys()
+
+    # Keys
+
+    def situation(self) -> Situation:
+        return situation_of(self)
+
+    def update_keys(self) -> None:
+        self.keys_line.tell(self.situation())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the open prompt, the keys that open it are letters."""
+        return not (action == "press" and self.prompt.display and parameters[0] in PROMPTING)
+
+    def action_press(self, key: str) -> None:
+        action = actions.resolve(key, self.situation())
+        if action is not None:
+            self.run(action, key)
+        else:
+            self.say(f"this key works in: {', '.join(actions.places(key))}", "warning")
+
+    def run_action_by_id(self, action_id: str) -> None:
+        self.run(actions.BY_ID[action_id], "")
+
+    def run(self, action: Action, key: str) -> None:
+        """Do it, or say why not."""
+        self._leaving = self._leaving and action.id == "quit"
+        reason = action.why_not(self.situation())
+        if reason:
+            self.say(reason, "warning")
+            return
+        self.guarded(lambda: self.handlers.run(action.id, key))
+        self.update_keys()
+
+    def guarded(self, do: Callable[[], None]) -> None:
+        """Refusals become a line on the screen."""
+        try:
+            do()
+        except MeshtuiError as error:
+            self.fail(error)
+
+    # The status line
+
+    def say(self, text: str, level: str = "info") -> None:
+        self.status.say(text, level)
+
+    def fail(self, error: MeshtuiError) -> None:
+        self.status.fail(error)
+
+    def status_later(self, text: str) -> None:
+        """For what is known before the screen is there."""
+        self.call_after_refresh(self.say, text, "warning")
+
+    # Changes
+
+    def open_dialog(self, dialog: Screen[None], closed: Callable[[], None]) -> None:
+        self.app.push_screen(dialog, lambda _: closed())
+
+    def on_edited(self, message: Edited) -> None:
+        self.guarded(lambda: self.editing.finished(message))
+
+    def apply(self, plan: Plan, dialog: DiffDialog) -> None:
+        """Not exclusive: a rollback may start while another change is being verified."""
+        self.desk.confirmed(plan, dialog)
+        self.run_worker(self.desk.apply(plan, self), group="apply", exit_on_error=False)
+
+    def on_apply_step(self, message: ApplyStep) -> None:
+        self.desk.on_step(message)
+
+    def on_applied(self, message: Applied) -> None:
+        self.desk.on_applied(message.plan, message.outcome)
+
+    def on_apply_failed(self, message: ApplyFailed) -> None:
+        self.desk.on_failed(message)
+
+    def show_notes(self, notes: Mapping[ServiceKey, str]) -> None:
+        """The words of changes, and the time left of those that have a limit."""
+        self._notes = notes
+        self.table.set_notes({**pending_notes(self.cockpit.pending()), **notes})
+
+    def change_made(self, key: ServiceKey) -> None:
+        """A draft that has become a change is done with."""
+        self.drafting.drop(key)
+        self.update_keys()
+
+    def may_leave(self) -> bool:
+        """At once, except while a change is being applied: then the second time."""
+        if self.desk.busy and not self._leaving:
+            self._leaving = True
+            names = ", ".join(sorted({plan.change.service.name for plan in self.desk.busy}))
+            self.say(f"{names}: {LEAVING}", "warning")
+            return False
+        return True
+
+    # The prompt
+
+    def on_prompt_typed(self, message: Prompt.Typed) -> None:
+        self.prompting.typed(message.kind, message.text)
+
+    def on_prompt_done(self, message: Prompt.Done) -> None:
+        self.prompting.done(message.kind, message.text)
+
+    def on_prompt_dropped(self, message: Prompt.Dropped) -> None:
+        self.prompting.dropped(message.kind)

@@ -1,0 +1,191 @@
+"""The access logs of the selected service's proxies: followed, filtered, summed up, opened."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.timer import Timer
+
+from meshtui.envoy.logfilter import LogFilter, parse_filter
+from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logstore import LogStore
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import ServiceKey
+from meshtui.operations.logs.pod_tail import TailFrom
+from meshtui.operations.types import Snapshot
+from meshtui.ui.main.background import in_background
+from meshtui.ui.main.feed import unexpected
+from meshtui.ui.panes.logs.deeds import LogDeeds
+from meshtui.ui.panes.logs.feed import LogBatch, LogEnded, in_batches
+from meshtui.ui.panes.logs.lines import LogLines
+from meshtui.ui.panes.logs.text import count_words, state_words, summary_lines
+from meshtui.ui.widgets.lines import LinesBlock, LinesView
+from meshtui.ui.widgets.paint import Line
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+
+SLICE_S = 0.02
+"""Seconds a filter works before the screen has its turn."""
+
+SLICE_LINES = 10
+HIGH = 12
+"""Lines of the pane from which the summary has two."""
+
+
+class LogsPane(LogDeeds):
+    """Follows the service under the cursor, once the cursor has come to rest."""
+
+    kind = "logs"
+    SETTLE_S: ClassVar[float] = 0.2
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        self.log_lines = LogLines()
+        self.foot = LinesBlock(classes="pane-foot")
+        super().__init__(cockpit)
+        self.start = TailFrom()
+        self._key: ServiceKey | None = None
+        self._place = ""
+        self._tail: object = None
+        self._ended: MeshtuiError | None = None
+        self._settling: Timer | None = None
+        self._filtering: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield self.foot
+
+    def make_body(self) -> LinesView:
+        return self.log_lines
+
+    @property
+    def store(self) -> LogStore:
+        return self.log_lines.store
+
+    # Reading
+
+    def update_body(self, _: Snapshot) -> None:
+        key = self.view.key if self.view else None
+        if (key, self.cockpit.context) == (self._key, self._place):
+            return
+        first = self._key is None
+        self._key, self._place = key, self.cockpit.context
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
+
+    def read_again(self) -> None:
+        """Start over with the service that is selected now; the filter stays."""
+        self._ended = None
+        self._tail = tail = object()
+        store = LogStore()
+        store.set_filter(self.store.filter)
+        self.log_lines.begin(store)
+        if self._key is None:
+            self.workers.cancel_group(self, "tail")
+        else:
+            in_background(self, "tail", self._pump, self._key, self.start, tail)
+        self.update_title()
+
+    async def _pump(self, key: ServiceKey, start: TailFrom, tail: object) -> None:
+        try:
+            await in_batches(tail, self.cockpit.tail(key, start), self)
+        except MeshtuiError as error:
+            self.post_message(LogEnded(tail, error))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            self.post_message(LogEnded(tail, unexpected("reading the logs", error)))
+        else:
+            self.post_message(LogEnded(tail, None))
+
+    def on_log_batch(self, message: LogBatch) -> None:
+        if message.tail is self._tail:
+            self.add(*message.lines)
+
+    def on_log_ended(self, message: LogEnded) -> None:
+        if message.tail is self._tail:
+            self._ended = message.error or MeshtuiError("the logs have ended")
+            self.update_title()
+
+    def add(self, *lines: LogLine) -> None:
+        self.log_lines.add(lines)
+        if self.store.behind:
+            self._filter_on()
+        else:
+            self.update_title()
+
+    # What is said around the lines
+
+    def title_words(self) -> tuple[Line, Line]:
+        lines = self.log_lines
+        return count_words(self.store), state_words(lines.following, lines.missed, self._ended)
+
+    def update_title(self) -> None:
+        super().update_title()
+        if self.is_mounted and self.size.width:
+            high, width = self.size.height >= HIGH, self.size.width - 2
+            callers = self.start.callers
+            self.foot.show(summary_lines(self.store, width, high, callers))
+
+    # The filter
+
+    @property
+    def search_text(self) -> str | None:
+        return self.store.filter.source
+
+    def search(self, text: str) -> None:
+        self.choose(parse_filter(text))
+
+    def back(self) -> bool:
+        """Esc takes the filter off before it closes the pane."""
+        filtered = bool(self.store.filter)
+        self.choose(LogFilter())
+        return filtered
+
+    def choose(self, wanted: LogFilter) -> None:
+        """Apply a filter to what is there and to what comes, a slice at a time."""
+        if wanted.source == self.store.filter.source:
+            return
+        self.store.set_filter(wanted)
+        self._filter_on()
+
+    def _filter_on(self) -> None:
+        """While it works the lines on screen stay as they are, for a moment."""
+        if self._filtering is not None:
+            self._filtering.stop()
+            self._filtering = None
+        end = time.monotonic() + SLICE_S
+        while self.store.work(SLICE_LINES):
+            if time.monotonic() > end:
+                self._filtering = self.set_timer(0.001, self._filter_on)
+                break
+        else:
+            self.log_lines.refit()
+        self.update_title()
+
+    # Moving
+
+    def move(self, by: int) -> None:
+        self.log_lines.move(by)
+        self.update_title()
+
+    def page(self, direction: int) -> None:
+        self.move(direction * max(self.log_lines.room - 1, 1))
+
+    def to_top(self) -> None:
+        self.log_lines.to_top()
+        self.update_title()
+
+    def to_end(self) -> None:
+        self.log_lines.follow()
+        self.update_title()
+
+    def sideways(self, by: int) -> None:
+        self.log_lines.sideways(by)
+
+    def on_focus(self) -> None:
+        self.log_lines.light(True)
+
+    def on_blur(self) -> None:
+        self.log_lines.light(False)

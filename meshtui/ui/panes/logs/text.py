@@ -1,0 +1,140 @@
+"""What the logs pane says of its lines: how many, of which filter, and what they come to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logstore import LogStore
+from meshtui.envoy.logsummary import Summary
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.text import clean
+from meshtui.operations.logs.pod_tail import TailFrom
+from meshtui.ui.panes.logs.access_line import code_role
+from meshtui.ui.widgets.paint import Line, Span, fit_line, span
+
+MOST_CODES = 8
+MOST_FLAGS = 8
+MOST_PATHS = 4
+COPIED_MOST = 65_536
+"""Bytes; terminals and multiplexers take no more in one go."""
+
+
+def count_words(store: LogStore) -> Line:
+    """`312 of 20,000`, and the filter."""
+    if not store.filter:
+        return (Span(f"{store.kept:,} lines  ", "muted"),)
+    if store.behind:
+        done = 100 - 100 * store.behind // max(store.kept, 1)
+        counted = Span(f"filtering {done} %  ", "muted")
+    else:
+        counted = Span(f"{len(store):,} of {store.kept:,}  ", "muted")
+    return counted, Span("/", "key"), span(f"{store.filter.source}  ", "strong")
+
+
+def state_words(following: bool, missed: int, ended: MeshtuiError | None) -> Line:
+    if ended is not None:
+        return (span(f"✖ {ended}", "error"), Span(" r", "key"))
+    if following:
+        return (Span("● following", "ok"),)
+    return (Span(f"PAUSED  {missed:,} new  ", "draft"), Span("Space", "key"))
+
+
+def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> list[Line]:
+    """Codes and flags of what is shown; below them, where there is room, its slowest paths."""
+    summary = store.summary
+    first = (*_codes(summary, callers), *_flags(summary), *_dropped(store))
+    lines = [first] if not high else [first, _paths(summary)]
+    return [fit_line((Span(" "), *line), width) for line in lines]
+
+
+def _codes(summary: Summary, callers: bool) -> Iterable[Span]:
+    """Errors first. What never reached the service stands in its callers' logs."""
+    if not summary.requests and not summary.connections:
+        none = Span("no requests among these lines  ", "muted")
+        more = (Span("C", "key"), Span(" adds the callers' ", "muted"))
+        return (none,) if callers else (none, *more)
+    ranked = sorted(summary.codes, key=lambda code: (code != 0, -code))
+    pieces: list[Span] = []
+    for code in ranked[:MOST_CODES]:
+        pieces += [
+            Span(str(code), code_role(code)),
+            Span(f" ×{summary.codes[code]:,}  ", "muted"),
+        ]
+    if summary.connections:
+        pieces += [Span("tcp", "text"), Span(f" ×{summary.connections:,}  ", "muted")]
+    return pieces
+
+
+def _flags(summary: Summary) -> Iterable[Span]:
+    ranked = sorted(summary.flags.items(), key=lambda item: (-item[1], item[0]))
+    pieces: list[Span] = [Span("│ ", "faint")] if ranked else []
+    for flag, count in ranked[:MOST_FLAGS]:
+        pieces += [span(flag, "warning"), Span(f" ×{count:,}  ", "muted")]
+    return pieces
+
+
+def _dropped(store: LogStore) -> Iterable[Span]:
+    if not store.first:
+        return ()
+    return (Span(f"│ {store.first:,} older lines dropped", "draft"),)
+
+
+def _paths(summary: Summary) -> Line:
+    slow = summary.slowest(MOST_PATHS)
+    if not slow:
+        return ()
+    pieces = [Span("slowest by mean  ", "muted")]
+    for path, count, mean in slow:
+        pieces += [
+            span(f"{path or '/'} ", "text"),
+            Span(f"{duration(mean)}", "draft"),
+            Span(f" ×{count:,}  ", "muted"),
+        ]
+    return tuple(pieces)
+
+
+def duration(milliseconds: float) -> str:
+    """As short as it may be read: `12ms`, `1.5s`."""
+    return f"{milliseconds:.0f}ms" if milliseconds < 1_000 else f"{milliseconds / 1e3:.3g}s"
+
+
+def start_words(start: TailFrom) -> str:
+    """How far back the log begins, and whose it is."""
+    return f"{_back(start)}{', callers too' if start.callers else ''}"
+
+
+def _back(start: TailFrom) -> str:
+    if start.since_s is not None:
+        age = human_duration(start.since_s)
+        return f"the last {age}"
+    if start.lines is None:
+        return "all that is kept"
+    return f"the last {start.lines:,} lines of each pod"
+
+
+def plain(line: LogLine) -> str:
+    """A line for a file or the clipboard, without anything that drives a terminal."""
+    return clean(line.text) if line.own else f"{clean(line.pod)}  {clean(line.text)}"
+
+
+def to_copy(lines: Iterable[LogLine]) -> tuple[str, int, int]:
+    """As many of the newest lines as a terminal takes; how many that are, and of how many.
+
+    Of a line that is too long by itself the beginning.
+    """
+    every = [plain(line) for line in lines]
+    size, taken = 0, 0
+    for text in reversed(every):
+        size += len(text.encode("utf-8", "replace")) + 1
+        if size > COPIED_MOST:
+            break
+        taken += 1
+    if every and not taken:
+        return (
+            every[-1].encode("utf-8", "replace")[:COPIED_MOST].decode("utf-8", "ignore"),
+            1,
+            len(every),
+        )
+    return "\n".join(every[len(every) - taken :]), taken, len(every)

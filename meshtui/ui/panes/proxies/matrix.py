@@ -1,0 +1,225 @@
+"""Intent against actual in lines: a row for each client's proxy, a column for each rule. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
+from meshtui.envoy.routes import ProxyRoute
+from meshtui.mesh.hosts import short_host
+from meshtui.mesh.model import Pod, Rule
+from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.routing import Route
+from meshtui.mesh.text import clean
+from meshtui.operations.proxies.matrix import (
+    NOT_COMPARED,
+    NOT_MEANT,
+    OUT_OF_REACH,
+    Cell,
+    Matrix,
+    Row,
+)
+from meshtui.ui.panes.proxies.state import Key, key_of
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, wrapped
+from meshtui.ui.widgets.picking import Picked
+
+Rows = Mapping[Key, tuple[Row, float]]
+"""By the pod's namespace and name: its row, and when it came."""
+
+LOOKS = {
+    IN_SYNC: ("✓", "in sync", "ok"),
+    OLD: ("≠", "differs", "error"),
+    ABSENT: ("∅", "no route", "warning"),
+    NOT_MEANT: ("–", "not for it", "muted"),
+    NOT_COMPARED: ("?", "delegated", "unknown"),
+    OUT_OF_REACH: ("✖", "out of reach", "error"),
+}
+"""Of each state a sign, a word, and its role."""
+
+_NAME = (18, 44)
+_WORDY, _TERSE = 12, 3
+_AGE = 6
+
+
+def owner_of(pod: Pod) -> str:
+    """The identity of a row in the list."""
+    return "/".join(key_of(pod))
+
+
+def matrix_head(matrix: Matrix, width: int) -> Line:
+    name, column = _layout(matrix, width)
+    titles = "".join(fit(clean(r.rule.title), column) + " " for r in matrix.rules)
+    return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("   AGE", "head"))
+
+
+def _layout(matrix: Matrix, width: int) -> tuple[int, int]:
+    """Cells of the name and of each rule; words where there is room for them, else signs."""
+    count = max(len(matrix.rules), 1)
+    rest = width - 2 - 1 - _AGE
+    for column in (_WORDY, _TERSE):
+        name = rest - count * (column + 1)
+        if name >= _NAME[0]:
+            break
+    longest = max((len(_name(pod)) for pod in matrix.pods), default=0)
+    return max(_NAME[0], min(name, longest, _NAME[1])), column
+
+
+def _name(pod: Pod) -> str:
+    return f"{'gateway ' if pod.gateway else ''}{clean(pod.name)}"
+
+
+def summary(matrix: Matrix, rows: Rows) -> Line:
+    """How many of the proxies do what is asked."""
+    found = [rows[key_of(pod)][0] for pod in matrix.pods if key_of(pod) in rows]
+    if not matrix.pods:
+        return (Span("no proxy to ask", "muted"),)
+    if len(found) < len(matrix.pods):
+        return (Span(f"{len(found)} of {len(matrix.pods)} read", "muted"),)
+    counts = {state: sum(row.state == state for row in found) for state in LOOKS}
+    if counts[IN_SYNC] == len(found):
+        return (Span(f"✓ {len(found)} in sync", "ok"),)
+    parts: Line = ()
+    for state, count in counts.items():
+        sign, word, role = LOOKS[state]
+        parts += (Span(f"{sign} {count} {word}  ", role),) if count else ()
+    return parts
+
+
+def matrix_lines(
+    matrix: Matrix, rows: Rows, picked: str, now: float, width: int, search: str = ""
+) -> list[Picked]:
+    """The rows, then all about the one under the cursor."""
+    wanted = search.lower()
+    pods = [pod for pod in matrix.pods if wanted in "/".join(key_of(pod)).lower()]
+    if not pods:
+        told = "no client's name holds that" if matrix.pods else "no proxy is known to call it"
+        return [Picked((Span(told, "muted"),))]
+    lines = [Picked(_row(matrix, pod, rows, now, width), owner_of(pod)) for pod in pods]
+    chosen = next((pod for pod in pods if owner_of(pod) == picked), pods[0])
+    row = rows.get(key_of(chosen))
+    lines += [Picked(line) for line in _notes(matrix, width)]
+    if row is not None:
+        lines += [Picked(BLANK), *map(Picked, _detail(matrix, row[0], width))]
+    return lines
+
+
+def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:
+    name, column = _layout(matrix, width)
+    row, at = rows.get(key_of(pod), (None, now))
+    if row is None:
+        return (Span("  "), Span(fit(_name(pod), name)), Span(" reading…", "muted"))
+    sign, _, role = LOOKS[row.state]
+    head: Line = (Span(f"{sign} ", role), Span(fit(_name(pod), name), "text"), Span(" "))
+    room = (column + 1) * max(len(matrix.rules), 1)
+    if row.trouble:
+        return (
+            *head,
+            Span(fit(f"out of reach: {clean(row.trouble)}", room), "error"),
+            _age(now - at),
+        )
+    cells = tuple(_cell_span(cell, column) for cell in row.cells)
+    return (*head, *cells, Span(" " * (room if not cells else 0)), _age(now - at))
+
+
+def _cell_span(cell: Cell, column: int) -> Span:
+    sign, word, role = LOOKS[cell.state]
+    text = f"{sign} {word}" if column == _WORDY else sign
+    return Span(fit(text, column) + " ", role)
+
+
+def _age(seconds: float) -> Span:
+    return Span(f"{human_duration(seconds):>{_AGE}}", "muted")
+
+
+def _notes(matrix: Matrix, width: int) -> Iterator[Line]:
+    if matrix.guessed:
+        some = f"telemetry does not name {len(matrix.guessed)} of these as callers: they may call"
+        none = "telemetry names no caller: every proxy that may call is here"
+        told = some if len(matrix.guessed) < len(matrix.pods) else none
+        yield from wrapped(told, width, "muted")
+    if matrix.left_out:
+        yield (Span(f"{matrix.left_out} more proxies are not asked", "muted"),)
+    if not matrix.rules:
+        yield from wrapped("no rule to compare with: its pods share the traffic", width, "muted")
+
+
+def _detail(matrix: Matrix, row: Row, width: int) -> list[Line]:
+    owners = ", ".join(f"{name}.{namespace}" for namespace, name in row.owners)
+    head: Line = (span(row.pod.name, "strong"),)
+    if owners:
+        head += (Span("  routes of ", "muted"), span(owners, "text"))
+    lines: list[Line] = [head]
+    if row.trouble:
+        return [*lines, *wrapped(f"✖ {row.trouble}", width, "error")]
+    for route, cell in zip(matrix.rules, row.cells, strict=True):
+        lines += _rule(route, cell, width)
+    return lines
+
+
+def _rule(route: Route, cell: Cell, width: int) -> list[Line]:
+    sign, word, role = LOOKS[cell.state]
+    lines: list[Line] = [
+        BLANK,
+        (Span(f"{sign} {word:<12}", role), span(f"{route.rule.title}  ", "key"),
+         span(route.rule.match_text, "muted")),
+    ]  # fmt: skip
+    if cell.state in (NOT_MEANT, NOT_COMPARED):
+        return lines
+    namespace = route.service.ref.namespace
+    lines += _said("asked", asked_words(route.rule, namespace), width)
+    for words in dict.fromkeys(done_words(r, route.rule, namespace) for r in cell.served):
+        lines += _said("does", words, width)
+    for difference in cell.differences:
+        lines += wrapped(f"≠ {difference}", width, "warning", "         ")
+    return lines
+
+
+def _said(label: str, words: str, width: int) -> list[Line]:
+    first, *rest = wrapped(words, width - 9, "text")
+    indent = Span(" " * 9)
+    return [(Span(f"   {label:<6}", "muted"), *first), *((indent, *line) for line in rest)]
+
+
+def asked_words(rule: Rule, namespace: str) -> str:
+    """What a rule asks for, in a line."""
+    if rule.terminal:
+        return rule.terminal
+    parts = [
+        f"{d.subset or short_host(d.host, namespace)} {rule.percent(d):.4g}%"
+        for d in rule.destinations
+        if d.weight or len(rule.destinations) == 1
+    ]
+    parts += [
+        f"mirror {m.subset or short_host(m.host, namespace)} {m.percent:g}%" for m in rule.mirrors
+    ]
+    if rule.fault is not None and rule.fault.active:
+        parts.append(f"fault {rule.fault}")
+    if rule.timeout_s:
+        parts.append(f"timeout {rule.timeout_s:g}s")
+    if rule.retries is not None:
+        parts.append(f"retries {rule.retries}")
+    return " · ".join(parts) or "nothing"
+
+
+def done_words(route: ProxyRoute, rule: Rule, namespace: str) -> str:
+    """What a proxy's route does, in the same words. Retries only where the rule speaks of them."""
+    if route.terminal:
+        return route.answer or route.terminal
+    total = route.total_weight or 1
+    single = len(route.destinations) == 1
+    parts = [
+        f"{d.subset or short_host(d.host, namespace) or d.cluster} "
+        f"{100 if single else 100 * d.weight / total:.4g}%"
+        for d in route.destinations
+    ]
+    parts += [
+        f"mirror {m.subset or short_host(m.host, namespace) or m.cluster} {m.percent:g}%"
+        for m in route.mirrors
+    ]
+    if route.fault is not None and route.fault.active:
+        parts.append(f"fault {route.fault}")
+    if route.timeout_s:
+        parts.append(f"timeout {route.timeout_s:g}s")
+    if rule.retries is not None:
+        parts.append(f"retries {route.retries or 'none'}")
+    return " · ".join(parts) or "nothing"

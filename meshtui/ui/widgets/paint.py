@@ -1,0 +1,123 @@
+"""Lines made of pieces with a role, on their way to the terminal without any markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from meshtui.mesh.text import ELLIPSIS, clean
+from meshtui.ui.widgets.roles import Styles
+
+LIMIT = 4096
+"""Characters of an outside text that are looked at; a longer one is cut."""
+
+
+class Span(NamedTuple):
+    """A piece of a line. `text` is clean: use `span` for what came from outside."""
+
+    text: str
+    role: str = ""
+
+
+Line = tuple[Span, ...]
+
+BLANK: Line = ()
+
+
+def span(text: str, role: str = "") -> Span:
+    """A piece from text that came from a cluster, made safe to show."""
+    return Span(clean(text, LIMIT), role)
+
+
+def line(*pieces: Span | str) -> Line:
+    """A line of pieces; bare strings are the program's own words."""
+    return tuple(Span(p) if isinstance(p, str) else p for p in pieces if p)
+
+
+def width_of(pieces: Iterable[Span]) -> int:
+    """Cells that the pieces take."""
+    return sum(cell_len(piece.text) for piece in pieces)
+
+
+@lru_cache(maxsize=4096)
+def fit(text: str, width: int, right: bool = False) -> str:
+    """`text` in exactly `width` cells, padded or cut with an ellipsis; wide characters counted."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(set_cell_size(text, width - 1).rstrip() + ELLIPSIS, width)
+    padding = " " * (width - length)
+    return padding + text if right else text + padding
+
+
+def fit_line(pieces: Line, width: int) -> Line:
+    """The line in exactly `width` cells; the piece that runs over is cut with an ellipsis."""
+    kept: list[Span] = []
+    left = width
+    for piece in pieces:
+        length = cell_len(piece.text)
+        if length > left:
+            kept.append(Span(fit(piece.text, left), piece.role))
+            return tuple(kept)
+        kept.append(piece)
+        left -= length
+    if left:
+        kept.append(Span(" " * left))
+    return tuple(kept)
+
+
+def both_ends(left: Line, right: Line, width: int) -> Line:
+    """`left` at the left and `right` at the right edge; the right one wins where both don't fit."""
+    right_width = width_of(right)
+    room = width - right_width
+    if room < 8:
+        return fit_line(left if not right or room < 0 else right, width)
+    return fit_line(left, room) + right
+
+
+LOUD = ("loud", "stale", "only errors", "read-only", "side")
+"""Roles that keep their own ground, on the cursor's line too."""
+
+
+def strip_of(pieces: Sequence[Span], styles: Styles, ground: Style) -> Strip:
+    """The pieces as the terminal gets them, on `ground`, the style of everything below them."""
+    return Strip([segment for piece in pieces for segment in _segments(piece, styles, ground)])
+
+
+def _segments(piece: Span, styles: Styles, ground: Style) -> Iterable[Segment]:
+    """Spaces at the ends carry the ground only, so that equal looks are equal segments."""
+    text = piece.text
+    if piece.role in LOUD:
+        yield Segment(text, ground + styles[piece.role])
+        return
+    inner = text.strip(" ")
+    if inner:
+        lead = len(text) - len(text.lstrip(" "))
+        if lead:
+            yield Segment(text[:lead], ground)
+        yield Segment(inner, ground + styles.get(piece.role, Style.null()))
+        text = text[lead + len(inner) :]
+    if text:
+        yield Segment(text, ground)
+
+
+def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
+    """`text` (from outside or not) broken at spaces into lines of at most `width` cells."""
+    room = max(width - cell_len(indent), 8)
+    lines: list[str] = []
+    current = ""
+    for word in clean(text, LIMIT).split(" "):
+        joined = f"{current} {word}" if current else word
+        if cell_len(joined) <= room or not current:
+            current = joined
+        else:
+            lines.append(current)
+            current = word
+    return [(Span(indent + part, role),) for part in [*lines, current]]
