@@ -8,11 +8,11 @@ CLUSTER_DOMAIN = "cluster.local"
 _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
 
-def service_host(namespace: str, name: str) -> str:
-    return f"{name}.{namespace}{_SUFFIX}"
+def service_host(namespace: str, name: str, domain: str = CLUSTER_DOMAIN) -> str:
+    return f"{name}.{namespace}.svc.{domain}"
 
 
-def full_host(host: str, namespace: str) -> str:
+def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     """`reviews` in namespace `a` is `reviews.a.svc.cluster.local`; dotted names stand as they are.
 
     Istio completes only names without a dot (pkg/config/host, ResolveShortnameToFQDN); the forms
@@ -21,7 +21,7 @@ def full_host(host: str, namespace: str) -> str:
     host = host.strip().lower()
     if not host or "." in host or host.startswith("*"):
         return host
-    return service_host(namespace, host)
+    return service_host(namespace, host, domain)
 
 
 def split_host(host: str) -> ServiceKey | None:

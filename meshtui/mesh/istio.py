@@ -37,6 +37,8 @@ class Server:
     tls: str = ""
     redirect: bool = False
     name: str = ""
+    port_name: str = ""
+    bind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,31 @@ class Gateway:
     hosts: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     raw: Json = field(default_factory=dict, compare=False, repr=False)
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EgressListener:
+    """What a Sidecar lets its workloads see: `hosts` are `namespace/name`, as written.
+
+    `port` is 0 for all ports; `protocol` is set where there is a port.
+    """
+
+    hosts: tuple[str, ...] = ()
+    port: int = 0
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """An Istio Sidecar: `selector` is None for all workloads of the namespace."""
+
+    ref: Ref
+    created: str = ""
+    selector: Mapping[str, str] | None = None
+    egress: tuple[EgressListener, ...] = ()
+    outbound: str = ""
+    """REGISTRY_ONLY or ALLOW_ANY where it says so."""
 
 
 @dataclass(frozen=True, slots=True)

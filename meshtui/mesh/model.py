@@ -11,6 +11,11 @@ from meshtui.mesh.istio import Gateway as Gateway
 from meshtui.mesh.istio import Json as Json
 from meshtui.mesh.istio import Ref as Ref
 from meshtui.mesh.istio import Server as Server
+from meshtui.mesh.istio import Sidecar as Sidecar
+from meshtui.mesh.registered import EntryEndpoint as EntryEndpoint
+from meshtui.mesh.registered import EntryPort as EntryPort
+from meshtui.mesh.registered import ServiceEntry as ServiceEntry
+from meshtui.mesh.registered import WorkloadEntry as WorkloadEntry
 from meshtui.mesh.rules import Destination as Destination
 from meshtui.mesh.rules import Fault as Fault
 from meshtui.mesh.rules import Match as Match
@@ -18,6 +23,7 @@ from meshtui.mesh.rules import Mirror as Mirror
 from meshtui.mesh.rules import Retries as Retries
 from meshtui.mesh.rules import Rule as Rule
 from meshtui.mesh.rules import StringMatch as StringMatch
+from meshtui.mesh.settings import MeshSettings as MeshSettings
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,11 +39,16 @@ class ServiceKey:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port of a service. `target` is a number, a container port's name, or empty."""
+    """A port of a service. `target` is a number, a container port's name, or empty.
+
+    `transport` is TCP, UDP or SCTP; `app_protocol` the service's word for what is spoken on it.
+    """
 
     name: str
     number: int
     target: str = ""
+    transport: str = "TCP"
+    app_protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,21 @@ class Service:
     cluster_ip: str = ""
     type: str = ""
     """ClusterIP, NodePort, LoadBalancer or ExternalName; empty where it is not known."""
+
+    created: str = ""
+    export_to: tuple[str, ...] = ()
+    """The namespaces that may see it, by annotation; empty where the mesh's default holds."""
+
+    external_name: str = ""
+    addresses: tuple[str, ...] = ()
+    """All of its cluster addresses; empty for a headless service."""
+
+    not_ready_too: bool = False
+    """`publishNotReadyAddresses`: its endpoints are those that are not ready, too."""
+
+    @property
+    def headless(self) -> bool:
+        return self.cluster_ip == "None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +106,10 @@ class Pod:
     ambient: bool = False
     """Its traffic goes through the node's ztunnel: it needs no sidecar."""
 
+    node: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """The numbers of its containers' named ports."""
+
     @property
     def sidecar(self) -> bool:
         return bool(self.proxy_container)
@@ -101,6 +131,7 @@ class VirtualService:
     rules: tuple[Rule, ...] = ()
     export_to: tuple[str, ...] = ("*",)
     raw: Json = field(default_factory=dict, compare=False, repr=False)
+    created: str = ""
 
     @property
     def in_mesh(self) -> bool:
@@ -130,6 +161,8 @@ class DestinationRule:
     workload_selector: Mapping[str, str] = field(default_factory=dict)
     """The clients it is for; empty for all that see it."""
 
+    created: str = ""
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -150,6 +183,12 @@ class Mesh:
     envoy_filters: tuple[EnvoyFilter, ...] = ()
     partial: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By plural name: the kinds that were not read everywhere, and where they were read."""
+
+    service_entries: tuple[ServiceEntry, ...] = ()
+    workload_entries: tuple[WorkloadEntry, ...] = ()
+    sidecars: tuple[Sidecar, ...] = ()
+    settings: MeshSettings = field(default_factory=MeshSettings)
+    """What the mesh as a whole is set to: its domain, its root namespace, its defaults."""
 
     def knows(self, plural: str, namespace: str | None = None) -> bool:
         """True where all objects of a kind were read, in `namespace` or, with None, everywhere.

@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from meshtui.mesh import read
-from meshtui.mesh.hosts import full_host, service_host
-from meshtui.mesh.model import Json, Mesh, Pod, Port, Service, ServiceKey
+from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
+from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
+from meshtui.mesh.parse_registered import (
+    parse_service_entry,
+    parse_sidecar,
+    parse_workload_entry,
+)
 from meshtui.mesh.parse_rules import (
     parse_destination_rule,
     parse_envoy_filter,
@@ -20,6 +25,7 @@ T = TypeVar("T")
 VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
 APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 PROXY_CONTAINER = "istio-proxy"
+EXPORT_TO = "networking.istio.io/exportTo"
 
 
 def parse_mesh(
@@ -28,32 +34,40 @@ def parse_mesh(
     istio: bool = True,
     problems: Sequence[str] = (),
     partial: Mapping[str, frozenset[str]] | None = None,
+    settings: MeshSettings | None = None,
 ) -> Mesh:
     """The mesh that `objects` (by plural resource name) describe.
 
     `partial` tells the kinds that were not read in the whole cluster, with the namespaces they
-    were read in.
+    were read in; `settings` is what the mesh as a whole is set to.
 
     An object that cannot be understood is left out and named in `problems`; the rest stands.
     """
     trouble = list(problems)
+    settings = settings or MeshSettings()
+    domain = settings.domain
 
     def parsed(plural: str, parse: Callable[[Json], T]) -> tuple[T, ...]:
         return tuple(_parse_each(plural, objects.get(plural, ()), parse, trouble))
 
+    entries = parsed("serviceentries", lambda raw: parse_service_entry(raw, domain))
     return Mesh(
-        services=parsed("services", parse_service),
+        services=parsed("services", lambda raw: parse_service(raw, domain)),
         pods=parsed("pods", parse_pod),
-        virtual_services=parsed("virtualservices", parse_virtual_service),
-        destination_rules=parsed("destinationrules", parse_destination_rule),
-        gateways=parsed("gateways", parse_gateway),
-        service_entry_hosts=frozenset(
-            host for hosts in parsed("serviceentries", _entry_hosts) for host in hosts
+        virtual_services=parsed("virtualservices", lambda raw: parse_virtual_service(raw, domain)),
+        destination_rules=parsed(
+            "destinationrules", lambda raw: parse_destination_rule(raw, domain)
         ),
+        gateways=parsed("gateways", parse_gateway),
+        service_entry_hosts=frozenset(host for entry in entries for host in entry.hosts),
         istio=istio,
         problems=tuple(trouble),
         envoy_filters=parsed("envoyfilters", parse_envoy_filter),
         partial=partial or {},
+        service_entries=entries,
+        workload_entries=parsed("workloadentries", parse_workload_entry),
+        sidecars=parsed("sidecars", parse_sidecar),
+        settings=settings,
     )
 
 
@@ -76,28 +90,40 @@ def _place(raw: Any) -> tuple[str, str]:
     return read.text(meta, "namespace"), read.text(meta, "name")
 
 
-def _entry_hosts(raw: Json) -> tuple[str, ...]:
-    namespace = _place(raw)[0]
-    return tuple(full_host(host, namespace) for host in read.texts(read.obj(raw, "spec"), "hosts"))
-
-
-def parse_service(raw: Json) -> Service:
+def parse_service(raw: Json, domain: str = CLUSTER_DOMAIN) -> Service:
     namespace, name = _place(raw)
-    spec = read.obj(raw, "spec")
+    meta, spec = read.obj(raw, "metadata"), read.obj(raw, "spec")
+    cluster_ip = read.text(spec, "clusterIP")
+    exports = read.text(read.obj(meta, "annotations"), EXPORT_TO)
     return Service(
         key=ServiceKey(namespace, name),
-        host=service_host(namespace, name),
-        ports=tuple(
-            Port(
-                read.text(port, "name"), read.integer(port, "port"), str(port.get("targetPort", ""))
-            )
-            for port in read.objects(spec, "ports")
-        ),
+        host=service_host(namespace, name, domain),
+        ports=tuple(_port(port) for port in read.objects(spec, "ports")),
         selector=read.labels(spec, "selector"),
-        labels=read.labels(read.obj(raw, "metadata"), "labels"),
-        cluster_ip=read.text(spec, "clusterIP"),
+        labels=read.labels(meta, "labels"),
+        cluster_ip=cluster_ip,
         type=read.text(spec, "type"),
+        created=read.text(meta, "creationTimestamp"),
+        export_to=tuple(part.strip() for part in exports.split(",")) if exports else (),
+        external_name=read.text(spec, "externalName"),
+        addresses=_addresses(spec, cluster_ip),
+        not_ready_too=spec.get("publishNotReadyAddresses") is True,
     )
+
+
+def _port(raw: Json) -> Port:
+    return Port(
+        read.text(raw, "name"),
+        read.integer(raw, "port"),
+        str(raw.get("targetPort", "")),
+        read.text(raw, "protocol") or "TCP",
+        read.text(raw, "appProtocol"),
+    )
+
+
+def _addresses(spec: Json, cluster_ip: str) -> tuple[str, ...]:
+    several = read.texts(spec, "clusterIPs") or (cluster_ip,)
+    return tuple(address for address in several if address and address != "None")
 
 
 def parse_pod(raw: Json) -> Pod:
@@ -125,7 +151,19 @@ def parse_pod(raw: Json) -> Pod:
         ),
         proxy_restarts=_proxy_restarts(status),
         ambient=read.obj(meta, "annotations").get("ambient.istio.io/redirection") == "enabled",
+        node=read.text(spec, "nodeName"),
+        ports=_named_ports(spec),
     )
+
+
+def _named_ports(spec: Json) -> Mapping[str, int]:
+    """Of two containers that give a port the same name, the first counts."""
+    found: dict[str, int] = {}
+    for container in (*read.objects(spec, "containers"), *read.objects(spec, "initContainers")):
+        for port in read.objects(container, "ports"):
+            if name := read.text(port, "name"):
+                found.setdefault(name, read.integer(port, "containerPort"))
+    return found
 
 
 def _proxy_restarts(status: Json) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.hosts import full_host
+from meshtui.mesh.hosts import CLUSTER_DOMAIN, full_host
 from meshtui.mesh.model import (
     Destination,
     DestinationRule,
@@ -34,33 +34,41 @@ def parse_ref(raw: Json, kind: str) -> Ref:
     return Ref(kind, read.text(meta, "namespace"), read.text(meta, "name"), read.text(meta, "uid"))
 
 
-def parse_virtual_service(raw: Json) -> VirtualService:
+def created(raw: Json) -> str:
+    """When the object was made; stamps of the API server order as text."""
+    return read.text(read.obj(raw, "metadata"), "creationTimestamp")
+
+
+def parse_virtual_service(raw: Json, domain: str = CLUSTER_DOMAIN) -> VirtualService:
     ref = parse_ref(raw, "VirtualService")
     spec = read.obj(raw, "spec")
     return VirtualService(
         ref=ref,
         resource_version=read.text(read.obj(raw, "metadata"), "resourceVersion"),
-        hosts=tuple(full_host(host, ref.namespace) for host in read.texts(spec, "hosts")),
+        hosts=tuple(full_host(h, ref.namespace, domain) for h in read.texts(spec, "hosts")),
         gateways=read.texts(spec, "gateways") or ("mesh",),
         rules=tuple(
-            parse_rule(rule, index, protocol, ref.namespace)
+            parse_rule(rule, index, protocol, ref.namespace, domain)
             for protocol in PROTOCOLS
             for index, rule in enumerate(read.items(spec, protocol))
         ),
         export_to=read.texts(spec, "exportTo") or ("*",),
         raw=raw,
+        created=created(raw),
     )
 
 
-def parse_rule(raw: Any, index: int, protocol: str, namespace: str) -> Rule:
+def parse_rule(
+    raw: Any, index: int, protocol: str, namespace: str, domain: str = CLUSTER_DOMAIN
+) -> Rule:
     """One rule; what is malformed in it reads as absent, and its neighbours keep their place."""
     return Rule(
         index=index,
         name=read.text(raw, "name"),
         protocol=protocol,
         matches=tuple(parse_match(match) for match in read.objects(raw, "match")),
-        destinations=_destinations(raw, namespace),
-        mirrors=_mirrors(raw, namespace),
+        destinations=_destinations(raw, namespace, domain),
+        mirrors=_mirrors(raw, namespace, domain),
         fault=parse_fault(raw),
         timeout_s=seconds(read.text(raw, "timeout")) or None,
         retries=_retries(raw),
@@ -69,36 +77,39 @@ def parse_rule(raw: Any, index: int, protocol: str, namespace: str) -> Rule:
     )
 
 
-def _destinations(raw: Any, namespace: str) -> tuple[Destination, ...]:
+def _destinations(raw: Any, namespace: str, domain: str) -> tuple[Destination, ...]:
     routes = read.objects(raw, "route")
     if len(routes) == 1:
-        return (_destination(routes[0], namespace, 100),)
+        return (Destination(*_target(read.obj(routes[0], "destination"), namespace, domain)),)
     return tuple(
-        _destination(route, namespace, max(0, read.integer(route, "weight"))) for route in routes
+        Destination(
+            *_target(read.obj(route, "destination"), namespace, domain),
+            weight=max(0, read.integer(route, "weight")),
+        )
+        for route in routes
     )
 
 
-def _destination(route: Json, namespace: str, weight: int) -> Destination:
-    target = read.obj(route, "destination")
-    return Destination(*_target(target, namespace), weight=weight)
-
-
-def _target(target: Json, namespace: str) -> tuple[str, str, int]:
+def _target(target: Json, namespace: str, domain: str) -> tuple[str, str, int]:
     port = read.integer(read.obj(target, "port"), "number")
-    return full_host(read.text(target, "host"), namespace), read.text(target, "subset"), port
+    host = full_host(read.text(target, "host"), namespace, domain)
+    return host, read.text(target, "subset"), port
 
 
-def _mirrors(raw: Any, namespace: str) -> tuple[Mirror, ...]:
+def _mirrors(raw: Any, namespace: str, domain: str) -> tuple[Mirror, ...]:
     several = read.objects(raw, "mirrors")
     if several:
         return tuple(
-            Mirror(*_target(read.obj(entry, "destination"), namespace), percent=_percent(entry))
+            Mirror(
+                *_target(read.obj(entry, "destination"), namespace, domain),
+                percent=_percent(entry),
+            )
             for entry in several
         )
     target = read.obj(raw, "mirror")
     if not target:
         return ()
-    return (Mirror(*_target(target, namespace), percent=mirror_percent(raw)),)
+    return (Mirror(*_target(target, namespace, domain), percent=mirror_percent(raw)),)
 
 
 def _percent(entry: Json) -> float:
@@ -198,13 +209,13 @@ def _string_match(raw: Any) -> StringMatch | None:
     return StringMatch("present")
 
 
-def parse_destination_rule(raw: Json) -> DestinationRule:
+def parse_destination_rule(raw: Json, domain: str = CLUSTER_DOMAIN) -> DestinationRule:
     ref = parse_ref(raw, "DestinationRule")
     spec = read.obj(raw, "spec")
     return DestinationRule(
         ref=ref,
         resource_version=read.text(read.obj(raw, "metadata"), "resourceVersion"),
-        host=full_host(read.text(spec, "host"), ref.namespace),
+        host=full_host(read.text(spec, "host"), ref.namespace, domain),
         subsets=tuple(
             Subset(
                 read.text(subset, "name"),
@@ -218,6 +229,7 @@ def parse_destination_rule(raw: Json) -> DestinationRule:
         raw=raw,
         export_to=read.texts(spec, "exportTo") or ("*",),
         workload_selector=read.labels(read.obj(spec, "workloadSelector"), "matchLabels"),
+        created=created(raw),
     )
 
 
@@ -226,7 +238,7 @@ def parse_gateway(raw: Json) -> Gateway:
     spec = read.obj(raw, "spec")
     servers = tuple(_server(server) for server in read.objects(spec, "servers"))
     hosts = dict.fromkeys(host for server in servers for host in server.hosts)
-    return Gateway(ref, read.labels(spec, "selector"), tuple(hosts), servers, raw)
+    return Gateway(ref, read.labels(spec, "selector"), tuple(hosts), servers, raw, created(raw))
 
 
 def _server(raw: Json) -> Server:
@@ -240,6 +252,8 @@ def _server(raw: Json) -> Server:
         tls=read.text(tls, "mode").upper() or default,
         redirect=redirect,
         name=read.text(raw, "name") or read.text(port, "name"),
+        port_name=read.text(port, "name"),
+        bind=read.text(raw, "bind"),
     )
 
 

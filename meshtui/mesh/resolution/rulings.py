@@ -1,0 +1,153 @@
+"""Which VirtualServices a client has, and in which order they are asked.
+
+From istiod (pilot/pkg/model: initVirtualServices, SelectVirtualServices): those private to the
+client's namespace first, then those exported to it by name, then the public ones; among these the
+older, then the name, then the namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from meshtui.mesh import read
+from meshtui.mesh.istio import Json
+from meshtui.mesh.model import Mesh, VirtualService
+from meshtui.mesh.resolution.delegates import MergedRule, completed, merged_rules
+from meshtui.mesh.resolution.names import MESH, full_name, gateway_name, is_wild
+from meshtui.mesh.resolution.registry import NOBODY, PRIVATE, PUBLIC
+
+_K = TypeVar("_K")
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A VirtualService with hosts of its own, as istiod has it after its delegates are joined."""
+
+    service: VirtualService
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    exports: frozenset[str]
+    join: Callable[[], tuple[MergedRule, ...]] = field(compare=False, repr=False)
+    domain: str = "cluster.local"
+
+    @cached_property
+    def rules(self) -> tuple[MergedRule, ...]:
+        """Its HTTP rules in order, joined when somebody asks for them first."""
+        return self.join()
+
+    @property
+    def namespace(self) -> str:
+        return self.service.ref.namespace
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.service.ref.namespace, self.service.ref.name
+
+    @cached_property
+    def lower_hosts(self) -> frozenset[str]:
+        return frozenset(host.lower() for host in self.hosts)
+
+    @cached_property
+    def wild_hosts(self) -> tuple[str, ...]:
+        return tuple(host.lower() for host in self.hosts if is_wild(host))
+
+    def streams(self, protocol: str) -> list[Json]:
+        """Its `tcp` or `tls` rules with full names."""
+        rules = read.objects(read.obj(self.service.raw, "spec"), protocol)
+        return [completed(rule, self.namespace, self.domain) for rule in rules]
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """All VirtualServices, in the order in which istiod asks them, by Gateway."""
+
+    private: Mapping[tuple[str, str], tuple[Ruling, ...]] = field(default_factory=dict)
+    exported: Mapping[tuple[str, str], tuple[Ruling, ...]] = field(default_factory=dict)
+    public: Mapping[str, tuple[Ruling, ...]] = field(default_factory=dict)
+    hidden: tuple[Ruling, ...] = ()
+    """Those that are exported to nobody."""
+
+    def seen(self, namespace: str, gateway: str = MESH) -> tuple[Ruling, ...]:
+        """What clients of a namespace have for the mesh or, at a gateway, for a Gateway."""
+        place = (namespace, gateway)
+        found = (
+            *self.private.get(place, ()),
+            *self.exported.get(place, ()),
+            *self.public.get(gateway, ()),
+        )
+        return tuple({ruling.place: ruling for ruling in found}.values())
+
+
+def exports(mesh: Mesh, service: VirtualService) -> frozenset[str]:
+    """The namespaces that may see it; its own stands for `.`."""
+    written = read.texts(read.obj(service.raw, "spec"), "exportTo")
+    wanted = written or mesh.settings.virtual_service_exports
+    return frozenset(service.ref.namespace if to == PRIVATE else to for to in wanted)
+
+
+def rulings(mesh: Mesh) -> Rulings:
+    """The VirtualServices of a mesh by who sees them; delegates are joined into their roots."""
+    ordered = sorted(mesh.virtual_services, key=lambda s: (s.created, s.ref.name, s.ref.namespace))
+    delegates = {(s.ref.namespace, s.ref.name): s for s in ordered if not s.hosts}
+    private: dict[tuple[str, str], list[Ruling]] = {}
+    exported: dict[tuple[str, str], list[Ruling]] = {}
+    public: dict[str, list[Ruling]] = {}
+    hidden = []
+    for service in ordered:
+        if not service.hosts:
+            continue
+        ruling = _ruling(mesh, service, delegates)
+        if PUBLIC in ruling.exports:
+            _add_public(public, ruling)
+        elif NOBODY in ruling.exports:
+            hidden.append(ruling)
+        else:
+            _add_to_namespaces(private, exported, ruling)
+    return Rulings(_frozen(private), _frozen(exported), _frozen(public), tuple(hidden))
+
+
+def _ruling(
+    mesh: Mesh, service: VirtualService, delegates: Mapping[tuple[str, str], VirtualService]
+) -> Ruling:
+    spec, namespace = read.obj(service.raw, "spec"), service.ref.namespace
+    domain = mesh.settings.domain
+
+    def visible(target: VirtualService, to: str) -> bool:
+        seen_by = exports(mesh, target)
+        return PUBLIC in seen_by or to in seen_by
+
+    return Ruling(
+        service=service,
+        hosts=tuple(full_name(host, namespace, domain) for host in read.texts(spec, "hosts")),
+        gateways=tuple(
+            gateway_name(name, namespace) for name in read.texts(spec, "gateways") or (MESH,)
+        ),
+        exports=exports(mesh, service),
+        join=lambda: tuple(
+            merged_rules(service, lambda *place: delegates.get(place), visible, domain)
+        ),
+        domain=domain,
+    )
+
+
+def _add_public(public: dict[str, list[Ruling]], ruling: Ruling) -> None:
+    for gateway in ruling.gateways:
+        public.setdefault(gateway, []).append(ruling)
+
+
+def _add_to_namespaces(
+    private: dict[tuple[str, str], list[Ruling]],
+    exported: dict[tuple[str, str], list[Ruling]],
+    ruling: Ruling,
+) -> None:
+    for namespace in ruling.exports:
+        home = private if namespace == ruling.namespace else exported
+        for gateway in ruling.gateways:
+            home.setdefault((namespace, gateway), []).append(ruling)
+
+
+def _frozen(found: Mapping[_K, Iterable[Ruling]]) -> Mapping[_K, tuple[Ruling, ...]]:
+    return {key: tuple(several) for key, several in found.items()}

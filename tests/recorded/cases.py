@@ -1,0 +1,97 @@
+"""The recorded cases: small meshes, and what a real istiod made of each for a client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from meshtui.mesh.model import Mesh, MeshSettings
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.resolution import Client
+
+DATA = Path(__file__).parent / "data"
+Obj = dict[str, Any]
+
+PLURALS = {
+    "Service": "services",
+    "Pod": "pods",
+    "VirtualService": "virtualservices",
+    "DestinationRule": "destinationrules",
+    "Gateway": "gateways",
+    "ServiceEntry": "serviceentries",
+    "WorkloadEntry": "workloadentries",
+    "Sidecar": "sidecars",
+    "EnvoyFilter": "envoyfilters",
+}
+CLIENT_LABELS = {"app": "client", "version": "v1"}
+GATEWAY = Client("istio-system", {"istio": "ingressgateway", "app": "ingressgateway"}, gateway=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recorded case; `recorded` is in the recording's own words.
+
+    `base` is what stood in the cluster beside the case's own objects.
+    """
+
+    name: str
+    objects: tuple[Obj, ...]
+    recorded: Obj
+    base: tuple[Obj, ...] = ()
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        return mesh_of((*self.base, *self.objects), self.recorded.get("created") or {})
+
+    @property
+    def refused(self) -> bool:
+        """The API server did not store it: nothing was recorded."""
+        return bool(self.recorded.get("refused"))
+
+    @property
+    def client(self) -> Client:
+        namespace = self.recorded["client"].partition(".")[2]
+        return Client(namespace, CLIENT_LABELS)
+
+
+@cache
+def load(name: str, folder: str = "istio") -> Case:
+    found = _read(DATA / folder / f"{name}.json")
+    base = (*_read(DATA / "ground.json")["objects"], *_read(DATA / folder / "base.json")["objects"])
+    return Case(name, tuple(found["objects"]), found["recorded"], base)
+
+
+def _read(path: Path) -> Obj:
+    found: Obj = json.loads(path.read_text())
+    return found
+
+
+def names(folder: str = "istio") -> list[str]:
+    return sorted(path.stem for path in (DATA / folder).glob("*.json") if path.stem != "base")
+
+
+def mesh_of(
+    objects: Iterable[Obj], created: Mapping[str, int], settings: MeshSettings | None = None
+) -> Mesh:
+    """The mesh of some objects; `created` has the seconds of those whose age matters."""
+    found: dict[str, list[Obj]] = {plural: [] for plural in PLURALS.values()}
+    for obj in objects:
+        if plural := PLURALS.get(obj["kind"]):
+            found[plural].append(_stored(obj, created))
+    return parse_mesh(found, settings=settings)
+
+
+def _stored(obj: Obj, created: Mapping[str, int]) -> Obj:
+    """With the stamp and the status that the cluster gave it."""
+    meta = {"namespace": "default", **obj["metadata"]}
+    second = created.get(f"{obj['kind']} {meta['namespace']}/{meta['name']}", 0)
+    meta["creationTimestamp"] = f"2026-08-30T10:00:{second:02d}Z"
+    stored = {**obj, "metadata": meta}
+    if obj["kind"] == "Pod" and (ip := meta.get("annotations", {}).get("rig/ip")):
+        ready = [{"type": "Ready", "status": "True"}]
+        stored["status"] = {"phase": "Running", "podIP": ip, "conditions": ready}
+    return stored
