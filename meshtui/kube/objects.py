@@ -153,8 +153,8 @@ async def _pages(
     cluster: Cluster, resource: Resource, namespace: str | None, selector: str | None
 ) -> tuple[tuple[Json, ...], str]:
     params = {"limit": str(PAGE)}
-    if selector:
-        params["labelSelector"] = selector
+    if selectors := ",".join(filter(None, (resource.selector, selector))):
+        params["labelSelector"] = selectors
     path = resource.path(namespace)
     found: list[Json] = []
     while True:

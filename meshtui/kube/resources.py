@@ -11,6 +11,7 @@ from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh import read
+from meshtui.mesh.parse_settings import REVISION
 
 ISTIO_GROUP = "networking.istio.io"
 ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
@@ -19,13 +20,19 @@ ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of object; `group` is empty for the core API."""
+    """One kind of object; `group` is empty for the core API.
+
+    `selector` is a label selector: objects without these labels are never listed. What is
+    `optional` may be out of reach without anybody having to be told: it is unknown then.
+    """
 
     group: str
     version: str
     plural: str
     kind: str
     namespaced: bool = True
+    selector: str = ""
+    optional: bool = False
 
     @property
     def api_version(self) -> str:
@@ -42,6 +49,8 @@ class Resource:
         return "/".join(parts)
 
 
+_PILOT = "operator.istio.io/component=Pilot"
+
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICES = Resource("", "v1", "services", "Service")
 PODS = Resource("", "v1", "pods", "Pod")
@@ -51,6 +60,13 @@ DESTINATION_RULES = Resource(ISTIO_GROUP, "v1", "destinationrules", "Destination
 GATEWAYS = Resource(ISTIO_GROUP, "v1", "gateways", "Gateway")
 ENVOY_FILTERS = Resource(ISTIO_GROUP, "v1alpha3", "envoyfilters", "EnvoyFilter")
 SERVICE_ENTRIES = Resource(ISTIO_GROUP, "v1", "serviceentries", "ServiceEntry")
+WORKLOAD_ENTRIES = Resource(ISTIO_GROUP, "v1", "workloadentries", "WorkloadEntry", optional=True)
+SIDECARS = Resource(ISTIO_GROUP, "v1", "sidecars", "Sidecar", optional=True)
+CONFIG_MAPS = Resource(
+    "", "v1", "configmaps", "ConfigMap", selector=f"{REVISION},{_PILOT}", optional=True
+)
+"""Those of the control plane: its meshConfig and what it injects."""
+
 
 MESH_RESOURCES = (
     SERVICES,
@@ -61,6 +77,9 @@ MESH_RESOURCES = (
     GATEWAYS,
     ENVOY_FILTERS,
     SERVICE_ENTRIES,
+    WORKLOAD_ENTRIES,
+    SIDECARS,
+    CONFIG_MAPS,
 )
 """All that a mesh is made of, and all that is listed and watched."""
 

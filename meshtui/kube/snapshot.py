@@ -90,7 +90,7 @@ def kind_problem(
     resource: Resource, namespaces: tuple[str, ...] | None, refused: NotAllowed | None
 ) -> str:
     """One line on what of a kind cannot be read; empty where all can."""
-    if refused is None:
+    if refused is None or resource.optional:
         return ""
     if namespaces:
         shown = ", ".join(namespaces[:5]) + (" …" if len(namespaces) > 5 else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshtui.kube.resources import DEPLOYMENTS, PODS, SERVICES, Resource
+from meshtui.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, Resource
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
@@ -21,6 +21,8 @@ _METADATA = (
     "annotations",
     "ownerReferences",
 )
+_DOMAIN = "--domain"
+_SETTINGS = ("mesh", "values")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -53,9 +55,12 @@ def _pod(raw: Json) -> Json:
         "kind": raw["kind"],
         "metadata": _metadata(raw),
         "spec": {
-            key: [_picked(c, "name", "ports", "restartPolicy") for c in read.objects(spec, key)]
-            for key in ("containers", "initContainers")
-            if key in spec
+            **_picked(spec, "nodeName"),
+            **{
+                key: [_container(c) for c in read.objects(spec, key)]
+                for key in ("containers", "initContainers")
+                if key in spec
+            },
         },
         "status": {
             **_picked(status, "phase", "reason", "podIP", "podIPs"),
@@ -74,6 +79,20 @@ def _pod(raw: Json) -> Json:
     }
 
 
+def _container(raw: Json) -> Json:
+    """Of its arguments only the domain that a proxy is started with."""
+    kept = _picked(raw, "name", "ports", "restartPolicy")
+    args = read.texts(raw, "args")
+    if _DOMAIN in args:
+        kept["args"] = args[args.index(_DOMAIN) :][:2]
+    return kept
+
+
+def _config_map(raw: Json) -> Json:
+    """The injector's templates are large; what they are filled with is not."""
+    return {**raw, "metadata": _metadata(raw), "data": _picked(read.obj(raw, "data"), *_SETTINGS)}
+
+
 def _metadata(raw: Json) -> Json:
     kept = _picked(read.obj(raw, "metadata"), *_METADATA)
     annotations = read.obj(kept, "annotations")
@@ -90,4 +109,5 @@ _TRIMS: Mapping[str, Callable[[Json], Json]] = {
     SERVICES.plural: _service,
     PODS.plural: _pod,
     DEPLOYMENTS.plural: _deployment,
+    CONFIG_MAPS.plural: _config_map,
 }

@@ -139,6 +139,8 @@ class Watch:
             "resourceVersion": self._version,
             "timeoutSeconds": str(self._pace.watch_seconds()),
         }
+        if self.resource.selector:
+            params["labelSelector"] = self.resource.selector
         lines = self._cluster.lines(
             self.resource.path(self._namespace),
             params,

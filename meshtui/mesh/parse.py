@@ -19,12 +19,14 @@ from meshtui.mesh.parse_rules import (
     parse_gateway,
     parse_virtual_service,
 )
+from meshtui.mesh.parse_settings import parse_settings
 
 T = TypeVar("T")
 
 VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
 APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 PROXY_CONTAINER = "istio-proxy"
+CONFIG_MAPS = "configmaps"
 EXPORT_TO = "networking.istio.io/exportTo"
 
 
@@ -39,12 +41,13 @@ def parse_mesh(
     """The mesh that `objects` (by plural resource name) describe.
 
     `partial` tells the kinds that were not read in the whole cluster, with the namespaces they
-    were read in; `settings` is what the mesh as a whole is set to.
+    were read in; `settings` is what the mesh as a whole is set to, by default what the objects
+    say of it.
 
     An object that cannot be understood is left out and named in `problems`; the rest stands.
     """
     trouble = list(problems)
-    settings = settings or MeshSettings()
+    settings = settings or _settings(objects)
     domain = settings.domain
 
     def parsed(plural: str, parse: Callable[[Json], T]) -> tuple[T, ...]:
@@ -69,6 +72,13 @@ def parse_mesh(
         sidecars=parsed("sidecars", parse_sidecar),
         settings=settings,
     )
+
+
+def _settings(objects: Mapping[str, Iterable[Json]]) -> MeshSettings:
+    """Where nobody asked for the control plane's ConfigMaps, Istio's own settings hold."""
+    if CONFIG_MAPS not in objects:
+        return MeshSettings()
+    return parse_settings(objects[CONFIG_MAPS], objects.get("pods", ()))
 
 
 def _parse_each(

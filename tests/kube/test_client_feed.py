@@ -264,7 +264,7 @@ async def test_a_cluster_without_istio_is_normal_until_it_is_installed(
         assert health(feed, "services").state == "ok"
         script_mesh(hostile)
         hostile.on(f"GET {VS}", ok(listing("a")))
-        await until(lambda: time.sleeping == 5)
+        await until(lambda: time.sleeping == len(MESH_RESOURCES) - 3)
         time.advance(60)
         await until(lambda: names(feed) == ["a"])
         assert feed.objects().istio
@@ -433,6 +433,7 @@ async def test_pods_are_kept_without_what_nobody_looks_at(tmp_path: Path, time: 
             "kind": "Pod",
             "metadata": {"name": "p", "namespace": "shop", "labels": {}},
             "spec": {
+                "nodeName": "n",
                 "containers": [{"name": "app"}],
                 "initContainers": [{"name": "istio-proxy", "restartPolicy": "Always"}],
             },

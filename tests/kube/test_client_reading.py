@@ -15,12 +15,14 @@ from meshtui.kube.events import record
 from meshtui.kube.failures import Expired
 from meshtui.kube.objects import get_object, list_all
 from meshtui.kube.resources import (
+    CONFIG_MAPS,
     DEPLOYMENTS,
     ENVOY_FILTERS,
     MESH_RESOURCES,
     NAMESPACES,
     PODS,
     SERVICES,
+    SIDECARS,
     VIRTUAL_SERVICES,
     served,
 )
@@ -229,3 +231,25 @@ async def test_an_event_that_cannot_be_written_is_no_failure(tmp_path: Path) -> 
         for reply in (status(403, "no"), raw(b"", reset=True), answer(200, b"<html>")):
             hostile.on(path, reply)
             assert not await record(cluster, regarding, action="A", reason="R", note="n")
+
+
+async def test_only_the_control_planes_config_maps_are_asked_for(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        await read_objects(cluster)
+        (asked,) = [r for r in hostile.requests if r.path.endswith("/configmaps")]
+        assert asked.params["labelSelector"].startswith("istio.io/rev,")
+
+
+async def test_kinds_that_are_only_asked_for_are_unknown_where_they_may_not_be_read(
+    tmp_path: Path,
+) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(REVIEWS_PATH, reviews())
+        hostile.on(NAMESPACES.path(), ok({"items": []}))
+        for resource in (SIDECARS, CONFIG_MAPS):
+            hostile.on(resource.path(), status(403, "forbidden"))
+        found = await read_objects(cluster)
+        assert found.problems == ()
+        assert {"sidecars", "configmaps"} <= set(found.partial)
