@@ -139,7 +139,9 @@ def _exit_code(output: _Output, channels: Channels, what: str, server: str) -> i
     if code is not None:
         return code
     number = read.integer(status, "code")
-    raise failure(number if number >= 400 else 400, bytes(output.status), what, server)
+    # That the command cannot be started is a 500 of the kubelet's, and no fault of the server.
+    known = number if 400 <= number < 500 else 400
+    raise failure(known, bytes(output.status), what, server)
 
 
 def _told_code(status: dict[str, object]) -> int | None:
