@@ -19,7 +19,9 @@ from meshtui.mesh import read
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _WEBHOOK = re.compile(rf"admission webhook {_QUOTED} denied the request")
-_POLICY = re.compile(r"ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
+_POLICY = re.compile(
+    r"ValidatingAdmissionPolicy '[^']*'(?: with binding '[^']*')? denied request: "
+)
 _RIGHT = re.compile(rf"(?:forbidden: |^)User {_QUOTED} cannot ")
 _QUOTA = ("exceeded quota: ", "status unknown for quota: ", "failed quota: ")
 _TERMINATING = "NamespaceTerminating"

@@ -42,11 +42,11 @@ async def test_a_json_patch_changes_what_it_names(lab: Lab) -> None:
         f"{VS}/reviews",
         weight(80),
         weight(20, 1),
-        {"op": "add", "path": "/spec/http/0/name", "value": "main"},
+        {"op": "add", "path": "/spec/http/0/name", "value": "10s"},
         {"op": "copy", "from": "/spec/http/0", "path": "/spec/http/-"},
         {"op": "move", "from": "/spec/http/1/name", "path": "/spec/http/1/timeout"},
         {"op": "remove", "path": "/spec/http/1/route/1"},
-        {"op": "test", "path": "/spec/http/1/timeout", "value": "main"},
+        {"op": "test", "path": "/spec/http/1/timeout", "value": "10s"},
     )
     assert answer.status == 200, answer.text
     assert weights(stored(lab)) == [80, 20]

@@ -88,8 +88,8 @@ async def test_a_version_older_than_the_history_is_expired() -> None:
             assert await watch.next() is None
 
 
-async def test_a_version_from_the_future_is_a_timeout(lab: Lab) -> None:
-    answer = await lab.client.get(PODS, watch="1", resourceVersion=str(lab.store.revision + 9))
+async def test_a_list_of_a_version_from_the_future_is_a_timeout(lab: Lab) -> None:
+    answer = await lab.client.get(PODS, resourceVersion=str(lab.store.revision + 9))
     assert answer.status == 504
     assert answer.json["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
 

@@ -20,6 +20,9 @@ from lab_fixtures import (
     weights,
 )
 
+from meshtui.lab.api import rules, schema
+from meshtui.lab.api.kinds import RESOURCES
+
 APPLY = "application/apply-patch+yaml"
 
 
@@ -93,6 +96,7 @@ async def test_a_write_reaches_listeners_before_the_client_has_its_answer(lab: L
 
 async def test_a_field_of_the_schema_that_clients_may_not_know_survives(lab: Lab) -> None:
     rule = {"corsPolicy": {"allowOrigins": [{"exact": "*"}], "maxAge": "24h"}}
+    rule["route"] = virtual_service()["spec"]["http"][0]["route"]
     await lab.client.merge_patch(f"{VS}/reviews", {"spec": {"http": [rule]}})
     await lab.client.merge_patch(f"{VS}/reviews", {"spec": {"hosts": ["x"]}})
     assert stored(lab)["spec"]["http"] == [rule]
@@ -241,8 +245,6 @@ async def test_a_namespace_goes_with_all_that_is_in_it(lab: Lab) -> None:
         ("POST", PODS, b'{"metadata": {"name": 7}}', "application/json", 400),
         ("POST", PODS, b'{"metadata": []}', "application/json", 400),
         ("POST", PODS, b'{"metadata": {"name": "x"}, "spec": []}', "application/json", 400),
-        ("POST", f"{DR}?dryRun=Some", b"{}", "application/json", 400),
-        ("POST", f"{DR}?fieldValidation=Some", b"{}", "application/json", 400),
     ],
 )
 async def test_whatever_is_wrong_with_a_request_has_its_status(
@@ -273,3 +275,59 @@ async def test_a_body_may_be_yaml(lab: Lab) -> None:
 async def test_text_that_is_no_unicode_does_no_harm(lab: Lab) -> None:
     body = b'{"metadata": {"name": "x", "annotations": {"a": "\\ud800"}}}'
     assert (await lab.client.call("POST", PODS, body)).json["metadata"]["annotations"] == {"a": "?"}
+
+
+def test_every_expression_of_the_schemas_is_known() -> None:
+    for resource in RESOURCES:
+        known = schema.definition(resource.kind)
+        for rule in rules.named_in(known.schema if known else {}):
+            assert rule in rules.RULES, resource.kind.kind
+
+
+@pytest.mark.parametrize(
+    ("duration", "accepted"),
+    [
+        ("1ms", True),
+        ("1.5s", True),
+        ("2h45m0.5s", True),
+        (".5s", True),
+        ("+3s", True),
+        ("999us", False),
+        ("0", False),
+        ("0s", False),
+        ("-1s", False),
+        ("1", False),
+        ("1 s", False),
+        ("1d", False),
+        ("s", False),
+        ("", False),
+    ],
+)
+async def test_a_timeout_is_a_duration_of_a_millisecond_or_more(
+    lab: Lab, duration: str, accepted: bool
+) -> None:
+    add = {"op": "add", "path": "/spec/http/0/timeout", "value": duration}
+    answer = await lab.client.json_patch(f"{VS}/reviews", add)
+    assert answer.status == (200 if accepted else 422), answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        (f"{DR}?dryRun=Some", 422, "dryRun"),
+        (f"{DR}?fieldValidation=Some", 422, "fieldValidation"),
+        (f"{DR}?fieldManager={'m' * 129}", 422, "fieldManager"),
+    ],
+)
+async def test_options_that_no_server_knows_are_named(
+    lab: Lab, path: str, code: int, field: str
+) -> None:
+    answer = await lab.client.call("POST", path, b"{}")
+    assert (answer.status, answer.json["details"]["kind"]) == (code, "CreateOptions")
+    assert [cause["field"] for cause in answer.json["details"]["causes"]] == [field]
+
+
+async def test_a_deletion_with_a_dry_run_that_no_server_knows_is_refused(lab: Lab) -> None:
+    answer = await lab.client.call("DELETE", f"{VS}/reviews", {"dryRun": ["Some"]})
+    assert (answer.status, answer.json["details"]["kind"]) == (422, "DeleteOptions")
+    assert stored(lab) is not None

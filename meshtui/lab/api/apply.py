@@ -40,11 +40,13 @@ def apply(store: Store, target: Target, config: Obj, options: WriteOptions) -> w
     )
     old = store.find(target.stored, target.namespace, target.name)
     if old is None:
-        return writes.Written(writes.insert(store, target, config, options, [own]), warnings, True)
+        new, found = writes.insert(store, target, config, options, [own])
+        return writes.Written(new, (*warnings, *found), True)
     entries = _settle(old, wanted, own, options.force)
     body = patches.merge(views.served(target.resource, target.version, old), config)
     _withdraw(body, old, wanted, own)
-    return writes.Written(writes.update(store, target, old, body, options, entries), warnings)
+    new, found = writes.update(store, target, old, body, options, entries)
+    return writes.Written(new, (*warnings, *found))
 
 
 def _settle(old: Obj, wanted: dict[Path, Any], own: Obj, force: bool) -> list[Obj]:

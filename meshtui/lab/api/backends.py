@@ -10,6 +10,9 @@ from meshtui.lab.api.kinds import KINDS
 from meshtui.lab.contract import Address, Kind, Obj, PodRuntime
 from meshtui.lab.store import Store
 
+# https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio
+_UNCAPTURED = frozenset({15020, 15021, 15090})
+_LOOPBACK = frozenset({15000, 15004, 15053})
 _SERVICE_LABEL = "kubernetes.io/service-name"
 
 
@@ -37,13 +40,26 @@ def pod_address(store: Store, runtime: PodRuntime, namespace: str, pod: Obj, por
     """Where the port of a pod is; the first one its containers name where none is given."""
     name = pod["metadata"]["name"]
     number = _pod_port(pod, port)
-    found = runtime.address(namespace, name, number)
+    behind = _has_sidecar(pod) and number not in _UNCAPTURED
+    found = None if behind and number in _LOOPBACK else runtime.address(namespace, name, number)
+    if found is None and behind:
+        raise BehindSidecar
     if found is None:
         ip = pod.get("status", {}).get("podIP", "")
         raise status.unavailable(
             f"error trying to reach service: dial tcp {ip}:{number}: connect: connection refused"
         )
     return found
+
+
+class BehindSidecar(Exception):
+    """Nothing listens on this port for others, and the pod's own Envoy says so."""
+
+
+def _has_sidecar(pod: Obj) -> bool:
+    spec = pod.get("spec", {})
+    containers = [*spec.get("containers", ()), *spec.get("initContainers", ())]
+    return any(container.get("name") == "istio-proxy" for container in containers)
 
 
 def _pod_port(pod: Obj, port: str) -> int:
@@ -79,13 +95,17 @@ def service_address(
 
 
 def _service_port(service: Obj, asked: str) -> str:
-    """The name of the service port asked for by name or number; the only one by default."""
-    ports = service.get("spec", {}).get("ports", [])
-    for port in ports:
-        if asked in (port.get("name", ""), str(port["port"])) or (not asked and len(ports) == 1):
+    """The name of the service port asked for: a number has to be one, any name may be.
+
+    Without one it is the port that has no name.
+    """
+    if not (asked.isascii() and asked.isdigit()):
+        return asked
+    for port in service.get("spec", {}).get("ports", []):
+        if asked == str(port["port"]):
             return str(port.get("name", ""))
     name = service["metadata"]["name"]
-    raise status.unavailable(f'no service port "{asked}" found for service "{name}"')
+    raise status.unavailable(f'no service port {asked} found for service "{name}"')
 
 
 def _reach(runtime: PodRuntime, namespace: str, pod: str, ip: str, number: int) -> Address | None:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from meshtui.lab.api import forms, protobuf, status
+from meshtui.lab.api import forms, protobuf, spelling, status
 from meshtui.lab.api.access import User
 from meshtui.lab.api.kinds import Catalogue
 from meshtui.lab.api.options import WriteOptions, write_options
@@ -58,7 +58,7 @@ class Call:
     @property
     def options(self) -> WriteOptions:
         agent = self.request.headers.get("User-Agent", "")
-        return write_options(self.target.query, agent)
+        return write_options(self.target.query, agent, self.request.method)
 
     def answer(self, obj: Obj, code: int = 200, warnings: Sequence[str] = ()) -> web.Response:
         """A single object in the form the client asked for."""
@@ -108,8 +108,11 @@ async def read_delete_options(request: web.Request) -> Obj:
     return value
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, spelled: bool = False) -> Any:
+    """The JSON of a body; `spelled` scalars remember how they were written."""
     try:
+        if spelled:
+            return spelling.parse(body.decode())
         return json.loads(body, parse_constant=_refuse)
     except ValueError as error:
         raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meshtui.lab.api import builtin, schema, status, views
+from meshtui.lab.api import builtin, happenings, schema, spelling, status, views
 from meshtui.lab.api.options import WriteOptions
 from meshtui.lab.api.request import Target
 from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Obj
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_UNCONDITIONAL = "Invalid value: 0: must be specified for an update"
 _BAD_NAME = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
@@ -37,6 +38,7 @@ def check_type(target: Target, obj: Obj) -> None:
                 f"the {word} in the data ({found}) does not match the expected {word} ({expected})"
             )
     check_shape(target, obj)
+    happenings.check_times(target, obj)
 
 
 def check_shape(target: Target, obj: Obj) -> None:
@@ -89,7 +91,7 @@ def drop_unknown(target: Target, obj: Obj, options: WriteOptions) -> list[str]:
 
 def drop_unknown_of_patch(target: Target, patched: Obj, options: WriteOptions) -> list[str]:
     """As `drop_unknown`, with the error a patch gets: it shows the whole patched object."""
-    shown = json.dumps(patched, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    shown = spelling.go_json(patched)
     unknown = [f'unknown field "{p}"' for p in schema.prune(target.kind, patched)]
     if unknown and options.validation == "Strict":
         quoted = json.dumps(shown, ensure_ascii=False)
@@ -101,7 +103,11 @@ def drop_unknown_of_patch(target: Target, patched: Obj, options: WriteOptions) -
 def check_content(target: Target, obj: Obj) -> None:
     """Name and schema, all complaints at once."""
     name = obj["metadata"].get("name", "")
-    causes = [*_name_causes(name), *schema.validate(target.kind, obj)]
+    causes = [
+        *_name_causes(name),
+        *schema.validate(target.kind, obj),
+        *happenings.causes(target, obj),
+    ]
     raise_invalid(target, name, causes)
 
 
@@ -138,5 +144,25 @@ def check_preconditions(target: Target, old: Obj, meta: Mapping[str, Any]) -> No
             f"Precondition failed: UID in precondition: {meta['uid']}, "
             f"UID in object meta: {was['uid']}",
         )
-    if meta.get("resourceVersion") and meta["resourceVersion"] != was["resourceVersion"]:
+    if meta.get("resourceVersion") and _version(meta["resourceVersion"]) != _version(
+        was["resourceVersion"]
+    ):
         raise status.modified(target.resource, target.name)
+
+
+def check_version(target: Target, obj: Obj) -> None:
+    """A custom object is only changed at a version that the request names."""
+    version = obj["metadata"].get("resourceVersion")
+    if target.resource.custom and not version:
+        cause = Cause("FieldValueInvalid", _UNCONDITIONAL, "metadata.resourceVersion")
+        # The kind is the plural here, unlike in every other complaint.
+        details = status.details_of(target.resource, target.name)
+        message = f'{target.resource.qualified} "{target.name}" is invalid: '
+        message += f"{cause.field}: {cause.message}"
+        raise status.ApiError(422, "Invalid", message, details | {"causes": [cause.to_json()]})
+
+
+def _version(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise status.bad_version(text)
+    return int(text)

@@ -61,7 +61,7 @@ async def _patch(call: Call) -> web.Response:
         if not isinstance(config, dict):
             raise status.bad_request("an apply configuration must be an object")
         return _written(call, apply.apply(call.store, target, config, options))
-    patcher = _patcher(media, parse_json(body))
+    patcher = _patcher(media, parse_json(body, spelled=media == _JSON_PATCH))
     return _written(call, writes.patch(call.store, target, patcher, options))
 
 

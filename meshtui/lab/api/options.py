@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from meshtui.lab.api import status
+from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Obj
 
-_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_VALIDATIONS = ("Ignore", "Strict", "Warn")
+_KINDS = {"POST": "CreateOptions", "PATCH": "PatchOptions"}
+_LONGEST_MANAGER = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,9 @@ def delete_options(query: Mapping[str, str], body: Obj) -> DeleteOptions:
         "dryRun": [query["dryRun"]] if query.get("dryRun") else [],
         "propagationPolicy": query.get("propagationPolicy"),
     }
-    for wanted in given.get("dryRun") or ():
-        _check_dry_run("DeleteOptions", wanted)
+    causes = _dry_run_causes(given.get("dryRun") or ())
+    if causes:
+        raise status.invalid_options("DeleteOptions", causes)
     return DeleteOptions(
         dry_run=bool(given.get("dryRun")),
         orphan=given.get("propagationPolicy") == "Orphan",
@@ -50,15 +55,19 @@ def delete_options(query: Mapping[str, str], body: Obj) -> DeleteOptions:
     )
 
 
-def write_options(query: Mapping[str, str], user_agent: str) -> WriteOptions:
+def write_options(query: Mapping[str, str], user_agent: str, method: str) -> WriteOptions:
+    kind = _KINDS.get(method, "UpdateOptions")
     validation = query.get("fieldValidation") or "Warn"
-    if validation not in _VALIDATIONS:
-        raise status.bad_request(f'fieldValidation: Unsupported value: "{validation}"')
-    if query.get("dryRun"):
-        _check_dry_run("CreateOptions", query["dryRun"])
     manager = query.get("fieldManager", "")
+    causes = [
+        *_dry_run_causes([query["dryRun"]] if query.get("dryRun") else []),
+        *_manager_causes(manager),
+        *_validation_causes(validation),
+    ]
+    if causes:
+        raise status.invalid_options(kind, causes)
     return WriteOptions(
-        manager=(manager or user_agent.split("/")[0] or "unknown")[:128],
+        manager=(manager or user_agent.split("/")[0] or "unknown")[:_LONGEST_MANAGER],
         named=bool(manager),
         dry_run=query.get("dryRun") == "All",
         validation=validation,
@@ -66,6 +75,24 @@ def write_options(query: Mapping[str, str], user_agent: str) -> WriteOptions:
     )
 
 
-def _check_dry_run(kind: str, wanted: object) -> None:
-    if wanted != "All":
-        raise status.bad_request(f'dryRun: Unsupported value: "{wanted}"')
+def _dry_run_causes(wanted: Sequence[object]) -> list[Cause]:
+    if all(value == "All" for value in wanted):
+        return []
+    shown = ", ".join(json.dumps(value) for value in wanted)
+    message = f'Unsupported value: []string{{{shown}}}: supported values: "All"'
+    return [Cause("FieldValueNotSupported", message, "dryRun")]
+
+
+def _manager_causes(manager: str) -> list[Cause]:
+    if len(manager.encode()) <= _LONGEST_MANAGER:
+        return []
+    message = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
+    return [Cause("FieldValueTooLong", message, "fieldManager")]
+
+
+def _validation_causes(validation: str) -> list[Cause]:
+    if validation in _VALIDATIONS:
+        return []
+    allowed = ", ".join(json.dumps(value) for value in ("", *_VALIDATIONS))
+    message = f"Unsupported value: {json.dumps(validation)}: supported values: {allowed}"
+    return [Cause("FieldValueNotSupported", message, "fieldValidation")]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from meshtui.lab.api import spelling, status
 from meshtui.lab.store import clone
+
+MOST_OPERATIONS = 10_000
 
 
 class PatchError(Exception):
@@ -29,6 +32,8 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
     """The document after all operations, or `PatchError`; `document` is left as it is."""
     if not isinstance(operations, list):
         raise PatchError("a JSON Patch is a list of operations")
+    if len(operations) > MOST_OPERATIONS:
+        raise status.too_many_operations(len(operations), MOST_OPERATIONS)
     result = clone(document)
     for operation in operations:
         if not isinstance(operation, dict):
@@ -37,7 +42,7 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
         if apply is None:
             raise PatchError(f"unknown operation {operation.get('op')!r}")
         result = apply(result, operation)
-    return result
+    return spelling.plain(result)
 
 
 def _pointer(operation: dict[str, Any], key: str = "path") -> list[str]:
@@ -127,20 +132,27 @@ def _copy(document: Any, operation: dict[str, Any]) -> Any:
 
 
 def _test(document: Any, operation: dict[str, Any]) -> Any:
-    if not equal(_read(document, _pointer(operation)), _value(operation)):
+    path, wanted = _pointer(operation), operation.get("value")
+    parent = _read(document, path[:-1])
+    if path and isinstance(parent, dict) and parent.get(path[-1]) is None:
+        # What is not there passes for null.
+        found = None
+    else:
+        found = _read(document, path)
+    if not equal(found, wanted):
         raise PatchError("test failed")
     return document
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Equality of JSON, in which 1 is not true."""
-    if isinstance(one, bool) != isinstance(other, bool):
-        return False
+    """As the server compares: maps and lists by their parts, scalars by their spelling."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(equal(v, other[k]) for k, v in one.items())
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(equal, one, other))
-    return bool(one == other)
+    if isinstance(one, dict | list) or isinstance(other, dict | list):
+        return False
+    return spelling.spelling(one) == spelling.spelling(other)
 
 
 _OPERATIONS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {

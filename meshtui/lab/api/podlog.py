@@ -52,6 +52,10 @@ def _stamp(seconds: float) -> bytes:
 async def answer_log(call: Call) -> web.StreamResponse:
     target = call.target
     pod = writes.existing(call.store, target)
+    if "stream" in target.query:
+        # The feature gate PodLogsQuerySplitStreams is off.
+        cause = status.Cause("FieldValueForbidden", "Forbidden: may not be specified", "stream")
+        raise status.invalid(_OPTIONS, target.name, [cause])
     container = container_of(pod, target.query.get("container", ""))
     log = _open(call, container)
     printer = _Printer(target.flag("timestamps"), target.number("limitBytes"))

@@ -28,12 +28,21 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
+_REFUSED_BY_ENVOY = (
+    "upstream connect error or disconnect/reset before headers. retried and the latest reset "
+    "reason: remote connection failure"
+)
 _CHUNK = 64 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
 
 
 async def answer_proxy(call: Call) -> web.StreamResponse:
-    address, host = _backend(call)
+    if call.request.method in ("GET", "HEAD") and call.request.path.endswith("/proxy"):
+        return _with_slash(call)
+    try:
+        address, host = _backend(call)
+    except backends.BehindSidecar:
+        return web.Response(status=503, text=_REFUSED_BY_ENVOY)
     try:
         async with aiohttp.ClientSession(
             connector=_connector(address), auto_decompress=False, timeout=_TIMEOUT
@@ -43,6 +52,13 @@ async def answer_proxy(call: Call) -> web.StreamResponse:
         raise status.unavailable(f"error trying to reach service: {error}") from None
     except TimeoutError:
         raise status.unavailable("error trying to reach service: i/o timeout") from None
+
+
+def _with_slash(call: Call) -> web.Response:
+    """Links in the answer are to be below `/proxy/`."""
+    url = call.request.rel_url
+    query = f"?{url.raw_query_string}" if url.raw_query_string else ""
+    return web.Response(status=301, headers={"Location": f"{url.raw_path}/{query}"})
 
 
 def _backend(call: Call) -> tuple[Address, str]:

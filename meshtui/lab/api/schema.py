@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from meshtui.lab.api import builtin
+from meshtui.lab.api import builtin, rules
 from meshtui.lab.api.kinds import is_custom
 from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Kind, Obj
@@ -87,7 +87,41 @@ def validate(kind: Kind, obj: Obj) -> list[Cause]:
     """Everything in which `obj` breaks the schema of its kind."""
     known = definition(kind)
     schema = known.schema if known else builtin.SCHEMAS.get(kind.plural, {})
-    return with_rules_note(kind, list(_check(schema, obj, "")))
+    causes = with_rules_note(kind, list(_check(schema, obj, "")))
+    if known is None or not known.rules or _RULES_SKIPPED in causes:
+        return causes
+    return [*causes, *_expressions(schema, obj, "")]
+
+
+def _expressions(schema: Obj, value: Any, path: str) -> Iterator[Cause]:
+    """The values of an object of the right structure that break an expression."""
+    if value is None:
+        return
+    for entry in schema.get("x-kubernetes-validations", ()):
+        yield from _expression(entry, value, path)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _expressions(schema.get("items", {}), item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        others = schema.get("additionalProperties")
+        for key, inner in value.items():
+            known = schema.get("properties", {}).get(key)
+            if known:
+                yield from _expressions(known, inner, f"{path}.{key}" if path else key)
+            elif isinstance(others, dict):
+                yield from _expressions(others, inner, f"{path}[{key}]")
+
+
+def _expression(entry: Obj, value: Any, path: str) -> Iterator[Cause]:
+    shown = f"{json.dumps(value, ensure_ascii=False)}: "
+    shown = "" if isinstance(value, (dict, list)) else shown
+    try:
+        if rules.holds(entry["rule"], value):
+            return
+    except rules.EvaluationError as error:
+        shown = f'"{json_type(value)}": {error}: '
+    message = f"Invalid value: {shown}{entry['message']}"
+    yield Cause("FieldValueInvalid", message, path)
 
 
 def misfits(schema: Obj, value: Any, path: str) -> list[Cause]:

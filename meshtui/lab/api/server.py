@@ -12,6 +12,7 @@ from meshtui.lab.api import (
     access,
     discovery,
     exec,  # noqa: A004
+    impersonation,
     lists,
     openapi,
     podlog,
@@ -121,6 +122,7 @@ class ApiServer:
         user = access.authenticate(self.users, request.headers.get("Authorization"))
         if user is None:
             raise unauthorized()
+        user = impersonation.acting_as(user, self.users, request)
         path = request.rel_url.raw_path
         target = requests.parse(self._catalogue, request.method, path, dict(request.query))
         if target is None:

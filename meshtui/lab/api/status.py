@@ -156,6 +156,31 @@ def invalid_patch(cause: Cause) -> ApiError:
     return ApiError(422, "Invalid", message, {"causes": [cause.to_json()]})
 
 
+def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
+    """Query parameters of a write that no server knows; `kind` is that of the options."""
+    said = "; ".join(f"{c.field}: {c.message}" for c in causes)
+    details = {"group": "meta.k8s.io", "kind": kind, "causes": [c.to_json() for c in causes]}
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {said}', details)
+
+
+def denied(webhook: str, why: str) -> ApiError:
+    """An admission webhook that gives no reason of its own."""
+    return ApiError(400, "", f'admission webhook "{webhook}" denied the request: {why}')
+
+
+def bad_version(text: str) -> ApiError:
+    """A resourceVersion that is no number: a real server takes it for a fault of its own."""
+    return ApiError(500, "", f'strconv.ParseUint: parsing "{text}": invalid syntax')
+
+
+def too_many_operations(count: int, limit: int) -> ApiError:
+    message = (
+        "Request entity too large: The allowed maximum operations in a JSON patch is "
+        f"{limit}, got {count}"
+    )
+    return ApiError(413, "RequestEntityTooLarge", message)
+
+
 def internal_error() -> ApiError:
     return ApiError(500, "InternalError", "Internal error occurred", {})
 

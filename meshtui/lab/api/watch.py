@@ -74,7 +74,8 @@ class _Watch:
         except Expired as gap:
             yield self._expired(gap)
             raise
-        self.revision = store.revision
+        # One that is ahead hears nothing until the store has come so far.
+        self.revision = max(self.revision, store.revision)
         for change in changes:
             if change.event.kind == self.call.target.stored:
                 yield from self._change(change)
@@ -130,8 +131,6 @@ async def answer_watch(call: Call, wakeup: Wakeup) -> web.StreamResponse:
         details = {"group": "meta.k8s.io", "kind": "ListOptions"}
         raise status.ApiError(422, "Invalid", _NO_WATCH_LIST, details)
     asked = target.number("resourceVersion") or 0
-    if asked > call.store.revision:
-        raise status.too_large_revision(asked, call.store.revision)
     watch = _Watch(call, lists.predicate(target), asked, call.form)
     timeout = target.number("timeoutSeconds") or random.randint(*_DEFAULT_TIMEOUT)  # noqa: S311
     headers = {"Content-Type": forms.JSON, "Cache-Control": "no-cache, private"}
@@ -146,7 +145,8 @@ async def _stream(
 ) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    bookmarks = watch.call.target.flag("allowWatchBookmarks")
+    ahead = watch.revision > watch.call.store.revision
+    bookmarks = watch.call.target.flag("allowWatchBookmarks") and not ahead
     period = watch.call.server.bookmark_period
     if not watch.revision:
         await _write(response, watch.initial())

@@ -6,16 +6,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meshtui.lab.api import checks, defaults, managed, status, views
+from meshtui.lab.api import checks, defaults, managed, status, views, webhook
 from meshtui.lab.api.kinds import KINDS
 from meshtui.lab.api.options import DeleteOptions, WriteOptions
 from meshtui.lab.api.request import Target
-from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Kind, Obj, PodRuntime
 from meshtui.lab.store import Store, clone, key_of
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-_UNCONDITIONAL = "Invalid value: 0x0: must be specified for an update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,8 @@ def create(store: Store, target: Target, body: Obj, options: WriteOptions) -> Wr
     meta = body["metadata"]
     if not meta.get("name"):
         meta["name"] = meta["generateName"] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
-    return Written(insert(store, target, body, options), tuple(warnings), created=True)
+    new, found = insert(store, target, body, options)
+    return Written(new, (*warnings, *found), created=True)
 
 
 def insert(
@@ -44,8 +43,11 @@ def insert(
     body: Obj,
     options: WriteOptions,
     entries: list[Obj] | None = None,
-) -> Obj:
-    """Store a new object that has a name; `entries` are its managedFields if known already."""
+) -> tuple[Obj, tuple[str, ...]]:
+    """Store a new object that has a name; `entries` are its managedFields if known already.
+
+    The answer is the object and the warnings of the webhook.
+    """
     new = views.stored(target.resource, clone(body))
     if target.resource.status:
         new.pop("status", None)
@@ -62,7 +64,8 @@ def insert(
     else:
         managed.set_entries(new, entries)
     store.stamp(target.stored, new, None)
-    return new if options.dry_run else store.commit(target.stored, new)
+    warnings = webhook.admit(target.stored, new)
+    return (new if options.dry_run else store.commit(target.stored, new)), warnings
 
 
 def _check_namespace(store: Store, target: Target) -> None:
@@ -89,10 +92,8 @@ def replace(store: Store, target: Target, body: Obj, options: WriteOptions) -> W
     checks.check_place(target, body)
     warnings = checks.drop_unknown(target, body, options)
     old = existing(store, target)
-    if target.resource.custom and not body["metadata"].get("resourceVersion"):
-        cause = Cause("FieldValueInvalid", _UNCONDITIONAL, "metadata.resourceVersion")
-        raise status.invalid(target.resource, target.name, [cause])
-    return Written(update(store, target, old, body, options), tuple(warnings))
+    new, found = update(store, target, old, body, options)
+    return Written(new, (*warnings, *found))
 
 
 def patch(
@@ -107,7 +108,8 @@ def patch(
     warnings = checks.drop_unknown_of_patch(target, body, options)
     checks.check_type(target, body)
     checks.check_place(target, body)
-    return Written(update(store, target, old, body, options), tuple(warnings))
+    new, found = update(store, target, old, body, options)
+    return Written(new, (*warnings, *found))
 
 
 def update(
@@ -117,9 +119,13 @@ def update(
     body: Obj,
     options: WriteOptions,
     entries: list[Obj] | None = None,
-) -> Obj:
-    """Store a changed object; `entries` are its managedFields if known already."""
+) -> tuple[Obj, tuple[str, ...]]:
+    """Store a changed object; `entries` are its managedFields if known already.
+
+    The answer is the object and the warnings of the webhook.
+    """
     new = views.stored(target.resource, clone(body))
+    checks.check_version(target, new)
     checks.check_preconditions(target, old, new["metadata"])
     new = _part_of(target, new, old)
     checks.check_content(target, new)
@@ -131,7 +137,8 @@ def update(
     else:
         managed.set_entries(new, entries)
     store.stamp(target.stored, new, old)
-    return new if options.dry_run else store.commit(target.stored, new)
+    warnings = () if target.subresource else webhook.admit(target.stored, new)
+    return (new if options.dry_run else store.commit(target.stored, new)), warnings
 
 
 def _part_of(target: Target, new: Obj, old: Obj) -> Obj:
