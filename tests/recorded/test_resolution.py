@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -148,10 +148,8 @@ class TestGateway:
             return
         view = world(case.mesh).view(GATEWAY)
         made = {}
-        for name in view.doors.tables:
-            table = view.gateway_table(name)
-            assert table is not None
-            made |= {(v.table, v.name): v for v in table.virtual_hosts() if v.domains != ("*",)}
+        for vhosts in view.gateway_tables.values():
+            made |= {(v.table, v.name): v for v in vhosts if v.domains != ("*",)}
         recorded = {(v["route_config"], v["name"]): v for v in case.recorded["gateway"]["routes"]}
         assert sorted(made) == sorted(recorded)
         for key, vhost in recorded.items():
@@ -231,10 +229,9 @@ class TestRequests:
             assert effect(vhost, taken) == recorded["effect"]
 
 
-def served(case: Case, table: str, gateway: bool) -> list[VirtualHost]:
+def served(case: Case, table: str, gateway: bool) -> Sequence[VirtualHost]:
     if gateway:
-        found = world(case.mesh).view(GATEWAY).gateway_table(table)
-        return found.virtual_hosts() if found else []
+        return world(case.mesh).view(GATEWAY).gateway_tables.get(table, ())
     mine = view_of(case).table(int(table))
     return mine.virtual_hosts() if mine else []
 

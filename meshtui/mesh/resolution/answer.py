@@ -27,6 +27,14 @@ class Overruled:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeRoute:
+    """A route of a gateway, and the virtual host it stands in."""
+
+    virtual_host: VirtualHost
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """What a client gets for a host and port.
 

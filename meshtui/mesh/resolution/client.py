@@ -1,11 +1,16 @@
-"""Who asks: the proxy that a request goes out through."""
+"""Who asks: the proxy that a request goes out through, and which of them get the same answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from meshtui.mesh.model import Pod
+from meshtui.mesh import read
+from meshtui.mesh.istio import Json
+from meshtui.mesh.model import Mesh, Pod, Service
+from meshtui.mesh.resolution.names import labels_in
+
+_PLAIN_PORTS = "experimental.istio.io/disable-gateway-port-translation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,82 @@ class Client:
             frozenset(self.ports.items()),
         )
 
+    def __str__(self) -> str:
+        told = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
+        what = "gateway" if self.gateway else "callers"
+        return f"{what} of {self.namespace}{f' with {told}' if told else ''}"
 
-def pod_client(pod: Pod, ports: Mapping[int, int] | None = None) -> Client:
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Pods that get the same answers; the client has only the labels that something asks for."""
+
+    client: Client
+    pods: tuple[Pod, ...]
+
+
+def client_of(mesh: Mesh, pod: Pod) -> Client:
     """The client that a pod's proxy is."""
-    return Client(pod.namespace, pod.labels, pod.gateway, ports or {})
+    ports = gateway_ports(mesh, pod) if pod.gateway else {}
+    return Client(pod.namespace, pod.labels, pod.gateway, ports)
+
+
+def gateway_ports(mesh: Mesh, pod: Pod) -> Mapping[int, int]:
+    """Which port a gateway listens on for each port of its Services; the first Service counts."""
+    found: dict[int, int] = {}
+    for service in mesh.services:
+        if _translates(service, pod):
+            for number, target in _targets(service, pod):
+                found.setdefault(number, target)
+    return found
+
+
+def _translates(service: Service, pod: Pod) -> bool:
+    """Whether the Service selects the pod, and has not opted out of giving it its ports."""
+    selects = bool(service.selector) and labels_in(service.selector, pod.labels)
+    own = service.key.namespace == pod.namespace
+    return own and selects and _PLAIN_PORTS not in service.labels
+
+
+def _targets(service: Service, pod: Pod) -> Iterator[tuple[int, int]]:
+    for port in service.ports:
+        named = pod.ports.get(port.target, 0)
+        target = int(port.target) if port.target.isdigit() else named or port.number
+        yield port.number, target
+
+
+def callers(mesh: Mesh) -> tuple[Callers, ...]:
+    """All pods with a proxy, together where istiod can't tell them apart."""
+    sources, selectors = frozenset(asked_labels(mesh)), frozenset(_gateway_labels(mesh))
+    found: dict[object, tuple[Client, list[Pod]]] = {}
+    for pod in mesh.pods:
+        if not pod.sidecar or pod.phase in ("Succeeded", "Failed"):
+            continue
+        whole = client_of(mesh, pod)
+        asked = sources | selectors if whole.gateway else sources
+        labels = {key: value for key, value in whole.labels.items() if key in asked}
+        client = Client(whole.namespace, labels, whole.gateway, whole.ports)
+        found.setdefault(client.key, (client, []))[1].append(pod)
+    return tuple(Callers(client, tuple(pods)) for client, pods in found.values())
+
+
+def asked_labels(mesh: Mesh) -> Iterator[str]:
+    """The labels of clients that rules, DestinationRules and Sidecars ask for."""
+    for service in mesh.virtual_services:
+        for protocol in ("http", "tcp", "tls"):
+            for rule in read.objects(read.obj(service.raw, "spec"), protocol):
+                yield from _source_labels(rule)
+    for destination in mesh.destination_rules:
+        yield from destination.workload_selector
+    for sidecar in mesh.sidecars:
+        yield from sidecar.selector or ()
+
+
+def _source_labels(rule: Json) -> Iterator[str]:
+    for match in read.objects(rule, "match"):
+        yield from read.labels(match, "sourceLabels")
+
+
+def _gateway_labels(mesh: Mesh) -> Iterator[str]:
+    for gateway in mesh.gateways:
+        yield from gateway.selector

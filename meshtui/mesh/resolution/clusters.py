@@ -16,6 +16,7 @@ from meshtui.mesh.istio import Json
 from meshtui.mesh.model import MeshSettings, Subset
 from meshtui.mesh.resolution.durations import envoy_duration
 from meshtui.mesh.resolution.endpoints import Endpoints
+from meshtui.mesh.resolution.forwarding import cluster_name
 from meshtui.mesh.resolution.policies import Joined, host_policy, subset_policy
 from meshtui.mesh.resolution.registry import (
     ALIAS,
@@ -25,7 +26,6 @@ from meshtui.mesh.resolution.registry import (
     Host,
     HostPort,
 )
-from meshtui.mesh.resolution.routes import cluster_name
 
 UNLIMITED = 4294967295
 EDS, STRICT_DNS, LOGICAL_DNS, ORIGINAL_DST = "EDS", "STRICT_DNS", "LOGICAL_DNS", "ORIGINAL_DST"

@@ -13,7 +13,7 @@ from typing import Any
 
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
-from meshtui.mesh.model import VirtualService
+from meshtui.mesh.model import Rule, VirtualService
 from meshtui.mesh.resolution.names import full_name, gateway_name
 
 _STRINGS = ("uri", "scheme", "method", "authority")
@@ -45,6 +45,14 @@ class Place:
     @property
     def pointer(self) -> str:
         return f"/spec/{self.protocol}/{self.index}"
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule as the model has it; None where the object has no such rule."""
+        for rule in self.service.rules:
+            if (rule.protocol, rule.index) == (self.protocol, self.index):
+                return rule
+        return None
 
     @property
     def raw(self) -> Json:

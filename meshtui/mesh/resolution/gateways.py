@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from meshtui.mesh.istio import Gateway, Server
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client
+from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.names import intersection, is_wild, labels_in
 from meshtui.mesh.resolution.protocols import is_http, parse_protocol
-from meshtui.mesh.resolution.routes import Made, Surroundings, build_routes, last_things_last
+from meshtui.mesh.resolution.routes import Made, build_routes, last_things_last
 from meshtui.mesh.resolution.rulings import Ruling, Rulings
 from meshtui.mesh.resolution.tables import VirtualHost
 
@@ -178,7 +179,7 @@ class GatewayTable:
     client: Client
     surroundings: Callable[[Ruling, Door], Surroundings]
 
-    def virtual_hosts(self) -> list[VirtualHost]:
+    def virtual_hosts(self) -> tuple[VirtualHost, ...]:
         """Each with the merged routes of all VirtualServices that are bound to it."""
         found: dict[str, VirtualHost] = {}
         made: dict[tuple[str, tuple[str, str]], Made] = {}
@@ -193,10 +194,10 @@ class GatewayTable:
                 for name in door.hosts:
                     self._add(found, door, name.lower(), None, Made())
         if not found:
-            return [VirtualHost(self.name, f"blackhole:{self.doors[0].server.port}", ("*",), ())]
-        return [
+            return (VirtualHost(self.name, f"blackhole:{self.doors[0].server.port}", ("*",), ()),)
+        return tuple(
             replace(vhost, routes=last_things_last(vhost.routes)) for vhost in _collapsed(found)
-        ]
+        )
 
     @staticmethod
     def _admitted(door: Door, ruling: Ruling) -> list[str]:

@@ -13,10 +13,10 @@ from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.delegates import Place
+from meshtui.mesh.resolution.forwarding import Target, cluster_name
 from meshtui.mesh.resolution.gateways import Door, passes_through
 from meshtui.mesh.resolution.names import MESH, labels_in, overlap
 from meshtui.mesh.resolution.registry import Host, HostPort
-from meshtui.mesh.resolution.routes import Target, cluster_name
 from meshtui.mesh.resolution.rulings import Ruling
 
 Find = Callable[[str], Host | None]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.resolution.domains import host_domains
+from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.names import is_wild, overlap
 from meshtui.mesh.resolution.registry import ALIAS, Host
-from meshtui.mesh.resolution.routes import Made, Route, Surroundings, Unused, build_routes
+from meshtui.mesh.resolution.routes import Made, Route, Unused, build_routes
 from meshtui.mesh.resolution.rulings import Ruling
 from meshtui.mesh.resolution.scope import Listener
 

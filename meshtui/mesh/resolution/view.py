@@ -1,0 +1,263 @@
+"""What one client gets of the world: its hosts, clusters, virtual hosts and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from meshtui.mesh import read
+from meshtui.mesh.istio import Json
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.resolution.answer import EdgeRoute, Overruled, Resolution, overruled
+from meshtui.mesh.resolution.client import Client
+from meshtui.mesh.resolution.clusters import Cluster, Reach, host_clusters, missing, split_cluster
+from meshtui.mesh.resolution.endpoints import Endpoints, subset_endpoints
+from meshtui.mesh.resolution.forwarding import Surroundings
+from meshtui.mesh.resolution.gateways import Door, Doors, GatewayTable, doors
+from meshtui.mesh.resolution.names import MESH
+from meshtui.mesh.resolution.policies import Joined, for_port
+from meshtui.mesh.resolution.registry import Host
+from meshtui.mesh.resolution.routes import Route, default_route, reached
+from meshtui.mesh.resolution.rulings import Ruling
+from meshtui.mesh.resolution.streams import Chain, gateway_chains, sidecar_chains
+from meshtui.mesh.resolution.tables import SidecarTable, VirtualHost
+from meshtui.mesh.resolution.unread import unread
+
+if TYPE_CHECKING:
+    from meshtui.mesh.resolution.world import World
+
+
+class View:
+    """What one client gets of the world."""
+
+    def __init__(self, whole: World, client: Client) -> None:
+        self.world = whole
+        self.client = client
+        self.scope = whole.scope(client)
+        self._tables: dict[int, SidecarTable | None] = {}
+        self._rules: dict[str, Joined | None] = {}
+        self._clusters: dict[str, Mapping[str, Cluster]] = {}
+
+    @property
+    def mesh(self) -> Mesh:
+        return self.world.mesh
+
+    # Hosts, DestinationRules, clusters, endpoints
+
+    def host(self, name: str) -> Host | None:
+        """The host that the client means by a full name; None where it sees none."""
+        return self.scope.host(name)
+
+    def rule(self, name: str) -> Joined | None:
+        """The DestinationRules that count for the client when it calls a host, joined."""
+        if name not in self._rules:
+            host = self.host(name)
+            self._rules[name] = self.world.policies.chosen(host, self.client) if host else None
+        return self._rules[name]
+
+    def clusters(self, name: str) -> Mapping[str, Cluster]:
+        """The client's clusters for a host, by their names."""
+        if name not in self._clusters:
+            host = self.host(name)
+            found: Iterable[Cluster] = ()
+            if host is not None:
+                found = host_clusters(
+                    host, self.rule(name), self.mesh.settings, self.client.gateway
+                )
+            self._clusters[name] = {cluster.name: cluster for cluster in found}
+        return self._clusters[name]
+
+    def reach(self, name: str) -> Reach:
+        """A cluster that a route names: what is behind it, or why it is not there."""
+        parts = split_cluster(name)
+        if parts is None:
+            return Reach(name, missing=f"{name} is no cluster of a service")
+        port, subset, host_name = parts
+        cluster = self.clusters(host_name).get(name)
+        if cluster is None:
+            host = self.host(host_name)
+            why = missing(host, self._hidden(host_name), self.rule(host_name), port, subset)
+            return Reach(name, missing=why)
+        return Reach(name, cluster, endpoints=self.endpoints(cluster))
+
+    def endpoints(self, cluster: Cluster) -> Endpoints:
+        """The endpoints of a cluster, by its host, its port and its subset's labels."""
+        everything = self.world.endpoints(cluster.host, cluster.port)
+        return subset_endpoints(everything, cluster.labels) if cluster.subset else everything
+
+    def _hidden(self, name: str) -> str:
+        """Why the client sees no host of that name."""
+        known = self.world.registry.by_name.get(name, ())
+        if not known:
+            return f"no Service and no ServiceEntry has the host {name}"
+        if any(host.visible_in(self.client.namespace) for host in known):
+            sidecar = self.scope.sidecar
+            return f"{sidecar.ref if sidecar else 'the Sidecar'} hides {name}"
+        homes = ", ".join(sorted({host.namespace for host in known}))
+        return f"{name} of {homes} is not exported to {self.client.namespace}"
+
+    # Virtual hosts of a sidecar
+
+    def table(self, port: int) -> SidecarTable | None:
+        """The client's virtual hosts on a port; None where its Sidecar has no such listener."""
+        if port not in self._tables:
+            self._tables[port] = self._table(port)
+        return self._tables[port]
+
+    def _table(self, port: int) -> SidecarTable | None:
+        listener = self.scope.listener(port)
+        if listener is None or self.client.gateway:
+            return None
+
+        def find(name: str) -> Host | None:
+            return table.host(name)
+
+        table = SidecarTable(
+            listener=listener,
+            port=port,
+            around=self._around(port, frozenset({MESH}), find),
+            default=self._default_route,
+            domain=self.mesh.settings.domain,
+            aliases=lambda name: self.world.aliases.get(name, ()),
+        )
+        return table
+
+    def _around(
+        self,
+        port: int,
+        gateways: frozenset[str],
+        find: Callable[[str], Host | None],
+        tls: bool = False,
+    ) -> Surroundings:
+        return Surroundings(
+            namespace=self.client.namespace,
+            labels=self.client.labels,
+            port=port,
+            gateways=gateways,
+            find=find,
+            hashing=self.hashing,
+            retries=self.mesh.settings.retries,
+            tls=tls,
+        )
+
+    def _default_route(self, host: Host, port: int) -> Route:
+        rule = self.rule(host.name)
+        consistent = _consistent(rule.policy) if rule else None
+        own, is_own = for_port(rule.policy if rule else None, port)
+        if is_own:
+            consistent = _consistent(own) or consistent
+        return default_route(host, port, consistent, self.mesh.settings.retries)
+
+    def hashing(self, destination: Json) -> Json | None:
+        """What requests to a destination are hashed by: port, subset, host, the nearest first."""
+        rule = self.rule(read.text(destination, "host"))
+        if rule is None:
+            return None
+        subset = rule.subset(read.text(destination, "subset"))
+        port = read.integer(read.obj(destination, "port"), "number")
+        policies = [subset.policy if subset else None, rule.policy]
+        own_port, own = _consistent_on(policies[0], port), _consistent(policies[0])
+        host_port, host = _consistent_on(policies[1], port), _consistent(policies[1])
+        return next((f for f in (own_port, own, host_port, host) if f is not None), None)
+
+    # Gateways
+
+    @cached_property
+    def doors(self) -> Doors:
+        """The servers that the client serves as a gateway."""
+        return doors(self.mesh, self.client) if self.client.gateway else Doors()
+
+    @cached_property
+    def gateway_tables(self) -> Mapping[str, tuple[VirtualHost, ...]]:
+        """The virtual hosts of a gateway's tables: `http.8080`, `https.443.name.gateway.space`."""
+        return {
+            name: GatewayTable(
+                name, self.doors.table(name), self.world.rulings, self.client, self._at_door
+            ).virtual_hosts()
+            for name in self.doors.tables
+        }
+
+    @cached_property
+    def _edge(self) -> Mapping[str, tuple[EdgeRoute, ...]]:
+        found: dict[str, list[EdgeRoute]] = {}
+        for vhosts in self.gateway_tables.values():
+            for vhost in vhosts:
+                for route in reached(vhost.routes):
+                    for host in dict.fromkeys(target.host for target in route.targets):
+                        found.setdefault(host, []).append(EdgeRoute(vhost, route))
+        return {host: tuple(routes) for host, routes in found.items()}
+
+    def edge_routes(self, name: str) -> tuple[EdgeRoute, ...]:
+        """The routes of a gateway that send to a host, where a request can reach them."""
+        return self._edge.get(name, ())
+
+    @property
+    def outbound(self) -> str:
+        """What becomes of requests to no known host: ALLOW_ANY or REGISTRY_ONLY."""
+        sidecar = self.scope.sidecar
+        return (sidecar.outbound if sidecar else "") or self.mesh.settings.outbound
+
+    def _at_door(self, ruling: Ruling, door: Door) -> Surroundings:
+        def find(name: str) -> Host | None:
+            """The VirtualService's own namespace before any other."""
+            own = self.world.registry.owned(name).get(ruling.namespace)
+            seen = own is not None and own.visible_in(self.client.namespace)
+            return own if seen else self.host(name)
+
+        tls = bool(door.server.tls) or door.server.redirect
+        return self._around(door.server.port, frozenset({door.name}), find, tls)
+
+    def door_chains(self, door: Door) -> tuple[Chain, ...]:
+        """What the gateway does with connections at a server that is no HTTP."""
+        seen = self.world.rulings.seen(self.client.namespace, door.name)
+        return gateway_chains(door, seen, self.host)
+
+    # Answers
+
+    def chains(self, name: str, port: int) -> tuple[Chain, ...]:
+        """What a sidecar does with connections to a TCP or TLS port of a host."""
+        host, listener = self.host(name), self.scope.listener(port)
+        found = host.port(port) if host else None
+        if host is None or found is None or listener is None or found.http:
+            return ()
+        return sidecar_chains(host, found, listener.rulings, self.client, self.host)
+
+    def resolve(self, name: str, port: int) -> Resolution:
+        """What the client gets when it calls a host (by its full name) on a port."""
+        table = self.table(port)
+        vhost = table.virtual_host(name) if table else None
+        host = self.host(name)
+        reaches = {}
+        for route in vhost.routes if vhost else ():
+            for target in (*route.targets, *route.mirrors):
+                reaches[target.cluster] = self.reach(target.cluster)
+        chains = self.chains(name, port)
+        for chain in chains:
+            for target in chain.targets:
+                reaches[target.cluster] = self.reach(target.cluster)
+        return Resolution(
+            client=self.client,
+            name=name,
+            port=port,
+            host=host,
+            virtual_host=vhost,
+            chains=chains,
+            reaches=reaches,
+            overruled=self._overruled(name, table),
+            unread=unread(self.mesh, self.client, host),
+        )
+
+    def _overruled(self, name: str, table: SidecarTable | None) -> tuple[Overruled, ...]:
+        return overruled(self.mesh, self.client, name, table, self.scope)
+
+
+def _consistent(policy: Json | None) -> Json | None:
+    found = read.obj(policy, "loadBalancer").get("consistentHash")
+    return found if isinstance(found, Mapping) else None
+
+
+def _consistent_on(policy: Json | None, port: int) -> Json | None:
+    """Only where the destination names the port."""
+    own, is_own = for_port(policy, port) if port else (None, False)
+    return _consistent(own) if is_own else None
