@@ -9,6 +9,9 @@ from typing import Any, Protocol
 Obj = dict[str, Any]
 """A Kubernetes object as JSON."""
 
+SHADOW_HEADER = "x-lab-shadow"
+"""What tells an application of the lab that a request is a mirror's copy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:

@@ -37,6 +37,9 @@ async def apply(lab: Lab, name: str, config: Any, manager: str, **params: str) -
     )
 
 
+RULES = [{"route": [{"destination": {"host": "x"}}]}]
+
+
 async def test_a_json_patch_changes_what_it_names(lab: Lab) -> None:
     answer = await lab.client.json_patch(
         f"{VS}/reviews",
@@ -82,10 +85,11 @@ async def test_an_operation_that_does_not_apply_is_invalid(lab: Lab, operation: 
 
 
 async def test_a_merge_patch_removes_by_null_and_replaces_lists(lab: Lab) -> None:
-    patch = {"metadata": {"labels": {"a": "b"}}, "spec": {"http": None, "hosts": ["x"]}}
+    spec = {"hosts": ["x"], "tcp": RULES}
+    patch = {"metadata": {"labels": {"a": "b"}}, "spec": {"http": None, **spec}}
     answer = await lab.client.merge_patch(f"{VS}/reviews", patch)
     assert answer.status == 200
-    assert stored(lab)["spec"] == {"hosts": ["x"]}
+    assert stored(lab)["spec"] == spec
     assert stored(lab)["metadata"]["labels"] == {"a": "b"}
 
 
@@ -122,17 +126,18 @@ async def test_without_a_manager_the_user_agent_names_it(lab: Lab) -> None:
 
 async def test_apply_creates_owns_and_withdraws(lab: Lab) -> None:
     meta = {"metadata": {"name": "new", "labels": {"a": "1", "b": "2"}}}
-    created = await apply(lab, "new", {**meta, "spec": {"hosts": ["x"]}}, "me")
+    created = await apply(lab, "new", {**meta, "spec": {"hosts": ["x"], "http": RULES}}, "me")
     assert created.status == 201, created.text
-    changed = await apply(lab, "new", {"metadata": {"labels": {"a": "1"}}, "spec": {}}, "me")
+    less = {"metadata": {"labels": {"a": "1"}}, "spec": {"http": RULES}}
+    changed = await apply(lab, "new", less, "me")
     assert changed.json["metadata"]["labels"] == {"a": "1"}
-    assert changed.json["spec"] == {}
+    assert changed.json["spec"] == {"http": RULES}
     entries = changed.json["metadata"]["managedFields"]
     assert [(e["manager"], e["operation"]) for e in entries] == [("me", "Apply")]
 
 
 async def test_apply_against_another_manager_conflicts_unless_forced(lab: Lab) -> None:
-    config = {"spec": {"hosts": ["y"], "http": []}}
+    config = {"spec": {"hosts": ["y"], "http": RULES}}
     conflict = await apply(lab, "reviews", config, "other")
     assert conflict.status == 409
     assert [c["field"] for c in conflict.json["details"]["causes"]] == [".spec.hosts", ".spec.http"]

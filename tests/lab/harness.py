@@ -105,7 +105,8 @@ class Mesh:
     def destination_rule(self, policy: Obj | None = None, subsets: list[Obj] | None = None) -> None:
         """Replace what the DestinationRule of `reviews` says."""
         usual = [{"name": v, "labels": {"version": v}} for v in ("v1", "v2", "v3")]
-        spec = {"host": "reviews", "subsets": subsets or usual, "trafficPolicy": policy or {}}
+        spec: Obj = {"host": "reviews", "subsets": subsets or usual}
+        spec |= {"trafficPolicy": policy} if policy else {}
         self._replace(f"{ISTIO}/destinationrules/reviews", spec)
 
     def create(self, plural: str, obj: Obj) -> None:

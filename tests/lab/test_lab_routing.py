@@ -174,24 +174,20 @@ def test_subset_without_a_rule_has_no_cluster(mesh: Mesh) -> None:
     assert {flags(line) for line in mesh.log_lines(f"/{marker}", 3)} == {"NC"}
 
 
-def test_a_malformed_rule_disturbs_no_other(mesh: Mesh) -> None:
-    mesh.create(
-        "virtualservices",
-        {
-            "kind": "VirtualService",
-            "metadata": {"name": "broken"},
-            "spec": {
-                "hosts": ["ratings.default.svc.cluster.local", "nowhere"],
-                "http": [
-                    {"match": [{"uri": {"regex": "("}}], "route": [to("v1")]},
-                    {"route": [to("v1", 0), to("v2", 0)]},
-                ],
-            },
-        },
-    )
+def test_what_the_webhook_refuses_never_reaches_a_proxy(mesh: Mesh) -> None:
     mesh.route({"route": [to("v2")]})
+    rules = {
+        "error parsing regexp: missing closing ): `(`": {
+            "match": [{"uri": {"regex": "("}}],
+            "route": [to("v1")],
+        },
+        "total destination weight = 0": {"route": [to("v1", 0), to("v2", 0)]},
+        "weight -1 < 0": {"route": [to("v1", -1), to("v2", 101)]},
+    }
+    for words, rule in rules.items():
+        with pytest.raises(AssertionError, match=re.escape(words)):
+            mesh.write_rules(rule)
     assert served(mesh.send(5)) == {"reviews-v2": 5}
-    assert "VirtualService default/broken http[0] skipped" in mesh.lab.said()
 
 
 def test_the_gateway_routes_to_productpage(mesh: Mesh) -> None:
@@ -236,7 +232,8 @@ def test_the_dump_looks_like_istiods(mesh: Mesh) -> None:
     configs = {
         c["route_config"]["name"]: c["route_config"] for c in json.loads(mesh.routes())["configs"]
     }
-    assert set(configs) == {"80", "9080"}
+    looked_at = "istio-ingressgateway.istio-system.svc.cluster.local:15021"
+    assert set(configs) == {"80", "9080", looked_at}
     hosts = {host["name"]: host for host in configs["9080"]["virtual_hosts"]}
     reviews = hosts["reviews.default.svc.cluster.local:9080"]
     assert {"reviews", "reviews.default", "reviews.default.svc"} < set(reviews["domains"])

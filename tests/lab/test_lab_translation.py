@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from meshtui.lab.control import durations, hosts
 from meshtui.lab.control.action import Where, route_action
-from meshtui.lab.control.clusters import assignment, cluster, rules_of, subsets, upstreams
+from meshtui.lab.control.clusters import assignment, cluster, upstreams
 from meshtui.lab.control.fault import per_filter
+from meshtui.lab.control.gateways import gateway_routes, http_servers, servers_of
 from meshtui.lab.control.match import applies, route_match
 from meshtui.lab.control.reading import destination_rule_of, pod_of, service_of, virtual_service_of
 from meshtui.lab.control.resources import configure
 from meshtui.lab.control.retry import retry_policy
-from meshtui.lab.control.routing import gateway_ports, gateway_routes, sidecar_routes
+from meshtui.lab.control.routing import sidecar_routes
+from meshtui.lab.control.scope import Scope, Sight
 from meshtui.lab.control.world import MALFORMED, Config, Pod, Port, Proxy, Service, World
 
 Obj = dict[str, Any]
@@ -25,7 +27,7 @@ FQDN = "reviews.default.svc.cluster.local"
 
 
 def service(name: str, *ports: int, namespace: str = "default") -> Service:
-    made = tuple(Port(port, "http", port, True) for port in ports or (9080,))
+    made = tuple(Port(port, "http", port) for port in ports or (9080,))
     host = f"{name}.{namespace}.svc.cluster.local"
     return Service(namespace, name, host, made, {"app": name}, ("10.0.0.1",))
 
@@ -44,10 +46,14 @@ GATEWAY = replace(PROXY, pod="gw", namespace="istio-system", labels={"istio": "g
 WORLD = World(services=(service("reviews"), service("ratings")))
 
 
+def scope_of(world: World, proxy: Proxy = PROXY) -> Scope:
+    return Sight(world).of(proxy)
+
+
 def routes_of(*rules: Obj, world: World = WORLD, proxy: Proxy = PROXY) -> list[Obj]:
     """The routes of `reviews` under these rules."""
     config = rule("reviews", {"hosts": ["reviews"], "http": list(rules)})
-    made = sidecar_routes(replace(world, virtual_services=(config,)), proxy, 9080)
+    made = sidecar_routes(scope_of(replace(world, virtual_services=(config,)), proxy), 9080)
     found = {host["name"]: host["routes"] for host in made["virtual_hosts"]}
     routes: list[Obj] = found[f"{FQDN}:9080"]
     return routes
@@ -94,27 +100,33 @@ def test_what_is_no_duration(text: Any) -> None:
     ("match", "expected"),
     [
         (None, {"prefix": "/"}),
-        ({"uri": {"exact": "/a"}}, {"path": "/a"}),
+        ({"uri": {"exact": "/a"}}, {"path": "/a", "case_sensitive": True}),
         (
             {"uri": {"prefix": "/a"}, "ignoreUriCase": True},
             {"prefix": "/a", "case_sensitive": False},
         ),
-        ({"uri": {"regex": "/a.*"}}, {"safe_regex": {"regex": "/a.*"}}),
+        ({"uri": {"regex": "/a.*"}}, {"safe_regex": {"regex": "/a.*"}, "case_sensitive": True}),
         (
             {"method": {"exact": "GET"}},
             {
                 "prefix": "/",
+                "case_sensitive": True,
                 "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
             },
         ),
         (
-            {"headers": {"X-A": {}}},
-            {"prefix": "/", "headers": [{"name": "x-a", "present_match": True}]},
+            {"headers": {"x-a": {}}},
+            {
+                "prefix": "/",
+                "case_sensitive": True,
+                "headers": [{"name": "x-a", "present_match": True}],
+            },
         ),
         (
             {"withoutHeaders": {"x-a": {"prefix": "b"}}},
             {
                 "prefix": "/",
+                "case_sensitive": True,
                 "headers": [
                     {
                         "name": "x-a",
@@ -127,7 +139,11 @@ def test_what_is_no_duration(text: Any) -> None:
         ),
         (
             {"queryParams": {"q": {"exact": "1"}}},
-            {"prefix": "/", "query_parameters": [{"name": "q", "string_match": {"exact": "1"}}]},
+            {
+                "prefix": "/",
+                "case_sensitive": True,
+                "query_parameters": [{"name": "q", "string_match": {"exact": "1"}}],
+            },
         ),
     ],
 )
@@ -154,7 +170,7 @@ def test_what_re2_refuses_is_refused(expression: str) -> None:
     ],
 )
 def test_who_a_match_is_for(match: Obj, expected: bool) -> None:
-    assert applies(match, PROXY, frozenset({"mesh"}), 9080) is expected
+    assert applies(match, PROXY, "mesh", 9080) is expected
 
 
 # Routes
@@ -191,8 +207,8 @@ def test_a_service_with_several_ports_keeps_the_listeners() -> None:
     world = replace(WORLD, services=(service("reviews", 9080, 9090),))
     (route,) = routes_of({"route": [to()]}, world=world)
     assert route["route"]["cluster"] == f"outbound|9080||{FQDN}"
-    where = Where(world, "default", 9080)
-    chosen = {"route": [{"destination": {"host": "reviews", "port": {"number": 9090}}}]}
+    where = Where(world.service, lambda host: None, 9080)
+    chosen = {"route": [{"destination": {"host": FQDN, "port": {"number": 9090}}}]}
     assert route_action(chosen, where)["route"]["cluster"] == f"outbound|9090||{FQDN}"
 
 
@@ -206,7 +222,7 @@ def test_a_service_with_several_ports_keeps_the_listeners() -> None:
         ),
         (
             {"mirror": {"host": "reviews"}, "mirror_percent": 5},
-            {"numerator": 50000, "denominator": "MILLION"},
+            {"numerator": 5, "denominator": "HUNDRED"},
         ),
         (
             {"mirrors": [{"destination": {"host": "reviews"}, "percentage": {"value": 0.5}}]},
@@ -232,7 +248,8 @@ def test_faults_are_millionths() -> None:
         "percentage": {"numerator": 1000, "denominator": "MILLION"},
     }
     assert found["abort"]["http_status"] == 503
-    assert per_filter({"fault": {"abort": {"httpStatus": 503}}}) == {}
+    unstated = per_filter({"fault": {"abort": {"httpStatus": 503}}})
+    assert "percentage" not in unstated["envoy.filters.http.fault"]["abort"]
 
 
 def test_retries() -> None:
@@ -258,13 +275,11 @@ def test_rules_that_cannot_be_read_are_left_out(capsys: pytest.CaptureFixture[st
         {"route": [to("v1")], "timeout": "soon"},
         {"match": [{"headers": {"a\nb": {"exact": "x"}}}], "route": [to("v1")]},
         {"route": [to("v1")], "headers": {"request": {"set": {"bad name": "x"}}}},
-        {"route": []},
-        {"directResponse": {"status": 200, "body": {"bytes": "!!!"}}},
         {"route": [to("v1")], "timeout": "99999999999h"},
         {"name": "good", "route": [to("v2")]},
     )
     assert [route["name"] for route in found] == ["good"]
-    assert capsys.readouterr().err.count("skipped") == 6
+    assert capsys.readouterr().err.count("skipped") == 4
 
 
 # Virtual hosts
@@ -272,18 +287,19 @@ def test_rules_that_cannot_be_read_are_left_out(capsys: pytest.CaptureFixture[st
 
 def test_domains_depend_on_the_clients_namespace() -> None:
     def domains(proxy: Proxy) -> list[str]:
-        made = sidecar_routes(WORLD, proxy, 9080)["virtual_hosts"]
+        made = sidecar_routes(scope_of(WORLD, proxy), 9080)["virtual_hosts"]
         return next(list(h["domains"]) for h in made if h["name"] == f"{FQDN}:9080")
 
-    near = [FQDN, "reviews", "reviews.default.svc", "reviews.default", "10.0.0.1"]
-    assert domains(PROXY) == near
-    assert domains(replace(PROXY, namespace="other")) == [d for d in near if d != "reviews"]
+    absolute, near, short = [FQDN, f"{FQDN}."], "reviews.default", "reviews"
+    assert domains(PROXY) == [*absolute, short, f"{near}.svc", near, "10.0.0.1"]
+    other = replace(PROXY, namespace="other")
+    assert domains(other) == [*absolute, near, f"{near}.svc", "10.0.0.1"]
 
 
 def test_a_virtual_service_for_a_gateway_only_leaves_the_mesh_alone() -> None:
     spec = {"hosts": ["reviews"], "gateways": ["gw"], "http": [{"route": [to("v3")]}]}
     world = replace(WORLD, virtual_services=(rule("reviews", spec),))
-    hosts_made = {h["name"]: h for h in sidecar_routes(world, PROXY, 9080)["virtual_hosts"]}
+    hosts_made = {h["name"]: h for h in sidecar_routes(scope_of(world), 9080)["virtual_hosts"]}
     (route,) = hosts_made[f"{FQDN}:9080"]["routes"]
     assert (route["name"], route["route"]["cluster"]) == ("default", f"outbound|9080||{FQDN}")
 
@@ -292,13 +308,14 @@ def test_exports_hide_a_virtual_service() -> None:
     spec = {"hosts": [FQDN], "exportTo": ["."], "http": [{"name": "mine", "route": [to("v3")]}]}
     world = replace(WORLD, virtual_services=(rule("reviews", spec),))
     for namespace, name in (("default", "mine"), ("other", "default")):
-        made = sidecar_routes(world, replace(PROXY, namespace=namespace), 9080)["virtual_hosts"]
+        client = replace(PROXY, namespace=namespace)
+        made = sidecar_routes(scope_of(world, client), 9080)["virtual_hosts"]
         found = next(h for h in made if h["name"] == f"{FQDN}:9080")
         assert found["routes"][0]["name"] == name
 
 
 def test_the_gateway_ends_at_its_services_target_port() -> None:
-    front = Service("istio-system", "gw", "gw.x", (Port(80, "http2", 8080, True),), {"istio": "gw"})
+    front = Service("istio-system", "gw", "gw.x", (Port(80, "http2", 8080),), {"istio": "gw"})
     server = {"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}
     gateway = rule("front", {"selector": {"istio": "gw"}, "servers": [server]})
     spec = {
@@ -312,13 +329,18 @@ def test_the_gateway_ends_at_its_services_target_port() -> None:
         gateways=(gateway,),
         virtual_services=(rule("shop", spec),),
     )
-    ports = gateway_ports(world, GATEWAY)
-    assert list(ports) == [8080]
-    made = gateway_routes(world, GATEWAY, 8080, ports[8080])
-    assert made["name"] == "http.8080"
-    assert [h["domains"] for h in made["virtual_hosts"]] == [["shop.example.com"]]
-    empty = gateway_routes(replace(world, virtual_services=()), GATEWAY, 8080, ports[8080])
-    assert empty["virtual_hosts"][0]["routes"][0]["direct_response"]["status"] == 404
+    assert _gateway_hosts(world) == {"http.8080": [["shop.example.com"]]}
+    empty = _gateway_hosts(replace(world, virtual_services=()))
+    assert empty == {"http.8080": [["*"]]}
+
+
+def _gateway_hosts(world: World) -> dict[str, list[list[str]]]:
+    """The domains of the virtual hosts of each of the gateway's route tables."""
+    sight = Sight(world)
+    scope = sight.of(GATEWAY)
+    servers = http_servers(servers_of(world, scope))
+    made = {name: gateway_routes(sight, scope, name, found) for name, found in servers.items()}
+    return {name: [h["domains"] for h in table["virtual_hosts"]] for name, table in made.items()}
 
 
 # Clusters
@@ -345,13 +367,13 @@ def test_subsets_of_several_rules_are_joined_and_the_first_policy_wins() -> None
         },
     )
     world = replace(WORLD, destination_rules=(first, second))
-    found = subsets(world.services[0], rules_of(world.services[0], world, "default"))
-    assert [(s.name, dict(s.labels)) for s in found] == [
+    found = upstreams(scope_of(world))[:3]
+    assert [(u.subset, dict(u.labels)) for u in found] == [
         ("", {}),
         ("v1", {"version": "v1"}),
         ("v2", {"version": "v2"}),
     ]
-    made = {u.name: cluster(u, world) for u in upstreams(world, "default")}
+    made = {u.name: cluster(u, world) for u in found}
     assert made[f"outbound|9080|v2|{FQDN}"]["lb_policy"] == "RANDOM"
 
 
@@ -359,7 +381,7 @@ def test_endpoints_are_the_ready_pods_of_the_subset() -> None:
     spec = {"host": "reviews", "subsets": [{"name": "v2", "labels": {"version": "v2"}}]}
     pods = (pod("v1", "127.0.0.1"), pod("v2", "127.0.0.2"), pod("v2", "127.0.0.3", ready=False))
     world = replace(WORLD, pods=pods, destination_rules=(rule("r", spec),))
-    found = {u.subset.name: assignment(u, world) for u in upstreams(world, "default")[:2]}
+    found = {u.subset: assignment(u, world) for u in upstreams(scope_of(world))[:2]}
 
     def addresses(subset: str) -> list[str]:
         return [
@@ -387,7 +409,7 @@ def test_limits_and_ejection() -> None:
     world = replace(
         WORLD, destination_rules=(rule("r", {"host": "reviews", "trafficPolicy": policy}),)
     )
-    made = cluster(upstreams(world, "default")[0], world)
+    made = cluster(upstreams(scope_of(world))[0], world)
     (limits,) = made["circuit_breakers"]["thresholds"]
     assert (limits["max_connections"], limits["max_pending_requests"]) == (3, 4)
     assert limits["max_requests"] == 4294967295

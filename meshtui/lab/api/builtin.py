@@ -70,6 +70,7 @@ _ADDRESSES = _list(_object("ip", ip=TEXT, targetRef=_TARGET))
 
 SCHEMAS: dict[str, Obj] = {
     "namespaces": _object(spec=_ANY, status=_object(phase=TEXT)),
+    "nodes": _object(spec=_ANY, status=_ANY),
     "pods": _object(
         spec=_POD_SPEC,
         status=_object(

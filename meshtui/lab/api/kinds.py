@@ -90,6 +90,7 @@ RESOURCES: tuple[Resource, ...] = (
         ),
         categories=("all",),
     ),
+    Resource(_core("nodes", "Node", ("no",), namespaced=False), status=True),
     Resource(_core("endpoints", "Endpoints", ("ep",))),
     Resource(_core("configmaps", "ConfigMap", ("cm",))),
     Resource(_core("serviceaccounts", "ServiceAccount", ("sa",))),

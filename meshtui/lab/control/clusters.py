@@ -3,133 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control.action import cluster_name
-from meshtui.lab.control.hosts import best_match, qualify
-from meshtui.lab.control.policy import Policy, cluster_fields, for_port, hash_policy, inherited
+from meshtui.lab.control.destinationrules import Destination, Policy
+from meshtui.lab.control.policy import PASSTHROUGH_LB, cluster_fields, policy_for
+from meshtui.lab.control.protocols import UDP
 from meshtui.lab.control.reading import complain
-from meshtui.lab.control.routing import PASSTHROUGH
+from meshtui.lab.control.routing import BLACK_HOLE, PASSTHROUGH
+from meshtui.lab.control.scope import Scope
 from meshtui.lab.control.telemetry import PEER, endpoint_metadata, service_metadata
 from meshtui.lab.control.world import (
+    DNS,
+    DNS_ROUND_ROBIN,
+    EDS,
     MALFORMED,
-    Config,
+    NONE,
     Endpoint,
     Port,
     Proxy,
     Service,
     World,
     selects,
-    visible,
 )
 
 _CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
-
-
-@dataclass(frozen=True, slots=True)
-class Subset:
-    """A named part of a service's endpoints; "" is the whole service."""
-
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    policy: Policy = field(default_factory=dict)
-    config: Config | None = None
+_TYPES = {EDS: "STATIC", DNS: "STRICT_DNS", DNS_ROUND_ROBIN: "LOGICAL_DNS", NONE: "ORIGINAL_DST"}
+"""Endpoints travel inside the cluster, where istiod has them asked for one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One outbound cluster."""
+    """One outbound cluster; the subset "" is the whole service."""
 
     service: Service
     port: Port
-    subset: Subset
+    rule: Destination | None = None
+    subset: str = ""
 
     @property
     def name(self) -> str:
-        return cluster_name(self.service.host, self.port.number, self.subset.name)
+        return cluster_name(self.service.host, self.port.number, self.subset)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What its endpoints are chosen by."""
+        chosen = self.rule.subset(self.subset) if self.rule else None
+        return chosen.labels if chosen else {}
 
 
-def upstreams(world: World, namespace: str) -> list[Upstream]:
-    """Every outbound cluster a proxy of a namespace has."""
-    return [
-        Upstream(service, port, subset)
-        for service in world.services
-        for subset in subsets(service, rules_of(service, world, namespace))
-        for port in service.ports
-    ]
-
-
-def rules_of(service: Service, world: World, namespace: str) -> list[Config]:
-    """The DestinationRules for a host: of the client's namespace, else of the service's own."""
-    for home in dict.fromkeys((namespace, service.namespace, "istio-system")):
-        owners = [
-            c for c in world.destination_rules if c.namespace == home and visible(c, namespace)
-        ]
-        hosts = {c.name: qualify(str(c.spec.get("host", "")), c.namespace) for c in owners}
-        best = best_match(list(hosts.values()), service.host)
-        if best:
-            return [c for c in owners if hosts[c.name] == best]
-    return []
-
-
-def subsets(service: Service, rules: list[Config]) -> list[Subset]:
-    """Subsets of several rules are joined; the first policy and the first of a name win."""
-    host: Policy = next((r.spec["trafficPolicy"] for r in rules if r.spec.get("trafficPolicy")), {})
-    found: dict[str, Subset] = {"": Subset("", policy=host, config=rules[0] if rules else None)}
-    for rule in rules:
-        for entry in rule.spec.get("subsets") or ():
-            try:
-                subset = _subset(entry, rule, host)
-            except MALFORMED as error:
-                complain(f"DestinationRule {rule.namespace}/{rule.name} subset skipped: {error!r}")
-                continue
-            found.setdefault(subset.name, subset)
-    return list(found.values())
-
-
-def _subset(entry: Mapping[str, Any], rule: Config, host: Policy) -> Subset:
-    policy = inherited(host, entry.get("trafficPolicy") or {})
-    return Subset(str(entry["name"]), dict(entry.get("labels") or {}), policy, rule)
+def upstreams(scope: Scope) -> list[Upstream]:
+    """Every outbound cluster that a proxy has."""
+    found = []
+    for service in scope.services:
+        rule = scope.rule(service)
+        names = ["", *(subset.name for subset in rule.subsets)] if rule else [""]
+        ports = [port for port in service.ports if port.protocol != UDP]
+        found += [Upstream(service, port, rule, name) for name in names for port in ports]
+    return found
 
 
 def cluster(upstream: Upstream, world: World) -> Obj:
     """The Envoy cluster; a policy that cannot be read is named and left out."""
     try:
-        fields = cluster_fields(for_port(upstream.subset.policy, upstream.port.number))
+        policy = policy_for(upstream.rule, upstream.subset, upstream.port.number)
+        fields = cluster_fields(policy)
+        kind = _type(upstream, policy)
     except MALFORMED as error:
         complain(f"trafficPolicy of {upstream.name} skipped: {error!r}")
-        fields = cluster_fields({})
+        fields, kind = cluster_fields({}), _TYPES[upstream.service.resolution]
+    if kind == "ORIGINAL_DST":
+        fields["lb_policy"] = "CLUSTER_PROVIDED"
+    else:
+        fields["load_assignment"] = assignment(upstream, world)
     return {
         "@type": _CLUSTER,
         "name": upstream.name,
-        "type": "STRICT_DNS" if upstream.service.dns else "STATIC",
-        "load_assignment": assignment(upstream, world),
+        "type": kind,
         **fields,
+        **(_resolving() if kind.endswith("_DNS") else {}),
         "metadata": {"filter_metadata": _metadata(upstream)},
     }
 
 
+def _type(upstream: Upstream, policy: Policy) -> str:
+    """A load balancer that passes through sends to where the request was going."""
+    balancer = policy.get("loadBalancer") or {}
+    passed = balancer.get("simple") == PASSTHROUGH_LB
+    return _TYPES[NONE] if passed else _TYPES[upstream.service.resolution]
+
+
+def _resolving() -> Obj:
+    return {"dns_lookup_family": "V4_ONLY", "dns_refresh_rate": "60s", "respect_dns_ttl": True}
+
+
 def _metadata(upstream: Upstream) -> Obj:
-    service, subset = upstream.service, upstream.subset
+    service = upstream.service
     found = service_metadata(service.host, service.name, service.namespace)
     found["istio"]["default_original_port"] = upstream.port.number
-    if subset.config:
-        found["istio"]["config"] = subset.config.path("destination-rule")
-    if subset.name:
-        found["istio"]["subset"] = subset.name
+    if upstream.rule:
+        found["istio"]["config"] = upstream.rule.config.path("destination-rule")
+    if upstream.subset:
+        found["istio"]["subset"] = upstream.subset
     return found
 
 
 def assignment(upstream: Upstream, world: World) -> Obj:
-    """The endpoints of a cluster, in the cluster itself: the ready pods, as istiod sends them."""
+    """The endpoints of a cluster: the ready ones that have the subset's labels."""
     chosen = [
         _lb_endpoint(endpoint)
         for endpoint in world.endpoints(upstream.service, upstream.port)
-        if selects(upstream.subset.labels, endpoint.labels)
+        if selects(upstream.labels, endpoint.labels)
     ]
-    localities = [{"locality": {}, "lb_endpoints": chosen, "load_balancing_weight": len(chosen)}]
+    weight = sum(endpoint["load_balancing_weight"] for endpoint in chosen)
+    localities = [{"locality": {}, "lb_endpoints": chosen, "load_balancing_weight": weight}]
     return {
         "cluster_name": upstream.name,
         "endpoints": localities if chosen else [],
@@ -141,7 +129,7 @@ def _lb_endpoint(endpoint: Endpoint) -> Obj:
         "endpoint": {"address": _address(endpoint.ip, endpoint.port)},
         "health_status": "HEALTHY",
         "metadata": {"filter_metadata": endpoint_metadata(endpoint)},
-        "load_balancing_weight": 1,
+        "load_balancing_weight": endpoint.weight,
     }
 
 
@@ -175,14 +163,16 @@ def _inbound(proxy: Proxy, world: World, port: int) -> Obj:
 
 def behind(proxy: Proxy, world: World) -> Service | None:
     """The service whose endpoint a proxy's pod is."""
-    own = (s for s in world.services if s.namespace == proxy.namespace and s.selector)
+    own = (
+        s for s in world.services if s.namespace == proxy.namespace and s.selector and s.in_cluster
+    )
     return next((s for s in own if selects(s.selector, proxy.labels)), None)
 
 
 def _black_hole() -> Obj:
     return {
         "@type": _CLUSTER,
-        "name": "BlackHoleCluster",
+        "name": BLACK_HOLE,
         "type": "STATIC",
         "connect_timeout": "10s",
     }
@@ -197,15 +187,3 @@ def _passthrough() -> Obj:
         "lb_policy": "CLUSTER_PROVIDED",
         "metadata": {"filter_metadata": {PEER: {"name": PASSTHROUGH}}},
     }
-
-
-def hashing(found: list[Upstream]) -> dict[str, list[Obj]]:
-    """The clusters whose routes carry a hash policy."""
-    policies = {}
-    for upstream in found:
-        try:
-            policy = for_port(upstream.subset.policy, upstream.port.number)
-            policies[upstream.name] = hash_policy(policy)
-        except MALFORMED:
-            continue  # `cluster` has said so
-    return {name: policy for name, policy in policies.items() if policy}

@@ -12,7 +12,8 @@ _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|us|ns|h|m|s)")
 
 def seconds(text: object) -> float:
     """Seconds of a Go duration; ValueError where it is none."""
-    if not isinstance(text, str) or not text or _PART.sub("", text) not in ("", "0"):
+    rest = _PART.sub("", text.removeprefix("+")) if isinstance(text, str) else "?"
+    if not isinstance(text, str) or not text or rest not in ("", "0"):
         raise ValueError(f"not a duration: {text!r}")
     total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     if total > _LONGEST:

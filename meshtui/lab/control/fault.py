@@ -12,49 +12,58 @@ from meshtui.lab.control.match import string_match
 FAULT = "envoy.filters.http.fault"
 CORS = "envoy.filters.http.cors"
 _TYPE = "type.googleapis.com/envoy.extensions.filters.http"
-MILLION = 1_000_000
 
 
 def per_filter(rule: Mapping[str, Any]) -> Obj:
     """`typed_per_filter_config` of the routes of a rule; empty where the rule asks for neither."""
-    found = {FAULT: _fault(rule.get("fault") or {}), CORS: _cors(rule.get("corsPolicy") or {})}
-    return {name: config for name, config in found.items() if config}
+    fault, cors = rule.get("fault"), rule.get("corsPolicy")
+    return {
+        **({FAULT: _fault(fault)} if fault is not None else {}),
+        **({CORS: _cors(cors)} if cors is not None else {}),
+    }
 
 
-def fraction(percentage: Mapping[str, Any] | None) -> Obj | None:
-    """A share in millionths; no percentage means no fault at all (istio-facts.md)."""
-    value = float((percentage or {}).get("value", 0))
-    if not 0 <= value <= 100:
-        raise ValueError(f"not a percentage: {value}")
-    return {"numerator": round(value * 10_000), "denominator": "MILLION"} if value else None
+def fraction(percentage: Mapping[str, Any]) -> Obj:
+    """A share in millionths; an empty message is none of them."""
+    return {
+        "numerator": int(float(percentage.get("value") or 0) * 10_000),
+        "denominator": "MILLION",
+    }
 
 
 def _fault(fault: Mapping[str, Any]) -> Obj:
-    parts = {"delay": _delay(fault.get("delay") or {}), "abort": _abort(fault.get("abort") or {})}
-    config = {name: part for name, part in parts.items() if part}
-    return {"@type": f"{_TYPE}.fault.v3.HTTPFault", **config} if config else {}
+    delay, abort = fault.get("delay"), fault.get("abort")
+    parts = {
+        "delay": _delay(delay) if delay is not None else None,
+        "abort": _abort(abort) if abort is not None else None,
+    }
+    config = {name: part for name, part in parts.items() if part is not None}
+    return {"@type": f"{_TYPE}.fault.v3.HTTPFault", **config}
 
 
-def _delay(delay: Mapping[str, Any]) -> Obj:
-    share = fraction(delay.get("percentage") or {"value": delay.get("percent", 0)})
-    if not share or not delay.get("fixedDelay"):
-        return {}
-    return {"fixed_delay": durations.envoy(delay["fixedDelay"]), "percentage": share}
+def _delay(delay: Mapping[str, Any]) -> Obj | None:
+    if delay.get("fixedDelay") is None:
+        return None
+    percentage = delay.get("percentage")
+    hundredths = {"numerator": int(delay.get("percent") or 0), "denominator": "HUNDRED"}
+    return {
+        "fixed_delay": durations.envoy(delay["fixedDelay"]),
+        "percentage": hundredths if percentage is None else fraction(percentage),
+    }
 
 
-def _abort(abort: Mapping[str, Any]) -> Obj:
-    share = fraction(abort.get("percentage"))
-    if not share:
-        return {}
-    if "httpStatus" in abort:
-        status = int(abort["httpStatus"])
-        if not 200 <= status < 600:
-            raise ValueError(f"not an HTTP status: {status}")
-        return {"http_status": status, "percentage": share}
-    return {"grpc_status": _grpc(abort["grpcStatus"]), "percentage": share}
+def _abort(abort: Mapping[str, Any]) -> Obj | None:
+    """Without a percentage Envoy aborts nothing."""
+    percentage = abort.get("percentage")
+    share = {} if percentage is None else {"percentage": fraction(percentage)}
+    if abort.get("httpStatus") is not None:
+        return {"http_status": int(abort["httpStatus"]), **share}
+    if abort.get("grpcStatus") is not None:
+        return {"grpc_status": _grpc(abort["grpcStatus"]), **share}
+    return None
 
 
-_GRPC = (
+GRPC = (
     "OK",
     "CANCELLED",
     "UNKNOWN",
@@ -77,27 +86,30 @@ _GRPC = (
 
 def _grpc(status: object) -> int:
     text = str(status)
-    return int(text) if text.isdigit() else _GRPC.index(text.upper())
+    return int(text) if text.isdigit() else GRPC.index(text.upper())
 
 
 def _cors(cors: Mapping[str, Any]) -> Obj:
-    if not cors:
-        return {}
+    """Preflights that fit no origin go on to the service unless they are to be ignored."""
     origins = [string_match(origin) for origin in cors.get("allowOrigins") or ()]
+    origins = origins or [{"exact": text} for text in cors.get("allowOrigin") or ()]
     joined = {
         "allow_methods": cors.get("allowMethods"),
         "allow_headers": cors.get("allowHeaders"),
         "expose_headers": cors.get("exposeHeaders"),
     }
     age = cors.get("maxAge")
+    allowed = [origin for origin in origins if origin]
     return {
         "@type": f"{_TYPE}.cors.v3.CorsPolicy",
-        "allow_origin_string_match": [origin for origin in origins if origin],
+        **({"allow_origin_string_match": allowed} if allowed else {}),
         **{key: ",".join(values) for key, values in joined.items() if values},
         **({"max_age": str(int(durations.seconds(age)))} if age else {}),
         **(
             {"allow_credentials": bool(cors["allowCredentials"])}
-            if "allowCredentials" in cors
+            if cors.get("allowCredentials") is not None
             else {}
         ),
+        "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
+        "forward_not_matching_preflights": cors.get("unmatchedPreflights") != "IGNORE",
     }

@@ -13,10 +13,7 @@ from typing import Any
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control.reading import complain
-from meshtui.lab.control.world import MALFORMED, Config, Proxy, World, selects
-
-ROOT = "istio-system"
-"""EnvoyFilters of this namespace are for the proxies of all of them."""
+from meshtui.lab.control.world import MALFORMED, ROOT, Config, Proxy, World, selects
 
 INBOUND, OUTBOUND, GATEWAY = "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY"
 _LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
@@ -123,8 +120,14 @@ def _is_merged(value: Mapping[str, Any]) -> bool:
 
 def patched_listener(listener: Obj, context: str, port: int, patches: list[Patch]) -> Obj:
     """The listener of a port with what the patches add to it and to the routes within it."""
-    (chain,) = listener["filter_chains"]
+    chains = [_patched_chain(c, context, port, patches) for c in listener["filter_chains"]]
+    return {**listener, "filter_chains": chains}
+
+
+def _patched_chain(chain: Obj, context: str, port: int, patches: list[Patch]) -> Obj:
     (found,) = chain["filters"]
+    if found["name"] != _MANAGER:
+        return chain
     manager = {**found["typed_config"]}
     manager["http_filters"] = list(manager["http_filters"])
     for patch in patches:
@@ -133,7 +136,7 @@ def patched_listener(listener: Obj, context: str, port: int, patches: list[Patch
             _insert(patch, manager["http_filters"])
     if "route_config" in manager:
         manager["route_config"] = patched_routes(manager["route_config"], context, port, patches)
-    return {**listener, "filter_chains": [{"filters": [{**found, "typed_config": manager}]}]}
+    return {**chain, "filters": [{**found, "typed_config": manager}]}
 
 
 def _insert(patch: Patch, filters: list[Obj]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from meshtui.lab.contract import Obj
@@ -19,27 +19,24 @@ def operations(headers: Mapping[str, Any] | None) -> Obj:
     for side in ("request", "response"):
         ops = (headers or {}).get(side) or {}
         add = [
-            *(
-                _option(name, value, "APPEND_IF_EXISTS_OR_ADD")
-                for name, value in _pairs(ops, "add")
-            ),
-            *(
-                _option(name, value, "OVERWRITE_IF_EXISTS_OR_ADD")
-                for name, value in _pairs(ops, "set")
-            ),
+            *_options(ops.get("set"), "OVERWRITE_IF_EXISTS_OR_ADD"),
+            *_options(ops.get("add"), "APPEND_IF_EXISTS_OR_ADD"),
         ]
-        remove = [
-            str(name).lower() for name in ops.get("remove") or () if str(name).lower() not in _HOST
-        ]
+        remove = [str(name) for name in ops.get("remove") or () if not _is_internal(str(name))]
         found |= {f"{side}_headers_to_add": add} if add else {}
         found |= {f"{side}_headers_to_remove": remove} if remove else {}
     return found
 
 
 def host_rewrite(headers: Mapping[str, Any] | None) -> str | None:
-    """The host a `headers.request.set` asks for: Envoy rewrites it as part of the route."""
-    chosen = ((headers or {}).get("request") or {}).get("set") or {}
-    return next((str(value) for name, value in chosen.items() if name.lower() in _HOST), None)
+    """The host that the request headers set or add: Envoy rewrites it as part of the route."""
+    request = (headers or {}).get("request") or {}
+    for verb in ("set", "add"):
+        chosen = (request.get(verb) or {}).items()
+        found = [str(value) for name, value in chosen if name.lower() in _HOST]
+        if found:
+            return found[-1]
+    return None
 
 
 def merged(first: Obj, second: Obj) -> Obj:
@@ -47,12 +44,14 @@ def merged(first: Obj, second: Obj) -> Obj:
     return {key: first.get(key, []) + second.get(key, []) for key in first | second}
 
 
-def _pairs(ops: Mapping[str, Any], verb: str) -> Iterable[tuple[str, str]]:
-    return (
-        (name, str(value))
-        for name, value in (ops.get(verb) or {}).items()
-        if name.lower() not in _HOST
-    )
+def _options(chosen: Mapping[str, Any] | None, action: str) -> list[Obj]:
+    """In the order of their names; Envoy changes no internal header."""
+    pairs = sorted((chosen or {}).items())
+    return [_option(name, str(v), action) for name, v in pairs if not _is_internal(name)]
+
+
+def _is_internal(name: str) -> bool:
+    return name.startswith(":") or name.lower() == "host"
 
 
 def _option(name: str, value: str, action: str) -> Obj:

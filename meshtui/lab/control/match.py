@@ -10,12 +10,10 @@ from meshtui.lab.contract import Obj
 from meshtui.lab.control.world import Proxy, selects
 
 Match = Mapping[str, Any]
-MESH = "mesh"
-
 _NOT_RE2 = re.compile(r"\(\?(?:=|!|<[=!]|>)|\\[1-9]|[*+?}]\+")
 
 
-def applies(match: Match, proxy: Proxy, gateways: frozenset[str], port: int) -> bool:
+def applies(match: Match, proxy: Proxy, gateway: str, port: int) -> bool:
     """Whether the parts of a match that describe the client hold for this proxy.
 
     As in istiod, a match that names gateways is not asked for its sources.
@@ -23,40 +21,38 @@ def applies(match: Match, proxy: Proxy, gateways: frozenset[str], port: int) -> 
     if match.get("port") and match["port"] != port:
         return False
     if match.get("gateways"):
-        return bool(gateways.intersection(match["gateways"]))
+        return gateway in match["gateways"]
     return (
         selects(match.get("sourceLabels") or {}, proxy.labels)
         and (match.get("sourceNamespace") or proxy.namespace) == proxy.namespace
     )
 
 
-def catches_all(match: Match | None) -> bool:
-    """Whether every request of the proxies it applies to matches."""
-    if not match:
-        return True
-    conditions = {"scheme", "method", "authority", "headers", "withoutHeaders", "queryParams"}
-    if any(match.get(key) for key in conditions):
-        return False
-    uri = match.get("uri") or {}
-    return not uri or uri.get("prefix") == "/" or uri.get("regex") in (".*", "*")
+def catches_all(made: Match) -> bool:
+    """Whether a RouteMatch takes every request, as istiod sees it."""
+    path = made.get("prefix") == "/" or made.get("safe_regex") == {"regex": ".*"}
+    path = path or made.get("path_separated_prefix") == "/"
+    return path and not made.get("headers") and not made.get("query_parameters")
 
 
 def route_match(match: Match | None) -> Obj:
     """The request conditions of one match entry; no entry matches everything."""
-    if not match:
+    if match is None:
         return {"prefix": "/"}
-    headers = [
-        *(
-            _header(":" + key, match[key])
-            for key in ("scheme", "method", "authority")
-            if match.get(key)
-        ),
+    named = [
         *(_header(name, value) for name, value in (match.get("headers") or {}).items()),
         *(_without(name, value) for name, value in (match.get("withoutHeaders") or {}).items()),
     ]
+    special = [
+        _header(":" + key, match[key])
+        for key in ("method", "authority", "scheme")
+        if match.get(key) is not None
+    ]
+    headers = [*sorted(named, key=lambda header: str(header["name"])), *special]
     queries = [_query(name, value) for name, value in (match.get("queryParams") or {}).items()]
     return {
         **_path(match),
+        "case_sensitive": not match.get("ignoreUriCase"),
         **({"headers": headers} if headers else {}),
         **({"query_parameters": queries} if queries else {}),
     }
@@ -64,11 +60,10 @@ def route_match(match: Match | None) -> Obj:
 
 def _path(match: Match) -> Obj:
     uri = match.get("uri") or {}
-    case = {"case_sensitive": False} if match.get("ignoreUriCase") else {}
     if "exact" in uri:
-        return {"path": plain(uri["exact"]), **case}
+        return {"path": plain(uri["exact"])}
     if "prefix" in uri:
-        return {"prefix": plain(uri["prefix"]), **case}
+        return {"prefix": plain(uri["prefix"])}
     if "regex" in uri:
         return {"safe_regex": {"regex": regex(uri["regex"])}}
     return {"prefix": "/"}
@@ -77,7 +72,7 @@ def _path(match: Match) -> Obj:
 def _header(name: str, value: Match | None) -> Obj:
     found = string_match(value)
     return {
-        "name": _name(name).lower(),
+        "name": _name(name),
         **({"string_match": found} if found else {"present_match": True}),
     }
 

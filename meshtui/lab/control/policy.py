@@ -7,12 +7,12 @@ from typing import Any
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import durations
+from meshtui.lab.control.destinationrules import Destination, Policy
 from meshtui.lab.control.match import Match
 
-Policy = Mapping[str, Any]
-
 UNLIMITED = 4_294_967_295
-PARTS = ("loadBalancer", "connectionPool", "outlierDetection", "tls")
+PASSTHROUGH_LB = "PASSTHROUGH"
+_PARTS = ("loadBalancer", "connectionPool", "outlierDetection", "tls")
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _LB_POLICIES = {
     "ROUND_ROBIN": "ROUND_ROBIN",
@@ -22,18 +22,70 @@ _LB_POLICIES = {
 }
 
 
-def inherited(host: Policy, subset: Policy) -> Policy:
-    """A part the subset names replaces the host's part whole; the others are the host's."""
-    return {part: subset.get(part) or host.get(part) for part in (*PARTS, "portLevelSettings")}
+def policy_for(rule: Destination | None, subset: str, port: int) -> Policy:
+    """The policy of one cluster.
+
+    Settings for a port replace the whole of the policy around them; those of the host hold for a
+    subset too, unless it has parts, or settings for the port, of its own.
+    """
+    if rule is None:
+        return {}
+    base = _for_port(rule.policy or {}, port)
+    chosen = rule.subset(subset)
+    if chosen is None:
+        return base
+    own = {part: chosen.policy[part] for part in _PARTS if chosen.policy.get(part) is not None}
+    merged = {**base, **own}
+    settings = _settings(chosen.policy, port)
+    return merged if settings is None else settings
 
 
-def for_port(policy: Policy, port: int) -> Policy:
-    """Settings for a port inherit nothing from the policy around them."""
+def _for_port(policy: Policy, port: int) -> Policy:
+    settings = _settings(policy, port)
+    return policy if settings is None else settings
+
+
+def _settings(policy: Policy, port: int) -> Policy | None:
     for settings in policy.get("portLevelSettings") or ():
         if (settings.get("port") or {}).get("number") == port:
-            found: Policy = settings
-            return found
-    return policy
+            return {part: settings[part] for part in _PARTS if settings.get(part) is not None}
+    return None
+
+
+def destination_hash(rule: Destination, destination: Match) -> Match | None:
+    """`consistentHash` for a destination; settings for a port count where it names the port."""
+    number = (destination.get("port") or {}).get("number")
+    chosen = rule.subset(str(destination.get("subset") or ""))
+    for policy in (chosen.policy if chosen else {}, rule.policy or {}):
+        settings = _settings(policy, number) if number else None
+        for found in (_hash(settings or {}), _hash(policy)):
+            if found is not None:
+                return found
+    return None
+
+
+def _hash(policy: Policy) -> Match | None:
+    return (policy.get("loadBalancer") or {}).get("consistentHash")
+
+
+def hash_policy(chosen: Match) -> Obj | None:
+    """What Envoy hashes for one `consistentHash`."""
+    if chosen.get("httpHeaderName"):
+        return {"header": {"header_name": chosen["httpHeaderName"]}}
+    if chosen.get("httpCookie") is not None:
+        cookie = chosen["httpCookie"]
+        return {
+            "cookie": {
+                "name": cookie.get("name", ""),
+                **({"ttl": durations.envoy(cookie["ttl"])} if cookie.get("ttl") else {}),
+                **({"path": cookie["path"]} if cookie.get("path") else {}),
+            }
+        }
+    if chosen.get("httpQueryParameterName"):
+        return {"query_parameter": {"name": chosen["httpQueryParameterName"]}}
+    if "useSourceIp" in chosen:
+        return {"connection_properties": {"source_ip": bool(chosen["useSourceIp"])}}
+    return None
 
 
 def cluster_fields(policy: Policy) -> Obj:
@@ -47,22 +99,29 @@ def cluster_fields(policy: Policy) -> Obj:
     }
 
 
-def hash_policy(policy: Policy) -> list[Obj]:
-    """What the routes to a cluster with consistent hashing hash."""
-    chosen = (policy.get("loadBalancer") or {}).get("consistentHash") or {}
-    if chosen.get("httpHeaderName"):
-        return [{"header": {"header_name": chosen["httpHeaderName"]}}]
-    if chosen.get("httpQueryParameterName"):
-        return [{"query_parameter": {"name": chosen["httpQueryParameterName"]}}]
-    if chosen.get("useSourceIp"):
-        return [{"connection_properties": {"source_ip": True}}]
-    return []
-
-
 def _balancing(balancer: Match) -> Obj:
-    if balancer.get("consistentHash"):
-        return {"lb_policy": "RING_HASH", "ring_hash_lb_config": {"minimum_ring_size": "1024"}}
-    return {"lb_policy": _LB_POLICIES.get(str(balancer.get("simple")), "LEAST_REQUEST")}
+    hashed = balancer.get("consistentHash")
+    if hashed is not None:
+        return _hashing(hashed)
+    if balancer.get("simple") == PASSTHROUGH_LB:
+        return {"lb_policy": "CLUSTER_PROVIDED"}
+    chosen = _LB_POLICIES.get(str(balancer.get("simple")), "LEAST_REQUEST")
+    warmup = balancer.get("warmup") or {}
+    window = warmup.get("duration") or balancer.get("warmupDurationSecs")
+    if not window or chosen == "RANDOM":
+        return {"lb_policy": chosen}
+    config = {"slow_start_config": {"slow_start_window": durations.envoy(window)}}
+    return {"lb_policy": chosen, f"{chosen.lower()}_lb_config": config}
+
+
+def _hashing(hashed: Match) -> Obj:
+    if hashed.get("maglev") is not None:
+        size = hashed["maglev"].get("tableSize")
+        table = {"maglev_lb_config": {"table_size": str(size)}} if size else {}
+        return {"lb_policy": "MAGLEV", **table}
+    ring = hashed.get("ringHash") or {}
+    size = ring.get("minimumRingSize") or hashed.get("minimumRingSize") or 1024
+    return {"lb_policy": "RING_HASH", "ring_hash_lb_config": {"minimum_ring_size": str(size)}}
 
 
 def _limits(pool: Match) -> Obj:
@@ -102,7 +161,7 @@ def _http_options(http: Match) -> Obj:
     }
 
 
-def _ejection(outlier: Match) -> Obj:
+def _ejection(outlier: Mapping[str, Any]) -> Obj:
     detection: Obj = {"enforcing_success_rate": 0}
     for field, count, enforced in (
         ("consecutive5xxErrors", "consecutive_5xx", "enforcing_consecutive_5xx"),

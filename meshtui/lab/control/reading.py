@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
 from meshtui.lab.contract import Obj, ObjectStore
+from meshtui.lab.control import protocols
 from meshtui.lab.control.hosts import fqdn, qualify
-from meshtui.lab.control.world import ISTIO, MALFORMED, Config, Endpoint, Pod, Port, Service, World
+from meshtui.lab.control.world import (
+    DNS,
+    DNS_ROUND_ROBIN,
+    EDS,
+    ISTIO,
+    MALFORMED,
+    NONE,
+    Config,
+    Endpoint,
+    Pod,
+    Port,
+    Service,
+    World,
+)
 
 WATCHED = frozenset(
     {
@@ -19,6 +33,8 @@ WATCHED = frozenset(
         (ISTIO, "destinationrules"),
         (ISTIO, "gateways"),
         (ISTIO, "serviceentries"),
+        (ISTIO, "workloadentries"),
+        (ISTIO, "sidecars"),
         (ISTIO, "envoyfilters"),
     }
 )
@@ -38,12 +54,22 @@ def say(message: str) -> None:
     sys.stderr.write(f"lab: {message}\n")
 
 
-def pod_of(obj: Obj) -> Pod:
-    meta, status = obj["metadata"], obj.get("status") or {}
+_LOCALITY = (
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+    "topology.istio.io/subzone",
+)
+_CLUSTER = "Kubernetes"
+
+
+def pod_of(obj: Obj, nodes: Mapping[str, Mapping[str, str]] | None = None) -> Pod:
+    """A pod with the labels that istiod gives its endpoint: where its Node stands, as well."""
+    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     conditions = status.get("conditions") or []
     ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
     going = bool(meta.get("deletionTimestamp"))
-    labels = meta.get("labels") or {}
+    node = str(spec.get("nodeName") or "")
+    labels = _placed(meta.get("labels") or {}, node, (nodes or {}).get(node, {}))
     return Pod(
         meta["namespace"],
         meta["name"],
@@ -51,6 +77,43 @@ def pod_of(obj: Obj) -> Pod:
         labels,
         workload_of(meta),
         ready and not going,
+        _named_ports(spec),
+    )
+
+
+def _placed(labels: Mapping[str, str], node: str, node_labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of an endpoint: its own, and where it is."""
+    place = {name: node_labels[name] for name in _LOCALITY if node_labels.get(name)}
+    here = {"topology.istio.io/cluster": _CLUSTER}
+    return {**labels, **place, **here, **({"kubernetes.io/hostname": node} if node else {})}
+
+
+def _named_ports(spec: Obj) -> dict[str, int]:
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    listed = [port for container in containers for port in container.get("ports") or ()]
+    return {p["name"]: int(p["containerPort"]) for p in listed if p.get("name")}
+
+
+def node_labels(obj: Obj) -> tuple[str, Mapping[str, str]]:
+    return obj["metadata"]["name"], obj["metadata"].get("labels") or {}
+
+
+def workload_entry_of(obj: Obj) -> Pod:
+    """A machine outside the cluster that stands behind services as a pod does."""
+    meta, spec = obj["metadata"], obj["spec"]
+    labels = {**(meta.get("labels") or {}), **(spec.get("labels") or {})}
+    place = str(spec.get("locality") or "").split("/")
+    labels |= {name: part for name, part in zip(_LOCALITY, place, strict=False) if part}
+    ports = {str(name): int(number) for name, number in (spec.get("ports") or {}).items()}
+    return Pod(
+        meta["namespace"],
+        meta["name"],
+        str(spec["address"]),
+        labels | {"topology.istio.io/cluster": _CLUSTER},
+        str(labels.get("app") or meta["name"]),
+        True,
+        ports,
+        entry=True,
     )
 
 
@@ -62,21 +125,14 @@ def workload_of(meta: Obj) -> str:
     return str(owner.removesuffix(f"-{template}") if template else owner or meta["name"])
 
 
-def _is_http(port: Obj) -> bool:
-    """Istio goes by `appProtocol` or the name's prefix, and sniffs unnamed ports."""
-    if port.get("protocol", "TCP") not in ("TCP", "HTTP", "HTTP2", "GRPC"):
-        return False
-    name = str(port.get("appProtocol") or port.get("name") or "http").lower()
-    return name.split("-")[0] in ("http", "http2", "grpc", "")
+_EXPORT_TO = "networking.istio.io/exportTo"
 
 
 def service_of(obj: Obj) -> Service:
     meta, spec = obj["metadata"], obj["spec"]
-    ports = tuple(
-        Port(int(p["port"]), p.get("name", ""), _target(p), _is_http(p))
-        for p in spec.get("ports", ())
-    )
+    ports = tuple(_service_port(p) for p in spec.get("ports") or ())
     ip = spec.get("clusterIP", "")
+    exports = str((meta.get("annotations") or {}).get(_EXPORT_TO) or "")
     return Service(
         meta["namespace"],
         meta["name"],
@@ -84,45 +140,77 @@ def service_of(obj: Obj) -> Service:
         ports,
         spec.get("selector") or {},
         () if ip in ("", "None") else (ip,),
+        headless=ip == "None",
+        exports=tuple(name.strip() for name in exports.split(",") if name.strip()),
+        created=meta.get("creationTimestamp") or "",
     )
 
 
-def _target(port: Obj) -> int:
-    target = port.get("targetPort", port["port"])
-    return target if isinstance(target, int) else int(port["port"])
+def _service_port(port: Obj) -> Port:
+    number, name = int(port["port"]), str(port.get("name") or "")
+    target = port.get("targetPort") or number
+    spoken = protocols.of_port(
+        number, name, str(port.get("protocol") or "TCP"), str(port.get("appProtocol") or "")
+    )
+    return Port(number, name, target if isinstance(target, (int, str)) else number, spoken)
+
+
+_RESOLUTIONS = {
+    "STATIC": EDS,
+    "DNS": DNS,
+    "DNS_ROUND_ROBIN": DNS_ROUND_ROBIN,
+    "NONE": NONE,
+}
 
 
 def service_entries(obj: Obj) -> list[Service]:
     """The hosts of a ServiceEntry, each a service of its own."""
     meta, spec = obj["metadata"], obj["spec"]
-    ports = tuple(
-        Port(
-            int(p["number"]),
-            p.get("name", ""),
-            int(p.get("targetPort", p["number"])),
-            str(p.get("protocol", "HTTP")).upper() in ("HTTP", "HTTP2", "GRPC"),
-        )
-        for p in spec.get("ports", ())
-    )
-    fixed = tuple(
-        Endpoint(
-            e["address"], next(iter((e.get("ports") or {}).values()), 0), e.get("labels") or {}
-        )
-        for e in spec.get("endpoints", ())
-    )
+    ports = tuple(_entry_port(p) for p in spec.get("ports") or ())
+    resolution = _RESOLUTIONS[str(spec.get("resolution") or "NONE")]
+    listed = tuple(_entry_endpoint(e, n, meta) for n, e in enumerate(spec.get("endpoints") or ()))
+    selector = (spec.get("workloadSelector") or {}).get("labels") or {}
+    dns = resolution in (DNS, DNS_ROUND_ROBIN)
     return [
         Service(
             meta["namespace"],
             str(host),
             qualify(str(host), meta["namespace"]),
             ports,
-            fixed=fixed or ((Endpoint(host, 0, {}),) if spec.get("resolution") == "DNS" else ()),
+            selector=selector,
             addresses=tuple(spec.get("addresses") or ()),
-            dns=spec.get("resolution") == "DNS",
+            fixed=listed or ((Endpoint(str(host), 0, {}),) if dns and not selector else ()),
+            resolution=resolution,
             in_cluster=False,
+            exports=tuple(str(name) for name in spec.get("exportTo") or ()),
+            created=meta.get("creationTimestamp") or "",
         )
         for host in spec["hosts"]
     ]
+
+
+def _entry_port(port: Obj) -> Port:
+    number, name = int(port["number"]), str(port.get("name") or "")
+    spoken = protocols.of_name(str(port.get("protocol") or ""))
+    if spoken == protocols.UNSUPPORTED:
+        spoken = protocols.of_port(number, name)
+    return Port(number, name, int(port.get("targetPort") or number), spoken)
+
+
+def _entry_endpoint(entry: Obj, number: int, meta: Obj) -> Endpoint:
+    """istiod names the endpoints of a ServiceEntry by their number."""
+    ports = {str(name): int(port) for name, port in (entry.get("ports") or {}).items()}
+    workload = f"{meta['name']}-{number}"
+    return Endpoint(
+        str(entry["address"]),
+        0,
+        _placed(entry.get("labels") or {}, "", {}),
+        workload,
+        meta["namespace"],
+        ports,
+        int(entry.get("weight") or 1),
+        labelled=bool(entry.get("labels")),
+    )
 
 
 def virtual_service_of(obj: Obj) -> Config:
@@ -139,6 +227,10 @@ def gateway_of(obj: Obj) -> Config:
         if not isinstance(server["port"]["number"], int) or not isinstance(server["hosts"], list):
             raise TypeError("a server has a port number and hosts")
     return found
+
+
+def sidecar_of(obj: Obj) -> Config:
+    return _config(obj, workloadSelector=dict, egress=list, outboundTrafficPolicy=dict)
 
 
 def envoy_filter_of(obj: Obj) -> Config:
@@ -175,23 +267,27 @@ def _each(objects: Iterable[Obj], read: Callable[[Obj], _Fact]) -> list[_Fact]:
 
 
 def _oldest_first(configs: list[Config]) -> tuple[Config, ...]:
-    """Istio breaks ties by age."""
-    return tuple(sorted(configs, key=lambda c: (c.created, c.namespace, c.name)))
+    """Istio breaks ties by age, then by name, then by namespace."""
+    return tuple(sorted(configs, key=lambda c: (c.created, c.name, c.namespace)))
 
 
 def snapshot(store: ObjectStore) -> World:
     """The cluster as it is now."""
+    nodes = dict(_each(store.objects("", "nodes"), node_labels))
+    pods = _each(store.objects("", "pods"), lambda obj: pod_of(obj, nodes))
+    machines = _each(store.objects(ISTIO, "workloadentries"), workload_entry_of)
     entries = _each(store.objects(ISTIO, "serviceentries"), service_entries)
     services = _each(store.objects("", "services"), service_of)
+
+    def configs(plural: str, read: Callable[[Obj], Config]) -> tuple[Config, ...]:
+        return _oldest_first(_each(store.objects(ISTIO, plural), read))
+
     return World(
         services=(*services, *(service for entry in entries for service in entry)),
-        pods=tuple(_each(store.objects("", "pods"), pod_of)),
-        virtual_services=_oldest_first(
-            _each(store.objects(ISTIO, "virtualservices"), virtual_service_of)
-        ),
-        destination_rules=_oldest_first(
-            _each(store.objects(ISTIO, "destinationrules"), destination_rule_of)
-        ),
-        gateways=_oldest_first(_each(store.objects(ISTIO, "gateways"), gateway_of)),
-        envoy_filters=_oldest_first(_each(store.objects(ISTIO, "envoyfilters"), envoy_filter_of)),
+        pods=(*pods, *machines),
+        virtual_services=configs("virtualservices", virtual_service_of),
+        destination_rules=configs("destinationrules", destination_rule_of),
+        gateways=configs("gateways", gateway_of),
+        sidecars=configs("sidecars", sidecar_of),
+        envoy_filters=configs("envoyfilters", envoy_filter_of),
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import listeners
-from meshtui.lab.control.clusters import cluster, hashing, own_clusters, upstreams
+from meshtui.lab.control.clusters import cluster, own_clusters, upstreams
 from meshtui.lab.control.discovery import CLUSTERS, LISTENERS, ROUTES, Key, Resources
 from meshtui.lab.control.filters import (
     GATEWAY,
@@ -18,14 +17,11 @@ from meshtui.lab.control.filters import (
     patched_routes,
     patches_for,
 )
-from meshtui.lab.control.routing import (
-    gateway_ports,
-    gateway_routes,
-    server_port,
-    sidecar_ports,
-    sidecar_routes,
-)
-from meshtui.lab.control.world import Proxy, World
+from meshtui.lab.control.gateways import Server, gateway_routes, http_servers, servers_of
+from meshtui.lab.control.reading import complain
+from meshtui.lab.control.routing import sidecar_ports, sidecar_routes, sniffed_routes
+from meshtui.lab.control.scope import Scope, Sight
+from meshtui.lab.control.world import MALFORMED, Proxy, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,70 +33,78 @@ class Configuration:
     listeners: Resources
 
 
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What a proxy sends by: route tables with the port each is for, and listeners likewise."""
+
+    tables: list[tuple[Obj, int]]
+    listeners: list[tuple[Obj, int]]
+
+
 def configure(world: World, proxies: list[Proxy]) -> Configuration:
     """The whole mesh's configuration."""
     clusters: dict[Key, list[Obj]] = {}
     routes: dict[Key, list[Obj]] = {}
     lds: dict[Key, list[Obj]] = {}
+    sight = Sight(world)
     for proxy in proxies:
-        found = upstreams(world, proxy.namespace)
-        outbound = [cluster(upstream, world) for upstream in found]
-        clusters[Key(proxy.pod, CLUSTERS)] = [*outbound, *own_clusters(proxy, world)]
-        made = _gateway(world, proxy) if proxy.gateway else _sidecar(world, proxy)
-        hashes = hashing(found)
+        scope = sight.of(proxy)
+        made = [cluster(upstream, world) for upstream in upstreams(scope)]
+        clusters[Key(proxy.pod, CLUSTERS)] = [*made, *own_clusters(proxy, world)]
+        outbound = _gateway(sight, scope) if proxy.gateway else _sidecar(scope)
         patches = patches_for(world, proxy)
         context = GATEWAY if proxy.gateway else OUTBOUND
-        for name, (configuration, _, number) in made.items():
-            _add_hashes(configuration, hashes)
-            patched = patched_routes(configuration, context, number, patches)
-            routes[Key(proxy.pod, ROUTES, name)] = [patched]
-        lds[Key(proxy.pod, LISTENERS)] = _listeners(
-            world, proxy, [port for _, port, _ in made.values()], patches
-        )
+        for table, port in outbound.tables:
+            patched = patched_routes(table, context, port, patches)
+            routes[Key(proxy.pod, ROUTES, str(table["name"]))] = [patched]
+        lds[Key(proxy.pod, LISTENERS)] = [
+            *(
+                patched_listener(found, context, port, patches)
+                for found, port in outbound.listeners
+            ),
+            *_inbound(world, proxy, patches),
+        ]
     return Configuration(clusters, routes, lds)
 
 
-def _listeners(world: World, proxy: Proxy, ports: list[int], patches: list[Patch]) -> list[Obj]:
-    make, context = (
-        (listeners.gateway, GATEWAY) if proxy.gateway else (listeners.outbound, OUTBOUND)
-    )
+def _inbound(world: World, proxy: Proxy, patches: list[Patch]) -> list[Obj]:
     return [
-        *(patched_listener(make(proxy, port), context, port, patches) for port in ports),
-        *(
-            patched_listener(listeners.inbound(proxy, world, port), INBOUND, port, patches)
-            for port in proxy.ports
-        ),
+        patched_listener(listeners.inbound(proxy, world, port), INBOUND, port, patches)
+        for port in proxy.ports
     ]
 
 
-Routes = tuple[Obj, int, int]
-"""A route configuration, the pod's port it is for, and the port of the service or the Gateway."""
+def _sidecar(scope: Scope) -> Outbound:
+    ports = sidecar_ports(scope)
+    tables = [(sidecar_routes(scope, port), port) for port in ports]
+    for service in scope.listed:
+        sniffed = [port.number for port in service.ports if port.sniffed and service.addresses]
+        tables += [(sniffed_routes(scope, service, number), number) for number in sniffed]
+    made = [(listeners.outbound(scope.proxy, port), port) for port in ports]
+    others = listeners.connections(scope, set(ports))
+    return Outbound(tables, [*made, *((found, 0) for found in others)])
 
 
-def _sidecar(world: World, proxy: Proxy) -> dict[str, Routes]:
-    return {
-        str(port): (sidecar_routes(world, proxy, port), port, port) for port in sidecar_ports(world)
-    }
+def _gateway(sight: Sight, scope: Scope) -> Outbound:
+    servers = _readable_servers(sight.world, scope)
+    tables = [
+        (gateway_routes(sight, scope, name, found), found[0].number)
+        for name, found in http_servers(servers).items()
+    ]
+    by_port: dict[int, list[Server]] = {}
+    for server in servers:
+        by_port.setdefault(server.target, []).append(server)
+    made = [
+        (found, servers_of_port[0].number)
+        for port, servers_of_port in by_port.items()
+        if (found := listeners.gateway(sight, scope, port, servers_of_port))
+    ]
+    return Outbound(tables, made)
 
 
-def _gateway(world: World, proxy: Proxy) -> dict[str, Routes]:
-    return {
-        f"http.{port}": (
-            gateway_routes(world, proxy, port, servers),
-            port,
-            server_port(servers[0]),
-        )
-        for port, servers in gateway_ports(world, proxy).items()
-    }
-
-
-def _add_hashes(configuration: Obj, hashes: Mapping[str, list[Obj]]) -> None:
-    """A route to a cluster with consistent hashing says what to hash."""
-    for host in configuration["virtual_hosts"]:
-        for route in host["routes"]:
-            action = route.get("route") or {}
-            weighted = (action.get("weighted_clusters") or {}).get("clusters") or ()
-            names = [action["cluster"]] if "cluster" in action else [c["name"] for c in weighted]
-            policy = next((hashes[name] for name in names if name in hashes), None)
-            if policy:
-                action["hash_policy"] = policy
+def _readable_servers(world: World, scope: Scope) -> list[Server]:
+    try:
+        return servers_of(world, scope)
+    except MALFORMED as error:
+        complain(f"the Gateways of {scope.proxy.pod} skipped: {error!r}")
+        return []

@@ -1,208 +1,166 @@
-"""RouteConfigurations: the virtual hosts a proxy knows on a port, and whose rules stand there."""
+"""RouteConfigurations of a sidecar: the virtual hosts of a port, and whose rules stand there.
+
+As in istiod a rule is read anew for each port: with the services of that port alone, each as if it
+had no other port.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from meshtui.lab.contract import Obj
-from meshtui.lab.control.hosts import best_match, covers, domains, qualify
-from meshtui.lab.control.match import MESH
+from meshtui.lab.control.action import Where
+from meshtui.lab.control.hosts import covers, domains, is_wildcard
+from meshtui.lab.control.policy import hash_policy, policy_for
+from meshtui.lab.control.reading import complain
 from meshtui.lab.control.rules import Client, default_route, routes
-from meshtui.lab.control.world import Config, Proxy, Service, World, selects, visible
+from meshtui.lab.control.scope import Scope
+from meshtui.lab.control.virtualservices import MESH
+from meshtui.lab.control.world import MALFORMED, Config, Service
 
 _TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
-PASSTHROUGH = "PassthroughCluster"
-FOREIGN_HOSTS_PORT = 80
-"""Where a sidecar routes hosts of a VirtualService that no service has, as in istiod."""
+PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
+GHOST_PORT = 80
+"""Where a host of a VirtualService that no service has is routed all the same, as in istiod."""
 
 
-def sidecar_ports(world: World) -> list[int]:
-    """Every port on which some service speaks HTTP, each with routes of its own."""
-    return sorted({port.number for s in world.services for port in s.ports if port.http})
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """A virtual host to be: of a service, or of a name that no service has."""
+
+    name: str
+    routes: list[Obj]
+    service: Service | None = None
 
 
-def gateway_ports(world: World, proxy: Proxy) -> dict[int, list[Obj]]:
-    """The HTTP servers of the Gateways that select this proxy, by the pod's port."""
-    found: dict[int, list[Obj]] = {}
-    for gateway in _gateways(world, proxy):
-        for server in gateway.spec.get("servers") or ():
-            if str(server["port"].get("protocol", "")).upper() in ("HTTP", "HTTP2", "GRPC"):
-                target = _target(int(server["port"]["number"]), world, proxy)
-                entry = {"gateway": f"{gateway.namespace}/{gateway.name}", "server": server}
-                found.setdefault(target, []).append(entry)
+def sidecar_ports(scope: Scope) -> list[int]:
+    """Every port on which some service speaks HTTP, each with routes of its own.
+
+    What is sniffed has a listener of its own where it has an address.
+    """
+    return sorted(
+        {
+            port.number
+            for service in scope.listed
+            for port in service.ports
+            if port.http and not (port.sniffed and service.addresses)
+        }
+    )
+
+
+def sidecar_routes(scope: Scope, port: int) -> Obj:
+    """RouteConfiguration `"<port>"` of a sidecar."""
+    hosts = _virtual_hosts(scope, port)
+    return configuration(str(port), [*hosts, _elsewhere(scope.registry_only)])
+
+
+def sniffed_routes(scope: Scope, service: Service, port: int) -> Obj:
+    """RouteConfiguration `"<host>:<port>"` of a port whose protocol is found out by looking."""
+    name = f"{service.host}:{port}"
+    own = [host for host in _virtual_hosts(scope, port) if host["name"] == name]
+    return configuration(name, [{**host, "domains": ["*"]} for host in own])
+
+
+def _virtual_hosts(scope: Scope, port: int) -> list[Obj]:
+    registry = {s.host.lower(): _only(s, port) for s in scope.listed if s.port(port)}
+    where = Where(registry.get, scope.rule_of, port)
+    client = Client(scope.proxy, MESH, where)
+    ruled = _ruled_hosts(scope, registry, client)
+    done = {host.service.host for host in ruled if host.service}
+    plain = [
+        _Host(
+            service.host, [default_route(service.host, port, _hash(service, scope, port))], service
+        )
+        for service in registry.values()
+        if service.host not in done and service.ports[0].http
+    ]
+    return _rendered([*ruled, *plain], client)
+
+
+def _only(service: Service, number: int) -> Service:
+    return replace(service, ports=tuple(p for p in service.ports if p.number == number))
+
+
+def _hash(service: Service, scope: Scope, port: int) -> Obj | None:
+    try:
+        policy = policy_for(scope.rule(service), "", port)
+        chosen = (policy.get("loadBalancer") or {}).get("consistentHash")
+        return hash_policy(chosen) if chosen else None
+    except MALFORMED as error:
+        complain(f"consistentHash of {service.host} skipped: {error!r}")
+        return None
+
+
+def _ruled_hosts(scope: Scope, registry: Mapping[str, Service], client: Client) -> list[_Host]:
+    """The hosts of the VirtualServices that have a rule for this client."""
+    found: list[_Host] = []
+    for config in scope.virtual_services:
+        strangers, services = _split(config, scope, registry)
+        if not services and client.where.port != GHOST_PORT:
+            continue
+        spoken = [service for service in services if service.ports[0].http]
+        if services and not spoken and client.where.port != GHOST_PORT:
+            continue
+        made = routes(config, client)
+        if made:
+            found += [_Host(host, made) for host in strangers]
+            found += [_Host(service.host, made, service) for service in spoken]
     return found
 
 
-def _gateways(world: World, proxy: Proxy) -> list[Config]:
-    return [
-        g
-        for g in world.gateways
-        if g.spec.get("selector") and selects(g.spec["selector"], proxy.labels)
-    ]
+def _split(
+    config: Config, scope: Scope, registry: Mapping[str, Service]
+) -> tuple[list[str], list[Service]]:
+    """A VirtualService's hosts that are no service of the port, and the services it rules."""
+    strangers: list[str] = []
+    services: list[Service] = []
+    hosts = [host.lower() for host in config.spec["hosts"]]
+    for host in (h for h in hosts if not is_wildcard(h)):
+        if host in registry:
+            services.append(registry[host])
+        else:
+            strangers.append(host)
+    for host in filter(is_wildcard, hosts):
+        covered = [service for name, service in registry.items() if covers(host, name)]
+        services += [s for s in covered if _same(scope.winners.get(s.host), config)]
+        if not covered:
+            strangers.append(host)
+    return strangers, services
 
 
-def _target(number: int, world: World, proxy: Proxy) -> int:
-    """A Gateway names the port of the gateway's Service; the pod listens on the target port."""
-    for service in world.services:
-        if service.namespace == proxy.namespace and selects(service.selector, proxy.labels):
-            port = service.port(number) if service.selector else None
-            if port:
-                return port.target
-    return number
+def _same(one: Config | None, other: Config) -> bool:
+    return one is not None and (one.namespace, one.name) == (other.namespace, other.name)
 
 
-def sidecar_routes(world: World, proxy: Proxy, port: int) -> Obj:
-    """RouteConfiguration `"<port>"` of a sidecar."""
-    client = Client(world, proxy, port, frozenset({MESH}))
-    rules = [v for v in world.virtual_services if _for_mesh(v) and visible(v, proxy.namespace)]
-    hosts = [
-        _service_host(service, rules, client)
-        for service in world.services
-        if any(p.number == port and p.http for p in service.ports)
-    ]
-    if port == FOREIGN_HOSTS_PORT:
-        hosts += _foreign_hosts(rules, client)
-    return _configuration(str(port), [*hosts, _allow_any()])
+def _rendered(hosts: Iterable[_Host], client: Client) -> list[Obj]:
+    """Each name once: the first virtual host of a name stands, and the first has a domain."""
+    found: dict[str, Obj] = {}
+    taken: set[str] = set()
+    listed = list(hosts)
+    services = {host.name for host in listed if host.service}
+    for host in listed:
+        name = f"{host.name}:{client.where.port}"
+        if name in found:
+            continue
+        names = _domains(host, client.proxy.namespace)
+        names = [d for d in names if d == host.name or d not in services]
+        own = [d for d in names if d.lower() not in taken and _is_domain(d)]
+        taken.update(domain.lower() for domain in own)
+        if own:
+            found[name] = virtual_host(name, own, host.routes)
+    return list(found.values())
 
 
-def _for_mesh(config: Config) -> bool:
-    return MESH in (config.spec.get("gateways") or [MESH])
-
-
-def _hosts(config: Config) -> list[str]:
-    listed = config.spec.get("hosts") or []
-    return [qualify(host, config.namespace) for host in listed if isinstance(host, str)]
-
-
-def _service_host(service: Service, rules: list[Config], client: Client) -> Obj:
-    """A VirtualService with no rule for this client is as good as none, as in istiod."""
-    config = _ruling(service.host, rules)
-    made = routes(config, client) if config else []
-    return {
-        "name": f"{service.host}:{client.port}",
-        "domains": _domains(service, client.proxy.namespace),
-        "routes": made or [default_route(service.host, client.port)],
-        "include_request_attempt_count": True,
-    }
-
-
-def _domains(service: Service, client_namespace: str) -> list[str]:
-    if not service.in_cluster:
-        return [service.host, *service.addresses]
-    return [*domains(service.name, service.namespace, client_namespace), *service.addresses]
-
-
-def _ruling(host: str, rules: list[Config]) -> Config | None:
-    """The VirtualService with the most specific host for a service; the oldest of equals."""
-    owner = {pattern: config for config in reversed(rules) for pattern in _hosts(config)}
-    pattern = best_match(list(owner), host)
-    return owner[pattern] if pattern else None
-
-
-def _foreign_hosts(rules: list[Config], client: Client) -> list[Obj]:
-    services = [service.host for service in client.world.services]
-    return [
-        _virtual_host(host, client.port, routes(config, client))
-        for config in rules
-        for host in _hosts(config)
-        if not any(covers(host, service) for service in services)
-    ]
-
-
-def _virtual_host(host: str, port: int, made: list[Obj]) -> Obj:
-    return {
-        "name": f"{host}:{port}",
-        "domains": [host],
-        "routes": made,
-        "include_request_attempt_count": True,
-    }
-
-
-def _allow_any() -> Obj:
-    """`outboundTrafficPolicy: ALLOW_ANY`: what no service claims goes its own way."""
-    route = {
-        "name": "allow_any",
-        "match": {"prefix": "/"},
-        "route": {"cluster": PASSTHROUGH, "timeout": "0s"},
-    }
-    return {
-        "name": "allow_any",
-        "domains": ["*"],
-        "routes": [route],
-        "include_request_attempt_count": True,
-    }
-
-
-def gateway_routes(world: World, proxy: Proxy, port: int, servers: list[Obj]) -> Obj:
-    """RouteConfiguration `http.<port>` of a gateway; without any rule it answers 404.
-
-    Rules and the names of virtual hosts mean the Gateway's port, not the pod's. As in istiod, a
-    route that takes everything stands behind those of the other VirtualServices for its host.
-    """
-    made: dict[str, list[Obj]] = {}
-    for entry in servers:
-        number = server_port(entry)
-        client = Client(world, proxy, number, _names(entry["gateway"]))
-        for config in world.virtual_services:
-            if _bound(config, entry["gateway"]):
-                for host in _served(_hosts(config), entry["server"]):
-                    made.setdefault(host, []).extend(routes(config, _named(client, config)))
-    number = server_port(servers[0])
-    hosts = [_virtual_host(host, number, sorted(r, key=_takes_all)) for host, r in made.items()]
-    return _configuration(f"http.{port}", hosts or [_blackhole(number)])
-
-
-def server_port(entry: Obj) -> int:
-    """The port of a Gateway's server."""
-    return int(entry["server"]["port"]["number"])
-
-
-def _takes_all(route: Obj) -> bool:
-    match = route["match"]
-    path = match.get("prefix") == "/" or match.get("safe_regex") == {"regex": ".*"}
-    return path and not match.get("headers") and not match.get("query_parameters")
-
-
-def _names(gateway: str) -> frozenset[str]:
-    return frozenset({gateway})
-
-
-def _named(client: Client, config: Config) -> Client:
-    """Inside a VirtualService a gateway of its own namespace may go by its short name."""
-    names = {name.removeprefix(f"{config.namespace}/") for name in client.gateways}
-    return Client(client.world, client.proxy, client.port, client.gateways | names)
-
-
-def _bound(config: Config, gateway: str) -> bool:
-    listed = config.spec.get("gateways") or ()
-    return gateway in {g if "/" in g else f"{config.namespace}/{g}" for g in listed}
-
-
-def _served(hosts: Iterable[str], server: Obj) -> list[str]:
-    """The hosts of a VirtualService that a server lets through; it may say `namespace/host`."""
-    allowed = [str(host).split("/")[-1] for host in server.get("hosts") or ()]
-    return [
-        host if covers(pattern, host) or pattern == host else pattern
-        for host in hosts
-        for pattern in allowed
-        if pattern == host or covers(pattern, host) or covers(host, pattern)
-    ]
-
-
-def _blackhole(port: int) -> Obj:
-    route = {"match": {"prefix": "/"}, "direct_response": {"status": 404}}
-    return {"name": f"blackhole:{port}", "domains": ["*"], "routes": [route]}
-
-
-def _configuration(name: str, hosts: list[Obj]) -> Obj:
-    return {
-        "@type": _TYPE,
-        "name": name,
-        "virtual_hosts": _without_duplicates(hosts),
-        "validate_clusters": False,
-        "ignore_port_in_host_matching": True,
-        "max_direct_response_body_size_bytes": 1_048_576,
-    }
+def _domains(host: _Host, client_namespace: str) -> list[str]:
+    """Every name and address of a service; a name that no service has stands for itself."""
+    service = host.service
+    if service is None:
+        return [host.name]
+    names = domains(service.host, client_namespace)
+    if service.headless:
+        names += [f"*.{name}" for name in names]
+    return [*names, *service.addresses]
 
 
 def _is_domain(name: str) -> bool:
@@ -210,14 +168,34 @@ def _is_domain(name: str) -> bool:
     return bool(name) and "*" not in name[1:] and not any(c in name for c in "\0\r\n ")
 
 
-def _without_duplicates(hosts: list[Obj]) -> list[Obj]:
-    """Envoy refuses a domain in two virtual hosts (the first keeps it), and what is none."""
-    seen: set[str] = set()
-    kept = []
-    for host in hosts:
-        names = dict.fromkeys(domain.lower() for domain in host["domains"])
-        own = [d for d in names if d not in seen and _is_domain(d)]
-        seen.update(own)
-        if own:
-            kept.append({**host, "domains": own})
-    return kept
+def virtual_host(name: str, names: list[str], made: list[Obj]) -> Obj:
+    return {
+        "name": name,
+        "domains": names,
+        "routes": made,
+        "include_request_attempt_count": True,
+    }
+
+
+def _elsewhere(registry_only: bool) -> Obj:
+    """What no service claims goes its own way, unless only what is registered may be reached."""
+    if registry_only:
+        answer = {"direct_response": {"status": 502}}
+        return virtual_host(
+            "block_all", ["*"], [{"name": "block_all", "match": {"prefix": "/"}, **answer}]
+        )
+    forward = {"route": {"cluster": PASSTHROUGH, "timeout": "0s", "max_grpc_timeout": "0s"}}
+    return virtual_host(
+        "allow_any", ["*"], [{"name": "allow_any", "match": {"prefix": "/"}, **forward}]
+    )
+
+
+def configuration(name: str, hosts: list[Obj]) -> Obj:
+    return {
+        "@type": _TYPE,
+        "name": name,
+        "virtual_hosts": sorted(hosts, key=lambda host: str(host["name"])),
+        "validate_clusters": False,
+        "ignore_port_in_host_matching": True,
+        "max_direct_response_body_size_bytes": 1_048_576,
+    }

@@ -32,7 +32,16 @@ PEER_FACTS = (
     "canonical_service",
     "canonical_revision",
 )
+ENDPOINT_FACTS = ("workload", "workload_namespace", "canonical_service", "canonical_revision")
+"""What a client knows of a server before it has answered."""
+
+ANSWERED_FACTS = ("app", "version")
+"""What it knows from the answer alone."""
+
 _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
+ANSWER = "lab.answer"
+"""The metadata namespace of what a server says of itself."""
+
 PEER = "lab.peer"
 """The metadata namespace the labels are read from."""
 
@@ -49,31 +58,30 @@ _TEXT_FORMAT = (
 
 def peer_facts(labels: Mapping[str, str], workload: str, namespace: str) -> dict[str, str]:
     """What telemetry says about one side of a request."""
-    app = labels.get("app", UNKNOWN)
-    version = labels.get("version", UNKNOWN)
     return {
         "workload": workload,
         "workload_namespace": namespace,
-        "app": app,
-        "version": version,
-        "canonical_service": labels.get("service.istio.io/canonical-name", app),
-        "canonical_revision": labels.get("service.istio.io/canonical-revision", "latest"),
+        "app": labels.get("app", UNKNOWN),
+        "version": labels.get("version", UNKNOWN),
+        "canonical_service": _first_label(labels, _NAMES) or workload,
+        "canonical_revision": _first_label(labels, _REVISIONS) or "latest",
     }
+
+
+_NAMES = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
+_REVISIONS = ("service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
+
+
+def _first_label(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((labels[name] for name in names if labels.get(name)), "")
 
 
 def endpoint_metadata(endpoint: Endpoint) -> Obj:
     """Metadata of an endpoint: istiod's one line, and the same facts one by one for the labels."""
     facts = peer_facts(endpoint.labels, endpoint.workload, endpoint.namespace)
-    line = ";".join(
-        (
-            endpoint.workload,
-            endpoint.namespace,
-            facts["canonical_service"],
-            facts["canonical_revision"],
-            "Kubernetes",
-        )
-    )
-    return {"istio": {"workload": line}, PEER: facts}
+    revision = facts["canonical_revision"] if endpoint.labelled else ""
+    line = (endpoint.workload, endpoint.namespace, facts["canonical_service"], revision)
+    return {"istio": {"workload": ";".join((*line, "Kubernetes"))}, PEER: facts}
 
 
 def service_metadata(host: str, name: str, namespace: str) -> Obj:
@@ -114,7 +122,13 @@ def _source_tags(proxy: Proxy) -> dict[str, str]:
         **{f"source_{fact}": own[fact] for fact in PEER_FACTS},
         **{
             f"destination_{fact}": _first_of(("UPSTREAM_METADATA", f"{PEER}:{fact}"))
-            for fact in PEER_FACTS
+            for fact in ENDPOINT_FACTS
+        },
+        **{
+            f"destination_{fact}": _first_of(
+                ("DYNAMIC_METADATA", f"{ANSWER}:{fact}"), ("UPSTREAM_METADATA", f"{PEER}:{fact}")
+            )
+            for fact in ANSWERED_FACTS
         },
         "destination_service": _first_of(("CLUSTER_METADATA", f"{PEER}:host"), host),
         "destination_service_name": _first_of(("CLUSTER_METADATA", f"{PEER}:name"), host),
@@ -175,8 +189,8 @@ def _metrics(tags: Mapping[str, str]) -> Obj:
     }
 
 
-def tell_peer(proxy: Proxy) -> Obj:
-    """The HTTP filter of a client's proxy that says who calls."""
+def tell_peer(proxy: Proxy) -> list[Obj]:
+    """The HTTP filters of a client's proxy: they say who calls, and note who answered."""
     own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
     mutations = [
         {
@@ -187,33 +201,80 @@ def tell_peer(proxy: Proxy) -> Obj:
         }
         for fact in PEER_FACTS
     ]
-    return {
+    told = {
         "name": "istio.metadata_exchange.outbound",
         "typed_config": {
             "@type": f"{_HTTP}.header_mutation.v3.HeaderMutation",
             "mutations": {"request_mutations": mutations},
         },
     }
+    rules = [_noted(_answer_header(fact), ANSWER, fact) for fact in ANSWERED_FACTS]
+    heard = {
+        "name": "istio.metadata_exchange.answer",
+        "typed_config": {
+            "@type": f"{_HTTP}.header_to_metadata.v3.Config",
+            "response_rules": rules,
+        },
+    }
+    return [told, heard]
 
 
-def hear_peer() -> Obj:
-    """The HTTP filter of a server's proxy that notes who called and takes the headers off."""
-    rules = [
+def _noted(header: str, namespace: str, fact: str) -> Obj:
+    """A header that becomes metadata and goes no further."""
+    return {
+        "header": header,
+        "on_header_present": {"metadata_namespace": namespace, "key": fact, "type": "STRING"},
+        "remove": True,
+    }
+
+
+def hear_peer(proxy: Proxy) -> Obj:
+    """The HTTP filter of a server's proxy that notes who called and takes the headers off.
+
+    Whoever says who calls is told who answers: those facts are noted at the same time.
+    """
+    own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
+    answers = [
         {
             "header": _peer_header(fact),
-            "on_header_present": {"metadata_namespace": PEER, "key": fact, "type": "STRING"},
-            "remove": True,
+            "on_header_present": {
+                "metadata_namespace": ANSWER,
+                "key": fact,
+                "value": own[fact],
+                "type": "STRING",
+            },
         }
-        for fact in PEER_FACTS
+        for fact in ANSWERED_FACTS
     ]
     return {
         "name": "istio.metadata_exchange.inbound",
         "typed_config": {
             "@type": f"{_HTTP}.header_to_metadata.v3.Config",
-            "request_rules": rules,
+            "request_rules": [
+                *answers,
+                *(_noted(_peer_header(fact), PEER, fact) for fact in PEER_FACTS),
+            ],
         },
     }
 
 
+def answer_headers() -> list[Obj]:
+    """What a server's proxy adds to its answers to those who said who they are."""
+    return [
+        {
+            "header": {
+                "key": _answer_header(fact),
+                "value": f"%DYNAMIC_METADATA({ANSWER}:{fact})%",
+            },
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+        for fact in ANSWERED_FACTS
+    ]
+
+
 def _peer_header(fact: str) -> str:
     return f"x-lab-peer-{fact.replace('_', '-')}"
+
+
+def _answer_header(fact: str) -> str:
+    return f"x-lab-answer-{fact}"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from meshtui.lab.control import protocols
+
 ISTIO = "networking.istio.io"
+ROOT = "istio-system"
+"""The root namespace: what stands there is for proxies of all namespaces."""
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What reading an object of the wrong shape raises."""
 
+EDS, DNS, DNS_ROUND_ROBIN, NONE = "EDS", "DNS", "DNS_ROUND_ROBIN", "NONE"
+"""How the endpoints of a service are found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod that may stand behind a service."""
+    """A pod, or a WorkloadEntry, that may stand behind a service."""
 
     namespace: str
     name: str
@@ -22,6 +29,9 @@ class Pod:
     labels: Mapping[str, str]
     workload: str
     ready: bool
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Container ports by name; those of a WorkloadEntry stand for the service's ports."""
+    entry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +40,21 @@ class Port:
 
     number: int
     name: str
-    target: int
-    http: bool
+    target: int | str
+    protocol: str = protocols.HTTP
+
+    @property
+    def http(self) -> bool:
+        """Whether HTTP routes are made for it: it speaks HTTP, or it is sniffed."""
+        return protocols.is_http(self.protocol) or self.sniffed
+
+    @property
+    def sniffed(self) -> bool:
+        return self.protocol == protocols.AUTO
+
+    @property
+    def tls(self) -> bool:
+        return protocols.is_tls(self.protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +66,11 @@ class Endpoint:
     labels: Mapping[str, str]
     workload: str = "unknown"
     namespace: str = "unknown"
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Its own port for a port's name, where it is not the service's."""
+    weight: int = 1
+    labelled: bool = True
+    """Whether it has labels of its own, beside those that say where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +84,11 @@ class Service:
     selector: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
     fixed: tuple[Endpoint, ...] = ()
-    dns: bool = False
+    resolution: str = EDS
+    headless: bool = False
     in_cluster: bool = True
+    exports: tuple[str, ...] = ()
+    created: str = ""
 
     def port(self, number: int) -> Port | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -75,6 +106,10 @@ class Config:
     def path(self, kind: str) -> str:
         """The value istiod puts in `metadata.filter_metadata.istio.config`."""
         return f"/apis/{ISTIO}/v1/namespaces/{self.namespace}/{kind}/{self.name}"
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.spec.get("exportTo") or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +129,14 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything a translation may look at."""
+    """Everything a translation may look at; objects of a kind stand oldest first."""
 
     services: tuple[Service, ...] = ()
     pods: tuple[Pod, ...] = ()
     virtual_services: tuple[Config, ...] = ()
     destination_rules: tuple[Config, ...] = ()
     gateways: tuple[Config, ...] = ()
+    sidecars: tuple[Config, ...] = ()
     envoy_filters: tuple[Config, ...] = ()
 
     def service(self, host: str) -> Service | None:
@@ -108,21 +144,30 @@ class World:
 
     def endpoints(self, service: Service, port: Port) -> list[Endpoint]:
         """The ready endpoints of one port, as the EDS of istiod holds them."""
-        if service.fixed:
-            return [e if e.port else _at(e, port.number) for e in service.fixed]
+        listed = [_at(endpoint, port) for endpoint in service.fixed]
         if not service.selector:
-            return []
-        return [
-            Endpoint(pod.ip, port.target, pod.labels, pod.workload, pod.namespace)
-            for pod in self.pods
-            if pod.ready
-            and pod.namespace == service.namespace
-            and selects(service.selector, pod.labels)
-        ]
+            return listed
+        found = (_behind(pod, service, port) for pod in self.pods)
+        return [*listed, *(endpoint for endpoint in found if endpoint)]
 
 
-def _at(endpoint: Endpoint, port: int) -> Endpoint:
-    return Endpoint(endpoint.ip, port, endpoint.labels, endpoint.workload, endpoint.namespace)
+def _at(endpoint: Endpoint, port: Port) -> Endpoint:
+    target = port.target if isinstance(port.target, int) else port.number
+    number = endpoint.ports.get(port.name) or endpoint.port or target
+    return replace(endpoint, port=number)
+
+
+def _behind(pod: Pod, service: Service, port: Port) -> Endpoint | None:
+    """The endpoint that a pod is for a port; None where it is none."""
+    own = pod.ready and pod.namespace == service.namespace and pod.ip
+    if not own or not selects(service.selector, pod.labels):
+        return None
+    number = pod.ports.get(port.name) if pod.entry else None
+    if number is None:
+        number = port.target if isinstance(port.target, int) else pod.ports.get(port.target)
+    if number is None:
+        return None
+    return Endpoint(pod.ip, number, pod.labels, pod.workload, pod.namespace)
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
@@ -130,9 +175,9 @@ def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in selector.items())
 
 
-def visible(config: Config, namespace: str) -> bool:
-    """Whether `exportTo` lets a namespace see the object."""
-    exports = config.spec.get("exportTo") or ["*"]
-    return any(
-        e in ("*", namespace) or (e == "." and config.namespace == namespace) for e in exports
-    )
+def exported(exports: Iterable[str], owner: str, namespace: str) -> bool:
+    """Whether `exportTo` of an object of one namespace lets another see it."""
+    wanted = set(exports) or {"*"}
+    if wanted == {"~"}:
+        return False
+    return "*" in wanted or namespace in wanted or ("." in wanted and owner == namespace)

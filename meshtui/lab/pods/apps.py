@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
+from meshtui.lab.contract import SHADOW_HEADER
 from meshtui.lab.pods.behaviour import Workload
 from meshtui.lab.pods.pages import Answer, Call, page_of
 
@@ -97,5 +98,5 @@ class App:
 
 
 def is_shadow(request: web.BaseRequest) -> bool:
-    """Envoy marks the copies of a mirror in the host name."""
-    return request.headers.get("Host", "").split(":")[0].endswith("-shadow")
+    """A copy of a mirror looks like any request, as in Istio, but for the lab's own mark."""
+    return SHADOW_HEADER in request.headers

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from meshtui.lab.contract import SHADOW_HEADER
+
 PORT = 9080
 _FORWARDED = (
     "x-request-id", "x-ot-span-context", "x-datadog-trace-id", "traceparent", "tracestate",
@@ -94,13 +96,15 @@ async def reviews(call: Call) -> web.Response:
 
 async def echo(call: Call) -> web.Response:
     """Any other path: who answered, and what arrived."""
+    arrived = {name.lower(): value for name, value in call.request.headers.items()}
+    arrived.pop(SHADOW_HEADER, None)
     return web.json_response(
         {
             "app": call.app,
             "version": call.version,
             "method": call.request.method,
             "path": call.request.raw_path,
-            "headers": {name.lower(): value for name, value in call.request.headers.items()},
+            "headers": arrived,
         }
     )
 
