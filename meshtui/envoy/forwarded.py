@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import TYPE_CHECKING
-
-import h11
 
 from meshtui.errors import Refused, Unreachable
 from meshtui.mesh.text import clean
 
 if TYPE_CHECKING:
+    import httpx
+
     from meshtui.kube.cluster import Cluster
     from meshtui.kube.portforward import PortForward
 
 ADMIN_PORT = 15000
 
-_CHUNK = 65_536
+_HEADERS = {"Connection": "close", "Accept-Encoding": "identity"}
 
 
 async def forwarded_get(
@@ -28,51 +30,51 @@ async def forwarded_get(
     limit: int,
 ) -> bytes:
     """The body of `GET path`; `timeout` is for making the connection. Errors as `admin_get`."""
-    who = f"the proxy of {namespace}/{pod}"
+    if "httpx" not in sys.modules:
+        # It takes a tenth of a second to import: not on the event loop.
+        await asyncio.to_thread(__import__, "httpx")
     stream = await cluster.port_forward(namespace, pod, ADMIN_PORT, timeout=timeout)
     try:
-        return await _exchange(stream, who, path, limit)
-    except (OSError, h11.ProtocolError) as error:
-        raise Unreachable(f"{who} answers {path} wrongly: {clean(str(error), 200)}") from error
+        return await _exchange(stream, f"the proxy of {namespace}/{pod}", path, limit)
     finally:
         await stream.aclose()
 
 
 async def _exchange(stream: PortForward, who: str, path: str, limit: int) -> bytes:
-    connection = h11.Connection(h11.CLIENT)
-    headers = [("Host", "localhost"), ("Connection", "close"), ("Accept", "*/*")]
-    request = connection.send(h11.Request(method="GET", target=path, headers=headers))
-    await stream.write((request or b"") + (connection.send(h11.EndOfMessage()) or b""))
-    status, body = await _response(connection, stream, limit)
-    if status != 200:
+    """One request: no redirect is followed, no proxy of the environment asked. The stream knows no
+    time limit of httpx's: the caller has one for everything."""
+    import httpx
+
+    from meshtui.envoy.transport import ForwardTransport
+
+    url = httpx.URL("http://localhost").copy_with(raw_path=path.encode())
+    try:
+        async with (
+            httpx.AsyncClient(
+                transport=ForwardTransport(stream), headers=_HEADERS, trust_env=False
+            ) as client,
+            client.stream("GET", url) as response,
+        ):
+            return await _body(response, who, path, limit)
+    except (OSError, httpx.HTTPError) as error:
+        reason = clean(str(error), 200)
+        raise Unreachable(
+            f"{who} answers {path} wrongly: {reason}", "is Envoy running in that pod?"
+        ) from error
+
+
+async def _body(response: httpx.Response, who: str, path: str, limit: int) -> bytes:
+    """The body of a 200, of which no more is read than shows that it is over `limit`."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            break
+    body = b"".join(chunks)
+    if response.status_code != 200:
         said = clean(body[:200].decode("utf-8", "replace").strip())
-        raise Refused(f"{who} answers {path} with {status}: {said}")
-    if len(body) > limit:
+        raise Refused(f"{who} answers {path} with {response.status_code}: {said}")
+    if size > limit:
         raise Refused(f"{who} answers {path} with more than {limit >> 20} MiB")
     return body
-
-
-async def _response(
-    connection: h11.Connection, stream: PortForward, limit: int
-) -> tuple[int, bytes]:
-    """Status and body, of which no more is read than shows that it is over `limit`."""
-    status, chunks, size = 0, [], 0
-    while size <= limit:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await _read(stream, started=bool(status)))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-        elif isinstance(event, h11.Data):
-            chunks.append(event.data)
-            size += len(event.data)
-        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            break
-    return status, b"".join(chunks)
-
-
-async def _read(stream: PortForward, *, started: bool) -> bytes:
-    data = await stream.read(_CHUNK)
-    if not data and not started:
-        raise Unreachable("the proxy hung up without an answer", "is Envoy running in that pod?")
-    return data

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh import read
@@ -138,3 +139,9 @@ def _pair(value: Any) -> tuple[float, float] | None:
 
 def _labels(entry: Mapping[str, Any]) -> Mapping[str, str]:
     return read.labels(entry, "metric")
+
+
+def shown(url: str) -> str:
+    """A URL without user, password and query."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
