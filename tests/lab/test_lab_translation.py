@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.lab.control import durations, hosts
@@ -448,7 +448,6 @@ LIKE_ISTIO = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(http=LIKE_ISTIO, hosts_given=JSON, policy=LIKE_ISTIO, subsets_given=LIKE_ISTIO)
 def test_no_object_stops_the_translation(
     http: Any, hosts_given: Any, policy: Any, subsets_given: Any

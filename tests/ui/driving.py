@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from textual import _wait
+from textual import app as textual_app
+from textual import pilot as textual_pilot
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -16,10 +17,22 @@ from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import DiffDialog, Phase
 from tests.ui.fake import FakeCockpit
 
-_wait.SLEEP_GRANULARITY = 1 / 250
-_wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 20
-"""How finely the pilot looks whether the program is idle: Textual's 20 ms, thrice for each key,
-would be most of what these tests take."""
+
+async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Wait until nothing is left to be done at once: no callback is ready, twice in a row.
+
+    Textual waits until the process uses little processor time. On a busy machine that is up to a
+    second after each key, and it was half of what these tests took.
+    """
+    loop = asyncio.get_running_loop()
+    end, quiet = loop.time() + max_sleep, 0
+    while quiet < _QUIET_TURNS and loop.time() < end:
+        await asyncio.sleep(0.001 if quiet else 0)
+        quiet = 0 if loop._ready else quiet + 1  # type: ignore[attr-defined]
+
+
+_QUIET_TURNS = 3
+textual_app.wait_for_idle = textual_pilot.wait_for_idle = settled  # type: ignore[attr-defined]
 
 SMALL, LARGE = (80, 24), (160, 48)
 S = TypeVar("S", bound="Screen[object]")
@@ -33,7 +46,7 @@ class Drive:
         self.cockpit = cockpit
         self.pilot = pilot
 
-    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         """Wait until something is so; fail with the screen where it never is."""
         end = time.monotonic() + seconds
         while not condition():

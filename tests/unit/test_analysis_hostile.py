@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.diagnosis.analysis import analyze
@@ -96,14 +96,12 @@ def everything(mesh: Mesh) -> Any:
     return analyze(mesh, hints=True), [doors_to(mesh, s) for s in mesh.services], rate_limits(mesh)
 
 
-@settings(max_examples=300, deadline=None)
 @given(_objects)
 def test_objects_of_any_shape(objects: dict[str, list[Any]]) -> None:
     mesh = parse_mesh(objects)
     assert everything(mesh) == everything(mesh)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(virtual_services(), min_size=1, max_size=2), st.lists(_object, max_size=2))
 def test_rules_of_any_kind(rules: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
     mesh = parse_mesh(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.diagnosis.analysis import analyze
@@ -57,7 +57,6 @@ _request = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(_rules, st.lists(_request, min_size=5, max_size=10))
 def test_an_unreachable_rule_takes_nothing(
     matches: list[list[dict[str, Any]]], requests: list[Request]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from meshtui.changes.breaker_ops import FIELDS
@@ -72,7 +72,6 @@ def breaking(raw: dict[str, Any], request: Any) -> Change:
         raise
 
 
-@settings(max_examples=400, deadline=None)
 @given(valid_virtual_services(), of_rules)
 def test_each_verb_leaves_a_valid_virtual_service(raw: dict[str, Any], request: Any) -> None:
     change = planned(raw, request)
@@ -80,7 +79,6 @@ def test_each_verb_leaves_a_valid_virtual_service(raw: dict[str, Any], request: 
     assert apply(apply(raw, change.patch), change.inverse) == raw
 
 
-@settings(max_examples=300, deadline=None)
 @given(destination_rules(), breakers)
 def test_each_breaker_leaves_a_valid_destination_rule(raw: dict[str, Any], request: Any) -> None:
     change = breaking(raw, request)
@@ -90,7 +88,6 @@ def test_each_breaker_leaves_a_valid_destination_rule(raw: dict[str, Any], reque
     assert apply(changed, change.inverse) == raw
 
 
-@settings(max_examples=300, deadline=None)
 @given(destination_rules(), breakers)
 def test_a_breaker_changes_one_policy_and_of_it_two_parts(
     raw: dict[str, Any], request: Any
@@ -106,7 +103,6 @@ def test_a_breaker_changes_one_policy_and_of_it_two_parts(
     assert before == after
 
 
-@settings(max_examples=300, deadline=None)
 @given(destination_rules(), subsets, limits)
 def test_a_breaker_holds_each_limit_that_was_asked_for(
     raw: dict[str, Any], subset: str, asked: dict[str, Any]
@@ -123,7 +119,6 @@ def test_a_breaker_holds_each_limit_that_was_asked_for(
         assert found == value
 
 
-@settings(max_examples=300, deadline=None)
 @given(valid_virtual_services(), timeouts)
 def test_a_timeout_changes_one_rules_timeout_and_retries(raw: dict[str, Any], request: Any) -> None:
     change = planned(raw, request)
@@ -135,7 +130,6 @@ def test_a_timeout_changes_one_rules_timeout_and_retries(raw: dict[str, Any], re
     assert before == after
 
 
-@settings(max_examples=300, deadline=None)
 @given(valid_virtual_services(), of_rules)
 def test_nothing_is_said_to_be_stranded_where_all_versions_are_ready(
     raw: dict[str, Any], request: Any
@@ -145,7 +139,6 @@ def test_nothing_is_said_to_be_stranded_where_all_versions_are_ready(
     assert [text for text in found if "are 0" not in text] == []
 
 
-@settings(max_examples=300, deadline=None)
 @given(valid_virtual_services(), valid_virtual_services())
 def test_the_difference_of_two_specs_leads_from_one_to_the_other(
     before: dict[str, Any], after: dict[str, Any]
@@ -154,7 +147,6 @@ def test_the_difference_of_two_specs_leads_from_one_to_the_other(
     assert apply({"spec": before["spec"]}, operations) == {"spec": after["spec"]}
 
 
-@settings(max_examples=500, deadline=None)
 @given(json_values, json_values)
 def test_the_difference_of_any_two_values_leads_from_one_to_the_other(
     before: Any, after: Any
@@ -163,7 +155,6 @@ def test_the_difference_of_any_two_values_leads_from_one_to_the_other(
     assert same_json(changed, after)
 
 
-@settings(max_examples=200, deadline=None)
 @given(json_values)
 def test_what_is_alike_has_no_difference(value: Any) -> None:
     assert difference(value, copy.deepcopy(value), "spec") == ()

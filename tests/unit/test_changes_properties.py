@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from meshtui.changes.build import build_change
@@ -65,7 +65,6 @@ def planned(raw: dict[str, Any], request: Request) -> Any:
         assume(False)
 
 
-@settings(max_examples=400, deadline=None)
 @given(virtual_services(), requests)
 def test_the_inverse_restores_the_spec(raw: dict[str, Any], request: Request) -> None:
     original = copy.deepcopy(raw)
@@ -76,7 +75,6 @@ def test_the_inverse_restores_the_spec(raw: dict[str, Any], request: Request) ->
     assert apply(changed, change.inverse) == original
 
 
-@settings(max_examples=400, deadline=None)
 @given(virtual_services(), requests)
 def test_only_the_rule_that_is_meant_changes(raw: dict[str, Any], request: Request) -> None:
     change = planned(raw, request)
@@ -91,7 +89,6 @@ def test_only_the_rule_that_is_meant_changes(raw: dict[str, Any], request: Reque
         assert different in ([], [change.rule.index])
 
 
-@settings(max_examples=300, deadline=None)
 @given(virtual_services(), requests)
 def test_fields_that_are_not_meant_survive(raw: dict[str, Any], request: Request) -> None:
     change = planned(raw, request)
@@ -116,7 +113,6 @@ def test_fields_that_are_not_meant_survive(raw: dict[str, Any], request: Request
         }
 
 
-@settings(max_examples=300, deadline=None)
 @given(virtual_services(), subsets, st.integers(0, 100))
 def test_one_weight_is_met_and_the_sum_is_kept(
     raw: dict[str, Any], subset: str, percent: int
@@ -131,7 +127,6 @@ def test_one_weight_is_met_and_the_sum_is_kept(
         assert rule.total_weight == old.total_weight
 
 
-@settings(max_examples=200, deadline=None)
 @given(virtual_services(), subsets)
 def test_a_rollback_leaves_stable_alone_with_no_mirror_and_no_fault(
     raw: dict[str, Any], stable: str

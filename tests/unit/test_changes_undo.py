@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.changes.build import build_change
@@ -81,7 +81,6 @@ def test_a_rule_that_is_gone_is_a_difference() -> None:
     assert differences
 
 
-@settings(max_examples=200, deadline=None)
 @given(virtual_services(), requests, st.booleans())
 def test_undo_restores_and_keeps_what_others_did_elsewhere(
     raw: dict[str, Any], request: Any, elsewhere: bool

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import random
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from meshtui.metrics.quantile import quantile
+from tests.unit.promtool import require
 
 BOUNDS = (0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0, 10000.0, math.inf)
 QUANTILES = (0.5, 0.95, 0.99)
@@ -61,8 +61,8 @@ def promqls(cases: list[dict[float, float]], directory: Path) -> dict[tuple[floa
     return found
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_quantiles_are_promqls(tmp_path: Path) -> None:
+    require("promtool")
     cases = histograms(25)
     theirs = promqls(cases, tmp_path)
     ours = {

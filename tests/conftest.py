@@ -1,0 +1,62 @@
+"""What every test gets: folders of its own, and Hypothesis as CI or the nightly run want it.
+
+Profiles, by `HYPOTHESIS_PROFILE`: `ci` tries 50 examples that are the same each time, so that a red
+build is about the change; `dev` tries 50 others each time; `nightly` tries 1,000.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parent
+LABS = 2
+"""So many labs run at once, each for the tests of one worker; two keep two cores busy."""
+
+_common = {
+    "deadline": None,
+    "print_blob": True,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("ci", max_examples=50, derandomize=True, database=None, **_common)
+settings.register_profile("dev", max_examples=50, **_common)
+settings.register_profile("nightly", max_examples=1000, **_common)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests' own folders are."""
+    return tmp_path_factory.mktemp("homes")
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """State, config and cache of this test alone: nothing of the person who runs it is read or
+    written, and no test finds what another one left."""
+    home = homes / str(next(_numbers))
+    for name in ("state", "config", "cache", "data"):
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
+    return home
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: the tests of a lab wait for real traffic half of the time."""
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of a lab go to the workers that have one; a file's tests stay together."""
+    file = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""
+    if file.startswith("lab/"):
+        item.add_marker(pytest.mark.xdist_group(f"lab-{crc32(file.encode()) % LABS}"))
