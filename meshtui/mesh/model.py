@@ -232,6 +232,12 @@ class Mesh:
         return {host: tuple(services) for host, services in found.items()}
 
     @cached_property
+    def wildcard_virtual_services(self) -> tuple[tuple[str, tuple[VirtualService, ...]], ...]:
+        """The wildcards among their hosts, each with the VirtualServices that have it."""
+        found = self.virtual_services_by_host.items()
+        return tuple((host, services) for host, services in found if host.startswith("*"))
+
+    @cached_property
     def rules_by_destination(self) -> Mapping[str, tuple[tuple[VirtualService, Rule], ...]]:
         """The rules that send traffic to a host, with their VirtualService."""
         found: dict[str, list[tuple[VirtualService, Rule]]] = {}

@@ -126,12 +126,15 @@ def _overruled(
 
 
 def _named(mesh: Mesh, name: str) -> Iterator[VirtualService]:
-    by_host = mesh.virtual_services_by_host
-    seen: dict[tuple[str, str], VirtualService] = {}
-    for host, services in by_host.items():
-        if host == name.lower() or (host.startswith("*") and covered(name, host)):
+    seen = {(s.ref.namespace, s.ref.name): s for s in _exactly(mesh, name)}
+    for host, services in mesh.wildcard_virtual_services:
+        if covered(name, host):
             seen |= {(s.ref.namespace, s.ref.name): s for s in services}
     yield from seen.values()
+
+
+def _exactly(mesh: Mesh, name: str) -> tuple[VirtualService, ...]:
+    return mesh.virtual_services_by_host.get(name.lower(), ())
 
 
 def _visible(mesh: Mesh, service: VirtualService, namespace: str) -> bool:
@@ -140,7 +143,7 @@ def _visible(mesh: Mesh, service: VirtualService, namespace: str) -> bool:
 
 
 def _imported(table: SidecarTable | None) -> frozenset[tuple[str, str]]:
-    return frozenset(r.place for r in table.listener.rulings) if table else frozenset()
+    return frozenset(table.listener.order.places) if table else frozenset()
 
 
 def _less_specific(winner: Ruling | None) -> str:

@@ -184,7 +184,7 @@ class GatewayTable:
         found: dict[str, VirtualHost] = {}
         made: dict[tuple[str, tuple[str, str]], Made] = {}
         for door in self.doors:
-            for ruling in self.rulings.seen(self.client.namespace, door.name):
+            for ruling in self.rulings.seen(self.client.namespace, door.name).rulings:
                 for name in self._admitted(door, ruling):
                     key = (door.name, ruling.place)
                     if key not in made:

@@ -16,7 +16,7 @@ from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh, VirtualService
 from meshtui.mesh.resolution.delegates import MergedRule, completed, merged_rules
-from meshtui.mesh.resolution.names import MESH, full_name, gateway_name, is_wild
+from meshtui.mesh.resolution.names import MESH, full_name, gateway_name, is_wild, most_specific
 from meshtui.mesh.resolution.registry import NOBODY, PRIVATE, PUBLIC
 
 _K = TypeVar("_K")
@@ -61,6 +61,44 @@ class Ruling:
 
 
 @dataclass(frozen=True)
+class Order:
+    """VirtualServices in the order in which they are asked, and by the hosts they name."""
+
+    rulings: tuple[Ruling, ...] = ()
+
+    @cached_property
+    def places(self) -> Mapping[tuple[str, str], int]:
+        return {ruling.place: index for index, ruling in enumerate(self.rulings)}
+
+    @cached_property
+    def by_host(self) -> Mapping[str, tuple[Ruling, ...]]:
+        """By each host in lower case, wildcards under themselves."""
+        found: dict[str, list[Ruling]] = {}
+        for ruling in self.rulings:
+            for host in ruling.lower_hosts:
+                found.setdefault(host, []).append(ruling)
+        return {host: tuple(several) for host, several in found.items()}
+
+    @cached_property
+    def _first(self) -> tuple[Mapping[str, Ruling], Mapping[str, Ruling]]:
+        exact: dict[str, Ruling] = {}
+        wild: dict[str, Ruling] = {}
+        for ruling in self.rulings:
+            for host in ruling.hosts:
+                (wild if is_wild(host) else exact).setdefault(host, ruling)
+        return exact, wild
+
+    def for_wildcards(self, name: str) -> Ruling | None:
+        """The only VirtualService whose wildcard may rule the host: the most specific one's.
+
+        Where a VirtualService names the host itself this is that one, so that no wildcard rules
+        it, even if the VirtualService has no rule for the client.
+        """
+        found = most_specific(name, *self._first)
+        return found[1] if found else None
+
+
+@dataclass(frozen=True)
 class Rulings:
     """All VirtualServices, in the order in which istiod asks them, by Gateway."""
 
@@ -70,15 +108,20 @@ class Rulings:
     hidden: tuple[Ruling, ...] = ()
     """Those that are exported to nobody."""
 
-    def seen(self, namespace: str, gateway: str = MESH) -> tuple[Ruling, ...]:
-        """What clients of a namespace have for the mesh or, at a gateway, for a Gateway."""
+    orders: dict[tuple[str, str], Order] = field(default_factory=dict, compare=False, repr=False)
+
+    def seen(self, namespace: str, gateway: str = MESH) -> Order:
+        """What clients of a namespace have for the mesh or, at a gateway, for a Gateway.
+
+        Namespaces without any of their own share one.
+        """
         place = (namespace, gateway)
-        found = (
-            *self.private.get(place, ()),
-            *self.exported.get(place, ()),
-            *self.public.get(gateway, ()),
-        )
-        return tuple({ruling.place: ruling for ruling in found}.values())
+        own = (*self.private.get(place, ()), *self.exported.get(place, ()))
+        key = place if own else ("", gateway)
+        if key not in self.orders:
+            found = {r.place: r for r in (*own, *self.public.get(gateway, ()))}
+            self.orders[key] = Order(tuple(found.values()))
+        return self.orders[key]
 
 
 def exports(mesh: Mesh, service: VirtualService) -> frozenset[str]:

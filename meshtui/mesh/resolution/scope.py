@@ -14,9 +14,9 @@ from meshtui.mesh import read
 from meshtui.mesh.istio import EgressListener, Json, Sidecar
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client
-from meshtui.mesh.resolution.names import covered, is_wild, labels_in, most_specific, overlap
+from meshtui.mesh.resolution.names import covered, labels_in, overlap
 from meshtui.mesh.resolution.registry import Host, Registry, merged
-from meshtui.mesh.resolution.rulings import Ruling, Rulings
+from meshtui.mesh.resolution.rulings import Order, Ruling, Rulings
 
 _ALL = EgressListener(("*/*",))
 
@@ -39,6 +39,7 @@ class Imported:
 
 
 _NOTHING = Imported()
+_EVERYTHING = {"*": Imported(("*",))}
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Listener:
     proxy: bool
     imports: Mapping[str, Imported]
     registry: Registry
-    seen: tuple[Ruling, ...]
+    seen: Order
     chosen: dict[str, Host | None] = field(default_factory=dict, compare=False, repr=False)
 
     def host(self, name: str) -> Host | None:
@@ -88,9 +89,15 @@ class Listener:
         return tuple(name for name in self.registry.by_name if self.host(name))
 
     @cached_property
-    def rulings(self) -> tuple[Ruling, ...]:
+    def order(self) -> Order:
         """The VirtualServices that the client has here, in the order in which they are asked."""
-        return tuple(ruling for ruling in self.seen if self._has(ruling))
+        if self.imports == _EVERYTHING:
+            return self.seen
+        return Order(tuple(ruling for ruling in self.seen.rulings if self._has(ruling)))
+
+    @property
+    def rulings(self) -> tuple[Ruling, ...]:
+        return self.order.rulings
 
     def _has(self, ruling: Ruling) -> bool:
         own = self.imports.get(ruling.namespace, _NOTHING)
@@ -101,33 +108,6 @@ class Listener:
             and not every.excludes(host)
             for host in ruling.hosts
         )
-
-    @cached_property
-    def by_host(self) -> Mapping[str, tuple[Ruling, ...]]:
-        """By each host in lower case, wildcards under themselves."""
-        found: dict[str, list[Ruling]] = {}
-        for ruling in self.rulings:
-            for host in ruling.lower_hosts:
-                found.setdefault(host, []).append(ruling)
-        return {host: tuple(several) for host, several in found.items()}
-
-    @cached_property
-    def _first(self) -> tuple[Mapping[str, Ruling], Mapping[str, Ruling]]:
-        exact: dict[str, Ruling] = {}
-        wild: dict[str, Ruling] = {}
-        for ruling in self.rulings:
-            for host in ruling.hosts:
-                (wild if is_wild(host) else exact).setdefault(host, ruling)
-        return exact, wild
-
-    def for_wildcards(self, name: str) -> Ruling | None:
-        """The only VirtualService whose wildcard may rule the host: the most specific one's.
-
-        Where a VirtualService names the host itself this is that one, so that no wildcard rules
-        it, even if the VirtualService has no rule for the client.
-        """
-        found = most_specific(name, *self._first)
-        return found[1] if found else None
 
 
 @dataclass(frozen=True)

@@ -90,14 +90,13 @@ class SidecarTable:
 
     def candidates(self, name: str) -> Iterator[Ruling]:
         """Those that name the service, and the one whose wildcard is the most specific."""
-        wild = self.listener.for_wildcards(name)
-        exact = () if is_wild(name) else self.listener.by_host.get(name.lower(), ())
+        wild = self.listener.order.for_wildcards(name)
+        exact = () if is_wild(name) else self.listener.order.by_host.get(name.lower(), ())
         if wild is None or wild in exact or not _covers(wild, name):
             yield from exact
             return
-        for ruling in self.listener.rulings:
-            if ruling is wild or ruling in exact:
-                yield ruling
+        places = self.listener.order.places
+        yield from sorted((*exact, wild), key=lambda ruling: places[ruling.place])
 
     def make(self, ruling: Ruling) -> Made:
         if ruling.place not in self.made:
@@ -106,7 +105,7 @@ class SidecarTable:
 
     def _ghost(self, name: str) -> VirtualHost | None:
         """A name that no service has on this port, but a VirtualService that is used here."""
-        for ruling in self.listener.by_host.get(name.lower(), ()):
+        for ruling in self.listener.order.by_host.get(name.lower(), ()):
             if is_wild(name) and self._wildcard_has_services(name):
                 continue
             if not self.make(ruling).routes or not self._used(ruling):
@@ -132,7 +131,7 @@ class SidecarTable:
                     yield found
                 continue
             for other in self._names():
-                if overlap(other, name) and self.listener.for_wildcards(other) is ruling:
+                if overlap(other, name) and self.listener.order.for_wildcards(other) is ruling:
                     found = self.host(other)
                     if found is not None:
                         yield found
@@ -162,7 +161,7 @@ class SidecarTable:
     def virtual_hosts(self) -> list[VirtualHost]:
         """All of them. A domain belongs to the first that has it, services' own names before."""
         hosts = [vhost for name in self._all_names() if (vhost := self.virtual_host(name))]
-        order = {ruling.place: index for index, ruling in enumerate(self.listener.rulings)}
+        order = self.listener.order.places
         hosts.sort(key=lambda v: (min((order[r.place] for r in v.rulings), default=len(order)),))
         known = {vhost.host.name for vhost in hosts if vhost.host}
         taken: set[str] = set()

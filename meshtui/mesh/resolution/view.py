@@ -211,7 +211,7 @@ class View:
     def door_chains(self, door: Door) -> tuple[Chain, ...]:
         """What the gateway does with connections at a server that is no HTTP."""
         seen = self.world.rulings.seen(self.client.namespace, door.name)
-        return gateway_chains(door, seen, self.host)
+        return gateway_chains(door, seen.rulings, self.host)
 
     # Answers
 
