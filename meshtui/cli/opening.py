@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from meshtui.changes.locate import resolve_service
 from meshtui.cli.options import options
@@ -23,7 +24,7 @@ def form(arguments: argparse.Namespace) -> str:
 
 @asynccontextmanager
 async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
-    opened = await Session.open(options(arguments))
+    opened = await Session.open(replace(options(arguments), terminal=True))
     try:
         yield opened
     finally:

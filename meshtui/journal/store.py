@@ -187,7 +187,11 @@ def _mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:
 
 
 def journal_path(server: str) -> Path:
-    """One file for each API server, readable by its host, told apart by the whole URL."""
+    """One file for each API server, readable by its host, told apart by the whole URL.
+
+    A user and password in it are no part of which cluster it is, and of no file's name.
+    """
+    server = re.sub(r"(?<=://)[^/?#]*@", "", server)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", re.sub(r"^\w+://", "", server)).strip("-.")[:60]
     digest = hashlib.sha256(server.rstrip("/").encode()).hexdigest()[:8]
     return state_dir() / "journal" / f"{host or 'cluster'}-{digest}.sqlite"

@@ -57,18 +57,20 @@ class Cluster:
         context: str | None = None,
         namespace: str | None = None,
         read_only: bool = False,
+        terminal: bool = False,
         patience: Patience | None = None,
     ) -> Cluster:
         """Log in as the kubeconfig says, or with the pod's service account where there is none.
 
-        The server is not asked anything yet. Raises Unreachable, Usage or NotAllowed.
+        The server is not asked anything yet. `terminal`: a credential plugin may use it. Raises
+        Unreachable, Usage or NotAllowed.
         """
         # In a thread: the client takes half a second to import, and a screen has to paint.
         await asyncio.to_thread(_import_client)
         from meshtui.kube.credentials import login_for
         from meshtui.kube.transport import Transport
 
-        chosen, log_in = login_for(kubeconfig, context, namespace)
+        chosen, log_in = login_for(kubeconfig, context, namespace, terminal=terminal)
         transport = Transport(await log_in(), log_in)
         return cls(transport, chosen, read_only=read_only, patience=patience)
 

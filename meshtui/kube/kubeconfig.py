@@ -123,4 +123,14 @@ def _absolute(entry: dict[str, Any], key: str, folder: Path) -> dict[str, Any]:
             fields[name] = str(folder / str(fields[name]))
     if "tokenFile" in fields:
         fields.pop("token", None)
+    if isinstance(fields.get("exec"), dict):
+        fields["exec"] = _with_program(fields["exec"], folder)
     return {**entry, key: fields}
+
+
+def _with_program(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A command with a separator is a path, relative to the kubeconfig; any other is on PATH."""
+    command = spec.get("command")
+    if not isinstance(command, str) or os.sep not in command:
+        return spec
+    return {**spec, "command": str(folder / command)}

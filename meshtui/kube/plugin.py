@@ -1,104 +1,193 @@
 """Credential plugins: the program a kubeconfig names to get a token or a certificate.
 
 Run here and not by the kubernetes client, which hands the plugin the terminal a screen is drawn
-on, logs its failure instead of telling it, and cannot end it when it hangs. Protocol:
+on, logs its failure instead of telling it, and cannot end it when it hangs. As kubectl does it:
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+https://github.com/kubernetes/client-go/blob/v0.36.3/plugin/pkg/client/auth/exec/exec.go
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import os
+import shutil
 import signal
+import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from meshtui.errors import Usage
-from meshtui.kube.failures import Unauthenticated
+from meshtui.kube.credential import FORBIDDEN_TEXT, VERSIONS, Credential, credential_of, failed
 from meshtui.mesh import read
 from meshtui.mesh.text import clean
 
-_TRY_BY_HAND = "run `kubectl version` to see what the credential plugin wants"
+NEVER, IF_AVAILABLE, ALWAYS = MODES = ("Never", "IfAvailable", "Always")
+MOST_OUTPUT = 2**20
+_GOODBYE_S = 1.0
+
+_CLUSTER_FIELDS = {
+    "tls-server-name": str,
+    "insecure-skip-tls-verify": bool,
+    "certificate-authority-data": str,
+    "proxy-url": str,
+    "disable-compression": bool,
+}
 
 
-async def plugin_credentials(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Run the plugin of a user's `exec` field; gives the user's fields it stands for.
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A user's `exec` field. `cluster` is told to the plugin where the field wants it."""
 
-    The plugin gets no terminal. It is killed where the caller's time is up. Raises
-    Unauthenticated with the plugin's own words where it fails, and Usage where `spec` is not
-    complete.
+    command: str
+    version: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    mode: str = IF_AVAILABLE
+    hint: str = ""
+    cluster: str = ""
+
+    async def run(self, *, terminal: bool = False) -> Credential:
+        """What the plugin answers; it is killed where the caller's time is up.
+
+        `terminal`: it may speak with the person, where it wants to. Raises Unauthenticated in one
+        line where it cannot be run, fails, or does not answer as it should.
+        """
+        interactive = self._interactive(terminal)
+        return credential_of(self.command, self.version, await self._output(interactive))
+
+    def _interactive(self, terminal: bool) -> bool:
+        available = terminal and sys.stdin is not None and sys.stdin.isatty()
+        if self.mode == ALWAYS and not available:
+            raise failed(
+                self.command,
+                "it wants to ask you something (interactiveMode Always), and there is no terminal"
+                " for it",
+                "log in with kubectl first, or use a command of meshtui in a terminal",
+            )
+        return available and self.mode != NEVER
+
+    async def _output(self, interactive: bool) -> bytes:
+        program = shutil.which(self.command)
+        if program is None:
+            raise failed(self.command, "it was not found, or cannot be run", clean(self.hint, 300))
+        try:
+            # A session of its own has no terminal to read a password from or to draw on.
+            process = await asyncio.create_subprocess_exec(
+                program,
+                *self.args,
+                stdin=None if interactive else DEVNULL,
+                stdout=PIPE,
+                stderr=None if interactive else PIPE,
+                env=self._environment(interactive),
+                start_new_session=not interactive,
+            )
+        except (OSError, ValueError) as error:
+            raise failed(self.command, str(error)) from error
+        try:
+            output, complaint = await asyncio.gather(_all(process.stdout), _all(process.stderr))
+            code = await process.wait()
+        except _TooMuch:
+            raise failed(self.command, f"it printed more than {MOST_OUTPUT >> 20} MiB") from None
+        finally:
+            await _end(process, alone=not interactive)
+        if code:
+            words = complaint.decode("utf-8", "replace").strip()
+            raise failed(self.command, f"it ended with {code}. {words}".strip(". "))
+        return output
+
+    def _environment(self, interactive: bool) -> dict[str, str]:
+        spec: dict[str, Any] = {"interactive": interactive}
+        if self.cluster:
+            spec["cluster"] = json.loads(self.cluster)
+        info = {"apiVersion": self.version, "kind": "ExecCredential", "spec": spec}
+        return {**os.environ, **dict(self.env), "KUBERNETES_EXEC_INFO": json.dumps(info)}
+
+
+def plugin_of(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> Plugin:
+    """The plugin of an `exec` field. Raises Usage, naming what is wrong with the field.
+
+    `cluster` is the kubeconfig's, with the data of its certificate authority.
     """
     command, version = read.text(spec, "command"), read.text(spec, "apiVersion")
     if not command or not version:
         raise Usage("the kubeconfig's exec has no command or no apiVersion")
-    output = await _output(spec, command, version)
-    try:
-        credential = json.loads(output)
-    except (ValueError, RecursionError) as error:
-        raise _failed(command, "it did not answer with JSON") from error
-    if read.text(credential, "apiVersion") != version:
-        raise _failed(command, f"it did not answer with an ExecCredential of {version}")
-    return _fields(command, read.obj(credential, "status"))
-
-
-async def _output(spec: Mapping[str, Any], command: str, version: str) -> bytes:
-    args = [str(arg) for arg in read.items(spec, "args")]
-    try:
-        # A session of its own has no terminal to read a password from or to draw on.
-        process = await asyncio.create_subprocess_exec(
-            command,
-            *args,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            env=_environment(spec, version),
-            start_new_session=True,
+    if version not in VERSIONS:
+        raise Usage(
+            f"the kubeconfig's exec is of apiVersion {clean(version, 80)}",
+            f"there are: {', '.join(VERSIONS)}",
         )
-    except (OSError, ValueError) as error:
-        why = f"{error}. {read.text(spec, 'installHint')}".strip(". ")
-        raise _failed(command, why) from error
-    try:
-        output, complaint = await process.communicate()
-    finally:
-        await _end(process)
-    if process.returncode:
-        words = complaint.decode("utf-8", "replace").strip()
-        raise _failed(command, f"it ended with {process.returncode}. {words}".strip(". "))
-    return output
-
-
-async def _end(process: Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-
-
-def _environment(spec: Mapping[str, Any], version: str) -> dict[str, str]:
-    added = {read.text(v, "name"): read.text(v, "value") for v in read.objects(spec, "env")}
-    info = {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
-    return {**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
-
-
-def _fields(command: str, status: Mapping[str, Any]) -> dict[str, str]:
-    token = read.text(status, "token")
-    certificate = read.text(status, "clientCertificateData")
-    key = read.text(status, "clientKeyData")
-    fields = {"token": token} if token else {}
-    if certificate and key:
-        fields["client-certificate-data"] = base64.b64encode(certificate.encode()).decode()
-        fields["client-key-data"] = base64.b64encode(key.encode()).decode()
-    if not fields:
-        raise _failed(command, "it gave neither a token nor a certificate")
-    return fields
-
-
-def _failed(command: str, why: str) -> Unauthenticated:
-    return Unauthenticated(
-        f"cannot log in: the credential plugin {clean(command, 80)} failed: {clean(why, 300)}",
-        _TRY_BY_HAND,
+    # Kubectl asks for it with apiVersion v1, and everybody else does not.
+    mode = read.text(spec, "interactiveMode") or IF_AVAILABLE
+    if mode not in MODES:
+        raise Usage(
+            f"the kubeconfig's exec has interactiveMode {clean(mode, 80)}",
+            f"there are: {', '.join(MODES)}",
+        )
+    return Plugin(
+        command,
+        version,
+        tuple(str(arg) for arg in read.items(spec, "args")),
+        _variables(spec),
+        mode,
+        read.text(spec, "installHint"),
+        _told_cluster(spec, cluster),
     )
+
+
+def _variables(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    found = tuple(
+        (read.text(entry, "name"), str(entry.get("value", "")))
+        for entry in read.objects(spec, "env")
+    )
+    if any(not name or "=" in name or FORBIDDEN_TEXT in name + value for name, value in found):
+        raise Usage("the kubeconfig's exec has an env entry without a usable name")
+    return found
+
+
+def _told_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
+    """The JSON of the cluster as the plugin is told it; "" where it does not want to know."""
+    if spec.get("provideClusterInfo") is not True:
+        return ""
+    told: dict[str, Any] = {"server": read.text(cluster, "server")}
+    for name, kind in _CLUSTER_FIELDS.items():
+        value = cluster.get(name)
+        if isinstance(value, kind) and value:
+            told[name] = value
+    for entry in read.objects(cluster, "extensions"):
+        if entry.get("name") == "client.authentication.k8s.io/exec":
+            told["config"] = entry.get("extension")
+    return json.dumps(told)
+
+
+class _TooMuch(Exception):
+    """More output than anything that makes sense."""
+
+
+async def _all(stream: asyncio.StreamReader | None) -> bytes:
+    chunks, size = [], 0
+    while stream is not None and (chunk := await stream.read(2**16)):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MOST_OUTPUT:
+            raise _TooMuch
+    return b"".join(chunks)
+
+
+async def _end(process: Process, *, alone: bool) -> None:
+    """With all that it started, where it has a session of its own."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        if alone:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    await process.wait()
+    # What is left in the pipes; one that escaped the killing may hold them open.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await process.communicate()

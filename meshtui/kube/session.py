@@ -100,8 +100,8 @@ def _socket(address: AddrInfoType) -> socket.socket:
 
 
 def _is_loopback(url: str) -> bool:
-    name = urlsplit(url).hostname or ""
     try:
+        name = urlsplit(url).hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False

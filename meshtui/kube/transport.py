@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from meshtui.errors import Unreachable
+from meshtui.kube.address import without_userinfo
 from meshtui.kube.ask import Ask
 from meshtui.kube.credentials import Login
 from meshtui.kube.failures import (
@@ -57,13 +58,14 @@ class Transport:
 
     @property
     def server(self) -> str:
-        return clean(str(self._login.configuration.host).rstrip("/"), 200)
+        return clean(without_userinfo(str(self._login.configuration.host).rstrip("/")), 200)
 
     async def open(self, ask: Ask, *, silence: float | None = None) -> aiohttp.ClientResponse:
         """The response once its head is here. `silence` seconds without a byte break it off.
 
         Where the login is refused (401) the same is asked once more with a new one.
         """
+        await self._renew_expired()
         seen = self.logins
         response = await self._open(ask, silence)
         if response.status != _UNAUTHORIZED:
@@ -82,6 +84,7 @@ class Transport:
         self, ask: Ask, protocols: Sequence[str]
     ) -> aiohttp.ClientWebSocketResponse | int:
         """An upgraded connection, or the status the server refuses it with."""
+        await self._renew_expired()
         seen = self.logins
         upgraded = await self._upgrade(ask, protocols)
         if upgraded == _UNAUTHORIZED and await self._renew(seen):
@@ -148,6 +151,11 @@ class Transport:
             except aiohttp.WSServerHandshakeError as error:
                 return error.status
 
+    async def _renew_expired(self) -> None:
+        """A plugin says until when its credential is good."""
+        if self._login.expired:
+            await self._renew(self.logins)
+
     async def _renew(self, seen: int) -> bool:
         """Log in again, once for all who saw login number `seen` refused, and not too often.
 
@@ -213,7 +221,7 @@ _BROKE = (Lost, aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, OSE
 
 def _why(error: BaseException) -> tuple[str, str]:
     """What happened, and what to do about it. The order matters: most particular first."""
-    reason = clean(str(error) or type(error).__name__, 160)
+    reason = clean(without_userinfo(str(error) or type(error).__name__), 160)
     network = "is the cluster up, and is this the right context?"
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():

@@ -19,4 +19,7 @@ class Options:
     wait_s: float = 10.0
     dry_run: bool = False
     prometheus: str = "auto"
+    terminal: bool = False
+    """Whether a credential plugin may speak with the person: not where a screen is drawn."""
+
     config: Config = field(default_factory=Config)

@@ -53,6 +53,7 @@ class Session:
             context=options.context,
             namespace=options.namespace,
             read_only=options.read_only,
+            terminal=options.terminal,
         )
         return cls(cluster, options)
 

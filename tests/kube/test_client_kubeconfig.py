@@ -192,7 +192,7 @@ async def test_impersonation_is_not_left_out(tmp_path: Path) -> None:
     ("command", "message"),
     [
         ({"command": "sh", "args": ["-c", "echo expired >&2; exit 3"]}, "expired"),
-        ({"command": "/no/such/plugin"}, "No such file"),
+        ({"command": "/no/such/plugin"}, "it was not found"),
         ({"command": "echo", "args": ["not json"]}, "did not answer with JSON"),
     ],
 )
