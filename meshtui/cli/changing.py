@@ -6,27 +6,11 @@ import argparse
 import sys
 from collections.abc import Awaitable, Callable
 
-from meshtui.changes.breaker_ops import FIELDS
-from meshtui.changes.change import (
-    ClearBreaker,
-    ClearFault,
-    ClearMirror,
-    ClearTimeout,
-    Outcome,
-    Plan,
-    Promote,
-    Request,
-    Rollback,
-    SetBreaker,
-    SetFault,
-    SetMirror,
-    SetTimeout,
-    Shift,
-    Target,
-)
+from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.requests import request_of
 from meshtui.cli import opening, output
 from meshtui.cli.documents.changes import change_json, shares_json
-from meshtui.errors import Conflict, Exit, Refused, Usage
+from meshtui.errors import Conflict, Exit, Refused
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
@@ -41,65 +25,9 @@ RATE_WINDOW_S = 1.0
 Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
 
 
-async def shift(arguments: argparse.Namespace) -> int:
-    weights = dict(arguments.weights)
-    if len(weights) < len(arguments.weights):
-        raise Usage("a version is named twice")
-    return await _change(arguments, Shift(weights))
-
-
-async def promote(arguments: argparse.Namespace) -> int:
-    return await _change(arguments, Promote(arguments.version))
-
-
-async def rollback(arguments: argparse.Namespace) -> int:
-    return await _change(arguments, Rollback())
-
-
-async def mirror(arguments: argparse.Namespace) -> int:
-    if arguments.off:
-        return await _change(arguments, ClearMirror(arguments.to))
-    if not arguments.to:
-        raise Usage("say where to mirror to (--to V) or --off")
-    request = SetMirror(arguments.to, arguments.percent, arguments.limit)
-    return await _change(arguments, request)
-
-
-async def fault(arguments: argparse.Namespace) -> int:
-    if arguments.off:
-        if arguments.delay or arguments.abort:
-            raise Usage("--off takes faults away: leave out --delay and --abort")
-        return await _change(arguments, ClearFault(arguments.header))
-    abort = arguments.abort
-    request = SetFault(
-        delay_s=arguments.delay,
-        delay_percent=arguments.delay_percent,
-        abort_http=abort if isinstance(abort, int) else None,
-        abort_grpc=abort if isinstance(abort, str) else None,
-        abort_percent=arguments.abort_percent,
-        header=arguments.header,
-        expires_s=arguments.limit,
-    )
-    return await _change(arguments, request)
-
-
-async def timeout(arguments: argparse.Namespace) -> int:
-    asked = (arguments.duration, arguments.retries, arguments.per_try, arguments.retry_on)
-    if not arguments.off:
-        return await _change(arguments, SetTimeout(*asked))
-    if any(value is not None for value in asked):
-        raise Usage("--off takes the timeout and the retries away: leave out their values")
-    return await _change(arguments, ClearTimeout())
-
-
-async def breaker(arguments: argparse.Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in FIELDS}
-    limits = {name: value for name, value in given.items() if value is not None}
-    if not arguments.off:
-        return await _change(arguments, SetBreaker(arguments.subset, limits))
-    if limits:
-        raise Usage("--off takes all limits away: leave out their values")
-    return await _change(arguments, ClearBreaker(arguments.subset))
+async def change(arguments: argparse.Namespace) -> int:
+    """Any verb that changes one service."""
+    return await _change(arguments, request_of(arguments.command, vars(arguments)))
 
 
 async def _change(arguments: argparse.Namespace, request: Request) -> int:

@@ -35,7 +35,7 @@ async def logs(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        pods, version = list(pods_of(mesh, service)), arguments.only_version
+        pods, version = list(pods_of(mesh, service)), arguments.version
         asked = len(_of(pods, version, str(service.key)))
         follow = arguments.follow and not arguments.previous
         callers: tuple[Pod, ...] = ()

@@ -17,7 +17,7 @@ def options(arguments: argparse.Namespace) -> Options:
         namespace=getattr(arguments, "namespace", None),
         read_only=getattr(arguments, "read_only", False),
         verify=not getattr(arguments, "no_verify", False),
-        wait_s=getattr(arguments, "wait", 10.0),
+        wait_s=getattr(arguments, "timeout", 10.0),
         dry_run=getattr(arguments, "dry_run", False),
         prometheus=getattr(arguments, "prometheus", "") or config.prometheus or "auto",
         config=config,

@@ -1,15 +1,41 @@
-"""The grammar of the command line."""
+"""The grammar of the command line, made from the table of verbs."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from meshtui import __version__
-from meshtui.cli import values
-from meshtui.cli.commandparser import command, everywhere, late
-from meshtui.cli.readingparser import reading
-from meshtui.errors import Exit
+from meshtui.cli.values import prometheus
+from meshtui.errors import Exit, Usage
+from meshtui.verbs import VERBS, Parameter, Verb
+from meshtui.verbs.changing import HOW
+from meshtui.verbs.verb import CHANGES, LAB
+
+Run = Callable[[argparse.Namespace], Any]
+
+HANDLERS: Mapping[str, tuple[str, str]] = {
+    "services": ("reading", "services"),
+    "logs": ("logs", "logs"),
+    "proxy": ("proxies", "show"),
+    "trace": ("tracing", "trace"),
+    "exposure": ("exposing", "exposure"),
+    "analyze": ("analysis", "analyze"),
+    "journal": ("reading", "journal"),
+    "keep": ("keeping", "keep"),
+    "doctor": ("keeping", "doctor"),
+    "undo": ("changing", "undo"),
+    "adopt": ("making", "adopt"),
+    "edit": ("making", "edit"),
+    "demo": ("labs", "demo"),
+    "lab up": ("labs", "up"),
+    "lab set": ("labs", "set_workload"),
+    "lab load": ("labs", "load"),
+}
+"""The module and function of each command; every other verb is a change to one service."""
+
+CHANGE = ("changing", "change")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,144 +50,125 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
-        parents=[everywhere()],
+        parents=[_everywhere()],
     )
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
-    parser.set_defaults(run=late("screen", "screen"), command="")
+    parser.set_defaults(run=_deferred("screen", "screen"), command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    reading(commands)
-    _changing(commands)
-    _keeping(commands)
-    _labs(commands)
+    for verb in VERBS:
+        if verb.command and verb.group != LAB:
+            _add_verb(commands, verb, parents=[_everywhere()])
+    _add_lab(commands)
     return parser
 
 
-def _keeping(commands: Any) -> None:
-    keep = command(commands, "keep", late("keeping", "keep"), help="end faults and mirrors on time")
-    keep.add_argument("--once", action="store_true", help="what is over now, then exit (cron)")
-    keep.add_argument("--every", type=values.duration, default=1.0, metavar="1s")
-    command(commands, "doctor", late("keeping", "doctor"), help="what works and what is overdue")
+def _add_lab(commands: Any) -> None:
+    """`lab ACTION` needs no cluster and takes none of its options."""
+    actions = None
+    for verb in (verb for verb in VERBS if verb.group == LAB):
+        if not verb.name.startswith("lab "):
+            _add_verb(commands, verb, parents=[_everywhere()])
+            continue
+        if actions is None:
+            lab = commands.add_parser("lab", help="the demo's mesh alone")
+            actions = lab.add_subparsers(title="actions", metavar="ACTION", required=True)
+        _add_verb(actions, verb, name=verb.name.removeprefix("lab "))
 
 
-def _changing(commands: Any) -> None:
-    how = _how()
-
-    def verb(name: str, summary: str) -> argparse.ArgumentParser:
-        run = late("changing", name)
-        return command(commands, name, run, help=summary, parents=[how])
-
-    shift = verb("shift", "set weights: V=W …; the versions not named share the rest")
-    shift.add_argument("service")
-    shift.add_argument("weights", nargs="+", type=values.weight, metavar="V=W")
-    promote = verb("promote", "all traffic to one version")
-    promote.add_argument("service")
-    promote.add_argument("version", metavar="V")
-    verb("rollback", "all traffic to stable, mirrors and faults off").add_argument("service")
-    undo = verb("undo", "take back the last change, or the one named")
-    undo.add_argument("change", nargs="?", default="")
-    mirror = verb("mirror", "copy traffic to a version")
-    mirror.add_argument("service")
-    mirror.add_argument("--to", metavar="V", default="")
-    mirror.add_argument("--percent", type=values.percent, default=100.0, metavar="100")
-    mirror.add_argument("--for", dest="limit", type=values.limit, metavar="2h")
-    mirror.add_argument("--off", action="store_true")
-    _fault(verb("fault", "inject delays and aborts"))
-
-    _timeout(verb("timeout", "limit the time of a request, and how it is tried again"))
-    _breaker(verb("breaker", "connection pool limits and outlier detection"))
-    more = late("making", "adopt")
-    adopt = command(
-        commands, "adopt", more, parents=[how], help="make the rules of a service that has none"
+def _add_verb(
+    commands: Any, verb: Verb, *, name: str = "", parents: Sequence[argparse.ArgumentParser] = ()
+) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name or verb.name,
+        help=_escaped(verb.sentence),
+        description=verb.sentence,
+        epilog=_examples(verb),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=parents,
     )
-    adopt.add_argument("service")
-    adopt.add_argument("--stable", default="", metavar="V", help="the version that gets it all")
-    edit = command(
-        commands, "edit", late("making", "edit"), parents=[how], help="an object in $EDITOR"
-    )
-    edit.add_argument("object", help="vs/NAME, dr/NAME, or a service")
+    if verb.needs:
+        parser.add_argument(verb.needs, help=f"a {verb.needs}, as in reviews or reviews.NAMESPACE")
+    for parameter in verb.parameters:
+        _add_parameter(parser, parameter, off=bool(verb.off))
+    if verb.off:
+        parser.add_argument("--off", action="store_true", help=_escaped(verb.off))
+    if verb.group == CHANGES:
+        how = parser.add_argument_group("how to change")
+        for parameter in HOW:
+            _add_parameter(how, parameter)
+    parser.set_defaults(run=_deferred(*HANDLERS.get(verb.name, CHANGE)), command=verb.name)
 
 
-def _timeout(timeout: argparse.ArgumentParser) -> None:
-    timeout.add_argument("service")
-    timeout.add_argument("duration", nargs="?", type=values.timeout, metavar="10s")
-    timeout.add_argument("--retries", type=values.whole, metavar="3", help="0: none")
-    timeout.add_argument("--per-try", type=values.duration, metavar="3s")
-    timeout.add_argument("--retry-on", metavar="5xx,reset")
-    timeout.add_argument("--off", action="store_true")
+def _add_parameter(parser: Any, parameter: Parameter, *, off: bool = False) -> None:
+    default = f" (default {parameter.default_text})" if parameter.default_text else ""
+    options: dict[str, Any] = {"help": _escaped(f"{parameter.help}{default}")}
+    if parameter.kind is None:
+        options |= {"action": "store_true"}
+    else:
+        options |= {"type": _reader(parameter, off=off), "default": parameter.default}
+        options |= {"choices": parameter.choices} if parameter.choices else {}
+        options |= {} if parameter.choices else {"metavar": parameter.shown}
+    if parameter.positional:
+        nargs = "+" if parameter.many else "?" if parameter.optional else None
+        parser.add_argument(parameter.attribute, **options, **({"nargs": nargs} if nargs else {}))
+        return
+    if parameter.many:
+        options |= {"action": "append", "default": []}
+    if parameter.required:
+        options |= {"required": True}
+    names = [f"-{parameter.short}"] if parameter.short else []
+    parser.add_argument(*names, f"--{parameter.name}", dest=parameter.attribute, **options)
 
 
-def _breaker(breaker: argparse.ArgumentParser) -> None:
-    breaker.add_argument("service")
-    breaker.add_argument("--subset", default="", metavar="V")
-    for name in (
-        "max-connections",
-        "max-pending",
-        "max-requests",
-        "max-requests-per-connection",
-        "max-retries",
-        "consecutive-5xx",
-        "consecutive-gateway",
-        "max-ejection-percent",
-        "min-health-percent",
-    ):
-        breaker.add_argument(f"--{name}", type=values.whole, metavar="N")
-    for name in ("interval", "base-ejection"):
-        breaker.add_argument(f"--{name}", type=values.go_duration, metavar="10s")
-    breaker.add_argument("--off", action="store_true")
+def _reader(parameter: Parameter, *, off: bool) -> Callable[[str], Any]:
+    """The parameter's parser, with its words in argparse's own line."""
+    kind = parameter.kind
+
+    def read(text: str) -> Any:
+        if text == parameter.default:
+            return text
+        try:
+            return kind.parse(text) if kind else True
+        except Usage as error:
+            hint = "use --off" if off and text == "off" else error.hint
+            raise argparse.ArgumentTypeError(f"{error.what}: {hint}") from None
+
+    return read
 
 
-def _fault(fault: argparse.ArgumentParser) -> None:
-    fault.add_argument("service")
-    fault.add_argument("--delay", type=values.duration, metavar="3s")
-    fault.add_argument("--delay-percent", type=values.percent, default=100.0, metavar="50")
-    fault.add_argument("--abort", type=values.abort, metavar="503|UNAVAILABLE")
-    fault.add_argument("--abort-percent", type=values.percent, default=100.0, metavar="10")
-    fault.add_argument("--header", type=values.pair, metavar="K=V", help="only with this header")
-    fault.add_argument(
-        "--for", dest="limit", type=values.limit, default=900.0, metavar="15m", help="0: no limit"
-    )
-    fault.add_argument("--off", action="store_true")
+def _examples(verb: Verb) -> str:
+    name = f"{verb.name} reviews" if verb.needs == "service" else verb.name
+    lines = [
+        f"  meshtui {name} {example.words}".rstrip() + f"\n      {example.does}"
+        for example in verb.examples
+    ]
+    return "\n".join(["examples:", *lines]) if lines else ""
 
 
-def _how() -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(add_help=False)
-    group = parent.add_argument_group("how to change")
-    group.add_argument("--dry-run", action="store_true", help="show the change, write nothing")
-    group.add_argument("--yes", action="store_true", help="ask no question")
-    group.add_argument("--no-verify", action="store_true", help="do not ask the proxies")
-    group.add_argument(
-        "--timeout",
-        dest="wait",
-        type=values.duration,
-        default=10.0,
-        metavar="10s",
-        help="how long to wait for the proxies",
-    )
-    group.add_argument(
-        "--measure",
-        type=values.duration,
-        metavar="30s",
-        help="then count requests for so long: each version's share against its weight",
-    )
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _deferred(module: str, function: str) -> Run:
+    """What a command needs is imported only when it runs: the others start at once."""
+
+    def run(arguments: argparse.Namespace) -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(f"meshtui.cli.{module}"), function)(arguments)
+
+    return run
+
+
+def _everywhere() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = parent.add_argument_group("everywhere")
+    group.add_argument("--kubeconfig", metavar="FILE")
+    group.add_argument("--context", metavar="NAME")
+    group.add_argument("-n", "--namespace", metavar="NS")
+    group.add_argument("-A", "--all-namespaces", action="store_true")
+    group.add_argument("--prometheus", metavar="URL|auto|none", type=prometheus)
+    group.add_argument("--read-only", action="store_true", help="refuse every write")
+    group.add_argument("-o", "--output", choices=("table", "json", "yaml"))
+    group.add_argument("--rule", metavar="NAME|INDEX", help="which rule of the VirtualService")
     return parent
-
-
-def _labs(commands: Any) -> None:
-    demo = command(
-        commands, "demo", late("labs", "demo"), help="a real small mesh, and the screen on it"
-    )
-    demo.add_argument("--scenario", default="errors")
-    lab = commands.add_parser("lab", help="the demo's mesh alone")
-    actions = lab.add_subparsers(title="actions", metavar="ACTION", required=True)
-    up = actions.add_parser("up", help="run a lab until ^C; prints its kubeconfig")
-    up.add_argument("--scenario", default="errors")
-    up.add_argument("--rps", type=values.rate, default=40.0, metavar="40")
-    set_ = actions.add_parser("set", help="let a workload fail or be slow")
-    set_.add_argument("workload")
-    set_.add_argument("--errors", metavar="5%")
-    set_.add_argument("--latency", metavar="200ms")
-    load = actions.add_parser("load", help="change the rate of requests")
-    load.add_argument("--rps", type=values.rate, required=True, metavar="N")
-    for parser, function in ((up, "up"), (set_, "set_workload"), (load, "load")):
-        parser.add_argument("--dir", metavar="D", type=values.path)
-        parser.set_defaults(run=late("labs", function), command="lab")

@@ -19,9 +19,10 @@ async def trace(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        question = Question(service, _request(arguments), arguments.source, arguments.port)
+        source = vars(arguments)["from"]
+        question = Question(service, _request(arguments), source, arguments.port)
         sample = None
-        if not arguments.source:
+        if not source:
             sample, error = await opening.sample(opened, mesh, 0.0)
             if error:
                 output.note(f"meshtui: telemetry: {clean(str(error))}")

@@ -393,7 +393,7 @@ async def test_the_dialog_keeps_its_target_while_the_table_changes() -> None:
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 async def test_help_shows_every_action_and_command(size: tuple[int, int]) -> None:
     from meshtui.ui.actions.registry import ACTIONS
-    from meshtui.ui.main.commands import EXAMPLES
+    from meshtui.ui.main.commands import examples
 
     async with driving(size=size) as drive:
         await drive.press("question_mark")
@@ -404,7 +404,7 @@ async def test_help_shows_every_action_and_command(size: tuple[int, int]) -> Non
             await drive.press("pagedown")
         for action in ACTIONS:
             assert action.help.split()[0] in seen and action.shown in seen
-        for example, _ in EXAMPLES:
+        for example, _ in examples():
             assert f":{example}" in seen
         await drive.press("question_mark")
         assert not isinstance(drive.app.screen, HelpDialog)

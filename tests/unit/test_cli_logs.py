@@ -148,7 +148,7 @@ def _err(capsys: pytest.CaptureFixture[str]) -> str:
         (["--grep", "("], "is no regular expression"),
         (["--slower", "soon"], ">soon is no duration"),
         (["--filter", "flag:"], "flag: of what"),
-        (["--since", "yesterday"], "say a duration"),
+        (["--since", "yesterday"], "is not a duration"),
     ],
 )
 def test_a_wrong_filter_is_wrong_usage(

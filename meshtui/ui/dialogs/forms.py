@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshtui.changes.breaker_ops import FIELDS, WHOLE_HOST, limited_places
-from meshtui.changes.change import ClearBreaker, Request, SetMirror
+from meshtui.changes.change import Request
+from meshtui.changes.requests import request_of
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import go_duration
@@ -13,19 +14,24 @@ from meshtui.mesh.routing import subsets_of
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.dialogs.form import Field, FormDialog
-from meshtui.ui.main.requests import (
-    DURATIONS,
-    breaker_request,
-    code_of,
-    delay_of,
-    expiry_of,
-    fault_request,
-    header_of,
-    percent_of,
-    timeout_request,
-)
+from meshtui.verbs import Verb
+from meshtui.verbs.changing import BREAKER, FAULT, MIRROR, TIMEOUT
+from meshtui.verbs.values import ISTIO_DURATION
 
 Values = Mapping[str, str]
+
+
+def request_from(verb: Verb, texts: Values) -> Request:
+    """The request of what was typed into a form's fields, each named as its parameter.
+
+    An empty field is one that was not given. Raises `Usage`.
+    """
+    given = {
+        name: True if name == "off" else verb.parameter(name).parse(text)
+        for name, text in texts.items()
+        if text
+    }
+    return request_of(verb.name, {**verb.defaults, **given})
 
 
 def mirror_form(view: ServiceView, selected: VersionView | None) -> FormDialog:
@@ -57,11 +63,9 @@ def _mirror_target(view: ServiceView, selected: VersionView | None) -> str:
 def read_mirror(values: Values, labels: list[str]) -> Request:
     if values["to"] not in labels:
         raise Usage(
-            f"{values['to'] or 'nothing'} is no version of it", f"it has {', '.join(labels)}"
+            f"{values['to'] or 'nothing'} is not a version of it", f"it has {', '.join(labels)}"
         )
-    return SetMirror(
-        values["to"], percent_of(values["percent"]), expiry_of(values["for"] or "none")
-    )
+    return request_from(MIRROR, values)
 
 
 def fault_form(view: ServiceView) -> FormDialog:
@@ -81,13 +85,8 @@ def fault_form(view: ServiceView) -> FormDialog:
 
 
 def read_fault(values: Values) -> Request:
-    delay = abort = None
-    if values["delay"]:
-        delay = delay_of(values["delay"]), percent_of(values["delay_percent"])
-    if values["abort"]:
-        abort = code_of(values["abort"]), percent_of(values["abort_percent"])
-    header = header_of(values["header"]) if values["header"] else None
-    return fault_request(delay, abort, header, expiry_of(values["for"] or "none"))
+    """No time limit in the field means none: the field shows the usual one."""
+    return request_from(FAULT, {**values, "for": values["for"] or "none"})
 
 
 def timeout_form(view: ServiceView) -> FormDialog:
@@ -98,16 +97,24 @@ def timeout_form(view: ServiceView) -> FormDialog:
     retries = rule.retries
     attempts = retries.attempts if retries else None
     per_try = retries.per_try_timeout_s if retries else None
+    on = retries.retry_on if retries else ""
     return FormDialog(
         f"Timeout and retries of {view.key}",
         (
-            Field("timeout", "timeout", _time(rule.timeout_s), "10s, 500ms; off: all of it off"),
+            Field("duration", "timeout", _time(rule.timeout_s), "10s, 500ms; off: all of it off"),
             Field("retries", "retries", "" if attempts is None else str(attempts), "0: none"),
             Field("per_try", "each try", _time(per_try), "3s; times tries within timeout"),
-            Field("on", "on", retries.retry_on if retries else "", "5xx,reset,connect-failure"),
+            Field("retry_on", "on", on, "5xx,reset,connect-failure"),
         ),
-        lambda v: timeout_request(v["timeout"], v["retries"], v["per_try"], v["on"]),
+        read_timeout,
     )
+
+
+def read_timeout(values: Values) -> Request:
+    """`off` in place of the time takes all of it off."""
+    if values["duration"] == "off":
+        return request_from(TIMEOUT, {"off": "off"})
+    return request_from(TIMEOUT, values)
 
 
 def _time(value: float | None) -> str:
@@ -171,7 +178,7 @@ def _limit_label(name: str) -> str:
 
 
 def _limit_hint(name: str, now: Mapping[str, object]) -> str:
-    said = "as in 10s" if name in DURATIONS else "a number"
+    said = "as in 10s" if BREAKER.parameter(name).kind is ISTIO_DURATION else "a number"
     said = "percent of its pods" if name.endswith("_percent") else said
     return f"{said}; the host has {now[name]}" if name in now else said
 
@@ -179,5 +186,5 @@ def _limit_hint(name: str, now: Mapping[str, object]) -> str:
 def read_breaker(values: Values) -> Request:
     subset = "" if values["subset"] == WHOLE_HOST else values["subset"]
     if values["do"] == TAKE_OFF:
-        return ClearBreaker(subset)
-    return breaker_request(subset, {name: values[name] for name in BREAKER_FIELDS})
+        return request_from(BREAKER, {"subset": subset, "off": "off"})
+    return request_from(BREAKER, {"subset": subset} | {n: values[n] for n in BREAKER_FIELDS})

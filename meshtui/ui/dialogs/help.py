@@ -9,7 +9,7 @@ from textual.containers import Vertical
 
 from meshtui.ui.actions.registry import in_groups
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
-from meshtui.ui.main.commands import EXAMPLES
+from meshtui.ui.main.commands import examples
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.listing import Listing
@@ -27,7 +27,7 @@ def help_lines(width: int) -> list[Line]:
             lines += _entry(action.shown, action.help, KEY_WIDTH, width)
         lines.append(BLANK)
     lines.append((Span("Commands, for the selected service", "brand"),))
-    for example, text in EXAMPLES:
+    for example, text in examples():
         lines += _entry(f":{example}", text, 32, width)
     return [*lines, BLANK, *_signs(width)]
 

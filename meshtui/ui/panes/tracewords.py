@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.errors import Usage
 from meshtui.mesh.request import Request
+from meshtui.verbs.looking import TRACE
+from meshtui.verbs.values import METHODS, header, port
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 EXAMPLE = "as in :trace GET /path header end-user=jason host shop.example from gateway"
 
 
@@ -61,19 +62,15 @@ def _with(ask: Ask, part: str, value: str) -> Ask:
     request = ask.request
     match part:
         case "header":
-            name, sign, text = value.partition("=")
-            if not name or not sign:
-                raise Usage(f"{value} is no header", "write name=value")
-            return replace(ask, request=replace(request, headers=(*request.headers, (name, text))))
+            return replace(ask, request=replace(request, headers=(*request.headers, header(value))))
         case "host":
             return replace(ask, request=replace(request, authority=value))
         case "from":
             return replace(ask, source=value)
-        case "scheme" if value in ("http", "https"):
-            return replace(ask, request=replace(request, scheme=value))
-        case "port" if value.isascii() and value.isdigit() and 0 < int(value[:6]) < 65536:
-            return replace(ask, port=int(value))
-    raise Usage(f"{part} {value} makes no sense", f"{part} wants {_PARTS[part]}")
+        case "scheme":
+            return replace(ask, request=replace(request, scheme=TRACE.parameter(part).parse(value)))
+        case _:
+            return replace(ask, port=port(value))
 
 
 def words_of(ask: Ask) -> str:

@@ -24,8 +24,6 @@ class Sort:
     reverse: bool = False
 
 
-SORTS = ("worst", "name", "errors", "traffic", "latency")
-
 _FLOORS = {"errors": 0.005, "traffic": 1.0, "latency": 5.0}
 """Differences below these are noise, whatever their part: ratio, requests/s, milliseconds."""
 

@@ -1,0 +1,20 @@
+"""One table of what can be asked for.
+
+The command line, the words after `:`, the forms and the README's tables are made from it.
+"""
+
+from meshtui.verbs import changing, labs, looking, screen
+from meshtui.verbs.verb import Example, Parameter, Verb
+
+__all__ = ["BY_NAME", "VERBS", "Example", "Parameter", "Verb", "named_after_colon"]
+
+VERBS: tuple[Verb, ...] = (*looking.VERBS, *changing.VERBS, *screen.VERBS, *labs.VERBS)
+BY_NAME = {verb.name: verb for verb in VERBS}
+
+
+def named_after_colon(name: str) -> Verb | None:
+    """The verb that is typed so after `:`; None where there is none."""
+    for verb in VERBS:
+        if verb.line and (verb.name == name or name in verb.aliases):
+            return verb
+    return None

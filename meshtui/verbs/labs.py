@@ -1,0 +1,47 @@
+"""The verbs of the lab: a small real mesh on this machine."""
+
+from __future__ import annotations
+
+from meshtui.verbs.values import FOLDER as FOLDER_KIND
+from meshtui.verbs.values import FREE, RATE, TEXT
+from meshtui.verbs.verb import LAB, Example, Parameter, Verb
+
+SCENARIO = Parameter("scenario", "what is wrong in it", TEXT, "errors", "errors", "errors")
+FOLDER = Parameter("dir", "the lab's folder", FOLDER_KIND, "D")
+RPS = Parameter("rps", "requests per second", RATE, "40", 40.0, "40")
+
+DEMO = Verb(
+    "demo",
+    "a real small mesh, and the screen on it",
+    (SCENARIO,),
+    LAB,
+    examples=(Example("", "Bookinfo behind eight Envoys; version v3 of reviews fails."),),
+)
+UP = Verb(
+    "lab up",
+    "run a lab until ^C; prints its kubeconfig",
+    (SCENARIO, RPS, FOLDER),
+    LAB,
+    examples=(Example("--dir /tmp/lab", "With its kubeconfig in a folder of your choice."),),
+)
+SET = Verb(
+    "lab set",
+    "let a workload fail or be slow",
+    (
+        Parameter("workload", "which workload", TEXT, "WORKLOAD", positional=True),
+        Parameter("errors", "share of its answers", FREE, "5%"),
+        Parameter("latency", "added to its answers", FREE, "200ms"),
+        FOLDER,
+    ),
+    LAB,
+    examples=(Example("reviews-v3 --errors 30%", "Three of ten answers fail."),),
+)
+LOAD = Verb(
+    "lab load",
+    "change the rate of requests",
+    (Parameter("rps", "requests per second", RATE, "N", required=True), FOLDER),
+    LAB,
+    examples=(Example("--rps 100", "A hundred requests per second."),),
+)
+
+VERBS = (DEMO, UP, SET, LOAD)

@@ -1,0 +1,156 @@
+"""The verbs that only read."""
+
+from __future__ import annotations
+
+from meshtui.verbs.values import COUNT, DURATION, FREE, HEADER, METHOD, PATH, PORT, TEXT
+from meshtui.verbs.verb import LOOKS, Example, Parameter, Verb
+
+WINDOW = Parameter("window", "time between two readings of the sidecars", DURATION, "5s", 5.0, "5s")
+SERVICE = Parameter("service", "only this one", TEXT, "SERVICE", "", positional=True, optional=True)
+
+SERVICES = Verb(
+    "services",
+    "weights and golden signals per version, one sample",
+    (
+        SERVICE,
+        WINDOW,
+        Parameter(
+            "reporter",
+            "source: what callers saw; destination: what the versions did themselves",
+            default="source",
+            default_text="source",
+            choices=("source", "destination"),
+        ),
+    ),
+    examples=(
+        Example("reviews", "One service."),
+        Example("-A -o json", "All services of the mesh, as JSON."),
+    ),
+)
+
+LOGS = Verb(
+    "logs",
+    "access logs of a service",
+    (
+        Parameter("version", "only the pods of this version", placeholder="V", default=""),
+        Parameter("follow", "go on with what comes", None, short="f", default=False),
+        Parameter("tail", "lines of each pod (200)", COUNT, "N"),
+        Parameter("since", "not older than this", DURATION, "15m"),
+        Parameter("previous", "of the proxies before a restart", None, default=False),
+        Parameter("callers", "with what its callers' proxies say of it", None, default=False),
+        Parameter("code", "only these codes", FREE, "503|5xx|!200", ""),
+        Parameter("flag", "only these response flags", FREE, "UO|any", ""),
+        Parameter("path", "with *: the whole path", FREE, "/x*", ""),
+        Parameter("method", "only this method", FREE, "GET", ""),
+        Parameter("slower", "only slower than this", FREE, "200ms", ""),
+        Parameter("grep", "lines that match, in RE2's syntax", FREE, "RE", ""),
+        Parameter("filter", 'the words of the screen: "code:5xx >200ms !x"', FREE, "EXPR", ""),
+    ),
+    needs="service",
+    line=True,
+    own_words=True,
+    examples=(
+        Example("-f --code 5xx", "Follow what fails."),
+        Example("--filter 'flag:UO path:/x* >200ms'", "The screen's filter."),
+    ),
+)
+
+PROXY = Verb(
+    "proxy",
+    "what a pod's proxy really does",
+    (
+        Parameter(
+            "what",
+            "diff: what each client's proxy of a SERVICE does against its rules; 1 if any differs",
+            positional=True,
+            choices=("routes", "clusters", "endpoints", "listeners", "dump", "diff"),
+        ),
+        Parameter(
+            "pod", "a pod, POD.NAMESPACE, or a workload", TEXT, "POD|SERVICE", positional=True
+        ),
+        Parameter("file", "dump: a new file, or - for standard output", TEXT, "F", ""),
+    ),
+    examples=(
+        Example("routes productpage-v1", "What a proxy really routes."),
+        Example("diff reviews", "The rules of a service against every client's proxy."),
+    ),
+)
+
+TRACE = Verb(
+    "trace",
+    "which rule takes a request, by the objects and by each proxy",
+    (
+        Parameter("path", "the path with its query", PATH, "/x?y=z", "/", "/", place=2),
+        Parameter("method", "the method", METHOD, "GET", "GET", "GET", place=1),
+        Parameter("host", "the Host header", TEXT, "HOST[:PORT]", ""),
+        Parameter(
+            "scheme",
+            "of the request",
+            default="http",
+            default_text="http",
+            choices=("http", "https"),
+        ),
+        Parameter("header", "repeatable", HEADER, "K=V", many=True),
+        Parameter("from", "only this caller", TEXT, "WORKLOAD|gateway", ""),
+        Parameter("port", "the service's port", PORT, "N", 0),
+    ),
+    needs="service",
+    line=True,
+    own_words=True,
+    examples=(
+        Example("--path /x --header k=v", "Where this request goes."),
+        Example("--from gateway", "As the ingress gateway routes it."),
+    ),
+)
+
+EXPOSURE = Verb(
+    "exposure",
+    "how traffic from outside gets to a service, and which rate limits stand in its way",
+    (SERVICE, WINDOW),
+    line=True,
+    own_words=True,
+    examples=(Example("reviews", "One service."),),
+)
+
+ANALYZE = Verb(
+    "analyze",
+    "what is wrong with the rules as written; status 0 whatever is found",
+    (Parameter("hints", "also what is often meant so: subsets nobody uses", None, default=False),),
+    line=True,
+    own_words=True,
+    examples=(Example("-A", "The whole mesh."),),
+)
+
+JOURNAL = Verb(
+    "journal",
+    "every change that was made",
+    (
+        SERVICE,
+        Parameter("since", "not older than this", DURATION, "2h"),
+        Parameter("who", "only of this person", TEXT, "NAME", ""),
+        Parameter("limit", "at most so many", COUNT, "N", 50, "50"),
+    ),
+    line=True,
+    own_words=True,
+    examples=(Example("reviews --since 2h", "What was changed lately."),),
+)
+
+KEEP = Verb(
+    "keep",
+    "end faults and mirrors on time",
+    (
+        Parameter("once", "what is over now, then exit (cron)", None, default=False),
+        Parameter("every", "time between two checks", DURATION, "1s", 1.0, "1s"),
+    ),
+    danger="takes back what is over",
+    examples=(Example("--once", "For cron."),),
+)
+
+DOCTOR = Verb(
+    "doctor",
+    "what works and what is overdue",
+    examples=(Example("", "Rights, telemetry, proxies, limits."),),
+)
+
+VERBS = (SERVICES, LOGS, PROXY, TRACE, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)
+GROUP = LOOKS

@@ -1,0 +1,64 @@
+"""The table of verbs in words: usage lines, the README's table, the help of the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshtui.verbs import VERBS
+from meshtui.verbs.verb import Parameter, Verb
+
+
+def usage(verb: Verb) -> str:
+    """How the verb is written on the command line, without `meshtui`."""
+    words = [verb.name]
+    if verb.needs:
+        words.append(verb.needs.upper())
+    words += [_positional(p) for p in verb.parameters if p.positional]
+    words += [_option(p) for p in verb.parameters if not p.positional]
+    return " ".join([*words, *(["| --off"] if verb.off else [])])
+
+
+def line_usage(verb: Verb, most: int = 4) -> str:
+    """How the verb is written after `:`, with at most so many of its named parameters."""
+    placed = sorted((p for p in verb.parameters if p.place), key=lambda p: p.place)
+    words = [verb.name, *(f"[{p.shown}]" if _may_be_missing(p) else p.shown for p in placed)]
+    named = [p for p in verb.parameters if not p.place and not p.after]
+    words += [f"[{p.names[0]} {p.shown}]" for p in named[:most]]
+    words += ["…"] if named[most:] else []
+    return " ".join([*words, *(["| off"] if verb.off else [])])
+
+
+def _may_be_missing(parameter: Parameter) -> bool:
+    return not parameter.positional or parameter.optional
+
+
+def _positional(parameter: Parameter) -> str:
+    shown = parameter.placeholder or parameter.shown
+    many = " …" if parameter.many else ""
+    return f"[{shown}]" if parameter.optional else f"{shown}{many}"
+
+
+def _option(parameter: Parameter) -> str:
+    value = f" {parameter.shown}" if parameter.kind else ""
+    option = f"-{parameter.short}" if parameter.short else f"--{parameter.name}"
+    return f"{option}{value}" if parameter.required else f"[{option}{value}]"
+
+
+def markdown(verbs: Iterable[Verb] = VERBS) -> str:
+    """The README's table of commands."""
+    rows = ["| command | what it does |", "|---|---|"]
+    rows += ["| `meshtui` | the screen, on the current kube context |"]
+    rows += [
+        f"| `meshtui {_escaped(usage(verb))}` | {_escaped(verb.sentence)} |"
+        for verb in verbs
+        if verb.command
+    ]
+    return "\n".join(rows)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(markdown())  # noqa: T201
