@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from meshtui.changes.shape import yaml_diff
@@ -86,19 +86,47 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change with what was found about it. `blast` says what it moves, in words."""
+    """A change with what was found about it. `blast` says what it moves, in words.
+
+    `others` are the changes of other objects that are made with it, in this order after it: one
+    question, one entry of the journal, one undo. Each object has one part at most.
+    """
 
     change: Change
     findings: tuple[Finding, ...] = ()
     blast: str = ""
+    others: tuple[Plan, ...] = ()
+    all_or_nothing: bool = False
+    """Where a part is refused, those that were made before it are taken back."""
+
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """Each object's own plan, in the order in which they are made."""
+        return (replace(self, others=()), *self.others)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return (self.change, *(other.change for other in self.others))
+
+    @property
+    def empty(self) -> bool:
+        """True where each object already is as asked."""
+        return all(change.empty for change in self.changes)
 
     @property
     def dangerous(self) -> bool:
-        return any(finding.level == "danger" for finding in self.findings)
+        return any(finding.level == "danger" for part in self.parts for finding in part.findings)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(finding.text for finding in self.findings if finding.level != "info")
+        found = (finding for part in self.parts for finding in part.findings)
+        return tuple(dict.fromkeys(f.text for f in found if f.level != "info"))
+
+
+def joined(plans: Sequence[Plan], *, all_or_nothing: bool = False) -> Plan:
+    """One plan of several objects' plans, in order; those that change nothing fall away."""
+    first, *others = [plan for plan in plans if not plan.empty] or plans[:1]
+    return replace(first, others=tuple(others), all_or_nothing=all_or_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +291,8 @@ class Outcome:
     seconds: float = 0.0
     verified: bool | None = None
     warnings: tuple[str, ...] = field(default=())
+    parts: tuple[Outcome, ...] = ()
+    """What became of each part, where the plan has several."""
 
     @property
     def checked(self) -> int:
@@ -283,6 +313,31 @@ class Outcome:
             return f"written; not verified: none of {len(self.proxies)} proxies could be asked"
         verdict = f"{self.in_sync} of {len(self.proxies)} proxies in sync"
         return f"{verdict} in {_time(self.seconds)}" if self.verified else f"written; {verdict}"
+
+
+def outcome_of(change_id: str, plan: Plan, parts: Sequence[Outcome]) -> Outcome:
+    """What became of a plan of several parts: as well as the part that did worst."""
+    verdicts = [part.verified for part in parts]
+    return Outcome(
+        change_id,
+        plan,
+        applied=all(part.applied for part in parts),
+        proxies=_worst_of_each(parts),
+        seconds=sum(part.seconds for part in parts),
+        verified=False if False in verdicts else None if None in verdicts else True,
+        warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
+        parts=tuple(parts),
+    )
+
+
+def _worst_of_each(parts: Sequence[Outcome]) -> tuple[ProxyVerdict, ...]:
+    """One verdict for each proxy: the first that is not in sync, if there is one."""
+    found: dict[tuple[str, str], ProxyVerdict] = {}
+    for proxy in (proxy for part in parts for proxy in part.proxies):
+        known = found.setdefault((proxy.namespace, proxy.pod), proxy)
+        if known.state == "in sync":
+            found[proxy.namespace, proxy.pod] = proxy
+    return tuple(found.values())
 
 
 def _time(seconds: float) -> str:

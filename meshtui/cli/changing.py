@@ -16,6 +16,7 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
 from meshtui.mesh.view import service_views
+from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.session import Session
 
@@ -36,27 +37,31 @@ async def _change(arguments: argparse.Namespace, request: Request) -> int:
         target = Target(service.key, getattr(arguments, "rule", ""))
         return await opened.plan(mesh, request, target, sample)
 
-    return await _carry_out(arguments, plan)
+    return await plan_and_apply(arguments, plan)
 
 
 async def undo(arguments: argparse.Namespace) -> int:
     async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
         return await opened.plan_undo(mesh, arguments.change, sample)
 
-    return await _carry_out(arguments, plan)
+    return await plan_and_apply(arguments, plan)
 
 
-async def _carry_out(arguments: argparse.Namespace, planning: Planning) -> int:
+async def plan_and_apply(
+    arguments: argparse.Namespace, planning: Planning, *, parts: bool = False
+) -> int:
+    """Everything from a connection to the outcome. `parts`: the document always lists objects."""
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened)
         plan = await planning(opened, mesh, await _rates(arguments, opened, mesh))
-        if arguments.dry_run or plan.change.empty:
-            say(Outcome("", plan, applied=False), opening.form(arguments), dry=True)
+        if arguments.dry_run or plan.empty:
+            nothing = Outcome("", plan, applied=False)
+            say(nothing, opening.form(arguments), dry=True, parts=parts)
             return Exit.DONE
         outcome = await carry_out(arguments, opened, mesh, plan)
         shares = await measured(opened, outcome, arguments.measure)
-    say(outcome, opening.form(arguments), dry=False, shares=shares)
+    say(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
 
 
@@ -89,7 +94,9 @@ async def carry_out(
     try:
         return await opened.apply(plan, mesh, sample, lambda _: None)
     except Conflict as conflict:
-        raise await explained(opened, plan) from conflict
+        if plan.others:
+            raise
+        raise await explained(opened.cluster, plan.change) from conflict
 
 
 async def measured(opened: Session, outcome: Outcome, seconds: float | None) -> tuple[Share, ...]:
@@ -113,16 +120,13 @@ async def callers(opened: Session, mesh: Mesh) -> Sample | None:
     return sample
 
 
-async def explained(opened: Session, plan: Plan) -> Conflict:
-    """What the other writer did, as far as it can be told."""
-    from meshtui.operations.change.conflicts import what_changed
-
-    told = await what_changed(opened.cluster, plan.change)
-    hint = "nothing was written; run it again to plan on what is there now"
-    return Conflict(f"{plan.change.target} was changed by somebody else{told}", hint)
-
-
 def show(plan: Plan) -> None:
+    """All that a person should know before saying yes, object by object."""
+    for part in plan.parts:
+        _show(part)
+
+
+def _show(plan: Plan) -> None:
     change = plan.change
     output.note(f"{change.verb} {change.service}: {change.target}, rule {change.rule}")
     for text in (*change.words, plan.blast):
@@ -148,19 +152,26 @@ def ask(plan: Plan) -> None:
         raise Refused("not applied, nothing was written", "answer yes, or give --yes")
 
 
-def say(outcome: Outcome, form: str, *, dry: bool, shares: tuple[Share, ...] = ()) -> None:
+def say(
+    outcome: Outcome,
+    form: str,
+    *,
+    dry: bool,
+    shares: tuple[Share, ...] = (),
+    parts: bool = False,
+) -> None:
     if form != "table":
-        output.data(change_json(outcome) | shares_json(shares), form)
+        output.data(change_json(outcome, parts=parts) | shares_json(shares), form)
         return
-    change = outcome.plan.change
-    for text in change.words:
-        output.line(f"{change.service}: {clean(text)}")
+    plan = outcome.plan
+    for change in plan.changes:
+        for text in change.words:
+            output.line(f"{change.service}: {clean(text)}")
     if dry:
-        if outcome.plan.blast:
-            output.line(clean(outcome.plan.blast))
-        for text in change.diff:
-            output.line(clean(text))
-        output.line("nothing was written" if not change.empty else "nothing to do")
+        for part in plan.parts:
+            for text in filter(None, (part.blast, *part.change.diff)):
+                output.line(clean(text))
+        output.line("nothing was written" if not plan.empty else "nothing to do")
     else:
         output.line(outcome.sentence)
         if outcome.change_id:

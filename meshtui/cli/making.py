@@ -1,55 +1,30 @@
-"""`adopt` and `edit`: changes that take more than one step."""
+"""`adopt` and `edit`: whole objects."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import aclosing
 
-from meshtui.changes.change import Outcome
+from meshtui.changes.change import Outcome, Plan
 from meshtui.cli import opening, output
-from meshtui.cli.changing import ask, callers, carry_out, say, show, tell_interrupted
-from meshtui.cli.documents.changes import change_json
+from meshtui.cli.changing import carry_out, plan_and_apply, say, tell_interrupted
 from meshtui.errors import Exit, MeshtuiError
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
-from meshtui.operations.change.adopt import carry_out as adopt_in_order
 from meshtui.operations.change.adopt import plan_adoption
 from meshtui.operations.change.edit import Draft, find_editable, refuse_without_editor
+from meshtui.operations.session import Session
 
 
 async def adopt(arguments: argparse.Namespace) -> int:
-    """DestinationRule, proxies, VirtualService: two changes, each with an undo of its own."""
-    form, outcomes = opening.form(arguments), []
-    async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
-        await tell_interrupted(opened)
+    """DestinationRule, proxies, VirtualService: one change of two objects."""
+
+    async def plan(opened: Session, mesh: Mesh, _: Sample | None) -> Plan:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        plan = await plan_adoption(opened, mesh, service.key, arguments.stable)
-        if arguments.dry_run:
-            outcomes = [Outcome("", step, applied=False) for step in plan.steps]
-        else:
-            if not arguments.yes:
-                for step in plan.steps:
-                    show(step)
-                ask(next((step for step in plan.steps if step.dangerous), plan.steps[-1]))
-            sample = None if arguments.no_verify else await callers(opened, mesh)
-            steps = adopt_in_order(opened, plan, mesh, sample, lambda _: None)
-            try:
-                async with aclosing(steps):
-                    async for outcome in steps:
-                        outcomes.append(outcome)
-            except MeshtuiError:
-                for outcome in outcomes:
-                    words = "; ".join(outcome.plan.change.words)
-                    output.note(f"meshtui: {clean(words)} (change {outcome.change_id})")
-                raise
-    if form == "table":
-        for outcome in outcomes:
-            say(outcome, form, dry=arguments.dry_run)
-    else:
-        output.data({"changes": [change_json(outcome) for outcome in outcomes]}, form)
-    failed = any(outcome.verified is False for outcome in outcomes)
-    return Exit.FAILED if failed else Exit.DONE
+        return await plan_adoption(opened, mesh, service.key, arguments.stable)
+
+    return await plan_and_apply(arguments, plan, parts=True)
 
 
 async def edit(arguments: argparse.Namespace) -> int:

@@ -105,7 +105,7 @@ async def journal(arguments: argparse.Namespace) -> int:
         service = None
         if arguments.service:
             service = opening.key_of(arguments.service, opened.cluster.namespace)
-        entries = opened.journal.entries(
+        entries = opened.journal.changes(
             service=service,
             since=time.time() - arguments.since if arguments.since else 0.0,
             who=arguments.who,

@@ -19,12 +19,11 @@ from typing import Any
 
 from meshtui.changes.change import Change
 from meshtui.errors import JournalError, NotFound
-from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, entry_of
+from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, entry_of, grouped, whole_id
 from meshtui.mesh.model import ServiceKey
 from meshtui.paths import state_dir
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+_FIRST_SCHEMA = """
 CREATE TABLE IF NOT EXISTS changes (
   id TEXT PRIMARY KEY, created REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
   pid INTEGER NOT NULL, context TEXT NOT NULL, verb TEXT NOT NULL,
@@ -39,6 +38,16 @@ CREATE TABLE IF NOT EXISTS changes (
 CREATE INDEX IF NOT EXISTS changes_by_service ON changes (namespace, service, created);
 CREATE INDEX IF NOT EXISTS changes_by_status ON changes (status);
 """
+_PARTS = """
+ALTER TABLE changes ADD COLUMN part_of TEXT NOT NULL DEFAULT '';
+ALTER TABLE changes ADD COLUMN begun REAL;
+ALTER TABLE changes ADD COLUMN spec_stored TEXT NOT NULL DEFAULT '';
+CREATE INDEX changes_by_whole ON changes (part_of);
+"""
+_MIGRATIONS = (_FIRST_SCHEMA, _PARTS)
+"""What makes each version of the schema from the one before it; rows of all of them stay."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
 BUSY_TIMEOUT_S = 5.0
 LONGEST_WRITE_S = 120.0
 """How long an intent may still be in the making. A write takes ten seconds at most; a process
@@ -65,15 +74,45 @@ class Journal:
     def begin(self, change: Change, context: str) -> str:
         """Puts the intent on disk, durably, and gives the change its identity."""
         now = self._clock()
-        change_id = _new_id(now)
+        row = self._new_row(change, context, now) | {"id": _new_id(now), "status": Status.INTENT}
+        self._insert([row])
+        return str(row["id"])
+
+    def begin_parts(self, changes: Sequence[Change], context: str) -> tuple[str, ...]:
+        """The same for changes that are made as one, in this order; each is queued at first.
+
+        Gives each part's identity, of which `whole_id` is that of the whole.
+        """
+        now = self._clock()
+        whole = _new_id(now)
+        joint = {"part_of": whole, "status": Status.QUEUED}
+        rows = [
+            self._new_row(change, context, now) | joint | {"id": f"{whole}.{number}"}
+            for number, change in enumerate(changes, 1)
+        ]
+        self._insert(rows)
+        return tuple(str(row["id"]) for row in rows)
+
+    def start(self, change_id: str, change: Change) -> None:
+        """The turn of a part has come, in the form that is going to be written now."""
+        values = {**_columns(change), "id": change_id, "begun": self._clock()}
+        values["status"] = Status.INTENT
+        names = ", ".join(f"{name} = :{name}" for name in values)
+        with _told(self.path), self._connection as transaction:
+            transaction.execute(f"UPDATE changes SET {names} WHERE id = :id", values)  # noqa: S608
+
+    def _new_row(self, change: Change, context: str, now: float) -> dict[str, Any]:
         expires = now + change.expires_s if change.expires_s else None
-        values = {**_columns(change), "id": change_id, "created": now, "expires": expires}
-        values |= {"who": _who(), "host": socket.gethostname(), "pid": os.getpid()}
-        values |= {"context": context, "status": Status.INTENT}
-        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-        with _told(self.path), self._connection:
-            self._connection.execute(f"INSERT INTO changes ({names}) VALUES ({marks})", values)  # noqa: S608
-        return change_id
+        made = {"created": now, "expires": expires, "context": context}
+        by = {"who": _who(), "host": socket.gethostname(), "pid": os.getpid()}
+        return {**_columns(change), **made, **by}
+
+    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """All of the rows or none."""
+        names, marks = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
+        query = f"INSERT INTO changes ({names}) VALUES ({marks})"  # noqa: S608
+        with _told(self.path), self._connection as transaction:
+            transaction.executemany(query, rows)
 
     def settle(
         self,
@@ -97,15 +136,37 @@ class Journal:
             transaction.execute("UPDATE changes SET expires = NULL WHERE id = ?", (change_id,))
 
     def get(self, change_id: str) -> Entry:
-        """The change with this identity, or the only one that begins so."""
-        rows = self._rows("SELECT * FROM changes WHERE id = ?", (change_id,))
+        """The whole change with this identity, or the only one that begins so."""
+        beginning = whole_id(change_id)
+        rows = self._rows("SELECT * FROM changes WHERE ? IN (id, part_of)", (beginning,))
         rows = rows or self._rows(
-            "SELECT * FROM changes WHERE substr(id, 1, ?) = ? LIMIT 2", (len(change_id), change_id)
+            "SELECT * FROM changes WHERE substr(id, 1, ?) = ?", (len(beginning), beginning)
         )
-        if len(rows) != 1 or not change_id:
-            many = "more than one change begins" if rows else "the journal has no change"
+        found = grouped(rows)
+        if len(found) != 1 or not beginning:
+            many = "more than one change begins" if found else "the journal has no change"
             raise NotFound(f"{many} with {change_id!r}", "`meshtui journal` lists them")
+        return found[0]
+
+    def part(self, change_id: str) -> Entry:
+        """One object's own entry, by its whole identity."""
+        rows = self._rows("SELECT * FROM changes WHERE id = ?", (change_id,))
+        if not rows:
+            raise NotFound(f"the journal has no change {change_id!r}")
         return rows[0]
+
+    def changes(
+        self,
+        *,
+        service: ServiceKey | None = None,
+        since: float = 0.0,
+        who: str = "",
+        limit: int = 200,
+    ) -> tuple[Entry, ...]:
+        """The newest `limit` changes that fit, each whole in one entry, newest first."""
+        rows = self.entries(service=service, since=since, who=who, limit=limit)
+        found = grouped(rows)
+        return tuple(self.get(entry.id) if entry.parts else entry for entry in found)
 
     def entries(
         self,
@@ -115,7 +176,7 @@ class Journal:
         who: str = "",
         limit: int = 200,
     ) -> tuple[Entry, ...]:
-        """The newest `limit` changes that fit, newest first."""
+        """The newest `limit` changes of one object each that fit, newest first."""
         query = "SELECT * FROM changes WHERE created >= ?"
         values: list[Any] = [since]
         if service is not None:
@@ -145,14 +206,14 @@ class Journal:
         return others, self._connection.total_changes
 
     def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
-        """The newest change that took effect, is not undone and is itself no undo."""
+        """The newest whole change that took effect, is not undone and is itself no undo."""
         query = "SELECT * FROM changes WHERE status IN (?, ?) AND undone_by = '' AND undoes = ''"
         values: list[Any] = list(TOOK_EFFECT)
         if service is not None:
             query += " AND namespace = ? AND service = ?"
             values += [service.namespace, service.name]
         found = self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT 1", values)
-        return found[0] if found else None
+        return self.get(found[0].id) if found else None
 
     def limited(self) -> tuple[Entry, ...]:
         """Changes that stand and have a time limit, the next to end first."""
@@ -165,8 +226,8 @@ class Journal:
     def interrupted(self) -> tuple[Entry, ...]:
         """Changes of which nobody knows whether they were written: no answer, or a process gone."""
         rows = self._rows(
-            "SELECT * FROM changes WHERE status IN (?, ?) ORDER BY created",
-            (Status.INTENT, Status.UNANSWERED),
+            "SELECT * FROM changes WHERE status IN (?, ?, ?) ORDER BY created, rowid",
+            (Status.QUEUED, Status.INTENT, Status.UNANSWERED),
         )
         now = self._clock()
         return tuple(e for e in rows if e.status is Status.UNANSWERED or not _alive(e, now))
@@ -214,10 +275,21 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         connection.close()
         raise JournalError(f"{path} was written by a newer meshtui", "use that one")
-    if version < SCHEMA_VERSION:
-        with connection:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    while version < SCHEMA_VERSION:
+        script = f"{_MIGRATIONS[version]} PRAGMA user_version = {version + 1};"
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")
+        except sqlite3.OperationalError:
+            # Another process may have been quicker.
+            connection.rollback()
+            if not _is_newer(connection, version):
+                raise
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+
+
+def _is_newer(connection: sqlite3.Connection, version: int) -> bool:
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(found > version)
 
 
 @contextlib.contextmanager
@@ -266,7 +338,7 @@ def _who() -> str:
 
 def _alive(entry: Entry, now: float) -> bool:
     """True where the process that wrote the intent may still be at it."""
-    if now - entry.created >= LONGEST_WRITE_S:
+    if now - (entry.begun or entry.created) >= LONGEST_WRITE_S:
         return False
     if entry.host != socket.gethostname():
         return True

@@ -11,7 +11,6 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.operations.change.adopt import AdoptionPlan
     from meshtui.operations.change.edit import Draft
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
@@ -64,10 +63,8 @@ class Cockpit(Protocol):
         """The change from the object as it was opened to what the person left in the editor."""
         ...
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan: ...
-
-    async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
-        """Carries out its steps in order; the outcome is that of the last."""
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
+        """The DestinationRule and the VirtualService of a service that has none, as one change."""
         ...
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome: ...

@@ -29,7 +29,6 @@ from meshtui.operations.session import Session
 from meshtui.operations.types import Health, Pending, Snapshot
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.adopt import AdoptionPlan
     from meshtui.operations.change.edit import Draft
 
 SETTLE_S = 0.05
@@ -249,24 +248,15 @@ class LiveCockpit(Looking):
         change = await asyncio.to_thread(draft.change, self._mesh)
         return await self._opened.planner.checked(self._mesh, change, self._telemetry.current)
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan:
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
         from meshtui.operations.change.adopt import plan_adoption
 
         return await plan_adoption(self._opened, self._mesh, service, stable)
 
-    async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
-        from meshtui.operations.change.adopt import adopt_all
-
-        sample = self._telemetry.current
-        outcome = await adopt_all(self._opened, plan, self._mesh, sample, progress)
-        self._unseen.note(outcome)
-        self._bell.set()
-        return outcome
-
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
         self._unseen.note(outcome)
-        if outcome.applied and moves_weight(plan.change):
+        if outcome.applied and any(map(moves_weight, plan.changes)):
             self._shifted[plan.change.service] = self._clock()
         self._bell.set()
         return outcome

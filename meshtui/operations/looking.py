@@ -23,7 +23,7 @@ from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.journal import Made
+    from meshtui.journal import Entry, Made
     from meshtui.operations.look.exposure import Counters
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
@@ -85,11 +85,17 @@ class Looking:
         journal = self._opened.journal
         if journal is None:
             raise JournalError(self._opened.journal_trouble)
-        entries = journal.entries(service=service, limit=JOURNAL_LINES)
+        entries = journal.changes(service=service, limit=JOURNAL_LINES)
         on = {pending.change_id for pending in self._limits.pending(self._mesh)}
         return tuple(
-            journaled(e, self._rights.undo_denied(e.target), lapsed=e.id not in on) for e in entries
+            journaled(e, self._undo_denied(e), lapsed=not on & {p.id for p in e.parts or (e,)})
+            for e in entries
         )
+
+    def _undo_denied(self, entry: Entry) -> str:
+        """Why one of its objects can't be changed back."""
+        reasons = (self._rights.undo_denied(part.target) for part in entry.parts or (entry,))
+        return next(filter(None, reasons), "")
 
     def made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
         """The changes to a service that took effect, the oldest first."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.change import Change, Outcome, Plan, Request, Target
 from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
 from meshtui.operations.change.apply import Applier, Told
+from meshtui.operations.change.compound import Compound, Pause
+from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.plan import Planner
 from meshtui.operations.options import Options
 
@@ -24,6 +27,9 @@ ROLLBACK_TRIES = 5
 
 class Session:
     """Opened once for a command or a screen. `journal_trouble` says why there is no journal."""
+
+    pause: Pause = staticmethod(asyncio.sleep)
+    """Gives proxies time that nobody can ask."""
 
     def __init__(self, cluster: Cluster, options: Options) -> None:
         self.cluster = cluster
@@ -100,12 +106,11 @@ class Session:
         service: ServiceKey | None = None,
     ) -> Plan:
         """The way back of `change_id`, or of the last change (of `service`) that stands."""
-        if self.journal is None:
-            raise JournalError(self.journal_trouble)
+        journal = self._journal
         if change_id:
-            entry = self.journal.get(change_id)
+            entry = journal.get(change_id)
         else:
-            found = self.journal.last_undoable(service)
+            found = journal.last_undoable(service)
             if found is None:
                 raise MeshtuiError("there is no change to undo", "`meshtui journal` lists them")
             entry = found
@@ -117,19 +122,36 @@ class Session:
         mesh: Mesh,
         sample: Sample | None,
         told: Told,
-        *,
-        awaited: bool = False,
     ) -> Outcome:
-        """Applies a plan. A rollback that meets another writer is planned anew and tried again.
-
-        `awaited`: another write waits for this one, so the proxies are asked in any case.
-        """
+        """Applies a plan. A rollback that meets another writer is planned anew and tried again."""
+        if plan.others:
+            return await self._compound(sample).apply(plan, mesh, sample, told)
         for _ in range(ROLLBACK_TRIES - 1):
             try:
-                return await self.applier.apply(plan, mesh, sample, told, awaited=awaited)
+                return await self.applier.apply(plan, mesh, sample, told)
             except Conflict:
                 if plan.change.verb != "rollback":
                     raise
                 told("somebody else wrote; planning again")
                 plan = await self.planner.rollback_again(mesh, plan.change, sample)
-        return await self.applier.apply(plan, mesh, sample, told, awaited=awaited)
+        return await self.applier.apply(plan, mesh, sample, told)
+
+    @property
+    def _journal(self) -> Journal:
+        if self.journal is None:
+            raise JournalError(self.journal_trouble)
+        return self.journal
+
+    def _compound(self, sample: Sample | None) -> Compound:
+        left = iter(range(1, ROLLBACK_TRIES))
+
+        async def again(mesh: Mesh, change: Change) -> Plan:
+            if change.verb != "rollback" or next(left, None) is None:
+                raise await explained(self.cluster, change)
+            return await self.planner.rollback_again(mesh, change, sample)
+
+        async def take_back(mesh: Mesh, change_id: str) -> None:
+            plan = await self.planner.plan_undo_part(mesh, self._journal.part(change_id), sample)
+            await self.applier.apply(plan, mesh, sample, lambda _: None)
+
+        return Compound(self.applier, again, take_back, self.pause)

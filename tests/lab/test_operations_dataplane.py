@@ -166,14 +166,14 @@ def test_adopt_answers_no_error_under_load(unruled: Mesh, operator: Operator) ->
     assert served(traffic.answers[after : after + 100]) == {"reviews-v2": 100}
 
 
-def test_an_adoption_is_undone_in_order_and_warns_out_of_it(
-    unruled: Mesh, operator: Operator
-) -> None:
-    policy, routes = operator.change("adopt", "critics")["changes"]
-    ran = operator.run("undo", policy["change"], "--dry-run", "-o", "json")
-    assert any("defines subset" in warning for warning in ran.json["warnings"])
+def test_one_undo_takes_an_adoption_back_in_reverse(unruled: Mesh, operator: Operator) -> None:
+    made = operator.change("adopt", "critics")
     with Traffic(unruled.lab, "critics") as traffic:
         until(lambda: traffic.answers, what="traffic")
-        assert operator.change("undo", routes["change"])["verified"] is True
-        assert operator.change("undo", policy["change"])["applied"] is True
+        told = operator.change("undo", made["change"])
+    kinds = [change["object"]["kind"] for change in told["changes"]]
+    assert kinds == ["VirtualService", "DestinationRule"]
+    assert (told["applied"], told["changes"][0]["verified"]) == (True, True)
     assert traffic.statuses.keys() == {200}
+    newest, adoption = operator.run("journal", "critics", "-o", "json").json["changes"]
+    assert (newest["undoes"], adoption["undone_by"]) == (made["change"], told["change"])

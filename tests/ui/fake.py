@@ -13,6 +13,7 @@ from meshtui.changes import patch
 from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
+    Change,
     Finding,
     Outcome,
     Plan,
@@ -21,6 +22,7 @@ from meshtui.changes.change import (
     Request,
     Rollback,
     Target,
+    joined,
 )
 from meshtui.diagnosis import analysis
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
@@ -29,7 +31,6 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
-from meshtui.operations.change.adopt import AdoptionPlan
 from meshtui.operations.change.edit import Draft
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.logs.pod_tail import TailFrom
@@ -217,25 +218,16 @@ class FakeCockpit:
             raise self.plan_error
         return Plan(draft.change(self.mesh), self.findings)
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> AdoptionPlan:
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
         made = adopt(self.mesh, service, stable)
         changes = [change for change in (made.subsets, made.routes) if change is not None]
-        return AdoptionPlan(tuple(Plan(change, self.findings) for change in changes), made.stable)
+        return joined([Plan(change, self.findings) for change in changes])
 
-    async def adopt(self, plan: AdoptionPlan, progress: Progress) -> Outcome:
-        for step in plan.steps:
-            if self.apply_error is not None and step is plan.steps[-1]:
-                raise self.apply_error
-            self.applied.append(step)
-            kind = f"{step.change.target.kind.lower()}s"
-            body = dict(step.change.patch[0]["value"])
-            body["metadata"] = bookinfo.meta(body["metadata"]["name"])
-            self.raw[kind].append(body)
-            progress(f"{len(self.applied)} of {len(plan.steps)} write")
-            await asyncio.sleep(0)
-        self.push()
-        proxies = (ProxyVerdict("bookinfo", "client-0", "in sync"),)
-        return Outcome("c2", plan.steps[-1], True, proxies, 0.05, self.verified)
+    def _create(self, change: Change) -> None:
+        kind = f"{change.target.kind.lower()}s"
+        body = dict(change.patch[0]["value"])
+        body["metadata"] = bookinfo.meta(body["metadata"]["name"])
+        self.raw[kind].append(body)
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         self.applied.append(plan)
@@ -245,7 +237,8 @@ class FakeCockpit:
         await self.apply_gate.wait()
         if self.apply_error is not None:
             raise self.apply_error
-        self._write(plan)
+        for part in plan.parts:
+            self._write(part)
         progress("proxies 2/3")
         await asyncio.sleep(0)
         self.push()
@@ -254,6 +247,9 @@ class FakeCockpit:
         return Outcome("c1", plan, True, proxies, 0.042, self.verified)
 
     def _write(self, plan: Plan) -> None:
+        if plan.change.action == "create":
+            self._create(plan.change)
+            return
         entries = self.raw["virtualservices"]
         place = next(
             i for i, o in enumerate(entries) if o["metadata"]["uid"] == plan.change.target.uid

@@ -117,13 +117,16 @@ async def test_adopting_shows_both_steps_and_makes_them_in_order(size: tuple[int
         await drive.go_to("ratings")
         await drive.press("A")
         dialog = await drive.armed()
-        assert dialog.adoption is not None and "step 1 of 2" in drive.text
+        assert dialog.plan is not None and "step 1 of 2" in drive.text
         if size == LARGE:
             assert drive.text.index("DestinationRule with") < drive.text.index("VirtualService is")
         await drive.press("enter")
         await drive.until(lambda: isinstance(drive.app.screen, MainScreen))
-        kinds = [plan.change.target.kind for plan in drive.cockpit.applied]
-        assert kinds == ["DestinationRule", "VirtualService"]
+        (plan,) = drive.cockpit.applied
+        assert [change.target.kind for change in plan.changes] == [
+            "DestinationRule",
+            "VirtualService",
+        ]
         assert "VirtualService is made" in drive.status
 
 

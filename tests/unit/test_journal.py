@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ import pytest
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, SetFault, Shift, Target
 from meshtui.errors import JournalError, NotFound
-from meshtui.journal import Journal, Status
-from meshtui.journal.store import journal_path
+from meshtui.journal import Journal, Status, whole_id
+from meshtui.journal.store import _MIGRATIONS, journal_path
 from meshtui.mesh.model import ServiceKey
 from tests.unit.objects import reviews, route
 
@@ -173,3 +174,78 @@ def test_what_was_made_to_a_service_is_told_without_reading_the_objects(tmp_path
     assert journal.made(REVIEWS, told[0].created + 1) == told[1:]
     assert journal.made(REVIEWS, 0.0, limit=1) == told[1:]
     assert journal.made(ServiceKey("default", "ratings"), 0.0) == ()
+
+
+def test_parts_are_one_change_whose_turns_come_one_by_one(journal: Journal) -> None:
+    first, second = journal.begin_parts([shift(30), shift(40)], "prod")
+    whole = journal.get(first)
+    assert (whole.id, whole.status, len(whole.parts)) == (whole_id(second), Status.QUEUED, 2)
+    assert journal.changes() == (whole,)
+    journal.start(first, shift(35))
+    journal.settle(first, Status.WRITTEN)
+    entry = journal.part(first)
+    assert (entry.status, entry.begun, entry.words) == (Status.WRITTEN, 1000.0, shift(35).words)
+    assert journal.part(second).status is Status.QUEUED
+    assert journal.last_undoable() == journal.get(second)
+    journal.settle(second, Status.FAILED)
+    assert journal.get(second).status is Status.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("statuses", "whole"),
+    [
+        ((Status.VERIFIED, Status.VERIFIED), Status.VERIFIED),
+        ((Status.VERIFIED, Status.WRITTEN), Status.WRITTEN),
+        ((Status.WRITTEN, Status.FAILED), Status.PARTIAL),
+        ((Status.FAILED, Status.FAILED), Status.FAILED),
+        ((Status.WRITTEN, Status.UNANSWERED), Status.UNANSWERED),
+        ((Status.UNKNOWN, Status.FAILED), Status.UNKNOWN),
+        ((Status.WRITTEN, Status.INTENT, Status.QUEUED), Status.INTENT),
+    ],
+)
+def test_a_whole_is_no_better_known_than_its_parts(
+    journal: Journal, statuses: tuple[Status, ...], whole: Status
+) -> None:
+    parts = journal.begin_parts([shift() for _ in statuses], "prod")
+    for part, status in zip(parts, statuses, strict=True):
+        journal.settle(part, status)
+    assert journal.get(parts[0]).status is whole
+
+
+def test_a_list_that_is_cut_shows_its_last_change_whole(journal: Journal) -> None:
+    journal.begin_parts([shift() for _ in range(12)], "prod")
+    (entry,) = journal.changes(limit=3)
+    assert [part.id.rpartition(".")[2] for part in entry.parts] == [
+        str(number) for number in range(1, 13)
+    ]
+
+
+def test_rows_of_the_first_schema_stay_readable(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(f"{_MIGRATIONS[0]} PRAGMA user_version = 1;")
+    old.execute(
+        "INSERT INTO changes VALUES (:id, 900.0, 'me', 'here', 1, 'prod', 'shift', 'default', "
+        "'reviews', 'VirtualService', 'default', 'reviews', 'u', 'null', '[]', '[]', '[]', '{}', "
+        "'{}', '{}', '{}', '1', 'written', 901.0, '', '{}', '', '', NULL)",
+        {"id": "1127-000000-abcd"},
+    )
+    old.commit()
+    old.close()
+    journal = Journal(path)
+    (entry,) = journal.changes()
+    assert (entry.id, entry.status, entry.part_of) == ("1127-000000-abcd", Status.WRITTEN, "")
+    assert journal.last_undoable() == entry
+    journal.begin_parts([shift(), shift()], "prod")
+    journal.close()
+    assert len(Journal(path).changes()) == 2
+
+
+def test_two_that_open_an_old_journal_at_once_both_can(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    sqlite3.connect(path).executescript(f"{_MIGRATIONS[0]} PRAGMA user_version = 1;")
+    with ThreadPoolExecutor(8) as pool:
+        journals = list(pool.map(lambda _: Journal(path), range(8)))
+    for journal in journals:
+        journal.begin(shift(), "prod")
+    assert len(journals[0].changes()) == 8

@@ -89,8 +89,22 @@ def _rounded(value: float | None, digits: int) -> float | int | None:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
-def change_json(outcome: Outcome) -> dict[str, Any]:
-    """A change `-o json`. `applied` says that the API server took it, `proxies` who serves it."""
+def change_json(outcome: Outcome, *, parts: bool = False) -> dict[str, Any]:
+    """A change `-o json`. `applied` says that the API server took it, `proxies` who serves it.
+
+    Of a change of several objects it shows the first, with the words, warnings and proxies of
+    all, and each of them in `changes`; with `parts` that list is there in any case.
+    """
+    document = _one_change(outcome)
+    if not (parts or outcome.plan.others):
+        return document
+    each = outcome.parts or tuple(
+        Outcome(outcome.change_id, part, outcome.applied) for part in outcome.plan.parts
+    )
+    return document | {"changes": [_one_change(part) for part in each]}
+
+
+def _one_change(outcome: Outcome) -> dict[str, Any]:
     change = outcome.plan.change
     return {
         "change": outcome.change_id or None,
@@ -115,7 +129,7 @@ def change_json(outcome: Outcome) -> dict[str, Any]:
                 for p in outcome.proxies
             ],
         },
-        "words": list(change.words),
+        "words": [text for change in outcome.plan.changes for text in change.words],
         "blast": outcome.plan.blast or None,
         "warnings": [*outcome.plan.warnings, *outcome.warnings],
     }
@@ -150,7 +164,14 @@ def _object(change: Change) -> dict[str, Any]:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """One change of `journal -o json`, newest first."""
+    """One change of `journal -o json`; of several objects each one is in `changes`, too."""
+    document = _one_entry(entry)
+    if entry.parts:
+        document["changes"] = [_one_entry(part) for part in entry.parts]
+    return document
+
+
+def _one_entry(entry: Entry) -> dict[str, Any]:
     return {
         "change": entry.id,
         "time": iso(entry.created),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +50,17 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The answer to the write, before any proxy was asked."""
+    """The answer to the write, before any proxy was asked.
 
+    `refused` is what the proxies had refused before it, None where they are not to be asked.
+    `event` is on its way to everybody else.
+    """
+
+    plan: Plan
     change_id: str
     raw: Json
+    refused: Counts | None
+    event: asyncio.Task[None]
     warnings: tuple[str, ...] = ()
 
 
@@ -79,33 +86,53 @@ class Applier:
         mesh: Mesh,
         sample: Sample | None,
         told: Told,
-        *,
-        awaited: bool = False,
     ) -> Outcome:
         """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written.
 
-        `awaited`: another write waits for this one, so the proxies are asked in any case.
+        The plan has one part; see `Compound` for those that have several.
         """
-        change = plan.change
-        if change.empty:
+        if plan.change.empty:
             return Outcome("", plan, applied=False)
-        asked = self._verify or awaited
-        refused = await self._refused_so_far(change, mesh, sample) if asked else {}
+        refused = await self.refused_so_far(plan.change, mesh, sample)
         told("journal")
-        change_id, warnings = self._begin(change)
+        change_id, warnings = self._begin(plan.change)
         told("write")
-        raw, found = await self._write(change, change_id)
-        warnings = (*warnings, *found)
-        event = asyncio.create_task(_tell_everyone(self._cluster, raw, change, change_id))
+        applied = await self.write(plan, change_id, refused)
+        outcome = await self.follow(applied, mesh, sample, told)
+        return replace(outcome, warnings=(*warnings, *outcome.warnings))
+
+    async def write(self, plan: Plan, change_id: str, refused: Counts | None) -> Applied:
+        """Writes what the journal has under `change_id`, and journals the answer."""
+        raw, warnings = await self._write(plan.change, change_id)
+        event = asyncio.create_task(_tell_everyone(self._cluster, raw, plan.change, change_id))
+        return Applied(plan, change_id, raw, refused, event, warnings)
+
+    async def follow(
+        self, applied: Applied, mesh: Mesh, sample: Sample | None, told: Told
+    ) -> Outcome:
+        """Asks the proxies, where that is to be done, and journals what they say."""
+        plan, change_id, refused = applied.plan, applied.change_id, applied.refused
         try:
-            if asked:
-                outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
-            else:
+            if refused is None:
                 outcome = Outcome(change_id, plan, applied=True)
+            else:
+                raw = applied.raw
+                outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
         finally:
-            await event
-        told_once = dict.fromkeys((*warnings, *outcome.warnings))
+            await applied.event
+        told_once = dict.fromkeys((*applied.warnings, *outcome.warnings))
         return replace(outcome, warnings=tuple(told_once))
+
+    async def refused_so_far(
+        self, change: Change, mesh: Mesh, sample: Sample | None, *, awaited: bool = False
+    ) -> Counts | None:
+        """What `write` wants to know before; None where the proxies are not to be asked.
+
+        `awaited`: another write waits for this one, so they are asked in any case.
+        """
+        if not (self._verify or awaited):
+            return None
+        return await self._refused_so_far(change, mesh, sample)
 
     async def _refused_so_far(self, change: Change, mesh: Mesh, sample: Sample | None) -> Counts:
         """To be held against the counts afterwards: a dump does not tell of a refusal."""
@@ -131,14 +158,40 @@ class Applier:
         return await self._verified(outcome.plan, change_id, raw, mesh, sample, lambda _: None)
 
     def _begin(self, change: Change) -> tuple[str, tuple[str, ...]]:
+        (change_id,), warnings = self._journaled(
+            [change], lambda journal: (journal.begin(change, self._cluster.context),)
+        )
+        return change_id, warnings
+
+    def begin_parts(self, changes: Sequence[Change]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Journals all parts of one change, to be written in their turn; warnings come second."""
+        return self._journaled(
+            changes, lambda journal: journal.begin_parts(changes, self._cluster.context)
+        )
+
+    def _journaled(
+        self, changes: Sequence[Change], begin: Callable[[Journal], tuple[str, ...]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Without a journal nothing is written, unless it is a rollback."""
         try:
             if self._journal is None:
                 raise JournalError("there is no journal")
-            return self._journal.begin(change, self._cluster.context), ()
+            return begin(self._journal), ()
         except JournalError as error:
+            if changes[0].verb != "rollback":
+                raise
+            told = f"this rollback is not in the journal and can't be undone: {error}"
+            return ("",) * len(changes), (told,)
+
+    def start(self, change_id: str, change: Change) -> None:
+        """Journals that a part's turn has come. Raises `JournalError`, but not for a rollback."""
+        if self._journal is None or not change_id:
+            return
+        try:
+            self._journal.start(change_id, change)
+        except JournalError:
             if change.verb != "rollback":
                 raise
-            return "", (f"this rollback is not in the journal and can't be undone: {error}",)
 
     async def _write(self, change: Change, change_id: str) -> tuple[Json, tuple[str, ...]]:
         """The object as it is then; what the server warns of, and the journal has against it."""
@@ -147,15 +200,15 @@ class Applier:
         try:
             written = await send(self._cluster, change, dry_run=False)
         except Unanswered as error:
-            self._settle(change_id, Status.UNANSWERED, str(error))
+            self.settle(change_id, Status.UNANSWERED, str(error))
             raise
         except MeshtuiError as error:
-            self._settle(change_id, Status.FAILED, str(error))
+            self.settle(change_id, Status.FAILED, str(error))
             raise
-        trouble = self._settle(change_id, Status.WRITTEN)
+        trouble = self.settle(change_id, Status.WRITTEN)
         return written.object, (*map(of_the_server, written.warnings), *filter(None, (trouble,)))
 
-    def _settle(
+    def settle(
         self,
         change_id: str,
         status: Status,
@@ -196,7 +249,7 @@ class Applier:
         proxies = await self._rejections(proxies, clients, refused or {})
         outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=_verdict(proxies))
         status = Status.VERIFIED if outcome.verified else Status.WRITTEN
-        trouble = self._settle(change_id, status, outcome.sentence, _result(outcome))
+        trouble = self.settle(change_id, status, outcome.sentence, _result(outcome))
         warnings = (*_doubts(proxies, clients.known, clients.left_out), trouble)
         return replace(outcome, warnings=tuple(filter(None, warnings)))
 

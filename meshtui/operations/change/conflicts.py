@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
 from meshtui.changes.shape import yaml_diff
-from meshtui.errors import MeshtuiError
+from meshtui.errors import Conflict, MeshtuiError
 from meshtui.mesh import read
 from meshtui.operations.change.objects import read_raw
 from meshtui.operations.change.writers import last_writer
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 SHOWN = 6
+
+
+async def explained(cluster: Cluster, change: Change) -> Conflict:
+    """What the other writer did, as far as it can be told."""
+    told = await what_changed(cluster, change)
+    hint = "nothing was written; run it again to plan on what is there now"
+    return Conflict(f"{change.target} was changed by somebody else{told}", hint)
 
 
 async def what_changed(cluster: Cluster, change: Change) -> str:

@@ -67,6 +67,17 @@ def object_of(mesh: Mesh, ref: Ref) -> VirtualService | DestinationRule | None:
     return None
 
 
+def mesh_after(mesh: Mesh, change: Change, stored: Json | None = None) -> Mesh:
+    """The mesh once the change is made; `stored` is the object that the server gave for it."""
+    if change.action == "delete":
+        return without_object(mesh, change.target)
+    if stored is None:
+        item = object_of(mesh, change.target)
+        raw = item.raw if item else change.patch[0]["value"]
+        stored = {**raw, "spec": change.spec_after}
+    return with_object(mesh, stored, change.target.kind)
+
+
 async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Written:
     """The change, put on the version it was planned on; gives the object as it is then.
 

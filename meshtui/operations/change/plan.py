@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.breaker_ops import stops_inheriting
@@ -16,6 +17,7 @@ from meshtui.changes.change import (
     Rollback,
     SetBreaker,
     Target,
+    joined,
 )
 from meshtui.changes.checks import (
     blast_radius,
@@ -30,11 +32,14 @@ from meshtui.changes.making import spec_of
 from meshtui.changes.shape import rule_json
 from meshtui.changes.stable import Step, stable_version
 from meshtui.changes.undo import place_of
-from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
+from meshtui.errors import Conflict, JournalError, NotAllowed, NotFound, Refused
+from meshtui.journal import Status
+from meshtui.journal.entry import TOOK_EFFECT
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
 from meshtui.operations.change.objects import (
+    mesh_after,
     object_of,
     of_the_server,
     read_raw,
@@ -42,7 +47,7 @@ from meshtui.operations.change.objects import (
     send,
     with_object,
 )
-from meshtui.operations.change.undo import undo_change
+from meshtui.operations.change.undo import refuse_undone, undo_change
 from meshtui.operations.change.writers import other_writer
 
 if TYPE_CHECKING:
@@ -100,7 +105,30 @@ class Planner:
         return await self.checked(mesh, build_change(mesh, Rollback(label), target), sample)
 
     async def plan_undo(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
-        """The way back of a journaled change, on the object as it is now."""
+        """The way back of a journaled change, on its objects as they are now, the last first.
+
+        Of several objects those are taken back whose part stands.
+        """
+        if not entry.parts:
+            return await self.plan_undo_part(mesh, entry, sample)
+        plans, gone = [], ""
+        for part in reversed([part for part in entry.parts if part.stands]):
+            try:
+                plan = await self.plan_undo_part(mesh, part, sample)
+            except NotFound as error:
+                gone = str(error)
+                continue
+            if not plan.empty:
+                plans.append(plan)
+                mesh = mesh_after(mesh, plan.change)
+        if not plans:
+            refuse_undone(entry)
+            raise NotFound(gone or f"nothing of change {entry.id} is left")
+        first, *others = plans
+        return joined([replace(first, findings=(*first.findings, *_in_doubt(entry))), *others])
+
+    async def plan_undo_part(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
+        """The way back of a change of one object."""
         change, mesh = await undo_change(self._cluster, mesh, entry)
         told = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
         return await self.checked(mesh, change, sample, (Finding("info", told),))
@@ -188,6 +216,16 @@ class Planner:
             for entry in standing
             if _is_about(entry, located)
         ], ()
+
+
+def _in_doubt(entry: Entry) -> tuple[Finding, ...]:
+    """The parts of which nobody knows whether they are in: an undo leaves them as they are."""
+    settled = (*TOOK_EFFECT, Status.FAILED, Status.QUEUED)
+    return tuple(
+        Finding("warning", f"{part.target} is left as it is: not known whether it was changed")
+        for part in entry.parts
+        if part.status not in settled
+    )
 
 
 def _is_about(entry: Entry, located: Located) -> bool:

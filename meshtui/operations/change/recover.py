@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import RuleRef
@@ -24,25 +25,43 @@ async def recover(cluster: Cluster, journal: Journal) -> tuple[str, ...]:
 
     An object that can't be read leaves the question open for the next start.
     """
-    lines = []
-    for entry in journal.interrupted():
-        try:
-            status, detail = await _outcome(cluster, entry)
-        except MeshtuiError as error:
-            lines.append(
-                f"unknown: {_name(entry)} was interrupted; its object can't be read: {error}"
-            )
-            continue
-        journal.settle(entry.id, status, detail)
-        lines.append(f"{_name(entry)} was interrupted: {detail}")
-    return tuple(lines)
+    found = [(entry, await _found_out(cluster, journal, entry)) for entry in journal.interrupted()]
+    alone = [_line(entry, detail) for entry, detail in found if not entry.part_of]
+    wholes = dict.fromkeys(entry.part_of for entry, _ in found if entry.part_of)
+    parts = {entry.id: detail for entry, detail in found}
+    return (*alone, *(_whole_line(journal.get(whole), parts) for whole in wholes))
 
 
-def _name(entry: Entry) -> str:
-    return f"{entry.verb} {entry.service} ({entry.id}, {'; '.join(entry.words)})"
+async def _found_out(cluster: Cluster, journal: Journal, entry: Entry) -> str:
+    """Journals what became of the change and gives it in words."""
+    try:
+        status, detail = await _outcome(cluster, entry)
+    except MeshtuiError as error:
+        return f"not known, its object can't be read: {error}"
+    journal.settle(entry.id, status, detail)
+    return detail
+
+
+def _line(entry: Entry, detail: str) -> str:
+    name = f"{entry.verb} {entry.service} ({entry.id}, {'; '.join(entry.words)})"
+    return f"{name} was interrupted: {detail}"
+
+
+def _whole_line(entry: Entry, details: Mapping[str, str]) -> str:
+    """Of several objects: what became of each, and the way back where only some were changed."""
+    told = "; ".join(
+        f"{part.target}: {details.get(part.id) or part.detail or 'it was written'}"
+        for part in entry.parts
+    )
+    line = f"{entry.verb} {entry.service} ({entry.id}) was interrupted: {told}"
+    if not entry.took_effect or all(part.took_effect for part in entry.parts):
+        return line
+    return f"{line}; it is half done, `meshtui undo {entry.id}` takes back what was written"
 
 
 async def _outcome(cluster: Cluster, entry: Entry) -> tuple[Status, str]:
+    if entry.status is Status.QUEUED:
+        return Status.FAILED, "it was not written"
     try:
         raw = await read_raw(cluster, entry.target)
     except NotFound:

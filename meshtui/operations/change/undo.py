@@ -26,10 +26,7 @@ async def undo_change(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chang
     Raises `Conflict` with the three-way difference where somebody else touched the same place,
     `Refused` where there is nothing to take back.
     """
-    if entry.undone_by:
-        raise Refused(f"change {entry.id} was taken back already, by {entry.undone_by}")
-    if not entry.took_effect:
-        raise Refused(f"change {entry.id} was never written ({entry.status})")
+    refuse_undone(entry)
     whole = entry.inverse[0] if entry.inverse and entry.inverse[0]["path"] == "" else None
     if whole is not None and whole["op"] == "add":
         words = (f"{entry.target.kind} {entry.target.name} is made again",)
@@ -45,6 +42,14 @@ async def undo_change(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chang
     if entry.target.uid and item.ref.uid != entry.target.uid:
         raise Conflict(f"{entry.target} was deleted and made anew since", "look at it first")
     return (_removal(entry, item) if whole else _patch(mesh, entry, item)), mesh
+
+
+def refuse_undone(entry: Entry) -> None:
+    """Raises `Refused` where the change is not in the cluster, as far as the journal knows."""
+    if entry.undone_by:
+        raise Refused(f"change {entry.id} was taken back already, by {entry.undone_by}")
+    if not entry.took_effect:
+        raise Refused(f"change {entry.id} was never written ({entry.status})")
 
 
 def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:

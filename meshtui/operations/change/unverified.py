@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Outcome
+from meshtui.changes.change import Outcome, outcome_of
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
@@ -50,13 +50,18 @@ class Unseen:
     async def _ask(self, outcome: Outcome, mesh: Mesh, sample: Sample | None) -> str:
         """What to say of the change, empty as long as there is nothing new."""
         try:
-            again = await self._applier.look_again(outcome, mesh, sample)
+            found = [
+                await self._applier.look_again(part, mesh, sample)
+                for part in outcome.parts or (outcome,)
+            ]
         except NotFound:
-            again = None
+            found = [None]
         except MeshtuiError:
             return ""
-        if again is None:
+        seen = [part for part in found if part is not None]
+        if len(seen) < len(found):
             return f"change {outcome.change_id} was never seen in every proxy; it was changed since"
+        again = outcome_of(outcome.change_id, outcome.plan, seen)
         if not again.verified:
             return ""
         count = f"{again.in_sync} of {len(again.proxies)}"

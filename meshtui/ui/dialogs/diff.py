@@ -15,7 +15,6 @@ from textual.widgets import Input
 
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
-from meshtui.operations.change.adopt import AdoptionPlan
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of
 from meshtui.ui.dialogs.difftext import (
@@ -34,11 +33,8 @@ from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
-PlanSource = Callable[[bool], Awaitable[Plan | AdoptionPlan]]
-"""Makes the plan, or those of an adoption.
-
-True: against what is there now, whatever the person looked at before.
-"""
+PlanSource = Callable[[bool], Awaitable[Plan]]
+"""Makes the plan. True: against what is there now, whatever the person looked at before."""
 
 
 class DiffDialog(Dialog[None]):
@@ -81,7 +77,6 @@ class DiffDialog(Dialog[None]):
         self.phase = Phase.PLANNING
         self.armed = False
         self.plan: Plan | None = None
-        self.adoption: AdoptionPlan | None = None
         self._source = source
         self._error: MeshtuiError | None = None
         self._said: list[Line] = []
@@ -110,7 +105,6 @@ class DiffDialog(Dialog[None]):
     def ask_plan(self, *, fresh: bool) -> None:
         """Fetch the plan in a worker; Enter means nothing until it is shown."""
         self.phase, self.armed, self.plan, self._error = Phase.PLANNING, False, None, None
-        self.adoption = None
         self._show()
         in_background(self, "plan", self._fetch, fresh)
 
@@ -125,10 +119,9 @@ class DiffDialog(Dialog[None]):
             self.post_message(Planned(found))
 
     def on_planned(self, message: Planned) -> None:
-        self.adoption = message.adoption
         self.plan = plan = message.plan
         self.phase = Phase.SHOWN
-        dangerous = plan.dangerous and not plan.change.empty
+        dangerous = plan.dangerous and not plan.empty
         self._typed.display = dangerous
         if dangerous:
             self._typed.focus()
@@ -182,7 +175,7 @@ class DiffDialog(Dialog[None]):
             self._confirm(self.plan)
 
     def _confirm(self, plan: Plan) -> None:
-        if plan.change.empty:
+        if plan.empty:
             self.dismiss(None)
         elif self._name_missing(plan):
             self._show_foot()
@@ -259,8 +252,7 @@ class DiffDialog(Dialog[None]):
 
     def _lines(self) -> list[Line]:
         if self.plan is not None:
-            steps = self.adoption.steps if self.adoption else (self.plan,)
-            return steps_lines(steps, self._width() - 1)
+            return steps_lines(self.plan.parts, self._width() - 1)
         if self.phase is Phase.PLANNING:
             return [(Span("planning, checking with the API server…", "muted"),), BLANK]
         return error_lines(self._error, self._width() - 1) if self._error else [BLANK]

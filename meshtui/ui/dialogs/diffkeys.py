@@ -34,7 +34,7 @@ def keys_of(
     if phase is Phase.APPLYING:
         hide = (Span("Esc", "key"), Span(" hide, it goes on", "muted"))
         return (Span("applying…   ", "draft"), *hide)
-    if phase is Phase.PLANNING or (plan is not None and plan.change.empty):
+    if phase is Phase.PLANNING or (plan is not None and plan.empty):
         return BACK
     if phase is not Phase.SHOWN or plan is None:
         return (ENTER, Span(" or ", "muted"), *BACK)

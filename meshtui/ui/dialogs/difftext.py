@@ -73,6 +73,8 @@ def error_lines(error: MeshtuiError, width: int) -> list[Line]:
 
 
 def subtitle(plan: Plan) -> str:
+    if plan.others:
+        return ", ".join(str(change.target) for change in plan.changes)
     rule = f"  rule {plan.change.rule}" if plan.change.rule else ""
     return f"{plan.change.target}{rule}"
 
@@ -86,7 +88,8 @@ def outcome_level(outcome: Outcome) -> str:
 
 def outcome_words(outcome: Outcome) -> str:
     """The proof, then what went wrong, then the change: a narrow line loses its end."""
-    words = "; ".join(outcome.plan.change.words) or outcome.plan.change.verb
+    told = (text for change in outcome.plan.changes for text in change.words)
+    words = "; ".join(told) or outcome.plan.change.verb
     proof = "; ".join((outcome.sentence, *outcome.warnings))
     text = f"{outcome.plan.change.service.name}: {proof} · {words}"
     return f"NOT VERIFIED · {text}" if outcome.applied and not outcome.verified else text

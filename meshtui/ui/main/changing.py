@@ -37,7 +37,6 @@ from meshtui.ui.main.pending_edit import Kept
 from meshtui.ui.main.rule_selection import rule_name
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.adopt import AdoptionPlan
     from meshtui.operations.change.edit import Draft
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
@@ -67,7 +66,6 @@ class ChangeDesk:
         self._host = host
         self._dialogs: dict[int, DiffDialog] = {}
         self._running: dict[int, Plan] = {}
-        self._adoptions: dict[int, AdoptionPlan] = {}
         self._edits: dict[int, Kept] = {}
         self._kept: dict[int, Kept] = {}
         self._notes: dict[ServiceKey, str] = {}
@@ -104,7 +102,7 @@ class ChangeDesk:
         """Show both steps of giving a service its routing objects."""
         self._refuse_while_applying(key)
 
-        async def source(_: bool) -> AdoptionPlan:
+        async def source(_: bool) -> Plan:
             return await self._cockpit.plan_adoption(key, stable)
 
         self._open(f"Adopt {key}", source)
@@ -147,8 +145,6 @@ class ChangeDesk:
         """Remember who wants to hear of this plan. Called before `apply` is run as a worker."""
         self._dialogs[id(plan)] = dialog
         self._running[id(plan)] = plan
-        if dialog.adoption is not None:
-            self._adoptions[id(plan)] = dialog.adoption
         if id(dialog) in self._kept:
             self._edits[id(plan)] = self._kept.pop(id(dialog))
         self._note(plan.change.service, "applying…")
@@ -161,11 +157,7 @@ class ChangeDesk:
             to.post_message(ApplyStep(plan, text))
 
         try:
-            adoption = self._adoptions.pop(id(plan), None)
-            if adoption is not None:
-                outcome = await self._cockpit.adopt(adoption, tell)
-            else:
-                outcome = await self._cockpit.apply(plan, tell)
+            outcome = await self._cockpit.apply(plan, tell)
         except MeshtuiError as error:
             to.post_message(ApplyFailed(plan, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker

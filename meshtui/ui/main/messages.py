@@ -11,7 +11,6 @@ from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.adopt import AdoptionPlan
     from meshtui.operations.change.edit import Draft
 
 
@@ -47,12 +46,11 @@ class FeedFailed(Message):
 
 
 class Planned(Message):
-    """A plan is there to be shown; of an adoption the last one stands for all."""
+    """A plan is there to be shown."""
 
-    def __init__(self, found: Plan | AdoptionPlan) -> None:
+    def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.adoption = None if isinstance(found, Plan) else found
-        self.plan = found if isinstance(found, Plan) else found.steps[-1]
+        self.plan = plan
 
 
 class Edited(Message):
