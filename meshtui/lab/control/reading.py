@@ -29,6 +29,7 @@ WATCHED = frozenset(
     {
         ("", "services"),
         ("", "pods"),
+        ("", "nodes"),
         (ISTIO, "virtualservices"),
         (ISTIO, "destinationrules"),
         (ISTIO, "gateways"),

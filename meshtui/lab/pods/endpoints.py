@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshtui.lab.contract import Obj, ObjectStore, StoreEvent
 from meshtui.lab.control.reading import pod_of
 from meshtui.lab.control.world import MALFORMED, Pod, selects
+from meshtui.lab.pods.objects import NODE
 
 
 class EndpointsController:
@@ -90,13 +91,13 @@ def _endpoint(pod: Pod) -> Obj:
         "addresses": [pod.ip],
         "conditions": {"ready": pod.ready, "serving": pod.ready, "terminating": False},
         "targetRef": {"kind": "Pod", "name": pod.name, "namespace": pod.namespace},
-        "nodeName": "meshtui-lab",
+        "nodeName": NODE,
     }
 
 
 def _address(pod: Pod) -> Obj:
     target = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
-    return {"ip": pod.ip, "nodeName": "meshtui-lab", "targetRef": target}
+    return {"ip": pod.ip, "nodeName": NODE, "targetRef": target}
 
 
 def _labels(meta: Obj) -> dict[str, str]:

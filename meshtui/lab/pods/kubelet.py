@@ -102,6 +102,7 @@ class Kubelet:
     async def start(self) -> None:
         """Bring every Deployment up; returns when all pods are ready."""
         self._open = True
+        self._store.put("", "nodes", objects.node(), "kubelet")
         self._reconcile_all()
         await asyncio.gather(*self._jobs)
         self._up = True

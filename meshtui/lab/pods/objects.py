@@ -11,10 +11,25 @@ from meshtui.lab.contract import Obj
 
 PROXY_CONTAINER = "istio-proxy"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_SIDECAR = {"name": PROXY_CONTAINER, "image": "docker.io/istio/proxyv2:1.29.0"}
-_SIDECAR_PORTS = [{"containerPort": 15090, "name": "http-envoy-prom", "protocol": "TCP"}]
+INIT_CONTAINER = "istio-init"
+NODE = "meshtui-lab"
+_IMAGE = "docker.io/istio/proxyv2:1.29.0"
+_SIDECAR = {
+    "name": PROXY_CONTAINER,
+    "image": _IMAGE,
+    "ports": [{"containerPort": 15090, "name": "http-envoy-prom", "protocol": "TCP"}],
+    "restartPolicy": "Always",
+}
+"""A native sidecar: an init container that runs as long as the pod does."""
+
 _STATUS = json.dumps(
-    {"initContainers": ["istio-init"], "containers": [PROXY_CONTAINER], "revision": "default"}
+    {
+        "initContainers": [INIT_CONTAINER, PROXY_CONTAINER],
+        "containers": None,
+        "volumes": None,
+        "imagePullSecrets": None,
+        "revision": "default",
+    }
 )
 
 
@@ -33,21 +48,58 @@ def pod_name(deployment: Obj, chance: random.Random) -> str:
 def pod_labels(deployment: Obj) -> dict[str, str]:
     """The template's labels and those that injection and the ReplicaSet add."""
     labels = dict(deployment["spec"]["template"]["metadata"].get("labels") or {})
-    name = labels.get("app", deployment["metadata"]["name"])
+    names = (labels.get("app.kubernetes.io/name"), labels.get("app"))
+    revisions = (labels.get("app.kubernetes.io/version"), labels.get("version"))
     return labels | {
         "pod-template-hash": template_hash(deployment),
         "security.istio.io/tlsMode": "istio",
-        "service.istio.io/canonical-name": name,
-        "service.istio.io/canonical-revision": labels.get("version", "latest"),
+        "service.istio.io/canonical-name": next(
+            filter(None, names), deployment["metadata"]["name"]
+        ),
+        "service.istio.io/canonical-revision": next(filter(None, revisions), "latest"),
     }
 
 
-def containers_of(deployment: Obj) -> list[Obj]:
-    """The containers of a pod: the template's, and the sidecar that is injected."""
-    own: list[Obj] = deployment["spec"]["template"]["spec"]["containers"]
-    if any(c["name"] == PROXY_CONTAINER for c in own):
-        return own
-    return [*own, {**_SIDECAR, "ports": _SIDECAR_PORTS}]
+def _injected(deployment: Obj) -> Obj:
+    """The template's pod with the sidecar that is injected, unless it is a proxy itself."""
+    spec: Obj = deployment["spec"]["template"]["spec"]
+    if any(c["name"] == PROXY_CONTAINER for c in spec["containers"]):
+        return spec
+    own = spec.get("initContainers") or []
+    return spec | {
+        "initContainers": [{"name": INIT_CONTAINER, "image": _IMAGE}, dict(_SIDECAR), *own]
+    }
+
+
+def running_containers(pod: Obj) -> list[Obj]:
+    """The containers that run as long as a pod does, its sidecar among them."""
+    spec = pod["spec"]
+    init = spec.get("initContainers") or ()
+    return [*spec["containers"], *(c for c in init if c.get("restartPolicy") == "Always")]
+
+
+def node() -> Obj:
+    """The one Node of the lab, with the labels that say where it stands."""
+    labels = {
+        "kubernetes.io/hostname": NODE,
+        "kubernetes.io/os": "linux",
+        "topology.kubernetes.io/region": "lab",
+        "topology.kubernetes.io/zone": "lab-a",
+    }
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": NODE, "labels": labels},
+        "spec": {},
+        "status": {
+            "conditions": [ready],
+            "addresses": [
+                {"type": "InternalIP", "address": "127.0.0.1"},
+                {"type": "Hostname", "address": NODE},
+            ],
+        },
+    }
 
 
 def replica_set(deployment: Obj) -> Obj:
@@ -107,7 +159,7 @@ def pod(deployment: Obj, owner: Obj, name: str, ip: str) -> Obj:
     meta = template["metadata"]
     notes = {
         **(meta.get("annotations") or {}),
-        **({} if injected else {"sidecar.istio.io/status": _STATUS}),
+        **({} if injected else _notes(template["spec"]["containers"][0]["name"])),
     }
     return {
         "apiVersion": "v1",
@@ -121,9 +173,8 @@ def pod(deployment: Obj, owner: Obj, name: str, ip: str) -> Obj:
             "ownerReferences": [_owner("apps/v1", "ReplicaSet", owner["metadata"])],
         },
         "spec": {
-            **template["spec"],
-            "containers": containers_of(deployment),
-            "nodeName": "meshtui-lab",
+            **_injected(deployment),
+            "nodeName": NODE,
             "restartPolicy": "Always",
         },
         "status": {
@@ -136,6 +187,14 @@ def pod(deployment: Obj, owner: Obj, name: str, ip: str) -> Obj:
                 {"type": "Ready", "status": "False", "reason": "ContainersNotReady"},
             ],
         },
+    }
+
+
+def _notes(app: str) -> dict[str, str]:
+    return {
+        "kubectl.kubernetes.io/default-container": app,
+        "kubectl.kubernetes.io/default-logs-container": app,
+        "sidecar.istio.io/status": _STATUS,
     }
 
 
@@ -158,7 +217,18 @@ def with_readiness(obj: Obj, ready: bool, now: str) -> Obj:
         "conditions": conditions,
         "containerStatuses": [_container_status(c, ready, now) for c in obj["spec"]["containers"]],
     }
+    init = obj["spec"].get("initContainers")
+    if init:
+        status["initContainerStatuses"] = [_init_status(c, ready, now) for c in init]
     return obj | {"status": status}
+
+
+def _init_status(container: Mapping[str, str], ready: bool, now: str) -> Obj:
+    """A sidecar runs on; any other init container has done its work before the pod is ready."""
+    if container.get("restartPolicy") == "Always":
+        return _container_status(container, ready, now)
+    done = {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": now}}
+    return _container_status(container, True, now) | {"started": False, "state": done}
 
 
 def _container_status(container: Mapping[str, str], ready: bool, now: str) -> Obj:

@@ -53,7 +53,8 @@ class RunningPod:
         obj: Obj,
     ) -> RunningPod:
         """The parts of a pod, none of them started."""
-        names = [container["name"] for container in obj["spec"]["containers"]]
+        containers = objects.running_containers(obj)
+        names = [container["name"] for container in containers]
         logs = {name: new_log() for name in names}
         number = address.ip.rsplit(".", 1)[1]
         files = EnvoyFiles(
@@ -62,7 +63,7 @@ class RunningPod:
         envoy = Envoy(proxy, files, logs[objects.PROXY_CONTAINER])
         app = next((name for name in names if name != objects.PROXY_CONTAINER), None)
         spec = None if app is None else _app_spec(proxy, app)
-        ports = {p["containerPort"] for c in obj["spec"]["containers"] for p in c.get("ports", ())}
+        ports = {p["containerPort"] for c in containers for p in c.get("ports", ())}
         app_log = logs[app] if app else None
         server = StatsServer(envoy)
         return cls(proxy, envoy, server, address, logs, spec, frozenset(ports), app_log=app_log)
