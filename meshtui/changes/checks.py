@@ -76,6 +76,19 @@ def _reads_only(match: str | None) -> bool:
     return all(any(f"method = {m}" in e for m in ("GET", "HEAD", "OPTIONS")) for e in entries)
 
 
+def deletion(raw: Json) -> tuple[Finding, ...]:
+    """Said of an object that is being deleted: it waits for its finalizers, and is gone then."""
+    meta = read.obj(raw, "metadata")
+    since = read.text(meta, "deletionTimestamp")
+    if not since:
+        return ()
+    waits = ", ".join(read.texts(meta, "finalizers")) or "nothing that is named"
+    text = (
+        f"this object is being deleted since {since} and waits for {waits}: a change goes with it"
+    )
+    return (Finding("warning", text),)
+
+
 def owners(raw: Json) -> tuple[Finding, ...]:
     """Who else writes this object, by its labels, annotations and field managers."""
     meta = read.obj(raw, "metadata")

@@ -11,7 +11,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.exchange import Answer
 from meshtui.kube.failures import MAYBE_DONE_HINT, Expired, Unanswered
 from meshtui.kube.resources import Resource, served
-from meshtui.kube.trim import trim
+from meshtui.kube.trim import sound_metadata, trim
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
@@ -174,7 +174,7 @@ async def _pages(
 def _object(cluster: Cluster, raw: Any, path: str) -> Json:
     if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict):
         raise _not_kubernetes(cluster, path)
-    return raw
+    return {**raw, "metadata": sound_metadata(raw["metadata"])}
 
 
 def _unclear(cluster: Cluster, path: str) -> Unanswered:

@@ -12,6 +12,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.objects import list_all
 from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES, Resource, served
+from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
 
@@ -104,8 +105,8 @@ def in_order(items: Sequence[Json]) -> tuple[Json, ...]:
 
 def place(raw: Json) -> tuple[str, str]:
     """Namespace and name of an object; empty where it has none."""
-    meta = raw.get("metadata") or {}
-    return meta.get("namespace") or "", meta.get("name") or ""
+    meta = read.obj(raw, "metadata")
+    return read.text(meta, "namespace"), read.text(meta, "name")
 
 
 async def _all(

@@ -30,11 +30,55 @@ def trim(resource: Resource, raw: Json) -> Json:
     """`raw` with its kind told (a list leaves it out) and without what meshtui never looks at.
 
     Istio's objects are kept whole: changes are planned on them, and the names of their managers
-    tell who else writes them.
+    tell who else writes them. Metadata of a wrong type is left out: nobody after this has to
+    look twice.
     """
-    named = {"apiVersion": resource.api_version, "kind": resource.kind, **raw}
+    kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+    named = {**raw, **kind, "metadata": sound_metadata(raw.get("metadata"))}
     trimmed = _TRIMS.get(resource.plural)
     return trimmed(named) if trimmed else named
+
+
+def sound_metadata(meta: Any) -> Json:
+    """`meta` with what has the type that Kubernetes gives it."""
+    if not isinstance(meta, Mapping):
+        return {}
+    found = dict(meta)
+    for key in found.keys() & _METADATA_TYPES.keys():
+        whole = _METADATA_TYPES[key](found[key])
+        if whole is None:
+            del found[key]
+        else:
+            found[key] = whole
+    return found
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: Any) -> Mapping[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    if all(isinstance(text, str) for text in value.values()):
+        return value
+    return {key: text for key, text in value.items() if isinstance(text, str)}
+
+
+def _objects(value: Any) -> list[Json] | None:
+    if not isinstance(value, list):
+        return None
+    return [item for item in value if isinstance(item, Mapping)]
+
+
+_METADATA_TYPES: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"),
+        _text,
+    ),
+    **dict.fromkeys(("labels", "annotations"), _texts),
+    **dict.fromkeys(("ownerReferences", "managedFields"), _objects),
+}
 
 
 def _service(raw: Json) -> Json:

@@ -25,6 +25,7 @@ from meshtui.kube.feed import Feed
 from meshtui.kube.resources import MESH_RESOURCES, NAMESPACES, PODS, VIRTUAL_SERVICES
 from meshtui.kube.snapshot import place
 from meshtui.kube.source import SourceHealth
+from meshtui.mesh.parse import parse_mesh
 
 VS = VIRTUAL_SERVICES.path()
 GONE = {"code": 410, "reason": "Expired", "message": "too old resource version: 1 (292)"}
@@ -457,3 +458,31 @@ async def test_istio_may_be_installed_without_telling_which_versions(
     async with following(tmp_path, time, scripts) as (feed, hostile):
         assert names(feed) == ["a"]
         script_istio(hostile)
+
+
+BAD = [
+    {"metadata": "text"},
+    {"metadata": {"name": 7, "namespace": [], "resourceVersion": "11", "labels": []}},
+    {"metadata": None, "spec": "text"},
+    {},
+]
+
+
+async def test_one_bad_object_of_a_list_or_a_watch_never_stops_the_rest(
+    tmp_path: Path, time: FakeTime
+) -> None:
+    watch = Stream()
+    listed = listing("a", "b")
+    listed["items"] += [*BAD, None, 7, "text"]
+    scripts: dict[str, list[Reply]] = {f"GET {VS}": [ok(listed)], f"watch {VS}": [watch]}
+    async with following(tmp_path, time, scripts) as (feed, _):
+        await watch.wait_opened()
+        assert [name for name in names(feed) if name] == ["a", "b"]
+        watch.event("ADDED", BAD[1])
+        watch.event("MODIFIED", {**obj("c", "12"), "spec": 7})
+        await until(lambda: "c" in names(feed))
+        assert [name for name in names(feed) if name] == ["a", "b", "c"]
+        assert health(feed).state == "ok"
+        assert parse_mesh(feed.objects().items).problems == (
+            "virtualservices: an object without a name was left out",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,25 @@ async def test_the_chosen_source_is_read_and_named(
 ) -> None:
     told = await telemetry(monkeypatch, tmp_path, "http://prometheus:9090", found)
     assert told == (level, text)
+
+
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        ({"gitVersion": "v1.36.0"}, "Kubernetes v1.36.0"),
+        ({"gitVersion": 7}, "Kubernetes ?"),
+        (None, "Kubernetes ?"),
+        ([], "Kubernetes ?"),
+        ("v1", "Kubernetes ?"),
+    ],
+)
+async def test_a_version_that_is_none_is_shown_as_not_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: Any, text: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    cluster = FakeCluster()
+    cluster.objects["/version"] = version
+    session = Session(cluster, Options())
+    checks = [check async for check in examine(session)]
+    await session.close()
+    assert [check.text for check in checks if check.name == "cluster"] == [text]

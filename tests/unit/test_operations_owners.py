@@ -78,3 +78,11 @@ async def test_ones_own_last_write_is_no_other_meshtui() -> None:
         (raw,) = [raw for raw in cluster.objects.values() if raw["kind"] == "VirtualService"]
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         raw["metadata"]["managedFields"] = managers("meshtui", time=now)
+
+
+async def test_an_object_that_is_being_deleted_is_not_changed_without_saying_so() -> None:
+    (told,) = await warnings(deletionTimestamp="2026-11-27T00:00:00Z", finalizers=["a.io/b", "c"])
+    assert told == (
+        "this object is being deleted since 2026-11-27T00:00:00Z and waits for a.io/b, c: "
+        "a change goes with it"
+    )

@@ -21,6 +21,7 @@ from meshtui.changes.change import (
 )
 from meshtui.changes.checks import (
     blast_radius,
+    deletion,
     fault_findings,
     mirror_findings,
     owners,
@@ -148,6 +149,7 @@ class Planner:
         found += await self._asked_the_server(change)
         findings = (
             *found,
+            *deletion(raw),
             *owners(raw),
             *other_writer(raw, change.target, self._journal),
             *stranding(mesh, change),

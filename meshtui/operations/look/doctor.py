@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError
+from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.change.time_limits import Limits
@@ -49,7 +50,7 @@ async def examine(session: Session) -> AsyncGenerator[Check, None]:
     except MeshtuiError as error:
         yield Check("cluster", FAIL, str(error))
         return
-    yield Check("cluster", OK, f"Kubernetes {version.get('gitVersion', '?')}")
+    yield Check("cluster", OK, f"Kubernetes {read.text(version, 'gitVersion', '?')}")
     async for check in _rights(session):
         yield check
     try:
