@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.lab.control import durations, hosts
+from meshtui.lab.control import durations, hosts, protocols
 from meshtui.lab.control.action import Where, route_action
 from meshtui.lab.control.clusters import assignment, cluster, upstreams
 from meshtui.lab.control.fault import per_filter
@@ -392,6 +392,50 @@ def test_endpoints_are_the_ready_pods_of_the_subset() -> None:
 
     assert addresses("") == ["127.0.0.1", "127.0.0.2"]
     assert addresses("v2") == ["127.0.0.2"]
+
+
+def test_the_subsets_of_a_headless_service_choose_nothing() -> None:
+    spec = {"host": "reviews", "subsets": [{"name": "v2", "labels": {"version": "v2"}}]}
+    headless = replace(service("reviews"), addresses=(), headless=True)
+    world = World(
+        services=(headless,),
+        pods=(pod("v1", "127.0.0.1"), pod("v2", "127.0.0.2")),
+        destination_rules=(rule("r", spec),),
+    )
+    counts = {
+        u.subset: len(assignment(u, world)["endpoints"][0]["lb_endpoints"])
+        for u in upstreams(scope_of(world))
+    }
+    assert counts == {"": 2, "v2": 2}
+
+
+def test_a_port_by_name_is_the_pods_own() -> None:
+    named = replace(service("reviews"), ports=(Port(80, "http", "web"),))
+    old = replace(pod("v1", "127.0.0.1"), ports={"web": 8080})
+    new = replace(pod("v2", "127.0.0.2"), ports={"web": 9090})
+    lacking = pod("v3", "127.0.0.3")
+    world = World(services=(named,), pods=(old, new, lacking))
+    found = world.endpoints(named, named.ports[0])
+    assert [(e.ip, e.port) for e in found] == [("127.0.0.1", 8080), ("127.0.0.2", 9090)]
+
+
+@pytest.mark.parametrize(
+    ("name", "app_protocol", "protocol"),
+    [
+        ("http", "", "HTTP"),
+        ("http2-web", "", "HTTP2"),
+        ("grpc-web-x", "", "GRPC-WEB"),
+        ("tcp-db", "", "TCP"),
+        ("tls", "", "TLS"),
+        ("main", "", "AUTO"),
+        ("", "", "AUTO"),
+        ("tcp", "http", "HTTP"),
+        ("http", "kubernetes.io/h2c", "HTTP2"),
+        ("http", "example.com/own", "AUTO"),
+    ],
+)
+def test_a_ports_protocol(name: str, app_protocol: str, protocol: str) -> None:
+    assert protocols.of_port(9080, name, "TCP", app_protocol) == protocol
 
 
 def test_limits_and_ejection() -> None:

@@ -48,9 +48,13 @@ class Upstream:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What its endpoints are chosen by."""
+        """What its endpoints are chosen by.
+
+        Nothing where the service has no address: its clients name the pod they mean, whatever
+        cluster a rule sends them to. Here, where they cannot, any pod is the one they mean.
+        """
         chosen = self.rule.subset(self.subset) if self.rule else None
-        return chosen.labels if chosen else {}
+        return chosen.labels if chosen and not self.service.headless else {}
 
 
 def upstreams(scope: Scope) -> list[Upstream]:
