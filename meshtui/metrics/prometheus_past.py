@@ -15,14 +15,13 @@ from typing import Protocol
 from meshtui.errors import Unreachable
 from meshtui.mesh.history import Course, Moment, Past, Stretch
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import UNKNOWN
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_answer import Answer, Over
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
 from meshtui.metrics.quantile import quantile
 from meshtui.metrics.reading import Buckets
-from meshtui.metrics.traffic import SOURCE, traffic_of
+from meshtui.metrics.traffic import SOURCE, traffic_of, version_of
 from meshtui.metrics.worker import Worker
 
 MOST_POINTS = 1_000
@@ -179,8 +178,9 @@ def _timed(answer: Answer) -> dict[str, dict[int, Buckets]]:
         bound = number_of(labels.get("le", ""))
         if bound is None or math.isnan(bound):
             continue
-        of_version = found.setdefault(labels.get(queries.VERSION) or UNKNOWN, {})
+        of_version = found.setdefault(version_of(labels), {})
         for at, value in values:
             if 0 <= value < math.inf:
-                of_version.setdefault(round(at), {})[bound] = value
+                buckets = of_version.setdefault(round(at), {})
+                buckets[bound] = buckets.get(bound, 0.0) + value
     return found

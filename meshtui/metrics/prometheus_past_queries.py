@@ -15,7 +15,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
-VERSION = "destination_version"
+_VERSION = "destination_version, destination_canonical_revision"
 
 _NOT_KNOWN = "unknown|-|"
 
@@ -42,7 +42,7 @@ def durations(service: ServiceKey, window: str, oldest_s: float) -> str:
         f'{BUCKETS}{{reporter="source",destination_service_name={_quoted(service.name)},'
         f"destination_service_namespace={_quoted(service.namespace)}}}"
     )
-    return f"sum by (le, {VERSION}) ({_grown(counter, window)}){_fresh(counter, oldest_s)}"
+    return f"sum by (le, {_VERSION}) ({_grown(counter, window)}){_fresh(counter, oldest_s)}"
 
 
 def _grown(counter: str, window: str) -> str:

@@ -23,6 +23,7 @@ _SERVICE = (
     "destination_service_name",
     "destination_service_namespace",
     "destination_version",
+    "destination_canonical_revision",
     "source_workload_namespace",
 )
 REQUEST_LABELS = (

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import UNKNOWN
 from meshtui.metrics.aggregate import Client
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_answer import Point
 from meshtui.metrics.reading import Buckets, Reading
-from meshtui.metrics.traffic import REQUESTS, Traffic, traffic_of
+from meshtui.metrics.traffic import REQUESTS, Traffic, traffic_of, version_of
 
 _NEEDED = {
     "reporter": ("reporter",),
@@ -115,5 +116,6 @@ def _usable(point: Point, flaws: Flaws) -> bool:
     for name in lacking:
         flaws.lacking[name] = flaws.lacking.get(name, 0) + 1
     flaws.unusable += bool(lacking)
-    flaws.versionless += not lacking and not point.labels.get("destination_version")
+    versionless = not point.labels.get("destination_version")
+    flaws.versionless += not lacking and versionless and version_of(point.labels) == UNKNOWN
     return not lacking

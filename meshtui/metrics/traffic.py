@@ -16,6 +16,7 @@ SOURCE = "source"
 SERVERS = frozenset({"destination", "waypoint"})
 
 _ABSENT = frozenset({"", UNKNOWN, "-"})
+_NO_REVISION = "latest"
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
 
 
@@ -63,13 +64,25 @@ def traffic_of(labels: Mapping[str, str]) -> Traffic | None:
         reporter=labels.get("reporter", ""),
         namespace=service[0],
         service=service[1],
-        version=_known(labels, "destination_version") or UNKNOWN,
+        version=version_of(labels),
         code=_known(labels, "response_code"),
         grpc=_known(labels, "grpc_response_status"),
         flags=_known(labels, "response_flags"),
         protocol=_known(labels, "request_protocol"),
         client_namespace=client_namespace,
         client=_known(labels, "source_workload"),
+    )
+
+
+def version_of(labels: Mapping[str, str]) -> str:
+    """The version that answered, or was asked and never did.
+
+    Of an endpoint that never answered Istio's filter knows no version, but the canonical revision,
+    which is the version wherever there is one; `latest` stands for none.
+    """
+    revision = _known(labels, "destination_canonical_revision")
+    return _known(labels, "destination_version") or (
+        revision if revision and revision != _NO_REVISION else UNKNOWN
     )
 
 

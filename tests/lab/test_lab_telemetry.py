@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.lab.harness import Mesh, Obj, to, until
+from tests.lab.harness import Mesh, Obj, statuses, to, until
 
 _SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -106,6 +106,28 @@ def test_what_reached_no_pod_has_an_unknown_destination(mesh: Mesh) -> None:
         "destination_service_name": "reviews",
     }
     assert total(mesh, "productpage", **labels) == 4
+
+
+def test_of_an_endpoint_that_never_answers_only_the_metadata_is_known(mesh: Mesh) -> None:
+    pool = {"http": {"http2MaxRequests": 1}}
+    mesh.lab.set("reviews-v1", latency="300ms")
+    mesh.destination_rule({"connectionPool": pool})
+    name = "outbound|9080|v1|reviews.default.svc.cluster.local"
+    until(lambda: mesh.clusters()[name]["circuit_breakers"]["thresholds"][0]["max_requests"] == 1)
+    mesh.route({"route": [to("v1")], "retries": {"attempts": 0}})
+    known = {
+        "reporter": "source",
+        "destination_workload": "reviews-v1",
+        "destination_canonical_revision": "v1",
+    }
+    turned_away = {"response_flags": "UO", "destination_version": "unknown"}
+    answered = {"response_code": "200", "destination_version": "v1", "destination_app": "reviews"}
+    before = [total(mesh, "productpage", **known, **more) for more in (turned_away, answered)]
+    found = statuses(mesh.send(6, concurrency=6))
+    after = [total(mesh, "productpage", **known, **more) for more in (turned_away, answered)]
+    grown = [b - a for a, b in zip(before, after, strict=True)]
+    assert grown == [found[503], found[200]]
+    assert all(grown)
 
 
 def test_durations_come_in_istios_buckets(mesh: Mesh) -> None:

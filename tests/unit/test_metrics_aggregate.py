@@ -132,6 +132,23 @@ def test_a_version_with_only_errors_is_all_errors() -> None:
     assert views.caller[v("v1")].error_ratio == 1.0
 
 
+@pytest.mark.parametrize(
+    ("version", "revision", "expected"),
+    [
+        ("v1", "v2", "v1"),
+        ("unknown", "v2", "v2"),
+        ("unknown", "latest", "unknown"),
+        ("unknown", "unknown", "unknown"),
+        ("", "", "unknown"),
+    ],
+)
+def test_an_endpoint_that_never_answered_is_known_by_its_revision(
+    version: str, revision: str, expected: str
+) -> None:
+    labels = {"destination_version": version, "destination_canonical_revision": revision}
+    assert traffic(**labels).version == expected
+
+
 def test_what_reached_no_pod_is_of_unknown_version() -> None:
     views = signals_of((traffic(destination_version="unknown", response_flags="UH"), 3.0))
     assert list(views.caller) == [v("unknown")]

@@ -77,11 +77,15 @@ def _first_label(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 def endpoint_metadata(endpoint: Endpoint) -> Obj:
-    """Metadata of an endpoint: istiod's one line, and the same facts one by one for the labels."""
+    """Metadata of an endpoint: istiod's one line, and the same facts one by one for the labels.
+
+    App and version are not among them: those a server says itself, with its answer.
+    """
     facts = peer_facts(endpoint.labels, endpoint.workload, endpoint.namespace)
-    revision = facts["canonical_revision"] if endpoint.labelled else ""
-    line = (endpoint.workload, endpoint.namespace, facts["canonical_service"], revision)
-    return {"istio": {"workload": ";".join((*line, "Kubernetes"))}, PEER: facts}
+    known = {fact: facts[fact] for fact in ENDPOINT_FACTS}
+    revision = known["canonical_revision"] if endpoint.labelled else ""
+    line = (endpoint.workload, endpoint.namespace, known["canonical_service"], revision)
+    return {"istio": {"workload": ";".join((*line, "Kubernetes"))}, PEER: known}
 
 
 def service_metadata(host: str, name: str, namespace: str) -> Obj:
@@ -125,9 +129,7 @@ def _source_tags(proxy: Proxy) -> dict[str, str]:
             for fact in ENDPOINT_FACTS
         },
         **{
-            f"destination_{fact}": _first_of(
-                ("DYNAMIC_METADATA", f"{ANSWER}:{fact}"), ("UPSTREAM_METADATA", f"{PEER}:{fact}")
-            )
+            f"destination_{fact}": _first_of(("DYNAMIC_METADATA", f"{ANSWER}:{fact}"))
             for fact in ANSWERED_FACTS
         },
         "destination_service": _first_of(("CLUSTER_METADATA", f"{PEER}:host"), host),
