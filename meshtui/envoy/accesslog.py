@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 LONGEST = 65_536
@@ -101,14 +100,6 @@ class AccessRecord:
     def tcp(self) -> bool:
         """A connection that was handed on as bytes, no request: it has no code."""
         return not (self.code or self.method or self.protocol)
-
-    @property
-    def epoch(self) -> float | None:
-        """Seconds since the epoch; None where `time` is no time."""
-        try:
-            return datetime.fromisoformat(self.time).timestamp()
-        except (ValueError, OverflowError, OSError):
-            return None
 
 
 def parse_line(line: str) -> AccessRecord | None:

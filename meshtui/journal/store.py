@@ -325,8 +325,11 @@ def _columns(change: Change) -> dict[str, Any]:
 
 
 def _new_id(now: float) -> str:
-    """Readable, in order of time, and unlike any other: month and day, time, four random digits."""
-    return f"{time.strftime('%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
+    """Readable, in order of time, and unlike any other: day, time, four random digits.
+
+    Until 0.1 the year was missing; such ids stay what they are.
+    """
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
 
 
 def _who() -> str:

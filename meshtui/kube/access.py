@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from meshtui.errors import NotAllowed, NotFound, Refused
+from meshtui.errors import NotAllowed
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.resources import NAMESPACES, Resource
@@ -102,16 +102,3 @@ class Reach:
         """One line where there were more namespaces than are asked about."""
         left_out = len(self._candidates or ()) - MOST_NAMESPACES
         return f"{left_out} namespaces were not looked at: name yours with -n" * (left_out > 0)
-
-
-async def whoami(cluster: Cluster) -> str:
-    """The name the API server knows the person by; the kubeconfig's where it does not say."""
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    try:
-        answer = await cluster.send("POST", path, body)
-    except Unauthenticated:
-        raise
-    except (NotAllowed, NotFound, Refused):
-        return cluster.user
-    return read.text(read.obj(answer, "status", "userInfo"), "username") or cluster.user

@@ -17,7 +17,6 @@ from meshtui.mesh.versions import (
     NOT_KNOWN,
     OK,
     ONLY_ERRORS,
-    SEVERITY,
     VersionView,
     version_rows,
 )
@@ -208,17 +207,3 @@ def marks_of(rule: Rule | None) -> tuple[str, ...]:
     if rule.timeout_s:
         marks.append(f"timeout {rule.timeout_s:g}s")
     return tuple(marks)
-
-
-def worst_first(views: tuple[ServiceView, ...]) -> tuple[ServiceView, ...]:
-    """By severity, then error ratio, then rate, then name, so that ties stand still."""
-    return tuple(sorted(views, key=_badness))
-
-
-def _badness(view: ServiceView) -> tuple[int, float, float, ServiceKey]:
-    worst = min(
-        (SEVERITY[state] for state in (view.state, *(v.state for v in view.versions))), default=9
-    )
-    errors = view.caller.error_ratio or 0.0 if view.caller else 0.0
-    rate = view.caller.rps if view.caller else 0.0
-    return worst, -round(errors, 2), -round(rate, -1), view.key

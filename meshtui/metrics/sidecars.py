@@ -82,10 +82,6 @@ class SidecarSource:
             _refuse_nothing(pods, failures)
             return await asyncio.to_thread(self._summary, len(pods), failures)
 
-    async def prime(self, mesh: Mesh) -> None:
-        """Take the reading that the first rates are counted from."""
-        await self.sample(mesh)
-
     async def close(self) -> None:
         """Forget all readings."""
         self._keep_only(set())

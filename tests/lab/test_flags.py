@@ -208,7 +208,7 @@ async def test_a_flag_is_seen_where_it_belongs(mesh: Mesh, case: Case) -> None:
         path = f"/{case.arrange(mesh)}"
         source = SidecarSource(cluster)
         with case.around(mesh):
-            await source.prime(facts)
+            await source.sample(facts)
             await asyncio.to_thread(case.send, mesh, path)
 
             async def count() -> float:

@@ -91,7 +91,7 @@ async def provoked(mesh: Mesh, cluster: Cluster, case: Case, path: str) -> tuple
     raw = await read_objects(cluster)
     facts = parse_mesh(raw.items, istio=raw.istio)
     source = SidecarSource(cluster)
-    await source.prime(facts)
+    await source.sample(facts)
     await asyncio.to_thread(case.send, mesh, path)
     async with asyncio.timeout(10):
         while flagged(sample := await source.sample(facts), case) < case.at_least:  # noqa: ASYNC110
@@ -119,7 +119,7 @@ async def test_requests_that_wait_for_a_connection_are_told_with_the_limit(mesh:
         raw = await read_objects(cluster)
         facts = parse_mesh(raw.items, istio=raw.istio)
         source = SidecarSource(cluster)
-        await source.prime(facts)
+        await source.sample(facts)
         answers = await asyncio.to_thread(mesh.send, MANY, "/", concurrency=20)
         async with asyncio.timeout(10):
             while not _timed(sample := await source.sample(facts), MANY):  # noqa: ASYNC110

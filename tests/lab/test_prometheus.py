@@ -85,7 +85,7 @@ class Pair:
     async def ready(self) -> None:
         """Prometheus has read for a window, and nothing is left in it of other tests."""
         await sample_until(self.prometheus, self.facts, lambda s: REVIEWS not in s.caller_totals)
-        await self.sidecars.prime(self.facts)
+        await self.sidecars.sample(self.facts)
 
     async def read(self) -> tuple[Sample, Sample]:
         return await self.sidecars.sample(self.facts), await self.prometheus.sample(self.facts)

@@ -49,7 +49,7 @@ async def signals_of(
 ) -> tuple[Sample, dict[str, Signals]]:
     """Send requests between two readings; the callers' view of reviews by version."""
     source = SidecarSource(cluster)
-    await source.prime(facts)
+    await source.sample(facts)
     mesh.lab.reset()
     mesh.send(count)
 
@@ -107,7 +107,7 @@ async def test_an_abort_reaches_no_pod_and_is_the_callers_error(
     abort = {"abort": {"percentage": {"value": 100}, "httpStatus": 503}}
     mesh.route({"route": [to("v1")], "fault": abort})
     source = SidecarSource(cluster)
-    await source.prime(facts)
+    await source.sample(facts)
     mesh.send(20)
     sample = await sample_until(
         source, facts, lambda s: s.caller_totals.get(REVIEWS, Signals()).requests >= 20
@@ -129,7 +129,7 @@ async def test_a_pod_that_is_deleted_is_no_failure(
     mesh: Mesh, cluster: Cluster, facts: Facts
 ) -> None:
     source = SidecarSource(cluster)
-    await source.prime(facts)
+    await source.sample(facts)
     mesh.route({"route": [to("v2")]})
     pod = mesh.api.pods("details")[0]["metadata"]["name"]
     mesh.api.call("DELETE", f"/api/v1/namespaces/default/pods/{pod}")
@@ -146,7 +146,7 @@ async def test_copies_of_a_mirror_are_counted_where_they_arrive_and_by_no_caller
     mesh.route({"route": [to("v1")], "mirror": to("v3")["destination"]})
     mesh.lab.set("reviews-v3", errors="100%")
     source = SidecarSource(cluster)
-    await source.prime(facts)
+    await source.sample(facts)
     mesh.send(50)
     sample = await sample_until(
         source, facts, lambda s: s.server.get(version("v3"), Signals()).requests >= 50

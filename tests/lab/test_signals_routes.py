@@ -259,7 +259,7 @@ async def test_access_logs_are_read_without_loss(
     assert {(r.route_name, r.authority, r.method) for r in found} == {
         (marker, "reviews:9080", "GET")
     }
-    assert all(r.epoch and r.duration_ms is not None for r in found)
+    assert all(r.time and r.duration_ms is not None for r in found)
 
 
 async def test_flags_of_faults_are_in_the_log(mesh: Mesh, cluster: Cluster, client: Pod) -> None:

@@ -12,7 +12,7 @@ from meshtui.mesh.parse import parse_mesh, parse_pod
 from meshtui.mesh.quantity import go_duration, human_duration, seconds
 from meshtui.mesh.routing import find_service, ordinary, routes_to
 from meshtui.mesh.signals import Sample, Signals, VersionKey
-from meshtui.mesh.view import Thresholds, service_views, state_of, worst_first
+from meshtui.mesh.view import Thresholds, service_views, state_of
 from tests.unit.objects import meta, pod, reviews, route, service, virtual_service
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -220,12 +220,6 @@ def test_pods_that_are_not_ready_are_counted_apart() -> None:
     )
     (row,) = service_views(mesh, None)[0].versions
     assert (row.version, row.subset, row.pods, row.pods_ready) == ("v1", "", 2, 1)
-
-
-def test_the_worst_service_comes_first() -> None:
-    mesh = reviews({"route": [route("v1")]})
-    views = service_views(mesh, sample(v1=Signals(10, error_ratio=0.5)))
-    assert [view.key.name for view in worst_first(views)] == ["reviews", "ratings"]
 
 
 @pytest.mark.parametrize("key", ["containerStatuses", "initContainerStatuses"])
