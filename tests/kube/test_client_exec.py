@@ -94,6 +94,11 @@ async def test_much_output_is_whole(anyone: Any) -> None:
     assert ended.stdout == b"x" * LARGE + b"\n"
 
 
+async def test_a_page_that_is_not_there_comes_as_if_it_were_an_answer(anyone: Any) -> None:
+    ended = await run(await anyone("exec-token"), "pilot-agent", "request", "GET", "nowhere")
+    assert ended == Ended(0, b"invalid path\n", b"")
+
+
 async def test_an_exit_code_is_an_answer(anyone: Any) -> None:
     ended = await run(await anyone("exec-token"), "pilot-agent", "request", "GET", "wrong")
     assert (ended.code, ended.stdout) == (255, b"")

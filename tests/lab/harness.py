@@ -107,6 +107,9 @@ class Mesh:
         usual = [{"name": v, "labels": {"version": v}} for v in ("v1", "v2", "v3")]
         spec: Obj = {"host": "reviews", "subsets": subsets or usual}
         spec |= {"trafficPolicy": policy} if policy else {}
+        self.replace_destination_rule(spec)
+
+    def replace_destination_rule(self, spec: Obj) -> None:
         self._replace(f"{ISTIO}/destinationrules/reviews", spec)
 
     def create(self, plural: str, obj: Obj) -> None:

@@ -174,6 +174,44 @@ def test_subset_without_a_rule_has_no_cluster(mesh: Mesh) -> None:
     assert {flags(line) for line in mesh.log_lines(f"/{marker}", 3)} == {"NC"}
 
 
+def test_an_exact_destination_rule_takes_a_wildcards_subsets_away(mesh: Mesh) -> None:
+    subsets = [{"name": "v1", "labels": {"version": "v1"}}]
+    wide = {"host": "*.default.svc.cluster.local", "subsets": subsets}
+    mesh.replace_destination_rule(wide)
+    marker = mesh.route({"route": [to("v1")]})
+    assert served(mesh.send(5)) == {"reviews-v1": 5}
+    mesh.create(
+        "destinationrules",
+        {
+            "kind": "DestinationRule",
+            "metadata": {"name": "breaker"},
+            "spec": {
+                "host": "reviews",
+                "trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 9}}},
+            },
+        },
+    )
+    gone = "outbound|9080|v1|reviews.default.svc.cluster.local"
+    until(lambda: gone not in mesh.clusters(), what="the cluster gone")
+    assert statuses(mesh.send(3, f"/{marker}")) == {503: 3}
+    assert {flags(line) for line in mesh.log_lines(f"/{marker}", 3)} == {"NC"}
+
+
+def test_what_is_private_to_the_clients_namespace_rules_before_what_is_public(mesh: Mesh) -> None:
+    mesh.route({"route": [to("v1")]})
+    private = {
+        "hosts": ["reviews.default.svc.cluster.local"],
+        "exportTo": ["."],
+        "http": [{"name": "mine", "route": [to("v2")]}],
+    }
+    mesh.create(
+        "virtualservices",
+        {"kind": "VirtualService", "metadata": {"name": "z-private"}, "spec": private},
+    )
+    mesh.until_routed("mine")
+    assert served(mesh.send(5)) == {"reviews-v2": 5}
+
+
 def test_what_the_webhook_refuses_never_reaches_a_proxy(mesh: Mesh) -> None:
     mesh.route({"route": [to("v2")]})
     rules = {
