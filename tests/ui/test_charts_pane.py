@@ -349,4 +349,4 @@ async def test_the_cursor_goes_through_a_services_versions_without_a_new_picture
         await drive.press("j", "j", "k")
         assert drawn == []
         await drive.tick()
-        await drive.until(lambda: len(drawn) == 1)
+        await drive.until(lambda: drawn)
