@@ -185,6 +185,12 @@ async def test_delete_answers_success_and_the_object_is_gone(lab: Lab) -> None:
     right = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
     done = await lab.client.call("DELETE", f"{VS}/reviews", right)
     assert refused.status == 409
+    assert refused.message == (
+        'Operation cannot be fulfilled on VirtualService.networking.istio.io "reviews": the UID in '
+        f"the precondition (other) does not match the UID in record ({uid}). The object might "
+        "have been deleted and then recreated"
+    )
+    assert refused.json["details"]["kind"] == "VirtualService"
     assert (done.status, done.json["status"], done.json["details"]["uid"]) == (200, "Success", uid)
     assert stored(lab) is None
 

@@ -150,6 +150,22 @@ def check_preconditions(target: Target, old: Obj, meta: Mapping[str, Any]) -> No
         raise status.modified(target.resource, target.name)
 
 
+def check_deletion(target: Target, old: Obj, wanted: Mapping[str, Any]) -> None:
+    """The preconditions of a deletion; a real server's words, with the kind for the plural."""
+    was = old["metadata"]
+    for key, name, why in (
+        ("uid", "UID", "deleted and then recreated"),
+        ("resourceVersion", "ResourceVersion", "modified"),
+    ):
+        if wanted.get(key) and wanted[key] != was[key]:
+            raise status.precondition(
+                target.resource,
+                target.name,
+                f"the {name} in the precondition ({wanted[key]}) does not match the {name} in "
+                f"record ({was[key]}). The object might have been {why}",
+            )
+
+
 def check_version(target: Target, obj: Obj) -> None:
     """A custom object is only changed at a version that the request names."""
     version = obj["metadata"].get("resourceVersion")

@@ -78,8 +78,8 @@ def write_options(query: Mapping[str, str], user_agent: str, method: str) -> Wri
 def _dry_run_causes(wanted: Sequence[object]) -> list[Cause]:
     if all(value == "All" for value in wanted):
         return []
-    shown = ", ".join(json.dumps(value) for value in wanted)
-    message = f'Unsupported value: []string{{{shown}}}: supported values: "All"'
+    shown = json.dumps(list(wanted), separators=(",", ":"))
+    message = f'Unsupported value: {shown}: supported values: "All"'
     return [Cause("FieldValueNotSupported", message, "dryRun")]
 
 

@@ -106,6 +106,15 @@ def conflict(resource: Resource, name: str, why: str) -> ApiError:
     return ApiError(409, "Conflict", message, details_of(resource, name))
 
 
+def precondition(resource: Resource, name: str, why: str) -> ApiError:
+    """As `conflict`, in the words of a deletion, which name the kind."""
+    kind = resource.kind
+    subject = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    details: Obj = {"name": name, **({"group": kind.group} if kind.group else {})}
+    message = f'Operation cannot be fulfilled on {subject} "{name}": {why}'
+    return ApiError(409, "Conflict", message, details | {"kind": kind.kind})
+
+
 def modified(resource: Resource, name: str) -> ApiError:
     return conflict(
         resource,

@@ -154,7 +154,7 @@ def _part_of(target: Target, new: Obj, old: Obj) -> Obj:
 def delete(store: Store, runtime: PodRuntime, target: Target, options: DeleteOptions) -> Obj:
     """Delete one object and, unless told to orphan them, what it owns; returns a Status."""
     old = existing(store, target)
-    checks.check_preconditions(target, old, options.preconditions)
+    checks.check_deletion(target, old, options.preconditions)
     if not options.dry_run:
         delete_stored(store, runtime, target.stored, old, orphan=options.orphan)
     return status.success(target.resource, target.name, old["metadata"]["uid"])
