@@ -47,9 +47,10 @@ def configure(world: World, proxies: list[Proxy]) -> Configuration:
     routes: dict[Key, list[Obj]] = {}
     lds: dict[Key, list[Obj]] = {}
     sight = Sight(world)
+    known: dict[tuple[tuple[str, int], ...], list[Obj]] = {}
     for proxy in proxies:
         scope = sight.of(proxy)
-        made = [cluster(upstream, world) for upstream in upstreams(scope)]
+        made = _clusters(scope, world, known)
         clusters[Key(proxy.pod, CLUSTERS)] = [*made, *own_clusters(proxy, world)]
         outbound = _gateway(sight, scope) if proxy.gateway else _sidecar(scope)
         patches = patches_for(world, proxy)
@@ -65,6 +66,17 @@ def configure(world: World, proxies: list[Proxy]) -> Configuration:
             *_inbound(world, proxy, patches),
         ]
     return Configuration(clusters, routes, lds)
+
+
+def _clusters(
+    scope: Scope, world: World, known: dict[tuple[tuple[str, int], ...], list[Obj]]
+) -> list[Obj]:
+    """The outbound clusters, made once for all proxies that see the same."""
+    found = upstreams(scope)
+    key = tuple((upstream.name, id(upstream.rule)) for upstream in found)
+    if key not in known:
+        known[key] = [cluster(upstream, world) for upstream in found]
+    return known[key]
 
 
 def _inbound(world: World, proxy: Proxy, patches: list[Patch]) -> list[Obj]:
