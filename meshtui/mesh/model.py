@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
 from meshtui.mesh.istio import EnvoyFilter as EnvoyFilter
 from meshtui.mesh.istio import Gateway as Gateway
 from meshtui.mesh.istio import Json as Json
@@ -187,6 +188,7 @@ class Mesh:
     service_entries: tuple[ServiceEntry, ...] = ()
     workload_entries: tuple[WorkloadEntry, ...] = ()
     sidecars: tuple[Sidecar, ...] = ()
+    http_routes: tuple[HttpRoute, ...] = ()
     settings: MeshSettings = field(default_factory=MeshSettings)
     """What the mesh as a whole is set to: its domain, its root namespace, its defaults."""
 

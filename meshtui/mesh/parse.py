@@ -9,6 +9,7 @@ from meshtui.mesh import read
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.parse_registered import (
+    parse_http_route,
     parse_service_entry,
     parse_sidecar,
     parse_workload_entry,
@@ -70,6 +71,7 @@ def parse_mesh(
         service_entries=entries,
         workload_entries=parsed("workloadentries", parse_workload_entry),
         sidecars=parsed("sidecars", parse_sidecar),
+        http_routes=parsed("httproutes", parse_http_route),
         settings=settings,
     )
 

@@ -26,6 +26,7 @@ PLURALS = {
     "WorkloadEntry": "workloadentries",
     "Sidecar": "sidecars",
     "EnvoyFilter": "envoyfilters",
+    "HTTPRoute": "httproutes",
 }
 CLIENT_LABELS = {"app": "client", "version": "v1"}
 GATEWAY = Client("istio-system", {"istio": "ingressgateway", "app": "ingressgateway"}, gateway=True)
@@ -45,12 +46,16 @@ class Case:
 
     @cached_property
     def mesh(self) -> Mesh:
-        return mesh_of((*self.base, *self.objects), self.recorded.get("created") or {})
+        """The mesh as the API server had it, without the objects that it refused."""
+        refused = self.recorded.get("refused")
+        without = refused if isinstance(refused, dict) else {}
+        stored = [obj for obj in self.objects if identity(obj) not in without]
+        return mesh_of((*self.base, *stored), self.recorded.get("created") or {})
 
     @property
     def refused(self) -> bool:
-        """The API server did not store it: nothing was recorded."""
-        return bool(self.recorded.get("refused"))
+        """The API server did not store the case: nothing was recorded."""
+        return isinstance(self.recorded.get("refused"), str)
 
     @property
     def client(self) -> Client:
@@ -85,10 +90,16 @@ def mesh_of(
     return parse_mesh(found, settings=settings)
 
 
+def identity(obj: Obj) -> str:
+    """The object as recordings name it."""
+    meta = obj["metadata"]
+    return f"{obj['kind']} {meta.get('namespace', 'default')}/{meta['name']}"
+
+
 def _stored(obj: Obj, created: Mapping[str, int]) -> Obj:
     """With the stamp and the status that the cluster gave it."""
     meta = {"namespace": "default", **obj["metadata"]}
-    second = created.get(f"{obj['kind']} {meta['namespace']}/{meta['name']}", 0)
+    second = created.get(identity(obj), 0)
     meta["creationTimestamp"] = f"2026-08-30T10:00:{second:02d}Z"
     stored = {**obj, "metadata": meta}
     if obj["kind"] == "Pod" and (ip := meta.get("annotations", {}).get("rig/ip")):

@@ -61,8 +61,9 @@ class Resolution:
 
     @property
     def service(self) -> VirtualService | None:
-        """The VirtualService that rules, as the object."""
-        return self.ruling.service if self.ruling else None
+        """The VirtualService that rules, as the object; None where HTTPRoutes do, or nothing."""
+        found = self.ruling.service if self.ruling else None
+        return found if isinstance(found, VirtualService) else None
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Rule, VirtualService
 from meshtui.mesh.resolution.names import full_name, gateway_name
@@ -36,9 +37,12 @@ _INHERITED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a rule stands: in which VirtualService, in which list, at which index."""
+    """Where a rule stands: in which object, in which list, at which index.
 
-    service: VirtualService
+    The list is `http`, `tcp` or `tls` of a VirtualService, or `rules` of an HTTPRoute.
+    """
+
+    service: VirtualService | HttpRoute
     index: int
     protocol: str = "http"
 
@@ -48,7 +52,9 @@ class Place:
 
     @property
     def rule(self) -> Rule | None:
-        """The rule as the model has it; None where the object has no such rule."""
+        """The rule as the model has it; None where a VirtualService has no such rule."""
+        if isinstance(self.service, HttpRoute):
+            return None
         for rule in self.service.rules:
             if (rule.protocol, rule.index) == (self.protocol, self.index):
                 return rule

@@ -135,7 +135,7 @@ def forward(
     operations: HeaderOperations,
     envoy: dict[str, Any],
     around: Surroundings,
-) -> Json:
+) -> dict[str, Any]:
     """The RouteAction; a single destination's own header operations go onto the route."""
     timeout = envoy_duration(raw.get("timeout")) or "0s"
     action: dict[str, Any] = {"timeout": timeout, "max_grpc_timeout": timeout}

@@ -18,11 +18,16 @@ EVERYTHING: Json = {"prefix": "/"}
 _CLAIMS = "@request.auth.claims"
 
 
-def envoy_match(match: Json | None) -> Json:
-    """The JSON of the RouteMatch; None stands for a rule without matches."""
+def envoy_match(match: Json | None, gateway_api: bool = False) -> Json:
+    """The JSON of the RouteMatch; None stands for a rule without matches.
+
+    A prefix of the Gateway API ends at a slash.
+    """
     if match is None:
         return EVERYTHING
     found: dict[str, Any] = dict(_path(match.get("uri")))
+    if gateway_api and found.get("prefix", "/") != "/":
+        found["path_separated_prefix"] = found.pop("prefix").removesuffix("/")
     found["case_sensitive"] = match.get("ignoreUriCase") is not True
     headers = _headers(match)
     if headers:

@@ -7,6 +7,7 @@ fields are what people and verbs ask for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ from meshtui.mesh.resolution.names import labels_in
 from meshtui.mesh.resolution.registry import Host
 from meshtui.mesh.resolution.retries import retry_policy
 from meshtui.mesh.resolution.rulings import Ruling
+
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 DEFAULT_NAME = "default"
 """The name of the route that a host without a VirtualService has."""
@@ -133,7 +136,7 @@ def _not_for(match: Json | None, around: Surroundings) -> str:
 def _route(
     ruling: Ruling, rule: MergedRule, index: int | None, match: Json | None, around: Surroundings
 ) -> Route:
-    raw, asked = rule.raw, envoy_match(match)
+    raw, asked = rule.raw, envoy_match(match, ruling.gateway_api)
     own_name = read.text(match, "name")
     name = read.text(raw, "name") + (f".{own_name}" if own_name else "")
     envoy: dict[str, Any] = {"name": name} if name else {}
@@ -151,9 +154,21 @@ def _route(
     else:
         sent = sent_to(raw, around)
         envoy["route"] = forward(raw, sent, operations, envoy, around)
+        if ruling.gateway_api:
+            _as_gateway_api(envoy["route"], asked)
     if filters := _filters(raw):
         envoy["typed_per_filter_config"] = filters
     return Route(name, asked, envoy, sent.targets, sent.mirrors, rule, index, sent.unused)
+
+
+def _as_gateway_api(action: dict[str, Any], match: Json) -> None:
+    """What has no cluster is answered 500, and a prefix is taken away with its slash."""
+    action["cluster_not_found_response_code"] = "INTERNAL_SERVER_ERROR"
+    if action.get("prefix_rewrite") == "/":
+        del action["prefix_rewrite"]
+        prefix = _SPECIAL.sub(r"\\\g<0>", read.text(match, "path_separated_prefix"))
+        pattern = {"regex": f"^{prefix}(/?)(.*)"}
+        action["regex_rewrite"] = {"pattern": pattern, "substitution": r"/\2"}
 
 
 def _metadata(ruling: Ruling) -> Json:

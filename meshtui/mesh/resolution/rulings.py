@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
-from meshtui.mesh.model import Mesh, VirtualService
+from meshtui.mesh.model import HttpRoute, Mesh, VirtualService
 from meshtui.mesh.resolution.delegates import MergedRule, completed, merged_rules
+from meshtui.mesh.resolution.httproutes import RouteGroup, route_groups
 from meshtui.mesh.resolution.names import MESH, full_name, gateway_name, is_wild, most_specific
 from meshtui.mesh.resolution.registry import NOBODY, PRIVATE, PUBLIC
 
@@ -24,14 +25,26 @@ _K = TypeVar("_K")
 
 @dataclass(frozen=True)
 class Ruling:
-    """A VirtualService with hosts of its own, as istiod has it after its delegates are joined."""
+    """A VirtualService with hosts of its own, as istiod has it after its delegates are joined.
 
-    service: VirtualService
+    Or the HTTPRoutes of a namespace for one host, of which istiod makes a VirtualService: `routes`
+    are these, and `service` is the oldest of them.
+    """
+
+    service: VirtualService | HttpRoute
     hosts: tuple[str, ...]
     gateways: tuple[str, ...]
     exports: frozenset[str]
     join: Callable[[], tuple[MergedRule, ...]] = field(compare=False, repr=False)
     domain: str = "cluster.local"
+    routes: tuple[HttpRoute, ...] = ()
+    name: str = ""
+    """What istiod calls it; empty for the VirtualService's own name."""
+
+    @property
+    def gateway_api(self) -> bool:
+        """Whether its rules are those of HTTPRoutes, which istiod takes a little differently."""
+        return bool(self.routes)
 
     @cached_property
     def rules(self) -> tuple[MergedRule, ...]:
@@ -44,7 +57,7 @@ class Ruling:
 
     @property
     def place(self) -> tuple[str, str]:
-        return self.service.ref.namespace, self.service.ref.name
+        return self.service.ref.namespace, self.name or self.service.ref.name
 
     @cached_property
     def lower_hosts(self) -> frozenset[str]:
@@ -56,6 +69,8 @@ class Ruling:
 
     def streams(self, protocol: str) -> list[Json]:
         """Its `tcp` or `tls` rules with full names."""
+        if self.gateway_api:
+            return []
         rules = read.objects(read.obj(self.service.raw, "spec"), protocol)
         return [completed(rule, self.namespace, self.domain) for rule in rules]
 
@@ -108,6 +123,9 @@ class Rulings:
     hidden: tuple[Ruling, ...] = ()
     """Those that are exported to nobody."""
 
+    consumers: frozenset[str] = frozenset()
+    """The namespaces with HTTPRoutes, which come before public VirtualServices there."""
+
     orders: dict[tuple[str, str], Order] = field(default_factory=dict, compare=False, repr=False)
 
     def seen(self, namespace: str, gateway: str = MESH) -> Order:
@@ -117,9 +135,11 @@ class Rulings:
         """
         place = (namespace, gateway)
         own = (*self.private.get(place, ()), *self.exported.get(place, ()))
-        key = place if own else ("", gateway)
+        key = place if own or namespace in self.consumers else ("", gateway)
         if key not in self.orders:
-            found = {r.place: r for r in (*own, *self.public.get(gateway, ()))}
+            everybodys = self.public.get(gateway, ())
+            mine = [r for r in everybodys if r.gateway_api and r.namespace == namespace]
+            found = {r.place: r for r in (*own, *mine, *everybodys)}
             self.orders[key] = Order(tuple(found.values()))
         return self.orders[key]
 
@@ -133,23 +153,37 @@ def exports(mesh: Mesh, service: VirtualService) -> frozenset[str]:
 
 def rulings(mesh: Mesh) -> Rulings:
     """The VirtualServices of a mesh by who sees them; delegates are joined into their roots."""
-    ordered = sorted(mesh.virtual_services, key=lambda s: (s.created, s.ref.name, s.ref.namespace))
-    delegates = {(s.ref.namespace, s.ref.name): s for s in ordered if not s.hosts}
+    delegates = {(s.ref.namespace, s.ref.name): s for s in mesh.virtual_services if not s.hosts}
+    ordered = [_ruling(mesh, s, delegates) for s in mesh.virtual_services if s.hosts]
+    ordered += [_of_routes(mesh, group) for group in route_groups(mesh)]
+    ordered.sort(key=lambda r: (r.service.created, r.place[1], r.namespace))
     private: dict[tuple[str, str], list[Ruling]] = {}
     exported: dict[tuple[str, str], list[Ruling]] = {}
     public: dict[str, list[Ruling]] = {}
     hidden = []
-    for service in ordered:
-        if not service.hosts:
-            continue
-        ruling = _ruling(mesh, service, delegates)
+    for ruling in ordered:
         if PUBLIC in ruling.exports:
             _add_public(public, ruling)
         elif NOBODY in ruling.exports:
             hidden.append(ruling)
         else:
             _add_to_namespaces(private, exported, ruling)
-    return Rulings(_frozen(private), _frozen(exported), _frozen(public), tuple(hidden))
+    consumers = frozenset(ruling.namespace for ruling in ordered if ruling.gateway_api)
+    return Rulings(_frozen(private), _frozen(exported), _frozen(public), tuple(hidden), consumers)
+
+
+def _of_routes(mesh: Mesh, group: RouteGroup) -> Ruling:
+    everybody = mesh.settings.virtual_service_exports
+    return Ruling(
+        service=group.routes[0],
+        hosts=(group.host,),
+        gateways=(MESH,),
+        exports=frozenset(group.namespace if to == PRIVATE else to for to in everybody),
+        join=lambda: group.rules,
+        domain=mesh.settings.domain,
+        routes=group.routes,
+        name=group.name,
+    )
 
 
 def _ruling(

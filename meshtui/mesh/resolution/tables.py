@@ -92,11 +92,19 @@ class SidecarTable:
         """Those that name the service, and the one whose wildcard is the most specific."""
         wild = self.listener.order.for_wildcards(name)
         exact = () if is_wild(name) else self.listener.order.by_host.get(name.lower(), ())
+        exact = tuple(r for r in exact if self._may_rule(r, name))
         if wild is None or wild in exact or not _covers(wild, name):
             yield from exact
             return
         places = self.listener.order.places
         yield from sorted((*exact, wild), key=lambda ruling: places[ruling.place])
+
+    def _may_rule(self, ruling: Ruling, name: str) -> bool:
+        """HTTPRoutes are for the Service's own callers, or for those of their namespace."""
+        if not ruling.gateway_api or ruling.namespace == self.listener.namespace:
+            return True
+        host = self.listener.host(name)
+        return host is not None and host.namespace == ruling.namespace
 
     def make(self, ruling: Ruling) -> Made:
         if ruling.place not in self.made:
@@ -108,7 +116,7 @@ class SidecarTable:
         for ruling in self.listener.order.by_host.get(name.lower(), ()):
             if is_wild(name) and self._wildcard_has_services(name):
                 continue
-            if not self.make(ruling).routes or not self._used(ruling):
+            if ruling.gateway_api or not self.make(ruling).routes or not self._used(ruling):
                 continue
             made = self.make(ruling)
             domains = [name.lower()]
