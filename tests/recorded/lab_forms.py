@@ -11,12 +11,7 @@ from typing import Any
 
 Obj = dict[str, Any]
 
-UNRECORDED = frozenset(
-    {
-        "decorator", "include_request_attempt_count", "@cluster", "track_remaining",
-        "typed_extension_protocol_options", "common_lb_config", "stat_prefix_of_a_filter",
-    }
-)  # fmt: skip
+UNRECORDED = frozenset({"decorator", "include_request_attempt_count", "track_remaining"})
 """What the recording leaves out."""
 
 LAB_ONLY = frozenset({"request_headers_mutations", "lab.peer"})
