@@ -12,9 +12,10 @@ from meshtui.changes.change import Change
 from meshtui.changes.locate import resolve_service
 from meshtui.changes.making import creation, free_name, policy_change
 from meshtui.errors import NotFound, Refused
+from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.parse import VERSION_LABELS
-from meshtui.mesh.routing import pods_of, routes_to
+from meshtui.mesh.routing import pods_of
 
 VERB = "adopt"
 

@@ -253,13 +253,15 @@ class Target:
     """Which service and which of its rules: `rule` is a name or an index, empty for the ordinary.
 
     `uid` and `resource_version`, where given, are of the object that the person looked at: the
-    change is refused as a conflict when it is another one by now.
+    change is refused as a conflict when it is another one by now. `callers` are the workloads that
+    telemetry saw calling the service, by namespace and name; None where that is not known.
     """
 
     service: ServiceKey
     rule: str = ""
     uid: str = ""
     resource_version: str = ""
+    callers: frozenset[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from typing import Any
 from meshtui.changes.change import Operation, Target
 from meshtui.changes.patch import tokens, value_at
 from meshtui.errors import Conflict, NotFound, Refused
+from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
 from meshtui.mesh.parse_rules import PROTOCOLS
-from meshtui.mesh.routing import Route, find_service, ordinary, routes_to, subsets_of
+from meshtui.mesh.routing import find_service, subsets_of
 from meshtui.mesh.versions import version_rows
 
 
@@ -70,12 +71,45 @@ def locate(mesh: Mesh, target: Target) -> Located:
             f"no VirtualService sends HTTP traffic to {service.key}",
             f"make one first (`meshtui adopt {service.key.name}`)",
         )
-    route = _named_rule(routes, target.rule) if target.rule else ordinary(routes)
-    if route is None:
-        raise Refused(f"no rule for {service.key} has a destination", "name one with --rule")
+    if target.rule:
+        route = _named_rule(routes, target.rule)
+    else:
+        route = _ordinary_rule(service, routes, target)
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
     return Located(mesh, service, route.service, route.rule)
+
+
+def _ordinary_rule(service: Service, routes: list[Route], target: Target) -> Route:
+    """The rule that the service's callers have. Refused where they have different ones."""
+    several = rivals(routes, target.callers)
+    if len(several) > 1:
+        told = "; ".join(f"{_written(route)} for {_whose(route)}" for route in several[:4])
+        raise Refused(
+            f"several rules carry the traffic of {service.key}: {told}",
+            f"name one with --rule, as in --rule {_written(several[0])}",
+        )
+    route = ordinary(routes, target.callers)
+    if route is not None:
+        return route
+    idle = next((route for route in routes if route.unused), None)
+    if idle is not None:
+        raise Refused(
+            f"no rule carries the traffic of {service.key}: "
+            f"{idle.service.ref} rule {idle.rule.title} has no effect ({idle.unused})",
+            "`meshtui analyze` says more",
+        )
+    raise Refused(f"no rule for {service.key} has a destination", "name one with --rule")
+
+
+def _written(route: Route) -> str:
+    return f"{route.service.ref.name}/{route.rule.index}"
+
+
+def _whose(route: Route) -> str:
+    if route.ports and not route.edge:
+        return f"{route.whose} (port {', '.join(map(str, route.ports))})"
+    return route.whose
 
 
 def whole_rule(operation: Operation) -> tuple[str, int] | None:

@@ -14,9 +14,10 @@ from meshtui.mesh.admission import (
     protocol_of,
     written_hosts,
 )
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Rule, Server, Service, VirtualService
 from meshtui.mesh.request import covers
-from meshtui.mesh.routing import pods_selected, selects, with_delegates
+from meshtui.mesh.routing import pods_selected, selects
 from meshtui.mesh.rule_entries import visible
 
 AUTO = "AUTO_PASSTHROUGH"
@@ -108,7 +109,7 @@ def _through(
 ) -> Iterator[_Opening]:
     rules = [
         (route.service, route.rule)
-        for route in with_delegates(mesh, service)
+        for route in _with_delegates(mesh, service)
         if any(name in gateways_of(service, match) for match in entries_of(route.rule))
     ]
     for server in gateway.servers:
@@ -118,6 +119,17 @@ def _through(
         for owner, rule in rules:
             if let_in and rule.protocol == protocol_of(server):
                 yield _Opening(gateway, server, let_in, owner, rule)
+
+
+def _with_delegates(mesh: Mesh, service: VirtualService) -> Iterator[Route]:
+    """The rules of a VirtualService, those it hands over to in place of the rules that do."""
+    for rule in service.rules:
+        if rule.delegate is None:
+            yield Route(service, rule)
+            continue
+        for target in mesh.virtual_services:
+            if (target.ref.namespace, target.ref.name) == rule.delegate:
+                yield from (Route(target, inner) for inner in target.rules)
 
 
 def _door(mesh: Mesh, openings: list[_Opening], service: Service) -> Door:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import (
     Mesh,
     Pod,
-    Rule,
     Service,
     ServiceKey,
     Subset,
-    VirtualService,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A rule with the VirtualService that holds it."""
-
-    service: VirtualService
-    rule: Rule
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
@@ -69,66 +58,6 @@ def subsets_of(mesh: Mesh, host: str) -> tuple[Subset, ...]:
 def pods_of_subset(pods: Iterable[Pod], subset: Subset) -> tuple[Pod, ...]:
     """A subset without labels is all of the host's pods."""
     return tuple(pod for pod in pods if not subset.labels or selects(subset.labels, pod.labels))
-
-
-def routes_to(mesh: Mesh, service: Service) -> tuple[Route, ...]:
-    """The rules that decide where the service's traffic goes, the most telling first.
-
-    First those of the VirtualServices for the service's own host (an exact host before a wildcard,
-    the mesh before a gateway), with the rules they delegate to; where there is none, the rules
-    of other hosts that name the service as a destination.
-    """
-    own = sorted(_own(mesh, service), key=lambda vs: _precedence(vs, service))
-    routes = [route for vs in own for route in with_delegates(mesh, vs)]
-    if routes:
-        return tuple(routes)
-    named = mesh.rules_by_destination.get(service.host, ())
-    return tuple(Route(vs, rule) for vs, rule in named)
-
-
-def _own(mesh: Mesh, service: Service) -> list[VirtualService]:
-    """A bare `*` at a gateway speaks of outside hosts, not of this service."""
-    labels = service.host.split(".")
-    patterns = [service.host, *("*." + ".".join(labels[n:]) for n in range(1, len(labels)))]
-    found = [vs for p in patterns for vs in mesh.virtual_services_by_host.get(p, ())]
-    return list({vs.ref: vs for vs in found}.values())
-
-
-def _precedence(vs: VirtualService, service: Service) -> tuple[bool, bool, bool]:
-    return (
-        service.host not in vs.hosts,
-        not vs.in_mesh,
-        vs.ref.namespace != service.key.namespace,
-    )
-
-
-def with_delegates(mesh: Mesh, vs: VirtualService) -> Iterable[Route]:
-    """The rules of a VirtualService, those it hands over to in place of the rules that do."""
-    for rule in vs.rules:
-        if rule.delegate is None:
-            yield Route(vs, rule)
-            continue
-        target = next(
-            (d for d in mesh.virtual_services if (d.ref.namespace, d.ref.name) == rule.delegate),
-            None,
-        )
-        if target is not None:
-            yield from (Route(target, inner) for inner in target.rules)
-
-
-def ordinary(routes: Iterable[Route]) -> Route | None:
-    """The rule that carries the ordinary traffic: the first that takes any request.
-
-    Where each rule asks for something, the last one with a destination: what is tried last is
-    meant for what the special cases left over.
-    """
-    with_destinations = [route for route in routes if route.rule.destinations]
-    first_service = with_destinations[0].service.ref if with_destinations else None
-    primary = [route for route in with_destinations if route.service.ref == first_service]
-    for route in primary:
-        if route.rule.catch_all:
-            return route
-    return primary[-1] if primary else None
 
 
 def find_service(mesh: Mesh, name: str, namespace: str) -> Service | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
-from meshtui.mesh.routing import Route, ordinary, routes_to
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.versions import (
     DEGRADED,
@@ -53,6 +53,7 @@ class ServiceView:
     state: str = NOT_KNOWN
     marks: tuple[str, ...] = field(default=())
     server_state: str = NOT_KNOWN
+    mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
 
     @property
     def key(self) -> ServiceKey:
@@ -94,15 +95,24 @@ def structure(mesh: Mesh) -> tuple[ServiceView, ...]:
 
 def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
     routes = routes_to(mesh, service)
-    route = ordinary(routes)
+    known = ServiceView(service, routes=routes, mesh=mesh)
+    return _aimed(known, ordinary(routes))
+
+
+def _aimed(view: ServiceView, route: Route | None) -> ServiceView:
+    """The view by one of its rules."""
     rule = route.rule if route else None
-    return ServiceView(
-        service=service,
-        versions=version_rows(mesh, service, rule),
-        routes=routes,
-        route=route,
-        marks=marks_of(rule),
-    )
+    versions = version_rows(view.mesh, view.service, rule)
+    return replace(view, route=route, versions=versions, marks=marks_of(rule))
+
+
+def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:
+    """By the rule of those who call, where callers have different ones."""
+    callers = sample.clients.get(view.key)
+    if not callers or len(rivals(view.routes)) < 2:
+        return view
+    route = ordinary(view.routes, callers)
+    return view if route == view.route else _aimed(view, route)
 
 
 def measured(
@@ -118,6 +128,7 @@ def measured(
 def _measured_service(
     view: ServiceView, sample: Sample, found: Iterable[str], limits: Thresholds
 ) -> ServiceView:
+    view = _by_callers(view, sample)
     rows = [_measured(row, view.key, sample, limits) for row in view.versions]
     known = {row.version for row in rows}
     rows += [

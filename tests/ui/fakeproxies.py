@@ -17,8 +17,8 @@ from meshtui.envoy.policies import ProxyCluster
 from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMatch, RouteMirror
 from meshtui.envoy.stats import Pressure
 from meshtui.errors import MeshtuiError, NotFound
+from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Pod, Rule, ServiceKey, StringMatch
-from meshtui.mesh.routing import routes_to
 from meshtui.operations.proxies.matrix import Matrix, Row, row_of
 from meshtui.operations.proxies.reading import Reading, SeenCluster, SeenEndpoint, joined
 from meshtui.operations.proxies.views import find_pod, raw_lines

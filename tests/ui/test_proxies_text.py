@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
-from meshtui.mesh.routing import Route
 from meshtui.operations.proxies.matrix import NOT_MEANT, Cell, Matrix, Row
 from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
 from meshtui.ui.panes.proxies.heads import Frame, painted, tabs

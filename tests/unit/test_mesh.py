@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtui.mesh.carrying import ordinary, routes_to
 from meshtui.mesh.hosts import full_host, short_host, split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh, parse_pod
 from meshtui.mesh.quantity import go_duration, human_duration, seconds
-from meshtui.mesh.routing import find_service, ordinary, routes_to
+from meshtui.mesh.routing import find_service
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import Thresholds, service_views, state_of
 from tests.unit.objects import meta, pod, reviews, route, service, virtual_service

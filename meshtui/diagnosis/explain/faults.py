@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from meshtui.diagnosis.explain.pods import MOST, Words
 from meshtui.diagnosis.explain.scope import Scope, handing_over, place, routes, routes_of, titled
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Fault
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.routing import Route
 
 
 def aborted(scope: Scope) -> Words:

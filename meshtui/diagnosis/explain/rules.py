@@ -19,11 +19,11 @@ from meshtui.diagnosis.explain.scope import (
 )
 from meshtui.diagnosis.explain.words import begun, milliseconds
 from meshtui.diagnosis.limit_words import effect_words, limit_words
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.limiting import limits_at_callers, limits_at_pods
 from meshtui.mesh.model import VirtualService
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
-from meshtui.mesh.routing import Route
 from meshtui.mesh.rule_entries import Entry, rule_entries
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean

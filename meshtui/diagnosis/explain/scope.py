@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from meshtui.mesh.carrying import Route, routes_to
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
-from meshtui.mesh.routing import Route, pods_of, pods_of_subset, routes_to, selects, subsets_of
+from meshtui.mesh.routing import pods_of, pods_of_subset, selects, subsets_of
 from meshtui.mesh.rules import Mirror
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 from meshtui.mesh.versions import VersionView

@@ -17,9 +17,9 @@ from meshtui.changes.edit import edited
 from meshtui.changes.manifest import Unreadable, parse_manifest
 from meshtui.changes.plain import plain
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
+from meshtui.mesh.carrying import ordinary, routes_to
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, ServiceKey, VirtualService
-from meshtui.mesh.routing import ordinary, routes_to
 from meshtui.paths import state_dir
 
 KINDS = {

@@ -28,7 +28,7 @@ from meshtui.changes.checks import (
     retry_findings,
     stranding,
 )
-from meshtui.changes.locate import Located, label_of, locate
+from meshtui.changes.locate import Located, label_of, locate, resolve_service
 from meshtui.changes.making import spec_of
 from meshtui.changes.shape import rule_json
 from meshtui.changes.stable import Step, stable_version
@@ -79,6 +79,7 @@ class Planner:
         self, mesh: Mesh, request: Request, target: Target, sample: Sample | None
     ) -> Plan:
         """Raises `NotAllowed`, `Conflict`, `Refused` or `NotFound`; nothing is written."""
+        target = with_callers(mesh, target, sample)
         if isinstance(request, SetBreaker | ClearBreaker):
             ref = build_change(mesh, request, target).target
             if ref.uid:
@@ -228,6 +229,14 @@ def _in_doubt(entry: Entry) -> tuple[Finding, ...]:
         for part in entry.parts
         if part.status not in settled
     )
+
+
+def with_callers(mesh: Mesh, target: Target, sample: Sample | None) -> Target:
+    """The target with the callers that telemetry names."""
+    if sample is None:
+        return target
+    key = resolve_service(mesh, target.service.name, target.service.namespace).key
+    return replace(target, callers=sample.clients.get(key))
 
 
 def _is_about(entry: Entry, located: Located) -> bool:

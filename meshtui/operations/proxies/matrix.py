@@ -12,8 +12,8 @@ from meshtui.envoy.expected import entries
 from meshtui.envoy.proxy import read_routes, sidecar_route_names
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.carrying import Route, routes_to
 from meshtui.mesh.model import Mesh, Pod, Service, VirtualService
-from meshtui.mesh.routing import Route, routes_to
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.verify import MOST_PROXIES, client_proxies, proxy_facts
 

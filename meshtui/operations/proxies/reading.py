@@ -15,8 +15,9 @@ from meshtui.envoy.listeners import Listener, parse_listeners
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure, parse_stats
 from meshtui.errors import Refused
+from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Mesh, Pod, Service
-from meshtui.mesh.routing import routes_to, selects
+from meshtui.mesh.routing import selects
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtui.errors import NotFound
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.routing import Route
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.rule_selection import Aim

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from meshtui.changes.change import Shift, Target
 from meshtui.changes.weights import redistribute, whole_weights
 from meshtui.errors import MeshtuiError, Refused, Usage
-from meshtui.mesh.routing import ordinary
+from meshtui.mesh.carrying import ordinary
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import rule_name
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from meshtui.mesh.carrying import Route, ordinary
 from meshtui.mesh.model import Match, Mesh, ServiceKey
-from meshtui.mesh.routing import Route, ordinary
 from meshtui.mesh.versions import VersionView, version_rows
 from meshtui.mesh.view import ServiceView, marks_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from meshtui.mesh.carrying import Route, ordinary
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
-from meshtui.mesh.routing import Route, ordinary
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.table.numbers import bar, percent

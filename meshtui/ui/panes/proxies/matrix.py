@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.routes import ProxyRoute
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Pod, Rule
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.routing import Route
 from meshtui.mesh.text import clean
 from meshtui.operations.proxies.matrix import (
     NOT_COMPARED,

@@ -1,0 +1,325 @@
+"""Which rules carry a service's traffic, for which callers, and why the others carry none.
+
+What a client gets is the resolution's answer; here the answers of all callers are put side by
+side. Callers that istiod can't tell apart for a host are asked about once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from meshtui.mesh import read
+from meshtui.mesh.model import Mesh, Rule, Service, VirtualService
+from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
+
+Workload = tuple[str, str]
+"""A namespace and the name of a workload in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A rule with the VirtualService that holds it, and whose traffic it carries.
+
+    `unused` says why no caller's traffic comes to it, empty where some does. `rest`: it takes what
+    no other rule takes. `edge`: it carries what comes in through a gateway, and nothing else.
+    `callers` are the workloads whose traffic it carries, of `pods` pods in all; none where nothing
+    in the mesh has a proxy yet. `by_address`: requests go to the pod that the caller chose, so
+    that weights do nothing. `ports` are the service's ports that it is used on. `elsewhere`: it is
+    of another host, and sends to this one.
+    """
+
+    service: VirtualService
+    rule: Rule
+    rest: bool = field(default=False, compare=False)
+    edge: bool = field(default=False, compare=False)
+    unused: str = field(default="", compare=False)
+    callers: frozenset[Workload] = field(default=frozenset(), compare=False)
+    clients: tuple[Client, ...] = field(default=(), compare=False)
+    pods: int = field(default=0, compare=False)
+    by_address: bool = field(default=False, compare=False)
+    ports: tuple[int, ...] = field(default=(), compare=False)
+    elsewhere: bool = field(default=False, compare=False)
+
+    @property
+    def carries(self) -> bool:
+        return not self.unused
+
+    @property
+    def whose(self) -> str:
+        """Whose traffic it is, in words for one line."""
+        if self.edge:
+            return "what comes in from outside"
+        return ", ".join(dict.fromkeys(str(client) for client in self.clients[:3])) or "all callers"
+
+
+_Place = tuple[str, str, str, int]
+
+
+def routes_to(mesh: Mesh, service: Service) -> tuple[Route, ...]:
+    """The rules that decide where the service's traffic goes.
+
+    First those of the VirtualServices that rule its host for callers in the mesh, in Envoy's
+    order, then what gateways send to it, then rules that name the host and have no effect. Where
+    there is none of these, the rules of other hosts that name the service as a destination.
+    """
+    found = _Found(world(mesh))
+    found.add_host(service.host)
+    found.add_edges(service.host)
+    named = mesh.rules_by_destination.get(service.host, ())
+    if not found.routes:
+        for host in dict.fromkeys(host for vs, _ in named for host in vs.hosts):
+            if host != service.host and not host.startswith("*"):
+                found.add_host(host, only=service.host)
+    found.add_idle(named)
+    return found.in_order()
+
+
+def ordinary(routes: Iterable[Route], callers: frozenset[Workload] | None = None) -> Route | None:
+    """The rule that carries the ordinary traffic: what no other rule takes.
+
+    Where callers are told apart, that of the `callers` that telemetry names, else that of most
+    pods in the mesh. Where each rule asks for something, the last one that carries traffic: what
+    is tried last is meant for what the special cases left over.
+    """
+    able = [r for r in routes if _is_able(r) and r.rule.destinations]
+    best = rivals(able, callers)
+    if best:
+        return best[0]
+    first = able[0].service.ref if able else None
+    primary = [route for route in able if route.service.ref == first]
+    return primary[-1] if primary else None
+
+
+def rivals(
+    routes: Iterable[Route], callers: frozenset[Workload] | None = None
+) -> tuple[Route, ...]:
+    """The rules that each take the ordinary traffic of some callers, the most telling first.
+
+    More than one means that no single rule carries the service's ordinary traffic.
+    """
+    able = [r for r in routes if _is_able(r) and r.rest]
+    if callers:
+        named = [route for route in able if route.callers & callers]
+        able = named or able
+    ranked = sorted(able, key=lambda r: (r.edge, -r.pods, r.ports))
+    return tuple({place_of(route): route for route in ranked}.values())
+
+
+def _is_able(route: Route) -> bool:
+    return route.carries and not route.elsewhere and route.rule.protocol == "http"
+
+
+def place_of(route: Route) -> _Place:
+    """What tells a rule from all others in a snapshot."""
+    ref = route.service.ref
+    return ref.namespace, ref.name, route.rule.protocol, route.rule.index
+
+
+class _Found:
+    """Rules as they are come across; what several callers have in common is joined."""
+
+    def __init__(self, whole: World) -> None:
+        self._world = whole
+        self.routes: dict[_Place, Route] = {}
+        self._after: list[Route] = []
+
+    def in_order(self) -> tuple[Route, ...]:
+        """Rules that carry something and their neighbours first, then those without any say."""
+        known = dict(self.routes)
+        for route in self._after:
+            known.setdefault(place_of(route), route)
+        services = [place_of(route)[:2] for route in known.values()]
+        first = {place: index for index, place in reversed(list(enumerate(services)))}
+        live = {place_of(route)[:2] for route in known.values() if route.carries}
+        ranked = sorted(
+            known.values(),
+            key=lambda r: (place_of(r)[:2] not in live, r.edge, first[place_of(r)[:2]]),
+        )
+        return tuple(ranked)
+
+    def add_host(self, host: str, only: str = "") -> None:
+        """What callers in the mesh get for a host; with `only`, the rules that send there."""
+        for client, callers in callers_of(self._world, host):
+            view = self._world.view(client)
+            for port in _ports(self._world, host):
+                self._add_answer(view.resolve(host, port), callers, only)
+
+    def add_edges(self, host: str) -> None:
+        """What gateways send to a host."""
+        for group in self._world.callers:
+            if not group.client.gateway:
+                continue
+            for edge in self._world.view(group.client).edge_routes(host):
+                holder = edge.route.holder
+                rule = holder.rule if holder else None
+                if holder is None or rule is None:
+                    continue
+                found = Route(holder.service, rule, rest=edge.route.takes_everything, edge=True)
+                self._join(_of(found, group.client, (group,)))
+
+    def add_idle(self, named: Iterable[tuple[VirtualService, Rule]]) -> None:
+        """Rules at gateways of which none is known to run, where all pods are known."""
+        known = self._world.mesh.knows("pods")
+        for service, rule in named:
+            if not service.in_mesh:
+                why = "no gateway that runs serves it" if known else ""
+                found = Route(service, rule, rest=not rule.matches, edge=True, unused=why)
+                self._after.append(found)
+
+    def _add_answer(self, answer: Resolution, groups: tuple[Callers, ...], only: str) -> None:
+        carried: dict[int, bool] = {}
+        for route in answer.routes:
+            if route.rule is not None:
+                carried[id(route.rule)] = carried.get(id(route.rule), False) or route is answer.rest
+        for ruling in answer.virtual_host.rulings if answer.virtual_host else ():
+            for merged in ruling.rules:
+                self._add_rule(merged, answer, carried.get(id(merged)), groups, only)
+        self._add_streams(answer, groups, only)
+        for other in answer.overruled:
+            if answer.name not in other.service.hosts:
+                continue
+            rules = other.service.rules
+            self._after += [Route(other.service, rule, unused=other.why) for rule in rules]
+
+    def _add_rule(
+        self,
+        merged: MergedRule,
+        answer: Resolution,
+        rest: bool | None,
+        groups: tuple[Callers, ...],
+        only: str,
+    ) -> None:
+        rule = merged.holder.rule
+        if rule is None or (only and all(d.host != only for d in rule.destinations)):
+            return
+        why = "" if rest is not None else _why(merged, answer)
+        found = Route(
+            merged.holder.service,
+            rule,
+            rest=bool(rest),
+            unused=why,
+            by_address=answer.by_address,
+            ports=(answer.port,),
+            elsewhere=bool(only),
+        )
+        self._join(_of(found, answer.client, groups) if not why else found)
+
+    def _add_streams(self, answer: Resolution, groups: tuple[Callers, ...], only: str) -> None:
+        """TCP and TLS rules; HTTP rules on such a port have no effect, and are said to."""
+        carried = {
+            (c.place.service.ref, c.place.protocol, c.place.index) for c in answer.chains if c.place
+        }
+        services = dict.fromkeys(c.ruling.service for c in answer.chains if c.ruling)
+        named = self._world.mesh.virtual_services_by_host.get(answer.name.lower(), ())
+        for service in dict.fromkeys((*services, *(named if answer.chains else ()))):
+            for rule in service.rules:
+                if only and all(d.host != only for d in rule.destinations):
+                    continue
+                is_carried = (service.ref, rule.protocol, rule.index) in carried
+                why = "" if is_carried else f"port {answer.port} is no HTTP port"
+                found = Route(service, rule, unused=why)
+                self._join(_of(found, answer.client, groups) if not why else found)
+
+    def _join(self, found: Route) -> None:
+        """What one caller's answer adds to what is known of the rule."""
+        place = place_of(found)
+        known = self.routes.get(place)
+        if known is None or (known.unused and not found.unused):
+            self.routes[place] = found
+            return
+        if found.unused:
+            return
+        self.routes[place] = replace(
+            known,
+            rest=known.rest or found.rest,
+            edge=known.edge and found.edge,
+            callers=known.callers | found.callers,
+            clients=tuple(dict.fromkeys((*known.clients, *found.clients))),
+            pods=max(known.pods, found.pods),
+            ports=tuple(dict.fromkeys((*known.ports, *found.ports))),
+        )
+
+
+def _of(route: Route, client: Client, groups: Iterable[Callers]) -> Route:
+    pods = [pod for group in groups for pod in group.pods]
+    workloads = frozenset((pod.namespace, pod.workload) for pod in pods)
+    return replace(route, callers=workloads, clients=(client,), pods=len(pods))
+
+
+def _why(merged: MergedRule, answer: Resolution) -> str:
+    reasons = [unused.why for unused in answer.unused if unused.rule is merged]
+    if merged.dropped:
+        return merged.dropped
+    return reasons[0] if reasons else "no request comes to it"
+
+
+def _ports(whole: World, host: str) -> tuple[int, ...]:
+    found = whole.registry.by_name.get(host.lower(), ()) or whole.registry.by_name.get(host, ())
+    return tuple(dict.fromkeys(port.number for known in found for port in known.ports))
+
+
+def callers_of(whole: World, host: str) -> Iterator[tuple[Client, tuple[Callers, ...]]]:
+    """The callers in the mesh, together where they get the same rules for a host.
+
+    Namespaces without VirtualServices, Sidecars or a say of their own share one answer. Where
+    nothing in the mesh has a proxy, a caller of the host's own namespace stands for what is to
+    come.
+    """
+    special = _special(whole, host)
+    asked = _asked_labels(whole, host)
+    found: dict[object, tuple[Client, list[Callers]]] = {}
+    for group in whole.callers:
+        if group.client.gateway:
+            continue
+        home = group.client.namespace
+        labels = {k: v for k, v in group.client.labels.items() if k in asked or home in special}
+        key = (home if home in special else "", frozenset(labels.items()))
+        found.setdefault(key, (group.client, []))[1].append(group)
+    for client, groups in found.values():
+        yield client, tuple(groups)
+    if not found:
+        hosts = whole.registry.by_name.get(host, ())
+        yield Client(hosts[0].namespace if hosts else "default"), ()
+
+
+def _special(whole: World, host: str) -> frozenset[str]:
+    """The namespaces whose callers may get other rules than the rest of the mesh."""
+    rulings = whole.rulings
+    own = {namespace for namespace, _ in (*rulings.private, *rulings.exported)}
+    own |= {sidecar.ref.namespace for sidecar in whole.mesh.sidecars}
+    for known in whole.registry.by_name.get(host, ()):
+        own |= known.exports - {"*", "."}
+        own |= {known.namespace} if "." in known.exports else set()
+    own |= {
+        namespace for service in _naming(whole, host) for namespace in _source_namespaces(service)
+    }
+    return frozenset(own)
+
+
+def _naming(whole: World, host: str) -> Iterator[VirtualService]:
+    yield from whole.mesh.virtual_services_by_host.get(host.lower(), ())
+    for _, services in whole.mesh.wildcard_virtual_services:
+        yield from services
+
+
+def _source_namespaces(service: VirtualService) -> Iterator[str]:
+    for match in _matches(service):
+        if name := read.text(match, "sourceNamespace"):
+            yield name
+
+
+def _asked_labels(whole: World, host: str) -> frozenset[str]:
+    """The labels of callers that rules for the host ask for."""
+    return frozenset(
+        label
+        for service in _naming(whole, host)
+        for match in _matches(service)
+        for label in read.labels(match, "sourceLabels")
+    )
+
+
+def _matches(service: VirtualService) -> Iterator[dict[str, object]]:
+    for protocol in ("http", "tcp", "tls"):
+        for rule in read.objects(read.obj(service.raw, "spec"), protocol):
+            yield from (dict(match) for match in read.objects(rule, "match"))
