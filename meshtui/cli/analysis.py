@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from meshtui.cli import opening, output
 from meshtui.diagnosis.analysis import Finding
 from meshtui.errors import Exit
-from meshtui.mesh.text import clean
 from meshtui.operations.look.analyze import findings, findings_json
 
 
@@ -21,7 +20,7 @@ async def analyze(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         for problem in mesh.problems:
-            output.note(f"meshtui: {clean(problem)}")
+            output.note(f"meshtui: {problem}")
         if not mesh.istio:
             output.note("meshtui: this cluster does not serve Istio's resources: nothing to check")
         everywhere = getattr(arguments, "all_namespaces", False)
@@ -44,9 +43,9 @@ def _print(found: Iterable[Finding]) -> None:
     """A line that says what and where, and below it why and what to do: too much for columns."""
     for finding in found:
         codes = f"  [{', '.join((finding.code, *finding.same_as))}]"
-        output.line(clean(f"{finding.severity:<8} {finding.object}  {finding.field}{codes}"))
-        output.line(f"         {clean(finding.effect)}")
-        output.line(f"         → {clean(finding.advice)}")
+        output.line(f"{finding.severity:<8} {finding.object}  {finding.field}{codes}")
+        output.line(f"         {finding.effect}")
+        output.line(f"         → {finding.advice}")
 
 
 def _sum(found: list[Finding], where: str) -> str:

@@ -10,11 +10,10 @@ from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.changes.requests import request_of
 from meshtui.cli import opening, output
 from meshtui.cli.documents.changes import change_json, shares_json
-from meshtui.errors import Conflict, Exit, Refused
+from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.text import clean
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.time_limits import Limits
@@ -80,7 +79,7 @@ async def _rates(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> 
 async def tell_interrupted(opened: Session) -> None:
     """What became of changes whose process died half-way, before another is made."""
     for line in filter(None, (*await opened.recover(), *Limits(opened).notices())):
-        output.note(f"meshtui: {clean(line)}")
+        output.note(f"meshtui: {line}")
 
 
 async def carry_out(
@@ -103,10 +102,14 @@ async def measured(opened: Session, outcome: Outcome, seconds: float | None) -> 
     """Each version's share of the requests of the next `seconds`; empty where none is asked."""
     if not seconds or not outcome.applied:
         return ()
-    mesh = await opened.read_mesh()
+    try:
+        mesh = await opened.read_mesh()
+    except MeshtuiError as unread:  # the change is made all the same
+        output.note(f"meshtui: {unread}")
+        return ()
     sample, error = await opening.sample(opened, mesh, seconds)
     if error:
-        output.note(f"meshtui: telemetry: {clean(str(error))}")
+        output.note(f"meshtui: telemetry: {error}")
     key = outcome.plan.change.service
     view = next((v for v in service_views(mesh, sample) if v.key == key), None)
     return shares_of(view) if view else ()
@@ -116,7 +119,7 @@ async def callers(opened: Session, mesh: Mesh) -> Sample | None:
     """Who sends traffic to whom, for the choice of the proxies to ask."""
     sample, error = await opening.sample(opened, mesh, 0.0)
     if error:
-        output.note(f"meshtui: telemetry: {clean(str(error))}")
+        output.note(f"meshtui: telemetry: {error}")
     return sample
 
 
@@ -131,11 +134,11 @@ def _show(plan: Plan) -> None:
     output.note(f"{change.verb} {change.service}: {change.target}, rule {change.rule}")
     for text in (*change.words, plan.blast):
         if text:
-            output.note(f"  {clean(text)}")
+            output.note(f"  {text}")
     for text in change.diff:
-        output.note(clean(text))
+        output.note(text)
     for finding in plan.findings:
-        output.note(f"{finding.level}: {clean(finding.text)}")
+        output.note(f"{finding.level}: {finding.text}")
 
 
 def ask(plan: Plan) -> None:
@@ -143,13 +146,22 @@ def ask(plan: Plan) -> None:
     name = plan.change.service.name
     wanted = (name,) if plan.dangerous else ("y", "yes")
     question = f"type {name} to apply it: " if plan.dangerous else "apply? [y/N] "
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
+    seen = output.prompt(question)
+    answer = _answer()
     if not answer.endswith("\n"):
-        sys.stderr.write("\n")
-    if answer.strip().lower() not in wanted:
+        output.note("")
+    if not seen or answer.strip().lower() not in wanted:
         raise Refused("not applied, nothing was written", "answer yes, or give --yes")
+
+
+def _answer() -> str:
+    """A line of stdin; empty where there is none, or none that can be read."""
+    if sys.stdin is None:
+        return ""
+    try:
+        return sys.stdin.readline()
+    except (OSError, UnicodeError):
+        return ""
 
 
 def say(
@@ -160,23 +172,38 @@ def say(
     shares: tuple[Share, ...] = (),
     parts: bool = False,
 ) -> None:
+    """What was done is said to whoever can read it; what was not can only fail to be shown."""
+    if not outcome.applied:
+        _say(outcome, form, dry, shares, parts)
+        return
+    with output.settled(_done(outcome)):
+        _say(outcome, form, dry, shares, parts)
+
+
+def _done(outcome: Outcome) -> list[str]:
+    lines = [outcome.sentence]
+    if outcome.change_id:
+        lines.append(f"change {outcome.change_id}; `meshtui undo {outcome.change_id}` undoes it")
+    return lines
+
+
+def _say(outcome: Outcome, form: str, dry: bool, shares: tuple[Share, ...], parts: bool) -> None:
     if form != "table":
         output.data(change_json(outcome, parts=parts) | shares_json(shares), form)
         return
     plan = outcome.plan
     for change in plan.changes:
         for text in change.words:
-            output.line(f"{change.service}: {clean(text)}")
+            output.line(f"{change.service}: {text}")
     if dry:
         for part in plan.parts:
             for text in filter(None, (part.blast, *part.change.diff)):
-                output.line(clean(text))
+                output.line(text)
         output.line("nothing was written" if not plan.empty else "nothing to do")
     else:
-        output.line(outcome.sentence)
-        if outcome.change_id:
-            output.line(f"change {outcome.change_id}; `meshtui undo {outcome.change_id}` undoes it")
+        for text in _done(outcome):
+            output.line(text)
     for share in shares:
         output.line(f"{share}{'' if share.plausible else '  (not by chance)'}")
     for warning in (*outcome.plan.warnings, *outcome.warnings):
-        output.note(f"warning: {clean(warning)}")
+        output.note(f"warning: {warning}")

@@ -28,7 +28,6 @@ from meshtui.mesh.exposure import Door, doors_to
 from meshtui.mesh.limiting import Exposed, Limiting, exposed
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
-from meshtui.mesh.text import clean
 from meshtui.operations.look.exposure import Tally, growth, read_counters, tally
 from meshtui.operations.session import Session
 
@@ -40,7 +39,7 @@ async def exposure(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         for problem in mesh.problems:
-            output.note(f"meshtui: {clean(problem)}")
+            output.note(f"meshtui: {problem}")
         if arguments.service:
             service = opening.find(mesh, arguments.service, opened.cluster.namespace)
             return await _one(arguments, opened, mesh, service)
@@ -57,7 +56,7 @@ async def _one(arguments: argparse.Namespace, opened: Session, mesh: Mesh, servi
     before = await read_counters(opened.cluster, pods)
     sample, error = await opening.sample(opened, mesh, arguments.window)
     if error:
-        output.note(f"meshtui: telemetry: {clean(str(error))}")
+        output.note(f"meshtui: telemetry: {error}")
     if pods:
         await asyncio.sleep(max(0.0, arguments.window - (time.monotonic() - began)))
     after = await read_counters(opened.cluster, pods)
@@ -148,10 +147,10 @@ def _show(found: Exposed, counted: Counted) -> None:
         _door(door)
     past = round_about(found.service)
     for text in (*([] if found.doors else [NO_WAY, NOT_READ]), *([past] if past else [])):
-        output.line(f"  {clean(text)}")
+        output.line(f"  {text}")
     for key, doors in found.callers:
         hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)
-        output.line(clean(f"  {key.name} calls it, and is reached at {', '.join(hosts)}"))
+        output.line(f"  {key.name} calls it, and is reached at {', '.join(hosts)}")
     output.line("what limits it")
     refused = refused_words(found)
     if refused:
@@ -166,9 +165,7 @@ def _show(found: Exposed, counted: Counted) -> None:
     if not found.limits:
         output.line("  no EnvoyFilter with a rate limit is on the way to it")
     for limit in (*found.idle, *found.unknown):
-        output.note(
-            f"meshtui: {clean(str(limit.ref))}: {clean(limit_words(limit))}: {_reach(limit)}"
-        )
+        output.note(f"meshtui: {limit.ref}: {limit_words(limit)}: {_reach(limit)}")
     if found.unread:
         output.note(f"meshtui: not read everywhere: {', '.join(found.unread)}")
 
@@ -201,4 +198,4 @@ def _refusals(one: Limiting, found: Tally, rps: float | None) -> str:
 
 
 def _field(label: str, text: str) -> None:
-    output.line(f"  {label:<6} {clean(text)}".rstrip())
+    output.line(f"  {label:<6} {text}".rstrip())

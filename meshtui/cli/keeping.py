@@ -6,11 +6,9 @@ import argparse
 import asyncio
 import re
 import signal
-import sys
 
 from meshtui.cli import opening, output
 from meshtui.errors import Exit, JournalError, MeshtuiError
-from meshtui.mesh.text import clean
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.look.doctor import FAIL, examine
 from meshtui.operations.session import Session
@@ -24,7 +22,7 @@ async def keep(arguments: argparse.Namespace) -> int:
         limits = Limits(opened)
         if arguments.once:
             for text in await _round(opened, limits):
-                output.note(f"meshtui: {clean(text)}")
+                output.note(f"meshtui: {text}")
             return Exit.FAILED if limits.notices() else Exit.DONE
         await _until_told(opened, limits, arguments.every)
     return Exit.DONE
@@ -46,7 +44,7 @@ async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
             troubles = (str(error),)
         for text in troubles:
             if _gist(text) not in said:
-                output.note(f"meshtui: {clean(text)}")
+                output.note(f"meshtui: {text}")
         said = {_gist(text) for text in troubles}
         try:
             async with asyncio.timeout(every_s):
@@ -60,8 +58,8 @@ async def _round(opened: Session, limits: Limits) -> tuple[str, ...]:
     troubles = await opened.recover()
     if any(pending.left_s < 0 for pending in limits.pending()):
         for line in await limits.end_overdue(await opened.read_mesh()):
-            output.line(clean(line))
-        sys.stdout.flush()
+            with output.settled([line]):
+                output.line(line)
     return (*filter(None, troubles), *limits.notices())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
@@ -17,7 +16,6 @@ from meshtui.envoy.logline import LogLine, read_line
 from meshtui.errors import Exit, MeshtuiError, Refused
 from meshtui.mesh.model import Pod
 from meshtui.mesh.routing import pods_of
-from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 
@@ -92,13 +90,13 @@ async def _print_all(
     failed: dict[str, MeshtuiError] = {}
     async for entry in entries:
         if entry.own:
-            output.note(clean(entry.text))
+            output.note(entry.text)
             if entry.error is not None:
                 failed[entry.pod] = entry.error
         elif wanted(_line(entry)):
             _print(entry, form)
             if follow:
-                sys.stdout.flush()
+                output.flush()
     return failed
 
 
@@ -108,15 +106,9 @@ def _line(entry: LogEntry) -> LogLine:
 
 def _print(entry: LogEntry, form: str) -> None:
     if form == "table":
-        output.line(f"{entry.pod}  {clean(entry.text)}")
+        output.line(f"{entry.pod}  {entry.text}")
         return
     record = parse_line(entry.text)
     fields = asdict(record) if record else {"raw": entry.text}
     document = {"namespace": entry.namespace, "pod": entry.pod, "version": entry.version, **fields}
-    if form == "yaml":
-        import yaml
-
-        output.line("---")
-        sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        return
-    output.line(output.as_json(document))
+    output.record(document, form)

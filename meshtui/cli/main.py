@@ -3,36 +3,80 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+from meshtui.cli import output, streams
 from meshtui.cli.parser import build_parser
+from meshtui.cli.streams import Unwritable
 from meshtui.errors import Exit, MeshtuiError
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Data goes to stdout, everything else to stderr."""
-    arguments = build_parser().parse_args(argv)
+    streams.occupy()
     try:
-        result = arguments.run(arguments)
-        status = asyncio.run(result) if asyncio.iscoroutine(result) else result
-        sys.stdout.flush()
-        return int(status)
+        with _no_tracebacks():
+            status = _run(argv)
+        output.flush()
+        return status
+    except Unwritable as error:
+        # Like other tools, silent where the reader has seen enough.
+        return PIPE_CLOSED if error.hung_up else fail(error)
     except MeshtuiError as error:
         return fail(error)
     except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader of the pipe is gone; Python would complain again when it flushes at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the edge of the program
+        from meshtui.crash import crashed
+
+        return fail(crashed("meshtui", error))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit:  # the parser's own way out: --help, or words that are wrong
+        output.flush()
+        raise
+    result = arguments.run(arguments)
+    return int(asyncio.run(_watched(result)) if asyncio.iscoroutine(result) else result)
+
+
+async def _watched(work: Coroutine[Any, Any, int]) -> int:
+    """What goes wrong beside the work is not written to stderr as a traceback."""
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: _aside("background work", context.get("exception"))
+    )
+    return await work
+
+
+@contextmanager
+def _no_tracebacks() -> Iterator[None]:
+    """What fails where nobody waits for it becomes a line and a file, too."""
+    before = threading.excepthook, sys.unraisablehook
+    threading.excepthook = lambda failed: _aside("a thread", failed.exc_value)
+    sys.unraisablehook = lambda failed: _aside("cleaning up", failed.exc_value)
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = before
+
+
+def _aside(doing: str, error: BaseException | None) -> None:
+    if isinstance(error, Exception):
+        from meshtui.crash import crashed
+
+        output.note(f"meshtui: {crashed(doing, error)}")
 
 
 def fail(error: MeshtuiError) -> Exit:
     """One line on stderr: what failed and what to do."""
-    line = " ".join(str(error).split())
-    sys.stderr.write(f"meshtui: {line}\n")
+    output.note(f"meshtui: {' '.join(str(error).split())}")
     return error.exit

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from meshtui.changes.change import Outcome, Plan
-from meshtui.cli import opening, output
+from meshtui.cli import opening, output, streams
 from meshtui.cli.changing import carry_out, plan_and_apply, say, tell_interrupted
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.text import clean
 from meshtui.operations.change.adopt import plan_adoption
 from meshtui.operations.change.edit import Draft, find_editable, refuse_without_editor
 from meshtui.operations.session import Session
@@ -29,7 +27,7 @@ async def adopt(arguments: argparse.Namespace) -> int:
 
 async def edit(arguments: argparse.Namespace) -> int:
     """The object in an editor. What was typed is kept on disk whatever goes wrong."""
-    refuse_without_editor(terminal=sys.stdin.isatty() and sys.stdout.isatty())
+    refuse_without_editor(terminal=streams.at_terminal())
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened)
@@ -48,10 +46,10 @@ async def edit(arguments: argparse.Namespace) -> int:
             else:
                 outcome = await carry_out(arguments, opened, mesh, plan)
         except MeshtuiError:
-            output.note(f"meshtui: your edit is kept in {clean(str(draft.path))}")
+            output.note(f"meshtui: your edit is kept in {draft.path}")
             raise
         if arguments.dry_run:
-            output.note(f"meshtui: your edit is kept in {clean(str(draft.path))}")
+            output.note(f"meshtui: your edit is kept in {draft.path}")
         else:
             draft.done()
     say(outcome, opening.form(arguments), dry=not outcome.applied)

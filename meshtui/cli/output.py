@@ -1,53 +1,90 @@
-"""What a command prints: tables, JSON, YAML on stdout; everything else on stderr."""
+"""What a command prints: tables, JSON, YAML on stdout; everything else on stderr.
+
+All text is made safe here and nowhere else: callers pass what they have.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from meshtui.mesh.text import clean
-
-_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
+from meshtui.cli import streams
+from meshtui.cli.streams import Unwritable
+from meshtui.mesh.text import UNSAFE, clean
 
 
 def data(document: Any, form: str) -> None:
     """A document as JSON or YAML."""
-    if form == "yaml":
-        import yaml
+    _out(as_yaml(document) if form == "yaml" else as_json(document, indent=2) + "\n")
+    flush()
 
-        sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-    else:
-        sys.stdout.write(as_json(document, indent=2) + "\n")
-    sys.stdout.flush()
+
+def record(document: Any, form: str) -> None:
+    """One of many documents: a line of JSON, or a YAML document behind `---`."""
+    _out(f"---\n{as_yaml(document)}" if form == "yaml" else as_json(document) + "\n")
 
 
 def as_json(document: Any, indent: int | None = None) -> str:
-    """JSON as it is read, but what would drive a terminal or has no UTF-8 is escaped."""
-    text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return "\n".join(_NOT_PLAIN.sub(_escaped, line) for line in text.split("\n"))
+    """JSON as it is read, but what would drive a terminal or cannot be encoded is escaped."""
+    text = _escape(json.dumps(document, indent=indent, ensure_ascii=False))
+    if not streams.can_encode(sys.stdout, text):
+        text = _escape(json.dumps(document, indent=indent))
+    return text
 
 
-def _escaped(found: re.Match[str]) -> str:
-    char = found.group()
-    return char if clean(char) == char else json.dumps(char)[1:-1]
+def _escape(text: str) -> str:
+    def escaped(found: re.Match[str]) -> str:
+        return json.dumps(found.group(), ensure_ascii=True).replace("\x7f", "\\u007f")[1:-1]
+
+    return "\n".join(UNSAFE.sub(escaped, line) for line in text.split("\n"))
+
+
+def as_yaml(document: Any) -> str:
+    """YAML as it is read; all beyond ASCII is escaped where some of it must be."""
+    import yaml
+
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    if UNSAFE.search(text.replace("\n", "")) or not streams.can_encode(sys.stdout, text):
+        text = yaml.safe_dump(document, sort_keys=False)
+    return text
 
 
 def line(text: str = "") -> None:
-    sys.stdout.write(f"{text}\n")
+    _out(clean(text) + "\n")
 
 
-def note(text: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+def octets(body: bytes) -> None:
+    """A file as it is, for another program."""
+    flush()
+    try:
+        sys.stdout.buffer.write(body)
+    except OSError as error:
+        raise _lost(error) from error
+    flush()
+
+
+def note(text: str) -> bool:
+    """One line on stderr. False where nobody can read it; that stops nothing."""
+    return _err(clean(text) + "\n")
+
+
+def prompt(text: str) -> bool:
+    """A question on stderr, without an end of line."""
+    return _err(clean(text))
+
+
+def lines(text: str) -> None:
+    """Text of some lines, with an end of line where it has one."""
+    _out("\n".join(map(clean, text.split("\n"))))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
     """Columns two spaces apart; those in `right` are numbers. Cells are cleaned and kept whole."""
-    lines = [list(header), *([clean(cell) for cell in row] for row in rows)]
+    lines = [[clean(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
     numbers = set(right)
     for row in lines:
@@ -56,3 +93,45 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         line("  ".join(cells).rstrip())
+
+
+def flush() -> None:
+    """Raises `Unwritable`, once: after that nothing is left to write."""
+    if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            raise _lost(error) from error
+
+
+@contextmanager
+def settled(words: Iterable[str]) -> Iterator[None]:
+    """The end of something that is done: where stdout takes nothing, `words` go to stderr."""
+    try:
+        yield
+        flush()
+    except Unwritable as error:
+        for text in words:
+            note(text)
+        note(f"meshtui: {error}")
+
+
+def _out(text: str) -> None:
+    try:
+        streams.write(sys.stdout, text)
+    except OSError as error:
+        raise _lost(error) from error
+
+
+def _err(text: str) -> bool:
+    try:
+        streams.write(sys.stderr, text, flush=True)
+    except OSError:
+        streams.discard(sys.stderr)
+        return False
+    return not streams.discarded(sys.stderr)
+
+
+def _lost(error: OSError) -> Unwritable:
+    streams.discard(sys.stdout)
+    return Unwritable(error)

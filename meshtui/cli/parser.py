@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from meshtui import __version__
+from meshtui.cli import output
 from meshtui.cli.values import prometheus
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
@@ -42,7 +43,17 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+        said = " ".join(message.split())
+        self.exit(Exit.USAGE, f"{self.prog}: {said} (see `{self.prog} --help`)")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if message:
+            output.note(message)
+        raise SystemExit(int(status))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version: they are what was asked for."""
+        output.lines(message)
 
 
 def build_parser() -> argparse.ArgumentParser:

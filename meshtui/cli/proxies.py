@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from meshtui.cli import opening, output
 from meshtui.envoy.compare import IN_SYNC
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.errors import Exit, Usage
-from meshtui.mesh.text import clean
 from meshtui.operations.proxies.columns import COLUMNS, NUMBERS, rows
 from meshtui.operations.proxies.files import refuse_unfit, save_as
 from meshtui.operations.proxies.matrix import OUT_OF_REACH, Matrix, Row
@@ -37,7 +35,7 @@ async def show(arguments: argparse.Namespace) -> int:
         if arguments.what == "diff":
             sample, error = await opening.sample(opened, mesh, 0.0)
             if error:
-                output.note(f"meshtui: telemetry: {clean(str(error))}")
+                output.note(f"meshtui: telemetry: {error}")
             service = opening.find(mesh, arguments.pod, opened.cluster.namespace)
             proxies = LiveProxies(opened.cluster, mesh, sample)
             return await _diff(proxies, proxies.matrix(service.key), opening.form(arguments))
@@ -60,11 +58,10 @@ async def _dump(proxies: LiveProxies, pod: Any, file: str) -> int:
             refuse_unfit(Path(file))
         body = await read_dump(proxies.cluster, pod)
         if file == "-":
-            sys.stdout.buffer.write(body)
-            sys.stdout.flush()
+            output.octets(body)
             return Exit.DONE
         path, size = await asyncio.to_thread(save_as, Path(file), body), len(body)
-    output.line(clean(str(path)))
+    output.line(str(path))
     output.note(f"meshtui: {size} bytes")
     return Exit.DONE
 
@@ -154,10 +151,10 @@ def _table(matrix: Matrix, found: list[Row]) -> None:
         else (f"{row.pod.name}.{row.pod.namespace}", *[OUT_OF_REACH] * len(titles))
         for row in found
     ]
-    output.table(("CLIENT", *map(clean, titles)), lines)
+    output.table(("CLIENT", *titles), lines)
     for row in found:
         for text in _troubles(matrix, row):
-            output.line(f"{clean(row.pod.name)}.{clean(row.pod.namespace)}: {clean(text)}")
+            output.line(f"{row.pod.name}.{row.pod.namespace}: {text}")
 
 
 def _troubles(matrix: Matrix, row: Row) -> list[str]:

@@ -10,7 +10,6 @@ from meshtui.cli.documents.changes import entry_json, services_json
 from meshtui.errors import Exit, JournalError
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, Thresholds, service_views
 
@@ -20,7 +19,7 @@ async def services(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         for problem in mesh.problems:
-            output.note(f"meshtui: {clean(problem)}")
+            output.note(f"meshtui: {problem}")
         if not mesh.istio:
             output.note("meshtui: this cluster does not serve Istio's resources: no rules to show")
         wanted = None
@@ -44,7 +43,7 @@ async def services(arguments: argparse.Namespace) -> int:
     else:
         output.data(services_json(time.time(), sample, shown), form)
     for problem in (*(sample.problems if sample else ()), *([str(error)] if error else [])):
-        output.note(f"meshtui: telemetry: {clean(problem)}")
+        output.note(f"meshtui: telemetry: {problem}")
     return Exit.UNREACHABLE if error else Exit.DONE
 
 

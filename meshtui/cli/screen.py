@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from meshtui.cli.streams import at_terminal
 from meshtui.errors import Usage
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def screen(arguments: argparse.Namespace) -> int:
 
 def run_screen(arguments: argparse.Namespace) -> int:
     """Opens the screen and returns when it is left."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
     from meshtui.cli.options import options
     from meshtui.operations.deferred import LateCockpit

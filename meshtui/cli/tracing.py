@@ -10,7 +10,6 @@ from meshtui.errors import Exit
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
-from meshtui.mesh.text import clean
 from meshtui.operations.look.trace import Question, Seen, Traced, trace_request
 
 
@@ -25,7 +24,7 @@ async def trace(arguments: argparse.Namespace) -> int:
         if not source:
             sample, error = await opening.sample(opened, mesh, 0.0)
             if error:
-                output.note(f"meshtui: telemetry: {clean(str(error))}")
+                output.note(f"meshtui: telemetry: {error}")
         traced = await trace_request(opened.cluster, mesh, question, sample)
     form = opening.form(arguments)
     if form == "table":
@@ -58,7 +57,7 @@ def _show(traced: Traced) -> None:
             output.line()
         headers = "".join(f"  {name}: {value}" for name, value in request.headers)
         output.line(
-            clean(f"{request.method} {request.scheme}://{request.authority}{request.path}{headers}")
+            f"{request.method} {request.scheme}://{request.authority}{request.path}{headers}"
         )
         output.line("by the objects")
         _decision(intent)
@@ -72,7 +71,7 @@ def _decision(decision: Decision) -> None:
         rows += [(f"  {label}", text, "") for label, text in effect_lines(decision.effects)]
     rows += [("note", text, "") for text in decision.notes]
     for mark, text, why in rows:
-        output.line(f"  {mark:<9} {clean(text)}{f'  ({clean(why)})' if why else ''}".rstrip())
+        output.line(f"  {mark:<9} {text}{f'  ({why})' if why else ''}".rstrip())
 
 
 def _row(mark: str, tried: Tried) -> tuple[str, str, str]:
@@ -88,9 +87,9 @@ def _proxies(found: list[Seen]) -> None:
     for seen, pod in asked:
         says = {True: "agrees", False: "DIFFERS", None: "not decided"}[seen.agrees]
         state = f"out of reach: {seen.trouble}" if seen.trouble else says
-        output.line(f"  {clean(pod.name)}.{clean(pod.namespace)}: {clean(state)}")
+        output.line(f"  {pod.name}.{pod.namespace}: {state}")
         for text in seen.differences:
-            output.line(f"    {clean(text)}")
+            output.line(f"    {text}")
         if seen.agrees is not True and seen.actual is not None:
             _decision(seen.actual)
 

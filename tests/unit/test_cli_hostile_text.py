@@ -1,0 +1,126 @@
+"""Nothing raw reaches the terminal: every command on a mesh whose texts would drive it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshtui.cli.main import main
+from meshtui.mesh.text import UNSAFE
+from tests.meshserver import EVIL, MeshServer, mesh_server
+
+FORMS = ("table", "json", "yaml")
+READING = (
+    ("services",), ("services", "reviews"), ("services", "-A"), ("analyze", "-A", "--hints"),
+    ("trace", "reviews", "--header", f"end-user=jason{EVIL}"), ("exposure",),
+    ("exposure", "reviews"), ("logs", "reviews"), ("logs", "reviews", "--callers"),
+    ("proxy", "diff", "reviews"), ("proxy", "routes", "productpage"), ("journal",), ("doctor",),
+)  # fmt: skip
+CHANGING = (
+    ("shift", "reviews", "v3=10"), ("promote", "reviews", "v1"), ("rollback", "reviews"),
+    ("mirror", "reviews", "--to", "v2"), ("fault", "reviews", "--abort", "503"),
+    ("timeout", "reviews", "3s"), ("breaker", "reviews", "--max-pending", "3"),
+    ("adopt", "details"),
+)  # fmt: skip
+WRONG = (
+    ("shift", "reviews", "v3=10", "--rule", "zzz"), ("promote", "reviews", "v77"),
+    ("promote", f"nobody{EVIL}", "v1"), ("logs", "reviews", "--version", "v77"),
+    ("proxy", "routes", f"pod{EVIL}"), ("services", "--context", f"other{EVIL}"),
+    ("shift", f"reviews{EVIL}", f"v1{EVIL}=3"), (f"nocommand{EVIL}",),
+    ("services", f"a{EVIL}", EVIL),
+    ("services", "-o", f"xml{EVIL}"), ("services", f"--x{EVIL}"), ("undo", f"id{EVIL}"),
+    ("journal", "--since", EVIL), ("logs", "reviews", "--grep", f"({EVIL}"),
+    ("services", "--kubeconfig", f"/none{EVIL}"), ("services", "--prometheus", f"http://{EVIL}"),
+    ("promote", "\udcff", "v1"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MeshServer]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with mesh_server() as server:
+        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
+        yield server
+
+
+class Shown:
+    """What a command left on both streams; safe, or the test fails."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+        try:
+            self.status = main(words)
+        except SystemExit as ended:
+            self.status = int(ended.code or 0)
+        self.out, self.err = capsys.readouterr()
+        for text in (self.out, self.err):
+            assert UNSAFE.search(text.replace("\n", "")) is None, text
+        assert "failed unexpectedly" not in self.err
+
+    @property
+    def all(self) -> str:
+        return self.out + self.err
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_what_a_command_reads(
+    server: MeshServer, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], form: str
+) -> None:
+    shown = Shown(capsys, (*words, "--prometheus", "none", "-o", form))
+    assert shown.all
+    if form == "json" and shown.out:
+        decoder, text = json.JSONDecoder(), shown.out.strip()
+        while text:
+            _, end = decoder.raw_decode(text)
+            text = text[end:].strip()
+    if form == "yaml":
+        assert list(yaml.safe_load_all(shown.out)) or shown.status
+
+
+@pytest.mark.parametrize("words", CHANGING, ids=" ".join)
+def test_what_a_change_asks_and_says(
+    server: MeshServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    offline = ("--prometheus", "none", "--no-verify")
+    for form in FORMS:
+        Shown(capsys, (*words, *offline, "--dry-run", "-o", form))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"no{EVIL}\n"))
+    assert "apply" in Shown(capsys, (*words, *offline)).err
+    done = Shown(capsys, (*words, *offline, "--yes"))
+    assert server.writes or words[0] == "adopt" or done.status
+    Shown(capsys, ("journal",))
+
+
+@pytest.mark.parametrize("words", WRONG, ids=lambda words: ascii(" ".join(words))[:60])
+def test_what_a_refusal_repeats(
+    server: MeshServer, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    shown = Shown(capsys, words)
+    assert shown.status and shown.err.count("\n") == 1
+
+
+def test_the_rule_that_is_confirmed_is_readable(
+    server: MeshServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    words = ("shift", "reviews", "v3=10", "--prometheus", "none", "--rule", "0")
+    assert r"\u202eevil" in Shown(capsys, words).err
+    assert not server.writes
+
+
+def test_what_a_server_says_of_a_failure(
+    server: MeshServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.forbidden.add("/virtualservices")
+    assert "forbidden" in Shown(capsys, ("services", "--prometheus", "none")).err
