@@ -115,7 +115,9 @@ def _whose(route: Route) -> str:
 def whole_rule(operation: Operation) -> tuple[str, int] | None:
     """The list and the index of the rule that the operation puts in or takes away whole."""
     steps = tokens(operation["path"])
-    if len(steps) == 3 and steps[1] in PROTOCOLS and operation["op"] in ("add", "remove"):
+    if len(steps) != 3 or steps[1] not in PROTOCOLS or not steps[2].isdigit():
+        return None
+    if operation["op"] in ("add", "remove"):
         return steps[1], int(steps[2])
     return None
 

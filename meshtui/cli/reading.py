@@ -6,8 +6,9 @@ import argparse
 import time
 
 from meshtui.cli import opening, output
-from meshtui.cli.documents.changes import entry_json, services_json
+from meshtui.cli.documents.changes import journal_json, services_json
 from meshtui.errors import Exit, JournalError
+from meshtui.journal import Entry, Unread, count_unread
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
@@ -104,7 +105,7 @@ async def journal(arguments: argparse.Namespace) -> int:
         service = None
         if arguments.service:
             service = opening.key_of(arguments.service, opened.cluster.namespace)
-        entries = opened.journal.changes(
+        rows = opened.journal.changes(
             service=service,
             since=time.time() - arguments.since if arguments.since else 0.0,
             who=arguments.who,
@@ -112,19 +113,25 @@ async def journal(arguments: argparse.Namespace) -> int:
         )
     form = opening.form(arguments)
     if form != "table":
-        output.data({"changes": [entry_json(entry) for entry in entries]}, form)
+        output.data({"changes": [journal_json(row) for row in rows]}, form)
         return Exit.DONE
-    rows = [
-        (
-            entry.id,
-            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.created)),
-            f"{entry.who}@{entry.host}",
-            entry.verb,
-            str(entry.service),
-            f"undone by {entry.undone_by}" if entry.undone_by else str(entry.status),
-            "; ".join(entry.words),
-        )
-        for entry in entries
-    ]
-    output.table(("CHANGE", "TIME", "WHO", "VERB", "SERVICE", "STATUS", "WHAT"), rows)
+    header = ("CHANGE", "TIME", "WHO", "VERB", "SERVICE", "STATUS", "WHAT")
+    output.table(header, [_journal_cells(row) for row in rows])
+    if unread := count_unread(rows):
+        output.note(f"meshtui: {unread}: not known what became of it")
     return Exit.DONE
+
+
+def _journal_cells(row: Entry | Unread) -> tuple[str, ...]:
+    at, status = time.localtime(row.created), str(row.status)
+    if isinstance(row, Unread):
+        status = "newer version" if row.newer else "cannot be read"
+    return (
+        row.id or "?",
+        time.strftime("%Y-%m-%d %H:%M:%S", at) if row.created else "?",
+        f"{row.who}@{row.host}",
+        row.verb or "?",
+        str(row.service or "?"),
+        f"undone by {row.undone_by}" if row.undone_by else status,
+        "; ".join(row.words) or (row.why if isinstance(row, Unread) else ""),
+    )

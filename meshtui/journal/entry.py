@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -115,12 +113,22 @@ def whole_id(change_id: str) -> str:
     return change_id.partition(".")[0]
 
 
-def grouped(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """One entry for each change, however many objects it is about; in the order they came."""
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.part_of or entry.id, []).append(entry)
-    return tuple(_one(found) for found in groups.values())
+def grouped(rows: Iterable[Entry | Unread]) -> tuple[Entry | Unread, ...]:
+    """One row for each change, however many objects it is about; in the order they came.
+
+    A change of which one part cannot be read cannot be read.
+    """
+    groups: dict[str, list[Entry | Unread]] = {}
+    for row in rows:
+        groups.setdefault(row.part_of or row.id, []).append(row)
+    return tuple(_whole(found) for found in groups.values())
+
+
+def _whole(rows: Sequence[Entry | Unread]) -> Entry | Unread:
+    unread = next((row for row in rows if isinstance(row, Unread)), None)
+    if unread is not None:
+        return replace(unread, id=unread.part_of or unread.id, part_of="")
+    return _one([row for row in rows if isinstance(row, Entry)])
 
 
 def _one(rows: Sequence[Entry]) -> Entry:
@@ -162,35 +170,35 @@ def _undone_by(parts: Iterable[Entry]) -> str:
     return max((whole_id(part.undone_by) for part in done), default="")
 
 
-def entry_of(row: sqlite3.Row) -> Entry:
-    """An entry from its row in the table `changes`."""
-    rule = json.loads(row["rule"])
-    return Entry(
-        id=row["id"],
-        created=row["created"],
-        who=row["who"],
-        host=row["host"],
-        pid=row["pid"],
-        context=row["context"],
-        verb=row["verb"],
-        service=ServiceKey(row["namespace"], row["service"]),
-        target=Ref(row["kind"], row["object_namespace"], row["object_name"], row["uid"]),
-        rule=RuleRef(**rule) if rule else None,
-        words=tuple(json.loads(row["words"])),
-        patch=tuple(json.loads(row["patch"])),
-        inverse=tuple(json.loads(row["inverse"])),
-        before=json.loads(row["before"]),
-        after=json.loads(row["after"]),
-        spec_before=json.loads(row["spec_before"]),
-        spec_after=json.loads(row["spec_after"]),
-        resource_version=row["resource_version"],
-        status=Status(row["status"]),
-        finished=row["finished"],
-        detail=row["detail"],
-        result=json.loads(row["result"]),
-        undoes=row["undoes"],
-        undone_by=row["undone_by"],
-        expires=row["expires"],
-        part_of=row["part_of"],
-        begun=row["begun"],
-    )
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A change that this version cannot read whole: what can be said of it, and in `why` what not.
+
+    What it did counts as unknown. `created` is 0 and a text empty where that is not known either.
+    """
+
+    id: str
+    why: str
+    newer: bool = False
+    """Whole, but in a form that only a newer version writes; else it is damaged."""
+
+    created: float = 0.0
+    who: str = ""
+    host: str = ""
+    verb: str = ""
+    service: ServiceKey | None = None
+    target: Ref | None = None
+    words: tuple[str, ...] = ()
+    status: str = ""
+    undone_by: str = ""
+    expires: float | None = None
+    part_of: str = ""
+
+
+def count_unread(rows: Iterable[Entry | Unread]) -> str:
+    """How many of the rows cannot be read, in words; empty where all can."""
+    unread = [row for row in rows if isinstance(row, Unread)]
+    newer = sum(row.newer for row in unread)
+    damaged = len(unread) - newer
+    parts = ((newer, "of a newer version"), (damaged, "that cannot be read"))
+    return " and ".join(f"{n} {'entry' if n == 1 else 'entries'} {what}" for n, what in parts if n)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import hashlib
 import json
 import os
-import re
 import secrets
 import socket
 import sqlite3
@@ -19,49 +17,29 @@ from typing import Any
 
 from meshtui.changes.change import Change
 from meshtui.errors import JournalError, NotFound
-from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, entry_of, grouped, whole_id
+from meshtui.journal.decode import Undecodable, decoded, words_of
+from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, Unread, grouped, whole_id
+from meshtui.journal.file import connect, failures, journal_path
 from meshtui.mesh.model import ServiceKey
-from meshtui.paths import state_dir
 
-_FIRST_SCHEMA = """
-CREATE TABLE IF NOT EXISTS changes (
-  id TEXT PRIMARY KEY, created REAL NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL,
-  pid INTEGER NOT NULL, context TEXT NOT NULL, verb TEXT NOT NULL,
-  namespace TEXT NOT NULL, service TEXT NOT NULL,
-  kind TEXT NOT NULL, object_namespace TEXT NOT NULL, object_name TEXT NOT NULL,
-  uid TEXT NOT NULL, rule TEXT NOT NULL, words TEXT NOT NULL,
-  patch TEXT NOT NULL, inverse TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
-  spec_before TEXT NOT NULL, spec_after TEXT NOT NULL, resource_version TEXT NOT NULL,
-  status TEXT NOT NULL, finished REAL, detail TEXT NOT NULL DEFAULT '',
-  result TEXT NOT NULL DEFAULT '{}', undoes TEXT NOT NULL DEFAULT '',
-  undone_by TEXT NOT NULL DEFAULT '', expires REAL);
-CREATE INDEX IF NOT EXISTS changes_by_service ON changes (namespace, service, created);
-CREATE INDEX IF NOT EXISTS changes_by_status ON changes (status);
-"""
-_PARTS = """
-ALTER TABLE changes ADD COLUMN part_of TEXT NOT NULL DEFAULT '';
-ALTER TABLE changes ADD COLUMN begun REAL;
-ALTER TABLE changes ADD COLUMN spec_stored TEXT NOT NULL DEFAULT '';
-CREATE INDEX changes_by_whole ON changes (part_of);
-"""
-_MIGRATIONS = (_FIRST_SCHEMA, _PARTS)
-"""What makes each version of the schema from the one before it; rows of all of them stay."""
+_SINCE = "(created >= ? OR typeof(created) NOT IN ('real', 'integer'))"
+"""A change whose time cannot be read may be of any time."""
 
-SCHEMA_VERSION = len(_MIGRATIONS)
-BUSY_TIMEOUT_S = 5.0
 LONGEST_WRITE_S = 120.0
 """How long an intent may still be in the making. A write takes ten seconds at most; a process
 number that is in use says little by then, and that of another machine (a shared home) nothing."""
 
 
 class Journal:
-    """Every change to one cluster, oldest first. Raises `JournalError` where the disk says no."""
+    """Every change to one cluster. Raises `JournalError` where the disk says no.
+
+    A row that this version cannot read keeps no other from being read: it is an `Unread`.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
-        with _told(path):
-            self._connection = _connect(path)
+        self._connection, self._only_read = connect(path)
 
     @classmethod
     def for_cluster(cls, server: str, clock: Callable[[], float] = time.time) -> Journal:
@@ -70,6 +48,19 @@ class Journal:
 
     def close(self) -> None:
         self._connection.close()
+
+    @property
+    def only_read(self) -> str:
+        """Why nothing can be written; empty where it can."""
+        return str(self._only_read or "")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing."""
+        if self._only_read is not None:
+            raise self._only_read
+        with failures(self.path), self._connection:
+            yield self._connection
 
     def begin(self, change: Change, context: str) -> str:
         """Puts the intent on disk, durably, and gives the change its identity."""
@@ -98,7 +89,7 @@ class Journal:
         values = {**_columns(change), "id": change_id, "begun": self._clock()}
         values["status"] = Status.INTENT
         names = ", ".join(f"{name} = :{name}" for name in values)
-        with _told(self.path), self._connection as transaction:
+        with self._writing() as transaction:
             transaction.execute(f"UPDATE changes SET {names} WHERE id = :id", values)  # noqa: S608
 
     def _new_row(self, change: Change, context: str, now: float) -> dict[str, Any]:
@@ -111,7 +102,7 @@ class Journal:
         """All of the rows or none."""
         names, marks = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
         query = f"INSERT INTO changes ({names}) VALUES ({marks})"  # noqa: S608
-        with _told(self.path), self._connection as transaction:
+        with self._writing() as transaction:
             transaction.executemany(query, rows)
 
     def settle(
@@ -122,7 +113,7 @@ class Journal:
         result: Mapping[str, Any] | None = None,
     ) -> None:
         """Writes how far the change came; once it took effect, what it undoes counts as undone."""
-        with _told(self.path), self._connection as transaction:
+        with self._writing() as transaction:
             transaction.execute(
                 "UPDATE changes SET status = ?, finished = ?, detail = ?, result = ? WHERE id = ?",
                 (status, self._clock(), detail, json.dumps(result or {}), change_id),
@@ -132,11 +123,14 @@ class Journal:
 
     def close_limit(self, change_id: str) -> None:
         """The change has no time limit any more: what it did was taken back some other way."""
-        with _told(self.path), self._connection as transaction:
+        with self._writing() as transaction:
             transaction.execute("UPDATE changes SET expires = NULL WHERE id = ?", (change_id,))
 
     def get(self, change_id: str) -> Entry:
-        """The whole change with this identity, or the only one that begins so."""
+        """The whole change with this identity, or the only one that begins so.
+
+        Raises `NotFound`, or `JournalError` where it cannot be read.
+        """
         beginning = whole_id(change_id)
         rows = self._rows("SELECT * FROM changes WHERE ? IN (id, part_of)", (beginning,))
         rows = rows or self._rows(
@@ -146,14 +140,14 @@ class Journal:
         if len(found) != 1 or not beginning:
             many = "more than one change begins" if found else "the journal has no change"
             raise NotFound(f"{many} with {change_id!r}", "`meshtui journal` lists them")
-        return found[0]
+        return _readable(found[0])
 
     def part(self, change_id: str) -> Entry:
         """One object's own entry, by its whole identity."""
         rows = self._rows("SELECT * FROM changes WHERE id = ?", (change_id,))
         if not rows:
             raise NotFound(f"the journal has no change {change_id!r}")
-        return rows[0]
+        return _readable(rows[0])
 
     def changes(
         self,
@@ -162,11 +156,40 @@ class Journal:
         since: float = 0.0,
         who: str = "",
         limit: int = 200,
-    ) -> tuple[Entry, ...]:
-        """The newest `limit` changes that fit, each whole in one entry, newest first."""
-        rows = self.entries(service=service, since=since, who=who, limit=limit)
-        found = grouped(rows)
-        return tuple(self.get(entry.id) if entry.parts else entry for entry in found)
+    ) -> tuple[Entry | Unread, ...]:
+        """The newest `limit` changes that fit, each whole in one row, newest first."""
+        rows = self.listing(service=service, since=since, who=who, limit=limit)
+        return tuple(self._all_of(row) for row in grouped(rows))
+
+    def _all_of(self, row: Entry | Unread) -> Entry | Unread:
+        """With its parts that did not fit."""
+        if isinstance(row, Unread) or not row.parts:
+            return row
+        query = "SELECT * FROM changes WHERE part_of = ?"
+        return grouped(self._rows(query, (row.id,)))[0]
+
+    def listing(
+        self,
+        *,
+        service: ServiceKey | None = None,
+        since: float = 0.0,
+        who: str = "",
+        limit: int = 200,
+    ) -> tuple[Entry | Unread, ...]:
+        """The newest `limit` changes of one object each that fit, newest first.
+
+        Those that cannot be read are among them.
+        """
+        query, values = "SELECT * FROM changes WHERE TRUE", list[Any]()
+        if since > 0:
+            query, values = f"{query} AND {_SINCE}", [since]
+        if service is not None:
+            query += " AND namespace = ? AND service = ?"
+            values += [service.namespace, service.name]
+        if who:
+            query += " AND who LIKE ?"
+            values.append(f"%{who}%")
+        return self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT ?", (*values, limit))
 
     def entries(
         self,
@@ -176,16 +199,8 @@ class Journal:
         who: str = "",
         limit: int = 200,
     ) -> tuple[Entry, ...]:
-        """The newest `limit` changes of one object each that fit, newest first."""
-        query = "SELECT * FROM changes WHERE created >= ?"
-        values: list[Any] = [since]
-        if service is not None:
-            query += " AND namespace = ? AND service = ?"
-            values += [service.namespace, service.name]
-        if who:
-            query += " AND who LIKE ?"
-            values.append(f"%{who}%")
-        return self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT ?", (*values, limit))
+        """The changes of `listing` that can be read."""
+        return _entries(self.listing(service=service, since=since, who=who, limit=limit))
 
     def made(self, service: ServiceKey, since: float, limit: int = 200) -> tuple[Made, ...]:
         """The newest that took effect, the oldest first; asked at each tick, so nothing more."""
@@ -194,33 +209,44 @@ class Journal:
             "AND created >= ? AND status IN (?, ?) ORDER BY created DESC, rowid DESC LIMIT ?"
         )
         values = (service.namespace, service.name, since, *TOOK_EFFECT, limit)
-        with _told(self.path):
+        with failures(self.path):
             rows = self._connection.execute(query, values).fetchall()
-        return tuple(Made(at, verb, tuple(json.loads(s)), who) for at, verb, s, who in rows[::-1])
+        return tuple(made for row in rows[::-1] if (made := _made(row)) is not None)
 
     @property
     def version(self) -> tuple[int, int]:
         """Another one after each write, whoever made it; costs no look at the changes."""
-        with _told(self.path):
+        with failures(self.path):
             (others,) = self._connection.execute("PRAGMA data_version").fetchone()
         return others, self._connection.total_changes
 
     def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
-        """The newest whole change that took effect, is not undone and is itself no undo."""
-        query = "SELECT * FROM changes WHERE status IN (?, ?) AND undone_by = '' AND undoes = ''"
-        values: list[Any] = list(TOOK_EFFECT)
+        """The newest change that took effect, is not undone and is itself no undo.
+
+        Raises `JournalError` where a newer one cannot be read: it may be the one that is meant.
+        """
+        known = ", ".join("?" for _ in Status)
+        query = (
+            f"SELECT * FROM changes WHERE (status IN (?, ?) OR status NOT IN ({known})) "  # noqa: S608
+            "AND undone_by = '' AND undoes = ''"
+        )
+        values: list[Any] = [*TOOK_EFFECT, *Status]
         if service is not None:
             query += " AND namespace = ? AND service = ?"
             values += [service.namespace, service.name]
-        found = self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT 1", values)
-        return self.get(found[0].id) if found else None
+        found = self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT 50", values)
+        if found and isinstance(found[0], Unread):
+            raise _unreadable(found[0], *_entries(found)[:1])
+        return self.get(_entries(found)[0].id) if found else None
 
     def limited(self) -> tuple[Entry, ...]:
         """Changes that stand and have a time limit, the next to end first."""
-        return self._rows(
-            "SELECT * FROM changes WHERE expires IS NOT NULL AND undone_by = '' "
-            "AND status IN (?, ?) ORDER BY expires",
-            tuple(TOOK_EFFECT),
+        return _entries(
+            self._rows(
+                "SELECT * FROM changes WHERE expires IS NOT NULL AND undone_by = '' "
+                "AND status IN (?, ?) ORDER BY expires",
+                tuple(TOOK_EFFECT),
+            )
         )
 
     def interrupted(self) -> tuple[Entry, ...]:
@@ -230,11 +256,45 @@ class Journal:
             (Status.QUEUED, Status.INTENT, Status.UNANSWERED),
         )
         now = self._clock()
-        return tuple(e for e in rows if e.status is Status.UNANSWERED or not _alive(e, now))
+        return tuple(
+            e for e in _entries(rows) if e.status is Status.UNANSWERED or not _alive(e, now)
+        )
 
-    def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry, ...]:
-        with _told(self.path):
-            return tuple(entry_of(row) for row in self._connection.execute(query, values))
+    def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry | Unread, ...]:
+        with failures(self.path):
+            return tuple(decoded(row) for row in self._connection.execute(query, values))
+
+
+def _entries(rows: Sequence[Entry | Unread]) -> tuple[Entry, ...]:
+    return tuple(row for row in rows if isinstance(row, Entry))
+
+
+def _readable(row: Entry | Unread) -> Entry:
+    if isinstance(row, Unread):
+        raise _unreadable(row)
+    return row
+
+
+def _unreadable(row: Unread, *others: Entry) -> JournalError:
+    """`others`: what could be meant instead."""
+    hint = "".join(
+        f"`meshtui undo {other.id}` takes back the last one that can" for other in others
+    )
+    return JournalError(
+        f"change {row.id or '?'} cannot be read ({row.why})",
+        hint or "use the meshtui that wrote it",
+    )
+
+
+def _made(row: sqlite3.Row) -> Made | None:
+    """None where a column is not what this version knows."""
+    at, verb, words, who = row
+    try:
+        told = words_of(words)
+    except Undecodable:
+        return None
+    known = isinstance(at, int | float) and isinstance(verb, str) and isinstance(who, str)
+    return Made(at, verb, told, who) if known else None
 
 
 def _mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:
@@ -245,61 +305,6 @@ def _mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:
     if undone:
         transaction.execute("UPDATE changes SET undone_by = '' WHERE undone_by = ?", (undone,))
         transaction.execute("UPDATE changes SET undone_by = ? WHERE id = ?", (change_id, undone))
-
-
-def journal_path(server: str) -> Path:
-    """One file for each API server, readable by its host, told apart by the whole URL.
-
-    A user and password in it are no part of which cluster it is, and of no file's name.
-    """
-    server = re.sub(r"(?<=://)[^/?#]*@", "", server)
-    host = re.sub(r"[^A-Za-z0-9.-]+", "-", re.sub(r"^\w+://", "", server)).strip("-.")[:60]
-    digest = hashlib.sha256(server.rstrip("/").encode()).hexdigest()[:8]
-    return state_dir() / "journal" / f"{host or 'cluster'}-{digest}.sqlite"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    path.chmod(0o600)
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    _migrate(connection, path)
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        connection.close()
-        raise JournalError(f"{path} was written by a newer meshtui", "use that one")
-    while version < SCHEMA_VERSION:
-        script = f"{_MIGRATIONS[version]} PRAGMA user_version = {version + 1};"
-        try:
-            connection.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")
-        except sqlite3.OperationalError:
-            # Another process may have been quicker.
-            connection.rollback()
-            if not _is_newer(connection, version):
-                raise
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-
-
-def _is_newer(connection: sqlite3.Connection, version: int) -> bool:
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    return bool(found > version)
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's and the disk's refusals as one line with a way out."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        hint = "free some space or set XDG_STATE_HOME to a place that can be written"
-        raise JournalError(f"the journal {path} cannot be used ({error})", hint) from error
 
 
 def _columns(change: Change) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.logs.callers import WithCallers, callers_of, of_workloads
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.logs.tail import tail
-from meshtui.operations.look.journal import journaled
+from meshtui.operations.look.journal import journaled, unread
 from meshtui.operations.look.telemetry import Telemetry
 from meshtui.operations.session import Session
 from meshtui.operations.types import Journaled, LogEntry
@@ -85,11 +85,17 @@ class Looking:
         journal = self._opened.journal
         if journal is None:
             raise JournalError(self._opened.journal_trouble)
-        entries = journal.changes(service=service, limit=JOURNAL_LINES)
+        from meshtui.journal import Unread
+
+        rows = journal.changes(service=service, limit=JOURNAL_LINES)
         on = {pending.change_id for pending in self._limits.pending(self._mesh)}
         return tuple(
-            journaled(e, self._undo_denied(e), lapsed=not on & {p.id for p in e.parts or (e,)})
-            for e in entries
+            unread(row)
+            if isinstance(row, Unread)
+            else journaled(
+                row, self._undo_denied(row), lapsed=not on & {p.id for p in row.parts or (row,)}
+            )
+            for row in rows
         )
 
     def _undo_denied(self, entry: Entry) -> str:

@@ -92,6 +92,9 @@ class Journaled:
     denied: str = ""
     """Why the person may not take it back; empty where they may."""
 
+    unread: bool = False
+    """Written by a newer version, or damaged: only this much of it can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:

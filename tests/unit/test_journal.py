@@ -15,7 +15,8 @@ from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, SetFault, Shift, Target
 from meshtui.errors import JournalError, NotFound
 from meshtui.journal import Journal, Status, whole_id
-from meshtui.journal.store import _MIGRATIONS, journal_path
+from meshtui.journal.file import journal_path
+from meshtui.journal.schema import FIRST
 from meshtui.mesh.model import ServiceKey
 from tests.unit.objects import reviews, route
 
@@ -223,7 +224,7 @@ def test_a_list_that_is_cut_shows_its_last_change_whole(journal: Journal) -> Non
 def test_rows_of_the_first_schema_stay_readable(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
     old = sqlite3.connect(path)
-    old.executescript(f"{_MIGRATIONS[0]} PRAGMA user_version = 1;")
+    old.executescript(f"{FIRST} PRAGMA user_version = 1;")
     old.execute(
         "INSERT INTO changes VALUES (:id, 900.0, 'me', 'here', 1, 'prod', 'shift', 'default', "
         "'reviews', 'VirtualService', 'default', 'reviews', 'u', 'null', '[]', '[]', '[]', '{}', "
@@ -243,7 +244,7 @@ def test_rows_of_the_first_schema_stay_readable(tmp_path: Path) -> None:
 
 def test_two_that_open_an_old_journal_at_once_both_can(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
-    sqlite3.connect(path).executescript(f"{_MIGRATIONS[0]} PRAGMA user_version = 1;")
+    sqlite3.connect(path).executescript(f"{FIRST} PRAGMA user_version = 1;")
     with ThreadPoolExecutor(8) as pool:
         journals = list(pool.map(lambda _: Journal(path), range(8)))
     for journal in journals:

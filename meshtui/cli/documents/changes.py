@@ -8,7 +8,7 @@ from typing import Any
 
 from meshtui.changes.change import Change, Outcome
 from meshtui.changes.shape import rule_json
-from meshtui.journal import Entry
+from meshtui.journal import Entry, Unread
 from meshtui.mesh.quantity import number
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample, Signals
@@ -161,6 +161,36 @@ def _object(change: Change) -> dict[str, Any]:
         "name": change.target.name,
         "uid": change.target.uid,
     }
+
+
+def journal_json(row: Entry | Unread) -> dict[str, Any]:
+    """One change of `journal -o json`. `unread` says why it cannot be read, null where it can.
+
+    What is not known of such a one is null.
+    """
+    if isinstance(row, Entry):
+        return {**entry_json(row), "unread": None}
+    known = {
+        "change": row.id or None,
+        "time": iso(row.created) if row.created else None,
+        "who": f"{row.who}@{row.host}",
+        "verb": row.verb or None,
+        "service": str(row.service) if row.service else None,
+        "object": str(row.target) if row.target else None,
+        "words": list(row.words),
+        "status": row.status or None,
+        "undone_by": row.undone_by or None,
+        "expires": iso(row.expires) if row.expires else None,
+        "unread": row.why,
+    }
+    return {**dict.fromkeys(_ONLY_READ), **known}
+
+
+_ONLY_READ = (
+    *("finished", "context", "rule", "detail", "undoes"),
+    *("before", "after", "patch", "inverse", "proxies"),
+)
+"""What only a change that can be read has."""
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

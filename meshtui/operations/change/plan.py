@@ -207,18 +207,23 @@ class Planner:
 
     def _history(self, located: Located) -> tuple[list[Step], tuple[Finding, ...]]:
         """The rule's changes that stand, newest first; a journal that fails stops no rollback."""
+        from meshtui.journal import Entry, count_unread
+
         if self._journal is None:
             return [], ()
         try:
-            entries = self._journal.entries(service=located.service.key)
+            rows = self._journal.listing(service=located.service.key)
         except JournalError as error:
             return [], (Finding("warning", f"earlier changes are not known: {error}"),)
+        entries = (row for row in rows if isinstance(row, Entry))
         standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
+        unread = count_unread(rows)
+        told = f"the journal of {located.service.key} has {unread}: what it did is not counted"
         return [
             Step(entry.before, entry.after, entry.id, rollback=entry.verb == "rollback")
             for entry in standing
             if _is_about(entry, located)
-        ], ()
+        ], (Finding("warning", told),) if unread else ()
 
 
 def _in_doubt(entry: Entry) -> tuple[Finding, ...]:

@@ -41,12 +41,15 @@ class Limits:
         self._changed = changed
         self._clock = clock
         self._said: dict[str, str] = {}
+        self._trouble = ""
         self._next_try: dict[str, float] = {}
 
     def entries(self) -> tuple[Entry, ...]:
+        self._trouble = ""
         try:
             return self._session.journal.limited() if self._session.journal else ()
-        except MeshtuiError:
+        except MeshtuiError as error:
+            self._trouble = f"time limits are not known: {error}"
             return ()
 
     def pending(self, mesh: Mesh | None = None) -> tuple[Pending, ...]:
@@ -60,12 +63,13 @@ class Limits:
 
     def notices(self) -> tuple[str, ...]:
         """One line for each change that should have ended and has not."""
-        return tuple(
+        overdue = tuple(
             f"OVERDUE {human_duration(-p.left_s)}: {p.service} {p.words}"
             + (f" — {self._said[p.change_id]}" if p.change_id in self._said else "")
             for p in self.pending()
             if p.left_s < 0
         )
+        return (*overdue, self._trouble) if self._trouble else overdue
 
     async def run(self, mesh: Callable[[], Mesh]) -> None:
         """Looks every second, for as long as it is let."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshtui.errors import MeshtuiError
+from meshtui.errors import JournalError, MeshtuiError
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
@@ -71,8 +71,17 @@ async def examine(session: Session) -> AsyncGenerator[Check, None]:
 def _journal(session: Session) -> Check:
     if session.journal is None:
         return Check("journal", FAIL, session.journal_trouble)
-    count = len(session.journal.entries(limit=100_000))
-    return Check("journal", OK, f"{session.journal.path}, {count} changes")
+    from meshtui.journal import count_unread
+
+    try:
+        rows = session.journal.listing(limit=100_000)
+    except JournalError as error:
+        return Check("journal", FAIL, str(error))
+    unread, only_read = count_unread(rows), session.journal.only_read
+    text = f"{session.journal.path}, {len(rows)} changes"
+    if only_read:
+        return Check("journal", FAIL, f"{text}; {only_read}")
+    return Check("journal", WARN if unread else OK, f"{text}; {unread}" if unread else text)
 
 
 async def _rights(session: Session) -> AsyncGenerator[Check, None]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshtui.mesh.model import ServiceKey
 from meshtui.operations.types import Journaled
 
 if TYPE_CHECKING:
-    from meshtui.journal import Entry
+    from meshtui.journal import Entry, Unread
 
 
 def journaled(entry: Entry, denied: str = "", *, lapsed: bool = False) -> Journaled:
@@ -28,4 +29,22 @@ def journaled(entry: Entry, denied: str = "", *, lapsed: bool = False) -> Journa
         expires=None if lapsed else entry.expires,
         took_effect=entry.took_effect,
         denied=denied,
+    )
+
+
+def unread(row: Unread) -> Journaled:
+    """What can be said of a change that this version cannot read."""
+    return Journaled(
+        change_id=row.id,
+        created=row.created,
+        who=row.who,
+        verb=row.verb or "?",
+        service=row.service or ServiceKey("?", "?"),
+        words=row.words,
+        status="newer version" if row.newer else "cannot be read",
+        detail=f"not known what became of it: {row.why}",
+        undone_by=row.undone_by,
+        took_effect=False,
+        denied=f"change {row.id or '?'} cannot be taken back from here: {row.why}",
+        unread=True,
     )
