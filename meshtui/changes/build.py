@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from meshtui.changes.breaker_ops import build_breaker
@@ -13,6 +14,7 @@ from meshtui.changes.change import (
     ClearFault,
     ClearMirror,
     ClearTimeout,
+    Effect,
     Operation,
     Promote,
     Request,
@@ -25,14 +27,16 @@ from meshtui.changes.change import (
     Shift,
     Target,
 )
-from meshtui.changes.fault_ops import clear_fault_operations, fault_operations
-from meshtui.changes.locate import Located, locate
+from meshtui.changes.effects import effects_at
+from meshtui.changes.fault_ops import clear_fault_operations, fault_operations, targeted_name
+from meshtui.changes.locate import Located, locate, resolve_version
 from meshtui.changes.making import rule_change
 from meshtui.changes.mirror_ops import clear_mirror_operations, mirror_operations
 from meshtui.changes.timeout_ops import clear_timeout_operations, timeout_operations
 from meshtui.changes.weight_ops import weight_operations
 from meshtui.errors import Usage
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.parse_rules import parse_virtual_service
 
 VERBS: Mapping[type, str] = {
     Shift: "shift",
@@ -57,7 +61,28 @@ def build_change(mesh: Mesh, request: Request, target: Target) -> Change:
         return build_breaker(mesh, request, target, verb)
     located = locate(mesh, target)
     operations = operations_for(located, request)
-    return rule_change(located, verb, operations, expires_s=_expiry(request))
+    change = rule_change(located, verb, operations)
+    if not isinstance(request, SetFault | SetMirror):
+        return change
+    guards = _guards(located, change, request)
+    return replace(change, expires_s=request.expires_s, guards=guards)
+
+
+def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> tuple[Effect, ...]:
+    """The faults or the mirror that are on by what was asked."""
+    namespace, index = change.target.namespace, located.rule.index
+    if isinstance(request, SetMirror):
+        place = resolve_version(located, request.to)
+        to = f"{place.host}/{place.subset}"
+        found = effects_at(change.spec_after, namespace, located.rule.protocol, index)
+        return tuple(effect for effect in found if effect.to == to)
+    if request.header is not None:
+        after = parse_virtual_service({**located.virtual_service.raw, "spec": change.spec_after})
+        name = targeted_name(located, request.header)
+        index = next(rule.index for rule in after.rules if rule.name == name)
+    asked = {"delay": request.delay_s, "abort": request.abort_http or request.abort_grpc}
+    found = effects_at(change.spec_after, namespace, located.rule.protocol, index)
+    return tuple(effect for effect in found if asked.get(effect.kind) is not None)
 
 
 def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
@@ -95,7 +120,3 @@ def rollback_operations(located: Located, stable: str) -> tuple[Operation, ...]:
         *clear_mirror_operations(located),
         *clear_fault_operations(located),
     )
-
-
-def _expiry(request: RuleRequest) -> float | None:
-    return request.expires_s if isinstance(request, SetFault | SetMirror) else None

@@ -26,6 +26,21 @@ class RuleRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What injects or copies, by what it is known: a part of a rule's fault, or one mirror.
+
+    `rule` is the rule's name and match as JSON, `number` counts rules that are alike in both;
+    `kind` is "delay", "abort" or "mirror"; `to` is a mirror's `host/subset`.
+    """
+
+    protocol: str
+    rule: str
+    number: int
+    kind: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One change to one object, not yet applied.
 
@@ -52,6 +67,12 @@ class Change:
     expires_s: float | None = None
     """Seconds after which it is taken back by itself; None for never."""
 
+    guards: tuple[Effect, ...] = ()
+    """The faults and mirrors that it sets, which the time limit is about."""
+
+    records: bool = False
+    """True where only the journal changes: nothing is written to the cluster."""
+
     @property
     def diff(self) -> tuple[str, ...]:
         """Lines of a unified diff of the object's YAML, without file names."""
@@ -59,8 +80,8 @@ class Change:
 
     @property
     def empty(self) -> bool:
-        """True where the object already is as asked."""
-        return not self.patch
+        """True where the object already is as asked, and the journal too."""
+        return not self.patch and not self.records
 
     @property
     def action(self) -> str:
@@ -307,6 +328,8 @@ class Outcome:
     @property
     def sentence(self) -> str:
         """One line that claims no more than was seen."""
+        if not self.applied and self.change_id:
+            return "noted in the journal; nothing was written to the cluster"
         if not self.applied:
             return "nothing written"
         if self.verified is None and not self.proxies:

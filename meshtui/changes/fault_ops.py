@@ -67,7 +67,7 @@ def _targeted(
         path = pointer("spec", "http", index, "fault")
         return ({"op": "add", "path": path, "value": dict(parts)},)
     rule = plain(located.raw_rule)
-    rule["name"] = _targeted_name(located, header)
+    rule["name"] = targeted_name(located, header)
     rule["match"] = [_with_header(match, header) for match in rule.get("match") or [{}]]
     rule["fault"] = dict(parts)
     return ({"op": "add", "path": located.rule.pointer, "value": rule},)
@@ -79,13 +79,13 @@ def _with_header(match: Mapping[str, Any], header: tuple[str, str]) -> dict[str,
     return {**{k: v for k, v in match.items() if k != "name"}, "headers": headers}
 
 
-def _targeted_name(located: Located, header: tuple[str, str]) -> str:
+def targeted_name(located: Located, header: tuple[str, str]) -> str:
     base = located.rule.name or "rule"
     return f"{TARGETED}-{base}-{header[0].lower()}-{header[1]}"
 
 
 def _targeted_index(located: Located, header: tuple[str, str]) -> int | None:
-    name = _targeted_name(located, header)
+    name = targeted_name(located, header)
     names = _names(located)
     return next((i for i in _targeting(located) if names[i] == name), None)
 

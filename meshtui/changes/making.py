@@ -22,7 +22,6 @@ def rule_change(
     verb: str,
     operations: Operations,
     *,
-    expires_s: float | None = None,
     undoes: str = "",
 ) -> Change:
     """A change of the located rule, told in words and in JSON."""
@@ -43,7 +42,6 @@ def rule_change(
         spec_before=spec_of(raw),
         spec_after=spec_of(changed),
         undoes=undoes,
-        expires_s=expires_s if operations else None,
     )
 
 

@@ -52,7 +52,7 @@ async def plan_and_apply(
     """Everything from a connection to the outcome. `parts`: the document always lists objects."""
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
-        await tell_interrupted(opened)
+        await tell_interrupted(opened, mesh)
         plan = await planning(opened, mesh, await _rates(arguments, opened, mesh))
         if arguments.dry_run or plan.empty:
             nothing = Outcome("", plan, applied=False)
@@ -76,9 +76,9 @@ async def _rates(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> 
     return sample
 
 
-async def tell_interrupted(opened: Session) -> None:
+async def tell_interrupted(opened: Session, mesh: Mesh) -> None:
     """What became of changes whose process died half-way, before another is made."""
-    for line in filter(None, (*await opened.recover(), *Limits(opened).notices())):
+    for line in filter(None, (*await opened.recover(), *Limits(opened).notices(mesh))):
         output.note(f"meshtui: {line}")
 
 

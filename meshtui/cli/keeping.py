@@ -56,6 +56,7 @@ async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
 async def _round(opened: Session, limits: Limits) -> tuple[str, ...]:
     """Ends what is over, that of a meshtui which was killed too; gives what stands against it."""
     troubles = await opened.recover()
+    await limits.close_what_is_gone()
     if any(pending.left_s < 0 for pending in limits.pending()):
         for line in await limits.end_overdue(await opened.read_mesh()):
             with output.settled([line]):

@@ -30,7 +30,7 @@ async def edit(arguments: argparse.Namespace) -> int:
     refuse_without_editor(terminal=streams.at_terminal())
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
-        await tell_interrupted(opened)
+        await tell_interrupted(opened, mesh)
         item = find_editable(mesh, arguments.object, opened.cluster.namespace)
         draft = Draft(item)
         draft.open_editor()

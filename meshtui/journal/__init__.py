@@ -1,6 +1,17 @@
 """The write-ahead record of every change: what was meant is on disk before anything is written."""
 
 from meshtui.journal.entry import Entry, Made, Status, Unread, count_unread, grouped, whole_id
+from meshtui.journal.limits import Limit
 from meshtui.journal.store import Journal
 
-__all__ = ["Entry", "Journal", "Made", "Status", "Unread", "count_unread", "grouped", "whole_id"]
+__all__ = [
+    "Entry",
+    "Journal",
+    "Limit",
+    "Made",
+    "Status",
+    "Unread",
+    "count_unread",
+    "grouped",
+    "whole_id",
+]

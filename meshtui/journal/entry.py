@@ -33,6 +33,9 @@ class Status(StrEnum):
     UNANSWERED = "unanswered"
     """Sent, and the connection broke before the answer: to be found out."""
 
+    RECORDED = "recorded"
+    """Only the journal was changed: nothing was to be written to the cluster."""
+
     UNKNOWN = "unknown"
     """Interrupted, and what is there now does not tell whether it was written."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from meshtui.journal import limits
+
 GENERATION = 1000
 
 FIRST = """
@@ -46,7 +48,12 @@ def _script(text: str) -> Callable[[sqlite3.Connection], None]:
     return run
 
 
-STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (_script(FIRST), _script(_PARTS))
+def _limits(connection: sqlite3.Connection) -> None:
+    _script(limits.TABLE)(connection)
+    limits.from_changes(connection)
+
+
+STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (_script(FIRST), _script(_PARTS), _limits)
 """The steps in order; step n brings a file from version n - 1 to n. Only append to it."""
 
 

@@ -10,17 +10,19 @@ import secrets
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meshtui.changes.change import Change
+from meshtui.changes.change import Change, Effect
 from meshtui.errors import JournalError, NotFound
+from meshtui.journal import limits
 from meshtui.journal.decode import Undecodable, decoded, words_of
 from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, Unread, grouped, whole_id
 from meshtui.journal.file import connect, failures, journal_path
-from meshtui.mesh.model import ServiceKey
+from meshtui.journal.limits import Limit
+from meshtui.mesh.model import Ref, ServiceKey
 
 _SINCE = "(created >= ? OR typeof(created) NOT IN ('real', 'integer'))"
 """A change whose time cannot be read may be of any time."""
@@ -65,9 +67,25 @@ class Journal:
     def begin(self, change: Change, context: str) -> str:
         """Puts the intent on disk, durably, and gives the change its identity."""
         now = self._clock()
-        row = self._new_row(change, context, now) | {"id": _new_id(now), "status": Status.INTENT}
-        self._insert([row])
-        return str(row["id"])
+        change_id = _new_id(now)
+        row = self._new_row(change, context, now) | {"id": change_id, "status": Status.INTENT}
+        with self._writing() as transaction:
+            _insert(transaction, [row])
+            limits.insert(transaction, change_id, change, row["expires"])
+        return change_id
+
+    def record(self, change: Change, context: str) -> str:
+        """A change of the journal alone: of a time limit, or the way back of one."""
+        now = self._clock()
+        change_id = _new_id(now)
+        row = self._new_row(change, context, now) | {"id": change_id, "finished": now}
+        with self._writing() as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            _insert(transaction, [row | {"status": Status.RECORDED}])
+            limits.insert(transaction, change_id, change, row["expires"])
+            limits.take_effect(transaction, change_id, now)
+            _mark_undone(transaction, change_id)
+        return change_id
 
     def begin_parts(self, changes: Sequence[Change], context: str) -> tuple[str, ...]:
         """The same for changes that are made as one, in this order; each is queued at first.
@@ -81,7 +99,10 @@ class Journal:
             self._new_row(change, context, now) | joint | {"id": f"{whole}.{number}"}
             for number, change in enumerate(changes, 1)
         ]
-        self._insert(rows)
+        with self._writing() as transaction:
+            _insert(transaction, rows)
+            for row, change in zip(rows, changes, strict=True):
+                limits.insert(transaction, str(row["id"]), change, row["expires"])
         return tuple(str(row["id"]) for row in rows)
 
     def start(self, change_id: str, change: Change) -> None:
@@ -98,13 +119,6 @@ class Journal:
         by = {"who": _who(), "host": socket.gethostname(), "pid": os.getpid()}
         return {**_columns(change), **made, **by}
 
-    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """All of the rows or none."""
-        names, marks = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
-        query = f"INSERT INTO changes ({names}) VALUES ({marks})"  # noqa: S608
-        with self._writing() as transaction:
-            transaction.executemany(query, rows)
-
     def settle(
         self,
         change_id: str,
@@ -114,17 +128,82 @@ class Journal:
     ) -> None:
         """Writes how far the change came; once it took effect, what it undoes counts as undone."""
         with self._writing() as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            found = transaction.execute("SELECT status FROM changes WHERE id = ?", (change_id,))
+            (known,) = found.fetchone() or ("",)
             transaction.execute(
                 "UPDATE changes SET status = ?, finished = ?, detail = ?, result = ? WHERE id = ?",
                 (status, self._clock(), detail, json.dumps(result or {}), change_id),
             )
-            if status in TOOK_EFFECT:
+            if status in TOOK_EFFECT and known not in TOOK_EFFECT:
+                limits.take_effect(transaction, change_id, self._clock())
                 _mark_undone(transaction, change_id)
 
-    def close_limit(self, change_id: str) -> None:
-        """The change has no time limit any more: what it did was taken back some other way."""
+    def close_limits(self, gone: Iterable[Limit]) -> None:
+        """These are about what somebody else took off; not those opened again meanwhile."""
+        now = self._clock()
         with self._writing() as transaction:
-            transaction.execute("UPDATE changes SET expires = NULL WHERE id = ?", (change_id,))
+            for limit in gone:
+                transaction.execute(
+                    f"UPDATE limits SET closed = ?, closed_by = ? WHERE id = ? AND opened = ? "  # noqa: S608
+                    f"AND {limits.OPEN}",
+                    (now, limits.SOMEBODY, limit.id, limit.opened),
+                )
+
+    def limits(self) -> tuple[Limit, ...]:
+        """The time limits of what is on as far as it is known here, the next to end first."""
+        query = f"SELECT * FROM limits WHERE {limits.OPEN} AND ends IS NOT NULL ORDER BY ends, id"  # noqa: S608
+        with failures(self.path):
+            found = map(limits.limit_of, self._connection.execute(query).fetchall())
+            return tuple(limit for limit in found if limit is not None)
+
+    def limit_of(self, target: Ref, effect: Effect) -> Limit | None:
+        """What is known of this effect's time limit, also that it has none."""
+        with failures(self.path):
+            return limits.open_limit(self._connection, target, effect)
+
+    def guards(self, change_id: str) -> bool:
+        """True where what the change said of a time limit still holds."""
+        query = f"SELECT 1 FROM limits WHERE change_id = ? AND {limits.OPEN}"  # noqa: S608
+        with failures(self.path):
+            return self._connection.execute(query, (change_id,)).fetchone() is not None
+
+    def claim(self, change_id: str, retry_s: float) -> bool:
+        """True for the one of several meshtuis that shall end this change now.
+
+        The others wait for `retry_s` seconds, or until that one is gone.
+        """
+        now, me = self._clock(), f"{socket.gethostname()} {os.getpid()}"
+        query = f"SELECT next_try, tried_by FROM limits WHERE change_id = ? AND {limits.OPEN}"  # noqa: S608
+        with self._writing() as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            rows = transaction.execute(query, (change_id,)).fetchall()
+            if not rows or any(at > now and not _gone(by) for at, by in rows):
+                return False
+            transaction.execute(
+                "UPDATE limits SET next_try = ?, tried_by = ? WHERE change_id = ?",
+                (now + retry_s, me, change_id),
+            )
+        return True
+
+    def postpone(self, change_id: str, seconds: float) -> None:
+        """What could not be ended is tried again then, by anyone."""
+        with self._writing() as transaction:
+            transaction.execute(
+                "UPDATE limits SET next_try = ?, tried_by = '' WHERE change_id = ?",
+                (self._clock() + seconds, change_id),
+            )
+
+    def replaced(self, change_id: str) -> bool:
+        """True where something that the change put on is not its own affair any more."""
+        query = "SELECT 1 FROM limits WHERE change_id = ? AND closed IS NOT NULL"
+        with failures(self.path):
+            return self._connection.execute(query, (change_id,)).fetchone() is not None
+
+    @property
+    def now(self) -> float:
+        """By the clock that gives changes their times."""
+        return self._clock()
 
     def get(self, change_id: str) -> Entry:
         """The whole change with this identity, or the only one that begins so.
@@ -227,7 +306,9 @@ class Journal:
         """
         known = ", ".join("?" for _ in Status)
         query = (
-            f"SELECT * FROM changes WHERE (status IN (?, ?) OR status NOT IN ({known})) "  # noqa: S608
+            f"SELECT * FROM changes WHERE (status IN (?, ?) OR status NOT IN ({known}) "  # noqa: S608
+            "OR (status = 'recorded' AND EXISTS (SELECT 1 FROM limits "
+            f"WHERE change_id = changes.id AND {limits.OPEN}))) "
             "AND undone_by = '' AND undoes = ''"
         )
         values: list[Any] = [*TOOK_EFFECT, *Status]
@@ -240,14 +321,20 @@ class Journal:
         return self.get(_entries(found)[0].id) if found else None
 
     def limited(self) -> tuple[Entry, ...]:
-        """Changes that stand and have a time limit, the next to end first."""
-        return _entries(
-            self._rows(
-                "SELECT * FROM changes WHERE expires IS NOT NULL AND undone_by = '' "
-                "AND status IN (?, ?) ORDER BY expires",
-                tuple(TOOK_EFFECT),
-            )
+        """Changes that have a time limit which is open, the next to end first."""
+        ids = dict.fromkeys(limit.change_id for limit in self.limits())
+        rows = (self._rows("SELECT * FROM changes WHERE id = ?", (found,)) for found in ids)
+        return tuple(entry for found in rows for entry in _entries(found))
+
+    def limited_unread(self) -> tuple[Unread, ...]:
+        """Changes that cannot be read and may have left on what should end by itself."""
+        rows = self._rows(
+            "SELECT * FROM changes WHERE expires IS NOT NULL AND undone_by = '' AND NOT EXISTS "
+            "(SELECT 1 FROM limits WHERE change_id = changes.id AND closed IS NOT NULL) "
+            "ORDER BY created DESC LIMIT 1000",
+            (),
         )
+        return tuple(row for row in rows if isinstance(row, Unread))
 
     def interrupted(self) -> tuple[Entry, ...]:
         """Changes of which nobody knows whether they were written: no answer, or a process gone."""
@@ -263,6 +350,11 @@ class Journal:
     def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry | Unread, ...]:
         with failures(self.path):
             return tuple(decoded(row) for row in self._connection.execute(query, values))
+
+
+def _insert(transaction: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    names, marks = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
+    transaction.executemany(f"INSERT INTO changes ({names}) VALUES ({marks})", rows)  # noqa: S608
 
 
 def _entries(rows: Sequence[Entry | Unread]) -> tuple[Entry, ...]:
@@ -304,7 +396,13 @@ def _mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:
     ).fetchone()
     if undone:
         transaction.execute("UPDATE changes SET undone_by = '' WHERE undone_by = ?", (undone,))
-        transaction.execute("UPDATE changes SET undone_by = ? WHERE id = ?", (change_id, undone))
+        transaction.execute(
+            "UPDATE changes SET undone_by = :by WHERE id = :undone OR (:undone IN (SELECT id FROM "
+            "changes WHERE status = 'recorded') AND EXISTS (SELECT 1 FROM changes WHERE id = :by "
+            "AND status != 'recorded') AND id IN (SELECT maker FROM limits "
+            "WHERE change_id = :undone AND maker != ''))",
+            {"by": change_id, "undone": undone},
+        )
 
 
 def _columns(change: Change) -> dict[str, Any]:
@@ -344,15 +442,25 @@ def _who() -> str:
         return f"uid {os.getuid()}"
 
 
+def _gone(tried_by: str) -> bool:
+    """True where the process `HOST PID` was on this machine and is no more."""
+    host, _, pid = tried_by.rpartition(" ")
+    return host == socket.gethostname() and pid.isdigit() and not _running(int(pid))
+
+
 def _alive(entry: Entry, now: float) -> bool:
     """True where the process that wrote the intent may still be at it."""
     if now - (entry.begun or entry.created) >= LONGEST_WRITE_S:
         return False
     if entry.host != socket.gethostname():
         return True
+    return _running(entry.pid)
+
+
+def _running(pid: int) -> bool:
     try:
-        os.kill(entry.pid, 0)
-    except ProcessLookupError:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

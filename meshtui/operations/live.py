@@ -185,7 +185,7 @@ class LiveCockpit(Looking):
             views=views,
             cluster=self._cluster_health(),
             telemetry=self._telemetry.health,
-            notices=(*self._limits.notices(), *self._notices, *self._not_istio()),
+            notices=(*self._limits.notices(self._mesh), *self._notices, *self._not_istio()),
             denied=self._denied(),
             seen=dict(self._unseen.seen),
             measured=self._shares(sample, views),

@@ -107,7 +107,7 @@ async def test_a_full_disk_does_not_stop_a_rollback_which_says_so(
 async def test_a_journal_that_can_not_be_read_does_not_stop_a_rollback(
     cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    break_journal(monkeypatch, "begin", "settle", "entries")
+    break_journal(monkeypatch, "begin", "settle", "listing")
     outcome = await change(session(cluster), Rollback())
     assert weights(cluster) == [100, 0]
     assert any("earlier changes are not known" in text for text in outcome.plan.warnings)

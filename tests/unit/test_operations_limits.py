@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshtui.changes.change import (
+    ClearAll,
     ClearFault,
+    ClearMirror,
     Request,
     Rollback,
     SetFault,
@@ -188,7 +194,7 @@ async def test_a_disk_that_says_no_is_said_and_does_not_end_the_watch(
     def full(*words: Any) -> None:
         raise JournalError("disk is full")
 
-    monkeypatch.setattr(Journal, "close_limit", full)
+    monkeypatch.setattr(Journal, "close_limits", full)
     assert await desk.later(61) == ()
     assert "disk is full" in desk.limits.notices()[0]
 
@@ -228,3 +234,123 @@ async def test_a_fault_is_announced_before_the_watched_mesh_has_it() -> None:
     before = mesh_of(desk.cluster)
     await desk.make(FAULT)
     assert len(desk.limits.pending(before)) == 1
+
+
+@pytest.mark.parametrize(
+    ("limited", "off", "again"),
+    [
+        (SetMirror("v2", 50, expires_s=12), ClearMirror(), SetMirror("v2", 50)),
+        (
+            SetFault(abort_http=503, expires_s=12),
+            ClearFault(),
+            SetFault(abort_http=503, expires_s=None),
+        ),
+        (replace(TARGETED, expires_s=12), ClearFault(), replace(TARGETED, expires_s=None)),
+        (SetMirror("v2", 50, expires_s=12), ClearAll(), SetMirror("v2", 50)),
+        (SetMirror("v2", 50, expires_s=12), Rollback("v1"), SetMirror("v2", 50)),
+    ],
+)
+async def test_the_same_put_on_anew_without_a_limit_stays(
+    limited: Request, off: Request, again: Request
+) -> None:
+    desk = Desk()
+    for request in (limited, off, again):
+        await desk.make(request)
+    rules = desk.rules
+    assert await desk.later(13) == ()
+    assert (desk.rules, desk.limits.pending(), desk.limits.notices()) == (rules, (), ())
+
+
+@pytest.mark.parametrize("after_s", [7200.0, 5.0])
+async def test_another_limit_is_a_change_of_the_journal_alone(after_s: float) -> None:
+    desk = Desk()
+    await desk.make(SetMirror("v2", 50, expires_s=600))
+    writes = list(desk.cluster.writes)
+    change_id = await desk.make(SetMirror("v2", 50, expires_s=after_s))
+    assert desk.cluster.writes == writes
+    entry = desk.journal.get(change_id)
+    assert (entry.status, entry.patch) == (Status.RECORDED, ())
+    assert entry.words[0].startswith("time limit of the mirror: 10m left → ")
+    await desk.later(after_s - 1)
+    assert desk.rules != [RULE]
+    assert len(await desk.later(2)) == 1
+    assert (desk.rules, desk.limits.pending()) == ([RULE], ())
+
+
+async def test_a_limit_taken_off_what_is_on_leaves_it_on_and_its_undo_brings_it_back() -> None:
+    desk = Desk()
+    made = await desk.make(SetMirror("v2", 50, expires_s=60))
+    await desk.make(SetMirror("v2", 50))
+    assert await desk.make(SetMirror("v2", 50)) == ""
+    assert desk.limits.pending() == ()
+    mesh = mesh_of(desk.cluster)
+    outcome = await desk.opened.apply(
+        await desk.opened.plan_undo(mesh, "", None), mesh, None, lambda _: None
+    )
+    assert (outcome.applied, "nothing was written" in outcome.sentence) == (False, True)
+    assert [pending.change_id for pending in desk.limits.pending()] == [made]
+    await desk.later(61)
+    assert desk.rules == [RULE]
+
+
+async def test_a_limit_can_be_given_to_what_somebody_else_put_on() -> None:
+    fault = {"abort": {"httpStatus": 503, "percentage": {"value": 10}}}
+    desk = Desk({**RULE, "fault": fault})
+    await desk.make(FAULT)
+    assert len(await desk.later(61)) == 1
+    assert desk.rules == [RULE]
+
+
+async def test_a_limit_of_one_part_does_not_take_the_other() -> None:
+    desk = Desk()
+    await desk.make(SetFault(delay_s=1, abort_http=503, expires_s=60))
+    await desk.make(SetFault(abort_http=503, expires_s=None))
+    assert len(await desk.later(61)) == 1
+    assert set(desk.rules[0]["fault"]) == {"abort"}
+    assert (await desk.later(1e6), desk.limits.pending()) == ((), ())
+
+
+async def test_a_mirror_whose_rule_was_written_in_the_other_form_since_ends_all_the_same() -> None:
+    desk = Desk()
+    await desk.make(SetMirror("v2", 50, expires_s=60))
+    await desk.make(SetMirror("v3", 20))
+    assert len(await desk.later(61)) == 1
+    (rule,) = mesh_of(desk.cluster).virtual_services[0].rules
+    assert [mirror.subset for mirror in rule.mirrors] == ["v3"]
+
+
+async def test_of_several_keepers_one_acts() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    others = [Limits(session(desk.cluster), clock=lambda: desk.now) for _ in range(3)]
+    desk.now += 61
+    mesh, writes = mesh_of(desk.cluster), len(desk.cluster.writes)
+    lines = await asyncio.gather(*(keeper.end_overdue(mesh) for keeper in (desk.limits, *others)))
+    assert sorted(map(len, lines)) == [0, 0, 0, 1]
+    assert len(desk.cluster.writes) == writes + 1
+    assert [str(entry.status) for entry in desk.journal.entries()] == ["written", "written"]
+
+
+async def test_a_keeper_that_was_killed_at_it_is_followed_by_the_next_at_once() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    desk.now += 61
+    with sqlite3.connect(desk.journal.path) as file:
+        file.execute(
+            "UPDATE limits SET next_try = 1e9, tried_by = ?", (f"{socket.gethostname()} 999999999",)
+        )
+    assert len(await desk.later(0)) == 1
+    assert desk.rules == [RULE]
+
+
+async def test_what_was_limited_before_limits_were_facts_of_their_own_still_ends() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    await desk.opened.close()
+    with sqlite3.connect(desk.journal.path) as file:
+        file.execute("DROP TABLE limits")
+        file.execute("PRAGMA user_version = 2")
+    desk.opened = session(desk.cluster)
+    desk.limits = Limits(desk.opened, clock=lambda: desk.now)
+    assert len(await desk.later(61)) == 1
+    assert desk.rules == [RULE]

@@ -91,6 +91,8 @@ class Applier:
 
         The plan has one part; see `Compound` for those that have several.
         """
+        if plan.change.records:
+            return self._record(plan)
         if plan.change.empty:
             return Outcome("", plan, applied=False)
         refused = await self.refused_so_far(plan.change, mesh, sample)
@@ -100,6 +102,13 @@ class Applier:
         applied = await self.write(plan, change_id, refused)
         outcome = await self.follow(applied, mesh, sample, told)
         return replace(outcome, warnings=(*warnings, *outcome.warnings))
+
+    def _record(self, plan: Plan) -> Outcome:
+        """A change of the journal alone. Raises `JournalError`."""
+        if self._journal is None:
+            raise JournalError("there is no journal")
+        change_id = self._journal.record(plan.change, self._cluster.context)
+        return Outcome(change_id, plan, applied=False)
 
     async def write(self, plan: Plan, change_id: str, refused: Counts | None) -> Applied:
         """Writes what the journal has under `change_id`, and journals the answer."""

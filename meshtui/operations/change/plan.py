@@ -39,6 +39,7 @@ from meshtui.journal.entry import TOOK_EFFECT
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
+from meshtui.operations.change.limit_changes import limit_change, undo_limit
 from meshtui.operations.change.objects import (
     mesh_after,
     object_of,
@@ -89,7 +90,18 @@ class Planner:
         why: tuple[Finding, ...] = ()
         if isinstance(request, Rollback) and not request.stable:
             request, why = self._with_stable(locate(mesh, target), request)
-        return await self.checked(mesh, build_change(mesh, request, target), sample, why)
+        change = self._with_limit(build_change(mesh, request, target))
+        return await self.checked(mesh, change, sample, why)
+
+    def _with_limit(self, change: Change) -> Change:
+        """Where the fault or the mirror is on as asked, its time limit may be another one."""
+        if change.patch or not change.guards:
+            return change
+        if self._journal is None:
+            if change.expires_s is None:
+                return change
+            raise JournalError("there is no journal", "a time limit is noted there")
+        return limit_change(self._journal, change)
 
     async def rollback_again(self, mesh: Mesh, change: Change, sample: Sample | None) -> Plan:
         """The same rollback of the same rule to the same version, on the object as it is now.
@@ -131,6 +143,8 @@ class Planner:
 
     async def plan_undo_part(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
         """The way back of a change of one object."""
+        if not entry.patch and self._journal is not None:
+            return Plan(undo_limit(self._journal, entry))
         change, mesh = await undo_change(self._cluster, mesh, entry)
         told = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
         return await self.checked(mesh, change, sample, (Finding("info", told),))
@@ -143,7 +157,7 @@ class Planner:
         found: tuple[Finding, ...] = (),
     ) -> Plan:
         """The change with what is to be said about it; refused where the API server refuses it."""
-        if change.empty:
+        if change.empty or change.records:
             return Plan(change, found)
         item = object_of(mesh, change.target)
         raw: Json = item.raw if item else {}

@@ -1,31 +1,49 @@
-"""Changes with a time limit: they are taken back when it is over, by whoever is running."""
+"""Faults and mirrors with a time limit: taken off when it is over, by whoever is running."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from meshtui.changes.locate import whole_rule
-from meshtui.changes.making import spec_of
-from meshtui.changes.shape import rule_json
-from meshtui.changes.undo import place_of
+from meshtui.changes.effects import look_for, restored
+from meshtui.changes.locate import Located
+from meshtui.changes.making import rule_change, spec_of
 from meshtui.errors import Conflict, MeshtuiError, NotFound
-from meshtui.mesh.model import Json, Mesh, Rule
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.hosts import service_host
+from meshtui.mesh.model import Json, Mesh, Ref, Service, VirtualService
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.change.objects import object_of, read_raw
+from meshtui.operations.change.objects import object_of, read_raw, with_object
 from meshtui.operations.types import Pending
 
 if TYPE_CHECKING:
-    from meshtui.journal import Entry
+    from meshtui.journal import Entry, Limit
     from meshtui.operations.session import Session
 
 LOOK_S = 1.0
 RETRY_S = 15.0
+WRITING_S = 120.0
+"""How long a meshtui that is at it may take before another one tries."""
+
 NEWS_S = 10.0
 """A change may be so old before the mesh that is watched tells whether it is still on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A change and those of its faults and mirrors that have its time limit."""
+
+    entry: Entry
+    limits: tuple[Limit, ...]
+
+    @property
+    def ends(self) -> float:
+        return min(limit.ends for limit in self.limits if limit.ends is not None)
+
+    @property
+    def words(self) -> str:
+        return "; ".join(self.entry.words)
 
 
 class Limits:
@@ -35,125 +53,211 @@ class Limits:
         self,
         session: Session,
         changed: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._session = session
         self._changed = changed
-        self._clock = clock
+        self._now = clock
         self._said: dict[str, str] = {}
         self._trouble = ""
-        self._next_try: dict[str, float] = {}
+
+    def _clock(self) -> float:
+        if self._now is not None:
+            return self._now()
+        return self._session.journal.now if self._session.journal else 0.0
 
     def entries(self) -> tuple[Entry, ...]:
+        return tuple(guarded.entry for guarded in self.guarded())
+
+    def guarded(self) -> tuple[Guarded, ...]:
+        """What has a time limit that nothing has closed yet, the next to end first."""
         self._trouble = ""
+        journal = self._session.journal
+        if journal is None:
+            return ()
         try:
-            return self._session.journal.limited() if self._session.journal else ()
+            limits = journal.limits()
+            entries = journal.limited() if limits else ()
         except MeshtuiError as error:
             self._trouble = f"time limits are not known: {error}"
             return ()
+        return tuple(
+            Guarded(entry, tuple(limit for limit in limits if limit.change_id == entry.id))
+            for entry in entries
+        )
 
     def pending(self, mesh: Mesh | None = None) -> tuple[Pending, ...]:
         """What will be taken back; with a mesh, only what is still on in it."""
         now = self._clock()
         return tuple(
-            Pending(entry.id, entry.service, "; ".join(entry.words), (entry.expires or now) - now)
-            for entry in self.entries()
-            if mesh is None or now - entry.created < NEWS_S or _is_on(entry, mesh)
+            Pending(found.entry.id, found.entry.service, found.words, found.ends - now)
+            for found in self.guarded()
+            if mesh is None or any(_may_be_on(limit, mesh, now) for limit in found.limits)
         )
 
-    def notices(self) -> tuple[str, ...]:
-        """One line for each change that should have ended and has not."""
-        overdue = tuple(
+    def notices(self, mesh: Mesh | None = None) -> tuple[str, ...]:
+        """One line for each change that should have ended and has not, as far as is known."""
+        overdue = [
             f"OVERDUE {human_duration(-p.left_s)}: {p.service} {p.words}"
             + (f" — {self._said[p.change_id]}" if p.change_id in self._said else "")
-            for p in self.pending()
+            for p in self.pending(mesh)
             if p.left_s < 0
+        ]
+        return (*overdue, *self.unread(), *filter(None, (self._trouble,)))
+
+    def unread(self) -> tuple[str, ...]:
+        """What a change that cannot be read may have left on."""
+        try:
+            rows = self._session.journal.limited_unread() if self._session.journal else ()
+        except MeshtuiError:
+            return ()
+        now = self._clock()
+        return tuple(
+            f"OVERDUE, it may be: {row.verb or 'change'} {row.service or '?'} {row.id or '?'} "
+            f"cannot be read ({row.why}) and had a time limit: look whether it is still on"
+            for row in rows
+            if row.expires is None or row.expires < now
         )
-        return (*overdue, self._trouble) if self._trouble else overdue
 
     async def run(self, mesh: Callable[[], Mesh]) -> None:
         """Looks every second, for as long as it is let."""
         while True:
+            await self.close_what_is_gone(mesh())
             await self.end_overdue(mesh())
             await asyncio.sleep(LOOK_S)
+
+    async def close_what_is_gone(self, mesh: Mesh | None = None) -> None:
+        """Closes the limits of what somebody else took off.
+
+        With a mesh, only what is not on there is looked for in the cluster.
+        """
+        if self._session.options.read_only:
+            return
+        now = self._clock()
+        limits = [limit for found in self.guarded() for limit in found.limits]
+        asked = [limit for limit in limits if mesh is None or not _may_be_on(limit, mesh, now)]
+        for target in dict.fromkeys(limit.target for limit in asked):
+            mine = [limit for limit in asked if limit.target == target]
+            try:
+                await self._close_gone(target, mine)
+            except MeshtuiError as error:
+                self._said.update({limit.change_id: str(error) for limit in mine})
+
+    async def _close_gone(self, target: Ref, limits: Iterable[Limit]) -> None:
+        raw = await self._read(target)
+        gone = [limit for limit in limits if not _on(limit, raw)]
+        if gone and self._session.journal is not None:
+            self._session.journal.close_limits(gone)
+            self._changed()
+
+    async def _read(self, target: Ref) -> Json:
+        """The object; nothing where it is gone, or where another one has its name."""
+        try:
+            raw = await read_raw(self._session.cluster, target)
+        except NotFound:
+            return {}
+        uid = (raw.get("metadata") or {}).get("uid", "")
+        return raw if not target.uid or uid == target.uid else {}
 
     async def end_overdue(self, mesh: Mesh) -> tuple[str, ...]:
         """Takes back what is over; a line for each that was."""
         if self._session.options.read_only:
             return ()
         now, ended = self._clock(), []
-        for entry in self.entries():
-            if (entry.expires or now) > now or self._next_try.get(entry.id, 0.0) > now:
+        for found in self.guarded():
+            if found.ends > now:
                 continue
-            self._next_try[entry.id] = now + RETRY_S
             try:
-                line = await self._end(entry, mesh)
+                line = await self._claim_and_end(found, mesh)
             except MeshtuiError as error:
-                self._said[entry.id], line = str(error), ""
+                self._said[found.entry.id], line = str(error), ""
             if line:
                 ended.append(line)
             self._changed()
         return tuple(ended)
 
-    async def _end(self, entry: Entry, mesh: Mesh) -> str:
-        """Undoes the change. Where somebody already did, the limit is closed."""
+    async def _claim_and_end(self, found: Guarded, mesh: Mesh) -> str:
+        """Of several meshtuis one does it; the others try when that one could not."""
+        journal = self._session.journal
+        if journal is None or not journal.claim(found.entry.id, WRITING_S):
+            return ""
+        try:
+            return await self._end(found, mesh)
+        except MeshtuiError:
+            journal.postpone(found.entry.id, RETRY_S)
+            raise
+
+    async def _end(self, found: Guarded, mesh: Mesh) -> str:
+        """Takes off what is still on. Where somebody already did, the limit is closed."""
+        raw = await self._read(found.entry.target)
+        gone = [limit for limit in found.limits if not _on(limit, raw)]
+        if gone and self._session.journal is not None:
+            self._session.journal.close_limits(gone)
+        left = tuple(limit for limit in found.limits if limit not in gone)
+        if not left:
+            return f"{found.entry.service} {found.words}: was taken off already"
+        if not gone and await self._undone(found, mesh):
+            return f"{found.entry.service}: its time was over, taken back: {found.words}"
+        await self._take_off(found.entry, left, raw, mesh)
+        return f"{found.entry.service}: its time was over, taken off: {found.words}"
+
+    async def _undone(self, found: Guarded, mesh: Mesh) -> bool:
+        """The exact way back, where all that the change put on has its limit still."""
+        entry = found.entry
+        if not entry.patch or {limit.maker for limit in found.limits} != {entry.id}:
+            return False
+        journal = self._session.journal
+        if journal is None or journal.replaced(entry.id):
+            return False
         try:
             plan = await self._session.plan_undo(mesh, entry.id, None)
-            if plan.change.empty:
-                self._close(entry)
-            else:
-                await self._session.apply(plan, mesh, None, lambda _: None)
-        except (Conflict, NotFound):
-            if not await self._is_gone(entry):
-                raise
-            self._close(entry)
-            return f"{entry.service} {'; '.join(entry.words)}: was taken off already"
-        return f"{entry.service}: its time was over, taken back: {'; '.join(entry.words)}"
+        except Conflict:
+            return False
+        if plan.empty:
+            return False
+        await self._session.apply(plan, mesh, None, lambda _: None)
+        return True
 
-    def _close(self, entry: Entry) -> None:
-        if self._session.journal is not None:
-            self._session.journal.close_limit(entry.id)
+    async def _take_off(
+        self, entry: Entry, limits: tuple[Limit, ...], raw: Json, mesh: Mesh
+    ) -> None:
+        """Only the faults and mirrors themselves, in a rule that is another one by now."""
+        mesh = with_object(mesh, raw, entry.target.kind)
+        vs = object_of(mesh, entry.target)
+        spec, namespace = spec_of(raw), entry.target.namespace
+        for limit in limits:
+            (placed, *others) = look_for(limit.effect, spec, namespace)
+            if others or placed.value != limit.left or not isinstance(vs, VirtualService):
+                raise Conflict(
+                    f"change {entry.id} can't be taken back, somebody else touched the same place",
+                    f"{limit.effect.kind}: we left {limit.left}, now {placed.value}",
+                )
+        wanted = {limit.effect: limit.was for limit in limits}
+        operations, _ = restored(spec, namespace, wanted)
+        if not operations:
+            raise Conflict(f"change {entry.id} can't be taken back", "its rule is another one now")
+        (place, *_) = look_for(limits[0].effect, spec, namespace)
+        assert isinstance(vs, VirtualService)  # noqa: S101 - each limit was compared
+        rule = next(r for r in vs.rules if (r.protocol, r.index) == (place.protocol, place.index))
+        key = entry.service
+        service = mesh.by_key.get(key) or Service(key, service_host(key.namespace, key.name))
+        located = Located(mesh, service, vs, rule)
+        change = rule_change(located, "undo", operations, undoes=entry.id)
+        plan = await self._session.planner.checked(mesh, change, None)
+        await self._session.apply(plan, mesh, None, lambda _: None)
 
-    async def _is_gone(self, entry: Entry) -> bool:
-        """True where nothing that the change put in is there any more."""
-        try:
-            raw = await read_raw(self._session.cluster, entry.target)
-        except NotFound:
-            return True
-        return not any(_still_on(entry, rule) for rule in _candidates(entry, raw))
 
-
-def _is_on(entry: Entry, mesh: Mesh) -> bool:
-    """True where something that the change put in is there, or where nobody can tell."""
-    item = object_of(mesh, entry.target)
+def _may_be_on(limit: Limit, mesh: Mesh, now: float) -> bool:
+    """True where the mesh has it, is too old to tell, or where nobody can."""
+    if now - limit.opened < NEWS_S:
+        return True
+    item = object_of(mesh, limit.target)
     if item is None:
-        return not mesh.knows("virtualservices", entry.target.namespace)
-    return any(_still_on(entry, rule) for rule in _candidates(entry, item.raw))
+        return not mesh.knows("virtualservices", limit.target.namespace)
+    return _on(limit, item.raw)
 
 
-def _candidates(entry: Entry, raw: Json) -> list[Rule]:
-    """The rule that the change is about; where that is in doubt, all that it may be."""
-    rules, known = list(parse_virtual_service(raw).rules), entry.rule
-    place = known and place_of(known, entry.spec_after, spec_of(raw))
-    if known is not None and place is not None:
-        return [r for r in rules if (r.protocol, r.index) == (known.protocol, place)]
-    if known is not None and any(whole_rule(operation) for operation in entry.patch):
-        return [rule for rule in rules if rule.name == known.name]
-    return rules
-
-
-def _still_on(entry: Entry, rule: Rule) -> bool:
-    """True where the rule still has, in whatever measure, something that the change put in."""
-    before, after, now = map(_effects, (entry.before, entry.after, rule_json(rule)))
-    put_in = {part for part, value in after.items() if before.get(part) != value}
-    return any(now.get(part) not in (None, before.get(part)) for part in put_in)
-
-
-def _effects(rule: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    """What injects or copies in a rule's JSON: parts of its fault, percent of each mirror."""
-    fault = rule.get("fault") or {}
-    parts: dict[tuple[str, ...], Any] = {("fault", part): value for part, value in fault.items()}
-    copies = {
-        ("mirror", m["host"], m["subset"] or ""): m["percent"] for m in rule.get("mirrors") or ()
-    }
-    return parts | copies
+def _on(limit: Limit, raw: Json) -> bool:
+    """True where the object has, in whatever measure, what the change put in."""
+    found = look_for(limit.effect, spec_of(raw), limit.target.namespace)
+    return any(placed.value != limit.was for placed in found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -64,7 +63,7 @@ async def examine(session: Session) -> AsyncGenerator[Check, None]:
     yield await _telemetry(session, mesh)
     for line in filter(None, await session.recover()):
         yield Check("interrupted", WARN, line)
-    for check in limit_checks(session):
+    for check in await limit_checks(session, mesh):
         yield check
 
 
@@ -129,10 +128,12 @@ async def _telemetry(session: Session, mesh: Mesh) -> Check:
     return Check("telemetry", level, "; ".join([text, *sample.problems[:2]]))
 
 
-def limit_checks(session: Session) -> list[Check]:
-    """Faults and mirrors with a time limit, the overdue ones first."""
-    checks = []
-    for pending in Limits(session, clock=time.time).pending():
+async def limit_checks(session: Session, mesh: Mesh) -> list[Check]:
+    """Faults and mirrors that are on and have a time limit, the overdue ones first."""
+    limits = Limits(session)
+    await limits.close_what_is_gone(mesh)
+    checks = [Check("limit", FAIL, text) for text in limits.unread()]
+    for pending in limits.pending(mesh):
         when = human_duration(abs(pending.left_s))
         told = f"OVERDUE by {when}" if pending.left_s < 0 else f"ends in {when}"
         level = FAIL if pending.left_s < 0 else OK

@@ -27,7 +27,7 @@ def journaled(entry: Entry, denied: str = "", *, lapsed: bool = False) -> Journa
         detail=entry.detail,
         undone_by=entry.undone_by,
         expires=None if lapsed else entry.expires,
-        took_effect=entry.took_effect,
+        took_effect=entry.took_effect or str(entry.status) == "recorded",
         denied=denied,
     )
 

@@ -9,7 +9,7 @@ from meshtui.operations.types import Journaled
 from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, span, width_of, wrapped
 
 _DAY_S = 86400.0
-_ROLES = {"verified": "ok", "written": "warning", "failed": "muted"}
+_ROLES = {"verified": "ok", "written": "warning", "failed": "muted", "recorded": "ok"}
 
 
 def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
