@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from meshtui.ui.actions.registry import markdown
+from meshtui.ui.actions import registry
+from meshtui.verbs import text
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_table_of_keys_is_the_registrys() -> None:
-    _, _, after = README.partition("prints this table -->\n")
-    table, _, _ = after.strip().partition("\n\n")
-    assert table == markdown().strip()
+@pytest.mark.parametrize(
+    ("name", "table"), [("keys", registry.markdown()), ("commands", text.markdown())]
+)
+def test_a_table_is_the_registrys(name: str, table: str) -> None:
+    _, _, after = README.partition(f"<!-- {name}: ")
+    _, _, after = after.partition("prints this table -->\n")
+    found, _, _ = after.strip().partition("\n\n")
+    assert found == table.strip()
 
 
 def test_the_test_command_is_there_word_for_word() -> None:
