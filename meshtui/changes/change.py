@@ -111,11 +111,16 @@ class Plan:
 
     `others` are the changes of other objects that are made with it, in this order after it: one
     question, one entry of the journal, one undo. Each object has one part at most.
+    Of a rollback, `stable` is the version it goes to, `stable_because` why, and `not_reached` says
+    what it leaves as it is.
     """
 
     change: Change
     findings: tuple[Finding, ...] = ()
     blast: str = ""
+    stable: str = ""
+    stable_because: str = ""
+    not_reached: tuple[str, ...] = ()
     others: tuple[Plan, ...] = ()
     all_or_nothing: bool = False
     """Where a part is refused, those that were made before it are taken back."""
@@ -137,6 +142,11 @@ class Plan:
     @property
     def dangerous(self) -> bool:
         return any(finding.level == "danger" for part in self.parts for finding in part.findings)
+
+    @property
+    def dangers(self) -> tuple[str, ...]:
+        found = (finding for part in self.parts for finding in part.findings)
+        return tuple(dict.fromkeys(f.text for f in found if f.level == "danger"))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -166,10 +176,14 @@ class Promote:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """All traffic to stable, mirrors and faults of the rule off. `stable` empty: found out."""
+    """All traffic to stable, mirrors and faults of the rule off. `stable` empty: found out.
+
+    `everywhere`: also in the other rules and objects that use the service.
+    """
 
     stable: str = ""
     why: str = ""
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

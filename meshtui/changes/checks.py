@@ -9,11 +9,11 @@ from meshtui.changes.blast import about, gained_mirrors
 from meshtui.changes.blast import blast_radius as blast_radius
 from meshtui.changes.blast import moves_weight as moves_weight
 from meshtui.changes.change import Change, Finding
+from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.versions import FAILING, ONLY_ERRORS, VersionView
 from meshtui.mesh.view import Thresholds, service_views
 
 FULL_FAULT = 100.0
@@ -140,7 +140,7 @@ def mirror_findings(
     found = []
     for view in service_views(_alone(mesh, change.service), sample, limits):
         for row in view.versions:
-            worse = _failing_ratio(row) if (row.host, row.subset or None) in gained else 0.0
+            worse = failing_ratio(row) if (row.host, row.subset or None) in gained else 0.0
             if worse:
                 text = f"{about(worse * 100)} % of its requests are errors"
                 found.append(Finding("warning", f"{row.label} is failing as it is: {text}"))
@@ -150,12 +150,3 @@ def mirror_findings(
 def _alone(mesh: Mesh, key: ServiceKey) -> Mesh:
     """The mesh as if it had this service alone: its views are made without those of the others."""
     return replace(mesh, services=tuple(service for service in mesh.services if service.key == key))
-
-
-def _failing_ratio(row: VersionView) -> float:
-    """The errors of a failing version, 0 to 1: copies are counted only where they arrive."""
-    sides = ((row.state, row.caller), (row.server_state, row.server))
-    return max(
-        (s.error_ratio or 0.0 for state, s in sides if s and state in (FAILING, ONLY_ERRORS)),
-        default=0.0,
-    )

@@ -44,7 +44,8 @@ def _promote(values: Values) -> Request:
 
 def _rollback(values: Values) -> Request:
     named = values["to"]
-    return Rollback(named, "named by the operator") if named else Rollback()
+    why = "named by the operator" if named else ""
+    return Rollback(named, why, everywhere=values["everywhere"])
 
 
 def _mirror(values: Values) -> Request:

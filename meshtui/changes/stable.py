@@ -1,19 +1,15 @@
-"""Which version a rollback goes to."""
+"""Which version a rollback goes to: live evidence first, history as far as it is not refuted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from meshtui.changes.health import Health
 
-@dataclass(frozen=True, slots=True)
-class Stable:
-    """A host and subset, and in `why` the reason it is taken for stable."""
-
-    host: str
-    subset: str
-    why: str
+Place = tuple[str, str]
+"""A host and a subset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +20,190 @@ class Step:
     after: Mapping[str, Any]
     change_id: str = ""
     rollback: bool = False
+    promote: bool = False
 
 
-def stable_version(rule: Mapping[str, Any], history: Iterable[Step]) -> Stable | None:
-    """What carried the traffic when this rollout began, else the heaviest destination.
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """The version that a rollback goes to, and why; `dangers` say what speaks against it.
 
-    `history` holds the rule's changes that took effect, newest first. The rollout began at the
-    newest change that moved traffic away from a version that had carried all of it; where no
-    version ever did, at the oldest one, and its heaviest destination is stable. What a rollback
-    brought all traffic to was stable then and still is: rolling back twice is rolling back once.
+    `doubts` are worth a word and stop nothing.
     """
-    oldest: Step | None = None
-    for step in history:
-        if _weights(step.before) == _weights(step.after):
-            continue
-        oldest = step
+
+    version: Health
+    why: str
+    dangers: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def choose_stable(
+    versions: Sequence[Health], history: Iterable[Step], configured: Health | None = None
+) -> Stable | None:
+    """The stable version. None where no version takes any traffic.
+
+    In this order: the configured one; what carried the traffic before this rollout began, unless
+    it fails now, was moved away from by a rollback or was the target of the last promote; the
+    healthiest of those with ready pods and traffic. A choice that fails now, has no ready pod or
+    rests on nothing but its weight is dangerous.
+
+    `history` holds the rule's changes that took effect, newest first.
+    """
+    if configured is not None:
+        return _judged(configured, "is configured as stable")
+    steps = [step for step in history if _weights(step.before) != _weights(step.after)]
+    known = {version.place: version for version in versions}
+    began = _before_rollout(steps)
+    if began is None:
+        return _healthiest(versions, steps, ())
+    place, why, alone = began
+    against = _against(known.get(place), place, steps)
+    if not against:
+        found = known[place]
+        guess = () if alone or found.healthy else (_guess(found, "it had the largest weight"),)
+        return _judged(found, why, guess)
+    return _healthiest(versions, steps, (f"{_name(place)} {why}, but {against}",))
+
+
+def named_stable(version: Health) -> Stable:
+    """The version that a person named."""
+    return _judged(version, "was named by the operator")
+
+
+def _before_rollout(steps: Sequence[Step]) -> tuple[Place, str, bool] | None:
+    """What carried the traffic when this rollout began, the words for it, and if it was all of it.
+
+    The rollout began at the newest change that moved traffic away from a version that had carried
+    all of it; where no version ever did, at the oldest one, with its heaviest destination. What a
+    rollback brought all traffic to was stable then: rolling back twice is rolling back once.
+    """
+    for step in steps:
         brought = _alone(step.after) if step.rollback else None
         if brought is not None:
-            return Stable(*brought, why=f"was rolled back to by change {step.change_id}")
+            return brought, f"was rolled back to by change {step.change_id}", True
         alone = _alone(step.before)
         if alone is not None:
-            why = f"carried all traffic before change {step.change_id}"
-            return Stable(*alone, why=why)
-    if oldest is not None:
-        heaviest = _heaviest(oldest.before)
-        if heaviest is not None:
-            why = f"carried the most traffic before change {oldest.change_id}"
-            return Stable(*heaviest, why=why)
-    heaviest = _heaviest(rule)
-    return Stable(*heaviest, why="has the largest weight") if heaviest else None
+            return alone, f"carried all traffic before change {step.change_id}", True
+    heaviest = _heaviest(steps[-1].before) if steps else None
+    if heaviest is None:
+        return None
+    return heaviest, f"carried the most traffic before change {steps[-1].change_id}", False
 
 
-Place = tuple[str, str]
+def _against(version: Health | None, place: Place, steps: Sequence[Step]) -> str:
+    """Why what history says does not hold any more; empty where it does."""
+    if version is None:
+        return "it is not there any more"
+    if version.failing:
+        return f"it is failing now ({version.words})"
+    left = _left_by_rollback(place, steps)
+    if left:
+        return f"rollback {left} moved away from it"
+    promoted = next((step for step in steps if step.promote), None)
+    if promoted is not None and _alone(promoted.after) == place and not _returned(place, steps):
+        return f"it was only promoted by {promoted.change_id}"
+    return ""
+
+
+def _left_by_rollback(place: Place, steps: Sequence[Step]) -> str:
+    """The rollback that moved away from the version, unless a later one brought it back."""
+    for step in steps:
+        if step.rollback and _alone(step.after) == place:
+            return ""
+        if step.rollback and place in _weights(step.before) and place not in _weights(step.after):
+            return step.change_id or "earlier"
+    return ""
+
+
+def _returned(place: Place, steps: Sequence[Step]) -> bool:
+    """True where a rollback brought all traffic to the version after the last promote."""
+    for step in steps:
+        if step.promote:
+            return False
+        if step.rollback and _alone(step.after) == place:
+            return True
+    return False
+
+
+def _healthiest(
+    versions: Sequence[Health], steps: Sequence[Step], doubts: tuple[str, ...]
+) -> Stable | None:
+    """The healthiest with ready pods and traffic; where health does not tell, the heaviest.
+
+    Versions whose error ratios can't be told apart are told apart by who carried all the traffic
+    at some time; what only its weight speaks for is a guess, and dangerous.
+    """
+    taking = [version for version in versions if version.percent > 0]
+    if not taking:
+        return None
+    able = [v for v in taking if not v.failing and not v.without_pods]
+    healthy = [version for version in able if version.healthy]
+    if not healthy:
+        return _unproven(taking, able, doubts)
+    best = min(healthy, key=lambda version: (version.errors or 0.0, -version.percent))
+    rivals = [v for v in healthy if v.interval[0] <= best.interval[1]]
+    if len(rivals) == 1:
+        return _judged(best, _healthiest_words(best, taking), doubts=doubts)
+    carried = _carriers(steps)
+    proven = [version for version in rivals if version.place in carried]
+    if proven:
+        chosen = min(proven, key=lambda version: carried.index(version.place))
+        why = f"is as healthy as any ({chosen.words}) and carried all traffic before"
+        return _judged(chosen, why, doubts=doubts)
+    return _heaviest_of(rivals, doubts)
+
+
+def _unproven(taking: Sequence[Health], able: Sequence[Health], doubts: tuple[str, ...]) -> Stable:
+    """Where no version is known to be healthy."""
+    if len(able) == 1 and len(taking) > 1:
+        others = ", ".join(f"{v.label}: {v.words}" for v in taking if v.place != able[0].place)
+        return _judged(able[0], f"is the only one that may be sound ({others})", doubts=doubts)
+    return _heaviest_of(able or taking, doubts)
+
+
+def _healthiest_words(best: Health, taking: Sequence[Health]) -> str:
+    others = [f"{v.label} {v.words}" for v in taking if v.place != best.place]
+    beside = f"; beside it {', '.join(others)}" if others else ""
+    return f"is the healthiest with ready pods and traffic ({best.words}{beside})"
+
+
+def _heaviest_of(versions: Sequence[Health], doubts: tuple[str, ...]) -> Stable:
+    chosen = max(versions, key=lambda v: (not v.failing, not v.without_pods, v.percent))
+    if len(versions) == 1:
+        return _judged(chosen, "takes the traffic already, and no other does", doubts=doubts)
+    guess = _guess(chosen, "it has the largest weight")
+    return _judged(chosen, "has the largest weight", (guess,), doubts)
+
+
+def _guess(version: Health, why: str) -> str:
+    return f"{version.label} is chosen only because {why}"
+
+
+def _judged(
+    version: Health, why: str, dangers: tuple[str, ...] = (), doubts: tuple[str, ...] = ()
+) -> Stable:
+    found = [*dangers]
+    if version.failing:
+        found.append(f"{version.label} is failing now: {version.words}")
+    if version.without_pods:
+        found.append(f"{version.label} has no ready pod")
+    if not (version.healthy or version.failing):
+        doubts = (*doubts, f"the health of {version.label} is not known ({version.words})")
+    return Stable(version, why, tuple(found), doubts)
+
+
+def _carriers(steps: Sequence[Step]) -> list[Place]:
+    """The versions that carried all traffic at some time and are not refuted, newest first.
+
+    What was promoted last counts too, but behind all others: it has at least carried everything.
+    """
+    places = [place for step in steps for place in (_alone(step.before),) if place]
+    kept = [place for place in dict.fromkeys(places) if not _left_by_rollback(place, steps)]
+    promoted = next((_alone(step.after) for step in steps if step.promote), None)
+    return sorted(kept, key=lambda place: place == promoted)
+
+
+def _name(place: Place) -> str:
+    return place[1] or place[0].partition(".")[0]
 
 
 def _weights(rule: Mapping[str, Any]) -> dict[Place, int]:

@@ -22,12 +22,13 @@ def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
     if change.target.kind == "DestinationRule":
         found = _of_policy(mesh, change)
     else:
-        before, after = (_rules(change, spec) for spec in (change.spec_before, change.spec_after))
+        before, after = (rules_in(change, spec) for spec in (change.spec_before, change.spec_after))
         found = _of_rules(mesh, before, after)
     return tuple(dict.fromkeys(found))
 
 
-def _rules(change: Change, spec: Json) -> list[Rule]:
+def rules_in(change: Change, spec: Json) -> list[Rule]:
+    """The rules of a VirtualService's spec, before or after the change."""
     raw = {"metadata": {"namespace": change.target.namespace}, "spec": spec}
     return list(parse_virtual_service(raw).rules)
 
@@ -37,9 +38,9 @@ def _of_rules(mesh: Mesh, before: list[Rule], after: list[Rule]) -> Iterator[Fin
         if len(rule.destinations) > 1 and rule.total_weight == 0:
             text = f"all weights of rule {rule.title} are 0: it {ERROR}"
             yield Finding("danger", text)
-        old = _same(before, rule)
-        percents = _percents(old)
-        for place, percent in _percents(rule).items():
+        old = counterpart(before, rule)
+        percents = percents_of(old)
+        for place, percent in percents_of(rule).items():
             if percent > percents.get(place, 0.0) + 1e-9:
                 yield from _cannot_serve(mesh, place, "danger", ERROR)
         mirrored = {(mirror.host, mirror.subset) for mirror in (old.mirrors if old else ())}
@@ -48,7 +49,7 @@ def _of_rules(mesh: Mesh, before: list[Rule], after: list[Rule]) -> Iterator[Fin
                 yield from _cannot_serve(mesh, _place(mirror), "warning", NO_COPY)
 
 
-def _same(rules: list[Rule], wanted: Rule) -> Rule | None:
+def counterpart(rules: list[Rule], wanted: Rule) -> Rule | None:
     """The rule before the change: by name and match, else by place."""
     known = (wanted.protocol, wanted.name, wanted.matches)
     for rule in rules:
@@ -65,7 +66,7 @@ def _place(target: Destination | Mirror) -> Place:
     return target.host, target.subset
 
 
-def _percents(rule: Rule | None) -> dict[Place, float]:
+def percents_of(rule: Rule | None) -> dict[Place, float]:
     found: dict[Place, float] = {}
     for destination in rule.destinations if rule else ():
         place = _place(destination)
@@ -79,7 +80,7 @@ def _of_policy(mesh: Mesh, change: Change) -> Iterator[Finding]:
     policies = (_policy(change, spec) for spec in (change.spec_before, change.spec_after) if spec)
     for host in dict.fromkeys(policy.host for policy in policies):
         for vs, rule in mesh.rules_by_destination.get(host, ()):
-            for place, percent in _percents(rule).items():
+            for place, percent in percents_of(rule).items():
                 if place[0] != host or percent <= 0:
                     continue
                 known = set(_cannot_serve(mesh, place, "danger", ERROR))

@@ -16,11 +16,12 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.conflicts import explained
+from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.session import Session
 
-RATE_WINDOW_S = 1.0
-"""Seconds between two readings of the sidecars; a Prometheus knows the past."""
+GATED = ("shift", "promote", "rollback", "undo", "timeout", "edit")
+"""Commands that are held against what is measured now, whoever looks at the plan."""
 
 Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
 
@@ -53,43 +54,73 @@ async def plan_and_apply(
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened, mesh)
-        plan = await planning(opened, mesh, await _rates(arguments, opened, mesh))
-        if arguments.dry_run or plan.empty:
+        seen = await _rates(arguments, opened, mesh)
+        plan = await planning(opened, mesh, seen)
+        if arguments.dry_run or (plan.empty and not plan.dangerous):
             nothing = Outcome("", plan, applied=False)
             say(nothing, opening.form(arguments), dry=True, parts=parts)
             return Exit.DONE
-        outcome = await carry_out(arguments, opened, mesh, plan)
+        outcome = await carry_out(arguments, opened, mesh, plan, seen)
         shares = await measured(opened, outcome, arguments.measure)
     say(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
 
 
 async def _rates(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> Sample | None:
-    """How much traffic there is, where a person will look at the plan. A rollback waits for none.
+    """What is measured now, where a person or a gate will look at the plan.
 
-    Without an answer the plan says that the rate is not known.
+    Without an answer in time the plan says that nothing is known: no change waits longer for it.
     """
     looked_at = arguments.dry_run or not arguments.yes
-    if not looked_at or arguments.command == "rollback":
+    if not looked_at and (arguments.command not in GATED or consented(arguments)):
         return None
-    sample, _ = await opening.sample(opened, mesh, RATE_WINDOW_S)
-    return sample
+    return await opening.reading(opened, mesh, arguments.window)
+
+
+def consented(arguments: argparse.Namespace) -> bool:
+    """True where the person answers for what is dangerous, on the command line."""
+    named = arguments.command == "rollback" and arguments.to
+    return bool(arguments.force or named)
+
+
+def refuse_danger(arguments: argparse.Namespace, plan: Plan) -> None:
+    """What is dangerous wants more than --yes. Raises `Refused` with the reasons."""
+    if not plan.dangerous or consented(arguments):
+        return
+    change = plan.change
+    if plan.stable:
+        because = f"{plan.stable} is taken for stable, it {plan.stable_because}; but "
+        hint = "name a version with --to V, or accept it with --force"
+    else:
+        because, hint = "", "accept it with --force"
+    what = f"{change.verb} {change.service} is dangerous: {because}{'; '.join(plan.dangers)}"
+    raise Refused(what, f"nothing was written; {hint}")
 
 
 async def tell_interrupted(opened: Session, mesh: Mesh) -> None:
     """What became of changes whose process died half-way, before another is made."""
-    for line in filter(None, (*await opened.recover(), *Limits(opened).notices(mesh))):
+    reversals = Reversals(opened.journal)
+    reversals.look(mesh)
+    reverted = (f"REVERTED {one.what}" for one in reversals.found)
+    lines = (*await opened.recover(), *Limits(opened).notices(mesh), *reverted)
+    for line in filter(None, lines):
         output.note(f"meshtui: {line}")
 
 
 async def carry_out(
-    arguments: argparse.Namespace, opened: Session, mesh: Mesh, plan: Plan
+    arguments: argparse.Namespace,
+    opened: Session,
+    mesh: Mesh,
+    plan: Plan,
+    seen: Sample | None = None,
 ) -> Outcome:
     """Asks where nobody said yes yet, and applies the plan."""
-    if not arguments.yes:
+    if arguments.yes or plan.empty:
+        refuse_danger(arguments, plan)
+    else:
         show(plan)
-        ask(plan)
-    sample = None if arguments.no_verify else await callers(opened, mesh)
+        ask(plan, arguments)
+    sample = None if arguments.no_verify else seen or await callers(opened, mesh)
     try:
         return await opened.apply(plan, mesh, sample, lambda _: None)
     except Conflict as conflict:
@@ -141,17 +172,20 @@ def _show(plan: Plan) -> None:
         output.note(f"{finding.level}: {finding.text}")
 
 
-def ask(plan: Plan) -> None:
+def ask(plan: Plan, arguments: argparse.Namespace) -> None:
     """A person's yes; the service's name where it is dangerous. No answer is a no."""
     name = plan.change.service.name
-    wanted = (name,) if plan.dangerous else ("y", "yes")
-    question = f"type {name} to apply it: " if plan.dangerous else "apply? [y/N] "
+    dangerous = plan.dangerous and not consented(arguments)
+    wanted = (name,) if dangerous else ("y", "yes")
+    question = f"type {name} to apply it: " if dangerous else "apply? [y/N] "
     seen = output.prompt(question)
     answer = _answer()
     if not answer.endswith("\n"):
         output.note("")
-    if not seen or answer.strip().lower() not in wanted:
-        raise Refused("not applied, nothing was written", "answer yes, or give --yes")
+    if seen and answer.strip().lower() in wanted:
+        return
+    refuse_danger(arguments, plan)
+    raise Refused("not applied, nothing was written", "answer yes, or give --yes")
 
 
 def _answer() -> str:
@@ -195,6 +229,8 @@ def _say(outcome: Outcome, form: str, dry: bool, shares: tuple[Share, ...], part
     for change in plan.changes:
         for text in change.words:
             output.line(f"{change.service}: {text}")
+    if plan.stable:
+        output.line(f"{plan.stable} is taken for stable: it {plan.stable_because}")
     if dry:
         for part in plan.parts:
             for text in filter(None, (part.blast, *part.change.diff)):

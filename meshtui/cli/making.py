@@ -40,11 +40,12 @@ async def edit(arguments: argparse.Namespace) -> int:
             return Exit.DONE
         try:
             change = draft.change(mesh)
-            plan = await opened.planner.checked(mesh, change, None)
+            sample = await opening.reading(opened, mesh, arguments.window)
+            plan = await opened.planner.checked(mesh, change, sample)
             if change.empty or arguments.dry_run:
                 outcome = Outcome("", plan, applied=False)
             else:
-                outcome = await carry_out(arguments, opened, mesh, plan)
+                outcome = await carry_out(arguments, opened, mesh, plan, sample)
         except MeshtuiError:
             output.note(f"meshtui: your edit is kept in {draft.path}")
             raise

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from meshtui.changes.locate import resolve_service
+from meshtui.cli import output
 from meshtui.cli.options import options
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.text import clean
 from meshtui.operations.session import Session
 
 
@@ -62,3 +64,20 @@ async def sample(
     finally:
         await source.close()
     return found, None
+
+
+READING_S = 4.0
+"""How long the two readings themselves may take, beside the window between them."""
+
+
+async def reading(opened: Session, mesh: Mesh, window_s: float) -> Sample | None:
+    """Golden signals to plan on; None where there are none in time, and a line says why."""
+    try:
+        async with asyncio.timeout(window_s + READING_S):
+            found, error = await sample(opened, mesh, window_s)
+    except TimeoutError:
+        found, error = None, None
+        output.note(f"meshtui: telemetry: no answer in {window_s + READING_S:g} s")
+    if error is not None:
+        output.note(f"meshtui: telemetry: {clean(str(error))}")
+    return found

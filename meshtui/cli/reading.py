@@ -13,6 +13,7 @@ from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, Thresholds, service_views
+from meshtui.operations.look.journal import status_words
 
 
 async def services(arguments: argparse.Namespace) -> int:
@@ -123,8 +124,10 @@ async def journal(arguments: argparse.Namespace) -> int:
 
 
 def _journal_cells(row: Entry | Unread) -> tuple[str, ...]:
-    at, status = time.localtime(row.created), str(row.status)
-    if isinstance(row, Unread):
+    at, status = time.localtime(row.created), ""
+    if isinstance(row, Entry):
+        status = status_words(row)
+    else:
         status = "newer version" if row.newer else "cannot be read"
     return (
         row.id or "?",

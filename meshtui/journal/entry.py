@@ -91,6 +91,14 @@ class Entry:
         return self.status in TOOK_EFFECT
 
     @property
+    def reverted(self) -> str:
+        """How somebody else took it back, in words; empty where nobody was seen to."""
+        if self.parts:
+            return "; ".join(dict.fromkeys(part.reverted for part in self.parts if part.reverted))
+        mine = self.result.get("reverted")
+        return mine if isinstance(mine, str) else ""
+
+    @property
     def stands(self) -> bool:
         """True where it took effect and was not taken back."""
         return self.took_effect and not self.undone_by

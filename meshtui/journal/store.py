@@ -205,6 +205,14 @@ class Journal:
         """By the clock that gives changes their times."""
         return self._clock()
 
+    def reverted(self, change_id: str, how: str) -> None:
+        """Somebody else took the change back: by whom, when and to what, in words."""
+        with self._writing() as transaction:
+            transaction.execute(
+                "UPDATE changes SET result = json_set(result, '$.reverted', ?) WHERE id = ?",
+                (how, change_id),
+            )
+
     def get(self, change_id: str) -> Entry:
         """The whole change with this identity, or the only one that begins so.
 

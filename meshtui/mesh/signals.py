@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from meshtui.mesh.model import ServiceKey
 
@@ -26,7 +27,7 @@ class Signals:
     `requests` counts the window's requests, `rps` is per second, `error_ratio` is 0 to 1 and None
     where there was no request; quantiles are in milliseconds, None where no request was timed.
     `codes`, `grpc` and `flags` count requests by response code, gRPC status and response flag
-    ("-" is left out).
+    ("-" is left out). `buckets` are the durations' cumulative counts by upper bound.
     """
 
     requests: float = 0.0
@@ -38,6 +39,26 @@ class Signals:
     codes: Mapping[str, float] = field(default_factory=dict)
     grpc: Mapping[str, float] = field(default_factory=dict)
     flags: Mapping[str, float] = field(default_factory=dict)
+    buckets: Mapping[float, float] = field(default_factory=dict, compare=False, repr=False)
+
+    def slower_than(self, limit_ms: float) -> float | None:
+        """What part of the timed requests took longer, 0 to 1; None where none was timed.
+
+        Inside a bucket requests are taken as spread evenly, as for the quantiles; of what lies
+        beyond the last finite bound nothing more is known, so no longer limit cuts it off.
+        """
+        bounds = sorted(self.buckets)
+        total = self.buckets[bounds[-1]] if bounds else 0.0
+        if not total > 0:
+            return None
+        lower, below = 0.0, 0.0
+        for bound in bounds:
+            count = max(below, self.buckets[bound])
+            if limit_ms < bound:
+                part = (limit_ms - lower) / (bound - lower) if bound < inf else limit_ms > lower
+                return 1 - (below + (count - below) * part) / total
+            lower, below = bound, count
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

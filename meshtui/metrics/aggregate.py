@@ -67,6 +67,7 @@ class Tally:
             codes=self._codes,
             grpc=self._grpc,
             flags=self._flags,
+            buckets=buckets,
         )
 
 

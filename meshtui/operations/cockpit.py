@@ -59,6 +59,10 @@ class Cockpit(Protocol):
         """The way back of a change, the last one by default."""
         ...
 
+    async def plan_again(self, change_id: str = "") -> Plan:
+        """A change that somebody else reverted once more, the newest of them by default."""
+        ...
+
     async def plan_edit(self, draft: Draft) -> Plan:
         """The change from the object as it was opened to what the person left in the editor."""
         ...

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.changes.checks import moves_weight
-from meshtui.errors import JournalError, Unreachable
+from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Ref, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
 from meshtui.metrics.history import Seen
+from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.change.unverified import Unseen
@@ -84,6 +85,7 @@ class LiveCockpit(Looking):
         self._history = ChartHistory(self._seen, source, self.made, self._thresholds, late_s)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
+        self._reversals = Reversals(session.journal, self._bell.set, self._clock)
         self._unseen = Unseen(session.applier, self._bell.set)
         await self._feed.start()
         self._tasks = [
@@ -91,6 +93,7 @@ class LiveCockpit(Looking):
             self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
             self._forever(self._recover),
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
+            self._forever(lambda: self._reversals.run(lambda: self._mesh)),
             self._forever(lambda: self._rights.run(lambda: self._mesh)),
             self._forever(lambda: self._unseen.run(lambda: (self._mesh, self._telemetry.current))),
         ]
@@ -185,7 +188,12 @@ class LiveCockpit(Looking):
             views=views,
             cluster=self._cluster_health(),
             telemetry=self._telemetry.health,
-            notices=(*self._limits.notices(self._mesh), *self._notices, *self._not_istio()),
+            notices=(
+                *self._limits.notices(self._mesh),
+                *self._reversals.notices(),
+                *self._notices,
+                *self._not_istio(),
+            ),
             denied=self._denied(),
             seen=dict(self._unseen.seen),
             measured=self._shares(sample, views),
@@ -243,6 +251,13 @@ class LiveCockpit(Looking):
 
     async def plan_undo(self, change_id: str = "") -> Plan:
         return await self._opened.plan_undo(self._mesh, change_id, self._telemetry.current)
+
+    async def plan_again(self, change_id: str = "") -> Plan:
+        if not change_id:
+            if not self._reversals.found:
+                raise Refused("no change of the last day was reverted by somebody else")
+            change_id = self._reversals.found[0].entry.id
+        return await self._opened.plan_again(self._mesh, change_id, self._telemetry.current)
 
     async def plan_edit(self, draft: Draft) -> Plan:
         change = await asyncio.to_thread(draft.change, self._mesh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change, Outcome, Plan, Request, Target
@@ -98,6 +99,10 @@ class Session:
     ) -> Plan:
         return await self.planner.plan(mesh, request, target, sample)
 
+    async def plan_again(self, mesh: Mesh, change_id: str, sample: Sample | None) -> Plan:
+        """A change that somebody else reverted, once more."""
+        return await self.planner.plan_again(mesh, self._journal.part(change_id), sample)
+
     async def plan_undo(
         self,
         mesh: Mesh,
@@ -133,7 +138,9 @@ class Session:
                 if plan.change.verb != "rollback":
                     raise
                 told("somebody else wrote; planning again")
-                plan = await self.planner.rollback_again(mesh, plan.change, sample)
+                again = await self.planner.rollback_again(mesh, plan.change, sample)
+                because = plan.stable_because
+                plan = replace(again, stable=plan.stable, stable_because=because)
         return await self.applier.apply(plan, mesh, sample, told)
 
     @property

@@ -59,6 +59,12 @@ ROLLBACK = Verb(
             default="",
             place=1,
         ),
+        Parameter(
+            "everywhere",
+            "also in the other rules and objects that use the service, as one change",
+            None,
+            default=False,
+        ),
     ),
     group=CHANGES,
     needs="service",
@@ -68,6 +74,7 @@ ROLLBACK = Verb(
     examples=(
         Example("", "All traffic to the version that is taken for stable, and why."),
         Example("--to v1", "All traffic to v1."),
+        Example("--everywhere", "Header-matched testers and the edge's own rules too."),
     ),
 )
 
@@ -261,7 +268,16 @@ HOW = (
     Parameter(
         "dry-run", "show the change and ask the API server, write nothing", None, default=False
     ),
-    Parameter("yes", "ask no question", None, default=False),
+    Parameter("yes", "ask no question; what is dangerous is refused", None, default=False),
+    Parameter("force", "accept what is dangerous too", None, default=False),
+    Parameter(
+        "window",
+        "how long to watch the sidecars before the plan; a Prometheus knows the past",
+        DURATION,
+        "2s",
+        2.0,
+        "2s",
+    ),
     Parameter("no-verify", "do not ask the proxies", None, default=False),
     Parameter("timeout", "how long to wait for the proxies", DURATION, "10s", 10.0, "10s"),
     Parameter(

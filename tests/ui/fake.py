@@ -68,6 +68,7 @@ class FakeCockpit:
         self.noise: random.Random | None = None
         self.rps = 40.0
         self.findings: tuple[Finding, ...] = ()
+        self.not_reached: tuple[str, ...] = ()
         self.notices: tuple[str, ...] = ()
         self.cluster = Health("cluster", "ok", 0.5)
         self.telemetry = Health("telemetry", "ok", 2.0)
@@ -187,8 +188,10 @@ class FakeCockpit:
         if self.plan_error is not None:
             raise self.plan_error
         if isinstance(request, Rollback) and not request.stable:
-            request = Rollback("v1", "it carries most of the traffic")
-        return self._planned(request, target)
+            request = replace(request, stable="v1", why="it carries most of the traffic")
+        plan = self._planned(request, target)
+        wide = isinstance(request, Rollback) and not request.everywhere
+        return replace(plan, not_reached=self.not_reached if wide else ())
 
     def _planned(self, request: Request, target: Target) -> Plan:
         change = build_change(self.mesh, request, target)
@@ -212,6 +215,9 @@ class FakeCockpit:
                 spec_before=done.spec_after, spec_after=done.spec_before,
             )
         )  # fmt: skip
+
+    async def plan_again(self, change_id: str = "") -> Plan:
+        return self._planned(Promote("v1"), Target(ServiceKey("bookinfo", "reviews")))
 
     async def plan_edit(self, draft: Draft) -> Plan:
         if self.plan_error is not None:

@@ -175,6 +175,22 @@ async def test_a_danger_wants_the_name_typed() -> None:
         await made(drive)
 
 
+@pytest.mark.parametrize("danger", [False, True])
+async def test_one_more_key_takes_along_what_a_rollback_does_not_reach(danger: bool) -> None:
+    async with driving(size=SMALL) as drive:
+        drive.cockpit.not_reached = ("rule testers: 100 % to v3",)
+        drive.cockpit.findings = (Finding("danger", "v1 fails"),) if danger else ()
+        await drive.go_to("reviews", "v3")
+        await drive.press("R")
+        await drive.armed()
+        assert ("Ctrl+E everywhere" if danger else "e everywhere") in drive.text
+        await drive.press("ctrl+e" if danger else "e")
+        await drive.armed()
+        assert "everywhere" not in drive.text
+        asked = [request for request, _ in drive.cockpit.asked]
+        assert asked == [Rollback(), Rollback(everywhere=True)]
+
+
 async def test_findings_are_shown_the_gravest_first() -> None:
     async with driving() as drive:
         drive.cockpit.findings = (

@@ -132,6 +132,19 @@ def _one_change(outcome: Outcome) -> dict[str, Any]:
         "words": [text for change in outcome.plan.changes for text in change.words],
         "blast": outcome.plan.blast or None,
         "warnings": [*outcome.plan.warnings, *outcome.warnings],
+        **_stable(outcome),
+    }
+
+
+def _stable(outcome: Outcome) -> dict[str, Any]:
+    """Of a rollback: which version it went to, and why."""
+    plan = outcome.plan
+    if not plan.stable:
+        return {}
+    return {
+        "stable": plan.stable,
+        "stable_because": plan.stable_because,
+        "not_reached": list(plan.not_reached),
     }
 
 
@@ -215,6 +228,7 @@ def _one_entry(entry: Entry) -> dict[str, Any]:
         "words": list(entry.words),
         "status": str(entry.status),
         "detail": entry.detail or None,
+        "reverted": entry.reverted or None,
         "undoes": entry.undoes or None,
         "undone_by": entry.undone_by or None,
         "expires": iso(entry.expires) if entry.expires else None,

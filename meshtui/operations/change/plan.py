@@ -28,17 +28,18 @@ from meshtui.changes.checks import (
     retry_findings,
     stranding,
 )
-from meshtui.changes.locate import Located, label_of, locate, resolve_service
+from meshtui.changes.harm import harm
+from meshtui.changes.locate import Located, Place, label_of, locate, resolve_service
 from meshtui.changes.making import spec_of
-from meshtui.changes.shape import rule_json
-from meshtui.changes.stable import Step, stable_version
+from meshtui.changes.reach import Beyond, beyond, rollback_rules, rules_touched
 from meshtui.changes.undo import place_of
-from meshtui.errors import Conflict, JournalError, NotAllowed, NotFound, Refused
+from meshtui.errors import Conflict, JournalError, NotAllowed, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
+from meshtui.operations.change.choosing import Chooser, not_reached, stable_findings
 from meshtui.operations.change.limit_changes import limit_change, undo_limit
 from meshtui.operations.change.objects import (
     mesh_after,
@@ -49,7 +50,7 @@ from meshtui.operations.change.objects import (
     send,
     with_object,
 )
-from meshtui.operations.change.undo import refuse_undone, undo_change
+from meshtui.operations.change.undo import change_again, refuse_undone, undo_change
 from meshtui.operations.change.writers import other_writer
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Planner:
         """`stable` and `limits` are the config's; `look_only`: a missing right is told only."""
         self._cluster = cluster
         self._journal = journal
-        self._stable = stable or {}
+        self._chooser = Chooser(journal, stable or {}, limits or Thresholds())
         self._limits = limits or Thresholds()
         self._look_only = look_only
 
@@ -87,11 +88,10 @@ class Planner:
                 mesh = await self._fresh(mesh, ref)
             return await self.checked(mesh, build_change(mesh, request, target), sample)
         mesh = await self._fresh(mesh, locate(mesh, target).virtual_service.ref)
-        why: tuple[Finding, ...] = ()
-        if isinstance(request, Rollback) and not request.stable:
-            request, why = self._with_stable(locate(mesh, target), request)
+        if isinstance(request, Rollback):
+            return await self._rollback(mesh, request, target, sample)
         change = self._with_limit(build_change(mesh, request, target))
-        return await self.checked(mesh, change, sample, why)
+        return await self.checked(mesh, change, sample)
 
     def _with_limit(self, change: Change) -> Change:
         """Where the fault or the mirror is on as asked, its time limit may be another one."""
@@ -103,20 +103,84 @@ class Planner:
             raise JournalError("there is no journal", "a time limit is noted there")
         return limit_change(self._journal, change)
 
-    async def rollback_again(self, mesh: Mesh, change: Change, sample: Sample | None) -> Plan:
-        """The same rollback of the same rule to the same version, on the object as it is now.
+    async def _rollback(
+        self, mesh: Mesh, request: Rollback, target: Target, sample: Sample | None
+    ) -> Plan:
+        """Goes to what is stable; the choice is explained, and judged by what is measured now."""
+        located = locate(mesh, target)
+        stable, trouble = self._chooser.choose(located, request.stable, sample)
+        place = Place(*stable.version.place)
+        label = label_of(located, place.host, place.subset)
+        left = beyond(located, place)
+        if request.everywhere:
+            mesh, located, left = await self._everywhere(mesh, located, place, target)
+        changes = rollback_rules(mesh, located, place, left if request.everywhere else ())
+        found = (*stable_findings(label, stable), *trouble)
+        plans = [await self.checked(mesh, changes[0], sample, found)]
+        plans += [await self.checked(mesh, change, sample) for change in changes[1:]]
+        told = () if request.everywhere else tuple(one.words for one in left)
+        plan = joined(plans)
+        kept = () if plan.change is plans[0].change else found
+        return replace(
+            plan,
+            findings=(*kept, *plan.findings, *not_reached(told)),
+            stable=label,
+            stable_because=stable.why,
+            not_reached=told,
+        )
+
+    async def _everywhere(
+        self, mesh: Mesh, located: Located, stable: Place, target: Target
+    ) -> tuple[Mesh, Located, tuple[Beyond, ...]]:
+        """The other objects that are changed too, each as it is at this moment."""
+        own = located.virtual_service.ref
+        others = {one.virtual_service.ref for one in beyond(located, stable)} - {own}
+        for ref in sorted(others, key=str):
+            mesh = await self._fresh(mesh, ref)
+        located = locate(mesh, target)
+        return mesh, located, beyond(located, stable)
+
+    async def plan_again(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
+        """The same change once more, after somebody else took it back.
+
+        A rollback goes to its version from whatever is there; any other change goes where what it
+        changed is as it was before. Raises `Conflict` where it is not.
+        """
+        told = (Finding("info", f"applies {entry.verb} {entry.id} again: it was reverted"),)
+        if entry.verb == "rollback" and entry.rule is not None:
+            plan = await self.rollback_again(mesh, entry, sample)
+            return replace(plan, findings=(*told, *plan.findings))
+        change, mesh = await change_again(self._cluster, mesh, entry)
+        return await self.checked(mesh, change, sample, told)
+
+    async def rollback_again(
+        self, mesh: Mesh, change: Change | Entry, sample: Sample | None
+    ) -> Plan:
+        """The same rollback of the same rules to the same version, on the object as it is now.
 
         Raises `Conflict` where the rule is not there any more.
         """
         mesh = await self._fresh(mesh, change.target)
         vs = object_of(mesh, change.target)
-        index = change.rule and vs and place_of(change.rule, change.spec_after, spec_of(vs.raw))
-        if index is None or not isinstance(vs, VirtualService) or vs.ref.uid != change.target.uid:
+        known = change.rule
+        index = known and vs and place_of(known, change.spec_after, spec_of(vs.raw))
+        if (
+            known is None
+            or index is None
+            or not isinstance(vs, VirtualService)
+            or vs.ref.uid != change.target.uid
+        ):
             raise Conflict(f"rule {change.rule} is not in {change.target} any more", "look again")
-        target = Target(change.service, f"{vs.ref.name}/{index}", uid=vs.ref.uid)
+        service = resolve_service(mesh, change.service.name, change.service.namespace)
+        rule = next(r for r in vs.rules if (r.protocol, r.index) == (known.protocol, index))
+        located = Located(mesh, service, vs, rule)
         carrying = next(d for d in change.after["destinations"] if d["weight"] > 0)
-        label = label_of(locate(mesh, target), carrying["host"], carrying["subset"] or "")
-        return await self.checked(mesh, build_change(mesh, Rollback(label), target), sample)
+        place = Place(carrying["host"], carrying["subset"] or "")
+        several = rules_touched(change.spec_before, change.spec_after) > 1
+        left = beyond(located, place) if several else ()
+        own = [one for one in left if one.virtual_service.ref == vs.ref]
+        (again,) = rollback_rules(mesh, located, place, own)
+        return await self.checked(mesh, again, sample)
 
     async def plan_undo(self, mesh: Mesh, entry: Entry, sample: Sample | None) -> Plan:
         """The way back of a journaled change, on its objects as they are now, the last first.
@@ -168,6 +232,7 @@ class Planner:
             *owners(raw),
             *other_writer(raw, change.target, self._journal),
             *stranding(mesh, change),
+            *harm(mesh, change, sample, self._limits),
             *fault_findings(mesh, change),
             *mirror_findings(mesh, change, sample, self._limits),
             *retry_findings(change),
@@ -203,42 +268,6 @@ class Planner:
                 f"ask for that right, or use another context than {self._cluster.context}",
             )
 
-    def _with_stable(
-        self, located: Located, request: Rollback
-    ) -> tuple[Rollback, tuple[Finding, ...]]:
-        key = located.service.key
-        configured = self._stable.get(str(key)) or self._stable.get(key.name)
-        if configured:
-            label, why = configured, "the config says so"
-        else:
-            history, trouble = self._history(located)
-            found = stable_version(rule_json(located.rule), history)
-            if found is None:
-                raise Refused(f"rule {located.rule.title} of {key} has no traffic to bring back")
-            label, why = label_of(located, found.host, found.subset), f"it {found.why}"
-        finding = Finding("info", f"{label} is taken for stable: {why}")
-        return Rollback(label, why), (finding, *trouble)
-
-    def _history(self, located: Located) -> tuple[list[Step], tuple[Finding, ...]]:
-        """The rule's changes that stand, newest first; a journal that fails stops no rollback."""
-        from meshtui.journal import Entry, count_unread
-
-        if self._journal is None:
-            return [], ()
-        try:
-            rows = self._journal.listing(service=located.service.key)
-        except JournalError as error:
-            return [], (Finding("warning", f"earlier changes are not known: {error}"),)
-        entries = (row for row in rows if isinstance(row, Entry))
-        standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
-        unread = count_unread(rows)
-        told = f"the journal of {located.service.key} has {unread}: what it did is not counted"
-        return [
-            Step(entry.before, entry.after, entry.id, rollback=entry.verb == "rollback")
-            for entry in standing
-            if _is_about(entry, located)
-        ], (Finding("warning", told),) if unread else ()
-
 
 def _in_doubt(entry: Entry) -> tuple[Finding, ...]:
     """The parts of which nobody knows whether they are in: an undo leaves them as they are."""
@@ -256,15 +285,6 @@ def with_callers(mesh: Mesh, target: Target, sample: Sample | None) -> Target:
         return target
     key = resolve_service(mesh, target.service.name, target.service.namespace).key
     return replace(target, callers=sample.clients.get(key))
-
-
-def _is_about(entry: Entry, located: Located) -> bool:
-    """True where the entry is about this rule, wherever in the list it stood then."""
-    vs, rule = located.virtual_service, located.rule
-    if entry.target.uid != vs.ref.uid or entry.rule is None:
-        return False
-    same_list = entry.rule.protocol == rule.protocol
-    return same_list and place_of(entry.rule, entry.spec_after, spec_of(vs.raw)) == rule.index
 
 
 def _rate(key: ServiceKey, sample: Sample | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
@@ -50,6 +51,25 @@ def refuse_undone(entry: Entry) -> None:
         raise Refused(f"change {entry.id} was taken back already, by {entry.undone_by}")
     if not entry.took_effect:
         raise Refused(f"change {entry.id} was never written ({entry.status})")
+
+
+async def change_again(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Change, Mesh]:
+    """A change that was taken back by somebody else, once more: the way back of its way back.
+
+    Raises `Conflict` where what it changed is neither as it was before nor as it left it.
+    """
+    turned = replace(
+        entry,
+        inverse=entry.patch,
+        spec_before=entry.spec_after,
+        spec_after=entry.spec_before,
+        undone_by="",
+    )
+    try:
+        change, mesh = await undo_change(cluster, mesh, turned)
+    except Conflict as error:
+        raise Conflict(f"change {entry.id} can't be applied again as it was", error.hint) from error
+    return replace(change, verb=entry.verb, undoes=entry.undoes), mesh
 
 
 def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:

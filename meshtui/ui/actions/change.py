@@ -69,6 +69,11 @@ CHANGES: tuple[Action, ...] = (
         CHANGE, True, ANYWHERE, "service", 40,
     ),
     Action(
+        "again", ("U",), "U", "apply again",
+        "Apply once more the newest change that somebody else reverted.",
+        CHANGE, True, ANYWHERE, "",
+    ),
+    Action(
         "mirror", ("m",), "m", "mirror",
         "Copy traffic to a version, or take the mirror off.",
         CHANGE, True, ANYWHERE, "service", 50,

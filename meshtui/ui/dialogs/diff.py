@@ -16,7 +16,7 @@ from textual.widgets import Input
 from meshtui.changes.change import Outcome, Plan
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.ui.dialogs.base import Dialog
-from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of
+from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of, widening
 from meshtui.ui.dialogs.difftext import (
     cut_off,
     error_lines,
@@ -52,6 +52,8 @@ class DiffDialog(Dialog[None]):
 
     BINDINGS = [  # noqa: RUF012
         Binding("enter", "go", show=False),
+        Binding("e", "widen", show=False),
+        Binding("ctrl+e", "widen", show=False, priority=True),
         *(
             Binding(keys, action, show=False)
             for keys, action in (
@@ -71,13 +73,15 @@ class DiffDialog(Dialog[None]):
             self.plan = plan
             self.dialog = dialog
 
-    def __init__(self, title: str, source: PlanSource) -> None:
+    def __init__(self, title: str, source: PlanSource, wider: PlanSource | None = None) -> None:
+        """`wider`: plans the same for all that the plan of `source` does not reach."""
         super().__init__()
         self.heading = title
         self.phase = Phase.PLANNING
         self.armed = False
         self.plan: Plan | None = None
         self._source = source
+        self._wider = wider
         self._error: MeshtuiError | None = None
         self._said: list[Line] = []
         self._warning: list[Line] = []
@@ -155,9 +159,12 @@ class DiffDialog(Dialog[None]):
             and event.is_printable
             and event.key not in self.active_bindings
         ):
-            self.armed, self._strayed = False, True
-            self._arm_in(self.STRAY_S)
-            self._show_foot()
+            self._stray()
+
+    def _stray(self) -> None:
+        self.armed, self._strayed = False, True
+        self._arm_in(self.STRAY_S)
+        self._show_foot()
 
     async def _leave(self) -> None:
         """The first time the program says why it stays; here too, for its line is covered."""
@@ -173,6 +180,20 @@ class DiffDialog(Dialog[None]):
             self.dismiss(None)
         elif self.phase is Phase.SHOWN and self.armed and self.plan is not None:
             self._confirm(self.plan)
+
+    def action_widen(self) -> None:
+        """Take along what the plan that is shown does not reach."""
+        if self._can_widen and self._wider is not None:
+            self._source, self._wider = self._wider, None
+            self._typed.value = ""
+            self.ask_plan(fresh=False)
+        elif self.phase is Phase.SHOWN:
+            self._stray()
+
+    @property
+    def _can_widen(self) -> bool:
+        plan = self.plan if self.phase is Phase.SHOWN else None
+        return plan is not None and bool(plan.not_reached) and self._wider is not None
 
     def _confirm(self, plan: Plan) -> None:
         if plan.empty:
@@ -274,6 +295,7 @@ class DiffDialog(Dialog[None]):
 
     def _keys(self) -> Line:
         missing = self.plan is not None and self._name_missing(self.plan)
-        return keys_of(
+        keys = keys_of(
             self.phase, self.plan, armed=self.armed, strayed=self._strayed, name_missing=missing
         )
+        return (*widening(typing=self._typed.display), *keys) if self._can_widen else keys

@@ -45,3 +45,8 @@ def keys_of(
     if not armed:
         return (Span("Enter apply   ", "faint"), *BACK)
     return (ENTER, Span(" apply   ", "strong"), *BACK)
+
+
+def widening(*, typing: bool) -> Line:
+    """The key that takes along what is not reached; in a field letters are letters."""
+    return (Span("Ctrl+E" if typing else "e", "key"), Span(" everywhere   ", "text"))

@@ -21,7 +21,8 @@ def plan_lines(plan: Plan, width: int) -> list[Line]:
     """The whole plan in lines of at most `width` cells; lines of the diff may be longer."""
     change = plan.change
     if change.empty:
-        return [*_paragraph(change.words or (ALREADY,), width), BLANK]
+        words = _paragraph(change.words or (ALREADY,), width)
+        return [*words, BLANK, *_findings(plan.findings, width)]
     lines = _paragraph(change.words, width)
     if plan.blast:
         lines += wrapped(plan.blast, width, "text")

@@ -91,6 +91,9 @@ class ChangeHandlers:
         else:
             self._screen.desk.undo()
 
+    def do_again(self) -> None:
+        self._screen.desk.again()
+
     def do_aim(self) -> None:
         pane = self._screen.arrangement.focused_pane
         picked = pane.picked if pane else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message_pump import MessagePump
@@ -88,7 +89,12 @@ class ChangeDesk:
         async def source(fresh: bool) -> Plan:
             return await self._cockpit.plan(request, now if fresh else looked_at)
 
-        self._open(title_of(request, view.key), source)
+        async def everywhere(fresh: bool) -> Plan:
+            wider = replace(request, everywhere=True) if isinstance(request, Rollback) else request
+            return await self._cockpit.plan(wider, now if fresh else looked_at)
+
+        wider = everywhere if isinstance(request, Rollback) else None
+        self._open(title_of(request, view.key), source, wider=wider)
 
     def undo(self, change_id: str = "") -> None:
         """Show the way back of a change."""
@@ -97,6 +103,14 @@ class ChangeDesk:
             return await self._cockpit.plan_undo(change_id)
 
         self._open(f"Undo {change_id or 'the last change'}", source)
+
+    def again(self) -> None:
+        """Show the change that somebody else reverted, to be applied once more."""
+
+        async def source(_: bool) -> Plan:
+            return await self._cockpit.plan_again()
+
+        self._open("Apply again what was reverted", source)
 
     def adopt(self, key: ServiceKey, stable: str = "") -> None:
         """Show both steps of giving a service its routing objects."""
@@ -125,11 +139,15 @@ class ChangeDesk:
         self.ask(view, ClearAll())
 
     def _open(
-        self, title: str, source: PlanSource, closed: Callable[[], None] = lambda: None
+        self,
+        title: str,
+        source: PlanSource,
+        closed: Callable[[], None] = lambda: None,
+        wider: PlanSource | None = None,
     ) -> DiffDialog:
         from meshtui.ui.dialogs.diff import DiffDialog  # the first paint does not wait for it
 
-        dialog = DiffDialog(title, source)
+        dialog = DiffDialog(title, source, wider)
         self._host.open_dialog(dialog, closed)
         return dialog
 

@@ -8,6 +8,7 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.operations.types import Journaled
 from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, span, width_of, wrapped
 
+REVERTED = "reverted"
 _DAY_S = 86400.0
 _ROLES = {"verified": "ok", "written": "warning", "failed": "muted", "recorded": "ok"}
 
@@ -26,7 +27,7 @@ def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
     role = "text" if entry.took_effect and not entry.undone_by else "muted"
     told = "; ".join(entry.words)
     lines = [first, *wrapped(told, width, role, "  ")]
-    if entry.detail and not entry.took_effect:
+    if entry.detail and (not entry.took_effect or entry.status.startswith(REVERTED)):
         lines += wrapped(entry.detail, width, "muted", "  ")
     return [*lines, (span(f"  {entry.who}  {entry.change_id}", "faint"),)]
 

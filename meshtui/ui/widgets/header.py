@@ -49,6 +49,6 @@ class Notices(LinesBlock):
 
 
 def _notice(text: str) -> Line:
-    if text.startswith("OVERDUE"):
+    if text.startswith(("OVERDUE", "REVERTED")):
         return (Span(" ✖ ", "error"), span(text, "error"))
     return (Span(" ▲ ", "warning"), span(text, "text"))

@@ -1,0 +1,99 @@
+"""Changes towards harm: more traffic where requests fail now, a timeout that cuts off most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from meshtui.changes.change import Change, Finding
+from meshtui.changes.health import Health, about_percent, health_of
+from meshtui.changes.stranding import counterpart, percents_of, rules_in
+from meshtui.mesh.model import Mesh, Rule
+from meshtui.mesh.quantity import go_duration
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.versions import version_rows
+from meshtui.mesh.view import ServiceView, Thresholds, measured
+
+WORTH_SAYING = 0.01
+"""The part of the requests that a timeout may cut off without a word."""
+
+
+def harm(
+    mesh: Mesh, change: Change, sample: Sample | None, limits: Thresholds
+) -> tuple[Finding, ...]:
+    """What the change would make worse, by what is measured now, in the whole object.
+
+    A rollback is judged by the choice of its version instead.
+    """
+    if change.target.kind != "VirtualService" or change.verb == "rollback":
+        return ()
+    before, after = (rules_in(change, spec) for spec in (change.spec_before, change.spec_after))
+    measured_by = _Measured(mesh, sample, limits)
+    found = [
+        finding
+        for rule in after
+        for finding in _of_rule(measured_by, counterpart(before, rule), rule)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    mesh: Mesh
+    sample: Sample | None
+    limits: Thresholds
+
+    def health(self, rule: Rule, host: str, subset: str) -> Health | None:
+        service = self.mesh.by_host.get(host)
+        if service is None:
+            return None
+        found = health_of(self.mesh, service, rule, self.sample, self.limits)
+        return next((version for version in found if version.place == (host, subset)), None)
+
+    def signals(self, rule: Rule, host: str, subset: str) -> Signals | None:
+        """What callers saw of a destination; of all the service's where it names no subset."""
+        service = self.mesh.by_host.get(host)
+        if service is None:
+            return None
+        view = ServiceView(service, version_rows(self.mesh, service, rule))
+        (seen,) = measured((view,), self.sample, self.limits)
+        if not subset:
+            return seen.caller
+        return next((row.caller for row in seen.versions if row.subset == subset), None)
+
+
+def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Finding]:
+    was = percents_of(old)
+    for (host, subset), percent in percents_of(rule).items():
+        if not host and (host, subset) not in was:
+            yield Finding("danger", f"rule {rule.title} has a destination without a host")
+        gained = percent - was.get((host, subset), 0.0)
+        health = seen.health(rule, host, subset) if gained > 1e-9 else None
+        if health is not None and health.failing:
+            grows = f"from {was.get((host, subset), 0.0):.3g} to {percent:.3g} %"
+            text = f"{health.label} is failing now ({health.words}): its traffic grows {grows}"
+            yield Finding("danger", text)
+    if rule.timeout_s and _shorter(rule.timeout_s, old):
+        for place, percent in percents_of(rule).items():
+            if percent > 0:
+                yield from _cut_off(seen, rule, rule.timeout_s, place)
+
+
+def _shorter(timeout_s: float, old: Rule | None) -> bool:
+    return old is None or not old.timeout_s or timeout_s < old.timeout_s
+
+
+def _cut_off(
+    seen: _Measured, rule: Rule, timeout_s: float, place: tuple[str, str]
+) -> Iterator[Finding]:
+    signals = seen.signals(rule, *place)
+    slower = signals.slower_than(timeout_s * 1000) if signals else None
+    if signals is None or slower is None or slower < WORTH_SAYING:
+        return
+    median = signals.p50_ms
+    name = place[1] or place[0].partition(".")[0]
+    text = f"{about_percent(slower)} of the requests to {name} take longer than "
+    text += f"{go_duration(timeout_s)} now"
+    below = median is not None and timeout_s * 1000 < median
+    more = f" (p50 is {median:.0f} ms)" if below else ""
+    yield Finding("danger" if below else "warning", text + more)

@@ -1,0 +1,163 @@
+"""How the versions that a rule may send traffic to do now, by what was measured of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import Mesh, Pod, Rule, Service
+from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.versions import (
+    DEGRADED,
+    FAILING,
+    NO_TRAFFIC,
+    NOT_KNOWN,
+    OK,
+    ONLY_ERRORS,
+    VersionView,
+    version_rows,
+)
+from meshtui.mesh.view import ServiceView, Thresholds, measured
+
+Z95 = 1.96
+"""Standard deviations of a 95 % interval of the normal approximation."""
+
+BAD = (FAILING, ONLY_ERRORS)
+GOOD = (OK, DEGRADED)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One version as it is now.
+
+    `percent` is its part of the rule, 0 to 100. `pods` and `ready` are None where the host is no
+    service of the cluster. `errors` is a ratio (0 to 1) over `requests`, None where there were
+    none; `state` is the worse of what the callers saw and what the version itself counted.
+    """
+
+    host: str
+    subset: str
+    label: str
+    percent: float = 0.0
+    pods: int | None = 0
+    ready: int | None = 0
+    state: str = NOT_KNOWN
+    errors: float | None = None
+    requests: float = 0.0
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.host, self.subset
+
+    @property
+    def failing(self) -> bool:
+        return self.state in BAD
+
+    @property
+    def healthy(self) -> bool:
+        return self.state in GOOD
+
+    @property
+    def without_pods(self) -> bool:
+        """True where it is known that no pod is ready to answer."""
+        return self.ready == 0
+
+    @property
+    def words(self) -> str:
+        """`20 % errors of 45 requests, 1 of 1 pods ready`."""
+        if self.errors is not None:
+            told = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
+        else:
+            told = "no traffic" if self.state == NO_TRAFFIC else "health not known"
+        pods = f", {self.ready} of {self.pods} pods ready" if self.pods is not None else ""
+        return f"{told}{pods}"
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The error ratio's 95 % interval (Wilson's score interval); all of it without requests."""
+        if self.errors is None or self.requests <= 0:
+            return 0.0, 1.0
+        n, z = self.requests, Z95
+        middle = (self.errors + z * z / (2 * n)) / (1 + z * z / n)
+        spread = self.errors * (1 - self.errors) / n + z * z / (4 * n * n)
+        half = z * sqrt(max(0.0, spread)) / (1 + z * z / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def about_percent(ratio: float) -> str:
+    return f"{float(f'{ratio * 100:.2g}'):.15g} %"
+
+
+def health_of(
+    mesh: Mesh, service: Service, rule: Rule, sample: Sample | None, limits: Thresholds
+) -> tuple[Health, ...]:
+    """The rule's destinations in their order, then the service's subsets that it does not name."""
+    view = ServiceView(service, version_rows(mesh, service, rule))
+    (seen,) = measured((view,), sample, limits)
+    rows = {(row.host, row.subset): row for row in seen.versions if row.host}
+    places = dict.fromkeys((d.host, d.subset) for d in rule.destinations)
+    places |= dict.fromkeys(place for place in rows if place[1])
+    return tuple(_health(mesh, service, rule, place, rows.get(place)) for place in places)
+
+
+def failing_ratio(row: VersionView) -> float:
+    """The errors of a failing version, 0 to 1: copies are counted only where they arrive."""
+    return max(
+        (s.error_ratio or 0.0 for state, s in _sides(row) if s and state in BAD), default=0.0
+    )
+
+
+def _sides(row: VersionView) -> tuple[tuple[str, Signals | None], ...]:
+    return (row.state, row.caller), (row.server_state, row.server)
+
+
+def _health(
+    mesh: Mesh, service: Service, rule: Rule, place: tuple[str, str], row: VersionView | None
+) -> Health:
+    host, subset = place
+    pods = _pods(mesh, host, subset)
+    told = Health(
+        host,
+        subset,
+        subset or (service.key.name if host == service.host else _first(host)),
+        percent=sum(rule.percent(d) for d in rule.destinations if (d.host, d.subset) == place),
+        pods=None if pods is None else len(pods),
+        ready=None if pods is None else sum(pod.serving for pod in pods),
+    )
+    return told if row is None else _measured(told, row)
+
+
+def _measured(told: Health, row: VersionView) -> Health:
+    """With the side that does worse; a side that counted nothing says nothing."""
+    order = (*BAD[::-1], DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
+    state, signals = min(_sides(row), key=lambda side: order.index(side[0]))
+    return Health(
+        told.host,
+        told.subset,
+        told.label,
+        told.percent,
+        told.pods,
+        told.ready,
+        state,
+        signals.error_ratio if signals else None,
+        signals.requests if signals else 0.0,
+    )
+
+
+def _pods(mesh: Mesh, host: str, subset: str) -> tuple[Pod, ...] | None:
+    """The pods behind a destination; None where the host is no service of this cluster."""
+    service = mesh.by_host.get(host)
+    if service is None:
+        return () if split_host(host) and host not in mesh.service_entry_hosts else None
+    pods = pods_of(mesh, service)
+    if not subset:
+        return pods
+    found = next((s for s in subsets_of(mesh, host) if s.name == subset), None)
+    return pods_of_subset(pods, found) if found else ()
+
+
+def _first(host: str) -> str:
+    key = split_host(host)
+    return key.name if key else host

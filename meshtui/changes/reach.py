@@ -1,0 +1,135 @@
+"""What a rollback of one rule does not reach: other rules and objects that use the service too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from meshtui.changes.change import Change, Operation
+from meshtui.changes.fault_ops import clear_fault_operations, targeted_removals
+from meshtui.changes.locate import Located, Place, label_of, whole_rule
+from meshtui.changes.making import rule_change
+from meshtui.changes.mirror_ops import clear_mirror_operations
+from meshtui.changes.patch import apply
+from meshtui.changes.weight_ops import weight_operations
+from meshtui.mesh.model import Json, Mesh, Rule, VirtualService
+from meshtui.mesh.parse_rules import parse_virtual_service
+
+VERB = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A rule that still sends the service's traffic elsewhere than to stable, in words."""
+
+    virtual_service: VirtualService
+    rule: Rule
+    words: str
+
+
+def beyond(located: Located, stable: Place) -> tuple[Beyond, ...]:
+    """The HTTP rules that use the service too and are not as a rollback would leave them.
+
+    Those of the located rule's object come first. A rule that names no subset chooses no version;
+    the rules that only target faults at the located one go with it.
+    """
+    own = located.virtual_service
+    skipped = {located.rule.index, *_removed(targeted_removals(located))}
+    found = []
+    for vs, rule in located.mesh.rules_by_destination.get(located.service.host, ()):
+        mine = vs.ref == own.ref
+        if rule.protocol != "http" or (mine and rule.index in skipped):
+            continue
+        parts = [*_elsewhere(rule, located.service.host, stable), *_effects(rule, stable)]
+        if parts:
+            whose = "" if mine else f" of {vs.ref}"
+            match = f" ({rule.match_text})" if rule.matches else ""
+            words = f"rule {rule.title}{whose}{match}: {', '.join(parts)}"
+            found.append(Beyond(own if mine else vs, rule, words))
+    return tuple(sorted(found, key=lambda one: one.virtual_service.ref != own.ref))
+
+
+def _elsewhere(rule: Rule, host: str, stable: Place) -> Iterator[str]:
+    for destination in rule.destinations:
+        percent = rule.percent(destination)
+        away = (destination.host, destination.subset) != (stable.host, stable.subset)
+        if destination.host == host and destination.subset and away and percent > 0:
+            yield f"{percent:.3g} % to {destination.subset}"
+
+
+def _effects(rule: Rule, stable: Place) -> Iterator[str]:
+    """Copies to other versions, and faults."""
+    for mirror in rule.mirrors:
+        if (mirror.host, mirror.subset) != (stable.host, stable.subset):
+            yield f"mirror {mirror.label} {mirror.percent:g} %"
+    if rule.fault and rule.fault.active:
+        yield f"fault {rule.fault}"
+
+
+def rollback_rules(
+    mesh: Mesh, first: Located, stable: Place, others: Sequence[Beyond] = ()
+) -> tuple[Change, ...]:
+    """One change for each object: the located rule and, with it, the `others`; its own first."""
+    by_object: dict[tuple[str, str], list[Located]] = {_place(first): [first]}
+    for one in others:
+        located = Located(mesh, first.service, one.virtual_service, one.rule)
+        by_object.setdefault(_place(located), []).append(located)
+    return tuple(_of_object(group, stable) for group in by_object.values())
+
+
+def _place(located: Located) -> tuple[str, str]:
+    return located.virtual_service.ref.namespace, located.virtual_service.ref.name
+
+
+def _of_object(group: Sequence[Located], stable: Place) -> Change:
+    """The rules of one object in one patch, the last first: what is before keeps its place."""
+    first, several = group[0], len(group) > 1
+    raw = first.virtual_service.raw
+    operations: list[Operation] = []
+    words: dict[int, list[str]] = {}
+    gone: set[int] = set()
+    for one in sorted(group, key=lambda located: -located.rule.index):
+        if one.rule.index in gone:
+            continue
+        service = parse_virtual_service(raw)
+        rule = next(r for r in service.rules if (r.protocol, r.index) == _at(one))
+        there = replace(one, virtual_service=service, rule=rule)
+        steps = to_stable(there, stable)
+        raw = apply(raw, steps)
+        operations += steps
+        gone |= set(_removed(steps))
+        if steps:
+            change = rule_change(there, VERB, steps)
+            words[one.rule.index] = [
+                f"rule {rule.title}: {text}" if several else text for text in change.words
+            ]
+    made = rule_change(first, VERB, tuple(operations))
+    told = [text for index in sorted(words) for text in words[index]]
+    return replace(made, words=tuple(told)) if told else made
+
+
+def _at(located: Located) -> tuple[str, int]:
+    return located.rule.protocol, located.rule.index
+
+
+def _removed(operations: Iterable[Operation]) -> Iterator[int]:
+    for operation in operations:
+        whole = whole_rule(operation)
+        if whole is not None and operation["op"] == "remove":
+            yield whole[1]
+
+
+def to_stable(located: Located, stable: Place) -> tuple[Operation, ...]:
+    """All of a rule's traffic to stable, its mirrors and faults off."""
+    label = label_of(located, stable.host, stable.subset)
+    return (
+        *weight_operations(located, {label: 100.0}),
+        *clear_mirror_operations(located),
+        *clear_fault_operations(located),
+    )
+
+
+def rules_touched(spec_before: Json, spec_after: Json) -> int:
+    """How many rules of its object a change alters or takes away."""
+    before, after = (spec.get("http") or [] for spec in (spec_before, spec_after))
+    return sum(rule not in after for rule in before)

@@ -1,0 +1,118 @@
+"""The stable version of a rule: the config, the journal and the telemetry brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Finding
+from meshtui.changes.health import Health, health_of
+from meshtui.changes.locate import Located, resolve_version
+from meshtui.changes.making import spec_of
+from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
+from meshtui.changes.undo import place_of
+from meshtui.errors import JournalError, NotFound, Refused
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import Thresholds
+
+if TYPE_CHECKING:
+    from meshtui.journal import Entry, Journal
+
+Found = tuple[Finding, ...]
+
+
+class Chooser:
+    """Chooses what a rollback goes to. A journal that can't be read stops no rollback."""
+
+    def __init__(
+        self, journal: Journal | None, configured: Mapping[str, str], limits: Thresholds
+    ) -> None:
+        self._journal = journal
+        self._configured = configured
+        self._limits = limits
+
+    def choose(self, located: Located, named: str, sample: Sample | None) -> tuple[Stable, Found]:
+        """The version, and what was in the way of finding it. `named`: by the operator.
+
+        Raises `Refused` where the rule has no traffic, `NotFound` where nothing is called so.
+        """
+        versions = health_of(located.mesh, located.service, located.rule, sample, self._limits)
+        if named:
+            return named_stable(_version(located, versions, named)), ()
+        configured, lost = self._of_config(located, versions)
+        history, trouble = ([], ()) if configured else self._history(located)
+        found = choose_stable(versions, history, configured)
+        if found is None:
+            raise Refused(
+                f"rule {located.rule.title} of {located.service.key} has no traffic to bring back"
+            )
+        return found, (*lost, *trouble)
+
+    def _of_config(
+        self, located: Located, versions: tuple[Health, ...]
+    ) -> tuple[Health | None, Found]:
+        """A name in the config that means nothing here is said, and stops nothing."""
+        key = located.service.key
+        name = self._configured.get(str(key)) or self._configured.get(key.name)
+        if not name:
+            return None, ()
+        try:
+            return _version(located, versions, name), ()
+        except (NotFound, Refused) as error:
+            return None, (Finding("warning", f"the config names {name} as stable: {error}"),)
+
+    def _history(self, located: Located) -> tuple[list[Step], Found]:
+        """The rule's changes that stand, newest first."""
+        from meshtui.journal import Entry, count_unread
+
+        if self._journal is None:
+            return [], (Finding("warning", "earlier changes are not known: there is no journal"),)
+        try:
+            rows = self._journal.listing(service=located.service.key)
+        except JournalError as error:
+            return [], (Finding("warning", f"earlier changes are not known: {error}"),)
+        entries = (row for row in rows if isinstance(row, Entry))
+        standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
+        unread = count_unread(rows)
+        told = f"the journal of {located.service.key} has {unread}: what it did is not counted"
+        trouble = (Finding("warning", told),) if unread else ()
+        return [_step(entry) for entry in standing if _is_about(entry, located)], trouble
+
+
+def stable_findings(label: str, stable: Stable) -> Found:
+    """The reason, what speaks against the choice, and what is not known."""
+    return (
+        *(Finding("danger", text) for text in stable.dangers),
+        Finding("info", f"{label} is taken for stable: it {stable.why}"),
+        *(Finding("warning", text) for text in stable.doubts),
+    )
+
+
+def not_reached(words: tuple[str, ...]) -> Found:
+    """What the rollback leaves as it is, a line for each rule."""
+    return tuple(Finding("warning", f"not reached by this rollback: {text}") for text in words)
+
+
+def _version(located: Located, versions: tuple[Health, ...], name: str) -> Health:
+    place = resolve_version(located, name)
+    found = next((v for v in versions if v.place == (place.host, place.subset)), None)
+    return found or Health(place.host, place.subset, name, pods=None, ready=None)
+
+
+def _step(entry: Entry) -> Step:
+    return Step(
+        entry.before,
+        entry.after,
+        entry.id,
+        rollback=entry.verb == "rollback",
+        promote=entry.verb == "promote",
+    )
+
+
+def _is_about(entry: Entry, located: Located) -> bool:
+    """True where the entry is about this rule, wherever in the list it stood then."""
+    vs, rule = located.virtual_service, located.rule
+    if entry.target.uid != vs.ref.uid or entry.rule is None:
+        return False
+    same_list = entry.rule.protocol == rule.protocol
+    return same_list and place_of(entry.rule, entry.spec_after, spec_of(vs.raw)) == rule.index
