@@ -328,6 +328,9 @@ class Outcome:
     seconds: float = 0.0
     verified: bool | None = None
     warnings: tuple[str, ...] = field(default=())
+    spec_stored: Json = field(default_factory=dict, repr=False)
+    """The object's spec as the server stored it."""
+
     parts: tuple[Outcome, ...] = ()
     """What became of each part, where the plan has several."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from meshtui.changes.change import Operation, RuleRef
@@ -15,13 +15,17 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the journal kept of a change: enough to take it back."""
+    """What the journal kept of a change: enough to take it back.
+
+    `spec_stored`, where it is known, is what the server made of `spec_after`.
+    """
 
     change_id: str
     rule: RuleRef | None
     inverse: tuple[Operation, ...]
     spec_before: Json
     spec_after: Json
+    spec_stored: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ def undo_operations(
     Where the rule moved in its list, the operations follow it. Where a place that the change
     touched is no longer as the change left it, that is a difference, and nothing is to be done.
     """
+    stored = _as_stored(record)
+    if stored is None:
+        lost = "the rule that was changed is not in what the server stored"
+        return (), (Difference(lost, _ABSENT, _ABSENT, _ABSENT),)
+    record = stored
     if now == record.spec_after:
         return record.inverse, ()
     moved = _moved(record, now)
@@ -62,6 +71,34 @@ def undo_operations(
     except PatchError as error:
         return (), (Difference(str(error), _ABSENT, _ABSENT, _ABSENT),)
     return operations, ()
+
+
+def _as_stored(record: Record) -> Record | None:
+    """The record with what the server stored in the place of what was sent.
+
+    None where a webhook changed the list of rules so that the changed one can't be found.
+    """
+    stored, sent = record.spec_stored, record.spec_after
+    if stored is None or stored == sent:
+        return record
+    moved = _moved(record, stored)
+    if moved is None and not _same_places(record, stored):
+        return None
+    inverse = tuple({**op, "path": _relocated(op["path"], moved)} for op in record.inverse)
+    rule = record.rule
+    if moved is not None and rule is not None:
+        rule = replace(rule, index=int(moved[2]))
+    return replace(record, rule=rule, inverse=inverse, spec_after=stored)
+
+
+def _same_places(record: Record, stored: Json) -> bool:
+    """True where every list of rules that the way back names is one of the same rules."""
+    lists = {tokens(operation["path"])[1] for operation in record.inverse if operation["path"]}
+    return all(
+        list(map(identity, _rules(record.spec_after, name)))
+        == list(map(identity, _rules(stored, name)))
+        for name in lists
+    )
 
 
 def place_of(rule: RuleRef, spec: Json, now: Json) -> int | None:

@@ -79,6 +79,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         expires=_optional_time(row, "expires"),
         part_of=_text(row, "part_of"),
         begun=_optional_time(row, "begun"),
+        spec_stored=_object(row, "spec_stored") if _text(row, "spec_stored") else None,
     )
 
 

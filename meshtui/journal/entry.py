@@ -81,6 +81,9 @@ class Entry:
     begun: float | None = None
     """When this part's turn came."""
 
+    spec_stored: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the server stored of it, with its defaults; None where it did not say."""
+
     parts: tuple[Entry, ...] = ()
     """Each object's own entry, where this one stands for a change of several."""
 
@@ -104,9 +107,16 @@ class Entry:
         return self.took_effect and not self.undone_by
 
     @property
+    def spec_left(self) -> Mapping[str, Any]:
+        """The object's spec as the change left it."""
+        return self.spec_after if self.spec_stored is None else self.spec_stored
+
+    @property
     def record(self) -> Record:
         """What undo needs of it."""
-        return Record(self.id, self.rule, self.inverse, self.spec_before, self.spec_after)
+        return Record(
+            self.id, self.rule, self.inverse, self.spec_before, self.spec_after, self.spec_stored
+        )
 
 
 @dataclass(frozen=True, slots=True)

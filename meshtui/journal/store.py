@@ -22,7 +22,7 @@ from meshtui.journal.decode import Undecodable, decoded, words_of
 from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, Unread, grouped, whole_id
 from meshtui.journal.file import connect, failures, journal_path
 from meshtui.journal.limits import Limit
-from meshtui.mesh.model import Ref, ServiceKey
+from meshtui.mesh.model import Json, Ref, ServiceKey
 
 _SINCE = "(created >= ? OR typeof(created) NOT IN ('real', 'integer'))"
 """A change whose time cannot be read may be of any time."""
@@ -125,19 +125,31 @@ class Journal:
         status: Status,
         detail: str = "",
         result: Mapping[str, Any] | None = None,
+        *,
+        spec_stored: Json | None = None,
     ) -> None:
-        """Writes how far the change came; once it took effect, what it undoes counts as undone."""
+        """Writes how far the change came; once it took effect, what it undoes counts as undone.
+
+        `spec_stored` is what the server made of it; what is known of that stays.
+        """
+        columns = {"status": status, "finished": self._clock(), "detail": detail}
+        columns["result"] = json.dumps(result or {})
+        if spec_stored is not None:
+            columns["spec_stored"] = json.dumps(spec_stored)
+        names = ", ".join(f"{name} = :{name}" for name in columns)
+        query = f"UPDATE changes SET {names} WHERE id = :id"  # noqa: S608
         with self._writing() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             found = transaction.execute("SELECT status FROM changes WHERE id = ?", (change_id,))
             (known,) = found.fetchone() or ("",)
-            transaction.execute(
-                "UPDATE changes SET status = ?, finished = ?, detail = ?, result = ? WHERE id = ?",
-                (status, self._clock(), detail, json.dumps(result or {}), change_id),
-            )
+            transaction.execute(query, {**columns, "id": change_id})
             if status in TOOK_EFFECT and known not in TOOK_EFFECT:
                 limits.take_effect(transaction, change_id, self._clock())
                 _mark_undone(transaction, change_id)
+
+    def age_s(self, entry: Entry) -> float:
+        """Seconds since it was about to be written."""
+        return self._clock() - (entry.begun or entry.created)
 
     def close_limits(self, gone: Iterable[Limit]) -> None:
         """These are about what somebody else took off; not those opened again meanwhile."""

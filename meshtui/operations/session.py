@@ -27,16 +27,17 @@ ROLLBACK_TRIES = 5
 
 
 class Session:
-    """Opened once for a command or a screen. `journal_trouble` says why there is no journal."""
+    """Opened once for a command or a screen. `journal_trouble` says why there is no journal.
 
-    pause: Pause = staticmethod(asyncio.sleep)
-    """Gives proxies time that nobody can ask."""
+    `pause` passes the time in which nobody can be asked.
+    """
 
     def __init__(self, cluster: Cluster, options: Options) -> None:
         self.cluster = cluster
         self.options = options
         self.journal: Journal | None = None
         self.journal_trouble = ""
+        self.pause: Pause = asyncio.sleep
         self._open_journal()
         config = options.config
         self.planner = Planner(
@@ -47,7 +48,11 @@ class Session:
             look_only=options.dry_run,
         )
         self.applier = Applier(
-            cluster, self.journal, verify_changes=options.verify, wait_s=options.wait_s
+            cluster,
+            self.journal,
+            verify_changes=options.verify,
+            wait_s=options.wait_s,
+            pause=lambda seconds: self.pause(seconds),
         )
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -42,16 +43,26 @@ class FakeCluster(Cluster):
         self.before_write: Before = lambda method, path: None
         self.after_write: Before = lambda method, path: None
         self.admission: Callable[[Obj], None] = lambda obj: None
+        self.mutate: Callable[[Obj], None] = lambda obj: None
+        """A mutating webhook, or the server's defaults."""
+
+        self.answer: Callable[[Obj], Any] = lambda obj: obj
+        """What comes back of the answer to a write that was stored."""
+
         self._versions = itertools.count(100)
         for raw in objects:
             self.put(raw)
 
-    def put(self, raw: Obj) -> Obj:
+    def put(self, raw: Obj, manager: str = "somebody") -> Obj:
         """Writes as somebody else does."""
         meta = raw["metadata"]
         plural = next(p for p, kind in KINDS.items() if kind == raw["kind"])
         stored = copy.deepcopy(raw)
         stored["metadata"]["resourceVersion"] = str(next(self._versions))
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        known = stored["metadata"].get("managedFields", ())
+        others = [entry for entry in known if entry["manager"] != manager]
+        stored["metadata"]["managedFields"] = [*others, {"manager": manager, "time": now}]
         self.objects[f"{ISTIO}/namespaces/{meta['namespace']}/{plural}/{meta['name']}"] = stored
         return stored
 
@@ -111,7 +122,7 @@ class FakeCluster(Cluster):
         if not dry_run:
             self.writes.append((method, path))
             self.after_write(method, path)
-        return Answer(answer, self.warnings)
+        return Answer(answer if dry_run else self.answer(answer), self.warnings)
 
     def _do(self, method: str, path: str, body: Any, dry_run: bool) -> Obj:
         if method == "POST":
@@ -133,7 +144,8 @@ class FakeCluster(Cluster):
         except PatchError as error:
             raise Refused(f"{path}: {error}") from error
         self.admission(changed)
-        return changed if dry_run else self.put(changed)
+        self.mutate(changed)
+        return changed if dry_run else self.put(changed, "meshtui")
 
     def _create(self, path: str, body: Obj, dry_run: bool) -> Obj:
         if f"{path}/{body['metadata']['name']}" in self.objects:
@@ -141,7 +153,8 @@ class FakeCluster(Cluster):
         self.admission(body)
         new = copy.deepcopy(body)
         new["metadata"]["uid"] = f"uid-{next(self._versions)}"
-        return new if dry_run else self.put(new)
+        self.mutate(new)
+        return new if dry_run else self.put(new, "meshtui")
 
 
 def routed(*rules: Obj, name: str = "reviews") -> Obj:
@@ -163,8 +176,14 @@ def mesh_of(cluster: FakeCluster) -> Mesh:
 
 
 def session(cluster: FakeCluster, **options: Any) -> Session:
-    """A session on the fake, with the journal that XDG_STATE_HOME names."""
-    return Session(cluster, Options(**{"verify": False, **options}))
+    """A session on the fake, with the journal that XDG_STATE_HOME names; no time passes in it."""
+    opened = Session(cluster, Options(**{"verify": False, **options}))
+    opened.pause = _at_once
+    return opened
+
+
+async def _at_once(seconds: float) -> None:
+    return None
 
 
 def failing(error: MeshtuiError) -> Before:

@@ -11,10 +11,9 @@ import pytest
 from meshtui.changes.change import Outcome, Promote, Request, Rollback, SetFault, Shift, Target
 from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
 from meshtui.journal import Journal, Status
-from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.session import Session
-from tests.unit.fake_cluster import VS, FakeCluster, failing, mesh_of, policy, routed, session
+from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed, session
 from tests.unit.objects import route
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -137,25 +136,6 @@ async def test_a_conflict_wrote_nothing_and_the_journal_says_so(cluster: FakeClu
     with pytest.raises(Conflict):
         await opened.apply(plan, mesh, None, lambda _: None)
     assert (statuses(opened), weights(cluster)) == ([Status.FAILED], [90, 10])
-
-
-@pytest.mark.parametrize(("written", "known_as"), [(True, "written"), (False, "failed")])
-async def test_a_write_without_an_answer_is_found_out_later(
-    cluster: FakeCluster, written: bool, known_as: str
-) -> None:
-    broken = failing(Unanswered("the connection broke"))
-    if written:
-        cluster.after_write = broken
-    else:
-        cluster.before_write = broken
-    opened = session(cluster)
-    with pytest.raises(Unanswered):
-        await change(opened, Shift({"v2": 30}))
-    assert statuses(opened) == [Status.UNANSWERED]
-    (line,) = await session(cluster).recover()
-    assert line.endswith("it was written" if written else "it was not written")
-    assert statuses(opened) == [known_as]
-    assert await session(cluster).recover() == ()
 
 
 async def test_one_who_goes_away_in_the_middle_of_the_write_leaves_the_intent(

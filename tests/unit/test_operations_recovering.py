@@ -16,7 +16,9 @@ from meshtui.changes.patch import apply
 from meshtui.errors import Unreachable
 from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.change.recover import judge, recover
+from meshtui.operations.change.answers import ON_ITS_WAY_S
+from meshtui.operations.change.judge import judge
+from meshtui.operations.change.recover import recover
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed
 from tests.unit.objects import Obj, route
 
@@ -165,6 +167,7 @@ async def test_an_object_that_is_not_there_tells_too(
     journal: Journal, make: Callable[[], Change], status: Status
 ) -> None:
     journal.settle(unanswered := journal.begin(make(), "c"), Status.UNANSWERED)
+    journal._clock = lambda: 1000.0 + ON_ITS_WAY_S
     await recover(FakeCluster(), journal)
     assert journal.get(unanswered).status is status
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
+from meshtui.operations.change.answers import as_found, settle_by_object
 from meshtui.operations.change.objects import (
     object_of,
     of_the_server,
@@ -74,11 +76,14 @@ class Applier:
         *,
         verify_changes: bool = True,
         wait_s: float = WAIT_S,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`pause` is what passes between looks at an object whose write had no answer."""
         self._cluster = cluster
         self._journal = journal
         self._verify = verify_changes
         self._wait_s = wait_s
+        self._pause = pause
 
     async def apply(
         self,
@@ -123,7 +128,8 @@ class Applier:
         plan, change_id, refused = applied.plan, applied.change_id, applied.refused
         try:
             if refused is None:
-                outcome = Outcome(change_id, plan, applied=True)
+                stored = spec_of(applied.raw)
+                outcome = Outcome(change_id, plan, applied=True, spec_stored=stored)
             else:
                 raw = applied.raw
                 outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
@@ -161,7 +167,7 @@ class Applier:
         if change.action == "delete":
             return None
         raw = await read_raw(self._cluster, change.target)
-        if spec_of(raw) != change.spec_after:
+        if spec_of(raw) != (outcome.spec_stored or change.spec_after):
             return None
         change_id = outcome.change_id
         return await self._verified(outcome.plan, change_id, raw, mesh, sample, lambda _: None)
@@ -204,17 +210,18 @@ class Applier:
 
     async def _write(self, change: Change, change_id: str) -> tuple[Json, tuple[str, ...]]:
         """The object as it is then; what the server warns of, and the journal has against it."""
-        from meshtui.kube.failures import Unanswered
-
+        began = time.time()
         try:
             written = await send(self._cluster, change, dry_run=False)
-        except Unanswered as error:
-            self.settle(change_id, Status.UNANSWERED, str(error))
-            raise
         except MeshtuiError as error:
-            self.settle(change_id, Status.FAILED, str(error))
-            raise
-        trouble = self.settle(change_id, Status.WRITTEN)
+            found = await settle_by_object(self._cluster, change, error, began, self._pause)
+            trouble = self.settle(change_id, found.status, found.words, spec_stored=found.spec)
+            if found.status is not Status.WRITTEN:
+                raise as_found(error, found) from error
+            told = f"the answer to the write was wrong, its object has it all the same: {error}"
+            return found.object, tuple(filter(None, (told, trouble)))
+        stored = spec_of(written.object)
+        trouble = self.settle(change_id, Status.WRITTEN, spec_stored=stored)
         return written.object, (*map(of_the_server, written.warnings), *filter(None, (trouble,)))
 
     def settle(
@@ -223,12 +230,13 @@ class Applier:
         status: Status,
         detail: str = "",
         result: dict[str, Any] | None = None,
+        spec_stored: Json | None = None,
     ) -> str:
         """Journals how far it came; what the disk says against it can't stop what has happened."""
         if self._journal is None or not change_id:
             return ""
         try:
-            self._journal.settle(change_id, status, detail, result)
+            self._journal.settle(change_id, status, detail, result, spec_stored=spec_stored)
         except JournalError as error:
             return f"how it ended is not in the journal: {error}"
         return ""
@@ -244,7 +252,7 @@ class Applier:
         refused: Counts | None = None,
     ) -> Outcome:
         change = plan.change
-        outcome = Outcome(change_id, plan, applied=True)
+        outcome = Outcome(change_id, plan, applied=True, spec_stored=spec_of(raw))
         ask, clients = _whom(self._cluster, change, raw, mesh, sample)
         if ask is None:
             told_plainly = "what is taken away here can't be looked for in proxies: not verified"

@@ -91,7 +91,7 @@ async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Written:
         body = change.patch[0]["value"]
         return await create_object(cluster, resource, target.namespace, body, dry_run=dry_run)
     if change.action == "delete":
-        gone = await delete_object(
+        written = await delete_object(
             cluster,
             resource,
             target.namespace,
@@ -99,7 +99,7 @@ async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Written:
             resource_version=change.resource_version,
             dry_run=dry_run,
         )
-        return replace(gone, object=_gone(target))
+        return replace(written, object=gone(target))
     return await patch_json(
         cluster,
         resource,
@@ -116,7 +116,7 @@ def of_the_server(warning: str) -> str:
     return f"the API server warns: {warning}"
 
 
-def _gone(target: Ref) -> Json:
+def gone(target: Ref) -> Json:
     """What stands for an object that was taken away: its name, and no spec."""
     meta = {"namespace": target.namespace, "name": target.name, "uid": target.uid}
     return {

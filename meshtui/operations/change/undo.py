@@ -74,7 +74,7 @@ async def change_again(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chan
 
 def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:
     """Takes away an object that was made, as long as it is still as it was made."""
-    if spec_of(item.raw) != entry.spec_after:
+    if spec_of(item.raw) != entry.spec_left:
         raise Conflict(
             f"{entry.target} was changed since it was made by {entry.id}",
             "undo those changes first, or delete it by hand",

@@ -22,11 +22,33 @@ def last_writer(raw: Json) -> tuple[str, float]:
     """Manager and time (seconds since the epoch) of the newest write; empty where unknown."""
     entries = read.objects(read.obj(raw, "metadata"), "managedFields")
     newest = max(entries, key=lambda entry: read.text(entry, "time"), default={})
+    return read.text(newest, "manager"), _time(newest)
+
+
+def managers(raw: Json) -> frozenset[str]:
+    """All that wrote something of the object that still stands; empty where it does not tell."""
+    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
+    return frozenset(read.text(entry, "manager") for entry in entries)
+
+
+def wrote_since(raw: Json, began: float) -> bool:
+    """Whether the last writer, or one since `began` (epoch seconds), is a meshtui.
+
+    True also where the object does not tell its writers.
+    """
+    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
+    if not entries or last_writer(raw)[0] == OURS:
+        return True
+    ours = [entry for entry in entries if read.text(entry, "manager") == OURS]
+    return any(_time(entry) >= began - SLACK_S for entry in ours)
+
+
+def _time(entry: Json) -> float:
+    """When the manager wrote, in seconds since the epoch; 0 where that is not known."""
     try:
-        at = datetime.fromisoformat(read.text(newest, "time")).timestamp()
+        return datetime.fromisoformat(read.text(entry, "time")).timestamp()
     except ValueError:
-        at = 0.0
-    return read.text(newest, "manager"), at
+        return 0.0
 
 
 def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Finding, ...]:
