@@ -39,6 +39,10 @@ class LateCockpit:
             self._live = module.LiveCockpit(self._options)
         await self._live.connect()
 
+    def ask_again(self) -> None:
+        if self._live is not None:
+            self._live.ask_again()
+
     async def close(self) -> None:
         if self._live is not None:
             await self._live.close()

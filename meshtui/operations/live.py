@@ -65,6 +65,7 @@ class LiveCockpit(Looking):
 
     async def connect(self) -> None:
         from meshtui.kube.feed import Feed
+        from meshtui.kube.pulse import Pulse
         from meshtui.metrics.choose import source_for
 
         await self.close()
@@ -79,6 +80,7 @@ class LiveCockpit(Looking):
         self.context, self.server = session.cluster.context, session.cluster.server
         self.namespace = session.cluster.namespace
         self._feed = Feed(session.cluster)
+        self._pulse = Pulse(session.cluster, self._bell.set)
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
         late_s = self._telemetry.limit_s
@@ -90,6 +92,7 @@ class LiveCockpit(Looking):
         await self._feed.start()
         self._tasks = [
             self._forever(self._watch),
+            asyncio.create_task(self._pulse.run()),
             self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
             self._forever(self._recover),
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
@@ -132,6 +135,11 @@ class LiveCockpit(Looking):
             await self._source.close()
             session, self._session = self._session, None
             await session.close()
+
+    def ask_again(self) -> None:
+        if self._session is not None:
+            self._pulse.ask()
+            self._telemetry.ask()
 
     async def _watch(self) -> None:
         while True:
@@ -235,12 +243,18 @@ class LiveCockpit(Looking):
         return ("this cluster does not serve Istio's resources: there are no rules to show",)
 
     def _cluster_health(self) -> Health:
-        """That of the kind that does worst; a kind that the cluster lacks is no trouble."""
+        """That of the kind that does worst; a kind that the cluster lacks is no trouble.
+
+        All kinds come through one connection: where the server is silent, none is new.
+        """
         order = ("failed", "stale", "forbidden", "ok", "missing")
         sources = self._feed.health()
         worst = min(sources, key=lambda s: order.index(s.state))
         state = "ok" if worst.state == "missing" else worst.state
         message = f"{worst.name}: {worst.message}" if worst.message else ""
+        if self._pulse.silence and state == "ok":
+            silent_s = min(self._pulse.age_s, *(source.age_s for source in sources))
+            return Health(self.context, "stale", silent_s, self._pulse.silence, WATCH_LIMIT_S)
         ages = [source.age_s for source in sources if source.state == worst.state]
         return Health(
             self.context, state, max(ages), message if state != "ok" else "", WATCH_LIMIT_S

@@ -95,6 +95,7 @@ class FakeCockpit:
         self.undos: list[str] = []
         self.connects = 0
         self.closed = False
+        self.asked_again = 0
         self.sample: Sample | None = None
         self.views_override: tuple[ServiceView, ...] | None = None
         self.mesh_override: Mesh | None = None
@@ -128,6 +129,9 @@ class FakeCockpit:
         if context not in self.contexts():
             raise NotFound(f"no context named {context}", "there are: lab, other")
         self.context = context
+
+    def ask_again(self) -> None:
+        self.asked_again += 1
 
     async def close(self) -> None:
         self.closed = True

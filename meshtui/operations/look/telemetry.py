@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class Telemetry:
         self._clock = clock
         self._error = ""
         self._asked_at = clock()
+        self._now = asyncio.Event()
 
     async def run(self, mesh: Callable[[], Mesh]) -> None:
         """Samples for ever, a tick apart; the first two come quickly, since rates need two."""
@@ -47,7 +49,17 @@ class Telemetry:
             await self._once(mesh())
             soon = self.sample is None or self.sample.window_s <= 0
             period = min(1.0, self._tick_s) if soon else self._tick_s
-            await asyncio.sleep(max(0.1, period - (time.monotonic() - began)))
+            await self._until_asked(max(0.1, period - (time.monotonic() - began)))
+
+    def ask(self) -> None:
+        """Sample now, without waiting for the next time."""
+        self._now.set()
+
+    async def _until_asked(self, seconds: float) -> None:
+        self._now.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._now.wait()
 
     async def _once(self, mesh: Mesh) -> None:
         try:

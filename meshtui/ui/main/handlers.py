@@ -40,10 +40,8 @@ class Handlers(ChangeHandlers):
         self._screen.prompting.edit_trace()
 
     def do_refresh(self) -> None:
-        if self._screen.dock.open_kinds:
-            self._screen.dock.read_again()
-        else:
-            self._screen.say("no pane is open; the table is read by itself")
+        self._screen.ask_again()
+        self._screen.say("asking the cluster and the telemetry again")
 
     # Finding and sorting
 

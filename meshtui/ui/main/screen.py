@@ -168,6 +168,13 @@ class MainScreen(Screen[None]):
             since = max(0.0, now - self.snapshot.time)
             self.table.set_stale(self.snapshot.telemetry.stale(since))
 
+    def ask_again(self) -> None:
+        """All sources at once, without waiting for their next time."""
+        self._grow_old(self.clock())
+        self.cockpit.ask_again()
+        if self.dock.open_kinds:
+            self.dock.read_again()
+
     def on_pane_opened(self) -> None:
         self.tell_panes()
 
