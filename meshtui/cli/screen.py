@@ -27,4 +27,10 @@ def run_screen(arguments: argparse.Namespace) -> int:
     chosen = options(arguments)
     cockpit: Any = LateCockpit(chosen)
     app = MeshtuiApp(cast("Cockpit", cockpit), theme=chosen.config.theme)
-    return app.run() or 0
+    try:
+        status = app.run() or 0
+    finally:
+        app.release_terminal()
+    if app.failure is not None:
+        raise app.failure
+    return status

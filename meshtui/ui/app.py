@@ -6,6 +6,9 @@ The first paint is a line of its own: what the main screen needs is imported aft
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,12 +18,15 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.content import Content
+from textual.driver import Driver
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
+from textual.worker import WorkerFailed
 
-from meshtui.errors import Exit
+from meshtui.crash import crashed
+from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
-from meshtui.ui.main.hangup import on_hang_up, until_idle
+from meshtui.ui.main.hangup import WAIT_S, until_idle
 from meshtui.ui.main.keystream import KeyStream
 from meshtui.ui.themes import DEFAULT, load_themes
 from meshtui.ui.widgets import roles
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
     from meshtui.ui.main.screen import MainScreen
+
+INTERRUPT_S = 3.0
+"""How soon the second ^C follows the first."""
 
 Clock = Callable[[], float]
 
@@ -41,6 +50,8 @@ class MeshtuiApp(KeyStream):
     BINDINGS = [  # noqa: RUF012
         Binding("ctrl+r", "rollback", show=False, priority=True),
         Binding("ctrl+q", "leave", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
 
     def __init__(
@@ -54,7 +65,9 @@ class MeshtuiApp(KeyStream):
         self.cockpit = cockpit
         self.opened: MainScreen | None = None
         self._clock = clock
-        self._hung_up = False
+        self._hung_up = self._interrupted = False
+        self._ending: asyncio.Task[None] | None = None
+        self.failure: MeshtuiError | None = None
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
         self._load_themes()
@@ -80,8 +93,21 @@ class MeshtuiApp(KeyStream):
     def compose(self) -> ComposeResult:
         yield Static(Content.assemble((" meshtui", "bold"), "  connecting…"), id="splash")
 
+    def get_driver_class(self) -> type[Driver]:
+        """A terminal of our own where Textual would take its own for it."""
+        from textual.drivers.linux_driver import LinuxDriver
+
+        found = super().get_driver_class()
+        if found is not LinuxDriver:
+            return found
+        from meshtui.ui.terminal.driver import TerminalDriver
+
+        return TerminalDriver
+
     def on_mount(self) -> None:
-        on_hang_up(self.hang_up)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self._aside(context.get("exception")))
+        self.app_resume_signal.subscribe(self, lambda _: self.resumed())
         self.run_worker(self._open(), exit_on_error=True)
 
     async def _open(self) -> None:
@@ -102,15 +128,90 @@ class MeshtuiApp(KeyStream):
             raise RuntimeError("the main screen is not open yet")
         return self.opened
 
-    def hang_up(self) -> None:
+    def hang_up(self, number: int = signal.SIGHUP) -> None:
         """Nobody is at the screen any more: finish what is being applied, and leave."""
         if not self._hung_up:
             self._hung_up = True
-            self.run_worker(self._leave_when_idle(), group="hang-up", exit_on_error=False)
+            self.run_worker(self._leave_when_idle(number), group="hang-up", exit_on_error=False)
+        elif number == signal.SIGINT:
+            self.exit(int(Exit.DONE))
 
-    async def _leave_when_idle(self) -> None:
-        await until_idle(lambda: self.opened is not None and self.opened.desk.busy)
+    async def _leave_when_idle(self, number: int) -> None:
+        if self._applying:
+            self._give_back(number)
+            await until_idle(lambda: self._applying)
         self.exit(int(Exit.DONE))
+
+    @property
+    def _applying(self) -> bool:
+        return self.opened is not None and bool(self.opened.desk.busy)
+
+    def _give_back(self, number: int) -> None:
+        """The terminal at once, though the program goes on for a while."""
+        from meshtui.ui.terminal.driver import TerminalDriver
+
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.leaving.extend(WAIT_S)
+            self._driver.give_back()
+            if number != signal.SIGHUP and sys.__stderr__ is not None:
+                with contextlib.suppress(OSError):
+                    sys.__stderr__.write("meshtui: a change is being applied; ^C leaves at once\n")
+                    sys.__stderr__.flush()
+
+    def release_terminal(self) -> None:
+        """After `run`: nothing of ours is between the process and its signals any more."""
+        from meshtui.ui.terminal.driver import TerminalDriver
+
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.release()
+
+    # What nobody foresaw
+
+    def crash(self, error: Exception) -> None:
+        """As Textual does with what a handler raises."""
+        self._handle_exception(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """One line when the terminal is given back, a file with the rest; no local variables.
+
+        A change that is being applied is finished first.
+        """
+        self._return_code = int(Exit.FAILED)
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+            cause = error.error if isinstance(error, WorkerFailed) else error
+            self.failure = crashed("meshtui", cause)
+            if self._applying and not self._hung_up:
+                self._hung_up = True
+                self._give_back(signal.SIGHUP)
+                self._ending = asyncio.create_task(self._end_when_idle())
+                return
+        elif self._ending is not None:
+            return
+        self._close_messages_no_wait()
+
+    async def _end_when_idle(self) -> None:
+        await until_idle(lambda: self._applying)
+        self._close_messages_no_wait()
+
+    def _aside(self, error: BaseException | None) -> None:
+        """Work that nobody waits for has failed: the screen goes on."""
+        if isinstance(error, Exception) and self.opened is not None:
+            self.opened.fail(crashed("background work", error))
+
+    # Suspended and back
+
+    def resumed(self) -> None:
+        """After ^Z and fg: what is on the terminal and what is known are both old."""
+        self.repaint()
+        if self.opened is not None:
+            self.opened.ask_again()
+
+    def repaint(self) -> None:
+        """All of it, whatever is thought to be there."""
+        for screen in self.screen_stack:
+            screen.refresh(layout=True)
 
     def action_leave(self) -> None:
         """Leave; while a change is being applied it takes a second time."""
@@ -122,9 +223,17 @@ class MeshtuiApp(KeyStream):
     async def action_quit(self) -> None:
         self.action_leave()
 
-    def action_help_quit(self) -> None:
-        if self.opened is not None:
-            self.main.say("q quits, Esc goes back")
+    def action_interrupt(self) -> None:
+        """^C: once says how to leave, twice leaves."""
+        if self._interrupted or self.opened is None:
+            self.action_leave()
+            return
+        self._interrupted = True
+        self.set_timer(INTERRUPT_S, self._forget_interrupt)
+        self.main.say("^C again leaves, and so does q; Esc goes back")
+
+    def _forget_interrupt(self) -> None:
+        self._interrupted = False
 
     def action_rollback(self) -> None:
         """From every state of the program: what is open makes room."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import inspect
 import random
 import time
 from pathlib import Path
@@ -84,6 +85,53 @@ def _line(number: int, bad: bool) -> str:
     )
 
 
+def _fail(*_: object) -> None:
+    password = "a-local-" + "secret"
+    if password:
+        raise LookupError("a bug")
+
+
+STYLES = Path(inspect.getfile(MeshtuiApp)).parent / "app.tcss"
+
+
+class HandlerCrash(MeshtuiApp):
+    CSS_PATH = STYLES
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_timer(1.0, _fail)
+
+
+class WorkerCrash(MeshtuiApp):
+    CSS_PATH = STYLES
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.run_worker(self._soon(), exit_on_error=True)
+
+    async def _soon(self) -> None:
+        await asyncio.sleep(1.0)
+        _fail()
+
+
+class RenderCrash(MeshtuiApp):
+    CSS_PATH = STYLES
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_timer(1.0, self._break)
+
+    def _break(self) -> None:
+        if self.opened is None:
+            self.set_timer(0.1, self._break)
+            return
+        self.main.header.render_line = _fail  # type: ignore[method-assign,assignment]
+        self.main.header.refresh()
+
+
+CRASHING = {None: MeshtuiApp, "handler": HandlerCrash, "worker": WorkerCrash, "render": RenderCrash}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--services", type=int, default=0)
@@ -91,6 +139,7 @@ def main() -> None:
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--broken", action="store_true", help="cannot connect")
     parser.add_argument("--applied", type=Path, help="a file to write once a change is applied")
+    parser.add_argument("--crash", choices=("handler", "worker", "render"), help="soon, there")
     options = parser.parse_args()
     cockpit = LiveCockpit(options.services, options.applied)
     cockpit.read_only = options.read_only
@@ -99,7 +148,12 @@ def main() -> None:
             "the API server https://127.0.0.1:6443 does not answer (connection refused)",
             "is the cluster up? kubectl --context lab get ns asks the same question",
         )
-    raise SystemExit(MeshtuiApp(cockpit, theme=options.theme).run() or 0)
+    app = CRASHING[options.crash](cockpit, theme=options.theme)
+    try:
+        status = app.run() or 0
+    finally:
+        app.release_terminal()
+    raise SystemExit(f"meshtui: {app.failure}" if app.failure else status)
 
 
 if __name__ == "__main__":

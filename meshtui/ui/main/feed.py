@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.message_pump import MessagePump
 
+from meshtui.crash import crashed
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.ui.main.messages import Connected, ConnectFailed, FeedFailed, SnapshotArrived
 
@@ -39,5 +40,5 @@ async def follow(cockpit: Cockpit, to: MessagePump) -> None:
 
 
 def unexpected(doing: str, error: Exception) -> MeshtuiError:
-    """A failure that should have been one of ours, told as one."""
-    return MeshtuiError(f"{doing} failed unexpectedly ({type(error).__name__}: {error})")
+    """A failure that should have been one of ours, told as one; a file has the rest."""
+    return crashed(doing, error)

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 
 WAIT_S = 10.0
 """How long a running change may still take; what it became is in the journal either way."""
 
 LOOK_S = 0.05
-
-
-def on_hang_up(do: Callable[[], None]) -> None:
-    """Calls `do` in the event loop on SIGHUP, in place of dying at once."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, do)
 
 
 async def until_idle(busy: Callable[[], object], wait_s: float = WAIT_S) -> None:

@@ -1,0 +1,1 @@
+"""The terminal itself: how it is written to, left, and given back."""
