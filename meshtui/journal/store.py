@@ -169,6 +169,13 @@ class Journal:
             found = map(limits.limit_of, self._connection.execute(query).fetchall())
             return tuple(limit for limit in found if limit is not None)
 
+    def unread_limits(self) -> int:
+        """How many limits that may be open cannot be read."""
+        query = f"SELECT * FROM limits WHERE {limits.OPEN}"  # noqa: S608
+        with failures(self.path):
+            rows = self._connection.execute(query).fetchall()
+        return sum(limits.limit_of(row) is None for row in rows)
+
     def limit_of(self, target: Ref, effect: Effect) -> Limit | None:
         """What is known of this effect's time limit, also that it has none."""
         with failures(self.path):
@@ -190,7 +197,7 @@ class Journal:
         with self._writing() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             rows = transaction.execute(query, (change_id,)).fetchall()
-            if not rows or any(at > now and not _gone(by) for at, by in rows):
+            if not rows or any(_taken(at, by, now) for at, by in rows):
                 return False
             transaction.execute(
                 "UPDATE limits SET next_try = ?, tried_by = ? WHERE change_id = ?",
@@ -460,6 +467,12 @@ def _who() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return f"uid {os.getuid()}"
+
+
+def _taken(next_try: Any, tried_by: Any, now: float) -> bool:
+    """True where another one is at it, or it is too early to try again."""
+    known = isinstance(next_try, int | float) and isinstance(tried_by, str)
+    return known and now < next_try <= now + LONGEST_WRITE_S and not _gone(tried_by)
 
 
 def _gone(tried_by: str) -> bool:

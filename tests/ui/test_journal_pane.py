@@ -125,3 +125,30 @@ async def test_a_change_that_may_not_be_taken_back_is_dimmed_and_says_why() -> N
         await drive.press("u")
         assert drive.status == reason
         assert cockpit.undos == []
+
+
+NEWER = Journaled(
+    "c5", NOW - 30, "zoe", "shift", REVIEWS, ("v2 10 → 20 %",), "newer version",
+    detail="not known what became of it: has a status 'paused' that is not known to this version",
+    took_effect=False, unread=True, denied="change c5 cannot be taken back from here",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_an_entry_of_a_newer_version_is_shown_as_what_it_is_beside_the_others(
+    size: tuple[int, int],
+) -> None:
+    cockpit = with_entries()
+    cockpit.entries = (NEWER, *ENTRIES)
+    async with driving(cockpit, size=size) as drive:
+        await drive.press("J", *(("tab",) if size == LARGE else ()))
+        await drive.until(lambda: "4 changes" in drive.text)
+        assert "1 entry of a newer version" in drive.text
+        assert "newer version" in line_of(drive, "bookinfo")
+        assert "'paused'" in drive.text
+        await drive.press("u")
+        assert "cannot be taken back from here" in drive.status
+        assert cockpit.undos == []
+        await drive.press("j", "u")
+        await drive.armed()
+        assert cockpit.undos == ["c3"]

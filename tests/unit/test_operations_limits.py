@@ -337,7 +337,7 @@ async def test_a_keeper_that_was_killed_at_it_is_followed_by_the_next_at_once() 
     desk.now += 61
     with sqlite3.connect(desk.journal.path) as file:
         file.execute(
-            "UPDATE limits SET next_try = 1e9, tried_by = ?", (f"{socket.gethostname()} 999999999",)
+            "UPDATE limits SET next_try = 161, tried_by = ?", (f"{socket.gethostname()} 999999999",)
         )
     assert len(await desk.later(0)) == 1
     assert desk.rules == [RULE]

@@ -107,16 +107,22 @@ class Limits:
 
     def unread(self) -> tuple[str, ...]:
         """What a change that cannot be read may have left on."""
+        journal = self._session.journal
         try:
-            rows = self._session.journal.limited_unread() if self._session.journal else ()
+            rows = journal.limited_unread() if journal else ()
+            count = journal.unread_limits() if journal else 0
         except MeshtuiError:
             return ()
         now = self._clock()
-        return tuple(
-            f"OVERDUE, it may be: {row.verb or 'change'} {row.service or '?'} {row.id or '?'} "
-            f"cannot be read ({row.why}) and had a time limit: look whether it is still on"
-            for row in rows
-            if row.expires is None or row.expires < now
+        told = f"{count} time limits cannot be read: look for faults and mirrors that were left on"
+        return (
+            *((told,) if count else ()),
+            *(
+                f"OVERDUE, it may be: {row.verb or 'change'} {row.service or '?'} {row.id or '?'} "
+                f"cannot be read ({row.why}) and had a time limit: look whether it is still on"
+                for row in rows
+                if row.expires is None or row.expires < now
+            ),
         )
 
     async def run(self, mesh: Callable[[], Mesh]) -> None:

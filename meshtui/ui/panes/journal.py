@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.journaltext import entry_lines
+from meshtui.ui.panes.journaltext import entry_lines, unread_words
 from meshtui.ui.widgets.paint import Line, Span, wrapped
 from meshtui.ui.widgets.picking import Picked, PickList
 
@@ -20,6 +20,7 @@ class JournalPane(Pane):
         self._all = True
         self._count = 0
         self._denied: dict[str, str] = {}
+        self._unread = ""
 
     def make_body(self) -> PickList:
         return PickList(classes="pane-body")
@@ -56,6 +57,7 @@ class JournalPane(Pane):
         except MeshtuiError as error:
             return [Picked(line) for line in wrapped(f"✖ {error}", width, "error")]
         self._count = len(entries)
+        self._unread = unread_words(entries)
         self._denied = {entry.change_id: entry.denied for entry in entries}
         if not entries:
             return [Picked((Span("no change was made from here yet", "muted"),))]
@@ -69,7 +71,8 @@ class JournalPane(Pane):
         return (Span("all services", "strong"),) if self._all else super()._service_words()
 
     def title_words(self) -> tuple[Line, Line]:
-        return (), (Span(f"{self._count} changes" if self._count else "", "muted"),)
+        counted = f"{self._count} changes" if self._count else ""
+        return (Span(self._unread, "warning"),) if self._unread else (), (Span(counted, "muted"),)
 
     def do_everyones(self) -> None:
         self._all = not self._all

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.types import Journaled
@@ -25,15 +27,28 @@ def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
     )
     first = both_ends(fit_line(head, max(width - width_of(end) - 1, 8)), end, width)
     role = "text" if entry.took_effect and not entry.undone_by else "muted"
-    told = "; ".join(entry.words)
+    told = "; ".join(entry.words) or ("not known what it did" if entry.unread else "")
     lines = [first, *wrapped(told, width, role, "  ")]
     if entry.detail and (not entry.took_effect or entry.status.startswith(REVERTED)):
         lines += wrapped(entry.detail, width, "muted", "  ")
     return [*lines, (span(f"  {entry.who}  {entry.change_id}", "faint"),)]
 
 
+def unread_words(entries: Iterable[Journaled]) -> str:
+    """How many there are that this version cannot read; empty where there is none."""
+    count = Counter(entry.status for entry in entries if entry.unread)
+    found = {"newer version": "of a newer version", "cannot be read": "that cannot be read"}
+    return ", ".join(
+        f"{count[status]} {'entry' if count[status] == 1 else 'entries'} {words}"
+        for status, words in found.items()
+        if count[status]
+    )
+
+
 def _ending(entry: Journaled, now: float) -> Line:
     """How it stands: taken back, ending by itself, or how far it came."""
+    if entry.unread:
+        return (span(entry.status, "warning"),)
     if entry.undone_by:
         return (span(f"undone by {entry.undone_by}", "muted"),)
     if entry.took_effect and entry.expires is not None:
