@@ -37,6 +37,21 @@ def harm(
     return tuple(dict.fromkeys(found))
 
 
+def gains(change: Change) -> dict[tuple[str, str], float]:
+    """The most percent that a rule of the change adds to each destination that gains traffic."""
+    if change.target.kind != "VirtualService":
+        return {}
+    before, after = (rules_in(change, spec) for spec in (change.spec_before, change.spec_after))
+    found: dict[tuple[str, str], float] = {}
+    for rule in after:
+        was = percents_of(counterpart(before, rule))
+        for place, percent in percents_of(rule).items():
+            gained = percent - was.get(place, 0.0)
+            if gained > 1e-9:
+                found[place] = max(gained, found.get(place, 0.0))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Measured:
     mesh: Mesh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import Thresholds
 from meshtui.operations.change.choosing import Chooser, not_reached, stable_findings
+from meshtui.operations.change.ejections import ejected
 from meshtui.operations.change.limit_changes import limit_change, undo_limit
 from meshtui.operations.change.objects import (
     mesh_after,
@@ -225,9 +227,13 @@ class Planner:
             return Plan(change, found)
         item = object_of(mesh, change.target)
         raw: Json = item.raw if item else {}
-        found += await self._asked_the_server(change)
+        told, out = await asyncio.gather(
+            self._asked_the_server(change), ejected(self._cluster, mesh, change, sample)
+        )
         findings = (
             *found,
+            *told,
+            *out,
             *deletion(raw),
             *owners(raw),
             *other_writer(raw, change.target, self._journal),

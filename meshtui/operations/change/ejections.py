@@ -1,0 +1,92 @@
+"""Versions that proxies have thrown out: more traffic to them reaches nobody, or panics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from meshtui.changes.change import Change, Finding
+from meshtui.changes.harm import gains
+from meshtui.envoy.endpoints import Endpoint, parse_endpoints
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import Mesh, Pod, VirtualService
+from meshtui.mesh.signals import Sample
+from meshtui.operations.change.objects import object_of
+from meshtui.operations.change.verify import client_proxies
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+ASKED = 3
+"""So many clients are asked: each ejects by what it saw itself, and a plan waits for them."""
+
+WAIT_S = 1.5
+GRAVE = 0.5
+"""From this part of the endpoints on, to send more there is dangerous."""
+
+Place = tuple[str, str]
+
+
+async def ejected(
+    cluster: Cluster, mesh: Mesh, change: Change, sample: Sample | None
+) -> tuple[Finding, ...]:
+    """What clients' proxies have ejected of the versions that gain traffic.
+
+    Nobody is asked where no outlier detection is configured; who does not answer says nothing.
+    """
+    places = [place for place in gains(change) if _may_eject(mesh, place[0])]
+    if not places:
+        return ()
+    item = object_of(mesh, change.target)
+    vs = item if isinstance(item, VirtualService) else None
+    pods = client_proxies(mesh, change.service, vs, sample).pods[:ASKED]
+    seen = await asyncio.gather(*(_endpoints(cluster, pod) for pod in pods))
+    return tuple(_findings(places, zip(pods, seen, strict=True)))
+
+
+def _may_eject(mesh: Mesh, host: str) -> bool:
+    rules = (r for r in mesh.destination_rules if r.host == host or r.host.startswith("*"))
+    return any("outlierDetection" in json.dumps(rule.raw.get("spec")) for rule in rules)
+
+
+async def _endpoints(cluster: Cluster, pod: Pod) -> tuple[Endpoint, ...]:
+    from meshtui.envoy.admin import admin_get
+
+    path = "/clusters?format=json"
+    with suppress(MeshtuiError, ValueError):
+        body = await admin_get(
+            cluster, pod.namespace, pod.name, path, container=pod.proxy_container, timeout=WAIT_S
+        )
+        return parse_endpoints(json.loads(body))
+    return ()
+
+
+def _findings(
+    places: Iterable[Place], seen: Iterable[tuple[Pod, tuple[Endpoint, ...]]]
+) -> Iterator[Finding]:
+    known = list(seen)
+    for host, subset in places:
+        worst = max(
+            (_ejected(endpoints, (host, subset), pod) for pod, endpoints in known),
+            default=(0.0, ""),
+        )
+        if worst[0] > 0:
+            yield Finding("danger" if worst[0] >= GRAVE else "warning", worst[1])
+
+
+def _ejected(endpoints: Iterable[Endpoint], place: Place, pod: Pod) -> tuple[float, str]:
+    """The part of a version's endpoints that one proxy has ejected, with the words for it."""
+    mine = [
+        e
+        for e in endpoints
+        if e.cluster.direction == "outbound" and (e.cluster.host, e.cluster.subset) == place
+    ]
+    out = sum(endpoint.ejected for endpoint in mine)
+    if not out:
+        return 0.0, ""
+    name = place[1] or place[0].partition(".")[0]
+    who = f"{pod.namespace}/{pod.name}"
+    return out / len(mine), f"{who} has ejected {out} of {len(mine)} endpoints of {name}"
