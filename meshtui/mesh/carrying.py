@@ -235,7 +235,7 @@ class _Found:
             rest=known.rest or found.rest,
             edge=known.edge and found.edge,
             callers=known.callers | found.callers,
-            clients=tuple(dict.fromkeys((*known.clients, *found.clients))),
+            clients=tuple({c.key: c for c in (*known.clients, *found.clients)}.values()),
             pods=max(known.pods, found.pods),
             ports=tuple(dict.fromkeys((*known.ports, *found.ports))),
         )
