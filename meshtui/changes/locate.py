@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from meshtui.changes.change import Operation, Target
@@ -78,6 +78,19 @@ def locate(mesh: Mesh, target: Target) -> Located:
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
     return Located(mesh, service, route.service, route.rule)
+
+
+def emergency_target(mesh: Mesh, target: Target) -> Target:
+    """The target with the most telling rule, where several carry the service's traffic.
+
+    An emergency waits for no choice among them: the others are said not to be reached.
+    """
+    if target.rule:
+        return target
+    service = resolve_service(mesh, target.service.name, target.service.namespace)
+    routes = [route for route in routes_to(mesh, service) if route.rule.protocol == "http"]
+    several = rivals(routes, target.callers)
+    return replace(target, rule=_written(several[0])) if len(several) > 1 else target
 
 
 def _ordinary_rule(service: Service, routes: list[Route], target: Target) -> Route:

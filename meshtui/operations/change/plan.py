@@ -30,7 +30,14 @@ from meshtui.changes.checks import (
     stranding,
 )
 from meshtui.changes.harm import harm
-from meshtui.changes.locate import Located, Place, label_of, locate, resolve_service
+from meshtui.changes.locate import (
+    Located,
+    Place,
+    emergency_target,
+    label_of,
+    locate,
+    resolve_service,
+)
 from meshtui.changes.making import spec_of
 from meshtui.changes.reach import Beyond, beyond, rollback_rules, rules_touched
 from meshtui.changes.undo import place_of
@@ -89,6 +96,8 @@ class Planner:
             if ref.uid:
                 mesh = await self._fresh(mesh, ref)
             return await self.checked(mesh, build_change(mesh, request, target), sample)
+        if isinstance(request, Rollback):
+            target = emergency_target(mesh, target)
         mesh = await self._fresh(mesh, locate(mesh, target).virtual_service.ref)
         if isinstance(request, Rollback):
             return await self._rollback(mesh, request, target, sample)
