@@ -39,6 +39,16 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """The command's names of the limits, and where a trafficPolicy keeps them."""
 
+UNSET_BY_ZERO: Mapping[str, str] = {
+    "max_connections": "which means no limit",
+    "max_pending": "which means no limit",
+    "max_requests": "which means no limit",
+    "max_retries": "which means no limit",
+    "max_ejection_percent": "which means the default of 10 %",
+}
+"""Plain int32 in Istio's API, so that 0 is the same as absent (`applyConnectionPool` and
+`applyOutlierDetection` in istiod's `cluster_traffic_policy.go` take values above 0 only)."""
+
 WHOLE_HOST = "the whole host"
 PARTS = ("connectionPool", "outlierDetection")
 API_VERSION = "networking.istio.io/v1"
@@ -121,6 +131,11 @@ def _leaves(request: SetBreaker) -> dict[tuple[str, ...], Any]:
     for name, value in request.limits.items():
         if isinstance(value, int) and value < 0:
             raise Usage(f"--{name.replace('_', '-')} {value}: a limit is not negative")
+        if value == 0 and name in UNSET_BY_ZERO:
+            raise Usage(
+                f"--{name.replace('_', '-')} 0: Istio reads 0 as not set, {UNSET_BY_ZERO[name]}",
+                "give at least 1, or take the traffic away (`meshtui shift`)",
+            )
         if name.endswith("_percent") and isinstance(value, int) and value > 100:
             raise Usage(f"--{name.replace('_', '-')} {value}: at most 100")
     return {FIELDS[name]: value for name, value in request.limits.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshtui.changes.change import Change, Operation, RuleRef
+from meshtui.changes.following import follow
 from meshtui.changes.locate import Located, whole_rule
 from meshtui.changes.patch import apply, invert
 from meshtui.changes.plain import plain
@@ -38,7 +39,7 @@ def rule_change(
         inverse=invert(raw, operations),
         before=rule_json(before),
         after=rule_json(after),
-        words=rule_words(located, before, after, operations),
+        words=rule_words(located, before, after, operations, changed),
         spec_before=spec_of(raw),
         spec_after=spec_of(changed),
         undoes=undoes,
@@ -46,20 +47,24 @@ def rule_change(
 
 
 def _rule_after(located: Located, changed: Any, operations: Operations) -> Rule:
-    """The rule after the change; an inserted rule is what the change is about."""
-    rules = [
-        rule
-        for rule in parse_virtual_service(changed).rules
-        if rule.protocol == located.rule.protocol
-    ]
-    index = located.rule.index
-    for operation in operations:
-        removed = whole_rule(operation) if operation["op"] == "remove" else None
-        if removed and removed[0] == located.rule.protocol:
-            index -= removed[1] < index
+    """The same rule after the change, wherever it stands then.
+
+    Where all that is done is to put one rule in, that one is what the change is about; of a rule
+    that is taken away, what stands in its place.
+    """
+    protocol, index = located.rule.protocol, located.rule.index
+    rules = [r for r in parse_virtual_service(changed).rules if r.protocol == protocol]
     if not rules:
-        return Rule(index, protocol=located.rule.protocol)
-    return rules[min(index, len(rules) - 1)]
+        return Rule(index, protocol=protocol)
+    whole = whole_rule(operations[0]) if len(operations) == 1 else None
+    if whole is not None and whole[0] == protocol and operations[0]["op"] == "add":
+        return rules[whole[1]]
+    count = sum(rule.protocol == protocol for rule in located.virtual_service.rules)
+    places = follow(protocol, count, operations).places
+    place = places[index]
+    if place is None:
+        place = sum(found is not None for found in places[:index])
+    return rules[min(place, len(rules) - 1)]
 
 
 def policy_change(

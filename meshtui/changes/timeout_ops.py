@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from meshtui.changes.change import Operation, SetTimeout
@@ -12,6 +13,32 @@ from meshtui.errors import Usage
 from meshtui.mesh.quantity import go_duration
 
 MOST_ATTEMPTS = 50
+
+RETRY_CONDITIONS = frozenset(
+    {
+        "5xx",
+        "gateway-error",
+        "reset",
+        "reset-before-request",
+        "connect-failure",
+        "envoy-ratelimited",
+        "retriable-4xx",
+        "refused-stream",
+        "retriable-status-codes",
+        "retriable-headers",
+        "http3-post-connect-failure",
+        "cancelled",
+        "deadline-exceeded",
+        "internal",
+        "resource-exhausted",
+        "unavailable",
+    }
+)
+"""What Istio's validation admits, which are Envoy's `x-envoy-retry-on` and `-retry-grpc-on`:
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter"""
+
+_STATUS_CODES = frozenset(str(int(status)) for status in HTTPStatus)
+"""A number is a status code that is tried again."""
 
 
 def timeout_operations(located: Located, request: SetTimeout) -> tuple[Operation, ...]:
@@ -33,8 +60,24 @@ def _leaves(request: SetTimeout) -> dict[tuple[str, ...], Any]:
     if request.per_try_s is not None:
         leaves["retries", "perTryTimeout"] = _duration(request.per_try_s, "--per-try")
     if request.retry_on is not None:
-        leaves["retries", "retryOn"] = request.retry_on
+        leaves["retries", "retryOn"] = _conditions(request.retry_on)
     return leaves
+
+
+def _conditions(retry_on: str) -> str:
+    """Raises `Usage` for a word that Envoy does not know: it would be passed over in silence."""
+    for word in retry_on.split(","):
+        condition = word.strip()
+        if condition in RETRY_CONDITIONS or condition in _STATUS_CODES:
+            continue
+        known = ", ".join(sorted(RETRY_CONDITIONS))
+        what = (
+            f"{condition} is no HTTP status code"
+            if condition.isdigit()
+            else (f"{condition or 'an empty word'} is not a condition that Envoy knows")
+        )
+        raise Usage(f"--retry-on: {what}", f"status codes like 503, or: {known}")
+    return retry_on
 
 
 def _duration(seconds: float, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from meshtui.changes.change import Operation
 from meshtui.changes.locate import Located, Place, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
-from meshtui.changes.weights import redistribute, whole_weights
+from meshtui.changes.weights import as_named, redistribute, whole_weights
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.hosts import full_host
 
@@ -29,7 +29,7 @@ def weight_operations(located: Located, wanted: Mapping[str, float]) -> tuple[Op
     percents = redistribute(_by_key(current), _by_key(asked))
     _refuse_half(percents, asked)
     exact = [_key(place) for place in asked]
-    weights = whole_weights(percents, exact, located.rule.total_weight)
+    weights = as_named(percents, exact) or whole_weights(percents, exact, located.rule.total_weight)
     return _operations(located, current, weights, asked)
 
 

@@ -57,6 +57,17 @@ def _share(rest: float, others: Sequence[str], current: Mapping[str, float]) -> 
     )
 
 
+def as_named(percents: Mapping[str, float], exact: Sequence[str]) -> dict[str, int] | None:
+    """Weights that were named for all destinations, in whole numbers that sum to 100, as they are.
+
+    None where they are to be counted otherwise.
+    """
+    if set(exact) < set(percents) or not all(w == int(w) for w in percents.values()):
+        return None
+    named = {label: int(weight) for label, weight in percents.items()}
+    return named if sum(named.values()) == 100 else None
+
+
 def whole_weights(
     percents: Mapping[str, float], exact: Sequence[str], total: int
 ) -> dict[str, int]:

@@ -3,31 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.change import Operation
+from meshtui.changes.following import follow
 from meshtui.changes.locate import Located, labels_of, whole_rule
-from meshtui.mesh.model import Rule
+from meshtui.changes.patch import apply
+from meshtui.mesh.model import Json, Rule
+from meshtui.mesh.parse_rules import parse_virtual_service
 
 NOTHING = "nothing to change"
 ALREADY = f"{NOTHING}: it is so already"
 
 
 def rule_words(
-    located: Located, before: Rule, after: Rule, operations: tuple[Operation, ...]
+    located: Located, before: Rule, after: Rule, operations: tuple[Operation, ...], changed: Json
 ) -> tuple[str, ...]:
-    """What changes in a VirtualService's rule."""
+    """What changes in a VirtualService's rule, and in others that the operations change with it.
+
+    `changed` is the object after the operations.
+    """
     if not operations:
         return (ALREADY,)
-    lines = [_whole_rule(located, op, *whole) for op in operations if (whole := whole_rule(op))]
+    lines = list(_whole_rules(located, operations))
     if len(lines) != len(operations):
-        lines = [*_weights(located, before, after), *_extras(before, after), *lines]
+        inside = [*_weights(located, before, after), *_extras(before, after)]
+        lines = [*inside, *_beside(located, operations, changed), *lines]
     return tuple(lines) or ("fields of the rule that have no short name change; see the diff",)
 
 
-def _whole_rule(located: Located, operation: Operation, protocol: str, index: int) -> str:
+def _beside(located: Located, operations: tuple[Operation, ...], changed: Json) -> Iterator[str]:
+    """The other rules of the list that are changed inside, by name and in their old order."""
+    protocol = located.rule.protocol
+    old, new = (
+        [rule for rule in service.rules if rule.protocol == protocol]
+        for service in (located.virtual_service, parse_virtual_service(changed))
+    )
+    followed = follow(protocol, len(old), operations)
+    for index in followed.touched:
+        place = followed.places[index]
+        if index == located.rule.index or place is None or place >= len(new):
+            continue
+        there = replace(located, rule=old[index])
+        told = (*_weights(there, old[index], new[place]), *_extras(old[index], new[place]))
+        yield from (f"rule {old[index].title}: {text}" for text in told)
+
+
+def _whole_rules(located: Located, operations: tuple[Operation, ...]) -> Iterator[str]:
+    """A line for each rule that is put in or taken away, as the list is at that moment."""
+    raw: Json = located.virtual_service.raw
+    for operation in operations:
+        whole = whole_rule(operation)
+        if whole is not None:
+            yield _whole_rule(raw, operation, *whole)
+        raw = apply(raw, (operation,))
+
+
+def _whole_rule(raw: Json, operation: Operation, protocol: str, index: int) -> str:
     if operation["op"] == "remove":
-        rule = located.virtual_service.raw["spec"][protocol][index]
+        rule = raw["spec"][protocol][index]
         return f"rule {rule.get('name') or index} is taken away"
     value = operation["value"] if isinstance(operation["value"], dict) else {}
     name, fault = value.get("name") or index, value.get("fault")

@@ -15,6 +15,7 @@ from meshtui.changes.change import (
     ClearTimeout,
     SetBreaker,
     SetTimeout,
+    Shift,
     Target,
 )
 from meshtui.changes.checks import retry_findings, stranding
@@ -231,3 +232,46 @@ def test_a_subset_that_selects_no_pod_any_more_is_a_danger_too() -> None:
     raw = {**rule.raw, "kind": "DestinationRule", "spec": {"host": "reviews", "subsets": subsets}}
     (finding,) = stranding(mesh, edited(mesh, rule, REVIEWS, raw))
     assert finding.text.endswith("v1 has no pod: traffic to it answers 503")
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("max_connections", "no limit"),
+        ("max_pending", "no limit"),
+        ("max_requests", "no limit"),
+        ("max_retries", "no limit"),
+        ("max_ejection_percent", "default of 10 %"),
+    ],
+)
+def test_a_zero_that_istio_reads_as_not_set_is_refused(limit: str, reason: str) -> None:
+    mesh = reviews({"route": [route("v1")]})
+    with pytest.raises(Usage, match=f"--{limit.replace('_', '-')} 0: .*{reason}"):
+        change(mesh, SetBreaker(limits={limit: 0}))
+
+
+@pytest.mark.parametrize("limit", ["consecutive_5xx", "consecutive_gateway", "min_health_percent"])
+def test_a_zero_that_means_off_is_written(limit: str) -> None:
+    assert change(reviews({"route": [route("v1")]}), SetBreaker(limits={limit: 0})).patch
+
+
+@pytest.mark.parametrize("word", ["foo", "5XX", "", "600", "0", "reset connect-failure"])
+def test_a_retry_condition_that_envoy_does_not_know_is_named(word: str) -> None:
+    mesh = reviews({"route": [route("v1")]})
+    with pytest.raises(Usage) as told:
+        change(mesh, SetTimeout(attempts=2, retry_on=f"5xx,{word}"))
+    assert (word or "an empty word") in str(told.value)
+    assert "gateway-error" in str(told.value)
+
+
+@pytest.mark.parametrize("words", ["5xx,reset", "503", "retriable-4xx, 429", "unavailable"])
+def test_conditions_and_status_codes_are_written_as_they_are(words: str) -> None:
+    made = change(reviews({"route": [route("v1")]}), SetTimeout(attempts=2, retry_on=words))
+    assert made.after["retries"]["retry_on"] == words
+
+
+@pytest.mark.parametrize("total", [(10, 50), (1, 2), (500, 500), (0, 7), (90, 10)])
+def test_weights_of_all_that_sum_to_100_are_written_as_named(total: tuple[int, int]) -> None:
+    mesh = reviews({"route": [route("v1", total[0]), route("v2", total[1])]})
+    made = change(mesh, Shift({"v1": 70, "v2": 30}))
+    assert [entry["weight"] for entry in made.spec_after["http"][0]["route"]] == [70, 30]
