@@ -11,7 +11,6 @@ from meshtui.diagnosis.explain.scope import Scope
 from meshtui.diagnosis.explain.words import percent, rate
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.text import clean
 from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.mesh.view import DELAYED
 from meshtui.ui.table import numbers
@@ -70,7 +69,7 @@ def _quantile_head(cells: Widths) -> Line:
 
 
 def _row(name: str, role: str, sides: Sequence[Line], cells: Widths) -> Line:
-    pieces: list[Span] = [Span(fit(clean(name, 80), cells.name), role)]
+    pieces: list[Span] = [Span(fit(name, cells.name), role)]
     for gap, side in zip((GAP, BETWEEN), sides, strict=True):
         pieces += [Span(gap, "faint"), *fit_line(side, cells.side)]
     return tuple(pieces)

@@ -18,11 +18,18 @@ LIMIT = 4096
 """Characters of an outside text that are looked at; a longer one is cut."""
 
 
-class Span(NamedTuple):
-    """A piece of a line. `text` is clean: use `span` for what came from outside."""
-
+class _Piece(NamedTuple):
     text: str
     role: str = ""
+
+
+class Span(_Piece):
+    """A piece of a line. Whatever its text is made of, nothing in it drives the terminal."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, role: str = "") -> Span:
+        return super().__new__(cls, clean(text), role)
 
 
 Line = tuple[Span, ...]
@@ -31,12 +38,12 @@ BLANK: Line = ()
 
 
 def span(text: str, role: str = "") -> Span:
-    """A piece from text that came from a cluster, made safe to show."""
+    """A piece from text that came from a cluster, which may be of any length."""
     return Span(clean(text, LIMIT), role)
 
 
 def line(*pieces: Span | str) -> Line:
-    """A line of pieces; bare strings are the program's own words."""
+    """A line of pieces; bare strings have no role."""
     return tuple(Span(p) if isinstance(p, str) else p for p in pieces if p)
 
 
@@ -50,6 +57,7 @@ def fit(text: str, width: int, right: bool = False) -> str:
     """`text` in exactly `width` cells, padded or cut with an ellipsis; wide characters counted."""
     if width <= 0:
         return ""
+    text = clean(text)
     length = cell_len(text)
     if length > width:
         return set_cell_size(set_cell_size(text, width - 1).rstrip() + ELLIPSIS, width)

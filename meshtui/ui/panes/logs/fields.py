@@ -10,7 +10,6 @@ from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.details import explain_details
 from meshtui.envoy.logline import LogLine
 from meshtui.mesh.flags import explain
-from meshtui.mesh.text import clean
 from meshtui.ui.panes.logs.access_line import code_role, stamp_words, wrapped_line
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
@@ -28,7 +27,7 @@ def field_lines(line: LogLine, width: int) -> list[Line]:
             if value:
                 lines += _field(name, (span(value, "text"),), width)
     lines += [BLANK, (Span("as it came", "head"),)]
-    return [*lines, *wrapped_line((Span(clean(line.text), "muted"),), max(width, 20), 0)]
+    return [*lines, *wrapped_line((Span(line.text, "muted"),), max(width, 20), 0)]
 
 
 def _field(name: str, value: Line, width: int) -> list[Line]:

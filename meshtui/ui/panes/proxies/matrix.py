@@ -48,7 +48,7 @@ def owner_of(pod: Pod) -> str:
 
 def matrix_head(matrix: Matrix, width: int) -> Line:
     name, column = _layout(matrix, width)
-    titles = "".join(fit(clean(r.rule.title), column) + " " for r in matrix.rules)
+    titles = "".join(fit(r.rule.title, column) + " " for r in matrix.rules)
     return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("   AGE", "head"))
 
 
@@ -114,7 +114,7 @@ def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:
     if row.trouble:
         return (
             *head,
-            Span(fit(f"out of reach: {clean(row.trouble)}", room), "error"),
+            Span(fit(f"out of reach: {row.trouble}", room), "error"),
             _age(now - at),
         )
     cells = tuple(_cell_span(cell, column) for cell in row.cells)
