@@ -72,7 +72,8 @@ class JournalPane(Pane):
 
     def title_words(self) -> tuple[Line, Line]:
         counted = f"{self._count} changes" if self._count else ""
-        return (Span(self._unread, "warning"),) if self._unread else (), (Span(counted, "muted"),)
+        unread = (Span("  "), Span(self._unread, "warning")) if self._unread else ()
+        return unread, (Span(counted, "muted"),)
 
     def do_everyones(self) -> None:
         self._all = not self._all
