@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.changes.checks import moves_weight
+from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Ref, ServiceKey
 from meshtui.mesh.parse import parse_mesh
@@ -123,7 +124,15 @@ class LiveCockpit(Looking):
             self._look()
             await work()
 
-        return asyncio.create_task(run())
+        async def reported() -> None:
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 - the edge of a task: it is shown
+                failure = str(crashed("background work", error))
+                self._notices = tuple(dict.fromkeys((failure, *self._notices)))
+                self._bell.set()
+
+        return asyncio.create_task(reported())
 
     async def close(self) -> None:
         for task in self._tasks:
