@@ -153,7 +153,7 @@ class _Found:
             for edge in self._world.view(group.client).edge_routes(host):
                 holder = edge.route.holder
                 rule = holder.rule if holder else None
-                if holder is None or rule is None:
+                if holder is None or rule is None or not isinstance(holder.service, VirtualService):
                     continue
                 found = Route(holder.service, rule, rest=edge.route.takes_everything, edge=True)
                 self._join(_of(found, group.client, (group,)))
@@ -190,12 +190,14 @@ class _Found:
         groups: tuple[Callers, ...],
         only: str,
     ) -> None:
-        rule = merged.holder.rule
-        if rule is None or (only and all(d.host != only for d in rule.destinations)):
+        holder, rule = merged.holder.service, merged.holder.rule
+        if rule is None or not isinstance(holder, VirtualService):
+            return
+        if only and all(d.host != only for d in rule.destinations):
             return
         why = "" if rest is not None else _why(merged, answer)
         found = Route(
-            merged.holder.service,
+            holder,
             rule,
             rest=bool(rest),
             unused=why,
@@ -213,6 +215,8 @@ class _Found:
         services = dict.fromkeys(c.ruling.service for c in answer.chains if c.ruling)
         named = self._world.mesh.virtual_services_by_host.get(answer.name.lower(), ())
         for service in dict.fromkeys((*services, *(named if answer.chains else ()))):
+            if not isinstance(service, VirtualService):
+                continue
             for rule in service.rules:
                 if only and all(d.host != only for d in rule.destinations):
                     continue

@@ -142,10 +142,13 @@ def test_a_gateways_star_is_not_the_services_own_rule() -> None:
     }
     objects = {"services": [service("reviews")], "virtualservices": [gateway]}
     mesh = parse_mesh(objects)
-    assert [r.service.ref.name for r in routes_to(mesh, mesh.services[0])] == ["outside"]
+    outside = routes_to(mesh, mesh.services[0])
+    assert [(r.service.ref.name, r.edge, r.carries) for r in outside] == [("outside", True, False)]
     own = virtual_service("reviews", {"route": [route("v1")]})
     mesh = parse_mesh({**objects, "virtualservices": [gateway, own]})
-    assert [r.service.ref.name for r in routes_to(mesh, mesh.services[0])] == ["reviews"]
+    both = routes_to(mesh, mesh.services[0])
+    assert [(r.service.ref.name, r.edge) for r in both] == [("reviews", False), ("outside", True)]
+    assert ordinary(both) == both[0]
 
 
 def test_delegates_speak_for_their_root() -> None:

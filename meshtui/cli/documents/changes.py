@@ -9,6 +9,7 @@ from typing import Any
 from meshtui.changes.change import Change, Outcome
 from meshtui.changes.shape import rule_json
 from meshtui.journal import Entry, Unread
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.quantity import number
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample, Signals
@@ -43,11 +44,19 @@ def _service(view: ServiceView) -> dict[str, Any]:
         "state": view.state,
         **_signals(view.caller),
         "server": _signals(view.server),
-        "rules": [
-            {**rule_json(route.rule), "virtual_service": str(route.service.ref)}
-            for route in view.routes
-        ],
+        "rules": [_rule(route, ordinary=route == view.route) for route in view.routes],
         "versions": [_version(version) for version in view.versions],
+    }
+
+
+def _rule(route: Route, *, ordinary: bool) -> dict[str, Any]:
+    """A rule with whose traffic it carries; `unused` says why it carries none."""
+    return {
+        **rule_json(route.rule),
+        "virtual_service": str(route.service.ref),
+        "ordinary": ordinary,
+        "callers": None if route.unused else route.whose,
+        "unused": route.unused or None,
     }
 
 
