@@ -322,7 +322,11 @@ async def test_a_mirror_whose_rule_was_written_in_the_other_form_since_ends_all_
 async def test_of_several_keepers_one_acts() -> None:
     desk = Desk()
     await desk.make(FAULT)
-    others = [Limits(session(desk.cluster), clock=lambda: desk.now) for _ in range(3)]
+    others = []
+    for opened in (session(desk.cluster) for _ in range(3)):
+        assert opened.journal is not None
+        opened.journal._clock = lambda: desk.now
+        others.append(Limits(opened))
     desk.now += 61
     mesh, writes = mesh_of(desk.cluster), len(desk.cluster.writes)
     lines = await asyncio.gather(*(keeper.end_overdue(mesh) for keeper in (desk.limits, *others)))
