@@ -170,7 +170,8 @@ def _heaviest_of(versions: Sequence[Health], doubts: tuple[str, ...]) -> Stable:
     chosen = max(versions, key=lambda v: (not v.failing, not v.without_pods, v.percent))
     if len(versions) == 1:
         return _judged(chosen, "takes the traffic already, and no other does", doubts=doubts)
-    guess = _guess(chosen, "it has the largest weight")
+    others = "; ".join(f"{v.label}: {v.words}" for v in versions)
+    guess = _guess(chosen, f"it has the largest weight ({others})")
     return _judged(chosen, "has the largest weight", (guess,), doubts)
 
 

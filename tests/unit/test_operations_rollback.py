@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from meshtui.changes.change import Outcome, Promote, Request, Rollback, SetFault, Shift, Target
-from meshtui.errors import Conflict, Refused
+from meshtui.config import Config
+from meshtui.errors import Conflict, JournalError, Refused
+from meshtui.journal import Journal
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.session import ROLLBACK_TRIES, Session
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed, session
@@ -178,3 +180,42 @@ async def test_what_was_undone_can_not_be_undone_again(opened: Session) -> None:
     await undo(opened, promoted)
     with pytest.raises(Refused, match="taken back already"):
         await undo(opened, promoted)
+
+
+async def test_a_journal_that_can_not_be_used_stops_no_rollback(
+    cluster: FakeCluster, opened: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await change(opened, Shift({"v3": 90}))
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise JournalError("the journal cannot be used (disk I/O error)")
+
+    for name in ("listing", "entries", "changes", "begin", "settle", "get", "limited"):
+        monkeypatch.setattr(Journal, name, broken, raising=False)
+    monkeypatch.setattr(Journal, "version", property(broken))
+    plan = await opened.plan(mesh_of(cluster), Rollback("v1"), Target(REVIEWS), None)
+    assert plan.stable == "v1"
+    guessed = await opened.plan(mesh_of(cluster), Rollback(), Target(REVIEWS), None)
+    assert any("earlier changes are not known" in text for text in guessed.warnings)
+    assert guessed.dangerous
+    outcome = await opened.apply(plan, mesh_of(cluster), None, lambda _: None)
+    assert (carrying(cluster), outcome.applied) == (["v1"], True)
+
+
+async def test_the_reason_comes_along_with_the_plan_and_through_a_conflict(
+    cluster: FakeCluster, opened: Session
+) -> None:
+    await change(opened, Shift({"v3": 90}))
+    outcome = await between(cluster, opened, lambda spec: spec.update(exportTo=["."]))
+    assert outcome.plan.stable == "v1"
+    assert "carried all traffic" in outcome.plan.stable_because
+
+
+async def test_a_config_that_names_nothing_is_said_and_history_counts(
+    cluster: FakeCluster,
+) -> None:
+    opened = session(cluster, config=Config(stable={"reviews": "v9"}))
+    await change(opened, Shift({"v3": 90}))
+    plan = await opened.plan(mesh_of(cluster), Rollback(), Target(REVIEWS), None)
+    assert plan.stable == "v1"
+    assert any("the config names v9 as stable" in text for text in plan.warnings)
