@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.carrying import ordinary, rivals, routes_to
 from meshtui.mesh.hosts import full_host, short_host, split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh, parse_pod
@@ -235,3 +235,20 @@ def test_restarts_of_the_proxy_are_told_apart_from_those_of_the_application(key:
     ]
     assert parse_pod(raw).proxy_restarts == 2
     assert parse_pod(pod("reviews", "v1")).proxy_restarts == 0
+
+
+def test_callers_who_get_different_rules_are_told_apart() -> None:
+    only_x = {"match": [{"sourceLabels": {"app": "x"}}], "route": [route("v1")]}
+    rules = virtual_service("reviews", only_x, {"route": [route("v2")]})
+    objects = {
+        "services": [service("reviews")],
+        "virtualservices": [rules],
+        "pods": [pod("x", "v1"), pod("y", "v1", number=2), pod("y", "v1", number=3)],
+    }
+    mesh = parse_mesh(objects)
+    routes = routes_to(mesh, mesh.services[0])
+    x, y = frozenset({("default", "x-v1")}), frozenset({("default", "y-v1")})
+    assert [(r.callers, r.rest) for r in routes] == [(x, True), (y, True)]
+    assert rivals(routes) == (routes[1], routes[0])
+    assert rivals(routes, y) == (routes[1],)
+    assert ordinary(routes, x) == routes[0]
