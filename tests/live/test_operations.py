@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab.operator import Operator, Ran
-from tests.live.conftest import RULE, SPECS, Place
+from tests.live.conftest import GROUP, RULE, SPECS, VERSION, Place
 
 
 def run(operator: Operator, place: Place, *words: str) -> Ran:
@@ -145,3 +145,54 @@ def test_one_who_may_only_look_is_told_so(
     assert ran.status == 4, ran.err
     assert "you may not patch virtualservices" in ran.err
     assert weights(place) == [90, 10]
+
+
+WRITES = (
+    ("shift", "reviews", "v2=50"),
+    ("promote", "reviews", "v2"),
+    ("rollback", "reviews", "--to", "v1"),
+    ("mirror", "reviews", "--to", "v2"),
+    ("fault", "reviews", "--abort", "503"),
+    ("timeout", "reviews", "3s"),
+    ("breaker", "reviews", "--max-pending", "5"),
+    ("breaker", "reviews", "--off"),
+)
+
+
+def versions(place: Place) -> list[str]:
+    where = (GROUP, VERSION, place.namespace)
+    return [
+        place.custom.get_namespaced_custom_object(*where, plural, "reviews")["metadata"][
+            "resourceVersion"
+        ]
+        for plural in SPECS
+    ]
+
+
+@pytest.mark.parametrize("words", WRITES, ids=lambda words: " ".join(words))
+def test_a_dry_run_of_each_verb_leaves_the_versions(
+    operator: Operator, place: Place, words: tuple[str, ...]
+) -> None:
+    before = versions(place)
+    ran = run(operator, place, *words, "--dry-run")
+    assert ran.status == 0, ran.err
+    assert versions(place) == before
+
+
+def test_a_dry_run_of_an_undo_leaves_the_versions(operator: Operator, place: Place) -> None:
+    change(operator, place, "timeout", "reviews", "3s")
+    before = versions(place)
+    assert run(operator, place, "undo", "--dry-run").status == 0
+    assert versions(place) == before
+
+
+def test_a_misspelt_field_is_named_and_nothing_is_written(
+    operator: Operator, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sed -i 's/weight: 10/wieght: 40/'")
+    before = versions(place)
+    ran = run(operator, place, "edit", "vs/reviews", "--yes", "--no-verify")
+    assert ran.status == 1
+    assert "wieght" in ran.err
+    assert versions(place) == before
