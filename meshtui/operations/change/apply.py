@@ -29,6 +29,7 @@ from meshtui.operations.change.proxy_checks import question_of
 from meshtui.operations.change.rejections import (
     AFTER_S,
     BEFORE_S,
+    URGENT_S,
     Counts,
     count_refusals,
     with_refusals,
@@ -154,7 +155,8 @@ class Applier:
         item = object_of(mesh, change.target)
         vs = item if isinstance(item, VirtualService) else None
         pods = client_proxies(mesh, change.service, vs, sample).pods
-        return await count_refusals(self._cluster, pods, BEFORE_S)
+        patience = URGENT_S if change.verb == "rollback" else BEFORE_S
+        return await count_refusals(self._cluster, pods, patience)
 
     async def look_again(
         self, outcome: Outcome, mesh: Mesh, sample: Sample | None

@@ -21,6 +21,9 @@ REJECTED = "rejected"
 BEFORE_S = 1.0
 """A proxy that has not told its count by then has none: the write does not wait for it."""
 
+URGENT_S = 0.2
+"""A rollback waits less: at worst its verdict on a proxy says old where it means rejected."""
+
 AFTER_S = 3.0
 
 _CONCURRENCY = 8
