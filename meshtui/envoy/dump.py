@@ -9,30 +9,24 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from meshtui.envoy.actions import (
-    parse_answer,
-    parse_destinations,
-    parse_fault,
-    parse_headers,
-    parse_mirrors,
-    parse_retries,
-    parse_rewrites,
-)
+from meshtui.envoy.actions import parse_destinations, parse_mirrors, parse_retries
 from meshtui.envoy.matches import parse_match
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh import read
+from meshtui.mesh.effects import answer_of, fault_of, headers_of, rewrites_of
 from meshtui.mesh.model import Json
 from meshtui.mesh.quantity import seconds
 
 _ENVOYS_TIMEOUT_S = 15.0
+ROUTE_CONFIGS = ("dynamic_route_configs", "static_route_configs")
 _OWNER = re.compile(r"/apis/networking\.istio\.io/[^/]+/namespaces/([^/]+)/virtual-service/([^/]+)")
 
 
 def parse_routes(dump: Any) -> tuple[ProxyRoute, ...]:
     """Every route of every virtual host, in the order the proxy tries them."""
     return tuple(
-        _route(config, vhost, route)
-        for config in resources(dump, ("dynamic_route_configs", "static_route_configs"))
+        parse_route(config, vhost, route)
+        for config in resources(dump, ROUTE_CONFIGS)
         for config in [read.obj(config, "route_config")]
         for vhost in read.objects(config, "virtual_hosts")
         for route in read.objects(vhost, "routes")
@@ -49,7 +43,8 @@ def resources(dump: Any, kinds: tuple[str, ...]) -> Iterator[Json]:
             yield from read.objects(config, kind)
 
 
-def _route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
+def parse_route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
+    """One route of a virtual host of a RouteConfiguration."""
     action = read.obj(route, "route")
     return ProxyRoute(
         config=read.text(config, "name"),
@@ -59,15 +54,15 @@ def _route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
         match=parse_match(read.obj(route, "match")),
         destinations=parse_destinations(action),
         mirrors=parse_mirrors(action),
-        fault=parse_fault(route),
+        fault=fault_of(route),
         timeout_s=_timeout(action),
         retries=parse_retries(action),
         virtual_service=_owner(route),
         terminal=_terminal(route),
-        rewrites=parse_rewrites(action),
+        rewrites=rewrites_of(action),
         cluster_header=read.text(action, "cluster_header"),
-        answer=parse_answer(route),
-        headers=parse_headers(route),
+        answer=answer_of(route),
+        headers=headers_of(route),
         ignore_port=config.get("ignore_port_in_host_matching") is True,
         tls_only=vhost.get("require_tls") == "ALL",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from meshtui.envoy.dump import resources
@@ -30,6 +30,13 @@ class Chain:
 
     match: str = EVERYTHING
     destination: str = NEITHER
+    server_names: tuple[str, ...] = field(default=(), compare=False)
+    subnets: tuple[str, ...] = field(default=(), compare=False)
+    clusters: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """Where whole connections go, with their weights; none where it speaks HTTP."""
+
+    http_only: bool = field(default=False, compare=False)
+    """It is for what the proxy finds to be HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,28 @@ def _listener(raw: Json) -> Listener:
         port=read.integer(address, "port_value"),
         routes=tuple(dict.fromkeys(name for chain in chains for name in _route_names(chain))),
         direction=read.text(raw, "traffic_direction").lower(),
-        chains=tuple(Chain(_match(chain), _destination(chain)) for chain in chains),
+        chains=tuple(map(_chain, chains)),
     )
+
+
+def _chain(raw: Json) -> Chain:
+    match = read.obj(raw, "filter_chain_match")
+    return Chain(
+        _match(raw),
+        _destination(raw),
+        read.texts(match, "server_names"),
+        tuple(map(_range, read.objects(match, "prefix_ranges"))),
+        tuple(_passed_on(raw)),
+        bool(read.texts(match, "application_protocols")),
+    )
+
+
+def _passed_on(chain: Json) -> Iterator[tuple[str, int]]:
+    for typed in _filters(chain):
+        if read.text(typed, "@type").endswith(".TcpProxy"):
+            weighted = read.objects(read.obj(typed, "weighted_clusters"), "clusters")
+            for entry in weighted or [{"name": read.text(typed, "cluster"), "weight": 1}]:
+                yield read.text(entry, "name"), read.integer(entry, "weight")
 
 
 def _chains(listener: Json) -> list[Json]:

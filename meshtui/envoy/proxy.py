@@ -16,10 +16,13 @@ from urllib.parse import quote
 from meshtui.envoy.admin import admin_get
 from meshtui.envoy.clusters import MASK
 from meshtui.envoy.dump import parse_routes
+from meshtui.envoy.listeners import Listener, parse_listeners
 from meshtui.envoy.policies import ProxyCluster, parse_clusters
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import stats_filter
+from meshtui.envoy.tables import RouteTable, parse_tables
 from meshtui.errors import Unreachable
+from meshtui.mesh import read
 from meshtui.mesh.model import Pod
 
 if TYPE_CHECKING:
@@ -107,6 +110,28 @@ async def read_routes(
     return (await ask(cluster, pod, routes_path(name_regex), parse_routes, timeout)).facts
 
 
+async def read_tables(
+    cluster: Cluster,
+    pod: Pod,
+    *,
+    name_regex: str = "",
+    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
+) -> tuple[RouteTable, ...]:
+    """The same by RouteConfiguration, virtual hosts without routes too. Errors as `admin_get`."""
+    return (await ask(cluster, pod, routes_path(name_regex), parse_tables, timeout)).facts
+
+
+async def read_listeners(
+    cluster: Cluster,
+    pod: Pod,
+    *,
+    name_regex: str = "",
+    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
+) -> tuple[Listener, ...]:
+    """The listeners in force. Errors as `admin_get`."""
+    return (await ask(cluster, pod, listeners_path(name_regex), parse_listeners, timeout)).facts
+
+
 async def read_clusters(
     cluster: Cluster,
     pod: Pod,
@@ -117,6 +142,22 @@ async def read_clusters(
     """The outbound clusters of one host, with their limits."""
     path = _named("/config_dump?resource=dynamic_active_clusters", _of_host(host))
     return (await ask(cluster, pod, path, parse_clusters, timeout)).facts
+
+
+async def read_version(
+    cluster: Cluster,
+    pod: Pod,
+    *,
+    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
+) -> tuple[int, int] | None:
+    """The Envoy's version, as (1, 40); None where it does not say it. Errors as `admin_get`."""
+    return (await ask(cluster, pod, "/server_info", parse_version, timeout)).facts
+
+
+def parse_version(info: Any) -> tuple[int, int] | None:
+    """Of `9e55…/1.40.0/Clean/RELEASE/BoringSSL`."""
+    found = re.fullmatch(r"[^/]*/([0-9]{1,4})\.([0-9]{1,4})[.-].*", read.text(info, "version"))
+    return (int(found[1]), int(found[2])) if found else None
 
 
 async def read_dump(

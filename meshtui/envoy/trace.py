@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from meshtui.envoy.routes import ProxyRoute, RouteMatch
+from meshtui.envoy.tables import RouteTable, TableHost
 from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
 from meshtui.mesh.decision import Decision, Tried, split
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.model import Retries
 from meshtui.mesh.request import Request, best_domain, rank
-from meshtui.mesh.trace import NORMALISED
+from meshtui.mesh.trace import NORMALISED, TO_HTTPS
 
 NO_HOST = "the proxy has no virtual host for it: it answers 404 (NR)"
 NO_ROUTE = "no route takes it: the proxy answers 404 (NR)"
@@ -29,70 +30,71 @@ class Followed:
 
 
 def trace(
-    routes: Sequence[ProxyRoute], request: Request, *, port: int = 0, gateway: bool = False
+    tables: Sequence[RouteTable],
+    request: Request,
+    *,
+    port: int = 0,
+    gateway: bool = False,
+    table: str = "",
+    separately: bool | None = None,
 ) -> Followed:
     """The route of a proxy that takes a request to a service's `port`.
 
-    A sidecar has a table for each port. Which of a gateway's tables is asked is told by the
-    scheme and the host.
+    A sidecar has a table for each port, and for some services one of their own. `table` is the
+    RouteConfiguration that is asked, where that is known; else which of a gateway's is asked is
+    decided by the scheme and the host. `separately`: see `conditions.on_header`.
     """
-    tables = _tables(routes, request, port, gateway)
-    found = [(domain, table) for table in tables for domain in [_domain(table, request)] if domain]
+    asked = [one for one in tables if _may_be_asked(one.name, request, port, gateway, table)]
+    found = [(domain, one) for one in asked for domain in [_domain(one, request)] if domain]
     if not found:
         return Followed(Decision(notes=(NO_HOST,)))
-    domain, table = max(found, key=lambda pair: rank(pair[0]))
-    own = [route for route in table if domain in route.domains]
-    return _among(own, request)
+    domain, chosen = max(found, key=lambda pair: rank(pair[0]))
+    host = next(host for host in chosen.hosts if domain in host.domains)
+    if host.tls_only and request.scheme == "http":
+        taken = Tried(None, "the virtual host takes only TLS")
+        return Followed(Decision(host.name, taken=taken, effects=TO_HTTPS, table=chosen.name))
+    if gateway and not host.routes:
+        return Followed(Decision(notes=(NO_HOST,)))
+    return _among(chosen, host, request, separately)
 
 
-def _tables(
-    routes: Sequence[ProxyRoute], request: Request, port: int, gateway: bool
-) -> list[list[ProxyRoute]]:
-    """The RouteConfigurations that may be asked, each with its routes in order."""
-    tables: dict[str, list[ProxyRoute]] = {}
-    for route in routes:
-        if _may_be_asked(route.config, request, port, gateway):
-            tables.setdefault(route.config, []).append(route)
-    return list(tables.values())
-
-
-def _may_be_asked(config: str, request: Request, port: int, gateway: bool) -> bool:
+def _may_be_asked(name: str, request: Request, port: int, gateway: bool, table: str) -> bool:
     """istiod calls a sidecar's `9080` or `host:9080`, a gateway's `http.8080` or `https.…`."""
+    if table:
+        return name == table
     if gateway:
-        return config.startswith(f"{request.scheme}.")
-    return not port or config == str(port) or config.endswith(f":{port}")
+        return name.startswith(f"{request.scheme}.")
+    return not port or name == str(port) or name.endswith(f":{port}")
 
 
-def _domain(table: Sequence[ProxyRoute], request: Request) -> str | None:
+def _domain(table: RouteTable, request: Request) -> str | None:
     """The domain of the virtual host that the request belongs to."""
-    domains = list(dict.fromkeys(domain for route in table for domain in route.domains))
-    host = request.hostname if table[0].ignore_port else request.authority.lower()
+    domains = list(dict.fromkeys(domain for host in table.hosts for domain in host.domains))
+    host = request.hostname if table.ignore_port else request.authority.lower()
     return best_domain(domains, host)
 
 
-def _among(routes: Sequence[ProxyRoute], request: Request) -> Followed:
-    host = routes[0].vhost
+def _among(
+    table: RouteTable, host: TableHost, request: Request, separately: bool | None
+) -> Followed:
     notes = (NORMALISED,) if request.normalisable else ()
-    if routes[0].tls_only and request.scheme == "http":
-        answer = Effects(answer="redirects with 301 to scheme https")
-        taken = Tried(None, "the virtual host takes only TLS")
-        return Followed(Decision(host, taken=taken, effects=answer, notes=notes))
-    tried = [_tried(place, route, request) for place, route in enumerate(routes)]
+    tried = [_tried(place, route, request, separately) for place, route in enumerate(host.routes)]
     above, place = split(tried)
     if place is None:
-        return Followed(Decision(host, above, notes=(*notes, NO_ROUTE)))
-    route = routes[place]
-    found = Decision(host, above, tried[place], effects_of(route), notes=notes)
+        return Followed(Decision(host.name, above, notes=(*notes, NO_ROUTE), table=table.name))
+    route = host.routes[place]
+    effects = effects_of(route)
+    found = Decision(host.name, above, tried[place], effects, notes=notes, table=table.name)
     return Followed(found, route)
 
 
-def _tried(place: int, route: ProxyRoute, request: Request) -> Tried:
-    answer = all_of(_conditions(route.match, request))
+def _tried(place: int, route: ProxyRoute, request: Request, separately: bool | None) -> Tried:
+    answer = all_of(_conditions(route.match, request, separately))
     title = route.name or f"route[{place}]"
     return Tried(route.virtual_service, title, answer.holds, answer.why, route.match.text)
 
 
-def _conditions(match: RouteMatch, request: Request) -> Iterator[Answer]:
+def _conditions(match: RouteMatch, request: Request, separately: bool | None) -> Iterator[Answer]:
     yield on_path(match.path, match.ignore_case, request)
     for header in match.headers:
         yield on_header(
@@ -101,6 +103,7 @@ def _conditions(match: RouteMatch, request: Request) -> Iterator[Answer]:
             request,
             invert=header.invert,
             missing_is_empty=header.missing_is_empty,
+            separately=separately,
         )
     for name, value in match.query:
         yield on_query(name, value, request)

@@ -5,7 +5,7 @@ As Envoy compares (source/common/router/config_impl.cc, config_utility.cc, heade
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from meshtui.mesh.model import StringMatch
@@ -54,20 +54,39 @@ def on_header(
     *,
     invert: bool = False,
     missing_is_empty: bool = False,
+    separately: bool | None = None,
 ) -> Answer:
     """A header that is not there fulfils no comparison, turned round or not.
 
-    With `missing_is_empty` it counts as an empty value; for Envoy it is then present, too.
+    With `missing_is_empty` it counts as an empty value; for Envoy it is then present, too. A header
+    that comes several times is compared value by value by an Envoy of 1.39 and later (any of them
+    is enough), and joined by commas before: `separately` says which, None that it is not known.
     """
-    value = request.header(name)
+    values = request.values(name)
     label = name[1:] if name.startswith(":") else f"header {name}"
-    if value is None and name.lower() in _PROXY_SETS:
+    if not values and name.lower() in _PROXY_SETS:
         return Answer(None, f"{label} is set by the proxy itself: its value is not known here")
-    if value is None and missing_is_empty:
-        value = ""
-    if value is None and match.kind != "present":
+    if not values and missing_is_empty:
+        values = ("",)
+    joined = ",".join(values) if values else None
+    if joined is None and match.kind != "present":
         return Answer(False, _difference(label, match, None, invert))
-    return _on_value(label, match, value, invert=invert)
+    if len(values) < 2 or separately is False:
+        return _on_value(label, match, joined, invert=invert)
+    each = _on_any(label, match, values, invert)
+    if separately or each.holds == _on_value(label, match, joined, invert=invert).holds:
+        return each
+    return Answer(None, f"{label} comes {len(values)} times: editions of Envoy differ in that")
+
+
+def _on_any(label: str, match: StringMatch, values: Sequence[str], invert: bool) -> Answer:
+    """Whether one of the values is as asked; turned round, none may be."""
+    answers = [_on_value(label, match, value) for value in values]
+    if unknown := [a for a in answers if a.holds is None and not any(b.holds for b in answers)]:
+        return unknown[0]
+    if any(answer.holds for answer in answers) is not invert:
+        return YES
+    return Answer(False, _difference(label, match, " and ".join(values), invert))
 
 
 def on_query(name: str, match: StringMatch, request: Request) -> Answer:

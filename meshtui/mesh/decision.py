@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh.effects import Effects
 from meshtui.mesh.model import Rule
+from meshtui.mesh.resolution import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class Decision:
 
     `host` is the virtual host that it belongs to, empty where there is none. `taken` is None where
     there is no route for it: the proxy then answers 404, and `notes` say more. `rule` is the rule
-    behind `taken`, where a VirtualService has one.
+    behind `taken`, where a VirtualService has one, with what its delegate inherits; `route` is
+    what istiod makes of it. `unknown` is what was not read and may change the answer.
+
+    `table` is the RouteConfiguration that the proxy asks, empty where it asks none: then it passes
+    the connection on as it is, from the listener of `port`.
     """
 
     host: str = ""
@@ -42,11 +47,15 @@ class Decision:
     effects: Effects = field(default_factory=Effects)
     rule: Rule | None = None
     notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    table: str = ""
+    port: int = 0
+    route: Route | None = field(default=None, compare=False)
 
     @property
     def sure(self) -> bool:
-        """False where a rule above may take the request."""
-        return all(tried.holds is not None for tried in self.above)
+        """False where a rule above may take the request, or what was not read may change it."""
+        return not self.unknown and all(tried.holds is not None for tried in self.above)
 
 
 def split(tried: Sequence[Tried]) -> tuple[tuple[Tried, ...], int | None]:

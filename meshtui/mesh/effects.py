@@ -1,6 +1,7 @@
-"""What happens to a request that a rule takes, besides where it goes: in words that compare.
+"""What happens to a request that a route takes, besides where it goes: in words that compare.
 
-The same words are made of a VirtualService's rule here and of a proxy's route in `envoy`.
+The resolution says what istiod makes of a rule in the JSON of Envoy's Route, and a proxy's config
+dump has the same JSON: both are put into words here.
 """
 
 from __future__ import annotations
@@ -10,15 +11,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.model import Fault, Json, Mirror, Retries, Rule
+from meshtui.mesh.model import Fault, Json, Retries, Rule
+from meshtui.mesh.quantity import seconds
+from meshtui.mesh.resolution.actions import FAULT, GRPC_CODES
+from meshtui.mesh.resolution.clusters import split_cluster
+from meshtui.mesh.resolution.forwarding import Target
+from meshtui.mesh.resolution.routes import Route
 
-HOST_HEADERS = ("host", ":authority")
 _MOVED = 301
+_REDIRECTS = {"FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}
+_VERBS = {
+    "OVERWRITE_IF_EXISTS_OR_ADD": "set",
+    "OVERWRITE_IF_EXISTS": "set if there",
+    "ADD_IF_ABSENT": "add if absent",
+}
+_PARTS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
+_GRPC_NAME = {number: name for name, number in GRPC_CODES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """A destination (or a mirror) and its part of the requests, 0 to 100. Port 0: Istio's choice.
+    """A destination (or a mirror) and its part of the requests, 0 to 100. Port 0: not known.
 
     `cluster` is set where a proxy sends to a cluster that istiod made of no host.
     """
@@ -50,109 +63,134 @@ class Effects:
     fault: Fault | None = None
     timeout_s: float | None = None
     retries: Retries | None = None
+    connection: bool = False
+    """The proxy passes the whole connection on and looks at no request: timeouts and retries are
+    not for it."""
 
 
-def rule_effects(rule: Rule, raw: Json) -> Effects:
-    """The effects of a rule; `raw` is the same rule as JSON."""
+def route_effects(route: Route, rule: Rule | None) -> Effects:
+    """The effects of a route; `rule` is the joined rule behind it, None where it has none."""
+    action = read.obj(route.envoy, "route")
+    retried = rule.retries if rule else None
     return Effects(
-        destinations=tuple(
-            Odds(d.host, d.subset, d.port, rule.percent(d))
-            for d in rule.destinations
-            if d.weight > 0 and not rule.terminal
-        ),
-        answer=_answer(raw),
-        rewrites=_rewrites(raw),
-        headers=tuple(_headers(raw)),
-        mirrors=tuple(_mirror(mirror) for mirror in rule.mirrors if mirror.percent > 0),
-        fault=rule.fault,
-        timeout_s=rule.timeout_s,
-        retries=rule.retries,
+        destinations=tuple(map(odds, route.targets)),
+        answer=answer_of(route.envoy),
+        rewrites=rewrites_of(action),
+        headers=headers_of(route.envoy),
+        mirrors=tuple(map(odds, route.mirrors)),
+        fault=fault_of(route.envoy),
+        timeout_s=seconds(read.text(action, "timeout")) or None,
+        retries=retried if "retry_policy" in action or not action else Retries(attempts=0),
     )
 
 
-def _mirror(mirror: Mirror) -> Odds:
-    return Odds(mirror.host, mirror.subset, mirror.port, mirror.percent)
+def odds(target: Target) -> Odds:
+    return Odds(target.host, target.subset, target.port, 100.0 * target.share)
 
 
-def _answer(raw: Json) -> str:
-    redirect = read.obj(raw, "redirect")
-    if redirect:
-        return redirect_text(
-            read.integer(redirect, "redirectCode", _MOVED),
-            scheme=read.text(redirect, "scheme"),
-            host=read.text(redirect, "authority"),
-            port=read.integer(redirect, "port"),
-            path=read.text(redirect, "uri"),
-        )
-    direct = read.obj(raw, "directResponse")
-    return direct_text(read.integer(direct, "status")) if direct else ""
+def fraction_of(raw: Json) -> float:
+    """Envoy's FractionalPercent as 0 to 100. Left-out parts are proto defaults: 0 of HUNDRED."""
+    whole = _PARTS.get(read.text(raw, "denominator", "HUNDRED"), 100)
+    return 100.0 * read.decimal(raw, "numerator") / whole
 
 
-def redirect_text(code: int, *, scheme: str, host: str, port: int, path: str) -> str:
-    parts = [("scheme", scheme), ("host", host), ("port", port or ""), ("path", path)]
-    where = " ".join(f"{name} {value}" for name, value in parts if value)
-    return f"redirects with {code or _MOVED}" + (f" to {where}" if where else "")
+def fault_of(route: Json) -> Fault | None:
+    raw = read.obj(route, "typed_per_filter_config", FAULT)
+    delay, abort = read.obj(raw, "delay"), read.obj(raw, "abort")
+    if not delay and not abort:
+        return None
+    status = read.integer(abort, "grpc_status", -1)
+    return Fault(
+        delay_s=seconds(read.text(delay, "fixed_delay")) or 0.0,
+        delay_percent=fraction_of(read.obj(delay, "percentage")),
+        abort_http=read.integer(abort, "http_status"),
+        abort_grpc=_GRPC_NAME.get(status, str(status) if status >= 0 else ""),
+        abort_percent=fraction_of(read.obj(abort, "percentage")),
+    )
 
 
-def direct_text(status: int) -> str:
-    return f"answers {status}"
+def rewrites_of(action: Json) -> tuple[str, ...]:
+    """What is changed of the request before it goes out, each in a few words."""
+    return tuple(_rewrites(action))
 
 
-def _rewrites(raw: Json) -> tuple[str, ...]:
-    rewrite = read.obj(raw, "rewrite")
-    regex = read.obj(rewrite, "uriRegexRewrite")
-    host = read.text(rewrite, "authority") or _host_among(raw)
-    found = []
+def _rewrites(action: Json) -> Iterator[str]:
+    regex = read.obj(action, "regex_rewrite")
+    if read.text(action, "prefix_rewrite"):
+        yield f"prefix → {read.text(action, 'prefix_rewrite')}"
+    if read.text(action, "path_rewrite"):
+        yield f"path → {read.text(action, 'path_rewrite')}"
     if regex:
-        found.append(path_rewrite(read.text(regex, "match"), read.text(regex, "rewrite")))
-    elif read.text(rewrite, "uri"):
-        found.append(prefix_rewrite(read.text(rewrite, "uri")))
-    return (*found, host_rewrite(host)) if host else tuple(found)
+        pattern = read.text(read.obj(regex, "pattern"), "regex")
+        yield f"path {pattern} → {read.text(regex, 'substitution')}"
+    if "path_rewrite_policy" in action:
+        yield "path → by an extension"
+    if read.text(action, "host_rewrite_literal"):
+        yield f"host → {read.text(action, 'host_rewrite_literal')}"
+    if read.text(action, "host_rewrite_header"):
+        yield f"host → as header {read.text(action, 'host_rewrite_header')} says"
+    if action.get("auto_host_rewrite") is True:
+        yield "host → the endpoint's name"
+    for entry in read.objects(read.obj(action, "weighted_clusters"), "clusters"):
+        if host := read.text(entry, "host_rewrite_literal"):
+            yield f"host → {host} for {_label(read.text(entry, 'name'))}"
 
 
-def prefix_rewrite(text: str) -> str:
-    """The part of the path that was matched is replaced, the rest stays."""
-    return f"prefix → {text}"
+def answer_of(route: Json) -> str:
+    """What the proxy answers by itself; empty where it forwards."""
+    if "redirect" in route:
+        return _redirect_text(read.obj(route, "redirect"))
+    direct = read.obj(route, "direct_response")
+    return f"answers {read.integer(direct, 'status')}" if direct else ""
 
 
-def path_rewrite(pattern: str, text: str) -> str:
-    return f"path {pattern} → {text}"
+def _redirect_text(redirect: Json) -> str:
+    https = "https" if redirect.get("https_redirect") is True else ""
+    code = _REDIRECTS.get(read.text(redirect, "response_code"), _MOVED)
+    rewrite = read.text(redirect, "prefix_rewrite")
+    parts = [
+        ("scheme", read.text(redirect, "scheme_redirect") or https),
+        ("host", read.text(redirect, "host_redirect")),
+        ("port", read.integer(redirect, "port_redirect") or ""),
+        ("path", read.text(redirect, "path_redirect")),
+        ("prefix", rewrite),
+    ]
+    where = " ".join(f"{name} {value}" for name, value in parts if value)
+    return f"redirects with {code}" + (f" to {where}" if where else "")
 
 
-def host_rewrite(host: str) -> str:
-    return f"host → {host}"
+def headers_of(route: Json) -> tuple[str, ...]:
+    """What is done to headers, on the way there and back, by the route and by each cluster."""
+    found = list(_operations(route))
+    for entry in read.objects(read.obj(route, "route", "weighted_clusters"), "clusters"):
+        label = _label(read.text(entry, "name"))
+        found += [f"{text} for {label}" for text in _operations(entry)]
+    return tuple(found)
 
 
-def _host_among(raw: Json) -> str:
-    """istiod makes a host rewrite of a Host that is set among the request's headers."""
-    routes = read.objects(raw, "route")
-    for part in (raw, *(routes if len(routes) == 1 else ())):
-        for name, value in read.labels(read.obj(part, "headers", "request"), "set").items():
-            if name.lower() in HOST_HEADERS:
-                return value
-    return ""
+def _label(cluster: str) -> str:
+    """A cluster as people call it: its subset, else the first part of its host."""
+    parts = split_cluster(cluster)
+    if parts is None:
+        return cluster
+    _, subset, host = parts
+    return subset or host.split(".", 1)[0] or cluster
 
 
-def _headers(raw: Json) -> Iterator[str]:
-    yield from _operations(read.obj(raw, "headers"))
-    routes = read.objects(raw, "route")
-    for route in routes:
-        target = read.obj(route, "destination")
-        label = read.text(target, "subset") or read.text(target, "host").split(".", 1)[0]
-        among = f" for {label}" if len(routes) > 1 else ""
-        yield from (f"{text}{among}" for text in _operations(read.obj(route, "headers")))
-
-
-def _operations(headers: Json) -> Iterator[str]:
+def _operations(raw: Json) -> Iterator[str]:
     for side in ("request", "response"):
-        found = read.obj(headers, side)
-        for verb in ("set", "add"):
-            for name, value in read.labels(found, verb).items():
-                if name.lower() not in HOST_HEADERS:
-                    yield header_text(side, verb, name, value)
-        for name in read.texts(found, "remove"):
-            if name.lower() not in HOST_HEADERS:
-                yield header_text(side, "remove", name)
+        for option in read.objects(raw, f"{side}_headers_to_add"):
+            header = read.obj(option, "header")
+            name, value = read.text(header, "key"), read.text(header, "value")
+            yield header_text(side, _verb(option), name, value)
+        for name in read.texts(raw, f"{side}_headers_to_remove"):
+            yield header_text(side, "remove", name)
+
+
+def _verb(option: Json) -> str:
+    if option.get("append") is False:
+        return "set"
+    return _VERBS.get(read.text(option, "append_action"), "add")
 
 
 def header_text(side: str, verb: str, name: Any, value: str = "") -> str:
@@ -170,7 +208,7 @@ def effect_lines(effects: Effects) -> tuple[tuple[str, str], ...]:
         ("mirror", _shares(effects.mirrors)),
         ("fault", f"{fault}; retries and timeout do not count for what is injected" * bool(fault)),
     ]
-    if effects.destinations:
+    if effects.destinations and not effects.connection:
         limit = f"{effects.timeout_s:g}s" if effects.timeout_s else "none"
         lines.append(("timeout", limit))
         lines.append(("retries", str(effects.retries or "2× (Istio's default)")))

@@ -37,8 +37,8 @@ class Request:
         """True where the mesh's `pathNormalization` may give the proxy another path to match."""
         return _NORMALISED.search(self.bare_path) is not None
 
-    def header(self, name: str) -> str | None:
-        """The value, several joined by a comma as Envoy does; None where there is none.
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of a header, each without the blanks around it; none where it is absent.
 
         Envoy has the request line as headers too: `:path` (with query), `:authority` and so on;
         and where nobody says `x-forwarded-proto`, it does.
@@ -46,17 +46,21 @@ class Request:
         name = name.lower()
         match name:
             case ":method":
-                return self.method
+                return (self.method,)
             case ":path":
-                return self.path
+                return (self.path,)
             case ":scheme":
-                return self.scheme
+                return (self.scheme,)
             case ":authority" | "host":
-                return self.authority or None
-        values = [value.strip(" \t") for key, value in self.headers if key.lower() == name]
-        if not values and name == "x-forwarded-proto":
-            return self.scheme
-        return ",".join(values) if values else None
+                return (self.authority,) if self.authority else ()
+        found = tuple(value.strip(" \t") for key, value in self.headers if key.lower() == name)
+        return (self.scheme,) if not found and name == "x-forwarded-proto" else found
+
+    @property
+    def repeats(self) -> bool:
+        """True where a header comes more than once."""
+        names = [key.lower() for key, _ in self.headers]
+        return len(set(names)) < len(names)
 
     def query(self, name: str) -> str | None:
         """The first value, as written (Envoy decodes nothing); None where there is none."""

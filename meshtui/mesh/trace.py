@@ -1,216 +1,172 @@
-"""Which rule takes a request, by the objects: what istiod should make of them for one caller.
+"""Which rule takes a request, by the objects: what a caller's proxy does once istiod has sent it.
 
-From istiod: pilot/pkg/networking/core/route (BuildSidecarVirtualHostWrapper, sourceMatchHTTP,
-SortVHostRoutes) and core/gateway.go; from Envoy: the order of virtual hosts and of routes.
+What the proxy has is the resolution's answer; the request is tried against it as Envoy does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from meshtui.mesh import read
-from meshtui.mesh.admission import MESH, Doors, gateway_places
-from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
 from meshtui.mesh.decision import Decision, Tried, split
-from meshtui.mesh.effects import Effects, Odds, rule_effects
-from meshtui.mesh.model import Match, Mesh, Service, StringMatch, VirtualService
+from meshtui.mesh.effects import Effects, Odds, route_effects
+from meshtui.mesh.model import Mesh, Retries, Rule
+from meshtui.mesh.parse_rules import parse_rule
 from meshtui.mesh.request import Request, best_domain, port_of
-from meshtui.mesh.rule_entries import Entry, rule_entries, visible
-
-CLAIMS = "@"
-"""Istio's names for JWT claims begin so; they are no headers in Envoy."""
+from meshtui.mesh.resolution import Client, Route, Target, View, VirtualHost, world
+from meshtui.mesh.resolution.requests import answering
+from meshtui.mesh.resolution.unread import unread
+from meshtui.mesh.trace_connections import connection
+from meshtui.mesh.trace_entries import entries
+from meshtui.mesh.trace_gateways import entrance
 
 NORMALISED = "the proxy may normalise this path before it is matched (meshConfig.pathNormalization)"
 NO_RULE = "no rule takes it: the proxy answers 404 (NR)"
+NO_HOST = "no VirtualService has this host at the gateway: 404 (NR)"
+TO_HTTPS = Effects(answer="redirects with 301 to scheme https")
+PASSED_ON, REFUSED = "allow_any", "block_all"
+"""The virtual hosts of a sidecar for hosts that it does not know, by `outboundTrafficPolicy`."""
+
+RAW = "connections are passed on as they are, and HTTP rules have no effect"
+_UNKNOWN = "no service and no VirtualService that the caller sees has this host"
+_PASSTHROUGH, _BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
+_HTTP_PORT = 80
+_ELSEWHERE = frozenset({"configmaps", "destinationrules"})
+"""Kinds that decide where an answer's clusters are, and never which rule takes a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The proxy that a request goes out through.
+    """The proxy that a request goes out through, and where its connection goes.
 
-    `gateways` are the Gateways ("namespace/name") that a gateway proxy serves. `port` is the port
-    of the service that is called, at a gateway the Gateway's; 0 where it is not known.
+    `port` is the port of the service that is called, at a gateway the Gateway's; 0 where the
+    request's own host and scheme say it. `host` is the full name of the service whose address is
+    called; empty for the one that the request names. `separately`: see `conditions.on_header`.
     """
 
-    namespace: str = "default"
-    labels: Mapping[str, str] = field(default_factory=dict)
-    gateway: bool = False
-    gateways: frozenset[str] = frozenset()
+    client: Client
     port: int = 0
+    host: str = ""
+    separately: bool | None = None
 
 
 def trace(mesh: Mesh, request: Request, caller: Caller) -> Decision:
     """The decision of a caller's proxy, once it has what istiod makes of the objects."""
-    found = (_at_gateway if caller.gateway else _in_mesh)(mesh, request, caller)
-    notes = (*found.notes, NORMALISED) if request.normalisable else found.notes
-    return Decision(found.host, found.above, found.taken, found.effects, found.rule, notes)
+    view = world(mesh).view(caller.client)
+    found = (_at_gateway if caller.client.gateway else _in_mesh)(view, request, caller)
+    missing = [why for why in unread(mesh, caller.client, None) if why.plural not in _ELSEWHERE]
+    guessed = found.host in (PASSED_ON, REFUSED) and not mesh.settings.known
+    policy = ["meshConfig was not read: its outboundTrafficPolicy is not known"] if guessed else []
+    unknown = tuple(dict.fromkeys((*policy, *map(str, missing))))
+    notes = (NORMALISED,) if request.normalisable else ()
+    return replace(found, notes=(*found.notes, *unknown, *notes), unknown=unknown)
 
 
-def _in_mesh(mesh: Mesh, request: Request, caller: Caller) -> Decision:
-    """A VirtualService without an entry for this caller is as good as none."""
-    service = _service(mesh, request.hostname, caller.namespace)
-    host = service.host if service else request.hostname
-    port = caller.port or port_of(request.authority)
-    for ruling in _ruling(mesh, host, caller.namespace):
-        tried = list(_tried(mesh, ruling, request, caller, port))
-        if any(meant.holds is not False for _, _, meant in tried):
-            return _decision(host, tried)
-    if service is None and host not in mesh.service_entry_hosts:
-        note = "no service and no VirtualService has this host: outboundTrafficPolicy decides"
-        return Decision(notes=(note,))
-    effects = Effects(destinations=(Odds(host, port=port),))
-    return Decision(host, taken=Tried(None, "no VirtualService: Istio's default"), effects=effects)
+def _in_mesh(view: View, request: Request, caller: Caller) -> Decision:
+    port = caller.port or port_of(request.authority) or _HTTP_PORT
+    table = view.table(port)
+    called = caller.host or named(view, request.hostname)
+    host = table.host(called) if table else None
+    if host is not None and not host.ports[0].takes_http_rules:
+        chains = view.chains(host.name, port)
+        found, chain = connection(chains, host.name, host.addresses, port, request)
+        spoken = host.ports[0].protocol
+        return _to(view, found, chain.targets if chain else (), f"port {port} is {spoken}: {RAW}")
+    vhost = table.sniffed(called) if table else None
+    if table and vhost is None:
+        vhost = answering(table.virtual_hosts(), request)
+    if vhost is not None:
+        return _among(view, vhost, vhost.host.name if vhost.host else "", request, caller)
+    return _to_nobody(view, called or request.hostname, port)
 
 
-def _service(mesh: Mesh, hostname: str, namespace: str) -> Service | None:
-    """The service that a caller in `namespace` means by a name or an address."""
-    for service in mesh.services:
-        name = f"{service.key.name}.{service.key.namespace}"
-        names = {service.host, name, f"{name}.svc", service.cluster_ip}
-        short = service.key.name if service.key.namespace == namespace else ""
-        if hostname and hostname in {*names, short}:
-            return service
-    return None
+def named(view: View, hostname: str) -> str:
+    """The full name of the host that a client means by a name or an address; "" for none."""
+    domain, namespace = view.mesh.settings.domain, view.client.namespace
+    registry, name = view.world.registry, hostname.removesuffix(".")
+    if addressed := registry.by_address.get(name.strip("[]"), ()):
+        return addressed[0].name
+    ends = ("", f".{namespace}.svc.{domain}", f".svc.{domain}", f".{domain}")
+    found = (f"{name}{end}" for end in ends if name and f"{name}{end}" in registry.by_name)
+    return next(found, None) or best_domain(registry.wild, name) or ""
 
 
-def _ruling(mesh: Mesh, host: str, namespace: str) -> list[VirtualService]:
-    """The VirtualServices for a host, the one that rules first: most specific, then oldest."""
-    found = [
-        (best, service)
-        for service in mesh.virtual_services
-        if service.in_mesh and visible(service, namespace)
-        for best in [best_domain(service.hosts, host)]
-        if best is not None
-    ]
-    found.sort(key=lambda pair: (pair[0] != host, -len(pair[0]), _age(pair[1])))
-    return [service for _, service in found]
+def _to_nobody(view: View, name: str, port: int) -> Decision:
+    """A host that the caller does not have on the port: outboundTrafficPolicy decides."""
+    allowed = view.outbound == "ALLOW_ANY"
+    listening = view.speaks_http(port)
+    known = view.world.registry.by_name.get(name, ())
+    why = view.reach(f"outbound|{port}||{name}").missing if known else _UNKNOWN
+    decided = f"{why}: outboundTrafficPolicy {view.outbound} decides"
+    vhost = PASSED_ON if allowed else REFUSED
+    if not allowed and listening:
+        answer = Effects(answer="answers 502")
+        return Decision(vhost, (), Tried(None, vhost), answer, None, (decided,), table=str(port))
+    cluster = _PASSTHROUGH if allowed else _BLACK_HOLE
+    effects = Effects(
+        destinations=(Odds("", cluster=cluster),),
+        retries=Retries(attempts=0),
+        connection=not listening,
+    )
+    table = str(port) if listening else ""
+    return Decision(
+        vhost, (), Tried(None, vhost), effects, None, (decided,), table=table, port=port
+    )
 
 
-def _age(service: VirtualService) -> tuple[str, str, str]:
-    created = read.text(read.obj(service.raw, "metadata"), "creationTimestamp")
-    return created, service.ref.name, service.ref.namespace
-
-
-Candidate = tuple[Tried, Entry, Answer]
-"""An entry as it was tried, and whether it is meant for the caller at all."""
-
-
-def _tried(
-    mesh: Mesh, service: VirtualService, request: Request, caller: Caller, port: int
-) -> Iterator[Candidate]:
-    """The entries of one VirtualService; what follows a catch-all is in no proxy."""
-    owner = (service.ref.namespace, service.ref.name)
-    for entry in rule_entries(mesh, service):
-        meant = Answer(False, entry.note) if entry.note else _meant(entry, caller, port)
-        conditions = (_asked(match, request) for match in entry.conditions)
-        answer = all_of((meant, *conditions)) if meant.holds is not False else meant
-        text = " and ".join(str(match) for match in entry.conditions) or "any request"
-        yield Tried(owner, entry.title, answer.holds, answer.why, text), entry, meant
-        if meant.holds and entry.catch_all:
-            return
-
-
-def _meant(entry: Entry, caller: Caller, port: int) -> Answer:
-    return all_of(_for_caller(match, entry, caller, port) for match in entry.conditions)
-
-
-def _for_caller(match: Match, entry: Entry, caller: Caller, port: int) -> Answer:
-    """A match that names gateways is not asked for its sources: so istiod has it."""
-    if match.port and not port:
-        return Answer(None, f"it is for port {match.port}, and the port is not known here")
-    if match.port and match.port != port:
-        return Answer(False, f"port is {port}, asks {match.port}")
-    if match.gateways:
-        listed = {place for name in match.gateways for place in _places(name, entry.service)}
-        if caller.gateway and not caller.gateways:
-            return Answer(None, f"it is for {', '.join(match.gateways)}: not known of this proxy")
-        through = caller.gateways if caller.gateway else {MESH}
-        named = ", ".join(match.gateways)
-        return Answer(bool(listed & through), f"it is for requests through {named}")
-    if match.source_namespace and match.source_namespace != caller.namespace:
-        return Answer(
-            False, f"source namespace is {caller.namespace}, asks {match.source_namespace}"
-        )
-    for key, value in match.source_labels:
-        if caller.labels.get(key) != value:
-            found = caller.labels.get(key, "absent")
-            return Answer(False, f"source label {key} is {found}, asks {value}")
-    return Answer(True)
-
-
-def _places(gateway: str, service: VirtualService) -> tuple[str, ...]:
-    if gateway == MESH:
-        return (MESH,)
-    return tuple("/".join(place) for place in gateway_places(gateway, service.ref.namespace))
-
-
-def _asked(match: Match, request: Request) -> Answer:
-    """The conditions on the request itself."""
-    return all_of(_conditions(match, request))
-
-
-def _conditions(match: Match, request: Request) -> Iterator[Answer]:
-    if match.uri is not None and match.uri.kind != "present":
-        yield on_path(match.uri, match.ignore_uri_case, request)
-    own = ((":scheme", match.scheme), (":method", match.method), (":authority", match.authority))
-    for name, value in own:
-        if value is not None:
-            yield on_header(name, _any(value), request)
-    for name, value in match.headers:
-        yield _claim(name) or on_header(name, _any(value), request)
-    for name, value in match.without_headers:
-        yield _claim(name) or _without(name, _any(value), request)
-    for name, value in match.query_params:
-        yield on_query(name, _any(value), request)
-
-
-def _without(name: str, match: StringMatch, request: Request) -> Answer:
-    """A header that is not there is without the value, as if it were empty."""
-    missing = match.kind != "present"
-    return on_header(name, match, request, invert=True, missing_is_empty=missing)
-
-
-def _claim(name: str) -> Answer | None:
-    if not name.startswith(CLAIMS):
-        return None
-    return Answer(None, f"{name} is of the caller's token, which is not known here")
-
-
-def _any(value: StringMatch) -> StringMatch:
-    """`regex: "*"`, no expression at all, is istiod's word for presence."""
-    return StringMatch("present") if (value.kind, value.value) == ("regex", "*") else value
-
-
-def _decision(host: str, candidates: Sequence[Candidate]) -> Decision:
-    above, place = split([tried for tried, _, _ in candidates])
-    if place is None:
-        return Decision(host, above, notes=(NO_RULE,))
-    tried, entry, _ = candidates[place]
-    return Decision(host, above, tried, rule_effects(entry.rule, entry.raw), entry.rule)
-
-
-def _at_gateway(mesh: Mesh, request: Request, caller: Caller) -> Decision:
+def _at_gateway(view: View, request: Request, caller: Caller) -> Decision:
     """All VirtualServices of one host stand in one list, those that take everything at its end."""
-    doors = Doors(mesh, caller.gateways, request.scheme, caller.port)
-    bound = sorted((s for s in mesh.virtual_services if visible(s, caller.namespace)), key=_age)
-    domains = {service.ref: doors.domains(service) for service in bound}
-    host = best_domain([name for names in domains.values() for name in names], request.hostname)
-    if host is None:
-        return Decision(notes=("no VirtualService has this host at the gateway: 404 (NR)",))
-    if doors.redirects(host):
-        answer = Effects(answer="redirects with 301 to scheme https")
-        return Decision(host, taken=Tried(None, "the Gateway's httpsRedirect"), effects=answer)
-    here = [service for service in bound if host in domains[service.ref]]
-    candidates = [c for service in here for c in _tried(mesh, service, request, caller, doors.port)]
-    last = [_is_last(entry, meant) for _, entry, meant in candidates]
-    ordered = [*_where(candidates, last, False), *_where(candidates, last, True)]
-    return _decision(host, ordered)
+    way = entrance(view, request, caller.port)
+    if way.door is None:
+        return Decision(notes=(way.why,))
+    if not way.door.table:
+        chains, port = view.door_chains(way.door), way.door.port
+        found, chain = connection(chains, request.hostname, (), port, request)
+        return _to(view, found, chain.targets if chain else (), f"{way.door.name} {RAW}")
+    if way.vhost is None:
+        return Decision(notes=(NO_HOST,), table=way.door.table)
+    host = best_domain(way.vhost.domains, request.hostname) or ""
+    if way.vhost.requires_tls and request.scheme == "http":
+        taken = Tried(None, "the Gateway's httpsRedirect")
+        return Decision(host, taken=taken, effects=TO_HTTPS, table=way.door.table)
+    return _among(view, way.vhost, host, request, caller)
 
 
-def _is_last(entry: Entry, meant: Answer) -> bool:
-    return entry.catch_all and meant.holds is not False
+def _among(view: View, vhost: VirtualHost, host: str, request: Request, caller: Caller) -> Decision:
+    found = list(entries(vhost, request, caller.separately))
+    above, place = split([entry.tried for entry in found])
+    host = host or vhost.name.rpartition(":")[0]
+    route = found[place].route if place is not None else None
+    if place is None or route is None:
+        return Decision(host, above, notes=(NO_RULE,), table=vhost.table)
+    rule = _joined_rule(route)
+    effects = route_effects(route, rule)
+    taken = found[place].tried
+    made = Decision(host, above, taken, effects, rule, table=vhost.table, route=route)
+    return _to(view, made, (*route.targets, *route.mirrors))
 
 
-def _where(candidates: Iterable[Candidate], last: list[bool], wanted: bool) -> list[Candidate]:
-    return [c for c, is_last in zip(candidates, last, strict=True) if is_last is wanted]
+def _joined_rule(route: Route) -> Rule | None:
+    """The rule as the proxies get it: with what a delegate takes over from its root."""
+    if route.rule is None:
+        return None
+    holder = route.rule.holder
+    namespace = holder.service.ref.namespace
+    return parse_rule(route.rule.raw, holder.index, "http", namespace)
+
+
+def _to(view: View, found: Decision, targets: Iterable[Target], *notes: str) -> Decision:
+    """With what is said of the clusters that the requests go to."""
+    return replace(found, notes=(*found.notes, *notes, *_of_clusters(view, targets)))
+
+
+def _of_clusters(view: View, targets: Iterable[Target]) -> Iterator[str]:
+    for target in {target.cluster: target for target in targets}.values():
+        reach = view.reach(target.cluster)
+        label = target.subset or target.host
+        if reach.cluster is None:
+            yield f"{label} has no cluster in the proxy (NC): {reach.missing}"
+        elif reach.cluster.by_address:
+            yield f"{label} is called at the address that the caller chose: weights do nothing"
+        elif not reach.endpoints.found and not reach.endpoints.unknown:
+            yield f"{label} has no endpoint (UH)"

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from meshtui.envoy.agree import agreement
-from meshtui.envoy.dump import parse_routes
+from meshtui.envoy.tables import parse_tables
 from meshtui.envoy.trace import trace as follow
 from meshtui.lab.client import Answer
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.request import Request
+from meshtui.mesh.resolution import Client
 from meshtui.mesh.trace import Caller, trace
 from tests.lab import generated
 from tests.lab.harness import ISTIO, Mesh, Obj, to, until
@@ -49,11 +50,13 @@ class Way:
 
     @property
     def port(self) -> int:
-        return 0 if self.caller.gateway else self.caller.port
+        return 0 if self.caller.client.gateway else self.caller.port
 
 
 SIDECAR = Way(
-    "productpage-v1", Caller("default", {"app": "productpage", "version": "v1"}, port=9080), {}
+    "productpage-v1",
+    Caller(Client("default", {"app": "productpage", "version": "v1"}), 9080, separately=True),
+    {},
 )
 
 
@@ -62,8 +65,8 @@ def gateway(mesh: Mesh) -> Way:
     labels = next(
         p["metadata"]["labels"] for p in pods if p["metadata"]["name"].startswith(GATEWAY)
     )
-    served = frozenset({"default/bookinfo-gateway"})
-    return Way(GATEWAY, Caller("istio-system", labels, True, served), {"via": "gateway"})
+    client = Client("istio-system", labels, gateway=True)
+    return Way(GATEWAY, Caller(client, separately=True), {"via": "gateway"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,20 @@ def run(mesh: Mesh, way: Way, asked: list[Obj]) -> Iterator[Case]:
         plural: f"{ISTIO}/{plural}" for plural in ("virtualservices", "gateways")
     }
     objects = parse_mesh({k: mesh.api.call("GET", path)["items"] for k, path in plurals.items()})
-    routes = parse_routes(json.loads(mesh.routes(way.workload)))
+    tables = parse_tables(json.loads(mesh.routes(way.workload)))
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda one: mesh.send(1, **one, **way.options)[0], asked))
     for one, answer in zip(asked, answers, strict=True):
         headers = tuple(one["headers"].items())
         request = Request(one["method"], one["path"], one["host"], headers=headers)
         intent = trace(objects, request, way.caller)
-        actual = follow(routes, request, port=way.port, gateway=way.caller.gateway)
+        actual = follow(
+            tables,
+            request,
+            port=way.port,
+            gateway=way.caller.client.gateway,
+            separately=way.caller.separately,
+        )
         agree, differences = agreement(intent, actual)
         yield Case(one, answered(answer), intent, actual.decision, differences, agree)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from meshtui.diagnosis.analysis import analyze
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.request import Request
+from meshtui.mesh.resolution import Client
 from meshtui.mesh.trace import Caller, trace
 from tests.unit.objects import route, service, virtual_service
 
@@ -68,5 +69,5 @@ def test_an_unreachable_rule_takes_nothing(
     mesh = parse_mesh({"services": [called], "virtualservices": [owner]})
     dead = {found.field for found in analyze(mesh) if found.code == "unreachable-rule"}
     for request in requests:
-        rule = trace(mesh, request, Caller("default")).rule
+        rule = trace(mesh, request, Caller(Client("default"))).rule
         assert rule is None or f"spec.http[{rule.index}]" not in dead

@@ -14,15 +14,16 @@ from meshtui.mesh.effects import Odds, effect_lines
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.request import Request
+from meshtui.mesh.resolution import Client
+from meshtui.mesh.settings import MeshSettings
 from meshtui.mesh.trace import Caller, trace
 from tests.unit.objects import Obj, meta, reviews, route, service, virtual_service
 from tests.unit.strategies import virtual_services
 
 HOST = "reviews.default.svc.cluster.local"
-CALLER = Caller("default", {"app": "productpage"}, port=9080)
-GATE = Caller(
-    "istio-system", {"istio": "ingressgateway"}, gateway=True, gateways=frozenset({"default/gate"})
-)
+CALLER = Caller(Client("default", {"app": "productpage"}), 9080)
+FAR = Caller(Client("prod"), 9080)
+GATE = Caller(Client("istio-system", {"istio": "ingressgateway"}, gateway=True))
 
 
 def ask(mesh: Mesh, path: str = "/", caller: Caller = CALLER, **more: Any) -> Decision:
@@ -128,10 +129,10 @@ def test_what_is_not_meant_for_the_caller_says_so() -> None:
         rule("rest"),
     )
     assert why(ask(mesh)) == [
-        "source label app is productpage, asks x",
-        "source namespace is default, asks prod",
-        "it is for requests through gate",
-        "port is 9080, asks 80",
+        "it is for callers with app=x",
+        "it is for callers of prod",
+        "it is for default/gate",
+        "it is for port 80",
     ]
 
 
@@ -147,11 +148,23 @@ def test_names_of_a_service() -> None:
     mesh = reviews(rule("it"))
     near = ("reviews", "REVIEWS:9080", "reviews.default", "reviews.default.svc", HOST)
     assert {taken(ask(mesh, host=host)) for host in near} == {"it"}
-    elsewhere = replace(CALLER, namespace="prod")
-    assert taken(ask(mesh, host="reviews.default", caller=elsewhere)) == "it"
-    unknown = ask(mesh, host="reviews", caller=elsewhere)
-    assert (unknown.host, unknown.taken) == ("", None)
-    assert "outboundTrafficPolicy" in unknown.notes[0]
+    assert taken(ask(mesh, host="reviews.default", caller=FAR)) == "it"
+
+
+def test_a_host_that_the_caller_does_not_know_is_up_to_the_outbound_policy() -> None:
+    mesh = reviews(rule("it"))
+    unknown = ask(mesh, host="reviews", caller=FAR)
+    assert (unknown.host, taken(unknown)) == ("allow_any", "allow_any")
+    assert effect_lines(unknown.effects)[0] == ("to", "PassthroughCluster 100%")
+    assert "outboundTrafficPolicy ALLOW_ANY decides" in unknown.notes[0]
+    strict = replace(mesh, settings=MeshSettings(outbound="REGISTRY_ONLY"))
+    refused = ask(strict, host="reviews", caller=FAR)
+    assert (refused.host, refused.effects.answer) == ("block_all", "answers 502")
+    elsewhere = ask(strict, host="reviews", caller=replace(FAR, port=9999))
+    assert effect_lines(elsewhere.effects) == (("to", "BlackHoleCluster 100%"),)
+    guessed = replace(mesh, settings=MeshSettings(known=False))
+    assert ask(guessed, host="reviews", caller=FAR).sure is False
+    assert ask(guessed).sure
 
 
 def test_of_two_virtual_services_the_narrower_then_the_older_rules() -> None:
@@ -170,8 +183,7 @@ def test_of_two_virtual_services_the_narrower_then_the_older_rules() -> None:
 def test_export_to_hides_a_virtual_service() -> None:
     hidden = virtual_service("reviews", rule("it"), exportTo=["."])
     assert taken(ask(mesh_of(hidden))) == "it"
-    elsewhere = replace(CALLER, namespace="prod")
-    found = ask(mesh_of(hidden), host="reviews.default", caller=elsewhere)
+    found = ask(mesh_of(hidden), host="reviews.default", caller=FAR)
     assert found.rule is None
 
 
@@ -252,20 +264,26 @@ def test_conditions_that_do_not_go_together_are_dropped(
 ) -> None:
     mesh = delegating({"match": [{"uri": outer}]}, rule("leaf", {"uri": inner}))
     told = [tried.why for tried in ask(mesh, "/zzz").above]
-    assert (told == ["the delegate asks something else of the path: istiod drops it"]) is dropped
+    assert (told == ["its delegate asks for something else: another uri"]) is dropped
 
 
 def test_a_delegate_that_is_none() -> None:
     lost = mesh_of(virtual_service("reviews", {"delegate": {"name": "lost"}}, rule("rest")))
-    assert why(ask(lost)) == ["delegate default/lost is not there"]
+    assert why(ask(lost)) == ["its delegate default/lost is not there"]
     own = delegating({}, rule("x"), hosts=["x"])
-    assert why(ask(own)) == ["delegate default/leaf has hosts of its own and is no delegate"]
-    chain = delegating({}, {"delegate": {"name": "more"}})
-    assert why(ask(chain)) == ["a delegate can't delegate"]
+    assert why(ask(own)) == ["its delegate default/leaf is not there"]
+
+
+def test_a_match_that_narrows_none_drops_the_whole_rule_of_the_delegate() -> None:
+    """Of the delegate's two matches one would fit: `dele-one-of-two` on a real istiod."""
+    fits, other = {"uri": {"prefix": "/api/a"}}, {"uri": {"prefix": "/other"}}
+    mesh = delegating({"match": [{"uri": {"prefix": "/api"}}]}, rule("leaf", fits, other))
+    assert taken(ask(mesh, "/api/a")) == "rest"
 
 
 def gate(*servers: Obj) -> Obj:
-    return {"metadata": meta("gate"), "spec": {"selector": {}, "servers": list(servers)}}
+    selector = {"istio": "ingressgateway"}
+    return {"metadata": meta("gate"), "spec": {"selector": selector, "servers": list(servers)}}
 
 
 def door(*hosts: str, **more: Any) -> Obj:
@@ -300,7 +318,7 @@ def test_a_gateway_lets_in_what_its_servers_say() -> None:
     assert taken(ask(mesh, "/", GATE, host="shop.test")) == "it"
     for host in ("x.test", "other.org"):
         assert ask(mesh, "/", GATE, host=host).taken is None
-    stranger = replace(GATE, gateways=frozenset({"default/elsewhere"}))
+    stranger = Caller(Client("istio-system", {"istio": "egressgateway"}, gateway=True))
     assert ask(mesh, "/", stranger, host="shop.test").taken is None
 
 
@@ -328,11 +346,88 @@ def test_a_door_that_only_redirects() -> None:
     assert taken(ask(mesh, "/", GATE, host="x", scheme="https")) == "it"
 
 
-def test_a_gateway_of_which_nothing_is_known_is_not_guessed_at() -> None:
-    unknown = replace(GATE, gateways=frozenset())
+def test_gateways_that_were_not_read_are_not_guessed_at() -> None:
     mesh = mesh_of(at_gate("a", ["*"], rule("it", {"gateways": ["gate"]}), rule("rest")))
-    found = ask(mesh, "/", unknown, host="x")
-    assert (taken(found), found.sure) == ("rest", False)
+    found = ask(replace(mesh, partial={"gateways": frozenset()}), "/", GATE, host="x")
+    assert (taken(found), found.sure) == ("", False)
+    assert "a Gateway of a namespace that can't be read may count" in found.notes
+
+
+def test_a_gateway_that_redirects_needs_no_virtual_service() -> None:
+    mesh = mesh_of(gateways=(gate(door("shop.test", tls={"httpsRedirect": True})),))
+    found = ask(mesh, "/", GATE, host="shop.test")
+    assert found.effects.answer == "redirects with 301 to scheme https"
+    assert ask(mesh, "/", GATE, host="other.test").notes == (
+        "no VirtualService has this host at the gateway: 404 (NR)",
+    )
+
+
+def test_a_port_of_the_gateway_that_nothing_listens_on() -> None:
+    mesh = mesh_of(at_gate("a", ["*"], rule("it")), gateways=(gate(door("*")),))
+    assert ask(mesh, "/", GATE, host="x", scheme="https").notes == (
+        "the gateway has no server for https",
+    )
+    found = ask(mesh, "/", replace(GATE, port=8080), host="x")
+    assert found.notes == ("the gateway has no server for http on port 8080",)
+
+
+def test_of_two_servers_with_tls_the_more_exact_name_takes_the_request() -> None:
+    def secure(name: str, host: str) -> Obj:
+        port = {"number": 443, "name": name, "protocol": "HTTPS"}
+        return {"port": port, "hosts": [host], "tls": {"mode": "SIMPLE"}}
+
+    servers = gate(secure("wide", "*.test"), secure("narrow", "a.test"))
+    mesh = mesh_of(at_gate("a", ["*.test"], rule("it")), gateways=(servers,))
+    assert ask(mesh, "/", GATE, host="a.test", scheme="https").table.startswith("https.443.narrow")
+    assert ask(mesh, "/", GATE, host="b.test", scheme="https").table.startswith("https.443.wide")
+    assert ask(mesh, "/", GATE, host="other", scheme="https").notes == (
+        "no server of the gateway has this name: it ends the TLS handshake",
+    )
+
+
+def speaking(protocol: str, *rules: Obj, **spec: Any) -> Mesh:
+    called = service("db")
+    called["spec"]["ports"] = [{"name": protocol, "port": 9080}]
+    owner = virtual_service("db", *rules, **spec)
+    return parse_mesh({"services": [called], "virtualservices": [owner]})
+
+
+def test_http_rules_do_nothing_on_a_tcp_port() -> None:
+    answer = {"directResponse": {"status": 418}}
+    found = ask(speaking("tcp-db", answer), host="db:9080")
+    assert taken(found) == "no VirtualService: Istio's default"
+    assert effect_lines(found.effects) == (("to", "db 100%"),)
+    assert found.notes[0].startswith("port 9080 is TCP: connections are passed on as they are")
+
+
+def test_a_tcp_rule_takes_what_is_no_http_and_nothing_of_http() -> None:
+    tcp = {"tcp": [{"route": [route("v1", 1, "db"), route("v2", 3, "db")]}]}
+    found = ask(speaking("tcp-db", **tcp), host="db:9080")
+    assert (taken(found), found.table, found.port) == ("tcp[0]", "", 9080)
+    assert effect_lines(found.effects) == (("to", "v1 25%, v2 75%"),)
+    assert any("v1 has no cluster in the proxy (NC)" in note for note in found.notes)
+    assert taken(ask(speaking("http-db", **tcp), host="db:9080")) != "tcp[0]"
+
+
+def test_a_tls_port_is_decided_by_the_name_of_the_handshake() -> None:
+    tls = {"tls": [{"match": [{"sniHosts": ["db.test"]}], "route": [route("v1", 1, "db")]}]}
+    mesh = speaking("tls-db", **tls, hosts=["db", "db.test"])
+    called = replace(CALLER, host="db.default.svc.cluster.local")
+    named = ask(mesh, host="db.test:9080", scheme="https", caller=called)
+    assert taken(named) == "tls[0]"
+    plain = ask(mesh, host="db.test:9080", caller=called)
+    assert plain.taken is None
+    assert why(plain) == ["the TLS name is absent, asks db.test"]
+
+
+def test_a_port_that_says_no_protocol_is_asked_for_one_service_only() -> None:
+    found = ask(
+        speaking("any", rule("it")),
+        host="whatever:9080",
+        caller=replace(CALLER, host="db.default.svc.cluster.local"),
+    )
+    assert taken(found) == "it"
+    assert found.table == "db.default.svc.cluster.local:9080"
 
 
 def test_a_path_that_may_be_normalised_is_noted() -> None:

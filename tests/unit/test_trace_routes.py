@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 
 from meshtui.envoy.agree import agreement
-from meshtui.envoy.dump import parse_routes
+from meshtui.envoy.tables import parse_tables
 from meshtui.envoy.trace import Followed, trace
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
+from meshtui.mesh.resolution import Client
 from meshtui.mesh.trace import Caller
 from meshtui.mesh.trace import trace as trace_objects
 from tests.unit.objects import Obj, reviews, route
@@ -44,8 +45,8 @@ def table(*vhosts: Obj, name: str = "9080", **more: Any) -> Obj:
 def ask(*tables: Obj, path: str = "/", host: str = "reviews:9080", **more: Any) -> Followed:
     gateway = more.pop("gateway", False)
     request = Request(path=path, authority=host, **more)
-    routes = parse_routes({"configs": list(tables)})
-    return trace(routes, request, port=0 if gateway else 9080, gateway=gateway)
+    found = parse_tables({"configs": list(tables)})
+    return trace(found, request, port=0 if gateway else 9080, gateway=gateway)
 
 
 def taken(followed: Followed) -> str:
@@ -221,7 +222,7 @@ def both(rules: list[Obj], *tables: Obj, **more: Any) -> tuple[bool | None, tupl
     intent = trace_objects(
         reviews(*rules),
         Request(authority="reviews:9080", **more),
-        Caller("default", port=9080),
+        Caller(Client("default"), 9080),
     )
     return agreement(intent, ask(*tables, **more))
 

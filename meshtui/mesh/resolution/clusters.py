@@ -130,7 +130,8 @@ def missing(host: Host | None, hidden: str, rule: Joined | None, port: int, subs
 def split_cluster(name: str) -> tuple[int, str, str] | None:
     """Port, subset and host of an outbound cluster's name."""
     parts = name.split("|")
-    if len(parts) != 4 or parts[0] != "outbound" or not parts[1].isdigit():
+    port = parts[1] if len(parts) == 4 and parts[0] == "outbound" else ""
+    if not (port.isascii() and port.isdigit() and len(port) < 6):
         return None
     return int(parts[1]), parts[2], parts[3]
 

@@ -22,12 +22,15 @@ def answering(hosts: Iterable[VirtualHost], request: Request) -> VirtualHost | N
     return domains[best] if best is not None else None
 
 
-def takes(route: Route, request: Request) -> Answer:
-    """Whether a route takes a request; not known where that can't be decided here."""
-    return all_of(_conditions(route.match, request))
+def takes(route: Route, request: Request, separately: bool | None = None) -> Answer:
+    """Whether a route takes a request; not known where that can't be decided here.
+
+    `separately`: whether the proxy compares each value of a repeated header, if that is known.
+    """
+    return all_of(_conditions(route.match, request, separately))
 
 
-def _conditions(match: Json, request: Request) -> Iterator[Answer]:
+def _conditions(match: Json, request: Request, separately: bool | None) -> Iterator[Answer]:
     ignore_case = match.get("case_sensitive") is False
     yield on_path(_path(match), ignore_case, request)
     for header in read.objects(match, "headers"):
@@ -37,6 +40,7 @@ def _conditions(match: Json, request: Request) -> Iterator[Answer]:
             request,
             invert=header.get("invert_match") is True,
             missing_is_empty=header.get("treat_missing_header_as_empty") is True,
+            separately=separately,
         )
     for parameter in read.objects(match, "query_parameters"):
         yield on_query(read.text(parameter, "name"), _value(parameter), request)

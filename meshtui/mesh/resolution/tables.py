@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from meshtui.mesh.resolution.domains import host_domains
 from meshtui.mesh.resolution.forwarding import Surroundings
@@ -165,6 +166,11 @@ class SidecarTable:
             host=host,
             unused=unused,
         )
+
+    @cached_property
+    def speaks_http(self) -> bool:
+        """Whether some service speaks HTTP here: then there is a listener for all addresses."""
+        return any(found.ports[0].http for name in self._names() if (found := self.host(name)))
 
     def virtual_hosts(self) -> list[VirtualHost]:
         """All of them. A domain belongs to the first that has it, services' own names before."""

@@ -105,6 +105,11 @@ class View:
             self._tables[port] = self._table(port)
         return self._tables[port]
 
+    def speaks_http(self, port: int) -> bool:
+        """Whether the client listens on the port for HTTP to whatever host a request names."""
+        table = self.table(port)
+        return table is not None and table.speaks_http
+
     def _table(self, port: int) -> SidecarTable | None:
         listener = self.scope.listener(port)
         if listener is None or self.client.gateway:

@@ -12,7 +12,7 @@ from meshtui.changes.change import ProxyVerdict
 from meshtui.envoy.compare import ABSENT, IN_SYNC
 from meshtui.envoy.expected import ProxyFacts, entries
 from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
-from meshtui.mesh.routing import selects
+from meshtui.mesh.resolution.names import labels_in
 from meshtui.mesh.signals import Sample
 
 MOST_PROXIES = 20
@@ -90,7 +90,7 @@ def proxy_facts(mesh: Mesh, pod: Pod) -> ProxyFacts:
     gateways = frozenset(
         f"{gateway.ref.namespace}/{gateway.ref.name}"
         for gateway in mesh.gateways
-        if selects(gateway.selector, pod.labels)
+        if pod.gateway and labels_in(gateway.selector, pod.labels)
     )
     return ProxyFacts(pod.namespace, pod.labels, pod.gateway, gateways)
 

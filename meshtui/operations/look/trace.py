@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meshtui.envoy.agree import agreement
+from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
+from meshtui.envoy.trace_connections import trace_connection
 from meshtui.errors import MeshtuiError, NotFound
-from meshtui.mesh.admission import gateway_names
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
 from meshtui.mesh.request import Request, port_of
+from meshtui.mesh.resolution import Client, Ruling, View, client_of, world
+from meshtui.mesh.resolution.names import MESH
+from meshtui.mesh.resolution.protocols import is_http, service_protocol, takes_http_rules
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.trace import Caller, trace
-from meshtui.operations.change.verify import MOST_PROXIES, Clients, client_proxies, proxy_facts
+from meshtui.operations.change.verify import MOST_PROXIES, Clients, client_proxies
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -25,7 +30,8 @@ GATEWAY = "gateway"
 
 _TIMEOUT_S = 5.0
 _CONCURRENCY = 8
-_HTTP = ("http", "grpc")
+EACH_VALUE_SINCE = (1, 39)
+"""Since this Envoy each value of a repeated header is compared by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def callers(mesh: Mesh, question: Question, sample: Sample | None) -> Clients:
     if question.source:
         return _of_source(mesh, question)
     key, host = question.service.key, question.service.host
-    gateways = [name for vs in _at_gateways(mesh, host) for name in _gateways_of(vs)]
+    gateways = dict.fromkeys(_gateways_to(mesh, host))
     anybody = VirtualService(
         Ref("VirtualService", key.namespace, ""),
         "",
@@ -122,63 +128,107 @@ def _of_source(mesh: Mesh, question: Question) -> Clients:
     return Clients(tuple(found[:MOST_PROXIES]), True, max(0, len(found) - MOST_PROXIES))
 
 
-def _at_gateways(mesh: Mesh, host: str) -> list[VirtualService]:
-    """The VirtualServices that lead from a gateway to a host."""
-    named = dict.fromkeys(vs.ref for vs, _ in mesh.rules_by_destination.get(host, ()))
-    return [vs for vs in mesh.virtual_services if vs.ref in named and set(vs.gateways) != {"mesh"}]
+def _leading(view: View, host: str) -> Iterator[tuple[str, Ruling]]:
+    """The names under which a gateway lets requests for a host in, and by whose rules."""
+    for edge in view.edge_routes(host):
+        for name in edge.virtual_host.domains:
+            yield from ((name, ruling) for ruling in edge.virtual_host.rulings)
+    for door in view.doors.doors:
+        for chain in view.door_chains(door) if not door.table else ():
+            if chain.ruling and any(target.host == host for target in chain.targets):
+                for name in chain.server_names or chain.ruling.hosts:
+                    yield name, chain.ruling
 
 
-def _gateways_of(service: VirtualService) -> frozenset[str]:
-    return gateway_names(service.gateways, service.ref.namespace)
+def _gateways_to(mesh: Mesh, host: str) -> Iterator[str]:
+    """The Gateways, as namespace/name, through which requests for a host come in."""
+    whole = world(mesh)
+    for found in whole.callers:
+        if found.client.gateway:
+            for _, ruling in _leading(whole.view(found.client), host):
+                yield from (name for name in ruling.gateways if name != MESH)
 
 
 async def _ask(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) -> Seen:
-    from meshtui.envoy.proxy import read_routes, sidecar_route_names
-
     seen = by_objects(mesh, question, pod)
-    port = 0 if pod.gateway else port_for(question)
-    names = sidecar_route_names([port]) if port else ""
     try:
-        routes = await read_routes(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+        separately = await _separately(cluster, pod) if seen.request.repeats else None
+        if separately is not None:
+            seen = by_objects(mesh, question, pod, separately)
+        followed = await _follow(cluster, mesh, question, seen, pod, separately)
     except MeshtuiError as error:
         return replace(seen, trouble=str(error))
-    followed = follow(routes, seen.request, port=port, gateway=pod.gateway)
     agrees, differences = agreement(seen.intent, followed)
     return replace(seen, actual=followed.decision, agrees=agrees, differences=differences)
 
 
-def by_objects(mesh: Mesh, question: Question, pod: Pod | None) -> Seen:
+async def _follow(
+    cluster: Cluster,
+    mesh: Mesh,
+    question: Question,
+    seen: Seen,
+    pod: Pod,
+    separately: bool | None,
+) -> Followed:
+    """What the proxy does: by its routes, and where it asks none by its listeners."""
+    from meshtui.envoy import proxy
+
+    table, request = seen.intent.table, seen.request
+    if seen.intent.port and not table:
+        names = proxy.sidecar_listener_names([seen.intent.port])
+        listeners = await proxy.read_listeners(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+        addresses = () if pod.gateway else question.service.addresses
+        return trace_connection(listeners, request, seen.intent.port, addresses)
+    port = 0 if pod.gateway else port_for(question)
+    names = proxy.sidecar_route_names([port]) if port else ""
+    tables = await proxy.read_tables(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+    return follow(
+        tables, request, port=port, gateway=pod.gateway, table=table, separately=separately
+    )
+
+
+async def _separately(cluster: Cluster, pod: Pod) -> bool | None:
+    """Whether the proxy compares each value of a repeated header; None where it doesn't say."""
+    from meshtui.envoy.proxy import read_version
+
+    version = await read_version(cluster, pod, timeout=_TIMEOUT_S)
+    return version >= EACH_VALUE_SINCE if version else None
+
+
+def by_objects(
+    mesh: Mesh, question: Question, pod: Pod | None, separately: bool | None = None
+) -> Seen:
     """What a caller's proxy should do; without a pod, that of any caller of the namespace."""
-    caller = _caller(mesh, question, pod)
+    caller = _caller(mesh, question, pod, separately)
     authority = question.request.authority or _authority(mesh, question.service, caller)
     request = replace(question.request, authority=authority)
     return Seen(pod, request, trace(mesh, request, caller))
 
 
-def _caller(mesh: Mesh, question: Question, pod: Pod | None) -> Caller:
+def _caller(mesh: Mesh, question: Question, pod: Pod | None, separately: bool | None) -> Caller:
     if pod is None:
-        return Caller(question.service.key.namespace, port=port_for(question))
-    facts = proxy_facts(mesh, pod)
-    port = question.port if pod.gateway else port_for(question)
-    return Caller(facts.namespace, facts.labels, facts.gateway, facts.gateways, port)
+        client = Client(question.service.key.namespace)
+        return Caller(client, port_for(question), question.service.host)
+    if pod.gateway:
+        return Caller(client_of(mesh, pod), question.port, separately=separately)
+    return Caller(client_of(mesh, pod), port_for(question), question.service.host, separately)
 
 
 def port_for(question: Question) -> int:
     """The port asked for, that of the authority, or the service's first that speaks HTTP."""
     asked = question.port or port_of(question.request.authority)
     ports = question.service.ports
-    spoken = [port.number for port in ports if port.name.startswith(_HTTP)]
-    return asked or next(iter(spoken or [port.number for port in ports]), 0)
+    kinds = [(service_protocol(port), port.number) for port in ports]
+    spoken = [number for kind, number in kinds if is_http(kind)]
+    sniffed = [number for kind, number in kinds if takes_http_rules(kind)]
+    return asked or next(iter([*spoken, *sniffed, *(number for _, number in kinds)]), 0)
 
 
 def _authority(mesh: Mesh, service: Service, caller: Caller) -> str:
     """The name that a caller would use: a short one in the mesh, an outside one at a gateway."""
-    key = service.key
-    name = key.name if key.namespace == caller.namespace else str(key)
-    if not caller.gateway:
+    key, client = service.key, caller.client
+    name = key.name if key.namespace == client.namespace else str(key)
+    if not client.gateway:
         return f"{name}:{caller.port}" if caller.port not in (0, 80) else name
-    for vs in _at_gateways(mesh, service.host):
-        if not caller.gateways or _gateways_of(vs) & caller.gateways:
-            for host in vs.hosts:
-                return host.replace("*", key.name)
-    return name
+    outside = next(_leading(world(mesh).view(client), service.host), None)
+    return outside[0].replace("*", key.name) if outside else name

@@ -1,0 +1,74 @@
+"""Where a connection goes, by a proxy's own listeners, as Envoy chooses a filter chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshtui.envoy.clusternames import parse_cluster_name
+from meshtui.envoy.listeners import Chain, Listener
+from meshtui.envoy.trace import Followed
+from meshtui.mesh.decision import Decision, Tried
+from meshtui.mesh.effects import Effects, Odds
+from meshtui.mesh.request import Request, best_domain, rank
+from meshtui.mesh.trace_connections import NO_CHAIN, subnet_length
+
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104
+NO_LISTENER = "the proxy has no listener for the port: outboundTrafficPolicy decides"
+
+
+def trace_connection(
+    listeners: Sequence[Listener], request: Request, port: int, addresses: Sequence[str]
+) -> Followed:
+    """The chain that takes a connection to a port of one of some addresses."""
+    found = _listener(listeners, port, addresses)
+    if found is None:
+        return Followed(Decision(notes=(NO_LISTENER,), port=port))
+    name = request.hostname if request.scheme == "https" else ""
+    ranked = [
+        (fit, chain)
+        for chain in found.chains
+        if chain.clusters and not chain.http_only
+        for fit in [_fit(chain, name, addresses)]
+        if fit is not None
+    ]
+    if not ranked:
+        return Followed(Decision(found.name, notes=(NO_CHAIN,), port=port))
+    chain = max(ranked, key=lambda pair: pair[0])[1]
+    total = sum(weight for _, weight in chain.clusters)
+    effects = Effects(
+        destinations=tuple(
+            _odds(cluster, 100.0 * weight / total if total else 0.0)
+            for cluster, weight in chain.clusters
+        ),
+        connection=True,
+    )
+    return Followed(
+        Decision(found.name, taken=Tried(None, chain.match), effects=effects, port=port)
+    )
+
+
+def _listener(
+    listeners: Sequence[Listener], port: int, addresses: Sequence[str]
+) -> Listener | None:
+    """That of the address itself before that of all addresses."""
+    own = [one for one in listeners if one.port == port and one.direction != "inbound"]
+    exact = [one for one in own if one.address in addresses]
+    every = [one for one in own if one.address in _ANY_ADDRESS]
+    return next(iter([*exact, *every]), None)
+
+
+def _fit(chain: Chain, name: str, addresses: Sequence[str]) -> tuple[tuple[int, int], int] | None:
+    """How exactly a chain fits; None where it does not."""
+    named = best_domain([known.lower() for known in chain.server_names], name) if name else None
+    if chain.server_names and named is None:
+        return None
+    lengths = [subnet_length(subnet, address) for subnet in chain.subnets for address in addresses]
+    longest = max((length for length in lengths if length is not None), default=None)
+    if chain.subnets and longest is None:
+        return None
+    return rank(named) if named is not None else (-1, 0), longest or 0
+
+
+def _odds(cluster: str, percent: float) -> Odds:
+    name = parse_cluster_name(cluster)
+    return Odds(name.host, name.subset, name.port, percent, cluster)
