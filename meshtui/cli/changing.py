@@ -20,6 +20,9 @@ from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.session import Session
 
+UNGATED = ("fault",)
+"""Who injects errors with --yes means them."""
+
 GATED = ("shift", "promote", "rollback", "undo", "timeout", "edit")
 """Commands that are held against what is measured now, whoever looks at the plan."""
 
@@ -85,7 +88,7 @@ def consented(arguments: argparse.Namespace) -> bool:
 
 def refuse_danger(arguments: argparse.Namespace, plan: Plan) -> None:
     """What is dangerous wants more than --yes. Raises `Refused` with the reasons."""
-    if not plan.dangerous or consented(arguments):
+    if not plan.dangerous or consented(arguments) or arguments.command in UNGATED:
         return
     change = plan.change
     if plan.stable:

@@ -162,3 +162,21 @@ def test_setting_nothing_in_the_lab_is_wrong_usage(
 ) -> None:
     assert status_of("lab", "set", "reviews-v3") == Exit.USAGE
     assert "--errors" in capsys.readouterr().err and lab.told == []
+
+
+@pytest.mark.parametrize(("command", "status"), [("fault", 0), ("shift", 1), ("breaker", 1)])
+def test_yes_means_the_errors_that_a_fault_is_for_and_no_other_danger(
+    command: str, status: int
+) -> None:
+    plan = SimpleNamespace(
+        dangerous=True,
+        dangers=("it hurts",),
+        stable="",
+        change=SimpleNamespace(verb=command, service="reviews"),
+    )
+    arguments: Any = SimpleNamespace(command=command, force=False, to="")
+    if not status:
+        changing.refuse_danger(arguments, plan)  # type: ignore[arg-type]
+        return
+    with pytest.raises(Refused, match="it hurts"):
+        changing.refuse_danger(arguments, plan)  # type: ignore[arg-type]
