@@ -90,10 +90,13 @@ def test_no_help_shows_a_doubled_percent_sign(capsys: pytest.CaptureFixture[str]
         ("fault reviews --abort 503", True),
         ("fault reviews --abort 503 --yes --dry-run", True),
         ("fault reviews --abort 503 --yes", False),
-        ("rollback reviews", False),
+        ("rollback reviews --yes", True),
+        ("rollback reviews --yes --force", False),
+        ("rollback reviews --yes --to v1", False),
+        ("shift reviews v1=80 --yes", True),
     ],
 )
-async def test_only_a_plan_that_is_looked_at_waits_for_the_rate(
+async def test_only_a_plan_that_is_looked_at_or_gated_waits_for_the_rate(
     monkeypatch: pytest.MonkeyPatch, words: str, asked: bool
 ) -> None:
     windows: list[float] = []
