@@ -33,7 +33,7 @@ def _may_be_missing(parameter: Parameter) -> bool:
 
 
 def _positional(parameter: Parameter) -> str:
-    shown = parameter.placeholder or parameter.shown
+    shown = parameter.placeholder or "|".join(parameter.choices) or parameter.shown
     many = " …" if parameter.many else ""
     return f"[{shown}]" if parameter.optional else f"{shown}{many}"
 
