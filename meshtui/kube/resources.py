@@ -62,6 +62,11 @@ ENVOY_FILTERS = Resource(ISTIO_GROUP, "v1alpha3", "envoyfilters", "EnvoyFilter")
 SERVICE_ENTRIES = Resource(ISTIO_GROUP, "v1", "serviceentries", "ServiceEntry")
 WORKLOAD_ENTRIES = Resource(ISTIO_GROUP, "v1", "workloadentries", "WorkloadEntry", optional=True)
 SIDECARS = Resource(ISTIO_GROUP, "v1", "sidecars", "Sidecar", optional=True)
+PEER_AUTHENTICATIONS = Resource(
+    "security.istio.io", "v1beta1", "peerauthentications", "PeerAuthentication", optional=True
+)
+"""In the version that all Istios serve."""
+
 CONFIG_MAPS = Resource(
     "", "v1", "configmaps", "ConfigMap", selector=f"{REVISION},{_PILOT}", optional=True
 )
@@ -79,6 +84,7 @@ MESH_RESOURCES = (
     SERVICE_ENTRIES,
     WORKLOAD_ENTRIES,
     SIDECARS,
+    PEER_AUTHENTICATIONS,
     CONFIG_MAPS,
 )
 """All that a mesh is made of, and all that is listed and watched."""

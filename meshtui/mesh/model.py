@@ -24,6 +24,7 @@ from meshtui.mesh.rules import Mirror as Mirror
 from meshtui.mesh.rules import Retries as Retries
 from meshtui.mesh.rules import Rule as Rule
 from meshtui.mesh.rules import StringMatch as StringMatch
+from meshtui.mesh.security import PeerAuthentication as PeerAuthentication
 from meshtui.mesh.settings import MeshSettings as MeshSettings
 
 
@@ -107,6 +108,9 @@ class Pod:
     ambient: bool = False
     """Its traffic goes through the node's ztunnel: it needs no sidecar."""
 
+    uninjected: bool = False
+    """It asked for no sidecar, or runs on its node's own network, where there is never one."""
+
     node: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
     """The numbers of its containers' named ports."""
@@ -189,6 +193,7 @@ class Mesh:
     workload_entries: tuple[WorkloadEntry, ...] = ()
     sidecars: tuple[Sidecar, ...] = ()
     http_routes: tuple[HttpRoute, ...] = ()
+    peer_authentications: tuple[PeerAuthentication, ...] = ()
     settings: MeshSettings = field(default_factory=MeshSettings)
     """What the mesh as a whole is set to: its domain, its root namespace, its defaults."""
 

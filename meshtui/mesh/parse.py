@@ -21,6 +21,7 @@ from meshtui.mesh.parse_rules import (
     parse_virtual_service,
 )
 from meshtui.mesh.parse_settings import parse_settings
+from meshtui.mesh.security import parse_peer_authentication
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/cano
 APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
+INJECT = "sidecar.istio.io/inject"
 EXPORT_TO = "networking.istio.io/exportTo"
 
 
@@ -72,6 +74,7 @@ def parse_mesh(
         workload_entries=parsed("workloadentries", parse_workload_entry),
         sidecars=parsed("sidecars", parse_sidecar),
         http_routes=parsed("httproutes", parse_http_route),
+        peer_authentications=parsed("peerauthentications", parse_peer_authentication),
         settings=settings,
     )
 
@@ -163,9 +166,17 @@ def parse_pod(raw: Json) -> Pod:
         ),
         proxy_restarts=_proxy_restarts(status),
         ambient=read.obj(meta, "annotations").get("ambient.istio.io/redirection") == "enabled",
+        uninjected=_is_uninjected(meta, spec, labels),
         node=read.text(spec, "nodeName"),
         ports=_named_ports(spec),
     )
+
+
+def _is_uninjected(meta: Json, spec: Json, labels: Mapping[str, str]) -> bool:
+    """A label comes before the annotation of the same name (istiod, injectRequired)."""
+    annotations = read.obj(meta, "annotations")
+    asked = labels.get(INJECT) or read.text(annotations, INJECT)
+    return asked == "false" or spec.get("hostNetwork") is True
 
 
 def _named_ports(spec: Json) -> Mapping[str, int]:

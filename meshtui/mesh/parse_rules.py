@@ -113,14 +113,18 @@ def _mirrors(raw: Any, namespace: str, domain: str) -> tuple[Mirror, ...]:
 
 
 def _percent(entry: Json) -> float:
-    found = read.obj(entry, "percentage")
-    return read.decimal(found, "value") if found else 100.0
+    """An empty message is no mirror; without one all requests are copied."""
+    found = entry.get("percentage")
+    return read.decimal(found, "value") if isinstance(found, Mapping) else 100.0
 
 
 def mirror_percent(raw: Any) -> float:
-    """The percentage of a rule's single `mirror`, in the newest of its three spellings."""
-    found = read.obj(raw, "mirrorPercentage")
-    if found:
+    """The percentage of a rule's single `mirror`, in the newest of its three spellings.
+
+    An empty `mirrorPercentage` is no mirror.
+    """
+    found = read.obj(raw).get("mirrorPercentage")
+    if isinstance(found, Mapping):
         return read.decimal(found, "value")
     for key in ("mirrorPercent", "mirror_percent"):
         if key in raw:

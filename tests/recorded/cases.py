@@ -27,6 +27,7 @@ PLURALS = {
     "Sidecar": "sidecars",
     "EnvoyFilter": "envoyfilters",
     "HTTPRoute": "httproutes",
+    "PeerAuthentication": "peerauthentications",
 }
 CLIENT_LABELS = {"app": "client", "version": "v1"}
 GATEWAY = Client("istio-system", {"istio": "ingressgateway", "app": "ingressgateway"}, gateway=True)

@@ -278,7 +278,7 @@ def lost(host: Obj, subset: Obj) -> list[tuple[str, str]]:
     rule["spec"]["subsets"][0]["trafficPolicy"] = subset
     uses = virtual_service("reviews", {"route": [route("v1")]})
     found = analyzed(destinationrules=[rule], virtualservices=[uses], pods=[pod("reviews", "v1")])
-    assert {f.code for f in found} <= {"lost-policy"}
+    found = [f for f in found if f.code == "lost-policy"]
     return [(f.field.removeprefix("spec.subsets[0].trafficPolicy."), f.effect) for f in found]
 
 

@@ -125,7 +125,9 @@ class TestSubsets:
 
     def test_a_tcp_route_to_no_subset(self) -> None:
         rules = virtual_service("reviews", tcp=[{"route": [route("v1")]}])
-        mesh = parse_mesh({"services": [service("reviews")], "virtualservices": [rules]})
+        target = service("reviews")
+        target["spec"]["ports"][0]["name"] = "tcp"
+        mesh = parse_mesh({"services": [target], "virtualservices": [rules]})
         assert only(mesh, "missing-subset").field.startswith("spec.tcp[0].route[0]")
 
     def test_a_missing_host_is_said_once(self) -> None:

@@ -55,6 +55,7 @@ def test_what_follows_a_catch_all_is_never_reached() -> None:
         ({"port": 80}, {"port": 80, "sourceNamespace": "a"}),
         ({"sourceLabels": {"app": "a"}}, {"sourceLabels": {"app": "a", "version": "v1"}}),
         ({"gateways": ["mesh"]}, JASON),
+        ({"uri": {"regex": "/.*"}}, {"uri": {"exact": "/a"}}),
     ],
 )
 def test_a_match_that_is_taken_above(above: Obj, below: Obj) -> None:
@@ -73,7 +74,6 @@ def test_a_match_that_is_taken_above(above: Obj, below: Obj) -> None:
         ({"uri": {"exact": "/api"}}, {"uri": {"prefix": "/api"}}),
         ({"uri": {"exact": "/a"}}, {"uri": {"exact": "/A"}}),
         ({"uri": {"exact": "/a"}}, {"uri": {"exact": "/a"}, "ignoreUriCase": True}),
-        ({"uri": {"regex": "/.*"}}, {"uri": {"exact": "/a"}}),
         ({"queryParams": {"Q": {}}}, {"queryParams": {"q": {}}}),
         ({"withoutHeaders": {"x": {}, "y": {}}}, {"withoutHeaders": {"x": {}}}),
         ({"port": 80}, {"uri": {"prefix": "/"}}),
@@ -117,23 +117,47 @@ def test_a_redirect_takes_requests_too() -> None:
     assert [found.field for found in analyze(mesh)] == ["spec.http[1]"]
 
 
-def test_tcp_rules_are_judged_without_matches_only() -> None:
-    to = [{"destination": {"host": "reviews"}}]
-
-    def said(*tcp: Obj) -> list[str]:
-        rules = virtual_service("reviews", tcp=list(tcp))
-        mesh = parse_mesh({"services": [service("reviews")], "virtualservices": [rules]})
-        return [found.field for found in analyze(mesh)]
-
-    assert said({"route": to}, {"match": [{"port": 1}], "route": to}) == []
-    assert said({"route": to}, {"route": to}) == ["spec.tcp[1]"]
-    ranges = {"match": [{"destinationSubnets": ["10.0.0.0/8"]}], "route": to}
-    assert said(ranges, {"route": to}) == []
+TO = [{"destination": {"host": "reviews"}}]
 
 
-def test_tls_rules_are_told_apart_by_names_not_read_here() -> None:
-    to = [{"destination": {"host": "reviews"}}]
-    tls = [{"match": [{"sniHosts": [name]}], "route": to} for name in ("a.example", "b.example")]
-    rules = virtual_service("reviews", tls=tls)
-    mesh = parse_mesh({"services": [service("reviews")], "virtualservices": [rules]})
-    assert not analyze(mesh)
+def on_port(name: str, *others: Obj, **spec: Any) -> list[tuple[str, str]]:
+    """What is said of rules for `reviews` whose port has the name, beside other objects' rules."""
+    target = service("reviews")
+    target["spec"]["ports"][0]["name"] = name
+    rules = virtual_service("reviews", **spec)
+    mesh = parse_mesh({"services": [target], "virtualservices": [rules, *others]})
+    return [(found.code, found.field) for found in analyze(mesh)]
+
+
+def test_a_tcp_rule_behind_one_that_takes_its_connections() -> None:
+    ranges = {"match": [{"destinationSubnets": ["10.0.0.0/8"]}], "route": TO}
+    taken = [("unreachable-rule", "spec.tcp[1]")]
+    for name in ("tcp", "redis-cache"):
+        assert on_port(name, tcp=[{"route": TO}, {"route": TO}]) == taken
+        own = {"match": [{"port": 9080}], "route": TO}
+        assert on_port(name, tcp=[{"route": TO}, own]) == taken
+        assert on_port(name, tcp=[own, {"route": TO}]) == taken
+        assert on_port(name, tcp=[ranges, {"route": TO}]) == []
+
+
+def test_a_tls_rule_for_names_that_a_rule_above_has() -> None:
+    def rule(*names: str) -> Obj:
+        return {"match": [{"port": 9080, "sniHosts": list(names)}], "route": TO}
+
+    assert on_port("tls", tls=[rule("a.example"), rule("b.example")]) == []
+    twice = on_port("tls", tls=[rule("a.example"), rule("a.example")])
+    assert twice == [("unreachable-rule", "spec.tls[1]")]
+
+
+def test_two_virtual_services_with_rules_for_one_tcp_port() -> None:
+    other = virtual_service("z", hosts=["reviews"], tcp=[{"route": TO}])
+    found = on_port("tcp", other, tcp=[{"route": TO}])
+    assert found == [("host-conflict", "spec.tcp[0]")]
+
+
+def test_rules_of_a_kind_that_the_port_has_not() -> None:
+    assert on_port("http", tcp=[{"route": TO}]) == [("wrong-protocol", "spec.tcp[0]")]
+    assert on_port("tcp", http=[{"route": TO}]) == [("wrong-protocol", "spec.http[0]")]
+    assert on_port("tls", http=[{"route": TO}]) == [("wrong-protocol", "spec.http[0]")]
+    assert on_port("anything", http=[{"route": TO}]) == []
+    assert on_port("anything", tcp=[{"route": TO}]) == []

@@ -4,27 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from meshtui.diagnosis.analysis.conflicts import host_conflict
+from meshtui.diagnosis.analysis.conflicts import host_conflict, stream_conflict
 from meshtui.diagnosis.analysis.deprecated import deprecated_field
 from meshtui.diagnosis.analysis.destinations import (
+    hidden_host,
     missing_host,
     missing_port,
     missing_subset,
     no_weight,
+    port_needed,
+)
+from meshtui.diagnosis.analysis.edges import (
+    edge_without_weights,
+    gateway_conflict,
+    left_out_server,
+    unexposed_port,
 )
 from meshtui.diagnosis.analysis.filters import idle_rate_limit
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
 from meshtui.diagnosis.analysis.gateways import host_not_admitted, idle_gateway, missing_gateway
+from meshtui.diagnosis.analysis.idle import (
+    half_name,
+    missing_delegate,
+    nested_delegate,
+    unlisted_gateway,
+    unused_rule,
+    unused_virtual_service,
+    wrong_protocol,
+)
 from meshtui.diagnosis.analysis.leftovers import (
     endless_fault,
     endless_mirror,
     full_fault,
     full_mirror,
 )
-from meshtui.diagnosis.analysis.pods import podless_subset, unmeshed_pods
-from meshtui.diagnosis.analysis.policies import ejects_all, lost_policy
-from meshtui.diagnosis.analysis.ports import port_needed
+from meshtui.diagnosis.analysis.pods import (
+    headless_weights,
+    no_endpoints,
+    podless_subset,
+    unmeshed_pods,
+)
+from meshtui.diagnosis.analysis.policies import ejects_all, lost_policy, never_ejects
+from meshtui.diagnosis.analysis.reaching import (
+    hostless_rule,
+    overlapping_sidecars,
+    uncounted_rule,
+)
 from meshtui.diagnosis.analysis.retries import retries_with_fault, retry_budget, unsafe_retry
+from meshtui.diagnosis.analysis.security import mtls_conflict
 from meshtui.diagnosis.analysis.shadowing import unreachable_rule
 from meshtui.diagnosis.analysis.subsets import (
     duplicate_subset,
@@ -40,22 +67,42 @@ Check = Callable[[Mesh], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     missing_host,
+    hidden_host,
     missing_subset,
     missing_port,
+    port_needed,
     no_weight,
     podless_subset,
+    no_endpoints,
     unmeshed_pods,
-    port_needed,
+    headless_weights,
     unreachable_rule,
     host_conflict,
+    stream_conflict,
+    missing_delegate,
+    nested_delegate,
+    wrong_protocol,
+    half_name,
+    unlisted_gateway,
+    unused_rule,
+    unused_virtual_service,
     missing_gateway,
     idle_gateway,
     host_not_admitted,
+    edge_without_weights,
+    left_out_server,
+    gateway_conflict,
+    unexposed_port,
+    hostless_rule,
+    uncounted_rule,
+    overlapping_sidecars,
+    mtls_conflict,
     duplicate_subset,
     several_rules,
     idle_policy,
     lost_policy,
     ejects_all,
+    never_ejects,
     retry_budget,
     retries_with_fault,
     unsafe_retry,

@@ -1,90 +1,168 @@
-"""Two VirtualServices for one host in the mesh: istiod takes one and drops the other."""
+"""Two objects with rules for one host in the mesh: istiod takes one and drops the other.
+
+Who wins is the resolution's answer, for each group of callers: private to their namespace first,
+then exported to it by name, then public; among these the older, then the name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterator, Sequence
 
-from meshtui.diagnosis.analysis.finding import ERROR, Finding
+from meshtui.diagnosis.analysis.asking import Answer, Asked, asked, whose
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.mesh import read
-from meshtui.mesh.admission import MESH, entries_of, gateways_of
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import Match, Mesh, VirtualService
+from meshtui.mesh.model import Mesh, VirtualService
+from meshtui.mesh.resolution import Client, Place, Ruling
+from meshtui.mesh.resolution.names import overlap
+from meshtui.mesh.resolution.registry import PUBLIC
+from meshtui.mesh.resolution.streams import meant_for
 
-ALL = Match()
+_Pair = tuple[tuple[str, str], tuple[str, str], str]
 
 
 def host_conflict(mesh: Mesh) -> Iterator[Finding]:
-    """Both speak to the same proxies of the same host and the same kind of traffic.
+    """Both have rules for the same callers of a host on the same port.
 
-    A proxy has one list of routes for a host: it comes from the older VirtualService. At a
-    gateway the two are merged, and those that no client sees both of, or that speak of different
-    ports, callers or protocols, do not meet.
+    A proxy has one list of routes for a host and port: it comes from one of them (istiod merges
+    at gateways only). A namespace that has its own on purpose is a warning, not an error.
     """
-    for host, services in mesh.virtual_services_by_host.items():
-        inside = [service for service in services if service.in_mesh]
-        for one, other in combinations(inside, 2):
-            if _share_clients(one, other) and _speak_of_the_same(one, other):
-                yield _conflict(host, *sorted((one, other), key=_age))
+    found: dict[_Pair, list[tuple[Answer, Ruling, Ruling]]] = {}
+    for answer in asked(mesh).answers:
+        if answer.edge or len(answer.rulings) < 2:
+            continue
+        winner = answer.rulings[0]
+        for loser in answer.rulings[1:]:
+            place = (winner.place, loser.place, answer.host)
+            found.setdefault(place, []).append((answer, winner, loser))
+    for several in found.values():
+        yield _conflict(several, asked(mesh))
 
 
-def _conflict(host: str, older: VirtualService, newer: VirtualService) -> Finding:
-    index = newer.hosts.index(host)
-    name = short_host(host, newer.ref.namespace)
+def _conflict(several: Sequence[tuple[Answer, Ruling, Ruling]], whole: Asked) -> Finding:
+    answer, winner, loser = several[0]
+    ref = loser.service.ref
+    name = short_host(answer.host, ref.namespace)
+    asking = [one for one in whole.answers if one.host == answer.host and not one.edge]
+    names = whose([one for one, _, _ in several], asking)
+    chosen = PUBLIC not in winner.exports and PUBLIC in loser.exports
+    why = "the one for their namespace alone" if chosen else _why(winner, loser)
     return Finding(
         "host-conflict",
-        ERROR,
-        newer.ref,
-        f"spec.hosts[{index}]",
-        f"{older.ref} has routes for {name} in the mesh too: only one of the two is used there, "
-        "the older one.",
+        WARNING if chosen else ERROR,
+        ref,
+        _field(loser, answer.host),
+        f"{winner.service.ref} has routes for {name} in the mesh too: only one of the two is used "
+        f"there{f' by {names}' if names else ''}, {why}.",
         "Put the rules into one VirtualService, or let one delegate to the other.",
         ("IST0109", "KIA1106"),
     )
 
 
-def _age(service: VirtualService) -> tuple[str, str]:
-    meta = read.obj(service.raw, "metadata")
-    return read.text(meta, "creationTimestamp"), str(service.ref)
+def _why(winner: Ruling, loser: Ruling) -> str:
+    if PUBLIC not in winner.exports:
+        return "the one that is exported to fewer"
+    if winner.service.created != loser.service.created:
+        return "the older one" if winner.service.created < loser.service.created else "the nearer"
+    return "the first by name, as both are of the same age"
 
 
-def _share_clients(one: VirtualService, other: VirtualService) -> bool:
-    first, second = _visible_in(one), _visible_in(other)
-    if "*" in first or "*" in second:
-        return bool(first) and bool(second)
-    return bool(first & second)
+def _field(ruling: Ruling, host: str) -> str:
+    if not isinstance(ruling.service, VirtualService):
+        return "spec.parentRefs"
+    for index, name in enumerate(ruling.hosts):
+        if overlap(name.lower(), host):
+            return f"spec.hosts[{index}]"
+    return "spec.hosts"
 
 
-def _visible_in(service: VirtualService) -> set[str]:
-    """The namespaces whose clients see it; `*` is all, `.` its own and `~` none."""
-    own = service.ref.namespace
-    return {own if place == "." else place for place in service.export_to if place != "~"}
+def stream_conflict(mesh: Mesh) -> Iterator[Finding]:
+    """A TCP or TLS rule behind one that takes its connections.
+
+    A TCP rule without subnets takes all connections of a port, and for one set of names (SNI) the
+    first rule counts, of whichever VirtualService it is (istiod, buildOutboundNetworkFilters).
+    """
+    whole = asked(mesh)
+    lost: dict[tuple[str, str, str, int], tuple[Answer, Place]] = {}
+    for answer in whole.answers:
+        for ruling in _streaming(answer):
+            for place in _meant(ruling, answer):
+                lost.setdefault((*_of(place),), (answer, place))
+    for key, (answer, place) in lost.items():
+        if key not in whole.used_rules and (before := _before(answer, place)) is not None:
+            yield _taken(answer, place, before)
 
 
-def _speak_of_the_same(one: VirtualService, other: VirtualService) -> bool:
-    """True where some proxy has rules of both for one port."""
-    theirs = list(_in_mesh(other))
-    return any(_may_meet(mine, yours) for mine in _in_mesh(one) for yours in theirs)
+def _streaming(answer: Answer) -> Iterator[Ruling]:
+    """The VirtualServices whose TCP or TLS rules are asked for a host and port."""
+    listener = answer.view.scope.listener(answer.port)
+    if answer.edge or not answer.chains or listener is None:
+        return
+    for ruling in listener.rulings:
+        if any(overlap(name, answer.host) for name in ruling.hosts):
+            yield ruling
 
 
-def _in_mesh(service: VirtualService) -> set[tuple[str, int, str, tuple[tuple[str, str], ...]]]:
-    """For whom the rules are, of what a proxy knows before any request: protocol, port, caller."""
-    return {
-        (rule.protocol, m.port, m.source_namespace, m.source_labels)
-        for rule in service.rules
-        for m in (match or ALL for match in entries_of(rule))
-        if MESH in gateways_of(service, m)
-    }
+def _meant(ruling: Ruling, answer: Answer) -> Iterator[Place]:
+    host = answer.view.host(answer.host)
+    port = host.port(answer.port) if host else None
+    protocol = "tls" if port is not None and port.tls else "tcp"
+    for index, rule in enumerate(ruling.streams(protocol)):
+        if meant_for(rule, protocol, answer.port, answer.client):
+            yield Place(ruling.service, index, protocol)
 
 
-def _may_meet(
-    one: tuple[str, int, str, tuple[tuple[str, str], ...]],
-    other: tuple[str, int, str, tuple[tuple[str, str], ...]],
-) -> bool:
-    labels = dict(one[3])
-    return (
-        one[0] == other[0]
-        and (not one[1] or not other[1] or one[1] == other[1])
-        and (not one[2] or not other[2] or one[2] == other[2])
-        and all(labels.get(key, value) == value for key, value in other[3])
+def _of(place: Place) -> tuple[str, str, str, int]:
+    ref = place.service.ref
+    return ref.namespace, ref.name, place.protocol, place.index
+
+
+def _before(answer: Answer, place: Place) -> Place | None:
+    """A rule that takes all that the other would, whoever calls."""
+    wanted = _names(place)
+    for chain in answer.chains:
+        if chain.place is None or chain.ruling is None:
+            continue
+        names = (chain.server_names, chain.subnets)
+        same = names in wanted and len(wanted) == 1 if wanted else not any(names)
+        rules = chain.ruling.streams(chain.place.protocol)
+        if same and meant_for(
+            rules[chain.place.index], chain.place.protocol, answer.port, Client("")
+        ):
+            return chain.place
+    return None
+
+
+def _names(place: Place) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The names and subnets that a TLS rule asks for; none of a TCP rule."""
+    if place.protocol != "tls":
+        return set()
+    matches = read.objects(place.raw, "match")
+    return {(read.texts(m, "sniHosts"), read.texts(m, "destinationSubnets")) for m in matches}
+
+
+def _taken(answer: Answer, place: Place, before: Place) -> Finding:
+    own, other = place.service.ref, before.service.ref
+    title = f"{place.protocol}[{place.index}]"
+    above = f"{before.protocol}[{before.index}]"
+    name = short_host(answer.host, own.namespace)
+    if own == other:
+        return Finding(
+            "unreachable-rule",
+            WARNING,
+            own,
+            f"spec.{title}",
+            f"Rule {title} is never reached: rule {above} above it takes its connections.",
+            f"Move it above rule {above}, or remove it.",
+            ("IST0130",),
+        )
+    return Finding(
+        "host-conflict",
+        ERROR,
+        own,
+        f"spec.{title}",
+        f"{other} takes the connections to {name} on port {answer.port} that rule {title} is for: "
+        "it comes first.",
+        "Put the rules into one VirtualService.",
+        ("IST0109", "KIA1106"),
     )

@@ -54,7 +54,9 @@ def any_path(match: StringMatch | None) -> bool:
     """True for a `uri` that takes every path: all of them begin with a slash."""
     if match is None or match.kind == "present":
         return True
-    return (match.kind == "prefix" and match.value in ("", "/")) or _is_anything(match)
+    if match.kind == "prefix":
+        return match.value in ("", "/")
+    return match.kind == "regex" and match.value in (*ANYTHING, "/.*")
 
 
 def in_one_case(text: str) -> str:

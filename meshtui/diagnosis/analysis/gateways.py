@@ -6,15 +6,10 @@ from collections.abc import Iterator
 
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import rule_path
-from meshtui.mesh.admission import (
-    MESH,
-    admitted,
-    find_gateway,
-    gateway_places,
-    written_hosts,
-)
-from meshtui.mesh.exposure import gateway_pods
+from meshtui.mesh import read
 from meshtui.mesh.model import Gateway, Mesh, VirtualService
+from meshtui.mesh.resolution.gateways import admitted, with_namespace
+from meshtui.mesh.resolution.names import MESH, gateway_name, labels_in
 
 
 def missing_gateway(mesh: Mesh) -> Iterator[Finding]:
@@ -44,9 +39,13 @@ def _named(service: VirtualService) -> Iterator[tuple[str, str]]:
 
 
 def _is_missing(mesh: Mesh, name: str, namespace: str) -> bool:
-    places = gateway_places(name, namespace)
-    known = all(mesh.knows("gateways", place) for place, _ in places)
-    return known and find_gateway(mesh, name, namespace) is None
+    home = gateway_name(name, namespace).partition("/")[0]
+    return mesh.knows("gateways", home) and _find(mesh, name, namespace) is None
+
+
+def _find(mesh: Mesh, name: str, namespace: str) -> Gateway | None:
+    home, _, short = gateway_name(name, namespace).partition("/")
+    return mesh.gateways_by_place.get((home, short))
 
 
 def _elsewhere(mesh: Mesh, name: str) -> str:
@@ -60,7 +59,7 @@ def idle_gateway(mesh: Mesh) -> Iterator[Finding]:
     if not mesh.knows("pods"):
         return
     for gateway in mesh.gateways:
-        if gateway.selector and not gateway_pods(mesh, gateway):
+        if gateway.selector and not _has_pods(mesh, gateway):
             labels = ", ".join(f"{key}={value}" for key, value in gateway.selector.items())
             yield Finding(
                 "idle-gateway",
@@ -73,6 +72,10 @@ def idle_gateway(mesh: Mesh) -> Iterator[Finding]:
             )
 
 
+def _has_pods(mesh: Mesh, gateway: Gateway) -> bool:
+    return any(labels_in(gateway.selector, pod.labels) for pod in mesh.pods)
+
+
 def host_not_admitted(mesh: Mesh) -> Iterator[Finding]:
     """A VirtualService none of whose hosts a Gateway lets in, or a host that none does.
 
@@ -80,7 +83,7 @@ def host_not_admitted(mesh: Mesh) -> Iterator[Finding]:
     """
     for service in mesh.virtual_services:
         names = [name for name in service.gateways if name != MESH]
-        found = {name: find_gateway(mesh, name, service.ref.namespace) for name in names}
+        found = {name: _find(mesh, name, service.ref.namespace) for name in names}
         gateways = {name: gateway for name, gateway in found.items() if gateway is not None}
         shut = [name for name, gateway in gateways.items() if _is_shut(gateway, service)]
         for name in shut:
@@ -89,17 +92,28 @@ def host_not_admitted(mesh: Mesh) -> Iterator[Finding]:
             yield from _stray_hosts(service, list(gateways.values()))
 
 
+def _hosts(service: VirtualService) -> tuple[tuple[str, str], ...]:
+    """The VirtualService's hosts as written, each with its full name."""
+    written = read.texts(read.obj(service.raw, "spec"), "hosts")
+    return tuple(zip(written, service.hosts, strict=False))
+
+
 def _is_shut(gateway: Gateway, service: VirtualService) -> bool:
-    hosts = written_hosts(service)
+    hosts = _hosts(service)
     return bool(hosts) and not any(_lets_in(gateway, service, host) for host in hosts)
 
 
 def _lets_in(gateway: Gateway, service: VirtualService, host: tuple[str, str]) -> bool:
-    return any(admitted(gateway, server, service, *host) for server in gateway.servers)
+    names = [name.lower() for name in host]
+    for server in gateway.servers:
+        hosts = [with_namespace(found.lower(), gateway.ref.namespace) for found in server.hosts]
+        if admitted(hosts, names, service.ref.namespace):
+            return True
+    return False
 
 
 def _shut_out(service: VirtualService, name: str, gateway: Gateway) -> Finding:
-    hosts = ", ".join(written for written, _ in written_hosts(service))
+    hosts = ", ".join(written for written, _ in _hosts(service))
     return Finding(
         "host-not-admitted",
         WARNING if service.in_mesh else ERROR,
@@ -112,7 +126,7 @@ def _shut_out(service: VirtualService, name: str, gateway: Gateway) -> Finding:
 
 
 def _stray_hosts(service: VirtualService, gateways: list[Gateway]) -> Iterator[Finding]:
-    for index, host in enumerate(written_hosts(service)):
+    for index, host in enumerate(_hosts(service)):
         if not any(_lets_in(gateway, service, host) for gateway in gateways):
             yield Finding(
                 "host-not-admitted",

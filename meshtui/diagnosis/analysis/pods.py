@@ -1,92 +1,166 @@
-"""Subsets against the pods that really run."""
+"""Destinations against the endpoints that really are there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
-from meshtui.diagnosis.analysis.lookup import (
-    Definition,
-    Target,
-    countable,
-    definitions,
-    subset_pods,
-    targets,
-)
+from meshtui.diagnosis.analysis.asking import Sending, asked
+from meshtui.diagnosis.analysis.destinations import loss, severity
+from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import Mesh, Pod, Service
-
-NOT_INJECTED = "sidecar.istio.io/inject"
+from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service
+from meshtui.mesh.resolution import Cluster
+from meshtui.mesh.resolution.names import labels_in
 
 
 def podless_subset(mesh: Mesh) -> Iterator[Finding]:
-    """A subset that is sent traffic and selects no pod: Envoy has a cluster without endpoints."""
-    for target, service in _routed_subsets(mesh):
-        found = definitions(mesh, target.host, target.subset)
-        if found and not any(subset_pods(mesh, service, d.subset) for d in found):
-            yield _podless(target, found[0])
+    """A subset that is sent traffic and has no endpoint: Envoy has a cluster without any.
+
+    Endpoints are pods, WorkloadEntries and those of ServiceEntries, by the labels that istiod
+    gives them. Pods that are not ready are pods: that is for the table to say. Labels of where
+    an endpoint runs are not judged where they are not known.
+    """
+    for sending, cluster in _destinations(mesh):
+        if cluster.subset and _is_empty(mesh, sending, cluster):
+            yield _podless(sending, cluster)
 
 
-def _podless(target: Target, definition: Definition) -> Finding:
-    where = f"{target.service.ref}, rule {target.rule.title}"
-    if target.mirror:
-        loss = f"the copies that {where} sends it are lost, which no caller notices"
+def _podless(sending: Sending, cluster: Cluster) -> Finding:
+    rule, index = _defined(cluster)
+    if sending.mirror or sending.idle:
+        what = loss(sending, "UH")
     else:
-        loss = f"what {where} sends it ({target.percent:.3g} %) is answered 503 (UH)"
-    host = short_host(target.host, definition.rule.ref.namespace)
-    labels = ", ".join(f"{k}={v}" for k, v in definition.subset.labels.items()) or "no labels"
+        percent = 100.0 * sending.target.share
+        where = f"{sending.place.service.ref}, rule {sending.title}"
+        what = f"what {where} sends it ({percent:.3g} %) is answered 503 (UH)"
+    host = short_host(cluster.host.name, rule.ref.namespace)
+    labels = ", ".join(f"{k}={v}" for k, v in cluster.labels.items()) or "no labels"
+    name = cluster.subset.name if cluster.subset else ""
     return Finding(
         "podless-subset",
-        WARNING if target.mirror else ERROR,
-        definition.rule.ref,
-        f"{definition.path}.labels",
-        f"Subset {target.subset} selects no pod of {host} ({labels}): {loss}.",
+        severity([sending]),
+        rule.ref,
+        f"spec.subsets[{index}].labels",
+        f"Subset {name} selects no pod of {host} ({labels}): {what}.",
         f"Start pods of {host} with these labels, correct the labels, or take the weight away.",
         ("IST0173", "KIA0203"),
     )
 
 
+def _defined(cluster: Cluster) -> tuple[DestinationRule, int]:
+    """Where the cluster's subset is written: in the first of the joined rules that has it."""
+    places = [
+        (rule, index)
+        for rule in (cluster.rule.rules if cluster.rule else ())
+        for index, subset in enumerate(rule.subsets)
+        if cluster.subset is not None and subset.name == cluster.subset.name
+    ]
+    return places[0]
+
+
+def no_endpoints(mesh: Mesh) -> Iterator[Finding]:
+    """A destination without subset whose Service selects no pod at all."""
+    for sending, cluster in _destinations(mesh):
+        if not cluster.subset and _is_empty(mesh, sending, cluster):
+            ref = sending.place.service.ref
+            host = short_host(cluster.host.name, ref.namespace)
+            yield Finding(
+                "no-endpoints",
+                severity([sending]),
+                ref,
+                f"{sending.path}.host",
+                f"{host} has no endpoint: {loss(sending, 'UH, no healthy upstream')}.",
+                f"Start pods of {host}, correct its selector, or take the weight away.",
+            )
+
+
+def _is_empty(mesh: Mesh, sending: Sending, cluster: Cluster) -> bool:
+    """Certain to have no endpoint, now or when its pods are ready."""
+    endpoints, origin = sending.reach.endpoints, cluster.host.origin
+    if cluster.by_address or endpoints.unknown or endpoints.found or not mesh.pods:
+        return False
+    if isinstance(origin, Service):
+        if origin.host in mesh.service_entry_hosts:
+            return False
+        wanted = {**origin.selector, **cluster.labels}
+        pods = mesh.pods_by_namespace.get(cluster.host.namespace, ())
+        return not any(_is_pod(pod) and labels_in(wanted, pod.labels) for pod in pods)
+    return True
+
+
+def _is_pod(pod: Pod) -> bool:
+    return pod.phase not in ("Succeeded", "Failed")
+
+
 def unmeshed_pods(mesh: Mesh) -> Iterator[Finding]:
     """Pods of a routed subset that have no proxy of their own.
 
-    Pods told not to have one (`sidecar.istio.io/inject: "false"`) and those of an ambient mesh
-    are as they should be.
+    Pods that are told not to have one (`sidecar.istio.io/inject: "false"`, as a label or as an
+    annotation), those on their node's own network, which are never injected, and those of an
+    ambient mesh are as they should be.
     """
-    for target, service in _routed_subsets(mesh):
-        found = definitions(mesh, target.host, target.subset)
-        pods = subset_pods(mesh, service, found[0].subset) if found else ()
-        bare = [pod for pod in pods if _lacks_proxy(pod)]
+    for sending, cluster in _destinations(mesh):
+        if not cluster.subset or not cluster.host.kubernetes:
+            continue
+        pods = [found.pod for found in sending.reach.endpoints.found if found.pod]
+        bare = [pod for pod in pods if not (pod.sidecar or pod.ambient or pod.uninjected)]
         if bare:
-            yield _unmeshed(target, bare, len(pods))
+            yield _unmeshed(sending, bare, len(pods))
 
 
-def _lacks_proxy(pod: Pod) -> bool:
-    return not (pod.sidecar or pod.ambient or pod.labels.get(NOT_INJECTED) == "false")
-
-
-def _unmeshed(target: Target, bare: list[Pod], total: int) -> Finding:
+def _unmeshed(sending: Sending, bare: list[Pod], total: int) -> Finding:
     which = f"{len(bare)} of {total} pods"
     return Finding(
         "no-sidecar",
         WARNING,
-        target.service.ref,
-        f"{target.path}.subset",
-        f"{which} of subset {target.subset} run no sidecar (first {bare[0].name}): requests reach "
-        "them in plain text, and what they do is neither measured nor logged.",
+        sending.place.service.ref,
+        f"{sending.path}.subset",
+        f"{which} of subset {sending.target.subset} run no sidecar (first {bare[0].name}): "
+        "requests reach them in plain text, and what they do is neither measured nor logged.",
         "Enable injection for their namespace and restart them.",
         ("IST0103",),
     )
 
 
-def _routed_subsets(mesh: Mesh) -> Iterator[tuple[Target, Service]]:
-    """Each subset that is sent traffic, once, with a target that sends it."""
-    seen: set[tuple[str, str]] = set()
-    ranked = sorted(targets(mesh), key=lambda target: target.mirror)
-    for target in ranked:
-        place = (target.host, target.subset)
-        service = mesh.by_host.get(target.host)
-        if not target.subset or target.idle or place in seen or service is None:
+def _destinations(mesh: Mesh) -> Iterator[tuple[Sending, Cluster]]:
+    """Each cluster that is sent traffic, once by DestinationRule, with one who sends it there."""
+    seen: set[object] = set()
+    ranked = [one for group in asked(mesh).sendings.values() for one in group if not one.idle]
+    for sending in sorted(ranked, key=lambda one: one.mirror):
+        cluster = sending.reach.cluster
+        if cluster is None:
             continue
-        seen.add(place)
-        if countable(mesh, service):
-            yield target, service
+        rule = cluster.rule.rules[0].ref if cluster.rule and cluster.subset else None
+        place = (cluster.name, cluster.host.namespace, rule)
+        if place not in seen:
+            seen.add(place)
+            yield sending, cluster
+
+
+def headless_weights(mesh: Mesh) -> Iterator[Finding]:
+    """Weights or subsets of a Service without an address of its own.
+
+    Its requests go to the pod whose address the caller chose (an ORIGINAL_DST cluster in istiod),
+    as do those to a ServiceEntry with `resolution: NONE` and under `simple: PASSTHROUGH`.
+    """
+    for group in asked(mesh).sendings.values():
+        one = next((found for found in group if _by_address(found)), None)
+        if one is None or one.target.index:
+            continue
+        host = short_host(one.target.host, one.place.service.ref.namespace)
+        yield Finding(
+            "headless-weights",
+            WARNING,
+            one.place.service.ref,
+            one.path.removesuffix(".destination").rpartition("[")[0],
+            f"{host} has no address of its own: each request goes to the pod whose address its "
+            "caller chose, and weights and subsets choose nothing.",
+            "Give it a Service with a cluster address, and let callers use that.",
+        )
+
+
+def _by_address(sending: Sending) -> bool:
+    cluster, rule = sending.reach.cluster, sending.place.rule
+    if cluster is None or not cluster.by_address or sending.mirror or sending.answer.edge:
+        return False
+    return bool(sending.target.subset) or (rule is not None and len(rule.destinations) > 1)

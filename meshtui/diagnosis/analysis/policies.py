@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from meshtui.diagnosis.analysis.asking import asked
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.mesh import read
+from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh
+from meshtui.mesh.resolution import Cluster
+from meshtui.mesh.resolution.names import covered, is_wild
 
 BREAKERS = ("connectionPool", "outlierDetection")
+PARTS = (*BREAKERS, "loadBalancer", "tls")
+ORDINARY = ("ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN")
+"""Load balancers that do much the same as the default: nobody misses them."""
+
 ALGORITHMS = ("simple", "consistentHash")
 
 
@@ -31,7 +39,7 @@ def lost_policy(mesh: Mesh) -> Iterator[Finding]:
 
     Each top-level part (`connectionPool`, `outlierDetection`, `loadBalancer`) replaces the host's
     whole; a part that is absent is inherited (istiod, MergeTrafficPolicy). A port's settings
-    inherit nothing at all: of these only lost breakers are reported.
+    inherit nothing at all, TLS and load balancer included.
     """
     for rule in mesh.destination_rules:
         for index, subset in enumerate(rule.subsets):
@@ -62,11 +70,29 @@ def _lost_at_ports(rule: DestinationRule, path: str, policy: Json) -> Iterator[F
     for index, port in enumerate(read.objects(policy, "portLevelSettings")):
         number = read.integer(read.obj(port, "port"), "number")
         place = f"{path}.portLevelSettings[{index}]"
-        for part in BREAKERS:
-            lost = _lost(part, policy, port)
-            if lost:
-                field = f"{place}.{part}" if part in port else place
-                yield _finding(rule, field, f"Port {number} inherits nothing", part, lost)
+        found = {part: lost for part in PARTS if (lost := _lost(part, policy, port))}
+        if read.text(read.obj(policy, "loadBalancer"), "simple") in ORDINARY:
+            found["loadBalancer"] = [
+                one for one in found.get("loadBalancer", []) if one != "simple"
+            ]
+        found = {part: lost for part, lost in found.items() if lost}
+        if found:
+            said = ", and ".join(
+                f"{', '.join(sorted(lost))} of the host's {part}" for part, lost in found.items()
+            )
+            only = next(iter(found)) if len(found) == 1 else ""
+            yield _told(rule, f"{place}.{only}" if only in port else place, number, said)
+
+
+def _told(rule: DestinationRule, path: str, number: int, said: str) -> Finding:
+    return Finding(
+        "lost-policy",
+        WARNING,
+        rule.ref,
+        path,
+        f"Port {number} inherits nothing: {said} does not hold there.",
+        "Repeat there what should still hold, or move the difference to the host's policy.",
+    )
 
 
 def _lost(part: str, wide: Json, narrow: Json) -> list[str]:
@@ -120,14 +146,84 @@ def ejects_all(mesh: Mesh) -> Iterator[Finding]:
                 )
 
 
-def _may_eject_all(outliers: Json) -> bool:
-    detectors = (
-        read.integer(outliers, "consecutive5xxErrors", 5),
-        read.integer(outliers, "consecutiveGatewayErrors", 0),
-        read.integer(outliers, "consecutiveLocalOriginFailures", 0),
+def never_ejects(mesh: Mesh) -> Iterator[Finding]:
+    """Outlier detection that can't take a single endpoint out.
+
+    Envoy ejects no more than `maxEjectionPercent` of a cluster's endpoints, 10 if unset, and does
+    not round up: below ten endpoints the default never ejects anything.
+    """
+    for rule in mesh.destination_rules:
+        for path, policy in policies(rule):
+            outliers = policy.get("outlierDetection")
+            if not isinstance(outliers, Mapping) or not _detects(outliers):
+                continue
+            most = read.integer(outliers, "maxEjectionPercent") or 10
+            counted = _counted(mesh, rule, outliers)
+            if counted and all(number * most < 100 for _, number in counted):
+                yield _unejecting(rule, path, most, *max(counted, key=lambda one: one[1]))
+
+
+def _counted(mesh: Mesh, rule: DestinationRule, outliers: Json) -> list[tuple[Cluster, int]]:
+    """The clusters with that policy, and how many endpoints each has, where all are known.
+
+    Of those that routes send to; where no route does, of all.
+    """
+    whole = asked(mesh)
+    found: dict[str, tuple[Cluster, int]] = {}
+    for host in _hosts_of(mesh, rule):
+        for view in whole.views_of(host):
+            joined = view.rule(host)
+            if joined is None or rule not in joined.rules:
+                continue
+            for name, cluster in view.clusters(host).items():
+                endpoints = view.endpoints(cluster)
+                known = endpoints.found and not endpoints.unknown
+                if known and cluster.policy.get("outlierDetection") == outliers:
+                    found[name] = (cluster, len(endpoints.found))
+    sent = whole.sent_clusters & set(found)
+    return [found[name] for name in sorted(sent or found)]
+
+
+def _hosts_of(mesh: Mesh, rule: DestinationRule) -> list[str]:
+    names = asked(mesh).world.registry.by_name
+    host = rule.host.lower()
+    if not is_wild(host):
+        return [host] if host in names else []
+    return [name for name in names if covered(name, host)]
+
+
+def _unejecting(
+    rule: DestinationRule, path: str, most: int, cluster: Cluster, number: int
+) -> Finding:
+    host = short_host(cluster.host.name, rule.ref.namespace)
+    name = f"subset {cluster.subset.name} of {host}" if cluster.subset else host
+    endpoints = "only endpoint" if number == 1 else f"{number} endpoints"
+    return Finding(
+        "never-ejects",
+        WARNING,
+        rule.ref,
+        f"{path}.outlierDetection.maxEjectionPercent",
+        f"No endpoint is ever ejected: at most {most} % of the {endpoints} of {name} may be, which "
+        "is less than one. A pod that fails goes on getting its requests.",
+        f"Set maxEjectionPercent to {-(-100 // number)} or more.",
     )
+
+
+def _may_eject_all(outliers: Json) -> bool:
     return (
         read.integer(outliers, "maxEjectionPercent") >= 100
         and read.integer(outliers, "minHealthPercent") <= 0
-        and any(count > 0 for count in detectors)
+        and _detects(outliers)
+    )
+
+
+def _detects(outliers: Json) -> bool:
+    """Whether any of the detectors is on; the first is by default."""
+    return any(
+        count > 0
+        for count in (
+            read.integer(outliers, "consecutive5xxErrors", 5),
+            read.integer(outliers, "consecutiveGatewayErrors", 0),
+            read.integer(outliers, "consecutiveLocalOriginFailures", 0),
+        )
     )

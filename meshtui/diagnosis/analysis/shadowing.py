@@ -9,8 +9,9 @@ from meshtui.diagnosis.analysis.covering import KNOWN, any_path, covers, in_one_
 from meshtui.diagnosis.analysis.finding import INFO, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import raw_rule, rule_path
 from meshtui.mesh import read
-from meshtui.mesh.admission import gateways_of
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
+from meshtui.mesh.resolution.matches import envoy_match, takes_everything
+from meshtui.mesh.resolution.names import gateway_name
 
 ALL = Match()
 
@@ -48,11 +49,27 @@ class _Taken:
                 yield from self.prefix.get(path[:end], ())
 
     def _covers(self, wide: Match, narrow: Match) -> bool:
-        if wide.gateways:
-            inside = set(gateways_of(self.service, narrow))
-            if not inside <= set(gateways_of(self.service, wide)):
-                return False
-        return covers(wide, narrow)
+        wider = not wide.gateways or (
+            _gateways(self.service, narrow) <= _gateways(self.service, wide)
+        )
+        return wider and covers(wide, narrow)
+
+
+def _gateways(service: VirtualService, match: Match) -> set[str]:
+    """The Gateways a match is for, among those of its VirtualService."""
+    listed = {gateway_name(name, service.ref.namespace) for name in service.gateways}
+    named = {gateway_name(name, service.ref.namespace) for name in match.gateways}
+    return listed & named if named else listed
+
+
+def _takes_all(service: VirtualService, rule: Rule) -> bool:
+    """Whether istiod makes nothing behind the rule, for all callers."""
+    matches = read.objects(raw_rule(service, rule), "match")
+    return not matches or any(
+        takes_everything(envoy_match(raw))
+        and not any(raw.get(key) for key in ("port", "sourceLabels", "sourceNamespace", "gateways"))
+        for raw in matches
+    )
 
 
 def unreachable_rule(mesh: Mesh) -> Iterator[Finding]:
@@ -62,10 +79,9 @@ def unreachable_rule(mesh: Mesh) -> Iterator[Finding]:
     to another VirtualService take nothing for certain.
     """
     for service in mesh.virtual_services:
-        for protocol in ("http", "tcp"):
-            rules = [rule for rule in service.rules if rule.protocol == protocol]
-            if len(rules) > 1:
-                yield from _in_list(service, rules)
+        rules = [rule for rule in service.rules if rule.protocol == "http"]
+        if len(rules) > 1:
+            yield from _in_list(service, rules)
 
 
 def _in_list(service: VirtualService, rules: list[Rule]) -> Iterator[Finding]:
@@ -86,14 +102,11 @@ def _in_list(service: VirtualService, rules: list[Rule]) -> Iterator[Finding]:
 
 
 def _entries(service: VirtualService, rule: Rule) -> list[Match | None]:
-    """The rule's matches; None stands for one that is not understood whole.
-
-    Of TCP rules only those without any match are understood: they take every connection.
-    """
+    """The rule's matches; None stands for one that is not understood whole."""
     raws = read.items(raw_rule(service, rule), "match")
     if not raws:
         return [ALL]
-    if rule.protocol != "http" or len(raws) != len(rule.matches):
+    if len(raws) != len(rule.matches):
         return [None] * len(raws)
     return [
         match if KNOWN.issuperset(raw) else None
@@ -104,7 +117,7 @@ def _entries(service: VirtualService, rule: Rule) -> list[Match | None]:
 def _unreachable(service: VirtualService, rule: Rule, by: list[Rule]) -> Finding:
     above = by[0]
     names = ", ".join(dict.fromkeys(found.title for found in by))
-    if above.catch_all:
+    if _takes_all(service, above):
         why = f"rule {above.title} above it takes every request"
     else:
         why = f"all that it asks for is taken above, by rule {names}"

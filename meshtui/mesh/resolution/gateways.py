@@ -99,12 +99,13 @@ def doors(mesh: Mesh, client: Client) -> Doors:
 
 def _door(gateway: Gateway, server: Server, client: Client) -> Door:
     port = client.ports.get(server.port, server.port)
-    hosts = tuple(_sanitized(host, gateway.ref.namespace) for host in server.hosts)
+    hosts = tuple(with_namespace(host, gateway.ref.namespace) for host in server.hosts)
     hosts = ("*",) if "*/*" in server.hosts else hosts
     return Door(gateway, server, port, hosts, _table(gateway, server, port))
 
 
-def _sanitized(host: str, namespace: str) -> str:
+def with_namespace(host: str, namespace: str) -> str:
+    """A server's host with the Gateway's namespace for `./name`, without one for `*/name`."""
     before, slash, name = host.partition("/")
     if not slash:
         return host

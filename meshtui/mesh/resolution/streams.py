@@ -100,6 +100,15 @@ def _meant_for(match: Json, port: int, client: Client) -> bool:
     )
 
 
+def meant_for(rule: Json, protocol: str, port: int, client: Client) -> bool:
+    """Whether a sidecar would ask a TCP or TLS rule, if none before it took the connection."""
+    matches = read.objects(rule, "match")
+    if not read.objects(rule, "route"):
+        return False
+    anything = protocol == "tcp" and not matches
+    return anything or any(_meant_for(match, port, client) for match in matches)
+
+
 def _chain(
     ruling: Ruling,
     protocol: str,

@@ -1,0 +1,128 @@
+"""What callers speak against what workloads accept: DestinationRules and PeerAuthentications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshtui.diagnosis.analysis.asking import asked
+from meshtui.diagnosis.analysis.finding import ERROR, Finding
+from meshtui.mesh import read
+from meshtui.mesh.hosts import short_host
+from meshtui.mesh.model import DestinationRule, Mesh, Pod
+from meshtui.mesh.resolution import Cluster, Endpoint, View
+from meshtui.mesh.resolution.names import covered
+from meshtui.mesh.security import DISABLE, STRICT, Accepted, accepted
+
+_PLAIN = ("DISABLE", "SIMPLE")
+_MUTUAL = ("ISTIO_MUTUAL", "MUTUAL")
+
+
+def mtls_conflict(mesh: Mesh) -> Iterator[Finding]:
+    """The TLS of a DestinationRule that the pods behind it do not accept, in both directions.
+
+    Plain text against STRICT: callers see 503 UC, the server logs NR filter_chain_not_found.
+    Mutual TLS against DISABLE, or against pods without a proxy: 503 UF with WRONG_VERSION_NUMBER.
+    Without `tls` a caller's proxy chooses by itself what each pod accepts.
+    """
+    found: dict[tuple[str, str], Finding] = {}
+    for rule in mesh.destination_rules:
+        if not _speaks(rule):
+            continue
+        for view, cluster in _clusters(mesh, rule):
+            if finding := _judged(mesh, rule, view, cluster):
+                found.setdefault((str(rule.ref), finding.field), finding)
+    yield from found.values()
+
+
+def _speaks(rule: DestinationRule) -> bool:
+    """Whether TLS is said anywhere in it."""
+    policies = [rule.policy, *(subset.policy for subset in rule.subsets)]
+    ports = [port for policy in policies for port in read.objects(policy, "portLevelSettings")]
+    return any("tls" in policy for policy in (*policies, *ports))
+
+
+def _clusters(mesh: Mesh, rule: DestinationRule) -> Iterator[tuple[View, Cluster]]:
+    """The clusters that the rule is part of, for each of those who get it."""
+    whole = asked(mesh)
+    hosts = [name for name in whole.world.registry.by_name if covered(name, rule.host.lower())]
+    for host in hosts:
+        for view in (*whole.views_of(host), *whole.gateways):
+            joined = view.rule(host)
+            if joined is not None and rule in joined.rules:
+                yield from ((view, cluster) for cluster in view.clusters(host).values())
+
+
+def _judged(mesh: Mesh, rule: DestinationRule, view: View, cluster: Cluster) -> Finding | None:
+    mode = read.text(read.obj(cluster.policy, "tls"), "mode")
+    if not mode or not cluster.host.kubernetes:
+        return None
+    root = mesh.settings.root_namespace
+    known = all(mesh.knows("peerauthentications", n) for n in (cluster.host.namespace, root))
+    for endpoint in view.endpoints(cluster).found:
+        pod = endpoint.pod
+        if pod is None:
+            continue
+        if not pod.sidecar:
+            if mode == "ISTIO_MUTUAL" and not pod.ambient:
+                return _plain_pod(rule, cluster, pod)
+            continue
+        says = accepted(mesh.peer_authentications, root, pod.namespace, pod.labels, endpoint.port)
+        if known and says.mode == STRICT and mode in _PLAIN:
+            return _refused(rule, cluster, mode, says, endpoint)
+        if known and says.mode == DISABLE and mode in _MUTUAL:
+            return _refused(rule, cluster, mode, says, endpoint)
+    return None
+
+
+def _refused(
+    rule: DestinationRule, cluster: Cluster, mode: str, says: Accepted, endpoint: Endpoint
+) -> Finding:
+    strict = says.mode == STRICT
+    flag = "UC" if strict and mode == DISABLE else "UF"
+    policy = says.policy.ref if says.policy else "the mesh"
+    host = short_host(cluster.host.name, rule.ref.namespace)
+    sends = "plain text" if mode == DISABLE else f"TLS of mode {mode}"
+    pod = endpoint.pod.name if endpoint.pod else str(endpoint)
+    return Finding(
+        "mtls-conflict",
+        ERROR,
+        rule.ref,
+        _path(rule, cluster),
+        f"Callers send {host} {sends}, and {policy} accepts "
+        f"{'mutual TLS' if strict else 'plain text'} only (first pod {pod}): requests on port "
+        f"{cluster.port.number} are answered 503 ({flag}).",
+        "Remove tls from the DestinationRule: proxies then choose what each pod accepts. Or let "
+        "the PeerAuthentication accept both (PERMISSIVE).",
+        ("KIA0501",) if strict else ("KIA0505",),
+    )
+
+
+def _plain_pod(rule: DestinationRule, cluster: Cluster, pod: Pod) -> Finding:
+    host = short_host(cluster.host.name, rule.ref.namespace)
+    return Finding(
+        "mtls-conflict",
+        ERROR,
+        rule.ref,
+        _path(rule, cluster),
+        f"Callers send {host} mutual TLS, and pod {pod.name} has no proxy that could accept it: "
+        f"requests that come to it on port {cluster.port.number} are answered 503 (UF).",
+        "Remove tls from the DestinationRule, or give the pod a sidecar.",
+    )
+
+
+def _path(rule: DestinationRule, cluster: Cluster) -> str:
+    """Where the mode is written: at the subset, at a port, or at the host."""
+    number = cluster.port.number
+    for index, subset in enumerate(rule.subsets):
+        if cluster.subset is not None and subset.name == cluster.subset.name:
+            own = f"spec.subsets[{index}].trafficPolicy"
+            if place := _in(subset.policy, own, number):
+                return place
+    return _in(rule.policy, "spec.trafficPolicy", number) or "spec.trafficPolicy"
+
+
+def _in(policy: object, path: str, number: int) -> str:
+    for index, port in enumerate(read.objects(policy, "portLevelSettings")):
+        if read.integer(read.obj(port, "port"), "number") == number and "tls" in port:
+            return f"{path}.portLevelSettings[{index}].tls.mode"
+    return f"{path}.tls.mode" if read.obj(policy, "tls") else ""

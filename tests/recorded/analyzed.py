@@ -1,0 +1,58 @@
+"""Recorded meshes as analysis sees them: with the proxies that the recording's callers had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from meshtui.diagnosis.analysis import Finding, analyze
+from tests.recorded.cases import Case, Obj, identity, load, mesh_of
+
+_NOT_INJECTED = "sidecar.istio.io/inject"
+
+
+def _gateway_pod() -> Obj:
+    """The ingress gateway's pod; the recordings list only what a case adds."""
+    labels = {"istio": "ingressgateway", "app": "ingressgateway"}
+    meta = {
+        "name": "istio-ingressgateway",
+        "namespace": "istio-system",
+        "labels": labels,
+        "annotations": {"rig/ip": "10.77.200.250"},
+    }
+    return {"kind": "Pod", "metadata": meta, "spec": {"containers": [{"name": "istio-proxy"}]}}
+
+
+def _productpage() -> Obj:
+    """What the ground's route leads to."""
+    labels = {"app": "productpage", "version": "v1", _NOT_INJECTED: "false"}
+    meta = {"name": "productpage", "labels": labels, "annotations": {"rig/ip": "10.77.200.251"}}
+    return {"kind": "Pod", "metadata": meta, "spec": {"containers": [{"name": "app"}]}}
+
+
+def _injected(obj: Obj) -> Obj:
+    """A caller's pod with the proxy that the injector gave it."""
+    labels: Mapping[str, str] = obj["metadata"].get("labels", {})
+    if obj["kind"] != "Pod" or labels.get(_NOT_INJECTED) == "false":
+        return obj
+    proxy = {"name": "istio-proxy"}
+    meta = {**obj["metadata"]}
+    annotations = meta.get("annotations", {})
+    meta["annotations"] = {"rig/ip": "10.77.200.200", **annotations}
+    containers = [*obj["spec"]["containers"], proxy]
+    return {**obj, "metadata": meta, "spec": {**obj["spec"], "containers": containers}}
+
+
+@cache
+def findings(name: str, folder: str = "istio") -> tuple[Finding, ...]:
+    """What is found in a case, its ground included."""
+    case = load(name, folder)
+    return analyze(mesh_of(_objects(case), case.recorded.get("created") or {}))
+
+
+def _objects(case: Case) -> list[Obj]:
+    refused = case.recorded.get("refused")
+    without = refused if isinstance(refused, dict) else {}
+    stored = [obj for obj in case.objects if identity(obj) not in without]
+    own = [_injected(obj) for obj in (*case.base, *stored)]
+    return [*own, _gateway_pod(), _productpage()]
