@@ -77,7 +77,8 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
         found = effects_at(change.spec_after, namespace, located.rule.protocol, index)
         return tuple(effect for effect in found if effect.to == to)
     if request.header is not None:
-        after = parse_virtual_service({**located.virtual_service.raw, "spec": change.spec_after})
+        changed = {**located.virtual_service.raw, "spec": change.spec_after}
+        after = parse_virtual_service(changed, located.domain)
         name = targeted_name(located, request.header)
         index = next(rule.index for rule in after.rules if rule.name == name)
     asked = {"delay": request.delay_s, "abort": request.abort_http or request.abort_grpc}

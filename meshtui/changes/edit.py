@@ -9,16 +9,15 @@ from meshtui.changes.locate import Located
 from meshtui.changes.making import policy_change, rule_change, spec_of
 from meshtui.changes.patch import pointer
 from meshtui.errors import Refused
-from meshtui.mesh.hosts import service_host
 from meshtui.mesh.model import (
     DestinationRule,
     Json,
     Mesh,
     Rule,
-    Service,
     ServiceKey,
     VirtualService,
 )
+from meshtui.mesh.routing import service_of
 
 VERB = "edit"
 
@@ -66,8 +65,7 @@ def edited(
     rule = _touched(target, operations)
     if rule is None:
         raise Refused(f"{target.ref} has no HTTP rule to edit", "use `kubectl edit`")
-    host = service_host(service.namespace, service.name)
-    known = mesh.by_key.get(service) or Service(service, host)
+    known = service_of(mesh, service)
     return rule_change(Located(mesh, known, target, rule), VERB, operations)
 
 

@@ -27,7 +27,10 @@ def harm(
     """
     if change.target.kind != "VirtualService" or change.verb == "rollback":
         return ()
-    before, after = (rules_in(change, spec) for spec in (change.spec_before, change.spec_after))
+    before, after = (
+        rules_in(change, spec, mesh.settings.domain)
+        for spec in (change.spec_before, change.spec_after)
+    )
     measured_by = _Measured(mesh, sample, limits)
     found = [
         finding
@@ -37,11 +40,14 @@ def harm(
     return tuple(dict.fromkeys(found))
 
 
-def gains(change: Change) -> dict[tuple[str, str], float]:
+def gains(mesh: Mesh, change: Change) -> dict[tuple[str, str], float]:
     """The most percent that a rule of the change adds to each destination that gains traffic."""
     if change.target.kind != "VirtualService":
         return {}
-    before, after = (rules_in(change, spec) for spec in (change.spec_before, change.spec_after))
+    before, after = (
+        rules_in(change, spec, mesh.settings.domain)
+        for spec in (change.spec_before, change.spec_after)
+    )
     found: dict[tuple[str, str], float] = {}
     for rule in after:
         was = percents_of(counterpart(before, rule))

@@ -27,6 +27,11 @@ class Located:
     rule: Rule
 
     @property
+    def domain(self) -> str:
+        """The cluster's domain, which completes short names of hosts."""
+        return self.mesh.settings.domain
+
+    @property
     def raw_rule(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = value_at(self.virtual_service.raw, self.rule.pointer)
         return found

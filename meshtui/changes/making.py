@@ -53,7 +53,8 @@ def _rule_after(located: Located, changed: Any, operations: Operations) -> Rule:
     that is taken away, what stands in its place.
     """
     protocol, index = located.rule.protocol, located.rule.index
-    rules = [r for r in parse_virtual_service(changed).rules if r.protocol == protocol]
+    after = parse_virtual_service(changed, located.domain)
+    rules = [rule for rule in after.rules if rule.protocol == protocol]
     if not rules:
         return Rule(index, protocol=protocol)
     whole = whole_rule(operations[0]) if len(operations) == 1 else None

@@ -8,9 +8,8 @@ from typing import Any
 from meshtui.changes.change import Operation
 from meshtui.changes.locate import Located, Place, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
-from meshtui.changes.weight_ops import destination_like
+from meshtui.changes.weight_ops import destination_like, host_in
 from meshtui.errors import Usage
-from meshtui.mesh.hosts import full_host
 from meshtui.mesh.quantity import number
 
 SINGLE_PERCENTS = ("mirrorPercentage", "mirrorPercent", "mirror_percent")
@@ -106,5 +105,4 @@ def _remove_single(rule: Mapping[str, Any], steps: list[str]) -> tuple[Operation
 def _place(target: Any, located: Located) -> Place | None:
     if not isinstance(target, Mapping):
         return None
-    namespace = located.virtual_service.ref.namespace
-    return Place(full_host(str(target.get("host", "")), namespace), target.get("subset") or "")
+    return Place(host_in(located, target), target.get("subset") or "")

@@ -91,7 +91,7 @@ def _of_object(group: Sequence[Located], stable: Place) -> Change:
     for one in sorted(group, key=lambda located: -located.rule.index):
         if one.rule.index in gone:
             continue
-        service = parse_virtual_service(raw)
+        service = parse_virtual_service(raw, one.domain)
         rule = next(r for r in service.rules if (r.protocol, r.index) == _at(one))
         there = replace(one, virtual_service=service, rule=rule)
         steps = to_stable(there, stable)

@@ -22,15 +22,18 @@ def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
     if change.target.kind == "DestinationRule":
         found = _of_policy(mesh, change)
     else:
-        before, after = (rules_in(change, spec) for spec in (change.spec_before, change.spec_after))
+        before, after = (
+            rules_in(change, spec, mesh.settings.domain)
+            for spec in (change.spec_before, change.spec_after)
+        )
         found = _of_rules(mesh, before, after)
     return tuple(dict.fromkeys(found))
 
 
-def rules_in(change: Change, spec: Json) -> list[Rule]:
+def rules_in(change: Change, spec: Json, domain: str) -> list[Rule]:
     """The rules of a VirtualService's spec, before or after the change."""
     raw = {"metadata": {"namespace": change.target.namespace}, "spec": spec}
-    return list(parse_virtual_service(raw).rules)
+    return list(parse_virtual_service(raw, domain).rules)
 
 
 def _of_rules(mesh: Mesh, before: list[Rule], after: list[Rule]) -> Iterator[Finding]:
@@ -77,7 +80,11 @@ def percents_of(rule: Rule | None) -> dict[Place, float]:
 def _of_policy(mesh: Mesh, change: Change) -> Iterator[Finding]:
     """What rules send to subsets that are defined no more, or select no pod any more."""
     later = _with_policy(mesh, change)
-    policies = (_policy(change, spec) for spec in (change.spec_before, change.spec_after) if spec)
+    policies = (
+        _policy(change, spec, mesh.settings.domain)
+        for spec in (change.spec_before, change.spec_after)
+        if spec
+    )
     for host in dict.fromkeys(policy.host for policy in policies):
         for vs, rule in mesh.rules_by_destination.get(host, ()):
             for place, percent in percents_of(rule).items():
@@ -95,14 +102,14 @@ def _with_policy(mesh: Mesh, change: Change) -> Mesh:
     place = (target.namespace, target.name)
     rules = [r for r in mesh.destination_rules if (r.ref.namespace, r.ref.name) != place]
     if change.spec_after:
-        rules.append(_policy(change, change.spec_after))
+        rules.append(_policy(change, change.spec_after, mesh.settings.domain))
     ordered = sorted(rules, key=lambda rule: (rule.ref.namespace, rule.ref.name))
     return replace(mesh, destination_rules=tuple(ordered))
 
 
-def _policy(change: Change, spec: Json) -> DestinationRule:
+def _policy(change: Change, spec: Json, domain: str) -> DestinationRule:
     meta = {"namespace": change.target.namespace, "name": change.target.name}
-    return parse_destination_rule({"metadata": meta, "spec": spec})
+    return parse_destination_rule({"metadata": meta, "spec": spec}, domain)
 
 
 def _cannot_serve(mesh: Mesh, place: Place, level: str, effect: str) -> Iterable[Finding]:

@@ -81,9 +81,8 @@ def _operations(
     steps = tokens(located.rule.pointer)
     seen: set[str] = set()
     operations: list[Operation] = []
-    namespace = located.virtual_service.ref.namespace
     for index, route in enumerate(located.raw_routes):
-        key = _route_key(route, namespace)
+        key = _route_key(route, located)
         if key is None:
             continue
         weight = 0 if key in seen else weights[key]
@@ -95,13 +94,11 @@ def _operations(
     return tuple(operations)
 
 
-def _route_key(route: Any, namespace: str) -> str | None:
+def _route_key(route: Any, located: Located) -> str | None:
     target = route.get("destination") if isinstance(route, Mapping) else None
     if not isinstance(target, Mapping):
         return None
-    return _key(
-        Place(full_host(str(target.get("host", "")), namespace), target.get("subset") or "")
-    )
+    return _key(Place(host_in(located, target), target.get("subset") or ""))
 
 
 def _set_weight(route: Mapping[str, Any], weight: int, path: str) -> list[Operation]:
@@ -116,15 +113,17 @@ def _new_route(located: Located, place: Place, weight: int) -> dict[str, Any]:
     return {"destination": destination_like(located, place), "weight": weight}
 
 
+def host_in(located: Located, target: Mapping[str, Any]) -> str:
+    """The full name of the host that a destination of the rule's VirtualService names."""
+    namespace = located.virtual_service.ref.namespace
+    return full_host(str(target.get("host", "")), namespace, located.domain)
+
+
 def destination_like(located: Located, place: Place) -> dict[str, Any]:
     """A `destination` spelled as the rule spells its others: the same host name and port."""
-    namespace = located.virtual_service.ref.namespace
     for route in located.raw_routes:
         target = route.get("destination") if isinstance(route, Mapping) else None
-        if (
-            isinstance(target, Mapping)
-            and full_host(str(target.get("host")), namespace) == place.host
-        ):
+        if isinstance(target, Mapping) and host_in(located, target) == place.host:
             entry = {key: target[key] for key in ("host", "port") if key in target}
             return {**entry, **({"subset": place.subset} if place.subset else {})}
     return {"host": place.host, **({"subset": place.subset} if place.subset else {})}

@@ -38,7 +38,7 @@ def _beside(located: Located, operations: tuple[Operation, ...], changed: Json) 
     protocol = located.rule.protocol
     old, new = (
         [rule for rule in service.rules if rule.protocol == protocol]
-        for service in (located.virtual_service, parse_virtual_service(changed))
+        for service in (located.virtual_service, parse_virtual_service(changed, located.domain))
     )
     followed = follow(protocol, len(old), operations)
     for index in followed.touched:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from meshtui.mesh.model import ServiceKey
 
 CLUSTER_DOMAIN = "cluster.local"
-_SUFFIX = f".svc.{CLUSTER_DOMAIN}"
+"""The domain of a cluster that says no other."""
+
+CLUSTERSET_DOMAIN = "clusterset.local"
+"""The domain of services of several clusters (Multi-Cluster Services): other hosts than ours."""
 
 
 def service_host(namespace: str, name: str, domain: str = CLUSTER_DOMAIN) -> str:
@@ -25,11 +28,13 @@ def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
 
 
 def split_host(host: str) -> ServiceKey | None:
-    """The service that a full name of this cluster means, None for any other host."""
-    if not host.endswith(_SUFFIX):
+    """The service that a full name means, whatever the cluster's domain; None for other hosts."""
+    name, _, rest = host.partition(".")
+    namespace, _, rest = rest.partition(".")
+    kind, _, domain = rest.partition(".")
+    if kind != "svc" or not (name and namespace and domain) or domain == CLUSTERSET_DOMAIN:
         return None
-    parts = host.removesuffix(_SUFFIX).split(".")
-    return ServiceKey(namespace=parts[1], name=parts[0]) if len(parts) == 2 else None
+    return ServiceKey(namespace=namespace, name=name)
 
 
 def short_host(host: str, namespace: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meshtui.mesh.hosts import split_host
+from meshtui.mesh.hosts import service_host, split_host
 from meshtui.mesh.model import (
     Mesh,
     Pod,
@@ -70,3 +70,10 @@ def find_service(mesh: Mesh, name: str, namespace: str) -> Service | None:
     if found is None and "." in name:
         found = mesh.by_key.get(ServiceKey(namespace, name))
     return found
+
+
+def service_of(mesh: Mesh, key: ServiceKey) -> Service:
+    """The service with this key; one by its name alone where the mesh has none (any more)."""
+    known = mesh.by_key.get(key)
+    host = service_host(key.namespace, key.name, mesh.settings.domain)
+    return known or Service(key, host)

@@ -37,7 +37,7 @@ async def ejected(
 
     Nobody is asked where no outlier detection is configured; who does not answer says nothing.
     """
-    places = [place for place in gains(change) if _may_eject(mesh, place[0])]
+    places = [place for place in gains(mesh, change) if _may_eject(mesh, place[0])]
     if not places:
         return ()
     item = object_of(mesh, change.target)

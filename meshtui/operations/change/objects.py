@@ -32,11 +32,11 @@ async def read_raw(cluster: Cluster, ref: Ref) -> Json:
 def with_object(mesh: Mesh, raw: Json, kind: str) -> Mesh:
     """`mesh` with the object `raw` in the place of the one that has its kind and name."""
     if kind == "DestinationRule":
-        rule = parse_destination_rule(raw)
+        rule = parse_destination_rule(raw, mesh.settings.domain)
         rules = [r for r in mesh.destination_rules if _place(r.ref) != _place(rule.ref)]
         ordered = sorted([*rules, rule], key=lambda r: _place(r.ref))
         return replace(mesh, destination_rules=tuple(ordered))
-    service = parse_virtual_service(raw)
+    service = parse_virtual_service(raw, mesh.settings.domain)
     others = [s for s in mesh.virtual_services if _place(s.ref) != _place(service.ref)]
     services = sorted([*others, service], key=lambda s: _place(s.ref))
     return replace(mesh, virtual_services=tuple(services))

@@ -11,9 +11,9 @@ from meshtui.changes.effects import look_for, restored
 from meshtui.changes.locate import Located
 from meshtui.changes.making import rule_change, spec_of
 from meshtui.errors import Conflict, MeshtuiError, NotFound
-from meshtui.mesh.hosts import service_host
-from meshtui.mesh.model import Json, Mesh, Ref, Service, VirtualService
+from meshtui.mesh.model import Json, Mesh, Ref, VirtualService
 from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.routing import service_of
 from meshtui.operations.change.objects import object_of, read_raw, with_object
 from meshtui.operations.types import Pending
 
@@ -246,7 +246,7 @@ class Limits:
         assert isinstance(vs, VirtualService)  # noqa: S101 - each limit was compared
         rule = next(r for r in vs.rules if (r.protocol, r.index) == (place.protocol, place.index))
         key = entry.service
-        service = mesh.by_key.get(key) or Service(key, service_host(key.namespace, key.name))
+        service = service_of(mesh, key)
         located = Located(mesh, service, vs, rule)
         change = rule_change(located, "undo", operations, undoes=entry.id)
         plan = await self._session.planner.checked(mesh, change, None)

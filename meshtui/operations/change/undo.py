@@ -10,8 +10,8 @@ from meshtui.changes.locate import Located
 from meshtui.changes.making import creation, policy_change, removal, rule_change, spec_of
 from meshtui.changes.undo import place_of, undo_operations
 from meshtui.errors import Conflict, NotFound, Refused
-from meshtui.mesh.hosts import service_host
-from meshtui.mesh.model import DestinationRule, Mesh, Service, VirtualService
+from meshtui.mesh.model import DestinationRule, Mesh, VirtualService
+from meshtui.mesh.routing import service_of
 from meshtui.operations.change.objects import object_of, read_raw, with_object
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _located(mesh: Mesh, entry: Entry, vs: VirtualService) -> Located:
     if not rules or entry.rule is None:
         raise Conflict(f"{entry.target} has no rules any more", "look at it first")
     key = entry.service
-    service = mesh.by_key.get(key) or Service(key, service_host(key.namespace, key.name))
+    service = service_of(mesh, key)
     place = place_of(entry.rule, entry.spec_after, spec_of(vs.raw))
     index = entry.rule.index if place is None else place
     return Located(mesh, service, vs, rules[min(index, len(rules) - 1)])
