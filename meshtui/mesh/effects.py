@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.mesh import read
+from meshtui.mesh.flags import GRPC_CODES
 from meshtui.mesh.model import Fault, Json, Retries, Rule
 from meshtui.mesh.quantity import seconds
-from meshtui.mesh.resolution.actions import FAULT, GRPC_CODES
+from meshtui.mesh.resolution.actions import FAULT
 from meshtui.mesh.resolution.clusters import split_cluster
 from meshtui.mesh.resolution.forwarding import Target
 from meshtui.mesh.resolution.routes import Route

@@ -192,6 +192,9 @@ _STATUSES = (
 GRPC: Mapping[str, tuple[str, str]] = {str(at): words for at, words in enumerate(_STATUSES)}
 """gRPC's statuses by number: name and meaning."""
 
+GRPC_CODES: Mapping[str, int] = {name: number for number, (name, _) in enumerate(_STATUSES)}
+"""The numbers of gRPC's statuses by their names, as VirtualServices write them."""
+
 HTTP: Mapping[str, tuple[str, str]] = {
     "0": ("no response", "The connection ended before there was a response."),
     "400": ("bad request", "What was sent is not understood."),

@@ -12,28 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from meshtui.errors import Usage
+from meshtui.mesh.flags import GRPC, GRPC_CODES
 from meshtui.mesh.quantity import percentage, seconds
-
-GRPC_CODES = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-)
-"""gRPC's status codes; each stands at its number."""
 
 NO_LIMIT = ("0", "0s", "none", "off")
 """How a person says that something has no time limit."""
@@ -123,10 +103,10 @@ def status(text: str) -> int | str:
         if 200 <= number <= 599:
             return number
         if 0 < number < len(GRPC_CODES):
-            return GRPC_CODES[number]
+            return GRPC[str(number)][0]
         raise Usage(f"{text!r} is not a status", hint)
     name = {"CANCELED": "CANCELLED"}.get(word.upper(), word.upper())
-    if name in GRPC_CODES[1:]:
+    if GRPC_CODES.get(name):
         return name
     raise Usage(f"{text!r} is not a status", hint)
 

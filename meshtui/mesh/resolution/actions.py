@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.mesh import read
+from meshtui.mesh.flags import GRPC_CODES
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.durations import envoy_duration, whole_seconds
 from meshtui.mesh.resolution.matches import string_match
@@ -24,30 +25,6 @@ _REDIRECT_CODES = {
     303: "SEE_OTHER",
     307: "TEMPORARY_REDIRECT",
     308: "PERMANENT_REDIRECT",
-}
-GRPC_CODES = {
-    name: code
-    for code, name in enumerate(
-        (
-            "OK",
-            "CANCELLED",
-            "UNKNOWN",
-            "INVALID_ARGUMENT",
-            "DEADLINE_EXCEEDED",
-            "NOT_FOUND",
-            "ALREADY_EXISTS",
-            "PERMISSION_DENIED",
-            "RESOURCE_EXHAUSTED",
-            "FAILED_PRECONDITION",
-            "ABORTED",
-            "OUT_OF_RANGE",
-            "UNIMPLEMENTED",
-            "INTERNAL",
-            "UNAVAILABLE",
-            "DATA_LOSS",
-            "UNAUTHENTICATED",
-        )
-    )
 }
 
 
