@@ -7,27 +7,30 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+_OBJECT = (dict, Mapping)
+"""What counts as an object; most are dicts, and that is quicker to ask."""
+
 
 def obj(value: Any, *path: str) -> Json:
     """The object at `path` below `value`; empty where there is none."""
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+        value = value.get(key) if isinstance(value, _OBJECT) else None
+    return value if isinstance(value, _OBJECT) else {}
 
 
 def items(value: Any, key: str) -> Sequence[Any]:
     """The list at `key`; empty where there is none."""
-    found = value.get(key) if isinstance(value, Mapping) else None
+    found = value.get(key) if isinstance(value, _OBJECT) else None
     return found if isinstance(found, list | tuple) else ()
 
 
 def objects(value: Any, key: str) -> list[Json]:
     """The objects in the list at `key`; anything else in it is left out."""
-    return [item for item in items(value, key) if isinstance(item, Mapping)]
+    return [item for item in items(value, key) if isinstance(item, _OBJECT)]
 
 
 def text(value: Any, key: str, default: str = "") -> str:
-    found = value.get(key) if isinstance(value, Mapping) else None
+    found = value.get(key) if isinstance(value, _OBJECT) else None
     return found if isinstance(found, str) else default
 
 
@@ -36,7 +39,7 @@ def texts(value: Any, key: str) -> tuple[str, ...]:
 
 
 def integer(value: Any, key: str, default: int = 0) -> int:
-    found = value.get(key) if isinstance(value, Mapping) else None
+    found = value.get(key) if isinstance(value, _OBJECT) else None
     if isinstance(found, bool):
         return default
     if isinstance(found, int | float) and found == found and abs(found) < 1e15:
@@ -46,7 +49,7 @@ def integer(value: Any, key: str, default: int = 0) -> int:
 
 def decimal(value: Any, key: str, default: float = 0.0) -> float:
     """A number of any sensible size; neither infinite nor none at all."""
-    found = value.get(key) if isinstance(value, Mapping) else None
+    found = value.get(key) if isinstance(value, _OBJECT) else None
     if isinstance(found, bool) or not isinstance(found, int | float):
         return default
     return float(found) if abs(found) < 1e15 else default

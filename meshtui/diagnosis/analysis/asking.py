@@ -135,6 +135,9 @@ class Asked:
 
     def views_of(self, host: str, also: Iterable[str] = ()) -> Iterator[View]:
         """The callers of a host, together where they get the same for it and for `also`."""
+        if len(self.callers) == 1:
+            yield self.world.view(self.callers[0].client)
+            return
         special, labels = self._special(host, tuple(also))
         found: dict[object, View] = {}
         for group in self.callers:
@@ -304,6 +307,10 @@ class Asked:
     @cached_property
     def used_rules(self) -> frozenset[tuple[str, str, str, int]]:
         return frozenset(place[:4] for place in self.used)
+
+    @cached_property
+    def used_objects(self) -> frozenset[tuple[str, str]]:
+        return frozenset(place[:2] for place in self.used)
 
 
 def asked(mesh: Mesh) -> Asked:

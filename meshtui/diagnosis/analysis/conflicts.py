@@ -45,8 +45,7 @@ def _conflict(several: Sequence[tuple[Answer, Ruling, Ruling]], whole: Asked) ->
     name = short_host(answer.host, ref.namespace)
     asking = [one for one in whole.answers if one.host == answer.host and not one.edge]
     names = whose([one for one, _, _ in several], asking)
-    chosen = PUBLIC not in winner.exports and PUBLIC in loser.exports
-    why = "the one for their namespace alone" if chosen else _why(winner, loser)
+    chosen, why = _why(winner, loser, answer.client.namespace)
     return Finding(
         "host-conflict",
         WARNING if chosen else ERROR,
@@ -59,12 +58,19 @@ def _conflict(several: Sequence[tuple[Answer, Ruling, Ruling]], whole: Asked) ->
     )
 
 
-def _why(winner: Ruling, loser: Ruling) -> str:
+def _why(winner: Ruling, loser: Ruling, caller: str) -> tuple[bool, str]:
+    """Whether a namespace has its own on purpose, and why that one wins."""
+    own = winner.namespace == caller != loser.namespace
+    both = loser.gateway_api and loser.namespace == caller
+    if winner.gateway_api and winner.namespace == caller and not both and PUBLIC in loser.exports:
+        return own, "the HTTPRoute of the callers' own namespace"
+    if PUBLIC not in winner.exports and PUBLIC in loser.exports:
+        return True, "the one for their namespace alone"
     if PUBLIC not in winner.exports:
-        return "the one that is exported to fewer"
+        return False, "the one that is exported to fewer"
     if winner.service.created != loser.service.created:
-        return "the older one" if winner.service.created < loser.service.created else "the nearer"
-    return "the first by name, as both are of the same age"
+        return False, "the older one"
+    return False, "the first by name, as both are of the same age"
 
 
 def _field(ruling: Ruling, host: str) -> str:

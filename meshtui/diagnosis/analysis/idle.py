@@ -280,8 +280,7 @@ def unused_virtual_service(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _is_used(whole: Asked, ruling: Ruling) -> bool:
-    place = (ruling.service.ref.namespace, ruling.service.ref.name)
-    return any(used[:2] == place for used in whole.used_rules)
+    return (ruling.service.ref.namespace, ruling.service.ref.name) in whole.used_objects
 
 
 def _unseen(service: VirtualService, inside: list[Answer]) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from meshtui.mesh import read
@@ -55,7 +56,8 @@ class Place:
         """The rule as the model has it; None where a VirtualService has no such rule."""
         if isinstance(self.service, HttpRoute):
             return None
-        for rule in self.service.rules:
+        rules = self.service.rules
+        for rule in chain(rules[self.index : self.index + 1], rules):
             if (rule.protocol, rule.index) == (self.protocol, self.index):
                 return rule
         return None

@@ -20,8 +20,13 @@ class HeaderOperations:
     authority: str = ""
 
 
+_NONE = HeaderOperations({})
+
+
 def header_operations(headers: Json) -> HeaderOperations:
     """`set` before `add`, each by name; the Host header is no header but the authority."""
+    if not headers:
+        return _NONE
     request, response = read.obj(headers, "request"), read.obj(headers, "response")
     found: dict[str, list[Any]] = {
         "request_headers_to_add": _added(request),

@@ -8,8 +8,9 @@ fields are what people and verbs ask for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from meshtui.mesh import read
@@ -37,24 +38,30 @@ DEFAULT_NAME = "default"
 """The name of the route that a host without a VirtualService has."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """One entry of a virtual host. `rule` is None for the default route of a host.
 
     `match_index` is the match's place among those of the joined rule; None where it has none.
-    `unused` are the destinations that get nothing: weight 0 beside others.
+    `unused` are the destinations that get nothing: weight 0 beside others. `make` makes `envoy`,
+    for those who ask for it: most want only the destinations.
     """
 
     name: str
     match: Json
-    envoy: Json
+    make: Callable[[], Json] = field(compare=False, repr=False)
     targets: tuple[Target, ...] = ()
     mirrors: tuple[Target, ...] = ()
     rule: MergedRule | None = None
     match_index: int | None = None
     unused: tuple[Target, ...] = ()
 
-    @property
+    @cached_property
+    def envoy(self) -> Json:
+        """The whole route as Envoy's configuration has it."""
+        return self.make()
+
+    @cached_property
     def takes_everything(self) -> bool:
         return takes_everything(self.match)
 
@@ -139,26 +146,39 @@ def _route(
     raw, asked = rule.raw, envoy_match(match, ruling.gateway_api)
     own_name = read.text(match, "name")
     name = read.text(raw, "name") + (f".{own_name}" if own_name else "")
-    envoy: dict[str, Any] = {"name": name} if name else {}
-    envoy |= {"match": asked, "metadata": _metadata(ruling)}
-    if prefix := read.text(match, "statPrefix"):
-        envoy["stat_prefix"] = prefix
+    answers = isinstance(raw.get("redirect"), Mapping) or isinstance(
+        raw.get("directResponse"), Mapping
+    )
+    sent = Sent() if answers else sent_to(raw, around)
+
+    def make() -> Json:
+        found: dict[str, Any] = {"name": name} if name else {}
+        found |= {"match": asked, "metadata": _metadata(ruling)}
+        if prefix := read.text(match, "statPrefix"):
+            found["stat_prefix"] = prefix
+        return _with_action(found, raw, sent, around, ruling.gateway_api)
+
+    return Route(name, asked, make, sent.targets, sent.mirrors, rule, index, sent.unused)
+
+
+def _with_action(
+    envoy: dict[str, Any], raw: Json, sent: Sent, around: Surroundings, gateway_api: bool
+) -> Json:
+    """The route with what it does: it redirects, answers by itself, or forwards."""
     operations = header_operations(read.obj(raw, "headers"))
     envoy |= operations.fields
-    sent = Sent()
     if isinstance(raw.get("redirect"), Mapping):
         if found := actions.redirect(read.obj(raw, "redirect"), around.port, around.tls):
             envoy["redirect"] = found
     elif isinstance(raw.get("directResponse"), Mapping):
         envoy["direct_response"] = actions.direct_response(read.obj(raw, "directResponse"))
     else:
-        sent = sent_to(raw, around)
         envoy["route"] = forward(raw, sent, operations, envoy, around)
-        if ruling.gateway_api:
-            _as_gateway_api(envoy["route"], asked)
+        if gateway_api:
+            _as_gateway_api(envoy["route"], envoy["match"])
     if filters := _filters(raw):
         envoy["typed_per_filter_config"] = filters
-    return Route(name, asked, envoy, sent.targets, sent.mirrors, rule, index, sent.unused)
+    return envoy
 
 
 def _as_gateway_api(action: dict[str, Any], match: Json) -> None:
@@ -196,7 +216,7 @@ def default_route(host: Host, port: int, consistent: Json | None, retries: Json 
         action["hash_policy"] = [found]
     match = envoy_match(None)
     envoy = {"name": DEFAULT_NAME, "match": match, "route": action}
-    return Route(DEFAULT_NAME, match, envoy, (Target(cluster, host.name, "", port),))
+    return Route(DEFAULT_NAME, match, lambda: envoy, (Target(cluster, host.name, "", port),))
 
 
 def last_things_last(routes: Iterable[Route]) -> tuple[Route, ...]:
