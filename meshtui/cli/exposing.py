@@ -102,7 +102,7 @@ def _ways_table(ways: Iterable[tuple[ServiceKey, Door]]) -> None:
     if rows:
         output.table(header, rows, right=(1,))
     else:
-        output.note("no way in from outside: no Gateway route names a service here")
+        output.note("no way in through Istio's own Gateways: none leads to a service here")
         output.note(NOT_READ)
 
 

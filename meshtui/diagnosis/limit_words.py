@@ -18,8 +18,11 @@ _TLS = {
     "PASSTHROUGH": "TLS PASSTHROUGH: not opened at the gateway, goes by its server name",
     "AUTO_PASSTHROUGH": "TLS AUTO_PASSTHROUGH: from other networks of the mesh, as it is",
 }
-NO_WAY = "no way in from outside: no Gateway route names it"
-NOT_READ = "Ingresses and the Gateway API's HTTPRoutes are not read"
+NO_WAY = "no way in through Istio's own Gateways: none leads to it"
+NOT_READ = (
+    "whether an Ingress or a route of the Gateway API (HTTPRoute, GRPCRoute, TLSRoute, TCPRoute) "
+    "leads there is not known: they are not read"
+)
 _ROUND = {"LoadBalancer", "NodePort"}
 
 

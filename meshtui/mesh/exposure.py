@@ -1,26 +1,25 @@
-"""What of the mesh can be reached from outside: hosts, ports and TLS, through which Gateway."""
+"""What of the mesh can be reached from outside: hosts, ports and TLS, through which Gateway.
+
+What a gateway lets in and where its routes lead is the resolution's answer for the pods that serve
+it; a Gateway that none serves is asked as if one of its own namespace did.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from meshtui.mesh.admission import (
-    MESH,
-    admitted,
-    entries_of,
-    find_gateway,
-    gateways_of,
-    protocol_of,
-    written_hosts,
-)
-from meshtui.mesh.carrying import Route
-from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Rule, Server, Service, VirtualService
+from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Server, Service
 from meshtui.mesh.request import covers
+from meshtui.mesh.resolution import Client, Place, Route, Ruling, View, client_of, world
+from meshtui.mesh.resolution import Door as OpenDoor
+from meshtui.mesh.resolution.gateways import admitted
+from meshtui.mesh.resolution.routes import reached
 from meshtui.mesh.routing import pods_selected, selects
-from meshtui.mesh.rule_entries import visible
+from meshtui.mesh.trace_entries import place_title
 
 AUTO = "AUTO_PASSTHROUGH"
+_SLOT = "_exposure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,104 +54,129 @@ class Door:
 
 
 def doors_to(mesh: Mesh, service: Service) -> tuple[Door, ...]:
-    """The ways in to a service, by VirtualService and by the servers of its Gateways."""
-    found: dict[tuple[Ref, Server, Ref], list[_Opening]] = {}
-    for one in _openings_to(mesh, service):
-        found.setdefault((one.gateway.ref, one.server, one.owner.ref), []).append(one)
-    ruled = (_door(mesh, openings, service) for openings in found.values())
+    """The ways in to a service, by the servers of Gateways and the VirtualServices behind them."""
+    ruled = (_door(mesh, openings) for openings in _all_openings(mesh).get(service.host, ()))
     return (*ruled, *_passed_through(mesh, service))
 
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """A rule that stands behind a server of a Gateway, and the hosts that are let in for it."""
+    """A rule behind a server of a Gateway that sends `share` of its requests to a host."""
 
-    gateway: Gateway
-    server: Server
+    door: OpenDoor
     hosts: tuple[str, ...]
-    owner: VirtualService
-    rule: Rule
+    holder: Place
+    host: str
+    share: float
+
+    @property
+    def key(self) -> tuple[Ref, Server, Ref]:
+        return self.door.gateway.ref, self.door.server, self.holder.service.ref
 
 
-def _openings_to(mesh: Mesh, service: Service) -> Iterator[_Opening]:
-    named = {found.ref: found for found, _ in mesh.rules_by_destination.get(service.host, ())}
-    for one in _openings(mesh, [*named.values(), *_handing_over(mesh, named.values())]):
-        if any(destination.host == service.host for destination in one.rule.destinations):
-            yield one
+_Openings = tuple[_Opening, ...]
 
 
-def _handing_over(mesh: Mesh, services: Iterable[VirtualService]) -> Iterator[VirtualService]:
-    """Those that hand requests over to one of `services`; who takes over has no hosts."""
-    places = {(s.ref.namespace, s.ref.name) for s in services if not s.hosts}
-    if places:
-        for service in mesh.virtual_services:
-            if any(rule.delegate in places for rule in service.rules):
-                yield service
+def _all_openings(mesh: Mesh) -> Mapping[str, tuple[_Openings, ...]]:
+    """By host what leads to it, together what is one server's and one VirtualService's.
+
+    Worked out once for a snapshot, as it lives as long.
+    """
+    found = mesh.__dict__.get(_SLOT)
+    if found is None:
+        grouped: dict[str, dict[tuple[Ref, Server, Ref], list[_Opening]]] = {}
+        for one in _openings(mesh):
+            grouped.setdefault(one.host, {}).setdefault(one.key, []).append(one)
+        found = {host: tuple(map(tuple, keys.values())) for host, keys in grouped.items()}
+        mesh.__dict__[_SLOT] = found
+    openings: Mapping[str, tuple[_Openings, ...]] = found
+    return openings
 
 
-def _openings(mesh: Mesh, services: Iterable[VirtualService]) -> Iterator[_Opening]:
-    for service in services:
-        for name in dict.fromkeys(service.gateways):
-            gateway = find_gateway(mesh, name, service.ref.namespace) if name != MESH else None
-            if gateway is not None and _is_seen(mesh, service, gateway):
-                yield from _through(mesh, service, name, gateway)
+def _openings(mesh: Mesh) -> Iterator[_Opening]:
+    clients = {client.key: client for client in _clients(mesh)}
+    for client in clients.values():
+        view = world(mesh).view(client)
+        for door in view.doors.doors:
+            yield from (_through_routes if door.table else _through_chains)(view, door)
 
 
-def _is_seen(mesh: Mesh, service: VirtualService, gateway: Gateway) -> bool:
-    """`exportTo` may hide a VirtualService from the namespace that the gateway's pods are in."""
-    homes = {pod.namespace for pod in gateway_pods(mesh, gateway)}
-    return not homes or any(visible(service, home) for home in homes)
+def _clients(mesh: Mesh) -> Iterator[Client]:
+    """The gateways that serve each Gateway, pods that are alike once."""
+    for gateway in mesh.gateways:
+        pods = gateway_pods(mesh, gateway)
+        alike = {(pod.namespace, *sorted(pod.labels.items())): pod for pod in pods}
+        for pod in alike.values():
+            yield client_of(mesh, replace(pod, gateway=True))
+        if not pods:
+            yield Client(gateway.ref.namespace, gateway.selector, gateway=True)
 
 
-def _through(
-    mesh: Mesh, service: VirtualService, name: str, gateway: Gateway
-) -> Iterator[_Opening]:
-    rules = [
-        (route.service, route.rule)
-        for route in _with_delegates(mesh, service)
-        if any(name in gateways_of(service, match) for match in entries_of(route.rule))
-    ]
-    for server in gateway.servers:
-        hosts = written_hosts(service)
-        names = (name for host in hosts for name in admitted(gateway, server, service, *host))
-        let_in = tuple(dict.fromkeys(names))
-        for owner, rule in rules:
-            if let_in and rule.protocol == protocol_of(server):
-                yield _Opening(gateway, server, let_in, owner, rule)
+def _through_routes(view: View, door: OpenDoor) -> Iterator[_Opening]:
+    """What the virtual hosts of the door's table send on, for the names that the door admits."""
+    ordered = view.world.rulings.seen(view.client.namespace, door.name).rulings
+    for ruling in ordered:
+        names = dict.fromkeys(admitted(door.hosts, ruling.hosts, ruling.namespace))
+        for name in names:
+            for route in _routes(view, door, name, ruling):
+                for host, share in _shares(route).items():
+                    if route.rule is not None:
+                        yield _Opening(door, (name,), route.rule.holder, host, share)
 
 
-def _with_delegates(mesh: Mesh, service: VirtualService) -> Iterator[Route]:
-    """The rules of a VirtualService, those it hands over to in place of the rules that do."""
-    for rule in service.rules:
-        if rule.delegate is None:
-            yield Route(service, rule)
+def _routes(view: View, door: OpenDoor, name: str, ruling: Ruling) -> Iterator[Route]:
+    """The routes of one VirtualService in the virtual host of a name, where they can be reached."""
+    for vhost in view.gateway_tables[door.table]:
+        if name.lower() in vhost.domains:
+            for route in reached(vhost.routes):
+                rule = route.rule
+                if rule is not None and rule.root.service is ruling.service:
+                    yield route
+
+
+def _through_chains(view: View, door: OpenDoor) -> Iterator[_Opening]:
+    """What passes the whole connection on: by its TLS name, or all of the port."""
+    for chain in view.door_chains(door):
+        if chain.place is None or chain.ruling is None:
             continue
-        for target in mesh.virtual_services:
-            if (target.ref.namespace, target.ref.name) == rule.delegate:
-                yield from (Route(target, inner) for inner in target.rules)
+        ruling = chain.ruling
+        hosts = chain.server_names or admitted(door.hosts, ruling.hosts, ruling.namespace)
+        shares: dict[str, float] = {}
+        for target in chain.targets:
+            shares[target.host] = shares.get(target.host, 0.0) + target.share
+        for host, share in shares.items():
+            yield _Opening(door, tuple(dict.fromkeys(hosts)), chain.place, host, share)
 
 
-def _door(mesh: Mesh, openings: list[_Opening], service: Service) -> Door:
+def _shares(route: Route) -> Mapping[str, float]:
+    found: dict[str, float] = {}
+    for target in route.targets:
+        found[target.host] = found.get(target.host, 0.0) + target.share
+    return found
+
+
+def _door(mesh: Mesh, openings: _Openings) -> Door:
     first = openings[0]
-    pods = gateway_pods(mesh, first.gateway)
+    gateway, server = first.door.gateway, first.door.server
+    pods = gateway_pods(mesh, gateway)
     return Door(
-        gateway=first.gateway.ref,
-        port=first.server.port,
-        protocol=first.server.protocol,
-        tls=first.server.tls,
-        redirect=first.server.redirect,
+        gateway=gateway.ref,
+        port=server.port,
+        protocol=server.protocol,
+        tls=server.tls,
+        redirect=server.redirect,
         hosts=tuple(dict.fromkeys(host for one in openings for host in one.hosts)),
-        virtual_service=first.owner.ref,
-        leads=tuple(dict.fromkeys(_lead(one.rule, service) for one in openings)),
+        virtual_service=first.holder.service.ref,
+        leads=tuple(dict.fromkeys(_lead(one) for one in openings)),
         pods=pods,
         fronts=_fronts(mesh, pods),
     )
 
 
-def _lead(rule: Rule, service: Service) -> Lead:
-    """The rule's destinations in the service added up."""
-    percent = sum(rule.percent(d) for d in rule.destinations if d.host == service.host)
-    return Lead(rule.title, rule.match_text, None if percent >= 100 else percent)
+def _lead(opening: _Opening) -> Lead:
+    holder, percent = opening.holder, 100.0 * opening.share
+    match = holder.rule.match_text if holder.rule else "any request"
+    return Lead(place_title(holder), match, None if percent >= 100 else percent)
 
 
 def _passed_through(mesh: Mesh, service: Service) -> Iterator[Door]:
@@ -169,13 +193,19 @@ def _passed_through(mesh: Mesh, service: Service) -> Iterator[Door]:
 
 
 def gateway_pods(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
-    """The pods that the Gateway's selector finds; istiod looks in all namespaces."""
-    found = pods_selected(mesh, gateway.selector)
-    return tuple(pod for pod in found if pod.phase not in ("Succeeded", "Failed"))
+    """The pods that serve a Gateway, in all namespaces; without a selector every gateway does.
+
+    Pods with the labels whose kind can't be told are taken for gateways where no other has them.
+    """
+    some = pods_selected(mesh, gateway.selector) if gateway.selector else mesh.pods
+    found = [pod for pod in some if pod.phase not in ("Succeeded", "Failed")]
+    gateways = tuple(pod for pod in found if pod.gateway)
+    return gateways if gateways or not gateway.selector else tuple(found)
 
 
-def _fronts(mesh: Mesh, pods: tuple[Pod, ...]) -> tuple[Service, ...]:
+def _fronts(mesh: Mesh, pods: Iterable[Pod]) -> tuple[Service, ...]:
     """The Services in front of the pods of a gateway."""
+    pods = tuple(pods)
     homes = {pod.namespace for pod in pods}
     near = (service for service in mesh.services if service.key.namespace in homes)
     return tuple(s for s in near if any(_stands_before(s, pod) for pod in pods))

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from meshtui.cli.main import main
+from meshtui.diagnosis.limit_words import NOT_READ
 from tests.unit.test_cli_analysis import use
 from tests.unit.test_limiting import envoy_filter, shop
 from tests.unit.test_ratelimits import LIMIT, patch
@@ -44,8 +45,8 @@ def test_a_namespace_without_a_way_in_says_so(
     assert main(["exposure"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "no way in from outside: no Gateway route names a service here\n" + (
-        "Ingresses and the Gateway API's HTTPRoutes are not read\n"
+    assert err == (
+        f"no way in through Istio's own Gateways: none leads to a service here\n{NOT_READ}\n"
     )
 
 
