@@ -78,9 +78,10 @@ class _Measured:
             return None
         view = ServiceView(service, version_rows(self.mesh, service, rule))
         (seen,) = measured((view,), self.sample, self.limits)
-        if not subset:
-            return seen.caller
-        return next((row.caller for row in seen.versions if row.subset == subset), None)
+        rows = [row for row in seen.versions if (row.host, row.subset) == (host, subset)]
+        if len(rows) == 1 or subset or self.sample is None:
+            return rows[0].caller if rows else None
+        return self.sample.caller_totals.get(service.key)
 
 
 def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Finding]:

@@ -270,7 +270,7 @@ def callers_of(whole: World, host: str) -> Iterator[tuple[Client, tuple[Callers,
     nothing in the mesh has a proxy, a caller of the host's own namespace stands for what is to
     come.
     """
-    special = _special(whole, host)
+    special = special_namespaces(whole, host)
     asked = _asked_labels(whole, host)
     found: dict[object, tuple[Client, list[Callers]]] = {}
     for group in whole.callers:
@@ -287,7 +287,7 @@ def callers_of(whole: World, host: str) -> Iterator[tuple[Client, tuple[Callers,
         yield Client(hosts[0].namespace if hosts else "default"), ()
 
 
-def _special(whole: World, host: str) -> frozenset[str]:
+def special_namespaces(whole: World, host: str) -> frozenset[str]:
     """The namespaces whose callers may get other rules than the rest of the mesh."""
     rulings = whole.rulings
     own = {namespace for namespace, _ in (*rulings.private, *rulings.exported)}

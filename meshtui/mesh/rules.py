@@ -77,6 +77,11 @@ class Match:
         return " and ".join(parts) or "any request"
 
 
+def _first_name(host: str) -> str:
+    """Of a Service its name; what is outside of the cluster is known by its whole host."""
+    return host.split(".", 1)[0] if ".svc." in host else host
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where a rule sends traffic. `host` is the full name; `weight` is as Istio counts it.
@@ -91,7 +96,7 @@ class Destination:
 
     @property
     def label(self) -> str:
-        return self.subset or self.host.split(".", 1)[0]
+        return self.subset or _first_name(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class Mirror:
 
     @property
     def label(self) -> str:
-        return self.subset or self.host.split(".", 1)[0]
+        return self.subset or _first_name(self.host)
 
 
 @dataclass(frozen=True, slots=True)

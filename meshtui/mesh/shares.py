@@ -36,7 +36,7 @@ class Share:
 
 def shares_of(view: ServiceView) -> tuple[Share, ...]:
     """A share for each version with a weight; none where no request was counted."""
-    total = round(sum(row.caller.requests for row in view.versions if row.caller and row.host))
+    total = round(sum(row.reached or 0.0 for row in view.versions if row.host))
     if total <= 0:
         return ()
     return tuple(

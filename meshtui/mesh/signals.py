@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple, TypeVar
 
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantile import quantile
+
+_K = TypeVar("_K")
 
 UNKNOWN = "unknown"
 """The version of a request that never reached a pod, as Istio's metrics spell it."""
+
+NO_REVISION = "latest"
+"""The canonical revision of pods that have none."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,6 +25,26 @@ class VersionKey:
 
     service: ServiceKey
     version: str
+
+
+class Target(NamedTuple):
+    """Who answered, as telemetry names it; empty text stands for what it does not know.
+
+    `version` is the one of `VersionKey`. `flags` are kept only of requests that reached no
+    pod: they say whose cluster refused them. A tuple, as it is the key of every tally.
+    """
+
+    service: ServiceKey
+    version: str
+    namespace: str = ""
+    workload: str = ""
+    revision: str = ""
+    flags: str = ""
+
+    @property
+    def nowhere(self) -> bool:
+        """True of requests that reached no pod."""
+        return self.version == UNKNOWN and not self.workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +88,52 @@ class Signals:
         return 0.0
 
 
+def merged(parts: Iterable[Signals]) -> Signals:
+    """What was measured of several targets over one window, as if they were one."""
+    several = tuple(parts)
+    if len(several) == 1 and (several[0].requests or not several[0].buckets):
+        return several[0]
+    requests = sum(part.requests for part in several)
+    errors = sum(part.requests * (part.error_ratio or 0.0) for part in several)
+    buckets = _added(part.buckets for part in several) if requests else {}
+    return Signals(
+        requests=requests,
+        rps=sum(part.rps for part in several),
+        error_ratio=min(1.0, errors / requests) if requests else None,
+        p50_ms=quantile(0.50, buckets),
+        p95_ms=quantile(0.95, buckets),
+        p99_ms=quantile(0.99, buckets),
+        codes=_added(part.codes for part in several),
+        grpc=_added(part.grpc for part in several),
+        flags=_added(part.flags for part in several),
+        buckets=buckets,
+    )
+
+
+def _added(several: Iterable[Mapping[_K, float]]) -> dict[_K, float]:
+    found: dict[_K, float] = {}
+    for counts in several:
+        for name, count in counts.items():
+            found[name] = found.get(name, 0.0) + count
+    return found
+
+
+def by_version(targets: Mapping[Target, Signals]) -> dict[VersionKey, Signals]:
+    """The same by the versions that telemetry names."""
+    found: dict[VersionKey, list[Signals]] = {}
+    for target, signals in targets.items():
+        found.setdefault(VersionKey(target.service, target.version), []).append(signals)
+    return {key: merged(parts) for key, parts in found.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One reading of a source.
 
     `time` is seconds since the epoch, `window_s` the seconds the numbers speak of (0.0 where the
     source has been read only once and has no rates yet). `caller` is what callers saw
-    (`reporter="source"`), `server` what the version itself did (`destination` and `waypoint`).
+    (`reporter="source"`), `server` what the version itself did (`destination` and `waypoint`);
+    `called` and `served` are the same by all that telemetry says of who answered.
     `clients` names the workloads (namespace, workload) that ever sent traffic to a service.
     `read` and `failed` count the proxies (or servers) that answered and that did not; `problems`
     says why, one line each.
@@ -84,3 +150,15 @@ class Sample:
     read: int = 0
     failed: int = 0
     problems: tuple[str, ...] = ()
+    called: Mapping[Target, Signals] = field(default_factory=dict)
+    served: Mapping[Target, Signals] = field(default_factory=dict)
+
+    @property
+    def calls(self) -> Mapping[Target, Signals]:
+        """What callers saw, by target; by version alone where nothing more is known."""
+        return self.called or {Target(k.service, k.version): s for k, s in self.caller.items()}
+
+    @property
+    def answers(self) -> Mapping[Target, Signals]:
+        """What the servers did, likewise."""
+        return self.served or {Target(k.service, k.version): s for k, s in self.server.items()}

@@ -1,14 +1,21 @@
-"""The versions of a service: its subsets, the pods that no subset names, its other hosts."""
+"""The versions of a service: sets of pods, by its subsets, else by version and workload.
+
+A row is what a destination of a rule reaches, or pods that no destination names. Where two rows
+have a pod in common, only a destination that is named by a rule can have sent requests to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
-from meshtui.mesh.model import Mesh, Pod, Rule, Service, Subset
-from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+from meshtui.mesh.hosts import short_host
+from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset
+from meshtui.mesh.resolution import world
+from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Signals
+from meshtui.mesh.subsets import usable_subsets
 
 OK = "ok"
 DEGRADED = "degraded"
@@ -19,6 +26,9 @@ NOT_KNOWN = "unknown"
 
 SEVERITY = {ONLY_ERRORS: 0, FAILING: 1, DEGRADED: 2, NOT_KNOWN: 3, OK: 4, NO_TRAFFIC: 5}
 
+Place = tuple[str, str]
+"""A host and a subset of it; the subset is empty for all of the host."""
+
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
@@ -27,9 +37,13 @@ class VersionView:
     `subset` is the DestinationRule's name for it, empty where there is none. `weight` is the
     weight in the ordinary rule and `percent` what part of the rule that is (0 to 100), both None
     where no rule tells the versions apart. `share` is the measured part of the service's requests
-    that reached a pod, 0 to 1. `caller` and `server` are None where nothing is known; `state` and
-    `server_state` say how each side sees it. `proxies` counts the pods whose requests a proxy of
-    the mesh counts on the server's side.
+    that reached a pod, 0 to 1, and `reached` their number. `caller` and `server` are None where
+    nothing is known, and `unknown_because` may say why; `state` and `server_state` say how each
+    side sees it. `proxies` counts the pods whose requests a proxy of the mesh counts on the
+    server's side.
+
+    `members` are its pods and `owner` the service whose requests are counted for its host;
+    `named`: some rule sends to it. `limited`: its subset has a connection pool of its own.
     """
 
     version: str
@@ -46,6 +60,12 @@ class VersionView:
     mirrored_percent: float | None = None
     proxies: int = 0
     server_state: str = NOT_KNOWN
+    unknown_because: str = ""
+    reached: float | None = None
+    members: tuple[Pod, ...] = field(default=(), compare=False, repr=False)
+    owner: ServiceKey | None = field(default=None, compare=False, repr=False)
+    named: bool = field(default=False, compare=False, repr=False)
+    limited: bool = field(default=False, compare=False, repr=False)
 
     @property
     def label(self) -> str:
@@ -54,30 +74,64 @@ class VersionView:
 
 
 def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[VersionView, ...]:
-    """The subsets, the versions that no subset names, then the destinations on other hosts."""
+    """The subsets, the pods that no subset has, then the destinations on other hosts."""
+    named = _named(mesh, service.host, rule)
     pods = pods_of(mesh, service)
-    subsets = subsets_of(mesh, service.host)
-    rows = [_subset_row(service, subset, pods) for subset in subsets if subset.labels]
-    named = {row.version for row in rows}
-    versions = sorted({pod.version for pod in pods if pod.version not in named})
-    rows += [_version_row(service, version, pods) for version in versions]
-    known = {(row.host, row.subset) for row in rows}
-    rows += _destination_rows(mesh, service, rule, known)
-    return tuple(_weighted(row, rule, len(rows)) for row in rows)
+    rows = [
+        _subset_row(service, subset, pods)
+        for subset in usable_subsets(mesh, service.host)
+        if subset.labels or (service.host, subset.name) in named
+    ]
+    others = _destination_rows(mesh, service, rule, {(row.host, row.subset) for row in rows})
+    placed = {_id(pod) for row in (*rows, *others) for pod in row.members}
+    rest = _rest_rows(service, [pod for pod in pods if _id(pod) not in placed])
+    if _is_split(service, rule, len(rows) + len(rest)):
+        rest = [_whole_row(service, pods)]
+    own = len(rows) + len(rest)
+    rows += [*rest, *others]
+    return tuple(
+        _weighted(replace(row, named=(row.host, row.subset) in named), service, rule, own)
+        for row in rows
+    )
 
 
-class _Counts(TypedDict):
+def _named(mesh: Mesh, host: str, rule: Rule | None) -> frozenset[Place]:
+    """All that any rule sends or copies requests to."""
+    rules = [known for _, known in mesh.rules_by_destination.get(host, ())]
+    return frozenset(
+        (target.host, target.subset)
+        for known in (*rules, *((rule,) if rule else ()))
+        for target in (*known.destinations, *known.mirrors)
+    )
+
+
+def _id(pod: Pod) -> tuple[str, str]:
+    return pod.namespace, pod.name
+
+
+class _Pods(TypedDict):
     pods: int
     pods_ready: int
     proxies: int
+    members: tuple[Pod, ...]
 
 
-def _counts(pods: Sequence[Pod]) -> _Counts:
-    return _Counts(
+def _counts(pods: Sequence[Pod]) -> _Pods:
+    return _Pods(
         pods=len(pods),
         pods_ready=sum(pod.serving for pod in pods),
         proxies=sum(pod.sidecar or pod.ambient for pod in pods),
+        members=tuple(pods),
     )
+
+
+def pods_counted(rows: Iterable[VersionView]) -> tuple[int, int]:
+    """Ready pods and all pods of several rows; one that stands in two of them counts once."""
+    known = tuple(rows)
+    if any(row.pods != len(row.members) for row in known):
+        return sum(row.pods_ready for row in known), sum(row.pods for row in known)
+    pods = {_id(pod): pod for row in known for pod in row.members}
+    return sum(pod.serving for pod in pods.values()), len(pods)
 
 
 def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> VersionView:
@@ -88,57 +142,87 @@ def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> Vers
         version=version or subset.name,
         subset=subset.name,
         host=service.host,
+        owner=service.key,
+        limited=bool(subset.policy.get("connectionPool")),
         **_counts(mine),
     )
 
 
-def _version_row(service: Service, version: str, pods: tuple[Pod, ...]) -> VersionView:
-    mine = [pod for pod in pods if pod.version == version]
-    return VersionView(
-        version=version or "(no version)",
-        host=service.host,
-        **_counts(mine),
-    )
+def _rest_rows(service: Service, pods: Iterable[Pod]) -> list[VersionView]:
+    """Pods by version; those without one by their workload."""
+    found: dict[str, list[Pod]] = {}
+    for pod in pods:
+        found.setdefault(pod.version or pod.workload or pod.name, []).append(pod)
+    return [
+        VersionView(version=name, host=service.host, owner=service.key, **_counts(mine))
+        for name, mine in sorted(found.items())
+    ]
+
+
+def _is_split(service: Service, rule: Rule | None, rows: int) -> bool:
+    """Whether all pods of the host are one destination of the rule beside others."""
+    places = {(d.host, d.subset) for d in rule.destinations} if rule else set()
+    if (service.host, "") not in places or len(places) < 2:
+        return False
+    return rows != 1 or any(host == service.host and subset for host, subset in places)
+
+
+def _whole_row(service: Service, pods: tuple[Pod, ...]) -> VersionView:
+    name = service.key.name
+    return VersionView(version=name, host=service.host, owner=service.key, **_counts(pods))
 
 
 def _destination_rows(
-    mesh: Mesh, service: Service, rule: Rule | None, known: set[tuple[str, str]]
+    mesh: Mesh, service: Service, rule: Rule | None, known: set[Place]
 ) -> list[VersionView]:
     """Destinations that are no row yet: subsets nobody defined, and other hosts."""
     rows: list[VersionView] = []
     for destination in rule.destinations if rule else ():
         place = (destination.host, destination.subset)
-        if place in known or (destination.host == service.host and not destination.subset):
+        if place in known or place == (service.host, ""):
             continue
         known.add(place)
         other = mesh.by_host.get(destination.host)
         pods = pods_of(mesh, other) if other and other is not service else ()
+        if other and destination.subset:
+            subsets = usable_subsets(mesh, destination.host)
+            mine = next((s for s in subsets if s.name == destination.subset), None)
+            pods = pods_of_subset(pods, mine) if mine else ()
         rows.append(
             VersionView(
-                version=destination.label,
+                version=destination.subset or short_host(destination.host, service.key.namespace),
                 subset=destination.subset,
                 host=destination.host,
+                owner=owner_of(mesh, destination.host),
                 **_counts(pods),
             )
         )
     return rows
 
 
-def _weighted(row: VersionView, rule: Rule | None, rows: int) -> VersionView:
+def owner_of(mesh: Mesh, host: str) -> ServiceKey | None:
+    """The service under whose name telemetry counts what goes to a host."""
+    service = mesh.by_host.get(host)
+    if service is not None:
+        return service.key
+    found = world(mesh).registry.by_name.get(host, ())
+    return ServiceKey(found[0].namespace, host) if found else None
+
+
+def _weighted(row: VersionView, service: Service, rule: Rule | None, own: int) -> VersionView:
+    """The row with its part of the rule; `own` is how many rows the service's host has."""
     if rule is None or not rule.destinations:
         return row
-    mine = [d for d in rule.destinations if (d.host, d.subset) == (row.host, row.subset)]
-    whole = [d for d in rule.destinations if d.host == row.host and not d.subset]
-    mirrored = [m for m in rule.mirrors if (m.host, m.subset) == (row.host, row.subset)]
-    if not mine and whole:
-        mine = whole if rows == 1 else []
-    percent: float | None = sum(rule.percent(d) for d in mine)
-    weight: int | None = sum(d.weight for d in mine)
-    if whole and not mine:
-        percent = weight = None
+    place = (row.host, row.subset)
+    whole = any((d.host, d.subset) == (service.host, "") for d in rule.destinations)
+    mine = [d for d in rule.destinations if (d.host, d.subset) == place]
+    mirrored = [m for m in rule.mirrors if (m.host, m.subset) == place]
+    if whole and row.host == service.host and own == 1:
+        mine = [d for d in rule.destinations if d.host == service.host and d.subset in ("", *place)]
+    by_pods = whole and row.host == service.host and own > 1 and not _is_split(service, rule, own)
     return replace(
         row,
-        weight=weight,
-        percent=percent,
+        weight=None if by_pods else sum(d.weight for d in mine),
+        percent=None if by_pods else sum(rule.percent(d) for d in mine),
         mirrored_percent=sum(m.percent for m in mirrored) if mirrored else None,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.flags import FLAGS
-from meshtui.mesh.hosts import split_host
+from meshtui.mesh.joining import Joins, joined
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
-from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals, Target, merged
 from meshtui.mesh.versions import (
     DEGRADED,
     FAILING,
@@ -54,6 +54,8 @@ class ServiceView:
     marks: tuple[str, ...] = field(default=())
     server_state: str = NOT_KNOWN
     mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
+    joins: Joins | None = field(default=None, compare=False, repr=False)
+    """Kept for as long as the rows are; None where they were put together otherwise."""
 
     @property
     def key(self) -> ServiceKey:
@@ -103,7 +105,8 @@ def _aimed(view: ServiceView, route: Route | None) -> ServiceView:
     """The view by one of its rules."""
     rule = route.rule if route else None
     versions = version_rows(view.mesh, view.service, rule)
-    return replace(view, route=route, versions=versions, marks=marks_of(rule))
+    joins = Joins(view.key, versions)
+    return replace(view, route=route, versions=versions, marks=marks_of(rule), joins=joins)
 
 
 def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:
@@ -121,24 +124,49 @@ def measured(
     """`views` with what `sample` says. A source read only once has no rates: nothing is known."""
     if sample is None or sample.window_s <= 0:
         return tuple(views)
-    extra = _strays_by_service(sample)
-    return tuple(_measured_service(view, sample, extra.get(view.key, ()), limits) for view in views)
+    by_service = _Telemetry(sample, _by_service(sample.calls), _by_service(sample.answers))
+    return tuple(_measured_service(view, by_service, limits) for view in views)
 
 
-def _measured_service(
-    view: ServiceView, sample: Sample, found: Iterable[str], limits: Thresholds
-) -> ServiceView:
-    view = _by_callers(view, sample)
-    rows = [_measured(row, view.key, sample, limits) for row in view.versions]
-    known = {row.version for row in rows}
-    rows += [
-        _measured(VersionView(version=version), view.key, sample, limits)
-        for version in found
-        if version not in known
-    ]
-    caller = sample.caller_totals.get(view.key, Signals())
+_ByService = Mapping[ServiceKey, list[tuple[Target, Signals]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Telemetry:
+    """A sample, and what either side counted by the service that was asked."""
+
+    sample: Sample
+    called: _ByService
+    served: _ByService
+
+    def total(self, services: Iterable[ServiceKey]) -> tuple[Signals, Signals]:
+        """What was counted of several services, on either side."""
+        caller, server = self.sample.caller_totals, self.sample.server_totals
+        mine = tuple(services)
+        return (
+            merged(caller.get(key, Signals()) for key in mine),
+            merged(server.get(key, Signals()) for key in mine),
+        )
+
+
+def _by_service(targets: Mapping[Target, Signals]) -> _ByService:
+    found: dict[ServiceKey, list[tuple[Target, Signals]]] = {}
+    for target, signals in targets.items():
+        found.setdefault(target.service, []).append((target, signals))
+    return found
+
+
+def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Thresholds) -> ServiceView:
+    view = _by_callers(view, telemetry.sample)
+    joins = view.joins or Joins(view.key, view.versions)
+    called, served = (
+        [counted for key in joins.services for counted in side.get(key, ())]
+        for side in (telemetry.called, telemetry.served)
+    )
+    rows = [_judged(row, limits) for row in joined(joins, view.versions, called, served)]
     counted = any(row.proxies for row in rows) or not any(row.pods for row in rows)
-    server = server_known(caller, sample.server_totals.get(view.key, Signals()), counted)
+    caller, seen = telemetry.total(joins.services)
+    server = server_known(caller, seen, counted)
     return replace(
         view,
         versions=_with_shares(rows),
@@ -149,35 +177,16 @@ def _measured_service(
     )
 
 
-def _strays_by_service(sample: Sample) -> Mapping[ServiceKey, list[str]]:
-    """The versions seen in telemetry: those that are no row are of gone pods, or of none."""
-    found: dict[ServiceKey, list[str]] = {}
-    for key in sorted(key for key, signals in sample.caller.items() if signals.requests > 0):
-        found.setdefault(key.service, []).append(key.version)
-    return found
-
-
-def _measured(row: VersionView, key: ServiceKey, sample: Sample, limits: Thresholds) -> VersionView:
-    caller, counted = _signals_of(row, key, sample)
-    server = server_known(caller, counted, bool(row.proxies or not row.pods))
+def _judged(row: VersionView, limits: Thresholds) -> VersionView:
+    if row.caller is None or row.server is None:
+        return row
+    server = server_known(row.caller, row.server, bool(row.proxies or not row.pods))
     return replace(
         row,
-        caller=caller,
         server=server,
-        state=state_of(caller, limits),
+        state=state_of(row.caller, limits),
         server_state=state_of(server, limits),
     )
-
-
-def _signals_of(row: VersionView, key: ServiceKey, sample: Sample) -> tuple[Signals, Signals]:
-    owner = split_host(row.host) or key
-    if owner != key:
-        return (
-            sample.caller_totals.get(owner, Signals()),
-            sample.server_totals.get(owner, Signals()),
-        )
-    version = VersionKey(key, row.version)
-    return sample.caller.get(version, Signals()), sample.server.get(version, Signals())
 
 
 def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | None:
@@ -199,10 +208,10 @@ def _reached(flag: str) -> bool:
 
 def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:
     """Shares are of the requests that reached a pod: an injected abort takes nobody's share."""
-    reached = sum(r.caller.requests for r in rows if r.caller and r.version != UNKNOWN)
+    reached = sum(row.reached or 0.0 for row in rows if row.version != UNKNOWN)
     return tuple(
-        replace(row, share=row.caller.requests / reached)
-        if row.caller and reached and row.version != UNKNOWN
+        replace(row, share=row.reached / reached)
+        if row.reached is not None and reached and row.version != UNKNOWN
         else row
         for row in rows
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import Signals, VersionKey
-from meshtui.metrics.quantile import quantile
+from meshtui.mesh.quantile import quantile
+from meshtui.mesh.signals import Signals, Target, VersionKey, by_version
 from meshtui.metrics.reading import Buckets, Reading
 from meshtui.metrics.traffic import SERVERS, SOURCE, Traffic
 
@@ -23,6 +23,8 @@ class Views:
     server: Mapping[VersionKey, Signals] = field(default_factory=dict)
     caller_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
     server_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
+    called: Mapping[Target, Signals] = field(default_factory=dict)
+    served: Mapping[Target, Signals] = field(default_factory=dict)
 
 
 class Tally:
@@ -54,9 +56,12 @@ class Tally:
         for bound, requests in buckets.items():
             self._buckets[bound] = self._buckets.get(bound, 0.0) + requests
 
-    def signals(self) -> Signals:
-        """Histograms come later than counters: times without a request are an older window's."""
-        buckets = self._buckets if self._requests else {}
+    def signals(self, *, times_apart: bool = False) -> Signals:
+        """Histograms come later than counters: times without a request are an older window's.
+
+        `times_apart`: another tally may have the requests that these times belong to.
+        """
+        buckets = self._buckets if self._requests or times_apart else {}
         return Signals(
             requests=self._requests,
             rps=self._rps,
@@ -75,7 +80,7 @@ class Ledger:
     """All tallies of one window. Feed it what each proxy counted, then take the views."""
 
     def __init__(self) -> None:
-        self._versions: dict[bool, dict[VersionKey, Tally]] = {True: {}, False: {}}
+        self._targets: dict[bool, dict[Target, Tally]] = {True: {}, False: {}}
         self._services: dict[bool, dict[ServiceKey, Tally]] = {True: {}, False: {}}
         self._of_traffic: dict[Traffic, tuple[Tally, ...]] = {}
 
@@ -89,11 +94,14 @@ class Ledger:
                 tally.time(buckets)
 
     def views(self) -> Views:
+        called, served = _signals(self._targets[True]), _signals(self._targets[False])
         return Views(
-            caller={key: tally.signals() for key, tally in self._versions[True].items()},
-            server={key: tally.signals() for key, tally in self._versions[False].items()},
+            caller=by_version(called),
+            server=by_version(served),
             caller_totals={key: tally.signals() for key, tally in self._services[True].items()},
             server_totals={key: tally.signals() for key, tally in self._services[False].items()},
+            called=called,
+            served=served,
         )
 
     def _tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
@@ -106,11 +114,16 @@ class Ledger:
         by_caller = traffic.reporter == SOURCE
         if not by_caller and traffic.reporter not in SERVERS:
             return ()
-        key = traffic.key
+        target = traffic.target
         return (
-            self._versions[by_caller].setdefault(key, Tally()),
-            self._services[by_caller].setdefault(key.service, Tally()),
+            self._targets[by_caller].setdefault(target, Tally()),
+            self._services[by_caller].setdefault(target.service, Tally()),
         )
+
+
+def _signals(tallies: Mapping[Target, Tally]) -> dict[Target, Signals]:
+    """Prometheus times what reached no pod whatever its flags were."""
+    return {t: tally.signals(times_apart=t.nowhere) for t, tally in tallies.items()}
 
 
 def clients_of(readings: Iterable[Reading]) -> dict[ServiceKey, frozenset[Client]]:

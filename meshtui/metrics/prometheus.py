@@ -252,5 +252,7 @@ def _summed(sample: Sample, requests: Answer, durations: Answer) -> Sample:
         server=views.server,
         caller_totals=views.caller_totals,
         server_totals=views.server_totals,
+        called=views.called,
+        served=views.served,
         problems=(*flaws.problems(), *sample.problems),
     )

@@ -15,11 +15,11 @@ from typing import Protocol
 from meshtui.errors import Unreachable
 from meshtui.mesh.history import Course, Moment, Past, Stretch
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantile import quantile
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_answer import Answer, Over
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
-from meshtui.metrics.quantile import quantile
 from meshtui.metrics.reading import Buckets
 from meshtui.metrics.traffic import SOURCE, traffic_of, version_of
 from meshtui.metrics.worker import Worker

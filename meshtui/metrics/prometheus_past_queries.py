@@ -15,7 +15,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
-_VERSION = "destination_version, destination_canonical_revision"
+_VERSION = "destination_version, destination_canonical_revision, destination_workload"
 
 _NOT_KNOWN = "unknown|-|"
 

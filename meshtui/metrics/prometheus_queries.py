@@ -24,6 +24,8 @@ _SERVICE = (
     "destination_service_namespace",
     "destination_version",
     "destination_canonical_revision",
+    "destination_workload",
+    "destination_workload_namespace",
     "source_workload_namespace",
 )
 REQUEST_LABELS = (

@@ -148,6 +148,8 @@ class SidecarSource:
             server=views.server,
             caller_totals=views.caller_totals,
             server_totals=views.server_totals,
+            called=views.called,
+            served=views.served,
             clients=clients_of(w.latest for w in self._windows.values() if w.latest),
             read=asked - len(failures),
             failed=len(missing),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import UNKNOWN, VersionKey
+from meshtui.mesh.signals import NO_REVISION, UNKNOWN, Target
 
 REQUESTS = "istio_requests_total"
 BUCKETS = "istio_request_duration_milliseconds_bucket"
@@ -16,7 +16,6 @@ SOURCE = "source"
 SERVERS = frozenset({"destination", "waypoint"})
 
 _ABSENT = frozenset({"", UNKNOWN, "-"})
-_NO_REVISION = "latest"
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
 
 
@@ -37,10 +36,22 @@ class Traffic(NamedTuple):
     protocol: str
     client_namespace: str
     client: str
+    workload_namespace: str = ""
+    workload: str = ""
+    revision: str = ""
 
     @property
-    def key(self) -> VersionKey:
-        return VersionKey(self.service_key, self.version)
+    def target(self) -> Target:
+        """Who answered; of what reached no pod also the flags, which say why."""
+        nowhere = self.version == UNKNOWN and not self.workload
+        return Target(
+            self.service_key,
+            self.version,
+            self.workload_namespace,
+            self.workload,
+            self.revision,
+            self.flags if nowhere else "",
+        )
 
     @property
     def service_key(self) -> ServiceKey:
@@ -71,6 +82,9 @@ def traffic_of(labels: Mapping[str, str]) -> Traffic | None:
         protocol=_known(labels, "request_protocol"),
         client_namespace=client_namespace,
         client=_known(labels, "source_workload"),
+        workload_namespace=_known(labels, "destination_workload_namespace"),
+        workload=_known(labels, "destination_workload"),
+        revision=_known(labels, "destination_canonical_revision"),
     )
 
 
@@ -78,12 +92,16 @@ def version_of(labels: Mapping[str, str]) -> str:
     """The version that answered, or was asked and never did.
 
     Of an endpoint that never answered Istio's filter knows no version, but the canonical revision,
-    which is the version wherever there is one; `latest` stands for none.
+    which is the version wherever there is one; `latest` stands for none. Pods without a version
+    are known by their workload.
     """
+    version = _known(labels, "destination_version")
+    if version:
+        return version
     revision = _known(labels, "destination_canonical_revision")
-    return _known(labels, "destination_version") or (
-        revision if revision and revision != _NO_REVISION else UNKNOWN
-    )
+    if revision and revision != NO_REVISION:
+        return revision
+    return _known(labels, "destination_workload") or UNKNOWN
 
 
 def _known(labels: Mapping[str, str], name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meshtui.metrics.quantile import quantile
+from meshtui.mesh.quantile import quantile
 from tests.unit.promtool import require
 
 BOUNDS = (0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0, 10000.0, math.inf)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from meshtui.metrics.quantile import quantile
+from meshtui.mesh.quantile import quantile
 
 INF = math.inf
 

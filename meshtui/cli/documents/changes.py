@@ -64,12 +64,14 @@ def _version(version: VersionView) -> dict[str, Any]:
     return {
         "version": version.version,
         "subset": version.subset or None,
+        "host": version.host or None,
         "weight": version.weight,
         "share": _rounded(version.share, 6),
         "pods": version.pods,
         "pods_ready": version.pods_ready,
         **_signals(version.caller),
         "state": version.state,
+        "unknown_because": version.unknown_because or None,
         "server": _signals(version.server),
     }
 

@@ -44,8 +44,9 @@ from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, NotAllowed, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
-from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
+from meshtui.mesh.model import Json, Mesh, Ref, VirtualService
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.versions import owner_of
 from meshtui.mesh.view import Thresholds
 from meshtui.operations.change.choosing import Chooser, not_reached, stable_findings
 from meshtui.operations.change.ejections import ejected
@@ -253,7 +254,7 @@ class Planner:
             *retry_findings(change),
             *stops_inheriting(change),
         )
-        return Plan(change, findings, blast_radius(change, _rate(change.service, sample)))
+        return Plan(change, findings, blast_radius(change, _rate(mesh, change, sample)))
 
     async def _fresh(self, mesh: Mesh, ref: Ref) -> Mesh:
         """The mesh with this one object as it is at this moment."""
@@ -302,8 +303,11 @@ def with_callers(mesh: Mesh, target: Target, sample: Sample | None) -> Target:
     return replace(target, callers=sample.clients.get(key))
 
 
-def _rate(key: ServiceKey, sample: Sample | None) -> float | None:
+def _rate(mesh: Mesh, change: Change, sample: Sample | None) -> float | None:
+    """What callers of the route's host send, wherever the rule sends it to."""
     if sample is None or sample.window_s <= 0:
         return None
-    total = sample.caller_totals.get(key)
-    return total.rps if total else 0.0
+    hosts = (d["host"] for d in change.before.get("destinations", ()))
+    keys = dict.fromkeys((change.service, *(owner_of(mesh, host) for host in hosts)))
+    totals = (sample.caller_totals.get(key) for key in keys if key is not None)
+    return sum(total.rps for total in totals if total)

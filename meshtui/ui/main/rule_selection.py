@@ -65,7 +65,9 @@ def by_rule(view: ServiceView, route: Route, mesh: Mesh) -> ServiceView:
         for row in version_rows(mesh, view.service, route.rule)
     )
     strays = tuple(row for row in view.versions if not row.host)
-    return replace(view, route=route, versions=(*rows, *strays), marks=marks_of(route.rule))
+    return replace(
+        view, route=route, versions=(*rows, *strays), marks=marks_of(route.rule), joins=None
+    )
 
 
 def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
@@ -78,6 +80,8 @@ def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
         share=known.share,
         state=known.state,
         server_state=known.server_state,
+        reached=known.reached,
+        unknown_because=known.unknown_because,
     )
 
 

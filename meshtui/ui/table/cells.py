@@ -16,6 +16,7 @@ from meshtui.mesh.versions import (
     ONLY_ERRORS,
     SEVERITY,
     VersionView,
+    pods_counted,
 )
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
@@ -201,16 +202,11 @@ def _spark(entry: Entry, context: Context, cells: int) -> Line:
 
 def _pods(entry: Entry, _: Context) -> Line:
     versions = (entry.version,) if entry.version else entry.view.versions
-    ready, total = _count(versions)
+    ready, total = pods_counted(versions)
     if not total and entry.version is not None and entry.version.host == "":
         return ()
     role = "text" if ready == total and total else "failing" if not ready else "degraded"
     return (Span(f"{ready}/{total}", role if total or _wanted(versions) else "muted"),)
-
-
-def _count(versions: Iterable[VersionView]) -> tuple[int, int]:
-    known = tuple(versions)
-    return sum(v.pods_ready for v in known), sum(v.pods for v in known)
 
 
 def _wanted(versions: Iterable[VersionView]) -> bool:

@@ -96,6 +96,8 @@ def version_marks(version: VersionView) -> Line:
         pieces.append(Span("no ready pod", "error"))
     if version.mirrored_percent:
         pieces.append(Span(f"mirror {version.mirrored_percent:g}%", "mark"))
+    if version.unknown_because:
+        pieces.append(span(version.unknown_because, "unknown"))
     reason = error_reason(version.caller)
     if reason:
         pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))

@@ -1,0 +1,231 @@
+"""Which row a request belongs to: telemetry joined to the pods of the rows.
+
+In this order: the workload that answered, its canonical revision, its version. Two rows that
+telemetry cannot tell apart share what is counted, and neither has numbers of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from meshtui.mesh.hosts import split_host
+from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.signals import NO_REVISION, Signals, Target, merged
+from meshtui.mesh.versions import VersionView
+
+REVISION_LABELS = (
+    "service.istio.io/canonical-revision",
+    "app.kubernetes.io/version",
+    "version",
+)
+"""Where Istio has the canonical revision from, the first that is there."""
+
+Counted = Sequence[tuple[Target, Signals]]
+_Found = Sequence[tuple[int, Pod]]
+
+
+def revision_of(pod: Pod) -> str:
+    return next((pod.labels[name] for name in REVISION_LABELS if pod.labels.get(name)), NO_REVISION)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The rows that a target may be (one, where telemetry says enough), and those it is not of
+    although they have its pods."""
+
+    rows: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
+
+
+class Joins:
+    """The rows of one service by what telemetry calls their pods; what was found is kept."""
+
+    def __init__(self, key: ServiceKey, rows: Sequence[VersionView]) -> None:
+        self.key = key
+        self._rows = rows
+        self._owners = [row.owner or split_host(row.host) or key for row in rows]
+        self._known: dict[Target, Join] = {}
+
+    @property
+    def services(self) -> tuple[ServiceKey, ...]:
+        """The service itself, then the others that its rows are of."""
+        return tuple(dict.fromkeys((self.key, *self._owners)))
+
+    def find(self, target: Target) -> Join:
+        found = self._known.get(target)
+        if found is None:
+            found = self._known[target] = self._find(target)
+        return found
+
+    def _find(self, target: Target) -> Join:
+        mine = [i for i, owner in enumerate(self._owners) if owner == target.service]
+        if target.service != self.key and len(mine) == 1:
+            return Join(tuple(mine))
+        if target.nowhere:
+            return Join(self._refused(target, mine))
+        rest = [i for i in range(len(self._rows)) if i not in mine] if mine or self._rows else []
+        pods = self._pods(target, mine) or (
+            self._pods(target, rest) if target.service == self.key else ()
+        )
+        if not pods:
+            return Join(tuple(i for i in mine if self._rows[i].version == target.version))
+        return self._sent(tuple(dict.fromkeys(i for i, _ in pods)))
+
+    def _pods(self, target: Target, rows: Iterable[int]) -> _Found:
+        """The pods that may have answered, each with its row."""
+        several = [(i, pod) for i in rows for pod in self._rows[i].members]
+        if target.workload:
+            place = (target.namespace or target.service.namespace, target.workload)
+            at_work = [(i, p) for i, p in several if (p.namespace, p.workload) == place]
+            if at_work:
+                return _closer(target, at_work)
+        if target.revision not in ("", NO_REVISION):
+            found = [(i, p) for i, p in several if revision_of(p) == target.revision]
+            if found:
+                return _closer(target, found)
+        return [(i, p) for i, p in several if p.version == target.version]
+
+    def _sent(self, rows: tuple[int, ...]) -> Join:
+        """Of rows with a pod in common: those that a rule sends to, else those of fewest pods."""
+        if len(rows) < 2:
+            return Join(rows)
+        chosen = tuple(i for i in rows if self._rows[i].named)
+        if not chosen:
+            fewest = min(self._rows[i].pods for i in rows)
+            chosen = tuple(i for i in rows if self._rows[i].pods == fewest)
+        return Join(chosen, tuple(i for i in rows if i not in chosen))
+
+    def _refused(self, target: Target, mine: Iterable[int]) -> tuple[int, ...]:
+        """Whose cluster refused requests that reached no pod, where only one can have."""
+        flags = target.flags.split(",")
+        able: list[int] = []
+        for i in mine:
+            row = self._rows[i]
+            if not row.named or row.percent == 0:
+                continue
+            if ("UH" in flags and not row.pods_ready) or ("UO" in flags and row.limited):
+                able.append(i)
+        return tuple(able) if len(able) == 1 else ()
+
+
+def _closer(target: Target, pods: _Found) -> _Found:
+    """By revision and version, where the pods of several rows have one workload."""
+    if len({i for i, _ in pods}) > 1 and target.revision:
+        pods = [(i, p) for i, p in pods if revision_of(p) == target.revision] or pods
+    if len({i for i, _ in pods}) > 1:
+        pods = [(i, p) for i, p in pods if p.version == target.version] or pods
+    return pods
+
+
+@dataclass(slots=True)
+class Parts:
+    """What was counted of one side: by row, of several rows together, and of none."""
+
+    of: dict[int, list[Signals]] = field(default_factory=dict)
+    reached: dict[int, float] = field(default_factory=dict)
+    together: list[tuple[tuple[int, ...], Signals]] = field(default_factory=list)
+    beside: set[int] = field(default_factory=set)
+    strays: dict[str, list[Signals]] = field(default_factory=dict)
+
+    def add(self, joins: Joins, counted: Counted) -> Parts:
+        for target, signals in counted:
+            join = joins.find(target)
+            if signals.requests:
+                self.beside.update(join.beside)
+            if not join.rows:
+                self.strays.setdefault(target.version, []).append(signals)
+            elif len(join.rows) > 1:
+                self.together.append((join.rows, signals))
+            else:
+                row = join.rows[0]
+                self.of.setdefault(row, []).append(signals)
+                reached = 0.0 if target.nowhere else signals.requests
+                self.reached[row] = self.reached.get(row, 0.0) + reached
+        return self
+
+
+def joined(
+    joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
+) -> list[VersionView]:
+    """The rows with what either side counted, then what belongs to no single row."""
+    caller, server = Parts().add(joins, called), Parts().add(joins, served)
+    groups = _groups(caller, server)
+    beside = caller.beside | server.beside
+    measured = [
+        _unknown(row, rows, groups.get(i))
+        if i in groups or i in beside
+        else replace(
+            row,
+            caller=_merged(caller.of.get(i)),
+            server=_merged(server.of.get(i)),
+            reached=caller.reached.get(i, 0.0),
+        )
+        for i, row in enumerate(rows)
+    ]
+    measured += _shared_rows(rows, groups, caller, server)
+    apart = {i for i in beside if i not in groups}
+    for side in (caller, server):
+        for i in apart & side.of.keys():
+            side.strays.setdefault(f"{rows[i].label} (in part)", []).extend(side.of[i])
+    return [*measured, *_strays(caller, server)]
+
+
+def _merged(parts: Sequence[Signals] | None) -> Signals:
+    return merged(parts) if parts else Signals()
+
+
+def _groups(*sides: Parts) -> Mapping[int, tuple[int, ...]]:
+    """Rows that cannot be told apart, each with all that it is mixed up with."""
+    found: dict[int, set[int]] = {}
+    for side in sides:
+        for rows, signals in side.together:
+            if not signals.requests:
+                continue
+            group = set(rows).union(*(found.get(i, set()) for i in rows))
+            for i in group:
+                found[i] = group
+    return {i: tuple(sorted(group)) for i, group in found.items()}
+
+
+def _unknown(
+    row: VersionView, rows: Sequence[VersionView], group: tuple[int, ...] | None
+) -> VersionView:
+    if group is None:
+        return replace(row, unknown_because="its pods also belong to rows that rules send to")
+    others = ", ".join(rows[i].label for i in group if rows[i] is not row)
+    return replace(row, unknown_because=f"telemetry can't tell it from {others}")
+
+
+def _shared_rows(
+    rows: Sequence[VersionView], groups: Mapping[int, tuple[int, ...]], caller: Parts, server: Parts
+) -> Iterable[VersionView]:
+    """For each group one row with what its rows have together."""
+    for group in dict.fromkeys(groups.values()):
+        called, served = (_together(side, group) for side in (caller, server))
+        yield VersionView(
+            version=" or ".join(rows[i].label for i in group),
+            proxies=sum(rows[i].proxies for i in group),
+            caller=_merged(called),
+            server=_merged(served),
+            reached=sum(caller.reached.get(i, 0.0) for i in group)
+            + sum(s.requests for at, s in caller.together if at[0] in group),
+        )
+
+
+def _together(side: Parts, group: tuple[int, ...]) -> list[Signals]:
+    own = [signals for i in group for signals in side.of.get(i, ())]
+    return own + [signals for at, signals in side.together if at[0] in group]
+
+
+def _strays(caller: Parts, server: Parts) -> Iterable[VersionView]:
+    """Versions seen in telemetry that are no row: of pods that are gone, or of none."""
+    for version, parts in sorted(caller.strays.items()):
+        signals = merged(parts)
+        if signals.requests > 0:
+            yield VersionView(
+                version=version,
+                caller=signals,
+                server=_merged(server.strays.get(version)),
+                reached=signals.requests,
+            )
