@@ -161,9 +161,9 @@ def _troubles(matrix: Matrix, row: Row) -> list[str]:
     if row.trouble:
         return [row.trouble]
     return [
-        f"{route.rule.title}: {difference}"
+        f"{route.rule.title}: {text}"
         for route, cell in zip(matrix.rules, row.cells, strict=True)
-        for difference in cell.differences
+        for text in (*cell.differences, *cell.notes)
     ]
 
 
@@ -197,6 +197,7 @@ def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
                         "index": r.rule.index,
                         "state": cell.state,
                         "differences": list(cell.differences),
+                        "notes": list(cell.notes),
                         "routes": [route_json(route) for route in cell.served],
                     }
                     for r, cell in zip(matrix.rules, row.cells, strict=False)

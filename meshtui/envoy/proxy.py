@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from meshtui.envoy.admin import admin_get
+from meshtui.envoy.cluster_facts import parse_raw_clusters
 from meshtui.envoy.clusters import MASK
 from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.listeners import Listener, parse_listeners
-from meshtui.envoy.policies import ProxyCluster, parse_clusters
+from meshtui.envoy.reached import parse_counts
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import stats_filter
 from meshtui.envoy.tables import RouteTable, parse_tables
+from meshtui.envoy.virtualhosts import ProxyHost, parse_hosts
 from meshtui.errors import Unreachable
 from meshtui.mesh import read
-from meshtui.mesh.model import Pod
+from meshtui.mesh.model import Json, Pod
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -62,6 +64,11 @@ def _named(path: str, name_regex: str) -> str:
 
 def _of_host(host: str) -> str:
     return rf"outbound\|\d+\|[^|]*\|{re.escape(host)}" if host else ""
+
+
+def _of_hosts(hosts: Iterable[str]) -> str:
+    names = "|".join(re.escape(host) for host in sorted(set(hosts)))
+    return rf"outbound\|\d+\|[^|]*\|({names})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +139,40 @@ async def read_listeners(
     return (await ask(cluster, pod, listeners_path(name_regex), parse_listeners, timeout)).facts
 
 
+async def read_hosts(
+    cluster: Cluster,
+    pod: Pod,
+    *,
+    name_regex: str = "",
+    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
+) -> tuple[ProxyHost, ...]:
+    """The proxy's virtual hosts, with their routes as the config dump has them."""
+    return (await ask(cluster, pod, routes_path(name_regex), parse_hosts, timeout)).facts
+
+
 async def read_clusters(
     cluster: Cluster,
     pod: Pod,
-    host: str,
+    hosts: Iterable[str],
     *,
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
-) -> tuple[ProxyCluster, ...]:
-    """The outbound clusters of one host, with their limits."""
-    path = _named("/config_dump?resource=dynamic_active_clusters", _of_host(host))
-    return (await ask(cluster, pod, path, parse_clusters, timeout)).facts
+) -> dict[str, Json]:
+    """The outbound clusters of some hosts by name, as the config dump has them."""
+    path = _named("/config_dump?resource=dynamic_active_clusters", _of_hosts(hosts))
+    return (await ask(cluster, pod, path, parse_raw_clusters, timeout)).facts
+
+
+async def read_counts(
+    cluster: Cluster,
+    pod: Pod,
+    hosts: Iterable[str],
+    *,
+    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
+) -> dict[str, int]:
+    """How many endpoints each cluster of some hosts has, by the cluster's name."""
+    narrowed = quote(f"^{_of_hosts(hosts)}$", safe="")
+    path = f"/clusters?format=json&filter={narrowed}"
+    return (await ask(cluster, pod, path, parse_counts, timeout)).facts
 
 
 async def read_version(

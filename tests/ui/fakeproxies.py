@@ -14,11 +14,14 @@ from meshtui.envoy.clusters import ConfiguredCluster
 from meshtui.envoy.endpoints import Endpoint
 from meshtui.envoy.listeners import Chain, Listener
 from meshtui.envoy.policies import ProxyCluster
-from meshtui.envoy.routes import HeaderMatch, ProxyRoute, RouteDestination, RouteMatch, RouteMirror
+from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure
+from meshtui.envoy.virtualhosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.carrying import routes_to
-from meshtui.mesh.model import Pod, Rule, ServiceKey, StringMatch
+from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.resolution import VirtualHost, client_of, world
+from meshtui.mesh.touched import ruled_hosts
 from meshtui.operations.proxies.matrix import Matrix, Row, row_of
 from meshtui.operations.proxies.reading import Reading, SeenCluster, SeenEndpoint, joined
 from meshtui.operations.proxies.views import find_pod, raw_lines
@@ -67,7 +70,7 @@ class FakeProxies:
             if pod.app in self.trouble:
                 told(Row(pod, trouble=self.trouble[pod.app]))
             else:
-                told(row_of(self._cockpit.mesh, matrix, pod, self._routes(pod)))
+                told(row_of(self._cockpit.mesh, matrix, pod, self._hosts(pod)))
 
     async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> Reading:
         self.asked.append((view, pod.app, service.name if service else ""))
@@ -103,14 +106,18 @@ class FakeProxies:
         return find_pod(self._cockpit.mesh, name, namespace)
 
     def _routes(self, pod: Pod) -> tuple[ProxyRoute, ...]:
-        """A gateway has none of the rules of the mesh."""
-        if pod.gateway:
-            return ()
-        return tuple(
-            _route(vs.ref.namespace, vs.ref.name, rule, self.old.get(pod.app, {}))
+        return tuple(route for host in self._hosts(pod) for route in routes_in(host, host.routes))
+
+    def _hosts(self, pod: Pod) -> tuple[ProxyHost, ...]:
+        """What istiod sends to the pod, with other weights where a test wants the old ones."""
+        view = world(self._cockpit.mesh).view(client_of(self._cockpit.mesh, pod))
+        found = {
+            (host.table, host.name): host
             for vs in self._cockpit.mesh.virtual_services
-            for rule in vs.rules
-        )
+            for host in ruled_hosts(view, vs.ref)
+        }
+        old = self.old.get(pod.app, {})
+        return tuple(_proxy_host(host, old) for host in found.values())
 
     def _clusters(self) -> tuple[SeenCluster, ...]:
         if self.many:
@@ -159,30 +166,11 @@ LISTENERS = (
 )
 
 
-def _route(namespace: str, name: str, rule: Rule, old: dict[str, int]) -> ProxyRoute:
-    headers = tuple(
-        HeaderMatch(key, StringMatch(match.kind, match.value))
-        for entry in rule.matches
-        for key, match in entry.headers
-    )
-    weights = {d.subset: d.weight for d in rule.destinations}
-    if len(weights) > 1:
-        weights |= old
-    return ProxyRoute(
-        config="9080",
-        vhost=f"{HOST}:9080",
-        domains=("reviews", "reviews.bookinfo"),
-        name=rule.name,
-        match=RouteMatch(headers=headers),
-        destinations=tuple(
-            RouteDestination(
-                f"outbound|9080|{d.subset}|{d.host}", d.host, d.subset, 9080, weights[d.subset]
-            )
-            for d in rule.destinations
-        ),
-        mirrors=tuple(RouteMirror("", m.host, m.subset, 9080, m.percent) for m in rule.mirrors),
-        fault=rule.fault,
-        timeout_s=rule.timeout_s,
-        retries=rule.retries,
-        virtual_service=(namespace, name),
-    )
+def _proxy_host(host: VirtualHost, old: dict[str, int]) -> ProxyHost:
+    routes = json.loads(json.dumps([dict(route.envoy) for route in host.routes]))
+    for route in routes:
+        clusters = route.get("route", {}).get("weighted_clusters", {}).get("clusters", [])
+        for entry in clusters:
+            entry["weight"] = old.get(entry["name"].split("|")[2], entry["weight"])
+    domains = tuple(d for d in host.domains if not d.endswith(("local", "local.", ".svc")))
+    return ProxyHost(host.table, host.name, domains, tuple(routes), host.requires_tls)

@@ -56,7 +56,7 @@ async def test_intent_and_actual_stand_side_by_side_for_every_client(
         asked = next(line for line in lines if "asked v1 80%" in line)
         does = next(line for line in lines if "does  v1 90%" in line)
         assert "v3 20%" in asked and "v3 10%" in does and "timeout 10s" in does
-        assert "≠ v1 has weight 90, asked 80" in drive.text
+        assert "≠ route 2: weight of v1 is 80" in drive.text
 
 
 async def test_a_proxy_that_has_followed_is_in_sync_without_a_key() -> None:

@@ -1,88 +1,80 @@
-"""Does a proxy serve what a rule asks? Rules and routes side by side."""
+"""Does a proxy serve what a rule asks? What istiod makes of the rule beside the proxy's routes."""
 
 from __future__ import annotations
 
+import copy
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict, in_sync
-from meshtui.envoy.expected import ProxyFacts, entries
-from meshtui.envoy.routes import (
-    HeaderMatch,
-    ProxyRoute,
-    RouteDestination,
-    RouteMatch,
-    RouteMirror,
-)
-from meshtui.mesh.model import (
-    Destination,
-    Fault,
-    Match,
-    Mirror,
-    Ref,
-    Retries,
-    Rule,
-    StringMatch,
-    VirtualService,
-)
+from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host
+from meshtui.envoy.virtualhosts import ProxyHost, parse_hosts
+from meshtui.mesh.resolution import Client, VirtualHost, world
+from tests.recorded.cases import mesh_of
 
 HOST = "reviews.default.svc.cluster.local"
-SIDECAR = ProxyFacts("default", {"app": "productpage"})
-JASON = Match(name="jason", headers=(("end-user", StringMatch("exact", "jason")),))
-JASON_ROUTE = RouteMatch(headers=(HeaderMatch("end-user", StringMatch("exact", "jason")),))
+CLIENT = Client("default", {"app": "productpage"})
+Obj = dict[str, Any]
+JASON: Obj = {"name": "jason", "headers": {"end-user": {"exact": "jason"}}}
 
 
-def rule(*weights: tuple[str, int], index: int = 0, **changed: Any) -> Rule:
-    destinations = tuple(Destination(HOST, subset, 0, weight) for subset, weight in weights)
-    return Rule(index=index, destinations=destinations, **changed)
+def to(*weights: tuple[str, int]) -> list[Obj]:
+    targets = [{"host": "reviews", "subset": subset} for subset, _ in weights]
+    pairs = zip(targets, weights, strict=True)
+    return [{"destination": target, "weight": weight} for target, (_, weight) in pairs]
 
 
-def service(*rules: Rule, **changed: Any) -> VirtualService:
-    return VirtualService(
-        Ref("VirtualService", "default", "reviews"), "1", (HOST,), rules=rules, **changed
-    )
+def asked(*rules: Obj, client: Client = CLIENT, **spec: Any) -> VirtualHost:
+    """The virtual host that istiod makes of the rules."""
+    meta = {"name": "reviews", "namespace": "default"}
+    ports = [{"name": "http", "port": 9080}]
+    service = {"kind": "Service", "metadata": meta, "spec": {"ports": ports}}
+    virtual = {"kind": "VirtualService", "metadata": meta}
+    virtual["spec"] = {"hosts": ["reviews"], "http": list(rules), **spec}
+    view = world(mesh_of([service, virtual], {})).view(client)
+    found = view.resolve(HOST, 9080).virtual_host
+    assert found is not None
+    return found
 
 
-def route(*weights: tuple[str, int], **changed: Any) -> ProxyRoute:
-    facts: dict[str, Any] = {
-        "config": "9080",
-        "vhost": f"{HOST}:9080",
-        "destinations": tuple(
-            RouteDestination(f"outbound|9080|{subset}|{HOST}", HOST, subset, 9080, weight)
-            for subset, weight in weights
-        ),
-        "virtual_service": ("default", "reviews"),
-        "retries": Retries(2, None, "connect-failure"),
-    }
-    return ProxyRoute(**facts | changed)
+def served(host: VirtualHost) -> ProxyHost:
+    """A proxy that has taken it."""
+    routes = tuple(json.loads(json.dumps(dict(route.envoy))) for route in host.routes)
+    return ProxyHost(host.table, host.name, host.domains, routes, host.requires_tls)
 
 
-def verdict(asked: Rule, *routes: ProxyRoute, proxy: ProxyFacts = SIDECAR) -> Verdict:
-    return in_sync(routes, service(asked), asked, proxy)
+def compared(now: Obj, before: Obj) -> Compared:
+    """A rule against a proxy that still has the rule as it was."""
+    return compare_host(asked(now), served(asked(before)))
 
 
-def told(asked: Rule, *routes: ProxyRoute) -> tuple[str, ...]:
-    found = verdict(asked, *routes)
-    assert found.state == OLD
-    return found.differences
+def told(now: Obj, before: Obj) -> tuple[str, ...]:
+    return compared(now, before).verdict().differences
+
+
+V1: Obj = {"route": to(("v1", 100))}
+
+
+def rule(*weights: tuple[str, int], **more: Any) -> Obj:
+    return {"route": to(*weights), **more}
 
 
 def test_the_same_weights_are_in_sync() -> None:
-    asked = rule(("v1", 90), ("v3", 10))
-    assert verdict(asked, route(("v1", 90), ("v3", 10))) == Verdict(IN_SYNC)
+    now = rule(("v1", 90), ("v3", 10))
+    assert compared(now, now).verdict() == Verdict(IN_SYNC)
 
 
-def test_other_weights_are_told() -> None:
-    assert told(rule(("v1", 80), ("v3", 20)), route(("v1", 90), ("v3", 10))) == (
-        "v1 has weight 90, asked 80",
-        "v3 has weight 10, asked 20",
+def test_other_weights_are_told_in_an_operators_words() -> None:
+    assert told(rule(("v1", 80), ("v3", 20)), rule(("v1", 90), ("v3", 10))) == (
+        "route 1: weight of v1 is 80, the proxy has 90",
+        "route 1: weight of v3 is 20, the proxy has 10",
     )
 
 
 @pytest.mark.parametrize(
-    ("asked", "served"),
+    ("now", "before"),
     [
         ((("v1", 3), ("v3", 1)), (("v1", 75), ("v3", 25))),
         ((("v1", 100), ("v3", 0)), (("v1", 100),)),
@@ -92,244 +84,266 @@ def test_other_weights_are_told() -> None:
         ((("v1", 1), ("v1", 1), ("v3", 2)), (("v1", 25), ("v1", 25), ("v3", 50))),
     ],
 )
-def test_weights_are_ratios(asked: Any, served: Any) -> None:
-    assert verdict(rule(*asked), route(*served)).in_sync
+def test_weights_are_ratios(now: Any, before: Any) -> None:
+    assert told(rule(*now), rule(*before)) == ()
+
+
+def test_a_weight_that_is_off_by_one_in_ten_thousand_is_not_in_sync() -> None:
+    assert told(rule(("v1", 9999), ("v3", 1)), rule(("v1", 9998), ("v3", 2)))
 
 
 def test_a_version_too_many_and_one_missing() -> None:
-    assert told(rule(("v1", 50), ("v2", 50)), route(("v1", 50), ("v3", 50))) == (
-        "v2 has weight 0, asked 50",
-        "v3 has weight 50, asked 0",
+    assert told(rule(("v1", 50), ("v2", 50)), rule(("v1", 50), ("v3", 50))) == (
+        "route 1: weight of v2 is 50, the proxy has 0",
+        "route 1: weight of v3 is 0, the proxy has 50",
     )
 
 
-def test_all_traffic_elsewhere() -> None:
-    assert told(rule(("v1", 100)), route(("v3", 100))) == (
-        "v1 has weight 0, asked 100",
-        "v3 has weight 100, asked 0",
-    )
+def test_subsets_of_one_name_are_told_apart_by_their_clusters() -> None:
+    other: Obj = {"route": [{"destination": {"host": "ratings", "subset": "v1"}}]}
+    (said,) = told(V1, other)
+    assert f"outbound|9080|v1|{HOST}" in said and "ratings" in said
+    mixed: Obj = {"route": [*to(("v1", 30)), {**other["route"][0], "weight": 70}]}
+    turned = copy.deepcopy(mixed)
+    turned["route"][0]["weight"], turned["route"][1]["weight"] = 70, 30
+    assert len(told(mixed, turned)) == 2
 
 
-def test_a_port_counts_only_where_it_is_asked() -> None:
-    asked = Rule(0, destinations=(Destination(HOST, "v1", 9081),))
-    assert not verdict(asked, route(("v1", 100))).in_sync
-    assert verdict(
-        replace(asked, destinations=(Destination(HOST, "v1", 9080),)), route(("v1", 100))
-    ).in_sync
+def test_a_port_counts() -> None:
+    now = {
+        "route": [{"destination": {"host": "reviews", "subset": "v1", "port": {"number": 9081}}}]
+    }
+    assert told(now, V1) and not told(now, now)
 
 
-def test_no_route_of_it_is_absent() -> None:
-    other = route(("v1", 100), virtual_service=("default", "ratings"))
-    default = route(("", 100), virtual_service=None)
-    assert verdict(rule(("v1", 100)), other, default).state == ABSENT
-
-
-def mirror(percent: float, subset: str = "v3") -> Mirror:
-    return Mirror(HOST, subset, 0, percent)
-
-
-def served_mirror(percent: float) -> RouteMirror:
-    return RouteMirror(f"outbound|9080|v3|{HOST}", HOST, "v3", 9080, percent)
+def mirror(value: float | None, subset: str = "v3") -> Obj:
+    part = {} if value is None else {"percentage": {"value": value}}
+    return {"mirrors": [{"destination": {"host": "reviews", "subset": subset}, **part}]}
 
 
 @pytest.mark.parametrize(
-    ("asked", "served", "difference"),
+    ("now", "before", "difference"),
     [
-        ((mirror(5),), (served_mirror(5.0),), None),
-        ((mirror(33.333),), (served_mirror(33.3333),), None),
-        ((mirror(0),), (), None),
-        ((mirror(10),), (served_mirror(5.0),), "v3 gets copies of 5 %, asked 10 %"),
-        ((), (served_mirror(5.0),), "v3 gets copies of 5 %, asked 0 %"),
-        ((mirror(100),), (), "v3 gets copies of 0 %, asked 100 %"),
+        (mirror(5), mirror(5), ""),
+        (mirror(0), {}, ""),
+        (mirror(100), mirror(None), ""),
+        (mirror(10), mirror(5), "mirror to v3 is 10 %, the proxy has 5 %"),
+        ({}, mirror(5), "mirror to v3 is none, the proxy has 5 %"),
+        (mirror(100), {}, "mirror to v3 is 100 %, the proxy has none"),
+        (mirror(0.0001), mirror(0.0002), "mirror to v3 is 0.0001 %, the proxy has 0.0002 %"),
     ],
 )
-def test_mirrors(asked: Any, served: Any, difference: str | None) -> None:
-    found = verdict(rule(("v1", 100), mirrors=asked), route(("v1", 100), mirrors=served))
-    assert found.differences == ((difference,) if difference else ())
+def test_mirrors(now: Obj, before: Obj, difference: str) -> None:
+    found = told({**V1, **now}, {**V1, **before})
+    assert found == ((f"route 1: {difference}",) if difference else ())
 
 
-DELAY = Fault(delay_s=3, delay_percent=50)
-ABORT = Fault(abort_http=503, abort_percent=10)
+def fault(**parts: Any) -> Obj:
+    return {"fault": {key: {**part, "percentage": {"value": 50}} for key, part in parts.items()}}
+
+
+DELAY = fault(delay={"fixedDelay": "3s"})
+ABORT = fault(abort={"httpStatus": 503})
+OTHER = fault(abort={"httpStatus": 500})
 
 
 @pytest.mark.parametrize(
-    ("asked", "served", "differences"),
+    ("now", "before", "difference"),
     [
-        (DELAY, DELAY, ()),
-        (DELAY, None, ("the delay is off, asked 3 s for 50 %",)),
-        (None, DELAY, ("the delay is 3 s for 50 %, asked off",)),
-        (Fault(delay_s=3), None, ()),
-        (Fault(abort_http=503), Fault(), ()),
-        (ABORT, replace(ABORT, abort_percent=5), ("the abort is 503 for 5 %, asked 503 for 10 %",)),
+        (DELAY, DELAY, ""),
+        (DELAY, {}, "delay is 3 s for 50 %, the proxy has none"),
+        ({}, DELAY, "delay is none, the proxy has 3 s for 50 %"),
+        (ABORT, OTHER, "abort is 503 for 50 %, the proxy has 500 for 50 %"),
         (
-            Fault(abort_grpc="UNAVAILABLE", abort_percent=1),
-            Fault(abort_grpc="14", abort_percent=1),
-            (),
+            ABORT,
+            fault(abort={"grpcStatus": "UNAVAILABLE"}),
+            "abort is 503 for 50 %, the proxy has gRPC 14 for 50 %",
         ),
-        (ABORT, Fault(abort_grpc="UNAVAILABLE", abort_percent=10), None),
     ],
-)
-def test_faults(asked: Fault | None, served: Fault | None, differences: Any) -> None:
-    found = verdict(rule(("v1", 1), fault=asked), route(("v1", 1), fault=served))
-    if differences is None:
-        assert found.differences == ("the abort is gRPC 14 for 10 %, asked 503 for 10 %",)
-    else:
-        assert found.differences == differences
+)  # fmt: skip
+def test_faults(now: Obj, before: Obj, difference: str) -> None:
+    found = told({**V1, **now}, {**V1, **before})
+    assert found == ((f"route 1: {difference}",) if difference else ())
 
 
 @pytest.mark.parametrize(
-    ("asked", "served", "differences"),
+    ("now", "before", "difference"),
     [
-        (None, None, ()),
-        (10.0, 10.0, ()),
-        (10.0, None, ("the timeout is unlimited, asked 10 s",)),
-        (None, 2.5, ("the timeout is 2.5 s, asked unlimited",)),
+        ({}, {}, ""),
+        ({"timeout": "10s"}, {"timeout": "10000ms"}, ""),
+        ({"timeout": "10s"}, {}, "timeout is 10 s, the proxy has none"),
+        ({}, {"timeout": "2.5s"}, "timeout is none, the proxy has 2.5 s"),
     ],
 )
-def test_timeouts(asked: float | None, served: float | None, differences: Any) -> None:
-    found = verdict(rule(("v1", 1), timeout_s=asked), route(("v1", 1), timeout_s=served))
-    assert found.differences == differences
+def test_timeouts(now: Obj, before: Obj, difference: str) -> None:
+    found = told({**V1, **now}, {**V1, **before})
+    assert found == ((f"route 1: {difference}",) if difference else ())
+
+
+def retries(attempts: int, **more: Any) -> Obj:
+    return {"retries": {"attempts": attempts, **more}}
 
 
 @pytest.mark.parametrize(
-    ("asked", "served", "differences"),
+    ("now", "before", "difference"),
     [
-        (None, Retries(2), ()),
-        (Retries(), Retries(2), ()),
-        (Retries(0), None, ()),
-        (Retries(0), Retries(2), ("retries are 2, asked off",)),
-        (Retries(3), None, ("retries are off, asked 3",)),
-        (Retries(3, 2.0), Retries(3, None), ("a try may take unlimited, asked 2 s",)),
-        (Retries(3, None, "5xx,503"), Retries(3, None, "503,5xx,retriable-status-codes"), ()),
-        (Retries(3, None, "5xx"), Retries(3, None, "reset"), ("retries are on reset, asked 5xx",)),
+        (retries(2), {}, ""),
+        (retries(3, retryOn="5xx,503"), retries(3, retryOn="503,5xx"), ""),
+        (retries(0), retries(2), "retries is none, the proxy has 2"),
+        (retries(3), retries(0), "retries is 3, the proxy has none"),
+        ({}, retries(5), "retries is 2, the proxy has 5"),
+        (
+            retries(3, perTryTimeout="2s"),
+            retries(3),
+            "per try timeout is 2 s, the proxy has none",
+        ),
+        (
+            retries(3, retryOn="5xx"),
+            retries(3, retryOn="reset"),
+            "conditions of retries is 5xx, the proxy has reset",
+        ),
     ],
 )
-def test_retries(asked: Retries | None, served: Retries | None, differences: Any) -> None:
-    found = verdict(rule(("v1", 1), retries=asked), route(("v1", 1), retries=served))
-    assert found.differences == differences
+def test_retries(now: Obj, before: Obj, difference: str) -> None:
+    found = told({**V1, **now}, {**V1, **before})
+    assert found == ((f"route 1: {difference}",) if difference else ())
+
+
+def test_istios_own_retries_of_older_editions_are_the_same() -> None:
+    older = served(asked(V1))
+    policy = {**older.routes[0]["route"]["retry_policy"], "retriable_status_codes": [503]}
+    older.routes[0]["route"]["retry_policy"] = policy  # type: ignore[index]
+    assert compare_host(asked(V1), older).verdict().in_sync
 
 
 def test_redirects() -> None:
-    asked = Rule(0, terminal="redirect")
-    assert verdict(asked, route(terminal="redirect")).in_sync
-    assert told(asked, route(("v1", 1))) == ("the answer is a version, asked redirect",)
+    now: Obj = {"redirect": {"uri": "/", "redirectCode": 302}}
+    assert told(now, now) == ()
+    assert told(now, V1) == ("route 1: action is a redirect, the proxy has forwarding",)
+    permanent = {"redirect": {"uri": "/"}}
+    assert told(now, permanent) == ("route 1: redirect response code is FOUND, the proxy has none",)
+
+
+def test_headers_rewrites_and_cors_are_compared() -> None:
+    more: Obj = {
+        "headers": {"request": {"set": {"x-a": "1"}}, "response": {"remove": ["x-b"]}},
+        "rewrite": {"uri": "/new"},
+        "corsPolicy": {"allowOrigins": [{"exact": "https://a.example"}]},
+    }
+    said = " ".join(told({**V1, **more}, V1))
+    for words in ("set x-a: 1", "remove x-b", "/new", "https://a.example"):
+        assert words in said
+    weighted = rule(("v1", 50), ("v3", 50))
+    weighted["route"][1]["headers"] = {"request": {"add": {"x-c": "2"}}}
+    assert told(weighted, rule(("v1", 50), ("v3", 50))) == (
+        "route 1: request headers for v3 is add x-c: 2, the proxy has none",
+    )
 
 
 class TestWhichRouteIsTheRules:
-    first = rule(("v2", 1), name="testers", matches=(JASON,))
-    rest = rule(("v1", 1), index=1)
+    first = rule(("v2", 1), name="testers", match=[JASON])
+    rest = rule(("v1", 1))
 
-    def served(self, *routes: ProxyRoute, about: int) -> Verdict:
-        return in_sync(
-            routes, service(self.first, self.rest), (self.first, self.rest)[about], SIDECAR
-        )
+    def place(self, index: int) -> tuple[tuple[str, str, str, int], ...]:
+        return (("default", "reviews", "http", index),)
+
+    def about(self, index: int, *before: Obj) -> Verdict:
+        found = compare_host(asked(self.first, self.rest), served(asked(*before)))
+        return found.verdict(self.place(index))
 
     def test_in_order(self) -> None:
-        routes = (
-            route(("v2", 1), match=JASON_ROUTE, name="testers.jason"),
-            route(("v1", 1)),
-        )
-        assert self.served(*routes, about=0).in_sync
-        assert self.served(*routes, about=1).in_sync
+        for index in (0, 1):
+            assert self.about(index, self.first, self.rest).in_sync
 
     def test_a_rule_the_proxy_does_not_have_yet(self) -> None:
-        assert self.served(route(("v1", 1)), about=0).differences == (
-            "there is no route for testers.jason",
+        assert self.about(0, self.rest).differences == (
+            "route 1: the proxy has no route for testers.jason",
         )
-        assert self.served(route(("v1", 1)), about=1).in_sync
+        assert self.about(1, self.rest).in_sync
 
-    def test_by_name_when_the_counts_differ(self) -> None:
-        routes = (
-            route(("v9", 1), match=JASON_ROUTE, name="gone"),
-            route(("v3", 1), match=JASON_ROUTE, name="testers.jason"),
-            route(("v1", 1)),
-        )
-        assert "v3 has weight 1, asked 0" in self.served(*routes, about=0).differences
+    def test_a_rule_that_is_no_more_takes_the_requests_of_those_behind_it(self) -> None:
+        gone = rule(("v9", 1), name="gone", match=[{"uri": {"prefix": "/x"}}])
+        assert self.about(0, self.first, gone, self.rest).in_sync
+        (said,) = self.about(1, self.first, gone, self.rest).differences
+        assert said == "the proxy has one more route gone, for path ^ /x"
 
     def test_other_conditions_are_old(self) -> None:
-        other = RouteMatch(headers=(HeaderMatch("end-user", StringMatch("exact", "ann")),))
-        routes = (route(("v2", 1), match=other), route(("v1", 1)))
-        assert self.served(*routes, about=0).differences == (
-            "it takes header end-user = ann, asked header end-user = jason",
+        other = rule(
+            ("v2", 1), name="testers", match=[{**JASON, "headers": {"end-user": {"exact": "ann"}}}]
+        )
+        assert self.about(0, other, self.rest).differences == (
+            "route 1: conditions is header end-user = jason, the proxy has header end-user = ann",
         )
 
-    def test_every_virtual_host_must_agree(self) -> None:
-        good = (route(("v2", 1), match=JASON_ROUTE), route(("v1", 1)))
-        late = tuple(replace(r, vhost=f"{HOST}:80", config="80") for r in good[:1])
-        stale = (*late, route(("v3", 1), vhost=f"{HOST}:80", config="80"))
-        assert self.served(*good, *stale, about=0).in_sync
-        assert self.served(*good, *stale, about=1).state == OLD
+    def test_another_order_is_old(self) -> None:
+        second = rule(("v3", 1), name="second", match=[{"uri": {"prefix": "/reviews"}}])
+        host = asked(self.first, second, self.rest)
+        turned = served(asked(second, self.first, self.rest))
+        verdict = compare_host(host, turned).verdict()
+        assert verdict.state == OLD
+        assert any("tries it before others" in text for text in verdict.differences)
+
+    def test_what_stands_behind_a_route_that_takes_everything_is_not_served(self) -> None:
+        host = asked(self.first, self.rest)
+        found = served(host)
+        turned = replace(found, routes=(found.routes[1], found.routes[0]))
+        verdict = compare_host(host, turned).verdict(self.place(0))
+        assert verdict.differences == (
+            "route 1: testers.jason stands behind route 1, which takes everything",
+        )
+
+    def test_a_host_that_is_not_there_is_absent(self) -> None:
+        found = compare_host(asked(self.rest), None).verdict()
+        assert found.state == ABSENT
+
+    def test_a_rule_for_others_is_not_here(self) -> None:
+        elsewhere = rule(("v3", 1), match=[{"sourceNamespace": "other"}])
+        found = compare_host(asked(elsewhere, self.rest), None)
+        assert not found.holds(self.place(0)) and found.holds(self.place(1))
 
 
-def entry_names(*matches: Match, proxy: ProxyFacts = SIDECAR, port: int = 9080, **changed: Any):
-    rules = [
-        rule(("v1", 1), index=index, name=match.name, matches=(replace(match, name=""),))
-        for index, match in enumerate(matches)
-    ]
-    return [entry.name for entry in entries(service(*rules, **changed), proxy, port)]
+def test_conditions_on_claims_are_compared() -> None:
+    claims = {"@request.auth.claims.group": {"exact": "dev"}}
+    now = rule(("v1", 1), match=[{"headers": claims}])
+    before = rule(("v1", 1), match=[{"headers": {"@request.auth.claims.group": {"exact": "qa"}}}])
+    assert told(now, now) == () and told(now, before)
 
 
-PREFIX = StringMatch("prefix", "/a")
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}, [3], {"a": []}])
+def test_foreign_routes_are_no_error(value: Any) -> None:
+    host = asked(V1)
+    for raw in ({"match": value, "route": value, "metadata": value, "name": value}, {"route": {
+        "weighted_clusters": {"clusters": [{"name": value, "weight": value}]},
+        "request_mirror_policies": value, "retry_policy": value, "hash_policy": value,
+        "timeout": value,
+    }, "typed_per_filter_config": {"envoy.filters.http.fault": value}}):  # fmt: skip
+        verdict = compare_host(host, replace(served(host), routes=(raw,))).verdict()
+        assert verdict.state == OLD
 
 
-def test_matches_for_others_are_left_out() -> None:
-    assert entry_names(
-        Match("port", uri=PREFIX, port=9081),
-        Match("labels", uri=PREFIX, source_labels=(("app", "other"),)),
-        Match("namespace", uri=PREFIX, source_namespace="other"),
-        Match("gateway", uri=PREFIX, gateways=("default/gw",)),
-        Match("mine", uri=PREFIX, source_labels=(("app", "productpage"),), port=9080),
-        Match("mesh", uri=PREFIX, gateways=("mesh", "gw")),
-    ) == ["mine", "mesh"]
-
-
-def test_nothing_comes_after_a_catch_all() -> None:
-    everything = Match("mine", source_labels=(("app", "productpage"),))
-    assert entry_names(Match("a", uri=PREFIX), everything, Match("b", uri=PREFIX)) == ["a", "mine"]
-    assert entry_names(Match("x", uri=StringMatch("regex", ".*")), Match("y")) == ["x"]
-
-
-def test_a_gateway_has_what_is_meant_for_its_gateways() -> None:
-    gateway = ProxyFacts("istio-system", gateway=True, gateways=frozenset({"default/gw"}))
-    named = {"gateways": ("gw", "mesh")}
-    matches = (Match("gw", uri=PREFIX, gateways=("default/gw",)), Match("mesh", gateways=("mesh",)))
-    assert entry_names(*matches, proxy=gateway, **named) == ["gw"]
-    assert entry_names(*matches, proxy=gateway) == []
-    assert entry_names(Match("any"), proxy=replace(gateway, gateways=frozenset()), **named) == [
-        "any"
-    ]
-    assert entry_names(Match("any"), gateways=("gw",)) == []
-
-
-def test_how_envoy_has_the_conditions() -> None:
-    match = Match(
-        uri=StringMatch("exact", "/a"),
-        ignore_uri_case=True,
-        method=StringMatch("exact", "GET"),
-        headers=(("X-A", StringMatch("regex", "*")),),
-        without_headers=(("x-b", StringMatch("present")),),
-        query_params=(("q", StringMatch("exact", "1")),),
+def test_hosts_without_routes_inline_tables_and_refusals_are_read() -> None:
+    tls = {"name": "shop", "domains": ["shop"], "require_tls": "ALL"}
+    dump = {
+        "configs": [
+            {
+                "@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump",
+                "static_route_configs": [
+                    {"route_config": {"name": "inline", "virtual_hosts": [tls]}}
+                ],
+                "dynamic_route_configs": [
+                    {
+                        "route_config": {"name": "9080", "virtual_hosts": [{"name": "a"}]},
+                        "error_state": {"details": "no such thing"},
+                    }
+                ],
+            }
+        ]
+    }
+    dynamic, static = parse_hosts(dump)
+    assert (dynamic.name, dynamic.refused) == ("a", "no such thing")
+    assert (static.table, static.name, static.requires_tls, static.routes) == (
+        "inline",
+        "shop",
+        True,
+        (),
     )
-    (entry,) = entries(service(rule(("v1", 1), matches=(match,))), SIDECAR, 0)
-    assert entry.match == RouteMatch(
-        StringMatch("exact", "/a"),
-        ignore_case=True,
-        headers=(
-            HeaderMatch(":method", StringMatch("exact", "GET")),
-            HeaderMatch("x-a", StringMatch("present")),
-            HeaderMatch("x-b", StringMatch("present"), invert=True),
-        ),
-        query=(("q", StringMatch("exact", "1")),),
-    )
-
-
-def test_conditions_on_claims_are_not_compared() -> None:
-    claims = Match(headers=(("@request.auth.claims.group", StringMatch("exact", "dev")),))
-    asked = rule(("v1", 1), matches=(claims,))
-    assert verdict(asked, route(("v1", 1), match=JASON_ROUTE)).in_sync
-
-
-def test_a_rule_that_is_not_for_this_proxy_is_in_sync() -> None:
-    elsewhere = rule(("v3", 1), matches=(Match(source_namespace="other"),))
-    rest = rule(("v1", 1), index=1)
-    assert in_sync([route(("v1", 1))], service(elsewhere, rest), elsewhere, SIDECAR).in_sync

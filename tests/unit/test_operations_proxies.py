@@ -15,10 +15,12 @@ from meshtui.envoy import proxy
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.resolution import Client, world
+from meshtui.operations.change.verify import NOT_MEANT
 from meshtui.operations.proxies import files as saving
 from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
 from meshtui.operations.proxies.files import save_as, save_new
-from meshtui.operations.proxies.matrix import NOT_MEANT, OUT_OF_REACH, Row
+from meshtui.operations.proxies.matrix import OUT_OF_REACH, Row
 from meshtui.operations.proxies.reading import (
     CLUSTERS,
     ENDPOINTS,
@@ -32,7 +34,6 @@ from tests.ui import bookinfo
 
 HOST = "reviews.bookinfo.svc.cluster.local"
 KEY = ServiceKey("bookinfo", "reviews")
-OWNER = "/apis/networking.istio.io/v1/namespaces/bookinfo/virtual-service/reviews"
 
 
 @pytest.fixture
@@ -40,26 +41,15 @@ def mesh() -> Mesh:
     return bookinfo.mesh_of(bookinfo.objects())
 
 
-def route(name: str, weights: dict[str, int], **action: Any) -> dict[str, Any]:
-    clusters = [{"name": f"outbound|9080|{v}|{HOST}", "weight": w} for v, w in weights.items()]
-    return {
-        "name": name,
-        "match": {"prefix": "/"},
-        "route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s", **action},
-        "metadata": {"filter_metadata": {"istio": {"config": OWNER}}},
-    }
-
-
-def jason() -> dict[str, Any]:
-    header = {"name": "end-user", "string_match": {"exact": "jason"}}
-    retries = {"num_retries": 3, "per_try_timeout": "2s", "retry_on": "5xx"}
-    found = route("jason", {"v2": 100}, retry_policy=retries)
-    return found | {"match": {"prefix": "/", "headers": [header]}}
-
-
 def routes(weights: dict[str, int]) -> dict[str, Any]:
-    rest = route("", weights, timeout="10s")
-    host = {"name": f"{HOST}:9080", "domains": ["reviews"], "routes": [jason(), rest]}
+    """What istiod sends for bookinfo, with other weights in the last rule, and another host."""
+    view = world(bookinfo.mesh_of(bookinfo.objects())).view(Client("bookinfo"))
+    made = view.resolve(HOST, 9080).virtual_host
+    assert made is not None
+    found = json.loads(json.dumps([dict(route.envoy) for route in made.routes]))
+    clusters = [{"name": f"outbound|9080|{v}|{HOST}", "weight": w} for v, w in weights.items()]
+    found[-1]["route"]["weighted_clusters"]["clusters"] = clusters
+    host = {"name": f"{HOST}:9080", "domains": ["reviews"], "routes": found}
     other = {"name": "details.bookinfo.svc.cluster.local:9080", "domains": ["details"]}
     other["routes"] = [{"match": {"prefix": "/"}, "route": {"cluster": "outbound|9080||details"}}]
     config = {"name": "9080", "virtual_hosts": [host, other]}
@@ -83,6 +73,10 @@ def clusters(*subsets: str) -> dict[str, Any]:
     }
 
 
+EMPTY = {"name": f"outbound|9080|v2|{HOST}"}
+"""A cluster that has no endpoint."""
+
+
 def hosts(**ejected: bool) -> dict[str, Any]:
     """The answer of an Envoy that does not know how to filter."""
     statuses = [
@@ -102,7 +96,10 @@ def hosts(**ejected: bool) -> dict[str, Any]:
 
 
 class Admin:
-    """Answers in place of every proxy: by the beginning of the path, or by the pod."""
+    """Answers in place of every proxy: by the beginning of the path, or by the pod.
+
+    What a pod answers by itself is its routes.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -117,7 +114,7 @@ class Admin:
         await asyncio.sleep(0)
         self.busy -= 1
         found = next((a for name, a in self.by_pod.items() if pod.startswith(name)), None)
-        if found is None:
+        if found is None or (path.startswith("/clusters") and isinstance(found, dict)):
             found = next(a for begin, a in self.answers.items() if path.startswith(begin))
         if isinstance(found, MeshtuiError):
             raise found
@@ -133,7 +130,7 @@ def admin(monkeypatch: pytest.MonkeyPatch) -> Admin:
         "/config_dump?resource=dynamic_active_clusters": clusters("", "v1", "v3"),
         "/config_dump?resource=dynamic_listeners": {"configs": []},
         "/config_dump?include_eds": {"configs": [1, 2]},
-        "/clusters": hosts(v1=False, v3=True),
+        "/clusters": {"cluster_statuses": [*hosts(v1=False, v3=True)["cluster_statuses"], EMPTY]},
         "/stats": {
             "stats": [
                 {"name": "cluster.reviews_v1.upstream_rq_active", "value": 12},
@@ -164,7 +161,11 @@ async def test_a_proxy_that_serves_the_rules_is_in_sync(mesh: Mesh, admin: Admin
     assert [cell.state for cell in row.cells] == [IN_SYNC, IN_SYNC]
     assert [len(cell.served) for cell in row.cells] == [1, 1]
     assert (row.state, row.owners) == (IN_SYNC, (("bookinfo", "reviews"),))
-    assert all("name_regex=%28.%2A%3A%29%3F%289080%29" in path for _, path in admin.asked)
+    assert row.cells[0].notes == (
+        "v2 has no endpoint in the proxy: what is sent there is answered 503",
+    )
+    paths = {path for _, path in admin.asked if path.startswith("/config_dump")}
+    assert all(path.endswith("name_regex=%289080%29") for path in paths)
     assert 1 < admin.most_busy <= 8
 
 
@@ -178,12 +179,22 @@ async def test_an_old_one_an_empty_one_and_one_out_of_reach(mesh: Mesh, admin: A
     found = await answered(mesh)
     old = found["productpage"]
     assert (old.state, old.cells[0].state, old.cells[1].state) == (OLD, IN_SYNC, OLD)
-    assert "v1 has weight 90, asked 80" in old.cells[1].differences
+    assert "route 2: weight of v1 is 80, the proxy has 90" in old.cells[1].differences
     assert found["details"].state == ABSENT
     assert (found["ratings"].state, found["ratings"].trouble) == (OUT_OF_REACH, "you may not: ask")
     matrix = proxies(mesh).matrix(KEY)
     assert not matrix.known
-    assert matrix.differs(old) and not matrix.differs(found["details"])
+    assert matrix.differs(old) and matrix.differs(found["details"])
+
+
+async def test_a_route_to_a_cluster_that_is_not_there_is_not_in_sync(
+    mesh: Mesh, admin: Admin
+) -> None:
+    admin.answers["/clusters"] = hosts(v1=False, v3=True)
+    row = (await answered(mesh))["productpage"]
+    assert [cell.state for cell in row.cells] == [OLD, IN_SYNC]
+    (said,) = row.cells[0].differences
+    assert said.startswith("100 % of the requests go to v2, and the proxy has no cluster")
 
 
 async def test_a_rule_that_is_not_meant_for_a_proxy_says_nothing_of_it(

@@ -18,6 +18,7 @@ from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.answers import as_found, settle_by_object
 from meshtui.operations.change.objects import (
+    mesh_before,
     object_of,
     of_the_server,
     read_raw,
@@ -35,6 +36,7 @@ from meshtui.operations.change.rejections import (
     with_refusals,
 )
 from meshtui.operations.change.verify import (
+    NOT_MEANT,
     QUICK,
     SPARING,
     WAIT_S,
@@ -259,9 +261,9 @@ class Applier:
         if ask is None:
             told_plainly = "what is taken away here can't be looked for in proxies: not verified"
             return replace(outcome, warnings=(told_plainly,))
-        if not clients.pods:
+        if not clients.all:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
-        told(f"proxies 0/{len(clients.pods)}")
+        told(f"proxies 0/{len(clients.all)}")
         proxies, seconds = await verify(
             ask, clients, wait_s=self._wait_s, told=told, pace=self._pace
         )
@@ -292,28 +294,33 @@ def _whom(
     cluster: Cluster, change: Change, raw: Json, mesh: Mesh, sample: Sample | None
 ) -> tuple[Ask | None, Clients]:
     """What to ask about the change and which proxies."""
-    before = object_of(mesh, change.target)
+    before = mesh_before(mesh, change)
     gone = change.action == "delete"
     kind = change.target.kind
     after = without_object(mesh, change.target) if gone else with_object(mesh, raw, kind)
-    item = before if gone else object_of(after, change.target)
+    holding = before if gone else after
+    item = object_of(holding, change.target)
     vs = item if isinstance(item, VirtualService) else None
-    clients = client_proxies(after, change.service, vs, sample)
-    return question_of(cluster, after, change), clients
+    clients = client_proxies(holding, change.service, vs, sample)
+    return question_of(cluster, before, after, change), clients
 
 
 def _verdict(proxies: tuple[ProxyVerdict, ...]) -> bool | None:
-    """True where every proxy that is asked serves it; None where none could be asked."""
-    if not proxies or all(proxy.state == "out of reach" for proxy in proxies):
+    """True where every proxy that it is for serves it; None where none could be asked.
+
+    A change that is for none of the clients is served by nobody.
+    """
+    asked = [proxy for proxy in proxies if proxy.state != NOT_MEANT]
+    if not proxies or (asked and all(proxy.state == "out of reach" for proxy in asked)):
         return None
-    return all(proxy.state == "in sync" for proxy in proxies)
+    return bool(asked) and all(proxy.state == "in sync" for proxy in asked)
 
 
 def _doubts(proxies: tuple[ProxyVerdict, ...], known: bool, left_out: int) -> tuple[str, ...]:
     found = [
         f"{p.namespace}/{p.pod} is {p.state}{': ' + p.detail if p.detail else ''}"
         for p in proxies
-        if p.state != "in sync"
+        if p.state != "in sync" or p.detail
     ]
     if not known and proxies:
         found.append("telemetry names no client of the service: any proxy that has the rule counts")

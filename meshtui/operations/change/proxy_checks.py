@@ -1,159 +1,258 @@
-"""What to ask a proxy about a change: its routes for a rule, its clusters for a policy."""
+"""What to ask a proxy about a change: its routes, and the clusters and endpoints behind them.
+
+What a proxy should have is what istiod makes of the objects for this client; what it has is read
+whole. A route to a cluster that the proxy has not is not served, whatever the route says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change, ProxyVerdict
 from meshtui.changes.locate import whole_rule
 from meshtui.changes.patch import tokens
-from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict, in_sync
-from meshtui.envoy.policies import cluster_differences
+from meshtui.envoy.cluster_facts import cluster_differences
+from meshtui.envoy.compare import (
+    ABSENT,
+    IN_SYNC,
+    OLD,
+    Compared,
+    Pair,
+    RulePlace,
+    Verdict,
+    compare_host,
+    host_of,
+)
+from meshtui.envoy.reached import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed
-from meshtui.mesh import read
-from meshtui.mesh.hosts import full_host
-from meshtui.mesh.model import Mesh, Pod, Rule, VirtualService
-from meshtui.mesh.routing import subsets_of
-from meshtui.operations.change.objects import object_of
-from meshtui.operations.change.verify import Ask, proxy_facts
+from meshtui.mesh.model import Json, Mesh, Pod
+from meshtui.mesh.resolution import View, VirtualHost, client_of, world
+from meshtui.mesh.touched import (
+    TouchedCluster,
+    TouchedHost,
+    dead_ends,
+    hosts_named,
+    hosts_of_policy,
+    hosts_sending_to,
+    roots_of,
+    touched_clusters,
+    touched_hosts,
+)
+from meshtui.operations.change.verify import NOT_MEANT, Ask
 
 if TYPE_CHECKING:
-    from meshtui.envoy.routes import ProxyRoute
+    from meshtui.envoy.virtualhosts import ProxyHost
     from meshtui.kube.cluster import Cluster
 
 OUT_OF_REACH = "out of reach"
+REFUSED = "the proxy refused a newer table: "
 _TIMEOUT_S = 3.0
 
 
-def question_of(cluster: Cluster, mesh: Mesh, change: Change) -> Ask | None:
-    """The question whose yes means that the proxy serves `change`; None where there is none.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client's proxy should have once a change is in it.
 
-    `mesh` is the one after the change.
+    `rules` are those that the change is about, None for all. `reason` says why the change is none
+    for this client.
     """
-    item = object_of(mesh, change.target)
-    if change.target.kind == "DestinationRule":
-        return _about_clusters(cluster, mesh, change)
-    if change.action == "delete":
-        return _about_absence(cluster, (change.target.namespace, change.target.name))
-    if not isinstance(item, VirtualService):
+
+    view: View
+    hosts: tuple[TouchedHost, ...] = ()
+    clusters: tuple[TouchedCluster, ...] = ()
+    rules: frozenset[RulePlace] | None = None
+    reason: str = ""
+
+
+def question_of(cluster: Cluster, before: Mesh, after: Mesh, change: Change) -> Ask | None:
+    """The question whose yes means that the proxy serves `change`."""
+    of_policy = change.target.kind == "DestinationRule"
+    make = _of_policy if of_policy else _of_rules
+    known: dict[object, Wanted] = {}
+
+    async def ask(pod: Pod) -> ProxyVerdict:
+        key = client_of(after, pod).key
+        if key not in known:
+            known[key] = make(before, after, change, pod)
+        wanted = known[key]
+        if wanted.reason:
+            return ProxyVerdict(pod.namespace, pod.name, NOT_MEANT, wanted.reason, final=True)
+        try:
+            verdict, notes = await check(cluster, pod, wanted)
+        except MeshtuiError as error:
+            final = isinstance(error, NotAllowed)
+            return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what, final)
+        detail = "; ".join((*verdict.differences, *notes))
+        return ProxyVerdict(pod.namespace, pod.name, verdict.state, detail)
+
+    return ask
+
+
+def _of_rules(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
+    old, new = (world(mesh).view(client_of(mesh, pod)) for mesh in (before, after))
+    touched = touched_hosts(old, new, change.target)
+    rules = _rules(change)
+    if not touched:
+        return Wanted(new, reason=_why_not(new, change))
+    if rules is not None and not any(_hold(host.after, rules) for host in touched):
+        if not any(_hold(host.before, rules) for host in touched):
+            return Wanted(new, reason=_why_no_rule(touched, rules))
+        rules = None
+    return Wanted(new, touched, rules=rules)
+
+
+def _hold(host: VirtualHost | None, rules: Collection[RulePlace]) -> bool:
+    return host is not None and compare_host(host, None).holds(rules)
+
+
+def _why_not(view: View, change: Change) -> str:
+    """Why the client gets nothing of a VirtualService."""
+    place = (change.target.namespace, change.target.name)
+    for name in _named(change, view):
+        for port in sorted(view.world.registry.ports):
+            for other in view.resolve(name, port).overruled:
+                if (other.service.ref.namespace, other.service.ref.name) == place:
+                    return f"it does not get this VirtualService: {other.why}"
+    return "it does not get this VirtualService"
+
+
+def _named(change: Change, view: View) -> list[str]:
+    roots = roots_of(view.world, change.target)
+    domain = view.mesh.settings.domain
+    return [name.lower() for root in roots for name in hosts_named(root, domain)]
+
+
+def _why_no_rule(touched: Collection[TouchedHost], rules: Collection[RulePlace]) -> str:
+    for host in touched:
+        for unused in host.after.unused if host.after else ():
+            for place in (unused.rule.root, unused.rule.holder):
+                ref = place.service.ref
+                if (ref.namespace, ref.name, place.protocol, place.index) in rules:
+                    return f"it does not get this rule: {unused.why}"
+    return "it does not get this rule"
+
+
+def _rules(change: Change) -> frozenset[RulePlace] | None:
+    """The rules that were changed; None where the change is not inside of rules."""
+    if change.action != "patch" or change.rule is None:
         return None
-    rules = _rules(change, item)
-    return _about_routes(cluster, mesh, item, rules, _taken_away(change)) if rules else None
-
-
-def _rules(change: Change, vs: VirtualService) -> Sequence[Rule]:
-    """The rules that were changed, or all of them where the change is not inside of rules."""
-    http = [rule for rule in vs.rules if rule.protocol == "http"]
-    if change.rule is not None and len(change.patch) == 1 and whole_rule(change.patch[0]):
-        return [rule for rule in http if rule.index == change.rule.index]
+    if len(change.patch) == 1 and whole_rule(change.patch[0]):
+        return None
     steps = [tokens(operation["path"]) for operation in change.patch]
-    if change.rule is None or not all(len(s) > 3 and s[1] == "http" for s in steps):
-        return http
-    touched = {step[2] for step in steps}
-    return [rule for rule in http if str(rule.index) in touched]
+    if not all(len(step) > 3 and step[1] == "http" and step[2].isdigit() for step in steps):
+        return None
+    place = (change.target.namespace, change.target.name)
+    return frozenset((*place, "http", int(step[2])) for step in steps)
 
 
-def _taken_away(change: Change) -> frozenset[str]:
-    """Names of rules that are no more. One without a name can't be told from its neighbours."""
-    before, after = (
-        {read.text(rule, "name") for rule in read.objects(spec, "http")}
-        for spec in (change.spec_before, change.spec_after)
-    )
-    return frozenset(before - after - {""})
+def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
+    whole = (world(before), world(after))
+    old, new = (one.view(client_of(one.mesh, pod)) for one in whole)
+    names = hosts_of_policy(*whole, change.target)
+    clusters = touched_clusters(old, new, change.target, names)
+    if not clusters:
+        return Wanted(new, reason="no cluster of it has its policy from this DestinationRule")
+    served = {c.host.name for t in clusters for c in (t.before, t.after) if c}
+    was, will = (hosts_sending_to(view, served) for view in (old, new))
+    dead = {(d.host.table, d.host.name) for d in dead_ends(new, will.values())}
+    hosts = [TouchedHost(was.get(key), will.get(key)) for key in will]
+    hosts = [h for h in hosts if h.changes or (h.after and (h.after.table, h.after.name) in dead)]
+    return Wanted(new, tuple(hosts), clusters)
 
 
-def _about_routes(
-    cluster: Cluster,
-    mesh: Mesh,
-    vs: VirtualService,
-    rules: Sequence[Rule],
-    gone: frozenset[str],
-) -> Ask:
-    names = _route_names(mesh, vs)
-    owner = (vs.ref.namespace, vs.ref.name)
+async def check(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[Verdict, tuple[str, ...]]:
+    """What the proxy has against what it should have, and what is worth a word beside it."""
+    from meshtui.envoy.proxy import read_clusters
 
-    async def ask(pod: Pod) -> ProxyVerdict:
-        try:
-            routes = await _routes(cluster, pod, "" if pod.gateway else names)
-        except MeshtuiError as error:
-            return _unreached(pod, error)
-        left = {r.name for r in routes if r.virtual_service == owner} & gone
-        if left:
-            return _told(pod, Verdict(OLD, (f"rule {min(left)} is still there",)))
-        facts = proxy_facts(mesh, pod)
-        return _told(pod, _worst([in_sync(routes, vs, rule, facts) for rule in rules]))
-
-    return ask
+    if wanted.clusters:
+        names = {c.host.name for t in wanted.clusters for c in (t.before, t.after) if c}
+        found = await read_clusters(cluster, pod, names, timeout=_TIMEOUT_S)
+        verdict = clusters_verdict(wanted.clusters, found)
+        if not verdict.in_sync or not wanted.hosts:
+            return verdict, ()
+    compared = compare_hosts(wanted.hosts, await _hosts(cluster, pod, wanted))
+    verdict = worst([host.verdict(wanted.rules) for host in compared])
+    if not verdict.in_sync:
+        return verdict, refusals(compared)
+    return await _reached(cluster, pod, wanted.view, pairs_of(compared, wanted.rules))
 
 
-def _about_absence(cluster: Cluster, owner: tuple[str, str]) -> Ask:
-    async def ask(pod: Pod) -> ProxyVerdict:
-        try:
-            routes = await _routes(cluster, pod, "")
-        except MeshtuiError as error:
-            return _unreached(pod, error)
-        left = any(route.virtual_service == owner for route in routes)
-        return _told(pod, Verdict(OLD, ("its rules are still there",)) if left else _YES)
+async def _reached(
+    cluster: Cluster, pod: Pod, view: View, pairs: Collection[Pair]
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Whether the routes lead anywhere; asked for only once they are as they should be."""
+    from meshtui.envoy.proxy import read_counts
 
-    return ask
-
-
-_YES = Verdict(IN_SYNC)
-
-
-def _about_clusters(cluster: Cluster, mesh: Mesh, change: Change) -> Ask:
-    """The clusters of the host that the DestinationRule is, or was, about."""
-    spec = change.spec_after or change.spec_before
-    host = full_host(read.text(spec, "host"), change.target.namespace)
-    rules = mesh.rules_by_host.get(host, ())
-    policy = next((rule.policy for rule in rules if rule.policy), {})
-    subsets = {subset.name: subset.policy for subset in subsets_of(mesh, host)}
-    before = {read.text(entry, "name") for entry in read.objects(change.spec_before, "subsets")}
-    gone = before - subsets.keys()
-
-    async def ask(pod: Pod) -> ProxyVerdict:
-        from meshtui.envoy.proxy import read_clusters
-
-        try:
-            found = await read_clusters(cluster, pod, host, timeout=_TIMEOUT_S)
-        except MeshtuiError as error:
-            return _unreached(pod, error)
-        if not found:
-            return _told(pod, Verdict(ABSENT))
-        differences = cluster_differences(found, host, policy, subsets, gone)
-        return _told(pod, Verdict(OLD, differences) if differences else _YES)
-
-    return ask
+    hosts = hosts_behind(pairs)
+    if not hosts:
+        return Verdict(IN_SYNC), ()
+    counts = await read_counts(cluster, pod, hosts, timeout=_TIMEOUT_S)
+    missing = unreachable(pairs, view, counts)
+    if missing:
+        return Verdict(OLD, missing), ()
+    return Verdict(IN_SYNC), unanswered(pairs, view, counts)
 
 
-async def _routes(cluster: Cluster, pod: Pod, names: str) -> tuple[ProxyRoute, ...]:
-    from meshtui.envoy.proxy import read_routes
+async def _hosts(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[ProxyHost, ...]:
+    from meshtui.envoy.proxy import read_hosts
 
-    return await read_routes(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
-
-
-def _route_names(mesh: Mesh, vs: VirtualService) -> str:
-    """The route tables of the hosts' ports; all of them where a host's ports are not known."""
-    from meshtui.envoy.proxy import sidecar_route_names
-
-    known = [mesh.by_host.get(host) for host in vs.hosts]
-    ports = {port.number for service in known if service for port in service.ports}
-    return sidecar_route_names(ports) if ports and None not in known else ""
+    both = (host for touched in wanted.hosts for host in (touched.before, touched.after))
+    names = tables_regex({host.table for host in both if host})
+    return await read_hosts(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
 
 
-def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    differences = tuple(d for verdict in verdicts for d in verdict.differences)
-    if any(verdict.state == OLD for verdict in verdicts):
-        return Verdict(OLD, differences)
-    return verdicts[0]
+def tables_regex(tables: Collection[str]) -> str:
+    """A `name_regex` for some RouteConfigurations."""
+    return f"({'|'.join(re.escape(table) for table in sorted(tables))})"
 
 
-def _told(pod: Pod, verdict: Verdict) -> ProxyVerdict:
-    detail = "; ".join(verdict.differences)
-    return ProxyVerdict(pod.namespace, pod.name, verdict.state, detail)
+def compare_hosts(
+    touched: Collection[TouchedHost], hosts: Collection[ProxyHost]
+) -> tuple[Compared, ...]:
+    """Each virtual host that should be there, or should be gone, beside the proxy's."""
+    found = []
+    for host in touched:
+        known = host.after or host.before
+        if known is not None:
+            found.append(compare_host(host.after, host_of(hosts, known)))
+    return tuple(found)
 
 
-def _unreached(pod: Pod, error: MeshtuiError) -> ProxyVerdict:
-    final = isinstance(error, NotAllowed)
-    return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what, final)
+def refusals(compared: Collection[Compared]) -> tuple[str, ...]:
+    """With which words the proxy refused newer tables, where it has them."""
+    words = (host.actual.refused for host in compared if host.actual)
+    return tuple(dict.fromkeys(f"{REFUSED}{told}" for told in words if told))
+
+
+def pairs_of(
+    compared: Collection[Compared], rules: Collection[RulePlace] | None
+) -> tuple[Pair, ...]:
+    wanted = set(rules or ())
+    pairs = (pair for host in compared for pair in host.pairs if pair.asked is not None)
+    return tuple(pair for pair in pairs if rules is None or pair.rules & wanted)
+
+
+def clusters_verdict(touched: Collection[TouchedCluster], found: Mapping[str, Json]) -> Verdict:
+    """Clusters that should be there with their policies, and those that should be gone."""
+    differences: list[str] = []
+    for one in touched:
+        raw = found.get(one.name)
+        if one.after is None:
+            differences += [f"cluster {one.name} is still there"] if raw else []
+        elif raw is None:
+            differences.append(f"there is no cluster {one.name}")
+        else:
+            differences += cluster_differences(one.after, raw)
+    return Verdict(OLD if differences else IN_SYNC, tuple(dict.fromkeys(differences)))
+
+
+def worst(verdicts: Collection[Verdict]) -> Verdict:
+    """All differences; absent only where nothing of it is there at all."""
+    differences = tuple(dict.fromkeys(d for verdict in verdicts for d in verdict.differences))
+    states = {verdict.state for verdict in verdicts}
+    if states == {ABSENT}:
+        return Verdict(ABSENT, differences)
+    return Verdict(OLD if states - {IN_SYNC} else IN_SYNC, differences)

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from itertools import count
 
 from meshtui.changes.change import ProxyVerdict
-from meshtui.envoy.compare import ABSENT, IN_SYNC
-from meshtui.envoy.expected import ProxyFacts, entries
+from meshtui.envoy.compare import IN_SYNC
+from meshtui.mesh.admission import gateway_names
 from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
-from meshtui.mesh.resolution.names import labels_in
+from meshtui.mesh.resolution import View, world
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.touched import roots_of, ruled_hosts
+
+NOT_MEANT = "not meant"
+"""The state of a client whose requests the change does not concern."""
 
 MOST_PROXIES = 20
 WAIT_S = 10.0
@@ -40,36 +44,64 @@ SPARING = Pace(0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The proxies that a change concerns. `known` is false where telemetry names none of them."""
+    """The proxies that a change concerns. `known` is false where telemetry names none of them.
+
+    `others` are callers that telemetry names and that don't get the VirtualService.
+    """
 
     pods: tuple[Pod, ...] = ()
     known: bool = True
     left_out: int = 0
+    others: tuple[Pod, ...] = ()
+
+    @property
+    def all(self) -> tuple[Pod, ...]:
+        return (*self.pods, *self.others)
 
 
 def client_proxies(
     mesh: Mesh, service: ServiceKey, vs: VirtualService | None, sample: Sample | None
 ) -> Clients:
-    """The proxies that send traffic to the service and that the VirtualService, if any, is for.
+    """The proxies that send traffic to the service and that get the VirtualService, if any.
 
-    Where telemetry names none, every proxy that the VirtualService is for may be one: those of
-    the service's namespace first.
+    Where telemetry names none, every proxy that gets the VirtualService may be one: those of the
+    service's namespace first.
     """
-    able = [pod for pod in mesh.pods if _answers(pod) and (vs is None or _concerned(mesh, vs, pod))]
+    running = [pod for pod in mesh.pods if _answers(pod)]
+    able = running if vs is None else _with(mesh, vs, running)
     workloads = sample.clients.get(service, frozenset()) if sample else frozenset()
-    found = [pod for pod in able if (pod.namespace, pod.workload) in workloads]
-    known = bool(found)
-    chosen = found or able
+    named = [pod for pod in running if (pod.namespace, pod.workload) in workloads]
+    places = {(pod.namespace, pod.name) for pod in able}
+    found = [pod for pod in named if (pod.namespace, pod.name) in places]
+    others = tuple(pod for pod in named if (pod.namespace, pod.name) not in places)
+    chosen = found or list(able)
     chosen.sort(key=lambda pod: (not pod.gateway, pod.namespace != service.namespace, pod.name))
-    return Clients(_spread(chosen), known, max(0, len(chosen) - MOST_PROXIES))
+    left_out = max(0, len(chosen) - MOST_PROXIES)
+    return Clients(_spread(chosen), bool(found), left_out, others[:MOST_PROXIES])
 
 
 def _answers(pod: Pod) -> bool:
     return pod.sidecar and pod.phase == "Running" and not pod.deleting
 
 
-def _concerned(mesh: Mesh, vs: VirtualService, pod: Pod) -> bool:
-    return next(entries(vs, proxy_facts(mesh, pod), 0), None) is not None
+def _with(mesh: Mesh, vs: VirtualService, pods: list[Pod]) -> list[Pod]:
+    """Those that get something of a VirtualService, by what istiod makes of it for each."""
+    whole = world(mesh)
+    known = bool(roots_of(whole, vs.ref)) or vs in mesh.virtual_services
+    got: dict[tuple[str, str], bool] = {}
+    for group in whole.callers:
+        view = whole.view(group.client)
+        has = bool(ruled_hosts(view, vs.ref)) if known else _is_for(view, vs)
+        got |= {(pod.namespace, pod.name): has for pod in group.pods}
+    return [pod for pod in pods if got.get((pod.namespace, pod.name))]
+
+
+def _is_for(view: View, vs: VirtualService) -> bool:
+    """Whether one that is not in the mesh would be for the client, by its Gateways alone."""
+    if not view.client.gateway:
+        return "mesh" in vs.gateways
+    named = gateway_names(vs.gateways, vs.ref.namespace)
+    return any(door.name in named for door in view.doors.doors)
 
 
 def _spread(pods: list[Pod]) -> tuple[Pod, ...]:
@@ -83,16 +115,6 @@ def _spread(pods: list[Pod]) -> tuple[Pod, ...]:
         seen[workload] = seen.get(workload, 0) + 1
         ranked.append((seen[workload], place, pod))
     return tuple(pod for _, _, pod in sorted(ranked, key=lambda r: r[:2])[:MOST_PROXIES])
-
-
-def proxy_facts(mesh: Mesh, pod: Pod) -> ProxyFacts:
-    """What decides which rules the pod's proxy gets."""
-    gateways = frozenset(
-        f"{gateway.ref.namespace}/{gateway.ref.name}"
-        for gateway in mesh.gateways
-        if pod.gateway and labels_in(gateway.selector, pod.labels)
-    )
-    return ProxyFacts(pod.namespace, pod.labels, pod.gateway, gateways)
 
 
 Ask = Callable[[Pod], Awaitable[ProxyVerdict]]
@@ -116,12 +138,18 @@ async def verify(
         nonlocal done
         verdict = await _settle(ask, pod, gate, began + wait_s, pace)
         done += verdict.state == IN_SYNC
-        told(f"proxies {done}/{len(clients.pods)}")
+        told(f"proxies {done}/{len(clients.all)}")
         return verdict
 
-    verdicts = await asyncio.gather(*(settle(pod) for pod in clients.pods))
-    kept = verdicts if clients.known else [v for v in verdicts if v.state != ABSENT]
+    verdicts = await asyncio.gather(*(settle(pod) for pod in clients.all))
+    kept = verdicts if clients.known else [v for v in verdicts if _counts(v, clients)]
     return tuple(kept), time.monotonic() - began
+
+
+def _counts(verdict: ProxyVerdict, clients: Clients) -> bool:
+    """Of proxies that nobody named those count that the change is for."""
+    named = {(pod.namespace, pod.name) for pod in clients.others}
+    return verdict.state != NOT_MEANT or (verdict.namespace, verdict.pod) in named
 
 
 async def _settle(

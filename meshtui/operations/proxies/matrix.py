@@ -7,34 +7,40 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, in_sync, served
-from meshtui.envoy.expected import entries
-from meshtui.envoy.proxy import read_routes, sidecar_route_names
+from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
+from meshtui.envoy.proxy import read_counts, read_hosts
+from meshtui.envoy.reached import Counts, hosts_behind, unanswered, unreachable
+from meshtui.envoy.route_facts import owner_of
 from meshtui.envoy.routes import ProxyRoute
+from meshtui.envoy.virtualhosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.carrying import Route, routes_to
+from meshtui.mesh.carrying import Route, place_of, routes_to
 from meshtui.mesh.model import Mesh, Pod, Service, VirtualService
+from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.verify import MOST_PROXIES, client_proxies, proxy_facts
+from meshtui.mesh.touched import ruled_hosts
+from meshtui.operations.change.proxy_checks import pairs_of, refusals, tables_regex, worst
+from meshtui.operations.change.verify import MOST_PROXIES, NOT_MEANT, client_proxies
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
-NOT_MEANT, NOT_COMPARED, OUT_OF_REACH = "not meant", "not compared", "out of reach"
+OUT_OF_REACH = "out of reach"
 _CONCURRENCY = 8
 _TIMEOUT_S = 5.0
-_SEVERITY = (OUT_OF_REACH, OLD, ABSENT, NOT_COMPARED, IN_SYNC, NOT_MEANT)
+_SEVERITY = (OUT_OF_REACH, OLD, ABSENT, IN_SYNC, NOT_MEANT)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A rule in a proxy: "in sync", "old" (see `differences`), "absent" (it has no route of the
-    VirtualService), "not meant" for it, or "not compared" (a delegate's). `served` are its routes.
+    """A rule in a proxy: "in sync", "old" (see `differences`), "absent" (it has no virtual host
+    for it) or "not meant" for it. `served` are its routes there; `notes` are worth a word.
     """
 
     state: str
     differences: tuple[str, ...] = ()
     served: tuple[ProxyRoute, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +80,10 @@ class Matrix:
         """Whether telemetry names all of them as callers."""
         return not self.guessed
 
-    def differs(self, row: Row) -> bool:
-        """True where the proxy does something else than what is asked of it.
-
-        One that may never call the service may have no route of it.
-        """
-        named = (row.pod.namespace, row.pod.name) not in self.guessed
-        return row.state == OLD or (row.state == ABSENT and named)
+    @staticmethod
+    def differs(row: Row) -> bool:
+        """True where the proxy does something else than what istiod should have sent to it."""
+        return row.state in (OLD, ABSENT)
 
 
 def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
@@ -122,49 +125,68 @@ async def ask_rows(
 
 
 async def _ask(cluster: Cluster, mesh: Mesh, matrix: Matrix, pod: Pod) -> Row:
-    names = "" if pod.gateway else route_names(mesh, matrix)
+    asked = asked_hosts(mesh, matrix, pod)
+    names = tables_regex({host.table for host in asked}) if asked else ""
     try:
-        routes = await read_routes(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+        hosts = await read_hosts(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+        behind = hosts_behind(pairs_of(_compared(asked, hosts), None))
+        found = read_counts(cluster, pod, behind, timeout=_TIMEOUT_S)
+        counts = await found if behind else {}
     except MeshtuiError as error:
         return Row(pod, trouble=str(error))
-    return row_of(mesh, matrix, pod, routes)
+    return row_of(mesh, matrix, pod, hosts, counts)
 
 
-def route_names(mesh: Mesh, matrix: Matrix) -> str:
-    """The route tables of the hosts' ports; all of them where a host's ports are not known."""
-    hosts = {host for route in matrix.rules for host in route.service.hosts}
-    known = [mesh.by_host.get(host) for host in hosts]
-    services = [matrix.service, *(service for service in known if service)]
-    ports = {port.number for service in services for port in service.ports}
-    return sidecar_route_names(ports) if ports and None not in known else ""
+def asked_hosts(mesh: Mesh, matrix: Matrix, pod: Pod) -> tuple[VirtualHost, ...]:
+    """The virtual hosts in which the proxy should have rules of the matrix."""
+    view = world(mesh).view(client_of(mesh, pod))
+    found: dict[tuple[str, str], VirtualHost] = {}
+    for ref in dict.fromkeys(route.service.ref for route in matrix.rules):
+        found |= {(host.table, host.name): host for host in ruled_hosts(view, ref)}
+    return tuple(found.values())
 
 
-def row_of(mesh: Mesh, matrix: Matrix, pod: Pod, routes: Iterable[ProxyRoute]) -> Row:
-    """What a proxy with these routes does about each rule."""
-    found = tuple(routes)
+def row_of(
+    mesh: Mesh,
+    matrix: Matrix,
+    pod: Pod,
+    hosts: Iterable[ProxyHost],
+    counts: Counts | None = None,
+) -> Row:
+    """What a proxy with these virtual hosts does about each rule.
+
+    `counts` are its clusters with their endpoints; None where they were not asked for.
+    """
+    known = tuple(hosts)
+    view = world(mesh).view(client_of(mesh, pod))
+    compared = _compared(asked_hosts(mesh, matrix, pod), known)
     refs = [(r.service.ref.namespace, r.service.ref.name) for r in matrix.rules]
-    host = matrix.service.host
     owners = [
-        route.virtual_service
-        for route in found
-        if route.virtual_service in refs or route.vhost.rpartition(":")[0] == host
+        owner
+        for host in known
+        for owner in map(owner_of, host.routes)
+        if owner in refs or host.name.rpartition(":")[0] == matrix.service.host
     ]
-    cells = tuple(_cell(mesh, route, pod, found) for route in matrix.rules)
+    cells = tuple(_cell(view, route, compared, counts) for route in matrix.rules)
     return Row(pod, cells, tuple(dict.fromkeys(owner for owner in owners if owner)))
 
 
-def _cell(mesh: Mesh, route: Route, pod: Pod, found: tuple[ProxyRoute, ...]) -> Cell:
-    facts = proxy_facts(mesh, pod)
-    if route.rule.delegate or _delegated(route.service):
-        return Cell(NOT_COMPARED)
-    meant = any(e.rule.index == route.rule.index for e in entries(route.service, facts, 0))
-    if not meant:
+def _compared(asked: Iterable[VirtualHost], hosts: tuple[ProxyHost, ...]) -> tuple[Compared, ...]:
+    return tuple(compare_host(host, host_of(hosts, host)) for host in asked)
+
+
+def _cell(view: View, route: Route, compared: tuple[Compared, ...], counts: Counts | None) -> Cell:
+    rules = (place_of(route),)
+    holding = [host for host in compared if host.holds(rules)]
+    if not holding:
         return Cell(NOT_MEANT)
-    verdict = in_sync(found, route.service, route.rule, facts)
-    routes = served(found, route.service, route.rule, facts)
-    return Cell(verdict.state, verdict.differences, routes)
-
-
-def _delegated(service: VirtualService) -> bool:
-    """Its rules are in the proxies under the name of the VirtualService that delegates to it."""
-    return not service.hosts
+    verdict = worst([host.verdict(rules) for host in holding])
+    pairs = pairs_of(holding, rules)
+    notes = refusals(holding) if not verdict.in_sync else ()
+    if counts is not None:
+        missing = unreachable(pairs, view, counts) if verdict.state != ABSENT else ()
+        verdict = worst([verdict, Verdict(OLD, missing)]) if missing else verdict
+        notes += unanswered(pairs, view, counts)
+    both = ((host.actual, host.served(rules)) for host in holding)
+    served = tuple(route for host, found in both if host for route in routes_in(host, found))
+    return Cell(verdict.state, verdict.differences, served, notes)

@@ -11,9 +11,8 @@ from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Pod, Rule
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
+from meshtui.operations.change.verify import NOT_MEANT
 from meshtui.operations.proxies.matrix import (
-    NOT_COMPARED,
-    NOT_MEANT,
     OUT_OF_REACH,
     Cell,
     Matrix,
@@ -31,7 +30,6 @@ LOOKS = {
     OLD: ("≠", "differs", "error"),
     ABSENT: ("∅", "no route", "warning"),
     NOT_MEANT: ("–", "not for it", "muted"),
-    NOT_COMPARED: ("?", "delegated", "unknown"),
     OUT_OF_REACH: ("✖", "out of reach", "error"),
 }
 """Of each state a sign, a word, and its role."""
@@ -163,7 +161,7 @@ def _rule(route: Route, cell: Cell, width: int) -> list[Line]:
         (Span(f"{sign} {word:<12}", role), span(f"{route.rule.title}  ", "key"),
          span(route.rule.match_text, "muted")),
     ]  # fmt: skip
-    if cell.state in (NOT_MEANT, NOT_COMPARED):
+    if cell.state == NOT_MEANT:
         return lines
     namespace = route.service.ref.namespace
     lines += _said("asked", asked_words(route.rule, namespace), width)
@@ -171,6 +169,8 @@ def _rule(route: Route, cell: Cell, width: int) -> list[Line]:
         lines += _said("does", words, width)
     for difference in cell.differences:
         lines += wrapped(f"≠ {difference}", width, "warning", "         ")
+    for note in cell.notes:
+        lines += wrapped(f"! {note}", width, "warning", "         ")
     return lines
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.operations.proxies.matrix import NOT_MEANT, Matrix, Row
+from meshtui.operations.change.verify import NOT_MEANT
+from meshtui.operations.proxies.matrix import Matrix, Row
 from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
 from meshtui.ui.panes.proxies.raw import RawText
 from meshtui.ui.panes.proxies.table import Table
