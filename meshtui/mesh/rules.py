@@ -39,23 +39,6 @@ class Match:
     source_namespace: str = ""
     gateways: tuple[str, ...] = ()
 
-    @property
-    def catch_all(self) -> bool:
-        """True where any request of any caller is taken."""
-        everything = self.uri is None or (self.uri.kind, self.uri.value) == ("prefix", "/")
-        return everything and not (
-            self.scheme
-            or self.method
-            or self.authority
-            or self.headers
-            or self.without_headers
-            or self.query_params
-            or self.port
-            or self.source_labels
-            or self.source_namespace
-            or self.gateways
-        )
-
     def __str__(self) -> str:
         parts = [
             f"{label} {value}"
@@ -172,10 +155,6 @@ class Rule:
     delegate: tuple[str, str] | None = None
     terminal: str = ""
     """Set to "redirect" or "direct response" where the rule answers by itself."""
-
-    @property
-    def catch_all(self) -> bool:
-        return not self.matches or any(match.catch_all for match in self.matches)
 
     @property
     def pointer(self) -> str:

@@ -98,5 +98,13 @@ def place_title(place: Place) -> str:
     return f"{place.service.ref} {title}" if isinstance(place.service, HttpRoute) else title
 
 
+def asked_of(route: Route) -> tuple[str, str]:
+    """A route's entry as people call it, and what it asks for; a default route asks nothing."""
+    if route.rule is None:
+        return DEFAULT, "any request"
+    index = route.match_index
+    return _title(route.rule, index), _match_text(route.rule, index)
+
+
 def _match_text(rule: MergedRule, match_index: int | None) -> str:
     return "any request" if match_index is None else str(parse_match(rule.matches[match_index]))

@@ -120,7 +120,7 @@ def test_a_gateway_in_the_root_namespace_gets_the_services_rule_before_one_for_e
 
 
 def test_a_rule_that_is_hidden_from_the_caller_is_not_blamed() -> None:
-    hidden = limited_to(7, "aged", "default", exportTo=["."])
+    hidden = limited_to(7, "young", "default", exportTo=["."])
     assert "http1MaxPendingRequests 7" in blamed(hidden)
     assert "no DestinationRule" in blamed(hidden, clients=frozenset({("shop", "page-v1")}))
 

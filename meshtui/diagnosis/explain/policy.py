@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.diagnosis.analysis import lookup
 from meshtui.diagnosis.explain.scope import Aim, Caller, Scope
 from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Json, Mesh
-from meshtui.mesh.ratelimits import ROOT_NAMESPACE
-from meshtui.mesh.routing import selects
-from meshtui.mesh.rule_entries import visible
+from meshtui.mesh.resolution import Client, world
 
 LIMITS = (
     ("tcp", "maxConnections"),
@@ -92,34 +89,9 @@ def rules_by_caller(scope: Scope, host: str) -> tuple[tuple[DestinationRule, ...
 
 
 def rules_for(mesh: Mesh, host: str, caller: Caller) -> tuple[DestinationRule, ...]:
-    """The rules of the host that the caller's proxy gets, the oldest first.
-
-    istiod (PushContext.destinationRule) looks in the caller's namespace, then in the service's,
-    then in the root's, and takes the first that has any. Callers in the root namespace find there
-    at first only what is for that namespace alone.
-    """
-    known = [rule for rule in lookup.rules_for(mesh, host) if visible(rule, caller.namespace)]
-    service = mesh.by_host.get(host)
-    home = service.key.namespace if service else ""
-    own = [rule for rule in known if rule.ref.namespace == caller.namespace]
-    if caller.namespace == ROOT_NAMESPACE:
-        own = [rule for rule in own if rule.export_to in ((".",), (ROOT_NAMESPACE,))]
-    others = ([r for r in known if r.ref.namespace == place] for place in (home, ROOT_NAMESPACE))
-    found = next((_most_specific(rules) for rules in (own, *others) if rules), [])
-    return tuple(sorted(_for_workload(found, caller), key=lookup.age))
-
-
-def _for_workload(rules: list[DestinationRule], caller: Caller) -> list[DestinationRule]:
-    """Those that choose the caller by its labels; where none does, those that choose nobody."""
-    chosen = [rule for rule in rules if selects(rule.workload_selector, caller.labels)]
-    return chosen or [rule for rule in rules if not rule.workload_selector]
-
-
-def _most_specific(rules: list[DestinationRule]) -> list[DestinationRule]:
-    """Those for the host by its name, else those with the longest wildcard."""
-    exact = [rule for rule in rules if not rule.host.startswith("*")]
-    longest = max((len(rule.host) for rule in rules), default=0)
-    return exact or [rule for rule in rules if len(rule.host) == longest]
+    """The rules of the host that the caller's proxy gets, the one whose policy holds first."""
+    found = world(mesh).view(Client(caller.namespace, caller.labels)).rule(host)
+    return found.rules if found else ()
 
 
 def limits(pool: Json) -> Mapping[str, int]:

@@ -7,6 +7,7 @@ from meshtui.diagnosis.explain.pods import MOST, Words, at_caller, named
 from meshtui.diagnosis.explain.policy import rules_by_caller
 from meshtui.diagnosis.explain.scope import (
     Aim,
+    Caller,
     Scope,
     all_aims,
     callers_timeouts,
@@ -21,12 +22,12 @@ from meshtui.diagnosis.explain.words import begun, milliseconds
 from meshtui.diagnosis.limit_words import effect_words, limit_words
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.limiting import limits_at_callers, limits_at_pods
-from meshtui.mesh.model import VirtualService
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
-from meshtui.mesh.rule_entries import Entry, rule_entries
+from meshtui.mesh.resolution import Client, Resolution, world
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
+from meshtui.mesh.trace_entries import asked_of
 
 
 def no_route(scope: Scope, side: str) -> Words:
@@ -35,14 +36,16 @@ def no_route(scope: Scope, side: str) -> Words:
             f"The own proxy of {scope.name} took no such connection: plain text where mTLS is "
             "STRICT, or a port that it does not know.",
         ], ":logs flag:NR: who called, and which port"
-    partial = [service for service in _owners(scope) if not _takes_all(scope, service)]
+    partial = _partial(scope)
     if partial:
-        said = [
-            f"VirtualService {service.ref.name} has no rule for everything: what none of its "
-            f"rules takes is answered 404 ({_asked(scope, service)})."
-            for service in partial
-        ]
-        return said[:MOST], "t: trace a path that fails; e: add a rule without match, last"
+        said = dict.fromkeys(
+            f"{answer.ruling.service.ref.kind} {answer.ruling.service.ref.name} has no rule for "
+            "everything: what none of its rules takes is answered 404 "
+            f"({_asked(answer)})."
+            for answer in partial
+            if answer.ruling is not None
+        )
+        return [*said][:MOST], "t: trace a path that fails; e: add a rule without match, last"
     return [
         "No rule or listener of the caller's proxy takes the request, though the rules that were "
         "read take any: another host or port was asked for, a gateway does not admit the host, "
@@ -50,28 +53,21 @@ def no_route(scope: Scope, side: str) -> Words:
     ], at_caller(scope, "NR")
 
 
-def _owners(scope: Scope) -> tuple[VirtualService, ...]:
-    """The VirtualServices that speak for the service's own host."""
-    return scope.mesh.virtual_services_by_host.get(scope.view.service.host, ())
+def _partial(scope: Scope) -> list[Resolution]:
+    """The answers that callers get for the service with a rule for some requests only."""
+    service, whole = scope.view.service, world(scope.mesh)
+    callers = scope.callers or (Caller(scope.namespace, ""),)
+    answers = [
+        whole.view(Client(caller.namespace, caller.labels)).resolve(service.host, port.number)
+        for caller in callers
+        for port in service.ports
+    ]
+    return [answer for answer in answers if answer.ruling is not None and answer.rest is None]
 
 
-def _entries(scope: Scope, service: VirtualService) -> list[Entry]:
-    """What its rules take, and those that it hands over to; what istiod drops is left out."""
-    return [entry for entry in rule_entries(scope.mesh, service) if not entry.note]
-
-
-def _takes_all(scope: Scope, service: VirtualService) -> bool:
-    found = _entries(scope, service)
-    return not found or any(all(match.catch_all for match in one.conditions) for one in found)
-
-
-def _asked(scope: Scope, service: VirtualService) -> str:
-    asked = [f"{one.title} asks {clean(_conditions(one), 80)}" for one in _entries(scope, service)]
-    return listed(asked, MOST)
-
-
-def _conditions(entry: Entry) -> str:
-    return " and ".join(str(match) for match in entry.conditions if not match.catch_all)
+def _asked(answer: Resolution) -> str:
+    entries = (asked_of(route) for route in answer.routes)
+    return listed([f"{title} asks {clean(match, 80)}" for title, match in entries], MOST)
 
 
 def no_cluster(scope: Scope) -> Words:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from meshtui.diagnosis.analysis import ERROR, INFO, WARNING, Finding
-from meshtui.mesh.admission import find_gateway
 from meshtui.mesh.model import Mesh, Ref
+from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, wrapped
 
@@ -43,7 +43,8 @@ def refs_of(view: ServiceView, mesh: Mesh) -> frozenset[Ref]:
     found.update(rule.ref for rule in mesh.rules_by_host.get(host, ()))
     for service in rules:
         for name in service.gateways:
-            gateway = find_gateway(mesh, name, service.ref.namespace)
+            namespace, _, called = gateway_name(name, service.ref.namespace).partition("/")
+            gateway = mesh.gateways_by_place.get((namespace, called))
             found.update([gateway.ref] if gateway else [])
     return frozenset(found)
 
