@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, cast
 
 from meshtui.cli.streams import at_terminal
 from meshtui.errors import Usage
-
-if TYPE_CHECKING:
-    from meshtui.operations.cockpit import Cockpit
 
 
 def screen(arguments: argparse.Namespace) -> int:
@@ -21,12 +17,11 @@ def run_screen(arguments: argparse.Namespace) -> int:
     if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
     from meshtui.cli.options import options
-    from meshtui.operations.deferred import LateCockpit
+    from meshtui.operations.deferred import DeferredCockpit
     from meshtui.ui.app import MeshtuiApp
 
     chosen = options(arguments)
-    cockpit: Any = LateCockpit(chosen)
-    app = MeshtuiApp(cast("Cockpit", cockpit), theme=chosen.config.theme)
+    app = MeshtuiApp(DeferredCockpit(chosen), theme=chosen.config.theme)
     try:
         status = app.run() or 0
     finally:

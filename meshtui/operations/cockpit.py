@@ -19,16 +19,23 @@ if TYPE_CHECKING:
     from meshtui.operations.proxies.views import Proxies
 
 Progress = Callable[[str], None]
-"""Told each step of applying, in a few words."""
+"""Called with each step of applying, in a few words."""
 
 
 class Cockpit(Protocol):
     """What the screen may ask for. Every method that fails raises a `MeshtuiError`."""
 
-    context: str
-    namespace: str
-    server: str
-    read_only: bool
+    @property
+    def context(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+    @property
+    def server(self) -> str: ...
+
+    @property
+    def read_only(self) -> bool: ...
 
     @property
     def history(self) -> Charting:

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING
 
+from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.errors import Unreachable
+from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.options import Options
+from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
+    from meshtui.diagnosis.analysis import Finding
+    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.cockpit import Cockpit, Progress
+    from meshtui.operations.logs.pod_tail import TailFrom
+    from meshtui.operations.look.charts import Charting
+    from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.trace import Question, Traced
+    from meshtui.operations.proxies.views import Proxies
+
+
+def _import_live() -> Callable[[Options], Cockpit]:
     from meshtui.operations.live import LiveCockpit
 
+    return LiveCockpit
 
-class LateCockpit:
-    """Is the `LiveCockpit` from the first `connect` on, and does nothing before it."""
+
+class DeferredCockpit:
+    """Delegates to the live cockpit, which the first `connect` imports; raises before it."""
 
     def __init__(self, options: Options) -> None:
-        self.read_only = options.read_only
         self._options = options
-        self._live: LiveCockpit | None = None
+        self._live: Cockpit | None = None
+
+    @property
+    def _connected(self) -> Cockpit:
+        if self._live is None:
+            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
+        return self._live
 
     @property
     def context(self) -> str:
@@ -33,11 +54,23 @@ class LateCockpit:
     def server(self) -> str:
         return self._live.server if self._live else ""
 
+    @property
+    def read_only(self) -> bool:
+        return self._options.read_only
+
+    # The connection
+
     async def connect(self) -> None:
         if self._live is None:
-            module = await asyncio.to_thread(import_module, "meshtui.operations.live")
-            self._live = module.LiveCockpit(self._options)
+            live = await asyncio.to_thread(_import_live)
+            self._live = live(self._options)
         await self._live.connect()
+
+    def contexts(self) -> tuple[str, ...]:
+        return self._connected.contexts()
+
+    def choose(self, context: str) -> None:
+        self._connected.choose(context)
 
     def ask_again(self) -> None:
         if self._live is not None:
@@ -47,7 +80,53 @@ class LateCockpit:
         if self._live is not None:
             await self._live.close()
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or self._live is None:
-            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
-        return getattr(self._live, name)
+    # Reading
+
+    def snapshots(self) -> AsyncIterator[Snapshot]:
+        return self._connected.snapshots()
+
+    @property
+    def history(self) -> Charting:
+        return self._connected.history
+
+    @property
+    def proxies(self) -> Proxies:
+        return self._connected.proxies
+
+    def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
+        return self._connected.tail(service, start)
+
+    async def analyze(self) -> tuple[Finding, ...]:
+        return await self._connected.analyze()
+
+    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
+        return await self._connected.limit_counters(pods)
+
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        return self._connected.journal(service)
+
+    async def trace(self, question: Question) -> Traced:
+        return await self._connected.trace(question)
+
+    def pending(self) -> tuple[Pending, ...]:
+        return self._connected.pending()
+
+    # Changing
+
+    async def plan(self, request: Request, target: Target) -> Plan:
+        return await self._connected.plan(request, target)
+
+    async def plan_undo(self, change_id: str = "") -> Plan:
+        return await self._connected.plan_undo(change_id)
+
+    async def plan_again(self, change_id: str = "") -> Plan:
+        return await self._connected.plan_again(change_id)
+
+    async def plan_edit(self, draft: Draft) -> Plan:
+        return await self._connected.plan_edit(draft)
+
+    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
+        return await self._connected.plan_adoption(service, stable)
+
+    async def apply(self, plan: Plan, progress: Progress) -> Outcome:
+        return await self._connected.apply(plan, progress)

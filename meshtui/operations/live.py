@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.changes.checks import moves_weight
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
-from meshtui.mesh.model import Mesh, Ref, ServiceKey
+from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
@@ -23,26 +23,30 @@ from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.change.unverified import Unseen
 from meshtui.operations.cockpit import Progress
+from meshtui.operations.health import cluster_health
 from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.look.telemetry import Telemetry
-from meshtui.operations.looking import Looking
 from meshtui.operations.options import Options
+from meshtui.operations.reads import Reads
 from meshtui.operations.session import Session
-from meshtui.operations.types import Health, Pending, Snapshot
+from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
+    from meshtui.diagnosis.analysis import Finding
+    from meshtui.journal import Made
     from meshtui.operations.change.edit import Draft
+    from meshtui.operations.logs.pod_tail import TailFrom
+    from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.trace import Question, Traced
+    from meshtui.operations.proxies.views import Proxies
 
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
 
 FIRST_READ_S = 10.0
 
-WATCH_LIMIT_S = 100.0
-"""A quiet watch is heard of once a minute by a bookmark, and dropped after a minute and a half."""
 
-
-class LiveCockpit(Looking):
+class LiveCockpit:
     """One connection for as long as the screen is open. Nothing is asked before `connect`."""
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.time) -> None:
@@ -59,6 +63,7 @@ class LiveCockpit(Looking):
         self._structure: tuple[ServiceView, ...] = ()
         self._generation = -1
         self._session: Session | None = None
+        self._reads: Reads | None = None
         self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
         self._seen = Seen()
@@ -85,9 +90,12 @@ class LiveCockpit(Looking):
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
         late_s = self._telemetry.limit_s
-        self._history = ChartHistory(self._seen, source, self.made, self._thresholds, late_s)
+        self._history = ChartHistory(self._seen, source, self._made, self._thresholds, late_s)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
+        self._reads = Reads(
+            session, lambda: self._mesh, self._telemetry, self._limits, self._rights
+        )
         self._reversals = Reversals(session.journal, self._bell.set, self._clock)
         self._unseen = Unseen(session.applier, self._bell.set)
         await self._feed.start()
@@ -101,6 +109,18 @@ class LiveCockpit(Looking):
             self._forever(lambda: self._rights.run(lambda: self._mesh)),
             self._forever(lambda: self._unseen.run(lambda: (self._mesh, self._telemetry.current))),
         ]
+
+    @property
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise _not_connected()
+        return self._session
+
+    @property
+    def _reading(self) -> Reads:
+        if self._reads is None:
+            raise _not_connected()
+        return self._reads
 
     def contexts(self) -> tuple[str, ...]:
         from meshtui.kube.kubeconfig import contexts
@@ -142,7 +162,7 @@ class LiveCockpit(Looking):
         if self._session is not None:
             await self._feed.stop()
             await self._source.close()
-            session, self._session = self._session, None
+            session, self._session, self._reads = self._session, None, None
             await session.close()
 
     def ask_again(self) -> None:
@@ -188,7 +208,7 @@ class LiveCockpit(Looking):
     @property
     def history(self) -> ChartHistory:
         if self._history is None:
-            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
+            raise _not_connected()
         return self._history
 
     @property
@@ -203,7 +223,7 @@ class LiveCockpit(Looking):
             mesh=self._mesh,
             sample=sample,
             views=views,
-            cluster=self._cluster_health(),
+            cluster=cluster_health(self.context, self._feed.health(), self._pulse),
             telemetry=self._telemetry.health,
             notices=(
                 *self._limits.notices(self._mesh),
@@ -251,24 +271,6 @@ class LiveCockpit(Looking):
             return self._mesh.problems[:3]
         return ("this cluster does not serve Istio's resources: there are no rules to show",)
 
-    def _cluster_health(self) -> Health:
-        """That of the kind that does worst; a kind that the cluster lacks is no trouble.
-
-        All kinds come through one connection: where the server is silent, none is new.
-        """
-        order = ("failed", "stale", "forbidden", "ok", "missing")
-        sources = self._feed.health()
-        worst = min(sources, key=lambda s: order.index(s.state))
-        state = "ok" if worst.state == "missing" else worst.state
-        message = f"{worst.name}: {worst.message}" if worst.message else ""
-        if self._pulse.silence and state == "ok":
-            silent_s = min(self._pulse.age_s, *(source.age_s for source in sources))
-            return Health(self.context, "stale", silent_s, self._pulse.silence, WATCH_LIMIT_S)
-        ages = [source.age_s for source in sources if source.state == worst.state]
-        return Health(
-            self.context, state, max(ages), message if state != "ok" else "", WATCH_LIMIT_S
-        )
-
     async def plan(self, request: Request, target: Target) -> Plan:
         return await self._opened.plan(self._mesh, request, target, self._telemetry.current)
 
@@ -301,3 +303,31 @@ class LiveCockpit(Looking):
 
     def pending(self) -> tuple[Pending, ...]:
         return self._limits.pending(self._mesh)
+
+    # Reads beyond the snapshot
+
+    def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
+        return self._reading.tail(service, start)
+
+    @property
+    def proxies(self) -> Proxies:
+        return self._reading.proxies
+
+    async def analyze(self) -> tuple[Finding, ...]:
+        return await self._reading.analyze()
+
+    async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
+        return await self._reading.limit_counters(pods)
+
+    def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
+        return self._reading.journal(service)
+
+    def _made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
+        return self._reading.made(service, since)
+
+    async def trace(self, question: Question) -> Traced:
+        return await self._reading.trace(question)
+
+
+def _not_connected() -> Unreachable:
+    return Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")

@@ -1,16 +1,15 @@
-"""What the panes ask for: reads that go beyond the snapshot, each when it is wanted."""
+"""Reads beyond the snapshot, which the panes request when they need them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from meshtui.errors import JournalError, Unreachable
+from meshtui.errors import JournalError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import pods_of
-from meshtui.mesh.view import ServiceView
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.logs.callers import WithCallers, callers_of, of_workloads
@@ -32,24 +31,29 @@ JOURNAL_LINES = 100
 """The newest changes that the screen shows; `meshtui journal` knows the rest."""
 
 
-class Looking:
-    """The reading half of the cockpit: it knows what is connected, and the mesh of the moment."""
+class Reads:
+    """What one connection can be asked for, about the mesh as it is at that moment."""
 
-    _mesh: Mesh
-    _structure: tuple[ServiceView, ...]
-    _session: Session | None
-    _telemetry: Telemetry
-    _limits: Limits
-    _rights: Rights
+    def __init__(
+        self,
+        session: Session,
+        mesh: Callable[[], Mesh],
+        telemetry: Telemetry,
+        limits: Limits,
+        rights: Rights,
+    ) -> None:
+        self._session = session
+        self._current_mesh = mesh
+        self._telemetry = telemetry
+        self._limits = limits
+        self._rights = rights
 
     @property
-    def _opened(self) -> Session:
-        if self._session is None:
-            raise Unreachable("not connected to a cluster yet", "wait, or check the kubeconfig")
-        return self._session
+    def _mesh(self) -> Mesh:
+        return self._current_mesh()
 
     def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
-        cluster, found = self._opened.cluster, self._mesh.by_key.get(service)
+        cluster, found = self._session.cluster, self._mesh.by_key.get(service)
         if not start.callers or found is None:
             return tail(cluster, lambda: self._pods(service), start)
         callers = callers_of(self._mesh, found, self._telemetry.sample)
@@ -66,7 +70,7 @@ class Looking:
         """Of the mesh as it is at this moment."""
         from meshtui.operations.proxies.views import LiveProxies
 
-        return LiveProxies(self._opened.cluster, self._mesh, self._telemetry.sample)
+        return LiveProxies(self._session.cluster, self._mesh, self._telemetry.sample)
 
     async def analyze(self) -> tuple[Finding, ...]:
         """In a thread: a thousand services cost a third of a second."""
@@ -79,12 +83,12 @@ class Looking:
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         from meshtui.operations.look.exposure import read_counters
 
-        return await read_counters(self._opened.cluster, pods)
+        return await read_counters(self._session.cluster, pods)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
-        journal = self._opened.journal
+        journal = self._session.journal
         if journal is None:
-            raise JournalError(self._opened.journal_trouble)
+            raise JournalError(self._session.journal_trouble)
         from meshtui.journal import Unread
 
         rows = journal.changes(service=service, limit=JOURNAL_LINES)
@@ -105,13 +109,13 @@ class Looking:
 
     def made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
         """The changes to a service that took effect, the oldest first."""
-        journal = self._opened.journal
+        journal = self._session.journal
         if journal is None:
-            raise JournalError(self._opened.journal_trouble)
+            raise JournalError(self._session.journal_trouble)
         return journal.made(service, since)
 
     async def trace(self, question: Question) -> Traced:
         from meshtui.operations.look.trace import trace_request
 
         sample = self._telemetry.sample
-        return await trace_request(self._opened.cluster, self._mesh, question, sample)
+        return await trace_request(self._session.cluster, self._mesh, question, sample)
