@@ -42,6 +42,7 @@ from meshtui.ui.main.messages import (
     SnapshotArrived,
 )
 from meshtui.ui.main.prompts import Prompting
+from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.widget import MeshTable
@@ -177,6 +178,12 @@ class MainScreen(Screen[None]):
 
     def on_pane_opened(self) -> None:
         self.tell_panes()
+
+    def on_pane_reported(self, message: Pane.Reported) -> None:
+        self.say(message.text, message.level)
+
+    def on_pane_failed(self, message: Pane.Failed) -> None:
+        self.fail(message.error)
 
     def tell_panes(self) -> None:
         if self.snapshot is not None:

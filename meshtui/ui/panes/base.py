@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from meshtui.errors import Usage
+from meshtui.errors import MeshtuiError, Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.widgets.lines import LinesBlock, LinesView
@@ -27,6 +27,21 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
 
     class Opened(Message):
         """The pane is there and wants to be told what to show."""
+
+    class Reported(Message):
+        """One line for the status line."""
+
+        def __init__(self, text: str, level: str) -> None:
+            super().__init__()
+            self.text = text
+            self.level = level
+
+    class Failed(Message):
+        """What the person asked of the pane has failed."""
+
+        def __init__(self, error: MeshtuiError) -> None:
+            super().__init__()
+            self.error = error
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(id=f"pane-{self.kind}", classes="pane")
@@ -69,6 +84,12 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
 
     def read_again(self) -> None:
         """The person asked for it."""
+
+    def report(self, text: str, level: str = "info") -> None:
+        self.post_message(self.Reported(text, level))
+
+    def report_failure(self, error: MeshtuiError) -> None:
+        self.post_message(self.Failed(error))
 
     def title_words(self) -> tuple[Line, Line]:
         """What stands at the left and at the right of the title."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.timer import Timer
 
 from meshtui.envoy.logfilter import LogFilter, parse_filter
-from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logline import LogLine, own_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
@@ -17,10 +19,12 @@ from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.feed import unexpected
-from meshtui.ui.panes.logs.deeds import LogDeeds
+from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.logs.commands import Callers, Copy, Mark, Save, next_start, parse_log_command
+from meshtui.ui.panes.logs.export import LogExport, LogSaved
 from meshtui.ui.panes.logs.feed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.logs.lines import LogLines
-from meshtui.ui.panes.logs.text import count_words, state_words, summary_lines
+from meshtui.ui.panes.logs.text import count_words, start_words, state_words, summary_lines
 from meshtui.ui.widgets.lines import LinesBlock, LinesView
 from meshtui.ui.widgets.paint import Line
 
@@ -35,7 +39,7 @@ HIGH = 12
 """Lines of the pane from which the summary has two."""
 
 
-class LogsPane(LogDeeds):
+class LogsPane(Pane):
     """Follows the service under the cursor, once the cursor has come to rest."""
 
     kind = "logs"
@@ -45,6 +49,7 @@ class LogsPane(LogDeeds):
         self.log_lines = LogLines()
         self.foot = LinesBlock(classes="pane-foot")
         super().__init__(cockpit)
+        self.exporting = LogExport(self, self.log_lines)
         self.start = TailFrom()
         self._key: ServiceKey | None = None
         self._place = ""
@@ -164,6 +169,21 @@ class LogsPane(LogDeeds):
             self.log_lines.refit()
         self.update_title()
 
+    def command(self, words: Sequence[str]) -> None:
+        match parse_log_command(words):
+            case LogFilter() as wanted:
+                self.choose(wanted)
+            case TailFrom() as start:
+                self._begin_at(replace(start, callers=self.start.callers))
+            case Callers():
+                self.do_callers()
+            case Save(path):
+                self.exporting.save(path)
+            case Mark(text):
+                self._mark(text)
+            case Copy():
+                self.exporting.copy_shown()
+
     # Moving
 
     def move(self, by: int) -> None:
@@ -189,3 +209,98 @@ class LogsPane(LogDeeds):
 
     def on_blur(self) -> None:
         self.log_lines.light(False)
+
+    # How the lines are shown
+
+    def do_pause(self) -> None:
+        lines = self.log_lines
+        if lines.following:
+            lines.pause()
+        else:
+            lines.follow()
+        self.update_title()
+
+    def do_wrap(self) -> None:
+        self.log_lines.set_look(wrap=not self.log_lines.look.wrap)
+
+    def do_as_written(self) -> None:
+        self.log_lines.set_look(raw=not self.log_lines.look.raw)
+
+    def do_times(self) -> None:
+        look = self.log_lines.look
+        if look.raw:
+            self.log_lines.set_look(stamps=not look.stamps)
+        else:
+            self.log_lines.set_look(clock=not look.clock)
+
+    def do_further_back(self) -> None:
+        self._begin_at(next_start(self.start))
+
+    def do_callers(self) -> None:
+        self._begin_at(replace(self.start, callers=not self.start.callers))
+
+    def _begin_at(self, start: TailFrom) -> None:
+        self.start = start
+        self.read_again()
+        self.report(f"logs: {start_words(start)}")
+
+    # Finding
+
+    def do_error_before(self) -> None:
+        self._find(up=True)
+
+    def do_error_after(self) -> None:
+        self._find(up=False)
+
+    def _find(self, up: bool) -> None:
+        place = self.log_lines.find(up)
+        if place is None:
+            self.report(f"no error {'above' if up else 'below'} this line")
+            return
+        self.log_lines.jump_to(place)
+        self.update_title()
+
+    def do_open_line(self) -> None:
+        """Following: the line that has just come; the view stands still meanwhile."""
+        from meshtui.ui.dialogs.logline import LogLineDialog
+
+        lines = self.log_lines
+        lines.pause()
+        self.update_title()
+        if lines.cursor is None:
+            self.report("there is no line yet")
+            return
+        self.app.push_screen(LogLineDialog(lines.store.line(lines.cursor), self._step))
+
+    def _step(self, by: int) -> LogLine | None:
+        """The line before or after, to where the cursor goes; None past the ends."""
+        lines = self.log_lines
+        if lines.cursor is None:
+            return None
+        place = lines.store.index_of(lines.cursor) + by
+        if not 0 <= place < len(lines.store):
+            return None
+        lines.go_to(place)
+        return lines.store.line(lines.store.number(place))
+
+    # Marking, copying, saving
+
+    def do_mark(self) -> None:
+        self._mark("")
+
+    def _mark(self, text: str) -> None:
+        """In UTC, as the lines are."""
+        now = time.strftime("%H:%M:%SZ", time.gmtime(self.now))
+        self.add(own_line(f"mark {now} {text}".rstrip() + " " + "─" * 40))
+
+    def do_copy(self) -> None:
+        self.exporting.copy()
+
+    def do_save(self) -> None:
+        self.exporting.save("")
+
+    def on_log_saved(self, message: LogSaved) -> None:
+        if message.error is not None:
+            self.report_failure(message.error)
+        else:
+            self.report(message.words, "done")
