@@ -29,6 +29,7 @@ from meshtui.changes.checks import (
     retry_findings,
     stranding,
 )
+from meshtui.changes.consequences import consequences
 from meshtui.changes.harm import harm
 from meshtui.changes.locate import (
     Located,
@@ -247,7 +248,7 @@ class Planner:
             *deletion(raw),
             *owners(raw),
             *other_writer(raw, change.target, self._journal),
-            *stranding(mesh, change),
+            *_stranding(mesh, change),
             *harm(mesh, change, sample, self._limits),
             *fault_findings(mesh, change),
             *mirror_findings(mesh, change, sample, self._limits),
@@ -283,6 +284,14 @@ class Planner:
                 f"you may not {change.action} {resource.plural} in namespace {target.namespace}",
                 f"ask for that right, or use another context than {self._cluster.context}",
             )
+
+
+def _stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+    """What a change sends where nobody answers, by itself or through what it takes away."""
+    found = stranding(mesh, change)
+    seen = consequences(mesh, mesh_after(mesh, change), change)
+    known = any(finding.level == "danger" for finding in found)
+    return found if known else (*found, *seen)
 
 
 def _in_doubt(entry: Entry) -> tuple[Finding, ...]:

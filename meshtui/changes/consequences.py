@@ -1,0 +1,120 @@
+"""What a change does to the clients' proxies beside what it is meant for.
+
+Two meshes are compared, without the change and with it, for each client: routes that lead nowhere
+afterwards, and changes of which no client gets anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from meshtui.changes.change import Change, Finding
+from meshtui.mesh.carrying import place_of, routes_to
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.resolution import Callers, View, VirtualHost, world
+from meshtui.mesh.touched import (
+    DeadEnd,
+    TouchedHost,
+    dead_ends,
+    hosts_of_policy,
+    hosts_sending_to,
+    touched_clusters,
+    touched_hosts,
+)
+
+_NAMED = 2
+
+
+def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Finding, ...]:
+    """Routes that a change breaks, and that it reaches nobody; each a danger."""
+    old, new = world(before), world(after)
+    groups = {group.client.key: group for group in (*old.callers, *new.callers)}
+    lost: dict[tuple[str, str], list[tuple[DeadEnd, Callers]]] = {}
+    gets_it = False
+    for group in groups.values():
+        views = old.view(group.client), new.view(group.client)
+        touched = _touched(*views, change)
+        gets_it = gets_it or touched is not None
+        for end in _lost(*views, *(touched or ((), ()))):
+            lost.setdefault((end.host.name, end.cluster), []).append((end, group))
+    found = [_told(ends) for ends in lost.values()]
+    if groups and before.knows("pods") and not gets_it:
+        found.append(Finding("danger", _nobody(change)))
+    elif groups and before.knows("pods"):
+        found += _idle_rule(before, change)
+    return tuple(found)
+
+
+_Hosts = Iterable[VirtualHost]
+
+
+def _touched(old: View, new: View, change: Change) -> tuple[_Hosts, _Hosts] | None:
+    """The client's virtual hosts that may lead elsewhere, before and after; None for no concern."""
+    if change.target.kind != "DestinationRule":
+        hosts = touched_hosts(old, new, change.target)
+        used = (_leads_somewhere(view, h) for view, h in _both(old, new, hosts))
+        if not any(used):
+            return None
+        return [h.before for h in hosts if h.before], [h.after for h in hosts if h.after]
+    names = hosts_of_policy(old.world, new.world, change.target)
+    clusters = touched_clusters(old, new, change.target, names)
+    if not clusters:
+        return None
+    gone = {c.before.host.name for c in clusters if c.before and c.after is None}
+    if not gone:
+        return (), ()
+    return hosts_sending_to(old, gone).values(), hosts_sending_to(new, gone).values()
+
+
+def _both(old: View, new: View, hosts: Iterable[TouchedHost]) -> Iterator[tuple[View, VirtualHost]]:
+    for touched in hosts:
+        for view, host in ((old, touched.before), (new, touched.after)):
+            if host is not None:
+                yield view, host
+
+
+def _leads_somewhere(view: View, host: VirtualHost) -> bool:
+    """False for a name of no service, as `reviews.prod`, whose routes lead nowhere, too."""
+    if host.host is not None or view.client.gateway:
+        return True
+    dead = {id(end.route) for end in dead_ends(view, (host,))}
+    return any(id(route) not in dead for route in host.routes)
+
+
+def _lost(old: View, new: View, before: _Hosts, after: _Hosts) -> Iterator[DeadEnd]:
+    """Of a name that no service has requests lead nowhere in any case."""
+    known = {(end.host.table, end.host.name, end.cluster) for end in dead_ends(old, before)}
+    for end in dead_ends(new, after):
+        key = (end.host.table, end.host.name, end.cluster)
+        if end.share > 0 and key not in known:
+            yield end
+
+
+def _told(ends: list[tuple[DeadEnd, Callers]]) -> Finding:
+    end = ends[0][0]
+    clients = list(dict.fromkeys(str(group.client) for _, group in ends))
+    more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
+    whose = f"{', '.join(clients[:_NAMED])}{more}"
+    return Finding(
+        "danger",
+        f"{end.share * 100:.4g} % of the requests to {end.host.name} would be answered 503 "
+        f"({whose}): {end.why}",
+    )
+
+
+def _nobody(change: Change) -> str:
+    if change.target.kind == "DestinationRule":
+        return f"no client has a cluster with its policy from {change.target}: it has no effect"
+    return f"no client has a route from {change.target}: it has no effect"
+
+
+def _idle_rule(mesh: Mesh, change: Change) -> Iterator[Finding]:
+    """The rule that is changed carries nobody's requests."""
+    service = mesh.by_key.get(change.service)
+    if service is None or change.rule is None or change.action != "patch":
+        return
+    target, rule = change.target, change.rule
+    place = (target.namespace, target.name, rule.protocol, rule.index)
+    for route in routes_to(mesh, service):
+        if place_of(route) == place and route.unused:
+            yield Finding("danger", f"no client's requests come to rule {rule}: {route.unused}")
