@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.mesh.signals import NO_REVISION, Signals, Target, merged
+from meshtui.mesh.parse import NO_REVISION
+from meshtui.mesh.signals import Signals, Target, merged
 from meshtui.mesh.versions import VersionView
 
 REVISION_LABELS = (

@@ -26,6 +26,8 @@ from meshtui.mesh.security import parse_peer_authentication
 T = TypeVar("T")
 
 VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
+NO_REVISION = "latest"
+"""The canonical revision of pods that have none."""
 APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
@@ -153,7 +155,7 @@ def parse_pod(raw: Json) -> Pod:
         phase=read.text(status, "phase"),
         ready=_is_ready(status),
         deleting="deletionTimestamp" in meta,
-        version=_first(labels, VERSION_LABELS),
+        version=_version(labels),
         app=_first(labels, APP_LABELS),
         workload=_workload(name, meta, labels),
         labels=labels,
@@ -228,6 +230,13 @@ def _is_gateway(containers: tuple[str, ...], labels: Mapping[str, str], meta: Js
         or containers == (PROXY_CONTAINER,)
         or "gateway" in read.text(labels, "istio")
     )
+
+
+def _version(labels: Mapping[str, str]) -> str:
+    """The injector writes its own label to each pod: where it found no version, `latest`."""
+    *own, injected = VERSION_LABELS
+    found = labels.get(injected, "")
+    return _first(labels, own) or ("" if found == NO_REVISION else found)
 
 
 def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:

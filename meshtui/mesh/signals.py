@@ -15,9 +15,6 @@ _K = TypeVar("_K")
 UNKNOWN = "unknown"
 """The version of a request that never reached a pod, as Istio's metrics spell it."""
 
-NO_REVISION = "latest"
-"""The canonical revision of pods that have none."""
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class VersionKey:

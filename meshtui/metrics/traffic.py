@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import NO_REVISION, UNKNOWN, Target
+from meshtui.mesh.parse import NO_REVISION
+from meshtui.mesh.signals import UNKNOWN, Target
 
 REQUESTS = "istio_requests_total"
 BUCKETS = "istio_request_duration_milliseconds_bucket"

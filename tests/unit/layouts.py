@@ -38,7 +38,19 @@ class Load:
 
     @property
     def all_labels(self) -> dict[str, str]:
-        return {"app": self.app, "pod-template-hash": self.template, **self.labels}
+        """With those of the ReplicaSet and of the injector."""
+        return {
+            "app": self.app,
+            "pod-template-hash": self.template,
+            "service.istio.io/canonical-name": self.app,
+            "service.istio.io/canonical-revision": self.revision,
+            **self.labels,
+        }
+
+    @property
+    def revision(self) -> str:
+        names = ("app.kubernetes.io/version", "version")
+        return next((self.labels[name] for name in names if self.labels.get(name)), "latest")
 
     def objects(self, number: int) -> list[Obj]:
         return [
@@ -101,12 +113,8 @@ class Sent:
         if self.load is None:
             return {f"destination_{key}": "unknown" for key in keys}
         labels = self.load.all_labels
-        revision = next(
-            (labels[key] for key in ("app.kubernetes.io/version", "version") if labels.get(key)),
-            "latest",
-        )
         version = "unknown" if self.failed else labels.get("version", "unknown")
-        values = (self.load.name, self.load.namespace, revision, version)
+        values = (self.load.name, self.load.namespace, self.load.revision, version)
         return {f"destination_{key}": value for key, value in zip(keys, values, strict=True)}
 
 
