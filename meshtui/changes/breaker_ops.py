@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,14 @@ from meshtui.changes.locate import resolve_service
 from meshtui.changes.making import creation, free_name, policy_change
 from meshtui.changes.nested import remove_all, set_leaves
 from meshtui.changes.patch import exists, pointer, value_at
+from meshtui.changes.plain import plain
 from meshtui.changes.words import NOTHING
 from meshtui.errors import Conflict, NotFound, Usage
 from meshtui.mesh import read
+from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Service
+from meshtui.mesh.resolution import Joined
+from meshtui.mesh.resolution.names import is_wild
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "max_connections": ("connectionPool", "tcp", "maxConnections"),
@@ -57,10 +61,11 @@ API_VERSION = "networking.istio.io/v1"
 def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str) -> Change:
     """The change to the host's DestinationRule; one is made where there is none."""
     service = resolve_service(mesh, target.service.name, target.service.namespace)
-    rule = _rule_for(mesh, service, request.subset)
+    joined = _counting(mesh, service, target)
+    rule = _rule_for(service, joined, request.subset)
     if rule is None:
         name = free_name(mesh.destination_rules, service)
-        return _new_rule(service, name, request, verb)
+        return _new_rule(service, name, joined, request, verb)
     if target.uid and rule.ref.uid != target.uid and target.uid in _uids(mesh):
         raise Conflict(f"{rule.ref} is another object than was looked at", "look again")
     operations = breaker_operations(rule, request)
@@ -90,16 +95,58 @@ def _uids(mesh: Mesh) -> set[str]:
     return {rule.ref.uid for rule in mesh.destination_rules}
 
 
-def _rule_for(mesh: Mesh, service: Service, subset: str) -> DestinationRule | None:
-    """The rule that counts in istiod: the first with the subset, the first with a policy."""
-    rules = mesh.rules_by_host.get(service.host, ())
+def _counting(mesh: Mesh, service: Service, target: Target) -> Joined | None:
+    """The DestinationRules that count: for those who call, and of them for the service's own."""
+    every = governed(mesh, service.host)
+    callers = target.callers or frozenset()
+    asked = [one for one in every if callers & one.workloads] or list(every)
+    home = service.key.namespace
+    own = (one for one in asked if any(client.namespace == home for client in one.clients))
+    found = next(own, asked[0] if asked else None)
+    return found.rule if found else None
+
+
+def _rule_for(service: Service, joined: Joined | None, subset: str) -> DestinationRule | None:
+    """The one to write to: the first with the subset, the first with a policy.
+
+    None where the one that counts is for more hosts than this.
+    """
+    if subset and (joined is None or joined.subset(subset) is None):
+        names = ", ".join(s.name for s in joined.subsets) if joined else ""
+        raise NotFound(f"{service.key} has no subset {subset}", f"there are: {names or 'none'}")
+    if joined is None or any(is_wild(rule.host) for rule in joined.rules):
+        return None
     if subset:
-        for rule in rules:
-            if any(s.name == subset for s in rule.subsets):
-                return rule
-        names = ", ".join(s.name for rule in rules for s in rule.subsets) or "none"
-        raise NotFound(f"{service.key} has no subset {subset}", f"there are: {names}")
-    return next((rule for rule in rules if rule.policy), rules[0] if rules else None)
+        return next(r for r in joined.rules if any(s.name == subset for s in r.subsets))
+    return next((rule for rule in joined.rules if rule.policy), joined.rules[0])
+
+
+def bypassed(
+    mesh: Mesh, change: Change, callers: frozenset[Workload] = frozenset()
+) -> tuple[Finding, ...]:
+    """The callers that a change of a DestinationRule does not reach: another one counts for them.
+
+    `mesh` is the one after the change. Of no effect at all is dangerous.
+    """
+    if change.target.kind != "DestinationRule" or change.action == "delete":
+        return ()
+    service = mesh.by_key.get(change.service)
+    every = governed(mesh, service.host) if service else ()
+    asked = [one for one in every if callers & one.workloads] or list(every)
+    passed = [one for one in asked if not _is_in(change, one)]
+    level = "danger" if len(passed) == len(asked) else "warning"
+    return tuple(Finding(level, f"does not reach {_instead(one)}") for one in passed)
+
+
+def _is_in(change: Change, one: Governed) -> bool:
+    place = (change.target.namespace, change.target.name)
+    rules = one.rule.rules if one.rule else ()
+    return any((rule.ref.namespace, rule.ref.name) == place for rule in rules)
+
+
+def _instead(one: Governed) -> str:
+    rules = ", ".join(str(rule.ref) for rule in one.rule.rules) if one.rule else ""
+    return f"{one.whose}: they have {rules or 'no DestinationRule'}"
 
 
 def breaker_operations(rule: DestinationRule, request: PolicyRequest) -> tuple[Operation, ...]:
@@ -141,22 +188,62 @@ def _leaves(request: SetBreaker) -> dict[tuple[str, ...], Any]:
     return {FIELDS[name]: value for name, value in request.limits.items()}
 
 
-def _new_rule(service: Service, name: str, request: PolicyRequest, verb: str) -> Change:
+def _new_rule(
+    service: Service, name: str, joined: Joined | None, request: PolicyRequest, verb: str
+) -> Change:
+    """A DestinationRule for the host alone, with all that a wildcard's gave it so far.
+
+    In istiod an exact host's rule takes the place of a wildcard's as a whole.
+    """
     if isinstance(request, ClearBreaker):
-        raise NotFound(f"{service.key} has no DestinationRule", "there is no breaker to take off")
+        raise NotFound(
+            f"{service.key} has no DestinationRule of its own", "there is no breaker to take off"
+        )
     body: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "DestinationRule",
         "metadata": {"name": name, "namespace": service.key.namespace},
-        "spec": {"host": service.key.name, "trafficPolicy": {}},
+        "spec": {"host": service.key.name, **(_copied(joined) if joined else {})},
     }
+    place = body["spec"]
+    if request.subset:
+        place = next(s for s in place["subsets"] if s["name"] == request.subset)
     for path, value in _leaves(request).items():
-        place = body["spec"]["trafficPolicy"]
-        for step in path[:-1]:
-            place = place.setdefault(step, {})
-        place[path[-1]] = value
-    words = tuple(f"{limit.replace('_', ' ')} {v}" for limit, v in request.limits.items())
-    return creation(service.key, verb, body, (f"DestinationRule {name} is made", *words))
+        _set(place, ("trafficPolicy", *path), value)
+    limits = [f"{limit.replace('_', ' ')} {value}" for limit, value in request.limits.items()]
+    of = f"subset {request.subset}: " if request.subset else ""
+    words = (f"DestinationRule {name} is made", *_copied_words(joined), *(of + w for w in limits))
+    return creation(service.key, verb, body, words)
+
+
+def _copied(joined: Joined) -> dict[str, Any]:
+    """The parts of a DestinationRule's spec that joined ones come to, each spelled as it was."""
+    found: dict[str, Any] = {}
+    if joined.policy is not None:
+        found["trafficPolicy"] = plain(joined.policy)
+    specs = [read.obj(rule.raw, "spec") for rule in joined.rules]
+    subsets: dict[str, Any] = {}
+    for entry in (entry for spec in specs for entry in read.objects(spec, "subsets")):
+        subsets.setdefault(read.text(entry, "name"), plain(entry))
+    if subsets:
+        found["subsets"] = list(subsets.values())
+    exported = specs[0].get("exportTo")
+    return {**found, **({"exportTo": plain(exported)} if exported else {})}
+
+
+def _copied_words(joined: Joined | None) -> tuple[str, ...]:
+    if joined is None:
+        return ()
+    names = ", ".join(subset.name for subset in joined.subsets)
+    parts = [f"subsets {names}"] * bool(names) + ["policy"] * (joined.policy is not None)
+    origin = ", ".join(f"{rule.ref} ({rule.host})" for rule in joined.rules)
+    return (f"it keeps the {' and '.join(parts)} of {origin}",) if parts else ()
+
+
+def _set(place: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for step in path[:-1]:
+        place = place.setdefault(step, {})
+    place[path[-1]] = value
 
 
 def stops_inheriting(change: Change) -> tuple[Finding, ...]:

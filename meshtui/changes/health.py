@@ -7,8 +7,9 @@ from math import sqrt
 
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Pod, Rule, Service
-from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import (
     DEGRADED,
     FAILING,
@@ -154,7 +155,7 @@ def _pods(mesh: Mesh, host: str, subset: str) -> tuple[Pod, ...] | None:
     pods = pods_of(mesh, service)
     if not subset:
         return pods
-    found = next((s for s in subsets_of(mesh, host) if s.name == subset), None)
+    found = next((s for s in usable_subsets(mesh, host) if s.name == subset), None)
     return pods_of_subset(pods, found) if found else ()
 
 

@@ -13,7 +13,8 @@ from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
 from meshtui.mesh.parse_rules import PROTOCOLS
-from meshtui.mesh.routing import find_service, subsets_of
+from meshtui.mesh.routing import find_service
+from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import version_rows
 
 
@@ -200,7 +201,7 @@ def resolve_version(located: Located, name: str) -> Place:
         if label == name:
             return Place(destination.host, destination.subset)
     host = located.service.host
-    if any(subset.name == name for subset in subsets_of(located.mesh, host)):
+    if any(subset.name == name for subset in usable_subsets(located.mesh, host)):
         return Place(host, name)
     rows = version_rows(located.mesh, located.service, located.rule)
     for row in rows:

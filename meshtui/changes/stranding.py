@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from meshtui.changes.change import Change, Finding
+from meshtui.mesh.carrying import routes_to
+from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Rule
+from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Pod, Rule
 from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
-from meshtui.mesh.routing import pods_of, pods_of_subset, subsets_of
+from meshtui.mesh.resolution.endpoints import ADDED
+from meshtui.mesh.resolution.names import covered, full_name
+from meshtui.mesh.routing import pods_of, pods_of_subset
+
+NOW = "9999"
+"""Younger than all that is there."""
 
 ERROR, NO_COPY = "answers 503", "gets no copy"
 
@@ -26,7 +33,7 @@ def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
             rules_in(change, spec, mesh.settings.domain)
             for spec in (change.spec_before, change.spec_after)
         )
-        found = _of_rules(mesh, before, after)
+        found = _of_rules(mesh, before, after, _carried(mesh, change))
     return tuple(dict.fromkeys(found))
 
 
@@ -36,7 +43,21 @@ def rules_in(change: Change, spec: Json, domain: str) -> list[Rule]:
     return list(parse_virtual_service(raw, domain).rules)
 
 
-def _of_rules(mesh: Mesh, before: list[Rule], after: list[Rule]) -> Iterator[Finding]:
+def _carried(mesh: Mesh, change: Change) -> frozenset[Workload]:
+    """The callers whose traffic goes by the rules of the object; none where that is not known."""
+    service = mesh.by_key.get(change.service)
+    place = (change.target.namespace, change.target.name)
+    return frozenset(
+        caller
+        for route in (routes_to(mesh, service) if service else ())
+        if (route.service.ref.namespace, route.service.ref.name) == place
+        for caller in route.callers
+    )
+
+
+def _of_rules(
+    mesh: Mesh, before: list[Rule], after: list[Rule], callers: frozenset[Workload]
+) -> Iterator[Finding]:
     for rule in after:
         if len(rule.destinations) > 1 and rule.total_weight == 0:
             text = f"all weights of rule {rule.title} are 0: it {ERROR}"
@@ -45,11 +66,11 @@ def _of_rules(mesh: Mesh, before: list[Rule], after: list[Rule]) -> Iterator[Fin
         percents = percents_of(old)
         for place, percent in percents_of(rule).items():
             if percent > percents.get(place, 0.0) + 1e-9:
-                yield from _cannot_serve(mesh, place, "danger", ERROR)
+                yield from _cannot_serve(mesh, place, "danger", ERROR, callers)
         mirrored = {(mirror.host, mirror.subset) for mirror in (old.mirrors if old else ())}
         for mirror in rule.mirrors:
             if _place(mirror) not in mirrored:
-                yield from _cannot_serve(mesh, _place(mirror), "warning", NO_COPY)
+                yield from _cannot_serve(mesh, _place(mirror), "warning", NO_COPY, callers)
 
 
 def counterpart(rules: list[Rule], wanted: Rule) -> Rule | None:
@@ -85,8 +106,11 @@ def _of_policy(mesh: Mesh, change: Change) -> Iterator[Finding]:
         for spec in (change.spec_before, change.spec_after)
         if spec
     )
-    for host in dict.fromkeys(policy.host for policy in policies):
-        for vs, rule in mesh.rules_by_destination.get(host, ()):
+    patterns = dict.fromkeys(
+        full_name(policy.host, change.target.namespace, mesh.settings.domain) for policy in policies
+    )
+    for host, users in mesh.rules_by_destination.items():
+        for vs, rule in users if any(covered(host, pattern) for pattern in patterns) else ():
             for place, percent in percents_of(rule).items():
                 if place[0] != host or percent <= 0:
                     continue
@@ -102,7 +126,9 @@ def _with_policy(mesh: Mesh, change: Change) -> Mesh:
     place = (target.namespace, target.name)
     rules = [r for r in mesh.destination_rules if (r.ref.namespace, r.ref.name) != place]
     if change.spec_after:
-        rules.append(_policy(change, change.spec_after, mesh.settings.domain))
+        old = [r for r in mesh.destination_rules if (r.ref.namespace, r.ref.name) == place]
+        made = _policy(change, change.spec_after, mesh.settings.domain)
+        rules.append(replace(made, created=old[0].created if old else NOW))
     ordered = sorted(rules, key=lambda rule: (rule.ref.namespace, rule.ref.name))
     return replace(mesh, destination_rules=tuple(ordered))
 
@@ -112,21 +138,41 @@ def _policy(change: Change, spec: Json, domain: str) -> DestinationRule:
     return parse_destination_rule({"metadata": meta, "spec": spec}, domain)
 
 
-def _cannot_serve(mesh: Mesh, place: Place, level: str, effect: str) -> Iterable[Finding]:
+def _cannot_serve(
+    mesh: Mesh, place: Place, level: str, effect: str, callers: frozenset[Workload] = frozenset()
+) -> Iterator[Finding]:
+    """Why requests, of the given callers if any, find nobody there."""
     host, name = place
     service = mesh.by_host.get(host)
-    if service is None:
-        if split_host(host) is not None and host not in mesh.service_entry_hosts:
-            yield Finding(level, f"host {host} does not exist: traffic to it {effect}")
-        return
-    pods = pods_of(mesh, service)
-    if name:
-        subset = next((s for s in subsets_of(mesh, host) if s.name == name), None)
-        if subset is None:
-            yield Finding(level, f"no DestinationRule defines subset {name} of {host}: {effect}")
-            return
-        pods = pods_of_subset(pods, subset)
+    if service is None and split_host(host) is not None and host not in mesh.service_entry_hosts:
+        yield Finding(level, f"host {host} does not exist: traffic to it {effect}")
+    elif not name:
+        yield from _unserved(pods_of(mesh, service), host, level, effect) if service else ()
+    elif service is not None or host in mesh.service_entry_hosts:
+        all_of_them = governed(mesh, host)
+        asked = [one for one in all_of_them if not callers or callers & one.workloads]
+        asked = asked or list(all_of_them)
+        lacking = [one for one in asked if one.subset(name) is None]
+        if lacking or not asked:
+            yield Finding(level, _undefined(host, name, lacking, len(asked), effect))
+        for subset in filter(None, (one.subset(name) for one in asked)):
+            if service is not None and not ADDED & subset.labels.keys():
+                pods = pods_of_subset(pods_of(mesh, service), subset)
+                yield from _unserved(pods, name, level, effect)
+
+
+def _undefined(host: str, name: str, lacking: list[Governed], asked: int, effect: str) -> str:
+    """Who misses the subset, where others have it, and which rules are in its way."""
+    if len(lacking) == asked:
+        return f"no DestinationRule defines subset {name} of {host}: {effect}"
+    whose = ", ".join(one.whose for one in lacking)
+    rules = dict.fromkeys(str(found.ref) for one in lacking if one.rule for found in one.rule.rules)
+    instead = f" (they have {', '.join(rules)})" if rules else ""
+    return f"no DestinationRule defines subset {name} of {host} for {whose}{instead}: {effect}"
+
+
+def _unserved(pods: Sequence[Pod], what: str, level: str, effect: str) -> Iterator[Finding]:
     if not pods:
-        yield Finding(level, f"{name or host} has no pod: traffic to it {effect}")
+        yield Finding(level, f"{what} has no pod: traffic to it {effect}")
     elif not any(pod.serving for pod in pods):
-        yield Finding(level, f"{name or host} has no ready pod ({len(pods)} not ready): {effect}")
+        yield Finding(level, f"{what} has no ready pod ({len(pods)} not ready): {effect}")

@@ -6,7 +6,7 @@ side. Callers that istiod can't tell apart for a host are asked about once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh import read
@@ -50,7 +50,9 @@ class Route:
         """Whose traffic it is, in words for one line."""
         if self.edge:
             return "what comes in from outside"
-        return ", ".join(dict.fromkeys(str(client) for client in self.clients[:3])) or "all callers"
+        names = tuple(dict.fromkeys(map(str, self.clients))) or ("all callers",)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"{', '.join(names[:3])}{more}"
 
 
 _Place = tuple[str, str, str, int]
@@ -245,10 +247,11 @@ class _Found:
         )
 
 
-def _of(route: Route, client: Client, groups: Iterable[Callers]) -> Route:
+def _of(route: Route, client: Client, groups: Sequence[Callers]) -> Route:
     pods = [pod for group in groups for pod in group.pods]
     workloads = frozenset((pod.namespace, pod.workload) for pod in pods)
-    return replace(route, callers=workloads, clients=(client,), pods=len(pods))
+    clients = tuple(group.client for group in groups) or (client,)
+    return replace(route, callers=workloads, clients=clients, pods=len(pods))
 
 
 def _why(merged: MergedRule, answer: Resolution) -> str:

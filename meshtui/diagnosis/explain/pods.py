@@ -26,8 +26,8 @@ from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.quantity import seconds
-from meshtui.mesh.routing import subsets_of
 from meshtui.mesh.sides import SERVER
+from meshtui.mesh.subsets import usable_subsets
 
 Words = tuple[list[str], str]
 """What a flag means here, and the one thing to do next."""
@@ -201,7 +201,7 @@ def _without_pods(scope: Scope) -> Words:
 
 
 def _labels(scope: Scope, aim: Aim) -> str:
-    found = (s for s in subsets_of(scope.mesh, aim.host) if s.name == aim.subset)
+    found = (s for s in usable_subsets(scope.mesh, aim.host) if s.name == aim.subset)
     subset = next(found, None)
     return listed(f"{k}={v}" for k, v in subset.labels.items()) if subset else ""
 

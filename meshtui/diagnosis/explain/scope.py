@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.carrying import Route, routes_to
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
-from meshtui.mesh.routing import pods_of, pods_of_subset, selects, subsets_of
+from meshtui.mesh.routing import pods_of, pods_of_subset, selects
 from meshtui.mesh.rules import Mirror
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals
+from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 
@@ -189,7 +190,7 @@ def pods_at(mesh: Mesh, aim: Aim) -> tuple[Pod, ...] | None:
     pods = pods_of(mesh, service)
     if not aim.subset:
         return pods
-    subset = next((s for s in subsets_of(mesh, aim.host) if s.name == aim.subset), None)
+    subset = next((s for s in usable_subsets(mesh, aim.host) if s.name == aim.subset), None)
     return pods_of_subset(pods, subset) if subset else None
 
 

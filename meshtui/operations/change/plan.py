@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshtui.changes.breaker_ops import stops_inheriting
+from meshtui.changes.breaker_ops import bypassed, stops_inheriting
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
     Change,
@@ -45,7 +45,7 @@ from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, NotAllowed, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
-from meshtui.mesh.model import Json, Mesh, Ref, VirtualService
+from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import owner_of
 from meshtui.mesh.view import Thresholds
@@ -254,6 +254,7 @@ class Planner:
             *mirror_findings(mesh, change, sample, self._limits),
             *retry_findings(change),
             *stops_inheriting(change),
+            *bypassed(mesh_after(mesh, change), change, _callers(change.service, sample)),
         )
         return Plan(change, findings, blast_radius(change, _rate(mesh, change, sample)))
 
@@ -310,6 +311,11 @@ def with_callers(mesh: Mesh, target: Target, sample: Sample | None) -> Target:
         return target
     key = resolve_service(mesh, target.service.name, target.service.namespace).key
     return replace(target, callers=sample.clients.get(key))
+
+
+def _callers(key: ServiceKey, sample: Sample | None) -> frozenset[tuple[str, str]]:
+    """Those that telemetry names; none where it names none."""
+    return (sample.clients.get(key) if sample else None) or frozenset()
 
 
 def _rate(mesh: Mesh, change: Change, sample: Sample | None) -> float | None:

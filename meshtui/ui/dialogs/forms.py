@@ -10,7 +10,7 @@ from meshtui.changes.requests import request_of
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import go_duration
-from meshtui.mesh.routing import subsets_of
+from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.dialogs.form import Field, FormDialog
@@ -135,7 +135,7 @@ BREAKER_FIELDS = (
 
 def breaker_form(view: ServiceView, mesh: Mesh, selected: VersionView | None) -> FormDialog:
     """Limits of the host or of one subset; what is left empty stays as it is."""
-    subsets = [subset.name for subset in subsets_of(mesh, view.service.host)]
+    subsets = [subset.name for subset in usable_subsets(mesh, view.service.host)]
     first = _breaker_place(limited_places(mesh, view.service.host), subsets, selected)
     now = _limits_now(view, mesh)
     limits = (
