@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshtui.envoy.clusternames import parse_cluster_name
-from meshtui.envoy.listeners import Chain, Listener
+from meshtui.envoy.listeners import EVERYTHING, Chain, Listener
 from meshtui.envoy.trace import Followed
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
@@ -13,7 +13,10 @@ from meshtui.mesh.request import Request, best_domain, rank
 from meshtui.mesh.trace_connections import NO_CHAIN, subnet_length
 
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104
-NO_LISTENER = "the proxy has no listener for the port: outboundTrafficPolicy decides"
+REST = "virtualOutbound"
+"""The listener for what no other is for; its last chain is as outboundTrafficPolicy says."""
+
+NO_LISTENER = "the proxy has no listener for the port"
 
 
 def trace_connection(
@@ -21,13 +24,14 @@ def trace_connection(
 ) -> Followed:
     """The chain that takes a connection to a port of one of some addresses."""
     found = _listener(listeners, port, addresses)
+    rest = found is not None and found.name == REST
     if found is None:
         return Followed(Decision(notes=(NO_LISTENER,), port=port))
     name = request.hostname if request.scheme == "https" else ""
     ranked = [
         (fit, chain)
         for chain in found.chains
-        if chain.clusters and not chain.http_only
+        if chain.clusters and not chain.http_only and (chain.match == EVERYTHING or not rest)
         for fit in [_fit(chain, name, addresses)]
         if fit is not None
     ]
@@ -54,7 +58,8 @@ def _listener(
     own = [one for one in listeners if one.port == port and one.direction != "inbound"]
     exact = [one for one in own if one.address in addresses]
     every = [one for one in own if one.address in _ANY_ADDRESS]
-    return next(iter([*exact, *every]), None)
+    rest = [one for one in listeners if one.name == REST]
+    return next(iter([*exact, *every, *rest]), None)
 
 
 def _fit(chain: Chain, name: str, addresses: Sequence[str]) -> tuple[tuple[int, int], int] | None:

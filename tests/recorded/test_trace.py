@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from meshtui.envoy.agree import agreement
+from meshtui.envoy.listeners import Listener, parse_listeners
 from meshtui.envoy.tables import RouteTable, parse_tables
 from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
+from meshtui.envoy.trace_connections import trace_connection
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.request import Request
 from meshtui.mesh.trace import Caller, trace
@@ -230,3 +232,62 @@ def uri_paths(obj: Obj) -> Iterable[str]:
     for rule in obj.get("spec", {}).get("http", ()):
         for match in rule.get("match", ()):
             yield from (path for path in match.get("uri", {}).values() if path.startswith("/"))
+
+
+CONNECTIONS = {
+    "tcp-http-rule-on-tcp": ("raw.or-a", 9090, "http"),
+    "tcp-match-port": ("raw.or-a", 9090, "http"),
+    "tls-sni": ("sec.or-a.test", 443, "https"),
+    "tls-sni-other": ("other.or-a.test", 443, "https"),
+}
+"""Cases with listeners that pass connections on: the name, the port and the scheme to ask for."""
+
+
+class TestConnections:
+    @pytest.mark.parametrize("name", CONNECTIONS)
+    def test_go_where_the_recorded_listeners_send_them(self, name: str) -> None:
+        case = load(name)
+        host, port, scheme = CONNECTIONS[name]
+        request = Request(authority=f"{host}:{port}", scheme=scheme)
+        called = "sec.or-a.test" if scheme == "https" else ""
+        intent = trace(case.mesh, request, Caller(case.client, port, called))
+        addresses = [listener["name"].rpartition("_")[0] for listener in case.recorded["listeners"]]
+        followed = trace_connection(listeners_of(case), request, port, addresses)
+        assert shares(followed.decision)
+        assert agreement(intent, followed) == (True, ()), intent
+
+    def test_what_no_listener_is_for_is_up_to_the_outbound_policy(self) -> None:
+        case = load("tcp-match-port")
+        request = Request(authority="raw.or-a:7777")
+        intent = trace(case.mesh, request, Caller(case.client, 7777))
+        followed = trace_connection(listeners_of(case), request, 7777, ())
+        assert shares(followed.decision) == {"PassthroughCluster": 100}
+        assert agreement(intent, followed) == (True, ())
+
+
+def listeners_of(case: Case) -> tuple[Listener, ...]:
+    """The recorded listeners as a config dump has them, and Istio's own for what is left."""
+    rest: Obj = {
+        "name": "virtualOutbound",
+        "filter_chains": [{"match": None, "tcp_proxy": {"cluster": "PassthroughCluster"}}],
+    }
+    made = []
+    for recorded in (*case.recorded["listeners"], rest):
+        address, _, port = recorded["name"].rpartition("_")
+        socket = {"address": address or "0.0.0.0", "port_value": int(port) if address else 15001}
+        listener = {
+            "name": recorded["name"],
+            "address": {"socket_address": socket},
+            "filter_chains": [
+                {
+                    "filter_chain_match": chain["match"] or {},
+                    "filters": [{"typed_config": {"@type": TCP_PROXY, **chain["tcp_proxy"]}}],
+                }
+                for chain in recorded["filter_chains"]
+            ],
+        }
+        made.append({"active_state": {"listener": listener}})
+    return parse_listeners({"configs": [{"dynamic_listeners": made}]})
+
+
+TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
-from meshtui.envoy.trace_connections import trace_connection
+from meshtui.envoy.trace_connections import REST, trace_connection
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
@@ -175,7 +175,7 @@ async def _follow(
 
     table, request = seen.intent.table, seen.request
     if seen.intent.port and not table:
-        names = proxy.sidecar_listener_names([seen.intent.port])
+        names = f"{proxy.sidecar_listener_names([seen.intent.port])}|{REST}"
         listeners = await proxy.read_listeners(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
         addresses = () if pod.gateway else question.service.addresses
         return trace_connection(listeners, request, seen.intent.port, addresses)
