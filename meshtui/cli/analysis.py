@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from meshtui.cli import opening, output
 from meshtui.diagnosis.analysis import Finding
+from meshtui.diagnosis.analysis.unread import unchecked
 from meshtui.errors import Exit
 from meshtui.operations.look.analyze import findings, findings_json
 
@@ -31,11 +32,14 @@ async def analyze(arguments: argparse.Namespace) -> int:
             if everywhere or finding.object.namespace == namespace
         ]
     form = opening.form(arguments)
+    missing = unchecked(mesh)
     if form == "table":
         _print(found)
+        for line in missing:
+            output.note(line)
         output.note(_sum(found, "any namespace" if everywhere else f"namespace {namespace}"))
     else:
-        output.data(findings_json(found), form)
+        output.data(findings_json(found, missing), form)
     return Exit.DONE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,6 +81,21 @@ def test_documents(
         "advice",
         "same_as",
     }
+
+
+def test_what_could_not_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partial = {"sidecars": frozenset({"prod"}), "peerauthentications": frozenset[str]()}
+    use(monkeypatch, replace(BROKEN, partial=partial))
+    assert main(["analyze"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "not judged, as Sidecars outside prod are not read: what callers are kept from seeing",
+        "not judged, as PeerAuthentications are not read: TLS against what pods accept",
+        "1 found in namespace default: 1 error",
+    ]
+    assert main(["analyze", "-o", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["unchecked"]) == 2
 
 
 def test_only_the_namespace_that_was_asked_for(

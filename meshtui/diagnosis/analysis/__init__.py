@@ -122,7 +122,7 @@ def analyze(
     """All findings, the worst first.
 
     `limited` are the faults and mirrors that end by themselves. Where parts of the cluster could
-    not be read (`Mesh.partial`), nothing there is called missing.
+    not be read (`Mesh.partial`), nothing there is called missing; `unread.unchecked` says so.
     """
     checks = (*CHECKS, *HINTS) if hints else CHECKS
     found = [finding for check in checks for finding in check(mesh)]

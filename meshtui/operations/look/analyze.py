@@ -51,13 +51,16 @@ def _title(rule: Any, index: int) -> str:
     return read.text(rule, "name") or f"http[{index}]"
 
 
-def findings_json(found: Iterable[Finding]) -> dict[str, Any]:
-    """`analyze -o json`: the findings, the worst first, and how many there are of each."""
+def findings_json(found: Iterable[Finding], unchecked: Iterable[str] = ()) -> dict[str, Any]:
+    """`analyze -o json`: the findings, the worst first, and how many there are of each.
+
+    `unchecked` says what was not judged, because it could not be read.
+    """
     listed = [_finding(finding) for finding in found]
     counts = dict.fromkeys(("error", "warning", "info"), 0)
     for finding in listed:
         counts[finding["severity"]] += 1
-    return {"counts": counts, "findings": listed}
+    return {"counts": counts, "findings": listed, "unchecked": list(unchecked)}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
