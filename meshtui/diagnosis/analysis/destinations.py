@@ -14,7 +14,8 @@ from meshtui.diagnosis.analysis.lookup import Definition, definitions, raw_rule,
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, Ref, Rule, VirtualService
-from meshtui.mesh.resolution import Host, Unread
+from meshtui.mesh.resolution import Host, Unread, world
+from meshtui.mesh.resolution.names import covered
 from meshtui.mesh.resolution.policies import exports
 from meshtui.mesh.resolution.registry import ALIAS, exported_to
 
@@ -41,14 +42,19 @@ def missing_host(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _is_missing(sending: Sending) -> bool:
-    """Where it is certain that neither a Service nor a ServiceEntry has the host."""
-    host, whole = sending.target.host, sending.answer.view.world
-    known = whole.registry.by_name.get(host) or _to_nobody(sending.answer.view.mesh, host)
-    if sending.reach.exists or not host or "*" in host or known:
+    return not sending.reach.exists and is_missing(sending.answer.view.mesh, sending.target.host)
+
+
+def is_missing(mesh: Mesh, host: str) -> bool:
+    """Where it is certain that neither a Service nor a ServiceEntry has the host.
+
+    Names of other clusters (`clusterset.local`) and of another cluster domain are not judged.
+    """
+    known = world(mesh).registry
+    if not host or "*" in host or known.by_name.get(host) or _to_nobody(mesh, host):
         return False
-    if any(host.endswith(pattern[1:]) for pattern in whole.registry.wild):
+    if any(covered(host, pattern) for pattern in known.wild):
         return False
-    mesh = sending.answer.view.mesh
     namespace = service_namespace(mesh, host)
     if namespace:
         return mesh.knows("services", namespace)

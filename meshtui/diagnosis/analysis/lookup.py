@@ -1,4 +1,4 @@
-"""What the checks ask of a mesh: where rules send traffic, what a host is, which pods it has."""
+"""Rules and subsets where they are written, whoever gets them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh import read
-from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import (
-    DestinationRule,
-    Json,
-    Mesh,
-    Pod,
-    Rule,
-    Service,
-    Subset,
-    VirtualService,
-)
-from meshtui.mesh.routing import pods_of, pods_of_subset
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, Subset, VirtualService
+from meshtui.mesh.resolution.names import covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +31,6 @@ class Target:
     def idle(self) -> bool:
         """Written down, and nothing is sent there now."""
         return self.percent <= 0
-
-    @property
-    def part(self) -> str:
-        """How much of the rule's traffic, in words."""
-        return f"{'every request' if self.percent >= 100 else f'{self.percent:.3g} %'} of rule"
 
 
 def rule_path(rule: Rule) -> str:
@@ -84,27 +69,7 @@ def _mirrors(service: VirtualService, rule: Rule) -> Iterator[Target]:
 
 def host_matches(pattern: str, host: str) -> bool:
     """`*.shop` takes `a.shop` and `*.b.shop`; a pattern without a star only itself."""
-    if pattern.startswith("*"):
-        return host.removeprefix("*").endswith(pattern[1:])
-    return pattern == host
-
-
-def is_missing(mesh: Mesh, host: str) -> bool:
-    """True where it is certain that neither a Service nor a ServiceEntry has the host.
-
-    Names of other clusters (`clusterset.local`) and of another cluster domain are not judged.
-    """
-    key = split_host(host)
-    if not host or "*" in host or host in mesh.by_host or _is_entry(mesh, host):
-        return False
-    if key is not None:
-        return mesh.knows("services", key.namespace)
-    return ".svc." not in f"{host}." and mesh.knows("services") and mesh.knows("serviceentries")
-
-
-def _is_entry(mesh: Mesh, host: str) -> bool:
-    known = mesh.service_entry_hosts
-    return host in known or any(e.startswith("*") and host_matches(e, host) for e in known)
+    return covered(host, pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,43 +85,20 @@ class Definition:
         return f"spec.subsets[{self.index}]"
 
 
-def rules_for(mesh: Mesh, host: str) -> Iterator[DestinationRule]:
-    """Every DestinationRule that can speak of the host, by its name or by a wildcard."""
-    yield from mesh.rules_by_host.get(host, ())
-    for rule in mesh.wildcard_destination_rules:
-        if host != rule.host and host_matches(rule.host, host):
-            yield rule
-
-
-def age(rule: DestinationRule) -> tuple[str, str]:
-    """What istiod orders rules by: the oldest first."""
-    meta = read.obj(rule.raw, "metadata")
-    return read.text(meta, "creationTimestamp"), rule.ref.name
-
-
 def definitions(mesh: Mesh, host: str, name: str) -> tuple[Definition, ...]:
-    """Where the host's subset is defined. Which one a client sees depends on its namespace."""
+    """Where the host's subset is defined, by whichever rule. Which one a client gets is the view's.
+
+    By the host's name first, then by wildcards.
+    """
+    exact = mesh.rules_by_host.get(host, ())
+    wild = [
+        rule
+        for rule in mesh.wildcard_destination_rules
+        if rule not in exact and covered(host, rule.host)
+    ]
     return tuple(
         Definition(rule, index, subset)
-        for rule in rules_for(mesh, host)
+        for rule in (*exact, *wild)
         for index, subset in enumerate(rule.subsets)
         if subset.name == name
     )
-
-
-def countable(mesh: Mesh, service: Service | None) -> bool:
-    """True where the service's endpoints are pods, all of which were read.
-
-    Endpoints made by hand, and WorkloadEntries that a ServiceEntry of the same host may add, are
-    not seen.
-    """
-    return (
-        service is not None
-        and bool(service.selector)
-        and service.host not in mesh.service_entry_hosts
-        and mesh.knows("pods", service.key.namespace)
-    )
-
-
-def subset_pods(mesh: Mesh, service: Service, subset: Subset) -> tuple[Pod, ...]:
-    return pods_of_subset(pods_of(mesh, service), subset)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
-from meshtui.diagnosis.analysis.lookup import Definition, age, host_matches, targets
+from meshtui.diagnosis.analysis.lookup import Definition, host_matches, targets
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Subset
+from meshtui.mesh.resolution.policies import in_order, join
 
 
 def duplicate_subset(mesh: Mesh) -> Iterator[Finding]:
@@ -70,14 +71,13 @@ def _several(rule: DestinationRule, first: DestinationRule, ignored: object) -> 
 
 
 def _joined(mesh: Mesh) -> Iterator[tuple[DestinationRule, ...]]:
-    """The rules that istiod makes one of, the oldest first."""
-    groups: dict[tuple[object, ...], list[DestinationRule]] = {}
+    """The rules that istiod makes one of, in its order."""
+    groups: dict[tuple[str, str], list[DestinationRule]] = {}
     for rule in mesh.destination_rules:
-        selector = tuple(sorted(rule.workload_selector.items()))
-        place = (rule.ref.namespace, rule.host, tuple(sorted(rule.export_to)), selector)
-        groups.setdefault(place, []).append(rule)
+        groups.setdefault((rule.ref.namespace, rule.host), []).append(rule)
     for rules in groups.values():
-        yield tuple(sorted(rules, key=age)) if len(rules) > 1 else tuple(rules)
+        for joined in join(in_order(rules)):
+            yield joined.rules
 
 
 def idle_policy(mesh: Mesh) -> Iterator[Finding]:

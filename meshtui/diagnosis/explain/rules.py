@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meshtui.diagnosis.analysis.lookup import definitions, is_missing
+from meshtui.diagnosis.analysis.destinations import is_missing
+from meshtui.diagnosis.analysis.lookup import definitions
 from meshtui.diagnosis.explain.pods import MOST, Words, at_caller, named
 from meshtui.diagnosis.explain.policy import rules_by_caller
 from meshtui.diagnosis.explain.scope import (

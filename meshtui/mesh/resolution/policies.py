@@ -68,6 +68,13 @@ def exports(rule: DestinationRule) -> frozenset[str]:
     return frozenset(read.texts(read.obj(rule.raw, "spec"), "exportTo"))
 
 
+def in_order(rules: Iterable[DestinationRule]) -> list[DestinationRule]:
+    """Rules in the order in which they are joined: the older first, those for some before."""
+    return sorted(
+        rules, key=lambda r: (selector(r) is None, r.created, r.ref.name, r.ref.namespace)
+    )
+
+
 @dataclass(frozen=True)
 class _Shelf:
     """DestinationRules of one namespace by host, in the order in which they are joined."""
@@ -117,10 +124,7 @@ class Policies:
         self._root = mesh.settings.root_namespace
         self._domain = mesh.settings.domain
         self._private_default = PRIVATE in mesh.settings.destination_rule_exports
-        self._rules = sorted(
-            mesh.destination_rules,
-            key=lambda r: (selector(r) is None, r.created, r.ref.name, r.ref.namespace),
-        )
+        self._rules = in_order(mesh.destination_rules)
 
     def chosen(self, host: Host, client: Client) -> Joined | None:
         """What counts for a client that calls the host.
