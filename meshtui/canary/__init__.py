@@ -1,0 +1,1 @@
+"""The canary autopilot: counts and events go in, verdicts and commands come out."""

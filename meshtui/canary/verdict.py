@@ -1,0 +1,178 @@
+"""What the counts of one step say about the canary: one outcome, and one sentence with its numbers.
+
+In this order: broken telemetry, gross failure, worse than the baseline, over an absolute limit, too
+few requests, pass. Before the step's end the last two read "watching".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from meshtui.canary.evidence import Evidence, upper_bound
+from meshtui.canary.tally import P99_SHARE, Counts, Tally
+
+P99_REQUESTS = 1_000
+"""Below so many requests a p99 is decided by a handful of them, and says nothing."""
+
+
+class Outcome(Enum):
+    """`WATCHING` is a step that is not over and has nothing against it."""
+
+    WATCHING = "watching"
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    TOO_LITTLE = "too little data"
+    BROKEN = "telemetry broken"
+    BOTH_BAD = "both equally bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome and the sentence that says why."""
+
+    outcome: Outcome
+    sentence: str
+
+
+def judge(tally: Tally, over: bool) -> Verdict:
+    """The step as it is now; `over` says whether its time of observation is complete."""
+    if tally.last is not None and tally.last.broken:
+        return Verdict(Outcome.BROKEN, f"telemetry broken: {tally.last.broken}")
+    found = _gross(tally) or _worse(tally) or _over_errors(tally) or _over_p99(tally)
+    if found:
+        return found
+    return _end(tally) if over else Verdict(Outcome.WATCHING, f"{_sides(tally)}, {_proof(tally)}")
+
+
+def _gross(tally: Tally) -> Verdict | None:
+    """A failure that waits for nothing, unless the baseline fails alike.
+
+    One interval decides only where next to nothing was answered: a burst may fill one interval.
+    """
+    if tally.last is None or not tally.gross:
+        return None
+    new, stable = tally.last.canary, tally.last.stable
+    if tally.gross < 2 and new.error_ratio < tally.limits.all_ratio:
+        return None
+    seconds = tally.last.end - tally.last.start
+    words = f"{_ratio(new)} of {new.requests:,.0f} requests failed within {seconds:.0f} s"
+    if stable is not None and stable.error_ratio >= new.error_ratio / 2:
+        return _not_its_doing(f"{words}, {_ratio(stable)} of {stable.requests:,.0f} on stable")
+    return Verdict(Outcome.FAIL, f"gross failure: {words}")
+
+
+def _worse(tally: Tally) -> Verdict | None:
+    if tally.errors.enough:
+        return Verdict(
+            Outcome.FAIL,
+            f"more errors than the baseline: {_sides(tally)}, {_proof(tally)}",
+        )
+    if tally.slow.enough:
+        return Verdict(
+            Outcome.FAIL,
+            f"slower than the baseline: {_slow_sides(tally)}, evidence {_evidence(tally.slow)}",
+        )
+    return None
+
+
+def _over_errors(tally: Tally) -> Verdict | None:
+    limits, canary, stable = tally.limits, tally.canary, tally.stable
+    if not tally.over_errors.enough or canary.requests < limits.requests:
+        return None
+    words = f"{_sides(tally)}, over the limit {percent(limits.errors)}"
+    if stable.error_ratio > limits.errors:
+        return _not_its_doing(words)
+    if _may_reach(stable.requests, stable.errors, canary.error_ratio, tally.errors):
+        return None
+    return Verdict(Outcome.FAIL, f"{words}, evidence {_evidence(tally.over_errors)}")
+
+
+def _over_p99(tally: Tally) -> Verdict | None:
+    canary, stable = tally.canary, tally.stable
+    if not tally.over_p99.enough or canary.timed < P99_REQUESTS:
+        return None
+    words = f"p99 over the limit {tally.limits.p99_ms:g} ms: {_slow_sides(tally)}"
+    if stable.slow_ratio > P99_SHARE:
+        return _not_its_doing(words)
+    if _may_reach(stable.timed, stable.slow, canary.slow_ratio, tally.slow):
+        return None
+    return Verdict(Outcome.FAIL, f"{words}, evidence {_evidence(tally.over_p99)}")
+
+
+def _may_reach(n: float, x: float, ratio: float, evidence: Evidence) -> bool:
+    """Whether the baseline may be as bad, for all that its few (or bursty) counts show."""
+    by = evidence.dispersion
+    return n > 0 and upper_bound(n / by, x / by) >= ratio
+
+
+def _end(tally: Tally) -> Verdict:
+    """The step's time is over and nothing is proven against the canary."""
+    limits, canary, stable = tally.limits, tally.canary, tally.stable
+    sides = _sides(tally)
+    if canary.requests < limits.requests:
+        return Verdict(
+            Outcome.TOO_LITTLE, f"too few requests: {sides}, need {limits.requests:,.0f}"
+        )
+    if canary.error_ratio > limits.errors:
+        words = f"{sides}, over the limit {percent(limits.errors)}"
+        if stable.error_ratio > limits.errors:
+            return _not_its_doing(words)
+        return Verdict(
+            Outcome.TOO_LITTLE,
+            f"{words} but not proven, evidence {_evidence(tally.over_errors)}",
+        )
+    if canary.timed >= P99_REQUESTS and canary.slow_ratio > P99_SHARE:
+        words = f"p99 over the limit {limits.p99_ms:g} ms: {_slow_sides(tally)}"
+        if stable.slow_ratio > P99_SHARE:
+            return _not_its_doing(words)
+        return Verdict(
+            Outcome.TOO_LITTLE, f"{words} but not proven, evidence {_evidence(tally.over_p99)}"
+        )
+    return Verdict(Outcome.PASS, f"passed: {sides}, {_proof(tally)}")
+
+
+def _not_its_doing(words: str) -> Verdict:
+    return Verdict(Outcome.BOTH_BAD, f"not the canary's doing, both are bad: {words}")
+
+
+def _sides(tally: Tally) -> str:
+    canary, stable = tally.canary, tally.stable
+    if stable.requests > 0:
+        baseline = f"{_ratio(stable)} of {stable.requests:,.0f} on stable"
+    elif tally.history.requests > 0:
+        past = tally.history
+        baseline = f"{_ratio(past)} of {past.requests:,.0f} on stable before"
+    else:
+        baseline = "no baseline"
+    return f"{_ratio(canary)} errors of {canary.requests:,.0f} requests, {baseline}"
+
+
+def _slow_sides(tally: Tally) -> str:
+    limit, canary = tally.limits.p99_ms, tally.canary
+    stable = tally.stable if tally.stable.timed > 0 else tally.history
+    return (
+        f"{percent(canary.slow_ratio)} of {canary.timed:,.0f} requests took over {limit:g} ms, "
+        f"{percent(stable.slow_ratio)} of {stable.timed:,.0f} on stable"
+    )
+
+
+def _proof(tally: Tally) -> str:
+    evidence = f"evidence {_evidence(tally.errors)}"
+    burst = tally.errors.dispersion
+    return f"{evidence} (errors come in bursts of about {burst:.0f})" if burst >= 2 else evidence
+
+
+def _evidence(evidence: Evidence) -> str:
+    value = evidence.value
+    number = "over 1e6" if value > 1e6 else f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    return f"{number} of {evidence.limit:g}"
+
+
+def _ratio(counts: Counts) -> str:
+    return percent(counts.error_ratio)
+
+
+def percent(ratio: float) -> str:
+    """Two significant digits: `0.52 %`, `12 %`."""
+    return f"{float(f'{ratio * 100:.2g}'):.15g} %"
