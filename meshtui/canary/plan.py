@@ -1,0 +1,187 @@
+"""The plan of a run: what a person asked for, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from itertools import pairwise
+from typing import Any
+
+import yaml
+
+from meshtui.canary.tally import Limits
+from meshtui.errors import MeshtuiError, Usage
+from meshtui.verbs.values import duration, percent
+
+STEPS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
+
+
+class Choice(Enum):
+    """What to do where a verdict leaves it to the person."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One canary: `version` of `service` climbs `steps` (percent), `every_s` seconds on each.
+
+    `shadow_s` seconds of mirrored copies come first where that is above 0. A person is asked before
+    each step of `pause_at`; `gate` is a command that must exit with 0 within `gate_s` seconds
+    before each step. `patience` is how many times `every_s` a step may last for want of requests.
+    """
+
+    service: str
+    version: str
+    steps: tuple[float, ...] = STEPS
+    every_s: float = 300.0
+    limits: Limits = field(default_factory=Limits)
+    shadow_s: float = 0.0
+    pause_at: frozenset[float] = frozenset()
+    gate: str = ""
+    gate_s: float = 60.0
+    on_fail: Choice = Choice.ROLLBACK
+    on_no_data: Choice = Choice.HOLD
+    on_interrupt: Choice = Choice.HOLD
+    restart_on_new_build: bool = False
+    patience: float = 2.0
+
+
+def plan_of(raw: Mapping[str, Any]) -> Plan:
+    """A plan from the keys of a file or a command. Raises `Usage` naming the key that is wrong."""
+    unknown = [str(key) for key in raw if key not in _READ]
+    if unknown:
+        raise Usage(f"a canary plan has no key {unknown[0]!r}", f"there are: {', '.join(_READ)}")
+    for key in ("service", "to"):
+        if key not in raw:
+            raise Usage(f"a canary plan needs {key!r}")
+    values: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    for key, value in raw.items():
+        name, read = _READ[key]
+        (limits if key in _LIMITS else values)[name] = _value(key, value, read)
+    plan = Plan(**values, limits=Limits(**limits))
+    _check(plan)
+    return plan
+
+
+def read_plans(text: str) -> tuple[Plan, ...]:
+    """The plans of a YAML file: one, or a list of them, each of another service."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Usage(f"the canary plan is not YAML ({' '.join(str(error).split())})") from error
+    several = raw if isinstance(raw, list) else [raw]
+    if not several or not all(isinstance(one, dict) for one in several):
+        raise Usage("a canary plan is keys and values, or a list of such plans")
+    plans = tuple(plan_of(one) for one in several)
+    services = [plan.service for plan in plans]
+    twice = next((name for name in services if services.count(name) > 1), None)
+    if twice is not None:
+        raise Usage(f"two canary plans for {twice}", "one service has one canary at a time")
+    return plans
+
+
+def _value(key: str, value: Any, read: Any) -> Any:
+    try:
+        return read(value)
+    except MeshtuiError as error:
+        raise Usage(f"{key}: {error.what}", error.hint) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise Usage(f"{key}: {str(value)[:80]!r} is not a value for it") from error
+
+
+def _check(plan: Plan) -> None:
+    steps = plan.steps
+    if not steps or any(not 0 < step <= 100 for step in steps):
+        raise Usage("steps: each is above 0 and at most 100 percent")
+    if any(b <= a for a, b in pairwise(steps)):
+        raise Usage("steps: each is higher than the one before")
+    if strange := sorted(plan.pause_at - set(steps)):
+        raise Usage(f"pause-at: {strange[0]:g} is no step", "the steps are " + _list(steps))
+    if not 0 < plan.limits.errors < 1:
+        raise Usage("max-errors: above 0 % and below 100 %")
+    if not 20 <= plan.limits.evidence <= 1e6:
+        raise Usage("evidence: a number from 20 to 1000000", "100 means one false alarm in 100")
+    for name, number in (("every", plan.every_s), ("gate-timeout", plan.gate_s)):
+        if not number > 0:
+            raise Usage(f"{name}: a time above 0")
+
+
+def _list(steps: tuple[float, ...]) -> str:
+    return ", ".join(f"{step:g}" for step in steps)
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Usage("expected a word")
+    return value.strip()
+
+
+def _percents(value: Any) -> tuple[float, ...]:
+    parts = value if isinstance(value, list) else str(value).split(",")
+    return tuple(percent(str(part).strip()) for part in parts)
+
+
+def _some(value: Any) -> frozenset[float]:
+    return frozenset(_percents(value))
+
+
+def _ratio(value: Any) -> float:
+    return percent(str(value)) / 100
+
+
+def _seconds(value: Any) -> float:
+    return duration(str(value))
+
+
+def _milliseconds(value: Any) -> float:
+    return duration(str(value)) * 1000
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not 0 < float(value) < 1e12:
+        raise ValueError(value)
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(value)
+    return value
+
+
+def _choice(*allowed: Choice) -> Any:
+    def read(value: Any) -> Choice:
+        found = next((choice for choice in allowed if choice.value == value), None)
+        if found is None:
+            raise Usage("expected " + " or ".join(choice.value for choice in allowed))
+        return found
+
+    return read
+
+
+_READ: dict[str, tuple[str, Any]] = {
+    "service": ("service", _word),
+    "to": ("version", _word),
+    "steps": ("steps", _percents),
+    "every": ("every_s", _seconds),
+    "max-errors": ("errors", _ratio),
+    "max-p99": ("p99_ms", _milliseconds),
+    "min-requests": ("requests", _number),
+    "evidence": ("evidence", _number),
+    "shadow": ("shadow_s", _seconds),
+    "pause-at": ("pause_at", _some),
+    "gate": ("gate", _word),
+    "gate-timeout": ("gate_s", _seconds),
+    "on-fail": ("on_fail", _choice(Choice.ROLLBACK, Choice.HOLD)),
+    "on-no-data": ("on_no_data", _choice(*Choice)),
+    "on-interrupt": ("on_interrupt", _choice(Choice.HOLD, Choice.ROLLBACK)),
+    "restart-on-new-build": ("restart_on_new_build", _flag),
+}
+_LIMITS = frozenset(
+    key for key, (name, _) in _READ.items() if name in {f.name for f in fields(Limits)}
+)

@@ -1,0 +1,302 @@
+"""The state machine: given a run, when something happens, then what it wants done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshtui.canary.events import (
+    Asked,
+    BackOnStable,
+    Command,
+    Counted,
+    Edit,
+    Edited,
+    Event,
+    Gated,
+    Interrupted,
+    NotServed,
+    Order,
+    Pods,
+    Revived,
+    RollBack,
+    RunGate,
+    Served,
+    Shift,
+)
+from meshtui.canary.machine import ENDS, FROZEN_S, Phase, State, advance, begin
+from meshtui.canary.plan import Plan, plan_of
+from meshtui.canary.tally import Counts, Interval
+from meshtui.errors import Exit
+
+READY = Pods(1, 1, "a")
+
+
+def plan(**more: Any) -> Plan:
+    named = {key.replace("_", "-"): value for key, value in more.items()}
+    return plan_of({"service": "reviews", "to": "v2", "every": "30s", "steps": "5,50,100"} | named)
+
+
+class Run:
+    """A run under test: the state, and every command that it gave."""
+
+    def __init__(self, pods: Pods = READY, **more: Any) -> None:
+        self.commands: list[Command] = []
+        self.time = 0.0
+        self._take(begin(plan(**more), pods))
+
+    def _take(self, result: tuple[State, tuple[Command, ...]]) -> None:
+        self.state, commands = result
+        self.commands += commands
+
+    def when(self, *events: Event) -> Run:
+        for event in events:
+            self._take(advance(self.state, event))
+        return self
+
+    def counted(self, times: int = 1, errors: float = 0.0, n: float = 200.0, **more: Any) -> Run:
+        baseline = more.pop("stable", Counts(1800, 3))
+        for _ in range(times):
+            start, self.time = self.time, self.time + more.get("seconds", 10.0)
+            problem = more.get("problem", "")
+            interval = Interval(start, self.time, Counts(n, errors), baseline, problem)
+            self.when(Counted(interval))
+        return self
+
+    @property
+    def weights(self) -> list[float]:
+        return [command.weight for command in self.commands if isinstance(command, Shift)]
+
+    @property
+    def rolled(self) -> bool:
+        return any(isinstance(command, RollBack) for command in self.commands)
+
+
+def observing(**more: Any) -> Run:
+    return Run(**more).when(Served())
+
+
+def test_a_healthy_canary_is_promoted_step_by_step() -> None:
+    run = Run()
+    for _ in range(3):
+        run.when(Served()).counted(3)
+    assert run.weights == [5, 50, 100]
+    assert (run.state.phase, run.state.exit) == (Phase.PROMOTED, Exit.DONE)
+
+
+def test_nothing_is_judged_before_the_proxies_serve_the_step() -> None:
+    run = Run().counted(20, errors=200)
+    assert (run.state.phase, run.weights, run.rolled) == (Phase.SHIFTING, [5], False)
+
+
+def test_a_bad_canary_is_rolled_back_once_with_its_reason() -> None:
+    run = observing().counted(9, errors=40)
+    assert [c for c in run.commands if isinstance(c, RollBack)] == [RollBack(run.state.sentence)]
+    assert run.state.sentence.startswith("gross failure: 20 %")
+    run.when(BackOnStable())
+    assert (run.state.phase, run.state.exit) == (Phase.ROLLED_BACK, Exit.ROLLED_BACK)
+
+
+def test_on_fail_hold_rolls_nothing_back() -> None:
+    run = observing(on_fail="hold").counted(2, errors=40)
+    assert (run.state.phase, run.rolled) == (Phase.HELD, False)
+
+
+def test_as_bad_as_stable_freezes_and_goes_on_when_both_recover() -> None:
+    run = observing().counted(2, errors=60, stable=Counts(1800, 540))
+    assert (run.state.phase, run.rolled) == (Phase.FROZEN, False)
+    assert "not the canary's doing" in run.state.sentence
+    run.counted(1)
+    assert run.state.phase is Phase.FROZEN  # its limit is still exceeded, on both
+    run.counted(60, n=2000, stable=Counts(18000, 30))
+    assert run.weights[:2] == [5, 50]
+
+
+def test_broken_telemetry_freezes_and_its_time_is_not_observed() -> None:
+    run = observing().counted(2).counted(9, problem="Prometheus does not answer")
+    assert (run.state.phase, run.state.observed_s) == (Phase.FROZEN, 20)
+    run.counted(1)
+    assert run.weights == [5, 50]
+
+
+def test_telemetry_broken_too_long_ends_the_run_where_it_is() -> None:
+    run = observing().counted(int(FROZEN_S / 10), problem="away")
+    assert (run.state.phase, run.state.exit) == (Phase.STOPPED, Exit.UNREACHABLE)
+    assert not run.rolled
+
+
+def test_sleep_and_a_clock_set_back_count_for_nothing() -> None:
+    run = observing().counted(1).counted(1, seconds=3600.0, errors=200)
+    assert (run.state.phase, run.state.observed_s) == (Phase.FROZEN, 10)
+    run.time -= 3000
+    run.counted(1, errors=200)
+    assert run.state.observed_s == 10
+    run.counted(1)
+    assert (run.state.phase, run.state.observed_s) == (Phase.OBSERVING, 20)
+
+
+@pytest.mark.parametrize(
+    ("choice", "phase", "weights"),
+    [
+        ("hold", Phase.HELD, [5]),
+        ("rollback", Phase.RETURNING, [5]),
+        ("continue", Phase.SHIFTING, [5, 50]),
+    ],
+)
+def test_an_idle_canary_waits_twice_as_long_and_then_as_planned(
+    choice: str, phase: Phase, weights: list[float]
+) -> None:
+    run = observing(on_no_data=choice).counted(5, n=0)
+    assert (run.state.phase, run.weights) == (Phase.OBSERVING, [5])
+    run.counted(1, n=0)
+    assert (run.state.phase, run.weights) == (phase, weights)
+
+
+def test_a_pause_waits_for_a_person() -> None:
+    run = observing(pause_at="50").counted(3)
+    assert (run.state.phase, run.weights) == (Phase.ASKING, [5])
+    run.when(Asked(Order.RESUME))
+    assert run.weights == [5, 50]
+
+
+def test_the_gate_comes_before_each_step_and_fails_the_canary() -> None:
+    run = Run(gate="smoke", gate_timeout="5s")
+    assert run.commands == [RunGate("smoke", 5)]
+    run.when(Gated(True), Served()).counted(3)
+    assert run.commands == [RunGate("smoke", 5), Shift(5), RunGate("smoke", 5)]
+    run.when(Gated(False, "exit status 2"))
+    assert run.commands[-1] == RollBack("the gate failed: exit status 2")
+
+
+def test_a_shadow_step_comes_first_and_has_no_weight() -> None:
+    run = Run(shadow="30s")
+    assert run.commands == [Shift(0, shadow=True)]
+    run.when(Served()).counted(3)
+    assert run.commands[-1] == Shift(5)
+
+
+def test_hold_and_resume_observe_the_step_anew() -> None:
+    run = observing().counted(2).when(Asked(Order.HOLD)).counted(9)
+    assert (run.state.phase, run.weights) == (Phase.HELD, [5])
+    run.when(Asked(Order.RESUME), Served()).counted(2)
+    assert run.weights == [5, 5]
+    run.counted(1)
+    assert run.weights == [5, 5, 50]
+
+
+def test_abort_rolls_back_from_everywhere_and_promote_goes_to_the_last_step() -> None:
+    assert observing().when(Asked(Order.ABORT)).rolled
+    assert Run(pause_at="5").when(Asked(Order.ABORT)).rolled
+    assert observing().when(Asked(Order.PROMOTE)).weights == [5, 100]
+
+
+def test_no_rollback_into_the_void_unless_forced() -> None:
+    run = observing().when(Pods(1, 0, "a")).counted(2, errors=60)
+    assert (run.state.phase, run.rolled) == (Phase.HELD, False)
+    assert "stable has no ready pod" in run.state.sentence
+    assert not run.when(Asked(Order.ABORT)).rolled
+    assert run.when(Asked(Order.ABORT, force=True)).rolled
+
+
+def test_a_canary_without_ready_pods_gets_no_weight() -> None:
+    run = Run(pods=Pods(0, 1, "a"))
+    assert (run.state.phase, run.weights) == (Phase.HELD, [])
+    assert observing().when(Pods(0, 1, "a")).rolled
+
+
+def test_another_build_goes_back_and_begins_again_only_where_asked() -> None:
+    run = observing().counted(3).when(Pods(1, 1, "b"))
+    assert "another build" in run.state.sentence
+    assert run.when(BackOnStable()).state.phase is Phase.ROLLED_BACK
+    again = observing(restart_on_new_build=True).counted(3).when(Pods(1, 1, "b"), BackOnStable())
+    assert (again.state.index, again.weights) == (0, [5, 50, 5])
+    assert observing().when(Pods(1, 1, "a", restarts=1)).rolled
+
+
+@pytest.mark.parametrize(
+    ("edit", "weight", "phase", "index"),
+    [
+        (Edit.UNRELATED, 0, Phase.OBSERVING, 1),
+        (Edit.WEIGHT, 50, Phase.OBSERVING, 1),
+        (Edit.WEIGHT, 20, Phase.HELD, 0),
+        (Edit.WEIGHT, 1, Phase.HELD, 0),
+        (Edit.WEIGHT, 100, Phase.HELD, 1),
+        (Edit.WEIGHT, 0, Phase.STOPPED, 1),
+        (Edit.MATCH, 0, Phase.HELD, 1),
+        (Edit.LABELS, 0, Phase.HELD, 1),
+        (Edit.REMOVED, 0, Phase.STOPPED, 1),
+        (Edit.DRIVER, 0, Phase.STOPPED, 1),
+    ],
+)
+def test_nothing_is_written_over_what_somebody_else_changed(
+    edit: Edit, weight: float, phase: Phase, index: int
+) -> None:
+    run = observing().counted(3).when(Served())
+    before = list(run.commands)
+    run.when(Edited(edit, "bob changed it", weight))
+    assert (run.state.phase, run.state.index, run.commands) == (phase, index, before)
+    assert "bob changed it" in run.state.sentence
+
+
+def test_interrupted_holds_or_rolls_back() -> None:
+    assert observing().when(Interrupted()).state.phase is Phase.HELD
+    assert observing(on_interrupt="rollback").when(Interrupted()).rolled
+
+
+def test_a_rollback_that_is_not_served_is_tried_again() -> None:
+    run = observing().when(Asked(Order.ABORT), NotServed("the API server is away"))
+    assert (run.state.phase, len(run.commands)) == (Phase.RETURNING, 3)
+
+
+_counts = st.builds(
+    lambda n, x: Counts(n, min(n, x)), st.integers(0, 500), st.sampled_from([0, 1, 5, 100, 500])
+)
+_EVENTS: st.SearchStrategy[Any] = st.one_of(
+    st.tuples(_counts, st.none() | _counts, st.sampled_from(["", "away"])),
+    st.sampled_from([Served(), NotServed("no"), Gated(True), Gated(False), BackOnStable()]),
+    st.builds(Asked, st.sampled_from(Order), st.booleans()),
+    st.builds(Edited, st.sampled_from(Edit), st.just("bob"), st.sampled_from([0, 5, 20, 100])),
+    st.builds(Pods, st.integers(0, 1), st.integers(0, 1), st.sampled_from("ab")),
+    st.just(Interrupted()),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(_EVENTS, max_size=60),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "gate": st.just("smoke"),
+            "shadow": st.just("10s"),
+            "pause-at": st.just("50"),
+            "on-fail": st.just("hold"),
+            "restart-on-new-build": st.just(True),
+        },
+    ),
+)
+def test_whatever_happens(events: list[Any], more: dict[str, Any]) -> None:
+    """No step is jumped but by `promote`, an end is an end, and a revived run repeats its wish."""
+    run = Run(**{key.replace("-", "_"): value for key, value in more.items()})
+    reached = run.state.index
+    for event in events:
+        if isinstance(event, tuple):
+            canary, stable, problem = event
+            event = Counted(Interval(run.time, run.time + 10, canary, stable, problem))
+            run.time += 10
+        before, given_before = run.state, len(run.commands)
+        run.when(event)
+        promoted = isinstance(event, Asked) and event.order is Order.PROMOTE
+        if not promoted:
+            assert run.state.index <= reached + 1
+        reached = run.state.index
+        if before.phase in ENDS:
+            assert (run.state, len(run.commands)) == (before, given_before)
+        assert (run.state.exit is not None) == (run.state.phase in ENDS)
+        given_now = tuple(run.commands[given_before:])
+        state, repeated = advance(run.state, Revived())
+        assert state == run.state
+        assert not given_now or given_now == repeated
