@@ -27,13 +27,16 @@ def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
     Looks at the whole object, not only at the rule that the change is named after.
     """
     if change.target.kind == "DestinationRule":
-        found = _of_policy(mesh, change)
+        found = tuple(_of_policy(mesh, change))
     else:
         before, after = (
             rules_in(change, spec, mesh.settings.domain)
             for spec in (change.spec_before, change.spec_after)
         )
-        found = _of_rules(mesh, before, after, _carried(mesh, change))
+        found = (
+            *_of_rules(mesh, before, after, _carried(mesh, change)),
+            *_by_address(mesh, change, before, after),
+        )
     return tuple(dict.fromkeys(found))
 
 
@@ -53,6 +56,24 @@ def _carried(mesh: Mesh, change: Change) -> frozenset[Workload]:
         if (route.service.ref.namespace, route.service.ref.name) == place
         for caller in route.callers
     )
+
+
+def _by_address(
+    mesh: Mesh, change: Change, before: list[Rule], after: list[Rule]
+) -> Iterator[Finding]:
+    """Weights of a host whose callers choose the pod themselves, as at a headless Service."""
+    service = mesh.by_key.get(change.service)
+    chosen = {
+        (route.rule.protocol, route.rule.index)
+        for route in (routes_to(mesh, service) if service else ())
+        if route.by_address and route.service.ref == change.target
+    }
+    for rule in after:
+        old = counterpart(before, rule)
+        moved = percents_of(old) != percents_of(rule)
+        if old is not None and moved and (old.protocol, old.index) in chosen:
+            text = "callers choose the pod themselves (headless Service): weights do nothing there"
+            yield Finding("danger", text)
 
 
 def _of_rules(

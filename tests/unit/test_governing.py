@@ -8,15 +8,16 @@ import pytest
 
 from meshtui.changes.breaker_ops import bypassed
 from meshtui.changes.build import build_change
-from meshtui.changes.change import Change, PolicyRequest, SetBreaker, Shift, Target
+from meshtui.changes.change import Change, PolicyRequest, SetBreaker, SetTimeout, Shift, Target
 from meshtui.changes.making import creation
 from meshtui.changes.stranding import stranding
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.governing import governed
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.operations.change.objects import mesh_after
-from tests.unit.resolving import REV, made, mesh_of, pod, rules, subsets, to
+from tests.unit.resolving import PLURALS, REV, made, mesh_of, pod, rules, subsets, to
 
 SPLIT = rules("rev", {"route": [to("v1", 80), to("v2", 20)]}, hosts=[REV])
 WILD = subsets("v1", "v2", name="wild", host="*.a.svc.cluster.local")
@@ -138,3 +139,23 @@ def test_a_rule_names_all_the_callers_that_share_it() -> None:
     mesh = mesh_of(SPLIT, subsets("v1", "v2"), *CALLERS)
     (route,) = routes_to(mesh, mesh.by_key[KEY])
     assert route.whose == "callers of a, callers of b"
+
+
+def test_weights_of_a_headless_service_do_nothing_and_are_refused() -> None:
+    headless = made(
+        "Service",
+        "rev",
+        clusterIP="None",
+        selector={"app": "rev"},
+        ports=[{"name": "http", "port": 9080, "targetPort": 9080}],
+    )
+    parts = (SPLIT, subsets("v1", "v2"), *CALLERS)
+    plain = mesh_of(*parts)
+    assert dangers(plain, changed(plain, Shift({"v2": 60.0}))) == []
+    plurals: dict[str, list[dict[str, Any]]] = {"services": [headless]}
+    for obj in (pod("rev", "v1", 1), pod("rev", "v2", 2), *parts):
+        plurals.setdefault(PLURALS[obj["kind"]], []).append(obj)
+    mesh = parse_mesh(plurals)
+    (text,) = dangers(mesh, changed(mesh, Shift({"v2": 60.0})))
+    assert "weights do nothing" in text
+    assert dangers(mesh, changed(mesh, SetTimeout(timeout_s=3.0))) == []
