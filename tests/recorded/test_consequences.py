@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from meshtui.changes.change import Change, Finding, RuleRef
 from meshtui.changes.consequences import consequences
+from meshtui.changes.stranding import stranding
 from meshtui.mesh.model import Mesh, Ref, ServiceKey
 from meshtui.operations.change.objects import mesh_after, object_of
 from tests.recorded.cases import Case, load, mesh_of
@@ -95,3 +97,12 @@ def test_a_change_of_a_virtual_service_that_istiod_does_not_use_is_a_danger() ->
     loser = next(vs for vs in mesh.virtual_services if vs.hosts == ("rev.or-a",))
     (finding,) = found(mesh, edited(mesh, loser.ref, dict(loser.raw["spec"])))
     assert finding.level == "danger" and "no effect" in finding.text
+
+
+def test_subsets_of_a_wildcards_rule_are_there() -> None:
+    mesh = mesh_with_caller(load("dr-wildcard-only"))
+    (vs,) = (v for v in mesh.virtual_services if v.ref.namespace == "or-a")
+    spec: Obj = copy.deepcopy(dict(vs.raw["spec"]))
+    spec["http"][0]["route"][0]["weight"], spec["http"][0]["route"][1]["weight"] = 20, 80
+    told = stranding(mesh, edited(mesh, vs.ref, spec))
+    assert not [finding for finding in told if "DestinationRule" in finding.text]
