@@ -90,7 +90,8 @@ def _health(state: Json) -> str:
 def _other_address(raw: Json) -> str:
     pipe = read.text(read.obj(raw, "address", "pipe"), "path")
     internal = read.obj(raw, "address", "envoy_internal_address")
-    return pipe or read.text(internal, "server_listener_name")
+    listener, behind = (read.text(internal, k) for k in ("server_listener_name", "endpoint_id"))
+    return pipe or "/".join(filter(None, (listener, behind)))
 
 
 def _stats(raw: Json) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host
+from meshtui.envoy.endpoints import parse_endpoints
 from meshtui.envoy.virtualhosts import ProxyHost, parse_hosts
 from meshtui.mesh.resolution import Client, VirtualHost, world
 from tests.recorded.cases import mesh_of
@@ -347,3 +348,11 @@ def test_hosts_without_routes_inline_tables_and_refusals_are_read() -> None:
         True,
         (),
     )
+
+
+def test_an_endpoint_behind_an_internal_listener_is_told_by_its_own_address() -> None:
+    internal = {"server_listener_name": "connect_originate", "endpoint_id": "10.1.2.3:9080"}
+    host = {"address": {"envoy_internal_address": internal}}
+    name = "inbound-vip|9080|http|reviews.default.svc.cluster.local"
+    (found,) = parse_endpoints({"cluster_statuses": [{"name": name, "host_statuses": [host]}]})
+    assert (found.address, found.port) == ("connect_originate/10.1.2.3:9080", 0)
