@@ -24,7 +24,7 @@ OUTPUTS = {
     "all closed": "<&- >&- 2>&-",
 }
 CHANGING = (
-    "shift reviews v3=10", "promote reviews v1", "rollback reviews",
+    "shift reviews v3=10", "promote reviews v1", "rollback reviews --to v1",
     "mirror reviews --to v2", "fault reviews --abort 503", "timeout reviews 3s",
     "breaker reviews --max-pending 3",
 )  # fmt: skip
