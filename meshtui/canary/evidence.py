@@ -34,7 +34,7 @@ LIMIT = 100.0
 """1/α: evidence that suffices for a rollback."""
 
 _FEW_BLOCKS = 3
-_DOUBT = 4.0
+_DOUBT = 8.0
 """Standard errors added to a dispersion that was found, lest bursts decide by an underestimate."""
 _CEILING = 690.0
 """Logarithms beyond this are cut off, far above every limit and below what a float holds."""
