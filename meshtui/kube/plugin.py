@@ -179,8 +179,15 @@ async def _all(stream: asyncio.StreamReader | None) -> bytes:
 
 async def _end(process: Process, *, alone: bool) -> None:
     """With all that it started, where it has a session of its own."""
-    if process.returncode is not None:
-        return
+    if process.returncode is None:
+        await _kill(process, alone=alone)
+    # Pipes that somebody else holds open would be closed by the collector, after the loop.
+    transport = getattr(process, "_transport", None)
+    if transport is not None:
+        transport.close()
+
+
+async def _kill(process: Process, *, alone: bool) -> None:
     with contextlib.suppress(ProcessLookupError):
         if alone:
             os.killpg(process.pid, signal.SIGKILL)

@@ -200,7 +200,9 @@ async def test_a_feed_follows_what_is_made_changed_and_deleted(lab: Lab, viewer:
     await feed.start()
     try:
         assert await feed.ready(10)
-        assert {health.state for health in feed.health()} == {"ok"}
+        states = {health.name: health.state for health in feed.health()}
+        assert states.pop("peerauthentications") == "missing", "the lab has no such CRD"
+        assert set(states.values()) == {"ok"}
         first = feed.objects()
         assert first is feed.objects()
         lab.store.put("networking.istio.io", "virtualservices", virtual_service("ratings"))

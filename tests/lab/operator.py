@@ -58,7 +58,7 @@ class Operator:
         return Ran(process.returncode, out, err)
 
     def change(self, *words: str) -> Any:
-        """A change that must succeed, as its JSON."""
-        ran = self.run(*words, "--yes", "-o", "json")
+        """A change that must succeed, as its JSON, whatever stands against it."""
+        ran = self.run(*words, "--yes", "--force", "-o", "json")
         assert ran.status == 0, ran.err
         return ran.json

@@ -17,7 +17,7 @@ def test_the_live_scenarios_pass_on_the_lab(lab: RunningLab, tmp_path: Path) -> 
     command += ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "live")]
     env = {**os.environ, "KUBECONFIG": str(lab.kubeconfig)}
     ran = subprocess.run(
-        command, cwd=ROOT, env=env, text=True, check=False, capture_output=True, timeout=110
+        command, cwd=ROOT, env=env, text=True, check=False, capture_output=True, timeout=280
     )
     assert ran.returncode == 0, ran.stdout
     assert "skipped" not in ran.stdout

@@ -43,10 +43,10 @@ def killed_begin(*words):
     die("begun")
     return change_id
 
-def killed_settle(journal, change_id, status, *more):
+def killed_settle(journal, change_id, status, *more, **named):
     if status is Status.VERIFIED:
         die("settle-last")
-    settle(journal, change_id, status, *more)
+    settle(journal, change_id, status, *more, **named)
     if status is Status.VERIFIED:
         die("end")
 
@@ -88,7 +88,7 @@ def http(mesh: Mesh) -> list[Obj]:
 
 
 def die(operator: Operator, step: str, *words: str) -> None:
-    command = [sys.executable, "-c", KILLED, step, *words, "--yes"]
+    command = [sys.executable, "-c", KILLED, step, *words, "--yes", "--force"]
     died = subprocess.run(command, env=operator.env, check=False, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
 

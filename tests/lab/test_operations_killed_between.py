@@ -113,7 +113,7 @@ def there(mesh: Mesh) -> list[str]:
 
 
 def die(operator: Operator, step: str, *words: str) -> None:
-    command = [sys.executable, "-c", KILLED, step, *words, "--yes"]
+    command = [sys.executable, "-c", KILLED, step, *words, "--yes", "--force"]
     died = subprocess.run(command, env=operator.env, check=False, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
 

@@ -89,12 +89,12 @@ def test_a_keeper_says_once_what_it_can_not_end(
 
 
 def test_a_hang_up_in_the_middle_of_a_change_loses_nothing(rules: Mesh, operator: Operator) -> None:
-    shifting = operator.start("shift", "reviews", "v3=50", "--yes")
+    shifting = operator.start("shift", "reviews", "v3=50", "--yes", "--force")
     until(lambda: http(rules) != [ALL], what="the write")
     shifting.send_signal(signal.SIGHUP)
     shifting.communicate(timeout=20)
     assert shifting.returncode in (0, -signal.SIGHUP)
-    assert operator.run("undo", "--yes", "--no-verify").status == 0
+    assert operator.run("undo", "--yes", "--force", "--no-verify").status == 0
     assert http(rules) == [ALL]
     undone, made = operator.run("journal", "-o", "json").json["changes"]
     assert made["status"] in ("written", "verified")
