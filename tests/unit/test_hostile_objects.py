@@ -20,6 +20,7 @@ from meshtui.kube.resources import (
     ENVOY_FILTERS,
     GATEWAYS,
     MESH_RESOURCES,
+    PEER_AUTHENTICATIONS,
     PODS,
     SERVICE_ENTRIES,
     SERVICES,
@@ -150,6 +151,11 @@ SPECS: dict[Resource, Obj] = {
         "egress": [{"hosts": ["./*"], "port": {"number": 1, "protocol": "HTTP", "name": "x"}}],
         "ingress": [{"port": {"number": 1, "protocol": "HTTP", "name": "x"}, "bind": "b"}],
         "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+    },
+    PEER_AUTHENTICATIONS: {
+        "selector": {"matchLabels": {"app": "reviews"}},
+        "mtls": {"mode": "STRICT"},
+        "portLevelMtls": {"9080": {"mode": "DISABLE"}},
     },
 }
 STATUS = {

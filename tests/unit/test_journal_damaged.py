@@ -123,7 +123,7 @@ COMMANDS = (
     ("journal", "reviews"),
     ("keep", "--once"),
     ("undo", "--dry-run"),
-    ("rollback", "reviews", "--yes", "--no-verify"),
+    ("rollback", "reviews", "--yes", "--force", "--no-verify"),
 )
 
 

@@ -65,8 +65,8 @@ async def change(opened: Session, request: Request) -> str:
 def applies(cluster: FakeCluster, manager: str, rule: Obj = OLD) -> None:
     """Somebody writes the whole list of rules as a file has it."""
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    cluster.objects[VS]["metadata"]["managedFields"] = [{"manager": manager, "time": stamp}]
     cluster.edit(VS, lambda spec: spec.update(http=[copy.deepcopy(rule)]))
+    cluster.objects[VS]["metadata"]["managedFields"] = [{"manager": manager, "time": stamp}]
 
 
 def watching(opened: Session, clock: Clock) -> Reversals:

@@ -212,7 +212,7 @@ def journal_json(row: Entry | Unread) -> dict[str, Any]:
 
 _ONLY_READ = (
     *("finished", "context", "rule", "detail", "undoes"),
-    *("before", "after", "patch", "inverse", "proxies"),
+    *("before", "after", "patch", "inverse", "proxies", "reverted"),
 )
 """What only a change that can be read has."""
 

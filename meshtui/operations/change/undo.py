@@ -63,6 +63,7 @@ async def change_again(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chan
         inverse=entry.patch,
         spec_before=entry.spec_after,
         spec_after=entry.spec_before,
+        spec_stored=None,
         undone_by="",
     )
     try:
