@@ -18,14 +18,18 @@ def usage(verb: Verb) -> str:
     return " ".join([*words, *(["| --off"] if verb.off else [])])
 
 
-def line_usage(verb: Verb, most: int = 4) -> str:
-    """How the verb is written after `:`, with at most so many of its named parameters."""
+def line_usage(verb: Verb, width: int = 56) -> str:
+    """How the verb is written after `:`, with as many named parameters as there is room for."""
     placed = sorted((p for p in verb.parameters if p.place), key=lambda p: p.place)
     words = [verb.name, *(f"[{p.shown}]" if _may_be_missing(p) else p.shown for p in placed)]
     named = [p for p in verb.parameters if not p.place and not p.after]
-    words += [f"[{p.names[0]} {p.shown}]" for p in named[:most]]
-    words += ["…"] if named[most:] else []
-    return " ".join([*words, *(["| off"] if verb.off else [])])
+    end = ["| off"] if verb.off else []
+    for parameter in named:
+        word = f"[{parameter.names[0]} {parameter.shown}]"
+        if len(" ".join([*words, word, *end])) > width:
+            return " ".join([*words, "…", *end])
+        words.append(word)
+    return " ".join([*words, *end])
 
 
 def _may_be_missing(parameter: Parameter) -> bool:

@@ -348,7 +348,7 @@ async def test_fault_by_form_with_mistakes_said_in_place() -> None:
         assert "needs a delay or an abort" in drive.text
         await drive.type("3")
         await drive.press("enter")
-        assert "3 is no time" in drive.text
+        assert "'3' is not a duration" in drive.text
         await drive.type("s")
         await drive.press("enter")
         await drive.armed()
@@ -393,7 +393,9 @@ async def test_a_wrong_command_is_one_line() -> None:
         await drive.press("colon")
         await drive.type("shift lots")
         await drive.press("enter")
-        assert "lots is no weight" in drive.status and isinstance(drive.app.screen, MainScreen)
+        assert "'lots' names no version" in drive.status and isinstance(
+            drive.app.screen, MainScreen
+        )
 
 
 async def test_the_dialog_keeps_its_target_while_the_table_changes() -> None:

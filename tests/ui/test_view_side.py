@@ -107,7 +107,7 @@ async def test_a_command_says_which_view() -> None:
         await drive.press("colon")
         await drive.type("view sideways")
         await drive.press("enter")
-        assert "view is caller or server" in drive.text
+        assert "write one of caller, server" in drive.text
 
 
 async def test_a_filter_finds_the_states_that_are_shown() -> None:

@@ -85,8 +85,14 @@ def fault_form(view: ServiceView) -> FormDialog:
 
 
 def read_fault(values: Values) -> Request:
-    """No time limit in the field means none: the field shows the usual one."""
-    return request_from(FAULT, {**values, "for": values["for"] or "none"})
+    """No time limit in the field means none: the field shows the usual one.
+
+    The percentage of a part that is left out means nothing.
+    """
+    given = {**values, "for": values["for"] or "none"}
+    for part in ("delay", "abort"):
+        given[f"{part}_percent"] = given[f"{part}_percent"] if given[part] else ""
+    return request_from(FAULT, given)
 
 
 def timeout_form(view: ServiceView) -> FormDialog:
