@@ -52,8 +52,9 @@ async def _one(arguments: argparse.Namespace, opened: Session, mesh: Mesh, servi
     """Telemetry and the proxies' counters are read over the same seconds."""
     first, error = await opening.sample(opened, mesh, 0.0)
     found = exposed(mesh, service, first)
-    pods, began = found.limiting_pods, time.monotonic()
+    pods = found.limiting_pods
     before = await read_counters(opened.cluster, pods)
+    began = time.monotonic()
     sample, error = await opening.sample(opened, mesh, arguments.window)
     if error:
         output.note(f"meshtui: telemetry: {error}")

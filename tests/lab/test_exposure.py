@@ -54,9 +54,6 @@ def test_refused_requests_are_counted_to_the_request(mesh: Mesh, operator: Opera
     assert [w["name"] for w in after["workloads"]] == ["reviews-v1", "reviews-v2", "reviews-v3"]
 
 
-@pytest.mark.xfail(
-    reason="two thirds of the rate are found: the cause is not known yet", strict=False
-)
 def test_the_rates_of_telemetry_and_of_the_proxies_are_those_of_the_callers(
     mesh: Mesh, operator: Operator
 ) -> None:
