@@ -18,6 +18,7 @@ from meshtui.ui.actions.action import Action
 from meshtui.ui.actions.registry import ACTIONS, bindings, markdown, resolve
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.dialogs.offline import OfflineScreen
+from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.handlers import Handlers
 from meshtui.ui.main.screen import MainScreen
 from meshtui.ui.panes.dock import PANES, pane_class
@@ -55,7 +56,7 @@ def test_every_action_does_something() -> None:
     def done(action: Action, place: str) -> bool:
         inside = pane_class(place) if place in PANES else Handlers
         name = f"do_{action.id}"
-        by_name = hasattr(Handlers, name) or hasattr(inside, name)
+        by_name = any(hasattr(owner, name) for owner in (Handlers, ChangeHandlers, inside))
         return by_name or action.id in PANES or action.id.startswith("sort_")
 
     undone = [

@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from meshtui.errors import NotFound
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
+from meshtui.ui.main.drafts import Drafting
+from meshtui.ui.main.host import HasSnapshot, Notifies, UpdatesPanes, UpdatesPlace
 from meshtui.ui.main.rule_selection import Aim
+from meshtui.ui.table.widget import MeshTable
 
-if TYPE_CHECKING:
-    from meshtui.ui.main.screen import MainScreen
+
+class Host(HasSnapshot, Notifies, UpdatesPanes, UpdatesPlace, Protocol):
+    """What is used of the screen."""
 
 
 class Aimed:
     """Feeds the table. A draft belongs to a rule: it goes when another one is shown."""
 
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
+    def __init__(self, table: MeshTable, drafting: Drafting, namespace: str, host: Host) -> None:
+        self._table = table
+        self._drafting = drafting
+        self._host = host
         self._aim = Aim()
-        self.namespace = screen.cockpit.namespace
+        self.namespace = namespace
         """Only its services are shown; empty for all. Before connecting it is what -n says."""
 
     def show(self) -> None:
         """The services of the last snapshot, each by the rule that is aimed at."""
-        screen, snapshot = self._screen, self._screen.snapshot
+        snapshot = self._host.snapshot
         if snapshot is None:
             return
         views, lost = self._aim.seen(self._narrowed(snapshot.views), snapshot.mesh)
-        screen.table.empty_text = empty_text(snapshot)
-        screen.table.feed(views, snapshot.sample)
+        self._table.empty_text = empty_text(snapshot)
+        self._table.feed(views, snapshot.sample)
         for key in lost:
-            screen.drafting.drop(key)
+            self._drafting.drop(key)
             words = f"{key.name}: the chosen rule is gone; back to the ordinary one"
-            screen.say(words, "warning")
+            self._host.say(words, "warning")
 
     def _narrowed(self, views: tuple[ServiceView, ...]) -> tuple[ServiceView, ...]:
         return tuple(v for v in views if not self.namespace or v.key.namespace == self.namespace)
 
     def narrow(self, namespace: str) -> None:
         """Show one namespace's services, or all. Raises `NotFound` naming what there is."""
-        snapshot = self._screen.snapshot
+        snapshot = self._host.snapshot
         there = sorted({view.key.namespace for view in snapshot.views}) if snapshot else []
         if namespace and namespace not in there:
             raise NotFound(f"no services in namespace {namespace}", f"there are {', '.join(there)}")
         self.namespace = namespace
         self.show()
-        self._screen.place_again()
-        self._screen.tell_panes()
-        self._screen.say(f"namespace {namespace}" if namespace else "all namespaces")
+        self._host.place_again()
+        self._host.tell_panes()
+        self._host.say(f"namespace {namespace}" if namespace else "all namespaces")
 
     def take(self, view: ServiceView, route: Route) -> None:
         """From now on the verbs mean this rule of the service."""
@@ -58,20 +64,20 @@ class Aimed:
         self._again(view.key)
         chosen = view.key in self._aim.chosen
         named = f"rule {route.rule.title}" if chosen else "the ordinary rule"
-        self._screen.say(f"{view.key.name}: {named} is shown and changed")
+        self._host.say(f"{view.key.name}: {named} is shown and changed")
 
     def back(self, key: ServiceKey) -> bool:
         """The ordinary rule again; False where it was that already."""
         if not self._aim.drop(key):
             return False
         self._again(key)
-        self._screen.say(f"{key.name}: the ordinary rule again")
+        self._host.say(f"{key.name}: the ordinary rule again")
         return True
 
     def _again(self, key: ServiceKey) -> None:
-        self._screen.drafting.drop(key)
+        self._drafting.drop(key)
         self.show()
-        self._screen.tell_panes()
+        self._host.tell_panes()
 
 
 def empty_text(snapshot: Snapshot) -> str:

@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Rollback
 from meshtui.errors import Refused
-from meshtui.mesh.model import Mesh
-from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.situation import JOURNAL
-from meshtui.ui.main.drafts import draft_of
+from meshtui.ui.main.aimed import Aimed
+from meshtui.ui.main.changing import ChangeDesk
+from meshtui.ui.main.drafts import Drafting, draft_of
+from meshtui.ui.main.editing import Editing
+from meshtui.ui.main.host import Guards, HasApp, Notifies
+from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.rule_selection import place_of
+from meshtui.ui.main.selection import Selection
+from meshtui.ui.table.widget import MeshTable
 
 if TYPE_CHECKING:
     from meshtui.ui.dialogs.form import FormDialog
-    from meshtui.ui.main.screen import MainScreen
 
 
+class Host(Notifies, Guards, HasApp, Protocol):
+    """What is used of the screen."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeHandlers:
     """Each of them ends in a draft, a form or a dialog; none waits for anything."""
 
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
+    _selection: Selection
+    _table: MeshTable
+    _drafting: Drafting
+    _desk: ChangeDesk
+    _editing: Editing
+    _aimed: Aimed
+    _arrangement: Arrangement
+    _host: Host
 
     @property
-    def view(self) -> ServiceView:
-        view = self._screen.table.view
-        if view is None:
-            raise Refused("no service is selected")
-        return view
-
-    @property
-    def version(self) -> VersionView:
-        version = self._screen.table.version
-        if version is None:
-            raise Refused("choose a version first: the cursor is on a service")
-        return version
-
-    @property
-    def mesh(self) -> Mesh:
-        snapshot = self._screen.snapshot
-        if snapshot is None:
-            raise Refused("not connected yet")
-        return snapshot.mesh
+    def _view(self) -> ServiceView:
+        return self._selection.view
 
     # Drafts
 
     def _step(self, by: float) -> None:
-        self._screen.say(self._screen.drafting.step(self.view, self.version, by))
+        self._host.say(self._drafting.step(self._view, self._selection.version, by))
 
     def do_heavier(self) -> None:
         self._step(5)
@@ -63,69 +62,69 @@ class ChangeHandlers:
         self._step(-1)
 
     def do_next_step(self) -> None:
-        self._screen.say(self._screen.drafting.next_step(self.view, self.version))
+        self._host.say(self._drafting.next_step(self._view, self._selection.version))
 
     def digit(self, key: str) -> None:
         if key:
-            self._screen.say(self._screen.drafting.digit(self.view, self.version, key))
+            self._host.say(self._drafting.digit(self._view, self._selection.version, key))
 
     def do_backspace(self) -> None:
-        words = self._screen.drafting.backspace(self.view, self._screen.table.version)
-        self._screen.say(words)
+        words = self._drafting.backspace(self._view, self._table.version)
+        self._host.say(words)
 
     def do_diff(self) -> None:
-        draft = draft_of(self._screen.drafting.drafts, self.view)
-        self._screen.desk.ask(self.view, draft.request, draft.target)
+        draft = draft_of(self._drafting.drafts, self._view)
+        self._desk.ask(self._view, draft.request, draft.target)
 
     # Changes
 
     def do_promote(self) -> None:
-        self._screen.desk.ask(self.view, Promote(self.version.label))
+        self._desk.ask(self._view, Promote(self._selection.version.label))
 
     def do_rollback(self) -> None:
-        self._screen.desk.ask(self.view, Rollback())
+        self._desk.ask(self._view, Rollback())
 
     def do_undo(self) -> None:
-        if self._screen.arrangement.focus == JOURNAL:
+        if self._arrangement.focus == JOURNAL:
             self.do_undo_entry()
         else:
-            self._screen.desk.undo()
+            self._desk.undo()
 
     def do_again(self) -> None:
-        self._screen.desk.again()
+        self._desk.again()
 
     def do_aim(self) -> None:
-        pane = self._screen.arrangement.focused_pane
+        pane = self._arrangement.focused_pane
         picked = pane.picked if pane else ""
-        route = next((r for r in self.view.routes if place_of(r) == picked), None)
+        route = next((r for r in self._view.routes if place_of(r) == picked), None)
         if route is None:
             raise Refused("there is no rule under the cursor", "w shows the rules in words")
         if route.rule.protocol != "http" or not route.rule.destinations:
             raise Refused(f"rule {route.rule.title} sends nothing anywhere that could be changed")
-        self._screen.aimed.take(self.view, route)
+        self._aimed.take(self._view, route)
 
     def do_undo_entry(self) -> None:
-        pane = self._screen.arrangement.focused_pane
+        pane = self._arrangement.focused_pane
         picked = pane.picked if pane else ""
         if not picked:
             raise Refused("the journal shows no change to take back")
-        self._screen.desk.undo(picked)
+        self._desk.undo(picked)
 
     def do_mirror(self) -> None:
         from meshtui.ui.dialogs.forms import mirror_form
 
-        view, rule = self.view, self.view.rule
+        view, rule = self._view, self._view.rule
         if rule is not None and rule.mirrors:
-            self._screen.desk.ask(view, ClearMirror())
+            self._desk.ask(view, ClearMirror())
         else:
-            self._form(mirror_form(view, self._screen.table.version), view)
+            self._form(mirror_form(view, self._table.version), view)
 
     def do_fault(self) -> None:
         from meshtui.ui.dialogs.forms import fault_form
 
-        view, rule = self.view, self.view.rule
+        view, rule = self._view, self._view.rule
         if rule is not None and rule.fault is not None:
-            self._screen.desk.ask(view, ClearFault())
+            self._desk.ask(view, ClearFault())
         else:
             self._form(fault_form(view), view)
 
@@ -134,26 +133,26 @@ class ChangeHandlers:
 
         def filled(request: Request | None) -> None:
             if request is not None:
-                self._screen.guarded(lambda: self._screen.desk.ask(view, request))
+                self._host.guarded(lambda: self._desk.ask(view, request))
 
-        self._screen.app.push_screen(form, filled)
+        self._host.app.push_screen(form, filled)
 
     def do_clear(self) -> None:
-        self._screen.desk.clear(self.view)
+        self._desk.clear(self._view)
 
     def do_timeout(self) -> None:
         from meshtui.ui.dialogs.forms import timeout_form
 
-        self._form(timeout_form(self.view), self.view)
+        self._form(timeout_form(self._view), self._view)
 
     def do_breaker(self) -> None:
         from meshtui.ui.dialogs.forms import breaker_form
 
-        view = self.view
-        self._form(breaker_form(view, self.mesh, self._screen.table.version), view)
+        view = self._view
+        self._form(breaker_form(view, self._selection.mesh, self._table.version), view)
 
     def do_edit(self) -> None:
-        self._screen.editing.open(self.view, self.mesh)
+        self._editing.open(self._view, self._selection.mesh)
 
     def do_adopt(self) -> None:
-        self._screen.desk.adopt(self.view.key)
+        self._desk.adopt(self._view.key)

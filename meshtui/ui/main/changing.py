@@ -1,9 +1,9 @@
-"""From a wish to a made change: which plan, which dialog, and what became of it."""
+"""From a request to a made change: which plan, which dialog, and what became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message_pump import MessagePump
@@ -34,7 +34,7 @@ from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.main.draft import ordinary_target, target_of
 from meshtui.ui.main.feed import unexpected
 from meshtui.ui.main.messages import Applied, ApplyFailed, ApplyStep
-from meshtui.ui.main.pending_edit import Kept
+from meshtui.ui.main.pending_edit import PendingEdit
 from meshtui.ui.main.rule_selection import rule_name
 
 if TYPE_CHECKING:
@@ -55,8 +55,22 @@ class Host(Protocol):
     def change_made(self, key: ServiceKey) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RunningChange:
+    """A plan that is being applied, and who is told what became of it."""
+
+    plan: Plan
+    dialog: DiffDialog
+    edit: PendingEdit | None = None
+
+    @property
+    def open_dialog(self) -> DiffDialog | None:
+        """The dialog, unless the person has closed it."""
+        return self.dialog if self.dialog.is_current else None
+
+
 class ChangeDesk:
-    """Opens a dialog for each wish and follows each plan that was confirmed.
+    """Opens a dialog for each request and follows each plan that was confirmed.
 
     An apply goes on when its dialog is closed; it is followed in the status line and in the
     service's row until the proxies were seen to serve it.
@@ -65,18 +79,16 @@ class ChangeDesk:
     def __init__(self, cockpit: Cockpit, host: Host) -> None:
         self._cockpit = cockpit
         self._host = host
-        self._dialogs: dict[int, DiffDialog] = {}
-        self._running: dict[int, Plan] = {}
-        self._edits: dict[int, Kept] = {}
-        self._kept: dict[int, Kept] = {}
+        self._running: list[RunningChange] = []
+        self._edits: list[PendingEdit] = []
         self._notes: dict[ServiceKey, str] = {}
 
     @property
     def busy(self) -> tuple[Plan, ...]:
         """Plans that are being applied now."""
-        return tuple(self._running.values())
+        return tuple(running.plan for running in self._running)
 
-    # Wishes
+    # Requests
 
     def ask(self, view: ServiceView, request: Request, target: Target | None = None) -> None:
         """Plan `request` for a service and show it. A rollback may overtake a running change."""
@@ -123,13 +135,13 @@ class ChangeDesk:
 
     def edited(self, draft: Draft) -> None:
         """Show what the person did to an object; the text is kept until that is made."""
-        kept = Kept(draft, self._cockpit)
-        dialog = self._open(f"Edit {draft.item.ref}", kept.plan, lambda: self._closed(kept))
-        self._kept[id(dialog)] = kept
+        edit = PendingEdit(draft, self._cockpit)
+        self._edits.append(edit)
+        self._open(f"Edit {draft.item.ref}", edit.plan, lambda: self._closed(edit))
 
-    def _closed(self, kept: Kept) -> None:
-        if kept.there and kept.plan_id not in self._running:
-            self._host.say(kept.words, "warning")
+    def _closed(self, edit: PendingEdit) -> None:
+        if edit.saved and not any(running.edit is edit for running in self._running):
+            self._host.say(edit.words, "warning")
 
     def clear(self, view: ServiceView) -> None:
         """Mirrors and fault off, in one change."""
@@ -144,15 +156,13 @@ class ChangeDesk:
         source: PlanSource,
         closed: Callable[[], None] = lambda: None,
         wider: PlanSource | None = None,
-    ) -> DiffDialog:
+    ) -> None:
         from meshtui.ui.dialogs.diff import DiffDialog  # the first paint does not wait for it
 
-        dialog = DiffDialog(title, source, wider)
-        self._host.open_dialog(dialog, closed)
-        return dialog
+        self._host.open_dialog(DiffDialog(title, source, wider), closed)
 
     def _refuse_while_applying(self, key: ServiceKey) -> None:
-        if any(plan.change.service == key for plan in self._running.values()):
+        if any(plan.change.service == key for plan in self.busy):
             raise Refused(
                 f"a change to {key.name} is being applied", "wait for its outcome, or press R"
             )
@@ -161,21 +171,21 @@ class ChangeDesk:
 
     def confirmed(self, plan: Plan, dialog: DiffDialog) -> None:
         """Remember who wants to hear of this plan. Called before `apply` is run as a worker."""
-        self._dialogs[id(plan)] = dialog
-        self._running[id(plan)] = plan
-        if id(dialog) in self._kept:
-            self._edits[id(plan)] = self._kept.pop(id(dialog))
+        edit = next((edit for edit in self._edits if edit.planned is plan), None)
+        if edit is not None:
+            self._edits.remove(edit)
+        self._running.append(RunningChange(plan, dialog, edit))
         self._note(plan.change.service, "applying…")
         self._host.say(f"{plan.change.service.name}: applying…")
 
     async def apply(self, plan: Plan, to: MessagePump) -> None:
         """The worker: every step and the end become messages."""
 
-        def tell(text: str) -> None:
+        def report(text: str) -> None:
             to.post_message(ApplyStep(plan, text))
 
         try:
-            outcome = await self._cockpit.apply(plan, tell)
+            outcome = await self._cockpit.apply(plan, report)
         except MeshtuiError as error:
             to.post_message(ApplyFailed(plan, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
@@ -185,7 +195,8 @@ class ChangeDesk:
 
     def on_step(self, message: ApplyStep) -> None:
         self._host.say(f"{message.plan.change.service.name}: {message.text}")
-        dialog = self._open_dialog(message.plan)
+        running = self._followed(message.plan)
+        dialog = running.open_dialog if running else None
         if dialog is not None:
             dialog.step(message.text)
 
@@ -196,10 +207,10 @@ class ChangeDesk:
         self._note(key, NOT_VERIFIED if outcome.applied and not outcome.verified else "")
         if outcome.applied:
             self._host.change_made(key)
-        kept = self._edits.pop(id(plan), None)
-        if kept is not None:
-            kept.done()
-        dialog = self._end(plan)
+        running = self._end(plan)
+        if running is not None and running.edit is not None:
+            running.edit.done()
+        dialog = running.open_dialog if running else None
         if dialog is not None:
             dialog.finish(outcome)
 
@@ -212,22 +223,22 @@ class ChangeDesk:
 
     def on_failed(self, message: ApplyFailed) -> None:
         self._note(message.plan.change.service, "")
-        dialog = self._end(message.plan)
-        kept = self._edits.pop(id(message.plan), None)
-        error = kept.told(message.error) if kept else message.error
+        running = self._end(message.plan)
+        edit = running.edit if running else None
+        error = edit.with_file(message.error) if edit else message.error
         self._host.fail(error)
+        dialog = running.open_dialog if running else None
         if dialog is not None:
             dialog.fail(error)
 
-    def _end(self, plan: Plan) -> DiffDialog | None:
-        dialog = self._open_dialog(plan)
-        self._running.pop(id(plan), None)
-        self._dialogs.pop(id(plan), None)
-        return dialog
+    def _followed(self, plan: Plan) -> RunningChange | None:
+        return next((running for running in self._running if running.plan is plan), None)
 
-    def _open_dialog(self, plan: Plan) -> DiffDialog | None:
-        dialog = self._dialogs.get(id(plan))
-        return dialog if dialog is not None and dialog.is_current else None
+    def _end(self, plan: Plan) -> RunningChange | None:
+        running = self._followed(plan)
+        if running is not None:
+            self._running = [other for other in self._running if other is not running]
+        return running
 
     def _note(self, key: ServiceKey, text: str) -> None:
         if text:

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from meshtui.ui.actions.action import OTHER_RIGHTS
 from meshtui.ui.actions.situation import JOURNAL, Situation
+from meshtui.ui.main.drafts import Drafting
+from meshtui.ui.main.host import HasSnapshot
+from meshtui.ui.main.layout import Arrangement
+from meshtui.ui.panes.dock import PaneDock
+from meshtui.ui.table.widget import MeshTable
 
 if TYPE_CHECKING:
-    from meshtui.ui.main.screen import MainScreen
+    from meshtui.operations.cockpit import Cockpit
 
 
-def situation_of(screen: MainScreen) -> Situation:
+class Parts(HasSnapshot, Protocol):
+    """What decides the situation."""
+
+    @property
+    def table(self) -> MeshTable: ...
+
+    @property
+    def dock(self) -> PaneDock: ...
+
+    @property
+    def arrangement(self) -> Arrangement: ...
+
+    @property
+    def drafting(self) -> Drafting: ...
+
+    @property
+    def cockpit(self) -> Cockpit: ...
+
+    @property
+    def was_connected(self) -> bool: ...
+
+
+def situation_of(screen: Parts) -> Situation:
     """What decides which keys mean what, and which are not allowed."""
     view, version = screen.table.view, screen.table.version
     return Situation(
@@ -29,7 +56,7 @@ def situation_of(screen: MainScreen) -> Situation:
     )
 
 
-def _denied_verbs(screen: MainScreen) -> Mapping[str, str]:
+def _denied_verbs(screen: Parts) -> Mapping[str, str]:
     """What needs another right than the selected service's rules do, and is not allowed."""
     view = screen.table.view
     if view is None or screen.snapshot is None:
@@ -41,7 +68,7 @@ def _denied_verbs(screen: MainScreen) -> Mapping[str, str]:
     return {**others, "undo": last, "undo_entry": entry}
 
 
-def _denied(screen: MainScreen) -> str:
+def _denied(screen: Parts) -> str:
     """Why the object that routes the service may not be changed."""
     view = screen.table.view
     if view is None or screen.snapshot is None or view.virtual_service is None:

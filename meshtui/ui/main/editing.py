@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from textual.app import SuspendNotSupported
 
@@ -11,19 +12,24 @@ from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.host import HasApp, Notifies, RunsWorkers
 from meshtui.ui.main.messages import Edited
 from meshtui.ui.main.pending_edit import short_path
 
 if TYPE_CHECKING:
     from meshtui.operations.change.edit import Draft
-    from meshtui.ui.main.screen import MainScreen
+
+
+class Host(Notifies, HasApp, RunsWorkers, Protocol):
+    """What is used of the screen."""
 
 
 class Editing:
     """One editor at a time. Reading, time limits and running changes go on meanwhile."""
 
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
+    def __init__(self, edited: Callable[[Draft], None], host: Host) -> None:
+        self._edited = edited
+        self._host = host
 
     def open(self, view: ServiceView, mesh: Mesh, words: str = "") -> None:
         """`words` names the object (`dr/reviews`); by default the selected rule's own."""
@@ -36,11 +42,11 @@ class Editing:
         if item is None:
             raise Refused(f"no VirtualService routes {view.key.name}", "A adopts it")
         draft = Draft(item)
-        self._screen.run_worker(self._edit(draft), group="edit", exit_on_error=False)
+        self._host.run_worker(self._edit(draft), group="edit", exit_on_error=False)
 
     async def _edit(self, draft: Draft) -> None:
         """The editor has the terminal, nothing is painted, and the loop goes on."""
-        app, error = self._screen.app, None
+        app, error = self._host.app, None
         try:
             with app.suspend(), app.batch_update():
                 await asyncio.to_thread(draft.open_editor)
@@ -50,19 +56,19 @@ class Editing:
             error = Refused("this terminal cannot be handed to an editor", "use `meshtui edit`")
         except Exception as failure:  # noqa: BLE001 - the edge of a worker
             error = unexpected("editing", failure)
-        self._screen.post_message(Edited(draft, error))
+        self._host.post_message(Edited(draft, error))
 
     def finished(self, message: Edited) -> None:
         """An untouched text changes nothing; another one is planned."""
         draft, error = message.draft, message.error
         if error is None and draft.untouched:
             draft.done()
-            self._screen.say("nothing was changed")
+            self._host.say("nothing was changed")
         elif error is None:
-            self._screen.desk.edited(draft)
+            self._edited(draft)
         elif draft.untouched:
             draft.done()
-            self._screen.fail(error)
+            self._host.fail(error)
         else:
             hint = f"edit kept: {short_path(draft.path)}"
-            self._screen.fail(type(error)(error.what, hint))
+            self._host.fail(type(error)(error.what, hint))

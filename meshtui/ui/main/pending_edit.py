@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
 
 
-class Kept:
+class PendingEdit:
     """A draft on its way into the cluster; every failure on that way names its file."""
 
     def __init__(self, draft: Draft, cockpit: Cockpit) -> None:
         self.draft = draft
-        self.plan_id = 0
+        self.planned: Plan | None = None
         self._cockpit = cockpit
 
     async def plan(self, _: bool) -> Plan:
         try:
             plan = await self._cockpit.plan_edit(self.draft)
         except MeshtuiError as error:
-            raise self.told(error) from error
-        self.plan_id = id(plan)
+            raise self.with_file(error) from error
+        self.planned = plan
         if plan.change.empty:
             self.done()
         return plan
 
     @property
-    def there(self) -> bool:
+    def saved(self) -> bool:
         return self.draft.path.exists()
 
     @property
@@ -40,7 +40,7 @@ class Kept:
         """Short enough that the file can be read at 80 columns."""
         return f"edit kept: {short_path(self.draft.path)}"
 
-    def told(self, error: MeshtuiError) -> MeshtuiError:
+    def with_file(self, error: MeshtuiError) -> MeshtuiError:
         """The failure with the file. The text is for the object as it was: no second try."""
         kind = Refused if isinstance(error, Conflict) else type(error)
         return kind(error.what, "; ".join(filter(None, (self.words, error.hint))))

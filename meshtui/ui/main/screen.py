@@ -24,8 +24,10 @@ from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.main import feed
 from meshtui.ui.main.aimed import Aimed
 from meshtui.ui.main.background import in_background
+from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.changing import ChangeDesk
 from meshtui.ui.main.circumstances import situation_of
+from meshtui.ui.main.command_runner import CommandRunner
 from meshtui.ui.main.drafts import Drafting
 from meshtui.ui.main.editing import Editing
 from meshtui.ui.main.handlers import Handlers
@@ -42,6 +44,7 @@ from meshtui.ui.main.messages import (
     SnapshotArrived,
 )
 from meshtui.ui.main.prompts import Prompting
+from meshtui.ui.main.selection import Selection
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.table.marks import pending_notes
@@ -77,14 +80,52 @@ class MainScreen(Screen[None]):
         self.keys_line = KeysLine()
         self.drafting = Drafting(self.table.set_drafts)
         self.desk = ChangeDesk(cockpit, self)
-        self.arrangement = Arrangement(self)
-        self.prompting = Prompting(self)
-        self.handlers = Handlers(self)
-        self.editing = Editing(self)
-        self.aimed = Aimed(self)
+        self.selection = Selection(self.table, self)
+        self.arrangement = Arrangement(self.table, self.dock, self.prompt, self)
+        self.aimed = Aimed(self.table, self.drafting, cockpit.namespace, self)
+        self.editing = Editing(self.desk.edited, self)
+        self.prompting = Prompting(self.prompt, self.status, self.table, self.arrangement, self)
+        self.handlers = self._make_handlers()
+        self.commands = self._make_commands()
         self.measuring = Measuring(self.say)
         self._leaving = False
         self._notes: Mapping[ServiceKey, str] = {}
+
+    def _make_handlers(self) -> Handlers:
+        changes = ChangeHandlers(
+            self.selection,
+            self.table,
+            self.drafting,
+            self.desk,
+            self.editing,
+            self.aimed,
+            self.arrangement,
+            self,
+        )
+        return Handlers(
+            changes,
+            self.table,
+            self.header,
+            self.arrangement,
+            self.prompting,
+            self.drafting,
+            self.aimed,
+            self,
+        )
+
+    def _make_commands(self) -> CommandRunner:
+        return CommandRunner(
+            self.cockpit,
+            self.desk,
+            self.editing,
+            self.aimed,
+            self.table,
+            self.arrangement,
+            self.selection,
+            self.prompting.filter,
+            self.handlers.show_side,
+            self,
+        )
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -297,6 +338,13 @@ class MainScreen(Screen[None]):
         return True
 
     # The prompt
+
+    def run_command(self, text: str) -> None:
+        self.commands.run(text)
+
+    @property
+    def trace_words(self) -> str:
+        return self.commands.trace_words
 
     def on_prompt_typed(self, message: Prompt.Typed) -> None:
         self.prompting.typed(message.kind, message.text)

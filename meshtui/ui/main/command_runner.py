@@ -1,0 +1,141 @@
+"""What each command of the `:` line does on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from meshtui.changes.change import ClearBreaker, SetBreaker, Target
+from meshtui.errors import Refused
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.actions.registry import BY_ID
+from meshtui.ui.actions.situation import Situation
+from meshtui.ui.main import commands
+from meshtui.ui.main.aimed import Aimed
+from meshtui.ui.main.changing import ChangeDesk
+from meshtui.ui.main.editing import Editing
+from meshtui.ui.main.host import HasApp, Notifies
+from meshtui.ui.main.layout import Arrangement
+from meshtui.ui.main.selection import Selection
+from meshtui.ui.table.order import Sort
+from meshtui.ui.table.widget import MeshTable
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
+    from meshtui.ui.panes.trace import TracePane
+    from meshtui.ui.panes.tracewords import Ask
+
+
+class Host(Notifies, HasApp, Protocol):
+    """What is used of the screen."""
+
+    def situation(self) -> Situation: ...
+    def run_action_by_id(self, action_id: str) -> None: ...
+    def connect_elsewhere(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRunner:
+    """Has every command done by the part of the screen that it is about."""
+
+    _cockpit: Cockpit
+    _desk: ChangeDesk
+    _editing: Editing
+    _aimed: Aimed
+    _table: MeshTable
+    _arrangement: Arrangement
+    _selection: Selection
+    _filter: Callable[[str], None]
+    _show_side: Callable[[str], None]
+    _host: Host
+
+    def run(self, text: str) -> None:
+        """Raises `MeshtuiError` where the command is wrong or not allowed."""
+        command = commands.parse_command(text)
+        match command:
+            case commands.Change(request, rule):
+                of_host = isinstance(request, SetBreaker | ClearBreaker)
+                view = self._selected("breaker" if of_host else "rollback")
+                target = Target(view.key, rule) if rule else None
+                self._desk.ask(view, request, target)
+            case commands.Adopt(stable):
+                self._desk.adopt(self._selected("adopt").key, stable)
+            case commands.Edit(words):
+                view = self._selected()
+                self._editing.open(view, self._selection.mesh, words)
+            case commands.Undo(change_id):
+                self._may("undo")
+                self._desk.undo(change_id)
+            case commands.SortBy(key):
+                self._table.set_sort(Sort(key))
+            case commands.ShowSide(side):
+                self._show_side(side)
+            case commands.UseTheme(name):
+                self._theme(name)
+            case commands.ShowNamespace(name):
+                self._aimed.narrow(name)
+            case commands.SwitchContext(name):
+                self._switch(name)
+            case commands.FilterBy(words):
+                self._filter(words)
+            case commands.Trace(ask):
+                self._may("trace")
+                self._trace(ask)
+            case commands.ToPane(kind, words):
+                self._may(kind)
+                self._arrangement.to_front(kind).command(words)
+            case commands.Run(action):
+                self._host.run_action_by_id(action)
+            case None:
+                return
+
+    @property
+    def trace_words(self) -> str:
+        """The command for the request that the trace pane shows."""
+        pane = self._trace_pane()
+        return f"trace {pane.words}" if pane else "trace "
+
+    def _trace(self, ask: Ask) -> None:
+        """The pane comes to the front, if it is not there, and asks."""
+        self._arrangement.to_front("trace")
+        pane = self._trace_pane()
+        if pane is not None:
+            pane.ask(ask)
+
+    def _trace_pane(self) -> TracePane | None:
+        from meshtui.ui.panes.trace import TracePane
+
+        pane = self._arrangement.pane("trace")
+        return pane if isinstance(pane, TracePane) else None
+
+    def _selected(self, action: str = "rollback") -> ServiceView:
+        self._may(action)
+        return self._selection.view
+
+    def _may(self, action: str) -> None:
+        """The same reasons against it as for the key."""
+        reason = BY_ID[action].why_not(self._host.situation())
+        if reason:
+            raise Refused(reason)
+
+    def _switch(self, context: str) -> None:
+        """Another cluster, unless a change to this one is under way."""
+        cockpit = self._cockpit
+        if not context:
+            self._host.say(f"the context is {cockpit.context}; {', '.join(cockpit.contexts())}")
+        elif self._desk.busy:
+            raise Refused("a change is being applied", "switch when it is done")
+        else:
+            cockpit.choose(context)
+            self._host.connect_elsewhere()
+
+    def _theme(self, name: str) -> None:
+        app = self._host.app
+        names = sorted(theme for theme in app.available_themes)
+        if name not in names:
+            own = [theme for theme in names if theme.startswith("meshtui")]
+            said = f"there is no theme {name}" if name else f"the theme is {app.theme}"
+            self._host.say(f"{said}; there are {', '.join(own)} and Textual's own")
+            return
+        app.theme = name
