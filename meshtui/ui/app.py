@@ -15,10 +15,11 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult, SystemCommand
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.content import Content
 from textual.driver import Driver
+from textual.events import Event, Key
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 from textual.worker import WorkerFailed
@@ -27,7 +28,7 @@ from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
 from meshtui.ui.main.hangup import WAIT_S, until_idle
-from meshtui.ui.main.keystream import KeyStream
+from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.themes import DEFAULT, load_themes
 from meshtui.ui.widgets import roles
 
@@ -42,7 +43,7 @@ INTERRUPT_S = 3.0
 Clock = Callable[[], float]
 
 
-class MeshtuiApp(KeyStream):
+class MeshtuiApp(App[int]):
     """`run()` returns an exit status. `clock` gives seconds since the epoch."""
 
     CSS_PATH = "app.tcss"
@@ -65,6 +66,7 @@ class MeshtuiApp(KeyStream):
         self.cockpit = cockpit
         self.opened: MainScreen | None = None
         self._clock = clock
+        self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key)
         self._hung_up = self._interrupted = False
         self._ending: asyncio.Task[None] | None = None
         self.failure: MeshtuiError | None = None
@@ -87,6 +89,21 @@ class MeshtuiApp(KeyStream):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return roles.default_variables(self.current_theme)
+
+    # Keys
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key) and not event.is_forwarded:
+            if self._keys.splits(event):
+                return
+            self._keys.sent(event)
+        await super().on_event(event)
+
+    async def _on_key(self, event: Key) -> None:
+        self._keys.untaken(event)
+
+    def _read_key(self, key: str, character: str | None) -> None:
+        self.post_message(Key(key, character).set_sender(self))
 
     # The life of the program
 

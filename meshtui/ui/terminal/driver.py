@@ -9,7 +9,7 @@ import signal
 import sys
 import termios
 from codecs import getincrementaldecoder
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
@@ -18,15 +18,20 @@ from textual.drivers.linux_driver import LinuxDriver
 from meshtui.ui.terminal.leaving import Leaving, restore_now
 from meshtui.ui.terminal.outlet import Outlet
 
-if TYPE_CHECKING:
-    from meshtui.ui.app import MeshtuiApp
-
 CLOSE_S = 1.0
 """How long the terminal may take to read the last bytes."""
 
 LOOK_S = 0.1
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _OF_KEYS = (signal.SIGINT, signal.SIGQUIT)
+
+
+class Program(Protocol):
+    """What the driver asks of the program that it drives."""
+
+    def repaint(self) -> None: ...
+    def hang_up(self, number: int = ...) -> None: ...
+    def crash(self, error: Exception) -> None: ...
 
 
 class TerminalDriver(LinuxDriver):
@@ -39,8 +44,8 @@ class TerminalDriver(LinuxDriver):
         self._before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
 
     @property
-    def _meshtui(self) -> MeshtuiApp:
-        return cast("MeshtuiApp", self._app)
+    def _program(self) -> Program:
+        return cast("Program", self._app)
 
     # Output
 
@@ -51,7 +56,7 @@ class TerminalDriver(LinuxDriver):
             return
         if outlet.overrun and outlet.idle:
             outlet.overrun = False
-            self._loop.call_soon_threadsafe(self._meshtui.repaint)
+            self._loop.call_soon_threadsafe(self._program.repaint)
         outlet.write(data)
 
     # Application mode
@@ -96,7 +101,7 @@ class TerminalDriver(LinuxDriver):
             return
         self.leaving.begin()
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._meshtui.hang_up, number)
+            self._loop.call_soon_threadsafe(self._program.hang_up, number)
 
     def _lost(self) -> None:
         """In a thread: the terminal is gone, with or without a signal."""
@@ -116,7 +121,7 @@ class TerminalDriver(LinuxDriver):
         except OSError:
             self._lost()
         except Exception as error:  # noqa: BLE001 - the edge of a thread
-            self._loop.call_soon_threadsafe(self._meshtui.crash, error)
+            self._loop.call_soon_threadsafe(self._program.crash, error)
 
     def run_input_thread(self) -> None:
         """As Textual's, but an end of input is the end, and no byte is a reason to crash."""
