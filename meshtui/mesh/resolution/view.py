@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
@@ -16,37 +16,16 @@ from meshtui.mesh.resolution.endpoints import Endpoints, subset_endpoints
 from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.gateways import Door, Doors, GatewayTable, doors
 from meshtui.mesh.resolution.names import MESH
-from meshtui.mesh.resolution.policies import Joined, Policies, for_port
-from meshtui.mesh.resolution.registry import Host, HostPort, Registry
+from meshtui.mesh.resolution.policies import Joined, for_port
+from meshtui.mesh.resolution.registry import Host
 from meshtui.mesh.resolution.routes import Route, default_route, reached
-from meshtui.mesh.resolution.rulings import Ruling, Rulings
-from meshtui.mesh.resolution.scope import Scope
+from meshtui.mesh.resolution.rulings import Ruling
 from meshtui.mesh.resolution.streams import Chain, gateway_chains, sidecar_chains
 from meshtui.mesh.resolution.tables import SidecarTable, VirtualHost
 from meshtui.mesh.resolution.unread import unread
 
-
-class World(Protocol):
-    """What a view uses of the resolved snapshot that it is made from."""
-
-    @property
-    def mesh(self) -> Mesh: ...
-
-    @property
-    def registry(self) -> Registry: ...
-
-    @property
-    def rulings(self) -> Rulings: ...
-
-    @property
-    def policies(self) -> Policies: ...
-
-    @property
-    def aliases(self) -> Mapping[str, tuple[str, ...]]: ...
-
-    def scope(self, client: Client) -> Scope: ...
-
-    def endpoints(self, host: Host, port: HostPort) -> Endpoints: ...
+if TYPE_CHECKING:
+    from meshtui.mesh.resolution.world import World
 
 
 class View:
