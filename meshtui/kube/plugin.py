@@ -88,7 +88,7 @@ class Plugin:
         except (OSError, ValueError) as error:
             raise failed(self.command, str(error)) from error
         try:
-            output, complaint = await asyncio.gather(_all(process.stdout), _all(process.stderr))
+            output, complaint = await _both(process)
             code = await process.wait()
         except _TooMuch:
             raise failed(self.command, f"it printed more than {MOST_OUTPUT >> 20} MiB") from None
@@ -167,6 +167,18 @@ class _TooMuch(Exception):
     """More output than anything that makes sense."""
 
 
+async def _both(process: Process) -> tuple[bytes, bytes]:
+    """Standard output and error; nothing reads on where one of them is too much."""
+    readers = [asyncio.create_task(_all(pipe)) for pipe in (process.stdout, process.stderr)]
+    try:
+        output, complaint = await asyncio.gather(*readers)
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.wait(readers)
+    return output, complaint
+
+
 async def _all(stream: asyncio.StreamReader | None) -> bytes:
     chunks, size = [], 0
     while stream is not None and (chunk := await stream.read(2**16)):
@@ -193,8 +205,8 @@ async def _kill(process: Process, *, alone: bool) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    await process.wait()
-    # What is left in the pipes; one that escaped the killing may hold them open.
+    # A pipe with unread output keeps asyncio from seeing the end: read what is left, while it
+    # is not held open by one that escaped the killing.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GOODBYE_S):
             await process.communicate()

@@ -23,6 +23,7 @@ from meshtui.errors import Exit, MeshtuiError, NotAllowed, Unreachable, Usage
 from meshtui.journal.store import journal_path
 from meshtui.kube import credentials
 from meshtui.kube.cluster import Cluster
+from meshtui.kube.plugin import Plugin
 
 V1, V1BETA1 = "client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"
 PATH = "/api/v1/services"
@@ -281,6 +282,16 @@ async def test_a_plugin_that_fails_is_one_line(tmp_path: Path, line: str, words:
     assert error.hint == "run `kubectl version` to see what the credential plugin wants"
 
 
+@pytest.mark.parametrize("pipe", ["1", "2"])
+async def test_one_that_never_stops_printing_is_always_ended(tmp_path: Path, pipe: str) -> None:
+    """Also where its pipe is full and nobody reads it when it is killed."""
+    program = script(tmp_path / "plugin", f"yes >&{pipe}")
+    for _ in range(20):
+        async with asyncio.timeout(30):
+            with pytest.raises(NotAllowed, match="more than 1 MiB"):
+                await Plugin(str(program), V1).run()
+
+
 async def test_one_that_is_not_installed_shows_how_to_install_it(tmp_path: Path) -> None:
     hint = "brew install plug-in\n\x1b[2Jthen log in"
     error = await refusal(tmp_path, plugin("no-such-plug-in", installHint=hint))
@@ -324,6 +335,7 @@ async def test_one_that_must_ask_says_so_where_nobody_can_answer(tmp_path: Path)
 ASKING = """
 import asyncio, sys
 from meshtui.kube.cluster import Cluster
+from meshtui.kube.plugin import Plugin
 async def main():
     cluster = await Cluster.connect(kubeconfig=sys.argv[1], terminal=sys.argv[2] == "terminal")
     print("in")

@@ -39,12 +39,16 @@ def refusals(mesh: Mesh) -> int:
 def test_a_change_that_the_proxy_refuses_is_said_to_be_rejected(
     refusing: Mesh, operator: Operator
 ) -> None:
-    ran = operator.run("shift", "reviews", "v3=20", "--yes", "--timeout", "2s", "-o", "json")
-    assert ran.status == 1
-    assert (ran.json["applied"], ran.json["verified"]) == (True, False)
-    (said,) = [warning for warning in ran.json["warnings"] if "productpage" in warning]
+    for weight in (20, 30, 40):
+        shift = ("shift", "reviews", f"v3={weight}", "--yes", "--timeout", "2s", "-o", "json")
+        ran = operator.run(*shift)
+        assert ran.status == 1
+        assert (ran.json["applied"], ran.json["verified"]) == (True, False)
+        (said,) = [warning for warning in ran.json["warnings"] if "productpage" in warning]
+        assert "v3" in said
+        if "is old" not in said:
+            break  # else the proxy of a busy machine had no second to give its count before
     assert "is rejected: its Envoy has refused 2 configurations since" in said
-    assert "v3" in said
 
 
 def test_an_old_refusal_is_not_held_against_a_change(refusing: Mesh, operator: Operator) -> None:
