@@ -56,7 +56,7 @@ def _touched(old: View, new: View, change: Change) -> tuple[_Hosts, _Hosts] | No
         if not any(used):
             return None
         return [h.before for h in hosts if h.before], [h.after for h in hosts if h.after]
-    names = hosts_of_policy(old.world, new.world, change.target)
+    names = hosts_of_policy(old.shared, new.shared, change.target)
     clusters = touched_clusters(old, new, change.target, names)
     if not clusters:
         return None

@@ -262,7 +262,8 @@ def _why(merged: MergedRule, answer: Resolution) -> str:
 
 
 def _ports(whole: World, host: str) -> tuple[int, ...]:
-    found = whole.registry.by_name.get(host.lower(), ()) or whole.registry.by_name.get(host, ())
+    known = whole.shared.registry.by_name
+    found = known.get(host.lower(), ()) or known.get(host, ())
     return tuple(dict.fromkeys(port.number for known in found for port in known.ports))
 
 
@@ -286,16 +287,16 @@ def callers_of(whole: World, host: str) -> Iterator[tuple[Client, tuple[Callers,
     for client, groups in found.values():
         yield client, tuple(groups)
     if not found:
-        hosts = whole.registry.by_name.get(host, ())
+        hosts = whole.shared.registry.by_name.get(host, ())
         yield Client(hosts[0].namespace if hosts else "default"), ()
 
 
 def special_namespaces(whole: World, host: str) -> frozenset[str]:
     """The namespaces whose callers may get other rules than the rest of the mesh."""
-    rulings = whole.rulings
+    rulings = whole.shared.rulings
     own = {namespace for namespace, _ in (*rulings.private, *rulings.exported)}
     own |= {sidecar.ref.namespace for sidecar in whole.mesh.sidecars}
-    for known in whole.registry.by_name.get(host, ()):
+    for known in whole.shared.registry.by_name.get(host, ()):
         own |= known.exports - {"*", "."}
         own |= {known.namespace} if "." in known.exports else set()
     own |= {

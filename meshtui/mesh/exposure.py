@@ -114,7 +114,7 @@ def _clients(mesh: Mesh) -> Iterator[Client]:
 
 def _through_routes(view: View, door: OpenDoor) -> Iterator[_Opening]:
     """What the virtual hosts of the door's table send on, for the names that the door admits."""
-    ordered = view.world.rulings.seen(view.client.namespace, door.name).rulings
+    ordered = view.shared.rulings.seen(view.client.namespace, door.name).rulings
     for ruling in ordered:
         names = dict.fromkeys(admitted(door.hosts, ruling.hosts, ruling.namespace))
         for name in names:

@@ -58,5 +58,5 @@ def _groups(whole: World, host: str) -> tuple[Callers, ...]:
     """All callers; where nothing has a proxy yet, one of the host's namespace stands for them."""
     if whole.callers:
         return whole.callers
-    hosts = whole.registry.by_name.get(host, ())
+    hosts = whole.shared.registry.by_name.get(host, ())
     return tuple(Callers(Client(known.namespace), ()) for known in hosts)

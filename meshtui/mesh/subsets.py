@@ -44,7 +44,7 @@ def _clients(whole: World, host: str, rules: tuple[DestinationRule, ...]) -> Ite
     special = special_namespaces(whole, host) | {rule.ref.namespace for rule in rules}
     special |= {name for rule in rules for name in rule.export_to}
     asked = {label for rule in rules for label in rule.workload_selector}
-    homes = {known.namespace for known in whole.registry.by_name.get(host, ())}
+    homes = {known.namespace for known in whole.shared.registry.by_name.get(host, ())}
     special |= homes
     found: dict[object, Client] = {}
     for group in whole.callers:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from meshtui.mesh import read
 from meshtui.mesh.model import Ref, VirtualService
-from meshtui.mesh.resolution import Cluster, Route, View, VirtualHost, World
+from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
 from meshtui.mesh.resolution.routes import reached
 
@@ -57,11 +57,11 @@ class DeadEnd:
     why: str
 
 
-def roots_of(whole: World, ref: Ref) -> tuple[VirtualService, ...]:
+def roots_of(shared: Shared, ref: Ref) -> tuple[VirtualService, ...]:
     """The VirtualServices with hosts through which the rules of one count."""
-    for service in whole.mesh.virtual_services:
+    for service in shared.mesh.virtual_services:
         if (service.ref.namespace, service.ref.name) == (ref.namespace, ref.name):
-            return whole.roots(service)
+            return shared.roots(service)
     return ()
 
 
@@ -73,17 +73,17 @@ def hosts_named(service: VirtualService, domain: str) -> tuple[str, ...]:
 
 def ruled_hosts(view: View, ref: Ref) -> tuple[VirtualHost, ...]:
     """The client's virtual hosts that a VirtualService rules, itself or as a delegate."""
-    roots = roots_of(view.world, ref)
+    roots = roots_of(view.shared, ref)
     places = {_place(root) for root in roots}
-    found = _virtual_hosts(view, places, _names(view.world, roots))
+    found = _virtual_hosts(view, places, _names(view.shared, roots))
     return tuple(host for host in found.values() if _ruled_by(host, places))
 
 
 def touched_hosts(before: View, after: View, ref: Ref) -> tuple[TouchedHost, ...]:
     """The client's virtual hosts that a VirtualService rules before or after a change of it."""
-    roots = (*roots_of(before.world, ref), *roots_of(after.world, ref))
+    roots = (*roots_of(before.shared, ref), *roots_of(after.shared, ref))
     places = {_place(root) for root in roots}
-    names = [*_names(before.world, roots), *_names(after.world, roots)]
+    names = [*_names(before.shared, roots), *_names(after.shared, roots)]
     return _touched(before, after, places, names)
 
 
@@ -106,17 +106,17 @@ def _ruled_by(host: VirtualHost | None, places: set[Place]) -> bool:
     return host is not None and any(ruling.place in places for ruling in host.rulings)
 
 
-def _names(whole: World, roots: Iterable[VirtualService]) -> Iterator[str]:
+def _names(shared: Shared, roots: Iterable[VirtualService]) -> Iterator[str]:
     """Their hosts; of a wildcard the names that it covers."""
     for root in roots:
-        for name in hosts_named(root, whole.mesh.settings.domain):
-            yield from hosts_covered(whole, name)
+        for name in hosts_named(root, shared.mesh.settings.domain):
+            yield from hosts_covered(shared, name)
 
 
-def hosts_covered(whole: World, name: str) -> Iterator[str]:
+def hosts_covered(shared: Shared, name: str) -> Iterator[str]:
     yield name.lower()
     if is_wild(name):
-        yield from (known for known in whole.registry.by_name if covered(known, name))
+        yield from (known for known in shared.registry.by_name if covered(known, name))
 
 
 def _virtual_hosts(
@@ -139,7 +139,7 @@ def _virtual_hosts(
 
 
 def _of_sidecar(view: View, names: list[str]) -> Iterator[VirtualHost]:
-    known = [host for name in names for host in view.world.registry.by_name.get(name, ())]
+    known = [host for name in names for host in view.shared.registry.by_name.get(name, ())]
     ports = sorted({port.number for host in known for port in host.ports}) or [80]
     for port in ports:
         table = view.table(port)
@@ -155,14 +155,14 @@ def hosts_sending_to(view: View, names: Iterable[str]) -> dict[tuple[str, str], 
     if view.client.gateway:
         found = {(h.table, h.name): h for hosts in view.gateway_tables.values() for h in hosts}
         return {key: host for key, host in found.items() if _sends_to(host, wanted)}
-    whole = view.world
+    shared = view.shared
     senders = {
         name
         for host in wanted
-        for service, _ in whole.mesh.rules_by_destination.get(host, ())
-        for root in whole.roots(service)
-        for wide in hosts_named(root, whole.mesh.settings.domain)
-        for name in hosts_covered(whole, wide)
+        for service, _ in shared.mesh.rules_by_destination.get(host, ())
+        for root in shared.roots(service)
+        for wide in hosts_named(root, shared.mesh.settings.domain)
+        for name in hosts_covered(shared, wide)
     }
     return _virtual_hosts(view, set(), sorted(wanted | senders))
 
@@ -172,15 +172,15 @@ def _sends_to(host: VirtualHost, wanted: set[str]) -> bool:
     return any(target.host in wanted for target in targets)
 
 
-def hosts_of_policy(before: World, after: World, ref: Ref) -> tuple[str, ...]:
+def hosts_of_policy(before: Shared, after: Shared, ref: Ref) -> tuple[str, ...]:
     """The hosts that a DestinationRule is, or was, for; of a wildcard all that it covers."""
     found: dict[str, None] = {}
-    for whole in (before, after):
-        for rule in whole.mesh.destination_rules:
+    for shared in (before, after):
+        for rule in shared.mesh.destination_rules:
             if (rule.ref.namespace, rule.ref.name) == (ref.namespace, ref.name):
                 written = read.text(read.obj(rule.raw, "spec"), "host") or rule.host
-                name = full_name(written, ref.namespace, whole.mesh.settings.domain)
-                found |= dict.fromkeys(hosts_covered(whole, name))
+                name = full_name(written, ref.namespace, shared.mesh.settings.domain)
+                found |= dict.fromkeys(hosts_covered(shared, name))
     return tuple(name for name in found if not is_wild(name))
 
 

@@ -83,7 +83,7 @@ def _in_mesh(view: View, request: Request, caller: Caller) -> Decision:
 def named(view: View, hostname: str) -> str:
     """The full name of the host that a client means by a name or an address; "" for none."""
     domain, namespace = view.mesh.settings.domain, view.client.namespace
-    registry, name = view.world.registry, hostname.removesuffix(".")
+    registry, name = view.shared.registry, hostname.removesuffix(".")
     if addressed := registry.by_address.get(name.strip("[]"), ()):
         return addressed[0].name
     ends = ("", f".{namespace}.svc.{domain}", f".svc.{domain}", f".{domain}")
@@ -95,7 +95,7 @@ def _to_nobody(view: View, name: str, port: int) -> Decision:
     """A host that the caller does not have on the port: outboundTrafficPolicy decides."""
     allowed = view.outbound == "ALLOW_ANY"
     listening = view.speaks_http(port)
-    known = view.world.registry.by_name.get(name, ())
+    known = view.shared.registry.by_name.get(name, ())
     why = view.reach(f"outbound|{port}||{name}").missing if known else _UNKNOWN
     decided = f"{why}: outboundTrafficPolicy {view.outbound} decides"
     vhost = PASSED_ON if allowed else REFUSED

@@ -205,7 +205,7 @@ def owner_of(mesh: Mesh, host: str) -> ServiceKey | None:
     service = mesh.by_host.get(host)
     if service is not None:
         return service.key
-    found = world(mesh).registry.by_name.get(host, ())
+    found = world(mesh).shared.registry.by_name.get(host, ())
     return ServiceKey(found[0].namespace, host) if found else None
 
 

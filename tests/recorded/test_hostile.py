@@ -90,6 +90,6 @@ def test_anything_in_any_place_is_resolved(found: tuple[Case, Mesh]) -> None:
         answering(vhosts, request)
         for door in view.doors.doors:
             view.door_chains(door)
-        for host in whole.registry.by_name:
+        for host in whole.shared.registry.by_name:
             view.resolve(host, 9080)
             assert all(cluster.envoy for cluster in view.clusters(host).values())

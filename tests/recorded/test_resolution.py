@@ -54,7 +54,7 @@ class TestVirtualHosts:
         known = {(host["route_config"], host["name"]) for host in recorded_hosts(case)}
         known |= {("80", name) for name in case.recorded.get("same_routes_also_on_port_80", ())}
         view = view_of(case)
-        for port in sorted({80, *world(case.mesh).registry.ports}):
+        for port in sorted({80, *world(case.mesh).shared.registry.ports}):
             table = view.table(port)
             assert table is not None
             for made in table.virtual_hosts():
@@ -179,7 +179,7 @@ class TestConnections:
         ]
         hosts = {name.split("|")[3] for chain in recorded for name in chain_clusters(chain)}
         made = []
-        for host in view.world.registry.hosts:
+        for host in view.shared.registry.hosts:
             for port in host.ports:
                 if host.name in hosts:
                     made += [as_recorded(chain) for chain in view.chains(host.name, port.number)]
@@ -276,7 +276,7 @@ def test_every_case_is_resolved_without_an_error() -> None:
     for name in names():
         case = load(name)
         view = world(case.mesh).view(case.client)
-        for host in world(case.mesh).registry.by_name:
+        for host in world(case.mesh).shared.registry.by_name:
             answer = view.resolve(host, 9080)
             assert isinstance(answer, Resolution)
             assert not answer.unread

@@ -304,7 +304,7 @@ async def test_a_service_chosen_while_the_charts_were_out_of_sight_is_asked_for_
     asked = cockpit.history.memory.asked
     async with driving(cockpit, size=SMALL) as drive:
         await opened(drive)
-        await drive.until(lambda: len(asked) == 1)
+        await drive.until(lambda: asked)
         await drive.press("tab")
         await drive.go_to("ratings")
         await drive.until(lambda: "weight" in drive.text)

@@ -159,9 +159,9 @@ def test_delegated_rules_are_held_by_the_delegate() -> None:
     assert route.rule.root.service.ref.name == "root"
     assert route.holder.rule is not None
     assert [d.weight for d in route.holder.rule.destinations] == [60, 40]
-    assert [root.ref.name for root in world(mesh_of(root, leaf)).roots(route.holder.service)] == [
-        "root"
-    ]
+    assert [
+        root.ref.name for root in world(mesh_of(root, leaf)).shared.roots(route.holder.service)
+    ] == ["root"]
 
 
 def test_a_delegate_that_is_not_there_takes_the_whole_rule_with_it() -> None:

@@ -10,12 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-KNOWN = ("meshtui.mesh.resolution.view", "meshtui.mesh.resolution.world")
-"""A view hands out the whole world that it is made from, for the type checker only."""
-
 Trees = Mapping[str, ast.Module]
-LIBRARY_IDIOM = {"_Piece"}
-"""A named tuple whose `__new__` cleans its text has to inherit from the plain tuple."""
 
 
 def modules_of(root: Path) -> dict[str, ast.Module]:
@@ -44,7 +39,6 @@ def imports_of(tree: ast.AST, known: Collection[str]) -> set[str]:
 def cycle_in(trees: Trees) -> list[str]:
     """One circle of imports, as a chain of modules; empty where there is none."""
     graph = {name: imports_of(tree, trees) - {name} for name, tree in trees.items()}
-    graph.get(KNOWN[0], set()).discard(KNOWN[1])
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -98,7 +92,7 @@ def _used_names(tree: ast.AST) -> Iterator[str]:
 
 
 def _excluded(name: str, ours: Mapping[str, ast.ClassDef]) -> bool:
-    if name in LIBRARY_IDIOM or name in {"Protocol", "Exception"}:
+    if name in {"Protocol", "Exception"}:
         return True
     node = ours.get(name)
     bases = list(_base_names(node)) if node else []

@@ -157,7 +157,7 @@ class Asked:
             special |= namespaces
             labels |= wanted
         for name in (host, *also):
-            for known in self.world.registry.by_name.get(name, ()):
+            for known in self.world.shared.registry.by_name.get(name, ()):
                 if "*" not in known.exports:
                     special |= {known.namespace, *known.exports}
             for rule in self._rules_for(name):
@@ -168,7 +168,7 @@ class Asked:
     @cached_property
     def _own_rules(self) -> frozenset[str]:
         """Namespaces with VirtualServices or Sidecars of their own."""
-        rulings = self.world.rulings
+        rulings = self.world.shared.rulings
         own = {namespace for namespace, _ in (*rulings.private, *rulings.exported)}
         own |= {sidecar.ref.namespace for sidecar in self.mesh.sidecars}
         return frozenset(own | rulings.consumers)
@@ -220,7 +220,7 @@ class Asked:
 
     def ports(self, host: str) -> tuple[int, ...]:
         """The ports of a host; where it is in no registry, the one on which it may be asked for."""
-        known = self.world.registry.by_name.get(host, ())
+        known = self.world.shared.registry.by_name.get(host, ())
         ports = dict.fromkeys(port.number for one in known for port in one.ports)
         return tuple(ports) if known else (_PLAIN_HTTP,)
 
@@ -237,7 +237,7 @@ class Asked:
 
     def _meant(self, ruling: Ruling) -> Iterator[str]:
         """Hosts that exist, and others where the VirtualService is for nothing but the mesh."""
-        known = self.world.registry.by_name
+        known = self.world.shared.registry.by_name
         for host in ruling.lower_hosts:
             if is_wild(host):
                 yield from (name for name in known if covered(name, host))
@@ -247,7 +247,7 @@ class Asked:
     @cached_property
     def rulings(self) -> tuple[Ruling, ...]:
         """Every VirtualService with hosts, and what istiod makes of HTTPRoutes, once."""
-        known = self.world.rulings
+        known = self.world.shared.rulings
         shelves = (*known.public.values(), *known.private.values(), *known.exported.values())
         found = {ruling.place: ruling for shelf in (*shelves, known.hidden) for ruling in shelf}
         return tuple(found.values())

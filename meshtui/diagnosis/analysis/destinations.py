@@ -50,7 +50,7 @@ def is_missing(mesh: Mesh, host: str) -> bool:
 
     Names of other clusters (`clusterset.local`) and of another cluster domain are not judged.
     """
-    known = world(mesh).registry
+    known = world(mesh).shared.registry
     if not host or "*" in host or known.by_name.get(host) or _to_nobody(mesh, host):
         return False
     if any(covered(host, pattern) for pattern in known.wild):
@@ -104,7 +104,7 @@ def hidden_host(mesh: Mesh) -> Iterator[Finding]:
 
 def _is_hidden(sending: Sending) -> bool:
     view, host = sending.answer.view, sending.target.host
-    known = bool(view.world.registry.by_name.get(host)) or _to_nobody(view.mesh, host)
+    known = bool(view.shared.registry.by_name.get(host)) or _to_nobody(view.mesh, host)
     return not sending.reach.exists and known and view.host(host) is None
 
 
@@ -115,7 +115,7 @@ def _to_nobody(mesh: Mesh, host: str) -> bool:
 
 def _hiding(sending: Sending) -> str:
     host = sending.target.host
-    if sending.answer.view.world.registry.by_name.get(host):
+    if sending.answer.view.shared.registry.by_name.get(host):
         return sending.reach.missing
     return f"{host} is exported to nobody"
 

@@ -110,7 +110,7 @@ def _sides(whole: Asked, ruling: Ruling) -> Iterator[tuple[str, set[str], str]]:
         able: set[str] = set()
         ports: dict[str, None] = {}
         for host in ruling.lower_hosts:
-            for known in whole.world.registry.by_name.get(host, ()):
+            for known in whole.world.shared.registry.by_name.get(host, ()):
                 for port in known.ports:
                     able |= {"http"} if port.takes_http_rules else set()
                     able |= set() if port.http else {"tls" if port.tls else "tcp"}
@@ -235,7 +235,7 @@ def unused_rule(mesh: Mesh) -> Iterator[Finding]:
 def _other_port(whole: Asked, ruling: Ruling, rule: Rule) -> list[str | None]:
     """Why a TCP or TLS rule of the mesh gets no connection: its hosts have not its ports."""
     asks = {match.port for match in rule.matches}
-    hosts = [host for host in ruling.lower_hosts if whole.world.registry.by_name.get(host)]
+    hosts = [host for host in ruling.lower_hosts if whole.world.shared.registry.by_name.get(host)]
     if rule.protocol == "http" or not asks or 0 in asks or ruling.gateways != (MESH,) or not hosts:
         return []
     known = {port for host in hosts for port in whole.ports(host)}

@@ -185,7 +185,7 @@ def _counted(mesh: Mesh, rule: DestinationRule, outliers: Json) -> list[tuple[Cl
 
 
 def _hosts_of(mesh: Mesh, rule: DestinationRule) -> list[str]:
-    names = asked(mesh).world.registry.by_name
+    names = asked(mesh).world.shared.registry.by_name
     host = rule.host.lower()
     if not is_wild(host):
         return [host] if host in names else []

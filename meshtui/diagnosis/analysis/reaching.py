@@ -18,7 +18,7 @@ def hostless_rule(mesh: Mesh) -> Iterator[Finding]:
     A wildcard is for each host below it. A rule for a name below a ServiceEntry's wildcard has no
     effect: the proxies' cluster has the wildcard's name.
     """
-    names = asked(mesh).world.registry.by_name
+    names = asked(mesh).world.shared.registry.by_name
     if not (mesh.knows("services") and mesh.knows("serviceentries")):
         return
     for rule in mesh.destination_rules:
@@ -55,7 +55,7 @@ def uncounted_rule(mesh: Mesh) -> Iterator[Finding]:
         return
     for rule in mesh.destination_rules:
         hosts = [rule.host.lower()] if not is_wild(rule.host) else []
-        hosts = [host for host in hosts if host in whole.world.registry.by_name]
+        hosts = [host for host in hosts if host in whole.world.shared.registry.by_name]
         if hosts and not any(_counts(mesh, rule, host) for host in hosts):
             home = service_namespace(mesh, rule.host)
             yield Finding(

@@ -44,7 +44,9 @@ def _speaks(rule: DestinationRule) -> bool:
 def _clusters(mesh: Mesh, rule: DestinationRule) -> Iterator[tuple[View, Cluster]]:
     """The clusters that the rule is part of, for each of those who get it."""
     whole = asked(mesh)
-    hosts = [name for name in whole.world.registry.by_name if covered(name, rule.host.lower())]
+    hosts = [
+        name for name in whole.world.shared.registry.by_name if covered(name, rule.host.lower())
+    ]
     for host in hosts:
         for view in (*whole.views_of(host), *whole.gateways):
             joined = view.rule(host)

@@ -27,6 +27,7 @@ from meshtui.mesh.resolution.registry import HostPort as HostPort
 from meshtui.mesh.resolution.routes import Route as Route
 from meshtui.mesh.resolution.routes import Unused as Unused
 from meshtui.mesh.resolution.rulings import Ruling as Ruling
+from meshtui.mesh.resolution.shared import Shared as Shared
 from meshtui.mesh.resolution.streams import Chain as Chain
 from meshtui.mesh.resolution.tables import VirtualHost as VirtualHost
 from meshtui.mesh.resolution.unread import Unread as Unread

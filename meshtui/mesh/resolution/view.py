@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
@@ -20,28 +19,26 @@ from meshtui.mesh.resolution.policies import Joined, for_port
 from meshtui.mesh.resolution.registry import Host
 from meshtui.mesh.resolution.routes import Route, default_route, reached
 from meshtui.mesh.resolution.rulings import Ruling
+from meshtui.mesh.resolution.shared import Shared
 from meshtui.mesh.resolution.streams import Chain, gateway_chains, sidecar_chains
 from meshtui.mesh.resolution.tables import SidecarTable, VirtualHost
 from meshtui.mesh.resolution.unread import unread
-
-if TYPE_CHECKING:
-    from meshtui.mesh.resolution.world import World
 
 
 class View:
     """What one client gets of the world."""
 
-    def __init__(self, whole: World, client: Client) -> None:
-        self.world = whole
+    def __init__(self, shared: Shared, client: Client) -> None:
+        self.shared = shared
         self.client = client
-        self.scope = whole.scope(client)
+        self.scope = shared.scope(client)
         self._tables: dict[int, SidecarTable | None] = {}
         self._rules: dict[str, Joined | None] = {}
         self._clusters: dict[str, Mapping[str, Cluster]] = {}
 
     @property
     def mesh(self) -> Mesh:
-        return self.world.mesh
+        return self.shared.mesh
 
     # Hosts, DestinationRules, clusters, endpoints
 
@@ -53,7 +50,7 @@ class View:
         """The DestinationRules that count for the client when it calls a host, joined."""
         if name not in self._rules:
             host = self.host(name)
-            self._rules[name] = self.world.policies.chosen(host, self.client) if host else None
+            self._rules[name] = self.shared.policies.chosen(host, self.client) if host else None
         return self._rules[name]
 
     def clusters(self, name: str) -> Mapping[str, Cluster]:
@@ -83,12 +80,12 @@ class View:
 
     def endpoints(self, cluster: Cluster) -> Endpoints:
         """The endpoints of a cluster, by its host, its port and its subset's labels."""
-        everything = self.world.endpoints(cluster.host, cluster.port)
+        everything = self.shared.endpoints(cluster.host, cluster.port)
         return subset_endpoints(everything, cluster.labels) if cluster.subset else everything
 
     def _hidden(self, name: str) -> str:
         """Why the client sees no host of that name."""
-        known = self.world.registry.by_name.get(name, ())
+        known = self.shared.registry.by_name.get(name, ())
         if not known:
             return f"no Service and no ServiceEntry has the host {name}"
         if any(host.visible_in(self.client.namespace) for host in known):
@@ -124,7 +121,7 @@ class View:
             around=self._around(port, frozenset({MESH}), find),
             default=self._default_route,
             domain=self.mesh.settings.domain,
-            aliases=lambda name: self.world.aliases.get(name, ()),
+            aliases=lambda name: self.shared.aliases.get(name, ()),
         )
         return table
 
@@ -178,7 +175,7 @@ class View:
         """The virtual hosts of a gateway's tables: `http.8080`, `https.443.name.gateway.space`."""
         return {
             name: GatewayTable(
-                name, self.doors.table(name), self.world.rulings, self.client, self._at_door
+                name, self.doors.table(name), self.shared.rulings, self.client, self._at_door
             ).virtual_hosts()
             for name in self.doors.tables
         }
@@ -206,7 +203,7 @@ class View:
     def _at_door(self, ruling: Ruling, door: Door) -> Surroundings:
         def find(name: str) -> Host | None:
             """The VirtualService's own namespace before any other."""
-            own = self.world.registry.owned(name).get(ruling.namespace)
+            own = self.shared.registry.owned(name).get(ruling.namespace)
             seen = own is not None and own.visible_in(self.client.namespace)
             return own if seen else self.host(name)
 
@@ -215,7 +212,7 @@ class View:
 
     def door_chains(self, door: Door) -> tuple[Chain, ...]:
         """What the gateway does with connections at a server that is no HTTP."""
-        seen = self.world.rulings.seen(self.client.namespace, door.name)
+        seen = self.shared.rulings.seen(self.client.namespace, door.name)
         return gateway_chains(door, seen.rulings, self.host)
 
     # Answers

@@ -112,7 +112,7 @@ def _why_not(view: View, change: Change) -> str:
     """Why the client gets nothing of a VirtualService."""
     place = (change.target.namespace, change.target.name)
     for name in _named(change, view):
-        for port in sorted(view.world.registry.ports):
+        for port in sorted(view.shared.registry.ports):
             for other in view.resolve(name, port).overruled:
                 if (other.service.ref.namespace, other.service.ref.name) == place:
                     return f"it does not get this VirtualService: {other.why}"
@@ -120,7 +120,7 @@ def _why_not(view: View, change: Change) -> str:
 
 
 def _named(change: Change, view: View) -> list[str]:
-    roots = roots_of(view.world, change.target)
+    roots = roots_of(view.shared, change.target)
     domain = view.mesh.settings.domain
     return [name.lower() for root in roots for name in hosts_named(root, domain)]
 
@@ -151,7 +151,7 @@ def _rules(change: Change) -> frozenset[RulePlace] | None:
 def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     whole = (world(before), world(after))
     old, new = (one.view(client_of(one.mesh, pod)) for one in whole)
-    names = hosts_of_policy(*whole, change.target)
+    names = hosts_of_policy(old.shared, new.shared, change.target)
     clusters = touched_clusters(old, new, change.target, names)
     if not clusters:
         return Wanted(new, reason="no cluster of it has its policy from this DestinationRule")

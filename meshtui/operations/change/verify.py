@@ -87,7 +87,7 @@ def _answers(pod: Pod) -> bool:
 def _with(mesh: Mesh, vs: VirtualService, pods: list[Pod]) -> list[Pod]:
     """Those that get something of a VirtualService, by what istiod makes of it for each."""
     whole = world(mesh)
-    known = bool(roots_of(whole, vs.ref)) or vs in mesh.virtual_services
+    known = bool(roots_of(whole.shared, vs.ref)) or vs in mesh.virtual_services
     got: dict[tuple[str, str], bool] = {}
     for group in whole.callers:
         view = whole.view(group.client)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -18,18 +17,21 @@ LIMIT = 4096
 """Characters of an outside text that are looked at; a longer one is cut."""
 
 
-class _Piece(NamedTuple):
-    text: str
-    role: str = ""
-
-
-class Span(_Piece):
-    """A piece of a line. Whatever its text is made of, nothing in it drives the terminal."""
+class Span(tuple[str, str]):
+    """A piece of a line: text and role. Nothing in its text drives the terminal."""
 
     __slots__ = ()
 
     def __new__(cls, text: str, role: str = "") -> Span:
-        return super().__new__(cls, clean(text), role)
+        return super().__new__(cls, (clean(text), role))
+
+    @property
+    def text(self) -> str:
+        return self[0]
+
+    @property
+    def role(self) -> str:
+        return self[1]
 
 
 Line = tuple[Span, ...]

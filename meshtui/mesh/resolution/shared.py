@@ -1,0 +1,76 @@
+"""What is the same for all clients of one snapshot: hosts, rulings, policies, endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from meshtui.mesh.model import Mesh, VirtualService
+from meshtui.mesh.resolution.client import Client
+from meshtui.mesh.resolution.endpoints import Endpoints, host_endpoints
+from meshtui.mesh.resolution.policies import Policies
+from meshtui.mesh.resolution.registry import Host, HostPort, Registry, registry
+from meshtui.mesh.resolution.rulings import Rulings, rulings
+from meshtui.mesh.resolution.scope import Scope, scope, sidecar_of
+
+
+class Shared:
+    """What all clients of one snapshot share. Nothing is worked out before it is asked for."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        self._scopes: dict[object, Scope] = {}
+        self._endpoints: dict[tuple[str, str, int], Endpoints] = {}
+
+    @cached_property
+    def registry(self) -> Registry:
+        return registry(self.mesh)
+
+    @cached_property
+    def rulings(self) -> Rulings:
+        return rulings(self.mesh)
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.mesh)
+
+    @cached_property
+    def aliases(self) -> Mapping[str, tuple[str, ...]]:
+        """The ExternalName Services that stand for a host."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for host in self.registry.hosts:
+            if host.alias_of:
+                found.setdefault(host.alias_of, []).append((host.namespace, host.name))
+        return {name: tuple(host for _, host in sorted(several)) for name, several in found.items()}
+
+    @cached_property
+    def _roots(self) -> Mapping[tuple[str, str], tuple[VirtualService, ...]]:
+        found: dict[tuple[str, str], dict[tuple[str, str], VirtualService]] = {}
+        for service in self.mesh.virtual_services:
+            if not service.hosts:
+                continue
+            for rule in service.rules:
+                if rule.delegate is not None:
+                    place = (service.ref.namespace, service.ref.name)
+                    found.setdefault(rule.delegate, {})[place] = service
+        return {leaf: tuple(roots.values()) for leaf, roots in found.items()}
+
+    def roots(self, service: VirtualService) -> tuple[VirtualService, ...]:
+        """The VirtualServices through which the rules of one count: itself, or who delegates."""
+        if service.hosts:
+            return (service,)
+        return self._roots.get((service.ref.namespace, service.ref.name), ())
+
+    def scope(self, client: Client) -> Scope:
+        sidecar = sidecar_of(self.mesh, client)
+        key = (client.namespace, client.gateway, sidecar.ref if sidecar else None)
+        if key not in self._scopes:
+            self._scopes[key] = scope(self.mesh, client, self.registry, self.rulings, sidecar)
+        return self._scopes[key]
+
+    def endpoints(self, host: Host, port: HostPort) -> Endpoints:
+        """All endpoints of a host on a port; they are the same for all clients."""
+        key = (host.namespace, host.name, port.number)
+        if key not in self._endpoints:
+            self._endpoints[key] = host_endpoints(self.mesh, host, port)
+        return self._endpoints[key]
