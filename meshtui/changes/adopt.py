@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from meshtui.changes.breaker_ops import API_VERSION
-from meshtui.changes.change import Change
-from meshtui.changes.locate import resolve_service
-from meshtui.changes.making import creation, free_name, policy_change
+from meshtui.changes.change import Change, Operation
+from meshtui.changes.locate import Located, Place, resolve_service
+from meshtui.changes.making import creation, free_name, policy_change, rule_change
+from meshtui.changes.patch import APPEND, pointer, tokens
+from meshtui.changes.weight_ops import destination_like
 from meshtui.errors import NotFound, Refused
-from meshtui.mesh.carrying import routes_to
+from meshtui.mesh.carrying import Route, ordinary, routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.parse import VERSION_LABELS
 from meshtui.mesh.routing import pods_of
@@ -24,7 +26,8 @@ VERB = "adopt"
 class Adoption:
     """The two changes, in the order in which they must be made, and which version gets it all.
 
-    `subsets` is None where the DestinationRule already names each version.
+    `subsets` is None where the DestinationRule already names each version. `stable` is empty where
+    the service has its weights already.
     """
 
     subsets: Change | None
@@ -45,17 +48,58 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
     """All traffic stays on one version until somebody shifts it.
 
     `stable` names that version; by default the one with the most ready pods, the first by name
-    where several have as many. Raises `Refused` where there is a rule already or no version label.
+    where several have as many. Where there is a rule already, it gets the versions that it lacks,
+    with weight 0. Raises `Refused` where it lacks none, or where pods have no version label.
     """
     service = resolve_service(mesh, key.name, key.namespace)
     own = [r for r in routes_to(mesh, service) if service.host in r.service.hosts]
     if own:
-        raise Refused(f"{service.key} is routed by {own[0].service.ref} already")
+        if stable:
+            told = f"{service.key} is routed by {own[0].service.ref} already"
+            raise Refused(told, "shift its weights, or adopt it without naming a version")
+        return _completed(mesh, service, ordinary(own) or own[0])
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
     chosen, why = _stable(service, versions, stable)
     routes = _routes(mesh, service, [names[v.value] for v in versions], names[chosen.value])
     return Adoption(subsets, routes, names[chosen.value], why)
+
+
+def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
+    """The versions that the service's ordinary rule lacks, each with weight 0."""
+    if route.unused:
+        told = f"{service.key} is routed by {route.service.ref} already"
+        raise Refused(told, f"that has no effect ({route.unused})")
+    located = Located(mesh, service, route.service, route.rule)
+    rule = f"rule {located.rule.title} of {located.virtual_service.ref}"
+    if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):
+        told = f"{service.key} is routed by {located.virtual_service.ref} already"
+        raise Refused(told, f"{rule} sends to all its pods, whatever their version")
+    versions = _versions(service, pods_of(mesh, service))
+    subsets, names = _subsets(mesh, service, versions)
+    known = {d.subset for d in located.rule.destinations if d.host == service.host}
+    lacking = [names[v.value] for v in versions if names[v.value] not in known]
+    if not lacking:
+        raise Refused(f"{service.key} has each of its versions in {rule} already")
+    change = rule_change(located, VERB, _without_weight(located, lacking))
+    added = f"{', '.join(lacking)} added with weight 0"
+    why = f"the weights of {rule} stay as they are"
+    return Adoption(subsets, replace(change, words=(f"{rule}: {added}",)), "", why)
+
+
+def _without_weight(located: Located, subsets: Iterable[str]) -> tuple[Operation, ...]:
+    """A lone destination takes everything without a weight; beside others it needs one."""
+    steps, routes = tokens(located.rule.pointer), located.raw_routes
+    operations: list[Operation] = []
+    if len(routes) == 1 and not routes[0].get("weight"):
+        path = pointer(*steps, "route", 0, "weight")
+        operations.append({"op": "add", "path": path, "value": 100})
+    for subset in subsets:
+        target = destination_like(located, Place(located.service.host, subset))
+        entry = {"destination": target, "weight": 0}
+        path = pointer(*steps, "route", APPEND)
+        operations.append({"op": "add", "path": path, "value": entry})
+    return tuple(operations)
 
 
 def _versions(service: Service, pods: Iterable[Pod]) -> list[_Version]:

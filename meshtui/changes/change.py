@@ -299,12 +299,22 @@ class Target:
     callers: frozenset[tuple[str, str]] | None = None
 
 
+NOT_MEANT = "not meant"
+"""The state of a client whose requests the change does not concern."""
+
+WITHOUT = "without it"
+"""The state of a client that calls the service and for which the changed object does not count."""
+
+GONE = "gone"
+"""The state of a client whose pod ended while it was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyVerdict:
     """What one proxy does about a change.
 
-    `state` is "in sync", "old", "absent", "rejected" or "out of reach". `final`: asking again
-    would tell the same, as where the right to ask is missing.
+    `state` is "in sync", "old", "absent", "rejected", "out of reach" or one of those above.
+    `final`: asking again would tell the same, as where the right to ask is missing.
     """
 
     namespace: str
@@ -318,7 +328,8 @@ class ProxyVerdict:
 class Outcome:
     """What became of a plan. `checked` counts the proxies that answered.
 
-    `verified` is None where nothing was checked: no claim is made.
+    Proxies that the change does not concern, and those whose pod is gone, are named and not
+    counted. `verified` is None where nothing was checked: no claim is made.
     """
 
     change_id: str
@@ -336,7 +347,12 @@ class Outcome:
 
     @property
     def checked(self) -> int:
-        return sum(proxy.state != "out of reach" for proxy in self.proxies)
+        return sum(proxy.state != "out of reach" for proxy in self.counted)
+
+    @property
+    def counted(self) -> tuple[ProxyVerdict, ...]:
+        """The proxies that should serve the change."""
+        return tuple(proxy for proxy in self.proxies if proxy.state not in (NOT_MEANT, GONE))
 
     @property
     def in_sync(self) -> int:
@@ -352,8 +368,8 @@ class Outcome:
         if self.verified is None and not self.proxies:
             return "written; not verified in any proxy"
         if not self.checked:
-            return f"written; not verified: none of {len(self.proxies)} proxies could be asked"
-        verdict = f"{self.in_sync} of {len(self.proxies)} proxies in sync"
+            return f"written; not verified: {_unasked(self.counted)}"
+        verdict = f"{self.in_sync} of {len(self.counted)} proxies in sync"
         return f"{verdict} in {_time(self.seconds)}" if self.verified else f"written; {verdict}"
 
 
@@ -372,14 +388,24 @@ def outcome_of(change_id: str, plan: Plan, parts: Sequence[Outcome]) -> Outcome:
     )
 
 
+def _unasked(counted: Sequence[ProxyVerdict]) -> str:
+    if not counted:
+        return "it concerns none of the proxies that were asked"
+    return f"none of {len(counted)} proxies could be asked"
+
+
 def _worst_of_each(parts: Sequence[Outcome]) -> tuple[ProxyVerdict, ...]:
     """One verdict for each proxy: the first that is not in sync, if there is one."""
     found: dict[tuple[str, str], ProxyVerdict] = {}
     for proxy in (proxy for part in parts for proxy in part.proxies):
         known = found.setdefault((proxy.namespace, proxy.pod), proxy)
-        if known.state == "in sync":
+        if _BETTER.get(known.state, 3) < _BETTER.get(proxy.state, 3):
             found[proxy.namespace, proxy.pod] = proxy
     return tuple(found.values())
+
+
+_BETTER = {NOT_MEANT: 0, "in sync": 1, GONE: 2}
+"""The states that give way to one further on in the list, and these to any other."""
 
 
 def _time(seconds: float) -> str:

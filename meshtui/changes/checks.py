@@ -13,10 +13,14 @@ from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Mesh, ServiceKey
+from meshtui.mesh.resolution import world
+from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.touched import hosts_named, roots_of
 from meshtui.mesh.view import Thresholds, service_views
 
 FULL_FAULT = 100.0
+_NAMED = 4
 
 
 def fault_findings(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
@@ -41,6 +45,22 @@ def _speaks_grpc(mesh: Mesh, change: Change) -> bool:
     """By the names of the service's ports, which is how Istio knows; true where it is unknown."""
     service = mesh.by_key.get(change.service)
     return service is None or any(port.name.startswith("grpc") for port in service.ports)
+
+
+def shared_hosts(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+    """The other hosts of the VirtualService, whose requests go by the same rules."""
+    if change.target.kind != "VirtualService" or change.action == "create":
+        return ()
+    whole, domain = world(mesh).shared, mesh.settings.domain
+    own = service_of(mesh, change.service).host
+    spelled = (own, own.removesuffix(f".{domain}"), own.removesuffix(f".svc.{domain}"))
+    named = (h for root in roots_of(whole, change.target) for h in hosts_named(root, domain))
+    others = [host for host in dict.fromkeys(named) if host not in (*spelled, change.service.name)]
+    if not others:
+        return ()
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    text = f"{change.target} rules {', '.join(others[:_NAMED])}{more} too: it changes there as well"
+    return (Finding("warning", text),)
 
 
 _UNSAFE_RETRIES = ("5xx", "reset", "gateway-error", "retriable-4xx", "500", "502", "503", "504")

@@ -13,6 +13,7 @@ from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
 from meshtui.mesh.parse_rules import PROTOCOLS
+from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import version_rows
@@ -195,11 +196,15 @@ def resolve_version(located: Located, name: str) -> Place:
     """The host and subset that a person means by `name`.
 
     A label of the rule's own destinations first, then a subset, a version label that a subset
-    selects, then another service. Raises `NotFound` naming what there is.
+    selects, then another service, or any host that is called by its whole name. Raises `NotFound`
+    naming what there is.
     """
     for label, destination in zip(labels_of(located), located.rule.destinations, strict=True):
         if label == name:
             return Place(destination.host, destination.subset)
+    written = [d for d in located.rule.destinations if d.host == name.lower()]
+    if len({(d.host, d.subset) for d in written}) == 1:
+        return Place(written[0].host, written[0].subset)
     host = located.service.host
     if any(subset.name == name for subset in usable_subsets(located.mesh, host)):
         return Place(host, name)
@@ -210,6 +215,8 @@ def resolve_version(located: Located, name: str) -> Place:
     other = find_service(located.mesh, name, located.service.key.namespace)
     if other is not None and other.key != located.service.key:
         return Place(other.host, "")
+    if "." in name and name.lower() in world(located.mesh).shared.registry.by_name:
+        return Place(name.lower(), "")
     known = ", ".join(dict.fromkeys([*labels_of(located), *(row.label for row in rows)]))
     unnamed = next((row for row in rows if row.version == name), None)
     if unnamed is not None:

@@ -15,9 +15,6 @@ from meshtui.mesh.resolution.endpoints import ADDED
 from meshtui.mesh.resolution.names import covered, full_name
 from meshtui.mesh.routing import pods_of, pods_of_subset
 
-NOW = "9999"
-"""Younger than all that is there."""
-
 ERROR, NO_COPY = "answers 503", "gets no copy"
 
 
@@ -149,7 +146,7 @@ def _with_policy(mesh: Mesh, change: Change) -> Mesh:
     if change.spec_after:
         old = [r for r in mesh.destination_rules if (r.ref.namespace, r.ref.name) == place]
         made = _policy(change, change.spec_after, mesh.settings.domain)
-        rules.append(replace(made, created=old[0].created if old else NOW))
+        rules.append(replace(made, created=old[0].created) if old else made)
     ordered = sorted(rules, key=lambda rule: (rule.ref.namespace, rule.ref.name))
     return replace(mesh, destination_rules=tuple(ordered))
 

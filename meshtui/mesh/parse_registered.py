@@ -8,7 +8,7 @@ from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, full_host
 from meshtui.mesh.istio import EgressListener, Json, Sidecar
-from meshtui.mesh.parse_rules import created, parse_ref
+from meshtui.mesh.parse_rules import parse_ref
 from meshtui.mesh.registered import EntryEndpoint, EntryPort, ServiceEntry, WorkloadEntry
 
 
@@ -33,7 +33,7 @@ def parse_service_entry(raw: Json, domain: str = CLUSTER_DOMAIN) -> ServiceEntry
         endpoints=tuple(_endpoint(entry) for entry in read.objects(spec, "endpoints")),
         selector=_selector(spec, "labels"),
         export_to=read.texts(spec, "exportTo"),
-        created=created(raw),
+        created=read.created(raw),
     )
 
 
@@ -65,7 +65,7 @@ def parse_sidecar(raw: Json) -> Sidecar:
     spec = read.obj(raw, "spec")
     return Sidecar(
         ref=parse_ref(raw, "Sidecar"),
-        created=created(raw),
+        created=read.created(raw),
         selector=_selector(spec, "labels"),
         egress=tuple(
             EgressListener(
@@ -81,4 +81,4 @@ def parse_sidecar(raw: Json) -> Sidecar:
 
 def parse_http_route(raw: Json) -> HttpRoute:
     version = read.text(read.obj(raw, "metadata"), "resourceVersion")
-    return HttpRoute(parse_ref(raw, "HTTPRoute"), version, created(raw), raw)
+    return HttpRoute(parse_ref(raw, "HTTPRoute"), version, read.created(raw), raw)

@@ -34,11 +34,6 @@ def parse_ref(raw: Json, kind: str) -> Ref:
     return Ref(kind, read.text(meta, "namespace"), read.text(meta, "name"), read.text(meta, "uid"))
 
 
-def created(raw: Json) -> str:
-    """When the object was made; stamps of the API server order as text."""
-    return read.text(read.obj(raw, "metadata"), "creationTimestamp")
-
-
 def parse_virtual_service(raw: Json, domain: str = CLUSTER_DOMAIN) -> VirtualService:
     ref = parse_ref(raw, "VirtualService")
     spec = read.obj(raw, "spec")
@@ -54,7 +49,7 @@ def parse_virtual_service(raw: Json, domain: str = CLUSTER_DOMAIN) -> VirtualSer
         ),
         export_to=read.texts(spec, "exportTo") or ("*",),
         raw=raw,
-        created=created(raw),
+        created=read.created(raw),
     )
 
 
@@ -233,7 +228,7 @@ def parse_destination_rule(raw: Json, domain: str = CLUSTER_DOMAIN) -> Destinati
         raw=raw,
         export_to=read.texts(spec, "exportTo") or ("*",),
         workload_selector=read.labels(read.obj(spec, "workloadSelector"), "matchLabels"),
-        created=created(raw),
+        created=read.created(raw),
     )
 
 
@@ -242,7 +237,9 @@ def parse_gateway(raw: Json) -> Gateway:
     spec = read.obj(raw, "spec")
     servers = tuple(_server(server) for server in read.objects(spec, "servers"))
     hosts = dict.fromkeys(host for server in servers for host in server.hosts)
-    return Gateway(ref, read.labels(spec, "selector"), tuple(hosts), servers, raw, created(raw))
+    return Gateway(
+        ref, read.labels(spec, "selector"), tuple(hosts), servers, raw, read.created(raw)
+    )
 
 
 def _server(raw: Json) -> Server:

@@ -7,6 +7,9 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+NOT_YET = "9999-12-31T23:59:59Z"
+"""The stamp of an object that the server has not made yet: younger than all that there is."""
+
 _OBJECT = (dict, Mapping)
 """What counts as an object; most are dicts, and that is quicker to ask."""
 
@@ -32,6 +35,11 @@ def objects(value: Any, key: str) -> list[Json]:
 def text(value: Any, key: str, default: str = "") -> str:
     found = value.get(key) if isinstance(value, _OBJECT) else None
     return found if isinstance(found, str) else default
+
+
+def created(raw: Any) -> str:
+    """When an object was made; stamps of the API server order as text."""
+    return text(obj(raw, "metadata"), "creationTimestamp") or NOT_YET
 
 
 def texts(value: Any, key: str) -> tuple[str, ...]:

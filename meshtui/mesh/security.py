@@ -44,7 +44,7 @@ def parse_peer_authentication(raw: Json) -> PeerAuthentication:
     mode = read.text(read.obj(spec, "mtls"), "mode")
     return PeerAuthentication(
         ref,
-        created=read.text(meta, "creationTimestamp"),
+        created=read.created(raw),
         selector=labels or None,
         mode="" if mode in _UNSET else mode,
         ports={number: found for number, found in ports.items() if found not in _UNSET},

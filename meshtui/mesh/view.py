@@ -106,7 +106,15 @@ def _aimed(view: ServiceView, route: Route | None) -> ServiceView:
     rule = route.rule if route else None
     versions = version_rows(view.mesh, view.service, rule)
     joins = Joins(view.key, versions)
-    return replace(view, route=route, versions=versions, marks=marks_of(rule), joins=joins)
+    marks = (*_chosen_by_callers(route), *marks_of(rule))
+    return replace(view, route=route, versions=versions, marks=marks, joins=joins)
+
+
+def _chosen_by_callers(route: Route | None) -> tuple[str, ...]:
+    """Said where weights are written that do nothing."""
+    if route is None or not route.by_address or len(route.rule.destinations) < 2:
+        return ()
+    return ("headless: weights do nothing",)
 
 
 def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:

@@ -232,7 +232,7 @@ BREAKER = Verb(
 
 ADOPT = Verb(
     "adopt",
-    "make the rules of a service that has none",
+    "make the rules of a service, or add the versions that they lack",
     (
         Parameter(
             "stable", "the version that gets all the traffic", placeholder="V", default="", place=1

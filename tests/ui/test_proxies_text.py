@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from meshtui.changes.change import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
-from meshtui.operations.change.verify import NOT_MEANT
 from meshtui.operations.proxies.matrix import Cell, Matrix, Row
 from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
 from meshtui.ui.panes.proxies.heads import Frame, painted, tabs

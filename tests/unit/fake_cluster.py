@@ -39,6 +39,9 @@ class FakeCluster(Cluster):
         self.events: list[Obj] = []
         self.forwards = 0
         self.forbidden: set[str] = set()
+        self.ended: set[str] = set()
+        """Names of pods that are not there any more."""
+
         self.warnings: tuple[str, ...] = ()
         self.before_write: Before = lambda method, path: None
         self.after_write: Before = lambda method, path: None
@@ -82,6 +85,9 @@ class FakeCluster(Cluster):
         if path == ISTIO:
             resources = [{"name": plural, "kind": kind} for plural, kind in KINDS.items()]
             return {"resources": resources}
+        space, _, name = path.removeprefix("/api/v1/namespaces/").partition("/pods/")
+        if name and name not in self.ended:
+            return {"metadata": {"namespace": space, "name": name}, "status": {"phase": "Running"}}
         if path not in self.objects:
             raise NotFound(f"GET {path}: not found")
         return copy.deepcopy(self.objects[path])

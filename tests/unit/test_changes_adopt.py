@@ -12,7 +12,7 @@ from meshtui.errors import NotFound, Refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.crd import complaints
-from tests.unit.objects import Obj, destination_rule, meta, pod, service, virtual_service
+from tests.unit.objects import Obj, destination_rule, meta, pod, route, service, virtual_service
 
 REVIEWS = ServiceKey("default", "reviews")
 
@@ -154,3 +154,46 @@ def test_a_name_that_another_hosts_object_has_is_not_taken() -> None:
     adoption = adopt(mesh, REVIEWS)
     assert adoption.subsets is not None
     assert (adoption.subsets.target.name, adoption.routes.target.name) == ("reviews-2",) * 2
+
+
+def ruled(*route: Obj, subsets: tuple[str, ...] = ("v1",), pods: tuple[str, ...]) -> Mesh:
+    routed = virtual_service("reviews", {"name": "all", "route": list(route)})
+    policy = destination_rule("reviews", subsets)
+    others = {"virtualservices": [routed], "destinationrules": [policy]}
+    return unruled(*versions(*pods), **others)
+
+
+def weights(adoption: Adoption) -> list[tuple[str, int]]:
+    entries = adoption.routes.spec_after["http"][0]["route"]
+    return [(entry["destination"]["subset"], entry["weight"]) for entry in entries]
+
+
+def test_a_new_deployments_version_is_added_with_weight_0() -> None:
+    mesh = ruled(route("v1", 90), route("v2", 10), subsets=("v1", "v2"), pods=("v1", "v2", "v3"))
+    adoption = adopt(mesh, REVIEWS)
+    policy, _ = made(adoption)
+    assert [subset["name"] for subset in policy["subsets"]] == ["v1", "v2", "v3"]
+    assert weights(adoption) == [("v1", 90), ("v2", 10), ("v3", 0)]
+    assert adoption.routes.words == (
+        "rule all of VirtualService default/reviews: v3 added with weight 0",
+    )
+    assert adoption.stable == ""
+
+
+def test_the_only_destination_keeps_everything_beside_the_new_one() -> None:
+    mesh = ruled(route("v1"), pods=("v1", "v2"))
+    assert weights(adopt(mesh, REVIEWS)) == [("v1", 100), ("v2", 0)]
+
+
+def test_a_subset_that_is_there_is_not_made_again() -> None:
+    adoption = adopt(ruled(route("v1"), subsets=("v1", "v2"), pods=("v1", "v2")), REVIEWS)
+    assert adoption.subsets is None
+    assert weights(adoption) == [("v1", 100), ("v2", 0)]
+
+
+def test_where_nothing_is_missing_nothing_is_done() -> None:
+    mesh = ruled(route("v1", 90), route("v2", 10), subsets=("v1", "v2"), pods=("v1", "v2"))
+    with pytest.raises(Refused, match="has each of its versions in rule all"):
+        adopt(mesh, REVIEWS)
+    with pytest.raises(Refused, match="is routed by"):
+        adopt(mesh, REVIEWS, "v2")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from meshtui.changes.change import NOT_MEANT
 from meshtui.envoy import proxy
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.resolution import Client, world
-from meshtui.operations.change.verify import NOT_MEANT
 from meshtui.operations.proxies import files as saving
 from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
 from meshtui.operations.proxies.files import save_as, save_new

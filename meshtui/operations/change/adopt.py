@@ -19,7 +19,8 @@ async def plan_adoption(session: Session, mesh: Mesh, key: ServiceKey, stable: s
     It has one part where the subsets are there already.
     """
     adoption = adopt(mesh, key, stable)
-    why = Finding("info", f"all traffic goes to {adoption.stable}: {adoption.why}")
+    goes = f"all traffic goes to {adoption.stable}: " if adoption.stable else ""
+    why = Finding("info", f"{goes}{adoption.why}")
     plans = []
     for change in filter(None, (adoption.subsets, adoption.routes)):
         plans.append(await session.planner.checked(mesh, change, None, (why,)))

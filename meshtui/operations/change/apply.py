@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
 from meshtui.changes.making import spec_of
-from meshtui.envoy.compare import OLD
+from meshtui.envoy.compare import ABSENT, OLD
 from meshtui.envoy.ways import EXEC
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
@@ -26,7 +26,7 @@ from meshtui.operations.change.objects import (
     with_object,
     without_object,
 )
-from meshtui.operations.change.proxy_checks import question_of
+from meshtui.operations.change.proxy_checks import gone, has_ended, question_of
 from meshtui.operations.change.rejections import (
     AFTER_S,
     BEFORE_S,
@@ -35,8 +35,8 @@ from meshtui.operations.change.rejections import (
     count_refusals,
     with_refusals,
 )
+from meshtui.operations.change.verdicts import counts_of, doubts, verdict_of
 from meshtui.operations.change.verify import (
-    NOT_MEANT,
     QUICK,
     SPARING,
     WAIT_S,
@@ -267,11 +267,12 @@ class Applier:
         proxies, seconds = await verify(
             ask, clients, wait_s=self._wait_s, told=told, pace=self._pace
         )
+        proxies = await self._ended(proxies, clients)
         proxies = await self._rejections(proxies, clients, refused or {})
-        outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=_verdict(proxies))
+        outcome = replace(outcome, proxies=proxies, seconds=seconds, verified=verdict_of(proxies))
         status = Status.VERIFIED if outcome.verified else Status.WRITTEN
-        trouble = self.settle(change_id, status, outcome.sentence, _result(outcome))
-        warnings = (*_doubts(proxies, clients.known, clients.left_out), trouble)
+        trouble = self.settle(change_id, status, outcome.sentence, counts_of(outcome))
+        warnings = (*doubts(proxies, clients.known, clients.left_out), trouble)
         return replace(outcome, warnings=tuple(filter(None, warnings)))
 
     def _pace(self, pod: Pod) -> Pace:
@@ -279,6 +280,17 @@ class Applier:
         from meshtui.envoy.admin import way_to
 
         return SPARING if way_to(self._cluster, pod.namespace) == EXEC else QUICK
+
+    async def _ended(
+        self, proxies: tuple[ProxyVerdict, ...], clients: Clients
+    ) -> tuple[ProxyVerdict, ...]:
+        """A pod that is shutting down need not take up anything any more."""
+        late = {(p.namespace, p.pod) for p in proxies if p.state in (OLD, ABSENT)}
+        pods = [pod for pod in clients.all if (pod.namespace, pod.name) in late]
+        over = await asyncio.gather(*(has_ended(self._cluster, pod) for pod in pods))
+        ended = {(p.namespace, p.name): p for p, done in zip(pods, over, strict=True) if done}
+        found = (ended.get((proxy.namespace, proxy.pod)) for proxy in proxies)
+        return tuple(gone(e) if e else p for e, p in zip(found, proxies, strict=True))
 
     async def _rejections(
         self, proxies: tuple[ProxyVerdict, ...], clients: Clients, before: Counts
@@ -303,38 +315,6 @@ def _whom(
     vs = item if isinstance(item, VirtualService) else None
     clients = client_proxies(holding, change.service, vs, sample)
     return question_of(cluster, before, after, change), clients
-
-
-def _verdict(proxies: tuple[ProxyVerdict, ...]) -> bool | None:
-    """True where every proxy that it is for serves it; None where none could be asked.
-
-    A change that is for none of the clients is served by nobody.
-    """
-    asked = [proxy for proxy in proxies if proxy.state != NOT_MEANT]
-    if not proxies or (asked and all(proxy.state == "out of reach" for proxy in asked)):
-        return None
-    return bool(asked) and all(proxy.state == "in sync" for proxy in asked)
-
-
-def _doubts(proxies: tuple[ProxyVerdict, ...], known: bool, left_out: int) -> tuple[str, ...]:
-    found = [
-        f"{p.namespace}/{p.pod} is {p.state}{': ' + p.detail if p.detail else ''}"
-        for p in proxies
-        if p.state != "in sync" or p.detail
-    ]
-    if not known and proxies:
-        found.append("telemetry names no client of the service: any proxy that has the rule counts")
-    if left_out:
-        found.append(f"{left_out} more client proxies were not asked")
-    return tuple(found)
-
-
-def _result(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "checked": outcome.checked,
-        "in_sync": outcome.in_sync,
-        "seconds": round(outcome.seconds, 3),
-    }
 
 
 async def _tell_everyone(cluster: Cluster, raw: Json, change: Change, change_id: str) -> None:

@@ -73,7 +73,7 @@ def mesh_after(mesh: Mesh, change: Change, stored: Json | None = None) -> Mesh:
         return without_object(mesh, change.target)
     if stored is None:
         item = object_of(mesh, change.target)
-        raw = item.raw if item else youngest(change.patch[0]["value"])
+        raw = item.raw if item else change.patch[0]["value"]
         stored = {**raw, "spec": change.spec_after}
     return with_object(mesh, stored, change.target.kind)
 
@@ -86,12 +86,6 @@ def mesh_before(mesh: Mesh, change: Change) -> Mesh:
     if item is None:
         return mesh
     return with_object(mesh, {**item.raw, "spec": change.spec_before}, change.target.kind)
-
-
-def youngest(raw: Json) -> Json:
-    """A new object: where the older one counts, it is not that."""
-    meta = {"creationTimestamp": "9999-12-31T23:59:59Z", **raw.get("metadata", {})}
-    return {**raw, "metadata": meta}
 
 
 async def send(cluster: Cluster, change: Change, *, dry_run: bool) -> Written:

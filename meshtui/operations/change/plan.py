@@ -27,6 +27,7 @@ from meshtui.changes.checks import (
     mirror_findings,
     owners,
     retry_findings,
+    shared_hosts,
     stranding,
 )
 from meshtui.changes.consequences import consequences
@@ -253,6 +254,7 @@ class Planner:
             *fault_findings(mesh, change),
             *mirror_findings(mesh, change, sample, self._limits),
             *retry_findings(change),
+            *shared_hosts(mesh, change),
             *stops_inheriting(change),
             *bypassed(mesh_after(mesh, change), change, _callers(change.service, sample)),
         )

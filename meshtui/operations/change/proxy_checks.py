@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Change, ProxyVerdict
+from meshtui.changes.change import GONE, NOT_MEANT, WITHOUT, Change, ProxyVerdict
 from meshtui.changes.locate import whole_rule
 from meshtui.changes.patch import tokens
 from meshtui.envoy.cluster_facts import cluster_differences
@@ -27,7 +27,8 @@ from meshtui.envoy.compare import (
     host_of,
 )
 from meshtui.envoy.reached import hosts_behind, unanswered, unreachable
-from meshtui.errors import MeshtuiError, NotAllowed
+from meshtui.errors import MeshtuiError, NotAllowed, NotFound
+from meshtui.mesh import read
 from meshtui.mesh.model import Json, Mesh, Pod
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.touched import (
@@ -41,7 +42,7 @@ from meshtui.mesh.touched import (
     touched_clusters,
     touched_hosts,
 )
-from meshtui.operations.change.verify import NOT_MEANT, Ask
+from meshtui.operations.change.verify import Ask, is_for
 
 if TYPE_CHECKING:
     from meshtui.envoy.virtualhosts import ProxyHost
@@ -57,7 +58,7 @@ class Wanted:
     """What a client's proxy should have once a change is in it.
 
     `rules` are those that the change is about, None for all. `reason` says why the change is none
-    for this client.
+    for this client; `meant`: it would be, by what kind of client it is.
     """
 
     view: View
@@ -65,6 +66,7 @@ class Wanted:
     clusters: tuple[TouchedCluster, ...] = ()
     rules: frozenset[RulePlace] | None = None
     reason: str = ""
+    meant: bool = False
 
 
 def question_of(cluster: Cluster, before: Mesh, after: Mesh, change: Change) -> Ask | None:
@@ -79,10 +81,13 @@ def question_of(cluster: Cluster, before: Mesh, after: Mesh, change: Change) -> 
             known[key] = make(before, after, change, pod)
         wanted = known[key]
         if wanted.reason:
-            return ProxyVerdict(pod.namespace, pod.name, NOT_MEANT, wanted.reason, final=True)
+            state = WITHOUT if wanted.meant else NOT_MEANT
+            return ProxyVerdict(pod.namespace, pod.name, state, wanted.reason, final=True)
         try:
             verdict, notes = await check(cluster, pod, wanted)
         except MeshtuiError as error:
+            if not isinstance(error, NotAllowed) and await has_ended(cluster, pod):
+                return gone(pod)
             final = isinstance(error, NotAllowed)
             return ProxyVerdict(pod.namespace, pod.name, OUT_OF_REACH, error.what, final)
         detail = "; ".join((*verdict.differences, *notes))
@@ -91,12 +96,31 @@ def question_of(cluster: Cluster, before: Mesh, after: Mesh, change: Change) -> 
     return ask
 
 
+async def has_ended(cluster: Cluster, pod: Pod) -> bool:
+    """Whether the pod is on its way out or not there any more; False where that is not known."""
+    from meshtui.kube.objects import get_object
+    from meshtui.kube.resources import PODS
+
+    try:
+        raw = await get_object(cluster, PODS, pod.namespace, pod.name)
+    except NotFound:
+        return True
+    except MeshtuiError:
+        return False
+    meta, phase = read.obj(raw, "metadata"), read.text(read.obj(raw, "status"), "phase")
+    return bool(read.text(meta, "deletionTimestamp")) or phase in ("Succeeded", "Failed")
+
+
+def gone(pod: Pod) -> ProxyVerdict:
+    return ProxyVerdict(pod.namespace, pod.name, GONE, "its pod ended meanwhile", final=True)
+
+
 def _of_rules(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     old, new = (world(mesh).view(client_of(mesh, pod)) for mesh in (before, after))
     touched = touched_hosts(old, new, change.target)
     rules = _rules(change)
     if not touched:
-        return Wanted(new, reason=_why_not(new, change))
+        return _not_touched(new, before, after, change)
     if rules is not None and not any(_hold(host.after, rules) for host in touched):
         if not any(_hold(host.before, rules) for host in touched):
             return Wanted(new, reason=_why_no_rule(touched, rules))
@@ -108,8 +132,18 @@ def _hold(host: VirtualHost | None, rules: Collection[RulePlace]) -> bool:
     return host is not None and compare_host(host, None).holds(rules)
 
 
-def _why_not(view: View, change: Change) -> str:
+def _not_touched(view: View, before: Mesh, after: Mesh, change: Change) -> Wanted:
     """Why the client gets nothing of a VirtualService."""
+    roots = [r for mesh in (before, after) for r in roots_of(world(mesh).shared, change.target)]
+    if not any(is_for(view, root) for root in roots):
+        gateway = view.client.gateway
+        whom = "not for this gateway" if gateway else "for gateways only"
+        return Wanted(view, reason=f"{change.target} is {whom}")
+    return Wanted(view, reason=_why_not(view, change), meant=True)
+
+
+def _why_not(view: View, change: Change) -> str:
+    """Why it has no effect for a client that it would be for."""
     place = (change.target.namespace, change.target.name)
     for name in _named(change, view):
         for port in sorted(view.shared.registry.ports):
@@ -154,13 +188,24 @@ def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     names = hosts_of_policy(old.shared, new.shared, change.target)
     clusters = touched_clusters(old, new, change.target, names)
     if not clusters:
-        return Wanted(new, reason="no cluster of it has its policy from this DestinationRule")
+        return _no_policy(new, names)
     served = {c.host.name for t in clusters for c in (t.before, t.after) if c}
     was, will = (hosts_sending_to(view, served) for view in (old, new))
     dead = {(d.host.table, d.host.name) for d in dead_ends(new, will.values())}
     hosts = [TouchedHost(was.get(key), will.get(key)) for key in will]
     hosts = [h for h in hosts if h.changes or (h.after and (h.after.table, h.after.name) in dead)]
     return Wanted(new, tuple(hosts), clusters)
+
+
+def _no_policy(view: View, names: Collection[str]) -> Wanted:
+    """Of a client that can't call the host nothing is expected."""
+    seen = [name for name in names if view.host(name) is not None]
+    if not seen:
+        return Wanted(view, reason="it sees no host of this DestinationRule")
+    rules = [str(rule.ref) for name in seen if (j := view.rule(name)) for rule in j.rules]
+    instead = f": it has {', '.join(dict.fromkeys(rules))}" if rules else ""
+    why = f"no cluster of it has its policy from this DestinationRule{instead}"
+    return Wanted(view, reason=why, meant=True)
 
 
 async def check(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[Verdict, tuple[str, ...]]:

@@ -64,5 +64,5 @@ class Unseen:
         again = outcome_of(outcome.change_id, outcome.plan, seen)
         if not again.verified:
             return ""
-        count = f"{again.in_sync} of {len(again.proxies)}"
+        count = f"{again.in_sync} of {len(again.counted)}"
         return f"change {outcome.change_id} is in the proxies now: {count} in sync"

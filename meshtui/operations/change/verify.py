@@ -8,16 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 
-from meshtui.changes.change import ProxyVerdict
+from meshtui.changes.change import NOT_MEANT, ProxyVerdict
 from meshtui.envoy.compare import IN_SYNC
 from meshtui.mesh.admission import gateway_names
 from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
 from meshtui.mesh.resolution import View, world
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import roots_of, ruled_hosts
-
-NOT_MEANT = "not meant"
-"""The state of a client whose requests the change does not concern."""
 
 MOST_PROXIES = 20
 WAIT_S = 10.0
@@ -91,13 +88,13 @@ def _with(mesh: Mesh, vs: VirtualService, pods: list[Pod]) -> list[Pod]:
     got: dict[tuple[str, str], bool] = {}
     for group in whole.callers:
         view = whole.view(group.client)
-        has = bool(ruled_hosts(view, vs.ref)) if known else _is_for(view, vs)
+        has = bool(ruled_hosts(view, vs.ref)) if known else is_for(view, vs)
         got |= {(pod.namespace, pod.name): has for pod in group.pods}
     return [pod for pod in pods if got.get((pod.namespace, pod.name))]
 
 
-def _is_for(view: View, vs: VirtualService) -> bool:
-    """Whether one that is not in the mesh would be for the client, by its Gateways alone."""
+def is_for(view: View, vs: VirtualService) -> bool:
+    """Whether a VirtualService is for such a client, by the Gateways that it names alone."""
     if not view.client.gateway:
         return "mesh" in vs.gateways
     named = gateway_names(vs.gateways, vs.ref.namespace)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshtui.changes.change import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
 from meshtui.envoy.proxy import read_counts, read_hosts
 from meshtui.envoy.reached import Counts, hosts_behind, unanswered, unreachable
@@ -20,7 +21,7 @@ from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import ruled_hosts
 from meshtui.operations.change.proxy_checks import pairs_of, refusals, tables_regex, worst
-from meshtui.operations.change.verify import MOST_PROXIES, NOT_MEANT, client_proxies
+from meshtui.operations.change.verify import MOST_PROXIES, client_proxies
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

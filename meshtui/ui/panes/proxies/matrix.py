@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from meshtui.changes.change import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.carrying import Route
@@ -11,7 +12,6 @@ from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Pod, Rule
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
-from meshtui.operations.change.verify import NOT_MEANT
 from meshtui.operations.proxies.matrix import (
     OUT_OF_REACH,
     Cell,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from meshtui.changes.change import NOT_MEANT
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.operations.change.verify import NOT_MEANT
 from meshtui.operations.proxies.matrix import Matrix, Row
 from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
 from meshtui.ui.panes.proxies.raw import RawText
