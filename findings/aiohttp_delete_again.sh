@@ -10,14 +10,8 @@
 #   restarting API server or a proxy drops, reads "somebody else removed it" or "it was never there". A PUT with a
 #   resourceVersion likewise comes back as a conflict with itself. Read 404 after DELETE as done, put
 #   a uid precondition into it, and after a conflict compare with what was sent.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q aiohttp==3.14.5
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages aiohttp==3.14.5 <<'END'
 import asyncio
 
 import aiohttp

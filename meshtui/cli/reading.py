@@ -6,7 +6,8 @@ import argparse
 import time
 
 from meshtui.cli import opening, output
-from meshtui.cli.documents.changes import journal_json, services_json
+from meshtui.cli.documents.changes import journal_json
+from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit, JournalError
 from meshtui.journal import Entry, Unread, count_unread
 from meshtui.mesh.sides import CALLER, SERVER, seen_from

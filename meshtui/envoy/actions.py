@@ -13,14 +13,6 @@ STATUS_CODES = "retriable-status-codes"
 
 _ENVOYS_RETRIES = 1
 
-_GRPC = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
-    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "
-    "UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
-)
-GRPC_STATUS = {name: number for number, name in enumerate(_GRPC.split())}
-"""gRPC status codes by name, as VirtualServices write them."""
-
 
 def parse_destinations(action: Json) -> tuple[RouteDestination, ...]:
     if "weighted_clusters" in action:

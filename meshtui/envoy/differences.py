@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
 
-from meshtui.envoy.actions import GRPC_STATUS, STATUS_CODES
+from meshtui.envoy.actions import STATUS_CODES
 from meshtui.envoy.routes import ProxyRoute, RouteDestination, RouteMirror
+from meshtui.mesh.flags import GRPC_CODES
 from meshtui.mesh.model import Destination, Fault, Mirror, Retries, Rule
 
 _PERCENT = 0.01
@@ -97,7 +98,7 @@ def _delay_text(delay: tuple[float, float]) -> str:
 
 
 def _abort(fault: Fault) -> tuple[str, float]:
-    status = GRPC_STATUS.get(fault.abort_grpc, fault.abort_grpc)
+    status = GRPC_CODES.get(fault.abort_grpc, fault.abort_grpc)
     what = f"gRPC {status}" if fault.abort_grpc else str(fault.abort_http or "")
     return (what, fault.abort_percent) if what and fault.abort_percent > 0 else ("", 0.0)
 

@@ -63,8 +63,6 @@ def parse_route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
         cluster_header=read.text(action, "cluster_header"),
         answer=answer_of(route),
         headers=headers_of(route),
-        ignore_port=config.get("ignore_port_in_host_matching") is True,
-        tls_only=vhost.get("require_tls") == "ALL",
     )
 
 

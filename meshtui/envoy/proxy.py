@@ -16,13 +16,10 @@ from urllib.parse import quote
 from meshtui.envoy.admin import admin_get
 from meshtui.envoy.cluster_facts import parse_raw_clusters
 from meshtui.envoy.clusters import MASK
-from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.listeners import Listener, parse_listeners
 from meshtui.envoy.reached import parse_counts
-from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import stats_filter
-from meshtui.envoy.tables import RouteTable, parse_tables
-from meshtui.envoy.virtualhosts import ProxyHost, parse_hosts
+from meshtui.envoy.virtualhosts import ProxyHost, RouteTable, parse_hosts, parse_tables
 from meshtui.errors import Unreachable
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Pod
@@ -106,17 +103,6 @@ def stats_path(names: Iterable[str] = ()) -> str:
     return f"/stats?{used}format=json&filter={quote(stats_filter(chosen), safe='')}"
 
 
-async def read_routes(
-    cluster: Cluster,
-    pod: Pod,
-    *,
-    name_regex: str = "",
-    timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
-) -> tuple[ProxyRoute, ...]:
-    """The proxy's dynamic route table. Errors as `admin_get`."""
-    return (await ask(cluster, pod, routes_path(name_regex), parse_routes, timeout)).facts
-
-
 async def read_tables(
     cluster: Cluster,
     pod: Pod,
@@ -124,7 +110,7 @@ async def read_tables(
     name_regex: str = "",
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[RouteTable, ...]:
-    """The same by RouteConfiguration, virtual hosts without routes too. Errors as `admin_get`."""
+    """The proxy's RouteConfigurations, virtual hosts without routes too. Errors as `admin_get`."""
     return (await ask(cluster, pod, routes_path(name_regex), parse_tables, timeout)).facts
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from meshtui.mesh.model import Fault, Retries, StringMatch
 
 ANY_PATH = StringMatch("prefix", "/")
-_ANY_REGEX = StringMatch("regex", ".*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,6 @@ class RouteMatch:
     headers: tuple[HeaderMatch, ...] = ()
     query: tuple[tuple[str, StringMatch], ...] = ()
     other: tuple[str, ...] = ()
-
-    @property
-    def catch_all(self) -> bool:
-        """True where nothing after this entry can ever be reached, as istiod sees it."""
-        everything = self.path in (ANY_PATH, _ANY_REGEX)
-        return everything and not self.headers and not self.query and not self.other
 
     @property
     def text(self) -> str:
@@ -142,12 +135,6 @@ class ProxyRoute:
 
     headers: tuple[str, ...] = ()
     """What is done to the headers of request and response, in words."""
-
-    ignore_port: bool = False
-    """True where the host's port is cut off before a virtual host is looked for."""
-
-    tls_only: bool = False
-    """True where the virtual host sends plain requests on to HTTPS."""
 
     @property
     def rewrite(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from meshtui.envoy.routes import ProxyRoute, RouteMatch
-from meshtui.envoy.tables import RouteTable, TableHost
+from meshtui.envoy.virtualhosts import ProxyHost, RouteTable, routes_in
 from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
 from meshtui.mesh.decision import Decision, Tried, split
 from meshtui.mesh.effects import Effects, Odds
@@ -50,7 +50,7 @@ def trace(
         return Followed(Decision(notes=(NO_HOST,)))
     domain, chosen = max(found, key=lambda pair: rank(pair[0]))
     host = next(host for host in chosen.hosts if domain in host.domains)
-    if host.tls_only and request.scheme == "http":
+    if host.requires_tls and request.scheme == "http":
         taken = Tried(None, "the virtual host takes only TLS")
         return Followed(Decision(host.name, taken=taken, effects=TO_HTTPS, table=chosen.name))
     if gateway and not host.routes:
@@ -75,14 +75,15 @@ def _domain(table: RouteTable, request: Request) -> str | None:
 
 
 def _among(
-    table: RouteTable, host: TableHost, request: Request, separately: bool | None
+    table: RouteTable, host: ProxyHost, request: Request, separately: bool | None
 ) -> Followed:
     notes = (NORMALISED,) if request.normalisable else ()
-    tried = [_tried(place, route, request, separately) for place, route in enumerate(host.routes)]
+    routes = routes_in(host, host.routes)
+    tried = [_tried(place, route, request, separately) for place, route in enumerate(routes)]
     above, place = split(tried)
     if place is None:
         return Followed(Decision(host.name, above, notes=(*notes, NO_ROUTE), table=table.name))
-    route = host.routes[place]
+    route = routes[place]
     effects = effects_of(route)
     found = Decision(host.name, above, tried[place], effects, notes=notes, table=table.name)
     return Followed(found, route)

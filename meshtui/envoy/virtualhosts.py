@@ -1,4 +1,4 @@
-"""The virtual hosts of a proxy with their routes as the config dump has them."""
+"""A proxy's RouteConfigurations and virtual hosts, with routes as the config dump has them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from meshtui.envoy.dump import ROUTE_CONFIGS, parse_routes, resources
+from meshtui.envoy.dump import ROUTE_CONFIGS, parse_route, resources
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
@@ -28,20 +28,47 @@ class ProxyHost:
     refused: str = ""
 
 
-def parse_hosts(dump: Any) -> tuple[ProxyHost, ...]:
-    """Every virtual host of a config dump, those that stand inside of listeners too."""
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """A RouteConfiguration: a sidecar's `9080` or `host:9080`, a gateway's `http.8080`.
+
+    `ignore_port`: a host's port is cut off before a virtual host is looked for.
+    """
+
+    name: str
+    hosts: tuple[ProxyHost, ...] = ()
+    ignore_port: bool = False
+
+
+def parse_tables(dump: Any) -> tuple[RouteTable, ...]:
+    """Every RouteConfiguration of a config dump, in its order."""
     return tuple(
-        ProxyHost(
-            table=read.text(config, "name"),
-            name=read.text(host, "name"),
-            domains=read.texts(host, "domains"),
-            routes=tuple(read.objects(host, "routes")),
-            requires_tls=read.text(host, "require_tls") not in ("", "NONE"),
-            refused=refusal(entry),
+        RouteTable(
+            name=read.text(config, "name"),
+            hosts=tuple(
+                _host(config, host, refusal(entry))
+                for host in read.objects(config, "virtual_hosts")
+            ),
+            ignore_port=config.get("ignore_port_in_host_matching") is True,
         )
         for entry in resources(dump, ROUTE_CONFIGS)
         for config in [read.obj(entry, "route_config")]
-        for host in read.objects(config, "virtual_hosts")
+    )
+
+
+def parse_hosts(dump: Any) -> tuple[ProxyHost, ...]:
+    """Every virtual host of a config dump, those that stand inside of listeners too."""
+    return tuple(host for table in parse_tables(dump) for host in table.hosts)
+
+
+def _host(config: Json, host: Json, refused: str) -> ProxyHost:
+    return ProxyHost(
+        table=read.text(config, "name"),
+        name=read.text(host, "name"),
+        domains=read.texts(host, "domains"),
+        routes=tuple(read.objects(host, "routes")),
+        requires_tls=read.text(host, "require_tls") not in ("", "NONE"),
+        refused=refused,
     )
 
 
@@ -53,11 +80,6 @@ def refusal(entry: Json) -> str:
 
 def routes_in(host: ProxyHost, routes: Iterable[Json]) -> tuple[ProxyRoute, ...]:
     """Some of its routes in the mesh's own words."""
-    found = {
-        "name": host.name,
-        "domains": list(host.domains),
-        "routes": list(routes),
-        "require_tls": "ALL" if host.requires_tls else "NONE",
-    }
-    config = {"name": host.table, "virtual_hosts": [found]}
-    return parse_routes({"configs": [{"route_config": config}]})
+    config = {"name": host.table}
+    named = {"name": host.name, "domains": list(host.domains)}
+    return tuple(parse_route(config, named, route) for route in routes)

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
-import secrets
 import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from meshtui.changes.change import Change, Effect
-from meshtui.errors import JournalError, NotFound
+from meshtui.errors import NotFound
 from meshtui.journal import limits
-from meshtui.journal.decode import Undecodable, decoded, words_of
+from meshtui.journal.decode import decoded
 from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, Unread, grouped, whole_id
 from meshtui.journal.file import connect, failures, journal_path
 from meshtui.journal.limits import Limit
+from meshtui.journal.processes import alive, claimed
+from meshtui.journal.rows import (
+    columns,
+    entries_of,
+    insert,
+    made_of,
+    mark_undone,
+    new_id,
+    readable,
+    unreadable,
+    user_name,
+)
 from meshtui.mesh.model import Json, Ref, ServiceKey
 
 _SINCE = "(created >= ? OR typeof(created) NOT IN ('real', 'integer'))"
 """A change whose time cannot be read may be of any time."""
-
-LONGEST_WRITE_S = 120.0
-"""How long an intent may still be in the making. A write takes ten seconds at most; a process
-number that is in use says little by then, and that of another machine (a shared home) nothing."""
 
 
 class Journal:
@@ -67,24 +72,24 @@ class Journal:
     def begin(self, change: Change, context: str) -> str:
         """Puts the intent on disk, durably, and gives the change its identity."""
         now = self._clock()
-        change_id = _new_id(now)
+        change_id = new_id(now)
         row = self._new_row(change, context, now) | {"id": change_id, "status": Status.INTENT}
         with self._writing() as transaction:
-            _insert(transaction, [row])
+            insert(transaction, [row])
             limits.insert(transaction, change_id, change, row["expires"])
         return change_id
 
     def record(self, change: Change, context: str) -> str:
         """A change of the journal alone: of a time limit, or the way back of one."""
         now = self._clock()
-        change_id = _new_id(now)
+        change_id = new_id(now)
         row = self._new_row(change, context, now) | {"id": change_id, "finished": now}
         with self._writing() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
-            _insert(transaction, [row | {"status": Status.RECORDED}])
+            insert(transaction, [row | {"status": Status.RECORDED}])
             limits.insert(transaction, change_id, change, row["expires"])
             limits.take_effect(transaction, change_id, now)
-            _mark_undone(transaction, change_id)
+            mark_undone(transaction, change_id)
         return change_id
 
     def begin_parts(self, changes: Sequence[Change], context: str) -> tuple[str, ...]:
@@ -93,21 +98,21 @@ class Journal:
         Gives each part's identity, of which `whole_id` is that of the whole.
         """
         now = self._clock()
-        whole = _new_id(now)
+        whole = new_id(now)
         joint = {"part_of": whole, "status": Status.QUEUED}
         rows = [
             self._new_row(change, context, now) | joint | {"id": f"{whole}.{number}"}
             for number, change in enumerate(changes, 1)
         ]
         with self._writing() as transaction:
-            _insert(transaction, rows)
+            insert(transaction, rows)
             for row, change in zip(rows, changes, strict=True):
                 limits.insert(transaction, str(row["id"]), change, row["expires"])
         return tuple(str(row["id"]) for row in rows)
 
     def start(self, change_id: str, change: Change) -> None:
         """The turn of a part has come, in the form that is going to be written now."""
-        values = {**_columns(change), "id": change_id, "begun": self._clock()}
+        values = {**columns(change), "id": change_id, "begun": self._clock()}
         values["status"] = Status.INTENT
         names = ", ".join(f"{name} = :{name}" for name in values)
         with self._writing() as transaction:
@@ -116,8 +121,8 @@ class Journal:
     def _new_row(self, change: Change, context: str, now: float) -> dict[str, Any]:
         expires = now + change.expires_s if change.expires_s else None
         made = {"created": now, "expires": expires, "context": context}
-        by = {"who": _who(), "host": socket.gethostname(), "pid": os.getpid()}
-        return {**_columns(change), **made, **by}
+        by = {"who": user_name(), "host": socket.gethostname(), "pid": os.getpid()}
+        return {**columns(change), **made, **by}
 
     def settle(
         self,
@@ -145,7 +150,7 @@ class Journal:
             transaction.execute(query, {**columns, "id": change_id})
             if status in TOOK_EFFECT and known not in TOOK_EFFECT:
                 limits.take_effect(transaction, change_id, self._clock())
-                _mark_undone(transaction, change_id)
+                mark_undone(transaction, change_id)
 
     def age_s(self, entry: Entry) -> float:
         """Seconds since it was about to be written."""
@@ -197,7 +202,7 @@ class Journal:
         with self._writing() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             rows = transaction.execute(query, (change_id,)).fetchall()
-            if not rows or any(_taken(at, by, now) for at, by in rows):
+            if not rows or any(claimed(at, by, now) for at, by in rows):
                 return False
             transaction.execute(
                 "UPDATE limits SET next_try = ?, tried_by = ? WHERE change_id = ?",
@@ -246,14 +251,14 @@ class Journal:
         if len(found) != 1 or not beginning:
             many = "more than one change begins" if found else "the journal has no change"
             raise NotFound(f"{many} with {change_id!r}", "`meshtui journal` lists them")
-        return _readable(found[0])
+        return readable(found[0])
 
     def part(self, change_id: str) -> Entry:
         """One object's own entry, by its whole identity."""
         rows = self._rows("SELECT * FROM changes WHERE id = ?", (change_id,))
         if not rows:
             raise NotFound(f"the journal has no change {change_id!r}")
-        return _readable(rows[0])
+        return readable(rows[0])
 
     def changes(
         self,
@@ -306,7 +311,7 @@ class Journal:
         limit: int = 200,
     ) -> tuple[Entry, ...]:
         """The changes of `listing` that can be read."""
-        return _entries(self.listing(service=service, since=since, who=who, limit=limit))
+        return entries_of(self.listing(service=service, since=since, who=who, limit=limit))
 
     def made(self, service: ServiceKey, since: float, limit: int = 200) -> tuple[Made, ...]:
         """The newest that took effect, the oldest first; asked at each tick, so nothing more."""
@@ -317,7 +322,7 @@ class Journal:
         values = (service.namespace, service.name, since, *TOOK_EFFECT, limit)
         with failures(self.path):
             rows = self._connection.execute(query, values).fetchall()
-        return tuple(made for row in rows[::-1] if (made := _made(row)) is not None)
+        return tuple(made for row in rows[::-1] if (made := made_of(row)) is not None)
 
     @property
     def version(self) -> tuple[int, int]:
@@ -344,14 +349,14 @@ class Journal:
             values += [service.namespace, service.name]
         found = self._rows(f"{query} ORDER BY created DESC, rowid DESC LIMIT 50", values)
         if found and isinstance(found[0], Unread):
-            raise _unreadable(found[0], *_entries(found)[:1])
-        return self.get(_entries(found)[0].id) if found else None
+            raise unreadable(found[0], *entries_of(found)[:1])
+        return self.get(entries_of(found)[0].id) if found else None
 
     def limited(self) -> tuple[Entry, ...]:
         """Changes that have a time limit which is open, the next to end first."""
         ids = dict.fromkeys(limit.change_id for limit in self.limits())
         rows = (self._rows("SELECT * FROM changes WHERE id = ?", (found,)) for found in ids)
-        return tuple(entry for found in rows for entry in _entries(found))
+        return tuple(entry for found in rows for entry in entries_of(found))
 
     def limited_unread(self) -> tuple[Unread, ...]:
         """Changes that cannot be read and may have left on what should end by itself."""
@@ -371,130 +376,9 @@ class Journal:
         )
         now = self._clock()
         return tuple(
-            e for e in _entries(rows) if e.status is Status.UNANSWERED or not _alive(e, now)
+            e for e in entries_of(rows) if e.status is Status.UNANSWERED or not alive(e, now)
         )
 
     def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry | Unread, ...]:
         with failures(self.path):
             return tuple(decoded(row) for row in self._connection.execute(query, values))
-
-
-def _insert(transaction: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    names, marks = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
-    transaction.executemany(f"INSERT INTO changes ({names}) VALUES ({marks})", rows)  # noqa: S608
-
-
-def _entries(rows: Sequence[Entry | Unread]) -> tuple[Entry, ...]:
-    return tuple(row for row in rows if isinstance(row, Entry))
-
-
-def _readable(row: Entry | Unread) -> Entry:
-    if isinstance(row, Unread):
-        raise _unreadable(row)
-    return row
-
-
-def _unreadable(row: Unread, *others: Entry) -> JournalError:
-    """`others`: what could be meant instead."""
-    hint = "".join(
-        f"`meshtui undo {other.id}` takes back the last one that can" for other in others
-    )
-    return JournalError(
-        f"change {row.id or '?'} cannot be read ({row.why})",
-        hint or "use the meshtui that wrote it",
-    )
-
-
-def _made(row: sqlite3.Row) -> Made | None:
-    """None where a column is not what this version knows."""
-    at, verb, words, who = row
-    try:
-        told = words_of(words)
-    except Undecodable:
-        return None
-    known = isinstance(at, int | float) and isinstance(verb, str) and isinstance(who, str)
-    return Made(at, verb, told, who) if known else None
-
-
-def _mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:
-    """What this change undoes is undone; what that one had undone stands again."""
-    (undone,) = transaction.execute(
-        "SELECT undoes FROM changes WHERE id = ?", (change_id,)
-    ).fetchone()
-    if undone:
-        transaction.execute("UPDATE changes SET undone_by = '' WHERE undone_by = ?", (undone,))
-        transaction.execute(
-            "UPDATE changes SET undone_by = :by WHERE id = :undone OR (:undone IN (SELECT id FROM "
-            "changes WHERE status = 'recorded') AND EXISTS (SELECT 1 FROM changes WHERE id = :by "
-            "AND status != 'recorded') AND id IN (SELECT maker FROM limits "
-            "WHERE change_id = :undone AND maker != ''))",
-            {"by": change_id, "undone": undone},
-        )
-
-
-def _columns(change: Change) -> dict[str, Any]:
-    return {
-        "verb": change.verb,
-        "namespace": change.service.namespace,
-        "service": change.service.name,
-        "kind": change.target.kind,
-        "object_namespace": change.target.namespace,
-        "object_name": change.target.name,
-        "uid": change.target.uid,
-        "rule": json.dumps(asdict(change.rule) if change.rule else None),
-        "words": json.dumps(change.words),
-        "patch": json.dumps(change.patch),
-        "inverse": json.dumps(change.inverse),
-        "before": json.dumps(change.before),
-        "after": json.dumps(change.after),
-        "spec_before": json.dumps(change.spec_before),
-        "spec_after": json.dumps(change.spec_after),
-        "resource_version": change.resource_version,
-        "undoes": change.undoes,
-    }
-
-
-def _new_id(now: float) -> str:
-    """Readable, in order of time, and unlike any other: day, time, four random digits.
-
-    Until 0.1 the year was missing; such ids stay what they are.
-    """
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
-
-
-def _taken(next_try: Any, tried_by: Any, now: float) -> bool:
-    """True where another one is at it, or it is too early to try again."""
-    known = isinstance(next_try, int | float) and isinstance(tried_by, str)
-    return known and now < next_try <= now + LONGEST_WRITE_S and not _gone(tried_by)
-
-
-def _gone(tried_by: str) -> bool:
-    """True where the process `HOST PID` was on this machine and is no more."""
-    host, _, pid = tried_by.rpartition(" ")
-    return host == socket.gethostname() and pid.isdigit() and not _running(int(pid))
-
-
-def _alive(entry: Entry, now: float) -> bool:
-    """True where the process that wrote the intent may still be at it."""
-    if now - (entry.begun or entry.created) >= LONGEST_WRITE_S:
-        return False
-    if entry.host != socket.gethostname():
-        return True
-    return _running(entry.pid)
-
-
-def _running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

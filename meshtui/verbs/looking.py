@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshtui.verbs.values import COUNT, DURATION, FREE, HEADER, METHOD, PATH, PORT, TEXT
-from meshtui.verbs.verb import LOOKS, Example, Parameter, Verb
+from meshtui.verbs.verb import Example, Parameter, Verb
 
 WINDOW = Parameter("window", "time between two readings of the sidecars", DURATION, "5s", 5.0, "5s")
 SERVICE = Parameter("service", "only this one", TEXT, "SERVICE", "", positional=True, optional=True)
@@ -153,4 +153,3 @@ DOCTOR = Verb(
 )
 
 VERBS = (SERVICES, LOGS, PROXY, TRACE, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)
-GROUP = LOOKS

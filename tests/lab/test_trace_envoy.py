@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from meshtui.envoy.agree import agreement
-from meshtui.envoy.tables import parse_tables
 from meshtui.envoy.trace import trace as follow
+from meshtui.envoy.virtualhosts import parse_tables
 from meshtui.lab.client import Answer
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.parse import parse_mesh

@@ -10,10 +10,10 @@ import pytest
 
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.listeners import Listener, parse_listeners
-from meshtui.envoy.tables import RouteTable, parse_tables
 from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
 from meshtui.envoy.trace_connections import trace_connection
+from meshtui.envoy.virtualhosts import RouteTable, parse_tables
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.request import Request
 from meshtui.mesh.trace import Caller, trace

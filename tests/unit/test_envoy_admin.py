@@ -19,7 +19,7 @@ from meshtui.envoy.proxy import (
     clusters_path,
     endpoints_path,
     listeners_path,
-    read_routes,
+    read_tables,
     rejected_updates,
     routes_path,
 )
@@ -164,13 +164,13 @@ async def test_a_question_is_asked_as_it_is_put(path: str, parse: Callable[[Any]
 
 async def test_a_name_narrows_the_routes_further() -> None:
     proxy = Proxy(answer(b"{}"))
-    await read_routes(proxy, POD, name_regex="(.*:)?(80|9080)")  # type: ignore[arg-type]
+    await read_tables(proxy, POD, name_regex="(.*:)?(80|9080)")  # type: ignore[arg-type]
     assert proxy.asked.endswith("&name_regex=%28.%2A%3A%29%3F%2880%7C9080%29")
 
 
 async def test_what_is_no_json_is_unreachable() -> None:
     with pytest.raises(Unreachable, match="not JSON"):
-        await read_routes(Proxy(answer(b"<html>")), POD)  # type: ignore[arg-type]
+        await read_tables(Proxy(answer(b"<html>")), POD)  # type: ignore[arg-type]
 
 
 async def test_a_large_dump_is_read_beside_the_loop() -> None:

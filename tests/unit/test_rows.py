@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from meshtui.cli.documents.changes import services_json
+from meshtui.cli.documents.services import services_json
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.versions import VersionView, pods_counted
 from meshtui.mesh.view import ServiceView, service_views

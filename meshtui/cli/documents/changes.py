@@ -1,103 +1,14 @@
-"""The contract's JSON: services with their versions, changes, journal entries."""
+"""The contract's JSON of changes and journal entries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from meshtui.changes.change import Change, Outcome
-from meshtui.changes.shape import rule_json
+from meshtui.cli.documents.times import iso
 from meshtui.journal import Entry, Unread
-from meshtui.mesh.carrying import Route
 from meshtui.mesh.quantity import number
 from meshtui.mesh.shares import Share
-from meshtui.mesh.signals import Sample, Signals
-from meshtui.mesh.versions import VersionView
-from meshtui.mesh.view import ServiceView
-
-
-def iso(time: float) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC."""
-    return (
-        datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
-
-
-def services_json(
-    time: float, sample: Sample | None, views: Iterable[ServiceView]
-) -> dict[str, Any]:
-    """`services -o json`: a number that is not known is null."""
-    return {
-        "time": iso(time),
-        "source": sample.source if sample else None,
-        "window_s": round(sample.window_s, 3) if sample else None,
-        "services": [_service(view) for view in views],
-    }
-
-
-def _service(view: ServiceView) -> dict[str, Any]:
-    return {
-        "namespace": view.key.namespace,
-        "name": view.key.name,
-        "host": view.service.host,
-        "state": view.state,
-        **_signals(view.caller),
-        "server": _signals(view.server),
-        "rules": [_rule(route, ordinary=route == view.route) for route in view.routes],
-        "versions": [_version(version) for version in view.versions],
-    }
-
-
-def _rule(route: Route, *, ordinary: bool) -> dict[str, Any]:
-    """A rule with whose traffic it carries; `unused` says why it carries none."""
-    return {
-        **rule_json(route.rule),
-        "virtual_service": str(route.service.ref),
-        "ordinary": ordinary,
-        "callers": None if route.unused else route.whose,
-        "unused": route.unused or None,
-    }
-
-
-def _version(version: VersionView) -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "subset": version.subset or None,
-        "host": version.host or None,
-        "weight": version.weight,
-        "share": _rounded(version.share, 6),
-        "pods": version.pods,
-        "pods_ready": version.pods_ready,
-        **_signals(version.caller),
-        "state": version.state,
-        "unknown_because": version.unknown_because or None,
-        "server": _signals(version.server),
-    }
-
-
-def _signals(signals: Signals | None) -> dict[str, Any]:
-    """The caller's or the server's numbers; all null where nothing is known."""
-    if signals is None:
-        keys = ("rps", "error_ratio", "p50_ms", "p95_ms", "p99_ms", "requests", "flags", "codes")
-        return dict.fromkeys(keys)
-    return {
-        "rps": _rounded(signals.rps, 3),
-        "error_ratio": _rounded(signals.error_ratio, 6),
-        "p50_ms": _rounded(signals.p50_ms, 3),
-        "p95_ms": _rounded(signals.p95_ms, 3),
-        "p99_ms": _rounded(signals.p99_ms, 3),
-        "requests": _rounded(signals.requests, 3),
-        "flags": {flag: _rounded(count, 3) for flag, count in signals.flags.items()},
-        "codes": {code: _rounded(count, 3) for code, count in signals.codes.items()},
-    }
-
-
-def _rounded(value: float | None, digits: int) -> float | int | None:
-    if value is None:
-        return None
-    rounded = round(value, digits)
-    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def change_json(outcome: Outcome, *, parts: bool = False) -> dict[str, Any]:

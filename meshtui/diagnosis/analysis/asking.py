@@ -58,10 +58,6 @@ class Answer:
     def client(self) -> Client:
         return self.view.client
 
-    @property
-    def in_force(self) -> tuple[Ruling, ...]:
-        return self.rulings if self.edge else self.rulings[:1]
-
 
 @dataclass(frozen=True, slots=True)
 class Sending:

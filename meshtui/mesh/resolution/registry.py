@@ -26,7 +26,6 @@ STATIC = "STATIC"
 
 DNS = "DNS"
 DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
-DYNAMIC_DNS = "DYNAMIC_DNS"
 NONE = "NONE"
 """Requests go to the address that the caller connected to: headless, or `resolution: NONE`."""
 

@@ -10,9 +10,9 @@ from itertools import count
 
 from meshtui.changes.change import NOT_MEANT, ProxyVerdict
 from meshtui.envoy.compare import IN_SYNC
-from meshtui.mesh.admission import gateway_names
 from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
 from meshtui.mesh.resolution import View, world
+from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import roots_of, ruled_hosts
 
@@ -97,7 +97,7 @@ def is_for(view: View, vs: VirtualService) -> bool:
     """Whether a VirtualService is for such a client, by the Gateways that it names alone."""
     if not view.client.gateway:
         return "mesh" in vs.gateways
-    named = gateway_names(vs.gateways, vs.ref.namespace)
+    named = {gateway_name(name, vs.ref.namespace) for name in vs.gateways}
     return any(door.name in named for door in view.doors.doors)
 
 
