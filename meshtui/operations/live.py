@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Outcome, Plan, Request, Target
@@ -102,6 +103,7 @@ class LiveCockpit:
         self._tasks = [
             self._forever(self._watch),
             asyncio.create_task(self._pulse.run()),
+            self._forever(_import_ahead),
             self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
             self._forever(self._recover),
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
@@ -327,6 +329,11 @@ class LiveCockpit:
 
     async def trace(self, question: Question) -> Traced:
         return await self._reading.trace(question)
+
+
+async def _import_ahead() -> None:
+    """What a rollback does not wait for when its key comes; in a thread, the screen goes on."""
+    await asyncio.to_thread(import_module, "meshtui.envoy.proxy")
 
 
 def _not_connected() -> Unreachable:

@@ -40,19 +40,20 @@ class Session:
         self.pause: Pause = asyncio.sleep
         self._open_journal()
         config = options.config
-        self.planner = Planner(
-            cluster,
-            self.journal,
-            config.stable,
-            limits=Thresholds(config.degraded, config.failing),
-            look_only=options.dry_run,
-        )
         self.applier = Applier(
             cluster,
             self.journal,
             verify_changes=options.verify,
             wait_s=options.wait_s,
             pause=lambda seconds: self.pause(seconds),
+        )
+        self.planner = Planner(
+            cluster,
+            self.journal,
+            config.stable,
+            limits=Thresholds(config.degraded, config.failing),
+            look_only=options.dry_run,
+            expect=None if options.dry_run else self.applier.expect,
         )
 
     @classmethod
@@ -80,6 +81,7 @@ class Session:
     async def close(self) -> None:
         if self.journal is not None:
             self.journal.close()
+        self.applier.close()
         await self.cluster.close()
 
     async def read_mesh(self) -> Mesh:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from meshtui.changes.change import ProxyVerdict
-from meshtui.operations.change.rejections import with_refusals
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshtui.changes.change import ProxyVerdict, Rollback, Shift, Target
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.operations.change.rejections import RECENT_S, URGENT_S, Refusals, with_refusals
+from meshtui.operations.session import Session
+from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed, session
+from tests.unit.objects import route
 
 POD = ("default", "client-1")
 
@@ -38,3 +48,113 @@ def test_without_a_count_from_before_nothing_is_claimed() -> None:
 def test_a_proxy_that_began_anew_counts_from_zero_and_is_not_accused() -> None:
     late = verdict("old")
     assert with_refusals([late], {POD: 7}, {POD: 0}) == (late,)
+
+
+# When the proxies are asked
+
+
+class Proxies:
+    """Their refusals; each answers at once, or once `gate` is open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.all_asked = asyncio.Event()
+        self.asked: list[str] = []
+        self.count = 3
+        monkeypatch.setattr("meshtui.envoy.proxy.rejected_updates", self._answer)
+
+    async def _answer(self, cluster: Any, pod: Pod, *, timeout: float) -> int:  # noqa: ASYNC109
+        self.asked.append(pod.name)
+        if len(self.asked) == 3:
+            self.all_asked.set()
+        await self.gate.wait()
+        return self.count
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> Proxies:
+    return Proxies(monkeypatch)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    rule = {"route": [route("v1", 90), route("v2", 10)]}
+    return session(FakeCluster(routed(rule), policy("v1", "v2", "v3")), verify=True)
+
+
+def mesh(opened: Session) -> Mesh:
+    cluster: Any = opened.cluster
+    return mesh_of(cluster)
+
+
+async def planned(opened: Session, request: Any) -> Any:
+    target = Target(ServiceKey("default", "reviews"))
+    return await opened.plan(mesh(opened), request, target, None)
+
+
+async def test_the_plan_of_a_rollback_asks_and_its_write_does_not(
+    opened: Session, proxies: Proxies
+) -> None:
+    plan = await planned(opened, Rollback())
+    await asyncio.wait_for(proxies.all_asked.wait(), 30)
+    proxies.gate.clear()
+    found = await opened.applier.refused_so_far(plan.change, mesh(opened), None)
+    assert set((found or {}).values()) == {3}
+    assert len(proxies.asked) == 3
+
+
+async def test_a_proxy_that_is_silent_since_the_plan_delays_no_rollback(
+    opened: Session, proxies: Proxies
+) -> None:
+    clock, seen = Clock(), mesh(opened)
+    plan = await planned(opened, Rollback())
+    proxies.gate.clear()
+    refusals = Refusals(opened.cluster, clock)
+    refusals.begin(plan.change, seen, None)
+    clock.now = URGENT_S
+    assert await refusals.before(plan.change, seen, None) == {}
+    proxies.gate.set()
+    assert await refusals.before(plan.change, seen, None) == {}, "it may tell of the change itself"
+
+
+async def test_counts_of_a_plan_that_was_looked_at_for_long_are_taken_anew(
+    opened: Session, proxies: Proxies
+) -> None:
+    clock, seen = Clock(), mesh(opened)
+    plan = await planned(opened, Rollback())
+    refusals = Refusals(opened.cluster, clock)
+    counting = refusals.begin(plan.change, seen, None)
+    await counting.task
+    proxies.count = 7
+    assert set((await refusals.before(plan.change, seen, None)).values()) == {3}
+    clock.now = RECENT_S + 1
+    assert set((await refusals.before(plan.change, seen, None)).values()) == {7}
+    refusals.close()
+
+
+async def test_any_other_change_asks_when_it_is_written(opened: Session, proxies: Proxies) -> None:
+    plan = await planned(opened, Shift({"v2": 30}))
+    assert proxies.asked == []
+    found = await opened.applier.refused_so_far(plan.change, mesh(opened), None)
+    assert set((found or {}).values()) == {3}
+
+
+# The plan and the object
+
+
+async def test_a_plan_on_an_object_that_is_no_longer_so_is_made_anew(opened: Session) -> None:
+    cluster: Any = opened.cluster
+    known = mesh(opened)
+    cluster.edit(VS, lambda spec: spec["http"].insert(0, {"match": [{}], "route": [route("v3")]}))
+    plan = await opened.plan(known, Rollback("v1"), Target(ServiceKey("default", "reviews")), None)
+    version = cluster.objects[VS]["metadata"]["resourceVersion"]
+    assert plan.change.resource_version == version

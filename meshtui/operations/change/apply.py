@@ -29,9 +29,8 @@ from meshtui.operations.change.objects import (
 from meshtui.operations.change.proxy_checks import gone, has_ended, question_of
 from meshtui.operations.change.rejections import (
     AFTER_S,
-    BEFORE_S,
-    URGENT_S,
     Counts,
+    Refusals,
     count_refusals,
     with_refusals,
 )
@@ -87,6 +86,7 @@ class Applier:
         self._verify = verify_changes
         self._wait_s = wait_s
         self._pause = pause
+        self._refusals = Refusals(cluster)
 
     async def apply(
         self,
@@ -150,15 +150,16 @@ class Applier:
         """
         if not (self._verify or awaited):
             return None
-        return await self._refused_so_far(change, mesh, sample)
+        return await self._refusals.before(change, mesh, sample)
 
-    async def _refused_so_far(self, change: Change, mesh: Mesh, sample: Sample | None) -> Counts:
-        """To be held against the counts afterwards: a dump does not tell of a refusal."""
-        item = object_of(mesh, change.target)
-        vs = item if isinstance(item, VirtualService) else None
-        pods = client_proxies(mesh, change.service, vs, sample).pods
-        patience = URGENT_S if change.verb == "rollback" else BEFORE_S
-        return await count_refusals(self._cluster, pods, patience)
+    def expect(self, change: Change, mesh: Mesh, sample: Sample | None) -> None:
+        """A change is being planned: what its write would wait for is read now, if it is urgent."""
+        if self._verify and change.verb == "rollback":
+            self._refusals.begin(change, mesh, sample)
+
+    def close(self) -> None:
+        """Nothing that was expected will be applied."""
+        self._refusals.close()
 
     async def look_again(
         self, outcome: Outcome, mesh: Mesh, sample: Sample | None

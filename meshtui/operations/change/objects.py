@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
+from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, VirtualService
 from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
 
@@ -65,6 +66,19 @@ def object_of(mesh: Mesh, ref: Ref) -> VirtualService | DestinationRule | None:
         if (item.ref.namespace, item.ref.name) == (ref.namespace, ref.name):
             return item
     return None
+
+
+def same_object(one: Mesh, other: Mesh, ref: Ref) -> bool:
+    """Whether both have the object at one and the same version."""
+    versions = {_version(object_of(mesh, ref)) for mesh in (one, other)}
+    return len(versions) == 1 and all(versions)
+
+
+def _version(item: VirtualService | DestinationRule | None) -> str:
+    """Its uid and resourceVersion; empty where there is none to compare."""
+    meta = read.obj(item.raw, "metadata") if item else {}
+    version = read.text(meta, "resourceVersion")
+    return f"{read.text(meta, 'uid')}/{version}" if version else ""
 
 
 def mesh_after(mesh: Mesh, change: Change, stored: Json | None = None) -> Mesh:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.breaker_ops import bypassed, stops_inheriting
 from meshtui.changes.build import build_change
@@ -43,7 +43,7 @@ from meshtui.changes.locate import (
 from meshtui.changes.making import spec_of
 from meshtui.changes.reach import Beyond, beyond, rollback_rules, rules_touched
 from meshtui.changes.undo import place_of
-from meshtui.errors import Conflict, JournalError, NotAllowed, NotFound
+from meshtui.errors import Conflict, JournalError, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
@@ -56,18 +56,20 @@ from meshtui.operations.change.limit_changes import limit_change, undo_limit
 from meshtui.operations.change.objects import (
     mesh_after,
     object_of,
-    of_the_server,
     read_raw,
-    resource_of,
-    send,
+    same_object,
     with_object,
 )
+from meshtui.operations.change.server_checks import server_findings
 from meshtui.operations.change.undo import change_again, refuse_undone, undo_change
 from meshtui.operations.change.writers import other_writer
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal
     from meshtui.kube.cluster import Cluster
+
+
+Expect = Callable[[Change, Mesh, Sample | None], None]
 
 
 class Planner:
@@ -81,31 +83,54 @@ class Planner:
         *,
         limits: Thresholds | None = None,
         look_only: bool = False,
+        expect: Expect | None = None,
     ) -> None:
-        """`stable` and `limits` are the config's; `look_only`: a missing right is told only."""
+        """`stable` and `limits` are the config's; `look_only`: a missing right is told only.
+
+        `expect` hears of each change that may be applied, before the API server is asked about it.
+        """
         self._cluster = cluster
         self._journal = journal
         self._chooser = Chooser(journal, stable or {}, limits or Thresholds())
         self._limits = limits or Thresholds()
         self._look_only = look_only
+        self._expect = expect
 
     async def plan(
         self, mesh: Mesh, request: Request, target: Target, sample: Sample | None
     ) -> Plan:
         """Raises `NotAllowed`, `Conflict`, `Refused` or `NotFound`; nothing is written."""
         target = with_callers(mesh, target, sample)
-        if isinstance(request, SetBreaker | ClearBreaker):
-            ref = build_change(mesh, request, target).target
-            if ref.uid:
-                mesh = await self._fresh(mesh, ref)
-            return await self.checked(mesh, build_change(mesh, request, target), sample)
         if isinstance(request, Rollback):
             target = emergency_target(mesh, target)
-        mesh = await self._fresh(mesh, locate(mesh, target).virtual_service.ref)
-        if isinstance(request, Rollback):
-            return await self._rollback(mesh, request, target, sample)
-        change = self._with_limit(build_change(mesh, request, target))
-        return await self.checked(mesh, change, sample)
+
+        async def made(seen: Mesh) -> Plan:
+            if isinstance(request, Rollback):
+                return await self._rollback(seen, request, target, sample)
+            change = self._with_limit(build_change(seen, request, target))
+            return await self.checked(seen, change, sample)
+
+        if isinstance(request, SetBreaker | ClearBreaker):
+            ref = build_change(mesh, request, target).target
+            return await (self._on_newest(mesh, ref, made) if ref.uid else made(mesh))
+        return await self._on_newest(mesh, locate(mesh, target).virtual_service.ref, made)
+
+    async def _on_newest(
+        self, mesh: Mesh, ref: Ref, made: Callable[[Mesh], Coroutine[Any, Any, Plan]]
+    ) -> Plan:
+        """The plan on the object as it is at this moment.
+
+        It is made on the one in `mesh` while the object is read, and anew where that is another.
+        """
+        reading = asyncio.create_task(self._fresh(mesh, ref))
+        guess = asyncio.create_task(made(mesh))
+        try:
+            fresh = await reading
+            return await (guess if same_object(mesh, fresh, ref) else made(fresh))
+        finally:
+            reading.cancel()
+            guess.cancel()
+            await asyncio.gather(reading, guess, return_exceptions=True)
 
     def _with_limit(self, change: Change) -> Change:
         """Where the fault or the mirror is on as asked, its time limit may be another one."""
@@ -149,8 +174,9 @@ class Planner:
         """The other objects that are changed too, each as it is at this moment."""
         own = located.virtual_service.ref
         others = {one.virtual_service.ref for one in beyond(located, stable)} - {own}
-        for ref in sorted(others, key=str):
-            mesh = await self._fresh(mesh, ref)
+        read = await asyncio.gather(*(read_raw(self._cluster, ref) for ref in others))
+        for ref, raw in zip(others, read, strict=True):
+            mesh = with_object(mesh, raw, ref.kind)
         located = locate(mesh, target)
         return mesh, located, beyond(located, stable)
 
@@ -237,10 +263,13 @@ class Planner:
         """The change with what is to be said about it; refused where the API server refuses it."""
         if change.empty or change.records:
             return Plan(change, found)
+        if self._expect is not None:
+            self._expect(change, mesh, sample)
         item = object_of(mesh, change.target)
         raw: Json = item.raw if item else {}
         told, out = await asyncio.gather(
-            self._asked_the_server(change), ejected(self._cluster, mesh, change, sample)
+            server_findings(self._cluster, change, look_only=self._look_only),
+            ejected(self._cluster, mesh, change, sample),
         )
         findings = (
             *found,
@@ -263,30 +292,6 @@ class Planner:
     async def _fresh(self, mesh: Mesh, ref: Ref) -> Mesh:
         """The mesh with this one object as it is at this moment."""
         return with_object(mesh, await read_raw(self._cluster, ref), ref.kind)
-
-    async def _asked_the_server(self, change: Change) -> tuple[Finding, ...]:
-        """The rights and a server-side dry run, which sees schema and admission."""
-        try:
-            await self._refuse_without_right(change)
-            written = await send(self._cluster, change, dry_run=True)
-        except NotAllowed as error:
-            if not self._look_only:
-                raise
-            return (Finding("warning", str(error)),)
-        return tuple(Finding("warning", of_the_server(text)) for text in written.warnings)
-
-    async def _refuse_without_right(self, change: Change) -> None:
-        from meshtui.kube.access import allowed
-
-        if self._cluster.read_only:
-            raise NotAllowed("meshtui runs read-only", "start it without --read-only")
-        target, resource = change.target, resource_of(change.target.kind)
-        name = "" if change.action == "create" else target.name
-        if not await allowed(self._cluster, change.action, resource, target.namespace, name):
-            raise NotAllowed(
-                f"you may not {change.action} {resource.plural} in namespace {target.namespace}",
-                f"ask for that right, or use another context than {self._cluster.context}",
-            )
 
 
 def _stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import ProxyVerdict
+from meshtui.changes.change import Change, ProxyVerdict
 from meshtui.envoy.compare import OLD
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import Pod
+from meshtui.mesh.model import Mesh, Pod, Ref, VirtualService
+from meshtui.mesh.signals import Sample
+from meshtui.operations.change.objects import object_of
+from meshtui.operations.change.verify import client_proxies
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -22,7 +26,10 @@ BEFORE_S = 1.0
 """A proxy that has not told its count by then has none: the write does not wait for it."""
 
 URGENT_S = 0.2
-"""A rollback waits less: at worst its verdict on a proxy says old where it means rejected."""
+"""A rollback waits less, and that from its plan on: at worst its verdict says old for rejected."""
+
+RECENT_S = 60.0
+"""Counts that are older say little about what is written now."""
 
 AFTER_S = 3.0
 
@@ -32,11 +39,77 @@ Counts = Mapping[tuple[str, str], int]
 """Refused configurations since each proxy began, by the pod's namespace and name."""
 
 
+class Refusals:
+    """What the clients of a change had refused before it.
+
+    Those of a rollback are counted from its plan on, while a person looks at it: its write waits
+    for none of it.
+    """
+
+    def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._begun: dict[Ref, _Counting] = {}
+
+    def begin(self, change: Change, mesh: Mesh, sample: Sample | None) -> _Counting:
+        """Starts to count for a change that is urgent."""
+        self._forget(change.target)
+        found: dict[tuple[str, str], int] = {}
+        clients = _clients(change, mesh, sample)
+        count = asyncio.create_task(_count_into(found, self._cluster, clients, AFTER_S))
+        self._begun[change.target] = _Counting(self._clock(), found, count)
+        return self._begun[change.target]
+
+    async def before(self, change: Change, mesh: Mesh, sample: Sample | None) -> Counts:
+        """To be held against the counts afterwards: a dump does not tell of a refusal."""
+        if change.verb != "rollback":
+            return await count_refusals(self._cluster, _clients(change, mesh, sample), BEFORE_S)
+        counting = self._begun.get(change.target)
+        if counting is None or self._clock() - counting.began > RECENT_S:
+            counting = self.begin(change, mesh, sample)
+        left = counting.began + URGENT_S - self._clock()
+        if left > 0:
+            await asyncio.wait([counting.task], timeout=left)
+        counting.task.cancel()  # what comes from now on may be of the change itself
+        return dict(counting.found)
+
+    def close(self) -> None:
+        for target in tuple(self._begun):
+            self._forget(target)
+
+    def _forget(self, target: Ref) -> None:
+        counting = self._begun.pop(target, None)
+        if counting is not None:
+            counting.task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """Counts as they come in; `began` by the clock of `Refusals`."""
+
+    began: float
+    found: dict[tuple[str, str], int]
+    task: asyncio.Task[None]
+
+
+def _clients(change: Change, mesh: Mesh, sample: Sample | None) -> tuple[Pod, ...]:
+    item = object_of(mesh, change.target)
+    vs = item if isinstance(item, VirtualService) else None
+    return client_proxies(mesh, change.service, vs, sample).pods
+
+
 async def count_refusals(cluster: Cluster, pods: Iterable[Pod], seconds: float) -> Counts:
     """The counts of the proxies that tell them within `seconds`."""
+    found: dict[tuple[str, str], int] = {}
+    await _count_into(found, cluster, pods, seconds)
+    return found
+
+
+async def _count_into(
+    found: dict[tuple[str, str], int], cluster: Cluster, pods: Iterable[Pod], seconds: float
+) -> None:
     from meshtui.envoy.proxy import rejected_updates
 
-    found: dict[tuple[str, str], int] = {}
     gate = asyncio.Semaphore(_CONCURRENCY)
 
     async def ask(pod: Pod) -> None:
@@ -48,7 +121,6 @@ async def count_refusals(cluster: Cluster, pods: Iterable[Pod], seconds: float) 
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.gather(*map(ask, pods))
-    return found
 
 
 def with_refusals(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
+from importlib import import_module
 from typing import Any, ParamSpec
 
 from textual.dom import DOMNode
@@ -24,3 +26,9 @@ def in_background(
     """
     begin: Callable[[], Any] = partial(work, *words, **more)
     node.run_worker(begin, group=group, exclusive=True, exit_on_error=False)
+
+
+async def import_ahead(modules: Iterable[str]) -> None:
+    """Modules that a key will want at once, in a thread: the screen goes on."""
+    for module in modules:
+        await asyncio.to_thread(import_module, module)

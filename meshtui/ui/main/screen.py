@@ -21,7 +21,7 @@ from meshtui.ui.actions.registry import PROMPTING
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
-from meshtui.ui.main import feed
+from meshtui.ui.main import background, feed
 from meshtui.ui.main.aimed import Aimed
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.change_handlers import ChangeHandlers
@@ -58,6 +58,9 @@ from meshtui.ui.widgets.status import Status
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
+
+DIALOGS = ("meshtui.ui.dialogs.diff", "meshtui.ui.dialogs.forms")
+"""What the first paint does not wait for, and a rollback does not either."""
 
 
 class MainScreen(Screen[None]):
@@ -165,6 +168,7 @@ class MainScreen(Screen[None]):
             self.app.pop_screen()
         self.place_again()
         self._follow()
+        in_background(self, "dialogs", background.import_ahead, DIALOGS)
 
     def _follow(self) -> None:
         in_background(self, "feed", feed.follow, self.cockpit, self)
