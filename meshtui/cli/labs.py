@@ -33,15 +33,15 @@ def demo(arguments: argparse.Namespace) -> int:
 
     The journal of a demo is the lab's: it goes with it.
     """
-    from meshtui.cli.screen import run_screen
+    from meshtui.cli.screen import run_screen, watched_terminal
     from meshtui.lab.errors import LabError
     from meshtui.lab.process import spawn
 
     try:
-        with spawn(arguments.scenario) as lab:
+        with watched_terminal() as leaving, spawn(arguments.scenario) as lab:
             os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
             arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
-            return run_screen(arguments)
+            return run_screen(arguments, leaving)
     except LabError as error:
         raise MeshtuiError(str(error)) from error
     return Exit.DONE

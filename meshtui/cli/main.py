@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from meshtui import children
 from meshtui.cli import output, streams
 from meshtui.cli.parser import build_parser
 from meshtui.cli.streams import Unwritable
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Data goes to stdout, everything else to stderr."""
     streams.occupy()
     try:
-        with _no_tracebacks():
+        with _no_tracebacks(), children.ending_with_us():
             status = _run(argv)
         output.flush()
         return status

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from meshtui.cli import output
 from meshtui.cli.streams import at_terminal
 from meshtui.errors import Usage
 
+if TYPE_CHECKING:
+    from meshtui.ui.terminal.leaving import Leaving
+
 
 def screen(arguments: argparse.Namespace) -> int:
-    return run_screen(arguments)
+    with watched_terminal() as leaving:
+        return run_screen(arguments, leaving)
 
 
-def run_screen(arguments: argparse.Namespace) -> int:
-    """Opens the screen and returns when it is left."""
+@contextmanager
+def watched_terminal() -> Iterator[Leaving]:
+    """From now on the program ends when its terminal is gone. Raises Usage without one."""
     if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
+    from meshtui.ui.terminal.leaving import Leaving
+
+    yield Leaving(sys.stdin.fileno())
+
+
+def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
+    """Opens the screen and returns when it is left."""
     from meshtui.cli.options import options
     from meshtui.operations.deferred import DeferredCockpit
     from meshtui.ui.app import MeshtuiApp
 
     chosen = options(arguments)
-    app = MeshtuiApp(DeferredCockpit(chosen), theme=chosen.config.theme)
+    app = MeshtuiApp(DeferredCockpit(chosen), theme=chosen.config.theme, leaving=leaving)
     try:
         status = app.run() or 0
     finally:
         app.release_terminal()
+        for words in app.ending.parting:
+            output.note(f"meshtui: {words}")
     if app.failure is not None:
         raise app.failure
     return status

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from meshtui import children
 from meshtui.errors import Usage
 from meshtui.kube.credential import FORBIDDEN_TEXT, VERSIONS, Credential, credential_of, failed
 from meshtui.mesh import read
@@ -88,8 +89,9 @@ class Plugin:
         except (OSError, ValueError) as error:
             raise failed(self.command, str(error)) from error
         try:
-            output, complaint = await _both(process)
-            code = await process.wait()
+            with children.attended(process.pid, group=not interactive):
+                output, complaint = await _both(process)
+                code = await process.wait()
         except _TooMuch:
             raise failed(self.command, f"it printed more than {MOST_OUTPUT >> 20} MiB") from None
         finally:

@@ -11,6 +11,9 @@ from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView
 
+ONLY_PROXIES = "proxies "
+"""How the steps of applying begin where all is written, and the proxies are asked about it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

@@ -6,9 +6,7 @@ The first paint is a line of its own: what the main screen needs is imported aft
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -27,15 +25,18 @@ from textual.worker import WorkerFailed
 from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
-from meshtui.ui.main.hangup import WAIT_S, until_idle
+from meshtui.ui.ending import Ending
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.themes import DEFAULT, load_themes
 from meshtui.ui.widgets import roles
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
     from meshtui.ui.main.screen import MainScreen
+    from meshtui.ui.terminal.leaving import Leaving
 
 INTERRUPT_S = 3.0
 """How soon the second ^C follows the first."""
@@ -44,7 +45,10 @@ Clock = Callable[[], float]
 
 
 class MeshtuiApp(App[int]):
-    """`run()` returns an exit status. `clock` gives seconds since the epoch."""
+    """`run()` returns an exit status. `clock` gives seconds since the epoch.
+
+    `leaving` watches the terminal already, from the start of the program.
+    """
 
     CSS_PATH = "app.tcss"
     TITLE = "meshtui"
@@ -61,14 +65,15 @@ class MeshtuiApp(App[int]):
         *,
         theme: str = "",
         clock: Clock = time.time,
+        leaving: Leaving | None = None,
     ) -> None:
         super().__init__()
         self.cockpit = cockpit
         self.opened: MainScreen | None = None
         self._clock = clock
         self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key)
-        self._hung_up = self._interrupted = False
-        self._ending: asyncio.Task[None] | None = None
+        self.ending = Ending(self, lambda: self.opened, lambda: self._driver, leaving)
+        self._interrupted = False
         self.failure: MeshtuiError | None = None
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
@@ -145,42 +150,27 @@ class MeshtuiApp(App[int]):
             raise RuntimeError("the main screen is not open yet")
         return self.opened
 
+    def exit(
+        self,
+        result: int | None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        """Whatever is still under way then cannot keep the program."""
+        self.ending.begin(return_code if result is None else result)
+        super().exit(result, return_code, message)
+
+    def watch_terminal(self, terminal: int) -> Leaving:
+        """What ends the program when the terminal is gone, for the driver of that terminal."""
+        return self.ending.watch(terminal)
+
     def hang_up(self, number: int = signal.SIGHUP) -> None:
-        """Nobody is at the screen any more: finish what is being applied, and leave."""
-        if not self._hung_up:
-            self._hung_up = True
-            self.run_worker(self._leave_when_idle(number), group="hang-up", exit_on_error=False)
-        elif number == signal.SIGINT:
-            self.exit(int(Exit.DONE))
-
-    async def _leave_when_idle(self, number: int) -> None:
-        if self._applying:
-            self._give_back(number)
-            await until_idle(lambda: self._applying)
-        self.exit(int(Exit.DONE))
-
-    @property
-    def _applying(self) -> bool:
-        return self.opened is not None and bool(self.opened.desk.busy)
-
-    def _give_back(self, number: int) -> None:
-        """The terminal at once, though the program goes on for a while."""
-        from meshtui.ui.terminal.driver import TerminalDriver
-
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.leaving.extend(WAIT_S)
-            self._driver.give_back()
-            if number != signal.SIGHUP and sys.__stderr__ is not None:
-                with contextlib.suppress(OSError):
-                    sys.__stderr__.write("meshtui: a change is being applied; ^C leaves at once\n")
-                    sys.__stderr__.flush()
+        """A signal asks the program to end, or nobody is at the screen any more."""
+        self.ending.hang_up(number)
 
     def release_terminal(self) -> None:
         """After `run`: nothing of ours is between the process and its signals any more."""
-        from meshtui.ui.terminal.driver import TerminalDriver
-
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.release()
+        self.ending.release()
 
     # What nobody foresaw
 
@@ -189,28 +179,14 @@ class MeshtuiApp(App[int]):
         self._handle_exception(error)
 
     def _handle_exception(self, error: Exception) -> None:
-        """One line when the terminal is given back, a file with the rest; no local variables.
-
-        A change that is being applied is finished first.
-        """
+        """One line when the terminal is given back, a file with the rest; no local variables."""
         self._return_code = int(Exit.FAILED)
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
             cause = error.error if isinstance(error, WorkerFailed) else error
             self.failure = crashed("meshtui", cause)
-            if self._applying and not self._hung_up:
-                self._hung_up = True
-                self._give_back(signal.SIGHUP)
-                self._ending = asyncio.create_task(self._end_when_idle())
-                return
-        elif self._ending is not None:
-            return
-        self._close_messages_no_wait()
-
-    async def _end_when_idle(self) -> None:
-        await until_idle(lambda: self._applying)
-        self._close_messages_no_wait()
+        self.ending.crash(self._close_messages_no_wait)
 
     def _aside(self, error: BaseException | None) -> None:
         """Work that nobody waits for has failed: the screen goes on."""

@@ -6,13 +6,16 @@ import argparse
 import asyncio
 import inspect
 import random
+import sys
 import time
 from pathlib import Path
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
+from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.terminal.leaving import Leaving
 from tests.ui.big import big_objects
 from tests.ui.fake import Clock, FakeCockpit
 
@@ -53,12 +56,11 @@ class LiveCockpit(FakeCockpit):
         for step in ("dry run", "journal", "write", "proxies 1/3", "proxies 2/3"):
             progress(step)
             await asyncio.sleep(0.3)
-        outcome = await super().apply(plan, progress)
-        if self.applied_file is not None:
-            self.applied_file.write_text(plan.change.verb)
-        return outcome
+            if step == "write" and self.applied_file is not None:
+                self.applied_file.write_text(plan.change.verb)
+        return await super().apply(plan, progress)
 
-    async def tail(self, service: ServiceKey):  # type: ignore[no-untyped-def]
+    async def tail(self, service: ServiceKey, start: TailFrom):  # type: ignore[no-untyped-def]
         pods = [pod for pod in self.mesh.pods if pod.app == service.name]
         if not pods:
             raise MeshtuiError(f"{service} has no pods")
@@ -129,7 +131,38 @@ class RenderCrash(MeshtuiApp):
         self.main.header.refresh()
 
 
-CRASHING = {None: MeshtuiApp, "handler": HandlerCrash, "worker": WorkerCrash, "render": RenderCrash}
+class StuckThread(MeshtuiApp):
+    """As where a name server does not answer."""
+
+    CSS_PATH = STYLES
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.run_worker(asyncio.to_thread(time.sleep, 3600.0), exit_on_error=True)
+
+
+class StuckLoop(MeshtuiApp):
+    """Blocks the event loop a second after the start."""
+
+    CSS_PATH = STYLES
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_timer(1.0, self._block)
+
+    def _block(self) -> None:
+        self.bell()
+        time.sleep(3600)
+
+
+WRONG = {
+    None: MeshtuiApp,
+    "thread": StuckThread,
+    "loop": StuckLoop,
+    "handler": HandlerCrash,
+    "worker": WorkerCrash,
+    "render": RenderCrash,
+}
 
 
 def main() -> None:
@@ -139,7 +172,7 @@ def main() -> None:
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--broken", action="store_true", help="cannot connect")
     parser.add_argument("--applied", type=Path, help="a file to write once a change is applied")
-    parser.add_argument("--crash", choices=("handler", "worker", "render"), help="soon, there")
+    parser.add_argument("--wrong", choices=[*filter(None, WRONG)], help="what fails or is stuck")
     options = parser.parse_args()
     cockpit = LiveCockpit(options.services, options.applied)
     cockpit.read_only = options.read_only
@@ -148,11 +181,14 @@ def main() -> None:
             "the API server https://127.0.0.1:6443 does not answer (connection refused)",
             "is the cluster up? kubectl --context lab get ns asks the same question",
         )
-    app = CRASHING[options.crash](cockpit, theme=options.theme)
+    leaving = Leaving(sys.stdin.fileno())
+    app = WRONG[options.wrong](cockpit, theme=options.theme, leaving=leaving)
     try:
         status = app.run() or 0
     finally:
         app.release_terminal()
+        for words in app.ending.parting:
+            print(f"meshtui: {words}", file=sys.stderr)
     raise SystemExit(f"meshtui: {app.failure}" if app.failure else status)
 
 

@@ -2,110 +2,60 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-GONE_S = 20.0
-"""How long a loaded machine may take; the program's own limit is in `leaving.LIMIT_S`."""
+from tests.ui.terminals import (
+    EDITOR,
+    GONE_S,
+    MOMENTS,
+    STUBBORN,
+    Terminal,
+    alive,
+    editor,
+    in_editor,
+    template,
+)
 
-MODES = {
-    "screen": (b"\x1b[?1049h", b"\x1b[?1049l"),
-    "cursor": (b"\x1b[?25l", b"\x1b[?25h"),
-    "mouse": (b"\x1b[?1000h", b"\x1b[?1000l"),
-    "paste": (b"\x1b[?2004h", b"\x1b[?2004l"),
-    "focus": (b"\x1b[?1004h", b"\x1b[?1004l"),
-    "wrap": (b"\x1b[?7l", b"\x1b[?7h"),
-}
+CPU_S = 15.0
+"""More than any of these needs on a slow machine, and less than a spin would use in `GONE_S`."""
 
-
-class Terminal:
-    """The program on a made-up mesh as the foreground job of a terminal of its own."""
-
-    def __init__(self, folder: Path, *words: str, term: str = "xterm-256color") -> None:
-        self.applied = folder / "applied"
-        self.state = folder / "state"
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(slave)
-        self.slave = slave
-        command = [sys.executable, "-m", "tests.ui.harness", "--applied", str(self.applied)]
-        self.process = subprocess.Popen(
-            [*command, *words],
-            stdin=slave, stdout=slave, stderr=slave, preexec_fn=_own_terminal,
-            env={**os.environ, "TERM": term, "XDG_STATE_HOME": str(self.state)},
-        )  # fmt: skip
-        self.seen = b""
-
-    def until(self, text: bytes, seconds: float = 60.0) -> None:
-        end = time.monotonic() + seconds
-        while text not in self.seen:
-            assert time.monotonic() < end, self.seen[-2000:]
-            self.read()
-
-    def read(self) -> None:
-        if select.select([self.master], [], [], 0.05)[0]:
-            self.seen += os.read(self.master, 65536)
-
-    def keys(self, text: bytes) -> None:
-        os.write(self.master, text)
-
-    def apply(self) -> None:
-        """Up to the middle of a change."""
-        self.until(b"reviews")
-        self.keys(b"R")
-        self.until(b"apply")
-        while b"applying" not in self.seen:
-            self.keys(b"\r")
-            self.read()
-        assert not self.applied.exists()
-
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def ended(self) -> int:
-        """The status; meanwhile somebody reads the terminal."""
-        end = time.monotonic() + GONE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < end, "the process lives on"
-            self.read()
-        self.read()
-        return int(self.process.returncode)
-
-    def assert_restored(self) -> None:
-        for name, (on, off) in MODES.items():
-            if on in self.seen:
-                assert self.seen.rfind(off) > self.seen.rfind(on), name
-        assert b"\x1b[?1049h" in self.seen
-        assert termios.tcgetattr(self.slave)[3] == self.before[3]
-
-    def hang_up(self) -> None:
-        os.close(self.slave)
-        os.close(self.master)
+Open = Callable[..., Terminal]
 
 
-def _own_terminal() -> None:
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+@pytest.fixture(scope="module")
+def server() -> Iterator[Path]:
+    with template() as path:
+        yield path
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Terminal]:
-    terminal = Terminal(tmp_path)
-    yield terminal
-    terminal.process.kill()
-    terminal.process.wait()
+def opening(server: Path, tmp_path: Path) -> Iterator[Open]:
+    made: list[Terminal] = []
+
+    def opened(*words: str, **more: object) -> Terminal:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        environment = {"EDITOR": editor(folder), "VISUAL": ""}
+        made.append(Terminal(server, folder, *words, **{**environment, **more}))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield opened
+    for terminal in made:
+        terminal.close()
+
+
+@pytest.fixture
+def opened(opening: Open) -> Terminal:
+    return opening()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
@@ -144,51 +94,112 @@ def test_a_change_is_finished_after_the_terminal_was_given_back(opened: Terminal
     assert opened.applied.read_text() == "rollback"
 
 
-def test_a_dead_terminal_ends_it_without_a_signal(opened: Terminal) -> None:
-    """The terminal is closed, and the signal of that went to somebody else."""
-    opened.until(b"reviews")
-    opened.hang_up()
-    assert opened.process.wait(GONE_S) == 0
-    assert time_used(opened.process) < 20
+@pytest.mark.parametrize("controlling", [True, False], ids=["with a signal", "without"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_terminal_that_dies_ends_it(opening: Open, moment: str, controlling: bool) -> None:
+    """Without a signal where that went to somebody else, or came to nobody."""
+    terminal = opening(controlling=controlling)
+    reached = MOMENTS[moment](terminal)
+    terminal.hang_up()
+    assert terminal.ended() in (0, 1, -signal.SIGHUP)
+    assert terminal.cpu_s < CPU_S
+    if moment == "applying":
+        assert terminal.applied.read_text() == "rollback"
+    if moment == "in the editor":
+        assert isinstance(reached, tuple) and not any(map(alive, reached))
 
 
-def test_a_dead_terminal_while_a_change_is_applied(opened: Terminal) -> None:
-    opened.apply()
-    opened.hang_up()
-    assert opened.process.wait(GONE_S) == 0
-    assert opened.applied.read_text() == "rollback"
+STARTING = """
+import sys
+from meshtui.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("demo",)], ids=["screen", "demo"])
+def test_a_terminal_that_dies_while_the_program_starts(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Nothing reads it yet, and no signal comes: the second thread is what watches it."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTING, *words, "--kubeconfig", str(tmp_path / "none")],
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+    )  # fmt: skip
+    try:
+        while len(os.listdir(f"/proc/{process.pid}/task")) < 2:  # noqa: PTH208
+            assert process.poll() is None
+        os.close(slave)
+        os.close(master)
+        assert process.wait(GONE_S) == 1
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("text", [EDITOR, STUBBORN], ids=["kind", "stubborn"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_closes_the_editor(opening: Open, number: int, text: str) -> None:
+    terminal = opening()
+    editor(terminal.folder, text)
+    processes = in_editor(terminal)
+    terminal.send(signal.SIGINT)
+    terminal.send(number)
+    assert terminal.ended() == 0
+    terminal.assert_restored()
+    assert not any(map(alive, processes))
+    (draft,) = (terminal.state / "meshtui/edits").glob("*.yaml")
+    assert f"what was edited is in {draft}".encode() in terminal.seen.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize("way", ["signal", "hang-up"])
+@pytest.mark.parametrize("what", ["thread", "loop"])
+def test_what_is_stuck_does_not_keep_it(opening: Open, what: str, way: str) -> None:
+    terminal = opening("--wrong", what, controlling=way == "signal")
+    terminal.until(b"\x07" if what == "loop" else b"reviews")
+    if way == "signal":
+        terminal.send(signal.SIGTERM)
+    else:
+        terminal.hang_up()
+    assert terminal.ended() in (0, 1)
+    assert terminal.cpu_s < CPU_S
+    if way == "signal":
+        terminal.assert_restored()
+
+
+def test_q_is_not_kept_by_a_thread(opening: Open) -> None:
+    terminal = opening("--wrong", "thread")
+    terminal.until(b"reviews")
+    terminal.keys(b"q")
+    assert terminal.ended() == 0
+    terminal.assert_restored()
 
 
 def test_a_terminal_that_nobody_reads_does_not_keep_it(opened: Terminal) -> None:
     opened.until(b"reviews")
     opened.keys(b"jk" * 2000)
     opened.send(signal.SIGTERM)
-    assert opened.process.wait(GONE_S) in (0, 1)
+    assert opened.ended() in (0, 1)
 
 
 @pytest.mark.parametrize("where", ["handler", "worker", "render"])
-def test_a_crash_is_one_line_and_a_file(tmp_path: Path, where: str) -> None:
-    terminal = Terminal(tmp_path, "--crash", where)
-    try:
-        assert terminal.ended() == 1
-        terminal.assert_restored()
-        shown = terminal.seen.rpartition(b"\x1b[?1004l")[2].decode()
-        told = [line for line in shown.splitlines() if line.strip()]
-        assert len(told) == 1 and "failed unexpectedly (LookupError: a bug)" in told[0]
-        (file,) = (tmp_path / "state/meshtui/crashes").glob("*.txt")
-        assert file.name in told[0] and file.stat().st_mode & 0o777 == 0o600
-        text = file.read_text()
-        assert "LookupError: a bug" in text and "a-local-secret" not in text
-    finally:
-        terminal.process.kill()
-        terminal.process.wait()
+def test_a_crash_is_one_line_and_a_file(opening: Open, where: str) -> None:
+    terminal = opening("--wrong", where)
+    assert terminal.ended() == 1
+    terminal.assert_restored()
+    shown = terminal.seen.rpartition(b"\x1b[?1004l")[2].decode()
+    lines = [line for line in shown.splitlines() if line.strip()]
+    assert len(lines) == 1 and "failed unexpectedly (LookupError: a bug)" in lines[0]
+    (file,) = (terminal.state / "meshtui/crashes").glob("*.txt")
+    assert file.name in lines[0] and file.stat().st_mode & 0o777 == 0o600
+    text = file.read_text()
+    assert "LookupError: a bug" in text and "a-local-secret" not in text
 
 
 def test_suspended_and_back(opened: Terminal) -> None:
     opened.until(b"reviews")
     opened.keys(b"\x1a")
-    while os.waitpid(opened.process.pid, os.WNOHANG | os.WUNTRACED) == (0, 0):
-        opened.read()
+    assert opened.stopped() == signal.SIGSTOP
     opened.read()
     opened.assert_restored()
     opened.seen = b""
@@ -200,34 +211,48 @@ def test_suspended_and_back(opened: Terminal) -> None:
     opened.assert_restored()
 
 
+@pytest.mark.parametrize("controlling", [True, False], ids=["with a signal", "continued"])
+def test_a_terminal_that_dies_while_it_is_suspended(opening: Open, controlling: bool) -> None:
+    terminal = opening(controlling=controlling)
+    terminal.until(b"reviews")
+    terminal.keys(b"\x1a")
+    terminal.stopped()
+    terminal.hang_up()
+    if not controlling:
+        terminal.send(signal.SIGCONT)
+    assert terminal.ended() in (0, 1)
+    assert terminal.cpu_s < CPU_S
+
+
 def test_stopped_from_outside_and_continued_it_has_one_reader(opened: Terminal) -> None:
+    """Of the terminal's input; and one writer, and one that watches."""
     opened.until(b"reviews")
-    opened.send(signal.SIGSTOP)
-    os.waitpid(opened.process.pid, os.WUNTRACED)
-    opened.seen = b""
-    opened.send(signal.SIGCONT)
-    opened.until(b"reviews")
-    tasks = Path(f"/proc/{opened.process.pid}/task")
-    names = [(task / "comm").read_text() for task in tasks.iterdir()]
-    assert sum("textual-input" in name for name in names) <= 1
+    tasks = Path(f"/proc/{opened.pid}/task")
+    before = len(list(tasks.iterdir()))
+    for _ in range(3):
+        opened.send(signal.SIGSTOP)
+        opened.stopped()
+        opened.seen = b""
+        opened.send(signal.SIGCONT)
+        opened.until(b"reviews")
+    assert len(list(tasks.iterdir())) <= before + 1
     opened.keys(b"q")
     assert opened.ended() == 0
     opened.assert_restored()
 
 
 @pytest.mark.parametrize("term", ["dumb", "linux", "xterm"])
-def test_it_starts_on_poor_terminals(tmp_path: Path, term: str) -> None:
-    terminal = Terminal(tmp_path, term=term)
-    try:
-        terminal.until(b"reviews")
-        terminal.keys(b"q")
-        assert terminal.ended() == 0
-        terminal.assert_restored()
-    finally:
-        terminal.process.kill()
-        terminal.process.wait()
+def test_it_starts_on_poor_terminals(opening: Open, term: str) -> None:
+    terminal = opening(TERM=term)
+    terminal.until(b"reviews")
+    terminal.keys(b"q")
+    assert terminal.ended() == 0
+    terminal.assert_restored()
 
 
-def time_used(process: subprocess.Popen[bytes]) -> float:
-    """Seconds of a processor that the ended children took, at most those of this one."""
-    return sum(os.times()[2:4])
+def test_modes_that_were_set_by_others_stay(opened: Terminal) -> None:
+    opened.until(b"reviews")
+    assert termios.tcgetattr(opened.slave)[3] != opened.before[3]
+    opened.keys(b"q")
+    opened.ended()
+    assert termios.tcgetattr(opened.slave) == opened.before

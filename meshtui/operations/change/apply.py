@@ -45,6 +45,7 @@ from meshtui.operations.change.verify import (
     client_proxies,
     verify,
 )
+from meshtui.operations.types import ONLY_PROXIES
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -264,7 +265,7 @@ class Applier:
             return replace(outcome, warnings=(told_plainly,))
         if not clients.all:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
-        told(f"proxies 0/{len(clients.all)}")
+        told(f"{ONLY_PROXIES}0/{len(clients.all)}")
         proxies, seconds = await verify(
             ask, clients, wait_s=self._wait_s, told=told, pace=self._pace
         )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
+from meshtui import children
 from meshtui.changes.change import Change
 from meshtui.changes.edit import edited
 from meshtui.changes.manifest import Unreadable, parse_manifest
@@ -109,12 +108,12 @@ class Draft:
         except OSError as error:
             raise MeshtuiError(f"{self.path} cannot be written ({error})") from error
 
-    def open_editor(self, run: Callable[[list[str]], int] | None = None) -> None:
+    def open_editor(self) -> None:
         """Waits until the person has left `$VISUAL` or `$EDITOR`."""
         editor = chosen_editor() or "vi"
         command = [*shlex.split(editor), str(self.path)]
         try:
-            status = (run or subprocess.call)(command)
+            status = children.call(command, parting=f"what was edited is in {self.path}")
         except OSError as error:
             raise Refused(f"{editor} cannot be started ({error})", "set EDITOR") from error
         if status != 0:

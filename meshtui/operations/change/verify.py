@@ -15,6 +15,7 @@ from meshtui.mesh.resolution import View, world
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import roots_of, ruled_hosts
+from meshtui.operations.types import ONLY_PROXIES
 
 MOST_PROXIES = 20
 WAIT_S = 10.0
@@ -135,7 +136,7 @@ async def verify(
         nonlocal done
         verdict = await _settle(ask, pod, gate, began + wait_s, pace)
         done += verdict.state == IN_SYNC
-        told(f"proxies {done}/{len(clients.all)}")
+        told(f"{ONLY_PROXIES}{done}/{len(clients.all)}")
         return verdict
 
     verdicts = await asyncio.gather(*(settle(pod) for pod in clients.all))

@@ -30,6 +30,7 @@ from meshtui.changes.change import (
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
+from meshtui.operations.types import ONLY_PROXIES
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.main.draft import ordinary_target, target_of
 from meshtui.ui.main.feed import unexpected
@@ -55,13 +56,14 @@ class Host(Protocol):
     def change_made(self, key: ServiceKey) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunningChange:
-    """A plan that is being applied, and who is told what became of it."""
+    """A plan that is being applied, its last step, and who is told what became of it."""
 
     plan: Plan
     dialog: DiffDialog
     edit: PendingEdit | None = None
+    step: str = ""
 
     @property
     def open_dialog(self) -> DiffDialog | None:
@@ -87,6 +89,11 @@ class ChangeDesk:
     def busy(self) -> tuple[Plan, ...]:
         """Plans that are being applied now."""
         return tuple(running.plan for running in self._running)
+
+    @property
+    def writing(self) -> bool:
+        """Whether one of them may still be going to write."""
+        return not all(running.step.startswith(ONLY_PROXIES) for running in self._running)
 
     # Requests
 
@@ -196,9 +203,11 @@ class ChangeDesk:
     def on_step(self, message: ApplyStep) -> None:
         self._host.say(f"{message.plan.change.service.name}: {message.text}")
         running = self._followed(message.plan)
-        dialog = running.open_dialog if running else None
-        if dialog is not None:
-            dialog.step(message.text)
+        if running is None:
+            return
+        running.step = message.text
+        if running.open_dialog is not None:
+            running.open_dialog.step(message.text)
 
     def on_applied(self, plan: Plan, outcome: Outcome) -> None:
         level = outcome_level(outcome)

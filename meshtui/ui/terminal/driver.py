@@ -29,6 +29,7 @@ _OF_KEYS = (signal.SIGINT, signal.SIGQUIT)
 class Program(Protocol):
     """What the driver asks of the program that it drives."""
 
+    def watch_terminal(self, terminal: int) -> Leaving: ...
     def repaint(self) -> None: ...
     def hang_up(self, number: int = ...) -> None: ...
     def crash(self, error: Exception) -> None: ...
@@ -40,7 +41,8 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, app: Any, **more: Any) -> None:
         super().__init__(app, **more)
         self._outlet: Outlet | None = None
-        self.leaving = Leaving(self._last_resort)
+        self._leaving = self._program.watch_terminal(self.fileno)
+        self._leaving.lost, self._leaving.restore = self._lost, self._last_resort
         self._before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
 
     @property
@@ -84,7 +86,6 @@ class TerminalDriver(LinuxDriver):
         """The program has ended: signals mean again what they meant before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        self.leaving.done()
 
     def _sigcont_application(self, *_: Any) -> None:
         """After SIGSTOP nothing was left in order: the shell had the terminal meanwhile."""
@@ -99,7 +100,7 @@ class TerminalDriver(LinuxDriver):
         """^C and ^\\ in an editor are the editor's."""
         if number in _OF_KEYS and not self._auto_restart:
             return
-        self.leaving.begin()
+        self._leaving.begin()
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._program.hang_up, number)
 
@@ -108,6 +109,12 @@ class TerminalDriver(LinuxDriver):
         self._on_signal(signal.SIGHUP, None)
 
     def _last_resort(self) -> None:
+        """In a thread, where nothing else answers; an editor that was killed restores nothing."""
+        if self._outlet is not None or not self._auto_restart:
+            self.restore()
+
+    def restore(self) -> None:
+        """The terminal's modes, without waiting for it."""
         if self.attrs_before is not None:
             with contextlib.suppress(termios.error, OSError):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)

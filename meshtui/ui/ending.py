@@ -1,0 +1,140 @@
+"""How the program ends: asked to, hung up on, or by a mistake of its own; never in the middle.
+
+A change that is being written is written first, and an editor is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.app import App
+from textual.driver import Driver
+
+from meshtui import children
+from meshtui.errors import Exit
+from meshtui.ui.main.hangup import VERIFY_S, WRITE_S, until_idle
+from meshtui.ui.terminal.leaving import Leaving
+
+if TYPE_CHECKING:
+    from meshtui.ui.main.screen import MainScreen
+    from meshtui.ui.terminal.driver import TerminalDriver
+
+APPLYING = "a change is being applied; ^C leaves at once"
+
+
+class Ending:
+    """The ways out of `app`. `leaving` is what watches its terminal so far."""
+
+    def __init__(
+        self,
+        app: App[int],
+        opened: Callable[[], MainScreen | None],
+        driver: Callable[[], Driver | None],
+        leaving: Leaving | None,
+    ) -> None:
+        self._app = app
+        self._opened = opened
+        self._driver = driver
+        self._leaving = leaving
+        self.parting: tuple[str, ...] = ()
+        """What a person should know once the terminal is given back."""
+        self._hung_up = False
+        self._crashing: asyncio.Task[None] | None = None
+
+    def watch(self, terminal: int) -> Leaving:
+        """What ends the program when `terminal` is gone."""
+        if self._leaving is None:
+            self._leaving = Leaving(terminal)
+        return self._leaving
+
+    def begin(self, status: int) -> None:
+        """The program is to end with `status`: from now on it has little time for that."""
+        if self._leaving is not None:
+            self._leaving.status = status
+            self._leaving.begin()
+
+    def hang_up(self, number: int) -> None:
+        """Nobody is at the screen any more: finish what is being written, and leave."""
+        if not self._hung_up:
+            self._hung_up = True
+            work = self._leave_when_idle(number)
+            self._app.run_worker(work, group="hang-up", exit_on_error=False)
+        elif number == signal.SIGINT:
+            self._app.exit(int(Exit.DONE))
+
+    async def _leave_when_idle(self, number: int) -> None:
+        await self._close_editor()
+        await self._finish(number)
+        self._app.exit(int(Exit.DONE))
+
+    async def _close_editor(self) -> None:
+        """It has the terminal, and would keep it; what was typed stays on disk."""
+        self.parting = children.last_words()
+        opened, driver = self._opened(), self._terminal
+        if self.parting and opened is not None:
+            self._app.workers.cancel_group(opened, "edit")
+            kindly = await asyncio.to_thread(children.end, children.KINDLY_S)
+            if driver is not None and not kindly:
+                driver.restore()
+
+    async def _finish(self, number: int) -> None:
+        """Every write of the running changes, and what the proxies say to them for a while."""
+        opened = self._opened()
+        if opened is None or not opened.desk.busy:
+            return
+        self._give_back(number, writing=opened.desk.writing)
+        await until_idle(lambda: opened.desk.writing, WRITE_S)
+        if self._leaving is not None:
+            self._leaving.extend(0.0)
+        await until_idle(lambda: opened.desk.busy, VERIFY_S)
+
+    def _give_back(self, number: int, *, writing: bool) -> None:
+        """The terminal at once, though the program goes on for a while."""
+        if self._leaving is not None and writing:
+            self._leaving.extend(WRITE_S)
+        driver = self._terminal
+        if driver is not None:
+            driver.give_back()
+            if number != signal.SIGHUP and sys.__stderr__ is not None:
+                with contextlib.suppress(OSError):
+                    sys.__stderr__.write(f"meshtui: {APPLYING}\n")
+                    sys.__stderr__.flush()
+
+    def crash(self, close: Callable[[], None]) -> None:
+        """`close` ends the program; it is called once what is being written is written."""
+        if self._crashing is not None:
+            return
+        self.begin(int(Exit.FAILED))
+        opened = self._opened()
+        if opened is not None and opened.desk.busy and not self._hung_up:
+            self._hung_up = True
+            self._crashing = asyncio.create_task(self._close_when_idle(close))
+        else:
+            close()
+
+    async def _close_when_idle(self, close: Callable[[], None]) -> None:
+        await self._finish(signal.SIGHUP)
+        close()
+
+    def release(self) -> None:
+        """After `run`: signals mean what they meant before.
+
+        Where nobody is at the terminal any more, what is still to be cleaned up has its limit.
+        """
+        driver = self._terminal
+        if driver is not None:
+            driver.release()
+        if self._leaving is not None and not self._hung_up:
+            self._leaving.done()
+
+    @property
+    def _terminal(self) -> TerminalDriver | None:
+        from meshtui.ui.terminal.driver import TerminalDriver
+
+        driver = self._driver()
+        return driver if isinstance(driver, TerminalDriver) else None

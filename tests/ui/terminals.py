@@ -1,0 +1,230 @@
+"""Terminals of the tests' own, with the screen as their foreground job."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+GONE_S = 30.0
+"""How long a loaded machine may take; the program's own limit is in `leaving.LIMIT_S`."""
+
+MODES = {
+    "screen": (b"\x1b[?1049h", b"\x1b[?1049l"),
+    "cursor": (b"\x1b[?25l", b"\x1b[?25h"),
+    "mouse": (b"\x1b[?1000h", b"\x1b[?1000l"),
+    "paste": (b"\x1b[?2004h", b"\x1b[?2004l"),
+    "focus": (b"\x1b[?1004h", b"\x1b[?1004l"),
+    "wrap": (b"\x1b[?7l", b"\x1b[?7h"),
+}
+
+
+@contextmanager
+def template() -> Iterator[Path]:
+    """A process that starts the screen for each terminal that asks for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template"
+        command = [sys.executable, "-m", "tests.ui.template", str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + 60
+            while not _answers(path):
+                assert process.poll() is None and time.monotonic() < end
+                time.sleep(0.02)
+            yield path
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _answers(path: Path) -> bool:
+    return path.exists()
+
+
+class Terminal:
+    """A screen of 80 by 24. `controlling`: its end is a signal, too, as in a shell.
+
+    `ended_s` is how long the process lived after it was asked to end, `cpu_s` what it used in all.
+    """
+
+    def __init__(
+        self, path: Path, folder: Path, *words: str, controlling: bool = True, **environment: str
+    ) -> None:
+        self.folder = folder
+        self.applied, self.state = folder / "applied", folder / "state"
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = b""
+        self.cpu_s = self.ended_s = 0.0
+        self._hung_up = False
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        asked = {
+            "words": ["--applied", str(self.applied), *words],
+            "controlling": controlling,
+            "environment": {
+                "TERM": "xterm-256color", "XDG_STATE_HOME": str(self.state), **environment
+            },
+        }  # fmt: skip
+        socket.send_fds(self._socket, [json.dumps(asked).encode()], [self.slave])
+        self._news = self._socket.makefile("rb")
+        self.pid = int(self._next("pid", GONE_S))
+
+    def until(self, text: bytes, seconds: float = 60.0) -> None:
+        end = time.monotonic() + seconds
+        while text not in self.seen:
+            assert time.monotonic() < end, self.seen[-2000:]
+            self.read()
+
+    def until_there(self, path: Path) -> str:
+        """What the file says, once it says something; meanwhile somebody reads the terminal."""
+        end = time.monotonic() + 60
+        while not (path.exists() and path.read_text().endswith("\n")):
+            assert time.monotonic() < end, self.seen[-2000:]
+            self.read()
+        return path.read_text()
+
+    def read(self) -> None:
+        if not self._hung_up and select.select([self.master], [], [], 0.05)[0]:
+            self.seen += os.read(self.master, 65536)
+
+    def keys(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+    def apply(self) -> None:
+        """Up to the middle of a change."""
+        self.until(b"reviews")
+        self.keys(b"R")
+        self.until(b"apply")
+        while b"applying" not in self.seen:
+            self.keys(b"\r")
+            self.read()
+        assert not self.applied.exists()
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def stopped(self) -> int:
+        return int(self._next("stopped", GONE_S))
+
+    def ended(self) -> int:
+        """The status; meanwhile somebody reads the terminal."""
+        began = time.monotonic()
+        status = int(self._next("status", GONE_S))
+        self.ended_s = time.monotonic() - began
+        while not self._hung_up and select.select([self.master], [], [], 0)[0]:
+            self.read()
+        return status
+
+    def _next(self, name: str, seconds: float) -> Any:
+        end = time.monotonic() + seconds
+        while not select.select([self._socket], [], [], 0)[0]:
+            assert time.monotonic() < end, f"no {name}: the process lives on"
+            if self._hung_up:
+                select.select([self._socket], [], [], 0.05)
+            else:
+                select.select([self._socket, self.master], [], [], 0.05)
+                self.read()
+        news = json.loads(self._news.readline())
+        assert name in news, news
+        self.cpu_s = news.get("cpu_s", 0.0)
+        return news[name]
+
+    def assert_restored(self) -> None:
+        for name, (on, off) in MODES.items():
+            if on in self.seen:
+                assert self.seen.rfind(off) > self.seen.rfind(on), name
+        assert b"\x1b[?1049h" in self.seen
+        assert termios.tcgetattr(self.slave)[3] == self.before[3]
+
+    def hang_up(self) -> None:
+        os.close(self.slave)
+        os.close(self.master)
+        self._hung_up = True
+
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            self.send(signal.SIGKILL)
+        if not self._hung_up:
+            self.hang_up()
+        self._news.close()
+        self._socket.close()
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that nobody has waited for yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
+
+
+EDITOR = """#!/bin/sh
+trap '' INT
+sleep 1000 &
+printf '\\033[?1049h%s %s\\n' $$ $! > {0}/editor
+wait
+"""
+STUBBORN = EDITOR.replace("INT", "INT HUP TERM")
+
+
+def editor(folder: Path, text: str = EDITOR) -> str:
+    """A program that waits, and has started another one; their ids are in `editor`."""
+    path = folder / "an-editor"
+    path.write_text(text.format(folder))
+    path.chmod(0o755)
+    return str(path)
+
+
+def in_editor(terminal: Terminal) -> tuple[int, ...]:
+    """Up to where an editor has the terminal; gives its processes."""
+    terminal.until(b"reviews")
+    terminal.keys(b"e")
+    words = terminal.until_there(terminal.folder / "editor")
+    return tuple(map(int, words.replace("\x1b[?1049h", "").split()))
+
+
+def typed(keys: bytes, shown: bytes) -> Callable[[Terminal], object]:
+    def steps(terminal: Terminal) -> None:
+        terminal.until(b"reviews")
+        terminal.seen = b""
+        terminal.keys(keys)
+        terminal.until(shown)
+
+    return steps
+
+
+def burst(terminal: Terminal) -> None:
+    terminal.until(b"reviews")
+    terminal.keys(b"jk" * 1000)
+
+
+MOMENTS: dict[str, Callable[[Terminal], object]] = {
+    "at once": lambda terminal: None,
+    "before the first paint": lambda terminal: terminal.until(b"\x1b[?1049h"),
+    "connecting": lambda terminal: terminal.until(b"connecting"),
+    "idle": lambda terminal: terminal.until(b"reviews"),
+    "a dialog": typed(b"R", b"apply"),
+    "a pane": typed(b"l", b"/reviews/"),
+    "the prompt": typed(b":shi", b"shi"),
+    "a burst of keys": burst,
+    "applying": Terminal.apply,
+    "in the editor": in_editor,
+}
+"""How to come to a moment in the life of the program."""
