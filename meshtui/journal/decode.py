@@ -19,6 +19,9 @@ T = TypeVar("T")
 LATEST = 253_402_300_799.0
 """The last second of the year 9999: what lies behind it is no time that can be shown."""
 
+REPLACED = "\ufffd"
+"""What stands for bytes that are no UTF-8: the text is not the one in the file."""
+
 NOT_KNOWN = "that is not known to this version"
 OPERATIONS = ("add", "remove", "replace", "test")
 
@@ -52,7 +55,7 @@ def words_of(value: Any) -> tuple[str, ...]:
 
 def _entry(row: sqlite3.Row) -> Entry:
     return Entry(
-        id=_text(row, "id"),
+        id=_id(row),
         created=_time(row, "created"),
         who=_text(row, "who"),
         host=_text(row, "host"),
@@ -136,6 +139,14 @@ def _time(row: sqlite3.Row, column: str) -> float:
 
 def _optional_time(row: sqlite3.Row, column: str) -> float | None:
     return None if _value(row, column) is None else _time(row, column)
+
+
+def _id(row: sqlite3.Row) -> str:
+    """By which the change is found again."""
+    found = _text(row, "id")
+    if not found or REPLACED in found:
+        raise Undecodable("id: not one by which a change can be found")
+    return found
 
 
 def _pid(row: sqlite3.Row) -> int:

@@ -171,14 +171,19 @@ def policy(*subsets: str) -> Obj:
     return {"kind": "DestinationRule", **destination_rule("reviews", subsets)}
 
 
-def mesh_of(cluster: FakeCluster) -> Mesh:
-    """The mesh as it is now: `reviews` with a ready pod of each of three versions."""
+def objects_of(cluster: FakeCluster) -> dict[str, list[Obj]]:
+    """By plural: the rules as they are now, and `reviews` with a ready pod of three versions."""
     found: dict[str, list[Obj]] = {plural: [] for plural in KINDS}
     for raw in cluster.objects.values():
         plural = next(p for p, kind in KINDS.items() if kind == raw["kind"])
         found[plural].append(copy.deepcopy(raw))
     pods = [pod("reviews", version, number=n) for n, version in enumerate(("v1", "v2", "v3"), 1)]
-    return parse_mesh({"services": [service("reviews")], "pods": pods, **found})
+    return {"services": [service("reviews")], "pods": pods, **found}
+
+
+def mesh_of(cluster: FakeCluster) -> Mesh:
+    """The mesh as it is now."""
+    return parse_mesh(objects_of(cluster))
 
 
 def session(cluster: FakeCluster, **options: Any) -> Session:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,19 @@ import pytest
 from meshtui.changes.change import Promote, Rollback, SetFault, Shift, Target
 from meshtui.cli import opening
 from meshtui.cli.main import main
-from meshtui.errors import JournalError, MeshtuiError
+from meshtui.errors import JournalError, MeshtuiError, Unreachable
 from meshtui.journal import Journal, Unread
-from meshtui.mesh.model import ServiceKey
+from meshtui.kube.snapshot import RawObjects
+from meshtui.kube.source import SourceHealth
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.operations import live
 from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.look.doctor import examine
+from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.unit.damaged import BY_HAND, COLUMNS, VALUES, spoil
-from tests.unit.fake_cluster import FakeCluster, mesh_of, policy, routed, session
+from tests.unit.fake_cluster import FakeCluster, mesh_of, objects_of, policy, routed, session
 from tests.unit.objects import route
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -101,6 +108,113 @@ async def used(home: Home) -> None:
     assert plan.change.after["destinations"]
     await limits.end_overdue(mesh)
     await opened.close()
+
+
+class Watched:
+    """The feed of a screen: the fake cluster's objects, read once."""
+
+    generation = 1
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def objects(self) -> RawObjects:
+        found = objects_of(self._cluster)
+        return RawObjects({plural: tuple(items) for plural, items in found.items()})
+
+    def health(self) -> tuple[SourceHealth, ...]:
+        return (SourceHealth("pods", "ok", 0.0),)
+
+    async def ready(self, _: float) -> bool:
+        return True
+
+    async def changed(self, timeout: float) -> bool:  # noqa: ASYNC109
+        await asyncio.Event().wait()
+        return True
+
+
+class Blind:
+    """Telemetry that nobody answers."""
+
+    name = "none"
+
+    async def sample(self, _: Mesh) -> Sample:
+        raise Unreachable("no telemetry here")
+
+    async def close(self) -> None: ...
+
+
+@pytest.fixture
+def starting(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets doctor and the screen run on `home`; what background work raises is collected."""
+    raised: list[str] = []
+
+    def crashed(doing: str, error: BaseException) -> MeshtuiError:
+        raised.append(f"{doing}: {error!r}")
+        return MeshtuiError(doing)
+
+    async def opened(_: Options) -> Session:
+        return home.open()
+
+    async def nothing() -> None: ...
+
+    monkeypatch.setattr(live, "crashed", crashed)
+    monkeypatch.setattr(live, "_import_ahead", nothing)
+    monkeypatch.setattr(Session, "open", opened)
+    monkeypatch.setattr("meshtui.kube.feed.Feed", Watched)
+    monkeypatch.setattr("meshtui.metrics.choose.source_for", lambda *_: Blind())
+    home.cluster.objects["/version"] = {"kind": "VirtualService", "gitVersion": "v1.36.0"}
+    return raised
+
+
+async def examined(home: Home) -> None:
+    """What `meshtui doctor` looks at."""
+    opened = home.open()
+    checks = {check.name: check async for check in examine(opened)}
+    assert {"journal", "mesh"} <= checks.keys()
+    assert all("\n" not in check.text for check in checks.values())
+    await opened.close()
+
+
+async def started(home: Home) -> None:
+    """The screen's start: the first round of all that runs behind it, and what it asks for."""
+    cockpit = live.LiveCockpit(Options(verify=False))
+    await cockpit.connect()
+    async with aclosing(cockpit.snapshots()) as snapshots:
+        await anext(snapshots)
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0)
+        snapshot = await anext(snapshots)
+    assert [view.key for view in snapshot.views] == [REVIEWS]
+    assert len(cockpit.journal()) >= 3, "what is overdue was undone, which adds one"
+    cockpit.journal(REVIEWS)
+    cockpit.pending()
+    await cockpit.close()
+
+
+ROUNDS = 50
+"""Turns of the loop in which every task behind the screen has had its first look."""
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+async def test_doctor_and_the_screen_start_whatever_a_row_holds(
+    home: Home, starting: list[str], column: str, tmp_path: Path
+) -> None:
+    """Every second value, and the others for the columns beside it."""
+    first = COLUMNS.index(column)
+    for number, (name, value) in list(enumerate(WRONG.items(), start=first))[first % 2 :: 2]:
+        shutil.copy(tmp_path / "whole", home.path)
+        spoil(home.path, home.ids[number % len(home.ids)], column, value)
+        try:
+            await examined(home)
+            await started(home)
+        except (MeshtuiError, AssertionError) as error:
+            pytest.fail(f"{column} = {name}: {error!r}")
+        assert starting == [], f"{column} = {name}"
 
 
 @pytest.mark.parametrize("column", COLUMNS)
