@@ -5,27 +5,41 @@ from __future__ import annotations
 import argparse
 import os
 
+from meshtui.cli import output
 from meshtui.errors import Exit, MeshtuiError
 
 
 def up(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
-    return commands.up(arguments.dir, arguments.scenario, arguments.rps)
+    return commands.up(
+        arguments.dir, arguments.scenario, arguments.rps, say=_line, complain=output.note
+    )
 
 
 def set_workload(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
     return commands.set_workload(
-        arguments.workload, arguments.errors, arguments.latency, arguments.dir
+        arguments.workload,
+        arguments.errors,
+        arguments.latency,
+        arguments.dir,
+        say=_line,
+        complain=output.note,
     )
 
 
 def load(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
-    return commands.load(arguments.rps, arguments.dir)
+    return commands.load(arguments.rps, arguments.dir, say=_line, complain=output.note)
+
+
+def _line(text: str) -> None:
+    """At once: a lab runs on after its first line."""
+    output.line(text)
+    output.flush()
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -13,12 +13,27 @@ from meshtui.lab.errors import LabError
 from meshtui.lab.scenario import SCENARIOS
 from meshtui.lab.values import USAGE
 
+Say = Callable[[str], object]
+"""Prints one line."""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
 
 def up(
     dir: Path | None = None,  # noqa: A002 - the name of the option
     scenario: str = "errors",
     rps: float = 40.0,
     follow_stdin: bool = False,
+    *,
+    say: Say = _say,
+    complain: Say = _complain,
 ) -> int:
     """Run a lab in the foreground; its kubeconfig's path is the first line on standard output."""
 
@@ -28,9 +43,9 @@ def up(
             raise LabError(f"no scenario {scenario!r}: there are {known}", USAGE)
         from meshtui.lab.run import Options, serve
 
-        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), _announce))
+        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), lambda path: say(str(path))))
 
-    return _guarded(run)
+    return _guarded(run, complain)
 
 
 def set_workload(
@@ -38,6 +53,9 @@ def set_workload(
     errors: str | None = None,
     latency: str | None = None,
     dir: Path | None = None,  # noqa: A002 - the name of the option
+    *,
+    say: Say = _say,
+    complain: Say = _complain,
 ) -> int:
     """Let a workload fail (`5%`) or be slow (`200ms`); `0` takes it back."""
     given = [f"errors {errors}"] if errors is not None else []
@@ -47,35 +65,36 @@ def set_workload(
         if not given:
             raise LabError("say what to set: --errors 5% or --latency 200ms", USAGE)
         _client(dir).set(workload, errors, latency)
-        sys.stdout.write(f"{workload}: {', '.join(given)}\n")
+        say(f"{workload}: {', '.join(given)}")
 
-    return _guarded(run)
+    return _guarded(run, complain)
 
 
-def load(rps: float, dir: Path | None = None) -> int:  # noqa: A002 - the name of the option
+def load(
+    rps: float,
+    dir: Path | None = None,  # noqa: A002 - the name of the option
+    *,
+    say: Say = _say,
+    complain: Say = _complain,
+) -> int:
     """Change the rate of requests."""
 
     def run() -> None:
         _client(dir).load(rps)
-        sys.stdout.write(f"load: {rps:g} requests/s\n")
+        say(f"load: {rps:g} requests/s")
 
-    return _guarded(run)
+    return _guarded(run, complain)
 
 
 def _client(home: Path | None) -> LabClient:
     return LabClient(rundir.find(home).control)
 
 
-def _announce(kubeconfig: Path) -> None:
-    sys.stdout.write(f"{kubeconfig}\n")
-    sys.stdout.flush()
-
-
-def _guarded(action: Callable[[], None]) -> int:
+def _guarded(action: Callable[[], None], complain: Say) -> int:
     """Failures are one line on standard error."""
     try:
         action()
     except LabError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return error.code
     return 0

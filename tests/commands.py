@@ -1,0 +1,167 @@
+"""Commands in processes of their own, with streams as a shell may leave them, imported once.
+
+`python -m tests.commands SOCKET` forks for each connection: it gets three descriptors, the words
+and the environment, and answers with the exit status.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pkgutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import meshtui
+from meshtui.cli.main import main
+
+ROOMS = ("cli", "operations", "kube", "metrics", "envoy", "journal", "changes", "diagnosis")
+
+
+def serve(path: Path) -> None:
+    for room in ROOMS:
+        package = import_module(f"{meshtui.__name__}.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(64)
+        while True:
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                attend(connection)
+            connection.close()
+
+
+def attend(connection: socket.socket) -> NoReturn:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, descriptors, _, _ = socket.recv_fds(connection, 2**16, 3)
+    asked = json.loads(message)
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        run(asked, descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    _, status = os.waitpid(pid, 0)
+    connection.sendall(json.dumps(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def run(asked: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
+    """As a new interpreter would begin: its streams are what the shell left it."""
+    wanted = iter(descriptors)
+    for number in range(3):
+        if number in asked["closed"]:
+            os.close(number)
+        else:
+            os.dup2(next(wanted), number)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    os.environ.update(asked["environment"])
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    sys.stdin, sys.stdout, sys.stderr = (_stream(n, encoding) for n in range(3))  # type: ignore[misc]
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.exit(main(asked["words"]))
+
+
+def _stream(number: int, encoding: str) -> IO[str] | None:
+    try:
+        os.fstat(number)
+    except OSError:
+        return None
+    mode = "rb" if number == 0 else "wb"
+    errors = "backslashreplace" if number == 2 else "strict"
+    raw = open(number, mode, closefd=False)  # noqa: SIM115
+    return io.TextIOWrapper(raw, encoding, errors, line_buffering=number == 2)
+
+
+class Commands:
+    """The other end: runs one command, and gives its status and what it wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def run(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        streams: Sequence[str] = ("null", "pipe", "pipe"),
+        seconds: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]:
+        """Each stream is "null", "full", "closed", "pipe", "hung up", or the text of an input."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            opened = [_open(name, (None, out, err)[n]) for n, name in enumerate(streams)]
+            asked = {
+                "words": list(words),
+                "environment": dict(environment),
+                "closed": [n for n, name in enumerate(streams) if name == "closed"],
+            }
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(seconds)
+                connection.connect(str(self._path))
+                given = [descriptor for descriptor in opened if descriptor >= 0]
+                socket.send_fds(connection, [json.dumps(asked).encode()], given)
+                for descriptor in given:
+                    os.close(descriptor)
+                status = json.loads(connection.recv(64))
+            texts = [_all(file) for file in (out, err)]
+        return subprocess.CompletedProcess(list(words), status, *texts)
+
+
+def _open(name: str, file: IO[bytes] | None) -> int:
+    match name:
+        case "closed":
+            return -1
+        case "null":
+            return os.open(os.devnull, os.O_RDWR)
+        case "full":
+            return os.open("/dev/full", os.O_WRONLY)
+        case "pipe" if file is not None:
+            return os.dup(file.fileno())
+        case "hung up":
+            reader, writer = os.pipe()
+            os.close(reader)
+            return writer
+    reader, writer = os.pipe()
+    os.write(writer, name.encode())
+    os.close(writer)
+    return reader
+
+
+def _all(file: IO[bytes]) -> str:
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), size, 0).decode("utf-8", "replace")
+
+
+@contextmanager
+def commands() -> Iterator[Commands]:
+    """A process that runs commands until the end of the context."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "commands"
+        process = subprocess.Popen([sys.executable, "-m", "tests.commands", str(path)])
+        try:
+            end = time.monotonic() + 60
+            while not path.exists():
+                assert process.poll() is None and time.monotonic() < end
+                time.sleep(0.02)
+            yield Commands(path)
+        finally:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
