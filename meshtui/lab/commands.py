@@ -43,7 +43,10 @@ def up(
             raise LabError(f"no scenario {scenario!r}: there are {known}", USAGE)
         from meshtui.lab.run import Options, serve
 
-        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), lambda path: say(str(path))))
+        def announce(kubeconfig: Path) -> None:
+            say(str(kubeconfig))
+
+        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), announce))
 
     return _guarded(run, complain)
 

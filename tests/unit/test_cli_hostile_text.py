@@ -12,20 +12,23 @@ import yaml
 
 from meshtui.cli.main import main
 from meshtui.mesh.text import UNSAFE
+from meshtui.verbs import BY_NAME, VERBS
 from tests.meshserver import EVIL, MeshServer, mesh_server
 
 FORMS = ("table", "json", "yaml")
+WHAT = next(p.choices for p in BY_NAME["proxy"].parameters if p.name == "what")
 READING = (
     ("services",), ("services", "reviews"), ("services", "-A"), ("analyze", "-A", "--hints"),
     ("trace", "reviews", "--header", f"end-user=jason{EVIL}"), ("exposure",),
     ("exposure", "reviews"), ("logs", "reviews"), ("logs", "reviews", "--callers"),
-    ("proxy", "diff", "reviews"), ("proxy", "routes", "productpage"), ("journal",), ("doctor",),
+    *(("proxy", what, "reviews" if what == "diff" else "productpage") for what in WHAT),
+    ("journal",), ("doctor",),
 )  # fmt: skip
 CHANGING = (
     ("shift", "reviews", "v3=10"), ("promote", "reviews", "v1"), ("rollback", "reviews"),
     ("mirror", "reviews", "--to", "v2"), ("fault", "reviews", "--abort", "503"),
     ("timeout", "reviews", "3s"), ("breaker", "reviews", "--max-pending", "3"),
-    ("adopt", "details"),
+    ("adopt", "details"), ("edit", "vs/reviews"), ("undo",),
 )  # fmt: skip
 WRONG = (
     ("shift", "reviews", "v3=10", "--rule", "zzz"), ("promote", "reviews", "v77"),
@@ -36,8 +39,18 @@ WRONG = (
     ("services", "-o", f"xml{EVIL}"), ("services", f"--x{EVIL}"), ("undo", f"id{EVIL}"),
     ("journal", "--since", EVIL), ("logs", "reviews", "--grep", f"({EVIL}"),
     ("services", "--kubeconfig", f"/none{EVIL}"), ("services", "--prometheus", f"http://{EVIL}"),
-    ("promote", "\udcff", "v1"),
+    ("promote", "\udcff", "v1"), ("edit", f"vs/x{EVIL}"), ("keep", f"--every={EVIL}"),
+    ("demo", f"--scenario={EVIL}"), ("lab", "up", f"--scenario={EVIL}"),
+    ("lab", "set", f"w{EVIL}", "--errors", f"5%{EVIL}"),
+    ("lab", "load", "--rps", "5", "--dir", f"/none{EVIL}"),
 )  # fmt: skip
+
+
+def test_no_command_is_forgotten() -> None:
+    """`keep` says something only where something is over: it has a test of its own."""
+    tried = {" ".join(words) for words in (*READING, *CHANGING, *WRONG)}
+    for verb in VERBS:
+        assert not verb.command or any(text.startswith(verb.name) for text in tried), verb.name
 
 
 @pytest.fixture
@@ -88,9 +101,18 @@ def test_what_a_change_asks_and_says(
     server: MeshServer,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     words: tuple[str, ...],
 ) -> None:
-    offline = ("--prometheus", "none", "--no-verify")
+    offline = ("--prometheus", "none", "--no-verify", "--timeout", "100ms")
+    script = tmp_path / "an-editor"
+    script.write_text(f"#!/bin/sh\nsed -i 's/timeout: .*/timeout: 7s/' \"$1\"\n# {EVIL!a}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(script))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr("meshtui.operations.change.compound.UNSEEN_S", 0.1)
+    if words[0] == "undo":
+        Shown(capsys, ("shift", "reviews", "v3=10", *offline, "--yes", "--force"))
     for form in FORMS:
         Shown(capsys, (*words, *offline, "--dry-run", "-o", form))
     monkeypatch.setattr("sys.stdin", io.StringIO(f"no{EVIL}\n"))
@@ -108,6 +130,13 @@ def test_what_a_refusal_repeats(
     shown = Shown(capsys, words)
     telling = [line for line in shown.err.splitlines() if "meshtui: telemetry:" not in line]
     assert shown.status and len(telling) == 1
+
+
+def test_what_a_keeper_says(server: MeshServer, capsys: pytest.CaptureFixture[str]) -> None:
+    offline = ("--prometheus", "none")
+    fault = ("fault", "reviews", "--abort", "503", "--for", "1ms", "--yes", "--no-verify")
+    Shown(capsys, (*fault, *offline))
+    assert "its time was over" in Shown(capsys, ("keep", "--once", *offline)).all
 
 
 def test_the_rule_that_is_confirmed_is_readable(
