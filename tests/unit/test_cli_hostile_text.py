@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from meshtui.cli import opening
 from meshtui.cli.main import main
 from meshtui.mesh.text import UNSAFE
 from meshtui.verbs import BY_NAME, VERBS
@@ -132,7 +134,11 @@ def test_what_a_refusal_repeats(
     assert shown.status and len(telling) == 1
 
 
-def test_what_a_keeper_says(server: MeshServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_keeper_says(
+    server: MeshServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = opening.options
+    monkeypatch.setattr(opening, "options", lambda words: replace(given(words), wait_s=0.1))
     offline = ("--prometheus", "none")
     fault = ("fault", "reviews", "--abort", "503", "--for", "1ms", "--yes", "--no-verify")
     Shown(capsys, (*fault, *offline))
