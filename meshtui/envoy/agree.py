@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.envoy.differences import differences
-from meshtui.envoy.dump import parse_route
-from meshtui.envoy.routes import ProxyRoute
+from meshtui.envoy.route_differences import route_differences
 from meshtui.envoy.trace import Followed
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.effects import Effects
-from meshtui.mesh.model import Destination, Mirror, Rule
 
 
 def agreement(intent: Decision, actual: Followed) -> tuple[bool | None, tuple[str, ...]]:
@@ -35,12 +32,10 @@ def _disagreements(intent: Decision, actual: Followed) -> Iterator[str]:
     if asked.owner != taken.owner:
         yield f"the proxy takes it by {taken}, asked {asked}"
         return
-    yield from _answers(intent.effects, actual.decision.effects)
-    if actual.route is not None and intent.rule is not None:
-        yield from _names(intent.rule, actual.route)
-    if actual.route is not None:
-        yield from differences(_asked(intent), actual.route)
-        yield from _changes(intent.effects, actual.decision.effects)
+    if intent.route is None or actual.route is None:
+        yield from _answers(intent.effects, actual.decision.effects)
+    else:
+        yield from route_differences(intent.route.envoy, actual.route.raw)
 
 
 def _connections(asked: Effects, actual: Effects) -> Iterator[str]:
@@ -65,40 +60,3 @@ def _shown(clusters: dict[str, float]) -> str:
 def _answers(asked: Effects, actual: Effects) -> Iterator[str]:
     if asked.answer != actual.answer:
         yield f"the proxy {actual.answer or 'forwards'}, asked: {asked.answer or 'forwards'}"
-
-
-def _names(rule: Rule, route: ProxyRoute) -> Iterator[str]:
-    """A route is called after its rule, and after its match behind a dot."""
-    called = f"{route.name}.".startswith(f"{rule.name}.")
-    if rule.name and route.name and not called:
-        yield f"the proxy takes it by {route.name}, asked {rule.name}"
-
-
-def _asked(intent: Decision) -> Rule:
-    """What istiod makes of the rule, in the words of a rule; retries as the rule itself has them,
-    since Istio's own differ from edition to edition.
-    """
-    effects = intent.effects
-    route = parse_route({}, {}, intent.route.envoy) if intent.route else None
-    found = route.destinations if route else ()
-    weighted = tuple(Destination(d.host, d.subset, d.port, d.weight) for d in found)
-    plain = tuple(Destination(d.host, d.subset, d.port) for d in effects.destinations)
-    return Rule(
-        0,
-        destinations=weighted or plain,
-        mirrors=tuple(Mirror(m.host, m.subset, m.port, m.percent) for m in effects.mirrors),
-        fault=effects.fault,
-        timeout_s=effects.timeout_s,
-        retries=effects.retries,
-        terminal=route.terminal if route else "",
-    )
-
-
-def _changes(asked: Effects, actual: Effects) -> Iterator[str]:
-    wanted, found = ", ".join(asked.rewrites), ", ".join(actual.rewrites)
-    if wanted != found:
-        yield f"it rewrites {found or 'nothing'}, asked {wanted or 'nothing'}"
-    for text in sorted(set(asked.headers) - set(actual.headers)):
-        yield f"headers: the proxy does not {text}"
-    for text in sorted(set(actual.headers) - set(asked.headers)):
-        yield f"headers: the proxy does {text}, which is not asked"

@@ -63,6 +63,7 @@ def parse_route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
         cluster_header=read.text(action, "cluster_header"),
         answer=answer_of(route),
         headers=headers_of(route),
+        raw=route,
     )
 
 

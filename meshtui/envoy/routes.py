@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from meshtui.mesh.model import Fault, Retries, StringMatch
+from meshtui.mesh.model import Fault, Json, Retries, StringMatch
 
 ANY_PATH = StringMatch("prefix", "/")
 
@@ -135,6 +135,9 @@ class ProxyRoute:
 
     headers: tuple[str, ...] = ()
     """What is done to the headers of request and response, in words."""
+
+    raw: Json = field(default_factory=dict, compare=False, repr=False)
+    """The route as Envoy has it."""
 
     @property
     def rewrite(self) -> str:
