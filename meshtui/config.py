@@ -12,13 +12,16 @@ import yaml
 from meshtui.errors import Usage
 from meshtui.paths import config_dir
 
-KEYS = ("theme", "stable", "degraded", "failing", "tick_s", "prometheus")
+_LISTS = ("prometheus_match", "prometheus_headers")
+_FILES = ("prometheus_token_file", "prometheus_basic_file")
+KEYS = ("theme", "stable", "degraded", "failing", "tick_s", "prometheus", *_LISTS, *_FILES)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """`stable` names the stable version by `service.namespace` or `service`; `degraded` and
     `failing` are error ratios (0 to 1); `tick_s` is the seconds between two looks at telemetry.
+    What begins with `prometheus` is as the options of that name.
     """
 
     theme: str = ""
@@ -27,6 +30,10 @@ class Config:
     failing: float = 0.10
     tick_s: float = 2.0
     prometheus: str = "auto"
+    prometheus_match: tuple[str, ...] = ()
+    prometheus_headers: tuple[str, ...] = ()
+    prometheus_token_file: str = ""
+    prometheus_basic_file: str = ""
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -59,10 +66,19 @@ def _config(raw: Any, path: Path) -> Config:
             or not low <= value <= high
         ):
             raise Usage(f"{path}: {key} is a number from {low} to {high}")
-    for key in ("theme", "prometheus"):
+    for key in ("theme", "prometheus", *_FILES):
         if not isinstance(raw.get(key, ""), str):
             raise Usage(f"{path}: {key} is a word")
     stable = raw.get("stable") or {}
     if not isinstance(stable, dict):
         raise Usage(f"{path}: stable maps services to versions")
-    return Config(**{**raw, "stable": {str(k): str(v) for k, v in stable.items()}})
+    lists = {key: _texts(raw.get(key), key, path) for key in _LISTS}
+    return Config(**{**raw, "stable": {str(k): str(v) for k, v in stable.items()}, **lists})
+
+
+def _texts(value: Any, key: str, path: Path) -> tuple[str, ...]:
+    """One text or a list of them."""
+    found = [value] if isinstance(value, str) else value or []
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise Usage(f"{path}: {key} is a text or a list of texts")
+    return tuple(found)

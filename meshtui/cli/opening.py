@@ -53,7 +53,7 @@ async def sample(
     """
     from meshtui.metrics.choose import source_for
 
-    source = source_for(opened.cluster, opened.options.prometheus)
+    source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
     try:
         found = await source.sample(mesh)
         if window_s > 0 and found.window_s <= 0 and found.read:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from meshtui.config import load_config
+from meshtui.config import Config, load_config
+from meshtui.metrics.prometheus_access import Access, parse_header
+from meshtui.metrics.scope import Scope, parse_matchers
 from meshtui.operations.options import Options
 
 
@@ -20,5 +22,22 @@ def options(arguments: argparse.Namespace) -> Options:
         wait_s=getattr(arguments, "timeout", 10.0),
         dry_run=getattr(arguments, "dry_run", False),
         prometheus=getattr(arguments, "prometheus", "") or config.prometheus or "auto",
+        access=_access(arguments, config),
         config=config,
+    )
+
+
+def _access(arguments: argparse.Namespace, config: Config) -> Access:
+    """Of matchers and headers the command line's stand in place of the file's. Raises `Usage`."""
+    matches = getattr(arguments, "prometheus_match", None) or config.prometheus_match
+    headers = getattr(arguments, "prometheus_header", None) or config.prometheus_headers
+    token = getattr(arguments, "prometheus_token_file", "")
+    basic = getattr(arguments, "prometheus_basic_file", "")
+    if not token and not basic:
+        token, basic = config.prometheus_token_file, config.prometheus_basic_file
+    return Access(
+        Scope(tuple(matcher for text in matches for matcher in parse_matchers(text))),
+        tuple(parse_header(text) for text in headers),
+        token,
+        basic,
     )

@@ -12,6 +12,7 @@ from meshtui.cli.values import prometheus
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.changing import HOW
+from meshtui.verbs.everywhere import EVERYWHERE
 from meshtui.verbs.verb import CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
@@ -174,12 +175,22 @@ def _deferred(module: str, function: str) -> Run:
 def _everywhere() -> argparse.ArgumentParser:
     parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     group = parent.add_argument_group("everywhere")
-    group.add_argument("--kubeconfig", metavar="FILE")
-    group.add_argument("--context", metavar="NAME")
-    group.add_argument("-n", "--namespace", metavar="NS")
-    group.add_argument("-A", "--all-namespaces", action="store_true")
-    group.add_argument("--prometheus", metavar="URL|auto|none", type=prometheus)
-    group.add_argument("--read-only", action="store_true", help="refuse every write")
-    group.add_argument("-o", "--output", choices=("table", "json", "yaml"))
-    group.add_argument("--rule", metavar="NAME|INDEX", help="which rule of the VirtualService")
+    for parameter in EVERYWHERE:
+        _add_global(group, parameter)
     return parent
+
+
+def _add_global(group: Any, parameter: Parameter) -> None:
+    """Without a default: what stands before the command is not overridden by what stands after."""
+    options: dict[str, Any] = {"help": _escaped(parameter.help), "dest": parameter.attribute}
+    if parameter.kind is None:
+        options |= {"action": "store_true"}
+    elif parameter.choices:
+        options |= {"choices": parameter.choices}
+    else:
+        reader = prometheus if parameter.name == "prometheus" else str
+        options |= {"metavar": parameter.shown, "type": reader}
+    if parameter.many:
+        options |= {"action": "append"}
+    names = [f"-{parameter.short}"] if parameter.short else []
+    group.add_argument(*names, f"--{parameter.name}", **options)

@@ -28,6 +28,8 @@ class Ask:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the request alone; none of them can be one that the connection itself sends."""
 
     def __str__(self) -> str:
         return clean(f"{self.method} {self.path}", 160)

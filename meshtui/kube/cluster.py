@@ -91,10 +91,12 @@ class Cluster:
         path: str,
         params: Mapping[str, str] | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> str:
         """The text at `path`; what is not UTF-8 is replaced."""
-        return await self._exchange.text(Ask("GET", path, params or {}, accept="*/*"), timeout)
+        ask = Ask("GET", path, params or {}, accept="*/*", headers=headers or {})
+        return await self._exchange.text(ask, timeout)
 
     async def send(
         self,

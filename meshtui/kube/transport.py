@@ -121,6 +121,8 @@ class Transport:
     async def _open(self, ask: Ask, silence: float | None) -> aiohttp.ClientResponse:
         headers = await self._headers(ask.accept)
         headers["Content-Type"] = ask.content_type
+        for name, value in ask.headers.items():
+            headers.setdefault(name, value)
         timeout = aiohttp.ClientTimeout(
             total=None, connect=_HANDSHAKE_S, sock_connect=CONNECT_S, sock_read=silence
         )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
-from meshtui.mesh.signals import Signals, Target, VersionKey, by_version
+from meshtui.mesh.signals import Signals, Target, VersionKey, by_version, merged
 from meshtui.metrics.reading import Buckets, Reading
-from meshtui.metrics.traffic import SERVERS, SOURCE, Traffic
+from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
 Client = tuple[str, str]
 """Namespace and name of a workload."""
@@ -41,6 +41,10 @@ class Tally:
         self._grpc: dict[str, float] = {}
         self._flags: dict[str, float] = {}
         self._buckets: Buckets = {}
+
+    def __bool__(self) -> bool:
+        """Whether a request was counted."""
+        return self._requests > 0
 
     def count(self, traffic: Traffic, requests: float, seconds: float) -> None:
         self._requests += requests
@@ -80,8 +84,8 @@ class Ledger:
     """All tallies of one window. Feed it what each proxy counted, then take the views."""
 
     def __init__(self) -> None:
-        self._targets: dict[bool, dict[Target, Tally]] = {True: {}, False: {}}
-        self._services: dict[bool, dict[ServiceKey, Tally]] = {True: {}, False: {}}
+        self._targets: dict[str, dict[Target, Tally]] = {name: {} for name in REPORTERS}
+        self._services: dict[str, dict[ServiceKey, Tally]] = {name: {} for name in REPORTERS}
         self._of_traffic: dict[Traffic, tuple[Tally, ...]] = {}
 
     def add(self, counted: Reading, seconds: float) -> None:
@@ -94,15 +98,32 @@ class Ledger:
                 tally.time(buckets)
 
     def views(self) -> Views:
-        called, served = _signals(self._targets[True]), _signals(self._targets[False])
+        called, served = _signals(self._targets[SOURCE]), _signals(self._servers())
         return Views(
             caller=by_version(called),
             server=by_version(served),
-            caller_totals={key: tally.signals() for key, tally in self._services[True].items()},
-            server_totals={key: tally.signals() for key, tally in self._services[False].items()},
+            caller_totals={key: tally.signals() for key, tally in self._services[SOURCE].items()},
+            server_totals=self._server_totals(served),
             called=called,
             served=served,
         )
+
+    def _servers(self) -> Mapping[Target, Tally]:
+        """A waypoint counts what its destination's own proxy counts too: one of them is enough.
+
+        The destination's own is, as it sees requests that pass by the waypoint, too.
+        """
+        own = self._targets[DESTINATION]
+        return self._targets[WAYPOINT] | {t: tally for t, tally in own.items() if tally}
+
+    def _server_totals(self, served: Mapping[Target, Signals]) -> dict[ServiceKey, Signals]:
+        own, waypoints = self._services[DESTINATION], self._services[WAYPOINT]
+        totals = {key: tally.signals() for key, tally in own.items()}
+        parts: dict[ServiceKey, list[Signals]] = {key: [] for key in waypoints}
+        for target, signals in served.items():
+            if target.service in parts:
+                parts[target.service].append(signals)
+        return totals | {key: merged(found) for key, found in parts.items()}
 
     def _tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
         found = self._of_traffic.get(traffic)
@@ -111,13 +132,12 @@ class Ledger:
         return found
 
     def _new_tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
-        by_caller = traffic.reporter == SOURCE
-        if not by_caller and traffic.reporter not in SERVERS:
+        reporter, target = traffic.reporter, traffic.target
+        if reporter not in REPORTERS:
             return ()
-        target = traffic.target
         return (
-            self._targets[by_caller].setdefault(target, Tally()),
-            self._services[by_caller].setdefault(target.service, Tally()),
+            self._targets[reporter].setdefault(target, Tally()),
+            self._services[reporter].setdefault(target.service, Tally()),
         )
 
 

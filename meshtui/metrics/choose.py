@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from meshtui.errors import Usage
+from meshtui.metrics.prometheus_access import PLAIN, Access
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -25,11 +27,13 @@ def is_wanted(text: str) -> bool:
     return text in ("auto", "none") or _URL.fullmatch(text) is not None
 
 
-def source_for(cluster: Cluster, wanted: str) -> MetricsSource:
+def source_for(cluster: Cluster, wanted: str, access: Access = PLAIN) -> MetricsSource:
     """The source for `wanted`; nothing is connected or asked yet.
 
     A URL is that Prometheus and nothing else; `auto` is one that is found in the cluster, or the
-    sidecars; `none` the sidecars. Raises Usage for any other word.
+    sidecars; `none` the sidecars. Raises Usage for any other word, and where there is something
+    to log in with and no URL: the API server, through which one in the cluster is asked, does
+    not pass it on.
     """
     from meshtui.metrics.sidecars import SidecarSource
 
@@ -40,30 +44,41 @@ def source_for(cluster: Cluster, wanted: str) -> MetricsSource:
     if wanted == "auto":
         from meshtui.metrics.auto import AutoSource
 
-        return AutoSource(lambda mesh: found_in(cluster, mesh), SidecarSource(cluster))
-    return _at_url(wanted)
+        if access.secret:
+            hint = "give --prometheus http://HOST:PORT too"
+            raise Usage("a log-in to Prometheus needs its URL: the API server passes none on", hint)
+        find = partial(found_in, cluster, access=access)
+        return AutoSource(find, SidecarSource(cluster))
+    return _at_url(wanted, access)
 
 
-def _at_url(url: str) -> MetricsSource:
+def _at_url(url: str, access: Access) -> MetricsSource:
     from meshtui.metrics.prometheus_url import UrlServer
 
-    return _prometheus(lambda worker: UrlServer(url, worker))
+    if access.secret and urlsplit(url).username is not None:
+        raise Usage("Prometheus: more than one way to log in is given", "the URL has one, too")
+    return _prometheus(lambda worker: UrlServer(url, worker, access), access)
 
 
-def found_in(cluster: Cluster, mesh: Mesh) -> Sequence[MetricsSource]:
+def found_in(cluster: Cluster, mesh: Mesh, access: Access = PLAIN) -> Sequence[MetricsSource]:
     """A source for each service that looks like a Prometheus, the likeliest first."""
     from meshtui.metrics.discovery import places
     from meshtui.metrics.prometheus_service import ServiceServer
 
-    return [_prometheus(partial(ServiceServer, cluster, place)) for place in places(mesh)]
+    return [
+        _prometheus(partial(ServiceServer, cluster, place, access=access), access)
+        for place in places(mesh)
+    ]
 
 
-def _prometheus(server_on: Callable[[Worker], UrlServer | ServiceServer]) -> MetricsSource:
+def _prometheus(
+    server_on: Callable[[Worker], UrlServer | ServiceServer], access: Access
+) -> MetricsSource:
     """With a second way to it for the past, which may take longer than samples can wait."""
     from meshtui.metrics.prometheus import PrometheusSource
     from meshtui.metrics.prometheus_past import PrometheusPast
     from meshtui.metrics.worker import Worker
 
     worker, beside = Worker("prometheus"), Worker("prometheus-past")
-    past = PrometheusPast(server_on(beside), beside)
-    return PrometheusSource(server_on(worker), worker, past=past)
+    past = PrometheusPast(server_on(beside), beside, access.scope)
+    return PrometheusSource(server_on(worker), worker, past=past, scope=access.scope)

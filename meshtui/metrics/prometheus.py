@@ -22,7 +22,13 @@ from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.prometheus_answer import Answer
 from meshtui.metrics.prometheus_past import PrometheusPast
-from meshtui.metrics.prometheus_reading import Flaws, clients_of, reading_of
+from meshtui.metrics.prometheus_reading import (
+    Flaws,
+    clients_of,
+    clusters_of,
+    reading_of,
+    summed_over,
+)
 from meshtui.metrics.prometheus_timing import (
     USUAL_INTERVAL_S,
     Newest,
@@ -31,6 +37,7 @@ from meshtui.metrics.prometheus_timing import (
     newest_of,
     rhythm_of,
 )
+from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.traffic import REQUESTS
 from meshtui.metrics.worker import Worker
 
@@ -84,6 +91,7 @@ class PrometheusSource:
         limits: Limits = DEFAULTS,
         *,
         past: PrometheusPast | None = None,
+        scope: Scope = ALL,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -91,6 +99,7 @@ class PrometheusSource:
         self._server = server
         self._worker = worker
         self._past = past
+        self._scope = scope
         self._limits = limits
         self._clock = clock
         self._now = now
@@ -99,6 +108,7 @@ class PrometheusSource:
         self._known: tuple[Newest, Rhythm, float] | None = None
         self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
         self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] | None = None
+        self._clusters: tuple[str, ...] = ()
         self._warnings: dict[str, None] = {}
 
     async def sample(self, mesh: Mesh) -> Sample:
@@ -150,8 +160,8 @@ class PrometheusSource:
         self._known = newest, rhythm, newest.at - asked_at
         targets = await self._targets(newest, rhythm)
         self._refuse_old(newest, rhythm, targets)
-        requests = await self._ask(queries.requests(rhythm.window), newest.at)
-        durations = await self._ask(queries.durations(rhythm.window), newest.at)
+        requests = await self._ask(queries.requests(rhythm.window, self._scope), newest.at)
+        durations = await self._ask(queries.durations(rhythm.window, self._scope), newest.at)
         sample = Sample(
             time=asked_at,
             source=self.name,
@@ -170,11 +180,14 @@ class PrometheusSource:
         return answer
 
     async def _newest(self) -> Newest:
-        found = newest_of((await self._ask(queries.NEWEST, None)).points())
+        found = newest_of((await self._ask(queries.newest(self._scope), None)).points())
         if found is None:
+            scoped = f" that fit {self._scope}" if self._scope.matchers else ""
             raise Unreachable(
-                f"{self.where} has no {REQUESTS} of the last 5 minutes",
-                "does it scrape the sidecars (port 15020, /stats/prometheus)?",
+                f"{self.where} has no {REQUESTS} of the last 5 minutes{scoped}",
+                "does --prometheus-match fit its labels?"
+                if scoped
+                else "does it scrape the sidecars (port 15020, /stats/prometheus)?",
             )
         return found
 
@@ -185,7 +198,7 @@ class PrometheusSource:
             if self._clock() < until and jobs == newest.jobs:
                 return known
         targets = sorted(newest.ages, key=lambda target: newest.ages[target])[:_MOST_JOBS]
-        answer = await self._ask(queries.scrapes(targets), newest.at)
+        answer = await self._ask(queries.scrapes(targets, self._scope), newest.at)
         series = list(answer.times())
         found = rhythm_of(series)
         if found is None and series:
@@ -196,7 +209,7 @@ class PrometheusSource:
 
     async def _targets(self, newest: Newest, rhythm: Rhythm) -> _Targets:
         jobs = sorted(newest.jobs)
-        answer = await self._ask(queries.state(jobs, rhythm.window), newest.at)
+        answer = await self._ask(queries.state(jobs, rhythm.window, self._scope), newest.at)
         found = {point.labels.get(queries.WHAT): point.value for point in answer.points()}
         return _Targets(
             read=int(found.get(queries.READ, 0)),
@@ -220,13 +233,15 @@ class PrometheusSource:
 
     async def _clients_at(self, at: float) -> Mapping[ServiceKey, frozenset[Client]]:
         if self._clients is None or self._clock() >= self._clients[0]:
-            answer = await self._ask(queries.CLIENTS, at)
+            answer = await self._ask(queries.clients(self._scope), at)
             until = self._clock() + self._limits.clients_s
             self._clients = until, clients_of(answer.points())
+            self._clusters = clusters_of(answer.points())
         return self._clients[1]
 
     def _problems(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> tuple[str, ...]:
-        lines = [
+        lines = list(summed_over(self._clusters, self._scope))
+        lines += [
             f"Prometheus: job {job or 'without a name'} was scraped {age:.0f} s ago: stale"
             for (job, _), age in newest.ages.items()
             if age > rhythm.oldest_s

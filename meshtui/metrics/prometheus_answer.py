@@ -18,6 +18,11 @@ from meshtui.mesh.text import clean
 from meshtui.metrics.exposition import number_of
 
 LONGEST = 200
+PARTIAL: Mapping[str, str] = {"partial_response": "true"}
+"""Thanos answers with what it can reach and warns of the rest; the last minute is seldom in the
+store that fails. Others pass over a parameter that they do not know."""
+
+ORG_HINT = "name the tenant: --prometheus-header 'X-Scope-OrgID: TENANT'"
 _NONE_HINT = "or read the sidecars instead: --prometheus none"
 _LIMITS = ("too many samples", "exceeded", "limit", "too many chunks", "too large")
 
@@ -93,10 +98,13 @@ def not_prometheus(where: str, body: bytes | str) -> MeshtuiError:
 
 def refused(where: str, status: int, body: bytes | str) -> MeshtuiError:
     """For an answer other than success, in the server's own words where it has some."""
-    said = _words(body)
-    told = f"{where}: {said}" if said else f"{where} answers {status}"
+    said, line = _words(body), _line(body)
+    told = f"{where}: {said}" if said else f"{where} answers {status}{line and f': {line}'}"
+    if "org id" in (said or line).lower():
+        return NotAllowed(told, ORG_HINT)
     if status == 401:
-        return NotAllowed(told, "who asks is not known: give user and password in the URL")
+        hint = "log in: --prometheus-token-file, --prometheus-basic-file or user and password"
+        return NotAllowed(told, f"{hint} in the URL")
     if status == 403:
         return NotAllowed(told, "the credentials do not allow queries")
     if status == 404:
@@ -119,12 +127,19 @@ def _too_slow(told: str) -> MeshtuiError:
 
 
 def _words(body: bytes | str) -> str:
-    """The `error` of the API's own failures."""
+    """The `error` of the API's own failures; gateways in front of it call it `message`."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    return clean(read.text(document, "error"), LONGEST)
+    return clean(read.text(document, "error") or read.text(document, "message"), LONGEST)
+
+
+def _line(body: bytes | str) -> str:
+    """The text that Mimir and proxies answer with, where it is no page and no document."""
+    text = body[:4096].decode("utf-8", "replace") if isinstance(body, bytes) else body[:4096]
+    page = text.lstrip().startswith(("<", "{", "["))
+    return "" if page else clean(" ".join(text.split()), LONGEST)
 
 
 def _pair(value: Any) -> tuple[float, float] | None:

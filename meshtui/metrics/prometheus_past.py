@@ -21,6 +21,7 @@ from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_answer import Answer, Over
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
 from meshtui.metrics.reading import Buckets
+from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.traffic import SOURCE, traffic_of, version_of
 from meshtui.metrics.worker import Worker
 
@@ -55,8 +56,9 @@ class _Counted:
 class PrometheusPast:
     """Asks for the past of one service at a time."""
 
-    def __init__(self, server: Ranged, worker: Worker) -> None:
+    def __init__(self, server: Ranged, worker: Worker, scope: Scope = ALL) -> None:
         self._server = server
+        self._scope = scope
         self._worker = worker
         self._one_at_a_time = asyncio.Lock()
 
@@ -74,8 +76,9 @@ class PrometheusPast:
         window_s = window_of(over, rhythm)
         window = f"{round(window_s * 1000)}ms"
         async with self._one_at_a_time:
-            requests = await self._ask(queries.requests(service, window, rhythm.oldest_s), over)
-            durations = await self._ask(queries.durations(service, window, rhythm.oldest_s), over)
+            what = service, window, rhythm.oldest_s, self._scope
+            requests = await self._ask(queries.requests(*what), over)
+            durations = await self._ask(queries.durations(*what), over)
             reading = partial(courses_of, requests, durations, service, over.step_s, window_s, skew)
             courses = await self._read(reading)
         begin = over.begin - over.step_s - skew

@@ -12,15 +12,16 @@ import json
 import re
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.metrics.prometheus_queries import REQUEST_LABELS
+from meshtui.metrics.prometheus_queries import REQUEST_LABELS, once
+from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
-_VERSION = "destination_version, destination_canonical_revision, destination_workload"
+_VERSION = ("destination_version", "destination_canonical_revision", "destination_workload")
 
 _NOT_KNOWN = "unknown|-|"
 
 
-def requests(service: ServiceKey, window: str, oldest_s: float) -> str:
+def requests(service: ServiceKey, window: str, oldest_s: float, scope: Scope = ALL) -> str:
     """Requests of each `window`, by what tells errors and versions apart, those without a pod too.
 
     Nothing where the last scrape is longer ago than `oldest_s`: Prometheus itself repeats the
@@ -28,21 +29,24 @@ def requests(service: ServiceKey, window: str, oldest_s: float) -> str:
     """
     name = rf"{re.escape(service.name)}([.:].*)?|{_NOT_KNOWN}"
     space = rf"{re.escape(service.namespace)}|{_NOT_KNOWN}"
-    counter = (
-        f'{REQUESTS}{{reporter="source",destination_service_name=~{_quoted(name)},'
-        f"destination_service_namespace=~{_quoted(space)}}}"
+    counter = scope.mesh(
+        REQUESTS,
+        'reporter="source"',
+        f"destination_service_name=~{_quoted(name)}",
+        f"destination_service_namespace=~{_quoted(space)}",
     )
-    grown = _grown(counter, window)
-    return f"sum by ({', '.join(REQUEST_LABELS)}) ({grown}){_fresh(counter, oldest_s)}"
+    return f"{once(REQUEST_LABELS, _grown(counter, window))}{_fresh(counter, oldest_s)}"
 
 
-def durations(service: ServiceKey, window: str, oldest_s: float) -> str:
+def durations(service: ServiceKey, window: str, oldest_s: float, scope: Scope = ALL) -> str:
     """Buckets of each `window` by version. Those without growth too: quantiles lie between."""
-    counter = (
-        f'{BUCKETS}{{reporter="source",destination_service_name={_quoted(service.name)},'
-        f"destination_service_namespace={_quoted(service.namespace)}}}"
+    counter = scope.mesh(
+        BUCKETS,
+        'reporter="source"',
+        f"destination_service_name={_quoted(service.name)}",
+        f"destination_service_namespace={_quoted(service.namespace)}",
     )
-    return f"sum by (le, {_VERSION}) ({_grown(counter, window)}){_fresh(counter, oldest_s)}"
+    return f"{once(('le', *_VERSION), _grown(counter, window))}{_fresh(counter, oldest_s)}"
 
 
 def _grown(counter: str, window: str) -> str:

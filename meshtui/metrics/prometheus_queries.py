@@ -6,7 +6,8 @@ counted before its first scrape, which is all of the errors of a version that ha
 fail. Instead the counter now is compared with the counter one window earlier. The window is a
 multiple of the scrape interval, so both are scrapes and nothing lies between them uncounted.
 
-All of them add over what they do not name: pods, clusters, canonical names, principals.
+All of them add over what they do not name: pods, clusters, canonical names, principals. A proxy
+that several jobs scrape, or two replicas of a Prometheus, counts once: see `once`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from meshtui.metrics.scope import ALL, CLUSTERS, Scope
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
 _SERVICE = (
@@ -37,33 +39,46 @@ REQUEST_LABELS = (
 )
 _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 
-NEWEST = f"topk by (job) (1, max by (job, instance) (timestamp({REQUESTS})))"
-"""When the mesh was last scraped, and one target of each job. Evaluated at the server's now."""
-
-CLIENTS = (
-    f"count by ({', '.join(_CLIENT)}) "
-    f'(({REQUESTS}{{reporter="source"}} or '
-    f'max_over_time({REQUESTS}{{reporter="source"}}[1h:5m])) > 0)'
-)
-"""Who ever sent to whom. An hour back as well, for the proxies that are not scraped just now."""
-
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
 
+_REPLICAS = ("prometheus_replica", "replica")
+_PROXY = "proxy"
+_ADDRESS = r"(.+):\\d+"
+"""An instance without its port, inside a string of PromQL."""
 
-def scrapes(targets: Iterable[tuple[str, str]]) -> str:
+
+def newest(scope: Scope = ALL) -> str:
+    """When the mesh was last scraped, and one target of each job. Evaluated at the server's now."""
+    return f"topk by (job) (1, max by (job, instance) (timestamp({scope.mesh(REQUESTS)})))"
+
+
+def clients(scope: Scope = ALL) -> str:
+    """Who ever sent to whom, and in which clusters. An hour back as well, for the proxies that
+    are not scraped just now.
+    """
+    sent = scope.mesh(REQUESTS, 'reporter="source"')
+    labels = ", ".join((*_CLIENT, *CLUSTERS))
+    return f"count by ({labels}) (({sent} or max_over_time({sent}[1h:5m])) > 0)"
+
+
+def scrapes(targets: Iterable[tuple[str, str]], scope: Scope = ALL) -> str:
     """The scrapes of the last quarter of an hour of these targets (job, instance)."""
     jobs, instances = zip(*targets, strict=True)
-    return f"up{{job=~{_any_of(jobs)},instance=~{_any_of(instances)}}}[15m]"
+    up = scope.targets("up", f"job=~{_any_of(jobs)}", f"instance=~{_any_of(instances)}")
+    return f"{up}[15m]"
 
 
-def state(jobs: Iterable[str], window: str) -> str:
-    """How many targets are read and how many are down; when `jobs` were scraped, then and now."""
-    up = f"up{{job=~{_any_of(jobs)}}}"
-    ran = f"({REQUESTS} offset 5m or {REQUESTS} offset 1h)"
+def state(jobs: Iterable[str], window: str, scope: Scope = ALL) -> str:
+    """How many proxies are read and how many are down; when `jobs` were scraped, then and now."""
+    up = scope.targets("up", f"job=~{_any_of(jobs)}")
+    counter = scope.mesh(REQUESTS)
+    ran = f"({counter} offset 5m or {counter} offset 1h)"
+    read = _proxies(counter)
+    down = _proxies(f"({scope.targets('up')} == 0 and on (job, instance) {ran})")
     rows = {
-        READ: f"count(group by (job, instance) ({REQUESTS}))",
-        DOWN: f"count(up == 0 and on (job, instance) {ran})",
+        READ: f"count({read})",
+        DOWN: f"count({down} unless on (cluster, {_PROXY}) {read})",
         SCRAPED: f"max(timestamp({up}))",
         SCRAPED_BEFORE: f"max(timestamp({up} offset {window}))",
     }
@@ -71,26 +86,49 @@ def state(jobs: Iterable[str], window: str) -> str:
     return " or ".join(named)
 
 
-def requests(window: str) -> str:
+def requests(window: str, scope: Scope = ALL) -> str:
     """Requests of the last `window` by everything that tells errors and services apart."""
-    return f"sum by ({', '.join(REQUEST_LABELS)}) ({_grown(REQUESTS, window)}) > 0"
+    return f"{once(REQUEST_LABELS, _grown(REQUESTS, window, scope))} > 0"
 
 
-def durations(window: str) -> str:
+def durations(window: str, scope: Scope = ALL) -> str:
     """Buckets of the last `window`, by service, version and reporter.
 
     All buckets of a histogram that counted anything, the empty ones too: a quantile lies between
     two bounds, and without the lower one it would lie between 0 and the upper.
     """
     labels = ", ".join(_SERVICE)
-    counted = _grown(f'{BUCKETS}{{le="+Inf"}}', window)
+    counted = _grown(BUCKETS, window, scope, 'le="+Inf"')
     return (
-        f"sum by ({labels}, le) ({_grown(BUCKETS, window)})"
+        f"{once((*_SERVICE, 'le'), _grown(BUCKETS, window, scope))}"
         f" and on ({labels}) sum by ({labels}) ({counted}) > 0"
     )
 
 
-def _grown(counter: str, window: str) -> str:
+def once(labels: Iterable[str], counted: str) -> str:
+    """The sum of `counted` by `labels`, in which each proxy counts once.
+
+    The same proxy may be scraped by two jobs (a ServiceMonitor beside the annotations), at two
+    ports (15020 and 15090), or by two replicas of one Prometheus. It is known by its address.
+    Where an instance is no address, each job's are proxies of their own.
+    """
+    named = ", ".join(labels)
+    target = f"{named}, cluster, job, instance"
+    scraped = _named(f"sum by ({target}, {', '.join(_REPLICAS)}) ({counted})")
+    return f"sum by ({named}) (max by ({named}, cluster, {_PROXY}) ({scraped}))"
+
+
+def _proxies(vector: str) -> str:
+    return f"group by (cluster, {_PROXY}) ({_named(vector)})"
+
+
+def _named(vector: str) -> str:
+    """With a label that names the proxy."""
+    target = f'label_join({vector}, "{_PROXY}", "/", "job", "instance")'
+    return f'label_replace({target}, "{_PROXY}", "$1", "instance", "{_ADDRESS}")'
+
+
+def _grown(metric: str, window: str, scope: Scope, *more: str) -> str:
     """What each series counted in the last `window`.
 
     1. What it is more than a window ago.
@@ -98,24 +136,26 @@ def _grown(counter: str, window: str) -> str:
     3. `increase` where neither is so: after a restart, for a new proxy, after a missed scrape,
        and for a proxy that has gone.
     """
+    counter = scope.mesh(metric, *more)
     return (
         f"({counter} - {counter} offset {window} >= 0)"
         f" or (({counter} unless {counter} offset {window})"
-        f" and on (job, instance) {_read_then(window)})"
+        f" and on (job, instance) {_read_then(window, scope)})"
         f" or increase({counter}[{window}])"
     )
 
 
-def _read_then(window: str) -> str:
+def _read_then(window: str, scope: Scope) -> str:
     """Targets of which all series are known for the time one window ago.
 
     Istio's agent leaves Envoy's counters out of its answer when Envoy is slow. Such a scrape
     counts as up, so a proxy without counters is believed only if it had none for a while.
     """
-    had_some = f"{REQUESTS} offset {window}"
+    counter, up = scope.mesh(REQUESTS), scope.targets("up")
+    had_some = f"{counter} offset {window}"
     had_none = (
-        f"up offset {window} == 1"
-        f" unless on (job, instance) last_over_time({REQUESTS}[{window}] offset {window})"
+        f"{up} offset {window} == 1"
+        f" unless on (job, instance) last_over_time({counter}[{window}] offset {window})"
     )
     return f"group by (job, instance) ({had_some} or ({had_none}))"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +10,12 @@ from dataclasses import dataclass, field
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.text import clean
 from meshtui.metrics.aggregate import Client
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_answer import Point
 from meshtui.metrics.reading import Buckets, Reading
+from meshtui.metrics.scope import CLUSTERS, Scope
 from meshtui.metrics.traffic import REQUESTS, Traffic, traffic_of, version_of
 
 _NEEDED = {
@@ -101,6 +104,35 @@ def clients_of(points: Iterable[Point]) -> Mapping[ServiceKey, frozenset[Client]
             client = traffic.client_namespace, traffic.client
             found.setdefault(traffic.service_key, set()).add(client)
     return {service: frozenset(clients) for service, clients in found.items()}
+
+
+def clusters_of(points: Iterable[Point]) -> tuple[str, ...]:
+    """The clusters whose proxies are counted, by the first label that tells several apart."""
+    seen: dict[str, set[str]] = {label: set() for label in CLUSTERS}
+    for point in points:
+        for label, values in seen.items():
+            value = point.labels.get(label, "")
+            if value not in ("", UNKNOWN):
+                values.add(value)
+    for label, values in seen.items():
+        if len(values) > 1:
+            return tuple(
+                f"{label}={json.dumps(value, ensure_ascii=False)}" for value in sorted(values)
+            )
+    return ()
+
+
+def summed_over(clusters: tuple[str, ...], scope: Scope) -> Iterable[str]:
+    """Says so where the numbers are of several clusters and nobody has asked for that."""
+    if clusters and not scope.names_cluster:
+        names = ", ".join(
+            clean(cluster.partition("=")[2].strip('"'), 40) for cluster in clusters[:4]
+        )
+        more = ", …" if len(clusters) > 4 else ""
+        yield (
+            f"numbers sum over {len(clusters)} clusters ({names}{more}): choose one with"
+            f" --prometheus-match '{clean(clusters[0], 60)}'"
+        )
 
 
 def _usable(point: Point, flaws: Flaws) -> bool:

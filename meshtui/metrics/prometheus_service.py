@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.metrics.discovery import Place
-from meshtui.metrics.prometheus_answer import Answer, Over, parse, unable
+from meshtui.metrics.prometheus_access import PLAIN, Access
+from meshtui.metrics.prometheus_answer import PARTIAL, Answer, Over, parse, unable
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ _ASKED = re.compile(r".*/proxy/api/v1/query(?:_range)?: ", re.DOTALL)
 class ServiceServer:
     """Asks the service at `place`."""
 
-    def __init__(self, cluster: Cluster, place: Place, worker: Worker) -> None:
+    def __init__(
+        self, cluster: Cluster, place: Place, worker: Worker, access: Access = PLAIN
+    ) -> None:
         self._cluster = cluster
+        self._headers = {"headers": dict(access.headers)} if access.headers else {}
         self._worker = worker
         self.where = f"Prometheus {place}"
         name = quote(f"{place.scheme}:{place.name}:{place.port}", safe=":")
@@ -50,8 +54,10 @@ class ServiceServer:
         self, kind: str, promql: str, times: Mapping[str, str], seconds: float
     ) -> Answer:
         params = {"query": promql, "timeout": f"{round(seconds * 1000)}ms", **times}
+        params |= PARTIAL
+        path = self._path + kind
         try:
-            body = await self._cluster.get_text(self._path + kind, params, timeout=seconds)
+            body = await self._cluster.get_text(path, params, timeout=seconds, **self._headers)
         except MeshtuiError as error:
             raise _failure(error, self.where) from error
         try:

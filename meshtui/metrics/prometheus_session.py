@@ -18,6 +18,7 @@ import httpx
 
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.text import clean
+from meshtui.metrics.prometheus_access import PLAIN, Access
 from meshtui.metrics.prometheus_answer import Answer, not_prometheus, parse, refused, shown
 
 LARGEST_ANSWER = 128 * 2**20
@@ -33,9 +34,10 @@ class Session:
     verify = cert = None
     """Both are decided when the connection is made; the library hands them back to `request`."""
 
-    def __init__(self, url: str, where: str) -> None:
+    def __init__(self, url: str, where: str, access: Access = PLAIN) -> None:
         self._where = where
-        self._http = _client(url, where)
+        self._access = access
+        self._http = _client(url, where, access)
         self.deadline = 0.0
         self.warnings: tuple[str, ...] = ()
 
@@ -46,8 +48,11 @@ class Session:
         self, method: str, url: str, *, params: Any, timeout: float, **_others: Any
     ) -> SimpleNamespace:
         """The parameters go into the body: queries are longer than some proxies' URLs may be."""
+        headers = {**dict(self._access.headers), **self._access.authorization()}
         try:
-            with self._http.stream(method, url, data=params, timeout=timeout) as response:
+            with self._http.stream(
+                method, url, data=params, timeout=timeout, headers=headers
+            ) as response:
                 answer = self._answer(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error, self._where) from error
@@ -83,16 +88,16 @@ class Session:
         return b"".join(chunks)
 
 
-def _client(url: str, where: str) -> httpx.Client:
+def _client(url: str, where: str, access: Access) -> httpx.Client:
     """No retries and no redirects, which are httpx's defaults; proxies as the environment has them.
 
-    User and password may stand in the URL or in ~/.netrc.
+    User and password may stand in the URL or in ~/.netrc, unless `access` logs in.
     """
     try:
         parts = urlsplit(url)
         # What HTTP_PROXY names cannot reach this machine's own ports.
         trust_env = not (parts.hostname or "").startswith(_LOOPBACK)
-        auth = _netrc() if trust_env and parts.username is None else None
+        auth = _netrc() if trust_env and parts.username is None and not access.secret else None
         return httpx.Client(auth=auth, trust_env=trust_env, verify=_authorities())
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise Unreachable(f"{where}: proxy or CA of the environment: {_text(error)}") from error

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from meshtui.errors import Unreachable
-from meshtui.metrics.prometheus_answer import Answer, Over, shown
+from meshtui.metrics.prometheus_access import PLAIN, Access
+from meshtui.metrics.prometheus_answer import PARTIAL, Answer, Over, shown
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 class UrlServer:
     """Asks by POST, once, within a time limit. Nothing is imported or connected before that.
 
-    User and password may stand in the URL or in ~/.netrc; `where` never shows them.
+    User and password may stand in the URL, in ~/.netrc or in a file that `access` names; `where`
+    never shows them.
     """
 
-    def __init__(self, url: str, worker: Worker) -> None:
+    def __init__(self, url: str, worker: Worker, access: Access = PLAIN) -> None:
         self._url = url.rstrip("/")
+        self._access = access
         self.where = f"Prometheus at {shown(self._url)}"
         self._worker = worker
         self._client: _Client | None = None
@@ -55,7 +58,7 @@ class UrlServer:
     def _connected(self) -> _Client:
         client = self._client
         if client is None:
-            client = self._client = _Client(self._url, self.where)
+            client = self._client = _Client(self._url, self.where, self._access)
         return client
 
     async def close(self) -> None:
@@ -68,12 +71,12 @@ class UrlServer:
 class _Client:
     """The library, with a session of our own. Lives in the worker's thread."""
 
-    def __init__(self, url: str, where: str) -> None:
+    def __init__(self, url: str, where: str, access: Access) -> None:
         from prometheus_api_client import PrometheusConnect
 
         from meshtui.metrics.prometheus_session import Session
 
-        self._session: Session = Session(url, where)
+        self._session: Session = Session(url, where, access)
         self._prometheus = PrometheusConnect(url, session=self._session, method="POST")
 
     def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
@@ -90,7 +93,7 @@ class _Client:
 
     def _limited(self, seconds: float) -> dict[str, Any]:
         self._session.deadline = time.monotonic() + seconds
-        return {"timeout": f"{round(seconds * 1000)}ms"}
+        return {"timeout": f"{round(seconds * 1000)}ms", **PARTIAL}
 
     def close(self) -> None:
         self._prometheus.close()

@@ -13,8 +13,8 @@ from meshtui.mesh.signals import UNKNOWN, Target
 REQUESTS = "istio_requests_total"
 BUCKETS = "istio_request_duration_milliseconds_bucket"
 
-SOURCE = "source"
-SERVERS = frozenset({"destination", "waypoint"})
+SOURCE, DESTINATION, WAYPOINT = "source", "destination", "waypoint"
+REPORTERS = (SOURCE, DESTINATION, WAYPOINT)
 
 _ABSENT = frozenset({"", UNKNOWN, "-"})
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")

@@ -79,7 +79,8 @@ class LiveCockpit:
         session = await Session.open(self._options)
         try:
             await session.cluster.get("/version", timeout=5.0)
-            source = source_for(session.cluster, self._options.prometheus)
+            options = self._options
+            source = source_for(session.cluster, options.prometheus, options.access)
         except BaseException:
             await session.close()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from meshtui.config import Config
+from meshtui.metrics.prometheus_access import PLAIN, Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class Options:
     wait_s: float = 10.0
     dry_run: bool = False
     prometheus: str = "auto"
+    access: Access = PLAIN
+    """How that Prometheus is asked."""
+
     terminal: bool = False
     """Whether a credential plugin may speak with the person: not where a screen is drawn."""
 

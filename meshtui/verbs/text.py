@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshtui.verbs import VERBS
+from meshtui.verbs.everywhere import EVERYWHERE
 from meshtui.verbs.verb import Parameter, Verb
 
 
@@ -58,6 +59,19 @@ def markdown(verbs: Iterable[Verb] = VERBS) -> str:
         if verb.command
     ]
     return "\n".join(rows)
+
+
+def everywhere() -> str:
+    """The README's table of the options that every command takes."""
+    rows = ["| option | what it does |", "|---|---|"]
+    rows += [f"| `{_escaped(_global(p))}` | {_escaped(p.help)} |" for p in EVERYWHERE]
+    return "\n".join(rows)
+
+
+def _global(parameter: Parameter) -> str:
+    value = f" {parameter.shown}" if parameter.kind else ""
+    short = f"-{parameter.short}, " if parameter.short else ""
+    return f"{short}--{parameter.name}{value}"
 
 
 def _escaped(text: str) -> str:

@@ -46,6 +46,8 @@ class Fake:
     asked: list[tuple[str, str]] = field(default_factory=list)
     forms: list[dict[str, str]] = field(default_factory=list)
     auth: list[str] = field(default_factory=list)
+    orgs: list[str] = field(default_factory=list)
+    """The tenants that were named."""
 
     @property
     def kinds(self) -> list[str]:
@@ -140,6 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.fake.asked.append(("POST", kind))
         self.fake.forms.append(form)
         self.fake.auth.append(self.headers.get("Authorization", ""))
+        self.fake.orgs.append(self.headers.get("X-Scope-OrgID", ""))
         time.sleep(self.fake.delay)
         self._send(*self.fake.answer(kind))
 

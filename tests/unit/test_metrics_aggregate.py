@@ -157,13 +157,24 @@ def test_what_reached_no_pod_is_of_unknown_version() -> None:
 def test_both_sides_are_kept_apart_and_a_waypoint_serves() -> None:
     views = signals_of(
         (traffic(), 5.0),
-        (traffic(reporter="destination"), 3.0),
         (traffic(reporter="waypoint"), 1.0),
         (traffic(reporter="nobody"), 100.0),
     )
     assert views.caller[v("v1")].requests == 5.0
-    assert views.server[v("v1")].requests == 4.0
-    assert views.server_totals[REVIEWS].requests == 4.0
+    assert views.server[v("v1")].requests == 1.0
+    assert views.server_totals[REVIEWS].requests == 1.0
+
+
+def test_of_a_waypoint_and_the_destinations_own_proxy_one_counts() -> None:
+    views = signals_of(
+        (traffic(reporter="destination"), 3.0),
+        (traffic(reporter="waypoint"), 2.0),
+        (traffic(reporter="waypoint", destination_version="v2"), 7.0),
+        (traffic(reporter="waypoint", destination_version="unknown", response_flags="UH"), 1.0),
+    )
+    served = {key.version: signals.requests for key, signals in views.server.items()}
+    assert served == {"v1": 3.0, "v2": 7.0, "unknown": 1.0}
+    assert views.server_totals[REVIEWS].requests == 11.0
 
 
 def test_grpc_statuses_are_counted_for_grpc_only() -> None:

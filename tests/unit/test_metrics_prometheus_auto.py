@@ -247,11 +247,14 @@ def server(answer: str | MeshtuiError) -> tuple[ServiceServer, Cluster]:
     return ServiceServer(cluster, place, Worker("test")), cluster  # type: ignore[arg-type]
 
 
+ASKED = {"query": "up", "timeout": "4000ms", "partial_response": "true"}
+
+
 async def test_a_service_is_asked_through_the_api_server() -> None:
     asked, cluster = server('{"status":"success","data":{"result":[{"value":[1,"2"]}]}}')
     answer = await asked.ask("up", 1.5, 4.0)
     assert [point.value for point in answer.points()] == [2.0]
-    assert cluster.asked == [(PATH, {"query": "up", "timeout": "4000ms", "time": "1.5"}, 4.0)]
+    assert cluster.asked == [(PATH, {**ASKED, "time": "1.5"}, 4.0)]
     await asked.close()
 
 
@@ -263,7 +266,7 @@ async def test_a_range_is_asked_there_too_and_its_failures_are_prometheus_own() 
         ({"le": "1"}, [15.0, 30.0])
     ]
     times = {"start": "15", "end": "30", "step": "15s"}
-    assert cluster.asked == [(f"{PATH}_range", {"query": "up", "timeout": "4000ms", **times}, 4.0)]
+    assert cluster.asked == [(f"{PATH}_range", {**ASKED, **times}, 4.0)]
     cluster.answer = Refused(f"GET {PATH}_range: too many samples")
     with pytest.raises(Unreachable, match=r"9090: too many samples \(a limit of the server\)"):
         await asked.ask_range("up", Over(15, 30, 15), 4.0)

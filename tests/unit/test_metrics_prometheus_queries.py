@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from meshtui.errors import Usage
 from meshtui.metrics import prometheus_queries as queries
+from meshtui.metrics.scope import Scope, parse_matchers
 from tests.unit.promtool import evaluate, require
 
 AT = "10m5s"
@@ -115,14 +117,14 @@ def test_a_histogram_without_requests_is_left_out(tmp_path: Path) -> None:
 def test_clients_are_all_who_sent_within_the_hour(tmp_path: Path) -> None:
     gone = OK.replace('"web"', '"gone"')
     silent = OK.replace('"web"', '"silent"')
-    found = vector(queries.CLIENTS, tmp_path, {"ok": "1x60", gone: "1x10 stale", silent: "0x60"})
+    found = vector(queries.clients(), tmp_path, {"ok": "1x60", gone: "1x10 stale", silent: "0x60"})
     assert ["web" in labels for labels in sorted(found)] == [False, True]
     assert not any("silent" in labels for labels in found)
 
 
 def test_the_newest_scrape_of_each_job(tmp_path: Path) -> None:
     older = OK.replace('"istio"', '"late"')
-    found = vector(queries.NEWEST, tmp_path, {"ok": "1x60", "other": "1x30", older: "1x36"})
+    found = vector(queries.newest(), tmp_path, {"ok": "1x60", "other": "1x30", older: "1x36"})
     assert found == {
         '{instance="a", job="istio"}': 600,
         '{instance="a", job="late"}': 540,
@@ -147,3 +149,66 @@ def test_names_of_targets_are_taken_literally(tmp_path: Path) -> None:
     query = queries.scrapes([(name, "[::1]:15020")]).removesuffix("[15m]")
     series = {f'up{{job="{quoted}",instance="[::1]:15020"}}': "1x60", "up": "1x60"}
     assert len(vector(query, tmp_path, series)) == 1
+
+
+def scraped(series: str, **labels: str) -> str:
+    """The same series, scraped by another job or with a further label."""
+    given = {"job": "istio", "instance": "10.0.0.1:15020"} | labels
+    text = ",".join(f'{name}="{value}"' for name, value in given.items())
+    return series.replace('job="istio",instance="a"', text)
+
+
+TWICE = (
+    {"job": "monitor", "instance": "10.0.0.1:15090", "pod": "web-1"},
+    {"prometheus_replica": "b"},
+    {"job": "monitor"},
+)
+
+
+@pytest.mark.parametrize("again", TWICE)
+def test_a_proxy_that_is_scraped_twice_counts_once(tmp_path: Path, again: dict[str, str]) -> None:
+    other = scraped(OK, instance="10.0.0.2:15020")
+    series = {scraped(OK): "0+10x60", scraped(OK, **again): "0+10x60", other: "0+1x60"}
+    series |= {series_of_up(name): "1x60" for name in series}
+    assert list(vector(queries.requests("60000ms"), tmp_path, series).values()) == [44]
+
+
+def series_of_up(name: str) -> str:
+    kept = ("job", "instance", "prometheus_replica")
+    labels = name.partition("{")[2].rstrip("}").split(",")
+    return "up{" + ",".join(pair for pair in labels if pair.partition("=")[0] in kept) + "}"
+
+
+def test_the_same_address_in_two_clusters_is_two_proxies(tmp_path: Path) -> None:
+    series = {scraped(OK, cluster=name): "0+10x60" for name in ("east", "west")}
+    assert list(vector(queries.requests("60000ms"), tmp_path, series).values()) == [80]
+
+
+@pytest.mark.parametrize("text", ['cluster="east"', "{cluster=~'ea.*', reporter!=\"x\"}"])
+def test_a_matcher_chooses_among_clusters(tmp_path: Path, text: str) -> None:
+    scope = Scope(parse_matchers(text))
+    east, west = (scraped(OK, cluster=name) for name in ("east", "west"))
+    up = scraped(UP, cluster="east")
+    series = {east: "0+10x60", west: "0+30x60", up: "1x60"}
+    found = vector(queries.requests("60000ms", scope), tmp_path, series)
+    assert list(found.values()) == [40]
+    clients = vector(queries.clients(scope), tmp_path, series)
+    assert len(clients) == 1 and 'cluster="east"' in next(iter(clients))
+    state = vector(queries.state(["istio"], "60000ms", scope), tmp_path, series)
+    assert state['{what="read"}'] == 1
+
+
+def test_a_proxy_that_one_of_two_jobs_reads_is_not_down(tmp_path: Path) -> None:
+    again = {"job": "monitor", "instance": "10.0.0.1:15090"}
+    series = {scraped(OK): "1x60", scraped(OK, **again): "1x30 stale"}
+    series |= {scraped(UP): "1x60", scraped(UP, **again): "1x30 0x30"}
+    found = vector(queries.state(["istio", "monitor"], "60000ms"), tmp_path, series)
+    assert (found['{what="read"}'], '{what="down"}' in found) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "east", 'cluster="east', 'a="b" c="d"', '__name__="x"', 'a="b"} or up{x="y"']
+)
+def test_what_is_no_matcher_is_refused(text: str) -> None:
+    with pytest.raises(Usage):
+        parse_matchers(text)

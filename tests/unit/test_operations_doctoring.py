@@ -45,7 +45,7 @@ async def telemetry(
     """State and text of the check of a session that wants `wanted`."""
     source, asked = Source(found), []
 
-    def source_for(_: object, word: str) -> Source:
+    def source_for(_: object, word: str, __: object) -> Source:
         asked.append(word)
         return source
 

@@ -15,7 +15,12 @@ README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
-    ("name", "table"), [("keys", registry.markdown()), ("commands", text.markdown())]
+    ("name", "table"),
+    [
+        ("keys", registry.markdown()),
+        ("commands", text.markdown()),
+        ("options", text.everywhere()),
+    ],
 )
 def test_a_table_is_the_registrys(name: str, table: str) -> None:
     _, _, after = README.partition(f"<!-- {name}: ")

@@ -116,7 +116,8 @@ async def _telemetry(session: Session, mesh: Mesh) -> Check:
     from meshtui.metrics.choose import source_for
 
     try:
-        source = source_for(session.cluster, session.options.prometheus)
+        options = session.options
+        source = source_for(session.cluster, options.prometheus, options.access)
         try:
             sample = await source.sample(mesh)
         finally:

@@ -1,0 +1,33 @@
+"""The options of every command that speaks with a cluster."""
+
+from __future__ import annotations
+
+from meshtui.verbs.values import FREE, TEXT
+from meshtui.verbs.verb import Parameter
+
+EVERYWHERE = (
+    Parameter("kubeconfig", "another kubeconfig", FREE, "FILE"),
+    Parameter("context", "a context of the kubeconfig", FREE, "NAME"),
+    Parameter("namespace", "the services of this namespace", FREE, "NS", short="n"),
+    Parameter("all-namespaces", "the services of all namespaces", None, short="A"),
+    Parameter("prometheus", "where golden signals come from", TEXT, "URL|auto|none"),
+    Parameter(
+        "prometheus-match",
+        "only these series, as one Prometheus may have several clusters'; repeatable",
+        TEXT,
+        "'cluster=\"east\"'",
+        many=True,
+    ),
+    Parameter(
+        "prometheus-header",
+        "sent with every query; repeatable",
+        TEXT,
+        "'X-Scope-OrgID: a'",
+        many=True,
+    ),
+    Parameter("prometheus-token-file", "a file with a bearer token", TEXT, "FILE"),
+    Parameter("prometheus-basic-file", "a file with user:password", TEXT, "FILE"),
+    Parameter("read-only", "refuse every write", None),
+    Parameter("output", "how it is printed", choices=("table", "json", "yaml"), short="o"),
+    Parameter("rule", "which rule of the VirtualService", FREE, "NAME|INDEX"),
+)
