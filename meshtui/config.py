@@ -14,13 +14,23 @@ from meshtui.paths import config_dir
 
 _LISTS = ("prometheus_match", "prometheus_headers")
 _FILES = ("prometheus_token_file", "prometheus_basic_file")
-KEYS = ("theme", "stable", "degraded", "failing", "tick_s", "prometheus", *_LISTS, *_FILES)
+_NUMBERS = (
+    ("degraded", 0, 1),
+    ("failing", 0, 1),
+    ("slow_ms", 0, 3_600_000),
+    ("tick_s", 0.2, 3600),
+)
+KEYS = (
+    *("theme", "stable", "degraded", "failing", "slow_ms", "tick_s", "prometheus"),
+    *(*_LISTS, *_FILES),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """`stable` names the stable version by `service.namespace` or `service`; `degraded` and
-    `failing` are error ratios (0 to 1); `tick_s` is the seconds between two looks at telemetry.
+    `failing` are error ratios (0 to 1); `slow_ms` is the time that 95 % of the requests must keep
+    (0: no limit); `tick_s` is the seconds between two looks at telemetry.
     What begins with `prometheus` is as the options of that name.
     """
 
@@ -28,6 +38,7 @@ class Config:
     stable: Mapping[str, str] = field(default_factory=dict)
     degraded: float = 0.0
     failing: float = 0.10
+    slow_ms: float = 0.0
     tick_s: float = 2.0
     prometheus: str = "auto"
     prometheus_match: tuple[str, ...] = ()
@@ -58,7 +69,7 @@ def _config(raw: Any, path: Path) -> Config:
     unknown = [str(key) for key in raw if key not in KEYS]
     if unknown:
         raise Usage(f"{path}: unknown key {unknown[0]}", f"there are: {', '.join(KEYS)}")
-    for key, low, high in (("degraded", 0, 1), ("failing", 0, 1), ("tick_s", 0.2, 3600)):
+    for key, low, high in _NUMBERS:
         value = raw.get(key, low)
         if (
             isinstance(value, bool)

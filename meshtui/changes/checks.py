@@ -12,12 +12,13 @@ from meshtui.changes.change import Change, Finding
 from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Json, Mesh, ServiceKey
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import hosts_named, roots_of
-from meshtui.mesh.view import Thresholds, service_views
+from meshtui.mesh.view import service_views
 
 FULL_FAULT = 100.0
 _NAMED = 4

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from meshtui.changes.change import Change, Finding
 from meshtui.changes.health import Health, about_percent, health_of
 from meshtui.changes.stranding import counterpart, percents_of, rules_in
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Rule
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import version_rows
-from meshtui.mesh.view import ServiceView, Thresholds, measured
+from meshtui.mesh.view import ServiceView, measured
 
 WORTH_SAYING = 0.01
 """The part of the requests that a timeout may cut off without a word."""

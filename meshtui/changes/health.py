@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Mesh, Pod, Rule, Service
-from meshtui.mesh.routing import pods_of, pods_of_subset
-from meshtui.mesh.signals import Sample, Signals
-from meshtui.mesh.subsets import usable_subsets
-from meshtui.mesh.versions import (
+from meshtui.mesh.judging import (
     DEGRADED,
     FAILING,
+    FEW,
     NO_TRAFFIC,
     NOT_KNOWN,
     OK,
     ONLY_ERRORS,
-    VersionView,
-    version_rows,
+    PODS_FAILING,
+    REFUSED,
+    SLOW,
+    Thresholds,
+    bad_ratio,
+    count_of,
+    interval,
+    may_be_failing,
 )
-from meshtui.mesh.view import ServiceView, Thresholds, measured
+from meshtui.mesh.model import Mesh, Pod, Rule, Service
+from meshtui.mesh.routing import pods_of, pods_of_subset
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.subsets import usable_subsets
+from meshtui.mesh.versions import VersionView, version_rows
+from meshtui.mesh.view import ServiceView, measured
 
-Z95 = 1.96
-"""Standard deviations of a 95 % interval of the normal approximation."""
-
-BAD = (FAILING, ONLY_ERRORS)
+BAD = (ONLY_ERRORS, FAILING, REFUSED)
 GOOD = (OK, DEGRADED)
 
 
@@ -35,7 +39,8 @@ class Health:
 
     `percent` is its part of the rule, 0 to 100. `pods` and `ready` are None where the host is no
     service of the cluster. `errors` is a ratio (0 to 1) over `requests`, None where there were
-    none; `state` is the worse of what the callers saw and what the version itself counted.
+    none; what a proxy refused, or what broke off, counts as one. `state` is the worse of what the
+    callers saw and what the version itself counted.
     """
 
     host: str
@@ -72,19 +77,16 @@ class Health:
             told = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
         else:
             told = "no traffic" if self.state == NO_TRAFFIC else "health not known"
+        told += {SLOW: ", slow", FEW: ", too few to be certain"}.get(self.state, "")
         pods = f", {self.ready} of {self.pods} pods ready" if self.pods is not None else ""
         return f"{told}{pods}"
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The error ratio's 95 % interval (Wilson's score interval); all of it without requests."""
-        if self.errors is None or self.requests <= 0:
+        """The error ratio's 95 % interval; all of it without requests."""
+        if self.errors is None:
             return 0.0, 1.0
-        n, z = self.requests, Z95
-        middle = (self.errors + z * z / (2 * n)) / (1 + z * z / n)
-        spread = self.errors * (1 - self.errors) / n + z * z / (4 * n * n)
-        half = z * sqrt(max(0.0, spread)) / (1 + z * z / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return interval(self.errors * self.requests, self.requests)
 
 
 def about_percent(ratio: float) -> str:
@@ -100,14 +102,12 @@ def health_of(
     rows = {(row.host, row.subset): row for row in seen.versions if row.host}
     places = dict.fromkeys((d.host, d.subset) for d in rule.destinations)
     places |= dict.fromkeys(place for place in rows if place[1])
-    return tuple(_health(mesh, service, rule, place, rows.get(place)) for place in places)
+    return tuple(_health(mesh, service, rule, place, rows.get(place), limits) for place in places)
 
 
 def failing_ratio(row: VersionView) -> float:
     """The errors of a failing version, 0 to 1: copies are counted only where they arrive."""
-    return max(
-        (s.error_ratio or 0.0 for state, s in _sides(row) if s and state in BAD), default=0.0
-    )
+    return max((bad_ratio(s) or 0.0 for state, s in _sides(row) if s and state in BAD), default=0.0)
 
 
 def _sides(row: VersionView) -> tuple[tuple[str, Signals | None], ...]:
@@ -115,7 +115,12 @@ def _sides(row: VersionView) -> tuple[tuple[str, Signals | None], ...]:
 
 
 def _health(
-    mesh: Mesh, service: Service, rule: Rule, place: tuple[str, str], row: VersionView | None
+    mesh: Mesh,
+    service: Service,
+    rule: Rule,
+    place: tuple[str, str],
+    row: VersionView | None,
+    limits: Thresholds,
 ) -> Health:
     host, subset = place
     pods = _pods(mesh, host, subset)
@@ -127,13 +132,23 @@ def _health(
         pods=None if pods is None else len(pods),
         ready=None if pods is None else sum(pod.serving for pod in pods),
     )
-    return told if row is None else _measured(told, row)
+    return told if row is None else _measured(told, row, limits)
 
 
-def _measured(told: Health, row: VersionView) -> Health:
+_ORDER = (*BAD, PODS_FAILING, SLOW, FEW, DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
+
+
+def _certain(state: str, signals: Signals | None, limits: Thresholds) -> str:
+    """A version that may be failing is not known to do well, though it is not known to fail."""
+    if state == DEGRADED and signals is not None and may_be_failing(count_of(signals), limits):
+        return FEW
+    return state
+
+
+def _measured(told: Health, row: VersionView, limits: Thresholds) -> Health:
     """With the side that does worse; a side that counted nothing says nothing."""
-    order = (*BAD[::-1], DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
-    state, signals = min(_sides(row), key=lambda side: order.index(side[0]))
+    sides = [(_certain(state, signals, limits), signals) for state, signals in _sides(row)]
+    state, signals = min(sides, key=lambda side: _ORDER.index(side[0]))
     return Health(
         told.host,
         told.subset,
@@ -142,7 +157,7 @@ def _measured(told: Health, row: VersionView) -> Health:
         told.pods,
         told.ready,
         state,
-        signals.error_ratio if signals else None,
+        bad_ratio(signals) if signals else None,
         signals.requests if signals else 0.0,
     )
 

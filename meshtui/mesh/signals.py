@@ -52,6 +52,8 @@ class Signals:
     where there was no request; quantiles are in milliseconds, None where no request was timed.
     `codes`, `grpc` and `flags` count requests by response code, gRPC status and response flag
     ("-" is left out). `buckets` are the durations' cumulative counts by upper bound.
+    `cut_off` counts answers that broke off, `refused` those 4xx that a proxy gave; neither is
+    an error by its code, and `error_ratio` counts neither.
     """
 
     requests: float = 0.0
@@ -64,6 +66,8 @@ class Signals:
     grpc: Mapping[str, float] = field(default_factory=dict)
     flags: Mapping[str, float] = field(default_factory=dict)
     buckets: Mapping[float, float] = field(default_factory=dict, compare=False, repr=False)
+    cut_off: float = 0.0
+    refused: float = 0.0
 
     def slower_than(self, limit_ms: float) -> float | None:
         """What part of the timed requests took longer, 0 to 1; None where none was timed.
@@ -104,6 +108,8 @@ def merged(parts: Iterable[Signals]) -> Signals:
         grpc=_added(part.grpc for part in several),
         flags=_added(part.flags for part in several),
         buckets=buckets,
+        cut_off=sum(part.cut_off for part in several),
+        refused=sum(part.refused for part in several),
     )
 
 

@@ -11,20 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 from meshtui.mesh.hosts import short_host
+from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.subsets import usable_subsets
-
-OK = "ok"
-DEGRADED = "degraded"
-FAILING = "failing"
-ONLY_ERRORS = "only errors"
-NO_TRAFFIC = "no traffic"
-NOT_KNOWN = "unknown"
-
-SEVERITY = {ONLY_ERRORS: 0, FAILING: 1, DEGRADED: 2, NOT_KNOWN: 3, OK: 4, NO_TRAFFIC: 5}
 
 Place = tuple[str, str]
 """A host and a subset of it; the subset is empty for all of the host."""
@@ -44,6 +36,8 @@ class VersionView:
 
     `members` are its pods and `owner` the service whose requests are counted for its host;
     `named`: some rule sends to it. `limited`: its subset has a connection pool of its own.
+
+    `slow` and `server_slow` say against what either side found it slow, empty where it is not.
     """
 
     version: str
@@ -62,6 +56,8 @@ class VersionView:
     server_state: str = NOT_KNOWN
     unknown_because: str = ""
     reached: float | None = None
+    slow: str = ""
+    server_slow: str = ""
     members: tuple[Pod, ...] = field(default=(), compare=False, repr=False)
     owner: ServiceKey | None = field(default=None, compare=False, repr=False)
     named: bool = field(default=False, compare=False, repr=False)

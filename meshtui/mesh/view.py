@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.joining import Joins, joined
+from meshtui.mesh.judging import (
+    NOT_KNOWN,
+    SICK,
+    SLOW,
+    Thresholds,
+    over_limit,
+    slower_than_sibling,
+    state_of,
+    worse,
+)
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, Target, merged
-from meshtui.mesh.versions import (
-    DEGRADED,
-    FAILING,
-    NO_TRAFFIC,
-    NOT_KNOWN,
-    OK,
-    ONLY_ERRORS,
-    VersionView,
-    version_rows,
-)
+from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
 """The flag of a request that was answered as any other, only later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Error ratios (0 to 1) from which a version is degraded and failing.
-
-    The defaults are Kiali's for HTTP 5xx: anything above 0 is degraded, 10 % is failing.
-    """
-
-    degraded: float = 0.0
-    failing: float = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +44,9 @@ class ServiceView:
     state: str = NOT_KNOWN
     marks: tuple[str, ...] = field(default=())
     server_state: str = NOT_KNOWN
+    slow: str = ""
+    """Against which limit callers found it slow as a whole; empty where they did not."""
+
     mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
     joins: Joins | None = field(default=None, compare=False, repr=False)
     """Kept for as long as the rows are; None where they were put together otherwise."""
@@ -68,19 +62,6 @@ class ServiceView:
     @property
     def virtual_service(self) -> VirtualService | None:
         return self.route.service if self.route else None
-
-
-def state_of(signals: Signals | None, thresholds: Thresholds) -> str:
-    """The three that are no number never look alike: unknown, no traffic, only errors."""
-    if signals is None:
-        return NOT_KNOWN
-    if signals.requests <= 0 or signals.error_ratio is None:
-        return NO_TRAFFIC
-    if signals.error_ratio >= 1.0:
-        return ONLY_ERRORS
-    if signals.error_ratio >= thresholds.failing:
-        return FAILING
-    return DEGRADED if signals.error_ratio > thresholds.degraded else OK
 
 
 def service_views(
@@ -171,21 +152,31 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         [counted for key in joins.services for counted in side.get(key, ())]
         for side in (telemetry.called, telemetry.served)
     )
-    rows = [_judged(row, limits) for row in joined(joins, view.versions, called, served)]
+    rows = _judged(joined(joins, view.versions, called, served), limits)
     counted = any(row.proxies for row in rows) or not any(row.pods for row in rows)
     caller, seen = telemetry.total(joins.services)
     server = server_known(caller, seen, counted)
+    slow = over_limit(caller, limits)
     return replace(
         view,
         versions=_with_shares(rows),
         caller=caller,
         server=server,
-        state=state_of(caller, limits),
+        state=worse(state_of(caller, limits), SLOW) if slow else state_of(caller, limits),
         server_state=state_of(server, limits),
+        slow=slow,
     )
 
 
-def _judged(row: VersionView, limits: Thresholds) -> VersionView:
+def _judged(rows: Iterable[VersionView], limits: Thresholds) -> list[VersionView]:
+    """By their answers first: what fails is no measure of how fast the others should be."""
+    known = [_by_answers(row, limits) for row in rows]
+    callers = [_Timed(row, row.state, row.caller) for row in known if row.host]
+    servers = [_Timed(row, row.server_state, row.server) for row in known if row.host]
+    return [_by_times(row, callers, servers, limits) for row in known]
+
+
+def _by_answers(row: VersionView, limits: Thresholds) -> VersionView:
     if row.caller is None or row.server is None:
         return row
     server = server_known(row.caller, row.server, bool(row.proxies or not row.pods))
@@ -195,6 +186,40 @@ def _judged(row: VersionView, limits: Thresholds) -> VersionView:
         state=state_of(row.caller, limits),
         server_state=state_of(server, limits),
     )
+
+
+class _Timed(NamedTuple):
+    """A row of the service with what one side measured of it."""
+
+    row: VersionView
+    state: str
+    signals: Signals | None
+
+
+def _by_times(
+    row: VersionView, callers: Iterable[_Timed], servers: Iterable[_Timed], limits: Thresholds
+) -> VersionView:
+    if not row.host:
+        return row
+    slow, server_slow = (
+        over_limit(signals, limits) or slower_than_sibling(signals, _siblings(row, side))
+        for signals, side in ((row.caller, callers), (row.server, servers))
+    )
+    if not (slow or server_slow):
+        return row
+    return replace(
+        row,
+        slow=slow,
+        server_slow=server_slow,
+        state=worse(row.state, SLOW) if slow else row.state,
+        server_state=worse(row.server_state, SLOW) if server_slow else row.server_state,
+    )
+
+
+def _siblings(row: VersionView, side: Iterable[_Timed]) -> Iterator[tuple[str, Signals]]:
+    for other, state, signals in side:
+        if other is not row and signals is not None and state not in SICK:
+            yield other.label, signals
 
 
 def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | None:

@@ -33,10 +33,13 @@ class Tally:
     Counts of several proxies, each over its own seconds, are added as counts and as rates.
     """
 
-    __slots__ = ("_buckets", "_codes", "_errors", "_flags", "_grpc", "_requests", "_rps")
+    __slots__ = (
+        *("_buckets", "_codes", "_cut_off", "_errors", "_flags"),
+        *("_grpc", "_refused", "_requests", "_rps"),
+    )
 
     def __init__(self) -> None:
-        self._requests = self._rps = self._errors = 0.0
+        self._requests = self._rps = self._errors = self._cut_off = self._refused = 0.0
         self._codes: dict[str, float] = {}
         self._grpc: dict[str, float] = {}
         self._flags: dict[str, float] = {}
@@ -50,6 +53,9 @@ class Tally:
         self._requests += requests
         self._rps += requests / seconds if seconds > 0 else 0.0
         self._errors += requests if traffic.failed else 0.0
+        if traffic.flags and not traffic.failed:
+            self._cut_off += requests if traffic.cut_off else 0.0
+            self._refused += requests if traffic.refused else 0.0
         _add(self._codes, traffic.code, requests)
         if traffic.protocol == "grpc":
             _add(self._grpc, traffic.grpc, requests)
@@ -77,6 +83,8 @@ class Tally:
             grpc=self._grpc,
             flags=self._flags,
             buckets=buckets,
+            cut_off=self._cut_off,
+            refused=self._refused,
         )
 
 

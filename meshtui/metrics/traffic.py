@@ -16,6 +16,11 @@ BUCKETS = "istio_request_duration_milliseconds_bucket"
 SOURCE, DESTINATION, WAYPOINT = "source", "destination", "waypoint"
 REPORTERS = (SOURCE, DESTINATION, WAYPOINT)
 
+_CUT_OFF = frozenset({"UT", "UPE", "UC", "UR", "LR", "SI"})
+_REFUSED = frozenset({"UAEX", "RL", "NR", "FI"})
+"""External authorization and JWT, rate limits, no route, injected aborts. Envoy's RBAC filter sets
+no flag: what an AuthorizationPolicy denies looks to telemetry as an answer of the service."""
+
 _ABSENT = frozenset({"", UNKNOWN, "-"})
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
 
@@ -64,6 +69,20 @@ class Traffic(NamedTuple):
         if self.code == "0" or (len(self.code) == 3 and self.code[0] == "5"):
             return True
         return self.protocol == "grpc" and self.grpc not in ("", "0")
+
+    @property
+    def cut_off(self) -> bool:
+        """An answer that began well and was never finished.
+
+        The caller's hanging up (DC) is none: so ends every WebSocket, and every stream that is
+        read as long as it is wanted.
+        """
+        return self.code[:1] == "2" and not _CUT_OFF.isdisjoint(self.flags.split(","))
+
+    @property
+    def refused(self) -> bool:
+        """A 4xx that a proxy gave in place of the service."""
+        return self.code[:1] == "4" and not _REFUSED.isdisjoint(self.flags.split(","))
 
 
 def traffic_of(labels: Mapping[str, str]) -> Traffic | None:

@@ -13,11 +13,12 @@ from meshtui.changes.change import Outcome, Plan, Request, Target
 from meshtui.changes.checks import moves_weight
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.view import ServiceView, Thresholds, measured, structure
+from meshtui.mesh.view import ServiceView, measured, structure
 from meshtui.metrics.history import Seen
 from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
@@ -216,7 +217,8 @@ class LiveCockpit:
 
     @property
     def _thresholds(self) -> Thresholds:
-        return Thresholds(self._options.config.degraded, self._options.config.failing)
+        config = self._options.config
+        return Thresholds(config.degraded, config.failing, config.slow_ms)
 
     def _snapshot(self) -> Snapshot:
         sample = self._telemetry.current

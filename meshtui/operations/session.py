@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change, Outcome, Plan, Request, Target
 from meshtui.errors import Conflict, JournalError, MeshtuiError
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.view import Thresholds
 from meshtui.operations.change.apply import Applier, Told
 from meshtui.operations.change.compound import Compound, Pause
 from meshtui.operations.change.conflicts import explained
@@ -51,7 +51,7 @@ class Session:
             cluster,
             self.journal,
             config.stable,
-            limits=Thresholds(config.degraded, config.failing),
+            limits=Thresholds(config.degraded, config.failing, config.slow_ms),
             look_only=options.dry_run,
             expect=None if options.dry_run else self.applier.expect,
         )

@@ -13,10 +13,10 @@ from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.lab.process import RunningLab
 from meshtui.mesh.history import Course, Past, Stretch
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.view import Thresholds
 from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.history import Seen

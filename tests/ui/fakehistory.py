@@ -8,9 +8,9 @@ from collections.abc import Callable
 from meshtui.errors import MeshtuiError
 from meshtui.journal import Made
 from meshtui.mesh.history import Past, Stretch
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.view import Thresholds
 from meshtui.metrics.history import Seen
 from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.types import Journaled

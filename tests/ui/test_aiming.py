@@ -16,7 +16,7 @@ ORDINARY = Target(REVIEWS, "", "uid-reviews", "100")
 
 
 def row(drive: Drive, name: str) -> str:
-    return next((line for line in drive.text.splitlines() if name in line), "")
+    return next((line for line in drive.text.splitlines()[2:] if name in line), "")
 
 
 async def aim_at_jason(drive: Drive, *after: str) -> None:

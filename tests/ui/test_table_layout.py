@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, VersionView
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers

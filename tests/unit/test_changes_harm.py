@@ -11,9 +11,9 @@ from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, ClearFault, Promote, Request, SetTimeout, Shift, Target
 from meshtui.changes.edit import edited
 from meshtui.changes.harm import harm
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
-from meshtui.mesh.view import Thresholds
 from tests.unit.objects import reviews, route
 
 KEY = ServiceKey("default", "reviews")

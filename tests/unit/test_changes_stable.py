@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshtui.changes.health import Health
 from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
-from meshtui.mesh.versions import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.judging import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 
 
 def rule(**weights: int) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from meshtui.mesh.carrying import ordinary, rivals, routes_to
 from meshtui.mesh.hosts import full_host, short_host, split_host
+from meshtui.mesh.judging import Thresholds, state_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh, parse_pod
 from meshtui.mesh.quantity import go_duration, human_duration, seconds
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.signals import Sample, Signals, VersionKey
-from meshtui.mesh.view import Thresholds, service_views, state_of
+from meshtui.mesh.view import service_views
 from tests.unit.objects import meta, pod, reviews, route, service, virtual_service
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -180,7 +181,7 @@ def sample(**signals: Signals) -> Sample:
 def test_weight_stands_beside_the_measured_share() -> None:
     mesh = reviews({"route": [route("v1", 3), route("v3", 1)]})
     measured = sample(
-        v1=Signals(70, error_ratio=0.0), v3=Signals(30, error_ratio=0.2), unknown=Signals(10)
+        v1=Signals(70, error_ratio=0.0), v3=Signals(30, error_ratio=0.3), unknown=Signals(10)
     )
     view = only(service_views(mesh, measured))
     rows = {v.version: (v.weight, v.percent, v.share, v.state) for v in view.versions}
@@ -197,8 +198,8 @@ def test_unknown_no_traffic_and_only_errors_never_look_alike() -> None:
     assert state_of(None, limits) == "unknown"
     assert state_of(Signals(), limits) == "no traffic"
     assert state_of(Signals(5, error_ratio=1.0), limits) == "only errors"
-    assert state_of(Signals(5, error_ratio=0.1), limits) == "failing"
-    assert state_of(Signals(5, error_ratio=0.01), limits) == "degraded"
+    assert state_of(Signals(500, error_ratio=0.2), limits) == "failing"
+    assert state_of(Signals(500, error_ratio=0.01), limits) == "degraded"
 
 
 def test_a_source_read_once_knows_nothing_yet() -> None:

@@ -9,9 +9,9 @@ import pytest
 from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import Made
 from meshtui.mesh.history import Moment, Past, Stretch
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
-from meshtui.mesh.view import Thresholds
 from meshtui.metrics.history import Seen
 from meshtui.operations.look.charts import ChartHistory
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from meshtui.mesh.history import ERRORS, P99, RPS, Grid, Moment, grid
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
-from meshtui.mesh.view import Thresholds
 from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.panes.charts.lines import Look, cells_of, chart_lines, versions_of
 from meshtui.ui.panes.charts.scale import milliseconds, percent, rate, ticks, top_of

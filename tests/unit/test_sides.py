@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
-from meshtui.mesh.view import ServiceView, Thresholds, service_views
+from meshtui.mesh.view import ServiceView, service_views
 from tests.unit.objects import destination_rule, pod, service
 
 KEY = ServiceKey("default", "reviews")
@@ -84,13 +85,13 @@ def test_the_unknown_version_of_requests_that_were_aborted_has_a_quiet_server() 
 
 def test_thresholds_of_the_config_count_for_both_sides() -> None:
     limits = Thresholds(degraded=0.4, failing=0.5)
-    half = Signals(100, 10.0, 0.5, codes={"500": 50})
+    half = Signals(100, 10.0, 0.7, codes={"500": 70})
     view = seen(FAILING, half, limits=limits)
     assert (view.state, view.versions[0].state) == ("ok", "ok")
     assert (view.server_state, view.versions[0].server_state) == ("failing", "failing")
 
 
-def test_by_default_any_error_degrades_and_a_tenth_fails() -> None:
-    one, tenth = (Signals(1000, 100.0, ratio, codes={"500": 1}) for ratio in (0.001, 0.1))
+def test_by_default_any_error_degrades_and_surely_more_than_a_tenth_fails() -> None:
+    one, tenth = (Signals(1000, 100.0, ratio, codes={"500": 1}) for ratio in (0.001, 0.125))
     view = seen(one, tenth)
     assert (view.state, view.server_state) == ("degraded", "failing")

@@ -8,9 +8,20 @@ from meshtui.diagnosis.explain.origin import by_flags, most, sides
 from meshtui.diagnosis.explain.scope import Scope, listed, parts_of
 from meshtui.diagnosis.explain.waiting import waiting
 from meshtui.diagnosis.explain.words import percent, rate
+from meshtui.mesh.judging import (
+    FEW,
+    NO_TRAFFIC,
+    NOT_KNOWN,
+    OK,
+    ONLY_ERRORS,
+    REFUSED,
+    SEVERITY,
+    SLOW,
+    bad_ratio,
+)
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, SEVERITY, VersionView
+from meshtui.mesh.versions import VersionView
 
 MANY = 0.1
 """Part of the requests from which answers 4xx are worth a word."""
@@ -42,12 +53,36 @@ def headline(scope: Scope) -> str:
     if scope.nowhere:
         how = by_flags(caller) if caller.flags else ""
         return f"{state}: {rate(caller.rps)} reach no pod, {_failing(caller)}{how}"
+    if state == FEW:
+        return f"few requests: {_counted(scope, caller)}, too few to judge {what} by"
+    if state == REFUSED:
+        part = percent(bad_ratio(caller) or 0.0)
+        return f"refused: proxies refuse {part} of the {rate(caller.rps)} to {what}{_codes(caller)}"
     if state == ONLY_ERRORS:
         return f"only errors: every one of the {rate(caller.rps)} to {what} fails"
-    if not caller.error_ratio:
+    if state == SLOW:
+        fail = f" {_part(caller)} of the {rate(caller.rps)} fail." if caller.error_ratio else ""
+        return f"slow: of {what}, {_slow(scope)}.{fail}"
+    if not bad_ratio(caller):
         return f"ok: none of the {rate(caller.rps)} to {what} fails{_turned_away(caller)}"
     part = _part(caller)
     return f"{state}: {part} of the {rate(caller.rps)} to {what} fail{_turned_away(caller)}"
+
+
+def _counted(scope: Scope, caller: Signals) -> str:
+    failed = round(caller.requests * (bad_ratio(caller) or 0.0))
+    fail = f"{failed} of them failed" if failed else "none of them failed"
+    window = f" in the last {scope.window_s:.0f}s" if scope.window_s else ""
+    return f"{caller.requests:.0f}{window}, {fail}"
+
+
+def _slow(scope: Scope) -> str:
+    return scope.row.slow if scope.row else scope.view.slow
+
+
+def _codes(signals: Signals) -> str:
+    codes = {code: n for code, n in signals.codes.items() if code.startswith("4")}
+    return f" ({most(codes, signals)})" if codes else ""
 
 
 def _failing(signals: Signals) -> str:
@@ -66,7 +101,7 @@ def _turned_away(signals: Signals) -> str:
 
 
 def _part(signals: Signals) -> str:
-    return percent(signals.error_ratio or 0.0)
+    return percent(bad_ratio(signals) or 0.0)
 
 
 def _idle(scope: Scope) -> str:
@@ -156,7 +191,7 @@ def _worth_a_sentence(part: Scope) -> bool:
     """What reached no pod is never well, whatever its answers, nor what waits on its way."""
     state = state_of(part)
     lost = part.nowhere and state == OK
-    return lost or state not in (OK, NO_TRAFFIC) or bool(waiting(part))
+    return lost or state not in (OK, NO_TRAFFIC, FEW) or bool(waiting(part))
 
 
 def _sentence(scope: Scope) -> tuple[str, str, str]:
@@ -166,7 +201,7 @@ def _sentence(scope: Scope) -> tuple[str, str, str]:
 
 def _well(parts: list[Scope]) -> list[tuple[str, str, str]]:
     found = []
-    for state, words in ((OK, "ok"), (NO_TRAFFIC, "no traffic")):
+    for state, words in ((OK, "ok"), (FEW, "few requests"), (NO_TRAFFIC, "no traffic")):
         names = [part.label for part in parts if state_of(part) == state]
         if names:
             found.append((state, f"{words}: {listed(names, 6)}", ""))

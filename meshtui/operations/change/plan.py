@@ -46,10 +46,10 @@ from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import owner_of
-from meshtui.mesh.view import Thresholds
 from meshtui.operations.change.choosing import Chooser, not_reached, stable_findings
 from meshtui.operations.change.ejections import ejected
 from meshtui.operations.change.limit_changes import limit_change, undo_limit

@@ -17,8 +17,8 @@ from meshtui.mesh.history import (
     joined,
     within,
 )
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.view import Thresholds
 from meshtui.metrics.source import PastSource
 
 if TYPE_CHECKING:

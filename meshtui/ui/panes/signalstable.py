@@ -10,8 +10,8 @@ from meshtui.diagnosis.explain.answers import failing, name_of_code, name_of_sta
 from meshtui.diagnosis.explain.scope import Scope
 from meshtui.diagnosis.explain.words import percent, rate
 from meshtui.mesh.flags import FLAGS
+from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.mesh.view import DELAYED
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshtui.diagnosis.explain import Explanation, explanations
 from meshtui.diagnosis.explain.scope import Scope, parts_of
 from meshtui.diagnosis.explain.triage import sentences, state_of
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
+from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines
 from meshtui.ui.table.cells import SIGNS, STALE_SIGN
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import (
+from meshtui.mesh.judging import (
     DEGRADED,
     FAILING,
+    FEW,
     NO_TRAFFIC,
     NOT_KNOWN,
     OK,
     ONLY_ERRORS,
-    SEVERITY,
-    VersionView,
-    pods_counted,
+    PODS_FAILING,
+    REFUSED,
+    SLOW,
+    worse,
 )
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.versions import VersionView, pods_counted
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.table import numbers
@@ -32,6 +35,10 @@ SIGNS = {
     DEGRADED: "▲",
     FAILING: "✖",
     ONLY_ERRORS: "✖",
+    REFUSED: "✖",
+    PODS_FAILING: "✖",
+    SLOW: "◆",
+    FEW: "◔",
     NO_TRAFFIC: "○",
     NOT_KNOWN: "?",
 }
@@ -84,7 +91,7 @@ def signals_of(entry: Entry) -> Signals | None:
 
 def worst_state(view: ServiceView) -> str:
     """The gravest state of the service and its versions."""
-    return min((view.state, *(v.state for v in view.versions)), key=lambda s: SEVERITY[s])
+    return worse(view.state, *(version.state for version in view.versions))
 
 
 def _sign(entry: Entry, context: Context) -> Line:
@@ -177,7 +184,7 @@ def _rps(entry: Entry, _: Context) -> Line:
 
 def _err(entry: Entry, _: Context) -> Line:
     state = state_of(entry)
-    role = {OK: "muted"}.get(state, state)
+    role = {OK: "muted", SLOW: "muted"}.get(state, state)
     return (Span(numbers.errors(signals_of(entry), state), role),)
 
 
@@ -185,7 +192,9 @@ def _quantile(name: str) -> Callable[[Entry, Context], Line]:
     def quantile(entry: Entry, _: Context) -> Line:
         signals = signals_of(entry)
         text = numbers.latency(signals, getattr(signals, name) if signals else None)
-        return (Span(text, _role_of_odd(text) or ("text" if name == "p99_ms" else "muted")),)
+        usual = "text" if name == "p99_ms" else "muted"
+        slow = SLOW if entry.version is not None and entry.version.slow else ""
+        return (Span(text, _role_of_odd(text) or slow or usual),)
 
     return quantile
 

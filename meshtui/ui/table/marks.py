@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from meshtui.mesh.judging import bad_ratio
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
@@ -94,6 +95,8 @@ def version_marks(version: VersionView) -> Line:
     pieces: list[Span] = []
     if version.percent and not version.pods_ready:
         pieces.append(Span("no ready pod", "error"))
+    if version.slow:
+        pieces.append(span(version.slow, "slow"))
     if version.mirrored_percent:
         pieces.append(Span(f"mirror {version.mirrored_percent:g}%", "mark"))
     if version.unknown_because:
@@ -107,10 +110,13 @@ def version_marks(version: VersionView) -> Line:
 
 def error_reason(signals: Signals | None) -> str:
     """The most frequent failing code and response flag: `503 UF`."""
-    if signals is None or not signals.error_ratio:
+    if signals is None or not bad_ratio(signals):
         return ""
     failed = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
-    flags = {flag: n for flag, n in signals.flags.items() if flag not in NO_ERROR}
+    if signals.refused:
+        failed |= {code: n for code, n in signals.codes.items() if code.startswith("4")}
+    harmless = _harmless_flags(signals)
+    flags = {flag: n for flag, n in signals.flags.items() if flag not in harmless}
     parts = [_most(failed), _most(flags)]
     if not parts[0] and signals.grpc:
         parts[0] = f"grpc {_most({k: n for k, n in signals.grpc.items() if k != '0'})}"
@@ -119,7 +125,8 @@ def error_reason(signals: Signals | None) -> str:
 
 def _harmless_flags(signals: Signals | None) -> list[str]:
     """What was done to requests that is no server error: delayed, or turned away with 429."""
-    return [flag for flag in NO_ERROR if signals and signals.flags.get(flag)]
+    known = NO_ERROR[1:] if signals and signals.refused else NO_ERROR
+    return [flag for flag in known if signals and signals.flags.get(flag)]
 
 
 def _most(counts: Mapping[str, float]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS, bad_ratio
 from meshtui.mesh.signals import Signals
-from meshtui.mesh.versions import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 
 UNKNOWN = "?"
 NONE = "–"
@@ -31,14 +31,14 @@ def rate(signals: Signals | None) -> str:
 
 
 def errors(signals: Signals | None, state: str) -> str:
-    """The error ratio in percent. A hundred is said only, and with a sign, where all failed."""
+    """What fails or is refused, in percent. A hundred is said, with a sign, only of all."""
     if state == NOT_KNOWN or signals is None:
         return UNKNOWN
     if state == NO_TRAFFIC or signals.error_ratio is None:
         return NONE
     if state == ONLY_ERRORS:
         return "✖ 100%"
-    percent = signals.error_ratio * 100
+    percent = (bad_ratio(signals) or 0.0) * 100
     if percent <= 0:
         return "0%"
     if percent < 0.05:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from meshtui.mesh.judging import NOT_KNOWN, SEVERITY
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.versions import NOT_KNOWN, SEVERITY
 from meshtui.mesh.view import ServiceView
 
 BAND = 0.25

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from meshtui.mesh.judging import (
+    DEGRADED,
+    ONLY_ERRORS,
+    PODS_FAILING,
+    SICK,
+    WORST_FIRST,
+    worse,
+)
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.sides import CALLER, state_of
-from meshtui.mesh.versions import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Health, Snapshot
 from meshtui.ui.table.cells import SIGNS
+from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import Line, Span, both_ends, span
 
 GAP = Span("  ")
 DOT = Span(" · ", "faint")
 
-_COUNTED = (ONLY_ERRORS, FAILING, DEGRADED, NOT_KNOWN, OK, NO_TRAFFIC)
+_HOW = {ONLY_ERRORS: "with only errors", PODS_FAILING: "with failing pods"}
+"""What is said of versions in a state, where it is not the state's own word."""
+
+NAMED = 2
+"""Versions that the header has room to name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +47,9 @@ def header_lines(
 ) -> tuple[Line, Line]:
     """Two lines: the place and the counts as `side` sees them, the sources and their ages."""
     inner = max(width - 2, 0)
-    views = snapshot.views if snapshot else ()
-    counts = counts_line(Counter(state_of(view, side) for view in views))
+    shown = snapshot.views if snapshot else ()
+    views = [view for view in shown if place.namespace in ("", view.key.namespace)]
+    counts = counts_line(views, side)
     if snapshot is not None and snapshot.telemetry.stale(max(0.0, now - snapshot.time)):
         counts = as_last_seen(counts)
     first = both_ends(_where(place, width), counts, inner)
@@ -60,15 +74,52 @@ def _mode(place: Place, side: str) -> Line:
     return tuple(pieces)
 
 
-def counts_line(counts: Mapping[str, int]) -> Line:
-    """How many services are in which state, with the sign that their rows carry."""
+def counts_line(views: Iterable[ServiceView], side: str = CALLER) -> Line:
+    """The sick versions by name, the worst first, then how many other services are in which state.
+
+    Each service counts once: as what its worst version is, or itself where it is worse.
+    """
+    sick: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
+    for view in views:
+        found = _sick(view, side)
+        for state, name in found:
+            sick.setdefault(state, []).append(name)
+        if not found:
+            counts[worse(state_of(view, side), *_states(view, side))] += 1
     pieces: list[Span] = []
-    for state in _COUNTED:
-        if counts.get(state):
-            role = "failing" if state == ONLY_ERRORS else state
+    for state in WORST_FIRST:
+        if state in sick:
             pieces += [DOT] if pieces else []
-            pieces.append(Span(f"{SIGNS[state]} {counts[state]} {state}", role))
+            pieces.append(span(f"{SIGNS[state]} {_sick_words(state, sick[state])}", _role(state)))
+        if counts[state]:
+            pieces += [DOT] if pieces else []
+            pieces.append(Span(f"{SIGNS[state]} {counts[state]} {state}", _role(state)))
     return tuple(pieces)
+
+
+def _states(view: ServiceView, side: str) -> tuple[str, ...]:
+    """Of the versions, as far as they say something of the service."""
+    found = (state_of(row, side) for row in view.versions)
+    return tuple(state for state in found if state == DEGRADED)
+
+
+def _sick(view: ServiceView, side: str) -> list[tuple[str, str]]:
+    """State and name of the sick versions; of the service where none of them is."""
+    rows = [(state_of(row, side), f"{view.key.name} {version_name(row)}") for row in view.versions]
+    found = [(state, name) for state, name in rows if state in SICK]
+    own = state_of(view, side)
+    return found or ([(own, view.key.name)] if own in SICK else [])
+
+
+def _sick_words(state: str, names: list[str]) -> str:
+    many = "1 version" if len(names) == 1 else f"{len(names)} versions"
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{many} {_HOW.get(state, state)}: {', '.join(names[:NAMED])}{more}"
+
+
+def _role(state: str) -> str:
+    return "failing" if state == ONLY_ERRORS else state
 
 
 def as_last_seen(counts: Line) -> Line:

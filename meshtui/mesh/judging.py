@@ -1,0 +1,207 @@
+"""How well a version does, by what was measured: errors, refusals and latency, with certainty.
+
+A ratio of a few requests says little, so a version is judged by the interval that its ratio lies
+in (Wilson's score interval, 95 %), never by the ratio alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf, sqrt
+from typing import NamedTuple
+
+from meshtui.mesh.signals import Signals
+
+OK = "ok"
+DEGRADED = "degraded"
+FAILING = "failing"
+ONLY_ERRORS = "only errors"
+REFUSED = "refused"
+PODS_FAILING = "pods failing"
+SLOW = "slow"
+FEW = "few requests"
+NO_TRAFFIC = "no traffic"
+NOT_KNOWN = "unknown"
+
+WORST_FIRST = (
+    ONLY_ERRORS,
+    FAILING,
+    REFUSED,
+    PODS_FAILING,
+    SLOW,
+    DEGRADED,
+    NOT_KNOWN,
+    FEW,
+    OK,
+    NO_TRAFFIC,
+)
+SEVERITY = {state: rank for rank, state in enumerate(WORST_FIRST)}
+
+SICK = frozenset({ONLY_ERRORS, FAILING, REFUSED, PODS_FAILING, SLOW})
+"""What somebody should look at now."""
+
+Z95 = 1.96
+"""Standard deviations of a 95 % interval of the normal approximation."""
+
+ENOUGH = 10
+"""Requests below which nothing is said: 0 errors of 9 may be a version that fails every third."""
+
+ALL_FAILED = 5
+"""Requests that say enough where not one of them succeeded."""
+
+FACTOR, LONGER_MS = 2.0, 50.0
+"""How much longer than its sibling's p95 a request takes that counts as slow, both ways."""
+
+SLOW_PART = 0.10
+"""Part of the requests that must be slow, beyond the part of the sibling's that are."""
+
+LIMIT_PART = 0.05
+"""Part of the requests that may take longer than the limit of the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Error ratios (0 to 1) above which a version is degraded, and from which it is failing.
+
+    The defaults are Kiali's for HTTP 5xx: anything above 0 is degraded, 10 % is failing. A
+    threshold counts as passed where the whole interval of the ratio lies beyond it.
+    `slow_ms`: at most 5 % of the requests may take longer; 0 sets no limit.
+    """
+
+    degraded: float = 0.0
+    failing: float = 0.10
+    slow_ms: float = 0.0
+
+
+class Count(NamedTuple):
+    """Requests, and those of them that failed, were cut off or were refused by a proxy."""
+
+    requests: float = 0.0
+    errors: float = 0.0
+    cut_off: float = 0.0
+    refused: float = 0.0
+
+    @property
+    def bad(self) -> float:
+        return min(self.requests, self.errors + self.cut_off + self.refused)
+
+    def plus(self, other: Count) -> Count:
+        return Count(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def count_of(signals: Signals) -> Count:
+    errors = signals.requests * (signals.error_ratio or 0.0)
+    return Count(signals.requests, errors, signals.cut_off, signals.refused)
+
+
+def interval(bad: float, requests: float) -> tuple[float, float]:
+    """Where the ratio lies, with 95 % certainty; anywhere (0 to 1) without requests.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
+    """
+    if requests <= 0:
+        return 0.0, 1.0
+    ratio, z2 = bad / requests, Z95 * Z95
+    whole = 1 + z2 / requests
+    middle = ratio + z2 / (2 * requests)
+    spread = ratio * (1 - ratio) / requests + z2 / (4 * requests * requests)
+    half = Z95 * sqrt(max(0.0, spread))
+    low, high = (middle - half) / whole, (middle + half) / whole
+    return (max(0.0, low) if bad > 0 else 0.0), (min(1.0, high) if bad < requests else 1.0)
+
+
+def judged(count: Count, limits: Thresholds) -> str:
+    """The state by the answers alone.
+
+    A version that may be failing, or may not, is degraded: that much is certain.
+    """
+    if count.requests <= 0:
+        return NO_TRAFFIC
+    if count.bad >= count.requests and count.requests >= ALL_FAILED:
+        return ONLY_ERRORS if count.errors >= count.requests else _why(count, limits)
+    if count.requests < ENOUGH:
+        return FEW
+    if not count.bad:
+        return OK
+    low, _ = interval(count.bad, count.requests)
+    if low >= limits.failing:
+        return _why(count, limits)
+    return DEGRADED if low > limits.degraded else OK
+
+
+def _why(count: Count, limits: Thresholds) -> str:
+    """Whether what fails fails by itself, or the proxies refuse it."""
+    failed = count.errors + count.cut_off
+    if failed >= count.refused:
+        return FAILING
+    return FAILING if interval(failed, count.requests)[0] >= limits.failing else REFUSED
+
+
+def may_be_failing(count: Count, limits: Thresholds) -> bool:
+    """True where more fails than is allowed, of too few requests to be certain."""
+    if count.requests <= 0 or count.bad / count.requests < limits.failing:
+        return False
+    return interval(count.bad, count.requests)[0] < limits.failing
+
+
+def state_of(signals: Signals | None, limits: Thresholds) -> str:
+    """The three that are no number never look alike: unknown, no traffic, only errors."""
+    if signals is None:
+        return NOT_KNOWN
+    if signals.requests <= 0 or signals.error_ratio is None:
+        return NO_TRAFFIC
+    return judged(count_of(signals), limits)
+
+
+def worse(*states: str) -> str:
+    return min(states, key=SEVERITY.__getitem__)
+
+
+def bad_ratio(signals: Signals) -> float | None:
+    """What part is no good, whether by its code, because it broke off, or refused by a proxy."""
+    return count_of(signals).bad / signals.requests if signals.requests > 0 else None
+
+
+def over_limit(signals: Signals | None, limits: Thresholds) -> str:
+    """`12 % of its requests take longer than 300 ms, the limit`; empty where it is kept."""
+    if not limits.slow_ms or signals is None or (signals.p95_ms or 0.0) <= limits.slow_ms:
+        return ""
+    part = signals.slower_than(limits.slow_ms)
+    if part is None or _timed(signals) < ENOUGH:
+        return ""
+    if interval(part * _timed(signals), _timed(signals))[0] <= LIMIT_PART:
+        return ""
+    return f"{part:.0%} of its requests take longer than {limits.slow_ms:g} ms, the limit"
+
+
+def slower_than_sibling(signals: Signals | None, siblings: Iterable[tuple[str, Signals]]) -> str:
+    """`97 % of its requests take longer than 100 ms, and 0 % of v1's`; empty where it keeps up.
+
+    Compared with the fastest of the siblings, over the same time, at a bound of the histogram's
+    buckets, where requests are counted and not guessed.
+    """
+    if signals is None or _timed(signals) < ENOUGH:
+        return ""
+    known = [(s.p95_ms, name, s) for name, s in siblings if s.p95_ms and _timed(s) >= ENOUGH]
+    if not known:
+        return ""
+    p95_ms, name, fastest = min(known, key=lambda each: each[:2])
+    bound = _bound(signals, max(FACTOR * p95_ms, p95_ms + LONGER_MS))
+    if (signals.p95_ms or 0.0) <= bound:
+        return ""
+    mine, other = signals.slower_than(bound) or 0.0, fastest.slower_than(bound) or 0.0
+    least = interval(mine * _timed(signals), _timed(signals))[0]
+    most = interval(other * _timed(fastest), _timed(fastest))[1]
+    if least - most < SLOW_PART:
+        return ""
+    return f"{mine:.0%} of its requests take longer than {bound:g} ms, and {other:.0%} of {name}'s"
+
+
+def _bound(signals: Signals, at_least_ms: float) -> float:
+    """The next bound of the buckets; infinity where there is none."""
+    return min((b for b in signals.buckets if b >= at_least_ms), default=inf)
+
+
+def _timed(signals: Signals) -> float:
+    return signals.buckets.get(inf, 0.0)
