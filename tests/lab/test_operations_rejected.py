@@ -40,7 +40,7 @@ def test_a_change_that_the_proxy_refuses_is_said_to_be_rejected(
     refusing: Mesh, operator: Operator
 ) -> None:
     for weight in (20, 30, 40):
-        shift = ("shift", "reviews", f"v3={weight}", "--yes", "--timeout", "2s", "-o", "json")
+        shift = ("shift", "reviews", f"v3={weight}", "--yes", "--timeout", "6s", "-o", "json")
         ran = operator.run(*shift)
         assert ran.status == 1
         assert (ran.json["applied"], ran.json["verified"]) == (True, False)
