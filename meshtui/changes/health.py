@@ -13,7 +13,6 @@ from meshtui.mesh.judging import (
     NOT_KNOWN,
     OK,
     ONLY_ERRORS,
-    PODS_FAILING,
     REFUSED,
     SLOW,
     Thresholds,
@@ -135,7 +134,7 @@ def _health(
     return told if row is None else _measured(told, row, limits)
 
 
-_ORDER = (*BAD, PODS_FAILING, SLOW, FEW, DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
+_ORDER = (*BAD, SLOW, FEW, DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
 
 
 def _certain(state: str, signals: Signals | None, limits: Thresholds) -> str:

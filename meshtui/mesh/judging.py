@@ -18,7 +18,6 @@ DEGRADED = "degraded"
 FAILING = "failing"
 ONLY_ERRORS = "only errors"
 REFUSED = "refused"
-PODS_FAILING = "pods failing"
 SLOW = "slow"
 FEW = "few requests"
 NO_TRAFFIC = "no traffic"
@@ -28,7 +27,6 @@ WORST_FIRST = (
     ONLY_ERRORS,
     FAILING,
     REFUSED,
-    PODS_FAILING,
     SLOW,
     DEGRADED,
     NOT_KNOWN,
@@ -38,7 +36,7 @@ WORST_FIRST = (
 )
 SEVERITY = {state: rank for rank, state in enumerate(WORST_FIRST)}
 
-SICK = frozenset({ONLY_ERRORS, FAILING, REFUSED, PODS_FAILING, SLOW})
+SICK = frozenset({ONLY_ERRORS, FAILING, REFUSED, SLOW})
 """What somebody should look at now."""
 
 Z95 = 1.96

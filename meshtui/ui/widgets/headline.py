@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from meshtui.mesh.judging import (
     DEGRADED,
     ONLY_ERRORS,
-    PODS_FAILING,
     SICK,
     WORST_FIRST,
     worse,
@@ -25,7 +24,7 @@ from meshtui.ui.widgets.paint import Line, Span, both_ends, span
 GAP = Span("  ")
 DOT = Span(" · ", "faint")
 
-_HOW = {ONLY_ERRORS: "with only errors", PODS_FAILING: "with failing pods"}
+_HOW = {ONLY_ERRORS: "with only errors"}
 """What is said of versions in a state, where it is not the state's own word."""
 
 NAMED = 2

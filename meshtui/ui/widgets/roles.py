@@ -45,7 +45,6 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "degraded": ("warning", "", ""),
     "failing": ("error", "", "bold"),
     "refused": ("error", "", "bold"),
-    "pods failing": ("error", "", "bold"),
     "slow": ("warning", "", "bold"),
     "few requests": ("mesh-muted", "", ""),
     "only errors": ("mesh-on-loud", "error", "bold"),
