@@ -86,7 +86,8 @@ def test_sigterm_leaves_nothing_behind(lab: RunningLab, tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     process.stdout.close()
-    assert set(rundir.parent().iterdir()) == before
+    # What an earlier lab that was killed had left may be gone too.
+    assert set(rundir.parent().iterdir()) <= before
     assert list(tmp_path.iterdir()) == []
 
 

@@ -74,7 +74,7 @@ def test_a_hang_up_does_not_end_the_keeper(
 def test_a_keeper_says_once_what_it_can_not_end(
     rules: Mesh, operator: Operator, keeper: subprocess.Popen[str]
 ) -> None:
-    operator.change("fault", "reviews", "--abort", "418", "--for", "300ms", "--no-verify")
+    operator.change("fault", "reviews", "--abort", "418", "--for", "5s", "--no-verify")
     fault = {"abort": {"httpStatus": 500, "percentage": {"value": 1}}}
     rules.write_rules({**ALL, "fault": fault})
     until(lambda: operator.run("keep", "--once").status == 1, what="it is overdue")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusters import parse_configured
 from meshtui.envoy.compare import OLD, Verdict, compare_host, host_of
+from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.endpoints import Endpoint, parse_endpoints
 from meshtui.envoy.listeners import parse_listeners
 from meshtui.envoy.proxy import (
@@ -19,8 +20,8 @@ from meshtui.envoy.proxy import (
     endpoints_path,
     listeners_path,
     read_hosts,
-    read_routes,
     rejected_updates,
+    routes_path,
     sidecar_route_names,
 )
 from meshtui.envoy.routes import ProxyRoute
@@ -90,6 +91,13 @@ async def until(found: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def read_routes(
+    cluster: Cluster, pod: Pod, ports: Iterable[int] = ()
+) -> tuple[ProxyRoute, ...]:
+    names = sidecar_route_names(ports) if ports else ""
+    return (await ask(cluster, pod, routes_path(names), parse_routes)).facts
+
+
 def own(routes: tuple[ProxyRoute, ...]) -> list[ProxyRoute]:
     return [route for route in routes if route.virtual_service == ("default", "reviews")]
 
@@ -98,7 +106,7 @@ async def test_routes_say_what_the_virtual_service_says(
     mesh: Mesh, cluster: Cluster, client: Pod
 ) -> None:
     marker = mesh.route({"route": [to("v1", 90), to("v3", 10)], "timeout": "4s"})
-    (route,) = own(await read_routes(cluster, client, name_regex=sidecar_route_names([9080])))
+    (route,) = own(await read_routes(cluster, client, [9080]))
     assert (route.config, route.vhost, route.name) == ("9080", f"{HOST}:9080", marker)
     assert [(d.subset, d.weight, d.host, d.port) for d in route.destinations] == [
         ("v1", 90, HOST, 9080),
@@ -110,7 +118,7 @@ async def test_routes_say_what_the_virtual_service_says(
 
 
 async def test_a_name_that_fits_nothing_gives_no_routes(cluster: Cluster, client: Pod) -> None:
-    assert await read_routes(cluster, client, name_regex=sidecar_route_names([1])) == ()
+    assert await read_routes(cluster, client, [1]) == ()
 
 
 async def test_old_before_a_change_and_in_sync_after(

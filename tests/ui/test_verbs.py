@@ -133,7 +133,7 @@ async def test_adopting_shows_both_steps_and_makes_them_in_order(size: tuple[int
 async def test_what_is_routed_already_is_not_adopted() -> None:
     async with driving() as drive:
         await drive.press("A")
-        await drive.until(lambda: "is routed by" in drive.text)
+        await drive.until(lambda: "has each of its versions in rule" in drive.text)
         await drive.press("enter")
         assert isinstance(drive.app.screen, MainScreen) and drive.cockpit.applied == []
 
