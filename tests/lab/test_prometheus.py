@@ -208,6 +208,21 @@ def assert_like(counted: Counted, sample: Sample, other: Sample) -> None:
     assert pages.rps == pytest.approx(counted.requests / counted.seconds, rel=0.05)
 
 
+async def alike(mesh: Mesh, pair: Pair) -> tuple[Sample, Sample]:
+    """Both sources over a window in which the load was steady: a busy machine's may waver."""
+    for last in (False, False, True):
+        counted, ours, theirs = await window_of(mesh, pair)
+        assert theirs.caller_totals.keys() == ours.caller_totals.keys()
+        try:
+            assert_like(counted, ours, theirs)
+            assert_like(counted, theirs, ours)
+            break
+        except AssertionError:
+            if last:
+                raise
+    return ours, theirs
+
+
 @pytest.fixture
 def load(mesh: Mesh) -> Iterator[None]:
     mesh.lab.load(80)
@@ -221,10 +236,7 @@ async def test_steady_traffic_through_a_shift(mesh: Mesh, pair: Pair, load: None
     for weight in (20, 60):
         mesh.route({"route": [to("v1", 100 - weight), to("v3", weight)], **NO_RETRIES})
         await asyncio.sleep(WINDOW_S / 4)
-        counted, ours, theirs = await window_of(mesh, pair)
-        assert theirs.caller_totals.keys() == ours.caller_totals.keys()
-        assert_like(counted, ours, theirs)
-        assert_like(counted, theirs, ours)
+        ours, theirs = await alike(mesh, pair)
         assert theirs.clients[REVIEWS] == ours.clients[REVIEWS]
     assert theirs.window_s == WINDOW_S
     assert (theirs.failed, theirs.problems) == (0, ())
