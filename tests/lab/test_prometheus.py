@@ -133,10 +133,13 @@ def bucket(milliseconds: float | None) -> int:
 
 
 def assert_p99(signals: Signals, answers: list[Answer]) -> None:
-    """Within one bucket of what the load generator waited: it waits a little longer than Envoy."""
+    """Within one bucket of what the load generator waited; two where it waited longer than Envoy.
+
+    In a burst it is late itself: 200 answers come at once, and one process reads them.
+    """
     waits = sorted(1000 * answer.seconds for answer in answers)
     expected = waits[math.ceil(0.99 * len(waits)) - 1]
-    assert abs(bucket(signals.p99_ms) - bucket(expected)) <= 1
+    assert -2 <= bucket(signals.p99_ms) - bucket(expected) <= 1
 
 
 def assert_quantiles(ours: Signals, theirs: Signals) -> None:
