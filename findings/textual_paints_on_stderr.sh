@@ -10,7 +10,7 @@
 # Why it matters: an operator who starts a cockpit as `cockpit 2>>log`, as a wrapper or a unit does,
 #   sees an empty terminal that still obeys keystrokes. A program should refuse a standard error that is
 #   no terminal with one clear line, and log to a file of its own.
-. "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/environment"
 with_packages textual==8.2.8 <<'END'
 import os
 import pty
