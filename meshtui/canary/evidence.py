@@ -27,6 +27,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import exp, log, log1p, sqrt
 
+from meshtui.mesh.interval import interval
+
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0)
 """By how much worse the canary may be: the alternatives that the evidence is a mean of."""
 
@@ -165,10 +167,5 @@ def _grown(old: float, ratio: float, blocks: int) -> float:
 
 
 def upper_bound(n: float, x: float, z: float = 2.58) -> float:
-    """Wilson's upper bound of a ratio; `z` 2.58 is exceeded in about 1 of 200 samples."""
-    if n <= 0:
-        return 1.0
-    ratio = x / n
-    middle = ratio + z * z / (2 * n)
-    half = z * sqrt(ratio * (1 - ratio) / n + z * z / (4 * n * n))
-    return min(1.0, (middle + half) / (1 + z * z / n))
+    """The upper end of a ratio's interval; `z` 2.58 is exceeded in about 1 of 200 samples."""
+    return interval(x, n, z)[1]

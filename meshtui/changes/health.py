@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meshtui.mesh.hosts import split_host
+from meshtui.mesh.interval import interval
 from meshtui.mesh.judging import (
     DEGRADED,
     FAILING,
@@ -18,7 +19,6 @@ from meshtui.mesh.judging import (
     Thresholds,
     bad_ratio,
     count_of,
-    interval,
     may_be_failing,
 )
 from meshtui.mesh.model import Mesh, Pod, Rule, Service

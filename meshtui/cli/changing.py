@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Awaitable, Callable
 
-from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.changes.requests import request_of
 from meshtui.cli import opening, output
 from meshtui.cli.documents.changes import change_json, shares_json

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from meshtui.changes.change import Outcome, Plan
+from meshtui.changes.change import Plan
+from meshtui.changes.outcome import Outcome
 from meshtui.cli import opening, output, streams
 from meshtui.cli.changing import carry_out, plan_and_apply, say, tell_interrupted
 from meshtui.errors import Exit, MeshtuiError

@@ -10,7 +10,6 @@ from meshtui.cli.documents.changes import journal_json
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit, JournalError
 from meshtui.journal import Entry, Unread, count_unread
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
@@ -30,10 +29,7 @@ async def services(arguments: argparse.Namespace) -> int:
         if arguments.service:
             wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
         sample, error = await opening.sample(opened, mesh, arguments.window)
-        config = opened.options.config
-        views = service_views(
-            mesh, sample, Thresholds(config.degraded, config.failing, config.slow_ms)
-        )
+        views = service_views(mesh, sample, opened.options.thresholds)
         everywhere = getattr(arguments, "all_namespaces", False)
         side = SERVER if arguments.reporter == "destination" else CALLER
         shown = [

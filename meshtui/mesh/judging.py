@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf
 from typing import NamedTuple
 
+from meshtui.mesh.interval import interval
 from meshtui.mesh.signals import Signals
 
 OK = "ok"
@@ -38,9 +39,6 @@ SEVERITY = {state: rank for rank, state in enumerate(WORST_FIRST)}
 
 SICK = frozenset({ONLY_ERRORS, FAILING, REFUSED, SLOW})
 """What somebody should look at now."""
-
-Z95 = 1.96
-"""Standard deviations of a 95 % interval of the normal approximation."""
 
 ENOUGH = 10
 """Requests below which nothing is said: 0 errors of 9 may be a version that fails every third."""
@@ -91,22 +89,6 @@ class Count(NamedTuple):
 def count_of(signals: Signals) -> Count:
     errors = signals.requests * (signals.error_ratio or 0.0)
     return Count(signals.requests, errors, signals.cut_off, signals.refused)
-
-
-def interval(bad: float, requests: float) -> tuple[float, float]:
-    """Where the ratio lies, with 95 % certainty; anywhere (0 to 1) without requests.
-
-    Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
-    """
-    if requests <= 0:
-        return 0.0, 1.0
-    ratio, z2 = bad / requests, Z95 * Z95
-    whole = 1 + z2 / requests
-    middle = ratio + z2 / (2 * requests)
-    spread = ratio * (1 - ratio) / requests + z2 / (4 * requests * requests)
-    half = Z95 * sqrt(max(0.0, spread))
-    low, high = (middle - half) / whole, (middle + half) / whole
-    return (max(0.0, low) if bad > 0 else 0.0), (min(1.0, high) if bad < requests else 1.0)
 
 
 def judged(count: Count, limits: Thresholds) -> str:

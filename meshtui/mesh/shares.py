@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
+from meshtui.mesh.interval import Z95
 from meshtui.mesh.view import ServiceView
-
-Z95 = 1.96
-"""Standard deviations of a 95 % interval of the normal approximation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         versions=_with_shares(rows),
         caller=caller,
         server=server,
-        state=worse(state_of(caller, limits), SLOW) if slow else state_of(caller, limits),
+        state=_slowed(state_of(caller, limits), slow),
         server_state=state_of(server, limits),
         slow=slow,
     )
@@ -211,9 +211,13 @@ def _by_times(
         row,
         slow=slow,
         server_slow=server_slow,
-        state=worse(row.state, SLOW) if slow else row.state,
-        server_state=worse(row.server_state, SLOW) if server_slow else row.server_state,
+        state=_slowed(row.state, slow),
+        server_state=_slowed(row.server_state, server_slow),
     )
+
+
+def _slowed(state: str, slow: str) -> str:
+    return worse(state, SLOW) if slow else state
 
 
 def _siblings(row: VersionView, side: Iterable[_Timed]) -> Iterator[tuple[str, Signals]]:

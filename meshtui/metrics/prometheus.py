@@ -23,6 +23,7 @@ from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.prometheus_answer import Answer
 from meshtui.metrics.prometheus_past import PrometheusPast
 from meshtui.metrics.prometheus_reading import (
+    Clusters,
     Flaws,
     clients_of,
     clusters_of,
@@ -108,7 +109,7 @@ class PrometheusSource:
         self._known: tuple[Newest, Rhythm, float] | None = None
         self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
         self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] | None = None
-        self._clusters: tuple[str, ...] = ()
+        self._clusters = Clusters()
         self._warnings: dict[str, None] = {}
 
     async def sample(self, mesh: Mesh) -> Sample:

@@ -106,8 +106,16 @@ def clients_of(points: Iterable[Point]) -> Mapping[ServiceKey, frozenset[Client]
     return {service: frozenset(clients) for service, clients in found.items()}
 
 
-def clusters_of(points: Iterable[Point]) -> tuple[str, ...]:
-    """The clusters whose proxies are counted, by the first label that tells several apart."""
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """The names of the clusters whose proxies are counted, and the label that has them."""
+
+    label: str = ""
+    names: tuple[str, ...] = ()
+
+
+def clusters_of(points: Iterable[Point]) -> Clusters:
+    """By the first label that tells several apart; none where no label does."""
     seen: dict[str, set[str]] = {label: set() for label in CLUSTERS}
     for point in points:
         for label, values in seen.items():
@@ -116,22 +124,19 @@ def clusters_of(points: Iterable[Point]) -> tuple[str, ...]:
                 values.add(value)
     for label, values in seen.items():
         if len(values) > 1:
-            return tuple(
-                f"{label}={json.dumps(value, ensure_ascii=False)}" for value in sorted(values)
-            )
-    return ()
+            return Clusters(label, tuple(sorted(values)))
+    return Clusters()
 
 
-def summed_over(clusters: tuple[str, ...], scope: Scope) -> Iterable[str]:
+def summed_over(clusters: Clusters, scope: Scope) -> Iterable[str]:
     """Says so where the numbers are of several clusters and nobody has asked for that."""
-    if clusters and not scope.names_cluster:
-        names = ", ".join(
-            clean(cluster.partition("=")[2].strip('"'), 40) for cluster in clusters[:4]
-        )
-        more = ", …" if len(clusters) > 4 else ""
+    if clusters.names and not scope.names_cluster:
+        names = ", ".join(clean(name, 40) for name in clusters.names[:4])
+        more = ", …" if len(clusters.names) > 4 else ""
+        first = f"{clusters.label}={json.dumps(clusters.names[0], ensure_ascii=False)}"
         yield (
-            f"numbers sum over {len(clusters)} clusters ({names}{more}): choose one with"
-            f" --prometheus-match '{clean(clusters[0], 60)}'"
+            f"numbers sum over {len(clusters.names)} clusters ({names}{more}): choose one with"
+            f" --prometheus-match '{clean(first, 60)}'"
         )
 
 

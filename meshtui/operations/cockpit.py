@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.options import Options

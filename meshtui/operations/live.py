@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Outcome, Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target
 from meshtui.changes.checks import moves_weight
+from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.judging import Thresholds
@@ -20,6 +20,7 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, measured, structure
 from meshtui.metrics.history import Seen
+from meshtui.operations.ahead import import_ahead
 from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from meshtui.operations.look.exposure import Counters
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
+
+AHEAD = ("meshtui.envoy.proxy",)
+"""What a rollback does not wait for when its key comes."""
 
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
@@ -105,7 +109,7 @@ class LiveCockpit:
         self._tasks = [
             self._forever(self._watch),
             asyncio.create_task(self._pulse.run()),
-            self._forever(_import_ahead),
+            self._forever(lambda: import_ahead(AHEAD)),
             self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
             self._forever(self._recover),
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
@@ -217,8 +221,7 @@ class LiveCockpit:
 
     @property
     def _thresholds(self) -> Thresholds:
-        config = self._options.config
-        return Thresholds(config.degraded, config.failing, config.slow_ms)
+        return self._options.thresholds
 
     def _snapshot(self) -> Snapshot:
         sample = self._telemetry.current
@@ -332,11 +335,6 @@ class LiveCockpit:
 
     async def trace(self, question: Question) -> Traced:
         return await self._reading.trace(question)
-
-
-async def _import_ahead() -> None:
-    """What a rollback does not wait for when its key comes; in a thread, the screen goes on."""
-    await asyncio.to_thread(import_module, "meshtui.envoy.proxy")
 
 
 def _not_connected() -> Unreachable:

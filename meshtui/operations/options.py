@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from meshtui.config import Config
+from meshtui.mesh.judging import Thresholds
 from meshtui.metrics.prometheus_access import PLAIN, Access
 
 
@@ -27,3 +28,8 @@ class Options:
     """Whether a credential plugin may speak with the person: not where a screen is drawn."""
 
     config: Config = field(default_factory=Config)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What the config says of the states of versions."""
+        return Thresholds(self.config.degraded, self.config.failing, self.config.slow_ms)

@@ -7,9 +7,9 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Change, Outcome, Plan, Request, Target
+from meshtui.changes.change import Change, Plan, Request, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, JournalError, MeshtuiError
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
@@ -51,7 +51,7 @@ class Session:
             cluster,
             self.journal,
             config.stable,
-            limits=Thresholds(config.degraded, config.failing, config.slow_ms),
+            limits=options.thresholds,
             look_only=options.dry_run,
             expect=None if options.dry_run else self.applier.expect,
         )

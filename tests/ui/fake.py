@@ -12,18 +12,8 @@ from typing import Any
 from meshtui.changes import patch
 from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
-from meshtui.changes.change import (
-    Change,
-    Finding,
-    Outcome,
-    Plan,
-    Promote,
-    ProxyVerdict,
-    Request,
-    Rollback,
-    Target,
-    joined,
-)
+from meshtui.changes.change import Change, Finding, Plan, Promote, Request, Rollback, Target, joined
+from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.diagnosis import analysis
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh.decision import Decision

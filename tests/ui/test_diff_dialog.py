@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from meshtui.changes.change import Outcome, Plan, ProxyVerdict, Shift, Target
+from meshtui.changes.change import Plan, Shift, Target
+from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.mesh.model import ServiceKey
 from meshtui.ui.dialogs.diff import Phase
 from meshtui.ui.dialogs.difftext import outcome_words

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.changes.change import NOT_MEANT
+from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService

@@ -17,7 +17,6 @@ from meshtui.changes.change import (
     ClearFault,
     ClearMirror,
     ClearTimeout,
-    Outcome,
     Plan,
     Promote,
     Request,
@@ -30,6 +29,7 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.changes.edit import edited
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.journal import Status
 from meshtui.kube.failures import Unanswered

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import Outcome, Promote, Request, Rollback, SetFault, Shift, Target
+from meshtui.changes.change import Promote, Request, Rollback, SetFault, Shift, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, JournalError, NotAllowed, Refused
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import ServiceKey

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import Outcome, Plan
+from meshtui.changes.change import Plan
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, JournalError, MeshtuiError, NotAllowed, NotFound, Refused
 from meshtui.journal import Journal, Status
 from meshtui.kube.failures import Unanswered

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import NOT_MEANT
+from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy import proxy
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable

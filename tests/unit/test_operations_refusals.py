@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import ProxyVerdict, Rollback, Shift, Target
+from meshtui.changes.change import Rollback, Shift, Target
+from meshtui.changes.outcome import ProxyVerdict
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.operations.change.rejections import RECENT_S, URGENT_S, Refusals, with_refusals
 from meshtui.operations.session import Session

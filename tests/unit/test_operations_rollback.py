@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import Outcome, Promote, Request, Rollback, SetFault, Shift, Target
+from meshtui.changes.change import Promote, Request, Rollback, SetFault, Shift, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.config import Config
 from meshtui.errors import Conflict, JournalError, Refused
 from meshtui.journal import Journal

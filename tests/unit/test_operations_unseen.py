@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from meshtui.changes.build import build_change
-from meshtui.changes.change import Outcome, Plan, ProxyVerdict, Shift, Target
+from meshtui.changes.change import Plan, Shift, Target
+from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.change import unverified as unseen

@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from meshtui.changes.build import build_change
-from meshtui.changes.change import (
-    GONE,
-    NOT_MEANT,
-    WITHOUT,
-    Outcome,
-    Plan,
-    ProxyVerdict,
-    SetBreaker,
-    Shift,
-    Target,
-    outcome_of,
-)
+from meshtui.changes.change import Plan, SetBreaker, Shift, Target
+from meshtui.changes.outcome import GONE, NOT_MEANT, WITHOUT, Outcome, ProxyVerdict, outcome_of
 from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import ProxyVerdict, Shift, Target
+from meshtui.changes.change import Shift, Target
+from meshtui.changes.outcome import ProxyVerdict
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.change import verify as verifying

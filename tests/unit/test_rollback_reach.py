@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import Outcome, Plan, Rollback, Target
+from meshtui.changes.change import Plan, Rollback, Target
 from meshtui.changes.locate import Place, locate
+from meshtui.changes.outcome import Outcome
 from meshtui.changes.patch import apply
 from meshtui.changes.reach import beyond, rollback_rules
 from meshtui.mesh.model import Mesh, ServiceKey

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshtui.changes.change import Change, Outcome
+from meshtui.changes.change import Change
+from meshtui.changes.outcome import Outcome
 from meshtui.cli.documents.times import iso
 from meshtui.journal import Entry, Unread
 from meshtui.mesh.quantity import number

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from meshtui.changes.change import Change, Outcome, Plan, ProxyVerdict
+from meshtui.changes.change import Change, Plan
 from meshtui.changes.making import spec_of
+from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.envoy.compare import ABSENT, OLD
 from meshtui.envoy.ways import EXEC
 from meshtui.errors import JournalError, MeshtuiError

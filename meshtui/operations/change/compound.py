@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from meshtui.changes.change import Change, Outcome, Plan, outcome_of
+from meshtui.changes.change import Change, Plan
+from meshtui.changes.outcome import Outcome, outcome_of
 from meshtui.errors import Conflict, MeshtuiError, Refused
 from meshtui.journal import Status, whole_id
 from meshtui.kube.failures import Unanswered

@@ -11,8 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import GONE, NOT_MEANT, WITHOUT, Change, ProxyVerdict
+from meshtui.changes.change import Change
 from meshtui.changes.locate import whole_rule
+from meshtui.changes.outcome import GONE, NOT_MEANT, WITHOUT, ProxyVerdict
 from meshtui.changes.patch import tokens
 from meshtui.envoy.cluster_facts import cluster_differences
 from meshtui.envoy.compare import (

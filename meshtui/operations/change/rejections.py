@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Change, ProxyVerdict
+from meshtui.changes.change import Change
+from meshtui.changes.outcome import ProxyVerdict
 from meshtui.envoy.compare import OLD
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, Ref, VirtualService

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Outcome, outcome_of
+from meshtui.changes.outcome import Outcome, outcome_of
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample

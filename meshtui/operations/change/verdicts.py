@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshtui.changes.change import GONE, NOT_MEANT, WITHOUT, Outcome, ProxyVerdict
+from meshtui.changes.outcome import GONE, NOT_MEANT, WITHOUT, Outcome, ProxyVerdict
 
 
 def verdict_of(proxies: tuple[ProxyVerdict, ...]) -> bool | None:

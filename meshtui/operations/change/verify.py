@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 
-from meshtui.changes.change import NOT_MEANT, ProxyVerdict
+from meshtui.changes.outcome import NOT_MEANT, ProxyVerdict
 from meshtui.envoy.compare import IN_SYNC
 from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
 from meshtui.mesh.resolution import View, world

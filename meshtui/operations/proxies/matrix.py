@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import NOT_MEANT
+from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
 from meshtui.envoy.proxy import read_counts, read_hosts
 from meshtui.envoy.reached import Counts, hosts_behind, unanswered, unreachable

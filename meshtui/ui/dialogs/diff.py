@@ -13,7 +13,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
-from meshtui.changes.change import Outcome, Plan
+from meshtui.changes.change import Plan
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of, widening

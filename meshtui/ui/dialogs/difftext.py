@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.changes.change import Finding, Outcome, Plan
+from meshtui.changes.change import Finding, Plan
+from meshtui.changes.outcome import Outcome
 from meshtui.changes.words import ALREADY
 from meshtui.errors import MeshtuiError
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from importlib import import_module
 from typing import Any, ParamSpec
 
 from textual.dom import DOMNode
@@ -26,9 +24,3 @@ def in_background(
     """
     begin: Callable[[], Any] = partial(work, *words, **more)
     node.run_worker(begin, group=group, exclusive=True, exit_on_error=False)
-
-
-async def import_ahead(modules: Iterable[str]) -> None:
-    """Modules that a key will want at once, in a thread: the screen goes on."""
-    for module in modules:
-        await asyncio.to_thread(import_module, module)

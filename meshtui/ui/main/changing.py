@@ -15,7 +15,6 @@ from meshtui.changes.change import (
     ClearFault,
     ClearMirror,
     ClearTimeout,
-    Outcome,
     Plan,
     Promote,
     Request,
@@ -27,6 +26,7 @@ from meshtui.changes.change import (
     Shift,
     Target,
 )
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView

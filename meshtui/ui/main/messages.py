@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from meshtui.changes.change import Outcome, Plan
+from meshtui.changes.change import Plan
+from meshtui.changes.outcome import Outcome
 from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
 

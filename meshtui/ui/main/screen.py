@@ -14,6 +14,7 @@ from textual.screen import Screen
 from meshtui.changes.change import Plan
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
+from meshtui.operations.ahead import import_ahead
 from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
@@ -21,7 +22,7 @@ from meshtui.ui.actions.registry import PROMPTING
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
-from meshtui.ui.main import background, feed
+from meshtui.ui.main import feed
 from meshtui.ui.main.aimed import Aimed
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.change_handlers import ChangeHandlers
@@ -168,7 +169,7 @@ class MainScreen(Screen[None]):
             self.app.pop_screen()
         self.place_again()
         self._follow()
-        in_background(self, "dialogs", background.import_ahead, DIALOGS)
+        in_background(self, "dialogs", import_ahead, DIALOGS)
 
     def _follow(self) -> None:
         in_background(self, "feed", feed.follow, self.cockpit, self)

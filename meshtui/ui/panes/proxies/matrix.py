@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from meshtui.changes.change import NOT_MEANT
+from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.carrying import Route

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from meshtui.changes.change import NOT_MEANT
+from meshtui.changes.outcome import NOT_MEANT
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.operations.proxies.matrix import Matrix, Row
