@@ -10,12 +10,10 @@ import io
 import json
 import os
 import pkgutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -24,29 +22,19 @@ from typing import IO, Any, NoReturn
 
 import meshtui
 from meshtui.cli.main import main
+from tests.forking import serve, serving
 
 ROOMS = ("cli", "operations", "kube", "metrics", "envoy", "journal", "changes", "diagnosis")
 
 
-def serve(path: Path) -> None:
+def import_all() -> None:
     for room in ROOMS:
         package = import_module(f"{meshtui.__name__}.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(64)
-        while True:
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                attend(connection)
-            connection.close()
 
 
 def attend(connection: socket.socket) -> NoReturn:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, descriptors, _, _ = socket.recv_fds(connection, 2**16, 3)
     asked = json.loads(message)
     pid = os.fork()
@@ -149,19 +137,10 @@ def _all(file: IO[bytes]) -> str:
 @contextmanager
 def commands() -> Iterator[Commands]:
     """A process that runs commands until the end of the context."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "commands"
-        process = subprocess.Popen([sys.executable, "-m", "tests.commands", str(path)])
-        try:
-            end = time.monotonic() + 60
-            while not path.exists():
-                assert process.poll() is None and time.monotonic() < end
-                time.sleep(0.02)
-            yield Commands(path)
-        finally:
-            process.kill()
-            process.wait()
+    with serving("tests.commands") as path:
+        yield Commands(path)
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    import_all()
+    serve(Path(sys.argv[1]), attend)

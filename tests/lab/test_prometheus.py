@@ -11,9 +11,10 @@ import math
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -132,14 +133,32 @@ def bucket(milliseconds: float | None) -> int:
     return -9 if milliseconds is None else bisect_left(BOUNDS, milliseconds)
 
 
-def assert_p99(signals: Signals, answers: list[Answer]) -> None:
-    """Within one bucket of what the load generator waited; two where it waited longer than Envoy.
+class Unsteady(AssertionError):
+    """What the load generator itself measured does not fit: on a busy machine it is late."""
 
-    In a burst it is late itself: 200 answers come at once, and one process reads them.
-    """
+
+def thrice(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Measured again where the load generator was late; whatever else is wrong is wrong at once."""
+
+    @wraps(test)
+    async def measured(mesh: Mesh, pair: Pair, **more: Any) -> None:
+        for _ in range(2):
+            try:
+                await test(mesh, pair, **more)
+                return
+            except Unsteady:
+                await pair.ready()
+        await test(mesh, pair, **more)
+
+    return measured
+
+
+def assert_p99(signals: Signals, answers: list[Answer]) -> None:
+    """Within one bucket of what the load generator waited: it waits a little longer than Envoy."""
     waits = sorted(1000 * answer.seconds for answer in answers)
     expected = waits[math.ceil(0.99 * len(waits)) - 1]
-    assert -2 <= bucket(signals.p99_ms) - bucket(expected) <= 1
+    if abs(bucket(signals.p99_ms) - bucket(expected)) > 1:
+        raise Unsteady(f"{signals.p99_ms} ms, and the load generator waited {expected} ms")
 
 
 def assert_quantiles(ours: Signals, theirs: Signals) -> None:
@@ -208,22 +227,8 @@ def assert_like(counted: Counted, sample: Sample, other: Sample) -> None:
         assert sample.server_totals[key].rps == pytest.approx(
             other.server_totals[key].rps, rel=0.05
         )
-    assert pages.rps == pytest.approx(counted.requests / counted.seconds, rel=0.05)
-
-
-async def alike(mesh: Mesh, pair: Pair) -> tuple[Sample, Sample]:
-    """Both sources over a window in which the load was steady: a busy machine's may waver."""
-    for last in (False, False, True):
-        counted, ours, theirs = await window_of(mesh, pair)
-        assert theirs.caller_totals.keys() == ours.caller_totals.keys()
-        try:
-            assert_like(counted, ours, theirs)
-            assert_like(counted, theirs, ours)
-            break
-        except AssertionError:
-            if last:
-                raise
-    return ours, theirs
+    if pages.rps != pytest.approx(sent := counted.requests / counted.seconds, rel=0.05):
+        raise Unsteady(f"{pages.rps} requests/s, and the load generator sent {sent}")
 
 
 @pytest.fixture
@@ -233,13 +238,17 @@ def load(mesh: Mesh) -> Iterator[None]:
     mesh.lab.load(0)
 
 
+@thrice
 async def test_steady_traffic_through_a_shift(mesh: Mesh, pair: Pair, load: None) -> None:
     """Against the load generator and the pods themselves, before a shift and after it."""
     mesh.lab.set("reviews-v3", errors="20%")
     for weight in (20, 60):
         mesh.route({"route": [to("v1", 100 - weight), to("v3", weight)], **NO_RETRIES})
         await asyncio.sleep(WINDOW_S / 4)
-        ours, theirs = await alike(mesh, pair)
+        counted, ours, theirs = await window_of(mesh, pair)
+        assert theirs.caller_totals.keys() == ours.caller_totals.keys()
+        assert_like(counted, ours, theirs)
+        assert_like(counted, theirs, ours)
         assert theirs.clients[REVIEWS] == ours.clients[REVIEWS]
     assert theirs.window_s == WINDOW_S
     assert (theirs.failed, theirs.problems) == (0, ())
@@ -249,6 +258,7 @@ def errors_of(signals: Signals) -> int:
     return round((signals.error_ratio or 0) * signals.requests)
 
 
+@thrice
 async def test_a_burst_is_counted_to_the_request(mesh: Mesh, pair: Pair) -> None:
     mesh.route({"route": [to("v1", 50), to("v3", 50)], **NO_RETRIES})
     mesh.lab.set("reviews-v3", errors="40%", latency="30ms")
@@ -273,6 +283,7 @@ async def test_a_burst_is_counted_to_the_request(mesh: Mesh, pair: Pair) -> None
             assert_p99(sample.caller[key], own)
 
 
+@thrice
 async def test_an_injected_abort(mesh: Mesh, pair: Pair) -> None:
     abort = {"abort": {"percentage": {"value": 50}, "httpStatus": 503}}
     mesh.route({"route": [to("v1")], "fault": abort})
@@ -287,6 +298,7 @@ async def test_an_injected_abort(mesh: Mesh, pair: Pair) -> None:
     assert within_three_sigma(failed, 200, 0.5)
 
 
+@thrice
 async def test_a_breaker_that_overflows(mesh: Mesh, pair: Pair) -> None:
     mesh.lab.set("reviews-v1", latency="10ms")
     limits = {"tcp": {"maxConnections": 4}, "http": {"http1MaxPendingRequests": 1}}

@@ -23,10 +23,11 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
+from tests.lab.harness import until
 from tests.lab.operator import Operator, Ran
+from tests.live.conftest import GROUP, VERSION
 from tests.live.meshes import FAR, HERE, MESHES, VERSIONS, LiveMesh, Obj
 
-GROUP, VERSION = "networking.istio.io", "v1"
 PLURALS = {
     "Gateway": "gateways",
     "VirtualService": "virtualservices",
@@ -37,14 +38,6 @@ N = 80
 """Requests a count: a version with a fifth of them is missed once in 10⁷ counts."""
 
 Count = Counter[str]
-
-
-def wait(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.5)
 
 
 def get(url: str, host: str = "") -> tuple[int, Any]:
@@ -161,7 +154,7 @@ def reachable(core: client.CoreV1Api, here: str, far: str) -> Apps:
             and sum(c.type == "Ready" and c.status == "True" for c in conditions) == 4
         )
 
-    wait(ready, "the pods of the mesh")
+    until(ready, 120, "the pods of the mesh")
     addresses = {
         "client" if pod.metadata.labels["app"] == "client" else pod.metadata.labels["version"]: (
             pod.status.pod_ip
@@ -172,7 +165,7 @@ def reachable(core: client.CoreV1Api, here: str, far: str) -> Apps:
     domain = os.environ.get("MESHTUI_LIVE_DOMAIN", "cluster.local")
     found = Apps(here, far, domain, addresses, gateway.status.pod_ip)
     try:
-        wait(lambda: "v1" in found.send(n=3), "an answer through the mesh", 60)
+        until(lambda: "v1" in found.send(n=3), 60, "an answer through the mesh")
     except OSError as error:
         pytest.skip(f"the pods' addresses cannot be reached from here: {error}")
     return found
@@ -224,7 +217,7 @@ def mesh(request: pytest.FixtureRequest, objects: Objects) -> LiveMesh:
     found = MESHES[request.param]
     objects.write(found)
     split = {"v1", "v2", "v3"}
-    wait(lambda: objects.apps.send(found.edge).keys() == split, "the mesh's own weights", 60)
+    until(lambda: objects.apps.send(found.edge).keys() == split, 60, "the mesh's own weights")
     return found
 
 
@@ -250,7 +243,7 @@ def only_stable(apps: Apps, edge: bool, answer: Any) -> None:
 def all_copied_to_v2(apps: Apps, edge: bool, _: Any) -> None:
     before = apps.received("v2")
     sent = apps.send(edge)
-    wait(lambda: apps.received("v2") >= before + sent.total(), "the copies", 20)
+    until(lambda: apps.received("v2") >= before + sent.total(), 20, "the copies")
 
 
 VERBS: dict[str, tuple[tuple[str, ...], Effect]] = {

@@ -16,28 +16,14 @@ import termios
 from pathlib import Path
 from typing import Any
 
+from tests.forking import serve
 from tests.ui import harness
 
 ENDING = (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
 
 
-def serve(path: Path) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(64)
-        while True:
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                attend(connection)
-                return
-            connection.close()
-
-
 def attend(connection: socket.socket) -> None:
     """Runs one, and reports when it is stopped and how it ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, (terminal,), _, _ = socket.recv_fds(connection, 2**16, 1)
     asked = json.loads(message)
     pid = os.fork()
@@ -77,4 +63,4 @@ def run(terminal: int, asked: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), attend)

@@ -10,13 +10,10 @@ import select
 import signal
 import socket
 import struct
-import subprocess
-import sys
-import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +28,6 @@ MODES = {
     "focus": (b"\x1b[?1004h", b"\x1b[?1004l"),
     "wrap": (b"\x1b[?7l", b"\x1b[?7h"),
 }
-
-
-@contextmanager
-def template() -> Iterator[Path]:
-    """A process that starts the screen for each terminal that asks for it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template"
-        command = [sys.executable, "-m", "tests.ui.template", str(path)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            end = time.monotonic() + 60
-            while not _answers(path):
-                assert process.poll() is None and time.monotonic() < end
-                time.sleep(0.02)
-            yield path
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _answers(path: Path) -> bool:
-    return path.exists()
 
 
 class Terminal:

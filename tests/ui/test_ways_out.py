@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking import serving
 from tests.ui.terminals import (
     EDITOR,
     GONE_S,
@@ -22,7 +23,6 @@ from tests.ui.terminals import (
     alive,
     editor,
     in_editor,
-    template,
 )
 
 CPU_S = 15.0
@@ -33,7 +33,7 @@ Open = Callable[..., Terminal]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Path]:
-    with template() as path:
+    with serving("tests.ui.template") as path:
         yield path
 
 
