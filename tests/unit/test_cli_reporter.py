@@ -12,9 +12,9 @@ import pytest
 
 from meshtui.cli import opening
 from meshtui.cli.main import main
-from meshtui.config import Config
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, VersionKey
+from meshtui.operations.options import Options
 from tests.unit.explaining import mesh_of, signals
 
 V1 = VersionKey(ServiceKey("default", "reviews"), "v1")
@@ -34,7 +34,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @asynccontextmanager
     async def session(_: Any) -> AsyncIterator[Any]:
-        options = SimpleNamespace(config=Config())
+        options = Options()
         cluster = SimpleNamespace(namespace="default")
         yield SimpleNamespace(read_mesh=read_mesh, cluster=cluster, options=options)
 

@@ -160,10 +160,8 @@ def starting(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def opened(_: Options) -> Session:
         return home.open()
 
-    async def nothing() -> None: ...
-
     monkeypatch.setattr(live, "crashed", crashed)
-    monkeypatch.setattr(live, "_import_ahead", nothing)
+    monkeypatch.setattr(live, "AHEAD", ())
     monkeypatch.setattr(Session, "open", opened)
     monkeypatch.setattr("meshtui.kube.feed.Feed", Watched)
     monkeypatch.setattr("meshtui.metrics.choose.source_for", lambda *_: Blind())
