@@ -94,12 +94,17 @@ class Grid:
         So times that follow each other leave no gap between them, none is spread over more
         columns than its own, and none is lost however short it is.
         """
-        first = math.ceil((begin - self.begin) / self.step_s - 0.5)
-        last = math.ceil((end - self.begin) / self.step_s - 0.5)
+        first, last = self._from(begin), self._from(end)
         if first < last:
             return range(max(first, 0), min(last, self.count))
         middle = self.column((begin + end) / 2)
         return range(0) if middle is None else range(middle, middle + 1)
+
+    def _from(self, time: float) -> int:
+        """The first column whose middle is not before `time`, but for what rounding has added:
+        a time's begin is worked out of its end, and may be a hair after the end before it.
+        """
+        return math.ceil(round((time - self.begin) / self.step_s - 0.5, 9))
 
 
 def grid(range_s: float, cells: int, now: float) -> Grid:

@@ -33,6 +33,13 @@ def test_each_moment_fills_its_own_column() -> None:
     assert resampled(course, RPS, TEN) == (1.0, 2.0, *[None] * 7, 3.0)
 
 
+def test_rounding_makes_no_gap() -> None:
+    spans = 25.0, 10.238962926125932
+    course = [moment(25.0, spans[0], rps=1.0), moment(sum(spans), spans[1], rps=1.0)]
+    assert course[1].begin > course[0].at
+    assert resampled(course, RPS, TEN) == (1.0, 1.0, 1.0, 1.0, *[None] * 6)
+
+
 def test_a_gap_stays_a_gap() -> None:
     course = [moment(20.0, error_ratio=0.1, rps=1.0), moment(60.0, error_ratio=0.2, rps=1.0)]
     values = resampled(course, ERRORS, TEN)
