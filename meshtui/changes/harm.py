@@ -94,7 +94,7 @@ def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Finding]
         health = seen.health(rule, host, subset) if gained > 1e-9 else None
         if health is not None and health.failing:
             grows = f"from {was.get((host, subset), 0.0):.3g} to {percent:.3g} %"
-            text = f"{health.label} is failing now ({health.words}): its traffic grows {grows}"
+            text = f"{health.label} {health.how} ({health.words}): its traffic grows {grows}"
             yield Finding("danger", text)
     if rule.timeout_s and _shorter(rule.timeout_s, old):
         for place, percent in percents_of(rule).items():

@@ -31,6 +31,13 @@ from meshtui.mesh.view import ServiceView, measured
 BAD = (ONLY_ERRORS, FAILING, REFUSED)
 GOOD = (OK, DEGRADED)
 
+SUSPECT = "may be failing"
+"""More fails than is allowed, of too few requests to be certain. What would send more traffic there
+does not wait for certainty: a person is asked."""
+
+_MORE_THAN_CHANCE = 2
+"""Failed requests: a single one may be anybody's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -58,7 +65,13 @@ class Health:
 
     @property
     def failing(self) -> bool:
-        return self.state in BAD
+        """True also where it is not certain."""
+        return self.state in (*BAD, SUSPECT)
+
+    @property
+    def how(self) -> str:
+        """`is failing now`, or less where that is not certain."""
+        return SUSPECT if self.state == SUSPECT else "is failing now"
 
     @property
     def healthy(self) -> bool:
@@ -76,7 +89,7 @@ class Health:
             told = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
         else:
             told = "no traffic" if self.state == NO_TRAFFIC else "health not known"
-        told += {SLOW: ", slow", FEW: ", too few to be certain"}.get(self.state, "")
+        told += _MORE.get(self.state, "")
         pods = f", {self.ready} of {self.pods} pods ready" if self.pods is not None else ""
         return f"{told}{pods}"
 
@@ -86,6 +99,9 @@ class Health:
         if self.errors is None:
             return 0.0, 1.0
         return interval(self.errors * self.requests, self.requests)
+
+
+_MORE = {SLOW: ", slow", **dict.fromkeys((FEW, SUSPECT), ", too few to be certain")}
 
 
 def about_percent(ratio: float) -> str:
@@ -134,14 +150,14 @@ def _health(
     return told if row is None else _measured(told, row, limits)
 
 
-_ORDER = (*BAD, SLOW, FEW, DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
+_ORDER = (*BAD, SUSPECT, SLOW, FEW, DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
 
 
 def _certain(state: str, signals: Signals | None, limits: Thresholds) -> str:
     """A version that may be failing is not known to do well, though it is not known to fail."""
-    if state == DEGRADED and signals is not None and may_be_failing(count_of(signals), limits):
-        return FEW
-    return state
+    if signals is None or not may_be_failing(count := count_of(signals), limits):
+        return state
+    return SUSPECT if count.bad >= _MORE_THAN_CHANCE else FEW
 
 
 def _measured(told: Health, row: VersionView, limits: Thresholds) -> Health:

@@ -94,7 +94,7 @@ def _against(version: Health | None, place: Place, steps: Sequence[Step]) -> str
     if version is None:
         return "it is not there any more"
     if version.failing:
-        return f"it is failing now ({version.words})"
+        return f"it {version.how} ({version.words})"
     left = _left_by_rollback(place, steps)
     if left:
         return f"rollback {left} moved away from it"
@@ -184,7 +184,7 @@ def _judged(
 ) -> Stable:
     found = [*dangers]
     if version.failing:
-        found.append(f"{version.label} is failing now: {version.words}")
+        found.append(f"{version.label} {version.how}: {version.words}")
     if version.without_pods:
         found.append(f"{version.label} has no ready pod")
     if not (version.healthy or version.failing):

@@ -122,7 +122,7 @@ def may_be_failing(count: Count, limits: Thresholds) -> bool:
     """True where more fails than is allowed, of too few requests to be certain."""
     if count.requests <= 0 or count.bad / count.requests < limits.failing:
         return False
-    return interval(count.bad, count.requests)[0] < limits.failing
+    return judged(count, limits) not in (ONLY_ERRORS, FAILING, REFUSED)
 
 
 def state_of(signals: Signals | None, limits: Thresholds) -> str:

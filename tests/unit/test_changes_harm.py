@@ -48,6 +48,19 @@ def test_more_weight_on_a_version_that_fails_now_is_a_danger(request_: Request) 
     assert "its traffic grows from 10 to" in text
 
 
+@pytest.mark.parametrize(
+    ("requests", "errors", "asked"), [(17, 4, True), (9, 2, True), (4, 2, True), (3, 1, False)]
+)
+def test_a_version_that_may_be_failing_is_one_too(requests: int, errors: int, asked: bool) -> None:
+    """The command line looks for two seconds only: what is seen there is seldom certain."""
+    few = Signals(requests, requests / 2, errors / requests)
+    key = VersionKey(KEY, "v3")
+    seen = replace(sample(), caller=sample().caller | {key: few}, server={})
+    levels = found(Shift({"v3": 50}), seen)
+    assert [level for level, _ in levels] == ["danger"] * asked
+    assert all("v3 may be failing (" in text and "too few to be" in text for _, text in levels)
+
+
 def test_less_weight_on_it_is_none() -> None:
     assert found(Shift({"v3": 5}), sample(v3=0.2)) == []
     assert found(Promote("v1"), sample(v3=0.2)) == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.changes.health import Health
+from meshtui.changes.health import SUSPECT, Health
 from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
 from meshtui.mesh.judging import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 
@@ -188,6 +189,14 @@ def test_a_named_version_is_judged_too() -> None:
 def test_what_speaks_against_history_is_said() -> None:
     found = chosen(MIXED, MITIGATED, PROMOTED_3)
     assert "v3 carried all traffic before change m, but it is failing now" in found.doubts[0]
+
+
+def test_what_history_says_does_not_hold_for_a_version_that_may_be_failing() -> None:
+    doubtful = replace(version("v3", 90, errors=0.2), state=SUSPECT, requests=20)
+    found = chosen([doubtful, version("v1", 10)], step(rule(v3=100), rule(v3=90, v1=10)))
+    assert found.version.label == "v1"
+    assert "v3 carried all traffic before change x, but it may be failing" in found.doubts[0]
+    assert named_stable(doubtful).dangers == (f"v3 may be failing: {doubtful.words}",)
 
 
 def test_what_is_not_known_is_said_and_is_not_healthy() -> None:
