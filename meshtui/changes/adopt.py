@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
 from meshtui.changes.breaker_ops import API_VERSION
 from meshtui.changes.change import Change, Operation
-from meshtui.changes.locate import Located, Place, resolve_service
-from meshtui.changes.making import creation, free_name, policy_change, rule_change
+from meshtui.changes.locate import HostSubset, Located, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
 from meshtui.errors import NotFound, Refused
@@ -95,7 +95,7 @@ def _without_weight(located: Located, subsets: Iterable[str]) -> tuple[Operation
         path = pointer(*steps, "route", 0, "weight")
         operations.append({"op": "add", "path": path, "value": 100})
     for subset in subsets:
-        target = destination_like(located, Place(located.service.host, subset))
+        target = destination_like(located, HostSubset(located.service.host, subset))
         entry = {"destination": target, "weight": 0}
         path = pointer(*steps, "route", APPEND)
         operations.append({"op": "add", "path": path, "value": entry})

@@ -9,7 +9,7 @@ from meshtui.changes.change import Change
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.quantity import go_duration
 
-Place = tuple[str, str | None]
+HostAndSubset = tuple[str, str | None]
 """A host, and its subset where one is named."""
 
 DIGITS = 2
@@ -39,18 +39,18 @@ def about(rate: float) -> str:
     return f"{float(f'{rate:.{DIGITS}g}'):.15g}"
 
 
-def place_of(target: Mapping[str, Any]) -> Place:
+def place_of(target: Mapping[str, Any]) -> HostAndSubset:
     return target["host"], target["subset"]
 
 
-def gained_mirrors(change: Change) -> dict[Place, float]:
+def gained_mirrors(change: Change) -> dict[HostAndSubset, float]:
     """Percent of the rule's requests that each mirror gets more of than before."""
     old = _mirror_percents(change.before)
     gained = {at: p - old.get(at, 0.0) for at, p in _mirror_percents(change.after).items()}
     return {at: percent for at, percent in gained.items() if percent > 1e-9}
 
 
-def label(place: Place) -> str:
+def label(place: HostAndSubset) -> str:
     """The subset, else the host's first name."""
     host, subset = place
     key = split_host(host)
@@ -71,10 +71,10 @@ def _moved_percent(change: Change) -> float:
     return sum(max(0.0, new[place] - old.get(place, 0.0)) for place in new)
 
 
-def _percents(rule: Mapping[str, Any]) -> dict[Place, float]:
+def _percents(rule: Mapping[str, Any]) -> dict[HostAndSubset, float]:
     destinations = rule.get("destinations", ())
     total = sum(d["weight"] for d in destinations)
-    found: dict[Place, float] = {}
+    found: dict[HostAndSubset, float] = {}
     for d in destinations:
         percent = 100.0 * d["weight"] / total if total else 0.0
         found[place_of(d)] = found.get(place_of(d), 0.0) + percent
@@ -110,7 +110,7 @@ def _mirrored(change: Change, rps: float | None) -> str:
     return f"{', '.join(told)}; {_end(change)}"
 
 
-def _mirror_percents(rule: Mapping[str, Any]) -> dict[Place, float]:
+def _mirror_percents(rule: Mapping[str, Any]) -> dict[HostAndSubset, float]:
     return {place_of(mirror): mirror["percent"] for mirror in rule.get("mirrors", ())}
 
 

@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from meshtui.changes.assemble import creation, free_name, policy_change
 from meshtui.changes.change import (
+    Caution,
     Change,
     ClearBreaker,
-    Finding,
     Operation,
     PolicyRequest,
     SetBreaker,
     Target,
 )
+from meshtui.changes.change_lines import NOTHING
+from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import resolve_service
-from meshtui.changes.making import creation, free_name, policy_change
 from meshtui.changes.nested import remove_all, set_leaves
 from meshtui.changes.patch import exists, pointer, value_at
-from meshtui.changes.plain import plain
-from meshtui.changes.words import NOTHING
 from meshtui.errors import Conflict, NotFound, Usage
 from meshtui.mesh import read
 from meshtui.mesh.governing import Governed, Workload, governed
@@ -123,7 +123,7 @@ def _rule_for(service: Service, joined: Joined | None, subset: str) -> Destinati
 
 def bypassed(
     mesh: Mesh, change: Change, callers: frozenset[Workload] = frozenset()
-) -> tuple[Finding, ...]:
+) -> tuple[Caution, ...]:
     """The callers that a change of a DestinationRule does not reach: another one counts for them.
 
     `mesh` is the one after the change. Of no effect at all is dangerous.
@@ -135,7 +135,7 @@ def bypassed(
     asked = [one for one in every if callers & one.workloads] or list(every)
     passed = [one for one in asked if not _is_in(change, one)]
     level = "danger" if len(passed) == len(asked) else "warning"
-    return tuple(Finding(level, f"does not reach {_instead(one)}") for one in passed)
+    return tuple(Caution(level, f"does not reach {_instead(one)}") for one in passed)
 
 
 def _is_in(change: Change, one: Governed) -> bool:
@@ -246,7 +246,7 @@ def _set(place: dict[str, Any], path: Sequence[str], value: Any) -> None:
     place[path[-1]] = value
 
 
-def stops_inheriting(change: Change) -> tuple[Finding, ...]:
+def stops_inheriting(change: Change) -> tuple[Caution, ...]:
     """What a subset loses of its host's policy by getting a part of its own (parts replace)."""
     host = change.after.get("policy") or {}
     found = []
@@ -258,7 +258,7 @@ def stops_inheriting(change: Change) -> tuple[Finding, ...]:
             lost = [leaf for leaf in _leaf_names(host[part]) if leaf.split("=")[0] not in own]
             if lost:
                 text = f"subset {name} stops inheriting the host's {part}: {', '.join(lost)}"
-                found.append(Finding("warning", text))
+                found.append(Caution("warning", text))
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
+from meshtui.changes.assemble import rule_change
 from meshtui.changes.breaker_ops import build_breaker
 from meshtui.changes.change import (
     Change,
@@ -30,7 +31,6 @@ from meshtui.changes.change import (
 from meshtui.changes.effects import effects_at
 from meshtui.changes.fault_ops import clear_fault_operations, fault_operations, targeted_name
 from meshtui.changes.locate import Located, locate, resolve_version
-from meshtui.changes.making import rule_change
 from meshtui.changes.mirror_ops import clear_mirror_operations, mirror_operations
 from meshtui.changes.timeout_ops import clear_timeout_operations, timeout_operations
 from meshtui.changes.weight_ops import weight_operations

@@ -95,7 +95,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Caution:
     """Something a person should know before the change is made.
 
     `level` is "info", "warning" or "danger"; a danger wants the service's name typed.
@@ -116,7 +116,7 @@ class Plan:
     """
 
     change: Change
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Caution, ...] = ()
     blast: str = ""
     stable: str = ""
     stable_because: str = ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from meshtui.changes.blast import about, gained_mirrors
 from meshtui.changes.blast import blast_radius as blast_radius
 from meshtui.changes.blast import moves_weight as moves_weight
-from meshtui.changes.change import Change, Finding
+from meshtui.changes.change import Caution, Change
 from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
@@ -24,7 +24,7 @@ FULL_FAULT = 100.0
 _NAMED = 4
 
 
-def fault_findings(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+def fault_findings(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     """A fault that hits everybody, one that nobody sees, and what a fault switches off."""
     fault, old = change.after.get("fault"), change.before.get("fault")
     if not fault or fault == old:
@@ -32,13 +32,13 @@ def fault_findings(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
     found = []
     abort = fault.get("abort")
     if abort and abort["percent"] >= FULL_FAULT and change.after.get("match") is None:
-        found.append(Finding("danger", "every request to the service will be answered an error"))
+        found.append(Caution("danger", "every request to the service will be answered an error"))
     if abort and abort["grpc_status"] and not _speaks_grpc(mesh, change):
         text = "no port of the service is named grpc: to plain HTTP this abort is a 200, no error"
-        found.append(Finding("warning", text))
+        found.append(Caution("warning", text))
     if change.after.get("retries") or change.after.get("timeout"):
         text = "while the fault is on, the rule's timeout and retries do not apply to it"
-        found.append(Finding("warning", text))
+        found.append(Caution("warning", text))
     return tuple(found)
 
 
@@ -48,7 +48,7 @@ def _speaks_grpc(mesh: Mesh, change: Change) -> bool:
     return service is None or any(port.name.startswith("grpc") for port in service.ports)
 
 
-def shared_hosts(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+def shared_hosts(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     """The other hosts of the VirtualService, whose requests go by the same rules."""
     if change.target.kind != "VirtualService" or change.action == "create":
         return ()
@@ -61,14 +61,14 @@ def shared_hosts(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
         return ()
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     text = f"{change.target} rules {', '.join(others[:_NAMED])}{more} too: it changes there as well"
-    return (Finding("warning", text),)
+    return (Caution("warning", text),)
 
 
 _UNSAFE_RETRIES = ("5xx", "reset", "gateway-error", "retriable-4xx", "500", "502", "503", "504")
 """Conditions under which the first try may have been carried out before it failed."""
 
 
-def retry_findings(change: Change) -> tuple[Finding, ...]:
+def retry_findings(change: Change) -> tuple[Caution, ...]:
     """Whether the retries fit into the timeout, and whether work may be done twice."""
     retries, timeout = change.after.get("retries") or {}, change.after.get("timeout")
     old = (change.before.get("retries"), change.before.get("timeout"))
@@ -82,12 +82,12 @@ def retry_findings(change: Change) -> tuple[Finding, ...]:
             f"{attempts} retries of {per_try:g}s and the first try need "
             f"{per_try * (attempts + 1):g}s, the timeout is {timeout:g}s: the last ones are cut off"
         )
-        found.append(Finding("warning", text))
+        found.append(Caution("warning", text))
     conditions = (retries["retry_on"] or "").replace(" ", "").split(",")
     unsafe = [c for c in conditions if c in _UNSAFE_RETRIES]
     if attempts and unsafe and not _reads_only(change.after.get("match")):
         text = f"retries on {', '.join(unsafe)} may do the work of a POST, PUT or DELETE twice"
-        found.append(Finding("warning", text))
+        found.append(Caution("warning", text))
     return tuple(found)
 
 
@@ -97,7 +97,7 @@ def _reads_only(match: str | None) -> bool:
     return all(any(f"method = {m}" in e for m in ("GET", "HEAD", "OPTIONS")) for e in entries)
 
 
-def deletion(raw: Json) -> tuple[Finding, ...]:
+def deletion(raw: Json) -> tuple[Caution, ...]:
     """Said of an object that is being deleted: it waits for its finalizers, and is gone then."""
     meta = read.obj(raw, "metadata")
     since = read.text(meta, "deletionTimestamp")
@@ -107,16 +107,16 @@ def deletion(raw: Json) -> tuple[Finding, ...]:
     text = (
         f"this object is being deleted since {since} and waits for {waits}: a change goes with it"
     )
-    return (Finding("warning", text),)
+    return (Caution("warning", text),)
 
 
-def owners(raw: Json) -> tuple[Finding, ...]:
+def owners(raw: Json) -> tuple[Caution, ...]:
     """Who else writes this object, by its labels, annotations and field managers."""
     meta = read.obj(raw, "metadata")
     labels, notes = read.labels(meta, "labels"), read.labels(meta, "annotations")
     managers = {read.text(entry, "manager") for entry in read.objects(meta, "managedFields")}
     found = [text for present, text in _ownership(labels, notes, managers) if present]
-    return tuple(Finding("warning", text) for text in found)
+    return tuple(Caution("warning", text) for text in found)
 
 
 def _ownership(
@@ -153,7 +153,7 @@ def _ownership(
 
 def mirror_findings(
     mesh: Mesh, change: Change, sample: Sample | None, limits: Thresholds
-) -> tuple[Finding, ...]:
+) -> tuple[Caution, ...]:
     """A version that fails as it is does not get better by more requests."""
     gained = gained_mirrors(change)
     if not gained or sample is None or sample.window_s <= 0:
@@ -164,7 +164,7 @@ def mirror_findings(
             worse = failing_ratio(row) if (row.host, row.subset or None) in gained else 0.0
             if worse:
                 text = f"{about(worse * 100)} % of its requests are errors"
-                found.append(Finding("warning", f"{row.label} is failing as it is: {text}"))
+                found.append(Caution("warning", f"{row.label} is failing as it is: {text}"))
     return tuple(found)
 
 

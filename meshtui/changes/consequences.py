@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshtui.changes.change import Change, Finding
+from meshtui.changes.change import Caution, Change
 from meshtui.mesh.carrying import place_of, routes_to
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution import Callers, View, VirtualHost, world
@@ -25,7 +25,7 @@ from meshtui.mesh.touched import (
 _NAMED = 2
 
 
-def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Finding, ...]:
+def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Caution, ...]:
     """Routes that a change breaks, and that it reaches nobody; each a danger."""
     old, new = world(before), world(after)
     groups = {group.client.key: group for group in (*old.callers, *new.callers)}
@@ -39,7 +39,7 @@ def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Finding, ..
             lost.setdefault((end.host.name, end.cluster), []).append((end, group))
     found = [_told(ends) for ends in lost.values()]
     if groups and before.knows("pods") and not gets_it:
-        found.append(Finding("danger", _nobody(change)))
+        found.append(Caution("danger", _nobody(change)))
     elif groups and before.knows("pods"):
         found += _idle_rule(before, change)
     return tuple(found)
@@ -90,12 +90,12 @@ def _lost(old: View, new: View, before: _Hosts, after: _Hosts) -> Iterator[DeadE
             yield end
 
 
-def _told(ends: list[tuple[DeadEnd, Callers]]) -> Finding:
+def _told(ends: list[tuple[DeadEnd, Callers]]) -> Caution:
     end = ends[0][0]
     clients = list(dict.fromkeys(str(group.client) for _, group in ends))
     more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
     whose = f"{', '.join(clients[:_NAMED])}{more}"
-    return Finding(
+    return Caution(
         "danger",
         f"{end.share * 100:.4g} % of the requests to {end.host.name} would be answered 503 "
         f"({whose}): {end.why}",
@@ -108,7 +108,7 @@ def _nobody(change: Change) -> str:
     return f"no client has a route from {change.target}: it has no effect"
 
 
-def _idle_rule(mesh: Mesh, change: Change) -> Iterator[Finding]:
+def _idle_rule(mesh: Mesh, change: Change) -> Iterator[Caution]:
     """The rule that is changed carries nobody's requests."""
     service = mesh.by_key.get(change.service)
     if service is None or change.rule is None or change.action != "patch":
@@ -117,4 +117,4 @@ def _idle_rule(mesh: Mesh, change: Change) -> Iterator[Finding]:
     place = (target.namespace, target.name, rule.protocol, rule.index)
     for route in routes_to(mesh, service):
         if place_of(route) == place and route.unused:
-            yield Finding("danger", f"no client's requests come to rule {rule}: {route.unused}")
+            yield Caution("danger", f"no client's requests come to rule {rule}: {route.unused}")

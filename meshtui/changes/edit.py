@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from meshtui.changes.assemble import policy_change, rule_change, spec_of
 from meshtui.changes.change import Change, Operation
 from meshtui.changes.locate import Located
-from meshtui.changes.making import policy_change, rule_change, spec_of
 from meshtui.changes.patch import pointer
 from meshtui.errors import Refused
 from meshtui.mesh.model import (

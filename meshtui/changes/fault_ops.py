@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation, SetFault
+from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import Located
 from meshtui.changes.patch import pointer, tokens
-from meshtui.changes.plain import plain
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import go_duration, number
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meshtui.changes.change import Change, Finding
-from meshtui.changes.health import Health, about_percent, health_of
+from meshtui.changes.change import Caution, Change
+from meshtui.changes.health import VersionHealth, about_percent, health_of
 from meshtui.changes.stranding import counterpart, percents_of, rules_in
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Rule
@@ -21,7 +21,7 @@ WORTH_SAYING = 0.01
 
 def harm(
     mesh: Mesh, change: Change, sample: Sample | None, limits: Thresholds
-) -> tuple[Finding, ...]:
+) -> tuple[Caution, ...]:
     """What the change would make worse, by what is measured now, in the whole object.
 
     A rollback is judged by the choice of its version instead.
@@ -65,7 +65,7 @@ class _Measured:
     sample: Sample | None
     limits: Thresholds
 
-    def health(self, rule: Rule, host: str, subset: str) -> Health | None:
+    def health(self, rule: Rule, host: str, subset: str) -> VersionHealth | None:
         service = self.mesh.by_host.get(host)
         if service is None:
             return None
@@ -85,17 +85,17 @@ class _Measured:
         return self.sample.caller_totals.get(service.key)
 
 
-def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Finding]:
+def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Caution]:
     was = percents_of(old)
     for (host, subset), percent in percents_of(rule).items():
         if not host and (host, subset) not in was:
-            yield Finding("danger", f"rule {rule.title} has a destination without a host")
+            yield Caution("danger", f"rule {rule.title} has a destination without a host")
         gained = percent - was.get((host, subset), 0.0)
         health = seen.health(rule, host, subset) if gained > 1e-9 else None
         if health is not None and health.failing:
             grows = f"from {was.get((host, subset), 0.0):.3g} to {percent:.3g} %"
             text = f"{health.label} {health.how} ({health.words}): its traffic grows {grows}"
-            yield Finding("danger", text)
+            yield Caution("danger", text)
     if rule.timeout_s and _shorter(rule.timeout_s, old):
         for place, percent in percents_of(rule).items():
             if percent > 0:
@@ -108,7 +108,7 @@ def _shorter(timeout_s: float, old: Rule | None) -> bool:
 
 def _cut_off(
     seen: _Measured, rule: Rule, timeout_s: float, place: tuple[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[Caution]:
     signals = seen.signals(rule, *place)
     slower = signals.slower_than(timeout_s * 1000) if signals else None
     if signals is None or slower is None or slower < WORTH_SAYING:
@@ -119,4 +119,4 @@ def _cut_off(
     text += f"{go_duration(timeout_s)} now"
     below = median is not None and timeout_s * 1000 < median
     more = f" (p50 is {median:.0f} ms)" if below else ""
-    yield Finding("danger" if below else "warning", text + more)
+    yield Caution("danger" if below else "warning", text + more)

@@ -40,7 +40,7 @@ _MORE_THAN_CHANCE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class VersionHealth:
     """One version as it is now.
 
     `percent` is its part of the rule, 0 to 100. `pods` and `ready` are None where the host is no
@@ -110,7 +110,7 @@ def about_percent(ratio: float) -> str:
 
 def health_of(
     mesh: Mesh, service: Service, rule: Rule, sample: Sample | None, limits: Thresholds
-) -> tuple[Health, ...]:
+) -> tuple[VersionHealth, ...]:
     """The rule's destinations in their order, then the service's subsets that it does not name."""
     view = ServiceView(service, version_rows(mesh, service, rule))
     (seen,) = measured((view,), sample, limits)
@@ -136,10 +136,10 @@ def _health(
     place: tuple[str, str],
     row: VersionView | None,
     limits: Thresholds,
-) -> Health:
+) -> VersionHealth:
     host, subset = place
     pods = _pods(mesh, host, subset)
-    told = Health(
+    told = VersionHealth(
         host,
         subset,
         subset or (service.key.name if host == service.host else _first(host)),
@@ -160,11 +160,11 @@ def _certain(state: str, signals: Signals | None, limits: Thresholds) -> str:
     return SUSPECT if count.bad >= _MORE_THAN_CHANCE else FEW
 
 
-def _measured(told: Health, row: VersionView, limits: Thresholds) -> Health:
+def _measured(told: VersionHealth, row: VersionView, limits: Thresholds) -> VersionHealth:
     """With the side that does worse; a side that counted nothing says nothing."""
     sides = [(_certain(state, signals, limits), signals) for state, signals in _sides(row)]
     state, signals = min(sides, key=lambda side: _ORDER.index(side[0]))
-    return Health(
+    return VersionHealth(
         told.host,
         told.subset,
         told.label,

@@ -185,14 +185,14 @@ def label_of(located: Located, host: str, subset: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HostSubset:
     """Where a version's traffic would go: a host and a subset of it."""
 
     host: str
     subset: str
 
 
-def resolve_version(located: Located, name: str) -> Place:
+def resolve_version(located: Located, name: str) -> HostSubset:
     """The host and subset that a person means by `name`.
 
     A label of the rule's own destinations first, then a subset, a version label that a subset
@@ -201,22 +201,22 @@ def resolve_version(located: Located, name: str) -> Place:
     """
     for label, destination in zip(labels_of(located), located.rule.destinations, strict=True):
         if label == name:
-            return Place(destination.host, destination.subset)
+            return HostSubset(destination.host, destination.subset)
     written = [d for d in located.rule.destinations if d.host == name.lower()]
     if len({(d.host, d.subset) for d in written}) == 1:
-        return Place(written[0].host, written[0].subset)
+        return HostSubset(written[0].host, written[0].subset)
     host = located.service.host
     if any(subset.name == name for subset in usable_subsets(located.mesh, host)):
-        return Place(host, name)
+        return HostSubset(host, name)
     rows = version_rows(located.mesh, located.service, located.rule)
     for row in rows:
         if row.version == name and row.subset:
-            return Place(row.host, row.subset)
+            return HostSubset(row.host, row.subset)
     other = find_service(located.mesh, name, located.service.key.namespace)
     if other is not None and other.key != located.service.key:
-        return Place(other.host, "")
+        return HostSubset(other.host, "")
     if "." in name and name.lower() in world(located.mesh).shared.registry.by_name:
-        return Place(name.lower(), "")
+        return HostSubset(name.lower(), "")
     known = ", ".join(dict.fromkeys([*labels_of(located), *(row.label for row in rows)]))
     unnamed = next((row for row in rows if row.version == name), None)
     if unnamed is not None:

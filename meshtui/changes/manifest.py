@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from meshtui.changes.plain import plain
+from meshtui.changes.json_copy import plain
 from meshtui.mesh.model import Json
 
 LARGEST = 200_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation
-from meshtui.changes.locate import Located, Place, resolve_version
+from meshtui.changes.locate import HostSubset, Located, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like, host_in
 from meshtui.errors import Usage
@@ -47,7 +47,7 @@ def _set_single_percent(
 
 
 def _in_list(
-    located: Located, place: Place, percentage: Mapping[str, Any]
+    located: Located, place: HostSubset, percentage: Mapping[str, Any]
 ) -> tuple[Operation, ...]:
     steps = tokens(located.rule.pointer)
     for index, entry in enumerate(located.raw_rule["mirrors"]):
@@ -61,7 +61,7 @@ def _in_list(
 
 
 def _single_to_list(
-    located: Located, place: Place, percentage: Mapping[str, Any]
+    located: Located, place: HostSubset, percentage: Mapping[str, Any]
 ) -> tuple[Operation, ...]:
     """A second mirror needs the list form; both forms together are invalid."""
     steps, rule = tokens(located.rule.pointer), located.raw_rule
@@ -102,7 +102,7 @@ def _remove_single(rule: Mapping[str, Any], steps: list[str]) -> tuple[Operation
     )
 
 
-def _place(target: Any, located: Located) -> Place | None:
+def _place(target: Any, located: Located) -> HostSubset | None:
     if not isinstance(target, Mapping):
         return None
-    return Place(host_in(located, target), target.get("subset") or "")
+    return HostSubset(host_in(located, target), target.get("subset") or "")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from meshtui.changes.change import Operation
-from meshtui.changes.plain import plain
+from meshtui.changes.json_copy import plain
 
 APPEND = "-"
 

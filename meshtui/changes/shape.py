@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from meshtui.changes.plain import plain
+from meshtui.changes.json_copy import plain
 from meshtui.mesh import read
 from meshtui.mesh.model import Destination, Fault, Json, Mirror, Retries, Rule
 from meshtui.mesh.quantity import number

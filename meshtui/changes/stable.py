@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from meshtui.changes.health import Health
+from meshtui.changes.health import VersionHealth
 
-Place = tuple[str, str]
+HostAndSubset = tuple[str, str]
 """A host and a subset."""
 
 
@@ -30,14 +30,16 @@ class Stable:
     `doubts` are worth a word and stop nothing.
     """
 
-    version: Health
+    version: VersionHealth
     why: str
     dangers: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
 def choose_stable(
-    versions: Sequence[Health], history: Iterable[Step], configured: Health | None = None
+    versions: Sequence[VersionHealth],
+    history: Iterable[Step],
+    configured: VersionHealth | None = None,
 ) -> Stable | None:
     """The stable version. None where no version takes any traffic.
 
@@ -64,12 +66,12 @@ def choose_stable(
     return _healthiest(versions, steps, (f"{_name(place)} {why}, but {against}",))
 
 
-def named_stable(version: Health) -> Stable:
+def named_stable(version: VersionHealth) -> Stable:
     """The version that a person named."""
     return _judged(version, "was named by the operator")
 
 
-def _before_rollout(steps: Sequence[Step]) -> tuple[Place, str, bool] | None:
+def _before_rollout(steps: Sequence[Step]) -> tuple[HostAndSubset, str, bool] | None:
     """What carried the traffic when this rollout began, the words for it, and if it was all of it.
 
     The rollout began at the newest change that moved traffic away from a version that had carried
@@ -89,7 +91,7 @@ def _before_rollout(steps: Sequence[Step]) -> tuple[Place, str, bool] | None:
     return heaviest, f"carried the most traffic before change {steps[-1].change_id}", False
 
 
-def _against(version: Health | None, place: Place, steps: Sequence[Step]) -> str:
+def _against(version: VersionHealth | None, place: HostAndSubset, steps: Sequence[Step]) -> str:
     """Why what history says does not hold any more; empty where it does."""
     if version is None:
         return "it is not there any more"
@@ -104,7 +106,7 @@ def _against(version: Health | None, place: Place, steps: Sequence[Step]) -> str
     return ""
 
 
-def _left_by_rollback(place: Place, steps: Sequence[Step]) -> str:
+def _left_by_rollback(place: HostAndSubset, steps: Sequence[Step]) -> str:
     """The rollback that moved away from the version, unless a later one brought it back."""
     for step in steps:
         if step.rollback and _alone(step.after) == place:
@@ -114,7 +116,7 @@ def _left_by_rollback(place: Place, steps: Sequence[Step]) -> str:
     return ""
 
 
-def _returned(place: Place, steps: Sequence[Step]) -> bool:
+def _returned(place: HostAndSubset, steps: Sequence[Step]) -> bool:
     """True where a rollback brought all traffic to the version after the last promote."""
     for step in steps:
         if step.promote:
@@ -125,7 +127,7 @@ def _returned(place: Place, steps: Sequence[Step]) -> bool:
 
 
 def _healthiest(
-    versions: Sequence[Health], steps: Sequence[Step], doubts: tuple[str, ...]
+    versions: Sequence[VersionHealth], steps: Sequence[Step], doubts: tuple[str, ...]
 ) -> Stable | None:
     """The healthiest with ready pods and traffic; where health does not tell, the heaviest.
 
@@ -152,7 +154,9 @@ def _healthiest(
     return _heaviest_of(rivals, doubts)
 
 
-def _unproven(taking: Sequence[Health], able: Sequence[Health], doubts: tuple[str, ...]) -> Stable:
+def _unproven(
+    taking: Sequence[VersionHealth], able: Sequence[VersionHealth], doubts: tuple[str, ...]
+) -> Stable:
     """Where no version is known to be healthy."""
     if len(able) == 1 and len(taking) > 1:
         others = ", ".join(f"{v.label}: {v.words}" for v in taking if v.place != able[0].place)
@@ -160,13 +164,13 @@ def _unproven(taking: Sequence[Health], able: Sequence[Health], doubts: tuple[st
     return _heaviest_of(able or taking, doubts)
 
 
-def _healthiest_words(best: Health, taking: Sequence[Health]) -> str:
+def _healthiest_words(best: VersionHealth, taking: Sequence[VersionHealth]) -> str:
     others = [f"{v.label} {v.words}" for v in taking if v.place != best.place]
     beside = f"; beside it {', '.join(others)}" if others else ""
     return f"is the healthiest with ready pods and traffic ({best.words}{beside})"
 
 
-def _heaviest_of(versions: Sequence[Health], doubts: tuple[str, ...]) -> Stable:
+def _heaviest_of(versions: Sequence[VersionHealth], doubts: tuple[str, ...]) -> Stable:
     chosen = max(versions, key=lambda v: (not v.failing, not v.without_pods, v.percent))
     if len(versions) == 1:
         return _judged(chosen, "takes the traffic already, and no other does", doubts=doubts)
@@ -175,12 +179,12 @@ def _heaviest_of(versions: Sequence[Health], doubts: tuple[str, ...]) -> Stable:
     return _judged(chosen, "has the largest weight", (guess,), doubts)
 
 
-def _guess(version: Health, why: str) -> str:
+def _guess(version: VersionHealth, why: str) -> str:
     return f"{version.label} is chosen only because {why}"
 
 
 def _judged(
-    version: Health, why: str, dangers: tuple[str, ...] = (), doubts: tuple[str, ...] = ()
+    version: VersionHealth, why: str, dangers: tuple[str, ...] = (), doubts: tuple[str, ...] = ()
 ) -> Stable:
     found = [*dangers]
     if version.failing:
@@ -192,7 +196,7 @@ def _judged(
     return Stable(version, why, tuple(found), doubts)
 
 
-def _carriers(steps: Sequence[Step]) -> list[Place]:
+def _carriers(steps: Sequence[Step]) -> list[HostAndSubset]:
     """The versions that carried all traffic at some time and are not refuted, newest first.
 
     What was promoted last counts too, but behind all others: it has at least carried everything.
@@ -203,13 +207,13 @@ def _carriers(steps: Sequence[Step]) -> list[Place]:
     return sorted(kept, key=lambda place: place == promoted)
 
 
-def _name(place: Place) -> str:
+def _name(place: HostAndSubset) -> str:
     return place[1] or place[0].partition(".")[0]
 
 
-def _weights(rule: Mapping[str, Any]) -> dict[Place, int]:
+def _weights(rule: Mapping[str, Any]) -> dict[HostAndSubset, int]:
     """Weight by destination, for those that take traffic."""
-    found: dict[Place, int] = {}
+    found: dict[HostAndSubset, int] = {}
     for destination in rule.get("destinations") or ():
         place = (destination["host"], destination["subset"] or "")
         if destination["weight"] > 0:
@@ -217,11 +221,11 @@ def _weights(rule: Mapping[str, Any]) -> dict[Place, int]:
     return found
 
 
-def _alone(rule: Mapping[str, Any]) -> Place | None:
+def _alone(rule: Mapping[str, Any]) -> HostAndSubset | None:
     weights = _weights(rule)
     return next(iter(weights)) if len(weights) == 1 else None
 
 
-def _heaviest(rule: Mapping[str, Any]) -> Place | None:
+def _heaviest(rule: Mapping[str, Any]) -> HostAndSubset | None:
     weights = _weights(rule)
     return max(weights, key=lambda place: weights[place], default=None)

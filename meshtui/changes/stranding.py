@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from meshtui.changes.change import Change, Finding
+from meshtui.changes.change import Caution, Change
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import split_host
@@ -18,7 +18,7 @@ from meshtui.mesh.routing import pods_of, pods_of_subset
 ERROR, NO_COPY = "answers 503", "gets no copy"
 
 
-def stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+def stranding(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     """Destinations that gain traffic, or a mirror, and can't serve it; subsets taken from rules.
 
     Looks at the whole object, not only at the rule that the change is named after.
@@ -57,7 +57,7 @@ def _carried(mesh: Mesh, change: Change) -> frozenset[Workload]:
 
 def _by_address(
     mesh: Mesh, change: Change, before: list[Rule], after: list[Rule]
-) -> Iterator[Finding]:
+) -> Iterator[Caution]:
     """Weights of a host whose callers choose the pod themselves, as at a headless Service."""
     service = mesh.by_key.get(change.service)
     chosen = {
@@ -70,16 +70,16 @@ def _by_address(
         moved = percents_of(old) != percents_of(rule)
         if old is not None and moved and (old.protocol, old.index) in chosen:
             text = "callers choose the pod themselves (headless Service): weights do nothing there"
-            yield Finding("danger", text)
+            yield Caution("danger", text)
 
 
 def _of_rules(
     mesh: Mesh, before: list[Rule], after: list[Rule], callers: frozenset[Workload]
-) -> Iterator[Finding]:
+) -> Iterator[Caution]:
     for rule in after:
         if len(rule.destinations) > 1 and rule.total_weight == 0:
             text = f"all weights of rule {rule.title} are 0: it {ERROR}"
-            yield Finding("danger", text)
+            yield Caution("danger", text)
         old = counterpart(before, rule)
         percents = percents_of(old)
         for place, percent in percents_of(rule).items():
@@ -101,22 +101,22 @@ def counterpart(rules: list[Rule], wanted: Rule) -> Rule | None:
     return next((rule for rule in rules if (rule.protocol, rule.index) == place), None)
 
 
-Place = tuple[str, str]
+HostAndSubset = tuple[str, str]
 
 
-def _place(target: Destination | Mirror) -> Place:
+def _place(target: Destination | Mirror) -> HostAndSubset:
     return target.host, target.subset
 
 
-def percents_of(rule: Rule | None) -> dict[Place, float]:
-    found: dict[Place, float] = {}
+def percents_of(rule: Rule | None) -> dict[HostAndSubset, float]:
+    found: dict[HostAndSubset, float] = {}
     for destination in rule.destinations if rule else ():
         place = _place(destination)
         found[place] = found.get(place, 0.0) + (rule.percent(destination) if rule else 0.0)
     return found
 
 
-def _of_policy(mesh: Mesh, change: Change) -> Iterator[Finding]:
+def _of_policy(mesh: Mesh, change: Change) -> Iterator[Caution]:
     """What rules send to subsets that are defined no more, or select no pod any more."""
     later = _with_policy(mesh, change)
     policies = (
@@ -136,7 +136,7 @@ def _of_policy(mesh: Mesh, change: Change) -> Iterator[Finding]:
                 for finding in _cannot_serve(later, place, "danger", ERROR):
                     if finding not in known:
                         text = f"rule {rule.title} of {vs.ref} sends traffic there: {finding.text}"
-                        yield Finding("danger", text)
+                        yield Caution("danger", text)
 
 
 def _with_policy(mesh: Mesh, change: Change) -> Mesh:
@@ -157,13 +157,17 @@ def _policy(change: Change, spec: Json, domain: str) -> DestinationRule:
 
 
 def _cannot_serve(
-    mesh: Mesh, place: Place, level: str, effect: str, callers: frozenset[Workload] = frozenset()
-) -> Iterator[Finding]:
+    mesh: Mesh,
+    place: HostAndSubset,
+    level: str,
+    effect: str,
+    callers: frozenset[Workload] = frozenset(),
+) -> Iterator[Caution]:
     """Why requests, of the given callers if any, find nobody there."""
     host, name = place
     service = mesh.by_host.get(host)
     if service is None and split_host(host) is not None and host not in mesh.service_entry_hosts:
-        yield Finding(level, f"host {host} does not exist: traffic to it {effect}")
+        yield Caution(level, f"host {host} does not exist: traffic to it {effect}")
     elif not name:
         yield from _unserved(pods_of(mesh, service), host, level, effect) if service else ()
     elif service is not None or host in mesh.service_entry_hosts:
@@ -172,7 +176,7 @@ def _cannot_serve(
         asked = asked or list(all_of_them)
         lacking = [one for one in asked if one.subset(name) is None]
         if lacking or not asked:
-            yield Finding(level, _undefined(host, name, lacking, len(asked), effect))
+            yield Caution(level, _undefined(host, name, lacking, len(asked), effect))
         for subset in filter(None, (one.subset(name) for one in asked)):
             if service is not None and not ADDED & subset.labels.keys():
                 pods = pods_of_subset(pods_of(mesh, service), subset)
@@ -189,8 +193,8 @@ def _undefined(host: str, name: str, lacking: list[Governed], asked: int, effect
     return f"no DestinationRule defines subset {name} of {host} for {whose}{instead}: {effect}"
 
 
-def _unserved(pods: Sequence[Pod], what: str, level: str, effect: str) -> Iterator[Finding]:
+def _unserved(pods: Sequence[Pod], what: str, level: str, effect: str) -> Iterator[Caution]:
     if not pods:
-        yield Finding(level, f"{what} has no pod: traffic to it {effect}")
+        yield Caution(level, f"{what} has no pod: traffic to it {effect}")
     elif not any(pod.serving for pod in pods):
-        yield Finding(level, f"{what} has no ready pod ({len(pods)} not ready): {effect}")
+        yield Caution(level, f"{what} has no ready pod ({len(pods)} not ready): {effect}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation
-from meshtui.changes.locate import Located, Place, resolve_version
+from meshtui.changes.locate import HostSubset, Located, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weights import as_named, redistribute, whole_weights
 from meshtui.errors import Refused, Usage
@@ -33,25 +33,25 @@ def weight_operations(located: Located, wanted: Mapping[str, float]) -> tuple[Op
     return _operations(located, current, weights, asked)
 
 
-def _key(place: Place) -> str:
+def _key(place: HostSubset) -> str:
     return f"{place.host}|{place.subset}"
 
 
-def _by_key(weights: Mapping[Place, float]) -> dict[str, float]:
+def _by_key(weights: Mapping[HostSubset, float]) -> dict[str, float]:
     return {_key(place): weight for place, weight in weights.items()}
 
 
-def _current(located: Located) -> dict[Place, float]:
+def _current(located: Located) -> dict[HostSubset, float]:
     """Percent by destination; one that is listed twice counts once, with both weights."""
-    found: dict[Place, float] = {}
+    found: dict[HostSubset, float] = {}
     for destination in located.rule.destinations:
-        place = Place(destination.host, destination.subset)
+        place = HostSubset(destination.host, destination.subset)
         found[place] = found.get(place, 0.0) + located.rule.percent(destination)
     return found
 
 
 def _refuse_excess(
-    asked: Mapping[Place, float], current: Mapping[Place, float], total: int
+    asked: Mapping[HostSubset, float], current: Mapping[HostSubset, float], total: int
 ) -> None:
     """Weights of all destinations are ratios, but a sum over 100 is rather a slip of the hand."""
     given = sum(asked.values())
@@ -59,7 +59,7 @@ def _refuse_excess(
         raise Usage(f"the weights given sum to {given:g}, more than 100")
 
 
-def _refuse_half(percents: Mapping[str, float], asked: Mapping[Place, float]) -> None:
+def _refuse_half(percents: Mapping[str, float], asked: Mapping[HostSubset, float]) -> None:
     """A lone destination takes everything: less than 100 % of it means nothing to Istio."""
     if len(percents) == 1 and 0 < sum(asked.values()) < 100:
         only = next(iter(asked))
@@ -71,9 +71,9 @@ def _refuse_half(percents: Mapping[str, float], asked: Mapping[Place, float]) ->
 
 def _operations(
     located: Located,
-    current: Mapping[Place, float],
+    current: Mapping[HostSubset, float],
     weights: Mapping[str, int],
-    asked: Mapping[Place, float],
+    asked: Mapping[HostSubset, float],
 ) -> tuple[Operation, ...]:
     added = [place for place in asked if place not in current and weights[_key(place)] > 0]
     if len(current) + len(added) == 1:
@@ -98,7 +98,7 @@ def _route_key(route: Any, located: Located) -> str | None:
     target = route.get("destination") if isinstance(route, Mapping) else None
     if not isinstance(target, Mapping):
         return None
-    return _key(Place(host_in(located, target), target.get("subset") or ""))
+    return _key(HostSubset(host_in(located, target), target.get("subset") or ""))
 
 
 def _set_weight(route: Mapping[str, Any], weight: int, path: str) -> list[Operation]:
@@ -109,7 +109,7 @@ def _set_weight(route: Mapping[str, Any], weight: int, path: str) -> list[Operat
     return [{"op": "replace", "path": path, "value": weight}]
 
 
-def _new_route(located: Located, place: Place, weight: int) -> dict[str, Any]:
+def _new_route(located: Located, place: HostSubset, weight: int) -> dict[str, Any]:
     return {"destination": destination_like(located, place), "weight": weight}
 
 
@@ -119,7 +119,7 @@ def host_in(located: Located, target: Mapping[str, Any]) -> str:
     return full_host(str(target.get("host", "")), namespace, located.domain)
 
 
-def destination_like(located: Located, place: Place) -> dict[str, Any]:
+def destination_like(located: Located, place: HostSubset) -> dict[str, Any]:
     """A `destination` spelled as the rule spells its others: the same host name and port."""
     for route in located.raw_routes:
         target = route.get("destination") if isinstance(route, Mapping) else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.diagnosis.analysis import Finding
 from meshtui.diagnosis.analysis.unread import unchecked
 from meshtui.errors import Exit

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.envoy import logfilter
 from meshtui.envoy.accesslog import parse_line
 from meshtui.envoy.logfilter import LogFilter, parse_filter
@@ -25,7 +26,7 @@ LAST = 200
 
 async def logs(arguments: argparse.Namespace) -> int:
     """Each line behind its pod's name. Where no pod could be read, the status of the failure."""
-    from meshtui.cli.changing import callers as callers_sample
+    from meshtui.cli.change_commands import callers as callers_sample
     from meshtui.operations.logs.callers import WithCallers, callers_of
     from meshtui.operations.logs.tail import keep_up, tail
 

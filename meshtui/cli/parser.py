@@ -8,28 +8,28 @@ from typing import Any, NoReturn
 
 from meshtui import __version__
 from meshtui.cli import output
-from meshtui.cli.values import prometheus
+from meshtui.cli.argument_types import prometheus
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
-from meshtui.verbs.changing import HOW
+from meshtui.verbs.change_verbs import HOW
 from meshtui.verbs.everywhere import EVERYWHERE
 from meshtui.verbs.verb import CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
 
 HANDLERS: Mapping[str, tuple[str, str]] = {
-    "services": ("reading", "services"),
+    "services": ("tables", "services"),
     "logs": ("logs", "logs"),
     "proxy": ("proxies", "show"),
-    "trace": ("tracing", "trace"),
-    "exposure": ("exposing", "exposure"),
+    "trace": ("trace", "trace"),
+    "exposure": ("exposure", "exposure"),
     "analyze": ("analysis", "analyze"),
-    "journal": ("reading", "journal"),
-    "keep": ("keeping", "keep"),
-    "doctor": ("keeping", "doctor"),
-    "undo": ("changing", "undo"),
-    "adopt": ("making", "adopt"),
-    "edit": ("making", "edit"),
+    "journal": ("tables", "journal"),
+    "keep": ("maintenance", "keep"),
+    "doctor": ("maintenance", "doctor"),
+    "undo": ("change_commands", "undo"),
+    "adopt": ("object_commands", "adopt"),
+    "edit": ("object_commands", "edit"),
     "demo": ("labs", "demo"),
     "lab up": ("labs", "up"),
     "lab set": ("labs", "set_workload"),
@@ -37,7 +37,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
 }
 """The module and function of each command; every other verb is a change to one service."""
 
-CHANGE = ("changing", "change")
+CHANGE = ("change_commands", "change")
 
 
 class _Parser(argparse.ArgumentParser):

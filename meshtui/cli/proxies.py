@@ -9,18 +9,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.envoy.compare import IN_SYNC
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.errors import Exit, Usage
 from meshtui.operations.proxies.columns import COLUMNS, NUMBERS, rows
 from meshtui.operations.proxies.files import refuse_unfit, save_as
 from meshtui.operations.proxies.matrix import OUT_OF_REACH, Matrix, Row
-from meshtui.operations.proxies.reading import (
+from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
     ENDPOINTS,
     ROUTES,
-    Reading,
+    ProxyReads,
     SeenCluster,
     SeenEndpoint,
 )
@@ -66,7 +67,7 @@ async def _dump(proxies: LiveProxies, pod: Any, file: str) -> int:
     return Exit.DONE
 
 
-def _show(reading: Reading, form: str) -> None:
+def _show(reading: ProxyReads, form: str) -> None:
     if form == "table":
         columns = COLUMNS[reading.view]
         right = [place for place, title in enumerate(columns) if title in NUMBERS]
@@ -76,7 +77,7 @@ def _show(reading: Reading, form: str) -> None:
     output.data({**found, reading.view: _documents(reading)}, form)
 
 
-def _documents(reading: Reading) -> list[dict[str, Any]]:
+def _documents(reading: ProxyReads) -> list[dict[str, Any]]:
     if reading.view == ROUTES:
         return [route_json(route) for route in reading.routes]
     if reading.view == CLUSTERS:

@@ -13,7 +13,7 @@ from meshtui.cli.streams import at_terminal
 from meshtui.errors import Usage
 
 if TYPE_CHECKING:
-    from meshtui.ui.terminal.leaving import Leaving
+    from meshtui.ui.terminal.watchdog import Leaving
 
 
 def screen(arguments: argparse.Namespace) -> int:
@@ -26,7 +26,7 @@ def watched_terminal() -> Iterator[Leaving]:
     """From now on the program ends when its terminal is gone. Raises Usage without one."""
     if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
-    from meshtui.ui.terminal.leaving import Leaving
+    from meshtui.ui.terminal.watchdog import Leaving
 
     yield Leaving(sys.stdin.fileno())
 

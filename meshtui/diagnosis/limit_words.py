@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from meshtui.mesh.exposure import Door
-from meshtui.mesh.limiting import INBOUND, Exposed, Limiting
 from meshtui.mesh.model import Pod, Service
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, LOCAL, Bucket, RateLimit
+from meshtui.mesh.service_limits import INBOUND, Exposed, Limiting
 
 _TLS = {
     "": "plain text, no TLS",

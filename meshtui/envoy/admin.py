@@ -9,9 +9,9 @@ import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from meshtui.envoy.admin_transports import EXEC, PORT_FORWARD, AdminTransports
 from meshtui.envoy.agent import agent_get
 from meshtui.envoy.forwarded import forwarded_get
-from meshtui.envoy.ways import EXEC, PORT_FORWARD, Ways
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.kube.failures import Unauthenticated
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT = 64 * 1024 * 1024
 
-_ways: WeakKeyDictionary[Cluster, Ways] = WeakKeyDictionary()
+_ways: WeakKeyDictionary[Cluster, AdminTransports] = WeakKeyDictionary()
 
 
 async def admin_get(
@@ -80,9 +80,9 @@ async def _ask(
     )
 
 
-def ways_of(cluster: Cluster) -> Ways:
+def ways_of(cluster: Cluster) -> AdminTransports:
     """What is known of the ways to this cluster's proxies."""
-    return _ways.setdefault(cluster, Ways())
+    return _ways.setdefault(cluster, AdminTransports())
 
 
 def way_to(cluster: Cluster, namespace: str) -> str:

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from meshtui.envoy.matches import parse_match
 from meshtui.envoy.route_differences import route_differences
 from meshtui.envoy.route_facts import match_fact, owner_of
-from meshtui.envoy.virtualhosts import ProxyHost
+from meshtui.envoy.virtual_hosts import ProxyHost
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 from meshtui.mesh.resolution import Route, VirtualHost

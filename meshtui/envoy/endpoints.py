@@ -14,7 +14,7 @@ _GOOD = ("", "HEALTHY", "UNKNOWN")
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ProxyEndpoint:
     """One address of one cluster, as a proxy sees it.
 
     `ejected` is outlier detection's doing; `health` is what the control plane or a health check
@@ -42,7 +42,7 @@ class Endpoint:
         return self.health == "healthy" and not self.ejected
 
 
-def parse_endpoints(status: Any) -> tuple[Endpoint, ...]:
+def parse_endpoints(status: Any) -> tuple[ProxyEndpoint, ...]:
     return tuple(
         _endpoint(name, host)
         for cluster in read.objects(status, "cluster_statuses")
@@ -51,11 +51,11 @@ def parse_endpoints(status: Any) -> tuple[Endpoint, ...]:
     )
 
 
-def _endpoint(cluster: ClusterName, raw: Json) -> Endpoint:
+def _endpoint(cluster: ClusterName, raw: Json) -> ProxyEndpoint:
     socket = read.obj(raw, "address", "socket_address")
     state = read.obj(raw, "health_status")
     stats = dict(_stats(raw))
-    return Endpoint(
+    return ProxyEndpoint(
         cluster=cluster,
         address=read.text(socket, "address") or _other_address(raw),
         port=read.integer(socket, "port_value"),

@@ -25,7 +25,7 @@ _PROTOCOLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class FilterChain:
     """A filter chain in istioctl's words: what it takes and where that goes."""
 
     match: str = EVERYTHING
@@ -40,7 +40,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ProxyListener:
     """An address a proxy listens on, and the RouteConfigurations its filters use.
 
     `direction` is "outbound", "inbound" or empty.
@@ -51,10 +51,10 @@ class Listener:
     port: int = 0
     routes: tuple[str, ...] = ()
     direction: str = ""
-    chains: tuple[Chain, ...] = ()
+    chains: tuple[FilterChain, ...] = ()
 
 
-def parse_listeners(dump: Any) -> tuple[Listener, ...]:
+def parse_listeners(dump: Any) -> tuple[ProxyListener, ...]:
     """The listeners that are in force; by port and address, as istioctl has them."""
     found = [
         _listener(listener)
@@ -65,10 +65,10 @@ def parse_listeners(dump: Any) -> tuple[Listener, ...]:
     return tuple(sorted(found, key=lambda one: (one.port, one.address, one.name)))
 
 
-def _listener(raw: Json) -> Listener:
+def _listener(raw: Json) -> ProxyListener:
     address = read.obj(raw, "address", "socket_address")
     chains = _chains(raw)
-    return Listener(
+    return ProxyListener(
         name=read.text(raw, "name"),
         address=read.text(address, "address"),
         port=read.integer(address, "port_value"),
@@ -78,9 +78,9 @@ def _listener(raw: Json) -> Listener:
     )
 
 
-def _chain(raw: Json) -> Chain:
+def _chain(raw: Json) -> FilterChain:
     match = read.obj(raw, "filter_chain_match")
-    return Chain(
+    return FilterChain(
         _match(raw),
         _destination(raw),
         read.texts(match, "server_names"),

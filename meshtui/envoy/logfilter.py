@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
+from meshtui.envoy.logline import LOOKED_AT, LoggedRequest, LogLine
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.regex import Search, Undecidable
@@ -30,7 +30,7 @@ class Term:
     """Holds for lines, or only for those that are requests; `turned`: where it would not."""
 
     of_line: Callable[[LogLine], bool] | None = None
-    of_request: Callable[[Request], bool] | None = None
+    of_request: Callable[[LoggedRequest], bool] | None = None
     turned: bool = False
 
     def __call__(self, line: LogLine) -> bool:
@@ -177,7 +177,7 @@ def _slower(value: str) -> Term:
     return Term(of_request=_took(sign, limit))
 
 
-def _took(sign: str, text: str) -> Callable[[Request], bool]:
+def _took(sign: str, text: str) -> Callable[[LoggedRequest], bool]:
     """Longer or shorter than a duration; a bare number is milliseconds."""
     taken = float(text) / 1e3 if _NUMBER.fullmatch(text) else seconds(text)
     if taken is None:

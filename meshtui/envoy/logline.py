@@ -10,7 +10,7 @@ LOOKED_AT = 4_096
 """Characters of a line that are searched and shown; all of it is kept."""
 
 
-class Request(NamedTuple):
+class LoggedRequest(NamedTuple):
     """What came of one request, or of one connection (`tcp`), which has no code and no path.
 
     Milliseconds; code 0 of a request is no response; text is as it came.
@@ -49,7 +49,7 @@ class LogLine(NamedTuple):
     version: str
     text: str
     stamp: int = 0
-    request: Request | None = None
+    request: LoggedRequest | None = None
     own: bool = False
     trouble: bool = False
 
@@ -66,11 +66,11 @@ def own_line(
     return LogLine("", pod, version, text, stamp, None, True, trouble)
 
 
-def _request(text: str) -> Request | None:
+def _request(text: str) -> LoggedRequest | None:
     record = parse_line(text)
     if record is None:
         return None
-    return Request(
+    return LoggedRequest(
         record.time,
         record.method,
         record.path,

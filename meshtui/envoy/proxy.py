@@ -16,10 +16,10 @@ from urllib.parse import quote
 from meshtui.envoy.admin import admin_get
 from meshtui.envoy.cluster_facts import parse_raw_clusters
 from meshtui.envoy.clusters import MASK
-from meshtui.envoy.listeners import Listener, parse_listeners
-from meshtui.envoy.reached import parse_counts
+from meshtui.envoy.dead_ends import parse_counts
+from meshtui.envoy.listeners import ProxyListener, parse_listeners
 from meshtui.envoy.stats import stats_filter
-from meshtui.envoy.virtualhosts import ProxyHost, RouteTable, parse_hosts, parse_tables
+from meshtui.envoy.virtual_hosts import ProxyHost, RouteTable, parse_hosts, parse_tables
 from meshtui.errors import Unreachable
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Pod
@@ -69,7 +69,7 @@ def _of_hosts(hosts: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Facts]):
+class AdminResponse(Generic[Facts]):
     """What was asked, what it means, and the JSON as it came."""
 
     path: str
@@ -120,7 +120,7 @@ async def read_listeners(
     *,
     name_regex: str = "",
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
-) -> tuple[Listener, ...]:
+) -> tuple[ProxyListener, ...]:
     """The listeners in force. Errors as `admin_get`."""
     return (await ask(cluster, pod, listeners_path(name_regex), parse_listeners, timeout)).facts
 
@@ -223,10 +223,10 @@ async def ask(
     path: str,
     parse: Callable[[Any], Facts],
     timeout_s: float = _TIMEOUT_S,
-) -> Answer[Facts]:
+) -> AdminResponse[Facts]:
     """One question. Errors as `admin_get`; a large answer is read beside the loop."""
     body = await admin_get(cluster, pod.namespace, pod.name, path, timeout=timeout_s)
-    return Answer(path, await _parsed(pod, path, body, parse), body)
+    return AdminResponse(path, await _parsed(pod, path, body, parse), body)
 
 
 async def _parsed(pod: Pod, path: str, body: bytes, parse: Callable[[Any], Facts]) -> Facts:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from meshtui.envoy.routes import ProxyRoute, RouteMatch
-from meshtui.envoy.virtualhosts import ProxyHost, RouteTable, routes_in
-from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
+from meshtui.envoy.virtual_hosts import ProxyHost, RouteTable, routes_in
+from meshtui.mesh.conditions import ConditionResult, all_of, on_header, on_path, on_query
 from meshtui.mesh.decision import Decision, Tried, split
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.model import Retries
@@ -95,7 +95,9 @@ def _tried(place: int, route: ProxyRoute, request: Request, separately: bool | N
     return Tried(route.virtual_service, title, answer.holds, answer.why, route.match.text)
 
 
-def _conditions(match: RouteMatch, request: Request, separately: bool | None) -> Iterator[Answer]:
+def _conditions(
+    match: RouteMatch, request: Request, separately: bool | None
+) -> Iterator[ConditionResult]:
     yield on_path(match.path, match.ignore_case, request)
     for header in match.headers:
         yield on_header(
@@ -109,7 +111,7 @@ def _conditions(match: RouteMatch, request: Request, separately: bool | None) ->
     for name, value in match.query:
         yield on_query(name, value, request)
     for what in match.other:
-        yield Answer(None, f"it asks for {what}, which is not decided here")
+        yield ConditionResult(None, f"it asks for {what}, which is not decided here")
 
 
 def effects_of(route: ProxyRoute) -> Effects:

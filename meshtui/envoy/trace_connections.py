@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshtui.envoy.clusternames import parse_cluster_name
-from meshtui.envoy.listeners import EVERYTHING, Chain, Listener
+from meshtui.envoy.listeners import EVERYTHING, FilterChain, ProxyListener
 from meshtui.envoy.trace import Followed
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
@@ -20,7 +20,7 @@ NO_LISTENER = "the proxy has no listener for the port"
 
 
 def trace_connection(
-    listeners: Sequence[Listener], request: Request, port: int, addresses: Sequence[str]
+    listeners: Sequence[ProxyListener], request: Request, port: int, addresses: Sequence[str]
 ) -> Followed:
     """The chain that takes a connection to a port of one of some addresses."""
     found = _listener(listeners, port, addresses)
@@ -52,8 +52,8 @@ def trace_connection(
 
 
 def _listener(
-    listeners: Sequence[Listener], port: int, addresses: Sequence[str]
-) -> Listener | None:
+    listeners: Sequence[ProxyListener], port: int, addresses: Sequence[str]
+) -> ProxyListener | None:
     """That of the address itself before that of all addresses."""
     own = [one for one in listeners if one.port == port and one.direction != "inbound"]
     exact = [one for one in own if one.address in addresses]
@@ -62,7 +62,9 @@ def _listener(
     return next(iter([*exact, *every, *rest]), None)
 
 
-def _fit(chain: Chain, name: str, addresses: Sequence[str]) -> tuple[tuple[int, int], int] | None:
+def _fit(
+    chain: FilterChain, name: str, addresses: Sequence[str]
+) -> tuple[tuple[int, int], int] | None:
     """How exactly a chain fits; None where it does not."""
     named = best_domain([known.lower() for known in chain.server_names], name) if name else None
     if chain.server_names and named is None:

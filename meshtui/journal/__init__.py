@@ -1,6 +1,6 @@
 """The write-ahead record of every change: what was meant is on disk before anything is written."""
 
-from meshtui.journal.entry import Entry, Made, Status, Unread, count_unread, grouped, whole_id
+from meshtui.journal.entry import Entry, MadeChange, Status, Unread, count_unread, grouped, whole_id
 from meshtui.journal.limits import Limit
 from meshtui.journal.store import Journal
 
@@ -8,7 +8,7 @@ __all__ = [
     "Entry",
     "Journal",
     "Limit",
-    "Made",
+    "MadeChange",
     "Status",
     "Unread",
     "count_unread",

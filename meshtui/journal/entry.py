@@ -120,7 +120,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeChange:
     """That a change was made, without the objects it is about."""
 
     created: float

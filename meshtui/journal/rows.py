@@ -15,7 +15,7 @@ from typing import Any
 from meshtui.changes.change import Change
 from meshtui.errors import JournalError
 from meshtui.journal.decode import Undecodable, words_of
-from meshtui.journal.entry import Entry, Made, Unread
+from meshtui.journal.entry import Entry, MadeChange, Unread
 
 
 def insert(transaction: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -44,7 +44,7 @@ def unreadable(row: Unread, *others: Entry) -> JournalError:
     )
 
 
-def made_of(row: sqlite3.Row) -> Made | None:
+def made_of(row: sqlite3.Row) -> MadeChange | None:
     """None where a column is not what this version knows."""
     at, verb, words, who = row
     try:
@@ -52,7 +52,7 @@ def made_of(row: sqlite3.Row) -> Made | None:
     except Undecodable:
         return None
     known = isinstance(at, int | float) and isinstance(verb, str) and isinstance(who, str)
-    return Made(at, verb, told, who) if known else None
+    return MadeChange(at, verb, told, who) if known else None
 
 
 def mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:

@@ -16,7 +16,7 @@ from meshtui.changes.change import Change, Effect
 from meshtui.errors import NotFound
 from meshtui.journal import limits
 from meshtui.journal.decode import decoded
-from meshtui.journal.entry import TOOK_EFFECT, Entry, Made, Status, Unread, grouped, whole_id
+from meshtui.journal.entry import TOOK_EFFECT, Entry, MadeChange, Status, Unread, grouped, whole_id
 from meshtui.journal.file import connect, failures, journal_path
 from meshtui.journal.limits import Limit
 from meshtui.journal.processes import alive, claimed
@@ -313,7 +313,7 @@ class Journal:
         """The changes of `listing` that can be read."""
         return entries_of(self.listing(service=service, since=since, who=who, limit=limit))
 
-    def made(self, service: ServiceKey, since: float, limit: int = 200) -> tuple[Made, ...]:
+    def made(self, service: ServiceKey, since: float, limit: int = 200) -> tuple[MadeChange, ...]:
         """The newest that took effect, the oldest first; asked at each tick, so nothing more."""
         query = (
             "SELECT created, verb, words, who FROM changes WHERE namespace = ? AND service = ? "

@@ -79,7 +79,7 @@ async def candidate_namespaces(cluster: Cluster) -> tuple[str, ...]:
     return tuple(dict.fromkeys([cluster.namespace, *filter(None, names)]))
 
 
-class Reach:
+class ReadableNamespaces:
     """Which namespaces can be read, where the whole cluster cannot; the candidates are asked once.
 
     For one round of questions about several kinds: a later round begins with a new one.

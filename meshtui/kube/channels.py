@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from meshtui.errors import Unreachable
-from meshtui.kube.ask import Ask
+from meshtui.kube.api_request import ApiRequest
 from meshtui.mesh.text import clean
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ _GOODBYE_S = 0.5
 
 def pod_ask(
     namespace: str, pod: str, subresource: str, params: Mapping[str, str | Sequence[str]]
-) -> Ask:
+) -> ApiRequest:
     """The request that opens a WebSocket to a subresource of a pod."""
     names = f"namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}"
-    return Ask("GET", f"/api/v1/{names}/{subresource}", params, accept="*/*")
+    return ApiRequest("GET", f"/api/v1/{names}/{subresource}", params, accept="*/*")
 
 
 class Channels:

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from meshtui.errors import NotAllowed
-from meshtui.kube.ask import Ask
+from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.channels import Channels, pod_ask
-from meshtui.kube.exchange import Answer, Exchange
+from meshtui.kube.exchange import ApiResponse, Exchange
 from meshtui.kube.failures import failure
 from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
@@ -84,7 +84,7 @@ class Cluster:
         """The JSON at `path`. A busy server is asked again as long as `timeout` allows, and a
         broken answer is read again.
         """
-        return (await self._exchange.json(Ask("GET", path, params or {}), timeout)).value
+        return (await self._exchange.json(ApiRequest("GET", path, params or {}), timeout)).value
 
     async def get_text(
         self,
@@ -95,7 +95,7 @@ class Cluster:
         timeout: float = 10.0,  # noqa: ASYNC109
     ) -> str:
         """The text at `path`; what is not UTF-8 is replaced."""
-        ask = Ask("GET", path, params or {}, accept="*/*", headers=headers or {})
+        ask = ApiRequest("GET", path, params or {}, accept="*/*", headers=headers or {})
         return await self._exchange.text(ask, timeout)
 
     async def send(
@@ -123,7 +123,7 @@ class Cluster:
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109
-    ) -> Answer:
+    ) -> ApiResponse:
         """POST, PUT, PATCH or DELETE; gives the server's JSON and its warnings.
 
         Sent again only where the server says that it did not process it (429). Where it was
@@ -131,7 +131,7 @@ class Cluster:
         Raises NotAllowed, with nothing sent, on a read-only connection, except for dry runs and
         for reviews (questions that are asked by POST).
         """
-        ask = Ask(method.upper(), path, params or {}, body, content_type)
+        ask = ApiRequest(method.upper(), path, params or {}, body, content_type)
         if self.read_only and ask.writes:
             raise NotAllowed(f"{ask}: meshtui runs read-only", "start it without --read-only")
         return await self._exchange.json(ask, timeout)
@@ -153,7 +153,7 @@ class Cluster:
         begins to answer, which may be long before the first line. Close it with `aclose()` (or
         `contextlib.aclosing`) to hang up.
         """
-        ask = Ask("GET", path, params or {}, accept="application/json, */*")
+        ask = ApiRequest("GET", path, params or {}, accept="application/json, */*")
         splitter = LineSplitter(longest)
         response = await self._exchange.stream(ask, silence)
         try:
@@ -183,7 +183,7 @@ class Cluster:
 
     async def upgrade(
         self,
-        ask: Ask,
+        ask: ApiRequest,
         what: str,
         protocols: Sequence[str],
         *,

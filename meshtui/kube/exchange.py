@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meshtui.errors import MeshtuiError, Unreachable
-from meshtui.kube.ask import Ask
+from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.failures import MAYBE_DONE_HINT, Broken, Unanswered, failure, maybe_done
 from meshtui.kube.patience import Patience
 from meshtui.kube.warning_headers import warnings_of
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What the server said: `value` is its JSON, `warnings` the texts of its Warning headers."""
 
     value: Any
@@ -55,15 +55,15 @@ class Exchange:
         self._patience = patience
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
 
-    async def json(self, ask: Ask, seconds: float) -> Answer:
+    async def json(self, ask: ApiRequest, seconds: float) -> ApiResponse:
         """The JSON of the answer. Raises Unanswered where a write's makes no sense."""
         return await self._call(ask, seconds, self._parsed)
 
-    async def text(self, ask: Ask, seconds: float) -> str:
+    async def text(self, ask: ApiRequest, seconds: float) -> str:
         """The text of the answer; what is not UTF-8 is replaced."""
         return await self._call(ask, seconds, _decoded)
 
-    async def stream(self, ask: Ask, silence: float | None) -> ClientResponse:
+    async def stream(self, ask: ApiRequest, silence: float | None) -> ClientResponse:
         """The response once it begins; `silence` seconds without a byte break it off."""
         if silence is None:
             return await self._opened(ask, None)
@@ -71,7 +71,7 @@ class Exchange:
             return await self._opened(ask, silence)
 
     @asynccontextmanager
-    async def within(self, ask: Ask, seconds: float) -> AsyncIterator[None]:
+    async def within(self, ask: ApiRequest, seconds: float) -> AsyncIterator[None]:
         """The time limit of a whole call, log-in and waits included."""
         try:
             async with asyncio.timeout(seconds):
@@ -79,7 +79,9 @@ class Exchange:
         except TimeoutError as error:
             raise self._transport.unreachable(ask, error) from error
 
-    async def _call(self, ask: Ask, seconds: float, read: Callable[[Ask, _Response], _T]) -> _T:
+    async def _call(
+        self, ask: ApiRequest, seconds: float, read: Callable[[ApiRequest, _Response], _T]
+    ) -> _T:
         deadline = self._patience.clock() + seconds
         async with self.within(ask, seconds):
             response, value = await self._patiently(ask, deadline, read)
@@ -91,7 +93,7 @@ class Exchange:
         raise error
 
     async def _patiently(
-        self, ask: Ask, deadline: float, read: Callable[[Ask, _Response], _T]
+        self, ask: ApiRequest, deadline: float, read: Callable[[ApiRequest, _Response], _T]
     ) -> tuple[_Response, _T | None]:
         """The answer that counts and what `read` makes of it: None where it is a failure."""
         busy = broken = 0
@@ -112,13 +114,13 @@ class Exchange:
             busy += 1
             await self._patience.sleep(wait)
 
-    async def _once(self, ask: Ask) -> _Response:
+    async def _once(self, ask: ApiRequest) -> _Response:
         if ask.writes:
             return await self._sent(ask)
         async with self._reads:
             return await self._sent(ask)
 
-    async def _sent(self, ask: Ask) -> _Response:
+    async def _sent(self, ask: ApiRequest) -> _Response:
         response = await self._transport.open(ask)
         try:
             most = LARGEST_ERROR if response.status >= 300 else LARGEST_ANSWER
@@ -131,13 +133,13 @@ class Exchange:
             # Gives the connection back where all was read, and drops it where not.
             response.release()
 
-    def _too_long(self, ask: Ask, most: int) -> MeshtuiError:
+    def _too_long(self, ask: ApiRequest, most: int) -> MeshtuiError:
         said = f"{self._transport.server} answers {ask} with more than {most >> 20} MiB"
         if ask.writes:
             return Unanswered(said, MAYBE_DONE_HINT)
         return Unreachable(said, "ask for less: a namespace or a selector")
 
-    async def _opened(self, ask: Ask, silence: float | None) -> ClientResponse:
+    async def _opened(self, ask: ApiRequest, silence: float | None) -> ClientResponse:
         response = await self._transport.open(ask, silence=silence)
         if response.status < 300:
             return response
@@ -148,14 +150,14 @@ class Exchange:
             response.close()
         raise failure(response.status, body, str(ask), self._transport.server)
 
-    def _parsed(self, ask: Ask, response: _Response) -> Answer:
+    def _parsed(self, ask: ApiRequest, response: _Response) -> ApiResponse:
         try:
             value = json.loads(response.body)
         except (ValueError, RecursionError) as error:
             raise self._garbled(ask, response.body) from error
-        return Answer(value, warnings_of(response.headers.getall("Warning", ())))
+        return ApiResponse(value, warnings_of(response.headers.getall("Warning", ())))
 
-    def _garbled(self, ask: Ask, body: bytes) -> MeshtuiError:
+    def _garbled(self, ask: ApiRequest, body: bytes) -> MeshtuiError:
         start = clean(body[:60].decode("utf-8", "replace"))
         said = f"{self._transport.server} answers {ask} with something that is not JSON: {start!r}"
         if ask.writes:
@@ -164,7 +166,7 @@ class Exchange:
         return (Unreachable if page else Broken)(said, "is a proxy or a login page in between?")
 
 
-def _decoded(_: Ask, response: _Response) -> str:
+def _decoded(_: ApiRequest, response: _Response) -> str:
     return response.body.decode("utf-8", "replace")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from meshtui.errors import Unreachable
 from meshtui.kube.cluster import Cluster
-from meshtui.kube.exchange import Answer
+from meshtui.kube.exchange import ApiResponse
 from meshtui.kube.failures import MAYBE_DONE_HINT, Expired, Unanswered
 from meshtui.kube.resources import Resource, served
 from meshtui.kube.trim import sound_metadata, trim
@@ -140,7 +140,7 @@ def _write_params(dry_run: bool, manager: str) -> dict[str, str]:
     return {**strict, **({"dryRun": "All"} if dry_run else {})}
 
 
-def _written(cluster: Cluster, answer: Answer, path: str, name: str, dry_run: bool) -> Written:
+def _written(cluster: Cluster, answer: ApiResponse, path: str, name: str, dry_run: bool) -> Written:
     """The object that the answer to a write holds; anything else leaves the outcome open."""
     meta = read.obj(answer.value, "metadata")
     named = read.text(meta, "name") == name if name else True

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from meshtui.kube.ask import Ask
+from meshtui.kube.api_request import ApiRequest
 
 _TOO_MANY = 429
 _BUSY = frozenset({_TOO_MANY, 503, 504})
@@ -32,7 +32,7 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    def wait(self, ask: Ask, status: int, headers: Mapping[str, str]) -> float | None:
+    def wait(self, ask: ApiRequest, status: int, headers: Mapping[str, str]) -> float | None:
         """Seconds until the next try; None where there is to be none."""
         if status not in _BUSY or (ask.writes and status != _TOO_MANY):
             return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from meshtui.errors import NotAllowed, NotFound
-from meshtui.kube.access import Reach
+from meshtui.kube.access import ReadableNamespaces
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.objects import list_all
@@ -61,7 +61,7 @@ async def read_objects(cluster: Cluster, namespaces: tuple[str, ...] | None = No
     looks whole would be worse.
     """
     namespaces = tuple(dict.fromkeys(namespaces)) if namespaces else None
-    reach = Reach(cluster)
+    reach = ReadableNamespaces(cluster)
     resources = [await served(cluster, resource) for resource in MESH_RESOURCES]
     kinds = await _all(cluster, resources, namespaces, reach)
     refused = [kind.refused for kind in kinds if kind.refused is not None]
@@ -113,7 +113,7 @@ async def _all(
     cluster: Cluster,
     resources: Sequence[Resource],
     namespaces: tuple[str, ...] | None,
-    reach: Reach,
+    reach: ReadableNamespaces,
 ) -> list[_Kind]:
     reads = (_kind(cluster, resource, namespaces, reach) for resource in resources)
     kinds = []
@@ -125,7 +125,10 @@ async def _all(
 
 
 async def _kind(
-    cluster: Cluster, resource: Resource, namespaces: tuple[str, ...] | None, reach: Reach
+    cluster: Cluster,
+    resource: Resource,
+    namespaces: tuple[str, ...] | None,
+    reach: ReadableNamespaces,
 ) -> _Kind:
     try:
         if namespaces is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
-from meshtui.kube.access import Reach, allowed
+from meshtui.kube.access import ReadableNamespaces, allowed
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.pace import Pace
@@ -194,7 +194,7 @@ class Source:
                 self._on_change()
 
     async def _readable(self) -> tuple[str, ...]:
-        reach = Reach(self._cluster)
+        reach = ReadableNamespaces(self._cluster)
         namespaces = await reach.namespaces(self.resource)
         self._left_out = reach.problem
         return namespaces

@@ -20,7 +20,7 @@ from yarl import URL
 
 from meshtui.errors import Unreachable
 from meshtui.kube.address import without_userinfo
-from meshtui.kube.ask import Ask
+from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.credentials import Login
 from meshtui.kube.failures import (
     MAYBE_DONE_HINT,
@@ -60,7 +60,9 @@ class Transport:
     def server(self) -> str:
         return clean(without_userinfo(str(self._login.configuration.host).rstrip("/")), 200)
 
-    async def open(self, ask: Ask, *, silence: float | None = None) -> aiohttp.ClientResponse:
+    async def open(
+        self, ask: ApiRequest, *, silence: float | None = None
+    ) -> aiohttp.ClientResponse:
         """The response once its head is here. `silence` seconds without a byte break it off.
 
         Where the login is refused (401) the same is asked once more with a new one.
@@ -81,7 +83,7 @@ class Transport:
         return await self._open(ask, silence)
 
     async def websocket(
-        self, ask: Ask, protocols: Sequence[str]
+        self, ask: ApiRequest, protocols: Sequence[str]
     ) -> aiohttp.ClientWebSocketResponse | int:
         """An upgraded connection, or the status the server refuses it with."""
         await self._renew_expired()
@@ -99,14 +101,14 @@ class Transport:
             await client.close()
 
     @contextmanager
-    def told(self, ask: Ask) -> Iterator[None]:
+    def told(self, ask: ApiRequest) -> Iterator[None]:
         """Turns everything the network can do into Unreachable, naming the server."""
         try:
             yield
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self.unreachable(ask, error) from error
 
-    def unreachable(self, ask: Ask, error: BaseException) -> Unreachable:
+    def unreachable(self, ask: ApiRequest, error: BaseException) -> Unreachable:
         what, hint = _why(error)
         said = f"{self.server} {what} ({ask})"
         if isinstance(error, Redirect):
@@ -118,7 +120,7 @@ class Transport:
         broke = isinstance(error, _BROKE) and not isinstance(error, TimeoutError)
         return (Broken if broke else Unreachable)(said, hint)
 
-    async def _open(self, ask: Ask, silence: float | None) -> aiohttp.ClientResponse:
+    async def _open(self, ask: ApiRequest, silence: float | None) -> aiohttp.ClientResponse:
         headers = await self._headers(ask.accept)
         headers["Content-Type"] = ask.content_type
         for name, value in ask.headers.items():
@@ -134,7 +136,7 @@ class Transport:
         return response
 
     async def _upgrade(
-        self, ask: Ask, protocols: Sequence[str]
+        self, ask: ApiRequest, protocols: Sequence[str]
     ) -> aiohttp.ClientWebSocketResponse | int:
         configuration = self._login.configuration
         headers = await self._headers("*/*")
@@ -174,7 +176,7 @@ class Transport:
         await asyncio.shield(self._refreshing)
         return True
 
-    def _url(self, ask: Ask) -> URL:
+    def _url(self, ask: ApiRequest) -> URL:
         query = urlencode(ask.params, quote_via=quote, doseq=True)
         host = str(self._login.configuration.host).rstrip("/")
         path = quote(ask.path, safe=_PATH_SAFE)

@@ -18,17 +18,17 @@ ANY_CASE = "any-case "
 _SHOWN = 60
 
 
-class Answer(NamedTuple):
+class ConditionResult(NamedTuple):
     """`holds` is None where it can't be decided here; `why` says it in any case but yes."""
 
     holds: bool | None
     why: str = ""
 
 
-YES = Answer(True)
+YES = ConditionResult(True)
 
 
-def all_of(answers: Iterable[Answer]) -> Answer:
+def all_of(answers: Iterable[ConditionResult]) -> ConditionResult:
     """The first condition that fails, else the first that is not decided, else yes."""
     undecided = None
     for answer in answers:
@@ -39,11 +39,11 @@ def all_of(answers: Iterable[Answer]) -> Answer:
     return undecided or YES
 
 
-def on_path(match: StringMatch, ignore_case: bool, request: Request) -> Answer:
+def on_path(match: StringMatch, ignore_case: bool, request: Request) -> ConditionResult:
     """Queries are no part of the path; a regular expression has its own say about case."""
     kind = f"{ANY_CASE}{match.kind}" if ignore_case and match.kind != "regex" else match.kind
     if request.method == "CONNECT":
-        return Answer(None, "CONNECT has no path: it is not decided here")
+        return ConditionResult(None, "CONNECT has no path: it is not decided here")
     return _on_value("path", StringMatch(kind, match.value), request.bare_path)
 
 
@@ -55,7 +55,7 @@ def on_header(
     invert: bool = False,
     missing_is_empty: bool = False,
     separately: bool | None = None,
-) -> Answer:
+) -> ConditionResult:
     """A header that is not there fulfils no comparison, turned round or not.
 
     With `missing_is_empty` it counts as an empty value; for Envoy it is then present, too. A header
@@ -65,31 +65,35 @@ def on_header(
     values = request.values(name)
     label = name[1:] if name.startswith(":") else f"header {name}"
     if not values and name.lower() in _PROXY_SETS:
-        return Answer(None, f"{label} is set by the proxy itself: its value is not known here")
+        return ConditionResult(
+            None, f"{label} is set by the proxy itself: its value is not known here"
+        )
     if not values and missing_is_empty:
         values = ("",)
     joined = ",".join(values) if values else None
     if joined is None and match.kind != "present":
-        return Answer(False, _difference(label, match, None, invert))
+        return ConditionResult(False, _difference(label, match, None, invert))
     if len(values) < 2 or separately is False:
         return _on_value(label, match, joined, invert=invert)
     each = _on_any(label, match, values, invert)
     if separately or each.holds == _on_value(label, match, joined, invert=invert).holds:
         return each
-    return Answer(None, f"{label} comes {len(values)} times: editions of Envoy differ in that")
+    return ConditionResult(
+        None, f"{label} comes {len(values)} times: editions of Envoy differ in that"
+    )
 
 
-def _on_any(label: str, match: StringMatch, values: Sequence[str], invert: bool) -> Answer:
+def _on_any(label: str, match: StringMatch, values: Sequence[str], invert: bool) -> ConditionResult:
     """Whether one of the values is as asked; turned round, none may be."""
     answers = [_on_value(label, match, value) for value in values]
     if unknown := [a for a in answers if a.holds is None and not any(b.holds for b in answers)]:
         return unknown[0]
     if any(answer.holds for answer in answers) is not invert:
         return YES
-    return Answer(False, _difference(label, match, " and ".join(values), invert))
+    return ConditionResult(False, _difference(label, match, " and ".join(values), invert))
 
 
-def on_query(name: str, match: StringMatch, request: Request) -> Answer:
+def on_query(name: str, match: StringMatch, request: Request) -> ConditionResult:
     """Only the first of several values counts, and nothing in it is decoded."""
     return _on_value(f"query parameter {name}", match, request.query(name))
 
@@ -106,12 +110,18 @@ _PROXY_SETS = frozenset(
 )
 
 
-def _on_value(label: str, match: StringMatch, value: str | None, *, invert: bool = False) -> Answer:
+def _on_value(
+    label: str, match: StringMatch, value: str | None, *, invert: bool = False
+) -> ConditionResult:
     try:
         found = _compare(match, value)
     except Undecidable as reason:
-        return Answer(None, f"{label} {match} cannot be decided here: {reason}")
-    return YES if found is not invert else Answer(False, _difference(label, match, value, invert))
+        return ConditionResult(None, f"{label} {match} cannot be decided here: {reason}")
+    return (
+        YES
+        if found is not invert
+        else ConditionResult(False, _difference(label, match, value, invert))
+    )
 
 
 def _difference(label: str, match: StringMatch, value: str | None, invert: bool) -> str:

@@ -16,7 +16,7 @@ from meshtui.mesh.model import Fault, Json, Retries, Rule
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.resolution.actions import FAULT
 from meshtui.mesh.resolution.clusters import split_cluster
-from meshtui.mesh.resolution.forwarding import Target
+from meshtui.mesh.resolution.forwarding import RouteTarget
 from meshtui.mesh.resolution.routes import Route
 
 _MOVED = 301
@@ -85,7 +85,7 @@ def route_effects(route: Route, rule: Rule | None) -> Effects:
     )
 
 
-def odds(target: Target) -> Odds:
+def odds(target: RouteTarget) -> Odds:
     return Odds(target.host, target.subset, target.port, 100.0 * target.share)
 
 

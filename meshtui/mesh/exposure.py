@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Server, Service
 from meshtui.mesh.request import covers
-from meshtui.mesh.resolution import Client, Place, Route, Ruling, View, client_of, world
+from meshtui.mesh.resolution import Client, Route, RulePlace, Ruling, View, client_of, world
 from meshtui.mesh.resolution import Door as OpenDoor
 from meshtui.mesh.resolution.gateways import admitted
 from meshtui.mesh.resolution.routes import reached
@@ -65,7 +65,7 @@ class _Opening:
 
     door: OpenDoor
     hosts: tuple[str, ...]
-    holder: Place
+    holder: RulePlace
     host: str
     share: float
 

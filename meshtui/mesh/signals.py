@@ -24,7 +24,7 @@ class VersionKey:
     version: str
 
 
-class Target(NamedTuple):
+class Responder(NamedTuple):
     """Who answered, as telemetry names it; empty text stands for what it does not know.
 
     `version` is the one of `VersionKey`. `flags` are kept only of requests that reached no
@@ -121,7 +121,7 @@ def _added(several: Iterable[Mapping[_K, float]]) -> dict[_K, float]:
     return found
 
 
-def by_version(targets: Mapping[Target, Signals]) -> dict[VersionKey, Signals]:
+def by_version(targets: Mapping[Responder, Signals]) -> dict[VersionKey, Signals]:
     """The same by the versions that telemetry names."""
     found: dict[VersionKey, list[Signals]] = {}
     for target, signals in targets.items():
@@ -153,15 +153,15 @@ class Sample:
     read: int = 0
     failed: int = 0
     problems: tuple[str, ...] = ()
-    called: Mapping[Target, Signals] = field(default_factory=dict)
-    served: Mapping[Target, Signals] = field(default_factory=dict)
+    called: Mapping[Responder, Signals] = field(default_factory=dict)
+    served: Mapping[Responder, Signals] = field(default_factory=dict)
 
     @property
-    def calls(self) -> Mapping[Target, Signals]:
+    def calls(self) -> Mapping[Responder, Signals]:
         """What callers saw, by target; by version alone where nothing more is known."""
-        return self.called or {Target(k.service, k.version): s for k, s in self.caller.items()}
+        return self.called or {Responder(k.service, k.version): s for k, s in self.caller.items()}
 
     @property
-    def answers(self) -> Mapping[Target, Signals]:
+    def answers(self) -> Mapping[Responder, Signals]:
         """What the servers did, likewise."""
-        return self.served or {Target(k.service, k.version): s for k, s in self.server.items()}
+        return self.served or {Responder(k.service, k.version): s for k, s in self.server.items()}

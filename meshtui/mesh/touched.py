@@ -14,7 +14,7 @@ from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
 from meshtui.mesh.resolution.routes import reached
 
-Place = tuple[str, str]
+ObjectName = tuple[str, str]
 """The namespace and the name of an object."""
 
 
@@ -88,7 +88,7 @@ def touched_hosts(before: View, after: View, ref: Ref) -> tuple[TouchedHost, ...
 
 
 def _touched(
-    before: View, after: View, places: set[Place], names: Iterable[str]
+    before: View, after: View, places: set[ObjectName], names: Iterable[str]
 ) -> tuple[TouchedHost, ...]:
     names = list(dict.fromkeys(names))
     old, new = (_virtual_hosts(view, places, names) for view in (before, after))
@@ -98,11 +98,11 @@ def _touched(
     )
 
 
-def _place(service: VirtualService) -> Place:
+def _place(service: VirtualService) -> ObjectName:
     return service.ref.namespace, service.ref.name
 
 
-def _ruled_by(host: VirtualHost | None, places: set[Place]) -> bool:
+def _ruled_by(host: VirtualHost | None, places: set[ObjectName]) -> bool:
     return host is not None and any(ruling.place in places for ruling in host.rulings)
 
 
@@ -120,7 +120,7 @@ def hosts_covered(shared: Shared, name: str) -> Iterator[str]:
 
 
 def _virtual_hosts(
-    view: View, places: set[Place], names: Iterable[str]
+    view: View, places: set[ObjectName], names: Iterable[str]
 ) -> dict[tuple[str, str], VirtualHost]:
     """Those of a sidecar for some names, or of a gateway for some VirtualServices.
 

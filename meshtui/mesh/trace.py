@@ -13,7 +13,7 @@ from meshtui.mesh.effects import Effects, Odds, route_effects
 from meshtui.mesh.model import Mesh, Retries, Rule
 from meshtui.mesh.parse_rules import parse_rule
 from meshtui.mesh.request import Request, best_domain, port_of
-from meshtui.mesh.resolution import Client, Route, Target, View, VirtualHost, world
+from meshtui.mesh.resolution import Client, Route, RouteTarget, View, VirtualHost, world
 from meshtui.mesh.resolution.requests import answering
 from meshtui.mesh.resolution.unread import unread
 from meshtui.mesh.trace_connections import connection
@@ -155,12 +155,12 @@ def _joined_rule(route: Route) -> Rule | None:
     return parse_rule(route.rule.raw, holder.index, "http", namespace)
 
 
-def _to(view: View, found: Decision, targets: Iterable[Target], *notes: str) -> Decision:
+def _to(view: View, found: Decision, targets: Iterable[RouteTarget], *notes: str) -> Decision:
     """With what is said of the clusters that the requests go to."""
     return replace(found, notes=(*found.notes, *notes, *_of_clusters(view, targets)))
 
 
-def _of_clusters(view: View, targets: Iterable[Target]) -> Iterator[str]:
+def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
     for target in {target.cluster: target for target in targets}.values():
         reach = view.reach(target.cluster)
         label = target.subset or target.host

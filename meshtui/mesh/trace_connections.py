@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 
-from meshtui.mesh.conditions import Answer
+from meshtui.mesh.conditions import ConditionResult
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, odds
 from meshtui.mesh.request import Request, best_domain, rank
@@ -23,12 +23,12 @@ def connection(
     """Which chain takes the connection that a request comes in, and what is said of it."""
     name = request.hostname if request.scheme == "https" else ""
     fits = [_fit(chain, name, tuple(addresses)) for chain in chains]
-    best = max((fit for fit in fits if not isinstance(fit, Answer)), default=None)
+    best = max((fit for fit in fits if not isinstance(fit, ConditionResult)), default=None)
     place = fits.index(best) if best is not None else None
     above = tuple(
         Tried(_owner(chain), _title(chain), fit.holds, fit.why, _match(chain))
         for chain, fit in zip(chains[:place], fits, strict=False)
-        if isinstance(fit, Answer)
+        if isinstance(fit, ConditionResult)
     )
     if place is None:
         return Decision(host, above, notes=(NO_CHAIN,), port=port), None
@@ -38,17 +38,17 @@ def connection(
     return Decision(host, above, taken, effects, port=port), chain
 
 
-def _fit(chain: Chain, name: str, addresses: Sequence[str]) -> Fit | Answer:
+def _fit(chain: Chain, name: str, addresses: Sequence[str]) -> Fit | ConditionResult:
     """How exactly a connection fits; where it does not, or nobody knows, why."""
     named = best_domain([known.lower() for known in chain.server_names], name) if name else None
     if chain.server_names and named is None:
         asked = " or ".join(chain.server_names)
-        return Answer(False, f"the TLS name is {name or 'absent'}, asks {asked}")
+        return ConditionResult(False, f"the TLS name is {name or 'absent'}, asks {asked}")
     lengths = [subnet_length(subnet, address) for subnet in chain.subnets for address in addresses]
     longest = max((length for length in lengths if length is not None), default=None)
     if chain.subnets and longest is None:
         why = f"the address is {', '.join(addresses) or 'not known'}, asks one in "
-        return Answer(False if addresses else None, why + ", ".join(chain.subnets))
+        return ConditionResult(False if addresses else None, why + ", ".join(chain.subnets))
     return rank(named) if named is not None else (-1, 0), longest or 0
 
 

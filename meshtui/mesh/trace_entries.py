@@ -14,7 +14,7 @@ from meshtui.mesh.decision import Tried
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.parse_rules import parse_match
 from meshtui.mesh.request import Request
-from meshtui.mesh.resolution import MergedRule, Place, Route, Ruling, Unused, VirtualHost
+from meshtui.mesh.resolution import MergedRule, Route, RulePlace, Ruling, Unused, VirtualHost
 from meshtui.mesh.resolution.requests import takes
 from meshtui.mesh.resolution.routes import reached
 
@@ -22,23 +22,23 @@ DEFAULT = "no VirtualService: Istio's default"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TriedRoute:
     """An entry as it was tried; `route` is None where the proxy has none for it."""
 
     tried: Tried
     route: Route | None = None
 
 
-def entries(vhost: VirtualHost, request: Request, separately: bool | None) -> Iterator[Entry]:
+def entries(vhost: VirtualHost, request: Request, separately: bool | None) -> Iterator[TriedRoute]:
     """Those that a request can come to; nothing behind what takes everything is told."""
     waiting = [unused for unused in vhost.unused if not unused.behind]
     for route in reached(vhost.routes):
         for unused in _before(route, waiting):
             waiting.remove(unused)
-            yield Entry(_not_made(vhost, unused))
-        yield Entry(_tried(vhost, route, request, separately), route)
+            yield TriedRoute(_not_made(vhost, unused))
+        yield TriedRoute(_tried(vhost, route, request, separately), route)
     if not (vhost.routes and reached(vhost.routes)[-1].takes_everything):
-        yield from (Entry(_not_made(vhost, unused)) for unused in waiting)
+        yield from (TriedRoute(_not_made(vhost, unused)) for unused in waiting)
 
 
 def _before(route: Route, unused: Iterable[Unused]) -> list[Unused]:
@@ -79,7 +79,7 @@ def _owner(vhost: VirtualHost, rule: MergedRule) -> tuple[str, str]:
     return next(places, (ref.namespace, ref.name))
 
 
-def _is_of(place: Place, ruling: Ruling) -> bool:
+def _is_of(place: RulePlace, ruling: Ruling) -> bool:
     return place.service is ruling.service or place.service in ruling.routes
 
 
@@ -92,7 +92,7 @@ def _title(rule: MergedRule, match_index: int | None) -> str:
     return f"{title} match {read.text(rule.matches[match_index], 'name') or match_index}"
 
 
-def place_title(place: Place) -> str:
+def place_title(place: RulePlace) -> str:
     """A rule as people call it: by its name, else `http[2]`."""
     title = read.text(place.raw, "name") or f"{place.protocol}[{place.index}]"
     return f"{place.service.ref} {title}" if isinstance(place.service, HttpRoute) else title

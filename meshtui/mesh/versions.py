@@ -18,7 +18,7 @@ from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.subsets import usable_subsets
 
-Place = tuple[str, str]
+HostAndSubset = tuple[str, str]
 """A host and a subset of it; the subset is empty for all of the host."""
 
 
@@ -91,7 +91,7 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
     )
 
 
-def _named(mesh: Mesh, host: str, rule: Rule | None) -> frozenset[Place]:
+def _named(mesh: Mesh, host: str, rule: Rule | None) -> frozenset[HostAndSubset]:
     """All that any rule sends or copies requests to."""
     rules = [known for _, known in mesh.rules_by_destination.get(host, ())]
     return frozenset(
@@ -169,7 +169,7 @@ def _whole_row(service: Service, pods: tuple[Pod, ...]) -> VersionView:
 
 
 def _destination_rows(
-    mesh: Mesh, service: Service, rule: Rule | None, known: set[Place]
+    mesh: Mesh, service: Service, rule: Rule | None, known: set[HostAndSubset]
 ) -> list[VersionView]:
     """Destinations that are no row yet: subsets nobody defined, and other hosts."""
     rows: list[VersionView] = []

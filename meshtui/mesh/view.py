@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.flags import FLAGS
-from meshtui.mesh.joining import Joins, joined
 from meshtui.mesh.judging import (
     NOT_KNOWN,
     SICK,
@@ -20,7 +19,8 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
-from meshtui.mesh.signals import UNKNOWN, Sample, Signals, Target, merged
+from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, merged
+from meshtui.mesh.telemetry_join import Joins, joined
 from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
@@ -117,7 +117,7 @@ def measured(
     return tuple(_measured_service(view, by_service, limits) for view in views)
 
 
-_ByService = Mapping[ServiceKey, list[tuple[Target, Signals]]]
+_ByService = Mapping[ServiceKey, list[tuple[Responder, Signals]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,8 @@ class _Telemetry:
         )
 
 
-def _by_service(targets: Mapping[Target, Signals]) -> _ByService:
-    found: dict[ServiceKey, list[tuple[Target, Signals]]] = {}
+def _by_service(targets: Mapping[Responder, Signals]) -> _ByService:
+    found: dict[ServiceKey, list[tuple[Responder, Signals]]] = {}
     for target, signals in targets.items():
         found.setdefault(target.service, []).append((target, signals))
     return found

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
-from meshtui.mesh.signals import Signals, Target, VersionKey, by_version, merged
-from meshtui.metrics.reading import Buckets, Reading
+from meshtui.mesh.signals import Responder, Signals, VersionKey, by_version, merged
+from meshtui.metrics.counter_reading import Buckets, Reading
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
 Client = tuple[str, str]
@@ -23,8 +23,8 @@ class Views:
     server: Mapping[VersionKey, Signals] = field(default_factory=dict)
     caller_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
     server_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
-    called: Mapping[Target, Signals] = field(default_factory=dict)
-    served: Mapping[Target, Signals] = field(default_factory=dict)
+    called: Mapping[Responder, Signals] = field(default_factory=dict)
+    served: Mapping[Responder, Signals] = field(default_factory=dict)
 
 
 class Tally:
@@ -92,7 +92,7 @@ class Ledger:
     """All tallies of one window. Feed it what each proxy counted, then take the views."""
 
     def __init__(self) -> None:
-        self._targets: dict[str, dict[Target, Tally]] = {name: {} for name in REPORTERS}
+        self._targets: dict[str, dict[Responder, Tally]] = {name: {} for name in REPORTERS}
         self._services: dict[str, dict[ServiceKey, Tally]] = {name: {} for name in REPORTERS}
         self._of_traffic: dict[Traffic, tuple[Tally, ...]] = {}
 
@@ -116,7 +116,7 @@ class Ledger:
             served=served,
         )
 
-    def _servers(self) -> Mapping[Target, Tally]:
+    def _servers(self) -> Mapping[Responder, Tally]:
         """A waypoint counts what its destination's own proxy counts too: one of them is enough.
 
         The destination's own is, as it sees requests that pass by the waypoint, too.
@@ -124,7 +124,7 @@ class Ledger:
         own = self._targets[DESTINATION]
         return self._targets[WAYPOINT] | {t: tally for t, tally in own.items() if tally}
 
-    def _server_totals(self, served: Mapping[Target, Signals]) -> dict[ServiceKey, Signals]:
+    def _server_totals(self, served: Mapping[Responder, Signals]) -> dict[ServiceKey, Signals]:
         own, waypoints = self._services[DESTINATION], self._services[WAYPOINT]
         totals = {key: tally.signals() for key, tally in own.items()}
         parts: dict[ServiceKey, list[Signals]] = {key: [] for key in waypoints}
@@ -149,7 +149,7 @@ class Ledger:
         )
 
 
-def _signals(tallies: Mapping[Target, Tally]) -> dict[Target, Signals]:
+def _signals(tallies: Mapping[Responder, Tally]) -> dict[Responder, Signals]:
     """Prometheus times what reached no pod whatever its flags were."""
     return {t: tally.signals(times_apart=t.nowhere) for t, tally in tallies.items()}
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
-from meshtui.mesh.history import Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics.source import MetricsSource, PastSource
 
 LOOK_EVERY_S = 30.0

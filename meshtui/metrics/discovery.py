@@ -22,7 +22,7 @@ _PORT_NUMBERS = (9090, 80, 443)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PrometheusAddress:
     """A service's port; `scheme` is http or https."""
 
     namespace: str
@@ -34,7 +34,7 @@ class Place:
         return f"{self.namespace}/{self.name}:{self.port}"
 
 
-def places(mesh: Mesh) -> tuple[Place, ...]:
+def places(mesh: Mesh) -> tuple[PrometheusAddress, ...]:
     """The services that look like a Prometheus, the likeliest first."""
     found = [
         (rank, place)
@@ -62,12 +62,12 @@ def _rank(service: Service) -> tuple[int, bool, bool, str]:
     return NAMESPACES.index(key.namespace), key.name != "prometheus", headless, key.name
 
 
-def _place(service: Service) -> Place | None:
+def _place(service: Service) -> PrometheusAddress | None:
     port = _port(service.ports)
     if port is None:
         return None
     secure = port.name.startswith("https") or port.number == 443
-    return Place(
+    return PrometheusAddress(
         service.key.namespace, service.key.name, port.number, "https" if secure else "http"
     )
 

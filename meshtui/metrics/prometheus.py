@@ -15,12 +15,11 @@ from functools import partial
 from typing import Protocol
 
 from meshtui.errors import Unreachable
-from meshtui.mesh.history import Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
-from meshtui.metrics.prometheus_answer import Answer
 from meshtui.metrics.prometheus_past import PrometheusPast
 from meshtui.metrics.prometheus_reading import (
     Clusters,
@@ -30,6 +29,7 @@ from meshtui.metrics.prometheus_reading import (
     reading_of,
     summed_over,
 )
+from meshtui.metrics.prometheus_result import QueryResult
 from meshtui.metrics.prometheus_timing import (
     USUAL_INTERVAL_S,
     Newest,
@@ -46,12 +46,12 @@ _MOST_JOBS = 8
 _MOST_WARNINGS = 3
 
 
-class Server(Protocol):
+class PrometheusServer(Protocol):
     """A way to ask one Prometheus."""
 
     where: str
 
-    async def ask(self, promql: str, at: float | None, seconds: float) -> Answer: ...
+    async def ask(self, promql: str, at: float | None, seconds: float) -> QueryResult: ...
 
     async def close(self) -> None: ...
 
@@ -87,7 +87,7 @@ class PrometheusSource:
 
     def __init__(
         self,
-        server: Server,
+        server: PrometheusServer,
         worker: Worker,
         limits: Limits = DEFAULTS,
         *,
@@ -175,7 +175,7 @@ class PrometheusSource:
         summing = partial(_summed, sample, requests, durations)
         return await self._worker.run(summing, self._limits.tick_s), rhythm
 
-    async def _ask(self, promql: str, at: float | None) -> Answer:
+    async def _ask(self, promql: str, at: float | None) -> QueryResult:
         answer = await self._server.ask(promql, at, self._limits.query_s)
         self._warnings.update(dict.fromkeys(answer.warnings))
         return answer
@@ -256,7 +256,7 @@ class PrometheusSource:
         return (*lines, *(f"Prometheus: {w}" for w in list(self._warnings)[:_MOST_WARNINGS]))
 
 
-def _summed(sample: Sample, requests: Answer, durations: Answer) -> Sample:
+def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sample:
     """`sample` with its signals; a large mesh takes long enough for a thread."""
     flaws = Flaws()
     ledger = Ledger()

@@ -13,14 +13,14 @@ from functools import partial
 from typing import Protocol
 
 from meshtui.errors import Unreachable
-from meshtui.mesh.history import Course, Moment, Past, Stretch
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
+from meshtui.mesh.time_series import Course, Moment, Past, Stretch
 from meshtui.metrics import prometheus_past_queries as queries
+from meshtui.metrics.counter_reading import Buckets
 from meshtui.metrics.exposition import number_of
-from meshtui.metrics.prometheus_answer import Answer, Over
+from meshtui.metrics.prometheus_result import Over, QueryResult
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
-from meshtui.metrics.reading import Buckets
 from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.traffic import SOURCE, traffic_of, version_of
 from meshtui.metrics.worker import Worker
@@ -40,7 +40,7 @@ _QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 class Ranged(Protocol):
     """A way to ask one Prometheus about a range."""
 
-    async def ask_range(self, promql: str, over: Over, seconds: float) -> Answer: ...
+    async def ask_range(self, promql: str, over: Over, seconds: float) -> QueryResult: ...
 
     async def close(self) -> None: ...
 
@@ -84,7 +84,7 @@ class PrometheusPast:
         begin = over.begin - over.step_s - skew
         return Past("prometheus", begin, over.end - skew, over.step_s, courses)
 
-    async def _ask(self, promql: str, over: Over) -> Answer:
+    async def _ask(self, promql: str, over: Over) -> QueryResult:
         return await self._server.ask_range(promql, over, QUERY_S)
 
     async def _read(self, reading: Callable[[], Mapping[str, Course]]) -> Mapping[str, Course]:
@@ -117,8 +117,8 @@ def window_of(over: Over, rhythm: Rhythm) -> float:
 
 
 def courses_of(
-    requests: Answer,
-    durations: Answer,
+    requests: QueryResult,
+    durations: QueryResult,
     service: ServiceKey,
     step_s: int,
     window_s: float,
@@ -158,7 +158,7 @@ def _moment(
     return Moment(told, step_s, requests / window_s, ratio, **of)
 
 
-def _counted(answer: Answer, service: ServiceKey) -> dict[str, _Counted]:
+def _counted(answer: QueryResult, service: ServiceKey) -> dict[str, _Counted]:
     found: dict[str, _Counted] = {}
     for labels, values in answer.series():
         traffic = traffic_of(labels)
@@ -174,7 +174,7 @@ def _counted(answer: Answer, service: ServiceKey) -> dict[str, _Counted]:
     return {version: counted for version, counted in found.items() if counted.requests}
 
 
-def _timed(answer: Answer) -> dict[str, dict[int, Buckets]]:
+def _timed(answer: QueryResult) -> dict[str, dict[int, Buckets]]:
     """Cumulative counts by version, time and upper bound in milliseconds."""
     found: dict[str, dict[int, Buckets]] = {}
     for labels, values in answer.series():

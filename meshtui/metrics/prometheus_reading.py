@@ -12,9 +12,9 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.text import clean
 from meshtui.metrics.aggregate import Client
+from meshtui.metrics.counter_reading import Buckets, Reading
 from meshtui.metrics.exposition import number_of
-from meshtui.metrics.prometheus_answer import Point
-from meshtui.metrics.reading import Buckets, Reading
+from meshtui.metrics.prometheus_result import Point
 from meshtui.metrics.scope import CLUSTERS, Scope
 from meshtui.metrics.traffic import REQUESTS, Traffic, traffic_of, version_of
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
-from meshtui.metrics.discovery import Place
+from meshtui.metrics.discovery import PrometheusAddress
 from meshtui.metrics.prometheus_access import PLAIN, Access
-from meshtui.metrics.prometheus_answer import PARTIAL, Answer, Over, parse, unable
+from meshtui.metrics.prometheus_result import PARTIAL, Over, QueryResult, parse, unable
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ServiceServer:
     """Asks the service at `place`."""
 
     def __init__(
-        self, cluster: Cluster, place: Place, worker: Worker, access: Access = PLAIN
+        self, cluster: Cluster, place: PrometheusAddress, worker: Worker, access: Access = PLAIN
     ) -> None:
         self._cluster = cluster
         self._headers = {"headers": dict(access.headers)} if access.headers else {}
@@ -41,18 +41,18 @@ class ServiceServer:
         space = quote(place.namespace, safe="")
         self._path = f"/api/v1/namespaces/{space}/services/{name}/proxy/api/v1/"
 
-    async def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
+    async def ask(self, promql: str, at: float | None, seconds: float) -> QueryResult:
         """As `UrlServer.ask`."""
         return await self._get("query", promql, {} if at is None else {"time": repr(at)}, seconds)
 
-    async def ask_range(self, promql: str, over: Over, seconds: float) -> Answer:
+    async def ask_range(self, promql: str, over: Over, seconds: float) -> QueryResult:
         """As `UrlServer.ask_range`."""
         times = {"start": str(over.begin), "end": str(over.end), "step": f"{over.step_s}s"}
         return await self._get("query_range", promql, times, seconds)
 
     async def _get(
         self, kind: str, promql: str, times: Mapping[str, str], seconds: float
-    ) -> Answer:
+    ) -> QueryResult:
         params = {"query": promql, "timeout": f"{round(seconds * 1000)}ms", **times}
         params |= PARTIAL
         path = self._path + kind

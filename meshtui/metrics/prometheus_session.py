@@ -19,7 +19,7 @@ import httpx
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.text import clean
 from meshtui.metrics.prometheus_access import PLAIN, Access
-from meshtui.metrics.prometheus_answer import Answer, not_prometheus, parse, refused, shown
+from meshtui.metrics.prometheus_result import QueryResult, not_prometheus, parse, refused, shown
 
 LARGEST_ANSWER = 128 * 2**20
 LARGEST_ERROR = 2**16
@@ -63,7 +63,7 @@ class Session:
     def close(self) -> None:
         self._http.close()
 
-    def _answer(self, response: httpx.Response) -> Answer:
+    def _answer(self, response: httpx.Response) -> QueryResult:
         if 300 <= response.status_code < 400:
             raise _elsewhere(self._where, response.headers.get("Location", ""))
         if response.status_code != 200:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from meshtui.metrics.prometheus_answer import Point
+from meshtui.metrics.prometheus_result import Point
 
 SCRAPES_A_WINDOW = 4
 SHORTEST_WINDOW_S = 15.0
@@ -17,7 +17,7 @@ SHORTEST_WINDOW_S = 15.0
 USUAL_INTERVAL_S = 30.0
 """Assumed where it cannot be seen, as behind a federation: the slowest that is common."""
 
-Target = tuple[str, str]
+ScrapeTarget = tuple[str, str]
 """The labels `job` and `instance`; empty where there are none."""
 
 
@@ -26,7 +26,7 @@ class Newest:
     """When the mesh was last scraped: by job, in seconds before `at` of the server's clock."""
 
     at: float
-    ages: Mapping[Target, float]
+    ages: Mapping[ScrapeTarget, float]
 
     @property
     def age_s(self) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshtui.errors import Unreachable
 from meshtui.metrics.prometheus_access import PLAIN, Access
-from meshtui.metrics.prometheus_answer import PARTIAL, Answer, Over, shown
+from meshtui.metrics.prometheus_result import PARTIAL, Over, QueryResult, shown
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ class UrlServer:
         self._worker = worker
         self._client: _Client | None = None
 
-    async def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
+    async def ask(self, promql: str, at: float | None, seconds: float) -> QueryResult:
         """The answer at time `at` (seconds since the epoch; None: the server's now).
 
         Raises Unreachable or NotAllowed.
         """
         return await self._done(lambda client: client.ask(promql, at, seconds), seconds)
 
-    async def ask_range(self, promql: str, over: Over, seconds: float) -> Answer:
+    async def ask_range(self, promql: str, over: Over, seconds: float) -> QueryResult:
         """The answers at each time of `over`. Raises as `ask` does."""
         return await self._done(lambda client: client.ask_range(promql, over, seconds), seconds)
 
-    async def _done(self, ask: Callable[[_Client], Answer], seconds: float) -> Answer:
+    async def _done(self, ask: Callable[[_Client], QueryResult], seconds: float) -> QueryResult:
         try:
             return await self._worker.run(lambda: ask(self._connected()), seconds)
         except TimeoutError:
@@ -79,17 +79,17 @@ class _Client:
         self._session: Session = Session(url, where, access)
         self._prometheus = PrometheusConnect(url, session=self._session, method="POST")
 
-    def ask(self, promql: str, at: float | None, seconds: float) -> Answer:
+    def ask(self, promql: str, at: float | None, seconds: float) -> QueryResult:
         params = self._limited(seconds) | ({} if at is None else {"time": at})
         result = self._prometheus.custom_query(promql, params=params, timeout=seconds)
-        return Answer(result, self._session.warnings)
+        return QueryResult(result, self._session.warnings)
 
-    def ask_range(self, promql: str, over: Over, seconds: float) -> Answer:
+    def ask_range(self, promql: str, over: Over, seconds: float) -> QueryResult:
         begin, end = (datetime.fromtimestamp(at, UTC) for at in (over.begin, over.end))
         result = self._prometheus.custom_query_range(
             promql, begin, end, f"{over.step_s}s", self._limited(seconds), seconds
         )
-        return Answer(result, self._session.warnings)
+        return QueryResult(result, self._session.warnings)
 
     def _limited(self, seconds: float) -> dict[str, Any]:
         self._session.deadline = time.monotonic() + seconds

@@ -17,7 +17,7 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.aggregate import Ledger, clients_of
-from meshtui.metrics.reading import Reading, SeriesCache, read
+from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
 

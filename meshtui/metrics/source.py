@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from meshtui.mesh.history import Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.time_series import Past, Stretch
 
 
 class MetricsSource(Protocol):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import NO_REVISION
-from meshtui.mesh.signals import UNKNOWN, Target
+from meshtui.mesh.signals import UNKNOWN, Responder
 
 REQUESTS = "istio_requests_total"
 BUCKETS = "istio_request_duration_milliseconds_bucket"
@@ -47,10 +47,10 @@ class Traffic(NamedTuple):
     revision: str = ""
 
     @property
-    def target(self) -> Target:
+    def target(self) -> Responder:
         """Who answered; of what reached no pod also the flags, which say why."""
         nowhere = self.version == UNKNOWN and not self.workload
-        return Target(
+        return Responder(
             self.service_key,
             self.version,
             self.workload_namespace,

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meshtui.metrics.reading import Reading, growth
+from meshtui.metrics.counter_reading import Reading, growth
 
 _ROUNDING_S = 0.5
 """Readings are never taken on the dot; a step this much too old still belongs to the window."""

@@ -12,7 +12,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.exposure import Counters
@@ -75,7 +75,7 @@ class Cockpit(Protocol):
         """A change that somebody else reverted once more, the newest of them by default."""
         ...
 
-    async def plan_edit(self, draft: Draft) -> Plan:
+    async def plan_edit(self, draft: EditFile) -> Plan:
         """The change from the object as it was opened to what the person left in the editor."""
         ...
 

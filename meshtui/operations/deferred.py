@@ -15,7 +15,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit, Progress
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
@@ -123,7 +123,7 @@ class DeferredCockpit:
     async def plan_again(self, change_id: str = "") -> Plan:
         return await self._connected.plan_again(change_id)
 
-    async def plan_edit(self, draft: Draft) -> Plan:
+    async def plan_edit(self, draft: EditFile) -> Plan:
         return await self._connected.plan_edit(draft)
 
     async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from meshtui.operations.types import Health
+from meshtui.operations.types import FeedHealth
 
 if TYPE_CHECKING:
     from meshtui.kube.pulse import Pulse
@@ -17,7 +17,7 @@ WATCH_LIMIT_S = 100.0
 WORST_FIRST = ("failed", "stale", "forbidden", "ok", "missing")
 
 
-def cluster_health(context: str, sources: Sequence[SourceHealth], pulse: Pulse) -> Health:
+def cluster_health(context: str, sources: Sequence[SourceHealth], pulse: Pulse) -> FeedHealth:
     """That of the kind that does worst; a kind that the cluster lacks is no trouble.
 
     All kinds come through one connection: where the server is silent, none is new.
@@ -27,6 +27,6 @@ def cluster_health(context: str, sources: Sequence[SourceHealth], pulse: Pulse) 
     message = f"{worst.name}: {worst.message}" if worst.message else ""
     if pulse.silence and state == "ok":
         silent_s = min(pulse.age_s, *(source.age_s for source in sources))
-        return Health(context, "stale", silent_s, pulse.silence, WATCH_LIMIT_S)
+        return FeedHealth(context, "stale", silent_s, pulse.silence, WATCH_LIMIT_S)
     ages = [source.age_s for source in sources if source.state == worst.state]
-    return Health(context, state, max(ages), message if state != "ok" else "", WATCH_LIMIT_S)
+    return FeedHealth(context, state, max(ages), message if state != "ok" else "", WATCH_LIMIT_S)

@@ -19,12 +19,12 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, measured, structure
-from meshtui.metrics.history import Seen
+from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.ahead import import_ahead
 from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
-from meshtui.operations.change.unverified import Unseen
+from meshtui.operations.change.unverified import UnverifiedChanges
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.health import cluster_health
 from meshtui.operations.look.charts import ChartHistory
@@ -36,8 +36,8 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.journal import Made
-    from meshtui.operations.change.edit import Draft
+    from meshtui.journal import MadeChange
+    from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.exposure import Counters
     from meshtui.operations.look.trace import Question, Traced
@@ -72,7 +72,7 @@ class LiveCockpit:
         self._reads: Reads | None = None
         self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
-        self._seen = Seen()
+        self._seen = SampleHistory()
         self._history: ChartHistory | None = None
 
     async def connect(self) -> None:
@@ -104,7 +104,7 @@ class LiveCockpit:
             session, lambda: self._mesh, self._telemetry, self._limits, self._rights
         )
         self._reversals = Reversals(session.journal, self._bell.set, self._clock)
-        self._unseen = Unseen(session.applier, self._bell.set)
+        self._unseen = UnverifiedChanges(session.applier, self._bell.set)
         await self._feed.start()
         self._tasks = [
             self._forever(self._watch),
@@ -292,7 +292,7 @@ class LiveCockpit:
             change_id = self._reversals.found[0].entry.id
         return await self._opened.plan_again(self._mesh, change_id, self._telemetry.current)
 
-    async def plan_edit(self, draft: Draft) -> Plan:
+    async def plan_edit(self, draft: EditFile) -> Plan:
         change = await asyncio.to_thread(draft.change, self._mesh)
         return await self._opened.planner.checked(self._mesh, change, self._telemetry.current)
 
@@ -330,7 +330,7 @@ class LiveCockpit:
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         return self._reading.journal(service)
 
-    def _made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
+    def _made(self, service: ServiceKey, since: float) -> tuple[MadeChange, ...]:
         return self._reading.made(service, since)
 
     async def trace(self, question: Question) -> Traced:

@@ -22,7 +22,7 @@ from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.journal import Entry, Made
+    from meshtui.journal import Entry, MadeChange
     from meshtui.operations.look.exposure import Counters
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
@@ -107,7 +107,7 @@ class Reads:
         reasons = (self._rights.undo_denied(part.target) for part in entry.parts or (entry,))
         return next(filter(None, reasons), "")
 
-    def made(self, service: ServiceKey, since: float) -> tuple[Made, ...]:
+    def made(self, service: ServiceKey, since: float) -> tuple[MadeChange, ...]:
         """The changes to a service that took effect, the oldest first."""
         journal = self._session.journal
         if journal is None:

@@ -13,7 +13,7 @@ from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applier, Told
+from meshtui.operations.change.apply import Applier, Report
 from meshtui.operations.change.compound import Compound, Pause
 from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.plan import Planner
@@ -133,7 +133,7 @@ class Session:
         plan: Plan,
         mesh: Mesh,
         sample: Sample | None,
-        told: Told,
+        told: Report,
     ) -> Outcome:
         """Applies a plan. A rollback that meets another writer is planned anew and tried again."""
         if plan.others:

@@ -16,7 +16,7 @@ ONLY_PROXIES = "proxies "
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class FeedHealth:
     """How one source of data does.
 
     `state` is "ok", "connecting", "stale", "failed", "forbidden" or "missing"; `age_s` is the age
@@ -44,8 +44,8 @@ class Snapshot:
     mesh: Mesh = field(default_factory=Mesh)
     sample: Sample | None = None
     views: tuple[ServiceView, ...] = ()
-    cluster: Health = Health("cluster", "connecting")
-    telemetry: Health = Health("telemetry", "connecting")
+    cluster: FeedHealth = FeedHealth("cluster", "connecting")
+    telemetry: FeedHealth = FeedHealth("telemetry", "connecting")
     notices: tuple[str, ...] = ()
     """What wants attention first: unknown outcomes, overdue faults, unread namespaces."""
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
     from meshtui.ui.main.screen import MainScreen
-    from meshtui.ui.terminal.leaving import Leaving
+    from meshtui.ui.terminal.watchdog import Leaving
 
 INTERRUPT_S = 3.0
 """How soon the second ^C follows the first."""

@@ -18,7 +18,7 @@ from textual.driver import Driver
 from meshtui import children
 from meshtui.errors import Exit
 from meshtui.ui.main.hangup import VERIFY_S, WRITE_S, until_idle
-from meshtui.ui.terminal.leaving import Leaving
+from meshtui.ui.terminal.watchdog import Leaving
 
 if TYPE_CHECKING:
     from meshtui.ui.main.screen import MainScreen

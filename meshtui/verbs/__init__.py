@@ -3,7 +3,10 @@
 The command line, the words after `:`, the forms and the README's tables are made from it.
 """
 
-from meshtui.verbs import changing, labs, looking, screen
+from meshtui.verbs import change_verbs as changing
+from meshtui.verbs import labs
+from meshtui.verbs import read_verbs as looking
+from meshtui.verbs import screen_verbs as screen
 from meshtui.verbs.verb import Example, Parameter, Verb
 
 __all__ = ["BY_NAME", "VERBS", "Example", "Parameter", "Verb", "named_after_colon"]

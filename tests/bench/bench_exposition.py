@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from meshtui.metrics.counter_reading import SeriesCache, growth, read
 from meshtui.metrics.exposition import points
-from meshtui.metrics.reading import SeriesCache, growth, read
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
 SIZE = 20 * 1024 * 1024

@@ -23,7 +23,7 @@ from hostile import (
 from lab_fixtures import ADMIN, PODS, VIEWER, Client, Lab, pod, running_lab
 
 from meshtui.envoy.admin import admin_get, way_to
-from meshtui.envoy.ways import EXEC, PORT_FORWARD
+from meshtui.envoy.admin_transports import EXEC, PORT_FORWARD
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.exec import Ended, run_in_pod

@@ -19,7 +19,7 @@ from meshtui.lab.logs import LogBuffer
 from meshtui.mesh.model import Pod, Service, ServiceKey
 from meshtui.operations.logs import pod_tail as podtail
 from meshtui.operations.logs import tail as tailing
-from meshtui.operations.logs.pod_tail import Place, TailFrom
+from meshtui.operations.logs.pod_tail import LogPosition, TailFrom
 from meshtui.operations.logs.tail import in_order, tail
 from meshtui.operations.types import LogEntry
 
@@ -334,7 +334,7 @@ async def test_a_reader_that_is_slow_makes_the_proxy_wait_and_loses_nothing(
 
 
 def test_lines_of_one_moment_are_told_apart_by_their_number() -> None:
-    place = Place()
+    place = LogPosition()
     for stamp in (1, 2, 2):
         place.passed(stamp)
     new = place.again()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.diagnosis.explain.triage import sentences
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.snapshot import read_objects
@@ -99,7 +99,7 @@ async def provoked(mesh: Mesh, cluster: Cluster, case: Case, path: str) -> tuple
     return sample, facts
 
 
-def explained(facts: Facts, sample: Sample) -> Scope:
+def explained(facts: Facts, sample: Sample) -> VersionScope:
     view = next(v for v in service_views(facts, sample) if v.key == REVIEWS)
     return scope_of(facts, view, None, sample)
 

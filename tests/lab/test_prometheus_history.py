@@ -12,15 +12,15 @@ import pytest
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.lab.process import RunningLab
-from meshtui.mesh.history import Course, Past, Stretch
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.time_series import Course, Past, Stretch
 from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource
-from meshtui.metrics.history import Seen
 from meshtui.metrics.prometheus import PrometheusSource
+from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.look.charts import ChartHistory
 from tests.lab import prometheus as server
 from tests.lab.harness import Api, Mesh, to
@@ -163,7 +163,7 @@ async def test_what_was_read_stays_and_what_is_seen_goes_on_when_it_is_down(
     mesh: Mesh, source: PrometheusSource, facts: Facts, prometheus: Prometheus
 ) -> None:
     mesh.send(10)
-    seen = Seen()
+    seen = SampleHistory()
     await past_until(source, facts, Stretch(time.time() - 20, 1.0), lambda past: bool(past.courses))
     history = ChartHistory(seen, source, lambda *_: (), Thresholds())
     await history.look_back(REVIEWS, 300.0, 60, time.time())

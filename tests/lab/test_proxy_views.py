@@ -19,7 +19,7 @@ from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
-from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, Reading
+from meshtui.operations.proxies.proxy_reads import CLUSTERS, ENDPOINTS, ProxyReads
 from meshtui.operations.proxies.views import LiveProxies
 from tests.lab.harness import Mesh, Obj, served, statuses, to, until
 from tests.lab.operator import Operator
@@ -41,7 +41,7 @@ def operator(lab: RunningLab, tmp_path: Path) -> Operator:
     return Operator(lab.kubeconfig, tmp_path)
 
 
-async def read(mesh: Mesh, view: str) -> Reading:
+async def read(mesh: Mesh, view: str) -> ProxyReads:
     """A view of productpage's proxy, narrowed to reviews."""
     cluster = await Cluster.connect(kubeconfig=str(mesh.lab.kubeconfig))
     try:
@@ -54,7 +54,7 @@ async def read(mesh: Mesh, view: str) -> Reading:
         await cluster.close()
 
 
-def cells(reading: Reading, column: str, value: str) -> list[dict[str, str]]:
+def cells(reading: ProxyReads, column: str, value: str) -> list[dict[str, str]]:
     """The rows that have `value` in a column, by the columns' titles."""
     titles = COLUMNS[reading.view]
     found = [dict(zip(titles, row, strict=True)) for row in rows(reading)]

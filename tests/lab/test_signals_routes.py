@@ -12,7 +12,7 @@ from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusters import parse_configured
 from meshtui.envoy.compare import OLD, Verdict, compare_host, host_of
 from meshtui.envoy.dump import parse_routes
-from meshtui.envoy.endpoints import Endpoint, parse_endpoints
+from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.envoy.listeners import parse_listeners
 from meshtui.envoy.proxy import (
     ask,
@@ -81,7 +81,7 @@ async def verdict(cluster: Cluster, pod: Pod, service: Obj, index: int = 0) -> V
     return worst(found) if found else None
 
 
-async def endpoints(cluster: Cluster, pod: Pod) -> tuple[Endpoint, ...]:
+async def endpoints(cluster: Cluster, pod: Pod) -> tuple[ProxyEndpoint, ...]:
     return (await ask(cluster, pod, endpoints_path(), parse_endpoints)).facts
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.trace import trace as follow
-from meshtui.envoy.virtualhosts import parse_tables
+from meshtui.envoy.virtual_hosts import parse_tables
 from meshtui.lab.client import Answer
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.parse import parse_mesh

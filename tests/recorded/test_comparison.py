@@ -10,7 +10,7 @@ import pytest
 
 from meshtui.envoy.cluster_facts import cluster_differences
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, compare_host
-from meshtui.envoy.virtualhosts import ProxyHost
+from meshtui.envoy.virtual_hosts import ProxyHost
 from meshtui.mesh.resolution import VirtualHost, world
 from meshtui.mesh.resolution.routes import reached
 from tests.recorded.cases import GATEWAY, Case, load, names

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import Change, Finding, RuleRef
+from meshtui.changes.change import Caution, Change, RuleRef
 from meshtui.changes.consequences import consequences
 from meshtui.changes.stranding import stranding
 from meshtui.mesh.model import Mesh, Ref, ServiceKey
-from meshtui.operations.change.objects import mesh_after, object_of
+from meshtui.operations.change.written_objects import mesh_after, object_of
 from tests.recorded.cases import Case, load, mesh_of
 
 Obj = dict[str, Any]
@@ -50,7 +50,7 @@ def edited(mesh: Mesh, ref: Ref, spec: Obj, index: int = 0) -> Change:
     return Change("x", KEY, ref, "1", rule, patch, (), {}, {}, (), item.raw["spec"], spec)
 
 
-def found(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+def found(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     return consequences(mesh, mesh_after(mesh, change), change)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from meshtui.envoy.agree import agreement
-from meshtui.envoy.listeners import Listener, parse_listeners
+from meshtui.envoy.listeners import ProxyListener, parse_listeners
 from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
 from meshtui.envoy.trace_connections import trace_connection
-from meshtui.envoy.virtualhosts import RouteTable, parse_tables
+from meshtui.envoy.virtual_hosts import RouteTable, parse_tables
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.request import Request
 from meshtui.mesh.trace import Caller, trace
@@ -265,7 +265,7 @@ class TestConnections:
         assert agreement(intent, followed) == (True, ())
 
 
-def listeners_of(case: Case) -> tuple[Listener, ...]:
+def listeners_of(case: Case) -> tuple[ProxyListener, ...]:
     """The recorded listeners as a config dump has them, and Istio's own for what is left."""
     rest: Obj = {
         "name": "virtualOutbound",

@@ -12,7 +12,7 @@ from typing import Any
 from meshtui.changes import patch
 from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
-from meshtui.changes.change import Change, Finding, Plan, Promote, Request, Rollback, Target, joined
+from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Rollback, Target, joined
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.diagnosis import analysis
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
@@ -21,12 +21,12 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
-from meshtui.operations.change.edit import Draft
+from meshtui.operations.change.edit import EditFile
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.look.exposure import Counters
-from meshtui.operations.look.trace import Question, Seen, Traced, by_objects
-from meshtui.operations.types import Health, Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
+from meshtui.operations.types import FeedHealth, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
 from tests.ui.fakehistory import FakeHistory
 from tests.ui.fakeproxies import FakeProxies
@@ -57,11 +57,11 @@ class FakeCockpit:
         self.raw = bookinfo.objects()
         self.noise: random.Random | None = None
         self.rps = 40.0
-        self.findings: tuple[Finding, ...] = ()
+        self.findings: tuple[Caution, ...] = ()
         self.not_reached: tuple[str, ...] = ()
         self.notices: tuple[str, ...] = ()
-        self.cluster = Health("cluster", "ok", 0.5)
-        self.telemetry = Health("telemetry", "ok", 2.0)
+        self.cluster = FeedHealth("cluster", "ok", 0.5)
+        self.telemetry = FeedHealth("telemetry", "ok", 2.0)
         self.connect_error: MeshtuiError | None = None
         self.plan_error: MeshtuiError | None = None
         self.apply_error: MeshtuiError | None = None
@@ -213,7 +213,7 @@ class FakeCockpit:
     async def plan_again(self, change_id: str = "") -> Plan:
         return self._planned(Promote("v1"), Target(ServiceKey("bookinfo", "reviews")))
 
-    async def plan_edit(self, draft: Draft) -> Plan:
+    async def plan_edit(self, draft: EditFile) -> Plan:
         if self.plan_error is not None:
             raise self.plan_error
         return Plan(draft.change(self.mesh), self.findings)
@@ -307,7 +307,7 @@ class FakeCockpit:
         pods = self.clients(question.service.key) if self.has_clients else (None,)
         return Traced(tuple(self.seen(question, pod) for pod in pods), known=self.has_clients)
 
-    def seen(self, question: Question, pod: Pod | None) -> Seen:
+    def seen(self, question: Question, pod: Pod | None) -> ProxyTrace:
         seen = by_objects(self.mesh, question, pod)
         if pod is None or pod.app in self.deaf:
             return replace(seen, trouble="its proxy does not answer" if pod else "")

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 from meshtui.errors import MeshtuiError
-from meshtui.journal import Made
-from meshtui.mesh.history import Past, Stretch
+from meshtui.journal import MadeChange
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.metrics.history import Seen
+from meshtui.mesh.time_series import Past, Stretch
+from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.types import Journaled
 
@@ -45,12 +45,12 @@ class FakeHistory(ChartHistory):
     """The real use case on that source."""
 
     def __init__(self, journal: Callable[[ServiceKey], tuple[Journaled, ...]]) -> None:
-        self.seen = Seen()
+        self.seen = SampleHistory()
         self.memory = FakeMemory()
 
-        def made(service: ServiceKey, since: float) -> tuple[Made, ...]:
+        def made(service: ServiceKey, since: float) -> tuple[MadeChange, ...]:
             found = (e for e in journal(service) if e.took_effect and e.created >= since)
             ordered = sorted(found, key=lambda entry: entry.created)
-            return tuple(Made(e.created, e.verb, e.words, e.who) for e in ordered)
+            return tuple(MadeChange(e.created, e.verb, e.words, e.who) for e in ordered)
 
         super().__init__(self.seen, self.memory, made, Thresholds())

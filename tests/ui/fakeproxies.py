@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.clusters import ConfiguredCluster
-from meshtui.envoy.endpoints import Endpoint
-from meshtui.envoy.listeners import Chain, Listener
+from meshtui.envoy.endpoints import ProxyEndpoint
+from meshtui.envoy.listeners import FilterChain, ProxyListener
 from meshtui.envoy.policies import ProxyCluster
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure
-from meshtui.envoy.virtualhosts import ProxyHost, routes_in
+from meshtui.envoy.virtual_hosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.resolution import VirtualHost, client_of, world
 from meshtui.mesh.touched import ruled_hosts
 from meshtui.operations.proxies.matrix import Matrix, Row, row_of
-from meshtui.operations.proxies.reading import Reading, SeenCluster, SeenEndpoint, joined
+from meshtui.operations.proxies.proxy_reads import ProxyReads, SeenCluster, SeenEndpoint, joined
 from meshtui.operations.proxies.views import find_pod, raw_lines
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class FakeProxies:
             else:
                 told(row_of(self._cockpit.mesh, matrix, pod, self._hosts(pod)))
 
-    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> Reading:
+    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         self.asked.append((view, pod.app, service.name if service else ""))
         await asyncio.sleep(0)
         if self.error is not None:
@@ -82,7 +82,9 @@ class FakeProxies:
         mesh = self._cockpit.mesh
         chosen = mesh.by_key[service] if service else None
         answer = {"pod": pod.name, "configs": [{"name": f"{view}-{n}"} for n in range(40)]}
-        reading = Reading(view, pod, chosen, answers=((f"/{view}", json.dumps(answer).encode()),))
+        reading = ProxyReads(
+            view, pod, chosen, answers=((f"/{view}", json.dumps(answer).encode()),)
+        )
         made = {
             "routes": lambda: {"routes": self._routes(pod)},
             "clusters": lambda: {"clusters": self._clusters()},
@@ -91,7 +93,7 @@ class FakeProxies:
         }
         return replace(reading, **made[view]())  # type: ignore[arg-type]
 
-    async def raw(self, reading: Reading) -> tuple[str, ...]:
+    async def raw(self, reading: ProxyReads) -> tuple[str, ...]:
         await asyncio.sleep(0)
         return raw_lines(reading)
 
@@ -145,7 +147,7 @@ class FakeProxies:
         pods = [pod for pod in self._cockpit.mesh.pods if pod.app == "reviews"]
         return tuple(
             SeenEndpoint(
-                Endpoint(
+                ProxyEndpoint(
                     parse_cluster_name(f"outbound|9080|{pod.version}|{HOST}"),
                     f"10.0.0.{n}",
                     9080,
@@ -161,8 +163,12 @@ class FakeProxies:
 
 
 LISTENERS = (
-    Listener("0.0.0.0_9080", "0.0.0.0", 9080, chains=(Chain("App: HTTP", "Route: 9080"),)),
-    Listener("virtualInbound", "0.0.0.0", 15006, (), "inbound", (Chain(), Chain("SNI: [b]"))),
+    ProxyListener(
+        "0.0.0.0_9080", "0.0.0.0", 9080, chains=(FilterChain("App: HTTP", "Route: 9080"),)
+    ),
+    ProxyListener(
+        "virtualInbound", "0.0.0.0", 15006, (), "inbound", (FilterChain(), FilterChain("SNI: [b]"))
+    ),
 )
 
 

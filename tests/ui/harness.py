@@ -15,7 +15,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 from meshtui.ui.app import MeshtuiApp
-from meshtui.ui.terminal.leaving import Leaving
+from meshtui.ui.terminal.watchdog import Leaving
 from tests.ui.big import big_objects
 from tests.ui.fake import Clock, FakeCockpit
 

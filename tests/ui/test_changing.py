@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from meshtui.changes.change import (
+    Caution,
     ClearAll,
     ClearFault,
     ClearMirror,
-    Finding,
     Promote,
     Rollback,
     SetFault,
@@ -158,7 +158,7 @@ async def test_rolling_back_overtakes_a_change_that_is_being_verified() -> None:
 
 async def test_a_danger_wants_the_name_typed() -> None:
     async with driving(size=SMALL) as drive:
-        drive.cockpit.findings = (Finding("danger", "v3 has no ready pod"),)
+        drive.cockpit.findings = (Caution("danger", "v3 has no ready pod"),)
         await drive.go_to("reviews", "v3")
         await drive.press("P")
         await drive.armed()
@@ -179,7 +179,7 @@ async def test_a_danger_wants_the_name_typed() -> None:
 async def test_one_more_key_takes_along_what_a_rollback_does_not_reach(danger: bool) -> None:
     async with driving(size=SMALL) as drive:
         drive.cockpit.not_reached = ("rule testers: 100 % to v3",)
-        drive.cockpit.findings = (Finding("danger", "v1 fails"),) if danger else ()
+        drive.cockpit.findings = (Caution("danger", "v1 fails"),) if danger else ()
         await drive.go_to("reviews", "v3")
         await drive.press("R")
         await drive.armed()
@@ -194,9 +194,9 @@ async def test_one_more_key_takes_along_what_a_rollback_does_not_reach(danger: b
 async def test_findings_are_shown_the_gravest_first() -> None:
     async with driving() as drive:
         drive.cockpit.findings = (
-            Finding("info", "an info"),
-            Finding("warning", "Argo CD owns this"),
-            Finding("danger", "a danger"),
+            Caution("info", "an info"),
+            Caution("warning", "Argo CD owns this"),
+            Caution("danger", "a danger"),
         )
         await drive.press("R")
         await drive.armed()

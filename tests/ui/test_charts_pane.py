@@ -9,8 +9,8 @@ import pytest
 from textual.geometry import Region
 
 from meshtui.errors import JournalError, Unreachable
-from meshtui.mesh.history import Moment, Past
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.time_series import Moment, Past
 from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Journaled
 from meshtui.ui.panes.charts.body import ChartBody

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from meshtui.errors import Unreachable
-from meshtui.mesh.limiting import Refused, exposed
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.service_limits import RefusedRate, exposed
 from meshtui.ui.panes.exposuretext import exposure_lines
 from meshtui.ui.widgets.paint import width_of
 from tests.ui import bookinfo
@@ -231,7 +231,7 @@ def test_nothing_is_wider_than_the_pane(width: int) -> None:
     cockpit = opened(evil, away)
     mesh = cockpit.mesh
     found = exposed(mesh, mesh.by_key[ServiceKey("bookinfo", "productpage")], None)
-    found = replace(found, refused=Refused(1.0, 2.0, 9.0), unread=("gateways",))
+    found = replace(found, refused=RefusedRate(1.0, 2.0, 9.0), unread=("gateways",))
     lines = exposure_lines(found, {}, width, asked=True)
     text = "\n".join("".join(piece.text for piece in line) for line in lines)
     assert all(width_of(line) <= width for line in lines), text

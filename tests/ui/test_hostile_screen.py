@@ -6,7 +6,7 @@ import pytest
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.text import UNSAFE
-from meshtui.operations.types import Health, LogEntry
+from meshtui.operations.types import FeedHealth, LogEntry
 from meshtui.ui.widgets.paint import Span, fit
 from tests.meshserver import EVIL, hostile_objects
 from tests.ui.driving import driving
@@ -20,8 +20,8 @@ def hostile_cockpit() -> FakeCockpit:
     cockpit = FakeCockpit()
     cockpit.raw = hostile_objects()
     cockpit.notices = (f"OVERDUE {EVIL}", EVIL)
-    cockpit.cluster = Health(f"cluster{EVIL}", "stale", 99.0, EVIL)
-    cockpit.telemetry = Health(f"telemetry{EVIL}", "failed", 99.0, EVIL)
+    cockpit.cluster = FeedHealth(f"cluster{EVIL}", "stale", 99.0, EVIL)
+    cockpit.telemetry = FeedHealth(f"telemetry{EVIL}", "failed", 99.0, EVIL)
     cockpit.server = f"https://host{EVIL}"
     return cockpit
 

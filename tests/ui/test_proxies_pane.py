@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from meshtui.errors import NotAllowed, NotFound, Unreachable
-from meshtui.operations.proxies.reading import Reading
+from meshtui.operations.proxies.proxy_reads import ProxyReads
 from meshtui.ui.panes.proxies import requests as proxyasking
 from meshtui.ui.panes.proxies.pane import ProxiesPane
 from meshtui.ui.panes.proxies.table import Table, table_of
@@ -338,7 +338,7 @@ async def test_thousands_of_clusters_are_laid_out_beside_the_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def noted(reading: Reading) -> Table:
+    def noted(reading: ProxyReads) -> Table:
         threads.append(threading.current_thread())
         return table_of(reading)
 

@@ -11,7 +11,13 @@ from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
 from meshtui.operations.proxies.matrix import Cell, Matrix, Row
-from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, ROUTES, Reading, SeenEndpoint
+from meshtui.operations.proxies.proxy_reads import (
+    CLUSTERS,
+    ENDPOINTS,
+    ROUTES,
+    ProxyReads,
+    SeenEndpoint,
+)
 from meshtui.ui.panes.proxies.heads import Frame, painted, tabs
 from meshtui.ui.panes.proxies.matrix import Rows, matrix_head, matrix_lines, owner_of, summary
 from meshtui.ui.panes.proxies.raw import RawText
@@ -162,6 +168,6 @@ def test_nothing_is_shown_of_another_question() -> None:
     state = ProxyState()
     state.choose(Pod("ns", "one"))
     state.turn_to(ROUTES)
-    state.reading = Reading(ROUTES, Pod("ns", "one"))
+    state.reading = ProxyReads(ROUTES, Pod("ns", "one"))
     state.choose(Pod("ns", "two"))
     assert "reading…" in text_of([one.line for one in painted(state, Frame(60)).lines])

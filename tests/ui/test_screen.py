@@ -6,7 +6,7 @@ import pytest
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Signals
-from meshtui.operations.types import Health, Pending
+from meshtui.operations.types import FeedHealth, Pending
 from meshtui.ui.table.lineid import LineId
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, driving
@@ -145,7 +145,7 @@ async def test_old_numbers_do_not_look_like_new_ones_without_colour_either() -> 
 
 async def test_a_source_that_fails_says_what_is_wrong() -> None:
     async with driving() as drive:
-        drive.cockpit.telemetry = Health("telemetry", "failed", 4.0, "3 proxies refuse: 403")
+        drive.cockpit.telemetry = FeedHealth("telemetry", "failed", 4.0, "3 proxies refuse: 403")
         await drive.tick()
         assert "failed" in drive.text and "3 proxies refuse: 403" in drive.text
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
-from meshtui.operations.types import Health, Pending
+from meshtui.operations.types import FeedHealth, Pending
 from meshtui.ui.panes.signals import SignalsPane
 from meshtui.ui.panes.signalstext import signals_lines
 from meshtui.ui.widgets.paint import width_of
@@ -120,7 +120,7 @@ async def test_states_are_told_in_words_of_their_own(signals: Signals, words: st
 
 async def test_nothing_known_is_no_number_and_says_why() -> None:
     cockpit = FakeCockpit()
-    cockpit.telemetry = Health("telemetry", "failed", None, "no Prometheus, no proxy answers")
+    cockpit.telemetry = FeedHealth("telemetry", "failed", None, "no Prometheus, no proxy answers")
     cockpit.sample = Sample(1.0, "sidecars", 0.0)
     async with driving(cockpit) as drive:
         await drive.press("s")
@@ -201,7 +201,9 @@ async def test_a_pane_that_is_open_keeps_up_with_the_numbers() -> None:
         await drive.until(lambda: "12 % of the 8.0/s to v3" in plain(drive))
 
 
-def lines(width: int, change: Callable[[Scope], Scope] = lambda scope: scope) -> list[str]:
+def lines(
+    width: int, change: Callable[[VersionScope], VersionScope] = lambda scope: scope
+) -> list[str]:
     cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
     views = service_views(cockpit.mesh, cockpit.sample)
     view = next(view for view in views if view.key == REVIEWS)
@@ -218,7 +220,7 @@ def test_nothing_is_wider_than_the_pane(width: int) -> None:
 
 
 def test_versions_whose_numbers_have_no_room_are_counted() -> None:
-    def change(scope: Scope) -> Scope:
+    def change(scope: VersionScope) -> VersionScope:
         rows = [replace(scope.view.versions[0], version=f"v{n}") for n in range(30)]
         return replace(scope, view=replace(scope.view, versions=tuple(rows)))
 
@@ -232,7 +234,7 @@ def test_thousands_of_hostile_codes_are_bounded_and_harmless() -> None:
         flags={f"\x1b]0;{n}\x07": 1.0 for n in range(10_000)},
     )  # fmt: skip
 
-    def change(scope: Scope) -> Scope:
+    def change(scope: VersionScope) -> VersionScope:
         return replace(scope, view=replace(scope.view, caller=wild, server=wild))
 
     found = lines(60, change)

@@ -11,7 +11,7 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
-from meshtui.ui.table.cells import WORDS, Context
+from meshtui.ui.table.cells import WORDS, CellContext
 from meshtui.ui.table.columns import grid
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
@@ -29,9 +29,9 @@ def views(weights: dict[str, int] | None = None, time: float = 1.0) -> tuple[Ser
     return service_views(mesh, bookinfo.sample(mesh, time))
 
 
-def line_texts(width: int, context: Context | None = None) -> list[str]:
+def line_texts(width: int, context: CellContext | None = None) -> list[str]:
     entries = outline(views(), NOBODY, NOBODY)
-    lines = [row(entry, grid(width, 20), context or Context()) for entry in entries]
+    lines = [row(entry, grid(width, 20), context or CellContext()) for entry in entries]
     return ["".join(piece.text for piece in line) for line in lines]
 
 
@@ -39,7 +39,7 @@ def line_texts(width: int, context: Context | None = None) -> list[str]:
 def test_every_line_and_the_head_are_exactly_as_wide_as_the_grid(width: int) -> None:
     layout = grid(width, 30)
     entries = outline(views(), NOBODY, NOBODY)
-    widths = {width_of(row(entry, layout, Context())) for entry in entries}
+    widths = {width_of(row(entry, layout, CellContext())) for entry in entries}
     assert widths == {width_of(head(layout, Sort()))} == {width + 1}
 
 
@@ -123,7 +123,7 @@ def test_a_bar_is_full_only_at_a_hundred_and_never_empty_above_zero() -> None:
 def test_a_draft_stands_where_the_weight_was() -> None:
     view = next(v for v in views() if v.key.name == "reviews")
     draft = set_weight(begin(view), "v3", 5)
-    lines = line_texts(100, Context(drafts={view.key: draft}))
+    lines = line_texts(100, CellContext(drafts={view.key: draft}))
     assert "80→95%" in next(text for text in lines if "● v1" in text)
     assert "20→5%" in next(text for text in lines if "✖ v3" in text)
 
@@ -136,7 +136,7 @@ def test_requests_that_no_pod_saw_are_named_so() -> None:
     mesh = bookinfo.mesh_of(raw)
     entries = outline(service_views(mesh, bookinfo.sample(mesh, 1.0)), NOBODY, NOBODY)
     layout = grid(78, wanted_name_width(entries, False))
-    texts = ["".join(p.text for p in row(e, layout, Context())) for e in entries]
+    texts = ["".join(p.text for p in row(e, layout, CellContext())) for e in entries]
     assert any("(no pod reached)" in text and "✖ 100%" in text and "FI" in text for text in texts)
     assert any("fault" in text for text in texts)
 

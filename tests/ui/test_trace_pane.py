@@ -9,8 +9,8 @@ from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.request import Request
 from meshtui.operations.look.trace import Question, Traced, by_objects
+from meshtui.ui.panes.trace_request import TraceRequest, parse_ask, words_of
 from meshtui.ui.panes.tracetext import trace_lines
-from meshtui.ui.panes.tracewords import Ask, parse_ask, words_of
 from meshtui.ui.widgets.paint import Line, width_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -138,12 +138,14 @@ async def test_words_that_make_no_request_are_refused_in_the_status_line() -> No
 @pytest.mark.parametrize(
     "wanted",
     [
-        Ask(),
-        Ask(Request("DELETE", "/a?b=c d", "shop.example:80", "https", (("Cookie", "a=b; c=d"),))),
-        Ask(Request(headers=(("a", ""), ("a", "2"))), "gateway", 8080),
+        TraceRequest(),
+        TraceRequest(
+            Request("DELETE", "/a?b=c d", "shop.example:80", "https", (("Cookie", "a=b; c=d"),))
+        ),
+        TraceRequest(Request(headers=(("a", ""), ("a", "2"))), "gateway", 8080),
     ],
 )
-def test_a_request_in_words_is_the_same_request(wanted: Ask) -> None:
+def test_a_request_in_words_is_the_same_request(wanted: TraceRequest) -> None:
     assert parse_ask(words_of(wanted).split(" ")) == wanted
 
 

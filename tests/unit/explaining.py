@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshtui.diagnosis.explain import Explanation, explanations
-from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
@@ -69,7 +69,7 @@ def scope(
     *,
     ends_s: float | None = None,
     clients: frozenset[tuple[str, str]] = CALLERS,
-) -> Scope:
+) -> VersionScope:
     place = VersionKey(KEY, version)
     seen, counted = caller or Signals(), server or Signals()
     totals = {KEY: seen}, {KEY: counted}
@@ -81,10 +81,10 @@ def scope(
     return scope_of(mesh, view, row, sample, ends_s=ends_s)
 
 
-def told(found: Scope, code: str) -> Explanation:
+def told(found: VersionScope, code: str) -> Explanation:
     """The explanation of a flag or code."""
     return next(one for one in explanations([found]) if one.code == code)
 
 
-def words(found: Scope, code: str) -> str:
+def words(found: VersionScope, code: str) -> str:
     return " ".join(told(found, code).said)

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 from meshtui.changes.patch import PatchError, apply
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
-from meshtui.kube.ask import Ask
+from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.cluster import Cluster
-from meshtui.kube.exchange import Answer
+from meshtui.kube.exchange import ApiResponse
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.operations.options import Options
@@ -112,14 +112,14 @@ class FakeCluster(Cluster):
         *,
         params: Mapping[str, str] | None = None,
         **more: Any,
-    ) -> Answer:
+    ) -> ApiResponse:
         if path.endswith("selfsubjectaccessreviews"):
             verb = body["spec"]["resourceAttributes"]["verb"]
-            return Answer({"status": {"allowed": verb not in self.forbidden}})
+            return ApiResponse({"status": {"allowed": verb not in self.forbidden}})
         if "events" in path:
             self.events.append(body)
-            return Answer(body)
-        dry_run = Ask(method, path, params or {}, body).dry_run
+            return ApiResponse(body)
+        dry_run = ApiRequest(method, path, params or {}, body).dry_run
         if not dry_run:
             if self.read_only:
                 raise NotAllowed(f"{method} {path}: meshtui runs read-only")
@@ -128,7 +128,7 @@ class FakeCluster(Cluster):
         if not dry_run:
             self.writes.append((method, path))
             self.after_write(method, path)
-        return Answer(answer if dry_run else self.answer(answer), self.warnings)
+        return ApiResponse(answer if dry_run else self.answer(answer), self.warnings)
 
     def _do(self, method: str, path: str, body: Any, dry_run: bool) -> Obj:
         if method == "POST":

@@ -15,10 +15,10 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.aggregate import Ledger
-from meshtui.metrics.prometheus_answer import Point
+from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS
 from meshtui.metrics.prometheus_reading import Flaws, requests_of
-from meshtui.metrics.reading import Reading, SeriesCache, read
+from meshtui.metrics.prometheus_result import Point
 from tests.unit.objects import Obj, meta, service
 
 SOURCES = ("sidecars", "prometheus")

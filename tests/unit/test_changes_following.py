@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtui.changes.assemble import rule_change
 from meshtui.changes.blast import blast_radius
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, Rollback, SetFault, Target
 from meshtui.changes.locate import Located
-from meshtui.changes.making import rule_change
 from meshtui.changes.undo import place_of, undo_operations
 from meshtui.journal import Journal
 from meshtui.mesh.model import Mesh, ServiceKey

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.changes.health import SUSPECT, Health
+from meshtui.changes.health import SUSPECT, VersionHealth
 from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
 from meshtui.mesh.judging import DEGRADED, FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 
@@ -24,20 +24,20 @@ def version(
     errors: float | None = 0.0,
     requests: float = 1000.0,
     ready: int = 1,
-) -> Health:
+) -> VersionHealth:
     if errors is None:
         state = NOT_KNOWN
     else:
         state = FAILING if errors >= 0.1 else DEGRADED if errors else OK
     counted = requests if errors is not None else 0.0
-    return Health("r", name, name, percent, 1, ready, state, errors, counted)
+    return VersionHealth("r", name, name, percent, 1, ready, state, errors, counted)
 
 
 def step(before: dict[str, Any], after: dict[str, Any], how: str = "shift", by: str = "x") -> Step:
     return Step(before, after, by, rollback=how == "rollback", promote=how == "promote")
 
 
-def chosen(versions: list[Health], *history: Step, configured: str = "") -> Stable:
+def chosen(versions: list[VersionHealth], *history: Step, configured: str = "") -> Stable:
     named = next((v for v in versions if v.label == configured), None)
     found = choose_stable(versions, history, named)
     assert found is not None
@@ -167,7 +167,11 @@ TABLE = [
 
 @pytest.mark.parametrize(("why", "versions", "history", "goes_to", "dangerous"), TABLE)
 def test_the_choice(
-    why: str, versions: list[Health], history: tuple[Step, ...], goes_to: str, dangerous: bool
+    why: str,
+    versions: list[VersionHealth],
+    history: tuple[Step, ...],
+    goes_to: str,
+    dangerous: bool,
 ) -> None:
     found = chosen(versions, *history)
     assert (found.version.label, bool(found.dangers)) == (goes_to, dangerous), (why, found)
@@ -214,14 +218,14 @@ NAMES = ("v1", "v2", "v3")
 
 
 @st.composite
-def healths(draw: st.DrawFn) -> list[Health]:
+def healths(draw: st.DrawFn) -> list[VersionHealth]:
     found = []
     for name in NAMES:
         state = draw(st.sampled_from(STATES))
         errors = {OK: 0.0, DEGRADED: 0.02, FAILING: 0.3, ONLY_ERRORS: 1.0}.get(state)
         requests = draw(st.integers(1, 5000)) if errors is not None else 0
         ready, percent = draw(st.integers(0, 1)), draw(st.integers(0, 100))
-        found.append(Health("r", name, name, percent, 1, ready, state, errors, requests))
+        found.append(VersionHealth("r", name, name, percent, 1, ready, state, errors, requests))
     return found
 
 
@@ -234,7 +238,7 @@ steps = st.builds(
 
 @given(healths(), st.lists(steps, max_size=5), st.sampled_from(("", *NAMES)))
 def test_never_to_a_failing_version_while_a_sound_one_serves(
-    versions: list[Health], history: list[Step], configured: str
+    versions: list[VersionHealth], history: list[Step], configured: str
 ) -> None:
     named = next((v for v in versions if v.label == configured), None)
     found = choose_stable(versions, history, named)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from meshtui.changes.change import SetFault
-from meshtui.cli import opening
+from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.errors import Unreachable
 from meshtui.journal import Journal

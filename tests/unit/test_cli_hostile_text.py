@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshtui.cli import opening
+from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.mesh.text import UNSAFE
 from meshtui.verbs import BY_NAME, VERBS

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshtui.cli import opening
+from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.operations.logs import tail as tailing

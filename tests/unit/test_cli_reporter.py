@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from meshtui.cli import opening
+from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, VersionKey

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from meshtui.cli import changing, opening
+from meshtui.cli import change_commands as changing
+from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.cli.parser import build_parser
 from meshtui.errors import Exit, Refused

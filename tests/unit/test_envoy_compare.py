@@ -11,7 +11,7 @@ import pytest
 
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host
 from meshtui.envoy.endpoints import parse_endpoints
-from meshtui.envoy.virtualhosts import ProxyHost, parse_hosts
+from meshtui.envoy.virtual_hosts import ProxyHost, parse_hosts
 from meshtui.mesh.resolution import Client, VirtualHost, world
 from tests.recorded.cases import mesh_of
 

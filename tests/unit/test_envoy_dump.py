@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meshtui.envoy.clusternames import ClusterName, parse_cluster_name
 from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.endpoints import parse_endpoints
-from meshtui.envoy.listeners import Chain, Listener, parse_listeners
+from meshtui.envoy.listeners import FilterChain, ProxyListener, parse_listeners
 from meshtui.envoy.proxy import count_rejected, sidecar_route_names
 from meshtui.envoy.routes import (
     ANY_PATH,
@@ -299,12 +299,12 @@ def test_listeners() -> None:
     assert parse_listeners(
         {"configs": [{"name": "x", "active_state": {"listener": listener}}]}
     ) == (
-        Listener(
+        ProxyListener(
             "0.0.0.0_9080",
             "0.0.0.0",
             9080,
             ("9080", "inbound|9080||"),
-            chains=(Chain(), Chain()),
+            chains=(FilterChain(), FilterChain()),
         ),
     )
 

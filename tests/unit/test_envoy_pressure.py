@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meshtui.envoy.clusters import parse_configured
 from meshtui.envoy.endpoints import parse_endpoints
-from meshtui.envoy.listeners import Chain, parse_listeners
+from meshtui.envoy.listeners import FilterChain, parse_listeners
 from meshtui.envoy.proxy import clusters_path, endpoints_path, sidecar_listener_names, stats_path
 from meshtui.envoy.stats import Pressure, parse_stats, stats_filter
 
@@ -136,11 +136,11 @@ def inline(*domains: str) -> dict[str, Any]:
     [
         (
             chain({"@type": MANAGER, "rds": {"route_config_name": "9080"}}),
-            Chain("ALL", "Route: 9080"),
+            FilterChain("ALL", "Route: 9080"),
         ),
         (
             chain({"@type": TCP, "cluster": "PassthroughCluster"}, destination_port=15001),
-            Chain("Addr: *:15001", "PassthroughCluster"),
+            FilterChain("Addr: *:15001", "PassthroughCluster"),
         ),
         (
             chain(
@@ -148,23 +148,23 @@ def inline(*domains: str) -> dict[str, Any]:
                 prefix_ranges=[{"address_prefix": "10.0.0.1", "prefix_len": 32}],
                 destination_port=80,
             ),
-            Chain("Addr: 10.0.0.1/32:80", f"Cluster: {V1}"),
+            FilterChain("Addr: 10.0.0.1/32:80", f"Cluster: {V1}"),
         ),
         (
             chain(inline("*"), transport_protocol="tls", application_protocols=["istio", "x"]),
-            Chain("Trans: tls; App: istio,x", "Cluster: inbound|9080||"),
+            FilterChain("Trans: tls; App: istio,x", "Cluster: inbound|9080||"),
         ),
         (
             chain(inline("a", "b"), server_names=["one", "two"]),
-            Chain("SNI: one,two", "Inline Route: a/b"),
+            FilterChain("SNI: one,two", "Inline Route: a/b"),
         ),
         (
             chain({}, application_protocols=["http/1.0", "http/1.1", "h2c"]),
-            Chain("App: HTTP", "Non-HTTP/Non-TCP"),
+            FilterChain("App: HTTP", "Non-HTTP/Non-TCP"),
         ),
     ],
 )
-def test_filter_chains_in_istioctls_words(raw: dict[str, Any], expected: Chain) -> None:
+def test_filter_chains_in_istioctls_words(raw: dict[str, Any], expected: FilterChain) -> None:
     listener = {"name": "x", "filter_chains": [raw], "traffic_direction": "OUTBOUND"}
     (found,) = parse_listeners({"configs": [{"active_state": {"listener": listener}}]})
     assert (found.chains, found.direction) == ((expected,), "outbound")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from meshtui.envoy.admin import admin_get, way_to
-from meshtui.envoy.ways import AGAIN_S, EXEC, MOST, NEITHER_S, PORT_FORWARD, Ways
+from meshtui.envoy.admin_transports import (
+    AGAIN_S,
+    EXEC,
+    MOST,
+    NEITHER_S,
+    PORT_FORWARD,
+    AdminTransports,
+)
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.failures import Unauthenticated
 
@@ -23,16 +30,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ways(clock: Clock) -> Ways:
-    return Ways(clock)
+def ways(clock: Clock) -> AdminTransports:
+    return AdminTransports(clock)
 
 
-def test_a_port_forward_comes_first(ways: Ways) -> None:
+def test_a_port_forward_comes_first(ways: AdminTransports) -> None:
     assert ways.open("shop") == (PORT_FORWARD, EXEC)
 
 
 def test_a_refused_way_is_left_out_in_its_namespace_for_some_minutes(
-    ways: Ways, clock: Clock
+    ways: AdminTransports, clock: Clock
 ) -> None:
     ways.refuse(PORT_FORWARD, "shop")
     assert ways.open("shop") == (EXEC,)
@@ -41,7 +48,9 @@ def test_a_refused_way_is_left_out_in_its_namespace_for_some_minutes(
     assert ways.open("shop") == (PORT_FORWARD, EXEC)
 
 
-def test_where_both_are_refused_both_are_tried_again_soon(ways: Ways, clock: Clock) -> None:
+def test_where_both_are_refused_both_are_tried_again_soon(
+    ways: AdminTransports, clock: Clock
+) -> None:
     for _ in range(2):
         ways.refuse(PORT_FORWARD, "shop")
         ways.refuse(EXEC, "shop")
@@ -50,7 +59,7 @@ def test_where_both_are_refused_both_are_tried_again_soon(ways: Ways, clock: Clo
         assert ways.open("shop") == (PORT_FORWARD, EXEC)
 
 
-def test_only_so_many_namespaces_are_remembered(ways: Ways) -> None:
+def test_only_so_many_namespaces_are_remembered(ways: AdminTransports) -> None:
     for number in range(MOST + 1):
         ways.refuse(PORT_FORWARD, f"n{number}")
     assert ways.open("n0") == (PORT_FORWARD, EXEC)

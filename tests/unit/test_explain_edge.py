@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshtui.diagnosis.explain.edge import edge
-from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.diagnosis.explain.triage import sentences
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
@@ -15,7 +15,7 @@ from tests.unit.objects import pod, service
 PAGE = ServiceKey("shop", "productpage")
 
 
-def gateway(*, seen: bool, name: str = "ingress") -> Scope:
+def gateway(*, seen: bool, name: str = "ingress") -> VersionScope:
     proxy = pod("ingress", "v1")
     proxy["spec"]["containers"] = [{"name": "istio-proxy"}]
     mesh = parse_mesh(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshtui.diagnosis.explain.origin import sides
-from meshtui.diagnosis.explain.scope import Scope
+from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.diagnosis.explain.triage import headline
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Signals
@@ -18,7 +18,7 @@ TO_V3: Obj = {"host": "reviews", "subset": "v3"}
 COPIED: Obj = {"route": [route("v1", 90), route("v3", 10)], "mirror": TO_V3}
 
 
-def whole(mesh: Mesh, caller: Signals, server: Signals) -> Scope:
+def whole(mesh: Mesh, caller: Signals, server: Signals) -> VersionScope:
     """The service, whose versions are one with it in the numbers."""
     return replace(scope(mesh, "v3", caller, server), row=None)
 
@@ -147,5 +147,5 @@ def test_a_mirror_that_goes_elsewhere_or_is_off_excuses_nothing() -> None:
         assert "copies of the mirror" not in sides(_only_counted(mesh))
 
 
-def _only_counted(mesh: Mesh) -> Scope:
+def _only_counted(mesh: Mesh) -> VersionScope:
     return scope(mesh, "v3", signals(40), signals(40, c503=120))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from meshtui.diagnosis.explain.origin import sides
-from meshtui.diagnosis.explain.scope import Scope, called_by, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, called_by, scope_of
 from meshtui.diagnosis.explain.triage import below, headline, sentences
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
@@ -134,7 +134,7 @@ def test_a_service_that_turns_everybody_away_is_not_just_ok() -> None:
     assert well == "no traffic: v1 and v3"
 
 
-def _in_order(found: Scope) -> list[tuple[str, str, str]]:
+def _in_order(found: VersionScope) -> list[tuple[str, str, str]]:
     return sorted(sentences(replace(found, row=None)), key=lambda each: "reviews" not in each[1])
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshtui.diagnosis.explain.scope import Scope
+from meshtui.diagnosis.explain.latency import waiting
+from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.diagnosis.explain.triage import sentences
-from meshtui.diagnosis.explain.waiting import waiting
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.ui.panes.signalstext import signals_lines
@@ -29,7 +29,7 @@ def timed(p50: float, p95: float, rps: float = 10.0, **counts: float) -> Signals
     return replace(signals(rps, **counts), p50_ms=p50, p95_ms=p95, p99_ms=p95)
 
 
-def slow(mesh: Mesh, **counts: float) -> Scope:
+def slow(mesh: Mesh, **counts: float) -> VersionScope:
     return scope(mesh, "v3", timed(570, 900, **counts), timed(3, 9))
 
 

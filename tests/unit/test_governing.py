@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from meshtui.changes.assemble import creation
 from meshtui.changes.breaker_ops import bypassed
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, PolicyRequest, SetBreaker, SetTimeout, Shift, Target
-from meshtui.changes.making import creation
 from meshtui.changes.stranding import stranding
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.governing import governed
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.subsets import usable_subsets
-from meshtui.operations.change.objects import mesh_after
+from meshtui.operations.change.written_objects import mesh_after
 from tests.unit.resolving import PLURALS, REV, made, mesh_of, pod, rules, subsets, to
 
 SPLIT = rules("rev", {"route": [to("v1", 80), to("v2", 20)]}, hosts=[REV])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.mesh.history import (
+from meshtui.mesh.time_series import (
     ERRORS,
     P99,
     RPS,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from meshtui.changes.change import Promote, Rollback, SetFault, Shift, Target
-from meshtui.cli import opening
+from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.errors import JournalError, MeshtuiError, Unreachable
 from meshtui.journal import Journal, Unread

@@ -22,7 +22,7 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from meshtui.metrics.aggregate import Ledger
-from meshtui.metrics.reading import Reading
+from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.traffic import Traffic
 from tests.unit.objects import destination_rule, pod, route, service, virtual_service
 

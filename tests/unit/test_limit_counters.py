@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshtui.diagnosis.limit_words import asked_words, of_what
-from meshtui.mesh.limiting import Limiting
+from meshtui.mesh.service_limits import Limiting
 from meshtui.operations.look.exposure import Counters, growth, parse_counters, tally
 from tests.unit.test_limiting import REVIEWS, envoy_filter, of, shop
 from tests.unit.test_ratelimits import EXTERNAL, LOCAL, SETTINGS, patch

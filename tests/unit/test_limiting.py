@@ -18,10 +18,10 @@ from meshtui.diagnosis.limit_words import (
     tls_words,
 )
 from meshtui.mesh.exposure import Door, doors_to
-from meshtui.mesh.limiting import Exposed, Refused, exposed
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.ratelimits import Bucket, RateLimit, rate_limits
+from meshtui.mesh.service_limits import Exposed, RefusedRate, exposed
 from meshtui.mesh.signals import Sample, Signals
 from tests.unit.objects import meta, pod, route, service, virtual_service
 from tests.unit.test_exposure import PLAIN, SECURE, SPLIT, mesh_with, server
@@ -245,7 +245,7 @@ class TestRefused:
             server_totals={REVIEWS: Signals(requests=80, flags={"RL": 10.0})},
         )
         found = of(shop(), REVIEWS, read)
-        assert found.refused == Refused(by_callers=2.0, by_pods=1.0, answers=5.0)
+        assert found.refused == RefusedRate(by_callers=2.0, by_pods=1.0, answers=5.0)
         assert refused_words(found) == (
             "refused now: 2/s by its callers' proxies, 1/s by its own, "
             "2/s answered 429 by somebody else"

@@ -9,7 +9,7 @@ import pytest
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import VersionKey
 from meshtui.metrics.aggregate import Ledger, clients_of
-from meshtui.metrics.reading import Reading, SeriesCache, growth, read
+from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
 from meshtui.metrics.traffic import Traffic, traffic_of
 
 REVIEWS = ServiceKey("default", "reviews")

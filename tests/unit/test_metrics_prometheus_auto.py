@@ -12,9 +12,9 @@ from meshtui.mesh.model import Mesh, Port, Service, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.choose import is_wanted, source_for
-from meshtui.metrics.discovery import Place, places
+from meshtui.metrics.discovery import PrometheusAddress, places
 from meshtui.metrics.prometheus import PrometheusSource
-from meshtui.metrics.prometheus_answer import Over
+from meshtui.metrics.prometheus_result import Over
 from meshtui.metrics.prometheus_service import ServiceServer
 from meshtui.metrics.sidecars import SidecarSource
 from meshtui.metrics.worker import Worker
@@ -243,7 +243,7 @@ PATH = "/api/v1/namespaces/istio-system/services/http:prometheus:9090/proxy/api/
 
 def server(answer: str | MeshtuiError) -> tuple[ServiceServer, Cluster]:
     cluster = Cluster(answer)
-    place = Place("istio-system", "prometheus", 9090)
+    place = PrometheusAddress("istio-system", "prometheus", 9090)
     return ServiceServer(cluster, place, Worker("test")), cluster  # type: ignore[arg-type]
 
 

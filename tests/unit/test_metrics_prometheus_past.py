@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from meshtui.errors import NotAllowed, Unreachable
-from meshtui.mesh.history import Course, Past, Stretch
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.time_series import Course, Past, Stretch
 from meshtui.metrics import prometheus_past
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.prometheus import PrometheusSource
-from meshtui.metrics.prometheus_answer import Answer, Over
 from meshtui.metrics.prometheus_past import (
     MOST_POINTS,
     MOST_VERSIONS,
@@ -25,6 +24,7 @@ from meshtui.metrics.prometheus_past import (
     over_of,
     window_of,
 )
+from meshtui.metrics.prometheus_result import Over, QueryResult
 from meshtui.metrics.prometheus_timing import Rhythm
 from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.source import MetricsSource, PastSource
@@ -53,7 +53,9 @@ def bucket(bound: str, values: dict[int, float | str], version: str = "v1") -> R
 
 def read(requests: list[Row], durations: list[Row] | None = None) -> dict[str, Course]:
     """With a step of 15 s and a window of 60 s."""
-    return dict(courses_of(Answer(requests), Answer(durations or []), REVIEWS, 15, 60.0, 0.0))
+    return dict(
+        courses_of(QueryResult(requests), QueryResult(durations or []), REVIEWS, 15, 60.0, 0.0)
+    )
 
 
 def test_rates_ratios_and_quantiles_of_each_point() -> None:

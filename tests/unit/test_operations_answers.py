@@ -35,7 +35,7 @@ from meshtui.journal import Status
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.change.adopt import plan_adoption
-from meshtui.operations.change.answers import ON_ITS_WAY_S
+from meshtui.operations.change.write_answers import ON_ITS_WAY_S
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import DR, VS, FakeCluster, failing, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, route

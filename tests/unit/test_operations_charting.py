@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 
 from meshtui.errors import JournalError, Unreachable
-from meshtui.journal import Made
-from meshtui.mesh.history import Moment, Past, Stretch
+from meshtui.journal import MadeChange
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
-from meshtui.metrics.history import Seen
+from meshtui.mesh.time_series import Moment, Past, Stretch
+from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.look.charts import ChartHistory
 
 REVIEWS, RATINGS = ServiceKey("default", "reviews"), ServiceKey("default", "ratings")
@@ -60,22 +60,22 @@ class Forgetful:
 
 
 CHANGES = (
-    Made(NOW - 4000, "shift", ("v1 0 → 9 %",), "ben"),
-    Made(NOW - 300, "shift", ("v1 9 → 1 %", "v2 1 → 9 %"), "ben"),
-    Made(NOW - 60, "fault", ("fault none → delay 1s",), "ada"),
+    MadeChange(NOW - 4000, "shift", ("v1 0 → 9 %",), "ben"),
+    MadeChange(NOW - 300, "shift", ("v1 9 → 1 %", "v2 1 → 9 %"), "ben"),
+    MadeChange(NOW - 60, "fault", ("fault none → delay 1s",), "ada"),
 )
 
 
-def made(service: ServiceKey, since: float) -> tuple[Made, ...]:
+def made(service: ServiceKey, since: float) -> tuple[MadeChange, ...]:
     return tuple(change for change in CHANGES if change.created >= since)
 
 
-def history(memory: Memory | Forgetful, seen: Seen | None = None) -> ChartHistory:
-    return ChartHistory(seen or Seen(), memory, made, Thresholds(0.01, 0.05))
+def history(memory: Memory | Forgetful, seen: SampleHistory | None = None) -> ChartHistory:
+    return ChartHistory(seen or SampleHistory(), memory, made, Thresholds(0.01, 0.05))
 
 
-def seen_at(*times: float) -> Seen:
-    seen = Seen()
+def seen_at(*times: float) -> SampleHistory:
+    seen = SampleHistory()
     for at in times:
         caller = {VersionKey(REVIEWS, "v9"): Signals(10, 5.0, 0.5)}
         seen.take(Sample(at, "sidecars", 5.0, caller))
@@ -162,7 +162,7 @@ def test_changes_that_were_made_in_the_time_are_marked_the_oldest_first() -> Non
 
 
 def test_a_journal_that_cannot_be_read_leaves_the_picture() -> None:
-    def locked(_service: ServiceKey, _since: float) -> tuple[Made, ...]:
+    def locked(_service: ServiceKey, _since: float) -> tuple[MadeChange, ...]:
         raise JournalError("the journal is locked")
 
     charts = ChartHistory(seen_at(NOW), Forgetful(), locked, Thresholds())
@@ -172,6 +172,6 @@ def test_a_journal_that_cannot_be_read_leaves_the_picture() -> None:
 
 
 def test_a_change_of_this_second_is_in_the_picture() -> None:
-    change = Made(NOW, "shift", ("v1 0 → 9 %",), "ben")
-    charts = ChartHistory(Seen(), Forgetful(), lambda *_: (change,), Thresholds())
+    change = MadeChange(NOW, "shift", ("v1 0 → 9 %",), "ben")
+    charts = ChartHistory(SampleHistory(), Forgetful(), lambda *_: (change,), Thresholds())
     assert len(charts.picture(REVIEWS, 300.0, CELLS, NOW).marks) == 1

@@ -16,8 +16,8 @@ from meshtui.journal import Journal, Status
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.change.adopt import plan_adoption
-from meshtui.operations.change.answers import ON_ITS_WAY_S
 from meshtui.operations.change.compound import UNSEEN_S
+from meshtui.operations.change.write_answers import ON_ITS_WAY_S
 from tests.unit.fake_cluster import DR, VS, FakeCluster, mesh_of, policy, session
 
 REVIEWS = ServiceKey("default", "reviews")

@@ -21,13 +21,13 @@ from meshtui.operations.proxies import files as saving
 from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
 from meshtui.operations.proxies.files import save_as, save_new
 from meshtui.operations.proxies.matrix import OUT_OF_REACH, Row
-from meshtui.operations.proxies.reading import (
+from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
     ENDPOINTS,
     LISTENERS,
     ROUTES,
     VIEWS,
-    Reading,
+    ProxyReads,
 )
 from meshtui.operations.proxies.views import LiveProxies, find_pod, raw_lines
 from tests.ui import bookinfo
@@ -293,7 +293,7 @@ async def test_rubbish_and_refusals_are_errors(mesh: Mesh, admin: Admin, view: s
 
 def test_raw_lines_are_bounded(mesh: Mesh) -> None:
     body = json.dumps({"configs": list(range(100))}).encode()
-    reading = Reading(ROUTES, pod_of(mesh, "details"), answers=(("/a", body), ("/b", b"[]")))
+    reading = ProxyReads(ROUTES, pod_of(mesh, "details"), answers=(("/a", body), ("/b", b"[]")))
     lines = raw_lines(reading)
     assert lines[0] == "GET /a" and lines[-2:] == ("GET /b", "[]")
     cut = raw_lines(reading, most=10)

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from meshtui.changes.assemble import creation, removal
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, ClearFault, SetFault, SetMirror, Shift, Target
-from meshtui.changes.making import creation, removal
 from meshtui.changes.patch import apply
 from meshtui.errors import Unreachable
 from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh.model import ServiceKey
-from meshtui.operations.change.answers import ON_ITS_WAY_S
 from meshtui.operations.change.judge import judge
 from meshtui.operations.change.recover import recover
+from meshtui.operations.change.write_answers import ON_ITS_WAY_S
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed
 from tests.unit.objects import Obj, route
 

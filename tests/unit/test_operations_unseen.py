@@ -14,7 +14,7 @@ from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.change import unverified as unseen
-from meshtui.operations.change.unverified import Unseen
+from meshtui.operations.change.unverified import UnverifiedChanges
 from tests.unit.objects import reviews, route
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -39,10 +39,12 @@ class Answers:
         return found
 
 
-async def asked(outcome: Outcome, *found: Outcome | Exception | None) -> tuple[Unseen, Answers]:
+async def asked(
+    outcome: Outcome, *found: Outcome | Exception | None
+) -> tuple[UnverifiedChanges, Answers]:
     applier: Any = Answers(*found)
     settled = asyncio.Event()
-    waiting = Unseen(applier, settled.set)
+    waiting = UnverifiedChanges(applier, settled.set)
     waiting.note(outcome)
     task = asyncio.create_task(waiting.run(lambda: (Mesh(), None)))
     async with asyncio.timeout(5):
@@ -67,7 +69,7 @@ async def test_an_object_that_was_changed_since_ends_the_question() -> None:
 
 
 async def test_what_was_verified_is_not_asked_about() -> None:
-    waiting = Unseen(Answers(), lambda: None)  # type: ignore[arg-type]
+    waiting = UnverifiedChanges(Answers(), lambda: None)  # type: ignore[arg-type]
     waiting.note(OLD)
     waiting.note(TAKEN_UP)
     task = asyncio.create_task(waiting.run(lambda: (Mesh(), None)))

@@ -13,9 +13,9 @@ from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.objects import mesh_after
 from meshtui.operations.change.proxy_checks import question_of
 from meshtui.operations.change.verdicts import verdict_of
+from meshtui.operations.change.written_objects import mesh_after
 from tests.unit.fake_cluster import FakeCluster, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, destination_rule, pod, route, service, virtual_service
 

@@ -12,7 +12,7 @@ from meshtui.changes.outcome import ProxyVerdict
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.change import verify as verifying
-from meshtui.operations.change.verify import QUICK, SPARING, Clients, Pace, verify
+from meshtui.operations.change.verify import QUICK, SPARING, CheckPace, Clients, verify
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import FakeCluster, mesh_of, policy, routed
@@ -77,7 +77,7 @@ async def test_where_a_question_starts_a_program_there_are_fewer(
 ) -> None:
     Time(monkeypatch)
 
-    async def asked(pace: Pace) -> int:
+    async def asked(pace: CheckPace) -> int:
         proxy = Proxy(verdict("old"))
         await verify(proxy, Clients((POD,)), wait_s=10.0, pace=lambda _: pace)
         return proxy.asked

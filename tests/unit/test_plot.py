@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
-from meshtui.mesh.history import ERRORS, P99, RPS, Grid, Moment, grid
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.time_series import ERRORS, P99, RPS, Grid, Moment, grid
 from meshtui.operations.look.charts import Mark, Picture
-from meshtui.ui.panes.charts.lines import Look, cells_of, chart_lines, versions_of
+from meshtui.ui.panes.charts.lines import ChartStyle, cells_of, chart_lines, versions_of
 from meshtui.ui.panes.charts.scale import milliseconds, percent, rate, ticks, top_of
 from meshtui.ui.panes.charts.title import source_words
 from meshtui.ui.widgets.paint import Line, width_of
@@ -130,9 +130,9 @@ def picture(cells: int, range_s: float = 300.0, marks: tuple[Mark, ...] = ()) ->
     return Picture(REVIEWS, columns, {"v1": tuple(v1), "v2": tuple(v2)}, marks, newest=NOW)
 
 
-def lines_of(found: Picture, width: int, height: int, look: Look | None = None) -> list[Line]:
+def lines_of(found: Picture, width: int, height: int, look: ChartStyle | None = None) -> list[Line]:
     versions = versions_of(found, NAMES)
-    return chart_lines(found, look or Look(), versions, (width, height), NOW)
+    return chart_lines(found, look or ChartStyle(), versions, (width, height), NOW)
 
 
 MARKS = (
@@ -170,16 +170,16 @@ GOLDEN = [
 @pytest.mark.parametrize("shown", ["all", ERRORS, "latency", RPS])
 def test_it_fits_every_size(size: tuple[int, int], shown: str) -> None:
     found = picture(cells_of(size[0]), marks=MARKS * 8)
-    lines = lines_of(found, *size, Look(shown))
+    lines = lines_of(found, *size, ChartStyle(shown))
     assert len(lines) <= size[1]
     assert max(width_of(line) for line in lines) <= size[0]
 
 
 def test_what_matters_most_is_there_where_only_one_chart_fits() -> None:
-    assert [Look().measures(room) for room in (8, 13, 18)] == [
+    assert [ChartStyle().measures(room) for room in (8, 13, 18)] == [
         (ERRORS,), (ERRORS, P99), (ERRORS, P99, RPS),
     ]  # fmt: skip
-    assert Look("latency", "p50_ms").measures(8) == ("p50_ms",)
+    assert ChartStyle("latency", "p50_ms").measures(8) == ("p50_ms",)
 
 
 def test_the_end_is_now_and_what_is_unknown_is_not_told_as_a_number() -> None:
@@ -227,7 +227,7 @@ def test_a_journal_that_cannot_be_read_is_told() -> None:
 
 def test_the_line_of_the_limit_is_the_operators() -> None:
     found = replace(picture(60), thresholds=Thresholds(0.0, 0.05))
-    rows = [line for line in text(lines_of(found, 80, 20, Look(ERRORS))) if "failing" in line]
+    rows = [line for line in text(lines_of(found, 80, 20, ChartStyle(ERRORS))) if "failing" in line]
     assert len(rows) == 1
 
 
@@ -258,7 +258,7 @@ def test_requests_that_reached_no_pod_are_a_rate_and_no_line_of_errors() -> None
 
     def shown(measure: str) -> list[str]:
         both = replace(found, courses=quiet)
-        look = Look(measure)
+        look = ChartStyle(measure)
         return text(chart_lines(both, look, versions_of(both, names), (70, 12), NOW))
 
     errors, requests = shown(ERRORS), shown(RPS)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from meshtui.changes.change import Plan, Rollback, Target
-from meshtui.changes.locate import Place, locate
+from meshtui.changes.locate import HostSubset, locate
+from meshtui.changes.not_reached import beyond, rollback_rules
 from meshtui.changes.outcome import Outcome
 from meshtui.changes.patch import apply
-from meshtui.changes.reach import beyond, rollback_rules
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import ISTIO, VS, FakeCluster, mesh_of, policy, routed, session
@@ -19,7 +19,7 @@ from tests.unit.objects import Obj, reviews, route
 
 REVIEWS = ServiceKey("default", "reviews")
 EDGE = f"{ISTIO}/namespaces/default/virtualservices/edge"
-STABLE = Place("reviews.default.svc.cluster.local", "v1")
+STABLE = HostSubset("reviews.default.svc.cluster.local", "v1")
 ORDINARY: Obj = {"name": "all", "route": [route("v1", 60), route("v3", 40)]}
 TESTERS: Obj = {
     "name": "testers",

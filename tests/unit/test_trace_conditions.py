@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
+from meshtui.mesh.conditions import ConditionResult, all_of, on_header, on_path, on_query
 from meshtui.mesh.model import StringMatch
 from meshtui.mesh.request import Request, best_domain, port_of, without_port
 
@@ -36,7 +36,7 @@ def asked(path: str = "/", *headers: tuple[str, str], **more: str) -> Request:
 )
 def test_why_a_header_does_not_fit(match: StringMatch, value: str | None, why: str) -> None:
     headers = () if value is None else (("End-User", value),)
-    assert on_header("end-user", match, asked("/", *headers)) == Answer(False, why)
+    assert on_header("end-user", match, asked("/", *headers)) == ConditionResult(False, why)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,11 @@ def test_query_parameters(match: StringMatch, path: str, holds: bool) -> None:
 
 
 def test_a_condition_that_fails_counts_before_one_that_is_not_decided() -> None:
-    yes, no, unknown = Answer(True), Answer(False, "no"), Answer(None, "unknown")
+    yes, no, unknown = (
+        ConditionResult(True),
+        ConditionResult(False, "no"),
+        ConditionResult(None, "unknown"),
+    )
     assert all_of([yes, unknown, no]) == no
     assert all_of([yes, unknown, yes]) == unknown
     assert all_of([yes]) == all_of([]) == yes

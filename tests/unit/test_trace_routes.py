@@ -9,7 +9,7 @@ from hypothesis import given
 
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.trace import Followed, trace
-from meshtui.envoy.virtualhosts import parse_tables
+from meshtui.envoy.virtual_hosts import parse_tables
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
 from meshtui.mesh.resolution import Client

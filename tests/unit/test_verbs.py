@@ -13,8 +13,8 @@ from meshtui.errors import Usage
 from meshtui.ui.dialogs.forms import request_from
 from meshtui.ui.main.commands import parse_command
 from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
+from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.text import line_usage, markdown, usage
-from meshtui.verbs.words import parse_words
 
 VALUES = {
     "percent": ("0", "100", "50%", "0.5", "101", "-1", "150%", "half", "", "nan", "1e9"),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from meshtui.mesh.exposure import Door
-from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.model import Pod, Ref, Service, ServiceKey
 from meshtui.mesh.ratelimits import Bucket, RateLimit
+from meshtui.mesh.service_limits import Exposed, Limiting
 from meshtui.operations.look.exposure import Tally
 
 Json = dict[str, Any]

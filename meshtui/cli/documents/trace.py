@@ -10,7 +10,7 @@ from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.quantity import number
 from meshtui.mesh.request import Request
-from meshtui.operations.look.trace import Seen, Traced
+from meshtui.operations.look.trace import ProxyTrace, Traced
 
 
 def traced_json(traced: Traced) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def traced_json(traced: Traced) -> dict[str, Any]:
     }
 
 
-def _seen(seen: Seen) -> dict[str, Any]:
+def _seen(seen: ProxyTrace) -> dict[str, Any]:
     pod = seen.pod
     return {
         "namespace": pod.namespace if pod else None,

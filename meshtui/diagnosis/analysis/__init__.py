@@ -20,6 +20,11 @@ from meshtui.diagnosis.analysis.edges import (
     left_out_server,
     unexposed_port,
 )
+from meshtui.diagnosis.analysis.effectless import (
+    hostless_rule,
+    overlapping_sidecars,
+    uncounted_rule,
+)
 from meshtui.diagnosis.analysis.filters import idle_rate_limit
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
 from meshtui.diagnosis.analysis.gateways import host_not_admitted, idle_gateway, missing_gateway
@@ -45,11 +50,6 @@ from meshtui.diagnosis.analysis.pods import (
     unmeshed_pods,
 )
 from meshtui.diagnosis.analysis.policies import ejects_all, lost_policy, never_ejects
-from meshtui.diagnosis.analysis.reaching import (
-    hostless_rule,
-    overlapping_sidecars,
-    uncounted_rule,
-)
 from meshtui.diagnosis.analysis.retries import retries_with_fault, retry_budget, unsafe_retry
 from meshtui.diagnosis.analysis.security import mtls_conflict
 from meshtui.diagnosis.analysis.shadowing import unreachable_rule

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshtui.diagnosis.analysis.asking import Answer, Asked, asked, whose
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import (
+    ResolvedHost,
+    ResolvedHosts,
+    resolved_hosts,
+    whose,
+)
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, VirtualService
-from meshtui.mesh.resolution import Client, Place, Ruling
+from meshtui.mesh.resolution import Client, RulePlace, Ruling
 from meshtui.mesh.resolution.names import overlap
 from meshtui.mesh.resolution.registry import PUBLIC
 from meshtui.mesh.resolution.streams import meant_for
@@ -27,8 +32,8 @@ def host_conflict(mesh: Mesh) -> Iterator[Finding]:
     A proxy has one list of routes for a host and port: it comes from one of them (istiod merges
     at gateways only). A namespace that has its own on purpose is a warning, not an error.
     """
-    found: dict[_Pair, list[tuple[Answer, Ruling, Ruling]]] = {}
-    for answer in asked(mesh).answers:
+    found: dict[_Pair, list[tuple[ResolvedHost, Ruling, Ruling]]] = {}
+    for answer in resolved_hosts(mesh).answers:
         if answer.edge or len(answer.rulings) < 2:
             continue
         winner = answer.rulings[0]
@@ -36,10 +41,12 @@ def host_conflict(mesh: Mesh) -> Iterator[Finding]:
             place = (winner.place, loser.place, answer.host)
             found.setdefault(place, []).append((answer, winner, loser))
     for several in found.values():
-        yield _conflict(several, asked(mesh))
+        yield _conflict(several, resolved_hosts(mesh))
 
 
-def _conflict(several: Sequence[tuple[Answer, Ruling, Ruling]], whole: Asked) -> Finding:
+def _conflict(
+    several: Sequence[tuple[ResolvedHost, Ruling, Ruling]], whole: ResolvedHosts
+) -> Finding:
     answer, winner, loser = several[0]
     ref = loser.service.ref
     name = short_host(answer.host, ref.namespace)
@@ -88,8 +95,8 @@ def stream_conflict(mesh: Mesh) -> Iterator[Finding]:
     A TCP rule without subnets takes all connections of a port, and for one set of names (SNI) the
     first rule counts, of whichever VirtualService it is (istiod, buildOutboundNetworkFilters).
     """
-    whole = asked(mesh)
-    lost: dict[tuple[str, str, str, int], tuple[Answer, Place]] = {}
+    whole = resolved_hosts(mesh)
+    lost: dict[tuple[str, str, str, int], tuple[ResolvedHost, RulePlace]] = {}
     for answer in whole.answers:
         for ruling in _streaming(answer):
             for place in _meant(ruling, answer):
@@ -99,7 +106,7 @@ def stream_conflict(mesh: Mesh) -> Iterator[Finding]:
             yield _taken(answer, place, before)
 
 
-def _streaming(answer: Answer) -> Iterator[Ruling]:
+def _streaming(answer: ResolvedHost) -> Iterator[Ruling]:
     """The VirtualServices whose TCP or TLS rules are asked for a host and port."""
     listener = answer.view.scope.listener(answer.port)
     if answer.edge or not answer.chains or listener is None:
@@ -109,21 +116,21 @@ def _streaming(answer: Answer) -> Iterator[Ruling]:
             yield ruling
 
 
-def _meant(ruling: Ruling, answer: Answer) -> Iterator[Place]:
+def _meant(ruling: Ruling, answer: ResolvedHost) -> Iterator[RulePlace]:
     host = answer.view.host(answer.host)
     port = host.port(answer.port) if host else None
     protocol = "tls" if port is not None and port.tls else "tcp"
     for index, rule in enumerate(ruling.streams(protocol)):
         if meant_for(rule, protocol, answer.port, answer.client):
-            yield Place(ruling.service, index, protocol)
+            yield RulePlace(ruling.service, index, protocol)
 
 
-def _of(place: Place) -> tuple[str, str, str, int]:
+def _of(place: RulePlace) -> tuple[str, str, str, int]:
     ref = place.service.ref
     return ref.namespace, ref.name, place.protocol, place.index
 
 
-def _before(answer: Answer, place: Place) -> Place | None:
+def _before(answer: ResolvedHost, place: RulePlace) -> RulePlace | None:
     """A rule that takes all that the other would, whoever calls."""
     wanted = _names(place)
     for chain in answer.chains:
@@ -139,7 +146,7 @@ def _before(answer: Answer, place: Place) -> Place | None:
     return None
 
 
-def _names(place: Place) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
+def _names(place: RulePlace) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
     """The names and subnets that a TLS rule asks for; none of a TCP rule."""
     if place.protocol != "tls":
         return set()
@@ -147,7 +154,7 @@ def _names(place: Place) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
     return {(read.texts(m, "sniHosts"), read.texts(m, "destinationSubnets")) for m in matches}
 
 
-def _taken(answer: Answer, place: Place, before: Place) -> Finding:
+def _taken(answer: ResolvedHost, place: RulePlace, before: RulePlace) -> Finding:
     own, other = place.service.ref, before.service.ref
     title = f"{place.protocol}[{place.index}]"
     above = f"{before.protocol}[{before.index}]"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meshtui.diagnosis.analysis.asking import Sending, asked, whose
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import Definition, definitions, raw_rule, rule_path
+from meshtui.diagnosis.analysis.resolved_hosts import Sending, resolved_hosts, whose
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, Ref, Rule, VirtualService
@@ -26,7 +26,7 @@ REFUSED = (
 
 def missing_host(mesh: Mesh) -> Iterator[Finding]:
     """A destination that no Service and no ServiceEntry has: Envoy has no cluster for it."""
-    for group in asked(mesh).sendings.values():
+    for group in resolved_hosts(mesh).sendings.values():
         lost = [one for one in group if _is_missing(one)]
         if lost:
             one = lost[0]
@@ -87,7 +87,7 @@ def hidden_host(mesh: Mesh) -> Iterator[Finding]:
     By the `exportTo` of a Service (an annotation) or ServiceEntry, or by the egress of a Sidecar
     (istiod, IsServiceVisible and SidecarScope): their proxies have no cluster for it.
     """
-    for group in asked(mesh).sendings.values():
+    for group in resolved_hosts(mesh).sendings.values():
         lost = [one for one in group if _is_hidden(one)]
         if lost:
             one = lost[0]
@@ -127,7 +127,7 @@ def missing_subset(mesh: Mesh) -> Iterator[Finding]:
     those of the root namespace, if exported to the caller; of these the ones for the most
     specific host. All others have no effect (istiod, PushContext.destinationRule).
     """
-    for group in asked(mesh).sendings.values():
+    for group in resolved_hosts(mesh).sendings.values():
         lost = [one for one in group if _is_undefined(one)]
         if lost:
             yield _undefined(mesh, lost, group)
@@ -198,7 +198,7 @@ def _uncounted(sending: Sending, found: Definition) -> str:
 
 def missing_port(mesh: Mesh) -> Iterator[Finding]:
     """A destination port that the Service or ServiceEntry does not have."""
-    for group in asked(mesh).sendings.values():
+    for group in resolved_hosts(mesh).sendings.values():
         lost = [one for one in group if _lacks_port(one) and _names_port(one)]
         if lost:
             one = lost[0]
@@ -220,7 +220,7 @@ def port_needed(mesh: Mesh) -> Iterator[Finding]:
     destination has it: a call inside the mesh to the same service keeps its port. Only ports that
     are certain to come in are reported; istioctl's IST0112 names every such route.
     """
-    for group in asked(mesh).sendings.values():
+    for group in resolved_hosts(mesh).sendings.values():
         lost = [one for one in group if _lacks_port(one) and not _names_port(one)]
         if lost:
             one = lost[0]

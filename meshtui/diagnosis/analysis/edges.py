@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from meshtui.diagnosis.analysis.asking import Answer, Asked, Sending, asked
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import (
+    ResolvedHost,
+    ResolvedHosts,
+    Sending,
+    resolved_hosts,
+)
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Gateway, Mesh, Server, VirtualService
 from meshtui.mesh.resolution import Door, Route
@@ -20,7 +25,7 @@ def edge_without_weights(mesh: Mesh) -> Iterator[Finding]:
     A gateway routes by the rules that are bound to it: it does not ask those of the mesh for the
     service that it sends to. (istioctl's IST0140 compares within one namespace only.)
     """
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     for group in whole.sendings.values():
         one = next((found for found in group if _is_whole(found)), None)
         split = _split(whole, one.target.host) if one else None
@@ -47,7 +52,7 @@ def _is_whole(sending: Sending) -> bool:
     return edge and not sending.target.subset and sending.target.share >= 1
 
 
-def _split(whole: Asked, host: str) -> Answer | None:
+def _split(whole: ResolvedHosts, host: str) -> ResolvedHost | None:
     """What gives some of a service's endpoints more than others, for callers in the mesh."""
     for answer in whole.answers_for(host):
         named = answer.rulings and isinstance(answer.rulings[0].service, VirtualService)
@@ -56,7 +61,7 @@ def _split(whole: Asked, host: str) -> Answer | None:
     return None
 
 
-def _divides(answer: Answer, route: Route, host: str) -> bool:
+def _divides(answer: ResolvedHost, route: Route, host: str) -> bool:
     """By several destinations, or by one subset that does not have all endpoints."""
     targets = (*route.targets, *route.unused)
     own = [target for target in targets if target.host == host and target.subset]
@@ -78,7 +83,7 @@ def left_out_server(mesh: Mesh) -> Iterator[Finding]:
     Gateway's stays (istiod, MergeGateways), and nothing says that the other is gone.
     """
     seen: set[tuple[str, int]] = set()
-    for view in asked(mesh).gateways:
+    for view in resolved_hosts(mesh).gateways:
         for skipped in view.doors.skipped:
             index = skipped.gateway.servers.index(skipped.server)
             place = (str(skipped.gateway.ref), index)
@@ -104,7 +109,7 @@ def gateway_conflict(mesh: Mesh) -> Iterator[Finding]:
     one of them redirects to HTTPS, it does so for both.
     """
     told: set[tuple[str, str]] = set()
-    for view in asked(mesh).gateways:
+    for view in resolved_hosts(mesh).gateways:
         doors = [door for door in view.doors.doors if door.table]
         for one, other in combinations(doors, 2):
             pair = (str(one.gateway.ref), str(other.gateway.ref))
@@ -162,7 +167,7 @@ def unexposed_port(mesh: Mesh) -> Iterator[Finding]:
         known = {port.number for service in fronts for port in service.ports}
         known |= {
             number
-            for group in asked(mesh).gateways
+            for group in resolved_hosts(mesh).gateways
             for number in group.client.ports.values()
             if labels_in(gateway.selector, group.client.labels)
         }

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.diagnosis.analysis.asking import Answer, Asked, asked, at, whole_name
 from meshtui.diagnosis.analysis.destinations import REFUSED
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import rule_path
+from meshtui.diagnosis.analysis.resolved_hosts import (
+    ResolvedHost,
+    ResolvedHosts,
+    at,
+    resolved_hosts,
+    whole_name,
+)
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
-from meshtui.mesh.resolution import Door, MergedRule, Place, Ruling
+from meshtui.mesh.resolution import Door, MergedRule, RulePlace, Ruling
 from meshtui.mesh.resolution.gateways import admitted, passes_through
 from meshtui.mesh.resolution.names import MESH, gateway_name
 from meshtui.mesh.resolution.protocols import is_http, parse_protocol
@@ -23,7 +29,7 @@ def missing_delegate(mesh: Mesh) -> Iterator[Finding]:
 
     istiod leaves such a rule out whole: its requests go on to the next rule, and no error says so.
     """
-    for ruling in asked(mesh).rulings:
+    for ruling in resolved_hosts(mesh).rulings:
         if not isinstance(ruling.service, VirtualService):
             continue
         dropped: dict[int, MergedRule] = {}
@@ -60,7 +66,7 @@ def _undelegated(ruling: Ruling, rule: MergedRule) -> Finding:
 
 def nested_delegate(mesh: Mesh) -> Iterator[Finding]:
     """A delegate that hands over itself: only one level exists, and the rule goes nowhere."""
-    for ruling in asked(mesh).rulings:
+    for ruling in resolved_hosts(mesh).rulings:
         for rule in ruling.rules:
             raw = rule.holder.raw
             if rule.holder == rule.root or rule.dropped or "delegate" not in raw:
@@ -77,7 +83,7 @@ def nested_delegate(mesh: Mesh) -> Iterator[Finding]:
                 )
 
 
-def _title(place: Place) -> str:
+def _title(place: RulePlace) -> str:
     return place.rule.title if place.rule else f"{place.protocol}[{place.index}]"
 
 
@@ -87,7 +93,7 @@ def wrong_protocol(mesh: Mesh) -> Iterator[Finding]:
     HTTP rules do nothing on a TCP port or at a server that passes TLS through, TCP rules nothing
     on an HTTP port. The protocol is that of the port's `appProtocol`, else of its name.
     """
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     for ruling in whole.rulings:
         service = ruling.service
         if not isinstance(service, VirtualService):
@@ -104,7 +110,7 @@ def _own_or_handed(ruling: Ruling) -> Iterator[Rule]:
         yield from ruling.service.rules
 
 
-def _sides(whole: Asked, ruling: Ruling) -> Iterator[tuple[str, set[str], str]]:
+def _sides(whole: ResolvedHosts, ruling: Ruling) -> Iterator[tuple[str, set[str], str]]:
     """Where rules are asked, which lists count there, and by which ports."""
     if MESH in ruling.gateways:
         able: set[str] = set()
@@ -166,7 +172,7 @@ def half_name(mesh: Mesh) -> Iterator[Finding]:
 
     Only names without a dot are completed (pkg/config/host, ResolveShortnameToFQDN).
     """
-    for ruling in asked(mesh).rulings:
+    for ruling in resolved_hosts(mesh).rulings:
         if MESH not in ruling.gateways or not isinstance(ruling.service, VirtualService):
             continue
         for index, host in enumerate(ruling.hosts):
@@ -209,7 +215,7 @@ def _matches(service: VirtualService) -> Iterator[tuple[Rule, int, Match]]:
 
 def unused_rule(mesh: Mesh) -> Iterator[Finding]:
     """A rule that none of its callers has: for other ports, or for callers that are not there."""
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     reasons = _reasons(whole)
     for ruling in whole.rulings:
         service = ruling.service
@@ -232,7 +238,7 @@ def unused_rule(mesh: Mesh) -> Iterator[Finding]:
             )
 
 
-def _other_port(whole: Asked, ruling: Ruling, rule: Rule) -> list[str | None]:
+def _other_port(whole: ResolvedHosts, ruling: Ruling, rule: Rule) -> list[str | None]:
     """Why a TCP or TLS rule of the mesh gets no connection: its hosts have not its ports."""
     asks = {match.port for match in rule.matches}
     hosts = [host for host in ruling.lower_hosts if whole.world.shared.registry.by_name.get(host)]
@@ -242,7 +248,7 @@ def _other_port(whole: Asked, ruling: Ruling, rule: Rule) -> list[str | None]:
     return [] if asks & known else [f"it is for port {', '.join(map(str, sorted(asks)))}"]
 
 
-def _reasons(whole: Asked) -> dict[tuple[str, str, str, int], list[str | None]]:
+def _reasons(whole: ResolvedHosts) -> dict[tuple[str, str, str, int], list[str | None]]:
     """Why rules come to no route; None where another check says it."""
     found: dict[tuple[str, str, str, int], list[str | None]] = {}
     for answer in whole.answers:
@@ -263,7 +269,7 @@ def unused_virtual_service(mesh: Mesh) -> Iterator[Finding]:
 
     Said of hosts that exist, and where all callers are known.
     """
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     for ruling in whole.rulings:
         service = ruling.service
         if not isinstance(service, VirtualService) or not service.rules:
@@ -279,11 +285,11 @@ def unused_virtual_service(mesh: Mesh) -> Iterator[Finding]:
             yield from _unseen_at_gateways(whole, ruling)
 
 
-def _is_used(whole: Asked, ruling: Ruling) -> bool:
+def _is_used(whole: ResolvedHosts, ruling: Ruling) -> bool:
     return (ruling.service.ref.namespace, ruling.service.ref.name) in whole.used_objects
 
 
-def _unseen(service: VirtualService, inside: list[Answer]) -> Finding:
+def _unseen(service: VirtualService, inside: list[ResolvedHost]) -> Finding:
     homes = ", ".join(dict.fromkeys(answer.client.namespace for answer in inside))
     return Finding(
         "unused-virtual-service",
@@ -296,7 +302,7 @@ def _unseen(service: VirtualService, inside: list[Answer]) -> Finding:
     )
 
 
-def _unseen_at_gateways(whole: Asked, ruling: Ruling) -> Iterator[Finding]:
+def _unseen_at_gateways(whole: ResolvedHosts, ruling: Ruling) -> Iterator[Finding]:
     service = ruling.service
     if not isinstance(service, VirtualService):
         return

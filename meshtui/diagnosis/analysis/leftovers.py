@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding, Limit
-from meshtui.diagnosis.analysis.lookup import Target, rule_path, targets
+from meshtui.diagnosis.analysis.lookup import RuleDestination, rule_path, targets
 from meshtui.mesh.model import Fault, Mesh, Rule, VirtualService
 
 
@@ -83,11 +83,11 @@ def _faults(mesh: Mesh) -> Iterator[tuple[VirtualService, Rule, Fault]]:
                 yield service, rule, rule.fault
 
 
-def _mirrors(mesh: Mesh) -> Iterator[Target]:
+def _mirrors(mesh: Mesh) -> Iterator[RuleDestination]:
     return (target for target in targets(mesh) if target.mirror and not target.idle)
 
 
-def _name(target: Target) -> str:
+def _name(target: RuleDestination) -> str:
     return target.subset or target.host
 
 

@@ -11,7 +11,7 @@ from meshtui.mesh.resolution.names import covered
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RuleDestination:
     """One place a rule sends traffic to, or a copy of it.
 
     `percent` is the part of the rule's traffic, 0 to 100. `path` is the destination's in its
@@ -44,7 +44,7 @@ def raw_rule(service: VirtualService, rule: Rule) -> Json:
     return read.obj(found)
 
 
-def targets(mesh: Mesh) -> Iterator[Target]:
+def targets(mesh: Mesh) -> Iterator[RuleDestination]:
     """All destinations and mirrors of all rules."""
     for service in mesh.virtual_services:
         for rule in service.rules:
@@ -52,19 +52,23 @@ def targets(mesh: Mesh) -> Iterator[Target]:
             yield from _mirrors(service, rule)
 
 
-def _destinations(service: VirtualService, rule: Rule) -> Iterator[Target]:
+def _destinations(service: VirtualService, rule: Rule) -> Iterator[RuleDestination]:
     for index, found in enumerate(rule.destinations):
         path = f"{rule_path(rule)}.route[{index}].destination"
         share = rule.percent(found)
-        yield Target(service, rule, found.host, found.subset, found.port, share, False, path)
+        yield RuleDestination(
+            service, rule, found.host, found.subset, found.port, share, False, path
+        )
 
 
-def _mirrors(service: VirtualService, rule: Rule) -> Iterator[Target]:
+def _mirrors(service: VirtualService, rule: Rule) -> Iterator[RuleDestination]:
     several = bool(rule.mirrors) and bool(read.objects(raw_rule(service, rule), "mirrors"))
     for index, found in enumerate(rule.mirrors):
         place = f"mirrors[{index}].destination" if several else "mirror"
         path = f"{rule_path(rule)}.{place}"
-        yield Target(service, rule, found.host, found.subset, found.port, found.percent, True, path)
+        yield RuleDestination(
+            service, rule, found.host, found.subset, found.port, found.percent, True, path
+        )
 
 
 def host_matches(pattern: str, host: str) -> bool:

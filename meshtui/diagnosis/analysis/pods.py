@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.diagnosis.analysis.asking import Sending, asked
 from meshtui.diagnosis.analysis.destinations import loss, severity
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import Sending, resolved_hosts
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service
 from meshtui.mesh.resolution import Cluster
@@ -125,7 +125,9 @@ def _unmeshed(sending: Sending, bare: list[Pod], total: int) -> Finding:
 def _destinations(mesh: Mesh) -> Iterator[tuple[Sending, Cluster]]:
     """Each cluster that is sent traffic, once by DestinationRule, with one who sends it there."""
     seen: set[object] = set()
-    ranked = [one for group in asked(mesh).sendings.values() for one in group if not one.idle]
+    ranked = [
+        one for group in resolved_hosts(mesh).sendings.values() for one in group if not one.idle
+    ]
     for sending in sorted(ranked, key=lambda one: one.mirror):
         cluster = sending.reach.cluster
         if cluster is None:
@@ -143,7 +145,7 @@ def headless_weights(mesh: Mesh) -> Iterator[Finding]:
     Its requests go to the pod whose address the caller chose (an ORIGINAL_DST cluster in istiod),
     as do those to a ServiceEntry with `resolution: NONE` and under `simple: PASSTHROUGH`.
     """
-    for group in asked(mesh).sendings.values():
+    for group in resolved_hosts(mesh).sendings.values():
         one = next((found for found in group if _by_address(found)), None)
         if one is None or one.target.index:
             continue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from meshtui.diagnosis.analysis.asking import asked
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh
@@ -168,7 +168,7 @@ def _counted(mesh: Mesh, rule: DestinationRule, outliers: Json) -> list[tuple[Cl
 
     Of those that routes send to; where no route does, of all.
     """
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     found: dict[str, tuple[Cluster, int]] = {}
     for host in _hosts_of(mesh, rule):
         for view in whole.views_of(host):
@@ -185,7 +185,7 @@ def _counted(mesh: Mesh, rule: DestinationRule, outliers: Json) -> list[tuple[Cl
 
 
 def _hosts_of(mesh: Mesh, rule: DestinationRule) -> list[str]:
-    names = asked(mesh).world.shared.registry.by_name
+    names = resolved_hosts(mesh).world.shared.registry.by_name
     host = rule.host.lower()
     if not is_wild(host):
         return [host] if host in names else []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.diagnosis.analysis.asking import asked
 from meshtui.diagnosis.analysis.finding import ERROR, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Pod
@@ -43,7 +43,7 @@ def _speaks(rule: DestinationRule) -> bool:
 
 def _clusters(mesh: Mesh, rule: DestinationRule) -> Iterator[tuple[View, Cluster]]:
     """The clusters that the rule is part of, for each of those who get it."""
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     hosts = [
         name for name in whole.world.shared.registry.by_name if covered(name, rule.host.lower())
     ]

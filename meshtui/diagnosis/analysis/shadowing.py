@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from meshtui.diagnosis.analysis.covering import KNOWN, any_path, covers, in_one_case
 from meshtui.diagnosis.analysis.finding import INFO, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import raw_rule, rule_path
+from meshtui.diagnosis.analysis.match_cover import KNOWN, any_path, covers, in_one_case
 from meshtui.mesh import read
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
 from meshtui.mesh.resolution.matches import envoy_match, takes_everything

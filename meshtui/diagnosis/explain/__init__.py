@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.diagnosis.explain import answers, faults, pods, rules
+from meshtui.diagnosis.explain import faults, pods, rules
+from meshtui.diagnosis.explain import responses as answers
 from meshtui.diagnosis.explain.pods import Words
-from meshtui.diagnosis.explain.scope import Scope
+from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Signals
@@ -48,7 +49,7 @@ OWN, FLAGGED, NO_ERROR, ON_PURPOSE = range(4)
 FEW = 0.1
 """Part of the most frequent below which a version's own errors are not the first thing to see."""
 
-_BY_FLAG: Mapping[str, Callable[[Scope, str], Words]] = {
+_BY_FLAG: Mapping[str, Callable[[VersionScope, str], Words]] = {
     "UO": lambda scope, _: pods.overflow(scope),
     "UF": pods.unconnected,
     "UH": lambda scope, _: pods.unhealthy(scope),
@@ -70,7 +71,7 @@ _OF_EACH_SIDE = ("UF", "NR", "RL")
 """Flags that mean something else on either side: one does not tell the other."""
 
 
-def explanations(scopes: Iterable[Scope]) -> tuple[Explanation, ...]:
+def explanations(scopes: Iterable[VersionScope]) -> tuple[Explanation, ...]:
     """Those of all scopes, what is worst for callers first; what reads alike stands once."""
     found = [one for scope in scopes for one in _of_scope(scope)]
     joined: dict[tuple[object, ...], Explanation] = {}
@@ -110,7 +111,7 @@ def _joined(one: Explanation, other: Explanation) -> Explanation:
     return replace(one, labels=(*one.labels, *other.labels), rps=rps, share=share)
 
 
-def _of_scope(scope: Scope) -> list[Explanation]:
+def _of_scope(scope: VersionScope) -> list[Explanation]:
     caller, server = scope.caller, scope.server
     found: list[Explanation] = []
     if caller is not None:
@@ -123,7 +124,9 @@ def _of_scope(scope: Scope) -> list[Explanation]:
     return found
 
 
-def _flags(scope: Scope, signals: Signals, side: str, told: Iterable[str]) -> Iterable[Explanation]:
+def _flags(
+    scope: VersionScope, signals: Signals, side: str, told: Iterable[str]
+) -> Iterable[Explanation]:
     """Those that the other side has not told already."""
     known = set(told)
     for flag, number in _first(signals.flags):
@@ -133,7 +136,7 @@ def _flags(scope: Scope, signals: Signals, side: str, told: Iterable[str]) -> It
             yield _made(FLAG, flag, name, scope, signals, side, number, said, step)
 
 
-def _about(scope: Scope, flag: str, side: str) -> Words:
+def _about(scope: VersionScope, flag: str, side: str) -> Words:
     special = _BY_FLAG.get(flag)
     if special is not None and (side == CALLER or flag in _BY_SERVER):
         return special(scope, side)
@@ -148,7 +151,7 @@ def _about(scope: Scope, flag: str, side: str) -> Words:
     return [known.meaning, f"Look at {known.look}."], where
 
 
-def _answers(scope: Scope, signals: Signals, side: str) -> Iterable[Explanation]:
+def _answers(scope: VersionScope, signals: Signals, side: str) -> Iterable[Explanation]:
     each = signals.rps / signals.requests if signals.requests else 0.0
     codes, statuses = answers.unflagged(scope, signals)
     for code, number in _first(codes):
@@ -169,7 +172,7 @@ def _made(
     kind: str,
     code: str,
     name: str,
-    scope: Scope,
+    scope: VersionScope,
     signals: Signals,
     side: str,
     number: float,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.diagnosis.explain.scope import Scope, listed
+from meshtui.diagnosis.explain.scope import VersionScope, listed
 from meshtui.mesh.rules import Mirror
 
 INCLUDED = ", mirrored copies included"
 
 
-def copies(scope: Scope) -> tuple[Mirror, ...]:
+def copies(scope: VersionScope) -> tuple[Mirror, ...]:
     """The mirrors of any rule whose copies are among what the version's own proxy counts."""
     if scope.nowhere:
         return ()
@@ -19,7 +19,7 @@ def copies(scope: Scope) -> tuple[Mirror, ...]:
     return tuple(m for m in scope.mirrors if m.host == host and _reaches(scope, m))
 
 
-def _reaches(scope: Scope, mirror: Mirror) -> bool:
+def _reaches(scope: VersionScope, mirror: Mirror) -> bool:
     """Telemetry knows versions only: a subset's copies are counted for all that share its own."""
     if scope.row is None or not mirror.subset:
         return True
@@ -27,7 +27,7 @@ def _reaches(scope: Scope, mirror: Mirror) -> bool:
     return scope.row.version in {row.version for row in named}
 
 
-def included(scope: Scope) -> str:
+def included(scope: VersionScope) -> str:
     """What must be said beside every number of the server's side; empty without a mirror."""
     return INCLUDED if copies(scope) else ""
 

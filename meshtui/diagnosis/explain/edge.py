@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meshtui.diagnosis.explain.scope import Scope, listed
-from meshtui.diagnosis.explain.words import rate
+from meshtui.diagnosis.explain.number_text import rate
+from meshtui.diagnosis.explain.scope import VersionScope, listed
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
@@ -15,7 +15,7 @@ def is_gateway(mesh: Mesh, service: Service) -> bool:
     return any(pod.gateway for pod in pods_of(mesh, service))
 
 
-def edge(scope: Scope) -> str:
+def edge(scope: VersionScope) -> str:
     """What the numbers of a gateway leave out, and where that is counted; empty for the others."""
     if not is_gateway(scope.mesh, scope.view.service):
         return ""
@@ -32,7 +32,7 @@ def _rps(view: ServiceView) -> float:
     return view.caller.rps if view.caller else 0.0
 
 
-def _named(scope: Scope, view: ServiceView) -> str:
+def _named(scope: VersionScope, view: ServiceView) -> str:
     name = view.key.name if view.key.namespace == scope.namespace else str(view.key)
     if view.caller is None:
         return name

@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from meshtui.diagnosis.explain.pods import MOST, Words
-from meshtui.diagnosis.explain.scope import Scope, handing_over, place, routes, routes_of, titled
+from meshtui.diagnosis.explain.scope import (
+    VersionScope,
+    handing_over,
+    place,
+    routes,
+    routes_of,
+    titled,
+)
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Fault
 from meshtui.mesh.quantity import human_duration
 
 
-def aborted(scope: Scope) -> Words:
+def aborted(scope: VersionScope) -> Words:
     return _faults(scope, routes(scope), "aborts", _aborts)
 
 
-def delayed(scope: Scope) -> Words:
+def delayed(scope: VersionScope) -> Words:
     """Such a request has reached a pod: the rules of other versions did not hold it back."""
     return _faults(scope, _delaying(scope), "delays", _delays)
 
 
-def _delaying(scope: Scope) -> tuple[Route, ...]:
+def _delaying(scope: VersionScope) -> tuple[Route, ...]:
     return (*routes_of(scope), *handing_over(scope))
 
 
-def delays_of(scope: Scope) -> tuple[tuple[Route, Fault], ...]:
+def delays_of(scope: VersionScope) -> tuple[tuple[Route, Fault], ...]:
     """The rules that hold requests to it back, with the fault of each."""
     found = ((route, route.rule.fault) for route in _delaying(scope))
     return tuple((route, fault) for route, fault in found if fault and _delays(fault))
@@ -43,7 +50,7 @@ def _delays(fault: Fault) -> str:
 
 
 def _faults(
-    scope: Scope, among: Iterable[Route], verb: str, words: Callable[[Fault], str]
+    scope: VersionScope, among: Iterable[Route], verb: str, words: Callable[[Fault], str]
 ) -> Words:
     """The faults that rules have now; with a time limit also when it ends."""
     found = [r for r in among if r.rule.fault and words(r.rule.fault)]
@@ -59,7 +66,7 @@ def _faults(
     return said[: MOST + 1], _taking_off(scope, found)
 
 
-def _taking_off(scope: Scope, found: Sequence[Route]) -> str:
+def _taking_off(scope: VersionScope, found: Sequence[Route]) -> str:
     """The command goes by the rules of the service: where they have no fault, another has to."""
     shown = scope.view.route
     if shown is not None and any(place(route) == place(shown) for route in found):
@@ -84,7 +91,7 @@ def _called(route: Route, known: Sequence[Route]) -> str:
     )
 
 
-def _ending(scope: Scope) -> list[str]:
+def _ending(scope: VersionScope) -> list[str]:
     """Of several faults it is not known here which one has the time limit."""
     if scope.ends_s is None:
         return []

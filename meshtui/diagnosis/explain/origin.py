@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.diagnosis.explain.answers import failing, unflagged
 from meshtui.diagnosis.explain.chance import APART, by_chance, near
 from meshtui.diagnosis.explain.copies import copies, included, percents
-from meshtui.diagnosis.explain.scope import Scope, routes_of, titled
-from meshtui.diagnosis.explain.words import percent, rate
+from meshtui.diagnosis.explain.number_text import percent, rate
+from meshtui.diagnosis.explain.responses import failing, unflagged
+from meshtui.diagnosis.explain.scope import VersionScope, routes_of, titled
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 
@@ -38,7 +38,7 @@ class _Ratios:
         return not near(self.left, self.seen)
 
 
-def sides(scope: Scope) -> str:
+def sides(scope: VersionScope) -> str:
     """Callers' errors against the server's own: where they are made. Empty where none are."""
     caller, server = scope.caller, scope.server
     if caller is None or scope.nowhere or caller.requests <= 0:
@@ -55,14 +55,14 @@ def sides(scope: Scope) -> str:
     return _compared(scope, caller, server, ratios)
 
 
-def _without_flag(scope: Scope, caller: Signals) -> float:
+def _without_flag(scope: VersionScope, caller: Signals) -> float:
     """The part of the requests that fail without a proxy on the way having said why."""
     flags = {flag: number for flag, number in caller.flags.items() if flag != RETRIED}
     failed = sum(_failures(scope, replace(caller, flags=flags)).values())
     return min(failed / caller.requests, caller.error_ratio or 0.0)
 
 
-def _failures(scope: Scope, signals: Signals) -> Mapping[str, float]:
+def _failures(scope: VersionScope, signals: Signals) -> Mapping[str, float]:
     """Requests that failed without a flag, by HTTP code and gRPC status."""
     codes, statuses = unflagged(scope, signals)
     failed = {code: number for code, number in codes.items() if failing(code)}
@@ -75,7 +75,7 @@ def _own_ratio(server: Signals) -> float:
     return max(failed, 0.0) / server.requests if server.requests else 0.0
 
 
-def _compared(scope: Scope, caller: Signals, server: Signals, found: _Ratios) -> str:
+def _compared(scope: VersionScope, caller: Signals, server: Signals, found: _Ratios) -> str:
     """The server counts what callers sent: the two ratios are of the same requests."""
     apart = _differ(caller, server, found)
     if apart and found.seen > found.own:
@@ -101,7 +101,7 @@ def _differ(caller: Signals, server: Signals, found: _Ratios) -> bool:
     return not by_chance(found.seen, found.own, requests)
 
 
-def _beside_copies(scope: Scope, caller: Signals, server: Signals, found: _Ratios) -> str:
+def _beside_copies(scope: VersionScope, caller: Signals, server: Signals, found: _Ratios) -> str:
     """The server counts copies too: only its ratio can carry what callers saw, if chance lets it.
 
     Its count is no more than a bound: what it does not hold was not answered by it.
@@ -123,7 +123,7 @@ def _beside_copies(scope: Scope, caller: Signals, server: Signals, found: _Ratio
     )
 
 
-def _on_the_way(scope: Scope, caller: Signals, found: _Ratios) -> str:
+def _on_the_way(scope: VersionScope, caller: Signals, found: _Ratios) -> str:
     which = "rest is" if found.own >= APART else "errors are"
     return (
         f"Callers see {percent(found.seen)} errors, {scope.name} itself answers "
@@ -131,7 +131,7 @@ def _on_the_way(scope: Scope, caller: Signals, found: _Ratios) -> str:
     )
 
 
-def _both(scope: Scope, caller: Signals, found: _Ratios) -> str:
+def _both(scope: VersionScope, caller: Signals, found: _Ratios) -> str:
     """Some are made on the way and some by the version, or none of what callers see."""
     how = by_flags(caller)
     if found.left <= 0:
@@ -147,33 +147,33 @@ def _both(scope: Scope, caller: Signals, found: _Ratios) -> str:
     )
 
 
-def _itself(scope: Scope, caller: Signals, server: Signals, found: _Ratios) -> str:
+def _itself(scope: VersionScope, caller: Signals, server: Signals, found: _Ratios) -> str:
     """How the server says it was; its own proxy has flags for a program that it can't reach."""
     if not _failures(scope, server):
         return _answered(scope, by_flags(server), found)
     return _shown_itself(scope, caller, found)
 
 
-def _shown_itself(scope: Scope, caller: Signals, found: _Ratios) -> str:
+def _shown_itself(scope: VersionScope, caller: Signals, found: _Ratios) -> str:
     codes = _failures(scope, caller)
     return _answered(scope, f" ({most(codes, caller)})" if codes else by_flags(caller), found)
 
 
-def _answered(scope: Scope, how: str, found: _Ratios) -> str:
+def _answered(scope: VersionScope, how: str, found: _Ratios) -> str:
     return (
         f"{scope.name} answers the errors itself{how}: callers see {percent(found.seen)}, "
         f"its own proxy counts {percent(found.own)}{included(scope)}."
     )
 
 
-def _hidden(scope: Scope, found: _Ratios) -> str:
+def _hidden(scope: VersionScope, found: _Ratios) -> str:
     return (
         f"{scope.name} itself answers {percent(found.own)} errors, callers see only "
         f"{percent(found.seen)}: {_why_hidden(scope)}."
     )
 
 
-def _why_hidden(scope: Scope) -> str:
+def _why_hidden(scope: VersionScope) -> str:
     """Why callers see fewer errors than are answered."""
     mirrors = copies(scope)
     if mirrors:
@@ -185,7 +185,7 @@ def _why_hidden(scope: Scope) -> str:
     return "tries that are repeated, a mirror's copies, or callers without a proxy"
 
 
-def _server_unknown(scope: Scope) -> str:
+def _server_unknown(scope: VersionScope) -> str:
     row = scope.row
     bare = row is not None and row.pods and not row.proxies
     why = "none of its pods has a proxy" if bare else "no proxy of its pods counted them"

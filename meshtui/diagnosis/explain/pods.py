@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from meshtui.diagnosis.explain.number_text import begun
 from meshtui.diagnosis.explain.policy import (
     ONLY_WAITS,
     Part,
@@ -13,15 +14,14 @@ from meshtui.diagnosis.explain.policy import (
     turning_away,
 )
 from meshtui.diagnosis.explain.scope import (
-    Aim,
-    Scope,
+    RouteAim,
+    VersionScope,
     aims,
     listed,
     names_of_callers,
     pods_at,
     pods_in,
 )
-from meshtui.diagnosis.explain.words import begun
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
@@ -36,24 +36,24 @@ MOST = 3
 """Places written out where several may be meant."""
 
 
-def destinations(scope: Scope) -> tuple[Aim, ...]:
+def destinations(scope: VersionScope) -> tuple[RouteAim, ...]:
     """Where the requests may have gone, each destination once whatever rule leads there."""
     return tuple({(aim.host, aim.subset, aim.port): aim for aim in aims(scope)}.values())
 
 
-def named(scope: Scope, aim: Aim) -> str:
+def named(scope: VersionScope, aim: RouteAim) -> str:
     host = short_host(aim.host, scope.namespace)
     return f"subset {aim.subset} of {host}" if aim.subset else host
 
 
-def at_caller(scope: Scope, flag: str) -> str:
+def at_caller(scope: VersionScope, flag: str) -> str:
     """Where the line is logged: by the proxy that set the flag, on the side of the callers."""
     names = names_of_callers(scope)
     where = f"on {listed(names, 1)}" if names else "on a caller"
     return f"{where} :logs flag:{flag}"
 
 
-def overflow(scope: Scope) -> Words:
+def overflow(scope: VersionScope) -> Words:
     """Which pool limits may be meant: the request itself names no version."""
     pools = parts_of_policy(scope, "connectionPool")
     found = [(part, turning_away(limits(part.value))) for part in pools]
@@ -88,7 +88,7 @@ def _replaced(part: Part) -> list[str]:
     return [f"{text} ({limits_text(lost)} does not hold there)."]
 
 
-def parts_of_policy(scope: Scope, name: str) -> list[Part]:
+def parts_of_policy(scope: VersionScope, name: str) -> list[Part]:
     """A part of the policies of all destinations, each once."""
     found: list[Part] = []
     for aim in destinations(scope):
@@ -96,7 +96,7 @@ def parts_of_policy(scope: Scope, name: str) -> list[Part]:
     return found
 
 
-def unconnected(scope: Scope, side: str) -> Words:
+def unconnected(scope: VersionScope, side: str) -> Words:
     """What is known to speak for one of the reasons, and those that are left.
 
     On the server's side it is the pod's own proxy that does not reach the program beside it.
@@ -117,7 +117,7 @@ def unconnected(scope: Scope, side: str) -> Words:
     return said, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
 
 
-def _ports(scope: Scope) -> str:
+def _ports(scope: VersionScope) -> str:
     """The ports of the service, with the ports of the pods that they lead to."""
     found: list[str] = []
     for aim in destinations(scope):
@@ -130,7 +130,7 @@ def _ports(scope: Scope) -> str:
     return listed(dict.fromkeys(found)) or "the port that the callers use"
 
 
-def _tls(scope: Scope, pods: tuple[Pod, ...]) -> list[str]:
+def _tls(scope: VersionScope, pods: tuple[Pod, ...]) -> list[str]:
     bare = [pod for pod in pods if not pod.sidecar and not pod.ambient]
     said: list[str] = []
     for part in parts_of_policy(scope, "tls"):
@@ -157,7 +157,7 @@ def _names(pods: list[Pod]) -> str:
     return listed(pod.name for pod in pods)
 
 
-def unhealthy(scope: Scope) -> Words:
+def unhealthy(scope: VersionScope) -> Words:
     """No endpoint: no pod, none ready, or all ejected."""
     said, step = _without_pods(scope)
     if said:
@@ -178,7 +178,7 @@ def unhealthy(scope: Scope) -> Words:
     return [reason], "p: the endpoints that the callers' proxies have"
 
 
-def _without_pods(scope: Scope) -> Words:
+def _without_pods(scope: VersionScope) -> Words:
     said: list[str] = []
     away, versions = "", False
     for aim in destinations(scope):
@@ -200,7 +200,7 @@ def _without_pods(scope: Scope) -> Words:
     return said[:MOST], step
 
 
-def _labels(scope: Scope, aim: Aim) -> str:
+def _labels(scope: VersionScope, aim: RouteAim) -> str:
     found = (s for s in usable_subsets(scope.mesh, aim.host) if s.name == aim.subset)
     subset = next(found, None)
     return listed(f"{k}={v}" for k, v in subset.labels.items()) if subset else ""
@@ -214,7 +214,7 @@ class _Ejecting:
     all: bool
 
 
-def _ejecting(scope: Scope, aim: Aim) -> list[_Ejecting]:
+def _ejecting(scope: VersionScope, aim: RouteAim) -> list[_Ejecting]:
     pods = sum(pod.serving for pod in pods_at(scope.mesh, aim) or ())
     found = []
     for part in parts(scope, aim, "outlierDetection"):
@@ -239,7 +239,7 @@ def _time(text: str) -> str:
     return text if seconds(text) else "a while"
 
 
-def hung_up(scope: Scope) -> Words:
+def hung_up(scope: VersionScope) -> Words:
     """UC: the pod closed the connection."""
     restarted = [pod for pod in pods_in(scope) if pod.restarts]
     said = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.diagnosis.explain.scope import Aim, Caller, Scope
+from meshtui.diagnosis.explain.scope import CallingWorkload, RouteAim, VersionScope
 from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Json, Mesh
 from meshtui.mesh.resolution import Client, world
@@ -41,7 +41,7 @@ class Part:
         return f"DestinationRule {self.rule.ref.name}, {self.where}"
 
 
-def parts(scope: Scope, aim: Aim, name: str) -> tuple[Part, ...]:
+def parts(scope: VersionScope, aim: RouteAim, name: str) -> tuple[Part, ...]:
     """The part that holds for a destination; several where its ports or its callers differ."""
     service = scope.mesh.by_host.get(aim.host)
     ports = [aim.port] if aim.port else [port.number for port in service.ports] if service else []
@@ -55,7 +55,7 @@ def parts(scope: Scope, aim: Aim, name: str) -> tuple[Part, ...]:
     )
 
 
-def _part(rules: Sequence[DestinationRule], aim: Aim, name: str, port: int) -> Part | None:
+def _part(rules: Sequence[DestinationRule], aim: RouteAim, name: str, port: int) -> Part | None:
     wide = next((rule for rule in rules if rule.policy), None)
     host, host_at = _at_port(wide.policy if wide else {}, port)
     definition = next(
@@ -81,14 +81,14 @@ def _at_port(policy: Json, port: int) -> tuple[Json, str]:
     return policy, ""
 
 
-def rules_by_caller(scope: Scope, host: str) -> tuple[tuple[DestinationRule, ...], ...]:
+def rules_by_caller(scope: VersionScope, host: str) -> tuple[tuple[DestinationRule, ...], ...]:
     """The rules that each caller gets, alike ones once; nobody known calls from nearby."""
-    callers = scope.callers or (Caller(scope.namespace, ""),)
+    callers = scope.callers or (CallingWorkload(scope.namespace, ""),)
     each = [rules_for(scope.mesh, host, caller) for caller in callers]
     return tuple({tuple(rule.ref for rule in rules): rules for rules in each}.values())
 
 
-def rules_for(mesh: Mesh, host: str, caller: Caller) -> tuple[DestinationRule, ...]:
+def rules_for(mesh: Mesh, host: str, caller: CallingWorkload) -> tuple[DestinationRule, ...]:
     """The rules of the host that the caller's proxy gets, the one whose policy holds first."""
     found = world(mesh).view(Client(caller.namespace, caller.labels)).rule(host)
     return found.rules if found else ()

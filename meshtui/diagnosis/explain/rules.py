@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from meshtui.diagnosis.analysis.destinations import is_missing
 from meshtui.diagnosis.analysis.lookup import definitions
+from meshtui.diagnosis.explain.number_text import begun, milliseconds
 from meshtui.diagnosis.explain.pods import MOST, Words, at_caller, named
 from meshtui.diagnosis.explain.policy import rules_by_caller
 from meshtui.diagnosis.explain.scope import (
-    Aim,
-    Caller,
-    Scope,
+    CallingWorkload,
+    RouteAim,
+    VersionScope,
     all_aims,
     callers_timeouts,
     handing_over,
@@ -19,19 +20,18 @@ from meshtui.diagnosis.explain.scope import (
     routes_of,
     titled,
 )
-from meshtui.diagnosis.explain.words import begun, milliseconds
 from meshtui.diagnosis.limit_words import effect_words, limit_words
 from meshtui.mesh.carrying import Route
-from meshtui.mesh.limiting import limits_at_callers, limits_at_pods
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
 from meshtui.mesh.resolution import Client, Resolution, world
+from meshtui.mesh.service_limits import limits_at_callers, limits_at_pods
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
 from meshtui.mesh.trace_entries import asked_of
 
 
-def no_route(scope: Scope, side: str) -> Words:
+def no_route(scope: VersionScope, side: str) -> Words:
     if side == SERVER:
         return [
             f"The own proxy of {scope.name} took no such connection: plain text where mTLS is "
@@ -54,10 +54,10 @@ def no_route(scope: Scope, side: str) -> Words:
     ], at_caller(scope, "NR")
 
 
-def _partial(scope: Scope) -> list[Resolution]:
+def _partial(scope: VersionScope) -> list[Resolution]:
     """The answers that callers get for the service with a rule for some requests only."""
     service, whole = scope.view.service, world(scope.mesh)
-    callers = scope.callers or (Caller(scope.namespace, ""),)
+    callers = scope.callers or (CallingWorkload(scope.namespace, ""),)
     answers = [
         whole.view(Client(caller.namespace, caller.labels)).resolve(service.host, port.number)
         for caller in callers
@@ -71,7 +71,7 @@ def _asked(answer: Resolution) -> str:
     return listed([f"{title} asks {clean(match, 80)}" for title, match in entries], MOST)
 
 
-def no_cluster(scope: Scope) -> Words:
+def no_cluster(scope: VersionScope) -> Words:
     """Which destination the proxies have no cluster for."""
     said: list[str] = []
     for aim in all_aims(scope):
@@ -91,7 +91,7 @@ def no_cluster(scope: Scope) -> Words:
     ], "p: what the callers' proxies route to"
 
 
-def _undefined(scope: Scope, aim: Aim) -> str:
+def _undefined(scope: VersionScope, aim: RouteAim) -> str:
     """Why a caller's proxy has no cluster for the subset; empty where all have one."""
     each = rules_by_caller(scope, aim.host)
     lacking = any(
@@ -106,7 +106,7 @@ def _undefined(scope: Scope, aim: Aim) -> str:
     return f"which DestinationRule {ref.namespace}/{ref.name} defines, but not for every caller"
 
 
-def timed_out(scope: Scope) -> Words:
+def timed_out(scope: VersionScope) -> Words:
     said = []
     for route in (*routes_of(scope), *handing_over(scope)):
         retries = route.rule.retries
@@ -126,13 +126,13 @@ def timed_out(scope: Scope) -> Words:
     return [*said[:MOST], *slow], f"{step}; {_slow_lines(scope)}"
 
 
-def _slow_lines(scope: Scope) -> str:
+def _slow_lines(scope: VersionScope) -> str:
     """The lines of what took at least as long as the shortest timeout there is."""
     limits = [route.rule.timeout_s for route in routes_of(scope) if route.rule.timeout_s]
     return f":logs >={go_duration(min(limits, default=1.0))}: what is slow in {scope.name}"
 
 
-def _p99(scope: Scope) -> list[str]:
+def _p99(scope: VersionScope) -> list[str]:
     """How long the version takes, as near to itself as is known."""
     server, caller = scope.server, scope.caller
     if server is not None and server.p99_ms is not None:
@@ -142,7 +142,7 @@ def _p99(scope: Scope) -> list[str]:
     return []
 
 
-def retried(scope: Scope) -> Words:
+def retried(scope: VersionScope) -> Words:
     said = []
     for route in routes_of(scope):
         retries = route.rule.retries
@@ -158,7 +158,7 @@ def retried(scope: Scope) -> Words:
     return [head, *dict.fromkeys(said[:MOST])], step
 
 
-def limited(scope: Scope, side: str) -> Words:
+def limited(scope: VersionScope, side: str) -> Words:
     """The limits of the proxy that turned the requests away, on whichever side it is."""
     found = (
         limits_at_pods(scope.mesh, scope.view.service, pods_in(scope))
@@ -186,7 +186,7 @@ def _limit(limit: RateLimit) -> str:
     return f"{place}: {limit_words(limit)}; {effect_words(limit)}."
 
 
-def gave_up(scope: Scope, side: str) -> Words:
+def gave_up(scope: VersionScope, side: str) -> Words:
     """DC: whoever asked did not wait. On the server's side that is the calling proxy."""
     slow = _slow_lines(scope)
     if side == SERVER:

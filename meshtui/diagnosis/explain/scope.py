@@ -22,7 +22,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class RouteAim:
     """Where requests are sent. `route` None: no rule says so. Port 0: whichever was asked for."""
 
     host: str
@@ -32,7 +32,7 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class CallingWorkload:
     """A workload that calls, the services that its pods stand behind, and its pods' labels."""
 
     namespace: str
@@ -42,7 +42,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class VersionScope:
     """One version of a service, or with `row` None the service, and what is known around it.
 
     `clients` are the workloads (namespace, name) that call it, `callers` the first of them with
@@ -57,7 +57,7 @@ class Scope:
     clients: frozenset[tuple[str, str]] = frozenset()
     ends_s: float | None = None
     window_s: float = 0.0
-    callers: tuple[Caller, ...] = ()
+    callers: tuple[CallingWorkload, ...] = ()
     below: tuple[ServiceView, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
 
@@ -98,14 +98,14 @@ def scope_of(
     sample: Sample | None,
     views: Iterable[ServiceView] = (),
     ends_s: float | None = None,
-) -> Scope:
+) -> VersionScope:
     """What `sample` was measured by, and `views`, all services, give to the scope."""
     known = sample.clients if sample else {}
     clients = known.get(view.key, frozenset())
     window_s = sample.window_s if sample else 0.0
     below = called_by(mesh, view, views, known)
     callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)
-    return Scope(mesh, view, row, clients, ends_s, window_s, callers, below, mirrors)
+    return VersionScope(mesh, view, row, clients, ends_s, window_s, callers, below, mirrors)
 
 
 def mirrors_to(mesh: Mesh, view: ServiceView) -> tuple[Mirror, ...]:
@@ -121,7 +121,7 @@ def mirrors_to(mesh: Mesh, view: ServiceView) -> tuple[Mirror, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def parts_of(scope: Scope) -> tuple[Scope, ...]:
+def parts_of(scope: VersionScope) -> tuple[VersionScope, ...]:
     """What is explained one by one: each version, and what names none though it may be one's own.
 
     A service without versions, or with one only, is one part.
@@ -133,7 +133,7 @@ def parts_of(scope: Scope) -> tuple[Scope, ...]:
     return tuple(replace(scope, row=row) for row in rows) or (scope,)
 
 
-def routes(scope: Scope) -> tuple[Route, ...]:
+def routes(scope: VersionScope) -> tuple[Route, ...]:
     """The rules that may have taken the requests: the service's own, and all that lead to it."""
     named = scope.mesh.rules_by_destination.get(scope.view.service.host, ())
     own = [*scope.view.routes, *handing_over(scope)]
@@ -141,7 +141,7 @@ def routes(scope: Scope) -> tuple[Route, ...]:
     return tuple(reversed({place(route): route for route in reversed(found)}.values()))
 
 
-def handing_over(scope: Scope) -> tuple[Route, ...]:
+def handing_over(scope: VersionScope) -> tuple[Route, ...]:
     """The rules of the service's host that delegate: what they say holds for those they name."""
     owners = scope.mesh.virtual_services_by_host.get(scope.view.service.host, ())
     return tuple(Route(vs, rule) for vs in owners for rule in vs.rules if rule.delegate)
@@ -152,7 +152,7 @@ def place(route: Route) -> tuple[Ref, str, int]:
     return route.service.ref, route.rule.protocol, route.rule.index
 
 
-def aims(scope: Scope) -> tuple[Aim, ...]:
+def aims(scope: VersionScope) -> tuple[RouteAim, ...]:
     """Where the requests may have been sent, within the host that they are counted for.
 
     Without a version that is any destination of the host that a rule has.
@@ -162,27 +162,27 @@ def aims(scope: Scope) -> tuple[Aim, ...]:
     found = [aim for aim in all_aims(scope) if aim.host == host]
     if row is not None and row.host:
         mine = [aim for aim in found if aim.subset in ("", row.subset)]
-        return tuple(mine) or (Aim(host, row.subset),)
-    return tuple(found) or (Aim(host),)
+        return tuple(mine) or (RouteAim(host, row.subset),)
+    return tuple(found) or (RouteAim(host),)
 
 
-def all_aims(scope: Scope) -> tuple[Aim, ...]:
+def all_aims(scope: VersionScope) -> tuple[RouteAim, ...]:
     """Every destination with a weight of the rules, other hosts' too."""
     return tuple(
-        Aim(d.host, d.subset, d.port, route)
+        RouteAim(d.host, d.subset, d.port, route)
         for route in routes(scope)
         for d in route.rule.destinations
         if d.weight > 0
     )
 
 
-def routes_of(scope: Scope) -> tuple[Route, ...]:
+def routes_of(scope: VersionScope) -> tuple[Route, ...]:
     """The rules that send requests there, each once."""
     found = [aim.route for aim in aims(scope) if aim.route is not None]
     return tuple({place(route): route for route in found}.values())
 
 
-def pods_at(mesh: Mesh, aim: Aim) -> tuple[Pod, ...] | None:
+def pods_at(mesh: Mesh, aim: RouteAim) -> tuple[Pod, ...] | None:
     """The pods of a destination; None where they are not known, or the subset is not."""
     service = mesh.by_host.get(aim.host)
     if service is None or not service.selector or not mesh.knows("pods", service.key.namespace):
@@ -194,7 +194,7 @@ def pods_at(mesh: Mesh, aim: Aim) -> tuple[Pod, ...] | None:
     return pods_of_subset(pods, subset) if subset else None
 
 
-def pods_in(scope: Scope) -> tuple[Pod, ...]:
+def pods_in(scope: VersionScope) -> tuple[Pod, ...]:
     """The pods of the version, or of all that the rules send to."""
     found = [pod for aim in aims(scope) for pod in pods_at(scope.mesh, aim) or ()]
     mine = [p for p in found if scope.row is None or scope.nowhere or _is_of(scope.row, p)]
@@ -220,7 +220,7 @@ def called_by(
     )
 
 
-def calling(mesh: Mesh, clients: Iterable[tuple[str, str]]) -> tuple[Caller, ...]:
+def calling(mesh: Mesh, clients: Iterable[tuple[str, str]]) -> tuple[CallingWorkload, ...]:
     """The first of the clients, by name."""
     wanted = sorted(clients)[:CALLERS]
     pods: dict[tuple[str, str], Pod] = {}
@@ -231,10 +231,12 @@ def calling(mesh: Mesh, clients: Iterable[tuple[str, str]]) -> tuple[Caller, ...
     return tuple(_caller(place, services, pods.get(place)) for place in wanted)
 
 
-def _caller(place: tuple[str, str], services: Iterable[Service], pod: Pod | None) -> Caller:
+def _caller(
+    place: tuple[str, str], services: Iterable[Service], pod: Pod | None
+) -> CallingWorkload:
     if pod is None:
-        return Caller(*place)
-    return Caller(*place, _behind(services, pod), pod.labels)
+        return CallingWorkload(*place)
+    return CallingWorkload(*place, _behind(services, pod), pod.labels)
 
 
 def _behind(services: Iterable[Service], pod: Pod) -> tuple[ServiceKey, ...]:
@@ -245,19 +247,19 @@ def _behind(services: Iterable[Service], pod: Pod) -> tuple[ServiceKey, ...]:
     )
 
 
-def names_of_callers(scope: Scope) -> tuple[str, ...]:
+def names_of_callers(scope: VersionScope) -> tuple[str, ...]:
     """Their services' names; workloads that belong to no service by their own."""
     return tuple(sorted({_service_name(scope, caller) for caller in scope.callers}))
 
 
-def _service_name(scope: Scope, caller: Caller) -> str:
+def _service_name(scope: VersionScope, caller: CallingWorkload) -> str:
     key = next(iter(caller.services), None)
     if key is None:
         return caller.workload
     return key.name if key.namespace == scope.namespace else str(key)
 
 
-def callers_timeouts(scope: Scope) -> tuple[str, ...]:
+def callers_timeouts(scope: VersionScope) -> tuple[str, ...]:
     """How long the rules let each caller take for its own answer."""
     found = [
         f"{key.name} has {route.rule.timeout_s:g}s by {titled(route)}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from meshtui.diagnosis.explain.copies import copies, percents
 from meshtui.diagnosis.explain.edge import edge
+from meshtui.diagnosis.explain.latency import waiting
+from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.origin import by_flags, most, sides
-from meshtui.diagnosis.explain.scope import Scope, listed, parts_of
-from meshtui.diagnosis.explain.waiting import waiting
-from meshtui.diagnosis.explain.words import percent, rate
+from meshtui.diagnosis.explain.scope import VersionScope, listed, parts_of
 from meshtui.mesh.judging import (
     FEW,
     NO_TRAFFIC,
@@ -38,11 +38,11 @@ OPAQUE = ("tcp", "tls", "mongo", "mysql", "redis")
 NAMED = 3
 
 
-def state_of(scope: Scope) -> str:
+def state_of(scope: VersionScope) -> str:
     return scope.row.state if scope.row else scope.view.state
 
 
-def headline(scope: Scope) -> str:
+def headline(scope: VersionScope) -> str:
     """The state in a sentence. What is unknown, idle, or all errors never reads alike."""
     state, caller = state_of(scope), scope.caller
     what = "requests that reach no pod" if scope.nowhere else scope.name
@@ -69,14 +69,14 @@ def headline(scope: Scope) -> str:
     return f"{state}: {part} of the {rate(caller.rps)} to {what} fail{_turned_away(caller)}"
 
 
-def _counted(scope: Scope, caller: Signals) -> str:
+def _counted(scope: VersionScope, caller: Signals) -> str:
     failed = round(caller.requests * (bad_ratio(caller) or 0.0))
     fail = f"{failed} of them failed" if failed else "none of them failed"
     window = f" in the last {scope.window_s:.0f}s" if scope.window_s else ""
     return f"{caller.requests:.0f}{window}, {fail}"
 
 
-def _slow(scope: Scope) -> str:
+def _slow(scope: VersionScope) -> str:
     return scope.row.slow if scope.row else scope.view.slow
 
 
@@ -104,7 +104,7 @@ def _part(signals: Signals) -> str:
     return percent(bad_ratio(signals) or 0.0)
 
 
-def _idle(scope: Scope) -> str:
+def _idle(scope: VersionScope) -> str:
     """Why there may be none; where only callers are silent, that."""
     server, row = scope.server, scope.row
     if server is not None and server.requests > 0 and not scope.nowhere:
@@ -117,14 +117,14 @@ def _idle(scope: Scope) -> str:
     return f"no request for {scope.name}{window}{weight}{_by_tcp(scope)}"
 
 
-def _by_tcp(scope: Scope) -> str:
+def _by_tcp(scope: VersionScope) -> str:
     """A service that speaks no HTTP may be busy all the same. Istio goes by the port's name."""
     ports = scope.view.service.ports
     opaque = bool(ports) and all(port.name.partition("-")[0] in OPAQUE for port in ports)
     return "; it speaks TCP, and its connections are not counted here" * opaque
 
 
-def below(scope: Scope) -> str:
+def below(scope: VersionScope) -> str:
     """A service that fails because one that it calls does; empty where none of those fails.
 
     What fails far less often than the service itself is not the reason.
@@ -151,13 +151,13 @@ def _failed_rps(signals: Signals | None) -> float:
     return signals.rps * (signals.error_ratio or 0.0) if signals else 0.0
 
 
-def _one_below(scope: Scope, key: ServiceKey, row: VersionView) -> str:
+def _one_below(scope: VersionScope, key: ServiceKey, row: VersionView) -> str:
     name = key.name if key.namespace == scope.namespace else str(key)
     label = "(no pod reached)" if row.version == UNKNOWN else row.label
     return f"{name} {label} {percent((row.caller or Signals()).error_ratio or 0.0)}"
 
 
-def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
+def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
     """State, headline and what the sides say: of a version; of a service's versions and its total.
 
     What is said has a line for each thing.
@@ -180,26 +180,26 @@ def sentences(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     return ((state, head, "\n".join(said)), *found[1:])
 
 
-def _on_purpose(part: Scope) -> bool:
+def _on_purpose(part: VersionScope) -> bool:
     """Whether what fails there fails by a fault that somebody put in."""
     caller = part.caller or Signals()
     failed = (caller.error_ratio or 0.0) * caller.requests
     return failed > 0 and caller.flags.get(ABORTED, 0.0) >= NEARLY_ALL * failed
 
 
-def _worth_a_sentence(part: Scope) -> bool:
+def _worth_a_sentence(part: VersionScope) -> bool:
     """What reached no pod is never well, whatever its answers, nor what waits on its way."""
     state = state_of(part)
     lost = part.nowhere and state == OK
     return lost or state not in (OK, NO_TRAFFIC, FEW) or bool(waiting(part))
 
 
-def _sentence(scope: Scope) -> tuple[str, str, str]:
+def _sentence(scope: VersionScope) -> tuple[str, str, str]:
     said = filter(None, (sides(scope), waiting(scope)))
     return state_of(scope), headline(scope), "\n".join(said)
 
 
-def _well(parts: list[Scope]) -> list[tuple[str, str, str]]:
+def _well(parts: list[VersionScope]) -> list[tuple[str, str, str]]:
     found = []
     for state, words in ((OK, "ok"), (FEW, "few requests"), (NO_TRAFFIC, "no traffic")):
         names = [part.label for part in parts if state_of(part) == state]

@@ -16,10 +16,10 @@ from meshtui.mesh.resolution.consequences import LostRoute as LostRoute
 from meshtui.mesh.resolution.consequences import cluster_changes as cluster_changes
 from meshtui.mesh.resolution.consequences import lost_routes as lost_routes
 from meshtui.mesh.resolution.delegates import MergedRule as MergedRule
-from meshtui.mesh.resolution.delegates import Place as Place
+from meshtui.mesh.resolution.delegates import RulePlace as RulePlace
 from meshtui.mesh.resolution.endpoints import Endpoint as Endpoint
 from meshtui.mesh.resolution.endpoints import Endpoints as Endpoints
-from meshtui.mesh.resolution.forwarding import Target as Target
+from meshtui.mesh.resolution.forwarding import RouteTarget as RouteTarget
 from meshtui.mesh.resolution.gateways import Door as Door
 from meshtui.mesh.resolution.policies import Joined as Joined
 from meshtui.mesh.resolution.registry import Host as Host

@@ -37,7 +37,7 @@ _INHERITED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RulePlace:
     """Where a rule stands: in which object, in which list, at which index.
 
     The list is `http`, `tcp` or `tls` of a VirtualService, or `rules` of an HTTPRoute.
@@ -77,8 +77,8 @@ class MergedRule:
     Without a delegate that is `root` itself. `dropped` says why nothing is made of the rule.
     """
 
-    root: Place
-    holder: Place
+    root: RulePlace
+    holder: RulePlace
     raw: Json
     dropped: str = ""
 
@@ -99,7 +99,7 @@ def merged_rules(
 ) -> Iterator[MergedRule]:
     """All HTTP rules of a VirtualService in order, the dropped ones among them."""
     for index, raw in enumerate(read.items(read.obj(service.raw, "spec"), "http")):
-        place = Place(service, index)
+        place = RulePlace(service, index)
         rule = completed(raw if isinstance(raw, Mapping) else {}, service.ref.namespace, domain)
         if not isinstance(rule.get("delegate"), Mapping):
             yield MergedRule(place, place, rule)
@@ -118,7 +118,7 @@ def merged_rules(
 
 
 def _of_delegate(
-    root: Place, rule: Json, target: VirtualService, domain: str
+    root: RulePlace, rule: Json, target: VirtualService, domain: str
 ) -> Iterator[MergedRule]:
     for index, raw in enumerate(read.items(read.obj(target.raw, "spec"), "http")):
         leaf = completed(raw if isinstance(raw, Mapping) else {}, target.ref.namespace, domain)
@@ -130,7 +130,7 @@ def _of_delegate(
         for key in _INHERITED:
             if _unset(joined, key) and not _unset(rule, key):
                 joined[key] = rule[key]
-        yield MergedRule(root, Place(target, index), joined, conflict)
+        yield MergedRule(root, RulePlace(target, index), joined, conflict)
 
 
 def _unset(rule: Json, key: str) -> bool:

@@ -23,7 +23,7 @@ def cluster_name(host: str, port: int, subset: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RouteTarget:
     """A cluster that a route sends to; `index` is the destination's place in the rule.
 
     `share` is its part of the route's requests, 0 to 1; of a mirror the part that is copied.
@@ -60,9 +60,9 @@ class Surroundings:
 class Sent:
     """Where a rule's requests and copies go. `single`: its weight does not count."""
 
-    targets: tuple[Target, ...] = ()
-    unused: tuple[Target, ...] = ()
-    mirrors: tuple[Target, ...] = ()
+    targets: tuple[RouteTarget, ...] = ()
+    unused: tuple[RouteTarget, ...] = ()
+    mirrors: tuple[RouteTarget, ...] = ()
     fractions: tuple[Json, ...] = ()
     single: bool = False
 
@@ -94,7 +94,7 @@ def sent_to(raw: Json, around: Surroundings) -> Sent:
 
 def _target(
     destination: Json, around: Surroundings, share: float = 1.0, weight: int = 0, index: int = 0
-) -> Target:
+) -> RouteTarget:
     """The cluster of a destination: its port, else the host's only one, else the listener's."""
     name, subset = read.text(destination, "host"), read.text(destination, "subset")
     found = around.find(name)
@@ -106,10 +106,10 @@ def _target(
     if found is not None and found.alias_of:
         name = found.alias_of
     cluster = cluster_name(name, port, subset) if name else "UnknownService"
-    return Target(cluster, name, subset, port, share, weight, index)
+    return RouteTarget(cluster, name, subset, port, share, weight, index)
 
 
-def _mirrors(raw: Json, around: Surroundings) -> Iterator[tuple[Target, Json]]:
+def _mirrors(raw: Json, around: Surroundings) -> Iterator[tuple[RouteTarget, Json]]:
     """Each mirror with its fraction, the single form first."""
     if isinstance(raw.get("mirror"), Mapping):
         whole = raw.get("mirrorPercent", raw.get("mirror_percent"))
@@ -179,7 +179,7 @@ def _append(envoy: dict[str, Any], operations: HeaderOperations) -> None:
         envoy[key] = [*envoy.get(key, ()), *values]
 
 
-def _weighted(target: Target, entry: Json) -> Json:
+def _weighted(target: RouteTarget, entry: Json) -> Json:
     operations = header_operations(read.obj(entry, "headers"))
     found: dict[str, Any] = {"name": target.cluster, "weight": target.weight, **operations.fields}
     if operations.authority:

@@ -16,7 +16,7 @@ from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.names import intersection, is_wild, labels_in
 from meshtui.mesh.resolution.protocols import is_http, parse_protocol
-from meshtui.mesh.resolution.routes import Made, build_routes, last_things_last
+from meshtui.mesh.resolution.routes import MadeRoutes, build_routes, last_things_last
 from meshtui.mesh.resolution.rulings import Ruling, Rulings
 from meshtui.mesh.resolution.tables import VirtualHost
 
@@ -183,7 +183,7 @@ class GatewayTable:
     def virtual_hosts(self) -> tuple[VirtualHost, ...]:
         """Each with the merged routes of all VirtualServices that are bound to it."""
         found: dict[str, VirtualHost] = {}
-        made: dict[tuple[str, tuple[str, str]], Made] = {}
+        made: dict[tuple[str, tuple[str, str]], MadeRoutes] = {}
         for door in self.doors:
             for ruling in self.rulings.seen(self.client.namespace, door.name).rulings:
                 for name in self._admitted(door, ruling):
@@ -193,7 +193,7 @@ class GatewayTable:
                     self._add(found, door, name.lower(), ruling, made[key])
             if door.server.redirect:
                 for name in door.hosts:
-                    self._add(found, door, name.lower(), None, Made())
+                    self._add(found, door, name.lower(), None, MadeRoutes())
         if not found:
             return (VirtualHost(self.name, f"blackhole:{self.doors[0].server.port}", ("*",), ()),)
         return tuple(
@@ -210,7 +210,7 @@ class GatewayTable:
         door: Door,
         name: str,
         ruling: Ruling | None,
-        made: Made,
+        made: MadeRoutes,
     ) -> None:
         if ruling is not None and not made.routes:
             return

@@ -16,7 +16,7 @@ from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.resolution.delegates import MergedRule, Place
+from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
 
 _EXACT, _PREFIX, _REGEX = "Exact", "PathPrefix", "RegularExpression"
 _KINDS = {_EXACT: "exact", _PREFIX: "prefix", _REGEX: "regex"}
@@ -114,7 +114,7 @@ def route_rules(mesh: Mesh, route: HttpRoute) -> Iterator[MergedRule]:
     """A rule for each match of the route. Raises Invalid where istiod takes none of it."""
     spec = read.obj(route.raw, "spec")
     for index, raw in enumerate(read.items(spec, "rules")):
-        place = Place(route, index, "rules")
+        place = RulePlace(route, index, "rules")
         rule = _rule(mesh, route, index, raw if isinstance(raw, Mapping) else {})
         for match in read.objects(raw, "matches") or [{}]:
             yield MergedRule(place, place, {**rule, "match": [_match(match)]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshtui.mesh import read
-from meshtui.mesh.conditions import Answer, all_of, on_header, on_path, on_query
+from meshtui.mesh.conditions import ConditionResult, all_of, on_header, on_path, on_query
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import StringMatch
 from meshtui.mesh.request import Request, best_domain
@@ -22,7 +22,7 @@ def answering(hosts: Iterable[VirtualHost], request: Request) -> VirtualHost | N
     return domains[best] if best is not None else None
 
 
-def takes(route: Route, request: Request, separately: bool | None = None) -> Answer:
+def takes(route: Route, request: Request, separately: bool | None = None) -> ConditionResult:
     """Whether a route takes a request; not known where that can't be decided here.
 
     `separately`: whether the proxy compares each value of a repeated header, if that is known.
@@ -30,7 +30,9 @@ def takes(route: Route, request: Request, separately: bool | None = None) -> Ans
     return all_of(_conditions(route.match, request, separately))
 
 
-def _conditions(match: Json, request: Request, separately: bool | None) -> Iterator[Answer]:
+def _conditions(
+    match: Json, request: Request, separately: bool | None
+) -> Iterator[ConditionResult]:
     ignore_case = match.get("case_sensitive") is False
     yield on_path(_path(match), ignore_case, request)
     for header in read.objects(match, "headers"):
@@ -45,7 +47,7 @@ def _conditions(match: Json, request: Request, separately: bool | None) -> Itera
     for parameter in read.objects(match, "query_parameters"):
         yield on_query(read.text(parameter, "name"), _value(parameter), request)
     if match.get("dynamic_metadata"):
-        yield Answer(None, "claims of a token are not known here")
+        yield ConditionResult(None, "claims of a token are not known here")
 
 
 def _path(match: Json) -> StringMatch:

@@ -16,11 +16,11 @@ from typing import Any
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution import actions
-from meshtui.mesh.resolution.delegates import MergedRule, Place
+from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
 from meshtui.mesh.resolution.forwarding import (
+    RouteTarget,
     Sent,
     Surroundings,
-    Target,
     cluster_name,
     forward,
     sent_to,
@@ -50,11 +50,11 @@ class Route:
     name: str
     match: Json
     make: Callable[[], Json] = field(compare=False, repr=False)
-    targets: tuple[Target, ...] = ()
-    mirrors: tuple[Target, ...] = ()
+    targets: tuple[RouteTarget, ...] = ()
+    mirrors: tuple[RouteTarget, ...] = ()
     rule: MergedRule | None = None
     match_index: int | None = None
-    unused: tuple[Target, ...] = ()
+    unused: tuple[RouteTarget, ...] = ()
 
     @cached_property
     def envoy(self) -> Json:
@@ -66,7 +66,7 @@ class Route:
         return takes_everything(self.match)
 
     @property
-    def holder(self) -> Place | None:
+    def holder(self) -> RulePlace | None:
         """Where the route's destinations are written: the VirtualService and the rule in it."""
         return self.rule.holder if self.rule else None
 
@@ -88,14 +88,14 @@ class Unused:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeRoutes:
     """What comes of a VirtualService for a client: its routes in order, and what comes to none."""
 
     routes: tuple[Route, ...] = ()
     unused: tuple[Unused, ...] = ()
 
 
-def build_routes(ruling: Ruling, around: Surroundings) -> Made:
+def build_routes(ruling: Ruling, around: Surroundings) -> MadeRoutes:
     """The routes of a VirtualService; nothing is made behind one that takes everything."""
     routes: list[Route] = []
     unused: list[Unused] = []
@@ -113,7 +113,7 @@ def build_routes(ruling: Ruling, around: Surroundings) -> Made:
                 continue
             routes.append(_route(ruling, rule, index, match, around))
             full = match is None or takes_everything(routes[-1].match)
-    return Made(tuple(routes), tuple(unused))
+    return MadeRoutes(tuple(routes), tuple(unused))
 
 
 def _entries(rule: MergedRule) -> Iterator[tuple[int | None, Json | None]]:
@@ -216,7 +216,7 @@ def default_route(host: Host, port: int, consistent: Json | None, retries: Json 
         action["hash_policy"] = [found]
     match = envoy_match(None)
     envoy = {"name": DEFAULT_NAME, "match": match, "route": action}
-    return Route(DEFAULT_NAME, match, lambda: envoy, (Target(cluster, host.name, "", port),))
+    return Route(DEFAULT_NAME, match, lambda: envoy, (RouteTarget(cluster, host.name, "", port),))
 
 
 def last_things_last(routes: Iterable[Route]) -> tuple[Route, ...]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.client import Client
-from meshtui.mesh.resolution.delegates import Place
-from meshtui.mesh.resolution.forwarding import Target, cluster_name
+from meshtui.mesh.resolution.delegates import RulePlace
+from meshtui.mesh.resolution.forwarding import RouteTarget, cluster_name
 from meshtui.mesh.resolution.gateways import Door, passes_through
 from meshtui.mesh.resolution.names import MESH, labels_in, overlap
 from meshtui.mesh.resolution.registry import Host, HostPort
@@ -29,11 +29,11 @@ class Chain:
     `place` is None for the default that a host has without a rule.
     """
 
-    targets: tuple[Target, ...]
+    targets: tuple[RouteTarget, ...]
     server_names: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     ruling: Ruling | None = None
-    place: Place | None = None
+    place: RulePlace | None = None
 
 
 def sidecar_chains(
@@ -46,7 +46,7 @@ def sidecar_chains(
     if complete:
         return tuple(found)
     names = (host.name,) if port.tls and not host.addresses else ()
-    target = Target(cluster_name(host.name, port.number), host.name, "", port.number)
+    target = RouteTarget(cluster_name(host.name, port.number), host.name, "", port.number)
     return (*found, Chain((target,), names))
 
 
@@ -120,10 +120,10 @@ def _chain(
     subnets: tuple[str, ...] = (),
 ) -> Chain:
     targets = tuple(_targets(rule, port, find))
-    return Chain(targets, names, subnets, ruling, Place(ruling.service, index, protocol))
+    return Chain(targets, names, subnets, ruling, RulePlace(ruling.service, index, protocol))
 
 
-def _targets(rule: Json, listener: int, find: Find) -> Iterator[Target]:
+def _targets(rule: Json, listener: int, find: Find) -> Iterator[RouteTarget]:
     """A single destination's weight does not count; one of 0 among several gets nothing."""
     entries = read.objects(rule, "route")
     weights = [max(0, read.integer(entry, "weight")) for entry in entries]
@@ -142,7 +142,7 @@ def _targets(rule: Json, listener: int, find: Find) -> Iterator[Target]:
         name = found.alias_of if found is not None and found.alias_of else name
         share = weight / total if len(entries) > 1 else 1.0
         cluster = cluster_name(name, port, subset)
-        yield Target(cluster, name, subset, port, share, weight, index)
+        yield RouteTarget(cluster, name, subset, port, share, weight, index)
 
 
 def gateway_chains(door: Door, rulings: Iterable[Ruling], find: Find) -> tuple[Chain, ...]:

@@ -15,7 +15,7 @@ from meshtui.mesh.resolution.domains import host_domains
 from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.names import is_wild, overlap
 from meshtui.mesh.resolution.registry import ALIAS, Host
-from meshtui.mesh.resolution.routes import Made, Route, Unused, build_routes
+from meshtui.mesh.resolution.routes import MadeRoutes, Route, Unused, build_routes
 from meshtui.mesh.resolution.rulings import Ruling
 from meshtui.mesh.resolution.scope import Listener
 
@@ -51,7 +51,7 @@ class SidecarTable:
     default: Callable[[Host, int], Route]
     domain: str
     aliases: Callable[[str], tuple[str, ...]]
-    made: dict[tuple[str, str], Made] = field(default_factory=dict, compare=False, repr=False)
+    made: dict[tuple[str, str], MadeRoutes] = field(default_factory=dict, compare=False, repr=False)
 
     def host(self, name: str) -> Host | None:
         """The host of that name, with nothing but the table's port; None where it has it not."""
@@ -107,7 +107,7 @@ class SidecarTable:
         host = self.listener.host(name)
         return host is not None and host.namespace == ruling.namespace
 
-    def make(self, ruling: Ruling) -> Made:
+    def make(self, ruling: Ruling) -> MadeRoutes:
         if ruling.place not in self.made:
             self.made[ruling.place] = build_routes(ruling, self.around)
         return self.made[ruling.place]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtui.changes.adopt import adopt
-from meshtui.changes.change import Finding, Plan, joined
+from meshtui.changes.change import Caution, Plan, joined
 from meshtui.mesh.model import Mesh, ServiceKey
-from meshtui.operations.change.objects import mesh_after
+from meshtui.operations.change.written_objects import mesh_after
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session
@@ -20,7 +20,7 @@ async def plan_adoption(session: Session, mesh: Mesh, key: ServiceKey, stable: s
     """
     adoption = adopt(mesh, key, stable)
     goes = f"all traffic goes to {adoption.stable}: " if adoption.stable else ""
-    why = Finding("info", f"{goes}{adoption.why}")
+    why = Caution("info", f"{goes}{adoption.why}")
     plans = []
     for change in filter(None, (adoption.subsets, adoption.routes)):
         plans.append(await session.planner.checked(mesh, change, None, (why,)))

@@ -8,25 +8,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import Change, Plan
-from meshtui.changes.making import spec_of
 from meshtui.changes.outcome import Outcome, ProxyVerdict
+from meshtui.envoy.admin_transports import EXEC
 from meshtui.envoy.compare import ABSENT, OLD
-from meshtui.envoy.ways import EXEC
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.answers import as_found, settle_by_object
-from meshtui.operations.change.objects import (
-    mesh_before,
-    object_of,
-    of_the_server,
-    read_raw,
-    send,
-    with_object,
-    without_object,
-)
 from meshtui.operations.change.proxy_checks import gone, has_ended, question_of
 from meshtui.operations.change.rejections import (
     AFTER_S,
@@ -41,21 +31,31 @@ from meshtui.operations.change.verify import (
     SPARING,
     WAIT_S,
     Ask,
+    CheckPace,
     Clients,
-    Pace,
     client_proxies,
     verify,
+)
+from meshtui.operations.change.write_answers import as_found, settle_by_object
+from meshtui.operations.change.written_objects import (
+    mesh_before,
+    object_of,
+    of_the_server,
+    read_raw,
+    send,
+    with_object,
+    without_object,
 )
 from meshtui.operations.types import ONLY_PROXIES
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class WrittenChange:
     """The answer to the write, before any proxy was asked.
 
     `refused` is what the proxies had refused before it, None where they are not to be asked.
@@ -95,7 +95,7 @@ class Applier:
         plan: Plan,
         mesh: Mesh,
         sample: Sample | None,
-        told: Told,
+        told: Report,
     ) -> Outcome:
         """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written.
 
@@ -120,14 +120,14 @@ class Applier:
         change_id = self._journal.record(plan.change, self._cluster.context)
         return Outcome(change_id, plan, applied=False)
 
-    async def write(self, plan: Plan, change_id: str, refused: Counts | None) -> Applied:
+    async def write(self, plan: Plan, change_id: str, refused: Counts | None) -> WrittenChange:
         """Writes what the journal has under `change_id`, and journals the answer."""
         raw, warnings = await self._write(plan.change, change_id)
         event = asyncio.create_task(_tell_everyone(self._cluster, raw, plan.change, change_id))
-        return Applied(plan, change_id, raw, refused, event, warnings)
+        return WrittenChange(plan, change_id, raw, refused, event, warnings)
 
     async def follow(
-        self, applied: Applied, mesh: Mesh, sample: Sample | None, told: Told
+        self, applied: WrittenChange, mesh: Mesh, sample: Sample | None, told: Report
     ) -> Outcome:
         """Asks the proxies, where that is to be done, and journals what they say."""
         plan, change_id, refused = applied.plan, applied.change_id, applied.refused
@@ -255,7 +255,7 @@ class Applier:
         raw: Json,
         mesh: Mesh,
         sample: Sample | None,
-        told: Told,
+        told: Report,
         refused: Counts | None = None,
     ) -> Outcome:
         change = plan.change
@@ -278,7 +278,7 @@ class Applier:
         warnings = (*doubts(proxies, clients.known, clients.left_out), trouble)
         return replace(outcome, warnings=tuple(filter(None, warnings)))
 
-    def _pace(self, pod: Pod) -> Pace:
+    def _pace(self, pod: Pod) -> CheckPace:
         """By the way on which the proxy was asked just now."""
         from meshtui.envoy.admin import way_to
 

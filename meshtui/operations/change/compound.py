@@ -13,8 +13,8 @@ from meshtui.journal import Status, whole_id
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applied, Applier, Told
-from meshtui.operations.change.objects import mesh_after
+from meshtui.operations.change.apply import Applier, Report, WrittenChange
+from meshtui.operations.change.written_objects import mesh_after
 
 UNSEEN_S = 5.0
 """For what nobody can look for; istiod gathers changes for 0.1 to 10 s, often 0.1."""
@@ -46,7 +46,7 @@ class _Progress:
 
     mesh: Mesh
     ids: Sequence[str]
-    open: list[tuple[Applied, Mesh]] = field(default_factory=list)
+    open: list[tuple[WrittenChange, Mesh]] = field(default_factory=list)
     """Written, with the mesh before it, and their proxies not asked yet."""
 
     done: list[Outcome] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Compound:
         self._take_back = take_back
         self._pause = pause
 
-    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Told) -> Outcome:
+    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Report) -> Outcome:
         """Raises what the part raised that could not be made; its hint says what is in by then."""
         told("journal")
         ids, warnings = self._applier.begin_parts(plan.changes)
@@ -85,7 +85,7 @@ class Compound:
         return replace(outcome, warnings=(*warnings, *outcome.warnings))
 
     async def _part(
-        self, plan: Plan, place: int, so_far: _Progress, sample: Sample | None, told: Told
+        self, plan: Plan, place: int, so_far: _Progress, sample: Sample | None, told: Report
     ) -> None:
         """Writes one part, once the proxies have those before it that it rests on."""
         so_far.started = False
@@ -110,7 +110,7 @@ class Compound:
         place: int,
         so_far: _Progress,
         sample: Sample | None,
-        told: Told,
+        told: Report,
         *,
         awaited: bool,
     ) -> None:
@@ -123,13 +123,13 @@ class Compound:
         so_far.open.append((applied, mesh))
         so_far.mesh = mesh_after(mesh, part.change, applied.raw)
 
-    async def _follow(self, so_far: _Progress, sample: Sample | None, told: Told) -> None:
+    async def _follow(self, so_far: _Progress, sample: Sample | None, told: Report) -> None:
         while so_far.open:
             applied, mesh = so_far.open[0]
             so_far.done.append(await self._applier.follow(applied, mesh, sample, told))
             so_far.open.pop(0)
 
-    async def _refuse_too_early(self, plan: Plan, last: Outcome, told: Told) -> None:
+    async def _refuse_too_early(self, plan: Plan, last: Outcome, told: Report) -> None:
         """What rests on the last part waits for it; where nobody can look, for a while."""
         if last.verified is None and last.seconds < UNSEEN_S:
             told(f"no proxy can be asked: giving them {UNSEEN_S:g} s")
@@ -175,5 +175,5 @@ class Compound:
         return "what was made before it was taken back: nothing of it is left"
 
 
-def _numbered(told: Told, place: int, count: int) -> Told:
+def _numbered(told: Report, place: int, count: int) -> Report:
     return lambda text: told(f"{place + 1} of {count} {text}")

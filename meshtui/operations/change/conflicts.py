@@ -8,8 +8,8 @@ from meshtui.changes.change import Change
 from meshtui.changes.shape import yaml_diff
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.mesh import read
-from meshtui.operations.change.objects import read_raw
 from meshtui.operations.change.writers import last_writer
+from meshtui.operations.change.written_objects import read_raw
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

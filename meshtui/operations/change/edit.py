@@ -13,8 +13,8 @@ import yaml
 from meshtui import children
 from meshtui.changes.change import Change
 from meshtui.changes.edit import edited
+from meshtui.changes.json_copy import plain
 from meshtui.changes.manifest import Unreadable, parse_manifest
-from meshtui.changes.plain import plain
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.carrying import ordinary, routes_to
 from meshtui.mesh.hosts import split_host
@@ -91,7 +91,7 @@ def refuse_without_editor(*, terminal: bool) -> None:
         raise Usage("no editor is set, and there is no terminal to open one in", "set EDITOR")
 
 
-class Draft:
+class EditFile:
     """A file with an object's YAML. It is removed by `done`, and by nothing else."""
 
     def __init__(self, item: Editable) -> None:

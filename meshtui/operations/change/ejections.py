@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Change, Finding
+from meshtui.changes.change import Caution, Change
 from meshtui.changes.harm import gains
-from meshtui.envoy.endpoints import Endpoint, parse_endpoints
+from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.objects import object_of
 from meshtui.operations.change.verify import client_proxies
+from meshtui.operations.change.written_objects import object_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -27,12 +27,12 @@ WAIT_S = 1.5
 GRAVE = 0.5
 """From this part of the endpoints on, to send more there is dangerous."""
 
-Place = tuple[str, str]
+HostAndSubset = tuple[str, str]
 
 
 async def ejected(
     cluster: Cluster, mesh: Mesh, change: Change, sample: Sample | None
-) -> tuple[Finding, ...]:
+) -> tuple[Caution, ...]:
     """What clients' proxies have ejected of the versions that gain traffic.
 
     Nobody is asked where no outlier detection is configured; who does not answer says nothing.
@@ -52,7 +52,7 @@ def _may_eject(mesh: Mesh, host: str) -> bool:
     return any("outlierDetection" in json.dumps(rule.raw.get("spec")) for rule in rules)
 
 
-async def _endpoints(cluster: Cluster, pod: Pod) -> tuple[Endpoint, ...]:
+async def _endpoints(cluster: Cluster, pod: Pod) -> tuple[ProxyEndpoint, ...]:
     from meshtui.envoy.admin import admin_get
 
     path = "/clusters?format=json"
@@ -65,8 +65,8 @@ async def _endpoints(cluster: Cluster, pod: Pod) -> tuple[Endpoint, ...]:
 
 
 def _findings(
-    places: Iterable[Place], seen: Iterable[tuple[Pod, tuple[Endpoint, ...]]]
-) -> Iterator[Finding]:
+    places: Iterable[HostAndSubset], seen: Iterable[tuple[Pod, tuple[ProxyEndpoint, ...]]]
+) -> Iterator[Caution]:
     known = list(seen)
     for host, subset in places:
         worst = max(
@@ -74,10 +74,12 @@ def _findings(
             default=(0.0, ""),
         )
         if worst[0] > 0:
-            yield Finding("danger" if worst[0] >= GRAVE else "warning", worst[1])
+            yield Caution("danger" if worst[0] >= GRAVE else "warning", worst[1])
 
 
-def _ejected(endpoints: Iterable[Endpoint], place: Place, pod: Pod) -> tuple[float, str]:
+def _ejected(
+    endpoints: Iterable[ProxyEndpoint], place: HostAndSubset, pod: Pod
+) -> tuple[float, str]:
     """The part of a version's endpoints that one proxy has ejected, with the words for it."""
     mine = [
         e

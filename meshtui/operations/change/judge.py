@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import Change, RuleRef
 from meshtui.changes.locate import whole_rule
-from meshtui.changes.making import spec_of
 from meshtui.changes.patch import exists, pointer, tokens, value_at
 from meshtui.changes.undo import identity, place_of
 from meshtui.journal import Entry, Status

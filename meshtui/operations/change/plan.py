@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from meshtui.changes.assemble import spec_of
 from meshtui.changes.breaker_ops import bypassed, stops_inheriting
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
+    Caution,
     Change,
     ClearBreaker,
-    Finding,
     Plan,
     Request,
     Rollback,
@@ -33,15 +34,14 @@ from meshtui.changes.checks import (
 from meshtui.changes.consequences import consequences
 from meshtui.changes.harm import harm
 from meshtui.changes.locate import (
+    HostSubset,
     Located,
-    Place,
     emergency_target,
     label_of,
     locate,
     resolve_service,
 )
-from meshtui.changes.making import spec_of
-from meshtui.changes.reach import Beyond, beyond, rollback_rules, rules_touched
+from meshtui.changes.not_reached import Beyond, beyond, rollback_rules, rules_touched
 from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, NotFound
 from meshtui.journal import Status
@@ -50,19 +50,19 @@ from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import owner_of
-from meshtui.operations.change.choosing import Chooser, not_reached, stable_findings
 from meshtui.operations.change.ejections import ejected
 from meshtui.operations.change.limit_changes import limit_change, undo_limit
-from meshtui.operations.change.objects import (
+from meshtui.operations.change.server_checks import server_findings
+from meshtui.operations.change.stable_version import Chooser, not_reached, stable_findings
+from meshtui.operations.change.undo import change_again, refuse_undone, undo_change
+from meshtui.operations.change.writers import other_writer
+from meshtui.operations.change.written_objects import (
     mesh_after,
     object_of,
     read_raw,
     same_object,
     with_object,
 )
-from meshtui.operations.change.server_checks import server_findings
-from meshtui.operations.change.undo import change_again, refuse_undone, undo_change
-from meshtui.operations.change.writers import other_writer
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal
@@ -148,7 +148,7 @@ class Planner:
         """Goes to what is stable; the choice is explained, and judged by what is measured now."""
         located = locate(mesh, target)
         stable, trouble = self._chooser.choose(located, request.stable, sample)
-        place = Place(*stable.version.place)
+        place = HostSubset(*stable.version.place)
         label = label_of(located, place.host, place.subset)
         left = beyond(located, place)
         if request.everywhere:
@@ -169,7 +169,7 @@ class Planner:
         )
 
     async def _everywhere(
-        self, mesh: Mesh, located: Located, stable: Place, target: Target
+        self, mesh: Mesh, located: Located, stable: HostSubset, target: Target
     ) -> tuple[Mesh, Located, tuple[Beyond, ...]]:
         """The other objects that are changed too, each as it is at this moment."""
         own = located.virtual_service.ref
@@ -186,7 +186,7 @@ class Planner:
         A rollback goes to its version from whatever is there; any other change goes where what it
         changed is as it was before. Raises `Conflict` where it is not.
         """
-        told = (Finding("info", f"applies {entry.verb} {entry.id} again: it was reverted"),)
+        told = (Caution("info", f"applies {entry.verb} {entry.id} again: it was reverted"),)
         if entry.verb == "rollback" and entry.rule is not None:
             plan = await self.rollback_again(mesh, entry, sample)
             return replace(plan, findings=(*told, *plan.findings))
@@ -215,7 +215,7 @@ class Planner:
         rule = next(r for r in vs.rules if (r.protocol, r.index) == (known.protocol, index))
         located = Located(mesh, service, vs, rule)
         carrying = next(d for d in change.after["destinations"] if d["weight"] > 0)
-        place = Place(carrying["host"], carrying["subset"] or "")
+        place = HostSubset(carrying["host"], carrying["subset"] or "")
         several = rules_touched(change.spec_before, change.spec_after) > 1
         left = beyond(located, place) if several else ()
         own = [one for one in left if one.virtual_service.ref == vs.ref]
@@ -251,14 +251,14 @@ class Planner:
             return Plan(undo_limit(self._journal, entry))
         change, mesh = await undo_change(self._cluster, mesh, entry)
         told = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
-        return await self.checked(mesh, change, sample, (Finding("info", told),))
+        return await self.checked(mesh, change, sample, (Caution("info", told),))
 
     async def checked(
         self,
         mesh: Mesh,
         change: Change,
         sample: Sample | None,
-        found: tuple[Finding, ...] = (),
+        found: tuple[Caution, ...] = (),
     ) -> Plan:
         """The change with what is to be said about it; refused where the API server refuses it."""
         if change.empty or change.records:
@@ -294,7 +294,7 @@ class Planner:
         return with_object(mesh, await read_raw(self._cluster, ref), ref.kind)
 
 
-def _stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
+def _stranding(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     """What a change sends where nobody answers, by itself or through what it takes away."""
     found = stranding(mesh, change)
     seen = consequences(mesh, mesh_after(mesh, change), change)
@@ -302,11 +302,11 @@ def _stranding(mesh: Mesh, change: Change) -> tuple[Finding, ...]:
     return found if known else (*found, *seen)
 
 
-def _in_doubt(entry: Entry) -> tuple[Finding, ...]:
+def _in_doubt(entry: Entry) -> tuple[Caution, ...]:
     """The parts of which nobody knows whether they are in: an undo leaves them as they are."""
     settled = (*TOOK_EFFECT, Status.FAILED, Status.QUEUED)
     return tuple(
-        Finding("warning", f"{part.target} is left as it is: not known whether it was changed")
+        Caution("warning", f"{part.target} is left as it is: not known whether it was changed")
         for part in entry.parts
         if part.status not in settled
     )

@@ -27,7 +27,7 @@ from meshtui.envoy.compare import (
     compare_host,
     host_of,
 )
-from meshtui.envoy.reached import hosts_behind, unanswered, unreachable
+from meshtui.envoy.dead_ends import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Mesh, Pod
@@ -46,7 +46,7 @@ from meshtui.mesh.touched import (
 from meshtui.operations.change.verify import Ask, is_for
 
 if TYPE_CHECKING:
-    from meshtui.envoy.virtualhosts import ProxyHost
+    from meshtui.envoy.virtual_hosts import ProxyHost
     from meshtui.kube.cluster import Cluster
 
 OUT_OF_REACH = "out of reach"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError
 from meshtui.journal import Entry, Journal, Status
-from meshtui.operations.change.answers import ON_ITS_WAY_S, Found, look
 from meshtui.operations.change.judge import UNTOUCHED
+from meshtui.operations.change.write_answers import ON_ITS_WAY_S, WriteEvidence, look
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -56,9 +56,9 @@ def _whole_line(entry: Entry, details: Mapping[str, str]) -> str:
     return f"{line}; it is half done, `meshtui undo {entry.id}` takes back what was written"
 
 
-async def _outcome(cluster: Cluster, entry: Entry, age_s: float) -> Found:
+async def _outcome(cluster: Cluster, entry: Entry, age_s: float) -> WriteEvidence:
     if entry.status is Status.QUEUED:
-        return Found(*UNTOUCHED)
+        return WriteEvidence(*UNTOUCHED)
     found = await look(cluster, entry)
     if entry.status is Status.UNANSWERED and found.untouched and age_s < ON_ITS_WAY_S:
         return replace(found, status=Status.UNANSWERED, words="it is not in so far, and may come")

@@ -15,8 +15,8 @@ from meshtui.envoy.compare import OLD
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, Ref, VirtualService
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.objects import object_of
 from meshtui.operations.change.verify import client_proxies
+from meshtui.operations.change.written_objects import object_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

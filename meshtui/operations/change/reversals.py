@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from meshtui.changes.making import spec_of
+from meshtui.changes.assemble import spec_of
 from meshtui.changes.reverted import how_to_pause, stands, what_now
 from meshtui.errors import JournalError
 from meshtui.mesh.model import Json, Mesh
-from meshtui.operations.change.objects import object_of
 from meshtui.operations.change.writers import last_writer
+from meshtui.operations.change.written_objects import object_of
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal

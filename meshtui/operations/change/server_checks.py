@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Change, Finding
+from meshtui.changes.change import Caution, Change
 from meshtui.errors import NotAllowed
-from meshtui.operations.change.objects import of_the_server, resource_of, send
+from meshtui.operations.change.written_objects import of_the_server, resource_of, send
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 async def server_findings(
     cluster: Cluster, change: Change, *, look_only: bool
-) -> tuple[Finding, ...]:
+) -> tuple[Caution, ...]:
     """The rights and a server-side dry run, which sees schema and admission, asked at once.
 
     A missing right counts before what the dry run says. `look_only`: it is a finding, no error.
@@ -28,8 +28,8 @@ async def server_findings(
     except NotAllowed as error:
         if not look_only:
             raise
-        return (Finding("warning", str(error)),)
-    return tuple(Finding("warning", of_the_server(text)) for text in written.warnings)
+        return (Caution("warning", str(error)),)
+    return tuple(Caution("warning", of_the_server(text)) for text in written.warnings)
 
 
 async def _right_and_dry_run(cluster: Cluster, change: Change) -> Written:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshtui.changes.assemble import rule_change, spec_of
 from meshtui.changes.effects import look_for, restored
 from meshtui.changes.locate import Located
-from meshtui.changes.making import rule_change, spec_of
 from meshtui.errors import Conflict, MeshtuiError, NotFound
 from meshtui.mesh.model import Json, Mesh, Ref, VirtualService
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import service_of
-from meshtui.operations.change.objects import object_of, read_raw, with_object
+from meshtui.operations.change.written_objects import object_of, read_raw, with_object
 from meshtui.operations.types import Pending
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.changes.assemble import creation, policy_change, removal, rule_change, spec_of
 from meshtui.changes.change import Change
 from meshtui.changes.locate import Located
-from meshtui.changes.making import creation, policy_change, removal, rule_change, spec_of
 from meshtui.changes.undo import place_of, undo_operations
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.model import DestinationRule, Mesh, VirtualService
 from meshtui.mesh.routing import service_of
-from meshtui.operations.change.objects import object_of, read_raw, with_object
+from meshtui.operations.change.written_objects import object_of, read_raw, with_object
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry

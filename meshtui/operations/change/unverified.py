@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 AGAIN_S = 5.0
 
 
-class Unseen:
+class UnverifiedChanges:
     """Remembers the last unverified change of each service; `seen` says what became of it."""
 
     def __init__(self, applier: Applier, changed: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ _CONCURRENCY = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class CheckPace:
     """Seconds between two questions to one proxy: twice as many each time, up to `longest_s`."""
 
     first_s: float
@@ -34,9 +34,9 @@ class Pace:
         return min(self.first_s * 2.0 ** min(asked - 1, 16), self.longest_s)
 
 
-QUICK = Pace(0.03, 0.5)
+QUICK = CheckPace(0.03, 0.5)
 
-SPARING = Pace(0.5, 2.0)
+SPARING = CheckPace(0.5, 2.0)
 """Where each question starts a program inside of the proxy's container."""
 
 
@@ -125,7 +125,7 @@ async def verify(
     *,
     wait_s: float = WAIT_S,
     told: Callable[[str], None] = lambda _: None,
-    pace: Callable[[Pod], Pace] = lambda _: QUICK,
+    pace: Callable[[Pod], CheckPace] = lambda _: QUICK,
 ) -> tuple[tuple[ProxyVerdict, ...], float]:
     """Each proxy's verdict, and the seconds until the last of them was in sync (or time was up)."""
     began = time.monotonic()
@@ -151,7 +151,7 @@ def _counts(verdict: ProxyVerdict, clients: Clients) -> bool:
 
 
 async def _settle(
-    ask: Ask, pod: Pod, gate: asyncio.Semaphore, deadline: float, pace: Callable[[Pod], Pace]
+    ask: Ask, pod: Pod, gate: asyncio.Semaphore, deadline: float, pace: Callable[[Pod], CheckPace]
 ) -> ProxyVerdict:
     """Asks until the answer is yes, or final, or the deadline; out of reach may pass."""
     for asked in count(1):

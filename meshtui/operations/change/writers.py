@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Finding
+from meshtui.changes.change import Caution
 from meshtui.errors import JournalError
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Ref
@@ -51,7 +51,7 @@ def _time(entry: Json) -> float:
         return 0.0
 
 
-def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Finding, ...]:
+def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Caution, ...]:
     """Says when the last write was another meshtui's: one that is not in this journal."""
     manager, at = last_writer(raw)
     if manager != OURS or journal is None:
@@ -71,7 +71,7 @@ def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Findi
         return ()
     when = datetime.fromtimestamp(at).strftime("%H:%M:%S")
     text = f"another meshtui wrote this object at {when}: somebody else may be working on it"
-    return (Finding("warning", text),)
+    return (Caution("warning", text),)
 
 
 def _place(ref: Ref) -> tuple[str, str]:

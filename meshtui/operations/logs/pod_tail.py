@@ -40,7 +40,7 @@ class TailFrom:
 
 
 @dataclass(slots=True)
-class Place:
+class LogPosition:
     """How far a log was read: the time of the last line, and how many lines of that time were read.
 
     The server can begin only at a whole second, so it sends some lines again.
@@ -87,7 +87,7 @@ class PodTail:
         self.gone = False
         self._cluster = cluster
         self._start = start
-        self._place = Place()
+        self._place = LogPosition()
         self._restarts = pod.proxy_restarts
         self._said = ""
         self._failures = 0
@@ -112,7 +112,7 @@ class PodTail:
         """The present container is read first: it says how many lines of the other are wanted."""
         wanted = self._start.lines
         present = [entry async for entry in self._lines(tail=wanted)]
-        place, self._place = self._place, Place()
+        place, self._place = self._place, LogPosition()
         missing = None if wanted is None else wanted - len(present)
         if missing is None or missing > 0:
             async with aclosing(self._previous(missing)) as lines:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.history import (
+from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.time_series import (
     Course,
     Grid,
     Past,
@@ -17,13 +19,11 @@ from meshtui.mesh.history import (
     joined,
     within,
 )
-from meshtui.mesh.judging import Thresholds
-from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.source import PastSource
 
 if TYPE_CHECKING:
-    from meshtui.journal import Made
-    from meshtui.metrics.history import Seen
+    from meshtui.journal import MadeChange
+    from meshtui.metrics.sample_history import SampleHistory
     from meshtui.metrics.source import MetricsSource
 
 ASKED_AGAIN = 2
@@ -79,9 +79,9 @@ class ChartHistory:
 
     def __init__(
         self,
-        seen: Seen,
+        seen: SampleHistory,
         source: MetricsSource,
-        made: Callable[[ServiceKey, float], tuple[Made, ...]],
+        made: Callable[[ServiceKey, float], tuple[MadeChange, ...]],
         thresholds: Thresholds,
         late_s: float = 10.0,
     ) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.limiting import Limiting
 from meshtui.mesh.model import Pod
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
+from meshtui.mesh.service_limits import Limiting
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.types import Health
+from meshtui.operations.types import FeedHealth
 
 if TYPE_CHECKING:
     from meshtui.metrics.source import MetricsSource
@@ -75,15 +75,15 @@ class Telemetry:
         return None if self.sample is None or self.health.state == "failed" else self.sample
 
     @property
-    def health(self) -> Health:
+    def health(self) -> FeedHealth:
         """Says "stale" as long as the numbers are of any use, "failed" when they are none."""
         name = self._source.name
         if self.sample is None:
             state = "failed" if self._error else "connecting"
-            return Health(name, state, None, self._error, self.limit_s)
+            return FeedHealth(name, state, None, self._error, self.limit_s)
         age = max(0.0, self._clock() - self.sample.time)
         if age > 10 * self.limit_s:
-            return Health(name, "failed", age, self._error or "no answer", self.limit_s)
+            return FeedHealth(name, "failed", age, self._error or "no answer", self.limit_s)
         if self._error or age > self.limit_s:
-            return Health(name, "stale", age, self._error or "no answer", self.limit_s)
-        return Health(name, "ok", age, "; ".join(self.sample.problems[:2]), self.limit_s)
+            return FeedHealth(name, "stale", age, self._error or "no answer", self.limit_s)
+        return FeedHealth(name, "ok", age, "; ".join(self.sample.problems[:2]), self.limit_s)

@@ -49,7 +49,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProxyTrace:
     """What one caller's proxy should do and does; `pod` is None where there is no proxy to ask.
 
     `actual` is None where it could not be asked, and `trouble` says why. `agrees` is None where
@@ -71,7 +71,7 @@ class Traced:
     were not asked. Without any proxy there is one view, by the objects alone.
     """
 
-    seen: tuple[Seen, ...]
+    seen: tuple[ProxyTrace, ...]
     known: bool = True
     left_out: int = 0
 
@@ -85,7 +85,7 @@ async def trace_request(
         return Traced((by_objects(mesh, question, None),), clients.known)
     gate = asyncio.Semaphore(_CONCURRENCY)
 
-    async def one(pod: Pod) -> Seen:
+    async def one(pod: Pod) -> ProxyTrace:
         async with gate:
             return await _ask(cluster, mesh, question, pod)
 
@@ -149,7 +149,7 @@ def _gateways_to(mesh: Mesh, host: str) -> Iterator[str]:
                 yield from (name for name in ruling.gateways if name != MESH)
 
 
-async def _ask(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) -> Seen:
+async def _ask(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) -> ProxyTrace:
     seen = by_objects(mesh, question, pod)
     try:
         separately = await _separately(cluster, pod) if seen.request.repeats else None
@@ -166,7 +166,7 @@ async def _follow(
     cluster: Cluster,
     mesh: Mesh,
     question: Question,
-    seen: Seen,
+    seen: ProxyTrace,
     pod: Pod,
     separately: bool | None,
 ) -> Followed:
@@ -197,12 +197,12 @@ async def _separately(cluster: Cluster, pod: Pod) -> bool | None:
 
 def by_objects(
     mesh: Mesh, question: Question, pod: Pod | None, separately: bool | None = None
-) -> Seen:
+) -> ProxyTrace:
     """What a caller's proxy should do; without a pod, that of any caller of the namespace."""
     caller = _caller(mesh, question, pod, separately)
     authority = question.request.authority or _authority(mesh, question.service, caller)
     request = replace(question.request, authority=authority)
-    return Seen(pod, request, trace(mesh, request, caller))
+    return ProxyTrace(pod, request, trace(mesh, request, caller))
 
 
 def _caller(mesh: Mesh, question: Question, pod: Pod | None, separately: bool | None) -> Caller:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshtui.envoy.ways import EXEC, PORT_FORWARD
+from meshtui.envoy.admin_transports import EXEC, PORT_FORWARD
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import Mesh, Pod
 

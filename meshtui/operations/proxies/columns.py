@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from meshtui.envoy.policies import UNLIMITED
 from meshtui.envoy.routes import ProxyRoute, RouteDestination, RouteMirror
-from meshtui.operations.proxies.reading import (
+from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
     ENDPOINTS,
     LISTENERS,
     ROUTES,
-    Reading,
+    ProxyReads,
     SeenCluster,
     SeenEndpoint,
 )
@@ -53,9 +53,9 @@ _OUTLIER = {
 _UNITS = {"interval": "s", "base_ejection_time": "s", "max_ejection_percent": "%"}
 
 
-def rows(reading: Reading) -> list[tuple[str, ...]]:
+def rows(reading: ProxyReads) -> list[tuple[str, ...]]:
     """A row for each route, cluster, endpoint or filter chain; what needs a look comes first."""
-    kinds: Mapping[str, Callable[[Reading], Iterator[tuple[str, ...]]]] = {
+    kinds: Mapping[str, Callable[[ProxyReads], Iterator[tuple[str, ...]]]] = {
         ROUTES: lambda r: (_route(route) for route in r.routes),
         CLUSTERS: lambda r: (_cluster(c, r.service is not None) for c in _full_first(r.clusters)),
         ENDPOINTS: lambda r: (_endpoint(e, r) for e in _ejected_first(r.endpoints)),
@@ -155,7 +155,7 @@ def _ejected_first(endpoints: Sequence[SeenEndpoint]) -> list[SeenEndpoint]:
     return sorted(endpoints, key=worth)
 
 
-def _endpoint(seen: SeenEndpoint, reading: Reading) -> tuple[str, ...]:
+def _endpoint(seen: SeenEndpoint, reading: ProxyReads) -> tuple[str, ...]:
     e, pod = seen.endpoint, seen.pod
     host = reading.service.host if reading.service else ""
     return (
@@ -172,7 +172,7 @@ def _endpoint(seen: SeenEndpoint, reading: Reading) -> tuple[str, ...]:
     )
 
 
-def ejected_versions(reading: Reading) -> str:
+def ejected_versions(reading: ProxyReads) -> str:
     """`v3 1 of 2`: the addresses that any cluster has put out, by version; empty for none."""
     found: dict[str, dict[str, bool]] = {}
     for seen in reading.endpoints:
@@ -187,7 +187,7 @@ def ejected_versions(reading: Reading) -> str:
     )
 
 
-def _listeners(reading: Reading) -> Iterator[tuple[str, ...]]:
+def _listeners(reading: ProxyReads) -> Iterator[tuple[str, ...]]:
     for listener in reading.listeners:
         for chain in listener.chains:
             yield (

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
+from meshtui.envoy.dead_ends import Counts, hosts_behind, unanswered, unreachable
 from meshtui.envoy.proxy import read_counts, read_hosts
-from meshtui.envoy.reached import Counts, hosts_behind, unanswered, unreachable
 from meshtui.envoy.route_facts import owner_of
 from meshtui.envoy.routes import ProxyRoute
-from meshtui.envoy.virtualhosts import ProxyHost, routes_in
+from meshtui.envoy.virtual_hosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.carrying import Route, place_of, routes_to
 from meshtui.mesh.model import Mesh, Pod, Service, VirtualService

@@ -14,7 +14,7 @@ from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.operations.proxies.files import save_new
 from meshtui.operations.proxies.matrix import Matrix, Row, ask_rows, matrix_of
-from meshtui.operations.proxies.reading import Reader, Reading
+from meshtui.operations.proxies.proxy_reads import ProxyReads, Reader
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -36,11 +36,11 @@ class Proxies(Protocol):
         """Asks them; `told` gets each proxy's row. A proxy out of reach is a row, no error."""
         ...
 
-    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> Reading:
+    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         """One view of one proxy, of all that it has where no service is given."""
         ...
 
-    async def raw(self, reading: Reading) -> tuple[str, ...]:
+    async def raw(self, reading: ProxyReads) -> tuple[str, ...]:
         """The JSON of a reading as lines, made beside the loop."""
         ...
 
@@ -67,11 +67,11 @@ class LiveProxies:
     async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
         await ask_rows(self.cluster, self.now, matrix, told)
 
-    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> Reading:
+    async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         chosen = self._service(service) if service else None
         return await Reader(self.cluster, self.now, pod, chosen).read(view)
 
-    async def raw(self, reading: Reading) -> tuple[str, ...]:
+    async def raw(self, reading: ProxyReads) -> tuple[str, ...]:
         return await asyncio.to_thread(raw_lines, reading)
 
     async def dump(self, pod: Pod) -> tuple[Path, int]:
@@ -91,7 +91,7 @@ class LiveProxies:
         return found
 
 
-def raw_lines(reading: Reading, most: int = MOST_LINES) -> tuple[str, ...]:
+def raw_lines(reading: ProxyReads, most: int = MOST_LINES) -> tuple[str, ...]:
     """Each question, and the answer with an indent; `most` lines at the most."""
     lines: list[str] = []
     for path, body in reading.answers:

@@ -16,7 +16,7 @@ from meshtui.ui.actions.action import (
     PROGRAM,
     Action,
 )
-from meshtui.ui.actions.change import CHANGES
+from meshtui.ui.actions.change_keys import CHANGES
 from meshtui.ui.actions.charts import CHARTING
 from meshtui.ui.actions.logs import LOGGING
 from meshtui.ui.actions.look import LOOKING

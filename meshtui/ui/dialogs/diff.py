@@ -28,8 +28,8 @@ from meshtui.ui.dialogs.difftext import (
 )
 from meshtui.ui.dialogs.form import FormInput
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
 from meshtui.ui.main.messages import PlanFailed, Planned
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped

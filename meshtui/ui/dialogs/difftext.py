@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.changes.change import Finding, Plan
+from meshtui.changes.change import Caution, Plan
+from meshtui.changes.change_lines import ALREADY
 from meshtui.changes.outcome import Outcome
-from meshtui.changes.words import ALREADY
 from meshtui.errors import MeshtuiError
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
@@ -46,7 +46,7 @@ def _paragraph(words: Iterable[str], width: int) -> list[Line]:
     return [line for text in words for line in wrapped(text, width, "strong")]
 
 
-def _findings(findings: tuple[Finding, ...], width: int) -> list[Line]:
+def _findings(findings: tuple[Caution, ...], width: int) -> list[Line]:
     """The gravest first, with a sign and a word: colour is an addition."""
     lines: list[Line] = []
     for level in _GRAVITY:

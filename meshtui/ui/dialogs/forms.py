@@ -15,7 +15,7 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.dialogs.form import Field, FormDialog
 from meshtui.verbs import Verb
-from meshtui.verbs.changing import BREAKER, FAULT, MIRROR, TIMEOUT
+from meshtui.verbs.change_verbs import BREAKER, FAULT, MIRROR, TIMEOUT
 from meshtui.verbs.values import ISTIO_DURATION
 
 Values = Mapping[str, str]

@@ -9,14 +9,14 @@ from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Ro
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.situation import JOURNAL
-from meshtui.ui.main.aimed import Aimed
-from meshtui.ui.main.changing import ChangeDesk
-from meshtui.ui.main.drafts import Drafting, draft_of
-from meshtui.ui.main.editing import Editing
+from meshtui.ui.main.change_desk import ChangeDesk
+from meshtui.ui.main.drafts import Drafts, draft_of
+from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.host import Guards, HasApp, Notifies
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.main.selection import Selection
+from meshtui.ui.main.table_feed import TableFeed
 from meshtui.ui.table.widget import MeshTable
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class ChangeHandlers:
 
     _selection: Selection
     _table: MeshTable
-    _drafting: Drafting
+    _drafting: Drafts
     _desk: ChangeDesk
-    _editing: Editing
-    _aimed: Aimed
+    _editing: ExternalEditor
+    _aimed: TableFeed
     _arrangement: Arrangement
     _host: Host
 

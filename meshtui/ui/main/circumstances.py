@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from meshtui.ui.actions.action import OTHER_RIGHTS
 from meshtui.ui.actions.situation import JOURNAL, Situation
-from meshtui.ui.main.drafts import Drafting
+from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.host import HasSnapshot
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.panes.dock import PaneDock
@@ -30,7 +30,7 @@ class Parts(HasSnapshot, Protocol):
     def arrangement(self) -> Arrangement: ...
 
     @property
-    def drafting(self) -> Drafting: ...
+    def drafting(self) -> Drafts: ...
 
     @property
     def cockpit(self) -> Cockpit: ...

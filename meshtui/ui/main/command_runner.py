@@ -12,19 +12,19 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import BY_ID
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.main import commands
-from meshtui.ui.main.aimed import Aimed
-from meshtui.ui.main.changing import ChangeDesk
-from meshtui.ui.main.editing import Editing
+from meshtui.ui.main.change_desk import ChangeDesk
+from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.host import HasApp, Notifies
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.selection import Selection
+from meshtui.ui.main.table_feed import TableFeed
 from meshtui.ui.table.order import Sort
 from meshtui.ui.table.widget import MeshTable
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.panes.trace import TracePane
-    from meshtui.ui.panes.tracewords import Ask
+    from meshtui.ui.panes.trace_request import TraceRequest
 
 
 class Host(Notifies, HasApp, Protocol):
@@ -41,8 +41,8 @@ class CommandRunner:
 
     _cockpit: Cockpit
     _desk: ChangeDesk
-    _editing: Editing
-    _aimed: Aimed
+    _editing: ExternalEditor
+    _aimed: TableFeed
     _table: MeshTable
     _arrangement: Arrangement
     _selection: Selection
@@ -54,14 +54,14 @@ class CommandRunner:
         """Raises `MeshtuiError` where the command is wrong or not allowed."""
         command = commands.parse_command(text)
         match command:
-            case commands.Change(request, rule):
+            case commands.ChangeService(request, rule):
                 of_host = isinstance(request, SetBreaker | ClearBreaker)
                 view = self._selected("breaker" if of_host else "rollback")
                 target = Target(view.key, rule) if rule else None
                 self._desk.ask(view, request, target)
             case commands.Adopt(stable):
                 self._desk.adopt(self._selected("adopt").key, stable)
-            case commands.Edit(words):
+            case commands.EditObject(words):
                 view = self._selected()
                 self._editing.open(view, self._selection.mesh, words)
             case commands.Undo(change_id):
@@ -96,7 +96,7 @@ class CommandRunner:
         pane = self._trace_pane()
         return f"trace {pane.words}" if pane else "trace "
 
-    def _trace(self, ask: Ask) -> None:
+    def _trace(self, ask: TraceRequest) -> None:
         """The pane comes to the front, if it is not there, and asks."""
         self._arrangement.to_front("trace")
         pane = self._trace_pane()

@@ -11,14 +11,14 @@ from meshtui.changes.requests import request_of
 from meshtui.errors import Usage
 from meshtui.ui.actions.registry import BY_ID
 from meshtui.ui.panes.dock import PANES
-from meshtui.ui.panes.tracewords import Ask, parse_ask
+from meshtui.ui.panes.trace_request import TraceRequest, parse_ask
 from meshtui.verbs import VERBS, Verb, named_after_colon
+from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.text import line_usage
-from meshtui.verbs.words import parse_words
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeService:
     """Plan this for the selected service, for its rule `rule` (a name or an index) if given."""
 
     request: Request
@@ -40,7 +40,7 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class EditObject:
     """Open an object in the editor: vs/NAME, dr/NAME, or empty for the selected rule's own."""
 
     words: str = ""
@@ -88,7 +88,7 @@ class FilterBy:
 class Trace:
     """Ask where a request to the selected service goes."""
 
-    ask: Ask
+    ask: TraceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,10 @@ class Run:
 
 
 Command = (
-    Change
+    ChangeService
     | Undo
     | Adopt
-    | Edit
+    | EditObject
     | SortBy
     | ShowSide
     | UseTheme
@@ -175,7 +175,7 @@ def _command(verb: Verb, words: Sequence[str]) -> Command:
     values = parse_words(verb, words)
     if verb.name in _SCREEN:
         return _SCREEN[verb.name](values)
-    return Change(request_of(verb.name, values), values.get("rule", ""))
+    return ChangeService(request_of(verb.name, values), values.get("rule", ""))
 
 
 def _trace(words: Sequence[str]) -> Command:
@@ -196,7 +196,7 @@ _OWN: Mapping[str, Callable[[Sequence[str]], Command]] = {
 _SCREEN: Mapping[str, Callable[[Mapping[str, Any]], Command]] = {
     "undo": lambda values: Undo(values["change"]),
     "adopt": lambda values: Adopt(values["stable"]),
-    "edit": lambda values: Edit(values["object"]),
+    "edit": lambda values: EditObject(values["object"]),
     "sort": lambda values: SortBy(values["by"]),
     "view": lambda values: ShowSide(values["side"]),
     "theme": lambda values: UseTheme(values["name"]),

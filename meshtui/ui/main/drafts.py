@@ -13,7 +13,7 @@ from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.numbers import percent
 
 
-class Drafting:
+class Drafts:
     """Turns keys into drafts. `shown` is called with all drafts after each change."""
 
     def __init__(self, shown: Callable[[Mapping[ServiceKey, Draft]], None]) -> None:

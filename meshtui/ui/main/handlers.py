@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from meshtui.mesh.sides import CALLER, SERVER
-from meshtui.ui.main.aimed import Aimed
 from meshtui.ui.main.change_handlers import ChangeHandlers
-from meshtui.ui.main.drafts import Drafting
+from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.filters import Filter
 from meshtui.ui.main.host import HasApp, Notifies, UpdatesPlace
 from meshtui.ui.main.layout import Arrangement
-from meshtui.ui.main.prompts import Prompting
+from meshtui.ui.main.prompts import Prompts
+from meshtui.ui.main.table_feed import TableFeed
 from meshtui.ui.panes.dock import PANES
 from meshtui.ui.table.order import Sort
 from meshtui.ui.table.widget import MeshTable
@@ -39,9 +39,9 @@ class Handlers:
     _table: MeshTable
     _header: Header
     _arrangement: Arrangement
-    _prompting: Prompting
-    _drafting: Drafting
-    _aimed: Aimed
+    _prompting: Prompts
+    _drafting: Drafts
+    _aimed: TableFeed
     _host: Host
 
     def run(self, action_id: str, key: str) -> None:

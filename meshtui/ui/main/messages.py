@@ -12,7 +12,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.change.edit import EditFile
 
 
 class Connected(Message):
@@ -57,7 +57,7 @@ class Planned(Message):
 class Edited(Message):
     """The person has left the editor; `error` where it never opened or ended badly."""
 
-    def __init__(self, draft: Draft, error: MeshtuiError | None = None) -> None:
+    def __init__(self, draft: EditFile, error: MeshtuiError | None = None) -> None:
         super().__init__()
         self.draft = draft
         self.error = error
@@ -80,7 +80,7 @@ class ApplyStep(Message):
         self.text = text
 
 
-class Applied(Message):
+class ChangeApplied(Message):
     """What became of a plan."""
 
     def __init__(self, plan: Plan, outcome: Outcome) -> None:

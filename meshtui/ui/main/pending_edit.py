@@ -9,14 +9,14 @@ from meshtui.changes.change import Plan
 from meshtui.errors import Conflict, MeshtuiError, Refused
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit
 
 
 class PendingEdit:
     """A draft on its way into the cluster; every failure on that way names its file."""
 
-    def __init__(self, draft: Draft, cockpit: Cockpit) -> None:
+    def __init__(self, draft: EditFile, cockpit: Cockpit) -> None:
         self.draft = draft
         self.planned: Plan | None = None
         self._cockpit = cockpit

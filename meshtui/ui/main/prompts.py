@@ -21,7 +21,7 @@ class Host(Notifies, Guards, Defers, UpdatesKeys, Protocol):
     def run_command(self, text: str) -> None: ...
 
 
-class Prompting:
+class Prompts:
     """Opens the prompt and hands on what was typed in it."""
 
     def __init__(

@@ -85,7 +85,7 @@ def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
     )
 
 
-class Aim:
+class SelectedRules:
     """The chosen rules, one for each service that has one."""
 
     def __init__(self) -> None:

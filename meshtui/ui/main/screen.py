@@ -22,36 +22,36 @@ from meshtui.ui.actions.registry import PROMPTING
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
-from meshtui.ui.main import feed
-from meshtui.ui.main.aimed import Aimed
+from meshtui.ui.main import snapshot_feed as feed
 from meshtui.ui.main.background import in_background
+from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.change_handlers import ChangeHandlers
-from meshtui.ui.main.changing import ChangeDesk
 from meshtui.ui.main.circumstances import situation_of
 from meshtui.ui.main.command_runner import CommandRunner
-from meshtui.ui.main.drafts import Drafting
-from meshtui.ui.main.editing import Editing
+from meshtui.ui.main.drafts import Drafts
+from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.handlers import Handlers
 from meshtui.ui.main.layout import Arrangement
-from meshtui.ui.main.measuring import Measuring
+from meshtui.ui.main.measured_shares import ShareReports
 from meshtui.ui.main.messages import (
-    Applied,
     ApplyFailed,
     ApplyStep,
+    ChangeApplied,
     Connected,
     ConnectFailed,
     Edited,
     FeedFailed,
     SnapshotArrived,
 )
-from meshtui.ui.main.prompts import Prompting
+from meshtui.ui.main.prompts import Prompts
 from meshtui.ui.main.selection import Selection
+from meshtui.ui.main.table_feed import TableFeed
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.header import Header, Notices
-from meshtui.ui.widgets.headline import Place
+from meshtui.ui.widgets.headline import ConnectedTo
 from meshtui.ui.widgets.keys import KeysLine
 from meshtui.ui.widgets.prompt import Prompt
 from meshtui.ui.widgets.status import Status
@@ -75,23 +75,23 @@ class MainScreen(Screen[None]):
         self.clock = clock
         self.snapshot: Snapshot | None = None
         self.was_connected = False
-        self.header = Header(Place(cockpit.context, "", cockpit.server, cockpit.read_only))
+        self.header = Header(ConnectedTo(cockpit.context, "", cockpit.server, cockpit.read_only))
         self.notices = Notices(id="notices")
         self.table = MeshTable(id="table")
         self.dock = PaneDock(cockpit)
         self.status = Status()
         self.prompt = Prompt()
         self.keys_line = KeysLine()
-        self.drafting = Drafting(self.table.set_drafts)
+        self.drafting = Drafts(self.table.set_drafts)
         self.desk = ChangeDesk(cockpit, self)
         self.selection = Selection(self.table, self)
         self.arrangement = Arrangement(self.table, self.dock, self.prompt, self)
-        self.aimed = Aimed(self.table, self.drafting, cockpit.namespace, self)
-        self.editing = Editing(self.desk.edited, self)
-        self.prompting = Prompting(self.prompt, self.status, self.table, self.arrangement, self)
+        self.aimed = TableFeed(self.table, self.drafting, cockpit.namespace, self)
+        self.editing = ExternalEditor(self.desk.edited, self)
+        self.prompting = Prompts(self.prompt, self.status, self.table, self.arrangement, self)
         self.handlers = self._make_handlers()
         self.commands = self._make_commands()
-        self.measuring = Measuring(self.say)
+        self.measuring = ShareReports(self.say)
         self._leaving = False
         self._notes: Mapping[ServiceKey, str] = {}
 
@@ -177,7 +177,7 @@ class MainScreen(Screen[None]):
     def place_again(self) -> None:
         """Where we are, in the header."""
         c = self.cockpit
-        self.header.place = Place(c.context, self.aimed.namespace, c.server, c.read_only)
+        self.header.place = ConnectedTo(c.context, self.aimed.namespace, c.server, c.read_only)
         self.header.tell(self.snapshot, self.clock())
 
     def on_connect_failed(self, message: ConnectFailed) -> None:
@@ -317,7 +317,7 @@ class MainScreen(Screen[None]):
     def on_apply_step(self, message: ApplyStep) -> None:
         self.desk.on_step(message)
 
-    def on_applied(self, message: Applied) -> None:
+    def on_change_applied(self, message: ChangeApplied) -> None:
         self.desk.on_applied(message.plan, message.outcome)
 
     def on_apply_failed(self, message: ApplyFailed) -> None:

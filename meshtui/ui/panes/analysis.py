@@ -10,7 +10,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.analysistext import counts_line, findings_lines, refs_of
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.message import Message
 
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.limiting import Exposed, exposed, refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.service_limits import Exposed, exposed, refused
 from meshtui.operations.look.exposure import Counters, Tally, growth, tally
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.exposuretext import Told, exposure_lines, summary
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped

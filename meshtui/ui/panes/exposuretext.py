@@ -22,9 +22,9 @@ from meshtui.diagnosis.limit_words import (
     tls_words,
 )
 from meshtui.mesh.exposure import Door, Lead
-from meshtui.mesh.limiting import Exposed, Limiting
 from meshtui.mesh.model import Ref
 from meshtui.mesh.ratelimits import RateLimit
+from meshtui.mesh.service_limits import Exposed, Limiting
 from meshtui.mesh.text import clean
 from meshtui.operations.look.exposure import Tally
 from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, span, width_of, wrapped

@@ -6,8 +6,8 @@ from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.journaltext import entry_lines, unread_words
+from meshtui.ui.widgets.item_list import Picked, PickList
 from meshtui.ui.widgets.paint import Line, Span, wrapped
-from meshtui.ui.widgets.picking import Picked, PickList
 
 
 class JournalPane(Pane):

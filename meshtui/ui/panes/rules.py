@@ -6,8 +6,8 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui.main.rule_selection import rule_name
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.ruletext import rules_lines, yaml_lines
+from meshtui.ui.widgets.item_list import Picked, PickList
 from meshtui.ui.widgets.paint import Line, Span
-from meshtui.ui.widgets.picking import Picked, PickList
 
 
 class RulesPane(Pane):

@@ -11,8 +11,8 @@ from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.table.numbers import bar, percent
+from meshtui.ui.widgets.item_list import Picked
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
-from meshtui.ui.widgets.picking import Picked
 
 ARROW = Span("   → ", "faint")
 HIDDEN_METADATA = ("managedFields", "annotations")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshtui.diagnosis.explain.scope import Scope, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -80,7 +80,7 @@ class SignalsPane(Pane):
     def _visible(self) -> bool:
         return self.is_mounted and self.display and self.size.width > 0
 
-    def _scope(self) -> Scope | None:
+    def _scope(self) -> VersionScope | None:
         if self.view is None or self._snapshot is None:
             return None
         shown = self._snapshot

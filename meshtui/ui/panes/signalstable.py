@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshtui.diagnosis.explain import Explanation
-from meshtui.diagnosis.explain.answers import failing, name_of_code, name_of_status
-from meshtui.diagnosis.explain.scope import Scope
-from meshtui.diagnosis.explain.words import percent, rate
+from meshtui.diagnosis.explain.number_text import percent, rate
+from meshtui.diagnosis.explain.responses import failing, name_of_code, name_of_status
+from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.mesh.signals import Signals
@@ -41,7 +41,7 @@ def widths(width: int, wide: bool) -> Widths:
     return Widths(max(width - 2 * side - len(GAP + BETWEEN), NAME_MIN), side)
 
 
-def numbers_lines(scopes: Sequence[Scope], width: int) -> list[Line]:
+def numbers_lines(scopes: Sequence[VersionScope], width: int) -> list[Line]:
     """Requests per second, errors and latency of each scope, the caller's and the server's."""
     wide = width >= WIDE
     cells = widths(width, wide)
@@ -75,7 +75,7 @@ def _row(name: str, role: str, sides: Sequence[Line], cells: Widths) -> Line:
     return tuple(pieces)
 
 
-def _scope_lines(scope: Scope, cells: Widths, wide: bool) -> list[Line]:
+def _scope_lines(scope: VersionScope, cells: Widths, wide: bool) -> list[Line]:
     row = scope.row
     states = (row.state, row.server_state) if row else (scope.view.state, scope.view.server_state)
     both = list(zip((scope.caller, scope.server), states, strict=True))
@@ -138,7 +138,7 @@ def _right(pieces: Line, width: int) -> Line:
     return (Span(" " * max(width - width_of(pieces), 0)), *pieces)
 
 
-def breakdown_lines(scope: Scope, width: int) -> list[Line]:
+def breakdown_lines(scope: VersionScope, width: int) -> list[Line]:
     """By response code, gRPC status and flag: per second and part of the requests, both sides."""
     sides = (scope.caller, scope.server)
     cells = widths(width, wide=False)

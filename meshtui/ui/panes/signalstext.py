@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshtui.diagnosis.explain import Explanation, explanations
-from meshtui.diagnosis.explain.scope import Scope, parts_of
+from meshtui.diagnosis.explain.scope import VersionScope, parts_of
 from meshtui.diagnosis.explain.triage import sentences, state_of
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines
@@ -16,7 +16,9 @@ SHOWN = 20
 """Versions whose numbers are written out."""
 
 
-def signals_lines(scope: Scope, trouble: str, width: int, *, stale: bool = False) -> list[Line]:
+def signals_lines(
+    scope: VersionScope, trouble: str, width: int, *, stale: bool = False
+) -> list[Line]:
     """Everything. `trouble` is what the telemetry says of itself where it does not do well.
 
     With `stale` the numbers are old: they are dimmed, and no sign tells a state.
@@ -38,7 +40,7 @@ def _as_last_seen(line: Line) -> Line:
     return tuple(pieces)
 
 
-def _told(scope: Scope, width: int) -> list[Line]:
+def _told(scope: VersionScope, width: int) -> list[Line]:
     lines: list[Line] = []
     for state, head, sides in sentences(scope):
         lines += _sentence(state, head, sides, width)

@@ -13,10 +13,10 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.operations.look.trace import Question, Traced
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.trace_request import TraceRequest, words_of
 from meshtui.ui.panes.tracetext import state_of, summary, trace_lines
-from meshtui.ui.panes.tracewords import Ask, words_of
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TracePane(Pane):
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
-        self._ask = Ask()
+        self._ask = TraceRequest()
         self._key: ServiceKey | None = None
         self._versions: tuple[str, ...] = ()
         self._question: Question | None = None
@@ -64,7 +64,7 @@ class TracePane(Pane):
         """The request in the words of the command."""
         return words_of(self._ask)
 
-    def ask(self, ask: Ask) -> None:
+    def ask(self, ask: TraceRequest) -> None:
         """Another request to the selected service."""
         self._ask = ask
         self._forget()

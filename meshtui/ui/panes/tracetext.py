@@ -10,7 +10,7 @@ from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
 from meshtui.mesh.text import clean
-from meshtui.operations.look.trace import Seen, Traced
+from meshtui.operations.look.trace import ProxyTrace, Traced
 from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, fit, span, wrapped
 
 LABEL = 9
@@ -25,7 +25,7 @@ STATES = {
 }
 
 
-def state_of(seen: Seen) -> str:
+def state_of(seen: ProxyTrace) -> str:
     """What there is to say of a proxy, in words."""
     if seen.trouble:
         return "out of reach"
@@ -49,7 +49,7 @@ def summary(traced: Traced) -> Line:
 
 def trace_lines(traced: Traced, width: int) -> list[Line]:
     """Callers that are to do the same share one picture of the objects."""
-    groups: dict[tuple[Request, Decision], list[Seen]] = {}
+    groups: dict[tuple[Request, Decision], list[ProxyTrace]] = {}
     for seen in traced.seen:
         groups.setdefault((seen.request, seen.intent), []).append(seen)
     lines: list[Line] = []
@@ -60,13 +60,13 @@ def trace_lines(traced: Traced, width: int) -> list[Line]:
     return [*lines, *_notes(traced, width)]
 
 
-def _wanted_first(group: tuple[tuple[Request, Decision], list[Seen]]) -> tuple[int, bool]:
+def _wanted_first(group: tuple[tuple[Request, Decision], list[ProxyTrace]]) -> tuple[int, bool]:
     """The worst, then those where a rule takes the request."""
     (_, intent), found = group
     return min(map(_badness, found)), intent.taken is None
 
 
-def _badness(seen: Seen) -> int:
+def _badness(seen: ProxyTrace) -> int:
     order = ("DIFFERS", "not decided", "out of reach", "agrees")
     return order.index(state_of(seen))
 
@@ -89,9 +89,9 @@ def _above(title: str, tried: Iterable[Tried], width: int) -> list[Line]:
     return [(Span(title, "head"),), *lines, BLANK] if lines else []
 
 
-def _outcomes(intent: Decision, found: Sequence[Seen], width: int) -> list[Line]:
+def _outcomes(intent: Decision, found: Sequence[ProxyTrace], width: int) -> list[Line]:
     """The objects beside what the proxies do, once for each different answer of theirs."""
-    alike: dict[Rows, list[Seen]] = {}
+    alike: dict[Rows, list[ProxyTrace]] = {}
     for seen in found:
         if seen.actual is not None:
             alike.setdefault(_rows(seen.actual), []).append(seen)
@@ -116,7 +116,7 @@ def _rows(decision: Decision) -> Rows:
     return (*rows, *(("note", note) for note in decision.notes))
 
 
-def _whose(same: Sequence[Seen]) -> str:
+def _whose(same: Sequence[ProxyTrace]) -> str:
     gateways = all(seen.pod is not None and seen.pod.gateway for seen in same)
     one, many = ("gateway", "gateways") if gateways else ("proxy", "proxies")
     return f"in {_number(len(same), one, many)}"
@@ -154,7 +154,7 @@ def _loosened(text: str) -> str:
     return " ".join(w.replace(",", ", ") if w.count(",") > 1 else w for w in text.split(" "))
 
 
-def _proxies(found: Sequence[Seen], width: int) -> list[Line]:
+def _proxies(found: Sequence[ProxyTrace], width: int) -> list[Line]:
     lines: list[Line] = []
     for seen in found:
         state = state_of(seen)

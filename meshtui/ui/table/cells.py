@@ -24,9 +24,9 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.table import numbers
 from meshtui.ui.table.columns import Column
-from meshtui.ui.table.history import History
 from meshtui.ui.table.marks import service_marks, short_marks, version_marks
-from meshtui.ui.table.outline import Entry, version_name
+from meshtui.ui.table.outline import TableLine, version_name
+from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.paint import Line, Span, span
 
 SIGNS = {
@@ -52,7 +52,7 @@ WORDS = 9
 
 
 @dataclass(frozen=True)
-class Context:
+class CellContext:
     """What a line needs beside its own view."""
 
     history: History = field(default_factory=History)
@@ -65,7 +65,7 @@ class Context:
     """True where the numbers are old: they are dimmed, and the signs of states give way to one."""
 
 
-def cell(column: Column, entry: Entry, context: Context) -> Line:
+def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     """The pieces of one cell, not yet cut or padded."""
     if column.id == "weight":
         return _weight(entry, context, column.width - WORDS)
@@ -79,11 +79,11 @@ def cell(column: Column, entry: Entry, context: Context) -> Line:
     return pieces
 
 
-def state_of(entry: Entry) -> str:
+def state_of(entry: TableLine) -> str:
     return entry.version.state if entry.version else entry.view.state
 
 
-def signals_of(entry: Entry) -> Signals | None:
+def signals_of(entry: TableLine) -> Signals | None:
     return entry.version.caller if entry.version else entry.view.caller
 
 
@@ -92,7 +92,7 @@ def worst_state(view: ServiceView) -> str:
     return worse(view.state, *(version.state for version in view.versions))
 
 
-def _sign(entry: Entry, context: Context) -> Line:
+def _sign(entry: TableLine, context: CellContext) -> Line:
     """The edge is kept for services; a folded one shows the worst of what it hides."""
     if entry.is_version:
         return ()
@@ -100,13 +100,13 @@ def _sign(entry: Entry, context: Context) -> Line:
     return (_sign_of(state, context),)
 
 
-def _sign_of(state: str, context: Context) -> Span:
+def _sign_of(state: str, context: CellContext) -> Span:
     if context.stale and state != NOT_KNOWN:
         return Span(STALE_SIGN, "faint")
     return Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state)
 
 
-def _name(entry: Entry, context: Context) -> Line:
+def _name(entry: TableLine, context: CellContext) -> Line:
     if entry.version is not None:
         return _version_cell(entry, entry.version, context)
     fold = "▸ " if entry.folded else "▾ "
@@ -118,7 +118,7 @@ def _name(entry: Entry, context: Context) -> Line:
     return tuple(pieces)
 
 
-def _version_cell(entry: Entry, version: VersionView, context: Context) -> Line:
+def _version_cell(entry: TableLine, version: VersionView, context: CellContext) -> Line:
     return (
         Span("  └ " if entry.last else "  ├ ", "faint"),
         _sign_of(version.state, context),
@@ -127,7 +127,7 @@ def _version_cell(entry: Entry, version: VersionView, context: Context) -> Line:
     )
 
 
-def _weight(entry: Entry, context: Context, cells: int) -> Line:
+def _weight(entry: TableLine, context: CellContext, cells: int) -> Line:
     draft = context.drafts.get(entry.view.key)
     if entry.version is None:
         return _service_weight(entry, draft, cells)
@@ -146,7 +146,7 @@ def _weight(entry: Entry, context: Context, cells: int) -> Line:
     )
 
 
-def _service_weight(entry: Entry, draft: Draft | None, cells: int) -> Line:
+def _service_weight(entry: TableLine, draft: Draft | None, cells: int) -> Line:
     """A service has no weight: its cell says what must not be overlooked on a narrow screen."""
     if draft is not None:
         return (Span("draft", "draft"),)
@@ -161,13 +161,13 @@ def _drafted(before: float, after: float, cells: int) -> Line:
     return Span(full, "draft"), Span(empty, "faint"), Span(words.rjust(WORDS), "draft")
 
 
-def _unweighted(entry: Entry) -> Line:
+def _unweighted(entry: TableLine) -> Line:
     """Without weights the pods share the traffic among themselves."""
     several = sum(version.pods > 0 for version in entry.view.versions) > 1
     return (Span("by pods", "muted"),) if several and entry.version and entry.version.pods else ()
 
 
-def _share(entry: Entry, _: Context) -> Line:
+def _share(entry: TableLine, _: CellContext) -> Line:
     share = entry.version.share if entry.version else None
     if share is None or (entry.version is not None and entry.version.percent is None):
         return ()
@@ -175,19 +175,19 @@ def _share(entry: Entry, _: Context) -> Line:
     return (Span(text, "muted"),)
 
 
-def _rps(entry: Entry, _: Context) -> Line:
+def _rps(entry: TableLine, _: CellContext) -> Line:
     text = numbers.rate(signals_of(entry))
     return (Span(text, _role_of_odd(text) or "text"),)
 
 
-def _err(entry: Entry, _: Context) -> Line:
+def _err(entry: TableLine, _: CellContext) -> Line:
     state = state_of(entry)
     role = {OK: "muted", SLOW: "muted"}.get(state, state)
     return (Span(numbers.errors(signals_of(entry), state), role),)
 
 
-def _quantile(name: str) -> Callable[[Entry, Context], Line]:
-    def quantile(entry: Entry, _: Context) -> Line:
+def _quantile(name: str) -> Callable[[TableLine, CellContext], Line]:
+    def quantile(entry: TableLine, _: CellContext) -> Line:
         signals = signals_of(entry)
         text = numbers.latency(signals, getattr(signals, name) if signals else None)
         usual = "text" if name == "p99_ms" else "muted"
@@ -201,13 +201,13 @@ def _role_of_odd(text: str) -> str:
     return {numbers.UNKNOWN: "unknown", numbers.NONE: "no traffic"}.get(text, "")
 
 
-def _spark(entry: Entry, context: Context, cells: int) -> Line:
+def _spark(entry: TableLine, context: CellContext, cells: int) -> Line:
     rates = context.history.rates(entry.place)
     peak = context.history.peak(entry.view.key)
     return (Span(numbers.spark(rates, peak, cells), "spark"),)
 
 
-def _pods(entry: Entry, _: Context) -> Line:
+def _pods(entry: TableLine, _: CellContext) -> Line:
     versions = (entry.version,) if entry.version else entry.view.versions
     ready, total = pods_counted(versions)
     if not total and entry.version is not None and entry.version.host == "":
@@ -220,13 +220,13 @@ def _wanted(versions: Iterable[VersionView]) -> bool:
     return any(version.percent for version in versions)
 
 
-def _marks(entry: Entry, context: Context, cells: int) -> Line:
+def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
     if entry.version is not None:
         return version_marks(entry.version)
     return service_marks(entry.view, context.notes.get(entry.view.key, ""), cells)
 
 
-_CELLS: Mapping[str, Callable[[Entry, Context], Line]] = {
+_CELLS: Mapping[str, Callable[[TableLine, CellContext], Line]] = {
     "sign": _sign,
     "name": _name,
     "share": _share,

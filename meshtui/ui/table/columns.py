@@ -54,7 +54,7 @@ SORTED = {"name": "name", "errors": "err", "traffic": "rps", "latency": "p99", "
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class ColumnGrid:
     """The columns in use, from left to right, and the cells between them."""
 
     columns: tuple[Column, ...]
@@ -62,7 +62,7 @@ class Grid:
     width: int
 
 
-def grid(width: int, name_width: int) -> Grid:
+def grid(width: int, name_width: int) -> ColumnGrid:
     """The columns for `width` cells; `name_width` is what the longest name would like to have."""
     gap = GAP if width >= 100 else NARROW_GAP
     ranks = {column.rank for column in COLUMNS} | {BAR_RANK}
@@ -70,7 +70,7 @@ def grid(width: int, name_width: int) -> Grid:
         chosen = [_narrowed(column, limit) for column in COLUMNS if column.rank <= limit]
         if _needed(chosen, gap) <= width:
             break
-    return Grid(_stretched(chosen, width - _needed(chosen, gap), name_width), gap, width)
+    return ColumnGrid(_stretched(chosen, width - _needed(chosen, gap), name_width), gap, width)
 
 
 def _narrowed(column: Column, limit: int) -> Column:

@@ -13,7 +13,7 @@ from meshtui.ui.table.lineid import LineId
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TableLine:
     """A line with what it shows. `version` None: the line of the service itself."""
 
     place: LineId
@@ -34,21 +34,21 @@ def foldable(view: ServiceView) -> bool:
 
 def outline(
     views: Iterable[ServiceView], folded: frozenset[ServiceKey], opened: frozenset[ServiceKey]
-) -> tuple[Entry, ...]:
+) -> tuple[TableLine, ...]:
     """The lines, top to bottom. `folded` and `opened` are what a person chose against the rule."""
-    entries: list[Entry] = []
+    entries: list[TableLine] = []
     for view in views:
         closed = view.key in folded or (foldable(view) and view.key not in opened)
-        entries.append(Entry(LineId(view.key), view, folded=closed))
+        entries.append(TableLine(LineId(view.key), view, folded=closed))
         if not closed:
             entries += _version_entries(view)
     return tuple(entries)
 
 
-def _version_entries(view: ServiceView) -> Iterable[Entry]:
+def _version_entries(view: ServiceView) -> Iterable[TableLine]:
     final = len(view.versions) - 1
     for index, version in enumerate(view.versions):
-        yield Entry(LineId(view.key, version.label), view, version, last=index == final)
+        yield TableLine(LineId(view.key, version.label), view, version, last=index == final)
 
 
 def version_name(version: VersionView) -> str:

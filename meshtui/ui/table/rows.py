@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 
 from meshtui.mesh.sides import CALLER
-from meshtui.ui.table.cells import Context, cell
-from meshtui.ui.table.columns import SORTED, Column, Grid
+from meshtui.ui.table.cells import CellContext, cell
+from meshtui.ui.table.columns import SORTED, Column, ColumnGrid
 from meshtui.ui.table.order import Sort
-from meshtui.ui.table.outline import Entry, version_name
+from meshtui.ui.table.outline import TableLine, version_name
 from meshtui.ui.widgets.paint import Line, Span, fit, fit_line, width_of
 
 EDGE = Span(" ")
@@ -18,7 +18,7 @@ SERVERS = " SERVER'S VIEW "
 """Stands over the names where the numbers are not the callers', which they mostly are."""
 
 
-def row(entry: Entry, grid: Grid, context: Context) -> Line:
+def row(entry: TableLine, grid: ColumnGrid, context: CellContext) -> Line:
     """The line of an entry; equal entries give equal lines, so that nothing is painted twice."""
     pieces: list[Span] = [EDGE]
     for index, column in enumerate(grid.columns):
@@ -36,7 +36,7 @@ def _aligned(pieces: Line, column: Column) -> Line:
     return (padding, *pieces) if column.right else (*pieces, padding)
 
 
-def head(grid: Grid, sort: Sort, side: str = CALLER) -> Line:
+def head(grid: ColumnGrid, sort: Sort, side: str = CALLER) -> Line:
     """The titles, with an arrow at the column that the lines are sorted by."""
     arrow = "▲" if sort.reverse else "▼"
     pieces: list[Span] = [EDGE]
@@ -53,12 +53,12 @@ def head(grid: Grid, sort: Sort, side: str = CALLER) -> Line:
     return tuple(pieces)
 
 
-def wanted_name_width(entries: Iterable[Entry], namespaces: bool) -> int:
+def wanted_name_width(entries: Iterable[TableLine], namespaces: bool) -> int:
     """Cells for the longest name, versions and namespaces included."""
     return max((_name_width(entry, namespaces) for entry in entries), default=0)
 
 
-def _name_width(entry: Entry, namespaces: bool) -> int:
+def _name_width(entry: TableLine, namespaces: bool) -> int:
     if entry.version is not None:
         return 6 + cell_len(version_name(entry.version))
     width = 2 + cell_len(entry.view.key.name)

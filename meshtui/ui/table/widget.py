@@ -15,13 +15,13 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.main.filters import Filter
-from meshtui.ui.table.cells import Context
-from meshtui.ui.table.columns import Grid, grid
-from meshtui.ui.table.history import History
+from meshtui.ui.table.cells import CellContext
+from meshtui.ui.table.columns import ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import CalmOrder, Sort
-from meshtui.ui.table.outline import Entry, foldable, outline
+from meshtui.ui.table.outline import TableLine, foldable, outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
+from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.lines import LinesView
 from meshtui.ui.widgets.paint import BLANK, Line, Span
 
@@ -46,14 +46,14 @@ class MeshTable(LinesView, can_focus=True):
         self._order = CalmOrder()
         self._views: dict[ServiceKey, ServiceView] = {}
         self._sampled = 0.0
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[TableLine, ...] = ()
         self._index: dict[LineId, int] = {}
-        self._facts = Context(history=self._histories[CALLER])
+        self._facts = CellContext(history=self._histories[CALLER])
         self._folded: frozenset[ServiceKey] = frozenset()
         self._opened: frozenset[ServiceKey] = frozenset()
         self._place: LineId | None = None
         self._moved_by_hand = False
-        self._grid: Grid = grid(80, 0)
+        self._grid: ColumnGrid = grid(80, 0)
         self._name_width = 0
 
     # What it is fed with
@@ -162,7 +162,7 @@ class MeshTable(LinesView, can_focus=True):
         return self._place
 
     @property
-    def entry(self) -> Entry | None:
+    def entry(self) -> TableLine | None:
         """The line under the cursor."""
         return self._entries[self.cursor] if self._entries else None
 
@@ -179,7 +179,7 @@ class MeshTable(LinesView, can_focus=True):
         return next((row for row in rows if row.label == label), None)
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[TableLine, ...]:
         return self._entries
 
     def move(self, by: int) -> None:

@@ -15,8 +15,8 @@ from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from meshtui.ui.terminal.leaving import Leaving, restore_now
 from meshtui.ui.terminal.outlet import Outlet
+from meshtui.ui.terminal.watchdog import Leaving, restore_now
 
 CLOSE_S = 1.0
 """How long the terminal may take to read the last bytes."""

@@ -6,7 +6,7 @@ from textual import events
 
 from meshtui.mesh.sides import CALLER
 from meshtui.operations.types import Snapshot
-from meshtui.ui.widgets.headline import Place, header_lines
+from meshtui.ui.widgets.headline import ConnectedTo, header_lines
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, span
 
@@ -14,7 +14,7 @@ from meshtui.ui.widgets.paint import Line, Span, span
 class Header(LinesBlock):
     """Place, counts, sources and their ages; a second that passes repaints its own cells."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ConnectedTo) -> None:
         super().__init__(id="header")
         self.place = place
         self.side = CALLER

@@ -16,7 +16,7 @@ from meshtui.mesh.judging import (
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.sides import CALLER, state_of
 from meshtui.mesh.view import ServiceView
-from meshtui.operations.types import Health, Snapshot
+from meshtui.operations.types import FeedHealth, Snapshot
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import Line, Span, both_ends, span
@@ -32,7 +32,7 @@ NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ConnectedTo:
     """Where the screen is connected to."""
 
     context: str
@@ -42,7 +42,7 @@ class Place:
 
 
 def header_lines(
-    place: Place, snapshot: Snapshot | None, now: float, width: int, side: str = CALLER
+    place: ConnectedTo, snapshot: Snapshot | None, now: float, width: int, side: str = CALLER
 ) -> tuple[Line, Line]:
     """Two lines: the place and the counts as `side` sees them, the sources and their ages."""
     inner = max(width - 2, 0)
@@ -57,7 +57,7 @@ def header_lines(
     return (edge, *first, edge), (edge, *second, edge)
 
 
-def _where(place: Place, width: int) -> Line:
+def _where(place: ConnectedTo, width: int) -> Line:
     pieces = [Span("meshtui", "brand"), GAP, span(place.context or "no context", "strong")]
     pieces += [DOT, span(place.namespace or "all namespaces", "text")]
     if width >= 100 and place.server:
@@ -65,7 +65,7 @@ def _where(place: Place, width: int) -> Line:
     return tuple(pieces)
 
 
-def _mode(place: Place, side: str) -> Line:
+def _mode(place: ConnectedTo, side: str) -> Line:
     """What must not be overlooked: whose numbers these are, and that nothing can be changed."""
     pieces = [Span(" SERVER'S VIEW ", "side")] if side != CALLER else []
     if place.read_only:
@@ -151,7 +151,7 @@ def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:
     return f"{sample.source} {sample.read}/{asked}" if asked and some else sample.source
 
 
-def _watched(health: Health, since: float) -> Line:
+def _watched(health: FeedHealth, since: float) -> Line:
     """A watch says nothing while nothing changes: as long as it stands what is known is new."""
     if health.state == "ok" and not health.stale(since):
         return (Span("live", "muted"),)
@@ -165,7 +165,7 @@ def telemetry_words(snapshot: Snapshot, now: float) -> Line:
     return source_words(health, _telemetry_words(snapshot, wide=True), since)
 
 
-def source_words(health: Health, words: str, since: float) -> Line:
+def source_words(health: FeedHealth, words: str, since: float) -> Line:
     """Words, state and age. A source that is old says so whatever it said last."""
     pieces = [span(words + " ", "text")] if words else []
     age = None if health.age_s is None else health.age_s + since

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from meshtui.mesh.history import DOTS
+from meshtui.mesh.time_series import DOTS
 from meshtui.ui.widgets.paint import Line, Span
 
 HIGH = 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.mesh.history import ERRORS, P50, P95, P99, RPS, Course, Moment, resampled
 from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RPS, Course, Moment, resampled
 from meshtui.operations.look.charts import Picture
 from meshtui.ui.panes.charts.marks import Marked, axis_lines, legend, marked
 from meshtui.ui.panes.charts.scale import top_of, words_of
@@ -37,7 +37,7 @@ _FRESH_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ChartStyle:
     """What the person wants to see: all charts or one, and which quantile."""
 
     shown: str = ALL
@@ -102,7 +102,7 @@ def _traffic(course: Course) -> float:
 
 def chart_lines(
     picture: Picture,
-    look: Look,
+    look: ChartStyle,
     versions: Sequence[Version],
     size: tuple[int, int],
     now: float,

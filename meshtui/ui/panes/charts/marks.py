@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.mesh.history import DOTS, RANGES, Grid
+from meshtui.mesh.time_series import DOTS, RANGES, Grid
 from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.panes.charts.scale import Tick, ticks
 from meshtui.ui.widgets.paint import Line, Span, fit_line, span

@@ -10,20 +10,20 @@ from textual.timer import Timer
 
 from meshtui.diagnosis.explain.edge import COUNTED, is_gateway
 from meshtui.errors import MeshtuiError, Usage
-from meshtui.mesh.history import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.charts.body import ChartBody
 from meshtui.ui.panes.charts.lines import (
     ALL,
     LATENCY,
-    Look,
+    ChartStyle,
     cells_of,
     chart_lines,
     room_of,
@@ -71,7 +71,7 @@ class ChartsPane(Pane):
         super().__init__(cockpit)
         self.range = USUAL_RANGE
         self._chosen = False
-        self.look = Look()
+        self.look = ChartStyle()
         self._key: ServiceKey | None = None
         self._asked: Question | None = None
         self._asked_at = 0.0
@@ -255,14 +255,14 @@ class ChartsPane(Pane):
         order = list(SHOWN.values())
         place = order.index(self.look.shown)
         turned = order[place + 1 :] + order[:place]
-        looks = [Look(shown, self.look.quantile) for shown in turned]
+        looks = [ChartStyle(shown, self.look.quantile) for shown in turned]
         self.look = next((look for look in looks if look.measures(room) != now), self.look)
         self._draw()
 
     def do_quantile(self) -> None:
         order = list(QUANTILES.values())
         following = order[(order.index(self.look.quantile) + 1) % len(order)]
-        self.look = Look(self.look.shown, following)
+        self.look = ChartStyle(self.look.shown, following)
         self._draw()
 
     def command(self, words: Sequence[str]) -> None:
@@ -274,9 +274,9 @@ class ChartsPane(Pane):
             if word in RANGES:
                 self._choose_range(word)
             elif word in SHOWN:
-                self.look = Look(SHOWN[word], self.look.quantile)
+                self.look = ChartStyle(SHOWN[word], self.look.quantile)
             else:
-                self.look = Look(self.look.shown, QUANTILES[word])
+                self.look = ChartStyle(self.look.shown, QUANTILES[word])
         self._draw()
 
     def on_resize(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from meshtui.mesh.history import DOTS, beat_s
 from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.time_series import DOTS, beat_s
 from meshtui.operations.look.charts import Picture
 from meshtui.ui.widgets.paint import Line, Span
 

@@ -8,7 +8,7 @@ from string import ascii_lowercase
 
 from rich.cells import cell_len, set_cell_size
 
-from meshtui.envoy.logline import LOOKED_AT, LogLine, Request
+from meshtui.envoy.logline import LOOKED_AT, LoggedRequest, LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.mesh.text import ELLIPSIS, clean
 from meshtui.ui.widgets.paint import Line, Span, fit, span, width_of
@@ -29,7 +29,7 @@ MOST_ROWS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LineStyle:
     """How lines are shown: as they came or readable, with their times, wrapped."""
 
     raw: bool = False
@@ -40,7 +40,7 @@ class Look:
     wrap: bool = False
 
 
-def log_line(line: LogLine, prefix: Span, look: Look) -> Line:
+def log_line(line: LogLine, prefix: Span, look: LineStyle) -> Line:
     """The prefix, then the line; one that is no access log stands as it came."""
     if line.own:
         sign, role = (Span("▲ ", "warning"), "warning") if line.trouble else (_RULE, "unknown")
@@ -86,7 +86,7 @@ def stamp_words(stamp: int) -> str:
     return f"{whole}.{rest // 10**6:03d} "
 
 
-def _request(request: Request, clock: bool) -> Line:
+def _request(request: LoggedRequest, clock: bool) -> Line:
     flags = ",".join(request.flags)[:_LONGEST_WORD] or "-"
     took = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
     why = f"  {request.details[:LOOKED_AT]}" if request.flags and request.details else ""

@@ -40,11 +40,11 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Callers:
+class WithCallerLines:
     """With the callers' lines, or without them again."""
 
 
-Command = LogFilter | TailFrom | Save | Mark | Copy | Callers
+Command = LogFilter | TailFrom | Save | Mark | Copy | WithCallerLines
 
 
 def parse_log_command(words: Sequence[str]) -> Command:
@@ -62,7 +62,7 @@ def parse_log_command(words: Sequence[str]) -> Command:
         case "copy" if not rest:
             return Copy()
         case "callers" if not rest:
-            return Callers()
+            return WithCallerLines()
         case "all" | "off" if not rest:
             return LogFilter()
         case "filter":

@@ -11,7 +11,7 @@ from textual.message import Message
 from meshtui.envoy.logline import LogLine
 from meshtui.errors import MeshtuiError
 from meshtui.operations.logs.files import save_lines
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.logs.lines import LogLines
 from meshtui.ui.panes.logs.text import plain, to_copy

@@ -9,7 +9,13 @@ from textual.cache import LRUCache
 
 from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
-from meshtui.ui.panes.logs.access_line import Look, Prefixes, log_line, prefix_width, wrapped_line
+from meshtui.ui.panes.logs.access_line import (
+    LineStyle,
+    Prefixes,
+    log_line,
+    prefix_width,
+    wrapped_line,
+)
 from meshtui.ui.widgets.lines import LinesView
 from meshtui.ui.widgets.paint import BLANK, Line
 
@@ -28,7 +34,7 @@ class LogLines(LinesView, can_focus=False):
     def __init__(self) -> None:
         super().__init__(classes="pane-body")
         self.store = LogStore()
-        self.look = Look()
+        self.look = LineStyle()
         self.following = True
         self.lit = False
         """True while the pane around it has the focus."""
@@ -38,7 +44,9 @@ class LogLines(LinesView, can_focus=False):
         self._paused_at = 0
         self._prefixes = Prefixes()
         self._rows: list[Row] = []
-        self._laid_out: LRUCache[tuple[int, int, Look, Prefixes], list[Line]] = LRUCache(_LAID_OUT)
+        self._laid_out: LRUCache[tuple[int, int, LineStyle, Prefixes], list[Line]] = LRUCache(
+            _LAID_OUT
+        )
 
     # What is shown
 

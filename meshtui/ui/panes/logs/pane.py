@@ -18,9 +18,16 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.logs.commands import Callers, Copy, Mark, Save, next_start, parse_log_command
+from meshtui.ui.panes.logs.commands import (
+    Copy,
+    Mark,
+    Save,
+    WithCallerLines,
+    next_start,
+    parse_log_command,
+)
 from meshtui.ui.panes.logs.export import LogExport, LogSaved
 from meshtui.ui.panes.logs.feed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.logs.lines import LogLines
@@ -175,7 +182,7 @@ class LogsPane(Pane):
                 self.choose(wanted)
             case TailFrom() as start:
                 self._begin_at(replace(start, callers=self.start.callers))
-            case Callers():
+            case WithCallerLines():
                 self.do_callers()
             case Save(path):
                 self.exporting.save(path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from meshtui.ui.widgets.item_list import Picked, PickList
 from meshtui.ui.widgets.paint import BLANK, Line
-from meshtui.ui.widgets.picking import Picked, PickList
 
 
 class Long(Protocol):

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.proxies.columns import NOT_KEPT, ejected_versions
-from meshtui.operations.proxies.reading import CLUSTERS, ROUTES, Reading
+from meshtui.operations.proxies.proxy_reads import CLUSTERS, ROUTES, ProxyReads
 from meshtui.ui.panes.proxies.body import Long
 from meshtui.ui.panes.proxies.matrix import matrix_head, matrix_lines, owner_of, summary
 from meshtui.ui.panes.proxies.raw import RawText
 from meshtui.ui.panes.proxies.routes import route_lines
 from meshtui.ui.panes.proxies.state import INTENT, VIEWS, ProxyState
 from meshtui.ui.panes.proxies.table import Table
+from meshtui.ui.widgets.item_list import Picked
 from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, width_of, wrapped
-from meshtui.ui.widgets.picking import Picked
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _table(state: ProxyState, table: Table, frame: Frame, fixed: list[Line]) -> 
     return Painted([*fixed, (header,)], long=shown)
 
 
-def _about(reading: Reading, table: Table, width: int) -> list[Line]:
+def _about(reading: ProxyReads, table: Table, width: int) -> list[Line]:
     """What the rows add up to, and what a mark in them means."""
     out = ejected_versions(reading)
     lines = wrapped(f"ejected: {out}", width, "error") if out else []

@@ -19,8 +19,8 @@ from meshtui.operations.proxies.matrix import (
     Row,
 )
 from meshtui.ui.panes.proxies.state import Key, key_of
+from meshtui.ui.widgets.item_list import Picked
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, wrapped
-from meshtui.ui.widgets.picking import Picked
 
 Rows = Mapping[Key, tuple[Row, float]]
 """By the pod's namespace and name: its row, and when it came."""

@@ -13,9 +13,9 @@ from textual.widget import Widget
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
 from meshtui.operations.proxies.matrix import Row
-from meshtui.operations.proxies.reading import Reading
+from meshtui.operations.proxies.proxy_reads import ProxyReads
 from meshtui.ui.main.background import in_background
-from meshtui.ui.main.feed import unexpected
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.proxies.raw import RawText
 from meshtui.ui.panes.proxies.state import Question
 from meshtui.ui.panes.proxies.table import Table, table_of
@@ -42,7 +42,7 @@ class RowCame(Message):
 class ReadingCame(Message):
     """A view of one proxy, and its table."""
 
-    def __init__(self, question: Question, reading: Reading, table: Table) -> None:
+    def __init__(self, question: Question, reading: ProxyReads, table: Table) -> None:
         super().__init__()
         self.question = question
         self.reading = reading
@@ -52,7 +52,7 @@ class ReadingCame(Message):
 class RawCame(Message):
     """A reading's JSON in lines."""
 
-    def __init__(self, reading: Reading, text: RawText) -> None:
+    def __init__(self, reading: ProxyReads, text: RawText) -> None:
         super().__init__()
         self.reading = reading
         self.text = text
@@ -96,10 +96,10 @@ class Asking:
         reading = await self._cockpit.proxies.read(question.view, pod, question.service)
         self._tell(ReadingCame(question, reading, await _table(reading)))
 
-    def raw(self, reading: Reading) -> None:
+    def raw(self, reading: ProxyReads) -> None:
         self._begin("raw", None, self._raw, reading)
 
-    async def _raw(self, reading: Reading) -> None:
+    async def _raw(self, reading: ProxyReads) -> None:
         lines = await self._cockpit.proxies.raw(reading)
         self._tell(RawCame(reading, await asyncio.to_thread(RawText, lines)))
 
@@ -135,7 +135,7 @@ class Asking:
         in_background(self._to, group, run)
 
 
-async def _table(reading: Reading) -> Table:
+async def _table(reading: ProxyReads) -> Table:
     size = len(reading.routes) + len(reading.clusters) + len(reading.endpoints)
     if size < MANY:
         return table_of(reading)

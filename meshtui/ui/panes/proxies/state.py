@@ -8,7 +8,13 @@ from meshtui.changes.outcome import NOT_MEANT
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.operations.proxies.matrix import Matrix, Row
-from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
+from meshtui.operations.proxies.proxy_reads import (
+    CLUSTERS,
+    ENDPOINTS,
+    LISTENERS,
+    ROUTES,
+    ProxyReads,
+)
 from meshtui.ui.panes.proxies.raw import RawText
 from meshtui.ui.panes.proxies.table import Table
 from meshtui.ui.widgets.paint import Line, Span, span
@@ -47,7 +53,7 @@ class ProxyState:
     named: bool = False
     everything: bool = False
     question: Question | None = None
-    reading: Reading | None = None
+    reading: ProxyReads | None = None
     table: Table | None = None
     read_at: float | None = None
     wants_raw: bool = False

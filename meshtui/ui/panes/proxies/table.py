@@ -9,7 +9,13 @@ from rich.cells import cell_len
 
 from meshtui.mesh.text import clean
 from meshtui.operations.proxies import columns as proxycolumns
-from meshtui.operations.proxies.reading import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, Reading
+from meshtui.operations.proxies.proxy_reads import (
+    CLUSTERS,
+    ENDPOINTS,
+    LISTENERS,
+    ROUTES,
+    ProxyReads,
+)
 from meshtui.ui.widgets.paint import Line, Span, fit
 
 GAP = 2
@@ -105,7 +111,7 @@ class Table:
         return Table(self.heads, self.titles, self.rows, tuple(widths), self.text)
 
 
-def table_of(reading: Reading) -> Table:
+def table_of(reading: ProxyReads) -> Table:
     """All rows of a reading."""
     columns = proxycolumns.COLUMNS[reading.view]
     left_out = _SAME.get(reading.view, ()) if reading.service else ()

@@ -18,11 +18,11 @@ from meshtui.mesh.resolution import (
     Client,
     Door,
     MergedRule,
-    Place,
     Reach,
     Route,
+    RouteTarget,
+    RulePlace,
     Ruling,
-    Target,
     Unused,
     View,
     World,
@@ -37,7 +37,7 @@ _MOST_STAND_INS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResolvedHost:
     """What some callers get for a host and port; at a gateway, for one of its virtual hosts.
 
     `rulings` are those with a rule for these callers: in the mesh the first one rules alone, at a
@@ -67,9 +67,9 @@ class Sending:
     the rule's requests, 0 to 1.
     """
 
-    answer: Answer
-    target: Target
-    place: Place
+    answer: ResolvedHost
+    target: RouteTarget
+    place: RulePlace
     path: str
     mirror: bool
     idle: bool
@@ -87,7 +87,7 @@ class Sending:
         return rule.title if rule else f"{self.place.protocol}[{self.place.index}]"
 
 
-class Asked:
+class ResolvedHosts:
     """The answers for a snapshot. Nothing is asked before somebody wants it."""
 
     def __init__(self, mesh: Mesh) -> None:
@@ -139,8 +139,8 @@ class Asked:
         for group in self.callers:
             home = group.client.namespace
             own = home in special
-            asked = {k: v for k, v in group.client.labels.items() if own or k in labels}
-            key = (home if own else "", frozenset(asked.items()))
+            resolved_hosts = {k: v for k, v in group.client.labels.items() if own or k in labels}
+            key = (home if own else "", frozenset(resolved_hosts.items()))
             if key not in found:
                 found[key] = self.world.view(group.client)
         yield from found.values()
@@ -192,23 +192,23 @@ class Asked:
     # What they get
 
     @cached_property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[ResolvedHost, ...]:
         """All of them, those of the mesh before those of the gateways."""
         return (*self._inside(), *self._outside())
 
-    def answers_for(self, host: str) -> tuple[Answer, ...]:
+    def answers_for(self, host: str) -> tuple[ResolvedHost, ...]:
         """What callers in the mesh get for a host."""
         return self._by_host.get(host, ())
 
     @cached_property
-    def _by_host(self) -> Mapping[str, tuple[Answer, ...]]:
-        found: dict[str, list[Answer]] = {}
+    def _by_host(self) -> Mapping[str, tuple[ResolvedHost, ...]]:
+        found: dict[str, list[ResolvedHost]] = {}
         for answer in self.answers:
             if not answer.edge:
                 found.setdefault(answer.host, []).append(answer)
         return {host: tuple(several) for host, several in found.items()}
 
-    def _inside(self) -> Iterator[Answer]:
+    def _inside(self) -> Iterator[ResolvedHost]:
         for host, wanted in self._hosts().items():
             for view in self.views_of(host, wanted):
                 for port in self.ports(host):
@@ -248,11 +248,11 @@ class Asked:
         found = {ruling.place: ruling for shelf in (*shelves, known.hidden) for ruling in shelf}
         return tuple(found.values())
 
-    def _outside(self) -> Iterator[Answer]:
+    def _outside(self) -> Iterator[ResolvedHost]:
         for view in self.gateways:
             for vhosts in view.gateway_tables.values():
                 for vhost in vhosts:
-                    yield Answer(
+                    yield ResolvedHost(
                         view=view,
                         host=vhost.domains[0],
                         port=int(vhost.name.rpartition(":")[2]),
@@ -266,7 +266,7 @@ class Asked:
                 if not door.table:
                     chains = view.door_chains(door)
                     host = ", ".join(door.hosts)
-                    yield Answer(view, host, door.server.port, chains=chains, edge=True)
+                    yield ResolvedHost(view, host, door.server.port, chains=chains, edge=True)
 
     @cached_property
     def sendings(self) -> Mapping[tuple[str, str, str], tuple[Sending, ...]]:
@@ -309,20 +309,20 @@ class Asked:
         return frozenset(place[:2] for place in self.used)
 
 
-def asked(mesh: Mesh) -> Asked:
+def resolved_hosts(mesh: Mesh) -> ResolvedHosts:
     """The answers for a snapshot; one for all checks, as it lives as long as the snapshot."""
     found = mesh.__dict__.get(_SLOT)
-    if not isinstance(found, Asked):
-        found = mesh.__dict__[_SLOT] = Asked(mesh)
+    if not isinstance(found, ResolvedHosts):
+        found = mesh.__dict__[_SLOT] = ResolvedHosts(mesh)
     return found
 
 
-def at(place: Place) -> tuple[str, str, str, int]:
+def at(place: RulePlace) -> tuple[str, str, str, int]:
     ref = place.service.ref
     return ref.namespace, ref.name, place.protocol, place.index
 
 
-def whose(some: Iterable[Answer], everybody: Iterable[Answer]) -> str:
+def whose(some: Iterable[ResolvedHost], everybody: Iterable[ResolvedHost]) -> str:
     """For whom something is so, where it is not so for all: "callers of shop, gateway of edge"."""
     wanted = dict.fromkeys(str(answer.client) for answer in some)
     others = {str(answer.client) for answer in everybody} - set(wanted)
@@ -340,7 +340,7 @@ def whole_name(mesh: Mesh, host: str) -> str:
     return meant if dot and host.lower() != meant and meant in mesh.by_host else ""
 
 
-def _in_mesh(view: View, host: str, port: int) -> Answer:
+def _in_mesh(view: View, host: str, port: int) -> ResolvedHost:
     table = view.table(port)
     vhost = table.virtual_host(host) if table else None
     rulings: tuple[Ruling, ...] = vhost.rulings if vhost else ()
@@ -349,7 +349,7 @@ def _in_mesh(view: View, host: str, port: int) -> Answer:
         made = [(ruling, table.make(ruling)) for ruling in table.candidates(host)]
         rulings = tuple(ruling for ruling, found in made if found.routes)
         unused += tuple(one for _, found in made if not found.routes for one in found.unused)
-    return Answer(
+    return ResolvedHost(
         view=view,
         host=host,
         port=port,
@@ -361,7 +361,7 @@ def _in_mesh(view: View, host: str, port: int) -> Answer:
     )
 
 
-def _sendings(answer: Answer) -> Iterator[Sending]:
+def _sendings(answer: ResolvedHost) -> Iterator[Sending]:
     for route in answer.routes:
         if route.rule is None or route.rule.holder.rule is None:
             continue
@@ -377,13 +377,13 @@ def _sendings(answer: Answer) -> Iterator[Sending]:
                 yield _sending(answer, chain.place, target, idle=False)
 
 
-def _sending(answer: Answer, place: Place, target: Target, *, idle: bool) -> Sending:
+def _sending(answer: ResolvedHost, place: RulePlace, target: RouteTarget, *, idle: bool) -> Sending:
     path = f"spec.{place.protocol}[{place.index}].route[{target.index}].destination"
     reach = answer.view.reach(target.cluster)
     return Sending(answer, target, place, path, mirror=False, idle=idle, reach=reach)
 
 
-def _copying(answer: Answer, rule: MergedRule, target: Target) -> Sending:
+def _copying(answer: ResolvedHost, rule: MergedRule, target: RouteTarget) -> Sending:
     """A delegate that has no mirror of its own has its root's."""
     own = "mirror" in rule.holder.raw or "mirrors" in rule.holder.raw
     place = rule.holder if own else rule.root

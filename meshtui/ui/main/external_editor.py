@@ -11,29 +11,29 @@ from textual.app import SuspendNotSupported
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.main.feed import unexpected
 from meshtui.ui.main.host import HasApp, Notifies, RunsWorkers
 from meshtui.ui.main.messages import Edited
 from meshtui.ui.main.pending_edit import short_path
+from meshtui.ui.main.snapshot_feed import unexpected
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.change.edit import EditFile
 
 
 class Host(Notifies, HasApp, RunsWorkers, Protocol):
     """What is used of the screen."""
 
 
-class Editing:
+class ExternalEditor:
     """One editor at a time. Reading, time limits and running changes go on meanwhile."""
 
-    def __init__(self, edited: Callable[[Draft], None], host: Host) -> None:
+    def __init__(self, edited: Callable[[EditFile], None], host: Host) -> None:
         self._edited = edited
         self._host = host
 
     def open(self, view: ServiceView, mesh: Mesh, words: str = "") -> None:
         """`words` names the object (`dr/reviews`); by default the selected rule's own."""
-        from meshtui.operations.change.edit import Draft, Editable, find_editable
+        from meshtui.operations.change.edit import Editable, EditFile, find_editable
 
         item: Editable | None = view.virtual_service
         if words:
@@ -41,10 +41,10 @@ class Editing:
             item = find_editable(mesh, wanted, view.key.namespace)
         if item is None:
             raise Refused(f"no VirtualService routes {view.key.name}", "A adopts it")
-        draft = Draft(item)
+        draft = EditFile(item)
         self._host.run_worker(self._edit(draft), group="edit", exit_on_error=False)
 
-    async def _edit(self, draft: Draft) -> None:
+    async def _edit(self, draft: EditFile) -> None:
         """The editor has the terminal, nothing is painted, and the loop goes on."""
         app, error = self._host.app, None
         try:

@@ -33,7 +33,7 @@ class Limiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRate:
     """Requests per second turned away now, as telemetry counts them.
 
     `by_callers` and `by_pods` carry the flag RL: refused by a caller's proxy (gateways too), and
@@ -62,7 +62,7 @@ class Exposed:
     limits: tuple[Limiting, ...] = ()
     idle: tuple[RateLimit, ...] = ()
     unknown: tuple[RateLimit, ...] = ()
-    refused: Refused | None = None
+    refused: RefusedRate | None = None
     unread: tuple[str, ...] = ()
 
     @property
@@ -94,13 +94,13 @@ def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
     )
 
 
-def refused(key: ServiceKey, sample: Sample | None) -> Refused | None:
+def refused(key: ServiceKey, sample: Sample | None) -> RefusedRate | None:
     if sample is None or sample.window_s <= 0:
         return None
     caller = sample.caller_totals.get(key, Signals())
     server = sample.server_totals.get(key, Signals())
     window = sample.window_s
-    return Refused(
+    return RefusedRate(
         by_callers=caller.flags.get(RATE_LIMITED, 0.0) / window,
         by_pods=server.flags.get(RATE_LIMITED, 0.0) / window,
         answers=caller.codes.get(TOO_MANY, 0.0) / window,

@@ -8,32 +8,32 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.errors import Usage
 from meshtui.mesh.request import Request
-from meshtui.verbs.looking import TRACE
+from meshtui.verbs.read_verbs import TRACE
 from meshtui.verbs.values import METHODS, header, port
 
 EXAMPLE = "as in :trace GET /path header end-user=jason host shop.example from gateway"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class TraceRequest:
     """A request whatever the service; `source` and `port` as in a `Question`."""
 
     request: Request = field(default_factory=Request)
     source: str = ""
     port: int = 0
 
-    def of_another(self) -> Ask:
+    def of_another(self) -> TraceRequest:
         """The same of another service: its name, its callers and its port are its own."""
-        return Ask(replace(self.request, authority="", scheme="http"))
+        return TraceRequest(replace(self.request, authority="", scheme="http"))
 
 
-def parse_ask(words: Sequence[str]) -> Ask:
+def parse_ask(words: Sequence[str]) -> TraceRequest:
     """What the words ask; values with spaces stand in quotes. Raises `Usage`."""
     try:
         left = shlex.split(" ".join(words))
     except ValueError as error:
         raise Usage("a quote is not closed", EXAMPLE) from error
-    ask = Ask()
+    ask = TraceRequest()
     while left:
         word = left.pop(0)
         if word.upper() in METHODS:
@@ -58,7 +58,7 @@ _PARTS = {
 }
 
 
-def _with(ask: Ask, part: str, value: str) -> Ask:
+def _with(ask: TraceRequest, part: str, value: str) -> TraceRequest:
     request = ask.request
     match part:
         case "header":
@@ -73,7 +73,7 @@ def _with(ask: Ask, part: str, value: str) -> Ask:
             return replace(ask, port=port(value))
 
 
-def words_of(ask: Ask) -> str:
+def words_of(ask: TraceRequest) -> str:
     """The words that ask the same, to be edited."""
     request = ask.request
     words = [request.method, request.path]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.change import Operation
-from meshtui.changes.following import follow
 from meshtui.changes.locate import Located, labels_of, whole_rule
 from meshtui.changes.patch import apply
+from meshtui.changes.rule_tracking import follow
 from meshtui.mesh.model import Json, Rule
 from meshtui.mesh.parse_rules import parse_virtual_service
 

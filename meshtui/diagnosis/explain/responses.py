@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from meshtui.diagnosis.explain.copies import INCLUDED, copies
+from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import Words
-from meshtui.diagnosis.explain.scope import Scope, routes
-from meshtui.diagnosis.explain.words import rate
+from meshtui.diagnosis.explain.scope import VersionScope, routes
 from meshtui.mesh.flags import FLAGS, GRPC, HTTP
 from meshtui.mesh.signals import Signals
 
@@ -47,7 +47,9 @@ def telling(code: str) -> bool:
     return failing(code) or (len(code) == 3 and code[0] == "4")
 
 
-def unflagged(scope: Scope, signals: Signals) -> tuple[Mapping[str, float], Mapping[str, float]]:
+def unflagged(
+    scope: VersionScope, signals: Signals
+) -> tuple[Mapping[str, float], Mapping[str, float]]:
     """Codes and gRPC statuses that want an explanation, with the requests that carry no flag.
 
     Which flag went with which answer is not counted: of each flag as many are taken off as there
@@ -81,7 +83,7 @@ def _worth_a_word(left: Mapping[str, float], all_of: Mapping[str, float]) -> Map
     return {name: n for name, n in left.items() if n > 0 and n > NOISE * all_of[name]}
 
 
-def _answered_with(scope: Scope, flag: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _answered_with(scope: VersionScope, flag: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Beginnings of the codes that go with a flag, and the gRPC statuses in their place."""
     if flag == "FI":
         return _aborts(scope)
@@ -92,7 +94,7 @@ def _answered_with(scope: Scope, flag: str) -> tuple[tuple[str, ...], tuple[str,
     return codes, tuple(dict.fromkeys(found)) if whole else tuple(GRPC)
 
 
-def _aborts(scope: Scope) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _aborts(scope: VersionScope) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the rules' faults answer with; where there is none any more, any error."""
     faults = [route.rule.fault for route in routes(scope) if route.rule.fault]
     codes = {str(fault.abort_http) for fault in faults if fault.abort_http}
@@ -113,20 +115,20 @@ def name_of_status(status: str) -> str:
     return GRPC.get(status, ("not a gRPC status",))[0]
 
 
-def about_code(scope: Scope, code: str, per_second: float) -> Words:
+def about_code(scope: VersionScope, code: str, per_second: float) -> Words:
     """Who answers it, what that means, and what to do. `per_second` is how often, unflagged."""
     meaning = HTTP.get(code, ("", ""))[1]
     said = [_who(scope, code, "codes", per_second), *([meaning] if meaning else [])]
     return said, _next(scope, f":logs code:{code}", failing(code))
 
 
-def about_status(scope: Scope, status: str, per_second: float) -> Words:
+def about_status(scope: VersionScope, status: str, per_second: float) -> Words:
     meaning = GRPC.get(status, ("", ""))[1]
     said = [_who(scope, status, "grpc", per_second), *([meaning] if meaning else [])]
     return said, _next(scope, "l", True)
 
 
-def _who(scope: Scope, code: str, kind: str, per_second: float) -> str:
+def _who(scope: VersionScope, code: str, kind: str, per_second: float) -> str:
     if scope.nowhere:
         return "No pod is named for these requests: something before the versions answered."
     server = scope.server
@@ -153,7 +155,7 @@ def _who(scope: Scope, code: str, kind: str, per_second: float) -> str:
     )
 
 
-def _who_beside_copies(scope: Scope, per_second: float, ratio: float, own: float) -> str:
+def _who_beside_copies(scope: VersionScope, per_second: float, ratio: float, own: float) -> str:
     """`own` per second are copies too: only their `ratio` of the callers' requests can carry it."""
     if own < MOSTLY * per_second:
         return (
@@ -169,7 +171,7 @@ def _who_beside_copies(scope: Scope, per_second: float, ratio: float, own: float
     )
 
 
-def _next(scope: Scope, logged: str, failed: bool) -> str:
+def _next(scope: VersionScope, logged: str, failed: bool) -> str:
     row = scope.row
     lines = f"{logged}: its log lines"
     if logged == LIMITED:

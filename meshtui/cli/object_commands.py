@@ -6,13 +6,14 @@ import argparse
 
 from meshtui.changes.change import Plan
 from meshtui.changes.outcome import Outcome
-from meshtui.cli import opening, output, streams
-from meshtui.cli.changing import carry_out, plan_and_apply, say, tell_interrupted
+from meshtui.cli import connect as opening
+from meshtui.cli import output, streams
+from meshtui.cli.change_commands import carry_out, plan_and_apply, say, tell_interrupted
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.adopt import plan_adoption
-from meshtui.operations.change.edit import Draft, find_editable, refuse_without_editor
+from meshtui.operations.change.edit import EditFile, find_editable, refuse_without_editor
 from meshtui.operations.session import Session
 
 
@@ -33,7 +34,7 @@ async def edit(arguments: argparse.Namespace) -> int:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened, mesh)
         item = find_editable(mesh, arguments.object, opened.cluster.namespace)
-        draft = Draft(item)
+        draft = EditFile(item)
         draft.open_editor()
         if draft.untouched:
             draft.done()

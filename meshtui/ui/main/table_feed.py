@@ -9,9 +9,9 @@ from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
-from meshtui.ui.main.drafts import Drafting
+from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.host import HasSnapshot, Notifies, UpdatesPanes, UpdatesPlace
-from meshtui.ui.main.rule_selection import Aim
+from meshtui.ui.main.rule_selection import SelectedRules
 from meshtui.ui.table.widget import MeshTable
 
 
@@ -19,14 +19,14 @@ class Host(HasSnapshot, Notifies, UpdatesPanes, UpdatesPlace, Protocol):
     """What is used of the screen."""
 
 
-class Aimed:
+class TableFeed:
     """Feeds the table. A draft belongs to a rule: it goes when another one is shown."""
 
-    def __init__(self, table: MeshTable, drafting: Drafting, namespace: str, host: Host) -> None:
+    def __init__(self, table: MeshTable, drafting: Drafts, namespace: str, host: Host) -> None:
         self._table = table
         self._drafting = drafting
         self._host = host
-        self._aim = Aim()
+        self._aim = SelectedRules()
         self.namespace = namespace
         """Only its services are shown; empty for all. Before connecting it is what -n says."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.cli.documents.trace import traced_json
 from meshtui.errors import Exit
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
-from meshtui.operations.look.trace import Question, Seen, Traced, trace_request
+from meshtui.operations.look.trace import ProxyTrace, Question, Traced, trace_request
 
 
 async def trace(arguments: argparse.Namespace) -> int:
@@ -49,7 +50,7 @@ def _request(arguments: argparse.Namespace) -> Request:
 
 def _show(traced: Traced) -> None:
     """Callers that are to do the same share one picture of the objects."""
-    groups: dict[tuple[Request, Decision], list[Seen]] = {}
+    groups: dict[tuple[Request, Decision], list[ProxyTrace]] = {}
     for seen in traced.seen:
         groups.setdefault((seen.request, seen.intent), []).append(seen)
     for place, ((request, intent), found) in enumerate(groups.items()):
@@ -78,7 +79,7 @@ def _row(mark: str, tried: Tried) -> tuple[str, str, str]:
     return mark, str(tried), tried.why or tried.match
 
 
-def _proxies(found: list[Seen]) -> None:
+def _proxies(found: list[ProxyTrace]) -> None:
     asked = [(seen, seen.pod) for seen in found if seen.pod is not None]
     if not asked:
         output.line("no proxy was asked: none is known to call the service")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from meshtui.diagnosis.analysis.asking import asked, whole_name
 from meshtui.diagnosis.analysis.destinations import service_namespace
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts, whole_name
 from meshtui.mesh.model import DestinationRule, Mesh, Sidecar
 from meshtui.mesh.resolution.names import covered, is_wild, labels_in
 
@@ -18,7 +18,7 @@ def hostless_rule(mesh: Mesh) -> Iterator[Finding]:
     A wildcard is for each host below it. A rule for a name below a ServiceEntry's wildcard has no
     effect: the proxies' cluster has the wildcard's name.
     """
-    names = asked(mesh).world.shared.registry.by_name
+    names = resolved_hosts(mesh).world.shared.registry.by_name
     if not (mesh.knows("services") and mesh.knows("serviceentries")):
         return
     for rule in mesh.destination_rules:
@@ -50,7 +50,7 @@ def uncounted_rule(mesh: Mesh) -> Iterator[Finding]:
     It stands in a namespace that is neither a caller's nor the service's nor the root, or another
     one comes first for everybody.
     """
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     if whole.stand_ins or not mesh.knows("destinationrules"):
         return
     for rule in mesh.destination_rules:
@@ -71,7 +71,7 @@ def uncounted_rule(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _counts(mesh: Mesh, rule: DestinationRule, host: str) -> bool:
-    whole = asked(mesh)
+    whole = resolved_hosts(mesh)
     for view in (*whole.views_of(host), *whole.gateways):
         joined = view.rule(host)
         if joined is not None and rule in joined.rules:

@@ -46,7 +46,7 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """The raw `result` of a query, and what the server warned of (a part that is missing)."""
 
     result: Sequence[Any]
@@ -73,7 +73,7 @@ class Answer:
             yield tuple(pair[0] for pair in pairs if pair is not None)
 
 
-def parse(body: bytes | str, where: str) -> Answer:
+def parse(body: bytes | str, where: str) -> QueryResult:
     """The answer in a body of status 200. Raises Unreachable where it is none."""
     try:
         document = json.loads(body)
@@ -83,7 +83,7 @@ def parse(body: bytes | str, where: str) -> Answer:
     result = data.get("result")
     if read.text(document, "status") != "success" or not isinstance(result, list):
         raise refused(where, 200, body)
-    return Answer(result, tuple(clean(w, LONGEST) for w in read.texts(document, "warnings")))
+    return QueryResult(result, tuple(clean(w, LONGEST) for w in read.texts(document, "warnings")))
 
 
 def not_prometheus(where: str, body: bytes | str) -> MeshtuiError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from meshtui.changes.assemble import rule_change
 from meshtui.changes.change import Change, Operation
 from meshtui.changes.fault_ops import clear_fault_operations, targeted_removals
-from meshtui.changes.locate import Located, Place, label_of, whole_rule
-from meshtui.changes.making import rule_change
+from meshtui.changes.locate import HostSubset, Located, label_of, whole_rule
 from meshtui.changes.mirror_ops import clear_mirror_operations
 from meshtui.changes.patch import apply
 from meshtui.changes.weight_ops import weight_operations
@@ -27,7 +27,7 @@ class Beyond:
     words: str
 
 
-def beyond(located: Located, stable: Place) -> tuple[Beyond, ...]:
+def beyond(located: Located, stable: HostSubset) -> tuple[Beyond, ...]:
     """The HTTP rules that use the service too and are not as a rollback would leave them.
 
     Those of the located rule's object come first. A rule that names no subset chooses no version;
@@ -49,7 +49,7 @@ def beyond(located: Located, stable: Place) -> tuple[Beyond, ...]:
     return tuple(sorted(found, key=lambda one: one.virtual_service.ref != own.ref))
 
 
-def _elsewhere(rule: Rule, host: str, stable: Place) -> Iterator[str]:
+def _elsewhere(rule: Rule, host: str, stable: HostSubset) -> Iterator[str]:
     for destination in rule.destinations:
         percent = rule.percent(destination)
         away = (destination.host, destination.subset) != (stable.host, stable.subset)
@@ -57,7 +57,7 @@ def _elsewhere(rule: Rule, host: str, stable: Place) -> Iterator[str]:
             yield f"{percent:.3g} % to {destination.subset}"
 
 
-def _effects(rule: Rule, stable: Place) -> Iterator[str]:
+def _effects(rule: Rule, stable: HostSubset) -> Iterator[str]:
     """Copies to other versions, and faults."""
     for mirror in rule.mirrors:
         if (mirror.host, mirror.subset) != (stable.host, stable.subset):
@@ -67,7 +67,7 @@ def _effects(rule: Rule, stable: Place) -> Iterator[str]:
 
 
 def rollback_rules(
-    mesh: Mesh, first: Located, stable: Place, others: Sequence[Beyond] = ()
+    mesh: Mesh, first: Located, stable: HostSubset, others: Sequence[Beyond] = ()
 ) -> tuple[Change, ...]:
     """One change for each object: the located rule and, with it, the `others`; its own first."""
     by_object: dict[tuple[str, str], list[Located]] = {_place(first): [first]}
@@ -81,7 +81,7 @@ def _place(located: Located) -> tuple[str, str]:
     return located.virtual_service.ref.namespace, located.virtual_service.ref.name
 
 
-def _of_object(group: Sequence[Located], stable: Place) -> Change:
+def _of_object(group: Sequence[Located], stable: HostSubset) -> Change:
     """The rules of one object in one patch, the last first: what is before keeps its place."""
     first, several = group[0], len(group) > 1
     raw = first.virtual_service.raw
@@ -119,7 +119,7 @@ def _removed(operations: Iterable[Operation]) -> Iterator[int]:
             yield whole[1]
 
 
-def to_stable(located: Located, stable: Place) -> tuple[Operation, ...]:
+def to_stable(located: Located, stable: HostSubset) -> tuple[Operation, ...]:
     """All of a rule's traffic to stable, its mirrors and faults off."""
     label = label_of(located, stable.host, stable.subset)
     return (

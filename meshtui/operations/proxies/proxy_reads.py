@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from meshtui.envoy import proxy
 from meshtui.envoy.clusters import ConfiguredCluster, parse_configured
 from meshtui.envoy.dump import parse_routes
-from meshtui.envoy.endpoints import Endpoint, parse_endpoints
-from meshtui.envoy.listeners import Listener, parse_listeners
+from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
+from meshtui.envoy.listeners import ProxyListener, parse_listeners
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure, parse_stats
 from meshtui.errors import Refused
@@ -35,7 +35,7 @@ Facts = TypeVar("Facts")
 class SeenEndpoint:
     """An endpoint and the mesh's pod behind its address, where there is one."""
 
-    endpoint: Endpoint
+    endpoint: ProxyEndpoint
     pod: Pod | None = None
 
 
@@ -48,7 +48,7 @@ class SeenCluster:
 
     configured: ConfiguredCluster
     pressure: Pressure | None = None
-    endpoints: tuple[Endpoint, ...] = ()
+    endpoints: tuple[ProxyEndpoint, ...] = ()
 
     def active(self, what: str) -> int | None:
         """`requests`, `connections` or `pending` now; by the endpoints' own gauges, which are
@@ -73,7 +73,7 @@ class SeenCluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ProxyReads:
     """The answer for one view; `service` is what it was narrowed to, None for everything.
 
     `answers` are the questions with the JSON that came, for those who want to see it.
@@ -85,7 +85,7 @@ class Reading:
     routes: tuple[ProxyRoute, ...] = ()
     clusters: tuple[SeenCluster, ...] = ()
     endpoints: tuple[SeenEndpoint, ...] = ()
-    listeners: tuple[Listener, ...] = ()
+    listeners: tuple[ProxyListener, ...] = ()
     answers: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -98,7 +98,7 @@ class Reader:
     pod: Pod
     service: Service | None = None
 
-    async def read(self, view: str) -> Reading:
+    async def read(self, view: str) -> ProxyReads:
         """Errors as `admin_get`; Refused for a pod without a proxy."""
         if not self.pod.sidecar:
             raise Refused(f"{self.pod.namespace}/{self.pod.name} runs no proxy")
@@ -110,21 +110,21 @@ class Reader:
         }
         return await how[view]()
 
-    async def _ask(self, path: str, parse: Callable[[Any], Facts]) -> proxy.Answer[Facts]:
+    async def _ask(self, path: str, parse: Callable[[Any], Facts]) -> proxy.AdminResponse[Facts]:
         return await proxy.ask(self.cluster, self.pod, path, parse)
 
-    async def _routes(self) -> Reading:
+    async def _routes(self) -> ProxyReads:
         names = self._narrowed(proxy.sidecar_route_names)
         answer = await self._ask(proxy.routes_path(names), parse_routes)
         found = answer.facts
         if self.service is not None:
             found = concerning(found, self.mesh, self.service)
-        return Reading(ROUTES, self.pod, self.service, routes=found, answers=_raw(answer))
+        return ProxyReads(ROUTES, self.pod, self.service, routes=found, answers=_raw(answer))
 
-    async def _listeners(self) -> Reading:
+    async def _listeners(self) -> ProxyReads:
         names = self._narrowed(proxy.sidecar_listener_names)
         answer = await self._ask(proxy.listeners_path(names), parse_listeners)
-        return Reading(
+        return ProxyReads(
             LISTENERS, self.pod, self.service, listeners=answer.facts, answers=_raw(answer)
         )
 
@@ -133,12 +133,12 @@ class Reader:
         ports = [port.number for port in self.service.ports] if self.service else []
         return regex(ports) if ports and not self.pod.gateway else ""
 
-    async def _endpoints(self) -> Reading:
+    async def _endpoints(self) -> ProxyReads:
         answer = await self._ask(proxy.endpoints_path(self._host), parse_endpoints)
         seen = with_pods(self._of_host(answer.facts), self.mesh)
-        return Reading(ENDPOINTS, self.pod, self.service, endpoints=seen, answers=_raw(answer))
+        return ProxyReads(ENDPOINTS, self.pod, self.service, endpoints=seen, answers=_raw(answer))
 
-    async def _clusters(self) -> Reading:
+    async def _clusters(self) -> ProxyReads:
         """Of one host: limits, endpoints and statistics. Of all: what was ever used of them."""
         configured = await self._ask(proxy.clusters_path(self._host), parse_configured)
         names = [cluster.stat_name for cluster in configured.facts] if self._host else []
@@ -153,26 +153,28 @@ class Reader:
         seen = joined(configured.facts, pressures.facts, self._of_host(endpoints.facts))
         return self._seen(seen, configured, endpoints, pressures)
 
-    def _seen(self, seen: tuple[SeenCluster, ...], *answers: proxy.Answer[Any]) -> Reading:
-        return Reading(CLUSTERS, self.pod, self.service, clusters=seen, answers=_raw(*answers))
+    def _seen(
+        self, seen: tuple[SeenCluster, ...], *answers: proxy.AdminResponse[Any]
+    ) -> ProxyReads:
+        return ProxyReads(CLUSTERS, self.pod, self.service, clusters=seen, answers=_raw(*answers))
 
     @property
     def _host(self) -> str:
         return self.service.host if self.service else ""
 
-    def _of_host(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    def _of_host(self, endpoints: Iterable[ProxyEndpoint]) -> tuple[ProxyEndpoint, ...]:
         """Older Envoys answer with everybody's."""
         return tuple(e for e in endpoints if not self._host or e.cluster.host == self._host)
 
 
-def with_pods(endpoints: Iterable[Endpoint], mesh: Mesh) -> tuple[SeenEndpoint, ...]:
+def with_pods(endpoints: Iterable[ProxyEndpoint], mesh: Mesh) -> tuple[SeenEndpoint, ...]:
     """Addresses are given anew after a pod has ended, and pods of a node's network share one."""
     by_ip: dict[str, list[Pod]] = {}
     for pod in mesh.pods:
         if pod.ip and pod.phase not in ("Succeeded", "Failed"):
             by_ip.setdefault(pod.ip, []).append(pod)
 
-    def behind(endpoint: Endpoint) -> Pod | None:
+    def behind(endpoint: ProxyEndpoint) -> Pod | None:
         service = mesh.by_host.get(endpoint.cluster.host)
         found = by_ip.get(endpoint.address, [])
         mine = [pod for pod in found if service and selects(service.selector, pod.labels)]
@@ -181,17 +183,17 @@ def with_pods(endpoints: Iterable[Endpoint], mesh: Mesh) -> tuple[SeenEndpoint, 
     return tuple(SeenEndpoint(endpoint, behind(endpoint)) for endpoint in endpoints)
 
 
-def _raw(*answers: proxy.Answer[Any]) -> tuple[tuple[str, bytes], ...]:
+def _raw(*answers: proxy.AdminResponse[Any]) -> tuple[tuple[str, bytes], ...]:
     return tuple((answer.path, answer.body) for answer in answers)
 
 
 def joined(
     clusters: Sequence[ConfiguredCluster],
     pressures: Mapping[str, Pressure],
-    endpoints: Iterable[Endpoint] = (),
+    endpoints: Iterable[ProxyEndpoint] = (),
 ) -> tuple[SeenCluster, ...]:
     """Each cluster with its statistics and its endpoints."""
-    hosts: dict[str, list[Endpoint]] = {}
+    hosts: dict[str, list[ProxyEndpoint]] = {}
     for endpoint in endpoints:
         hosts.setdefault(endpoint.cluster.raw, []).append(endpoint)
     return tuple(

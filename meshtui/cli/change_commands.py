@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from meshtui.changes.change import Plan, Request, Target
 from meshtui.changes.outcome import Outcome
 from meshtui.changes.requests import request_of
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
 from meshtui.mesh.model import Mesh

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Finding
-from meshtui.changes.health import Health, health_of
+from meshtui.changes.assemble import spec_of
+from meshtui.changes.change import Caution
+from meshtui.changes.health import VersionHealth, health_of
 from meshtui.changes.locate import Located, resolve_version
-from meshtui.changes.making import spec_of
 from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
 from meshtui.changes.undo import place_of
 from meshtui.errors import JournalError, NotFound, Refused
@@ -18,7 +18,7 @@ from meshtui.mesh.signals import Sample
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal
 
-Found = tuple[Finding, ...]
+Found = tuple[Caution, ...]
 
 
 class Chooser:
@@ -49,8 +49,8 @@ class Chooser:
         return found, (*lost, *trouble)
 
     def _of_config(
-        self, located: Located, versions: tuple[Health, ...]
-    ) -> tuple[Health | None, Found]:
+        self, located: Located, versions: tuple[VersionHealth, ...]
+    ) -> tuple[VersionHealth | None, Found]:
         """A name in the config that means nothing here is said, and stops nothing."""
         key = located.service.key
         name = self._configured.get(str(key)) or self._configured.get(key.name)
@@ -59,44 +59,44 @@ class Chooser:
         try:
             return _version(located, versions, name), ()
         except (NotFound, Refused) as error:
-            return None, (Finding("warning", f"the config names {name} as stable: {error}"),)
+            return None, (Caution("warning", f"the config names {name} as stable: {error}"),)
 
     def _history(self, located: Located) -> tuple[list[Step], Found]:
         """The rule's changes that stand, newest first."""
         from meshtui.journal import Entry, count_unread
 
         if self._journal is None:
-            return [], (Finding("warning", "earlier changes are not known: there is no journal"),)
+            return [], (Caution("warning", "earlier changes are not known: there is no journal"),)
         try:
             rows = self._journal.listing(service=located.service.key)
         except JournalError as error:
-            return [], (Finding("warning", f"earlier changes are not known: {error}"),)
+            return [], (Caution("warning", f"earlier changes are not known: {error}"),)
         entries = (row for row in rows if isinstance(row, Entry))
         standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
         unread = count_unread(rows)
         told = f"the journal of {located.service.key} has {unread}: what it did is not counted"
-        trouble = (Finding("warning", told),) if unread else ()
+        trouble = (Caution("warning", told),) if unread else ()
         return [_step(entry) for entry in standing if _is_about(entry, located)], trouble
 
 
 def stable_findings(label: str, stable: Stable) -> Found:
     """The reason, what speaks against the choice, and what is not known."""
     return (
-        *(Finding("danger", text) for text in stable.dangers),
-        Finding("info", f"{label} is taken for stable: it {stable.why}"),
-        *(Finding("warning", text) for text in stable.doubts),
+        *(Caution("danger", text) for text in stable.dangers),
+        Caution("info", f"{label} is taken for stable: it {stable.why}"),
+        *(Caution("warning", text) for text in stable.doubts),
     )
 
 
 def not_reached(words: tuple[str, ...]) -> Found:
     """What the rollback leaves as it is, a line for each rule."""
-    return tuple(Finding("warning", f"not reached by this rollback: {text}") for text in words)
+    return tuple(Caution("warning", f"not reached by this rollback: {text}") for text in words)
 
 
-def _version(located: Located, versions: tuple[Health, ...], name: str) -> Health:
+def _version(located: Located, versions: tuple[VersionHealth, ...], name: str) -> VersionHealth:
     place = resolve_version(located, name)
     found = next((v for v in versions if v.place == (place.host, place.subset)), None)
-    return found or Health(place.host, place.subset, name, pods=None, ready=None)
+    return found or VersionHealth(place.host, place.subset, name, pods=None, ready=None)
 
 
 def _step(entry: Entry) -> Step:

@@ -7,9 +7,9 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
-from meshtui.mesh.history import Course, Moment, within
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.time_series import Course, Moment, within
 
 TIERS = ((5.0, 72), (30.0, 130), (120.0, 182))
 """Seconds of a slot and slots kept: 6 minutes, an hour, 6 hours."""
@@ -126,7 +126,7 @@ class _Tier:
         return Moment(at, self.step_s, rps / self.counts[slot], *known)
 
 
-class Seen:
+class SampleHistory:
     """Remembers the callers' view of each version that had traffic; nothing at all of the rest.
 
     A sample speaks of its window, but only back to the sample before it. One that is a little

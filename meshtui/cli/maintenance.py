@@ -7,7 +7,8 @@ import asyncio
 import re
 import signal
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.errors import Exit, JournalError, MeshtuiError
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.look.doctor import FAIL, examine

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.cli.documents.changes import journal_json
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit, JournalError

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import Change
-from meshtui.changes.making import spec_of
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Unreachable
 from meshtui.journal import Status
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import Json
 from meshtui.operations.change.judge import UNTOUCHED, Meant, covers, judge, judge_absence
-from meshtui.operations.change.objects import gone, read_raw
 from meshtui.operations.change.writers import wrote_since
+from meshtui.operations.change.written_objects import gone, read_raw
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -27,7 +27,7 @@ PAUSES_S = (0.0, 0.3, 0.7, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WriteEvidence:
     """What the object says of a write: WRITTEN, FAILED, UNKNOWN or UNANSWERED, and why.
 
     `object` is the one that is there; a stand-in where it is gone. `alone`: it is what was
@@ -50,15 +50,15 @@ class Found:
         return spec_of(self.object) if self.alone else None
 
 
-async def look(cluster: Cluster, meant: Meant) -> Found:
+async def look(cluster: Cluster, meant: Meant) -> WriteEvidence:
     """Reads the object and judges. Raises where it can't be read."""
     try:
         raw = await read_raw(cluster, meant.target)
     except NotFound:
-        return Found(*judge_absence(meant), gone(meant.target))
+        return WriteEvidence(*judge_absence(meant), gone(meant.target))
     status, words = judge(meant, raw)
     alone = status is Status.WRITTEN and covers(spec_of(raw), meant.spec_after)
-    return Found(status, words, raw, alone)
+    return WriteEvidence(status, words, raw, alone)
 
 
 async def settle_by_object(
@@ -67,7 +67,7 @@ async def settle_by_object(
     error: MeshtuiError,
     began: float,
     pause: Callable[[float], Awaitable[None]],
-) -> Found:
+) -> WriteEvidence:
     """What became of a write that was answered with `error`, begun at `began` (epoch seconds).
 
     Most errors say truly that nothing was written; a lost answer and one to a request that was
@@ -77,13 +77,13 @@ async def settle_by_object(
         return await _without_answer(cluster, change, pause)
     if isinstance(error, Conflict) or (isinstance(error, NotFound) and change.action == "delete"):
         return await _answered_twice(cluster, change, error, began)
-    return Found(Status.FAILED, str(error))
+    return WriteEvidence(Status.FAILED, str(error))
 
 
 async def _without_answer(
     cluster: Cluster, change: Change, pause: Callable[[float], Awaitable[None]]
-) -> Found:
-    found = Found(Status.UNANSWERED, "its object can't be read")
+) -> WriteEvidence:
+    found = WriteEvidence(Status.UNANSWERED, "its object can't be read")
     for seconds in PAUSES_S:
         if seconds:
             await pause(seconds)
@@ -94,24 +94,24 @@ async def _without_answer(
         if not found.untouched:
             return found
     if found.untouched:
-        return Found(Status.UNANSWERED, "it is not in so far, and may come")
+        return WriteEvidence(Status.UNANSWERED, "it is not in so far, and may come")
     return found
 
 
 async def _answered_twice(
     cluster: Cluster, change: Change, error: MeshtuiError, began: float
-) -> Found:
+) -> WriteEvidence:
     """A conflict is with oneself where a request was stored and sent once more on its way."""
     try:
         found = await look(cluster, change)
     except MeshtuiError:
-        return Found(Status.UNANSWERED, f"{error}; its object can't be read")
+        return WriteEvidence(Status.UNANSWERED, f"{error}; its object can't be read")
     if found.status is Status.WRITTEN and wrote_since(found.object, began):
         return found
-    return Found(Status.FAILED, str(error))
+    return WriteEvidence(Status.FAILED, str(error))
 
 
-def as_found(error: MeshtuiError, found: Found) -> MeshtuiError:
+def as_found(error: MeshtuiError, found: WriteEvidence) -> MeshtuiError:
     """The error of a write that is not in, or not known to be, with what its object says."""
     if not isinstance(error, Unanswered) and found.status is Status.FAILED:
         return error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import NO_REVISION
-from meshtui.mesh.signals import Signals, Target, merged
+from meshtui.mesh.signals import Responder, Signals, merged
 from meshtui.mesh.versions import VersionView
 
 REVISION_LABELS = (
@@ -22,7 +22,7 @@ REVISION_LABELS = (
 )
 """Where Istio has the canonical revision from, the first that is there."""
 
-Counted = Sequence[tuple[Target, Signals]]
+Counted = Sequence[tuple[Responder, Signals]]
 _Found = Sequence[tuple[int, Pod]]
 
 
@@ -46,20 +46,20 @@ class Joins:
         self.key = key
         self._rows = rows
         self._owners = [row.owner or split_host(row.host) or key for row in rows]
-        self._known: dict[Target, Join] = {}
+        self._known: dict[Responder, Join] = {}
 
     @property
     def services(self) -> tuple[ServiceKey, ...]:
         """The service itself, then the others that its rows are of."""
         return tuple(dict.fromkeys((self.key, *self._owners)))
 
-    def find(self, target: Target) -> Join:
+    def find(self, target: Responder) -> Join:
         found = self._known.get(target)
         if found is None:
             found = self._known[target] = self._find(target)
         return found
 
-    def _find(self, target: Target) -> Join:
+    def _find(self, target: Responder) -> Join:
         mine = [i for i, owner in enumerate(self._owners) if owner == target.service]
         if target.service != self.key and len(mine) == 1:
             return Join(tuple(mine))
@@ -73,7 +73,7 @@ class Joins:
             return Join(tuple(i for i in mine if self._rows[i].version == target.version))
         return self._sent(tuple(dict.fromkeys(i for i, _ in pods)))
 
-    def _pods(self, target: Target, rows: Iterable[int]) -> _Found:
+    def _pods(self, target: Responder, rows: Iterable[int]) -> _Found:
         """The pods that may have answered, each with its row."""
         several = [(i, pod) for i in rows for pod in self._rows[i].members]
         if target.workload:
@@ -97,7 +97,7 @@ class Joins:
             chosen = tuple(i for i in rows if self._rows[i].pods == fewest)
         return Join(chosen, tuple(i for i in rows if i not in chosen))
 
-    def _refused(self, target: Target, mine: Iterable[int]) -> tuple[int, ...]:
+    def _refused(self, target: Responder, mine: Iterable[int]) -> tuple[int, ...]:
         """Whose cluster refused requests that reached no pod, where only one can have."""
         flags = target.flags.split(",")
         able: list[int] = []
@@ -110,7 +110,7 @@ class Joins:
         return tuple(able) if len(able) == 1 else ()
 
 
-def _closer(target: Target, pods: _Found) -> _Found:
+def _closer(target: Responder, pods: _Found) -> _Found:
     """By revision and version, where the pods of several rows have one workload."""
     if len({i for i, _ in pods}) > 1 and target.revision:
         pods = [(i, p) for i, p in pods if revision_of(p) == target.revision] or pods

@@ -33,13 +33,13 @@ from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import ONLY_PROXIES
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.main.draft import ordinary_target, target_of
-from meshtui.ui.main.feed import unexpected
-from meshtui.ui.main.messages import Applied, ApplyFailed, ApplyStep
+from meshtui.ui.main.messages import ApplyFailed, ApplyStep, ChangeApplied
 from meshtui.ui.main.pending_edit import PendingEdit
 from meshtui.ui.main.rule_selection import rule_name
+from meshtui.ui.main.snapshot_feed import unexpected
 
 if TYPE_CHECKING:
-    from meshtui.operations.change.edit import Draft
+    from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
 
@@ -140,7 +140,7 @@ class ChangeDesk:
 
         self._open(f"Adopt {key}", source)
 
-    def edited(self, draft: Draft) -> None:
+    def edited(self, draft: EditFile) -> None:
         """Show what the person did to an object; the text is kept until that is made."""
         edit = PendingEdit(draft, self._cockpit)
         self._edits.append(edit)
@@ -198,7 +198,7 @@ class ChangeDesk:
         except Exception as error:  # noqa: BLE001 - the edge of a worker
             to.post_message(ApplyFailed(plan, unexpected("applying", error)))
         else:
-            to.post_message(Applied(plan, outcome))
+            to.post_message(ChangeApplied(plan, outcome))
 
     def on_step(self, message: ApplyStep) -> None:
         self._host.say(f"{message.plan.change.service.name}: {message.text}")

@@ -16,7 +16,7 @@ _REVIEW = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiRequest:
     """One request; `accept` is a media type, `body` anything JSON can hold.
 
     A parameter with several values is sent once for each.

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshtui.changes.change import Change, Operation, RuleRef
-from meshtui.changes.following import follow
+from meshtui.changes.change_lines import policy_words, rule_words
+from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import Located, whole_rule
 from meshtui.changes.patch import apply, invert
-from meshtui.changes.plain import plain
+from meshtui.changes.rule_tracking import follow
 from meshtui.changes.shape import policy_json, rule_json
-from meshtui.changes.words import policy_words, rule_words
 from meshtui.mesh.model import DestinationRule, Json, Ref, Rule, Service, ServiceKey
 from meshtui.mesh.parse_rules import parse_virtual_service
 

@@ -11,7 +11,7 @@ from meshtui.operations.types import Snapshot
 MOST = 3
 
 
-class Measuring:
+class ShareReports:
     """Tells each service's shares when they first appear; another shift makes them new again."""
 
     def __init__(self, say: Callable[[str, str], None]) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from meshtui.diagnosis.explain.copies import included
 from meshtui.diagnosis.explain.faults import delays_of
+from meshtui.diagnosis.explain.number_text import milliseconds
 from meshtui.diagnosis.explain.pods import parts_of_policy
 from meshtui.diagnosis.explain.policy import Part, limits
-from meshtui.diagnosis.explain.scope import Scope, listed, routes_of, titled
-from meshtui.diagnosis.explain.words import milliseconds
+from meshtui.diagnosis.explain.scope import VersionScope, listed, routes_of, titled
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 
@@ -32,7 +32,7 @@ CROWD = 20.0
 """How many times as many as are busy on average requests may need at once, in bursts."""
 
 
-def waiting(scope: Scope) -> str:
+def waiting(scope: VersionScope) -> str:
     """What callers wait for besides the version itself; empty where it is nothing much.
 
     An injected delay that accounts for it is explained by its flag.
@@ -53,7 +53,7 @@ def waiting(scope: Scope) -> str:
     return ""
 
 
-def _delayed(scope: Scope, caller: Signals, part: float, longer_ms: float) -> bool:
+def _delayed(scope: VersionScope, caller: Signals, part: float, longer_ms: float) -> bool:
     """Whether requests were held back on purpose, as many and as long as it takes."""
     if caller.flags.get(DELAYED, 0.0) < NEARLY * part * caller.requests:
         return False
@@ -61,7 +61,7 @@ def _delayed(scope: Scope, caller: Signals, part: float, longer_ms: float) -> bo
     return not longest or longer_ms <= BUCKETS * longest * 1000 + LONGER_MS
 
 
-def _reason(scope: Scope, server: Signals) -> str:
+def _reason(scope: VersionScope, server: Signals) -> str:
     tight = [p for p in parts_of_policy(scope, "connectionPool") if _may_fill(p, server)]
     if tight:
         return (
@@ -89,7 +89,7 @@ def _allowed(pools: Iterable[Part]) -> str:
     return listed(each, 2)
 
 
-def _tries(scope: Scope) -> list[str]:
+def _tries(scope: VersionScope) -> list[str]:
     for route in routes_of(scope):
         retries = route.rule.retries
         if retries is not None and retries.attempts != 0:
@@ -97,7 +97,7 @@ def _tries(scope: Scope) -> list[str]:
     return []
 
 
-def _held_back(scope: Scope) -> list[str]:
+def _held_back(scope: VersionScope) -> list[str]:
     found = next(iter(delays_of(scope)), None)
     if found is None:
         return []

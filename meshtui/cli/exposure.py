@@ -7,7 +7,8 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-from meshtui.cli import opening, output
+from meshtui.cli import connect as opening
+from meshtui.cli import output
 from meshtui.cli.documents.exposure import exposed_json, overview_json
 from meshtui.diagnosis.limit_words import (
     NO_WAY,
@@ -25,9 +26,9 @@ from meshtui.diagnosis.limit_words import (
 )
 from meshtui.errors import Exit
 from meshtui.mesh.exposure import Door, doors_to
-from meshtui.mesh.limiting import Exposed, Limiting, exposed
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
+from meshtui.mesh.service_limits import Exposed, Limiting, exposed
 from meshtui.operations.look.exposure import Tally, growth, read_counters, tally
 from meshtui.operations.session import Session
 

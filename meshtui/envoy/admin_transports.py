@@ -19,7 +19,7 @@ MOST = 200
 """Namespaces that are remembered; those refused longest ago are forgotten."""
 
 
-class Ways:
+class AdminTransports:
     """What was refused, by namespace. `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
