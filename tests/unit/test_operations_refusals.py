@@ -11,7 +11,13 @@ import pytest
 from meshtui.changes.change import Rollback, Shift, Target
 from meshtui.changes.outcome import ProxyVerdict
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.operations.change.rejections import RECENT_S, URGENT_S, Refusals, with_refusals
+from meshtui.operations.change.rejections import (
+    FRESH_S,
+    RECENT_S,
+    URGENT_S,
+    Refusals,
+    with_refusals,
+)
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed, session
 from tests.unit.objects import route
@@ -142,11 +148,29 @@ async def test_counts_of_a_plan_that_was_looked_at_for_long_are_taken_anew(
     refusals.close()
 
 
-async def test_any_other_change_asks_when_it_is_written(opened: Session, proxies: Proxies) -> None:
+async def test_any_other_change_is_counted_for_from_its_plan_on_too(
+    opened: Session, proxies: Proxies
+) -> None:
     plan = await planned(opened, Shift({"v2": 30}))
-    assert proxies.asked == []
+    await asyncio.wait_for(proxies.all_asked.wait(), 30)
     found = await opened.applier.refused_so_far(plan.change, mesh(opened), None)
     assert set((found or {}).values()) == {3}
+    assert len(proxies.asked) == 3
+
+
+async def test_any_other_change_goes_by_fresh_counts_only(
+    opened: Session, proxies: Proxies
+) -> None:
+    clock, seen = Clock(), mesh(opened)
+    plan = await planned(opened, Shift({"v2": 30}))
+    refusals = Refusals(opened.cluster, clock)
+    await refusals.begin(plan.change, seen, None).task
+    proxies.count = 7
+    clock.now = FRESH_S
+    assert set((await refusals.before(plan.change, seen, None)).values()) == {3}
+    clock.now = FRESH_S + 1
+    assert set((await refusals.before(plan.change, seen, None)).values()) == {7}
+    refusals.close()
 
 
 # The plan and the object

@@ -155,8 +155,8 @@ class Applier:
         return await self._refusals.before(change, mesh, sample)
 
     def expect(self, change: Change, mesh: Mesh, sample: Sample | None) -> None:
-        """A change is being planned: what its write would wait for is read now, if it is urgent."""
-        if self._verify and change.verb == "rollback":
+        """A change is being planned: what its write would wait for is read now."""
+        if self._verify:
             self._refusals.begin(change, mesh, sample)
 
     def close(self) -> None:

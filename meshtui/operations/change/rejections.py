@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 REJECTED = "rejected"
 
 BEFORE_S = 1.0
-"""A proxy that has not told its count by then has none: the write does not wait for it."""
+"""A write waits that long for proxies that have not reported their count since its plan."""
 
 URGENT_S = 0.2
 """A rollback waits less, and that from its plan on: at worst its verdict says old for rejected."""
 
+FRESH_S = 5.0
+"""Counts that are older may include somebody else's refusal: taken anew before a write."""
+
 RECENT_S = 60.0
-"""Counts that are older say little about what is written now."""
+"""A rollback goes by older ones, since its write waits for nothing."""
 
 AFTER_S = 3.0
 
@@ -41,10 +44,9 @@ Counts = Mapping[tuple[str, str], int]
 
 
 class Refusals:
-    """What the clients of a change had refused before it.
+    """What the clients of a change had refused before it, counted from its plan on.
 
-    Those of a rollback are counted from its plan on, while a person looks at it: its write waits
-    for none of it.
+    The write of a rollback, which is urgent, waits for none of it.
     """
 
     def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,7 +55,7 @@ class Refusals:
         self._begun: dict[Ref, _Counting] = {}
 
     def begin(self, change: Change, mesh: Mesh, sample: Sample | None) -> _Counting:
-        """Starts to count for a change that is urgent."""
+        """Starts to count for a change that is being planned."""
         self._forget(change.target)
         found: dict[tuple[str, str], int] = {}
         clients = _clients(change, mesh, sample)
@@ -63,12 +65,12 @@ class Refusals:
 
     async def before(self, change: Change, mesh: Mesh, sample: Sample | None) -> Counts:
         """To be held against the counts afterwards: a dump does not tell of a refusal."""
-        if change.verb != "rollback":
-            return await count_refusals(self._cluster, _clients(change, mesh, sample), BEFORE_S)
+        urgent = change.verb == "rollback"
         counting = self._begun.get(change.target)
-        if counting is None or self._clock() - counting.began > RECENT_S:
+        age_limit = RECENT_S if urgent else FRESH_S
+        if counting is None or self._clock() - counting.began > age_limit:
             counting = self.begin(change, mesh, sample)
-        left = counting.began + URGENT_S - self._clock()
+        left = counting.began + URGENT_S - self._clock() if urgent else BEFORE_S
         if left > 0:
             await asyncio.wait([counting.task], timeout=left)
         counting.task.cancel()  # what comes from now on may be of the change itself
