@@ -42,9 +42,13 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class NotServed:
-    """The step could not be written, or the proxies do not serve it."""
+    """The step could not be written, or the proxies do not serve it.
+
+    `away`: the API server, the telemetry or the proxies could not be asked, which may pass.
+    """
 
     why: str
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,15 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """The pods as they are: how many are ready, the canary's pod-template hash and restarts."""
+    """The pods as they are: how many are ready, and the canary's builds and restarts.
+
+    `builds` are the pod-template hashes of its ready pods: two during a rolling update, none where
+    no pod is ready, which says nothing about the build.
+    """
 
     canary_ready: int
     stable_ready: int
-    build: str
+    builds: frozenset[str] = frozenset()
     restarts: int = 0
 
 

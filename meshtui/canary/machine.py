@@ -36,7 +36,14 @@ from meshtui.canary.verdict import Outcome, Verdict, judge
 from meshtui.errors import Exit
 
 GAP_S = 60.0
-"""A longer interval was not watched (a laptop asleep, a clock set), and is not counted."""
+"""A longer interval was not watched (a laptop asleep, a clock set), and is not counted, unless the
+plan or the telemetry has intervals that are as long: three of those may pass."""
+
+ROLLBACK_TRIES = 5
+"""How often a rollback is written and looked for in the proxies before the run gives up."""
+
+AWAY_TRIES = 60
+"""The same where the cluster is out of reach: half an hour, at two tries a minute."""
 
 FROZEN_S = 1800.0
 """How long telemetry may be broken before the run ends."""
@@ -59,6 +66,8 @@ class Phase(Enum):
 
 ENDS = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK, Phase.STOPPED})
 WATCHING = frozenset({Phase.OBSERVING, Phase.FROZEN})
+GUARDED = frozenset({Phase.ASKING, Phase.GATE})
+"""Phases in which the step before is still served, and goes back where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,9 @@ class State:
     """A run. `index` is the rung, `observed_s` and `frozen_s` the seconds counted and not countable
     on it, `cleared` whether a person let this rung pass, `sentence` why it is as it is.
 
-    `restart` marks a rollback after which the ladder begins again.
+    `restart` marks a rollback after which the ladder begins again. `tries` counts what was tried in
+    vain in this phase, `trouble` says what was against it. `guarded`: on hold, and rolled back all
+    the same where the canary fails.
     """
 
     plan: Plan
@@ -80,6 +91,9 @@ class State:
     exit: Exit | None = None
     pods: Pods | None = None
     restart: bool = False
+    tries: int = 0
+    trouble: str = ""
+    guarded: bool = False
     rungs: tuple[Rung, ...] = field(default=())
 
     @property
@@ -126,10 +140,10 @@ def _answered(state: State, event: Event) -> Next:
     match state.phase, event:
         case Phase.SHIFTING, Served():
             return _say(state, Phase.OBSERVING, f"{state.rung.words} served by the proxies"), ()
-        case Phase.SHIFTING, NotServed(why):
+        case Phase.SHIFTING, NotServed(why, away=False):
             return _say(state, Phase.HELD, why), ()
-        case Phase.RETURNING, NotServed():
-            return state, _pending(state)
+        case Phase.SHIFTING | Phase.RETURNING, NotServed():
+            return _again(state, event)
         case Phase.GATE, Gated(passed, words):
             if passed:
                 return _shift(state)
@@ -142,22 +156,53 @@ def _answered(state: State, event: Event) -> Next:
     return state, ()
 
 
+def _again(state: State, failed: NotServed) -> Next:
+    """Tries once more what the phase waits for, and says so where it gives up."""
+    most = AWAY_TRIES if failed.away else ROLLBACK_TRIES
+    if state.tries + 1 < most:
+        return (again := replace(state, tries=state.tries + 1, trouble=failed.why)), _pending(again)
+    goal = "the rollback" if state.phase is Phase.RETURNING else state.rung.words
+    sentence = f"{goal} was not seen in the proxies in {most} tries: {failed.why}"
+    if state.phase is Phase.RETURNING:
+        sentence += f"; rolled back because: {state.sentence}"
+    ended = replace(state, sentence=sentence, trouble=failed.why)
+    return _end(ended, Phase.STOPPED, Exit.UNREACHABLE if failed.away else Exit.FAILED), ()
+
+
+def gap_s(plan: Plan, interval: Interval) -> float:
+    """How long an interval may be that was watched: it follows the plan's and the telemetry's."""
+    return max(GAP_S, 3 * plan.interval_s, 3 * interval.usual_s)
+
+
 def _counted(state: State, interval: Interval) -> Next:
+    if state.phase in GUARDED or (state.phase is Phase.HELD and state.guarded):
+        return _guarded(state, interval)
     if state.phase not in WATCHING:
         return state, ()
-    if interval.start < state.tally.end - GAP_S:
+    longest = gap_s(state.plan, interval)
+    if interval.start < state.tally.end - longest:
         return _resynchronized(state, interval), ()
     seconds = interval.end - interval.start
-    if seconds > GAP_S:
+    if seconds > longest:
         interval = replace(interval, problem=f"nothing was read for {seconds:.0f} s")
     counted = state.tally.add(interval)
     if counted is state.tally:
         return state, ()
     if interval.broken:
-        state = replace(state, tally=counted, frozen_s=state.frozen_s + min(seconds, GAP_S))
+        state = replace(state, tally=counted, frozen_s=state.frozen_s + min(seconds, longest))
     else:
         state = replace(state, tally=counted, observed_s=state.observed_s + seconds, frozen_s=0.0)
     return _judged(state, judge(counted, state.observed_s >= state.rung.seconds))
+
+
+def _guarded(state: State, interval: Interval) -> Next:
+    """Nobody is waited for where the canary fails meanwhile; the step's time stands still."""
+    seconds = interval.end - interval.start
+    if interval.broken or seconds > gap_s(state.plan, interval) or state.rung.shadow:
+        return state, ()
+    state = replace(state, tally=state.tally.add(interval))
+    verdict = judge(state.tally, over=False)
+    return _failed(state, verdict.sentence) if verdict.outcome is Outcome.FAIL else (state, ())
 
 
 def _resynchronized(state: State, interval: Interval) -> State:
@@ -199,7 +244,7 @@ def _too_little(state: State) -> Next:
         return _passed(state)
     if state.plan.on_no_data is Choice.ROLLBACK:
         return _back(state, state.sentence)
-    return _say(state, Phase.HELD, state.sentence), ()
+    return replace(_say(state, Phase.HELD, state.sentence), guarded=True), ()
 
 
 def _failed(state: State, why: str) -> Next:
@@ -236,7 +281,8 @@ def _shift(state: State) -> Next:
     if state.pods is not None and state.pods.canary_ready == 0:
         words = "the canary has no ready pod and gets no weight"
         return _say(state, Phase.HELD, words), ()
-    state = replace(state, phase=Phase.SHIFTING)
+    tally = state.tally.next_step()
+    state = replace(state, phase=Phase.SHIFTING, tally=tally, tries=0, trouble="", guarded=False)
     return state, _pending(state)
 
 
@@ -282,18 +328,26 @@ def _interrupted(state: State) -> Next:
 
 
 def _pods(state: State, pods: Pods) -> Next:
-    before, state = state.pods, replace(state, pods=pods)
-    if state.phase is Phase.RETURNING or before is None:
-        return state, ()
-    if pods.build != before.build:
-        why = f"the canary is another build now ({before.build} → {pods.build})"
+    """A build that was not among the ready pods is another canary; no ready pod is none."""
+    before = state.pods
+    if state.phase is Phase.RETURNING or before is None or not before.builds:
+        kept = pods if pods.builds or before is None else replace(pods, builds=before.builds)
+        state = replace(state, pods=kept)
+        if state.phase is Phase.RETURNING or before is None:
+            return state, ()
+    new = pods.builds - before.builds if before.builds else frozenset()
+    state = replace(state, pods=replace(pods, builds=before.builds | pods.builds))
+    if new:
+        was, now = (", ".join(sorted(builds)) for builds in (before.builds, new))
+        why = f"the canary is another build now ({was} → {now})"
         return _back(state, why, restart=state.plan.restart_on_new_build)
     if pods.restarts > before.restarts:
         return _back(
             state, f"the canary's pods restarted ({pods.restarts - before.restarts} times)"
         )
-    if pods.canary_ready == 0 and state.phase in WATCHING | {Phase.SHIFTING}:
-        return _failed(state, "the canary has no ready pod")
+    served = state.phase in WATCHING | {Phase.SHIFTING}
+    if pods.canary_ready == 0 and (served or (state.phase in GUARDED and state.index > 0)):
+        return _back(state, "the canary has no ready pod and gets no weight")
     return state, ()
 
 
@@ -330,7 +384,7 @@ def _stopped(state: State, why: str) -> Next:
 
 
 def _say(state: State, phase: Phase, sentence: str) -> State:
-    return replace(state, phase=phase, sentence=sentence)
+    return replace(state, phase=phase, sentence=sentence, tries=0, trouble="", guarded=False)
 
 
 def _end(state: State, phase: Phase, status: Exit) -> State:

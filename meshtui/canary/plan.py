@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -29,6 +29,8 @@ class Choice(Enum):
 class Plan:
     """One canary: `version` of `service` climbs `steps` (percent), `every_s` seconds on each.
 
+    Counts are taken every `interval_s` seconds, or as often as the telemetry has new ones. `rule`
+    chooses one of several rules.
     `shadow_s` seconds of mirrored copies come first where that is above 0. A person is asked before
     each step of `pause_at`; `gate` is a command that must exit with 0 within `gate_s` seconds
     before each step. `patience` is how many times `every_s` a step may last for want of requests.
@@ -48,6 +50,8 @@ class Plan:
     on_interrupt: Choice = Choice.HOLD
     restart_on_new_build: bool = False
     patience: float = 2.0
+    interval_s: float = 5.0
+    rule: str = ""
 
 
 def plan_of(raw: Mapping[str, Any]) -> Plan:
@@ -64,6 +68,8 @@ def plan_of(raw: Mapping[str, Any]) -> Plan:
         name, read = _READ[key]
         (limits if key in _LIMITS else values)[name] = _value(key, value, read)
     plan = Plan(**values, limits=Limits(**limits))
+    if "interval" not in raw:
+        plan = replace(plan, interval_s=min(plan.interval_s, max(plan.every_s / 4, 0.5)))
     _check(plan)
     return plan
 
@@ -106,9 +112,10 @@ def _check(plan: Plan) -> None:
         raise Usage("max-errors: above 0 % and below 100 %")
     if not 20 <= plan.limits.evidence <= 1e6:
         raise Usage("evidence: a number from 20 to 1000000", "100 means one false alarm in 100")
-    for name, number in (("every", plan.every_s), ("gate-timeout", plan.gate_s)):
-        if not number > 0:
-            raise Usage(f"{name}: a time above 0")
+    if plan.every_s < plan.interval_s:
+        raise Usage("every: a step is at least one interval long", "give a shorter --interval")
+    if not 0.5 <= plan.interval_s <= 3600:
+        raise Usage("interval: a time from 500ms to 1h")
 
 
 def _list(steps: tuple[float, ...]) -> str:
@@ -169,6 +176,7 @@ _READ: dict[str, tuple[str, Any]] = {
     "to": ("version", _word),
     "steps": ("steps", _percents),
     "every": ("every_s", _seconds),
+    "interval": ("interval_s", _seconds),
     "max-errors": ("errors", _ratio),
     "max-p99": ("p99_ms", _milliseconds),
     "min-requests": ("requests", _number),
@@ -181,6 +189,7 @@ _READ: dict[str, tuple[str, Any]] = {
     "on-no-data": ("on_no_data", _choice(*Choice)),
     "on-interrupt": ("on_interrupt", _choice(Choice.HOLD, Choice.ROLLBACK)),
     "restart-on-new-build": ("restart_on_new_build", _flag),
+    "rule": ("rule", _word),
 }
 _LIMITS = frozenset(
     key for key, (name, _) in _READ.items() if name in {f.name for f in fields(Limits)}

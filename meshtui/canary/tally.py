@@ -59,7 +59,8 @@ class Counts:
 class Interval:
     """What was counted from `start` to `end`, in seconds of one clock. `stable` is None at 100 %.
 
-    Where telemetry did not answer, `problem` says why and there are no counts.
+    Where telemetry did not answer, `problem` says why and there are no counts. `usual_s` is how
+    long the source's intervals are where all is well (a Prometheus may scrape once a minute).
     """
 
     start: float
@@ -67,6 +68,7 @@ class Interval:
     canary: Counts = Counts()
     stable: Counts | None = None
     problem: str = ""
+    usual_s: float = 0.0
 
     @property
     def broken(self) -> str:

@@ -27,12 +27,21 @@ from meshtui.canary.events import (
     Served,
     Shift,
 )
-from meshtui.canary.machine import ENDS, FROZEN_S, Phase, State, advance, begin
+from meshtui.canary.machine import (
+    AWAY_TRIES,
+    ENDS,
+    FROZEN_S,
+    ROLLBACK_TRIES,
+    Phase,
+    State,
+    advance,
+    begin,
+)
 from meshtui.canary.plan import Plan, plan_of
 from meshtui.canary.tally import Counts, Interval
 from meshtui.errors import Exit
 
-READY = Pods(1, 1, "a")
+READY = Pods(1, 1, frozenset("a"))
 
 
 def plan(**more: Any) -> Plan:
@@ -194,7 +203,7 @@ def test_abort_rolls_back_from_everywhere_and_promote_goes_to_the_last_step() ->
 
 
 def test_no_rollback_into_the_void_unless_forced() -> None:
-    run = observing().when(Pods(1, 0, "a")).counted(2, errors=60)
+    run = observing().when(Pods(1, 0, frozenset("a"))).counted(2, errors=60)
     assert (run.state.phase, run.rolled) == (Phase.HELD, False)
     assert "stable has no ready pod" in run.state.sentence
     assert not run.when(Asked(Order.ABORT)).rolled
@@ -202,18 +211,22 @@ def test_no_rollback_into_the_void_unless_forced() -> None:
 
 
 def test_a_canary_without_ready_pods_gets_no_weight() -> None:
-    run = Run(pods=Pods(0, 1, "a"))
+    run = Run(pods=Pods(0, 1, frozenset("a")))
     assert (run.state.phase, run.weights) == (Phase.HELD, [])
-    assert observing().when(Pods(0, 1, "a")).rolled
+    assert observing().when(Pods(0, 1, frozenset("a"))).rolled
 
 
 def test_another_build_goes_back_and_begins_again_only_where_asked() -> None:
-    run = observing().counted(3).when(Pods(1, 1, "b"))
+    run = observing().counted(3).when(Pods(1, 1, frozenset("b")))
     assert "another build" in run.state.sentence
     assert run.when(BackOnStable()).state.phase is Phase.ROLLED_BACK
-    again = observing(restart_on_new_build=True).counted(3).when(Pods(1, 1, "b"), BackOnStable())
+    again = (
+        observing(restart_on_new_build=True)
+        .counted(3)
+        .when(Pods(1, 1, frozenset("b")), BackOnStable())
+    )
     assert (again.state.index, again.weights) == (0, [5, 50, 5])
-    assert observing().when(Pods(1, 1, "a", restarts=1)).rolled
+    assert observing().when(Pods(1, 1, frozenset("a"), restarts=1)).rolled
 
 
 @pytest.mark.parametrize(
@@ -256,10 +269,11 @@ _counts = st.builds(
 )
 _EVENTS: st.SearchStrategy[Any] = st.one_of(
     st.tuples(_counts, st.none() | _counts, st.sampled_from(["", "away"])),
-    st.sampled_from([Served(), NotServed("no"), Gated(True), Gated(False), BackOnStable()]),
+    st.sampled_from([NotServed("no"), NotServed("away", away=True)]),
+    st.sampled_from([Served(), Gated(True), Gated(False), BackOnStable()]),
     st.builds(Asked, st.sampled_from(Order), st.booleans()),
     st.builds(Edited, st.sampled_from(Edit), st.just("bob"), st.sampled_from([0, 5, 20, 100])),
-    st.builds(Pods, st.integers(0, 1), st.integers(0, 1), st.sampled_from("ab")),
+    st.builds(Pods, st.integers(0, 1), st.integers(0, 1), st.frozensets(st.sampled_from("ab"))),
     st.just(Interrupted()),
 )
 
@@ -300,3 +314,78 @@ def test_whatever_happens(events: list[Any], more: dict[str, Any]) -> None:
         state, repeated = advance(run.state, Revived())
         assert state == run.state
         assert not given_now or given_now == repeated
+
+
+def test_a_rollback_that_nothing_takes_up_ends_and_says_so() -> None:
+    run = observing().when(Asked(Order.ABORT))
+    while not run.state.over:
+        run.when(NotServed("1 of 2 proxies in sync"))
+    assert len([c for c in run.commands if isinstance(c, RollBack)]) == ROLLBACK_TRIES
+    assert (run.state.phase, run.state.exit) == (Phase.STOPPED, Exit.FAILED)
+    assert "1 of 2 proxies in sync" in run.state.sentence
+    assert "aborted by a person" in run.state.sentence
+
+
+@pytest.mark.parametrize("returning", [True, False])
+def test_a_cluster_that_stays_away_ends_the_run_as_out_of_reach(returning: bool) -> None:
+    run = observing().when(Asked(Order.ABORT)) if returning else Run()
+    for _ in range(AWAY_TRIES - 1):
+        run.when(NotServed("the API server is away", away=True))
+    assert not run.state.over
+    run.when(NotServed("the API server is away", away=True))
+    assert (run.state.phase, run.state.exit) == (Phase.STOPPED, Exit.UNREACHABLE)
+
+
+def test_a_step_that_waited_for_the_cluster_goes_on() -> None:
+    run = Run().when(NotServed("away", away=True), NotServed("away", away=True))
+    assert (run.state.phase, run.weights) == (Phase.SHIFTING, [5, 5, 5])
+    assert run.when(Served()).state.phase is Phase.OBSERVING
+
+
+@pytest.mark.parametrize(
+    ("interval", "usual_s", "seconds", "frozen"),
+    [("5s", 0, 61, True), ("100s", 0, 100, False), ("5s", 60, 120, False), ("5s", 60, 200, True)],
+)
+def test_what_counts_as_unwatched_follows_the_intervals(
+    interval: str, usual_s: float, seconds: float, frozen: bool
+) -> None:
+    run = observing(every="10m", interval=interval)
+    run.when(Counted(Interval(0, seconds, Counts(200, 0), Counts(1800, 0), usual_s=usual_s)))
+    assert (run.state.phase is Phase.FROZEN) == frozen
+
+
+@pytest.mark.parametrize(
+    ("seen", "new"),
+    [
+        (["a", "a", "a"], False),
+        (["a", "", "a"], False),
+        (["a", "ab"], True),
+        (["a", "", "b"], True),
+        (["ab", "b", "ab"], False),
+        (["", "a"], False),
+    ],
+)
+def test_a_build_is_new_where_it_was_not_among_the_ready_pods(seen: list[str], new: bool) -> None:
+    """No ready pod says nothing about the build; a rolling update shows two at once."""
+    first, *later = (frozenset(hashes) for hashes in seen)
+    run = observing(pods=Pods(1, 1, first))
+    for builds in later:
+        run.when(Pods(1, 1, builds))
+    assert ("another build" in run.state.sentence) == new == run.rolled
+
+
+def test_a_restarted_ladder_lets_the_rolling_update_end() -> None:
+    run = observing(restart_on_new_build=True).when(Pods(2, 1, frozenset("ab")), BackOnStable())
+    run.when(Served(), Pods(1, 1, frozenset("b")))
+    assert (run.state.phase, run.weights) == (Phase.OBSERVING, [5, 5])
+
+
+@pytest.mark.parametrize("waiting", [{"pause_at": "50"}, {"on_no_data": "hold"}])
+def test_whoever_is_waited_for_the_canary_is_watched(waiting: dict[str, str]) -> None:
+    run = observing(**waiting)
+    run.counted(3) if "pause_at" in waiting else run.counted(6, n=5)
+    assert run.state.phase in (Phase.ASKING, Phase.HELD)
+    run.counted(2, errors=0)
+    assert not run.rolled
+    run.counted(2, errors=100)
+    assert run.rolled

@@ -80,6 +80,9 @@ def test_the_shadow_step_stands_before_the_ladder() -> None:
         ("gate", "", "expected a word"),
         ("gate", {"a": 1}, "expected a word"),
         ("restart-on-new-build", "yes", "not a value"),
+        ("interval", "10m", "at least one interval"),
+        ("interval", "10ms", "from 500ms"),
+        ("rule", "", "expected a word"),
         ("step", "5", "no key 'step'"),
         (7, "5", "no key '7'"),
     ],
@@ -90,6 +93,11 @@ def test_what_is_wrong_is_one_line_with_its_key(key: object, value: object, word
     assert words in str(wrong.value)
     assert str(key) in str(wrong.value)
     assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(("every", "interval_s"), [("5m", 5), ("4s", 1), ("1s", 0.5)])
+def test_a_short_step_is_counted_several_times(every: str, interval_s: float) -> None:
+    assert plan_of({"service": "a", "to": "b", "every": every}).interval_s == interval_s
 
 
 @pytest.mark.parametrize(
