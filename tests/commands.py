@@ -1,7 +1,8 @@
 """Commands in processes of their own, with streams as a shell may leave them, imported once.
 
 `python -m tests.commands SOCKET` forks for each connection: it gets three descriptors, the words
-and the environment, and answers with the exit status.
+and the environment, and answers with the process id and the exit status. `tests/relay.py SOCKET`
+is such a command as a process of its own, to be started as any other.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import io
 import json
 import os
 import pkgutil
+import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -35,7 +38,11 @@ def import_all() -> None:
 
 
 def attend(connection: socket.socket) -> NoReturn:
-    message, descriptors, _, _ = socket.recv_fds(connection, 2**16, 3)
+    """Runs one, and answers with its process id, then with its status.
+
+    Where the other end hangs up before that, it is killed.
+    """
+    message, descriptors, _, _ = socket.recv_fds(connection, 2**20, 3)
     asked = json.loads(message)
     pid = os.fork()
     if pid == 0:
@@ -43,8 +50,15 @@ def attend(connection: socket.socket) -> NoReturn:
         run(asked, descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
+    connection.sendall(b"%d\n" % pid)
+    poll, ended = select.poll(), os.pidfd_open(pid)
+    poll.register(ended, select.POLLIN)
+    poll.register(connection, select.POLLIN)
+    if ended not in dict(poll.poll()):
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    connection.sendall(json.dumps(os.waitstatus_to_exitcode(status)).encode())
+    with suppress(OSError):
+        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
     os._exit(0)
 
 
@@ -58,10 +72,17 @@ def run(asked: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
             os.dup2(next(wanted), number)
     for descriptor in descriptors:
         os.close(descriptor)
+    if "folder" in asked:
+        os.chdir(asked["folder"])
+        os.environ.clear()
     os.environ.update(asked["environment"])
     encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
     sys.stdin, sys.stdout, sys.stderr = (_stream(n, encoding) for n in range(3))  # type: ignore[misc]
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    code, sys.argv = asked.get("code", ""), ["meshtui", *asked["words"]]
+    if code:
+        exec(compile(code, "<a test>", "exec"), {"__name__": "__main__"})
+        sys.exit(0)
     sys.exit(main(asked["words"]))
 
 
@@ -104,9 +125,9 @@ class Commands:
                 socket.send_fds(connection, [json.dumps(asked).encode()], given)
                 for descriptor in given:
                     os.close(descriptor)
-                status = json.loads(connection.recv(64))
+                _, status = connection.makefile().read().split()
             texts = [_all(file) for file in (out, err)]
-        return subprocess.CompletedProcess(list(words), status, *texts)
+        return subprocess.CompletedProcess(list(words), int(status), *texts)
 
 
 def _open(name: str, file: IO[bytes] | None) -> int:

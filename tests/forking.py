@@ -15,13 +15,22 @@ from pathlib import Path
 
 
 def serve(path: Path, attend: Callable[[socket.socket], object]) -> None:
-    """Forks for each connection to `path`: `attend` has it, in the new process."""
+    """Forks for each connection to `path`: `attend` has it, in the new process.
+
+    Ends with the process that started it.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(64)
-        while True:
-            connection, _ = listener.accept()
+        listener.settimeout(5)
+        while os.getppid() == parent:
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            connection.settimeout(None)
             if os.fork() == 0:
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)

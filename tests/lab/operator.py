@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
-import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.forking import serving
 
-def _hang_up_as_usual() -> None:
-    """Also where the tests themselves run under nohup, which children would inherit."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+RELAY = Path(__file__).parents[1] / "relay.py"
+
+
+@cache
+def _server() -> Path:
+    """The socket of the process that runs the commands of all operators of this worker."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(serving("tests.commands"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +53,16 @@ class Operator:
             "XDG_CONFIG_HOME": str(self.home / "config"),
         }
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "meshtui", *words]
+    def start(self, *words: str, code: str = "") -> subprocess.Popen[str]:
+        """Runs meshtui, or the program `code` with these words as its arguments."""
+        command = [sys.executable, "-I", "-S", str(RELAY), str(_server()), code, *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, env=self.env, text=True, stdin=pipe, stdout=pipe, stderr=pipe,
-            preexec_fn=_hang_up_as_usual,
-        )  # fmt: skip
+            command, env=self.env, text=True, stdin=pipe, stdout=pipe, stderr=pipe
+        )
 
-    def run(self, *words: str, answer: str = "") -> Ran:
-        process = self.start(*words)
+    def run(self, *words: str, answer: str = "", code: str = "") -> Ran:
+        process = self.start(*words, code=code)
         out, err = process.communicate(answer, timeout=60)
         return Ran(process.returncode, out, err)
 

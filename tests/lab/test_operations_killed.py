@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -88,9 +86,8 @@ def http(mesh: Mesh) -> list[Obj]:
 
 
 def die(operator: Operator, step: str, *words: str) -> None:
-    command = [sys.executable, "-c", KILLED, step, *words, "--yes", "--force"]
-    died = subprocess.run(command, env=operator.env, check=False, capture_output=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    died = operator.run(step, *words, "--yes", "--force", code=KILLED)
+    assert died.status == -signal.SIGKILL, died.err
 
 
 async def undo(session: Session) -> None:

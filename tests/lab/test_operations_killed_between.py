@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,9 +111,8 @@ def there(mesh: Mesh) -> list[str]:
 
 
 def die(operator: Operator, step: str, *words: str) -> None:
-    command = [sys.executable, "-c", KILLED, step, *words, "--yes", "--force"]
-    died = subprocess.run(command, env=operator.env, check=False, capture_output=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    died = operator.run(step, *words, "--yes", "--force", code=KILLED)
+    assert died.status == -signal.SIGKILL, died.err
 
 
 async def undo(session: Session, change_id: str = "") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -51,9 +50,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 
 def start(operator: Operator, version: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", OPERATOR, version, str(TIMES)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=operator.env, text=True, stdin=pipe, stdout=pipe)
+    return operator.start(version, str(TIMES), code=OPERATOR)
 
 
 def entries(operator: Operator) -> list[Entry]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -250,9 +249,7 @@ main(["shift", "reviews", "v3=50", "--yes"])
 
 
 def shift_and_die(operator: Operator, *, after: bool) -> None:
-    script = KILLED.format(after=after)
-    died = subprocess.run([sys.executable, "-c", script], env=operator.env, check=False)
-    assert died.returncode == -signal.SIGKILL
+    assert operator.run(code=KILLED.format(after=after)).status == -signal.SIGKILL
 
 
 def test_a_kill_before_the_write_is_found_out(rules: Mesh, operator: Operator) -> None:
