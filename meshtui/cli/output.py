@@ -58,7 +58,10 @@ def line(text: str = "") -> None:
 
 
 def octets(body: bytes) -> None:
-    """A file as it is, for another program."""
+    """A file as it is, for another program; on a terminal, as text that drives nothing."""
+    if streams.is_terminal(sys.stdout):
+        lines(body.decode("utf-8", "replace"))
+        return
     flush()
     try:
         sys.stdout.buffer.write(body)

@@ -54,8 +54,11 @@ def can_encode(stream: TextIO | None, text: str) -> bool:
 
 def at_terminal() -> bool:
     """Whether somebody sits there: both input and output are a terminal."""
-    both = (sys.stdin, sys.stdout)
-    return all(stream is not None and stream.isatty() for stream in both)
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 _discarded: set[int] = set()

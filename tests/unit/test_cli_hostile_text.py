@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -15,8 +16,11 @@ from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.mesh.text import UNSAFE
 from meshtui.verbs import BY_NAME, VERBS
+from tests import hostile_admin
+from tests.hostile_admin import hostile_proxies
 from tests.meshserver import EVIL, MeshServer, mesh_server
 
+__all__ = ["hostile_proxies"]
 FORMS = ("table", "json", "yaml")
 WHAT = next(p.choices for p in BY_NAME["proxy"].parameters if p.name == "what")
 READING = (
@@ -82,6 +86,7 @@ class Shown:
         return self.out + self.err
 
 
+@pytest.mark.usefixtures("hostile_proxies")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_what_a_command_reads(
@@ -89,6 +94,8 @@ def test_what_a_command_reads(
 ) -> None:
     shown = Shown(capsys, (*words, "--prometheus", "none", "-o", form))
     assert shown.all
+    if words[0] == "proxy" and words[1] != "dump":
+        assert "52;c;ZXZpbA" in shown.out, "the test has lost what would do harm"
     if form == "json" and shown.out:
         decoder, text = json.JSONDecoder(), shown.out.strip()
         while text:
@@ -161,3 +168,26 @@ def test_what_a_server_says_of_a_failure(
 ) -> None:
     server.forbidden.add("/virtualservices")
     assert "forbidden" in Shown(capsys, ("services", "--prometheus", "none")).err
+
+
+class Tty(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("hostile_proxies")
+@pytest.mark.parametrize("kind", [Tty, io.TextIOWrapper])
+def test_a_dump_to_a_terminal_drives_nothing_and_through_a_pipe_it_is_whole(
+    server: MeshServer, monkeypatch: pytest.MonkeyPatch, kind: type[io.TextIOWrapper]
+) -> None:
+    out = kind(io.BytesIO(), "utf-8", write_through=True)
+    monkeypatch.setattr("sys.stdout", out)
+    assert main(("proxy", "dump", "productpage", "--file", "-")) == 0
+    said = out.buffer.getvalue()  # type: ignore[attr-defined]
+    whole = asyncio.run(hostile_admin.answer(None, "", "", "/config_dump?include_eds"))
+    assert "\u202e".encode() in whole
+    if kind is Tty:
+        text = said.decode()
+        assert UNSAFE.search(text.replace("\n", "")) is None and r"\u202e" in text
+    else:
+        assert said == whole
