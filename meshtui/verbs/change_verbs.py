@@ -28,7 +28,6 @@ SHIFT = Verb(
     group=CHANGES,
     needs="service",
     rule=True,
-    danger="moves traffic between versions",
     line=True,
     examples=(
         Example("v1=80 v3=20", "Four fifths to v1, one fifth to v3."),
@@ -43,7 +42,6 @@ PROMOTE = Verb(
     group=CHANGES,
     needs="service",
     rule=True,
-    danger="moves all traffic to one version",
     line=True,
     examples=(Example("v2", "All traffic to v2."),),
 )
@@ -69,7 +67,6 @@ ROLLBACK = Verb(
     group=CHANGES,
     needs="service",
     rule=True,
-    danger="moves all traffic to one version",
     line=True,
     examples=(
         Example("", "All traffic to the version that is taken for stable, and why."),
@@ -93,7 +90,6 @@ UNDO = Verb(
         ),
     ),
     group=CHANGES,
-    danger="takes a change back",
     line=True,
     examples=(Example("", "The last change that stands."),),
 )
@@ -110,7 +106,6 @@ MIRROR = Verb(
     needs="service",
     rule=True,
     off="no mirror any more",
-    danger="sends copies of requests to a version",
     line=True,
     examples=(
         Example("--to v2 --percent 50 --for 2h", "Copy half of the requests to v2 for two hours."),
@@ -151,7 +146,6 @@ FAULT = Verb(
     needs="service",
     rule=True,
     off="no fault any more",
-    danger="makes requests slow or fail",
     line=True,
     examples=(
         Example("--delay 3s --delay-percent 50", "Delay half of the requests for 15 minutes."),
@@ -183,7 +177,6 @@ TIMEOUT = Verb(
     needs="service",
     rule=True,
     off="no timeout and no retry policy any more",
-    danger="lets slow requests fail",
     line=True,
     examples=(
         Example(
@@ -220,7 +213,6 @@ BREAKER = Verb(
     group=CHANGES,
     needs="service",
     off="no limits and no outlier detection any more",
-    danger="turns requests away above its limits",
     line=True,
     examples=(
         Example(
@@ -240,7 +232,6 @@ ADOPT = Verb(
     ),
     group=CHANGES,
     needs="service",
-    danger="creates objects",
     line=True,
     examples=(Example("--stable v1", "DestinationRule and VirtualService; all traffic to v1."),),
 )
@@ -259,7 +250,6 @@ EDIT = Verb(
         ),
     ),
     group=CHANGES,
-    danger="writes what was edited",
     line=True,
     examples=(Example("dr/reviews", "The DestinationRule reviews, diffed before it is written."),),
 )

@@ -142,7 +142,6 @@ KEEP = Verb(
         Parameter("once", "what is over now, then exit (cron)", None, default=False),
         Parameter("every", "time between two checks", DURATION, "1s", 1.0, "1s"),
     ),
-    danger="takes back what is over",
     examples=(Example("--once", "For cron."),),
 )
 

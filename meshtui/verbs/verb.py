@@ -86,7 +86,6 @@ class Verb:
 
     `needs` is what it is about: "service", "object", "pod", or nothing. `rule`: it works on one
     rule of a VirtualService, which `rule NAME` chooses. `off`: it can take away what it puts in.
-    `danger` says in words what it can do to the mesh, empty where it writes nothing.
     """
 
     name: str
@@ -97,7 +96,6 @@ class Verb:
     needed: bool = True
     rule: bool = False
     off: str = ""
-    danger: str = ""
     examples: tuple[Example, ...] = ()
     line: bool = False
     """It can be typed after `:`."""
