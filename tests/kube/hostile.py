@@ -120,12 +120,18 @@ class Stream:
         self._pieces.put_nowait(ConnectionResetError())
 
 
+NOT_FOUND = answer(404, b"404 page not found\n", Content_Type="text/plain")
+
+
 @dataclass
 class Hostile:
     """The scripted server. What has no script answers 404 as a real one does."""
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
+    anything: Reply = field(default_factory=lambda: NOT_FOUND)
+    """The answer to what has no script."""
+
     _scripts: dict[str, list[Reply]] = field(default_factory=dict)
 
     def on(self, key: str, *replies: Reply) -> None:
@@ -141,7 +147,7 @@ class Hostile:
             replies = self._scripts.get(key)
             if replies:
                 return replies.pop(0) if len(replies) > 1 else replies[0]
-        return answer(404, b"404 page not found\n", Content_Type="text/plain")
+        return self.anything
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -22,10 +22,16 @@ from hostile import (
 
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.cluster import Cluster
+from meshtui.kube.exec import run_in_pod
 from meshtui.kube.failures import Unanswered
 from meshtui.kube.objects import Written, create_object, delete_object, patch_json
 from meshtui.kube.patience import Patience
 from meshtui.kube.resources import SERVICES
+from meshtui.mesh.model import Pod
+from meshtui.metrics.discovery import PrometheusAddress
+from meshtui.metrics.prometheus_service import ServiceServer
+from meshtui.metrics.scrape import Scraper
+from meshtui.metrics.worker import Worker
 
 PLACE = "/api/v1/namespaces/shop/services"
 OBJECT = {"kind": "Service", "metadata": {"name": "a", "resourceVersion": "8"}, "spec": {}}
@@ -410,18 +416,48 @@ async def test_a_redirect_is_not_followed(
         assert hostile.asked("/elsewhere") == []
 
 
-async def test_a_redirected_stream_or_port_forward_is_not_followed(
-    served: tuple[Hostile, Cluster],
+async def log_line(cluster: Cluster) -> object:
+    return await anext(cluster.lines("/api/v1/namespaces/shop/pods/p/log"))
+
+
+async def stats_of_a_pod(cluster: Cluster) -> object:
+    return await Scraper(cluster, 5.0).fetch(Pod("shop", "p"))
+
+
+async def run_in_a_pod(cluster: Cluster) -> object:
+    return await run_in_pod(cluster, "shop", "p", "istio-proxy", ("true",), limit=10)
+
+
+async def forward_to_a_pod(cluster: Cluster) -> object:
+    return await cluster.port_forward("shop", "p", 15000)
+
+
+async def prometheus_in_the_cluster(cluster: Cluster) -> object:
+    server = ServiceServer(cluster, PrometheusAddress("shop", "prom", 9090), Worker("test"))
+    try:
+        return await server.ask("up", None, 5.0)
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "ask",
+    [log_line, stats_of_a_pod, run_in_a_pod, forward_to_a_pod, prometheus_in_the_cluster],
+    ids=lambda ask: ask.__name__,
+)
+async def test_what_sends_on_from_behind_the_api_server_is_not_followed(
+    served: tuple[Hostile, Cluster], code: int, ask: Callable[[Cluster], Awaitable[object]]
 ) -> None:
+    """The answer of a pod or of a Prometheus comes through the API server, with its Location."""
     hostile, cluster = served
     async with hostile_server() as other:
-        away = answer(307, b"", Location=f"{other.url}/steal")
-        hostile.on(PLACE, away)
-        hostile.on("/api/v1/namespaces/shop/pods/p/portforward", away)
-        with pytest.raises(Unreachable, match=r"a redirect \(307\), which is not followed"):
-            await anext(cluster.lines(PLACE))
-        with pytest.raises(Unreachable, match=r"a redirect \(307\), which is not followed"):
-            await cluster.port_forward("shop", "p", 15000)
+        for target in (f"{other.url}/steal", "/elsewhere"):
+            hostile.anything = answer(code, b"", Location=target)
+            hostile.on("/elsewhere", elsewhere)
+            with pytest.raises(Unreachable, match=rf"a redirect \({code}\), which is not followed"):
+                await ask(cluster)
+        assert hostile.requests
         assert other.requests == []
 
 

@@ -115,6 +115,15 @@ async def test_a_status_other_than_200_is_told_without_control_characters() -> N
         await get(Proxy(answer(b"n\x1b[31m", "404 Not Found")))
 
 
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(code: int) -> None:
+    away = f"HTTP/1.1 {code} X\r\nLocation: http://localhost/y\r\nContent-Length: 0\r\n\r\n"
+    proxy = Proxy(away.encode())
+    with pytest.raises(Refused, match=f"answers /x with {code}"):
+        await get(proxy)
+    assert proxy.forward.sent.count(b"GET ") == 1
+
+
 @pytest.mark.parametrize(
     "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"SSH-2.0\r\n\r\n"]
 )

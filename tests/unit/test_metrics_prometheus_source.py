@@ -220,6 +220,14 @@ async def test_a_limit_met_by_one_query_fails_the_sample(
     assert TOO_MANY in await failure(source)
 
 
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(fake: Fake, source: PrometheusSource, code: int) -> None:
+    with serving() as other:
+        fake.status, fake.headers = code, {"Location": f"{other.url}/api/v1/query"}
+        assert "sends us to" in await failure(source)
+        assert (len(fake.asked), other.asked) == (1, [])
+
+
 async def test_a_redirect_to_a_login_page_is_not_followed(
     fake: Fake, source: PrometheusSource
 ) -> None:
