@@ -7,9 +7,11 @@ import base64
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,7 @@ from meshtui.journal.store import journal_path
 from meshtui.kube import credentials
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.plugin import Plugin
+from tests.ui.terminals import alive
 
 V1, V1BETA1 = "client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"
 PATH = "/api/v1/services"
@@ -374,6 +377,39 @@ def test_a_plugin_has_the_terminal_only_where_it_is_wanted_and_free(
     assert told(program)[0]["spec"]["interactive"] is asks
     assert (tmp_path / "code").read_text() == ("1234\n" if asks else "\n")
     assert ("code:" in done.stderr) is asks
+
+
+ENDLESS = """trap '' INT
+sleep 1000 &
+echo $$ $! > "$0.pids.new" && mv "$0.pids.new" "$0.pids"
+wait"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_ends_a_command_ends_its_plugin(tmp_path: Path, number: int) -> None:
+    """With all that the plugin started: it has a session of its own, which no signal reaches."""
+    program = script(tmp_path / "plugin", ENDLESS)
+    config = write(tmp_path / "kube", "http://127.0.0.1:1", plugin(program))
+    command = [sys.executable, "-m", "meshtui", "services", "--kubeconfig", config]
+    running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    told = Path(f"{program}.pids")
+    try:
+        wait_until(told.exists)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == (130 if number == signal.SIGINT else -number)
+    assert b"Traceback" not in said
+    for pid in map(int, told.read_text().split()):
+        wait_until(lambda pid=pid: not alive(pid))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def jwt(**claims: Any) -> str:
