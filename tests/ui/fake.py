@@ -83,6 +83,7 @@ class FakeCockpit:
         self.asked: list[tuple[Request, Target]] = []
         self.applied: list[Plan] = []
         self.undos: list[str] = []
+        self.agains: list[str] = []
         self.connects = 0
         self.closed = False
         self.asked_again = 0
@@ -211,6 +212,7 @@ class FakeCockpit:
         )  # fmt: skip
 
     async def plan_again(self, change_id: str = "") -> Plan:
+        self.agains.append(change_id)
         return self._planned(Promote("v1"), Target(ServiceKey("bookinfo", "reviews")))
 
     async def plan_edit(self, draft: EditFile) -> Plan:

@@ -78,6 +78,31 @@ async def test_a_share_that_chance_does_not_explain_is_loud() -> None:
         assert "NOT AS ASKED" in drive.status and drive.app.main.status.level == "warning"
 
 
+REVERTED = "REVERTED bookinfo/reviews rollback c7, by argocd-controller: v1 100 → 80 %; U applies"
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_what_somebody_else_reverted_is_as_loud_and_one_key_applies_it_again(
+    size: tuple[int, int],
+) -> None:
+    cockpit = FakeCockpit()
+    cockpit.notices = (REVERTED,)
+    async with driving(cockpit, size=size) as drive:
+        assert "✖ REVERTED bookinfo/reviews rollback c7, by argocd-controller" in drive.text
+        await drive.press("U")
+        await drive.armed()
+        assert "Apply again what was reverted" in drive.text
+        assert cockpit.agains == [""]
+        await drive.press("enter")
+        await drive.until(lambda: cockpit.applied)
+
+
+async def test_a_key_asks_the_server_again_at_once() -> None:
+    async with driving() as drive:
+        await drive.press("r")
+        assert drive.cockpit.asked_again == 1
+
+
 async def test_what_is_overdue_comes_first_and_as_an_error() -> None:
     cockpit = FakeCockpit()
     cockpit.notices = ("OVERDUE 5m: bookinfo/reviews fault", "a namespace cannot be read")

@@ -23,7 +23,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.operations import live
 from meshtui.operations.change.time_limits import Limits
-from meshtui.operations.look.doctor import examine
+from meshtui.operations.look.doctor import examine, limit_checks
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.unit.damaged import BY_HAND, COLUMNS, VALUES, spoil
@@ -290,6 +290,17 @@ async def test_a_rollback_says_what_it_could_not_count(home: Home) -> None:
     opened = home.open()
     plan = await opened.plan(mesh_of(home.cluster), Rollback(), Target(REVIEWS), None)
     assert any("1 entry of a newer version" in text for text in plan.warnings)
+
+
+async def test_a_row_that_cannot_be_read_may_be_an_overdue_fault_and_that_is_said(
+    home: Home,
+) -> None:
+    spoil(home.path, home.ids[1], "status", "paused")
+    opened = home.open()
+    (notice,) = Limits(opened).notices(mesh_of(home.cluster))
+    assert notice.startswith(f"OVERDUE, it may be: fault reviews.default {home.ids[1]} cannot be")
+    found = await limit_checks(opened, mesh_of(home.cluster))
+    assert [check.level for check in found] == ["fail"]
 
 
 def spoiled_file(how: str) -> Callable[[Path], None]:

@@ -27,6 +27,7 @@ from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import Journal, Status
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.change.time_limits import NEWS_S, RETRY_S, Limits
+from meshtui.operations.look.doctor import limit_checks
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import VS, FakeCluster, failing, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, route
@@ -259,6 +260,22 @@ async def test_the_same_put_on_anew_without_a_limit_stays(
     rules = desk.rules
     assert await desk.later(13) == ()
     assert (desk.rules, desk.limits.pending(), desk.limits.notices()) == (rules, (), ())
+    assert await limit_checks(desk.opened, mesh_of(desk.cluster)) == []
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+async def test_doctor_lists_what_is_on_alone(by_itself: bool) -> None:
+    """Whether its own verb took it off or somebody else, who left no word in the journal."""
+    desk = Desk()
+    made = await desk.make(SetMirror("v2", 50, expires_s=60))
+    (check,) = await limit_checks(desk.opened, mesh_of(desk.cluster))
+    assert (check.level, made in check.text, "ends in" in check.text) == ("ok", True, True)
+    if by_itself:
+        await desk.make(ClearMirror())
+    else:
+        desk.cluster.edit(VS, lambda spec: spec.update(http=[RULE]))
+        desk.now += NEWS_S
+    assert await limit_checks(desk.opened, mesh_of(desk.cluster)) == []
 
 
 @pytest.mark.parametrize("after_s", [7200.0, 5.0])
