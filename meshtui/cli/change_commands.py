@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Rollback, Target
 from meshtui.changes.outcome import Outcome
 from meshtui.changes.requests import request_of
 from meshtui.cli import connect as opening
@@ -30,6 +31,8 @@ GATED = ("shift", "promote", "rollback", "undo", "timeout", "edit")
 
 Planning = Callable[[Session, Mesh, Sample | None], Awaitable[Plan]]
 
+Enough = Callable[[Session, Mesh, Sample], bool]
+
 
 async def change(arguments: argparse.Namespace) -> int:
     """Any verb that changes one service."""
@@ -37,12 +40,22 @@ async def change(arguments: argparse.Namespace) -> int:
 
 
 async def _change(arguments: argparse.Namespace, request: Request) -> int:
-    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
+    def target_in(opened: Session, mesh: Mesh) -> Target:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        target = Target(service.key, getattr(arguments, "rule", ""))
+        return Target(service.key, getattr(arguments, "rule", ""))
+
+    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
+        target = target_in(opened, mesh)
         return await opened.plan(mesh, request, target, sample)
 
-    return await plan_and_apply(arguments, plan)
+    def enough(opened: Session, mesh: Mesh, sample: Sample) -> bool:
+        if not isinstance(request, Rollback):
+            return False
+        target = target_in(opened, mesh)
+        return opened.planner.goes_to_a_sound_version(mesh, request, target, sample)
+
+    urgent = isinstance(request, Rollback) and arguments.yes and not arguments.dry_run
+    return await plan_and_apply(arguments, plan, enough=enough if urgent else None)
 
 
 async def undo(arguments: argparse.Namespace) -> int:
@@ -53,13 +66,20 @@ async def undo(arguments: argparse.Namespace) -> int:
 
 
 async def plan_and_apply(
-    arguments: argparse.Namespace, planning: Planning, *, parts: bool = False
+    arguments: argparse.Namespace,
+    planning: Planning,
+    *,
+    parts: bool = False,
+    enough: Enough | None = None,
 ) -> int:
-    """Everything from a connection to the outcome. `parts`: the document always lists objects."""
+    """Everything from a connection to the outcome. `parts`: the document always lists objects.
+
+    `enough` may end the look at the telemetry before its time.
+    """
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         await tell_interrupted(opened, mesh)
-        seen = await _rates(arguments, opened, mesh)
+        seen = await _rates(arguments, opened, mesh, enough)
         plan = await planning(opened, mesh, seen)
         if arguments.dry_run or (plan.empty and not plan.dangerous):
             nothing = Outcome("", plan, applied=False)
@@ -71,7 +91,9 @@ async def plan_and_apply(
     return Exit.FAILED if outcome.verified is False else Exit.DONE
 
 
-async def _rates(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> Sample | None:
+async def _rates(
+    arguments: argparse.Namespace, opened: Session, mesh: Mesh, enough: Enough | None = None
+) -> Sample | None:
     """What is measured now, where a person or a gate will look at the plan.
 
     Without an answer in time the plan says that nothing is known: no change waits longer for it.
@@ -79,7 +101,8 @@ async def _rates(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> 
     looked_at = arguments.dry_run or not arguments.yes
     if not looked_at and (arguments.command not in GATED or consented(arguments)):
         return None
-    return await opening.reading(opened, mesh, arguments.window)
+    early = partial(enough, opened, mesh) if enough else None
+    return await opening.reading(opened, mesh, arguments.window, early)
 
 
 def consented(arguments: argparse.Namespace) -> bool:
@@ -125,9 +148,11 @@ async def carry_out(
     else:
         show(plan)
         ask(plan, arguments)
-    sample = None if arguments.no_verify else seen or await callers(opened, mesh)
+    asking = None if arguments.no_verify else lambda: callers(opened, mesh)
+    if asking and seen is None and plan.change.verb != "rollback":
+        seen = await asking()
     try:
-        return await opened.apply(plan, mesh, sample, lambda _: None)
+        return await opened.apply(plan, mesh, seen, lambda _: None, asking)
     except Conflict as conflict:
         if plan.others:
             raise

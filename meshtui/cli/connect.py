@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from meshtui.changes.locate import resolve_service
 from meshtui.cli import output
@@ -17,6 +19,9 @@ from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
 from meshtui.operations.session import Session
+
+if TYPE_CHECKING:
+    from meshtui.metrics.source import MetricsSource
 
 
 def form(arguments: argparse.Namespace) -> str:
@@ -43,13 +48,20 @@ def key_of(name: str, namespace: str) -> ServiceKey:
     return split_host(name) or ServiceKey(other or namespace, short)
 
 
+Enough = Callable[[Sample], bool]
+"""Whether a window need not go on to its end."""
+
+EARLIER = (0.25, 0.5)
+"""Parts of the window after which it is looked whether that is enough."""
+
+
 async def sample(
-    opened: Session, mesh: Mesh, window_s: float
+    opened: Session, mesh: Mesh, window_s: float, enough: Enough | None = None
 ) -> tuple[Sample | None, MeshtuiError | None]:
     """Golden signals, or why there are none.
 
-    Sidecars are read twice, `window_s` seconds apart (0: once, for who calls whom); a Prometheus
-    knows the past.
+    Sidecars are read twice, `window_s` seconds apart (0: once, for who calls whom), or less where
+    what was seen by then is `enough`; a Prometheus knows the past.
     """
     from meshtui.metrics.choose import source_for
 
@@ -57,8 +69,7 @@ async def sample(
     try:
         found = await source.sample(mesh)
         if window_s > 0 and found.window_s <= 0 and found.read:
-            await asyncio.sleep(window_s)
-            found = await source.sample(mesh)
+            found = await _over(source, mesh, window_s, enough)
     except MeshtuiError as error:
         return None, error
     finally:
@@ -66,15 +77,31 @@ async def sample(
     return found, None
 
 
+async def _over(
+    source: MetricsSource, mesh: Mesh, window_s: float, enough: Enough | None
+) -> Sample:
+    """What was counted since a first reading, over the window or what is enough of it."""
+    begun = time.monotonic()
+    for part in EARLIER if enough is not None else ():
+        await asyncio.sleep(begun + window_s * part - time.monotonic())
+        found = await source.sample(mesh)
+        if enough is not None and enough(found):
+            return found
+    await asyncio.sleep(begun + window_s - time.monotonic())
+    return await source.sample(mesh)
+
+
 READING_S = 4.0
 """How long the two readings themselves may take, beside the window between them."""
 
 
-async def reading(opened: Session, mesh: Mesh, window_s: float) -> Sample | None:
+async def reading(
+    opened: Session, mesh: Mesh, window_s: float, enough: Enough | None = None
+) -> Sample | None:
     """Golden signals to plan on; None where there are none in time, and a line says why."""
     try:
         async with asyncio.timeout(window_s + READING_S):
-            found, error = await sample(opened, mesh, window_s)
+            found, error = await sample(opened, mesh, window_s, enough)
     except TimeoutError:
         found, error = None, None
         output.note(f"meshtui: telemetry: no answer in {window_s + READING_S:g} s")

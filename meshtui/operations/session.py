@@ -13,7 +13,7 @@ from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applier, Report
+from meshtui.operations.change.apply import Applier, Callers, Report
 from meshtui.operations.change.compound import Compound, Pause
 from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.plan import Planner
@@ -134,13 +134,18 @@ class Session:
         mesh: Mesh,
         sample: Sample | None,
         told: Report,
+        callers: Callers | None = None,
     ) -> Outcome:
-        """Applies a plan. A rollback that meets another writer is planned anew and tried again."""
+        """Applies a plan. A rollback that meets another writer is planned anew and tried again.
+
+        `callers`: how to find out which proxies to ask, where that is not worth waiting with the
+        write and `sample` is None.
+        """
         if plan.others:
-            return await self._compound(sample).apply(plan, mesh, sample, told)
+            return await self._compound(sample, callers).apply(plan, mesh, sample, told)
         for _ in range(ROLLBACK_TRIES - 1):
             try:
-                return await self.applier.apply(plan, mesh, sample, told)
+                return await self.applier.apply(plan, mesh, sample, told, callers)
             except Conflict:
                 if plan.change.verb != "rollback":
                     raise
@@ -148,7 +153,7 @@ class Session:
                 again = await self.planner.rollback_again(mesh, plan.change, sample)
                 because = plan.stable_because
                 plan = replace(again, stable=plan.stable, stable_because=because)
-        return await self.applier.apply(plan, mesh, sample, told)
+        return await self.applier.apply(plan, mesh, sample, told, callers)
 
     @property
     def _journal(self) -> Journal:
@@ -156,7 +161,7 @@ class Session:
             raise JournalError(self.journal_trouble)
         return self.journal
 
-    def _compound(self, sample: Sample | None) -> Compound:
+    def _compound(self, sample: Sample | None, callers: Callers | None) -> Compound:
         left = iter(range(1, ROLLBACK_TRIES))
 
         async def again(mesh: Mesh, change: Change) -> Plan:
@@ -168,4 +173,4 @@ class Session:
             plan = await self.planner.plan_undo_part(mesh, self._journal.part(change_id), sample)
             await self.applier.apply(plan, mesh, sample, lambda _: None)
 
-        return Compound(self.applier, again, take_back, self.pause)
+        return Compound(self.applier, again, take_back, self.pause, callers)

@@ -102,7 +102,7 @@ async def test_only_a_plan_that_is_looked_at_or_gated_waits_for_the_rate(
 ) -> None:
     windows: list[float] = []
 
-    async def sample(_: Any, __: Any, window_s: float) -> tuple[None, None]:
+    async def sample(_: Any, __: Any, window_s: float, ___: Any) -> tuple[None, None]:
         windows.append(window_s)
         return None, None
 
@@ -121,6 +121,66 @@ async def test_only_a_plan_that_is_looked_at_or_gated_waits_for_the_rate(
     with pytest.raises(Refused, match="planned"):
         await arguments.run(arguments)
     assert bool(windows) is asked
+
+
+class Readings:
+    """A source of which each reading covers more."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    async def sample(self, _: Any) -> Any:
+        self.read += 1
+        return SimpleNamespace(window_s=float(self.read - 1), read=1)
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("wanted", "read"), [(None, 2), (1.0, 2), (2.0, 3), (3.0, 4), (9.0, 4)])
+async def test_a_look_ends_once_it_is_long_enough(
+    monkeypatch: pytest.MonkeyPatch, wanted: float | None, read: int
+) -> None:
+    source = Readings()
+    monkeypatch.setattr("meshtui.metrics.choose.source_for", lambda *_: source)
+    opened: Any = SimpleNamespace(cluster=None, options=SimpleNamespace(prometheus="", access=None))
+    mesh: Any = None
+    enough = None if wanted is None else lambda sample: sample.window_s >= wanted
+    found, _ = await opening.sample(opened, mesh, 0.01, enough)
+    assert found is not None
+    assert (source.read, found.window_s) == (read, read - 1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "seen", "steps"),
+    [
+        ("rollback", None, ["applied", "asked"]),
+        ("shift", None, ["asked", "applied"]),
+        ("rollback", "a sample", ["applied"]),
+        ("shift", "a sample", ["applied"]),
+    ],
+)
+async def test_a_rollback_is_written_before_anybody_is_asked_who_calls(
+    monkeypatch: pytest.MonkeyPatch, verb: str, seen: Any, steps: list[str]
+) -> None:
+    told: list[str] = []
+
+    async def asked(*_: Any) -> str:
+        told.append("asked")
+        return "a sample"
+
+    async def apply(_: Any, __: Any, sample: Any, ___: Any, callers: Any) -> None:
+        told.append("applied")
+        if sample is None:
+            await callers()
+
+    monkeypatch.setattr(changing, "callers", asked)
+    change = SimpleNamespace(verb=verb)
+    plan: Any = SimpleNamespace(empty=False, dangerous=False, change=change, others=())
+    opened: Any = SimpleNamespace(apply=apply)
+    arguments = build_parser().parse_args(["rollback", "reviews", "--yes"])
+    mesh: Any = None
+    await changing.carry_out(arguments, opened, mesh, plan, seen)
+    assert told == steps
 
 
 def refuse_to_find(*_: Any) -> None:

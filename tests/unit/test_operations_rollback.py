@@ -13,6 +13,7 @@ from meshtui.config import Config
 from meshtui.errors import Conflict, JournalError, Refused
 from meshtui.journal import Journal
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.operations.session import ROLLBACK_TRIES, Session
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, route
@@ -210,6 +211,64 @@ async def test_the_reason_comes_along_with_the_plan_and_through_a_conflict(
     outcome = await between(cluster, opened, lambda spec: spec.update(exportTo=["."]))
     assert outcome.plan.stable == "v1"
     assert "carried all traffic" in outcome.plan.stable_because
+
+
+def measured(**seen: tuple[int, int]) -> Sample:
+    """Requests and failed ones, by version."""
+    found = {
+        VersionKey(REVIEWS, version): Signals(requests, requests / 2, errors / requests)
+        for version, (requests, errors) in seen.items()
+    }
+    return Sample(1.0, "test", 2.0, found, found)
+
+
+@pytest.mark.parametrize(
+    ("seen", "named", "sound"),
+    [
+        ({"v1": (40, 0), "v3": (90, 20)}, "", True),
+        ({"v1": (400, 20), "v3": (90, 20)}, "", True),
+        ({"v1": (20, 0), "v3": (90, 20)}, "", False),
+        ({"v1": (40, 2), "v3": (90, 20)}, "", False),
+        ({"v1": (40, 20), "v3": (90, 20)}, "", False),
+        ({"v3": (90, 20)}, "", False),
+        ({"v1": (400, 0), "v3": (900, 0)}, "", True),
+        ({"v1": (400, 0), "v3": (900, 0)}, "v9", False),
+    ],
+)
+async def test_a_look_is_long_enough_once_the_version_is_known_to_do_well(
+    cluster: FakeCluster,
+    opened: Session,
+    seen: dict[str, tuple[int, int]],
+    named: str,
+    sound: bool,
+) -> None:
+    await change(opened, Shift({"v3": 90}))
+    ask = (mesh_of(cluster), Rollback(named), Target(REVIEWS), measured(**seen))
+    assert opened.planner.goes_to_a_sound_version(*ask) is sound
+
+
+async def test_a_guess_is_never_looked_at_for_less_than_the_whole_time(
+    cluster: FakeCluster, opened: Session
+) -> None:
+    cluster.edit(VS, lambda spec: spec["http"][0].update(route=[route("v1", 40), route("v3", 60)]))
+    seen = measured(v1=(400, 0), v3=(600, 0))
+    ask = (mesh_of(cluster), Rollback(), Target(REVIEWS), seen)
+    assert not opened.planner.goes_to_a_sound_version(*ask)
+
+
+async def test_who_calls_is_asked_after_the_write(cluster: FakeCluster, opened: Session) -> None:
+    await change(opened, Shift({"v3": 90}))
+    plan = await opened.plan(mesh_of(cluster), Rollback(), Target(REVIEWS), None)
+    asked: list[list[str]] = []
+
+    async def callers() -> None:
+        asked.append(carrying(cluster))
+
+    await opened.apply(plan, mesh_of(cluster), None, lambda _: None, callers)
+    assert asked == [["v1"]]
+    again = await opened.plan(mesh_of(cluster), Promote("v2"), Target(REVIEWS), None)
+    await opened.apply(again, mesh_of(cluster), measured(), lambda _: None, callers)
+    assert len(asked) == 1, "it is known already"
 
 
 async def test_a_config_that_names_nothing_is_said_and_history_counts(

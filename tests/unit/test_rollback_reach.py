@@ -13,6 +13,7 @@ from meshtui.changes.not_reached import beyond, rollback_rules
 from meshtui.changes.outcome import Outcome
 from meshtui.changes.patch import apply
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.operations.change.apply import Callers
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import ISTIO, VS, FakeCluster, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, reviews, route
@@ -59,9 +60,9 @@ async def plan(opened: Session, everywhere: bool = False) -> Plan:
     return await opened.plan(mesh_of(cluster), request, Target(REVIEWS, "all"), None)
 
 
-async def made(opened: Session, wanted: Plan) -> Outcome:
+async def made(opened: Session, wanted: Plan, callers: Callers | None = None) -> Outcome:
     cluster: Any = opened.cluster
-    return await opened.apply(wanted, mesh_of(cluster), None, lambda _: None)
+    return await opened.apply(wanted, mesh_of(cluster), None, lambda _: None, callers)
 
 
 def mesh(*rules: Obj) -> Mesh:
@@ -115,7 +116,13 @@ async def test_everywhere_takes_all_of_it_along_as_one_change(
         "rule all: v1 60 → 100 %",
         "rule all: v3 40 → 0 %",
     )
-    outcome = await made(opened, wanted)
+    written: list[int] = []
+
+    async def callers() -> None:
+        written.append(len(cluster.writes))
+
+    outcome = await made(opened, wanted, callers)
+    assert written == [2], "who calls is asked once, and only then"
     assert carrying(cluster, VS) == [["v1"], ["v1"], ["v1"]]
     assert carrying(cluster, EDGE) == [["v1"]]
     assert "fault" not in cluster.spec()["http"][0]

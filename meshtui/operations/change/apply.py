@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 
+Callers = Callable[[], Awaitable[Sample | None]]
+"""Finds out who sends traffic to whom, once a change that waits for nothing is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenChange:
@@ -96,10 +99,12 @@ class Applier:
         mesh: Mesh,
         sample: Sample | None,
         told: Report,
+        callers: Callers | None = None,
     ) -> Outcome:
         """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written.
 
-        The plan has one part; see `Compound` for those that have several.
+        The plan has one part; see `Compound` for those that have several. `callers`: what to ask
+        between write and verification where there is no sample.
         """
         if plan.change.records:
             return self._record(plan)
@@ -110,6 +115,8 @@ class Applier:
         change_id, warnings = self._begin(plan.change)
         told("write")
         applied = await self.write(plan, change_id, refused)
+        if sample is None and callers is not None:
+            sample = await callers()
         outcome = await self.follow(applied, mesh, sample, told)
         return replace(outcome, warnings=(*warnings, *outcome.warnings))
 

@@ -13,7 +13,7 @@ from meshtui.journal import Status, whole_id
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applier, Report, WrittenChange
+from meshtui.operations.change.apply import Applier, Callers, Report, WrittenChange
 from meshtui.operations.change.written_objects import mesh_after
 
 UNSEEN_S = 5.0
@@ -63,12 +63,19 @@ class Compound:
     """Applies the parts of one plan. What can't be finished says what is in and how to go on."""
 
     def __init__(
-        self, applier: Applier, again: Again, take_back: TakeBack, pause: Pause = asyncio.sleep
+        self,
+        applier: Applier,
+        again: Again,
+        take_back: TakeBack,
+        pause: Pause = asyncio.sleep,
+        callers: Callers | None = None,
     ) -> None:
+        """`callers` is asked before the proxies are, where there is no sample."""
         self._applier = applier
         self._again = again
         self._take_back = take_back
         self._pause = pause
+        self._callers = callers
 
     async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Report) -> Outcome:
         """Raises what the part raised that could not be made; its hint says what is in by then."""
@@ -124,6 +131,8 @@ class Compound:
         so_far.mesh = mesh_after(mesh, part.change, applied.raw)
 
     async def _follow(self, so_far: _Progress, sample: Sample | None, told: Report) -> None:
+        if sample is None and self._callers is not None and so_far.open:
+            sample = await self._callers()
         while so_far.open:
             applied, mesh = so_far.open[0]
             so_far.done.append(await self._applier.follow(applied, mesh, sample, told))

@@ -43,7 +43,7 @@ from meshtui.changes.locate import (
 )
 from meshtui.changes.not_reached import Beyond, beyond, rollback_rules, rules_touched
 from meshtui.changes.undo import place_of
-from meshtui.errors import Conflict, JournalError, NotFound
+from meshtui.errors import Conflict, JournalError, MeshtuiError, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
 from meshtui.mesh.judging import Thresholds
@@ -114,6 +114,21 @@ class Planner:
             ref = build_change(mesh, request, target).target
             return await (self._on_newest(mesh, ref, made) if ref.uid else made(mesh))
         return await self._on_newest(mesh, locate(mesh, target).virtual_service.ref, made)
+
+    def goes_to_a_sound_version(
+        self, mesh: Mesh, request: Rollback, target: Target, sample: Sample
+    ) -> bool:
+        """True where a longer look would not change where a rollback goes, nor that it may.
+
+        The version is chosen without danger, and even the upper end of its error ratio's interval
+        is no failure.
+        """
+        try:
+            located = locate(mesh, emergency_target(mesh, with_callers(mesh, target, sample)))
+            stable, _ = self._chooser.choose(located, request.stable, sample)
+        except MeshtuiError:
+            return False
+        return not stable.dangers and stable.version.interval[1] < self._limits.failing
 
     async def _on_newest(
         self, mesh: Mesh, ref: Ref, made: Callable[[Mesh], Coroutine[Any, Any, Plan]]
