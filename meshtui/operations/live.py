@@ -18,6 +18,7 @@ from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.view import ServiceView, measured, structure
 from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.ahead import import_ahead
@@ -73,6 +74,7 @@ class LiveCockpit:
         self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
         self._seen = SampleHistory()
+        self._steady = SteadyStates()
         self._history: ChartHistory | None = None
 
     async def connect(self) -> None:
@@ -142,6 +144,7 @@ class LiveCockpit:
         self._options = replace(self._options, context=context, namespace=None)
         self._shifted.clear()
         self._seen.clear()
+        self._steady.forget()
         self._notices = ()
         self._generation = -1
         self._mesh, self._structure = Mesh(), ()
@@ -225,7 +228,8 @@ class LiveCockpit:
 
     def _snapshot(self) -> Snapshot:
         sample = self._telemetry.current
-        views = measured(self._structure, sample, self._thresholds)
+        found = measured(self._structure, sample, self._thresholds)
+        views = self._steady.settle(found, sample, self._thresholds)
         return Snapshot(
             time=self._clock(),
             mesh=self._mesh,

@@ -63,6 +63,8 @@ def headline(scope: VersionScope) -> str:
     if state == SLOW:
         fail = f" {_part(caller)} of the {rate(caller.rps)} fail." if caller.error_ratio else ""
         return f"slow: of {what}, {_slow(scope)}.{fail}"
+    if not bad_ratio(caller) and state != OK:
+        return f"{state}: none of the {rate(caller.rps)} to {what} fails now, too few to be certain"
     if not bad_ratio(caller):
         return f"ok: none of the {rate(caller.rps)} to {what} fails{_turned_away(caller)}"
     part = _part(caller)

@@ -82,6 +82,8 @@ def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
         server_state=known.server_state,
         reached=known.reached,
         unknown_because=known.unknown_because,
+        slow=known.slow,
+        server_slow=known.server_slow,
     )
 
 

@@ -43,7 +43,7 @@ def errors(signals: Signals | None, state: str) -> str:
         return "0%"
     if percent < 0.05:
         return "<0.1%"
-    return f"{min(percent, 99.9):.1f}%"
+    return "100%" if percent >= 100 else f"{min(percent, 99.9):.1f}%"
 
 
 def latency(signals: Signals | None, value: float | None) -> str:

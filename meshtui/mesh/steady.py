@@ -1,0 +1,272 @@
+"""States that stand until a change is certain: what the screen shows, sample by sample.
+
+One window of few requests says now this and now that. A line enters a worse state by the interval
+of its ratio, and leaves it only when what was counted since excludes that it still holds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from meshtui.mesh.interval import Z95, interval
+from meshtui.mesh.judging import (
+    DEGRADED,
+    ENOUGH,
+    FAILING,
+    FEW,
+    NO_TRAFFIC,
+    NOT_KNOWN,
+    OK,
+    ONLY_ERRORS,
+    SEVERITY,
+    SLOW,
+    Count,
+    Thresholds,
+    count_of,
+    judged,
+    worse,
+)
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.sides import CALLER, SERVER, SIDES, signals_of
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+
+POOLED_S = 60.0
+"""Seconds that are counted together, as windows that do not overlap."""
+
+FORGOTTEN_S = 300.0
+"""Seconds without a failure after which a state goes, however few requests there were."""
+
+Z99 = 2.58
+"""Less than a minute of requests must be that certain to end a state."""
+
+FEW_AGAIN = ENOUGH / 2
+"""Requests of a pool below which a line that was judged is too quiet to be."""
+
+_BAD = frozenset({ONLY_ERRORS, DEGRADED}) | {s for s in SEVERITY if SEVERITY[s] < SEVERITY[SLOW]}
+
+
+class LineSide(NamedTuple):
+    """A line of the table as one side counts it; `label` is empty for the service itself."""
+
+    service: ServiceKey
+    host: str
+    label: str
+    side: str
+
+
+_Counts = Mapping[LineSide, Count]
+
+
+class _Window(NamedTuple):
+    """What one sample counted, from `begin` to `end`, seconds since the epoch."""
+
+    begin: float
+    end: float
+    counts: _Counts
+
+
+@dataclass(slots=True)
+class _Line:
+    """What is shown of one line, and since when it was clean.
+
+    `ratio` is the part that failed when something last did; `clean` counts the requests since.
+    Windows that begin before `since` belong to an earlier state.
+    """
+
+    state: str
+    at: float
+    since: float = 0.0
+    ratio: float = 0.0
+    failed_at: float = 0.0
+    clean: float = 0.0
+    clean_at: float = 0.0
+    slow: str = ""
+    slow_at: float = 0.0
+
+
+@dataclass(slots=True)
+class SteadyStates:
+    """Give it the views of each sample; it gives them back with states that stand still."""
+
+    _windows: deque[_Window] = field(default_factory=deque)
+    _lines: dict[LineSide, _Line] = field(default_factory=dict)
+    _sampled: float = 0.0
+
+    def settle(
+        self, views: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
+    ) -> tuple[ServiceView, ...]:
+        """The views with the states that are certain. A sample that is known counts once."""
+        if sample is None or sample.window_s <= 0:
+            return views
+        if sample.time != self._sampled:
+            self._take(views, sample, limits)
+        return tuple(self._shown(view) for view in views)
+
+    def forget(self) -> None:
+        """Another cluster."""
+        self._windows.clear()
+        self._lines.clear()
+        self._sampled = 0.0
+
+    def _take(self, views: tuple[ServiceView, ...], sample: Sample, limits: Thresholds) -> None:
+        if sample.time < self._sampled:
+            self.forget()
+        self._sampled = sample.time
+        rows = {line: row for view in views for line, row in _lines_of(view)}
+        counts = {
+            line: count_of(signals)
+            for line, row in rows.items()
+            if (signals := signals_of(row, line.side)) is not None
+        }
+        newest = _Window(sample.time - sample.window_s, sample.time, counts)
+        windows = self._disjoint(newest)
+        self._windows.append(newest)
+        kept = {}
+        for line, count in counts.items():
+            held = self._lines.get(line)
+            if held is None or newest.end - held.at > POOLED_S:
+                held = _Line(judged(count, limits), newest.end, newest.begin)
+            _follow(held, _suffixes(line, windows, held.since), newest, limits)
+            _slowed(held, _slow(rows[line], line.side), newest, count)
+            kept[line] = held
+        recent = {k: v for k, v in self._lines.items() if newest.end - v.at <= POOLED_S}
+        self._lines = recent | kept
+
+    def _disjoint(self, newest: _Window) -> Sequence[_Window]:
+        """The newest window and those before it that have no second in common, at most a minute."""
+        while self._windows and self._windows[0].begin < newest.end - POOLED_S - 1e-6:
+            self._windows.popleft()
+        found = [newest]
+        for window in reversed(self._windows):
+            if window.end <= found[-1].begin + 1e-6:
+                found.append(window)
+        return found
+
+    def _shown(self, view: ServiceView) -> ServiceView:
+        rows = tuple(self._shown_row(view, row) for row in view.versions)
+        caller, server = (self._lines.get(LineSide(view.key, "", "", side)) for side in SIDES)
+        changed: dict[str, Any] = {}
+        if caller and view.caller is not None:
+            changed |= {"state": _state(caller), "slow": caller.slow}
+        if server and view.server is not None:
+            changed |= {"server_state": _state(server)}
+        if rows == view.versions and all(getattr(view, k) == v for k, v in changed.items()):
+            return view
+        return replace(view, versions=rows, **changed)
+
+    def _shown_row(self, view: ServiceView, row: VersionView) -> VersionView:
+        changed: dict[str, Any] = {}
+        for side, names in _FIELDS.items():
+            held = self._lines.get(LineSide(view.key, row.host, row.label, side))
+            if held and signals_of(row, side) is not None:
+                changed |= dict(zip(names, (_state(held), held.slow), strict=True))
+        if all(getattr(row, name) == value for name, value in changed.items()):
+            return row
+        return replace(row, **changed)
+
+
+_FIELDS = {CALLER: ("state", "slow"), SERVER: ("server_state", "server_slow")}
+
+
+def _lines_of(view: ServiceView) -> Iterator[tuple[LineSide, ServiceView | VersionView]]:
+    for side in SIDES:
+        yield LineSide(view.key, "", "", side), view
+        for row in view.versions:
+            yield LineSide(view.key, row.host, row.label, side), row
+
+
+def _slow(row: ServiceView | VersionView, side: str) -> str:
+    if side == CALLER:
+        return row.slow
+    return row.server_slow if isinstance(row, VersionView) else ""
+
+
+def _state(held: _Line) -> str:
+    return worse(held.state, SLOW) if held.slow else held.state
+
+
+def _suffixes(line: LineSide, windows: Iterable[_Window], since: float) -> list[Count]:
+    """The newest window, it and the one before, and so on, no further back than `since`."""
+    found: list[Count] = []
+    for window in windows:
+        count = window.counts.get(line)
+        if count is None or (found and window.begin < since - 1e-6):
+            break
+        found.append(count.plus(found[-1]) if found else count)
+    return found
+
+
+def _follow(held: _Line, pools: Sequence[Count], newest: _Window, limits: Thresholds) -> None:
+    """The state after one more window; the last of `pools` is all that counts."""
+    window, pool = pools[0], pools[-1]
+    _note_failures(held, window, pool, newest)
+    held.at = newest.end
+    found = _found(pools, limits)
+    if held.state in (NOT_KNOWN, NO_TRAFFIC, FEW):
+        held.state = found
+    elif window.requests <= 0:
+        held.state = NO_TRAFFIC if held.state in _BAD or pool.requests <= 0 else held.state
+    elif found == FEW:
+        held.state = FEW if pool.requests < FEW_AGAIN else held.state
+    elif SEVERITY[found] < SEVERITY[held.state]:
+        held.state = found
+    elif found != held.state and _is_over(held, pools, newest.end, limits):
+        held.state, held.since = judged(window, limits), newest.begin
+        held.state = OK if held.state == FEW else held.state
+    elif held.state == ONLY_ERRORS and found != ONLY_ERRORS:
+        held.state = FAILING
+
+
+def _found(pools: Sequence[Count], limits: Thresholds) -> str:
+    """What the newest window says, or all of them together where that is worse.
+
+    Only errors are said once three windows had nothing else, or all that is known.
+    """
+    states = [judged(count, limits) for count in pools]
+    known = [state for state in (states[0], states[-1]) if state not in (FEW, NO_TRAFFIC)]
+    if not known:
+        return states[-1]
+    found = worse(*known)
+    sure = ONLY_ERRORS in states[2:3] or states[-1] == ONLY_ERRORS
+    return FAILING if found == ONLY_ERRORS and not sure else found
+
+
+def _note_failures(held: _Line, window: Count, pool: Count, newest: _Window) -> None:
+    if window.bad:
+        held.ratio, held.failed_at, held.clean = pool.bad / pool.requests, newest.end, 0.0
+    elif not held.clean or newest.begin >= held.clean_at - 1e-6:
+        held.clean += window.requests
+        held.clean_at = newest.end
+
+
+def _is_over(held: _Line, pools: Sequence[Count], now: float, limits: Thresholds) -> bool:
+    """Whether what was counted lately excludes that the state still holds."""
+    if now - held.failed_at >= FORGOTTEN_S:
+        return True
+    below = held.ratio if held.state == DEGRADED else limits.failing
+    if interval(0, held.clean)[1] < min(below, limits.failing):
+        return True
+    if held.state == DEGRADED:
+        return False
+    whole = len(pools) - 1
+    return any(
+        interval(pool.bad, pool.requests, Z95 if i and i == whole else Z99)[1] < below
+        for i, pool in enumerate(pools)
+    )
+
+
+def _slowed(held: _Line, slow: str, newest: _Window, count: Count) -> None:
+    """Slow until two windows in a row were not, or nothing is there that could be."""
+    if slow:
+        held.slow, held.slow_at = slow, newest.end
+    elif held.slow and (count.requests <= 0 or newest.begin - held.slow_at >= _length(newest)):
+        held.slow = ""
+
+
+def _length(window: _Window) -> float:
+    return window.end - window.begin

@@ -1,0 +1,229 @@
+"""States that stand until a change is certain, with a clock and traffic that are made up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import pytest
+
+from meshtui.mesh.judging import (
+    DEGRADED,
+    FAILING,
+    FEW,
+    NO_TRAFFIC,
+    NOT_KNOWN,
+    OK,
+    ONLY_ERRORS,
+    SLOW,
+    Thresholds,
+    count_of,
+    judged,
+)
+from meshtui.mesh.model import Service, ServiceKey
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.steady import SteadyStates
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+
+KEY = ServiceKey("default", "reviews")
+HOST = "reviews.default.svc.cluster.local"
+SERVICE = Service(KEY, HOST)
+LIMITS = Thresholds()
+TICK_S, WINDOW_S = 2.0, 15.0
+Rate = Callable[[float], float]
+
+
+@dataclass
+class Traffic:
+    """Requests of one version, second by second: how many come, and what part of them fails."""
+
+    rps: Rate
+    errors: Rate
+
+    def seconds(self, chance: random.Random, length: int) -> list[tuple[int, int]]:
+        found = []
+        for second in range(length):
+            requests = _poisson(chance, self.rps(second))
+            failed = sum(chance.random() < self.errors(second) for _ in range(requests))
+            found.append((requests, failed))
+        return found
+
+
+def _poisson(chance: random.Random, mean: float) -> int:
+    if mean <= 0:
+        return 0
+    count, passed = 0, chance.expovariate(mean)
+    while passed < 1:
+        count, passed = count + 1, passed + chance.expovariate(mean)
+    return count
+
+
+def always(value: float) -> Rate:
+    return lambda _: value
+
+
+def until(second: float, before: float, after: float) -> Rate:
+    return lambda at: before if at < second else after
+
+
+def signals(requests: int, failed: int, window_s: float = WINDOW_S) -> Signals:
+    if not requests:
+        return Signals()
+    codes = {"200": float(requests - failed), "503": float(failed)}
+    return Signals(requests, requests / window_s, failed / requests, codes=codes)
+
+
+def view_of(*versions: Signals | None, slow: str = "") -> ServiceView:
+    rows = tuple(
+        VersionView(
+            f"v{i}",
+            subset=f"v{i}",
+            host=HOST,
+            caller=one,
+            server=one,
+            state=NOT_KNOWN if one is None else judged(count_of(one), LIMITS),
+            slow=slow,
+        )
+        for i, one in enumerate(versions, 1)
+    )
+    return ServiceView(SERVICE, rows)
+
+
+def watched(*traffics: Traffic, seed: int, length: int) -> Iterator[tuple[float, tuple[str, ...]]]:
+    """Time and the states of the rows as a screen of two-second ticks shows them."""
+    chance = random.Random(seed)
+    counted = [traffic.seconds(chance, length) for traffic in traffics]
+    steady = SteadyStates()
+    for end in range(int(TICK_S), length + 1, int(TICK_S)):
+        begin = max(0, end - int(WINDOW_S))
+        windows = [
+            signals(sum(r for r, _ in one[begin:end]), sum(f for _, f in one[begin:end]))
+            for one in counted
+        ]
+        sample = Sample(1000.0 + end, "sidecars", float(end - begin))
+        (view,) = steady.settle((view_of(*windows),), sample, LIMITS)
+        yield float(end), tuple(row.state for row in view.versions)
+
+
+def changes(states: list[str]) -> int:
+    return sum(before != after for before, after in pairwise(states))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_mesh_at_8_requests_a_second_shows_no_change_in_10_minutes(seed: int) -> None:
+    parts = [Traffic(always(rps), always(0.0)) for rps in (8 * 0.7, 8 * 0.2, 8 * 0.1)]
+    seen = [states for at, states in watched(*parts, seed=seed, length=660) if at > 60]
+    assert {state for states in seen for state in states} == {OK}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_version_that_fails_every_fifth_is_found_fast_and_stays_found(seed: int) -> None:
+    parts = [Traffic(always(8 / 3), always(errors)) for errors in (0.0, 0.0, 0.20)]
+    seen = list(watched(*parts, seed=seed, length=660))
+    assert next(at for at, states in seen if states[2] in (DEGRADED, FAILING)) <= 15
+    found = next(at for at, states in seen if states[2] == FAILING)
+    assert found <= 90
+    after = [states for at, states in seen if at >= found]
+    assert changes([states[2] for states in after]) == 0
+    assert {state for states in after[30:] for state in states[:2]} == {OK}
+
+
+@pytest.mark.parametrize("errors", [0.01, 0.03, 0.06, 0.12, 0.5, 0.95])
+def test_no_constant_ratio_flickers(errors: float) -> None:
+    """Without hysteresis each of them changes its state at every third look."""
+    worst = 0
+    for seed in range(5):
+        part = Traffic(always(8 / 3), always(errors))
+        states = [states[0] for at, states in watched(part, seed=seed, length=720) if at > 120]
+        worst = max(worst, changes(states))
+    assert worst <= 8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_was_mended_is_green_within_a_minute(seed: int) -> None:
+    part = Traffic(always(8 / 3), until(120, 0.2, 0.0))
+    seen = list(watched(part, seed=seed, length=240))
+    assert next(states[0] for at, states in seen if at >= 120) == FAILING
+    assert next(states[0] for at, states in seen if at >= 182) == OK
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_begins_to_fail_whole_is_found_in_a_window(seed: int) -> None:
+    part = Traffic(always(8 / 3), until(120, 0.0, 1.0))
+    seen = dict(watched(part, seed=seed, length=200))
+    assert seen[120.0] == (OK,)
+    assert seen[128.0] == (FAILING,)
+    assert seen[168.0] == (ONLY_ERRORS,)
+
+
+def settle(steady: SteadyStates, at: float, view: ServiceView) -> str:
+    (shown,) = steady.settle((view,), Sample(at, "sidecars", WINDOW_S), LIMITS)
+    return shown.versions[0].state
+
+
+def test_2_errors_of_4_requests_are_few_requests() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 100, view_of(signals(4, 2))) == FEW
+
+
+def test_few_and_none_take_turns_at_a_quiet_version_and_the_row_stands() -> None:
+    steady = SteadyStates()
+    states = [
+        settle(steady, 100 + 15 * i, view_of(signals(n, 0))) for i, n in enumerate((3, 0, 2, 0, 0))
+    ]
+    assert states == [FEW, FEW, FEW, FEW, FEW]
+
+
+def test_a_version_that_gets_no_more_traffic_is_no_longer_failing() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 100, view_of(signals(100, 50))) == FAILING
+    assert settle(steady, 115, view_of(signals(0, 0))) == NO_TRAFFIC
+
+
+def test_unknown_is_shown_at_once_and_what_was_known_stands_after_it() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 100, view_of(signals(100, 50))) == FAILING
+    assert settle(steady, 115, view_of(None)) == NOT_KNOWN
+    assert settle(steady, 130, view_of(signals(20, 1))) == FAILING
+    assert settle(steady, 300, view_of(None)) == NOT_KNOWN
+    assert settle(steady, 315, view_of(signals(20, 0))) == OK
+
+
+def test_the_same_sample_counts_once() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 100, view_of(signals(100, 50))) == FAILING
+    for _ in range(10):
+        assert settle(steady, 115, view_of(signals(30, 0))) == FAILING
+
+
+def test_slow_stands_until_two_windows_were_not() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 100, view_of(signals(50, 0), slow="97% take longer")) == SLOW
+    assert settle(steady, 115, view_of(signals(50, 0))) == SLOW
+    assert settle(steady, 130, view_of(signals(50, 0))) == OK
+
+
+def test_a_clock_that_is_put_back_begins_anew() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 1000, view_of(signals(100, 50))) == FAILING
+    assert settle(steady, 10, view_of(signals(100, 0))) == OK
+
+
+def test_a_single_failure_goes_once_the_ratio_that_it_was_is_excluded() -> None:
+    steady = SteadyStates()
+    assert settle(steady, 100, view_of(signals(100, 1))) == DEGRADED
+    states = [settle(steady, 115 + 15 * i, view_of(signals(100, 0))) for i in range(6)]
+    assert states[0] == DEGRADED
+    assert states[-1] == OK
+
+
+def test_a_view_that_does_not_change_is_the_same_object() -> None:
+    steady, view = SteadyStates(), view_of(signals(100, 0))
+    sample = Sample(100.0, "sidecars", WINDOW_S)
+    view = replace(view, caller=signals(100, 0), server=signals(100, 0), state=OK, server_state=OK)
+    view = replace(view, versions=tuple(replace(r, server_state=OK) for r in view.versions))
+    (shown,) = steady.settle((view,), sample, LIMITS)
+    assert shown is view
