@@ -13,7 +13,7 @@ from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
 from meshtui.verbs.everywhere import EVERYWHERE
-from meshtui.verbs.verb import CHANGES, LAB
+from meshtui.verbs.verb import CANARY, CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
 
@@ -30,6 +30,12 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "undo": ("change_commands", "undo"),
     "adopt": ("object_commands", "adopt"),
     "edit": ("object_commands", "edit"),
+    "canary run": ("canary", "run"),
+    "canary status": ("canary", "status"),
+    "canary hold": ("canary", "steer"),
+    "canary resume": ("canary", "steer"),
+    "canary abort": ("canary", "steer"),
+    "canary promote": ("canary", "steer"),
     "demo": ("labs", "demo"),
     "lab up": ("labs", "up"),
     "lab set": ("labs", "set_workload"),
@@ -68,10 +74,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=_deferred("screen", "screen"), command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for verb in VERBS:
-        if verb.command and verb.group != LAB:
+        if verb.command and verb.group not in (LAB, CANARY):
             _add_verb(commands, verb, parents=[_everywhere()])
+    _add_canary(commands)
     _add_lab(commands)
     return parser
+
+
+def _add_canary(commands: Any) -> None:
+    canary = commands.add_parser("canary", help="the autopilot of a canary")
+    actions = canary.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for verb in (verb for verb in VERBS if verb.group == CANARY):
+        name = verb.name.removeprefix("canary ")
+        _add_verb(actions, verb, name=name, parents=[_everywhere()])
 
 
 def _add_lab(commands: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from meshtui.journal import limits
+from meshtui.journal import canaries, limits
 
 GENERATION = 1000
 
@@ -53,7 +53,12 @@ def _limits(connection: sqlite3.Connection) -> None:
     limits.from_changes(connection)
 
 
-STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (_script(FIRST), _script(_PARTS), _limits)
+STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (
+    _script(FIRST),
+    _script(_PARTS),
+    _limits,
+    _script(canaries.TABLE),
+)
 """The steps in order; step n brings a file from version n - 1 to n. Only append to it."""
 
 

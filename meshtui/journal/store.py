@@ -14,7 +14,8 @@ from typing import Any
 
 from meshtui.changes.change import Change, Effect
 from meshtui.errors import NotFound
-from meshtui.journal import limits
+from meshtui.journal import canaries, limits
+from meshtui.journal.canaries import CanaryRow
 from meshtui.journal.decode import decoded
 from meshtui.journal.entry import TOOK_EFFECT, Entry, MadeChange, Status, Unread, grouped, whole_id
 from meshtui.journal.file import connect, failures, journal_path
@@ -191,6 +192,21 @@ class Journal:
         query = f"SELECT 1 FROM limits WHERE change_id = ? AND {limits.OPEN}"  # noqa: S608
         with failures(self.path):
             return self._connection.execute(query, (change_id,)).fetchone() is not None
+
+    def save_canary(self, row: CanaryRow) -> None:
+        """Puts a run's state on disk, durably."""
+        with self._writing() as transaction:
+            canaries.save(transaction, row)
+
+    def canaries(self, service: ServiceKey | None = None) -> tuple[CanaryRow, ...]:
+        """The newest run of each service, or of one; none in a file that had none yet."""
+        with failures(self.path):
+            try:
+                return canaries.newest(self._connection, service)
+            except sqlite3.OperationalError:
+                if not self._only_read:
+                    raise
+                return ()
 
     def claim(self, change_id: str, retry_s: float) -> bool:
         """True for the one of several meshtuis that shall end this change now.

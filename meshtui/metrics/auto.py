@@ -68,6 +68,11 @@ class AutoSource:
         self.name = self._fallback.name
         return await self._from_fallback(mesh)
 
+    @property
+    def chosen(self) -> MetricsSource:
+        """The source that is asked now."""
+        return self._preferred or self._fallback
+
     async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
         """Of the preferred source while it works; one that fails here is not left for it."""
         preferred = self._preferred

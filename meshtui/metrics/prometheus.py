@@ -136,6 +136,46 @@ class PrometheusSource:
             self._last = began, pause, sample
             return sample
 
+    async def next_scrape(self) -> float:
+        """When all of the mesh will have been scraped once more, by the server's clock."""
+        async with self._one_at_a_time:
+            newest = await self._newest()
+            return newest.at + (await self._rhythm_of(newest)).interval_s
+
+    async def between(self, start: float) -> tuple[Sample, float, float] | None:
+        """What was counted from `start` on, as many whole scrape intervals as there are by now.
+
+        Gives the sample, where it ends by the server's clock, and the scrape interval in seconds;
+        None where none is complete. Raises as `sample` does.
+        """
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(self._limits.tick_s):
+                    return await self._between(start)
+            except TimeoutError:
+                raise Unreachable(
+                    f"{self.where}: no counts in {self._limits.tick_s:g} s", "it is too slow"
+                ) from None
+
+    async def _between(self, start: float) -> tuple[Sample, float, float] | None:
+        self._warnings.clear()
+        newest = await self._newest()
+        rhythm = await self._rhythm_of(newest)
+        if newest.age_s > rhythm.oldest_s:
+            raise self._too_old(newest, rhythm)
+        scrapes = int((newest.at - start) / rhythm.interval_s + 1e-6)
+        if scrapes < 1:
+            return None
+        seconds = round(scrapes * rhythm.interval_s, 3)
+        window, end = f"{round(seconds * 1000)}ms", start + seconds
+        requests = await self._ask(queries.requests(window, self._scope), end)
+        durations = await self._ask(queries.durations(window, self._scope), end)
+        clients = await self._clients_at(newest.at)
+        sample = Sample(self._now(), self.name, seconds, clients=clients)
+        summing = partial(_summed, sample, requests, durations)
+        summed = await self._worker.run(summing, self._limits.tick_s)
+        return summed, end, rhythm.interval_s
+
     async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
         """What it remembers of one service, up to the newest scrape that a sample has seen.
 
@@ -221,16 +261,19 @@ class PrometheusSource:
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:
         if newest.age_s > rhythm.oldest_s:
-            raise Unreachable(
-                f"{self.where}: its newest numbers of the mesh are {newest.age_s:.0f} s old,"
-                f" scraped every {rhythm.interval_s:g} s",
-                "see its targets: it does not scrape any more, or its storage lags",
-            )
+            raise self._too_old(newest, rhythm)
         if targets.scraped and not covered(rhythm, newest.at, targets.before):
             raise Unreachable(
                 f"{self.where} has scraped the mesh for less than {rhythm.window_s:g} s",
                 "counts need a whole window: wait",
             )
+
+    def _too_old(self, newest: Newest, rhythm: Rhythm) -> Unreachable:
+        return Unreachable(
+            f"{self.where}: its newest numbers of the mesh are {newest.age_s:.0f} s old,"
+            f" scraped every {rhythm.interval_s:g} s",
+            "see its targets: it does not scrape any more, or its storage lags",
+        )
 
     async def _clients_at(self, at: float) -> Mapping[ServiceKey, frozenset[Client]]:
         if self._clients is None or self._clock() >= self._clients[0]:

@@ -3,6 +3,7 @@
 The command line, the words after `:`, the forms and the README's tables are made from it.
 """
 
+from meshtui.verbs import canary_verbs as canaries
 from meshtui.verbs import change_verbs as changing
 from meshtui.verbs import labs
 from meshtui.verbs import read_verbs as looking
@@ -11,7 +12,13 @@ from meshtui.verbs.verb import Example, Parameter, Verb
 
 __all__ = ["BY_NAME", "VERBS", "Example", "Parameter", "Verb", "named_after_colon"]
 
-VERBS: tuple[Verb, ...] = (*looking.VERBS, *changing.VERBS, *screen.VERBS, *labs.VERBS)
+VERBS: tuple[Verb, ...] = (
+    *looking.VERBS,
+    *changing.VERBS,
+    *canaries.VERBS,
+    *screen.VERBS,
+    *labs.VERBS,
+)
 BY_NAME = {verb.name: verb for verb in VERBS}
 
 

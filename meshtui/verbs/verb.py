@@ -8,8 +8,9 @@ from typing import Any
 from meshtui.errors import Usage
 from meshtui.verbs.values import TEXT, Kind
 
-CHANGES, LOOKS, SCREEN, LAB = "change", "look", "screen", "lab"
-"""The groups of verbs: what changes the mesh, what only reads, the screen's own, the lab's."""
+CHANGES, LOOKS, SCREEN, LAB, CANARY = "change", "look", "screen", "lab", "canary"
+"""The groups of verbs: what changes the mesh, what only reads, the screen's own, the lab's, and the
+canary autopilot's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ READING = (
     ("trace", "reviews", "--header", f"end-user=jason{EVIL}"), ("exposure",),
     ("exposure", "reviews"), ("logs", "reviews"), ("logs", "reviews", "--callers"),
     *(("proxy", what, "reviews" if what == "diff" else "productpage") for what in WHAT),
-    ("journal",), ("doctor",),
+    ("journal",), ("doctor",), ("canary", "status"),
 )  # fmt: skip
 CHANGING = (
     ("shift", "reviews", "v3=10"), ("promote", "reviews", "v1"), ("rollback", "reviews"),
@@ -36,6 +36,7 @@ CHANGING = (
     ("timeout", "reviews", "3s"), ("breaker", "reviews", "--max-pending", "3"),
     ("adopt", "details"), ("edit", "vs/reviews"), ("undo",),
 )  # fmt: skip
+STEERING = ("hold", "resume", "abort", "promote")
 WRONG = (
     ("shift", "reviews", "v3=10", "--rule", "zzz"), ("promote", "reviews", "v77"),
     ("promote", f"nobody{EVIL}", "v1"), ("logs", "reviews", "--version", "v77"),
@@ -46,6 +47,10 @@ WRONG = (
     ("journal", "--since", EVIL), ("logs", "reviews", "--grep", f"({EVIL}"),
     ("services", "--kubeconfig", f"/none{EVIL}"), ("services", "--prometheus", f"http://{EVIL}"),
     ("promote", "\udcff", "v1"), ("edit", f"vs/x{EVIL}"), ("keep", f"--every={EVIL}"),
+    ("canary", "run", "reviews", "--to", f"v{EVIL}", "--prometheus", "none"),
+    ("canary", "run", "reviews", "--to", "v3", "--steps", EVIL),
+    ("canary", "run", "--plan", f"/none{EVIL}"), ("canary", "status", f"reviews{EVIL}"),
+    *(("canary", verb, f"reviews{EVIL}", "--prometheus", "none") for verb in STEERING),
     ("demo", f"--scenario={EVIL}"), ("lab", "up", f"--scenario={EVIL}"),
     ("lab", "set", f"w{EVIL}", "--errors", f"5%{EVIL}"),
     ("lab", "load", "--rps", "5", "--dir", f"/none{EVIL}"),

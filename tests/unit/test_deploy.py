@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from meshtui.kube.leases import LEASES
 from meshtui.kube.resources import MESH_RESOURCES, NAMESPACES
 from meshtui.operations.change.rights import QUESTIONS
 from meshtui.operations.look.doctor import RIGHTS
@@ -52,7 +53,8 @@ def test_the_operator_writes_what_the_verbs_write() -> None:
         for plural in ("virtualservices", "destinationrules")
         for verb in ("patch", "create", "delete")
     }
-    assert grants("meshtui-operator-writes") == routing | {("", "events", "create")}
+    leases = {(LEASES.group, LEASES.plural, verb) for verb in ("get", "create", "patch")}
+    assert grants("meshtui-operator-writes") == routing | leases | {("", "events", "create")}
     asked = {(ISTIO, plural, verb) for _, verb, plural in QUESTIONS}
     assert asked <= routing
 

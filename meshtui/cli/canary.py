@@ -1,0 +1,281 @@
+"""`canary`: the autopilot without a screen, a line for each interval."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from meshtui.canary.events import Asked, Order
+from meshtui.canary.machine import State
+from meshtui.canary.plan import Plan, plan_of, read_plans
+from meshtui.canary.progress import Progress, document, ladder_text, line, progress_of
+from meshtui.canary.stored import from_text
+from meshtui.cli import connect as opening
+from meshtui.cli import output
+from meshtui.cli.streams import Unwritable
+from meshtui.errors import Exit, MeshtuiError, NotFound, Refused, Usage
+from meshtui.journal.canaries import CanaryRow
+from meshtui.mesh import read
+from meshtui.mesh.model import ServiceKey
+from meshtui.operations.canary.autopilot import Autopilot, Prepared, service_key
+from meshtui.operations.canary.lease import Holder, ServiceLease
+from meshtui.operations.session import Session
+from meshtui.verbs.canary_verbs import PLAN
+
+_WORST_FIRST = (Exit.ROLLED_BACK, Exit.UNREACHABLE, Exit.FAILED, Exit.DONE)
+
+
+def plans_of(arguments: argparse.Namespace) -> tuple[Plan, ...]:
+    """The plans of a file, or the one of the options. Raises `Usage`."""
+    given = {
+        parameter.name: getattr(arguments, parameter.attribute)
+        for parameter in PLAN
+        if getattr(arguments, parameter.attribute) not in (None, "")
+    }
+    if arguments.restart_on_new_build:
+        given["restart-on-new-build"] = True
+    if rule := getattr(arguments, "rule", ""):
+        given["rule"] = rule
+    if not arguments.plan:
+        if not arguments.service:
+            raise Usage("name a service, or give --plan FILE")
+        if "to" not in given:
+            raise Usage("name the canary with --to V")
+        return (plan_of({"service": arguments.service, **given}),)
+    if arguments.service or given:
+        raise Usage("what --plan FILE says stands there: give no other options of a plan")
+    try:
+        text = Path(arguments.plan).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"{arguments.plan} cannot be read ({error})") from error
+    return read_plans(text)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """From a plan to its end: 0 promoted, 6 rolled back, 1 stopped, 5 out of reach too long."""
+    plans = plans_of(arguments)
+    async with _autopilot(arguments) as (opened, pilot):
+        for text in filter(None, await opened.recover()):
+            output.note(f"meshtui: {text}")
+        prepared = [await _prepared(arguments, opened, pilot, plan) for plan in plans]
+        for one in prepared:
+            _say_prepared(one)
+        if arguments.dry_run:
+            return await _judge_only(arguments, pilot, prepared)
+        for one in prepared:
+            if one.dangers and not arguments.force:
+                what = f"the canary of {one.plan.service} cannot begin: {'; '.join(one.dangers)}"
+                raise Refused(what, "nothing was written; --force accepts it")
+        if not arguments.yes:
+            _ask()
+        return await _drive(arguments, pilot, prepared)
+
+
+async def _prepared(
+    arguments: argparse.Namespace, opened: Session, pilot: Autopilot, plan: Plan
+) -> Prepared:
+    """A new run, or with `--resume` the unfinished one. Raises `Refused` where there is one."""
+    key = service_key(plan.service, opened.cluster.namespace)
+    try:
+        stored, _ = pilot.unfinished(key)
+    except NotFound:
+        return await pilot.prepare(plan, force=arguments.force)
+    if arguments.resume:
+        return await pilot.prepare_again(key, Asked(Order.RESUME))
+    if arguments.force:
+        return await pilot.prepare(plan, force=True)
+    where = stored.state.rung.words
+    raise Refused(
+        f"a canary of {key} to {stored.state.plan.version} is unfinished, at {where}",
+        f"`meshtui canary resume {plan.service}` goes on, `canary abort` goes back to stable",
+    )
+
+
+async def steer(arguments: argparse.Namespace) -> int:
+    """`hold`, `resume`, `abort` and `promote`: to whoever drives, else by this process itself."""
+    order = Order(arguments.command.removeprefix("canary "))
+    async with opening.session(arguments) as opened:
+        key = service_key(arguments.service, opened.cluster.namespace)
+        lease = ServiceLease(opened.cluster, key)
+        holder = await lease.holder()
+        if holder is not None and holder.live:
+            await lease.order(Asked(order, getattr(arguments, "force", False)))
+            with output.settled([f"{order.value}: {holder.who} has it"]):
+                output.line(f"{key}: {order.value} given to {holder.who}")
+            return Exit.DONE
+    async with _autopilot(arguments) as (_, pilot):
+        if order is Order.HOLD:
+            pilot.unfinished(key)
+            raise Refused(f"nobody drives the canary of {key}: it stays where it is already")
+        force = getattr(arguments, "force", False)
+        prepared = await pilot.prepare_again(key, Asked(order, force))
+        return await _drive(arguments, pilot, [prepared])
+
+
+async def status(arguments: argparse.Namespace) -> int:
+    """Of one service from its Lease and the journal, else of all that the journal knows."""
+    async with opening.session(arguments) as opened:
+        namespace = opened.cluster.namespace
+        wanted = service_key(arguments.service, namespace) if arguments.service else None
+        stored = opened.journal.canaries(wanted) if opened.journal else ()
+        rows = {row.service: row for row in stored}
+        keys = [wanted] if wanted else list(rows)
+        found = [await _found(opened, key, rows.get(key)) for key in keys]
+    known = [one for one in found if one is not None]
+    if wanted is not None and not known:
+        raise NotFound(f"there is no canary of {wanted}", "`meshtui canary run` begins one")
+    form = opening.form(arguments)
+    if form != "table":
+        output.data({"canaries": known}, form)
+        return Exit.DONE
+    if not known:
+        output.note("no canary is known here; `meshtui canary run` begins one")
+    for one in known:
+        for text in _status_lines(one):
+            output.line(text)
+    return Exit.DONE
+
+
+async def _found(opened: Session, key: ServiceKey, row: CanaryRow | None) -> dict[str, Any] | None:
+    """What the holder says where there is one, else what was written down here."""
+    holder: Holder | None = await ServiceLease(opened.cluster, key).holder()
+    shown: dict[str, Any] = {}
+    if row is not None:
+        try:
+            shown = dict(document(progress_of(from_text(row.state).state, time=row.updated)))
+        except MeshtuiError as error:
+            shown = {"sentence": str(error), "time": row.updated}
+    if holder is not None and holder.progress and (holder.live or not shown):
+        shown = dict(holder.progress)
+    if not shown and (holder is None or not holder.live):
+        return None
+    live = holder is not None and holder.live
+    return {
+        "name": str(key),
+        "driven_by": holder.who if holder and live else None,
+        "since": holder.since if holder and live else None,
+        **shown,
+    }
+
+
+def _status_lines(found: dict[str, Any]) -> list[str]:
+    """As the holder wrote them: another version's words may be missing."""
+    step = read.obj(found, "step")
+    ended = found.get("exit") is not None
+    who = found["driven_by"] or ("ended" if ended else "nobody drives it: `canary resume` goes on")
+    first = f"{found['name']} {found.get('version', '')}: {step.get('words', '')} "
+    lines = [f"{first}({found.get('phase', 'unknown')}), {who}"]
+    if isinstance(found.get("ladder"), list):
+        words = [str(one) for one in found["ladder"]]
+        here = step.get("index", -1)
+        lines.append("  " + " → ".join(f"[{w}]" if i == here else w for i, w in enumerate(words)))
+    if found.get("sentence"):
+        lines.append(f"  {found['sentence']}")
+    return lines
+
+
+@asynccontextmanager
+async def _autopilot(arguments: argparse.Namespace) -> AsyncIterator[tuple[Session, Autopilot]]:
+    async with opening.session(arguments) as opened:
+        pilot = Autopilot(opened)
+        try:
+            await pilot.start()
+            yield opened, pilot
+        finally:
+            await pilot.close()
+
+
+async def _drive(
+    arguments: argparse.Namespace, pilot: Autopilot, prepared: Sequence[Prepared]
+) -> int:
+    show = _Shown(opening.form(arguments))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, pilot.interrupt)
+    states = await pilot.run(prepared, show)
+    for state in states:
+        _say_end(state)
+    return _exit(states)
+
+
+def _exit(states: Sequence[State]) -> Exit:
+    """The worst of several; what is on hold was stopped by a person."""
+    found = {state.exit if state.exit is not None else Exit.FAILED for state in states}
+    return next(status for status in _WORST_FIRST if status in found)
+
+
+class _Shown:
+    """Prints each interval. Where nobody reads any more, the run goes on all the same."""
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._lost = False
+
+    def __call__(self, progress: Progress) -> None:
+        if self._lost:
+            return
+        try:
+            if self._form == "table":
+                stamp = datetime.fromtimestamp(progress.time).strftime("%H:%M:%S")
+                output.line(f"{stamp} {line(progress)}")
+            else:
+                output.record(document(progress), self._form)
+            output.flush()
+        except Unwritable:
+            self._lost = True
+
+
+def _say_prepared(one: Prepared) -> None:
+    plan, progress = one.plan, progress_of(one.first[0])
+    output.note(f"canary {plan.service} to {plan.version}: {ladder_text(progress)}")
+    limits = plan.limits
+    output.note(
+        f"  {plan.every_s:g} s a step, counted every {plan.interval_s:g} s; "
+        f"at most {limits.errors:.2%} errors, p99 {limits.p99_ms:g} ms, "
+        f"at least {limits.requests:g} requests"
+    )
+    for text in one.diff:
+        output.note(text)
+    for caution in one.cautions:
+        output.note(f"{caution.level}: {caution.text}")
+
+
+def _ask() -> None:
+    seen = output.prompt("begin? [y/N] ")
+    try:
+        answer = sys.stdin.readline() if sys.stdin is not None else ""
+    except (OSError, UnicodeError):
+        answer = ""
+    if not answer.endswith("\n"):
+        output.note("")
+    if not seen or answer.strip().lower() not in ("y", "yes"):
+        raise Refused("not begun, nothing was written", "answer yes, or give --yes")
+
+
+def _say_end(state: State) -> None:
+    plan = state.plan
+    if state.exit is None:
+        output.note(
+            f"meshtui: {plan.service} stays at {state.rung.words} ({state.sentence}); "
+            f"`meshtui canary resume {plan.service}` goes on, `canary abort` goes back"
+        )
+    elif state.exit is not Exit.DONE:
+        output.note(f"meshtui: {plan.service} {state.phase.value}: {state.sentence}")
+
+
+async def _judge_only(
+    arguments: argparse.Namespace, pilot: Autopilot, prepared: Sequence[Prepared]
+) -> int:
+    """One interval's verdict on what is there now; nothing is written."""
+    show = _Shown(opening.form(arguments))
+    for one in prepared:
+        show(await pilot.judged_now(one))
+    output.note("nothing was written")
+    return Exit.FAILED if any(one.dangers for one in prepared) else Exit.DONE

@@ -1,0 +1,198 @@
+"""What was counted between two looks: intervals that do not overlap, and leave nothing out.
+
+A `Sample` speaks of a window that slides. Whoever adds up counts, as a canary's verdict does, must
+see each request once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.signals import Sample
+from meshtui.metrics.aggregate import Ledger, clients_of
+from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
+from meshtui.metrics.scrape import PodId, Scraper, pod_id
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+    from meshtui.metrics.prometheus import PrometheusSource
+
+_CONCURRENCY = 16
+_POD_TIMEOUT_S = 2.5
+_ALL_EVERY_S = 60.0
+"""New callers are looked for so often; in between only the known ones are read."""
+
+
+Services = frozenset[ServiceKey]
+"""The services whose requests are counted: a canary may be a service of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A sample of one interval, and how long the source's intervals usually are (0: any)."""
+
+    sample: Sample
+    usual_s: float = 0.0
+
+
+class IntervalSource(Protocol):
+    """Counts of some services' callers, interval by interval."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def begin(self, mesh: Mesh, services: Services) -> None:
+        """What is counted from now on is of the first interval. Raises as `count` does."""
+        ...
+
+    async def count(self, mesh: Mesh, services: Services) -> Counted | None:
+        """What was counted since the last interval; None where there is nothing new yet.
+
+        Raises `Unreachable` or `NotAllowed` where nothing could be read: then the next interval
+        begins with the next call.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class SidecarIntervals:
+    """From the proxies of the service's callers and of its own pods."""
+
+    name = "sidecars"
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._now = now
+        self._scraper = Scraper(cluster, _POD_TIMEOUT_S)
+        self._series = SeriesCache()
+        self._last: dict[PodId, tuple[float, Reading]] = {}
+        self._looked_at = float("-inf")
+
+    async def begin(self, mesh: Mesh, services: Services) -> None:
+        self._last.clear()
+        self._looked_at = float("-inf")
+        await self._grown(mesh, services)
+
+    async def count(self, mesh: Mesh, services: Services) -> Counted | None:
+        """A proxy that does not answer is counted with the interval in which it answers again.
+
+        Its requests then are of a longer time than the interval's, which changes no ratio.
+        """
+        if not self._last:
+            await self.begin(mesh, services)
+            return None
+        ledger, elapsed_s = await self._grown(mesh, services)
+        views = ledger.views()
+        sample = Sample(
+            time=self._now(),
+            source=self.name,
+            window_s=elapsed_s,
+            caller=views.caller,
+            server=views.server,
+            caller_totals=views.caller_totals,
+            server_totals=views.server_totals,
+            called=views.called,
+            served=views.served,
+            clients=clients_of(reading for _, reading in self._last.values()),
+            read=len(self._last),
+        )
+        return Counted(sample) if elapsed_s > 0 else None
+
+    async def close(self) -> None:
+        self._last.clear()
+
+    async def _grown(self, mesh: Mesh, services: Services) -> tuple[Ledger, float]:
+        pods = self._chosen(mesh, services)
+        if not pods:
+            raise Unreachable("no running pod has a sidecar whose requests could be counted")
+        gate = asyncio.Semaphore(_CONCURRENCY)
+        found = await asyncio.gather(*(self._read(pod, gate) for pod in pods))
+        failures = [one for one in found if isinstance(one, MeshtuiError)]
+        if len(failures) == len(pods):
+            kind = NotAllowed if isinstance(failures[0], NotAllowed) else Unreachable
+            raise kind(f"none of {len(pods)} sidecars could be read ({failures[0].what})")
+        ledger, longest_s = Ledger(), 0.0
+        for pod, one in zip(pods, found, strict=True):
+            if not isinstance(one, MeshtuiError):
+                longest_s = max(longest_s, self._add(ledger, pod_id(pod), *one))
+        return ledger, longest_s
+
+    def _add(self, ledger: Ledger, pod: PodId, at: float, reading: Reading) -> float:
+        """Takes in one proxy's reading; gives the seconds since the one before."""
+        known = self._last.get(pod)
+        if known is None:
+            self._last[pod] = at, reading
+            return 0.0
+        then, before = known
+        if before.requests and not reading.requests:
+            # Istio's agent answers without Envoy's part where Envoy was too slow.
+            return 0.0
+        self._last[pod] = at, reading
+        ledger.add(growth(before, reading), at - then)
+        return at - then
+
+    def _chosen(self, mesh: Mesh, services: Services) -> Sequence[Pod]:
+        """The proxies that count requests to the service; all of them now and then."""
+        able = [pod for pod in mesh.pods if pod.sidecar and pod.phase in ("Running", "")]
+        there = {pod_id(pod) for pod in able}
+        self._last = {pod: reading for pod, reading in self._last.items() if pod in there}
+        if self._clock() - self._looked_at >= _ALL_EVERY_S:
+            self._looked_at = self._clock()
+            return able
+        return [pod for pod in able if self._counts(pod, services)]
+
+    def _counts(self, pod: Pod, services: Services) -> bool:
+        known = self._last.get(pod_id(pod))
+        return known is None or any(t.service_key in services for t in known[1].requests)
+
+    async def _read(
+        self, pod: Pod, gate: asyncio.Semaphore
+    ) -> tuple[float, Reading] | MeshtuiError:
+        async with gate:
+            try:
+                text = await self._scraper.fetch(pod)
+            except NotFound as gone:
+                return gone
+            except MeshtuiError as error:
+                return error
+            return self._clock(), read(text, self._series)
+
+
+class PrometheusIntervals:
+    """From a Prometheus: as long as one of its scrape intervals, or several of them."""
+
+    def __init__(self, source: PrometheusSource) -> None:
+        self._source = source
+        self._end: float | None = None
+        self.name = source.name
+
+    async def begin(self, mesh: Mesh, services: Services) -> None:
+        """The scrape that is on its way still holds requests of before: it is left out."""
+        self._end = None
+        self._end = await self._source.next_scrape()
+
+    async def count(self, mesh: Mesh, services: Services) -> Counted | None:
+        if self._end is None:
+            await self.begin(mesh, services)
+            return None
+        found = await self._source.between(self._end)
+        if found is None:
+            return None
+        sample, self._end, usual_s = found
+        return Counted(sample, usual_s)
+
+    async def close(self) -> None:
+        """The source is its owner's."""

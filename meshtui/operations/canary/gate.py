@@ -1,0 +1,46 @@
+"""The gate: a person's own command before each step, whose exit status decides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+
+from meshtui import children
+from meshtui.canary.events import Gated
+from meshtui.mesh.text import clean
+
+_MOST = 4096
+
+
+async def run_gate(command: str, seconds: float, about: dict[str, str]) -> Gated:
+    """Runs it by the shell, with `about` in its environment; 0 in time passes.
+
+    What it prints last is in the answer. It leads a process group, which ends with it.
+    """
+    try:
+        process = await asyncio.create_subprocess_shell(
+            command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **about},
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Gated(False, f"it cannot be started ({error})")
+    with children.attended(process.pid, group=True):
+        try:
+            async with asyncio.timeout(seconds):
+                out, _ = await process.communicate()
+        except TimeoutError:
+            return Gated(False, f"no end within {seconds:g} s")
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    lines = out[-_MOST:].decode("utf-8", "replace").strip().splitlines()
+    last = f", {clean(lines[-1], 160)}" if lines else ""
+    status = process.returncode
+    return Gated(status == 0, "" if status == 0 else f"exit status {status}{last}")

@@ -1,0 +1,118 @@
+"""What is looked at before a run writes anything, and what to do where it cannot begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshtui.canary.plan import Plan as CanaryPlan
+from meshtui.canary.route import RouteFacts, percents_of
+from meshtui.changes.change import Caution, Request, SetMirror, Shift, Target
+from meshtui.changes.checks import owners
+from meshtui.changes.locate import Located
+from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.versions import VersionView, version_rows
+from meshtui.mesh.view import ServiceView, measured
+from meshtui.operations.session import Session
+
+
+def objections(
+    mesh: Mesh, located: Located, facts: RouteFacts, sample: Sample | None
+) -> tuple[Caution, ...]:
+    """What stands against a run, and what a person should know of it. "danger" refuses it."""
+    rows = version_rows(mesh, located.service, located.rule)
+    return (
+        *_pods(located, facts, rows),
+        *_owners(located),
+        *_telemetry(located, rows, facts, sample),
+        *_hidden(mesh, located, facts),
+    )
+
+
+def _pods(located: Located, facts: RouteFacts, rows: tuple[VersionView, ...]) -> Iterator[Caution]:
+    canary = next((row for row in rows if (row.host, row.subset) == facts.place), None)
+    if canary is None or not canary.pods:
+        name = facts.subset or facts.host
+        yield Caution("danger", f"no pod belongs to {name}: deploy it, or correct the subset")
+    elif not canary.pods_ready:
+        text = f"none of {canary.pods} pods of {canary.label} is ready: wait for its rollout"
+        yield Caution("danger", text)
+    percents = percents_of(facts)
+    if percents.get(facts.place, 0.0) >= 100:
+        yield Caution("danger", "the canary has all traffic already: there is nothing to climb")
+    stable = [row for row in rows if _carries(row, facts, percents)]
+    if not stable:
+        yield Caution("danger", "no other version carries traffic: there is nothing to go back to")
+    elif not any(row.pods_ready for row in stable):
+        names = ", ".join(row.label for row in stable)
+        yield Caution("danger", f"{names} has no ready pod: a rollback would strand all traffic")
+
+
+def _carries(row: VersionView, facts: RouteFacts, percents: dict[tuple[str, str], float]) -> bool:
+    place = (row.host, row.subset)
+    return place != facts.place and percents.get(place, 0.0) > 0
+
+
+def _owners(located: Located) -> Iterator[Caution]:
+    """A controller that sets the weights back makes a canary of its own."""
+    for caution in owners(located.virtual_service.raw):
+        yield Caution("danger", caution.text)
+
+
+def _telemetry(
+    located: Located, rows: tuple[VersionView, ...], facts: RouteFacts, sample: Sample | None
+) -> Iterator[Caution]:
+    if sample is None:
+        return
+    view = ServiceView(located.service, rows)
+    (seen,) = measured((view,), sample, Thresholds())
+    for row in seen.versions:
+        if row.host and row.unknown_because:
+            yield Caution("danger", f"{row.label} cannot be judged: {row.unknown_because}")
+    percents = percents_of(facts)
+    stable = [row for row in seen.versions if _carries(row, facts, percents)]
+    if sample.window_s > 0 and not any(row.caller and row.caller.requests for row in stable):
+        text = f"no request was counted in the last {sample.window_s:.0f} s: there may be too few"
+        yield Caution("warning", text)
+
+
+def _hidden(mesh: Mesh, located: Located, facts: RouteFacts) -> Iterator[Caution]:
+    """What lets a bad canary look better than it is."""
+    retries = located.rule.retries
+    if retries is None or retries.attempts != 0:
+        text = f"failed requests are retried ({retries or 'by default'}): callers see fewer errors"
+        yield Caution("info", text)
+    for rule in mesh.rules_by_host.get(facts.host, ()):
+        subset = next((s for s in rule.subsets if s.name == facts.subset), None)
+        policies = (rule.policy, subset.policy if subset else {})
+        if any("outlierDetection" in policy for policy in policies):
+            text = f"{rule.ref} ejects failing pods: a canary with few pods may get no requests"
+            yield Caution("info", text)
+    if located.rule.fault and located.rule.fault.active:
+        yield Caution("danger", f"the rule injects a fault ({located.rule.fault}): take it off")
+
+
+def carries_traffic(mesh: Mesh, located: Located) -> bool:
+    """Whether the rule is the one that carries the service's ordinary traffic."""
+    route = ordinary(routes_to(mesh, located.service))
+    own = located.virtual_service.ref, located.rule.index
+    return route is not None and (route.service.ref, route.rule.index) == own
+
+
+async def first_step(
+    session: Session,
+    mesh: Mesh,
+    target: Target,
+    plan: CanaryPlan,
+    label: str,
+    sample: Sample | None,
+) -> tuple[tuple[Caution, ...], tuple[str, ...]]:
+    """What planning and the server's dry run have against the first step; its diff comes second.
+
+    Raises what planning raises: a right that is missing, a rule that is not one.
+    """
+    request: Request = SetMirror(label) if plan.shadow_s else Shift({label: plan.steps[0]})
+    planned = await session.plan(mesh, request, target, sample)
+    return planned.findings, planned.change.diff
