@@ -1,4 +1,4 @@
-"""What an Event has to be, and how exact its times are.
+"""What an Event and a Lease have to be, and how exact their times are.
 
 https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/apis/core/validation/events.go
 """
@@ -45,8 +45,21 @@ def _check_time(target: Target, text: str) -> None:
 
 
 def causes(target: Target, obj: Obj) -> list[Cause]:
-    """What is wrong with a stored Event; nothing for any other kind."""
-    return list(_event(obj)) if target.stored.plural == "events" else []
+    """What is wrong with an Event or a Lease; nothing for any other kind."""
+    checks = {"events": _event, "leases": _lease}
+    check = checks.get(target.stored.plural)
+    return list(check(obj)) if check else []
+
+
+def _lease(obj: Obj) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    for field, least, words in (
+        ("leaseDurationSeconds", 1, "must be greater than 0"),
+        ("leaseTransitions", 0, "must be greater than or equal to 0"),
+    ):
+        number = spec.get(field)
+        if isinstance(number, int) and number < least:
+            yield Cause("FieldValueInvalid", f"Invalid value: {number}: {words}", f"spec.{field}")
 
 
 def _event(obj: Obj) -> Iterator[Cause]:
