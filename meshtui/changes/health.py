@@ -88,7 +88,7 @@ class VersionHealth:
         if self.errors is not None:
             told = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
         else:
-            told = "no traffic" if self.state == NO_TRAFFIC else "health not known"
+            told = "no traffic" if self.state == NO_TRAFFIC else "nothing measured"
         told += _MORE.get(self.state, "")
         pods = f", {self.ready} of {self.pods} pods ready" if self.pods is not None else ""
         return f"{told}{pods}"
@@ -115,6 +115,9 @@ def health_of(
     view = ServiceView(service, version_rows(mesh, service, rule))
     (seen,) = measured((view,), sample, limits)
     rows = {(row.host, row.subset): row for row in seen.versions if row.host}
+    mine = [row for row in seen.versions if row.host == service.host]
+    if len(mine) == 1:  # all of the host is this version, by whichever name it is sent to
+        rows.setdefault((service.host, ""), mine[0])
     places = dict.fromkeys((d.host, d.subset) for d in rule.destinations)
     places |= dict.fromkeys(place for place in rows if place[1])
     return tuple(_health(mesh, service, rule, place, rows.get(place), limits) for place in places)

@@ -11,6 +11,8 @@ from meshtui.changes.build import build_change
 from meshtui.changes.change import Change, ClearFault, Promote, Request, SetTimeout, Shift, Target
 from meshtui.changes.edit import edited
 from meshtui.changes.harm import harm
+from meshtui.changes.health import health_of
+from meshtui.changes.locate import locate
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
@@ -97,6 +99,17 @@ def test_a_destination_without_a_host_is_one() -> None:
     rule = {"route": [route("v1", 90), {"destination": {"host": ""}, "weight": 10}]}
     change = edited(mesh, item, KEY, {**item.raw, "spec": {"hosts": ["reviews"], "http": [rule]}})
     assert ("danger", "rule http[0] has a destination without a host") in levels(mesh, change, None)
+
+
+@pytest.mark.parametrize("errors", [0.0, 0.5])
+def test_a_whole_host_does_as_its_only_version_does(errors: float) -> None:
+    """Though it is called `v1` in the policy, and not in the rule."""
+    whole = {"route": [{"destination": {"host": "reviews"}}]}
+    located = locate(reviews(whole, versions=("v1",)), Target(KEY))
+    seen = replace(sample(v1=errors), caller={VersionKey(KEY, "v1"): counted(errors)}, server={})
+    ask = (located.mesh, located.service, located.rule, seen, Thresholds())
+    (found,) = (one for one in health_of(*ask) if not one.subset)
+    assert (found.failing, found.percent, found.requests) == (errors > 0, 100.0, 100)
 
 
 def test_a_timeout_below_the_median_says_how_many_it_cuts_off() -> None:
