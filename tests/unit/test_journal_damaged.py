@@ -15,19 +15,17 @@ import pytest
 from meshtui.changes.change import Promote, Rollback, SetFault, Shift, Target
 from meshtui.cli import connect as opening
 from meshtui.cli.main import main
-from meshtui.errors import JournalError, MeshtuiError, Unreachable
+from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Unread
-from meshtui.kube.snapshot import RawObjects
-from meshtui.kube.source import SourceHealth
-from meshtui.mesh.model import Mesh, ServiceKey
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.model import ServiceKey
 from meshtui.operations import live
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.look.doctor import examine, limit_checks
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.unit.damaged import BY_HAND, COLUMNS, VALUES, spoil
-from tests.unit.fake_cluster import FakeCluster, mesh_of, objects_of, policy, routed, session
+from tests.unit.fake_cluster import FakeCluster, mesh_of, policy, routed, session
+from tests.unit.fake_feed import Blind, Watched
 from tests.unit.objects import route
 
 REVIEWS = ServiceKey("default", "reviews")
@@ -108,44 +106,6 @@ async def used(home: Home) -> None:
     assert plan.change.after["destinations"]
     await limits.end_overdue(mesh)
     await opened.close()
-
-
-class Watched:
-    """The feed of a screen: the fake cluster's objects, read once."""
-
-    generation = 1
-
-    def __init__(self, cluster: FakeCluster) -> None:
-        self._cluster = cluster
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    def objects(self) -> RawObjects:
-        found = objects_of(self._cluster)
-        return RawObjects({plural: tuple(items) for plural, items in found.items()})
-
-    def health(self) -> tuple[SourceHealth, ...]:
-        return (SourceHealth("pods", "ok", 0.0),)
-
-    async def ready(self, _: float) -> bool:
-        return True
-
-    async def changed(self, timeout: float) -> bool:  # noqa: ASYNC109
-        await asyncio.Event().wait()
-        return True
-
-
-class Blind:
-    """Telemetry that nobody answers."""
-
-    name = "none"
-
-    async def sample(self, _: Mesh) -> Sample:
-        raise Unreachable("no telemetry here")
-
-    async def close(self) -> None: ...
 
 
 @pytest.fixture

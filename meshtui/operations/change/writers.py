@@ -19,10 +19,17 @@ SLACK_S = 5.0
 
 
 def last_writer(raw: Json) -> tuple[str, float]:
-    """Manager and time (seconds since the epoch) of the newest write; empty where unknown."""
+    """Manager and time (seconds since the epoch) of the newest write; empty where unknown.
+
+    The server notes whole seconds: of two that wrote in the same one, it is not us.
+    """
     entries = read.objects(read.obj(raw, "metadata"), "managedFields")
-    newest = max(entries, key=lambda entry: read.text(entry, "time"), default={})
+    newest = max(entries, key=_newness, default={})
     return read.text(newest, "manager"), _time(newest)
+
+
+def _newness(entry: Json) -> tuple[str, bool]:
+    return read.text(entry, "time"), read.text(entry, "manager") != OURS
 
 
 def managers(raw: Json) -> frozenset[str]:
