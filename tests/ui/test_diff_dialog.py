@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from meshtui.changes.change import Plan, Shift, Target
+from meshtui.changes.change import Caution, Plan, Shift, Target
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.mesh.model import ServiceKey
 from meshtui.ui.dialogs.diff import Phase
@@ -62,6 +62,18 @@ async def test_a_diff_that_is_cut_off_says_so_and_scrolls_to_its_end(
         for _ in range(below):
             await drive.press("pageup")
         assert cut_off(drive) == below
+
+
+@pytest.mark.parametrize("danger", [True, False])
+async def test_only_keys_that_scroll_are_offered(danger: bool) -> None:
+    """Where the name is to be typed, a j is a letter of it."""
+    async with driving(size=SMALL) as drive:
+        drive.cockpit.findings = (Caution("danger", "v3 fails"),) if danger else ()
+        await shifted(drive)
+        assert ("j k PgDn PgUp scroll" in drive.text) is not danger
+        below = cut_off(drive)
+        await drive.press("pagedown")
+        assert cut_off(drive) < below and "PgDn PgUp scroll" in drive.text
 
 
 async def test_no_line_is_left_out_by_paging() -> None:

@@ -286,7 +286,8 @@ class DiffDialog(Dialog[None]):
         room = self.size.height - self.PADDING - len(foot) - name - len(self._title.lines)
         if self._body.line_count() > max(room, 3):
             room = max(room - 1, 3)
-            foot.insert(0, cut_off(self._body.line_count(), self._body.scroll_offset.y, room))
+            top, typing = self._body.scroll_offset.y, self._typed.display
+            foot.insert(0, cut_off(self._body.line_count(), top, room, typing=typing))
         self._foot.show(foot)
         self._body.fit_into(max(room, 3))
 

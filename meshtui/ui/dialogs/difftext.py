@@ -97,11 +97,15 @@ def outcome_words(outcome: Outcome) -> str:
     return f"NOT VERIFIED · {text}" if outcome.applied and not outcome.verified else text
 
 
-def cut_off(lines: int, top: int, room: int) -> Line:
-    """How many of `lines` stand below and above the `room` that begins at `top`, and the keys."""
+def cut_off(lines: int, top: int, room: int, *, typing: bool) -> Line:
+    """How many of `lines` stand below and above the `room` that begins at `top`, and the keys.
+
+    `typing`: in a field letters are letters.
+    """
     below, above = max(lines - top - room, 0), min(top, lines)
     told = [Span(f"↓ {below} more line{'s' * (below != 1)}", "draft")] if below else []
     told += [Span(f"↑ {above} above", "muted")] if above else []
     gaps = [Span("   ")] * len(told)
     pieces = [piece for pair in zip(told, gaps, strict=True) for piece in pair]
-    return (*pieces, Span("j k PgDn PgUp", "key"), Span(" scroll", "muted"))
+    keys = "PgDn PgUp" if typing else "j k PgDn PgUp"
+    return (*pieces, Span(keys, "key"), Span(" scroll", "muted"))
