@@ -43,12 +43,12 @@ async def show(arguments: argparse.Namespace) -> int:
         proxies = LiveProxies(opened.cluster, mesh)
         pod = proxies.find(arguments.pod, opened.cluster.namespace)
         if arguments.what == "dump":
-            return await _dump(proxies, pod, arguments.file)
+            return await _dump(proxies, pod, arguments.file, opening.form(arguments))
         _show(await proxies.read(arguments.what, pod, None), opening.form(arguments))
     return Exit.DONE
 
 
-async def _dump(proxies: LiveProxies, pod: Any, file: str) -> int:
+async def _dump(proxies: LiveProxies, pod: Any, file: str, form: str) -> int:
     """To a new file; to stdout with `--file -`."""
     if not file:
         path, size = await proxies.dump(pod)
@@ -62,6 +62,10 @@ async def _dump(proxies: LiveProxies, pod: Any, file: str) -> int:
             output.octets(body)
             return Exit.DONE
         path, size = await asyncio.to_thread(save_as, Path(file), body), len(body)
+    if form != "table":
+        found = {"namespace": pod.namespace, "pod": pod.name, "file": str(path), "bytes": size}
+        output.data(found, form)
+        return Exit.DONE
     output.line(str(path))
     output.note(f"meshtui: {size} bytes")
     return Exit.DONE

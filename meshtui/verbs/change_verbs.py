@@ -262,7 +262,8 @@ HOW = (
     Parameter("force", "accept what is dangerous too", None, default=False),
     Parameter(
         "window",
-        "how long to watch the sidecars before the plan; a Prometheus knows the past",
+        "how long to watch the sidecars before the plan, less where a rollback is sound before;"
+        " a Prometheus knows the past",
         DURATION,
         "2s",
         2.0,
