@@ -36,7 +36,8 @@ PATIENCE_S = 30.0
 class Picture:
     """A name, a size, and the keys that lead there; `seconds` lets numbers gather.
 
-    `change` is made half way through them, from another terminal.
+    `change` is made half way through them, from another terminal. `v3` is the part of its
+    requests that reviews-v3 fails.
     """
 
     name: str
@@ -45,13 +46,20 @@ class Picture:
     seconds: float = 12.0
     pause_s: float = 1.5
     change: tuple[str, ...] = ()
+    v3: str = "20%"
 
 
 V3 = ("j", "j", "j")
+REVIEWS = ("/", *"reviews", "enter")
+TO_V3 = (*REVIEWS, ":", *"rollback v3", "enter")
 PICTURES = (
     Picture("mesh", V3, seconds=25.0),
     Picture("change", (*V3, *["-"] * 3, "enter"), pause_s=2.5),
     Picture("danger", ("j", ":", *"fault abort 503 100%", "enter"), pause_s=2.5),
+    Picture("rollback-failing", TO_V3, pause_s=2.5),
+    Picture("rollback-failing-small", TO_V3, size=SMALL, pause_s=2.5),
+    Picture("rollback-guess", (*REVIEWS, "R"), seconds=40.0, pause_s=2.5, v3="0"),
+    Picture("rollback-guess-small", (*REVIEWS, "R"), size=SMALL, seconds=40.0, pause_s=2.5, v3="0"),
     Picture("logs", ("j", "l"), pause_s=4.0),
     Picture("logs-opened", ("j", "l", "tab", "N", "enter"), pause_s=3.0),
     Picture("logs-wrapped", ("j", "l", "v", "w"), size=SMALL, pause_s=3.0),
@@ -61,6 +69,7 @@ PICTURES = (
     Picture("clusters", ("j", "p", "3"), size=SMALL, pause_s=3.0),
     Picture("rules", ("j", "y")),
     Picture("journal", ("j", "J"), pause_s=2.0),
+    Picture("journal-small", ("j", "J"), size=SMALL, pause_s=2.0),
     Picture("analysis", ("j", "a"), pause_s=2.0),
     Picture("trace", ("j", "t"), pause_s=3.0),
     Picture("signals", ("s",), pause_s=2.0),
@@ -145,11 +154,11 @@ def main(folder: Path, wanted: Callable[[str], bool]) -> None:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as state, spawn("errors") as lab:
         os.environ["XDG_STATE_HOME"] = state
-        lab.set("reviews-v3", errors="20%")
         work(lab)
         of_a_newer_version(Path(state))
         for picture in PICTURES:
             if wanted(picture.name):
+                lab.set("reviews-v3", errors=picture.v3)
                 asyncio.run(take(lab, picture, folder))
                 sys.stdout.write(f"{folder / picture.name}.png\n")
 
