@@ -7,7 +7,7 @@ of its ratio, and leaves it only when what was counted since excludes that it st
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -50,16 +50,11 @@ FEW_AGAIN = ENOUGH / 2
 _BAD = frozenset({ONLY_ERRORS, DEGRADED}) | {s for s in SEVERITY if SEVERITY[s] < SEVERITY[SLOW]}
 
 
-class LineSide(NamedTuple):
-    """A line of the table as one side counts it; `label` is empty for the service itself."""
+Place = tuple[str, str, str]
+"""A line of a service as one side counts it: host, label and side; the service's own has no host
+and no label."""
 
-    service: ServiceKey
-    host: str
-    label: str
-    side: str
-
-
-_Counts = Mapping[LineSide, Count]
+_Counts = Mapping[ServiceKey, Mapping[Place, Count]]
 
 
 class _Window(NamedTuple):
@@ -94,7 +89,7 @@ class SteadyStates:
     """Give it the views of each sample; it gives them back with states that stand still."""
 
     _windows: deque[_Window] = field(default_factory=deque)
-    _lines: dict[LineSide, _Line] = field(default_factory=dict)
+    _lines: dict[ServiceKey, dict[Place, _Line]] = field(default_factory=dict)
     _sampled: float = 0.0
 
     def settle(
@@ -105,7 +100,7 @@ class SteadyStates:
             return views
         if sample.time != self._sampled:
             self._take(views, sample, limits)
-        return tuple(self._shown(view) for view in views)
+        return tuple(_shown(view, self._lines.get(view.key, {})) for view in views)
 
     def forget(self) -> None:
         """Another cluster."""
@@ -117,25 +112,29 @@ class SteadyStates:
         if sample.time < self._sampled:
             self.forget()
         self._sampled = sample.time
-        rows = {line: row for view in views for line, row in _lines_of(view)}
-        counts = {
-            line: count_of(signals)
-            for line, row in rows.items()
-            if (signals := signals_of(row, line.side)) is not None
-        }
+        counts = {view.key: _counts_of(view) for view in views}
         newest = _Window(sample.time - sample.window_s, sample.time, counts)
         windows = self._disjoint(newest)
         self._windows.append(newest)
-        kept = {}
-        for line, count in counts.items():
-            held = self._lines.get(line)
-            if held is None or newest.end - held.at > POOLED_S:
-                held = _Line(judged(count, limits), newest.end, newest.begin)
-            _follow(held, _suffixes(line, windows, held.since), newest, limits)
-            _slowed(held, _slow(rows[line], line.side), newest, count)
-            kept[line] = held
-        recent = {k: v for k, v in self._lines.items() if newest.end - v.at <= POOLED_S}
-        self._lines = recent | kept
+        self._lines = {view.key: self._followed(view, windows, limits) for view in views}
+
+    def _followed(
+        self, view: ServiceView, windows: Sequence[_Window], limits: Thresholds
+    ) -> dict[Place, _Line]:
+        newest, before = windows[0], self._lines.get(view.key, {})
+        lines = {p: line for p, line in before.items() if newest.end - line.at <= POOLED_S}
+        slow = _slow(view)
+        for place, count in newest.counts[view.key].items():
+            line = lines.get(place)
+            if line is None:
+                line = lines[place] = _Line(judged(count, limits), newest.end, newest.begin)
+            if not _is_calm(line, count, newest):
+                pools = _suffixes(view.key, place, windows, line.since)
+                _follow(line, pools, newest, limits)
+            line.at = newest.end
+            if line.slow or place in slow:
+                _slowed(line, slow.get(place, ""), newest, count)
+        return lines
 
     def _disjoint(self, newest: _Window) -> Sequence[_Window]:
         """The newest window and those before it that have no second in common, at most a minute."""
@@ -147,54 +146,78 @@ class SteadyStates:
                 found.append(window)
         return found
 
-    def _shown(self, view: ServiceView) -> ServiceView:
-        rows = tuple(self._shown_row(view, row) for row in view.versions)
-        caller, server = (self._lines.get(LineSide(view.key, "", "", side)) for side in SIDES)
-        changed: dict[str, Any] = {}
-        if caller and view.caller is not None:
-            changed |= {"state": _state(caller), "slow": caller.slow}
-        if server and view.server is not None:
-            changed |= {"server_state": _state(server)}
-        if rows == view.versions and all(getattr(view, k) == v for k, v in changed.items()):
-            return view
-        return replace(view, versions=rows, **changed)
 
-    def _shown_row(self, view: ServiceView, row: VersionView) -> VersionView:
-        changed: dict[str, Any] = {}
-        for side, names in _FIELDS.items():
-            held = self._lines.get(LineSide(view.key, row.host, row.label, side))
-            if held and signals_of(row, side) is not None:
-                changed |= dict(zip(names, (_state(held), held.slow), strict=True))
-        if all(getattr(row, name) == value for name, value in changed.items()):
-            return row
-        return replace(row, **changed)
+_NAMES = {CALLER: ("state", "slow"), SERVER: ("server_state", "server_slow")}
 
 
-_FIELDS = {CALLER: ("state", "slow"), SERVER: ("server_state", "server_slow")}
-
-
-def _lines_of(view: ServiceView) -> Iterator[tuple[LineSide, ServiceView | VersionView]]:
+def _counts_of(view: ServiceView) -> dict[Place, Count]:
+    """Of all lines of a service, on either side, as far as they are known."""
+    found: dict[Place, Count] = {}
     for side in SIDES:
-        yield LineSide(view.key, "", "", side), view
+        own = signals_of(view, side)
+        if own is not None:
+            found["", "", side] = count_of(own)
         for row in view.versions:
-            yield LineSide(view.key, row.host, row.label, side), row
+            signals = signals_of(row, side)
+            if signals is not None:
+                found[row.host, row.label, side] = count_of(signals)
+    return found
 
 
-def _slow(row: ServiceView | VersionView, side: str) -> str:
-    if side == CALLER:
-        return row.slow
-    return row.server_slow if isinstance(row, VersionView) else ""
+def _slow(view: ServiceView) -> dict[Place, str]:
+    found = {("", "", CALLER): view.slow} if view.slow else {}
+    for row in view.versions:
+        if row.slow:
+            found[row.host, row.label, CALLER] = row.slow
+        if row.server_slow:
+            found[row.host, row.label, SERVER] = row.server_slow
+    return found
+
+
+def _shown(view: ServiceView, lines: Mapping[Place, _Line]) -> ServiceView:
+    changed: dict[str, Any] = {}
+    rows = tuple(_shown_row(row, lines) for row in view.versions)
+    if any(new is not old for new, old in zip(rows, view.versions, strict=True)):
+        changed["versions"] = rows
+    caller, server = (lines.get(("", "", side)) for side in SIDES)
+    if caller and view.caller is not None:
+        changed |= {"state": _state(caller), "slow": caller.slow}
+    if server and view.server is not None:
+        changed["server_state"] = _state(server)
+    if all(getattr(view, name) == value for name, value in changed.items()):
+        return view
+    return replace(view, **changed)
+
+
+def _shown_row(row: VersionView, lines: Mapping[Place, _Line]) -> VersionView:
+    changed: dict[str, Any] = {}
+    for side, (state, slow) in _NAMES.items():
+        line = lines.get((row.host, row.label, side))
+        if line is None or signals_of(row, side) is None:
+            continue
+        if (getattr(row, state), getattr(row, slow)) != (_state(line), line.slow):
+            changed |= {state: _state(line), slow: line.slow}
+    return replace(row, **changed) if changed else row
+
+
+def _is_calm(line: _Line, count: Count, newest: _Window) -> bool:
+    """Nothing fails and nothing has: there is nothing to pool."""
+    if line.state != OK or count.bad or count.requests < ENOUGH:
+        return False
+    return newest.end - line.failed_at > POOLED_S + (newest.end - newest.begin)
 
 
 def _state(held: _Line) -> str:
     return worse(held.state, SLOW) if held.slow else held.state
 
 
-def _suffixes(line: LineSide, windows: Iterable[_Window], since: float) -> list[Count]:
+def _suffixes(
+    key: ServiceKey, place: Place, windows: Iterable[_Window], since: float
+) -> list[Count]:
     """The newest window, it and the one before, and so on, no further back than `since`."""
     found: list[Count] = []
     for window in windows:
-        count = window.counts.get(line)
+        count = window.counts.get(key, {}).get(place)
         if count is None or (found and window.begin < since - 1e-6):
             break
         found.append(count.plus(found[-1]) if found else count)
@@ -205,7 +228,6 @@ def _follow(held: _Line, pools: Sequence[Count], newest: _Window, limits: Thresh
     """The state after one more window; the last of `pools` is all that counts."""
     window, pool = pools[0], pools[-1]
     _note_failures(held, window, pool, newest)
-    held.at = newest.end
     found = _found(pools, limits)
     if held.state in (NOT_KNOWN, NO_TRAFFIC, FEW):
         held.state = found
