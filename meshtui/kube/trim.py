@@ -113,7 +113,7 @@ def _pod(raw: Json) -> Json:
             ],
             **{
                 key: [
-                    _picked(c, "name", "ready", "restartCount", "state")
+                    _picked(c, "name", "ready", "restartCount", "state", "lastState")
                     for c in read.objects(status, key)
                 ]
                 for key in ("containerStatuses", "initContainerStatuses")
@@ -125,7 +125,7 @@ def _pod(raw: Json) -> Json:
 
 def _container(raw: Json) -> Json:
     """Of its arguments only the domain that a proxy is started with."""
-    kept = _picked(raw, "name", "ports", "restartPolicy")
+    kept = _picked(raw, "name", "image", "ports", "restartPolicy")
     args = read.texts(raw, "args")
     if _DOMAIN in args:
         kept["args"] = args[args.index(_DOMAIN) :][:2]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 FAULTY = "reviews-v3"
 CRASH = "crash"
-_FIRST_CRASH, _CRASH_PERIOD = 8.0, 25.0
+_RUNS = 8.0
+"""Seconds that the faulty version runs before it crashes again."""
 
 Behaviours = Mapping[str, Mapping[str, float]]
 
@@ -23,9 +24,8 @@ SCENARIOS: Mapping[str, Behaviours] = MappingProxyType(
 """By name: the workloads that behave badly, and how (see `pods.behaviour.Behaviour`)."""
 
 
-async def crash_forever(crash: Callable[[str], None]) -> None:
-    """The faulty version's pods die again and again."""
-    await asyncio.sleep(_FIRST_CRASH)
+async def crash_forever(crash: Callable[[str], Awaitable[None]]) -> None:
+    """The faulty version's containers end again and again, soon after each start."""
     while True:
-        crash(FAULTY)
-        await asyncio.sleep(_CRASH_PERIOD)
+        await asyncio.sleep(_RUNS)
+        await crash(FAULTY)

@@ -178,6 +178,12 @@ def slower_than_sibling(signals: Signals | None, siblings: Iterable[tuple[str, S
     return f"{mine:.0%} of its requests take longer than {bound:g} ms, and {other:.0%} of {name}'s"
 
 
+def brief_slow(text: str) -> str:
+    """`>100 ms: slow` of what the two above say, where a line has no room for it."""
+    bound = text.partition(" take longer than ")[2].partition(",")[0]
+    return f">{bound}: slow" if bound else text
+
+
 def _bound(signals: Signals, at_least_ms: float) -> float:
     """The next bound of the buckets; infinity where there is none."""
     return min((b for b in signals.buckets if b >= at_least_ms), default=inf)

@@ -13,6 +13,7 @@ from meshtui.mesh.istio import Json as Json
 from meshtui.mesh.istio import Ref as Ref
 from meshtui.mesh.istio import Server as Server
 from meshtui.mesh.istio import Sidecar as Sidecar
+from meshtui.mesh.pod_status import ContainerStatus as ContainerStatus
 from meshtui.mesh.registered import EntryEndpoint as EntryEndpoint
 from meshtui.mesh.registered import EntryPort as EntryPort
 from meshtui.mesh.registered import ServiceEntry as ServiceEntry
@@ -26,6 +27,7 @@ from meshtui.mesh.rules import Rule as Rule
 from meshtui.mesh.rules import StringMatch as StringMatch
 from meshtui.mesh.security import PeerAuthentication as PeerAuthentication
 from meshtui.mesh.settings import MeshSettings as MeshSettings
+from meshtui.mesh.workloads import Workload as Workload
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,6 +117,21 @@ class Pod:
     ports: Mapping[str, int] = field(default_factory=dict)
     """The numbers of its containers' named ports."""
 
+    created: str = ""
+    statuses: tuple[ContainerStatus, ...] = ()
+    """Of its containers and native sidecars, as its kubelet reports them."""
+
+    waits_for: str = ""
+    """Why it has no node yet; empty where it has one."""
+
+    proxy_version: str = ""
+    """The tag of its proxy's image."""
+
+    @property
+    def ailing(self) -> bool:
+        """Whether there is anything to look at: most pods never restarted."""
+        return bool(self.waits_for) or any(one.restarts or one.stuck for one in self.statuses)
+
     @property
     def sidecar(self) -> bool:
         return bool(self.proxy_container)
@@ -194,6 +211,7 @@ class Mesh:
     sidecars: tuple[Sidecar, ...] = ()
     http_routes: tuple[HttpRoute, ...] = ()
     peer_authentications: tuple[PeerAuthentication, ...] = ()
+    workloads: tuple[Workload, ...] = ()
     settings: MeshSettings = field(default_factory=MeshSettings)
     """What the mesh as a whole is set to: its domain, its root namespace, its defaults."""
 
@@ -212,6 +230,11 @@ class Mesh:
     @cached_property
     def by_host(self) -> Mapping[str, Service]:
         return {service.host: service for service in self.services}
+
+    @cached_property
+    def workloads_by_place(self) -> Mapping[tuple[str, str], Workload]:
+        """Deployments by namespace and name."""
+        return {(one.namespace, one.name): one for one in self.workloads}
 
     @cached_property
     def pods_by_namespace(self) -> Mapping[str, tuple[Pod, ...]]:

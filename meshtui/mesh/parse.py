@@ -21,7 +21,9 @@ from meshtui.mesh.parse_rules import (
     parse_virtual_service,
 )
 from meshtui.mesh.parse_settings import parse_settings
+from meshtui.mesh.pod_status import container_statuses, image_version, unscheduled
 from meshtui.mesh.security import parse_peer_authentication
+from meshtui.mesh.workloads import parse_deployment
 
 T = TypeVar("T")
 
@@ -77,6 +79,7 @@ def parse_mesh(
         sidecars=parsed("sidecars", parse_sidecar),
         http_routes=parsed("httproutes", parse_http_route),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
+        workloads=parsed("deployments", parse_deployment),
         settings=settings,
     )
 
@@ -171,6 +174,10 @@ def parse_pod(raw: Json) -> Pod:
         uninjected=_is_uninjected(meta, spec, labels),
         node=read.text(spec, "nodeName"),
         ports=_named_ports(spec),
+        created=read.text(meta, "creationTimestamp"),
+        statuses=container_statuses(status, containers),
+        waits_for=unscheduled(status),
+        proxy_version=_proxy_version(spec),
     )
 
 
@@ -189,6 +196,12 @@ def _named_ports(spec: Json) -> Mapping[str, int]:
             if name := read.text(port, "name"):
                 found.setdefault(name, read.integer(port, "containerPort"))
     return found
+
+
+def _proxy_version(spec: Json) -> str:
+    both = (*read.objects(spec, "containers"), *read.objects(spec, "initContainers"))
+    images = (read.text(c, "image") for c in both if c.get("name") == PROXY_CONTAINER)
+    return image_version(next(images, ""))
 
 
 def _proxy_restarts(status: Json) -> int:

@@ -30,6 +30,7 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.sides import CALLER, SERVER, SIDES, signals_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import VersionView
@@ -195,8 +196,9 @@ def _shown_row(row: VersionView, lines: Mapping[Place, _Line]) -> VersionView:
         line = lines.get((row.host, row.label, side))
         if line is None or signals_of(row, side) is None:
             continue
-        if (getattr(row, state), getattr(row, slow)) != (_state(line), line.slow):
-            changed |= {state: _state(line), slow: line.slow}
+        wanted = with_pods_state(_state(line), row.pods_state)
+        if (getattr(row, state), getattr(row, slow)) != (wanted, line.slow):
+            changed |= {state: wanted, slow: line.slow}
     return replace(row, **changed) if changed else row
 
 

@@ -37,6 +37,9 @@ class VersionView:
     `members` are its pods and `owner` the service whose requests are counted for its host;
     `named`: some rule sends to it. `limited`: its subset has a connection pool of its own.
 
+    `pods_words` says what is wrong with its pods or how far a rollout is, and `pods_state` what
+    that makes of it, empty where it is nothing.
+
     `slow` and `server_slow` say against what either side found it slow, empty where it is not.
     """
 
@@ -58,6 +61,8 @@ class VersionView:
     reached: float | None = None
     slow: str = ""
     server_slow: str = ""
+    pods_state: str = ""
+    pods_words: str = ""
     members: tuple[Pod, ...] = field(default=(), compare=False, repr=False)
     owner: ServiceKey | None = field(default=None, compare=False, repr=False)
     named: bool = field(default=False, compare=False, repr=False)

@@ -19,6 +19,7 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
+from meshtui.mesh.pod_health import with_pods
 from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Joins, joined
 from meshtui.mesh.versions import VersionView, version_rows
@@ -112,9 +113,18 @@ def measured(
 ) -> tuple[ServiceView, ...]:
     """`views` with what `sample` says. A source read only once has no rates: nothing is known."""
     if sample is None or sample.window_s <= 0:
-        return tuple(views)
+        return tuple(_by_pods(view, None) for view in views)
     by_service = _Telemetry(sample, _by_service(sample.calls), _by_service(sample.answers))
-    return tuple(_measured_service(view, by_service, limits) for view in views)
+    known = (_measured_service(view, by_service, limits) for view in views)
+    return tuple(_by_pods(view, sample.time) for view in known)
+
+
+def _by_pods(view: ServiceView, now: float | None) -> ServiceView:
+    """With what is wrong with the pods of its versions."""
+    rows = tuple(with_pods(row, view.mesh, now) for row in view.versions)
+    if all(new is old for new, old in zip(rows, view.versions, strict=True)):
+        return view
+    return replace(view, versions=rows)
 
 
 _ByService = Mapping[ServiceKey, list[tuple[Responder, Signals]]]

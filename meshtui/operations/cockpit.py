@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
 
@@ -100,6 +101,10 @@ class Cockpit(Protocol):
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         """What the pods' proxies refused for rate limits since they started."""
+        ...
+
+    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
+        """How the pods' proxies stand with the control plane."""
         ...
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:

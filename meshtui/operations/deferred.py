@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
 
@@ -102,6 +103,9 @@ class DeferredCockpit:
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         return await self._connected.limit_counters(pods)
+
+    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
+        return await self._connected.proxy_statuses(pods)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         return self._connected.journal(service)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
 
@@ -330,6 +331,9 @@ class LiveCockpit:
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         return await self._reading.limit_counters(pods)
+
+    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
+        return await self._reading.proxy_statuses(pods)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         return self._reading.journal(service)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import Entry, MadeChange
     from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
 
@@ -84,6 +85,11 @@ class Reads:
         from meshtui.operations.look.exposure import read_counters
 
         return await read_counters(self._session.cluster, pods)
+
+    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
+        from meshtui.operations.look.proxy_status import read_statuses
+
+        return await read_statuses(self._session.cluster, pods)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         journal = self._session.journal

@@ -10,6 +10,7 @@ from meshtui.lab.bookinfo.objects import deployment
 from meshtui.lab.control.reading import pod_of, service_entries, workload_entry_of
 from meshtui.lab.control.world import Service, World
 from meshtui.lab.pods import objects
+from meshtui.lab.pods.kubelet import back_off
 
 Obj = dict[str, Any]
 HERE = {"topology.istio.io/cluster": "Kubernetes"}
@@ -90,3 +91,27 @@ def test_a_workload_entry_stands_behind_a_service_as_a_pod_does() -> None:
         (endpoint,) = World(pods=(machine,)).endpoints(service, service.ports[0])
         assert (endpoint.ip, endpoint.port) == ("10.0.0.9", 7070)
         assert endpoint.labels["topology.kubernetes.io/zone"] == "eu-1"
+
+
+def test_a_crash_is_told_as_a_kubelet_tells_it() -> None:
+    """Back-off, exit code, one restart more, and the readiness that comes back with it."""
+    running = made(app="reviews", version="v3")
+    for restarts in (1, 2):
+        crashed = objects.with_crash(running, "2026-11-27T12:00:10Z")
+        app, *_ = crashed["status"]["containerStatuses"]
+        assert app["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+        assert app["lastState"]["terminated"]["exitCode"] == 1
+        assert app["restartCount"] == restarts - 1
+        again = objects.with_restart(crashed, "2026-11-27T12:00:20Z")
+        running = objects.with_readiness(again, True, "2026-11-27T12:00:21Z")
+        app, *_ = running["status"]["containerStatuses"]
+        assert (app["restartCount"], app["ready"], list(app["state"])) == (
+            restarts,
+            True,
+            ["running"],
+        )
+        assert app["lastState"]["terminated"]["exitCode"] == 1
+
+
+def test_a_container_waits_longer_each_time_it_is_started_again() -> None:
+    assert [back_off(crashes) for crashes in range(7)] == [0, 10, 20, 40, 80, 160, 300]

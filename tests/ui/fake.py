@@ -25,6 +25,7 @@ from meshtui.operations.change.edit import EditFile
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.look.exposure import Counters
+from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
 from meshtui.operations.types import FeedHealth, Journaled, LogEntry, Pending, Snapshot
 from tests.ui import bookinfo
@@ -57,6 +58,7 @@ class FakeCockpit:
         self.raw = bookinfo.objects()
         self.noise: random.Random | None = None
         self.rps = 40.0
+        self.statuses_asked: list[tuple[str, ...]] = []
         self.findings: tuple[Caution, ...] = ()
         self.not_reached: tuple[str, ...] = ()
         self.notices: tuple[str, ...] = ()
@@ -299,6 +301,10 @@ class FakeCockpit:
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         self.counted.append(tuple(pod.workload for pod in pods))
         return tuple(Counters(pod, dict(self.refusals)) for pod in pods)
+
+    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
+        self.statuses_asked.append(tuple(pod.name for pod in pods))
+        return tuple(ProxyStatus(pod, connected=True) for pod in pods if pod.sidecar)
 
     async def trace(self, question: Question) -> Traced:
         """Every client's proxy does what the objects say, or what a test has it do."""

@@ -61,6 +61,7 @@ def _version(version: VersionView) -> dict[str, Any]:
         **_signals(version.caller),
         "state": version.state,
         "unknown_because": version.unknown_because or None,
+        "pods_because": version.pods_words or None,
         "server": _signals(version.server),
     }
 

@@ -46,6 +46,9 @@ def headline(scope: VersionScope) -> str:
     """The state in a sentence. What is unknown, idle, or all errors never reads alike."""
     state, caller = state_of(scope), scope.caller
     what = "requests that reach no pod" if scope.nowhere else scope.name
+    row = scope.row
+    if row is not None and row.pods_state and SEVERITY[state] >= SEVERITY[row.pods_state]:
+        return f"{state}: the pods of {what}: {row.pods_words}. {_answers(caller)}"
     if state == NOT_KNOWN or caller is None:
         return f"unknown: nothing is known of {what}"
     if state == NO_TRAFFIC:
@@ -69,6 +72,15 @@ def headline(scope: VersionScope) -> str:
         return f"ok: none of the {rate(caller.rps)} to {what} fails{_turned_away(caller)}"
     part = _part(caller)
     return f"{state}: {part} of the {rate(caller.rps)} to {what} fail{_turned_away(caller)}"
+
+
+def _answers(caller: Signals | None) -> str:
+    if caller is None:
+        return "What callers see is not known."
+    if not caller.requests:
+        return "They get no traffic."
+    part = percent(bad_ratio(caller) or 0.0)
+    return f"Callers see {part} of {rate(caller.rps)} fail."
 
 
 def _counted(scope: VersionScope, caller: Signals) -> str:

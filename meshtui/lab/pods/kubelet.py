@@ -21,6 +21,7 @@ from meshtui.lab.pods.running import ContainerLog, RunningPod, now, proxy_of
 MAX_REPLICAS = 4
 RESTART_DELAY = 4.0
 """Seconds after a crash until the workload has another pod."""
+BACK_OFF, LONGEST_BACK_OFF = 10.0, 300.0
 _DRAIN = 0.3
 """Seconds between taking a pod off the endpoints and ending it."""
 
@@ -75,10 +76,32 @@ class Kubelet:
             if running.proxy.pod == pod and running.app_log is not None:
                 running.app_log.append(text + b"\n")
 
-    def crash(self, workload: str) -> None:
-        """End the pods of a workload as a crash would; their place is taken after a while."""
-        for running in self.pods_of(workload):
-            running.envoy.kill()
+    async def crash(self, workload: str) -> None:
+        """End the applications of a workload as a crash would; returns when they run again."""
+        pods = [pod for pod in self.pods_of(workload) if pod.ready and pod.spec is not None]
+        await asyncio.gather(*(self._crash(pod) for pod in pods))
+
+    async def _crash(self, running: RunningPod) -> None:
+        """The container ends with status 1, and is started again later each time."""
+        if running.spec is None:
+            return
+        await self._fleet.stop_app(running.proxy.pod)
+        delay = back_off(running.crashes)
+        running.crashes += 1
+        running.ready = False
+        self._write_status(running, lambda obj: objects.with_crash(obj, now()))
+        await asyncio.sleep(delay)
+        if running.retiring:
+            return
+        await self._fleet.start_app(running.spec)
+        self._write_status(running, lambda obj: objects.with_restart(obj, now()))
+        self._set_ready(running, True)
+
+    def _write_status(self, running: RunningPod, change: Callable[[Obj], Obj]) -> None:
+        obj = self._store.get("", "pods", running.proxy.namespace, running.proxy.pod)
+        if obj is not None:
+            self._store.put("", "pods", change(obj), "kubelet")
+        self._report(running)
 
     def pods_of(self, workload: str) -> list[RunningPod]:
         return [p for p in self._pods.values() if p.proxy.workload == workload]
@@ -210,11 +233,7 @@ class Kubelet:
 
     def _set_ready(self, running: RunningPod, ready: bool) -> None:
         running.ready = ready
-        namespace, name = running.proxy.namespace, running.proxy.pod
-        obj = self._store.get("", "pods", namespace, name)
-        if obj is not None:
-            self._store.put("", "pods", objects.with_readiness(obj, ready, now()), "kubelet")
-        self._report(running)
+        self._write_status(running, lambda obj: objects.with_readiness(obj, ready, now()))
 
     def _report(self, running: RunningPod) -> None:
         """The status of the Deployment and of its ReplicaSet."""
@@ -251,6 +270,11 @@ class Kubelet:
         error = None if task.cancelled() else task.exception()
         if error is not None and self._open:
             say(str(error) if isinstance(error, LabError) else repr(error))
+
+
+def back_off(crashes: int) -> float:
+    """Seconds that a container waits to be started again: at once, then 10, 20, 40 … 300."""
+    return min(BACK_OFF * 2 ** (crashes - 1), LONGEST_BACK_OFF) if crashes else 0.0
 
 
 def _key(deployment: Obj) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from meshtui.lab.contract import Obj
 
@@ -215,12 +215,70 @@ def with_readiness(obj: Obj, ready: bool, now: str) -> Obj:
         "phase": "Running",
         "startTime": obj["status"].get("startTime", now),
         "conditions": conditions,
-        "containerStatuses": [_container_status(c, ready, now) for c in obj["spec"]["containers"]],
+        "containerStatuses": [
+            _container_status(c, ready, now) | _kept(obj, c) for c in obj["spec"]["containers"]
+        ],
     }
     init = obj["spec"].get("initContainers")
     if init:
         status["initContainerStatuses"] = [_init_status(c, ready, now) for c in init]
     return obj | {"status": status}
+
+
+def _kept(obj: Obj, container: Mapping[str, str]) -> Obj:
+    """What a container's status says of its earlier lives."""
+    found = (
+        s for s in obj["status"].get("containerStatuses", ()) if s["name"] == container["name"]
+    )
+    before: Obj = next(found, {})
+    return {key: before[key] for key in ("restartCount", "lastState") if key in before}
+
+
+def with_crash(obj: Obj, now: str) -> Obj:
+    """The pod whose applications have ended with status 1 and wait to be started again."""
+    return _applications(with_readiness_of(obj, False, now), _crashed, now)
+
+
+def with_restart(obj: Obj, now: str) -> Obj:
+    """The pod whose applications are started once more."""
+    return _applications(obj, _restarted, now)
+
+
+def with_readiness_of(obj: Obj, ready: bool, now: str) -> Obj:
+    """The pod's conditions alone: its containers stay as they are."""
+    changed = with_readiness(obj, ready, now)["status"]["conditions"]
+    return obj | {"status": {**obj["status"], "conditions": changed}}
+
+
+def _applications(obj: Obj, change: Callable[[Obj, str], Obj], now: str) -> Obj:
+    statuses = [
+        s if s["name"] == PROXY_CONTAINER else change(s, now)
+        for s in obj["status"].get("containerStatuses", ())
+    ]
+    return obj | {"status": {**obj["status"], "containerStatuses": statuses}}
+
+
+def _crashed(status: Obj, now: str) -> Obj:
+    started = status["state"].get("running", {}).get("startedAt", now)
+    ended = {"exitCode": 1, "reason": "Error", "startedAt": started, "finishedAt": now}
+    waiting = {
+        "reason": "CrashLoopBackOff",
+        "message": f"back-off restarting failed container {status['name']}",
+    }
+    return status | {
+        "ready": False,
+        "started": False,
+        "state": {"waiting": waiting},
+        "lastState": {"terminated": ended},
+    }
+
+
+def _restarted(status: Obj, now: str) -> Obj:
+    return status | {
+        "restartCount": status["restartCount"] + 1,
+        "state": {"running": {"startedAt": now}},
+        "started": True,
+    }
 
 
 def _init_status(container: Mapping[str, str], ready: bool, now: str) -> Obj:

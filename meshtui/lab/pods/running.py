@@ -41,6 +41,7 @@ class RunningPod:
     ports: frozenset[int]
     ready: bool = False
     retiring: bool = False
+    crashes: int = 0
     app_log: ContainerLog | None = field(default=None)
 
     @classmethod

@@ -10,6 +10,7 @@ from meshtui.ui.actions.situation import (
     EXPOSURE,
     JOURNAL,
     LOGS,
+    PODS,
     PROXIES,
     RULES,
     SIGNALS,
@@ -19,7 +20,7 @@ from meshtui.ui.actions.situation import (
 )
 
 ANYWHERE = frozenset(
-    {TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS, SIGNALS, EXPOSURE}
+    {TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS, SIGNALS, EXPOSURE, PODS}
 )
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})

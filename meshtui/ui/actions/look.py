@@ -52,6 +52,11 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, ANYWHERE, "service", 97,
     ),
     Action(
+        "pods", ("i",), "i", "pods",
+        "The pods: ready, restarts and why, age, node, sidecar and whether it is in sync.",
+        LOOK, False, ANYWHERE, "service", 98,
+    ),
+    Action(
         "journal", ("J",), "J", "journal",
         "The changes made to this cluster, newest first, each with its way back.",
         LOOK, footer=95,

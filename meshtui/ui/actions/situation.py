@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
 ANALYSIS, TRACE = "analysis", "trace"
 CHARTS, SIGNALS = "charts", "signals"
-EXPOSURE = "exposure"
+EXPOSURE, PODS = "exposure", "pods"
 
 
 @dataclass(frozen=True, slots=True)

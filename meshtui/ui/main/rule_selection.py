@@ -83,6 +83,8 @@ def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
         reached=known.reached,
         unknown_because=known.unknown_because,
         slow=known.slow,
+        pods_state=known.pods_state,
+        pods_words=known.pods_words,
         server_slow=known.server_slow,
     )
 

@@ -25,6 +25,7 @@ PANES = {
     "charts": "charts.pane.ChartsPane",
     "exposure": "exposure.ExposurePane",
     "signals": "signals.SignalsPane",
+    "pods": "pods.PodsPane",
 }
 """Where the class of each kind of pane is."""
 

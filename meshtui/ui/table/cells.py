@@ -222,7 +222,7 @@ def _wanted(versions: Iterable[VersionView]) -> bool:
 
 def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
     if entry.version is not None:
-        return version_marks(entry.version)
+        return version_marks(entry.version, cells)
     return service_marks(entry.view, context.notes.get(entry.view.key, ""), cells)
 
 

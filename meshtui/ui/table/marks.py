@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from meshtui.mesh.judging import bad_ratio
+from rich.cells import cell_len
+
+from meshtui.mesh.judging import bad_ratio, brief_slow
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
@@ -91,12 +93,15 @@ def short_marks(view: ServiceView) -> Line:
     return _joined(pieces)
 
 
-def version_marks(version: VersionView) -> Line:
+def version_marks(version: VersionView, cells: int = ROOMY) -> Line:
     pieces: list[Span] = []
-    if version.percent and not version.pods_ready:
+    if version.pods_words:
+        pieces.append(span(version.pods_words, version.pods_state or "mark"))
+    if version.percent and not version.pods_ready and not version.pods_state:
         pieces.append(Span("no ready pod", "error"))
     if version.slow:
-        pieces.append(span(version.slow, "slow"))
+        whole = cells >= cell_len(version.slow)
+        pieces.append(span(version.slow if whole else brief_slow(version.slow), "slow"))
     if version.mirrored_percent:
         pieces.append(Span(f"mirror {version.mirrored_percent:g}%", "mark"))
     if version.unknown_because:

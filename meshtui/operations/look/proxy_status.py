@@ -1,0 +1,85 @@
+"""How the proxies of some pods stand with the control plane, as they say themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from meshtui.errors import MeshtuiError
+from meshtui.mesh.model import Pod
+from meshtui.operations.look.exposure import parse_counters
+
+if TYPE_CHECKING:
+    from meshtui.kube.cluster import Cluster
+
+MOST_PODS = 50
+_CONCURRENCY = 8
+_TIMEOUT_S = 5.0
+_LARGEST = 1_000_000
+
+CONNECTED = "control_plane.connected_state"
+REJECTED = ".update_rejected"
+_FILTER = (
+    r"^(control_plane\.connected_state|"
+    r"(cluster_manager\.cds|listener_manager\.lds|.*rds\..*)\.update_rejected)$"
+)
+PATH = f"/stats?filter={quote(_FILTER, safe='')}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyStatus:
+    """One proxy: whether it is connected to istiod (None: it does not say), and how many updates
+    it has refused since it started. `trouble` says why it could not be asked."""
+
+    pod: Pod
+    connected: bool | None = None
+    rejected: int = 0
+    trouble: str = ""
+
+    @property
+    def words(self) -> str:
+        if self.trouble:
+            return "not read"
+        if self.connected is None:
+            return "does not say"
+        if not self.connected:
+            return "NOT connected to istiod"
+        return f"refused {self.rejected}×" if self.rejected else "in sync"
+
+    @property
+    def well(self) -> bool:
+        return self.words == "in sync"
+
+
+async def read_statuses(cluster: Cluster, pods: Iterable[Pod]) -> tuple[ProxyStatus, ...]:
+    """Of at most `MOST_PODS` proxies. Raises no `MeshtuiError`: each has its own."""
+    gate = asyncio.Semaphore(_CONCURRENCY)
+
+    async def one(pod: Pod) -> ProxyStatus:
+        async with gate:
+            return await _read(cluster, pod)
+
+    asked = [pod for pod in pods if pod.sidecar][:MOST_PODS]
+    return tuple(await asyncio.gather(*(one(pod) for pod in asked)))
+
+
+async def _read(cluster: Cluster, pod: Pod) -> ProxyStatus:
+    from meshtui.envoy.admin import admin_get
+
+    try:
+        page = await admin_get(
+            cluster, pod.namespace, pod.name, PATH,
+            container=pod.proxy_container, timeout=_TIMEOUT_S, limit=_LARGEST,
+        )  # fmt: skip
+    except MeshtuiError as error:
+        return ProxyStatus(pod, trouble=str(error))
+    return status_of(pod, dict(parse_counters(page.decode("utf-8", "replace"))))
+
+
+def status_of(pod: Pod, counters: Mapping[str, int]) -> ProxyStatus:
+    connected = counters.get(CONNECTED)
+    rejected = sum(count for name, count in counters.items() if name.endswith(REJECTED))
+    return ProxyStatus(pod, None if connected is None else connected > 0, rejected)

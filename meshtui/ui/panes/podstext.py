@@ -1,0 +1,115 @@
+"""A service's pods as they are read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.pod_health import pod_trouble
+from meshtui.mesh.pod_status import stamp
+from meshtui.mesh.quantity import human_duration
+from meshtui.operations.look.proxy_status import ProxyStatus
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, width_of, wrapped
+
+PodPlace = tuple[str, str]
+Statuses = Mapping[PodPlace, ProxyStatus]
+
+TITLES = ("pod", "ready", "restarts", "age", "node", "sidecar", "config")
+GAP = 2
+LONGEST = 48
+"""Cells of a pod's name, whose end tells it from the others, and of all else."""
+
+_OTHERS = 24
+
+
+def pods_lines(
+    pods: Sequence[Pod], mesh: Mesh, statuses: Statuses, now: float, width: int
+) -> list[Line]:
+    """A line for each pod, below it what is wrong with it; the rollouts come first."""
+    lines = [line for text in rollouts(pods, mesh) for line in wrapped(f"▲ {text}", width, "mark")]
+    lines += [BLANK] if lines else []
+    if not pods:
+        return [*lines, (Span("no pod: its Service selects none", "muted"),)]
+    rows = [_cells(pod, statuses.get((pod.namespace, pod.name)), now) for pod in pods]
+    widths = _widths([tuple(Span(title, "head") for title in TITLES), *rows], width)
+    lines.append(_row(tuple(Span(title, "head") for title in TITLES), widths))
+    for pod, cells in zip(pods, rows, strict=True):
+        lines.append(_row(cells, widths))
+        lines += _troubles(pod, statuses.get((pod.namespace, pod.name)), now, width)
+    return lines
+
+
+def rollouts(pods: Iterable[Pod], mesh: Mesh) -> list[str]:
+    """`reviews-v3: rollout 1/3 updated`, for each Deployment whose rollout goes on."""
+    places = dict.fromkeys((pod.namespace, pod.workload) for pod in pods)
+    known = (mesh.workloads_by_place.get(place) for place in places)
+    return [f"{one.name}: {one.rollout}" for one in known if one and one.rollout]
+
+
+def _cells(pod: Pod, status: ProxyStatus | None, now: float) -> Line:
+    ready = sum(one.running for one in pod.statuses)
+    total = len(pod.containers)
+    made = stamp(pod.created)
+    role = "text" if pod.serving else "warning" if pod.deleting else "failing"
+    return (
+        span(pod.name, role),
+        Span("ending" if pod.deleting else "yes" if pod.ready else f"no {ready}/{total}", role),
+        Span(str(restarts(pod)), "warning" if restarts(pod) else "muted"),
+        Span("?" if made is None else human_duration(now - made), "text"),
+        span(pod.node or "–", "muted"),
+        *_proxy(pod, status),
+    )
+
+
+def restarts(pod: Pod) -> int:
+    """Of all its containers, its native sidecars too."""
+    return max(pod.restarts, sum(one.restarts for one in pod.statuses))
+
+
+def _proxy(pod: Pod, status: ProxyStatus | None) -> tuple[Span, Span]:
+    if not pod.sidecar:
+        kind = "ztunnel" if pod.ambient else "none"
+        return Span(kind, "muted" if pod.ambient else "warning"), Span("–", "muted")
+    version = span(pod.proxy_version or "yes", "text")
+    if status is None:
+        return version, Span("…", "muted")
+    return version, span(status.words, "ok" if status.well else "warning")
+
+
+def _troubles(pod: Pod, status: ProxyStatus | None, now: float, width: int) -> list[Line]:
+    found = pod_trouble(pod, now)
+    indent = "  └ "
+    lines = []
+    if found is not None:
+        lines += wrapped(found.words, width, "failing" if found.stuck else "warning", indent)
+    if status is not None and status.trouble:
+        lines += wrapped(f"proxy: {status.trouble}", width, "muted", indent)
+    return lines
+
+
+def _widths(rows: Sequence[Line], width: int) -> list[int]:
+    """As wide as the widest; what does not fit is taken from the names, the nodes first."""
+    found = [max(width_of((row[i],)) for row in rows) for i in range(len(TITLES))]
+    found = [min(cells, LONGEST if not i else _OTHERS) for i, cells in enumerate(found)]
+    over = sum(found) + GAP * (len(found) - 1) - width
+    for place, least in ((4, 8), (0, 22), (4, 4), (0, 10), (5, 7)):
+        cut = min(max(over, 0), max(found[place] - least, 0))
+        found[place] -= cut
+        over -= cut
+    return found
+
+
+def _row(cells: Line, widths: Sequence[int]) -> Line:
+    pieces: list[Span] = []
+    for place, (cell, cells_wide) in enumerate(zip(cells, widths, strict=True)):
+        pieces += [Span(" " * GAP)] if place else []
+        text = _end_of(cell.text, cells_wide) if not place else cell.text
+        pieces.append(Span(fit(text, cells_wide, right=TITLES[place] == "restarts"), cell.role))
+    return tuple(pieces)
+
+
+def _end_of(name: str, width: int) -> str:
+    """The end of a pod's name tells it from its siblings."""
+    if width_of((Span(name),)) <= width or width < 8:
+        return name
+    return "…" + name[-(width - 1) :]
