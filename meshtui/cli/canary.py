@@ -83,6 +83,7 @@ async def _prepared(
 ) -> Prepared:
     """A new run, or with `--resume` the unfinished one. Raises `Refused` where there is one."""
     key = service_key(plan.service, opened.cluster.namespace)
+    await pilot.refuse_driven(key)
     try:
         stored, _ = pilot.unfinished(key)
     except NotFound:
@@ -152,8 +153,9 @@ async def _found(opened: Session, key: ServiceKey, row: CanaryRow | None) -> dic
             shown = dict(document(progress_of(from_text(row.state).state, time=row.updated)))
         except MeshtuiError as error:
             shown = {"sentence": str(error), "time": row.updated}
-    if holder is not None and holder.progress and (holder.live or not shown):
-        shown = dict(holder.progress)
+    theirs = holder.progress if holder is not None else {}
+    if read.decimal(theirs, "time") > read.decimal(shown, "time"):
+        shown = dict(theirs)
     if not shown and (holder is None or not holder.live):
         return None
     live = holder is not None and holder.live

@@ -101,7 +101,7 @@ async def test_an_expired_one_that_is_renewed_meanwhile_is_none(
 
     async def pause(seconds: float) -> None:
         slow.now += seconds
-        await ann.renew({"sentence": "observing"})
+        await ann.renew({"phase": "observing"})
 
     bob._pause = pause
     with pytest.raises(Refused):

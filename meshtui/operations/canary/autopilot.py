@@ -123,11 +123,10 @@ class Autopilot:
     # Beginning
 
     async def prepare(self, plan: Plan, *, force: bool = False) -> Prepared:
-        """Everything that can be said before anything is written. Takes the Lease."""
+        """Everything that can be said before anything is written; takes no Lease."""
         mesh = self.mesh()
         service = self._service(mesh, plan.service)
         target = Target(service.key, plan.rule, callers=self._callers(service.key))
-        await ServiceLease(self._session.cluster, service.key, clock=self._clock).refuse_driven()
         located, facts = find_route(mesh, target, plan.version)
         label = label_of(located, facts.host, facts.subset)
         plan = _from_where_it_is(plan, percent_of(facts))
@@ -148,6 +147,10 @@ class Autopilot:
         )
         hands = self._hands(driver, plan, service, new_id(began), began)
         return Prepared(plan, hands, begin(plan, driver.pods()), _once(cautions), diff)
+
+    async def refuse_driven(self, service: ServiceKey) -> None:
+        """Raises `Refused` where somebody drives a canary of this service; takes nothing."""
+        await ServiceLease(self._session.cluster, service, clock=self._clock).refuse_driven()
 
     async def judged_now(self, prepared: Prepared) -> Progress:
         """One interval of what is there, judged as a step that is over; writes nothing."""

@@ -96,6 +96,7 @@ class ServiceLease:
         self._me = me or identity()
         self._name = lease_name(service)
         self._renewed = float("-inf")
+        self._shown: object = None
 
     async def acquire(self) -> None:
         """Raises `Refused` with the holder's name where somebody else drives the service."""
@@ -145,7 +146,9 @@ class ServiceLease:
         self._renewed = now
 
     async def renew(self, progress: Mapping[str, Any]) -> tuple[Asked, ...]:
-        """Reads it, and writes it where it is time or there is an order; gives the orders.
+        """Reads it, and writes it where it is time, or there is an order or another phase to show.
+
+        Gives the orders.
 
         Raises where the API server does not answer. Sets `lost` where somebody else has it.
         """
@@ -155,7 +158,9 @@ class ServiceLease:
             return ()
         now = self._clock()
         order = _order_of(found.notes.get(ORDER, "")) if found else None
-        if order is None and now - self._renewed < RENEW_S and found is not None:
+        shown = progress.get("phase"), progress.get("step", {}).get("index")
+        known = found is not None and shown == self._shown
+        if order is None and known and now - self._renewed < RENEW_S:
             return ()
         notes = {k: v for k, v in (found.notes if found else {}).items() if k != ORDER}
         notes[PROGRESS] = json.dumps(progress)
@@ -168,7 +173,7 @@ class ServiceLease:
             )
         except Conflict:
             return ()  # an order came in between: it is read the next time
-        self._renewed = now
+        self._renewed, self._shown = now, shown
         return () if order is None else (order[1],)
 
     async def release(self, progress: Mapping[str, Any]) -> None:
