@@ -78,7 +78,10 @@ async def test_a_share_that_chance_does_not_explain_is_loud() -> None:
         assert "NOT AS ASKED" in drive.status and drive.app.main.status.level == "warning"
 
 
-REVERTED = "REVERTED bookinfo/reviews rollback c7, by argocd-controller: v1 100 → 80 %; U applies"
+REVERTED = (
+    "REVERTED reviews.bookinfo rollback 20261127-143415-4e9e, by kubectl-client-side-apply at"
+    " 14:35:46: v1 100 → 50 %, v2 0 → 30 %; U applies it again; pause Argo CD"
+)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -88,7 +91,8 @@ async def test_what_somebody_else_reverted_is_as_loud_and_one_key_applies_it_aga
     cockpit = FakeCockpit()
     cockpit.notices = (REVERTED,)
     async with driving(cockpit, size=size) as drive:
-        assert "✖ REVERTED bookinfo/reviews rollback c7, by argocd-controller" in drive.text
+        said = " ".join(drive.text.split())
+        assert f"✖ {REVERTED}" in said, "all of it, also where that takes more than a line"
         await drive.press("U")
         await drive.armed()
         assert "Apply again what was reverted" in drive.text
@@ -108,3 +112,16 @@ async def test_what_is_overdue_comes_first_and_as_an_error() -> None:
     cockpit.notices = ("OVERDUE 5m: bookinfo/reviews fault", "a namespace cannot be read")
     async with driving(cockpit) as drive:
         assert "✖ OVERDUE 5m" in drive.text and "▲ a namespace" in drive.text
+
+
+async def test_several_that_are_too_long_share_three_lines() -> None:
+    cockpit = FakeCockpit()
+    async with driving(cockpit, size=SMALL) as drive:
+        top = drive.text.splitlines()[2]
+        for count, lines in ((1, 3), (2, 3), (3, 3), (5, 3)):
+            cockpit.notices = tuple(f"{n} {REVERTED}" for n in range(count))
+            await drive.tick()
+            await drive.until(lambda lines=lines: drive.text.splitlines()[2 + lines] == top)
+            said = drive.text.splitlines()[2 : 2 + lines]
+            assert [line[1] for line in said].count("▲") == min(count, 3)
+            assert ("…" in said[-1]) is (count > 1)

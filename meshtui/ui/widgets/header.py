@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import events
 
 from meshtui.mesh.sides import CALLER
 from meshtui.operations.types import Snapshot
 from meshtui.ui.widgets.headline import ConnectedTo, header_lines
 from meshtui.ui.widgets.lines import LinesBlock
-from meshtui.ui.widgets.paint import Line, Span, span
+from meshtui.ui.widgets.paint import Line, Span, span, wrapped
+
+INDENT = 3
 
 
 class Header(LinesBlock):
@@ -40,15 +44,40 @@ class Notices(LinesBlock):
 
     MOST = 3
 
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - as every widget calls it
+        super().__init__(id=id)
+        self._notices: tuple[str, ...] = ()
+
     def tell(self, notices: tuple[str, ...]) -> None:
-        shown = list(notices[: self.MOST])
-        if len(notices) > self.MOST:
-            shown[-1] = f"{shown[-1]}   (+{len(notices) - self.MOST} more)"
+        self._notices = notices
+        self._update()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._update()
+
+    def _update(self) -> None:
+        shown = list(self._notices[: self.MOST])
+        if len(self._notices) > self.MOST:
+            shown[-1] = f"{shown[-1]}   (+{len(self._notices) - self.MOST} more)"
         self.display = bool(shown)
-        self.show([_notice(text) for text in shown])
+        self.show(notice_lines(shown, self.MOST, self.size.width or self.app.size.width))
 
 
-def _notice(text: str) -> Line:
-    if text.startswith(("OVERDUE", "REVERTED")):
-        return (Span(" ✖ ", "error"), span(text, "error"))
-    return (Span(" ▲ ", "warning"), span(text, "text"))
+def notice_lines(notices: Sequence[str], most: int, width: int) -> list[Line]:
+    """A line for each; those that are too long for one have what the others leave of `most`."""
+    lines: list[Line] = []
+    for number, text in enumerate(notices, 1):
+        room = most - len(lines) - (len(notices) - number)
+        lines += _notice(text, room, width)
+    return lines
+
+
+def _notice(text: str, room: int, width: int) -> list[Line]:
+    loud = text.startswith(("OVERDUE", "REVERTED"))
+    sign, role = (Span(" ✖ ", "error"), "error") if loud else (Span(" ▲ ", "warning"), "text")
+    whole = [piece.text for (piece,) in wrapped(text, max(width - INDENT, 1), role)]
+    parts = [*whole[: room - 1], " ".join(whole[room - 1 :])] if len(whole) > room else whole
+    return [
+        (sign if number == 0 else Span(" " * INDENT), span(part, role))
+        for number, part in enumerate(parts)
+    ]
