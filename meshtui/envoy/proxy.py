@@ -6,7 +6,6 @@ A whole config dump of a large mesh is 20 MB and takes the proxy more than a sec
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from meshtui.envoy.stats import stats_filter
 from meshtui.envoy.virtual_hosts import ProxyHost, RouteTable, parse_hosts, parse_tables
 from meshtui.errors import Unreachable
 from meshtui.mesh import read
+from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Json, Pod
 
 if TYPE_CHECKING:
@@ -232,8 +232,8 @@ async def ask(
 async def _parsed(pod: Pod, path: str, body: bytes, parse: Callable[[Any], Facts]) -> Facts:
     try:
         if len(body) < _LARGE:
-            return parse(json.loads(body))
-        return await asyncio.to_thread(lambda: parse(json.loads(body)))
+            return parse(decode(body))
+        return await asyncio.to_thread(lambda: parse(decode(body)))
     except (ValueError, RecursionError) as error:
         who = f"the proxy of {pod.namespace}/{pod.name}"
         raise Unreachable(f"{who} answers {path} with something that is not JSON") from error

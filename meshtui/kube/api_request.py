@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from meshtui.mesh.json_text import decode
 from meshtui.mesh.text import clean
 
 # Questions that are asked by POST: https://kubernetes.io/docs/reference/access-authn-authz/
@@ -30,6 +31,9 @@ class ApiRequest:
     accept: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the request alone; none of them can be one that the connection itself sends."""
+
+    decode: Callable[[bytes], Any] = decode
+    """Reads the answer's JSON. Raises ValueError or RecursionError."""
 
     def __str__(self) -> str:
         return clean(f"{self.method} {self.path}", 160)

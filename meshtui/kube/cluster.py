@@ -15,6 +15,7 @@ from meshtui.kube.kubeconfig import Context
 from meshtui.kube.lines import LineSplitter
 from meshtui.kube.patience import Patience
 from meshtui.kube.portforward import PROTOCOL, PortForward
+from meshtui.mesh.json_text import decode
 
 if TYPE_CHECKING:
     from meshtui.kube.transport import Transport
@@ -80,11 +81,13 @@ class Cluster:
         params: Mapping[str, str] | None = None,
         *,
         timeout: float = 10.0,  # noqa: ASYNC109
+        decode: Callable[[bytes], Any] = decode,
     ) -> Any:
-        """The JSON at `path`. A busy server is asked again as long as `timeout` allows, and a
-        broken answer is read again.
+        """The JSON at `path`, as `decode` reads it. A busy server is asked again as long as
+        `timeout` allows, and a broken answer is read again.
         """
-        return (await self._exchange.json(ApiRequest("GET", path, params or {}), timeout)).value
+        ask = ApiRequest("GET", path, params or {}, decode=decode)
+        return (await self._exchange.json(ask, timeout)).value
 
     async def get_text(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -152,7 +151,7 @@ class Exchange:
 
     def _parsed(self, ask: ApiRequest, response: _Response) -> ApiResponse:
         try:
-            value = json.loads(response.body)
+            value = ask.decode(response.body)
         except (ValueError, RecursionError) as error:
             raise self._garbled(ask, response.body) from error
         return ApiResponse(value, warnings_of(response.headers.getall("Warning", ())))

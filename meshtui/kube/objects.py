@@ -11,6 +11,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.exchange import ApiResponse
 from meshtui.kube.failures import MAYBE_DONE_HINT, Expired, Unanswered
 from meshtui.kube.resources import Resource, served
+from meshtui.kube.shapes import decoder_of
 from meshtui.kube.trim import sound_metadata, trim
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
@@ -158,7 +159,7 @@ async def _pages(
     path = resource.path(namespace)
     found: list[Json] = []
     while True:
-        page = await cluster.get(path, params)
+        page = await cluster.get(path, params, decode=decoder_of(resource))
         if not isinstance(page, dict) or not isinstance(page.get("items", []), list | None):
             raise _not_kubernetes(cluster, path)
         found += [trim(resource, raw) for raw in read.objects(page, "items")]

@@ -6,7 +6,6 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Literal
@@ -20,6 +19,7 @@ from meshtui.kube.resources import Resource
 from meshtui.kube.snapshot import place
 from meshtui.kube.trim import trim
 from meshtui.mesh import read
+from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Json
 
 _LONGEST_EVENT = 16 * 2**20
@@ -156,7 +156,7 @@ class Watch:
     def _take(self, line: bytes) -> None:
         """One event of the watch. Raises what an ERROR event tells."""
         try:
-            event = json.loads(line)
+            event = decode(line)
         except (ValueError, RecursionError):
             event = {}
         kind, raw = read.text(event, "type"), read.obj(event, "object")

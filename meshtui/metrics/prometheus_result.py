@@ -5,7 +5,6 @@ Format and status codes: https://prometheus.io/docs/prometheus/latest/querying/a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh import read
+from meshtui.mesh.json_text import decode
 from meshtui.mesh.text import clean
 from meshtui.metrics.exposition import number_of
 
@@ -76,7 +76,7 @@ class QueryResult:
 def parse(body: bytes | str, where: str) -> QueryResult:
     """The answer in a body of status 200. Raises Unreachable where it is none."""
     try:
-        document = json.loads(body)
+        document = decode(body)
     except (ValueError, RecursionError):
         raise not_prometheus(where, body) from None
     data = read.obj(document, "data")
@@ -129,7 +129,7 @@ def _too_slow(told: str) -> MeshtuiError:
 def _words(body: bytes | str) -> str:
     """The `error` of the API's own failures; gateways in front of it call it `message`."""
     try:
-        document = json.loads(body)
+        document = decode(body)
     except (ValueError, RecursionError):
         return ""
     return clean(read.text(document, "error") or read.text(document, "message"), LONGEST)

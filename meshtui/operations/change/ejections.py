@@ -12,6 +12,7 @@ from meshtui.changes.change import Caution, Change
 from meshtui.changes.harm import gains
 from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Mesh, Pod, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.verify import client_proxies
@@ -60,7 +61,7 @@ async def _endpoints(cluster: Cluster, pod: Pod) -> tuple[ProxyEndpoint, ...]:
         body = await admin_get(
             cluster, pod.namespace, pod.name, path, container=pod.proxy_container, timeout=WAIT_S
         )
-        return parse_endpoints(json.loads(body))
+        return parse_endpoints(decode(body))
     return ()
 
 
