@@ -22,6 +22,7 @@ from meshtui.canary.events import Asked, Order
 from meshtui.errors import Conflict, MeshtuiError, Refused
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.leases import Lease, read_lease, write_lease
+from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.text import clean
 
@@ -96,7 +97,7 @@ class ServiceLease:
         self._me = me or identity()
         self._name = lease_name(service)
         self._renewed = float("-inf")
-        self._shown: object = None
+        self._shown: object = (None, None)
 
     async def acquire(self) -> None:
         """Raises `Refused` with the holder's name where somebody else drives the service."""
@@ -158,7 +159,7 @@ class ServiceLease:
             return ()
         now = self._clock()
         order = _order_of(found.notes.get(ORDER, "")) if found else None
-        shown = progress.get("phase"), progress.get("step", {}).get("index")
+        shown = progress.get("phase"), read.obj(progress, "step").get("index")
         known = found is not None and shown == self._shown
         if order is None and known and now - self._renewed < RENEW_S:
             return ()
