@@ -23,6 +23,7 @@ from typing import Any
 from meshtui import children
 from meshtui.errors import Usage
 from meshtui.kube.credential import FORBIDDEN_TEXT, VERSIONS, Credential, credential_of, failed
+from meshtui.kube.plugin_policy import why_forbidden
 from meshtui.mesh import read
 from meshtui.mesh.text import clean
 
@@ -75,6 +76,9 @@ class Plugin:
         program = shutil.which(self.command)
         if program is None:
             raise failed(self.command, "it was not found, or cannot be run", clean(self.hint, 300))
+        forbidden = why_forbidden(self.command, program)
+        if forbidden:
+            raise failed(self.command, forbidden, "allow it there, or name a token in its place")
         try:
             # A session of its own has no terminal to read a password from or to draw on.
             process = await asyncio.create_subprocess_exec(

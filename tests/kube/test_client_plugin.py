@@ -308,6 +308,51 @@ async def test_one_that_may_not_be_run_is_not_found(tmp_path: Path) -> None:
     assert "it was not found, or cannot be run" in (await refusal(tmp_path, plugin(program))).what
 
 
+LIST = "credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist: "
+POLICIES: list[tuple[str, str]] = [
+    ("kind: Preference", ""),
+    ("", ""),
+    ("credentialPluginPolicy: AllowAll", ""),
+    ("credentialPluginPolicy: DenyAll", "(credentialPluginPolicy DenyAll)"),
+    (LIST + "[{command: HERE/plugin}]", ""),
+    (LIST + "[{name: HERE/plugin}]", ""),
+    (LIST + "[{command: other}, {command: plugin}]", ""),
+    (LIST + "[{command: other}]", "(credentialPluginPolicy Allowlist)"),
+    (LIST + "[{command: /elsewhere/plugin}]", "(credentialPluginPolicy Allowlist)"),
+    (LIST + "[]", "without a usable credentialPluginAllowlist"),
+    (LIST + "[{}]", "without a usable credentialPluginAllowlist"),
+    (LIST + "[{command: ./plugin}]", "without a usable credentialPluginAllowlist"),
+    (LIST + "plugin", "without a usable credentialPluginAllowlist"),
+    ("credentialPluginPolicy: Allowlist", "without a usable credentialPluginAllowlist"),
+    ("credentialPluginAllowlist: [{command: plugin}]", "belongs to Allowlist"),
+    ("credentialPluginPolicy: Some\x1b", "cannot be read"),
+    ("credentialPluginPolicy: Some", "there is no credentialPluginPolicy Some"),
+    ("a: [", "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("policy", "words"), POLICIES)
+async def test_what_the_person_lets_run_is_what_kubectl_would_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str, words: str
+) -> None:
+    program = giving(tmp_path / "plugin", credential())
+    kuberc = tmp_path / "kuberc"
+    kuberc.write_text(policy.replace("HERE", str(tmp_path)))
+    monkeypatch.setenv("KUBERC", str(kuberc))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    if not words:
+        async with connected(tmp_path, plugin(program)):
+            assert ran(program)
+        return
+    error = await refusal(tmp_path, plugin(program))
+    assert isinstance(error, NotAllowed)
+    assert words in error.what
+    assert not ran(program)
+    monkeypatch.setenv("KUBERC", "off")
+    async with connected(tmp_path, plugin(program)):
+        assert ran(program)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
