@@ -64,7 +64,10 @@ def _services_table(views: list[ServiceView], everywhere: bool) -> None:
         for version in view.versions:
             rows.append((name, *_cells(version), version.state, _flags(version.caller)))
             name = ""
-        rows += [("", f"({mark})", *[""] * 10) for mark in view.marks]
+            why = version.unknown_because or version.pods_words
+            rows += [("", f"  ({why})", *[""] * 10)] if why else []
+        marks = (*view.marks, *([view.counted_because] if view.counted_because else []))
+        rows += [("", f"({mark})", *[""] * 10) for mark in marks]
     output.table((*_HEADER, "STATE", "FLAGS"), rows, right=range(2, 10))
 
 

@@ -139,7 +139,8 @@ class Sample:
     `called` and `served` are the same by all that telemetry says of who answered.
     `clients` names the workloads (namespace, workload) that ever sent traffic to a service.
     `read` and `failed` count the proxies (or servers) that answered and that did not; `problems`
-    says why, one line each.
+    says why, one line each. `unread` are the workloads with a proxy that did not answer, and
+    `filled` those whose requests a service itself counted in their place.
     """
 
     time: float
@@ -155,6 +156,8 @@ class Sample:
     problems: tuple[str, ...] = ()
     called: Mapping[Responder, Signals] = field(default_factory=dict)
     served: Mapping[Responder, Signals] = field(default_factory=dict)
+    unread: frozenset[tuple[str, str]] = frozenset()
+    filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def calls(self) -> Mapping[Responder, Signals]:

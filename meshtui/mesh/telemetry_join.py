@@ -156,6 +156,8 @@ def joined(
     measured = [
         _unknown(row, rows, groups.get(i))
         if i in groups or i in beside
+        else row
+        if row.unknown_because
         else replace(
             row,
             caller=_merged(caller.of.get(i)),

@@ -18,6 +18,8 @@ from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.subsets import usable_subsets
 
+_NO_RULES = "which pods it has is not known: DestinationRules can't be read"
+
 HostAndSubset = tuple[str, str]
 """A host and a subset of it; the subset is empty for all of the host."""
 
@@ -185,16 +187,19 @@ def _destination_rows(
         known.add(place)
         other = mesh.by_host.get(destination.host)
         pods = pods_of(mesh, other) if other and other is not service else ()
+        unread = ""
         if other and destination.subset:
             subsets = usable_subsets(mesh, destination.host)
             mine = next((s for s in subsets if s.name == destination.subset), None)
             pods = pods_of_subset(pods, mine) if mine else ()
+            unread = "" if mine or mesh.knows("destinationrules") else _NO_RULES
         rows.append(
             VersionView(
                 version=destination.subset or short_host(destination.host, service.key.namespace),
                 subset=destination.subset,
                 host=destination.host,
                 owner=owner_of(mesh, destination.host),
+                unknown_because=unread,
                 **_counts(pods),
             )
         )

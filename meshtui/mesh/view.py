@@ -22,6 +22,7 @@ from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import with_pods
 from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Joins, joined
+from meshtui.mesh.unread_callers import filled_words, without_callers
 from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
@@ -47,6 +48,9 @@ class ServiceView:
     server_state: str = NOT_KNOWN
     slow: str = ""
     """Against which limit callers found it slow as a whole; empty where they did not."""
+
+    counted_because: str = ""
+    """Why the callers' numbers are the servers' own; empty where callers counted."""
 
     mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
     joins: Joins | None = field(default=None, compare=False, repr=False)
@@ -162,7 +166,8 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         [counted for key in joins.services for counted in side.get(key, ())]
         for side in (telemetry.called, telemetry.served)
     )
-    rows = _judged(joined(joins, view.versions, called, served), limits)
+    found = joined(joins, view.versions, called, served)
+    rows = _judged(without_callers(found, view.key, telemetry.sample), limits)
     counted = any(row.proxies for row in rows) or not any(row.pods for row in rows)
     caller, seen = telemetry.total(joins.services)
     server = server_known(caller, seen, counted)
@@ -175,6 +180,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         state=_slowed(state_of(caller, limits), slow),
         server_state=state_of(server, limits),
         slow=slow,
+        counted_because=filled_words(view.key, telemetry.sample),
     )
 
 
@@ -187,9 +193,12 @@ def _judged(rows: Iterable[VersionView], limits: Thresholds) -> list[VersionView
 
 
 def _by_answers(row: VersionView, limits: Thresholds) -> VersionView:
-    if row.caller is None or row.server is None:
+    if row.caller is None and row.server is None:
         return row
-    server = server_known(row.caller, row.server, bool(row.proxies or not row.pods))
+    server = row.server
+    if server is not None:
+        counted = bool(row.proxies or not row.pods)
+        server = server_known(row.caller or Signals(), server, counted)
     return replace(
         row,
         server=server,

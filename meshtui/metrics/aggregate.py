@@ -91,7 +91,10 @@ class Tally:
 class Ledger:
     """All tallies of one window. Feed it what each proxy counted, then take the views."""
 
-    def __init__(self) -> None:
+    def __init__(self, unread: frozenset[Client] = frozenset()) -> None:
+        """For the clients that are `unread` the servers' side counts as theirs."""
+        self._unread = unread
+        self._filled: dict[ServiceKey, set[Client]] = {}
         self._targets: dict[str, dict[Responder, Tally]] = {name: {} for name in REPORTERS}
         self._services: dict[str, dict[ServiceKey, Tally]] = {name: {} for name in REPORTERS}
         self._of_traffic: dict[Traffic, tuple[Tally, ...]] = {}
@@ -143,10 +146,24 @@ class Ledger:
         reporter, target = traffic.reporter, traffic.target
         if reporter not in REPORTERS:
             return ()
-        return (
-            self._targets[reporter].setdefault(target, Tally()),
-            self._services[reporter].setdefault(target.service, Tally()),
+        reporters = [reporter]
+        client = traffic.client_namespace, traffic.client
+        if reporter == DESTINATION and client in self._unread:
+            self._filled.setdefault(target.service, set()).add(client)
+            reporters.append(SOURCE)
+        return tuple(
+            tally
+            for each in reporters
+            for tally in (
+                self._targets[each].setdefault(target, Tally()),
+                self._services[each].setdefault(target.service, Tally()),
+            )
         )
+
+    @property
+    def filled(self) -> Mapping[ServiceKey, frozenset[Client]]:
+        """The clients whose requests the servers counted in their place, by service."""
+        return {service: frozenset(clients) for service, clients in self._filled.items()}
 
 
 def _signals(tallies: Mapping[Responder, Tally]) -> dict[Responder, Signals]:

@@ -19,6 +19,8 @@ class Reading:
 
     requests: Mapping[Traffic, float] = field(default_factory=dict)
     durations: Mapping[Traffic, Buckets] = field(default_factory=dict)
+    unusable: int = 0
+    """Counters of requests whose value is no count: infinite, negative or none at all."""
 
 
 class SeriesCache:
@@ -47,8 +49,10 @@ def read(text: str, cache: SeriesCache) -> Reading:
     """The counters in a proxy's statistics; series that differ in other labels only are added."""
     requests: dict[Traffic, float] = {}
     durations: dict[Traffic, Buckets] = {}
+    unusable = 0
     for name, labels, value in points(text, (REQUESTS, BUCKETS)):
         if not 0 <= value < math.inf:
+            unusable += name == REQUESTS
             continue
         if name == REQUESTS:
             traffic = cache.traffic(labels)
@@ -60,7 +64,7 @@ def read(text: str, cache: SeriesCache) -> Reading:
         if traffic is not None and bound is not None:
             buckets = durations.setdefault(traffic, {})
             buckets[bound] = buckets.get(bound, 0.0) + value
-    return Reading(requests, durations)
+    return Reading(requests, durations, unusable)
 
 
 def growth(before: Reading, after: Reading) -> Reading:

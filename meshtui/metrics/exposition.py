@@ -26,6 +26,7 @@ _UNGROUPED = re.sub(r"\((?!\?)", "(?:", _LABEL)
 _SAMPLE = re.compile(
     rf"(?:\{{((?:{_UNGROUPED}(?:,|(?=\}}))[ \t]*+)*+)\}}[ \t]*+|[ \t]++)(\S++)", re.ASCII
 )
+_NAMED = re.compile(r"[a-zA-Z_:][\w:]*+(?:\{|[ \t]++[-+.0-9IN])", re.ASCII)
 _PAIR = re.compile(_LABEL, re.ASCII)
 _ESCAPE = re.compile(r"\\(.)")
 _NUMBER = re.compile(r"[-+]?(?:[0-9.]++(?:[eE][-+]?[0-9]++)?|[Ii]nf|[Nn]a[Nn])", re.ASCII)
@@ -57,6 +58,12 @@ def points(text: str, names: Iterable[str], limit: int = MAX_POINTS) -> Iterator
             if found > limit:
                 return
             yield point
+
+
+def is_exposition(text: str) -> bool:
+    """Whether a text begins as statistics do; an empty one does, a page of HTML does not."""
+    first = next((line for line in text[:MAX_LABELS].splitlines() if line.strip()), "")
+    return not first or first.startswith("#") or _NAMED.match(first) is not None
 
 
 def _line_starts(text: str, name: str) -> Iterator[int]:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh.model import Pod
+from meshtui.mesh.text import clean
+from meshtui.metrics.exposition import is_exposition
+from meshtui.metrics.traffic import REQUESTS
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -15,6 +18,9 @@ AGENT_PORT, ENVOY_PORT = 15020, 15090
 """Istio's agent serves the merged statistics, Envoy its own; old agents ignore the query."""
 
 QUERY = {"usedonly": "", "filter": "istio_requests_total|istio_request_duration"}
+
+SILENT_READS = 10
+"""How often a proxy without a request counter is believed before its other port is asked again."""
 
 PodId = tuple[str, str, str]
 """Namespace, name and address: a StatefulSet gives a new pod the old one's name."""
@@ -31,6 +37,7 @@ class Scraper:
         self._cluster = cluster
         self._timeout_s = timeout_s
         self._ports: dict[PodId, int] = {}
+        self._silent: dict[PodId, int] = {}
 
     async def fetch(self, pod: Pod) -> str:
         """The statistics of the pod's proxy. `timeout_s` is for both ports together."""
@@ -45,10 +52,11 @@ class Scraper:
     def keep_only(self, pods: set[PodId]) -> None:
         """Forget the pods that are gone."""
         self._ports = {pod: port for pod, port in self._ports.items() if pod in pods}
+        self._silent = {pod: left for pod, left in self._silent.items() if pod in pods}
 
     async def _either(self, pod: Pod, port: int) -> str:
         try:
-            return await self._from(pod, port)
+            text = await self._from(pod, port)
         except NotAllowed:
             raise
         except MeshtuiError as error:
@@ -56,12 +64,39 @@ class Scraper:
                 text = await self._from(pod, _other(port))
             except MeshtuiError:
                 raise error from None
-        self._ports[pod_id(pod)] = _other(port)
-        return text
+            self._ports[pod_id(pod)] = _other(port)
+            return text
+        return await self._counted(pod, port, text)
+
+    async def _counted(self, pod: Pod, port: int, text: str) -> str:
+        """`text`, or what the other port says where it has no counter of requests.
+
+        A proxy that never had a request has none. One whose agent answers without Envoy's part,
+        or whose Envoy starts, has none either: only where both say so it is nothing.
+        """
+        key = pod_id(pod)
+        if REQUESTS in text:
+            self._silent.pop(key, None)
+            return text
+        if self._silent.get(key, 0) > 0:
+            self._silent[key] -= 1
+            return text
+        try:
+            second = await self._from(pod, _other(port))
+        except MeshtuiError as error:
+            what = f"port {port} has no counter of requests, and port {_other(port)} does not"
+            raise Unreachable(f"{what} answer: {error.what}") from None
+        if REQUESTS not in second:
+            self._silent[key] = SILENT_READS
+        return second
 
     async def _from(self, pod: Pod, port: int) -> str:
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{port}/proxy/stats/prometheus"
-        return await self._cluster.get_text(path, QUERY, timeout=self._timeout_s)
+        text = await self._cluster.get_text(path, QUERY, timeout=self._timeout_s)
+        if not is_exposition(text):
+            begins = clean(text.lstrip()[:24])
+            raise Unreachable(f"port {port} answers something else than statistics ({begins}…)")
+        return text
 
 
 def _other(port: int) -> int:

@@ -11,12 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
-from meshtui.metrics.aggregate import Ledger, clients_of
+from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
@@ -80,7 +80,7 @@ class SidecarSource:
             self._keep_only({pod_id(pod) for pod in pods})
             failures = await self._read_all(pods)
             _refuse_nothing(pods, failures)
-            return await asyncio.to_thread(self._summary, len(pods), failures)
+            return await asyncio.to_thread(self._summary, pods, failures)
 
     async def close(self) -> None:
         """Forget all readings."""
@@ -119,6 +119,8 @@ class SidecarSource:
                 return error
             at = self._clock()
             reading = await self._parse(text)
+            if reading.unusable and not reading.requests:
+                return Unreachable("its counters of requests are no numbers")
         window = self._windows.setdefault(pod_id(pod), Window(self._limits.window_s))
         window.add(at, reading)
         return None
@@ -133,13 +135,25 @@ class SidecarSource:
         if window is not None:
             window.miss(self._clock())
 
-    def _summary(self, asked: int, failures: Sequence[tuple[Pod, MeshtuiError]]) -> Sample:
-        ledger = Ledger()
+    def _unread(self, pods: Sequence[Pod], missing: Sequence[Pod]) -> _Unread:
+        """What a pod said before stands for as long as it is in the window."""
+        lost = {pod_id(pod) for pod in missing if not self._known(pod)}
+        partly = {(p.namespace, p.workload) for p in pods if pod_id(p) in lost}
+        seen = {(p.namespace, p.workload) for p in pods if pod_id(p) not in lost}
+        return _Unread(frozenset(partly - seen), frozenset(partly))
+
+    def _known(self, pod: Pod) -> bool:
+        window = self._windows.get(pod_id(pod))
+        return window is not None and window.elapsed_s > 0
+
+    def _summary(self, pods: Sequence[Pod], failures: Sequence[tuple[Pod, MeshtuiError]]) -> Sample:
+        missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
+        unread = self._unread(pods, [pod for pod, _ in missing])
+        ledger = Ledger(unread.whole)
         for window in self._windows.values():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
         views = ledger.views()
-        missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
         return Sample(
             time=self._now(),
             source=self.name,
@@ -151,10 +165,19 @@ class SidecarSource:
             called=views.called,
             served=views.served,
             clients=clients_of(w.latest for w in self._windows.values() if w.latest),
-            read=asked - len(failures),
+            read=len(pods) - len(failures),
             failed=len(missing),
-            problems=_problems(missing) if asked else ("no running pod has a sidecar",),
+            unread=unread.any,
+            filled=ledger.filled,
+            problems=_problems(missing) if pods else ("no running pod has a sidecar",),
         )
+
+
+class _Unread(NamedTuple):
+    """Workloads of which no pod could be read within the window, and those with any such pod."""
+
+    whole: frozenset[Client]
+    any: frozenset[Client]
 
 
 def _counts(pod: Pod) -> bool:

@@ -17,6 +17,7 @@ from meshtui.operations.change.apply import Applier, Callers, Report
 from meshtui.operations.change.compound import Compound, Pause
 from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.plan import Planner
+from meshtui.operations.namespaces import refuse_missing
 from meshtui.operations.options import Options
 
 if TYPE_CHECKING:
@@ -85,11 +86,17 @@ class Session:
         await self.cluster.close()
 
     async def read_mesh(self) -> Mesh:
-        """The mesh as it is now, as much of the cluster as may be read."""
+        """The mesh as it is now, as much of the cluster as may be read.
+
+        Raises `NotFound` where a namespace is given that is not there.
+        """
         from meshtui.kube.snapshot import read_objects
 
         raw = await read_objects(self.cluster, None)
-        return parse_mesh(raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial)
+        mesh = parse_mesh(raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial)
+        if self.options.namespace:
+            await refuse_missing(self.cluster, mesh, self.options.namespace)
+        return mesh
 
     async def recover(self) -> tuple[str, ...]:
         """What became of interrupted changes; empty where nothing was interrupted."""

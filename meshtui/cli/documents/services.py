@@ -31,6 +31,7 @@ def _service(view: ServiceView) -> dict[str, Any]:
         "name": view.key.name,
         "host": view.service.host,
         "state": view.state,
+        "counted_because": view.counted_because or None,
         **_signals(view.caller),
         "server": _signals(view.server),
         "rules": [_rule(route, ordinary=route == view.route) for route in view.routes],

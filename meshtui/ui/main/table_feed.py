@@ -36,7 +36,7 @@ class TableFeed:
         if snapshot is None:
             return
         views, lost = self._aim.seen(self._narrowed(snapshot.views), snapshot.mesh)
-        self._table.empty_text = empty_text(snapshot)
+        self._table.empty_text = empty_text(snapshot, self.namespace)
         self._table.feed(views, snapshot.sample)
         for key in lost:
             self._drafting.drop(key)
@@ -80,8 +80,11 @@ class TableFeed:
         self._host.tell_panes()
 
 
-def empty_text(snapshot: Snapshot) -> str:
+def empty_text(snapshot: Snapshot, namespace: str = "") -> str:
     """Why there are no rows."""
+    there = sorted({view.key.namespace for view in snapshot.views})
+    if namespace and there and snapshot.cluster.state != "connecting":
+        return f"no services in namespace {namespace}; there are {', '.join(there[:5])}"
     if snapshot.cluster.state == "connecting":
         return "reading the mesh…"
     if not snapshot.mesh.istio:

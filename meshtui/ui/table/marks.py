@@ -43,6 +43,7 @@ def _line_of(view: ServiceView, note: str, brevity: Brevity) -> Line:
     about = next((mark for mark in faults_first if _is_about(note, mark)), "")
     told = brevity(note, about, view) if note else ""
     pieces = [span(told, "warning")] if note else []
+    pieces += [span(view.counted_because, "unknown")] if view.counted_because else []
     pieces += _aimed(view)
     rest = [mark for mark in faults_first if mark != about]
     pieces += [span(brevity("", mark, view), _role(mark)) for mark in rest]

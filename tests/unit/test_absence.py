@@ -1,0 +1,268 @@
+"""What was not read is unknown with the reason, never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from meshtui.cli.documents.services import services_json
+from meshtui.errors import MeshtuiError, NotFound, Unreachable
+from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK
+from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import ServiceView, service_views
+from meshtui.metrics.exposition import is_exposition
+from meshtui.operations.namespaces import refuse_missing
+from tests.ui import bookinfo
+from tests.unit.test_metrics_sidecars import Answer, Bench, pod, stats
+
+REVIEWS = ServiceKey("default", "reviews")
+SERVICE = Service(REVIEWS, "reviews.default.svc.cluster.local", selector={"app": "reviews"})
+Answers = Mapping[str, str | MeshtuiError | Answer]
+REFUSED = Unreachable("connection refused")
+PAGE = """<!DOCTYPE html><html><body>istio_requests_total{a="b"} 5</body></html>"""
+
+
+def reviews(name: str = "reviews-v1", **changed: object) -> Pod:
+    labels = {"app": "reviews", "version": "v1"}
+    facts = {"labels": labels, "version": "v1", "workload": name, "ready": True} | changed
+    return pod(name, **facts)
+
+
+def page(name: str = "page") -> Pod:
+    return pod(name, workload="productpage")
+
+
+def inbound(count: float, client: str = "productpage", code: str = "200") -> str:
+    """What the proxy of reviews counts of its callers."""
+    text = stats(count, client, code).replace(
+        'source",source_workload', 'destination",source_workload'
+    )
+    return text.replace(
+        'destination_version="v1"',
+        'destination_version="v1",destination_workload="reviews-v1",'
+        'destination_workload_namespace="default"',
+    )
+
+
+def bench(*pods: Pod, **limits: float) -> Bench:
+    found = Bench(*pods, **limits)
+    found.mesh = replace(found.mesh, services=(SERVICE,))
+    return found
+
+
+def seen(mesh: Mesh, sample: Sample) -> ServiceView:
+    return service_views(mesh, sample)[0]
+
+
+async def measured(made: Bench, first: Answers, then: Answers) -> ServiceView:
+    await made.tick(0, **first)
+    return seen(made.mesh, await made.tick(10, **then))
+
+
+async def test_the_callees_fill_in_for_a_caller_that_cannot_be_read_and_say_so() -> None:
+    made = bench(page(), reviews())
+    more = inbound(130) + inbound(26, code="503")
+    view = await measured(
+        made, {"page": REFUSED, "reviews-v1": inbound(0)}, {"page": REFUSED, "reviews-v1": more}
+    )
+    (row,) = view.versions
+    assert row.caller is not None
+    assert (row.caller.requests, row.caller.rps) == (156, 15.6)
+    assert row.caller.error_ratio == pytest.approx(26 / 156)
+    assert view.counted_because == "productpage can't be read: counted by reviews itself"
+    assert services_json(0, None, [view])["services"][0]["counted_because"] == view.counted_because
+
+
+async def test_a_caller_of_which_one_pod_is_read_is_not_counted_twice() -> None:
+    made = bench(page("a"), page("b"), reviews())
+    view = await measured(
+        made,
+        {"a": stats(0.0), "b": REFUSED, "reviews-v1": inbound(0)},
+        {"a": stats(50), "reviews-v1": inbound(100)},
+    )
+    assert view.caller is not None
+    assert view.caller.requests == 50
+    assert view.server is not None
+    assert view.server.requests == 100
+
+
+async def test_what_a_caller_said_lately_stands_and_nobody_fills_in() -> None:
+    made = bench(page(), reviews())
+    await made.tick(0, page=stats(0.0), **{"reviews-v1": inbound(0)})
+    await made.tick(5, page=stats(50), **{"reviews-v1": inbound(50)})
+    view = seen(made.mesh, await made.tick(5, page=REFUSED, **{"reviews-v1": inbound(100)}))
+    assert view.caller is not None
+    assert (view.caller.requests, view.counted_because) == (50, "")
+
+
+async def test_no_request_at_the_callee_is_zero_by_evidence() -> None:
+    made = bench(page(), reviews())
+    answers: Answers = {"page": REFUSED, "reviews-v1": inbound(7)}
+    (row,) = (await measured(made, answers, answers)).versions
+    assert (row.state, row.unknown_because) == (NO_TRAFFIC, "")
+
+
+async def test_without_anybody_who_counts_it_is_unknown_and_says_who_was_not_read() -> None:
+    made = bench(page(), reviews(proxy_container=""), pod("other"))
+    answers: Answers = {"page": REFUSED, "other": stats(1, "other").replace("reviews", "details")}
+    view = await measured(made, answers, answers)
+    (row,) = view.versions
+    assert (row.state, row.caller, row.unknown_because) == (
+        NOT_KNOWN,
+        None,
+        "productpage can't be read",
+    )
+    version = services_json(0, None, [view])["services"][0]["versions"][0]
+    assert (version["rps"], version["unknown_because"]) == (None, "productpage can't be read")
+
+
+async def test_a_callee_that_cannot_be_read_has_no_view_of_its_own() -> None:
+    made = bench(page(), reviews())
+    view = await measured(
+        made,
+        {"page": stats(0.0), "reviews-v1": REFUSED},
+        {"page": stats(100), "reviews-v1": REFUSED},
+    )
+    (row,) = view.versions
+    assert (row.state, row.server_state, row.server) == (OK, NOT_KNOWN, None)
+
+
+# What a sidecar answers
+
+NO_COUNTER = "# TYPE istio_agent_go_info gauge\nistio_agent_go_info 1\n"
+UNUSABLE = stats(1).replace(" 1\n", " NaN\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("", True),
+        ("\n\n", True),
+        (NO_COUNTER, True),
+        ("istio_requests_total{} 5", True),
+        ("istio_requests_total 5", True),
+        (PAGE, False),
+        ('{"error": 1}', False),
+        ("upstream connect error or disconnect", False),
+        ("no healthy upstream.", False),
+        ("404 page not found", False),
+    ],
+)
+def test_a_page_is_no_statistics(text: str, sound: bool) -> None:
+    assert is_exposition(text) is sound
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (PAGE, "answers something else than statistics"),
+        ("404 page not found", "answers something else than statistics"),
+        (UNUSABLE, "are no numbers"),
+        (UNUSABLE.replace("NaN", "+Inf"), "are no numbers"),
+    ],
+)
+async def test_what_is_no_statistics_was_not_read(answer: str, why: str) -> None:
+    made = Bench(pod("a"), pod("b"))
+    sample = await made.tick(0, a=stats(1), b=answer)
+    assert (sample.read, sample.failed) == (1, 1)
+    assert why in sample.problems[0]
+
+
+async def by_port(port: int) -> str:
+    return NO_COUNTER if port == 15020 else stats(7)
+
+
+async def test_an_agent_that_answers_without_envoys_part_is_not_believed() -> None:
+    made = Bench()
+    await made.tick(0, a=by_port)
+    assert made.cluster.asked == [("a", 15020), ("a", 15090)]
+    assert (await made.tick(2)).clients
+    assert made.cluster.asked[2:] == [("a", 15020), ("a", 15090)]
+
+
+async def test_a_proxy_that_never_had_a_request_is_believed_by_both_ports_and_then_by_one() -> None:
+    made = Bench()
+    for _ in range(4):
+        sample = await made.tick(2, a=NO_COUNTER)
+        assert (sample.read, sample.failed) == (1, 0)
+    assert [port for _, port in made.cluster.asked] == [15020, 15090, 15020, 15020, 15020]
+
+
+async def without_envoy(port: int) -> str:
+    if port == 15020:
+        return NO_COUNTER
+    raise Unreachable("refused")
+
+
+async def test_no_counter_at_one_port_and_no_answer_at_the_other_was_not_read() -> None:
+    made = Bench(pod("a"), pod("b"))
+    sample = await made.tick(0, a=without_envoy, b=stats(1))
+    assert sample.failed == 1
+    assert "port 15020 has no counter of requests" in sample.problems[0]
+
+
+async def test_a_pod_that_was_read_at_one_port_is_asked_at_the_other_when_that_fails() -> None:
+    made = Bench()
+    open_ports = [15090, 15020, 15090, 15020]
+
+    async def moving(port: int) -> str:
+        if port != open_ports[0]:
+            raise Unreachable("refused")
+        return stats(7)
+
+    while open_ports:
+        assert (await made.tick(2, a=moving)).failed == 0
+        open_ports.pop(0)
+
+
+# A kind that may not be read, a namespace that is not there
+
+
+def test_a_kind_that_answers_403_makes_the_rows_unknown_and_no_subset_missing() -> None:
+    raw = {**bookinfo.objects(), "destinationrules": []}
+    mesh = parse_mesh(raw, partial={"destinationrules": frozenset()})
+    view = next(
+        v for v in service_views(mesh, bookinfo.sample(mesh, 1.0)) if v.key.name == "reviews"
+    )
+    rows = [row for row in view.versions if row.subset]
+    assert {row.state for row in rows} == {NOT_KNOWN}
+    assert {row.unknown_because for row in rows} == {
+        "which pods it has is not known: DestinationRules can't be read"
+    }
+
+
+class Namespaces:
+    def __init__(self, *names: str, error: MeshtuiError | None = None) -> None:
+        self._names, self._error = names, error
+
+    async def get(self, path: str) -> None:
+        if self._error is not None:
+            raise self._error
+        if path.rpartition("/")[2] not in self._names:
+            raise NotFound(path)
+
+
+MESH = Mesh(services=(SERVICE, replace(SERVICE, key=ServiceKey("payments", "cards"))))
+
+
+@pytest.mark.parametrize(
+    ("namespace", "hint"),
+    [("paymets", "did you mean payments?"), ("zzz", "there are default, payments")],
+)
+async def test_a_namespace_that_is_not_there_is_refused_with_the_nearest(
+    namespace: str, hint: str
+) -> None:
+    with pytest.raises(NotFound, match=f"there is no namespace {namespace}") as caught:
+        await refuse_missing(Namespaces("default"), MESH, namespace)  # type: ignore[arg-type]
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("cluster", [Namespaces("empty"), Namespaces(error=Unreachable("down"))])
+async def test_an_empty_namespace_and_one_that_cannot_be_asked_for_are_not_refused(
+    cluster: Namespaces,
+) -> None:
+    await refuse_missing(cluster, MESH, "empty")  # type: ignore[arg-type]
