@@ -77,7 +77,7 @@ class State:
 
     `restart` marks a rollback after which the ladder begins again. `tries` counts what was tried in
     vain in this phase, `trouble` says what was against it. `guarded`: on hold, and rolled back all
-    the same where the canary fails.
+    the same where the canary fails. `podless`: on hold until the canary has a ready pod.
     """
 
     plan: Plan
@@ -94,6 +94,7 @@ class State:
     tries: int = 0
     trouble: str = ""
     guarded: bool = False
+    podless: bool = False
     rungs: tuple[Rung, ...] = field(default=())
 
     @property
@@ -280,7 +281,7 @@ def _approach(state: State) -> Next:
 def _shift(state: State) -> Next:
     if state.pods is not None and state.pods.canary_ready == 0:
         words = "the canary has no ready pod and gets no weight"
-        return _say(state, Phase.HELD, words), ()
+        return replace(_say(state, Phase.HELD, words), podless=True), ()
     tally = state.tally.next_step()
     state = replace(state, phase=Phase.SHIFTING, tally=tally, tries=0, trouble="", guarded=False)
     return state, _pending(state)
@@ -347,7 +348,10 @@ def _pods(state: State, pods: Pods) -> Next:
         )
     served = state.phase in WATCHING | {Phase.SHIFTING}
     if pods.canary_ready == 0 and (served or (state.phase in GUARDED and state.index > 0)):
-        return _back(state, "the canary has no ready pod and gets no weight")
+        why = "the canary has no ready pod and gets no weight"
+        return _back(state, why, restart=state.plan.restart_on_new_build)
+    if pods.canary_ready and state.podless:
+        return _approach(replace(state, podless=False))
     return state, ()
 
 
@@ -384,7 +388,9 @@ def _stopped(state: State, why: str) -> Next:
 
 
 def _say(state: State, phase: Phase, sentence: str) -> State:
-    return replace(state, phase=phase, sentence=sentence, tries=0, trouble="", guarded=False)
+    return replace(
+        state, phase=phase, sentence=sentence, tries=0, trouble="", guarded=False, podless=False
+    )
 
 
 def _end(state: State, phase: Phase, status: Exit) -> State:

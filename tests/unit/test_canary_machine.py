@@ -389,3 +389,26 @@ def test_whoever_is_waited_for_the_canary_is_watched(waiting: dict[str, str]) ->
     assert not run.rolled
     run.counted(2, errors=100)
     assert run.rolled
+
+
+def test_a_canary_held_for_its_pods_goes_on_when_they_are_ready() -> None:
+    run = Run(pods=Pods(0, 1, frozenset()))
+    assert (run.state.phase, run.weights) == (Phase.HELD, [])
+    run.when(Pods(1, 1, frozenset("a")))
+    assert (run.state.phase, run.weights) == (Phase.SHIFTING, [5])
+
+
+def test_a_build_that_comes_after_a_gap_begins_the_ladder_again_where_asked() -> None:
+    run = observing(restart_on_new_build=True).counted(3).when(Served())
+    run.when(Pods(0, 1, frozenset()), BackOnStable())
+    assert run.state.phase is Phase.HELD
+    run.when(Pods(1, 1, frozenset("b")), BackOnStable(), Served())
+    assert (run.state.phase, run.state.index, run.weights) == (Phase.OBSERVING, 0, [5, 50, 5])
+
+
+@pytest.mark.parametrize("order", [Order.HOLD, Order.ABORT])
+def test_a_person_who_held_it_is_not_overruled_by_pods(order: Order) -> None:
+    run = observing().when(Asked(order))
+    before = list(run.commands)
+    run.when(Pods(0, 1, frozenset()), Pods(1, 1, frozenset("a")))
+    assert run.commands == before

@@ -257,6 +257,7 @@ class Autopilot:
         try:
             return await runner.run(prepared.first)
         finally:
+            prepared.hands.note(runner.progress)
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
 

@@ -25,7 +25,7 @@ from meshtui.changes.change import (
 )
 from meshtui.changes.change import Shift as ShiftRequest
 from meshtui.changes.outcome import Outcome
-from meshtui.errors import MeshtuiError, NotFound, Unreachable
+from meshtui.errors import Conflict, MeshtuiError, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import VersionView, version_rows
@@ -147,16 +147,21 @@ class Driver:
     async def shift(self, command: Shift) -> Served | NotServed | Edited:
         """Brings the route to the step. Nothing is written over what somebody else changed."""
         try:
-            mesh = await self._fresh()
-            noticed = self._noticed(mesh)
-            if noticed is not None and noticed.edit is not Edit.UNRELATED:
-                return noticed
-            for request in self._requests(command):
-                failed = await self._make(request)
-                if failed is not None:
-                    return failed
+            return await self._shifted(command)
+        except Conflict as error:
+            # Somebody wrote between the look and the write: it is looked at before the next try.
+            return NotServed(str(error), away=True)
         except MeshtuiError as error:
             return NotServed(str(error), away=isinstance(error, Unreachable))
+
+    async def _shifted(self, command: Shift) -> Served | NotServed | Edited:
+        noticed = self._noticed(await self._fresh())
+        if noticed is not None and noticed.edit is not Edit.UNRELATED:
+            return noticed
+        for request in self._requests(command):
+            failed = await self._make(request)
+            if failed is not None:
+                return failed
         return Served()
 
     def _requests(self, command: Shift) -> list[Request]:
@@ -189,7 +194,7 @@ class Driver:
 
     async def _make(self, request: Request, *, rollback: bool = False) -> NotServed | None:
         """One change, seen in the proxies; None where it is."""
-        mesh, sample = self._mesh(), self._clients()
+        mesh, sample = await self._fresh(), self._clients()
         target = Target(self._service.key, self.facts.written, uid=self.facts.uid)
         plan = await self._session.plan(mesh, request, target, sample)
         if plan.dangers and not (rollback or self._force):

@@ -120,9 +120,13 @@ class LiveHands:
         return self._driver.edited()
 
     async def orders(self, progress: Progress) -> tuple[Asked | Edited, ...]:
-        self._progress = progress
+        self.note(progress)
         found, self._orders = tuple(self._orders), []
         return found
+
+    def note(self, progress: Progress) -> None:
+        """What others shall see of the run when the Lease is written next."""
+        self._progress = progress
 
     def save(self, state: State) -> None:
         run = StoredRun(

@@ -1,0 +1,242 @@
+"""From what the telemetry counted in an interval to the counts of two sides, none twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+import pytest
+
+from meshtui.canary.tally import Interval
+from meshtui.changes.change import Target
+from meshtui.changes.locate import locate
+from meshtui.errors import MeshtuiError, Unreachable
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, VersionKey
+from meshtui.metrics.intervals import Counted, PrometheusIntervals, SidecarIntervals
+from meshtui.metrics.prometheus import PrometheusSource
+from meshtui.metrics.prometheus_url import UrlServer
+from meshtui.metrics.worker import Worker
+from meshtui.operations.canary.counting import Counting, Question, counts_of
+from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, serving
+from tests.unit.objects import reviews, route
+from tests.unit.test_mesh import REVIEWS
+from tests.unit.test_metrics_sidecars import FakeCluster, pod, stats
+
+HOST = "reviews.default.svc.cluster.local"
+V1, V2, V3 = ((HOST, name) for name in ("v1", "v2", "v3"))
+
+
+def question(*weights: int, shadow: bool = False) -> Question:
+    entries = [route(f"v{n}", weight) for n, weight in enumerate(weights, 1)]
+    mesh = reviews({"route": entries})
+    located = locate(mesh, Target(REVIEWS))
+    others = tuple(place for place, w in zip((V1, V2), weights, strict=False) if w)
+    return Question(mesh, located.service, located.rule, V3, others, shadow)
+
+
+def sample(server: dict[str, Signals] | None = None, **caller: Signals) -> Sample:
+    versions = {VersionKey(REVIEWS, name): signals for name, signals in caller.items()}
+    answers = {VersionKey(REVIEWS, name): signals for name, signals in (server or {}).items()}
+    return Sample(0.0, "test", 5.0, caller=versions, server=answers or versions)
+
+
+def counted(asked: Question, found: Sample, p99_ms: float = 500.0) -> Interval:
+    interval, _ = counts_of(asked, found, p99_ms)
+    return interval
+
+
+def test_the_others_are_the_baseline_together() -> None:
+    found = sample(
+        v1=Signals(600, error_ratio=0.01), v2=Signals(300, error_ratio=0.0), v3=Signals(100)
+    )
+    interval = counted(question(60, 30, 10), found)
+    assert (interval.canary.requests, interval.canary.errors) == (100, 0)
+    assert interval.stable is not None
+    assert (interval.stable.requests, interval.stable.errors) == (900, pytest.approx(6))
+    assert counted(question(60, 0, 40), found).stable.requests == 600  # type: ignore[union-attr]
+    assert counted(question(0, 0, 100), found).stable is None
+
+
+def test_what_broke_off_and_what_proxies_refused_count_as_errors() -> None:
+    bad = Signals(100, error_ratio=0.02, cut_off=3, refused=4)
+    assert counted(question(90, 0, 10), sample(v1=Signals(900), v3=bad)).canary.errors == 9
+
+
+def test_a_shadow_is_judged_by_its_own_answers() -> None:
+    found = sample(
+        {"v1": Signals(1000, error_ratio=0.0), "v3": Signals(1000, error_ratio=0.5)},
+        v1=Signals(1000, error_ratio=0.1),
+    )
+    interval = counted(question(100, 0, 0, shadow=True), found)
+    assert (interval.canary.errors, interval.stable and interval.stable.errors) == (500, 0)
+
+
+def test_requests_that_reached_no_pod_count_against_whose_they_were() -> None:
+    """Where the canary's cluster has no endpoint, telemetry names no version but the flag."""
+    called = {
+        Responder(REVIEWS, "v1", "default", "reviews-v1"): Signals(900, error_ratio=0.0),
+        Responder(REVIEWS, UNKNOWN, flags="UH"): Signals(100, error_ratio=1.0, flags={"UH": 100.0}),
+    }
+    asked = question(90, 0, 10)
+    none_ready = tuple(replace(p, ready=p.version != "v3") for p in asked.mesh.pods)
+    asked = replace(asked, mesh=replace(asked.mesh, pods=none_ready))
+    interval = counted(asked, Sample(0.0, "test", 5.0, called=called))
+    assert (interval.canary.requests, interval.canary.errors) == (100, 100)
+
+
+def test_slow_is_counted_at_the_bound_next_to_the_limit() -> None:
+    buckets = {100.0: 50.0, 250.0: 80.0, 500.0: 97.0, 1000.0: 99.0, inf: 100.0}
+    found = sample(v1=Signals(900), v3=Signals(100, buckets=buckets))
+    for limit, slow in ((500, 3), (400, 3), (300, 20), (2000, 1), (1, 50)):
+        canary = counted(question(90, 0, 10), found, limit).canary
+        assert (canary.timed, canary.slow) == (100, slow), limit
+
+
+def test_versions_that_cannot_be_told_apart_are_no_counts() -> None:
+    asked = question(90, 0, 10)
+    same = tuple(replace(p, version="v1", workload="reviews") for p in asked.mesh.pods)
+    labels = {"app": "reviews", "version": "v1", "role": "x"}
+    same = tuple(replace(p, labels=labels) for p in same)
+    asked = replace(asked, mesh=replace(asked.mesh, pods=same))
+    interval = counted(asked, sample(v1=Signals(100)))
+    assert interval.problem or interval.canary.requests == 0
+
+
+class Steady:
+    """A source by script: each answer is counts, nothing new, or an error."""
+
+    name = "steady"
+
+    def __init__(self, *answers: Any, usual_s: float = 0.0) -> None:
+        self.answers = list(answers)
+        self.usual_s = usual_s
+        self.begun = 0
+
+    async def begin(self, mesh: Mesh, services: frozenset[ServiceKey]) -> None:
+        self.begun += 1
+        if self.answers and isinstance(self.answers[0], str):
+            self.answers.pop(0)
+            raise Unreachable("away")
+
+    async def count(self, mesh: Mesh, services: frozenset[ServiceKey]) -> Counted | None:
+        answer = self.answers.pop(0)
+        if isinstance(answer, MeshtuiError):
+            raise answer
+        if answer is None:
+            return None
+        found = sample(v1=Signals(900, error_ratio=0), v3=Signals(answer, error_ratio=0))
+        return Counted(found, self.usual_s)
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_intervals_follow_each_other_and_a_failure_is_one_of_them() -> None:
+    now = 100.0
+    source = Steady(10, Unreachable("Prometheus does not answer"), 20, None, 30)
+    counting = Counting(source, 500.0, lambda: now)
+    asked = question(90, 0, 10)
+    await counting.begin(asked)
+    found: list[Interval] = []
+    for _ in range(6):
+        now += 5
+        interval = await counting.count(asked)
+        found += [interval] if interval else []
+    assert [(i.start, i.end, i.problem) for i in found] == [
+        (100, 105, ""),
+        (105, 110, "Prometheus does not answer"),
+        (115, 120, ""),
+        (120, 130, ""),
+    ]
+    assert [i.canary.requests for i in found] == [10, 0, 20, 30]
+    assert source.begun == 2
+
+
+async def test_a_prometheus_tells_how_long_its_intervals_are() -> None:
+    now = 100.0
+    counting = Counting(Steady(10, 10, usual_s=60.0), 500.0, lambda: now)
+    asked = question(90, 0, 10)
+    await counting.begin(asked)
+    now = 170.0
+    first, second = await counting.count(asked), await counting.count(asked)
+    assert first is not None and second is not None
+    assert (first.start, first.end, first.usual_s) == (100, 105, 60)
+    assert (second.start, second.end) == (105, 110)
+
+
+class Proxies:
+    """Sidecars whose counters a test sets, read by a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.cluster = FakeCluster()
+        self.source = SidecarIntervals(self.cluster, clock=lambda: self.now)  # type: ignore[arg-type]
+        self.mesh = Mesh(pods=(pod("a"), pod("b")))
+
+    async def tick(self, **answers: Any) -> float | None:
+        self.now += 5
+        self.cluster.answers |= answers
+        counted = await self.source.count(self.mesh, frozenset({REVIEWS}))
+        return counted and sum(s.requests for s in counted.sample.caller.values())
+
+
+async def test_each_request_is_counted_once_by_the_sidecars() -> None:
+    proxies = Proxies()
+    assert await proxies.tick(a=stats(100), b=stats(50)) is None
+    assert await proxies.tick(a=stats(130), b=stats(50)) == 30
+    assert await proxies.tick(a=stats(130), b=stats(51)) == 1
+
+
+async def test_a_sidecar_that_is_late_is_counted_when_it_answers() -> None:
+    proxies = Proxies()
+    await proxies.tick(a=stats(100), b=stats(50))
+    assert await proxies.tick(a=stats(110), b=Unreachable("late")) == 10
+    assert await proxies.tick(a=stats(120), b=stats(90)) == 50
+    assert await proxies.tick(a="", b=stats(90)) in (None, 0)
+    assert await proxies.tick(a=stats(150), b=stats(90)) == 30
+
+
+async def test_a_sidecar_that_restarts_counts_from_nothing() -> None:
+    proxies = Proxies()
+    await proxies.tick(a=stats(100), b=stats(50))
+    assert await proxies.tick(a=stats(7), b=stats(50)) == 7
+
+
+async def test_where_no_sidecar_answers_there_is_no_interval() -> None:
+    proxies = Proxies()
+    away = Unreachable("away")
+    await proxies.tick(a=stats(100), b=stats(50))
+    with pytest.raises(Unreachable, match="none of 2 sidecars"):
+        await proxies.tick(a=away, b=away)
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    with serving() as found:
+        found.requests = [requests_row(90), requests_row(10, response_code="503")]
+        found.durations = bucket_rows((0, 50, 100, 100, 100))
+        yield found
+
+
+async def test_a_prometheus_is_asked_for_whole_scrape_intervals(fake: Fake) -> None:
+    worker = Worker("intervals-test")
+    source = PrometheusSource(UrlServer(fake.url, worker), worker)
+    intervals = PrometheusIntervals(source)
+    services = frozenset({REVIEWS})
+    try:
+        await intervals.begin(Mesh(), services)
+        assert await intervals.count(Mesh(), services) is None  # its clock stands still
+        intervals._end = (intervals._end or 0) - 50  # three scrapes of 15 s and a bit ago
+        counted = await intervals.count(Mesh(), services)
+        assert counted is not None
+        assert (counted.sample.window_s, counted.usual_s) == (30.0, 15.0)
+        assert sum(s.requests for s in counted.sample.caller.values()) == 100
+        assert await intervals.count(Mesh(), services) is None
+        fake.age = 100.0
+        with pytest.raises(Unreachable, match="100 s old"):
+            await intervals.count(Mesh(), services)
+    finally:
+        await source.close()
