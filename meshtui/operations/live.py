@@ -190,7 +190,8 @@ class LiveCockpit:
             self._bell.set()
 
     async def _recover(self) -> None:
-        self._notices = await self._opened.recover()
+        interrupted = await self._opened.recover()
+        self._notices = (*interrupted, *self._opened.unfinished_canaries())
         self._bell.set()
 
     def _look(self) -> None:

@@ -27,7 +27,7 @@ from meshtui.canary.plan import plan_of
 from meshtui.canary.progress import Measured, Progress, line
 from meshtui.canary.stored import StoredRun, from_text, to_text
 from meshtui.canary.tally import Counts, Interval
-from meshtui.errors import Exit
+from meshtui.errors import Exit, JournalError
 from meshtui.journal import Journal
 from meshtui.journal.canaries import CanaryRow
 from meshtui.mesh.model import ServiceKey
@@ -299,6 +299,37 @@ async def test_a_rollback_that_is_not_seen_is_tried_again_with_pauses(tmp_path: 
     world.refuses = []
     state = await drive(world)
     assert state.exit in (Exit.ROLLED_BACK, Exit.FAILED)
+
+
+@pytest.mark.parametrize("bad", [0.0, 0.3])
+async def test_a_journal_that_fails_on_the_way_is_said_and_stops_no_rollback(
+    bad: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, bad)
+    real = FakeHands.save
+
+    def save(hands: FakeHands, state: State) -> None:
+        if world.weight:
+            raise JournalError("the journal cannot be used", "free some space")
+        real(hands, state)
+
+    monkeypatch.setattr(FakeHands, "save", save)
+    state = await drive(world)
+    assert state.exit is (Exit.ROLLED_BACK if bad else Exit.DONE)
+    assert any("the journal cannot be used" in text for text in world.lines)
+
+
+async def test_without_a_journal_nothing_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(hands: FakeHands, state: State) -> None:
+        raise JournalError("the journal cannot be used")
+
+    monkeypatch.setattr(FakeHands, "save", save)
+    world = World(tmp_path)
+    with pytest.raises(JournalError):
+        await drive(world)
+    assert world.written == []
 
 
 @pytest.mark.parametrize(

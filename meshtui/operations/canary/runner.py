@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from meshtui.canary.events import (
@@ -28,6 +29,7 @@ from meshtui.canary.events import (
 from meshtui.canary.machine import GUARDED, WATCHING, Next, Phase, State, advance
 from meshtui.canary.progress import Measured, Progress, progress_of
 from meshtui.canary.tally import Interval
+from meshtui.errors import JournalError
 
 LOOK_S = 0.25
 """How often pods, edits and orders are looked at, in seconds."""
@@ -92,6 +94,7 @@ class Runner:
         self._counted_at = float("-inf")
         self._interrupted = False
         self._left = False
+        self._unsaved = ""
         self._gate: asyncio.Task[Gated] | None = None
         self._shown: tuple[object, ...] = ()
 
@@ -101,13 +104,15 @@ class Runner:
 
     @property
     def progress(self) -> Progress:
-        return progress_of(self.state, self._hands.seen, self._now())
+        found = progress_of(self.state, self._hands.seen, self._now())
+        words = "; ".join(filter(None, (found.trouble, self._unsaved)))
+        return replace(found, trouble=words)
 
     async def run(self, first: Next) -> State:
         """`first` is what `begin` gave, or a stored state with what `Revived` wants."""
         try:
+            self._hands.save(first[0])
             self._take(first)
-            self._hands.save(self.state)
             while not (self.state.over or self._left):
                 if self._commands:
                     await self._carry_out()
@@ -122,8 +127,16 @@ class Runner:
         before = self.state
         self.state, self._commands = result
         if self.state != before or result[1]:
-            self._hands.save(self.state)
+            self._save()
         self._tell()
+
+    def _save(self) -> None:
+        """A journal that fails on the way stops no rollback; a step is refused without one."""
+        try:
+            self._hands.save(self.state)
+            self._unsaved = ""
+        except JournalError as error:
+            self._unsaved = str(error)
 
     def _give(self, event: Event) -> None:
         before = self.state
