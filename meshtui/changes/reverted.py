@@ -62,16 +62,18 @@ def how_to_pause(raw: Json, manager: str) -> str:
     """One line on how to stop the owner that writes this object; empty where none is known.
 
     Only what is right for the object: Argo CD's and Flagger's switches are on objects of theirs.
+    A person copies it into a shell: what is no plain name stands as a word to be replaced.
     """
     meta = read.obj(raw, "metadata")
     labels, notes = read.labels(meta, "labels"), read.labels(meta, "annotations")
-    name, namespace = read.text(meta, "name"), read.text(meta, "namespace")
+    name = _plain(read.text(meta, "name"), "NAME")
+    namespace = _plain(read.text(meta, "namespace"), "NAMESPACE")
     if manager.startswith("argocd") or any(k.startswith("argocd.argoproj.io/") for k in notes):
         tracked = notes.get("argocd.argoproj.io/tracking-id", "").partition(":")[0]
         app = tracked or labels.get("app.kubernetes.io/instance", "")
         return f"pause Argo CD: argocd app set {_plain(app, 'APP')} --sync-policy none"
     if manager == "kustomize-controller":
-        kind = read.text(raw, "kind", "virtualservice").lower()
+        kind = _plain(read.text(raw, "kind", "virtualservice"), "KIND").lower()
         return (
             f"pause Flux: kubectl -n {namespace} annotate {kind} {name} "
             "kustomize.toolkit.fluxcd.io/reconcile=disabled"

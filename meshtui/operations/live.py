@@ -296,7 +296,8 @@ class LiveCockpit:
             if not self._reversals.found:
                 raise Refused("no change of the last day was reverted by somebody else")
             change_id = self._reversals.found[0].entry.id
-        return await self._opened.plan_again(self._mesh, change_id, self._telemetry.current)
+        plan = await self._opened.plan_again(self._mesh, change_id, self._telemetry.current)
+        return replace(plan, findings=(*plan.findings, *self._reversals.cautions(change_id)))
 
     async def plan_edit(self, draft: EditFile) -> Plan:
         change = await asyncio.to_thread(draft.change, self._mesh)

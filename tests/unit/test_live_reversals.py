@@ -49,6 +49,7 @@ class Desk:
     async def apply(self, *, again: bool = False) -> None:
         if again:
             plan = await self.cockpit.plan_again()
+            assert any("it may be reverted again; pause Argo CD" in text for text in plan.warnings)
         else:
             plan = await self.cockpit.plan(Rollback("v1"), Target(REVIEWS))
         await self.cockpit.apply(plan, lambda _: None)

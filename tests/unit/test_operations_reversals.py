@@ -193,6 +193,18 @@ async def test_a_watch_that_lags_behind_our_own_write_reports_nothing(
             "pause Flagger: kubectl -n default patch canary reviews --type merge "
             """-p '{"spec":{"suspend":true}}'""",
         ),
+        (
+            "kustomize-controller",
+            {"name": "x; rm -rf ~", "namespace": "$(id)"},
+            "pause Flux: kubectl -n NAMESPACE annotate virtualservice NAME "
+            "kustomize.toolkit.fluxcd.io/reconcile=disabled",
+        ),
+        (
+            "flagger",
+            {"namespace": "`id`", "ownerReferences": [{"kind": "Canary", "name": "a b"}]},
+            "pause Flagger: kubectl -n NAMESPACE patch canary CANARY --type merge "
+            """-p '{"spec":{"suspend":true}}'""",
+        ),
         ("kubectl-client-side-apply", {}, ""),
     ],
 )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from meshtui.changes.assemble import spec_of
+from meshtui.changes.change import Caution
 from meshtui.changes.reverted import how_to_pause, stands, what_now
 from meshtui.errors import JournalError
 from meshtui.mesh.model import Json, Mesh
@@ -109,6 +110,11 @@ class Reversals:
         """A line for each, as long as it is news."""
         now = self._clock()
         return tuple(one.line for one in self.found if now - (one.at or now) < LOUD_S)
+
+    def cautions(self, change_id: str) -> tuple[Caution, ...]:
+        """How to keep the one who reverted it from doing so again."""
+        pauses = (one.pause for one in self.found if one.entry.id == change_id)
+        return tuple(Caution("warning", f"it may be reverted again; {p}") for p in pauses if p)
 
     def _all_settled(self, found: tuple[Reversal, ...]) -> bool:
         """False right after an own write, which the watch may not have brought yet."""
