@@ -1,11 +1,12 @@
 """What Envoy's response code details mean.
 
-From Envoy's documentation ("Response Code Details") and the names its filters give.
+From Envoy's documentation ("Response Code Details"), the names its filters give, and what real
+Envoys answered: `tests/lab/test_words_provoked.py` makes each of them, or says that it does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 _MEANINGS: Mapping[str, str] = {
     "via_upstream": "The upstream gave this answer itself.",
@@ -16,7 +17,7 @@ _MEANINGS: Mapping[str, str] = {
     "no_healthy_upstream": "The cluster has no endpoint that may be used.",
     "maintenance_mode": "The cluster is in maintenance mode.",
     "overload": "The proxy is overloaded and turns requests away.",
-    "upstream_response_timeout": "The upstream did not answer within the rule's timeout.",
+    "response_timeout": "The upstream did not answer, or not to the end, within the timeout.",
     "upstream_per_try_timeout": "The upstream did not answer within the timeout of one try.",
     "upstream_max_stream_duration_reached": "The stream lasted longer than is allowed.",
     "max_duration_timeout": "The request lasted longer than is allowed.",
@@ -26,11 +27,10 @@ _MEANINGS: Mapping[str, str] = {
     "upstream_reset_before_response_started": "The upstream's stream ended before an answer.",
     "upstream_reset_after_response_started": "The upstream's stream ended within the answer.",
     "downstream_remote_disconnect": "The caller hung up.",
-    "downstream_local_disconnect": "The proxy hung up on the caller.",
+    "downstream_local_disconnect": "The proxy hung up on the caller: it shuts down, or drains.",
     "fault_filter_abort": "A fault rule answered instead of the upstream.",
     "rbac_access_denied_matched_policy": "An AuthorizationPolicy refuses the caller.",
     "ext_authz_denied": "The external authorization service refuses the request.",
-    "ext_authz_error": "The external authorization service could not be asked.",
     "jwt_authn_access_denied": "The request's token is missing or is not accepted.",
     "request_rate_limited": "The rate limit service turned the request away.",
     "local_rate_limited": "A local rate limit turned the request away.",
@@ -41,7 +41,6 @@ _MEANINGS: Mapping[str, str] = {
     "missing_path_rejected": "The request has no path.",
     "absolute_path_rejected": "The request's path is a whole URL, which is not allowed.",
     "path_normalization_failed": "The path could not be brought into its normal form.",
-    "low_version": "The request is HTTP/1.0 or 0.9, which is not served.",
     "upgrade_failed": "An upgrade was asked for that is not allowed.",
     "internal_redirect": "The answer was followed to another place.",
     "filter_chain_not_found": "No filter chain of the listener takes this connection.",
@@ -54,17 +53,27 @@ _RESETS: Mapping[str, str] = {
     "connection_termination": "the connection was closed",
     "overflow": "a circuit breaker's limit was reached",
     "local_reset": "the proxy reset the stream",
-    "local_refused_stream_reset": "the proxy refused the stream",
     "remote_reset": "the upstream reset the stream",
-    "remote_refused_stream_reset": "the upstream refused the stream",
     "protocol_error": "one side did not speak valid HTTP",
 }
 
 
-def explain_details(details: str) -> str:
-    """A sentence or two; empty for what is not in the tables."""
+DETAILS = (*_MEANINGS, *_RESETS)
+"""All names that are explained."""
+
+_REFUSED_RETRY = (
+    "The upstream gave this answer itself. It was to be tried again, and the circuit breaker "
+    "refused that: the answer before stands."
+)
+
+
+def explain_details(details: str, flags: Iterable[str] = ()) -> str:
+    """A sentence or two; empty for what is not in the tables. `flags` are of the same request."""
     name, brace, rest = details.partition("{")
-    meaning = _MEANINGS.get(name.partition("[")[0], "")
+    name = name.partition("[")[0].partition("(")[0]
+    if name == "via_upstream" and "UO" in flags:
+        return _REFUSED_RETRY
+    meaning = _MEANINGS.get(name, "")
     reason = rest.partition("}")[0].partition("|")[0].lower() if brace else ""
     why = next((words for key, words in _RESETS.items() if reason == key), "")
     if not why:

@@ -43,7 +43,7 @@ _TABLE = (
     Flag(
         "UO",
         "upstream overflow",
-        "A circuit breaker of the DestinationRule turned the request away.",
+        "A circuit breaker of the DestinationRule turned the request, or a retry of it, away.",
         "the breaker's connection and request limits, and how slow the version is",
         ("503",),
     ),
@@ -59,7 +59,7 @@ _TABLE = (
         "no cluster",
         "The route names a cluster the proxy does not have.",
         "whether the subset is in a DestinationRule, and the destination's host and port",
-        ("503",),
+        ("503", "500"),
     ),
     Flag(
         "URX",
@@ -72,17 +72,17 @@ _TABLE = (
     Flag(
         "UT",
         "upstream timeout",
-        "The version did not answer within the rule's timeout; the caller got 504.",
+        "The answer was not there, or not whole, within the rule's timeout: 504, or 200 cut off.",
         "the version's p99 against the timeout, and timeouts further down",
-        ("504",),
+        ("504", "200"),
         reached=True,
     ),
     Flag(
         "DC",
         "downstream closed",
-        "The caller hung up before the answer was there.",
+        "The caller hung up before the answer was whole; so ends every WebSocket, too (101).",
         "the caller's own timeout, and the version's latency",
-        ("0",),
+        ("0", "200", "101"),
         reached=True,
     ),
     Flag(
@@ -146,9 +146,9 @@ _TABLE = (
     Flag(
         "UPE",
         "upstream protocol error",
-        "The version's answer was not valid HTTP.",
-        "the port's protocol name (http-, grpc-, tcp-) and the version",
-        ("502",),
+        "The version's answer was not valid HTTP, or ended before it was whole (200).",
+        "the port's protocol name (http-, grpc-, tcp-), and crashes of the version",
+        ("502", "200"),
         reached=True,
     ),
     Flag(

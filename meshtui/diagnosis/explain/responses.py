@@ -90,7 +90,8 @@ def _answered_with(scope: VersionScope, flag: str) -> tuple[tuple[str, ...], tup
     known = FLAGS.get(flag)
     codes = known.codes if known else ("4", "5", "0")
     whole = all(len(code) == 3 or code == "0" for code in codes)
-    found = (status for code in codes for status in _IN_GRPC.get(code, ("2",)))
+    given = [code for code in codes if code[0] not in "12"]
+    found = (status for code in given for status in _IN_GRPC.get(code, ("2",)))
     return codes, tuple(dict.fromkeys(found)) if whole else tuple(GRPC)
 
 

@@ -118,8 +118,8 @@ def timed_out(scope: VersionScope) -> Words:
     step = "o: a longer timeout"
     if not said:
         said = [
-            "No rule that was read has a timeout for it: the caller sets one itself "
-            "(x-envoy-upstream-rq-timeout-ms), or the rule has changed since."
+            "No rule that was read has a timeout for it: the rule has changed since, or an "
+            "EnvoyFilter sets one (a sidecar ignores a caller's x-envoy-upstream-rq-timeout-ms)."
         ]
         step = "o: set a timeout that the callers expect"
     slow = _p99(scope)

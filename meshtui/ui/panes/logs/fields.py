@@ -64,8 +64,8 @@ def _outcome(record: AccessRecord, width: int) -> list[Line]:
     if record.details:
         lines += _field("details", (span(record.details, "text"),), width)
         lines += (
-            _said("", explain_details(record.details), width, "strong")
-            if explain_details(record.details)
+            _said("", explain_details(record.details, record.flags), width, "strong")
+            if explain_details(record.details, record.flags)
             else []
         )
     lines += _field("lasted" if record.tcp else "took", _took(record), width)

@@ -1,0 +1,401 @@
+"""Every response flag and every detail that is explained, made by a real Envoy: one process.
+
+What no static Envoy on one machine makes is in `NOT_PROVOKED`, with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from meshtui.envoy.details import DETAILS, explain_details
+from meshtui.lab.pods.envoy import envoy_path
+from meshtui.mesh.flags import FLAGS
+
+Obj = dict[str, Any]
+TYPES = "type.googleapis.com/envoy.extensions.filters"
+HTTP_TYPE = f"{TYPES}.http"
+
+NOT_PROVOKED_DETAILS: Mapping[str, str] = {
+    "route_configuration_not_found": "needs RDS that never answers",
+    "overload": "needs an overload manager under pressure",
+    "duration_timeout": "of a TCP connection",
+    "request_rate_limited": "needs a rate limit service",
+    "request_payload_exceeded_retry_buffer_limit": "needs a body beyond the buffer in a retry",
+    "request_payload_too_large": "needs a filter that buffers requests and has a limit",
+    "response_payload_too_large": "needs a filter that buffers answers",
+    "missing_path_rejected": "HTTP/2 only",
+    "absolute_path_rejected": "older Envoys",
+    "internal_redirect": "its own line has via_upstream",
+    "max_duration_timeout": "older Envoys; now upstream_max_stream_duration_reached",
+    "downstream_local_disconnect": "needs a proxy that shuts down under a request",
+    "filter_chain_not_found": "in the listener's own log",
+    "connection_failure": "older Envoys; now remote_connection_failure",
+    "local_connection_failure": "needs an address that cannot be bound",
+    "connection_timeout": "needs an address that never answers",
+    "local_reset": "HTTP/2 only",
+    "remote_reset": "HTTP/2 only",
+    "upstream_max_stream_duration_reached": "of the cluster's own duration, HTTP/2",
+    "path_normalization_failed": "a path this Envoy refuses in its codec",
+}
+NOT_PROVOKED_FLAGS: Mapping[str, str] = {
+    "LR": "HTTP/2 only",
+    "UR": "HTTP/2 only",
+    "DPE": "seen without details; its line is the codec's",
+}
+
+
+KEYS = json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "kid": "a", "k": "c2VjcmV0"}]})
+
+
+class Line(NamedTuple):
+    path: str
+    code: int
+    flags: tuple[str, ...]
+    details: str
+
+
+class Case(NamedTuple):
+    """What a request to `path` must be logged as; `raw` is sent in its place."""
+
+    path: str
+    code: int
+    flag: str
+    detail: str
+    raw: bytes = b""
+    hang_up: bool = False
+
+
+CASES = (
+    Case("/ok", 200, "", "via_upstream"),
+    Case("/direct", 200, "", "direct_response"),
+    Case("/nowhere", 404, "NR", "route_not_found"),
+    Case("/no-cluster", 503, "NC", "cluster_not_found"),
+    Case("/no-endpoint", 503, "UH", "no_healthy_upstream"),
+    Case("/maintained", 503, "UO", "maintenance_mode"),
+    Case("/overflow", 503, "UO", "upstream_reset_before_response_started{overflow}"),
+    Case("/slow/timeout", 504, "UT", "response_timeout"),
+    Case("/slow/per-try", 504, "UT", "upstream_per_try_timeout"),
+    Case("/half/timeout", 200, "UT", "response_timeout"),
+    Case("/refused", 503, "UF", "upstream_reset_before_response_started{remote_connection_fail"),
+    Case("/close", 503, "UC", "upstream_reset_before_response_started{connection_termination}"),
+    Case("/cut", 200, "UPE", "upstream_reset_after_response_started{protocol_error}"),
+    Case("/garbage", 502, "UPE", "upstream_reset_before_response_started{protocol_error}"),
+    Case("/retried", 503, "URX", "via_upstream"),
+    Case("/retry-refused", 503, "UO", "via_upstream"),
+    Case("/abort", 503, "FI", "fault_filter_abort"),
+    Case("/delay", 200, "DI", "via_upstream"),
+    Case("/denied", 403, "", "rbac_access_denied_matched_policy"),
+    Case("/limited", 429, "RL", "local_rate_limited"),
+    Case("/token", 401, "", "jwt_authn_access_denied"),
+    Case("/asked", 403, "UAEX", "ext_authz_denied"),
+    Case("/no-host", 400, "", "missing_host_header", b"GET /no-host HTTP/1.1\r\n\r\n"),
+    Case(
+        "/upgrade", 403, "", "upgrade_failed",
+        b"GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ),
+    Case("/slow/idle", 504, "SI", "stream_idle_timeout"),
+    Case(
+        "/late", 408, "", "request_overall_timeout",
+        b"POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
+    ),
+    Case("/slow/hang-up", 0, "DC", "downstream_remote_disconnect", hang_up=True),
+)  # fmt: skip
+
+
+HUNG_UP = asyncio.Event()
+"""Set once the request of a caller that will hang up has arrived."""
+
+
+async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An application that fails as its path says."""
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    failed = b"HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n"
+    half = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf"
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            path = head.split(b" ")[1].decode()
+            if path.startswith("/slow") or path in ("/half/timeout", "/late"):
+                writer.write(half if path.startswith("/half") else b"")
+                await writer.drain()
+                if path == "/slow/hang-up":
+                    HUNG_UP.set()
+                await reader.read()
+                return
+            answers = {"/garbage": b"not HTTP\r\n\r\n", "/close": b"", "/cut": half}
+            answers |= dict.fromkeys(("/retried", "/retry-refused"), failed)
+            if path == "/authz/asked":
+                writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+            else:
+                writer.write(answers.get(path, whole))
+            await writer.drain()
+            if path in ("/close", "/cut", "/garbage"):
+                return
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+def cluster(name: str, port: int | None, **more: Any) -> Obj:
+    place = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    endpoints = [{"endpoint": {"address": place}}] if port else []
+    load = {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]}
+    return {"name": name, "type": "STATIC", "load_assignment": load, **more}
+
+
+def per_route(**filters: Obj) -> Obj:
+    return {"typed_per_filter_config": filters}
+
+
+def route(path: str, to: str = "app", **more: Any) -> Obj:
+    own = more.pop("typed_per_filter_config", {})
+    action = {"cluster": to, **more}
+    found: Obj = {"match": {"path": path}, "route": action}
+    return {**found, "typed_per_filter_config": own} if own else found
+
+
+ANY = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+HUNDRED = {"numerator": 100}
+RETRY = {"retry_on": "5xx", "num_retries": 1}
+
+
+def routes() -> list[Obj]:
+    fault = f"{HTTP_TYPE}.fault.v3.HTTPFault"
+    deny = {"rules": {"action": "DENY", "policies": {"all": ANY}}}
+    bucket = {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "3600s"}
+    limit = {
+        "@type": f"{HTTP_TYPE}.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": "limited",
+        "token_bucket": bucket,
+        "filter_enabled": {"default_value": HUNDRED},
+        "filter_enforced": {"default_value": HUNDRED},
+    }
+    return [
+        {"match": {"path": "/direct"}, "direct_response": {"status": 200}},
+        route("/no-cluster", "missing"),
+        route("/no-endpoint", "empty"),
+        route("/maintained", "maintained"),
+        route("/overflow", "narrow"),
+        route("/slow/timeout", timeout="0.1s"),
+        route("/half/timeout", timeout="0.1s"),
+        route("/slow/per-try", retry_policy={"per_try_timeout": "0.1s", "num_retries": 0}),
+        route("/slow/idle", idle_timeout="0.1s", timeout="0s"),
+        route("/refused", "refused"),
+        route("/retried", retry_policy=RETRY),
+        route("/retry-refused", "unretried", retry_policy=RETRY),
+        route(
+            "/abort",
+            **per_route(
+                fault={"@type": fault, "abort": {"http_status": 503, "percentage": HUNDRED}}
+            ),
+        ),
+        route(
+            "/delay",
+            **per_route(
+                fault={"@type": fault, "delay": {"fixed_delay": "0.01s", "percentage": HUNDRED}}
+            ),
+        ),
+        route(
+            "/denied",
+            **per_route(rbac={"@type": f"{HTTP_TYPE}.rbac.v3.RBACPerRoute", "rbac": deny}),
+        ),
+        route("/limited", **per_route(limit=limit)),
+        *(route(path) for path in ("/ok", "/close", "/cut", "/garbage", "/token", "/asked")),
+        *(route(path) for path in ("/upgrade", "/late", "/slow/hang-up")),
+    ]
+
+
+def filters(port: int) -> list[Obj]:
+    """Those that no route sets up act on a path of their own."""
+    place = f"{HTTP_TYPE}"
+    jwt = {
+        "@type": f"{place}.jwt_authn.v3.JwtAuthentication",
+        "providers": {"p": {"issuer": "i", "local_jwks": {"inline_string": KEYS}}},
+        "rules": [{"match": {"path": "/token"}, "requires": {"provider_name": "p"}}],
+    }
+    authz = {
+        "@type": f"{place}.ext_authz.v3.ExtAuthz",
+        "http_service": {
+            "server_uri": {"uri": f"127.0.0.1:{port}", "cluster": "app", "timeout": "5s"},
+            "path_prefix": "/authz",
+        },
+    }
+    return [
+        {"name": "fault", "typed_config": {"@type": f"{place}.fault.v3.HTTPFault"}},
+        {"name": "rbac", "typed_config": {"@type": f"{place}.rbac.v3.RBAC"}},
+        {"name": "jwt", "typed_config": jwt},
+        {"name": "authz", "typed_config": authz},
+        {
+            "name": "limit",
+            "typed_config": {
+                "@type": f"{place}.local_ratelimit.v3.LocalRateLimit",
+                "stat_prefix": "none",
+            },
+        },
+        {"name": "router", "typed_config": {"@type": f"{place}.router.v3.Router"}},
+    ]
+
+
+def bootstrap(listen: int, app: int, closed: int, log: Path) -> Obj:
+    form = "%REQ(:PATH)%\t%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\n"
+    manager = {
+        "@type": f"{TYPES}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "in",
+        "request_timeout": "1s",
+        "normalize_path": True,
+        "access_log": [
+            {
+                "name": "file",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3"
+                    ".FileAccessLog",
+                    "path": str(log),
+                    "log_format": {"text_format_source": {"inline_string": form}},
+                },
+            }
+        ],
+        "route_config": {
+            "validate_clusters": False,
+            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes()}],
+        },
+        "http_filters": filters(app),
+    }
+    narrow = {"thresholds": [{"max_requests": 0, "max_pending_requests": 0}]}
+    unretried = {"thresholds": [{"max_retries": 0}]}
+    return {
+        "static_resources": {
+            "listeners": [
+                {
+                    "name": "in",
+                    "address": {"socket_address": {"address": "127.0.0.1", "port_value": listen}},
+                    "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}],
+                }
+            ],
+            "clusters": [
+                cluster("app", app),
+                cluster("empty", None),
+                cluster("maintained", app),
+                cluster("narrow", app, circuit_breakers=narrow),
+                cluster("unretried", app, circuit_breakers=unretried),
+                cluster("refused", closed),
+            ],
+        },
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "static",
+                    "static_layer": {"upstream.maintenance_mode.maintained": 100},
+                }
+            ]
+        },
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[tuple[int, Path]]:
+    """The Envoy; its port and its access log."""
+    server = await asyncio.start_server(upstream, "127.0.0.1", 0)
+    listen, closed, log = free_port(), free_port(), directory / "access.log"
+    config = directory / "envoy.json"
+    config.write_text(
+        json.dumps(bootstrap(listen, server.sockets[0].getsockname()[1], closed, log))
+    )
+    output = (directory / "output").open("wb")
+    envoy = await asyncio.create_subprocess_exec(
+        envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
+        "-l", "warning", "--file-flush-interval-msec", "50", stdout=output, stderr=output,
+    )  # fmt: skip
+    try:
+        await until(lambda: _listens(listen) or envoy.returncode is not None, "Envoy")
+        assert envoy.returncode is None, (directory / "output").read_text()
+        yield listen, log
+    finally:
+        if envoy.returncode is None:
+            envoy.kill()
+        await envoy.wait()
+        output.close()
+        server.close()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.05)
+    assert condition(), what
+
+
+async def request(port: int, case: Case) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    usual = f"GET {case.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    writer.write(case.raw or usual.encode())
+    await writer.drain()
+    if case.hang_up:
+        await HUNG_UP.wait()
+    else:
+        async with asyncio.timeout(30):
+            await reader.read(64 if case.raw else -1)
+    writer.close()
+
+
+def lines(log: Path) -> list[Line]:
+    text = log.read_text() if log.exists() else ""
+    found = [line.split("\t") for line in text.splitlines() if line.count("\t") == 3]
+    return [
+        Line(path, int(code), tuple(f for f in flags.split(",") if f != "-"), details)
+        for path, code, flags, details in found
+    ]
+
+
+async def test_a_real_envoy_makes_every_flag_and_detail_that_is_explained(tmp_path: Path) -> None:
+    async with running(tmp_path) as (port, log):
+        for case in (*CASES, *(c for c in CASES if c.path == "/limited")):
+            await request(port, case)
+        paths = {case.path for case in CASES}
+        await until(lambda: paths <= {line.path for line in lines(log)}, "all lines")
+        seen = lines(log)
+    wrong = [case for case in CASES if not any(fits(case, line) for line in seen)]
+    assert not wrong, "\n".join(map(str, (*wrong, *seen)))
+    assert all(explain_details(line.details, line.flags) for line in seen)
+
+
+def fits(case: Case, line: Line) -> bool:
+    flag = case.flag in line.flags if case.flag else True
+    same = (line.path, line.code) == (case.path, case.code)
+    return same and flag and line.details.startswith(case.detail)
+
+
+def test_what_is_explained_is_provoked_or_marked_as_not_provoked() -> None:
+    made = {case.detail.partition("{")[0] for case in CASES}
+    made |= {case.detail.partition("{")[2].rstrip("}") for case in CASES if "{" in case.detail}
+    made = {"remote_connection_failure" if m == "remote_connection_fail" else m for m in made}
+    assert made | NOT_PROVOKED_DETAILS.keys() == set(DETAILS)
+    assert not made & NOT_PROVOKED_DETAILS.keys()
+    flags = {case.flag for case in CASES} - {""}
+    assert flags | NOT_PROVOKED_FLAGS.keys() == FLAGS.keys()
+    assert not flags & NOT_PROVOKED_FLAGS.keys()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.path)
+def test_a_flags_codes_are_those_that_were_seen(case: Case) -> None:
+    codes = FLAGS[case.flag].codes if case.flag in FLAGS else ()
+    assert not codes or str(case.code).startswith(codes)
