@@ -155,6 +155,24 @@ async def test_intervals_follow_each_other_and_a_failure_is_one_of_them() -> Non
     assert source.begun == 2
 
 
+async def test_a_source_that_stays_away_is_an_interval_each_time() -> None:
+    now = 100.0
+    counting = Counting(Steady(Unreachable("gone"), "away", "away", 20), 500.0, lambda: now)
+    asked = question(90, 0, 10)
+    await counting.begin(asked)
+    found: list[Interval] = []
+    for _ in range(5):
+        now += 5
+        interval = await counting.count(asked)
+        found += [interval] if interval else []
+    assert [(i.start, i.end, i.problem) for i in found] == [
+        (100, 105, "gone"),
+        (105, 110, "away"),
+        (110, 115, "away"),
+        (120, 125, ""),
+    ]
+
+
 async def test_a_prometheus_tells_how_long_its_intervals_are() -> None:
     now = 100.0
     counting = Counting(Steady(10, 10, usual_s=60.0), 500.0, lambda: now)

@@ -118,6 +118,7 @@ class Counting:
         self._end = 0.0
         self._begun = False
         self._usual_s = 0.0
+        self._why = ""
 
     async def begin(self, question: Question) -> None:
         """Counting begins now: what the proxies counted before is none of it. Never raises."""
@@ -125,8 +126,8 @@ class Counting:
         try:
             await self._source.begin(question.mesh, question.services)
             self._begun = True
-        except MeshtuiError:
-            return  # the next interval says so
+        except MeshtuiError as error:
+            self._why = str(error)  # the next interval says so
 
     def blind(self, problem: str) -> Interval:
         """An interval in which nothing could be read; counting begins anew after it."""
@@ -136,13 +137,9 @@ class Counting:
 
     async def count(self, question: Question) -> Interval | None:
         """The newest interval; None where the telemetry has nothing new. Never raises."""
+        if not self._begun:
+            return await self._begin_again(question)
         try:
-            if not self._begun:
-                await self._source.begin(question.mesh, question.services)
-                self._begun = True
-                if self._clock() - self._end > 1.0:
-                    return self.blind_but_begun()
-                return None
             counted = await self._source.count(question.mesh, question.services)
         except MeshtuiError as error:
             return self.blind(str(error))
@@ -155,10 +152,14 @@ class Counting:
         self._end = start + counted.sample.window_s if counted.usual_s else self._clock()
         return replace(interval, start=start, end=self._end, usual_s=counted.usual_s)
 
-    def blind_but_begun(self) -> Interval | None:
-        """The time in which nothing could be read is over, and is not counted."""
-        self._end = self._clock()
-        return None
+    async def _begin_again(self, question: Question) -> Interval | None:
+        """The time in which nothing could be read is none of the next interval."""
+        since = self._end
+        await self.begin(question)
+        if self._begun:
+            return None
+        self._end = since
+        return self.blind(self._why)
 
     async def close(self) -> None:
         await self._source.close()
