@@ -47,7 +47,7 @@ def from_text(text: str) -> StoredRun:
             return run
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise MeshtuiError(
-            "the canary's state in the journal cannot be read", "start the canary anew"
+            "the canary's state in the journal cannot be read", "`canary run --force` begins anew"
         ) from error
     raise MeshtuiError(
         "the canary's state was written by another version of meshtui", "go on with that one"

@@ -88,6 +88,10 @@ async def _prepared(
         stored, _ = pilot.unfinished(key)
     except NotFound:
         return await pilot.prepare(plan, force=arguments.force)
+    except MeshtuiError:
+        if not arguments.force:
+            raise
+        return await pilot.prepare(plan, force=True)
     if arguments.resume:
         return await pilot.prepare_again(key, Asked(Order.RESUME))
     if arguments.force:
