@@ -271,7 +271,7 @@ def _enter(state: State, index: int) -> Next:
 def _approach(state: State) -> Next:
     rung = state.rung
     if rung.weight in state.plan.pause_at and not rung.shadow and not state.cleared:
-        return _say(state, Phase.ASKING, f"before {rung.words}: resume goes on"), ()
+        return _say(state, Phase.ASKING, f"before {rung.words}: `canary resume` goes on"), ()
     if state.plan.gate:
         state = replace(state, phase=Phase.GATE)
         return state, _pending(state)
@@ -325,7 +325,7 @@ def _interrupted(state: State) -> Next:
         return state, ()
     if state.plan.on_interrupt is Choice.ROLLBACK:
         return _back(state, "interrupted")
-    return _say(state, Phase.HELD, "interrupted: resume goes on from here"), ()
+    return _say(state, Phase.HELD, "interrupted: `canary resume` goes on from here"), ()
 
 
 def _pods(state: State, pods: Pods) -> Next:

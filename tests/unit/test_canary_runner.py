@@ -127,7 +127,10 @@ class FakeHands:
     def edited(self) -> Edited | None:
         return self.world.edits.pop(0) if self.world.edits else None
 
-    async def orders(self, progress: Progress) -> tuple[Asked, ...]:
+    def note(self, progress: Progress) -> None:
+        return None
+
+    async def orders(self) -> tuple[Asked, ...]:
         found, self.world.orders = tuple(self.world.orders), []
         return found
 

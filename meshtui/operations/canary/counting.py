@@ -73,7 +73,8 @@ def counts_of(question: Question, sample: Sample, p99_ms: float) -> tuple[Interv
         stable=_counts(stable, p99_ms) if stable is not None else None,
     )
     p99 = (canary.p99_ms, stable.p99_ms if stable is not None else None)
-    return counted, Measured(_share(canary, seen.versions), True, *p99)
+    share = None if question.shadow else _share(canary, seen.versions)
+    return counted, Measured(share, True, *p99)
 
 
 def _side(row: VersionView, shadow: bool) -> Signals:

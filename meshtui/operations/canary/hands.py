@@ -119,8 +119,7 @@ class LiveHands:
         self._looked = mesh
         return self._driver.edited()
 
-    async def orders(self, progress: Progress) -> tuple[Asked | Edited, ...]:
-        self.note(progress)
+    async def orders(self) -> tuple[Asked | Edited, ...]:
         found, self._orders = tuple(self._orders), []
         return found
 

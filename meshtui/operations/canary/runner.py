@@ -62,7 +62,11 @@ class Hands(Protocol):
 
     def edited(self) -> Edited | None: ...
 
-    async def orders(self, progress: Progress) -> tuple[Asked | Edited, ...]:
+    def note(self, progress: Progress) -> None:
+        """Where the run is now, for whoever asks from elsewhere."""
+        ...
+
+    async def orders(self) -> tuple[Asked | Edited, ...]:
         """What other terminals ask, and that somebody else drives now. Never raises."""
         ...
 
@@ -152,7 +156,9 @@ class Runner:
         said += () if self.state.phase in WATCHING else (self.state.sentence, self.state.trouble)
         if counted or said != self._shown:
             self._shown = said
-            self._show(self.progress)
+            progress = self.progress
+            self._hands.note(progress)
+            self._show(progress)
 
     # What the machine wants
 
@@ -215,7 +221,7 @@ class Runner:
             self._left = self.state.phase is Phase.HELD
         if self._left or self.state.over:
             return
-        for order in await self._hands.orders(self.progress):
+        for order in await self._hands.orders():
             await self._end_gate()
             self._give(order)
 
