@@ -11,7 +11,7 @@ from dataclasses import asdict
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.envoy import logfilter
-from meshtui.envoy.accesslog import parse_line
+from meshtui.envoy.accesslog import is_unknown_format, parse_line
 from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logline import LogLine, read_line
 from meshtui.errors import Exit, MeshtuiError, Refused
@@ -89,7 +89,9 @@ async def _print_all(
 ) -> dict[str, MeshtuiError]:
     """Prints what is wanted; gives what failed, by pod."""
     failed: dict[str, MeshtuiError] = {}
+    unknown = 0
     async for entry in entries:
+        unknown += not entry.own and is_unknown_format(entry.text)
         if entry.own:
             output.note(entry.text)
             if entry.error is not None:
@@ -98,6 +100,9 @@ async def _print_all(
             _print(entry, form)
             if follow:
                 output.flush()
+    if unknown:
+        lines = "line is" if unknown == 1 else "lines are"
+        output.note(f"meshtui: {unknown:,} {lines} in a format that is not known")
     return failed
 
 

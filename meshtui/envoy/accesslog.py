@@ -1,8 +1,9 @@
-"""One line of a proxy's access log, in Istio's default text format or its JSON form.
+"""One line of a proxy's access log: Istio's text formats, Envoy's own, or JSON with any keys.
 
-The formats are Istio's (`EnvoyTextLogFormat` and `EnvoyJSONLogFormat` in pilot/pkg/model). Other
-lines stand between them: what the proxy says at start, what other containers say. Envoy writes
-header values as they came, quotes included, and `-` for what is not there.
+The formats are Istio's (`EnvoyTextLogFormat` and `EnvoyJSONLogFormat` in pilot/pkg/model, now and
+before 1.8) and Envoy's default. A line is recognised by its content. Other lines stand between
+them: what the proxy says at start, what other containers say. Envoy writes header values as they
+came, quotes included, and `-` for what is not there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from meshtui.envoy.logkeys import canonical
 
 LONGEST = 65_536
 """A longer line is no access-log line."""
@@ -24,6 +27,17 @@ _HEAD = re.compile(
     r'"',
     re.ASCII,
 )
+_SHORT_HEAD = re.compile(
+    r"\[([^\]\s]+)\] "
+    r'"(\S+) (\S+) (\S+)" '  # method, path, protocol
+    r"(\d{1,3}) ([A-Z]\S*|-) "  # code, flags
+    r'(?:"([^"\s]*+)" "([^"]*+)" )?'  # Istio before 1.8: mixer's status, the failure
+    r"(\d+|-) (\d+|-) (\d+|-) (\d+|-) "  # received, sent, duration, upstream time
+    r'"',
+    re.ASCII,
+)
+"""Envoy's default format, and Istio's before it had the details."""
+
 _ABSENT = "-"
 _BEYOND = 10**15
 """No count of bytes or milliseconds comes to so much."""
@@ -55,6 +69,9 @@ _TEXT_ORDER = (
     "route_name",
 )
 """The fields of the text format by their keys in the JSON form."""
+
+
+_NEEDED = frozenset({"start_time", "response_code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +129,29 @@ def parse_line(line: str) -> AccessRecord | None:
     return _from_text(line) if line.startswith("[") else None
 
 
+_OWN_WORDS = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\S+[ \t]+\[?(trace|debug|info|warn|warning|error|critical|fatal)\b"
+    r"|\[\d{4}-\d\d-\d\d[^\]]*\]\[\d+\]\[|[IWEF]\d{4} )",
+    re.ASCII | re.IGNORECASE,
+)
+_A_CODE = re.compile(r"(?<![\w.:])[1-5]\d\d(?![\w.:])", re.ASCII)
+
+
+def is_unknown_format(line: str) -> bool:
+    """Whether a line of a proxy looks like a request in a format that `parse_line` can't read.
+
+    What the proxy and its agent say themselves has a level; a request has a code.
+    """
+    text = line[:2_000]
+    if _OWN_WORDS.match(text) or (text.startswith("{") and '"level"' in text):
+        return False
+    return _A_CODE.search(text) is not None and parse_line(line) is None
+
+
 def _from_text(line: str) -> AccessRecord | None:
     head = _HEAD.match(line)
     if head is None:
-        return None
+        return _from_short_text(line)
     # A user agent may hold quotes, which nothing escapes. Everything after it is of the mesh's own
     # making, so the rest is taken from the right, and the user agent is what is left over.
     middle = line[head.end() :].rsplit('" "', 3)
@@ -128,14 +164,46 @@ def _from_text(line: str) -> AccessRecord | None:
     return _record(dict(zip(_TEXT_ORDER, values, strict=True)), line)
 
 
+_SHORT_ORDER = (
+    *("start_time", "method", "path", "protocol", "response_code", "response_flags"),
+    *("mixer_status", "upstream_transport_failure_reason"),
+    *("bytes_received", "bytes_sent", "duration", "upstream_service_time"),
+)
+_SHORT_TAIL = (
+    *("upstream_cluster", "upstream_local_address", "downstream_local_address"),
+    *("downstream_remote_address", "requested_server_name", "route_name"),
+)
+
+
+def _from_short_text(line: str) -> AccessRecord | None:
+    """Envoy's default ends with the upstream's host, Istio's older one with six words more."""
+    head = _SHORT_HEAD.match(line)
+    if head is None:
+        return None
+    middle = line[head.end() :].rsplit('" "', 3)
+    callers, _, agent = middle[0].partition('" "')
+    host, quote, after = middle[-1].partition('"')
+    tail = after.split()
+    if len(middle) != 4 or not quote or len(tail) not in (0, 5, 6):
+        return None
+    named = zip(_SHORT_ORDER, (value or _ABSENT for value in head.groups()), strict=True)
+    names = ("x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host")
+    quoted = zip(names, (callers, agent, middle[1], middle[2], host), strict=True)
+    rest = zip(_SHORT_TAIL, tail, strict=False)
+    return _record({**dict(named), **dict(quoted), **dict(rest)}, line)
+
+
 def _from_json(line: str) -> AccessRecord | None:
+    """By Istio's keys, or by others that mean the same: a time, and a code, must be there."""
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(raw, dict) or not {"start_time", "response_code"} <= raw.keys():
+    if not isinstance(raw, dict):
         return None
-    return _record(raw, line)
+    if not raw.keys() >= _NEEDED:
+        raw = canonical(raw)
+    return _record(raw, line) if raw.keys() >= _NEEDED else None
 
 
 def _record(raw: Mapping[str, Any], line: str) -> AccessRecord:
@@ -177,6 +245,8 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> int | None:
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
     return value if whole and 0 <= value < _BEYOND else None
 

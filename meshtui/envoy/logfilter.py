@@ -23,6 +23,9 @@ _FLAG = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 _TOOK = re.compile(r"(?:dur|duration)?:?(>=|<=|>|<)(.*)", re.DOTALL)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _LONGEST = 1_000
+_KEY = re.compile(r"[a-z][a-z_]*", re.ASCII)
+_PLACE = re.compile(r"//|\d+\b|$|:", re.ASCII)
+"""What stands behind the colon of a host, an address or a scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,17 @@ def _term(word: str) -> Term:
     if len(word) > 2 and word.startswith("/") and word.endswith("/"):
         return _regex(word[1:-1])
     if colon:
-        _refuse_mistaken(key)
+        _refuse_mistaken(key, value)
     return _text(word)
 
 
-def _refuse_mistaken(key: str) -> None:
-    """A key that looks like one of the filter's is rarely meant as a text to look for."""
+def _refuse_mistaken(key: str, value: str) -> None:
+    """A word and a colon are a key, unless a URL, a port or a list of them follows."""
     name = key.lower()
     meant = _ALSO_CALLED.get(name) or next(iter(get_close_matches(name, _KEYS, 1, 0.75)), "")
+    if not meant and _KEY.fullmatch(name) and not _PLACE.match(value):
+        keys = ", ".join(sorted(set(_KEYS) - {"v", "duration"}))
+        raise Usage(f"there is no {key}:", f"keys are {keys}; ~{key}: looks for the text")
     if meant:
         raise Usage(f"there is no {key}:", f"{meant}: may be meant; ~{key}: looks for the text")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meshtui.envoy.accesslog import parse_line
+from meshtui.envoy.accesslog import is_unknown_format, parse_line
 
 LOOKED_AT = 4_096
 """Characters of a line that are searched and shown; all of it is kept."""
@@ -41,7 +41,7 @@ class LogLine(NamedTuple):
 
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not
     known. `own`: it is meshtui's word about the log, or a mark, and no part of it; `trouble`: it
-    tells of a failure.
+    tells of a failure. `unknown`: it looks like a request in a format that is not known.
     """
 
     namespace: str
@@ -52,11 +52,14 @@ class LogLine(NamedTuple):
     request: LoggedRequest | None = None
     own: bool = False
     trouble: bool = False
+    unknown: bool = False
 
 
 def read_line(namespace: str, pod: str, version: str, text: str, stamp: int = 0) -> LogLine:
     """The line a proxy wrote; never raises."""
-    return LogLine(namespace, pod, version, text, stamp, _request(text))
+    request = _request(text)
+    unknown = request is None and is_unknown_format(text)
+    return LogLine(namespace, pod, version, text, stamp, request, unknown=unknown)
 
 
 def own_line(

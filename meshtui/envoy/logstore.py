@@ -38,6 +38,7 @@ class LogStore:
         self._lines: dict[int, LogLine] = {}
         self._most_characters = characters
         self._characters = 0
+        self._unknown = 0
         self._examined = 0
         self._shown: list[int] = []
         self._gone = 0
@@ -58,6 +59,11 @@ class LogStore:
     def __len__(self) -> int:
         """Lines that are shown."""
         return len(self._shown) - self._gone
+
+    @property
+    def unknown(self) -> int:
+        """Lines of those kept that look like requests and could not be read."""
+        return self._unknown
 
     def number(self, index: int) -> int:
         """The number of the shown line at `index`."""
@@ -110,6 +116,7 @@ class LogStore:
         while self.kept and (self.kept >= self.capacity or self._too_long):
             self._drop(self.first)
         self._lines[self.end] = line
+        self._unknown += line.unknown
         self.end += 1
         if not line.own:
             self._pods.setdefault((line.namespace, line.pod), len(self._pods))
@@ -127,7 +134,9 @@ class LogStore:
                 del self._shown[: self._gone]
                 self._gone = 0
         self._examined = max(self._examined, number + 1)
-        self._characters -= len(self._lines.pop(number).text)
+        gone = self._lines.pop(number)
+        self._characters -= len(gone.text)
+        self._unknown -= gone.unknown
         self.first = number + 1
 
     # The filter

@@ -179,9 +179,9 @@ def slower_than_sibling(signals: Signals | None, siblings: Iterable[tuple[str, S
 
 
 def brief_slow(text: str) -> str:
-    """`>100 ms: slow` of what the two above say, where a line has no room for it."""
+    """`>100ms` of what the two above say, where a line has no room for it."""
     bound = text.partition(" take longer than ")[2].partition(",")[0]
-    return f">{bound}: slow" if bound else text
+    return f">{bound.replace(' ', '')}" if bound else text
 
 
 def _bound(signals: Signals, at_least_ms: float) -> float:

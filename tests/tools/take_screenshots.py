@@ -28,6 +28,9 @@ from tests.lab.harness import Api
 
 WIDE = (160, 48)
 SMALL = (80, 24)
+ERRORS = "errors"
+"""The scenario of most pictures: its lab has a journal to look at."""
+
 FONT = "DejaVu Sans Mono"
 PATIENCE_S = 30.0
 
@@ -46,6 +49,7 @@ class Picture:
     seconds: float = 12.0
     pause_s: float = 1.5
     change: tuple[str, ...] = ()
+    scenario: str = ERRORS
     v3: str = "20%"
 
 
@@ -82,6 +86,13 @@ PICTURES = (
         "charts", ("/", *"reviews", "enter", "h", "tab"), seconds=200.0, pause_s=2.0,
         change=("shift", "reviews", "v3=0"),
     ),
+    Picture("latency", V3, seconds=30.0, scenario="latency"),
+    Picture("latency-small", V3, size=SMALL, scenario="latency"),
+    Picture("latency-signals", (*V3, "s"), scenario="latency", pause_s=2.0),
+    Picture("crash", V3, seconds=45.0, scenario="crash"),
+    Picture("crash-small", V3, size=SMALL, scenario="crash"),
+    Picture("pods", ("i",), scenario="crash", pause_s=4.0),
+    Picture("pods-small", ("i",), size=SMALL, scenario="crash", pause_s=4.0),
 )  # fmt: skip
 
 
@@ -152,15 +163,24 @@ def limit_the_gateway(lab: RunningLab) -> None:
 
 def main(folder: Path, wanted: Callable[[str], bool]) -> None:
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as state, spawn("errors") as lab:
+    chosen = [picture for picture in PICTURES if wanted(picture.name)]
+    for scenario in dict.fromkeys(picture.scenario for picture in chosen):
+        take_all([picture for picture in chosen if picture.scenario == scenario], folder)
+
+
+def take_all(pictures: list[Picture], folder: Path) -> None:
+    """Those of one scenario, in one lab."""
+    scenario = pictures[0].scenario
+    with tempfile.TemporaryDirectory() as state, spawn(scenario) as lab:
         os.environ["XDG_STATE_HOME"] = state
-        work(lab)
-        of_a_newer_version(Path(state))
-        for picture in PICTURES:
-            if wanted(picture.name):
+        if scenario == ERRORS:
+            work(lab)
+            of_a_newer_version(Path(state))
+        for picture in pictures:
+            if scenario == ERRORS:
                 lab.set("reviews-v3", errors=picture.v3)
-                asyncio.run(take(lab, picture, folder))
-                sys.stdout.write(f"{folder / picture.name}.png\n")
+            asyncio.run(take(lab, picture, folder))
+            sys.stdout.write(f"{folder / picture.name}.png\n")
 
 
 if __name__ == "__main__":

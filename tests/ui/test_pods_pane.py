@@ -8,13 +8,14 @@ import pytest
 
 from meshtui.errors import NotAllowed
 from meshtui.mesh.model import Pod
-from meshtui.operations.look.proxy_status import CONNECTED, ProxyStatus, status_of
+from meshtui.operations.look.proxy_status import ProxyStatus, status_of
 from meshtui.ui.panes.podstext import pods_lines
 from meshtui.ui.widgets.paint import width_of
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 from tests.unit.test_pod_status import NOW, mesh_of, pod, status
 
+STREAM = "cluster.xds-grpc;.upstream_rq_active"
 CRASH = status("reviews", 7, "Error 1 11:59:30", waiting="CrashLoopBackOff")
 
 
@@ -73,9 +74,11 @@ def parsed(*raws: dict[str, Any]) -> tuple[Pod, ...]:
 @pytest.mark.parametrize(
     ("counters", "words"),
     [
-        ({CONNECTED: 1}, "in sync"),
-        ({CONNECTED: 0}, "NOT connected to istiod"),
-        ({CONNECTED: 1, "cluster_manager.cds.update_rejected": 2}, "refused 2×"),
+        ({STREAM: 1}, "in sync"),
+        ({"cluster.xds-grpc.upstream_rq_active": 1}, "in sync"),
+        ({STREAM: 0}, "NOT connected"),
+        ({STREAM: 1, "cluster_manager.cds.update_rejected": 2}, "refused 2×"),
+        ({"cluster_manager.cds.update_rejected": 0}, "none refused"),
         ({}, "does not say"),
     ],
 )

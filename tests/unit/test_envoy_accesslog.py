@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.envoy.accesslog import AccessRecord, parse_line
+from meshtui.envoy.accesslog import AccessRecord, is_unknown_format, parse_line
 from meshtui.mesh.flags import FLAGS, explain
 
 LINE = (
@@ -202,3 +202,101 @@ def test_numbers_that_cannot_be_are_not_known(value: object) -> None:
     text = json.dumps({"start_time": "t", "response_code": 200, "duration": value})
     record = parse_line(text)
     assert record is not None and record.duration_ms is None
+
+
+OLD_ISTIO = (
+    '[2019-06-11T10:11:12.345Z] "GET /reviews/0 HTTP/1.1" 503 UF "-" "-" 0 91 12 - "-" "curl/7" '
+    '"2e5a2a6c" "reviews:9080" "10.244.0.7:9080" outbound|9080|v1|reviews.default.svc.cluster.local'
+    " - 10.96.0.7:9080 10.244.0.5:51234 -"
+)
+ENVOY = (
+    '[2026-11-20T10:11:12.345Z] "GET /reviews/0 HTTP/1.1" 503 UF 0 91 12 - "-" "curl/8.0" '
+    '"2e5a2a6c" "reviews:9080" "10.244.0.7:9080"'
+)
+
+
+@pytest.mark.parametrize("line", [OLD_ISTIO, ENVOY])
+def test_older_formats_are_known_by_their_content(line: str) -> None:
+    found = parse_line(line)
+    assert found is not None
+    assert (found.code, found.flags, found.duration_ms, found.path) == (
+        503,
+        ("UF",),
+        12,
+        "/reviews/0",
+    )
+    assert (found.authority, found.upstream_host) == ("reviews:9080", "10.244.0.7:9080")
+    assert (found.bytes_sent, found.raw) == (91, line)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"start_time": "@timestamp", "response_code": "status"},
+        {"start_time": "timestamp", "response_code": "responseCode", "response_flags": "flags"},
+        {"start_time": "startTime", "response_code": "statusCode", "path": "requestPath"},
+        {"start_time": "ts", "response_code": "http_status", "duration": "duration_ms"},
+    ],
+)
+def test_renamed_keys_of_json(names: dict[str, str]) -> None:
+    usual = {
+        "start_time": RECORD.time,
+        "method": "GET",
+        "path": "/reviews/0",
+        "response_code": 503,
+        "response_flags": "UF",
+        "duration": 12,
+        "upstream_cluster": "outbound|9080|v1|reviews.default.svc.cluster.local",
+    }
+    found = parse_line(json.dumps({names.get(key, key): value for key, value in usual.items()}))
+    assert found is not None
+    assert (found.time, found.code, found.flags, found.duration_ms, found.path) == (
+        RECORD.time,
+        503,
+        ("UF",),
+        12,
+        "/reviews/0",
+    )
+
+
+def test_objects_within_json_are_looked_into() -> None:
+    line = json.dumps({"time": RECORD.time, "http": {"status": 200, "method": "GET", "path": "/x"}})
+    found = parse_line(line)
+    assert found is not None
+    assert (found.code, found.method, found.path) == (200, "GET", "/x")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"time": "2026", "level": "info", "msg": "started", "code": 3},
+        {"time": "2026", "status": "ok", "path": "/x", "method": "GET"},
+        {"timestamp": "2026", "status": True, "path": "/x", "method": "GET"},
+        {"status": 200, "path": "/x", "method": "GET"},
+    ],
+)
+def test_a_programs_own_json_is_no_request(raw: dict[str, object]) -> None:
+    assert parse_line(json.dumps(raw)) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        ("GET /reviews 503 12ms productpage", True),
+        ('10.1.2.3 - - [20/Nov/2026:10:11:12] "GET / HTTP/1.1" 200 91', True),
+        ('{"when": "x", "answer": 503, "p": "/x"}', True),
+        (LINE, False),
+        (ENVOY, False),
+        ("2026-11-20T10:11:12.345678Z\tinfo\txdsproxy connected, 200 ms", False),
+        ("2026-11-20T10:11:12.345Z\twarning\tenvoy config 503 external", False),
+        ("[2026-11-20 10:11:12.345][14][warning][config] gRPC closed: 200", False),
+        ('{"level":"info","time":"x","msg":"200 ms"}', False),
+        ("I1120 10:11:12 200 started", False),
+        ("Envoy proxy is ready", False),
+        ("", False),
+    ],
+)
+def test_what_looks_like_a_request_and_is_not_understood_is_counted(
+    line: str, unknown: bool
+) -> None:
+    assert is_unknown_format(line) is unknown

@@ -165,3 +165,14 @@ def test_a_key_that_is_nearly_one_is_refused_and_not_looked_for(word: str, meant
 def test_other_words_with_a_colon_are_texts() -> None:
     for word in ("reviews:9080", "http://x", "10.1.0.3:51234", "::1", "~codes:"):
         assert parse_filter(word).terms
+
+
+@pytest.mark.parametrize("text", ["cod:503", "colour:red", "namespace:default", "!zone:a"])
+def test_an_unknown_key_is_an_error(text: str) -> None:
+    with pytest.raises(Usage, match="there is no "):
+        parse_filter(text)
+
+
+@pytest.mark.parametrize("text", ["reviews:9080", "http://x", "10.1.2.3:80", "a::b", "~colour:red"])
+def test_places_and_expressions_are_no_keys(text: str) -> None:
+    assert parse_filter(text)

@@ -20,10 +20,13 @@ _CONCURRENCY = 8
 _TIMEOUT_S = 5.0
 _LARGEST = 1_000_000
 
-CONNECTED = "control_plane.connected_state"
+CONNECTED = ".upstream_rq_active"
+"""Of the cluster `xds-grpc`: the stream that a proxy of Istio has its configuration from. What
+Envoy itself has for it (`control_plane.connected_state`), Istio's proxies do not keep."""
+
 REJECTED = ".update_rejected"
 _FILTER = (
-    r"^(control_plane\.connected_state|"
+    r"^(cluster\.xds-grpc;?\.upstream_rq_active|"
     r"(cluster_manager\.cds|listener_manager\.lds|.*rds\..*)\.update_rejected)$"
 )
 PATH = f"/stats?filter={quote(_FILTER, safe='')}"
@@ -38,20 +41,23 @@ class ProxyStatus:
     connected: bool | None = None
     rejected: int = 0
     trouble: str = ""
+    known: bool = True
 
     @property
     def words(self) -> str:
         if self.trouble:
             return "not read"
-        if self.connected is None:
+        if not self.known:
             return "does not say"
-        if not self.connected:
-            return "NOT connected to istiod"
-        return f"refused {self.rejected}×" if self.rejected else "in sync"
+        if self.connected is False:
+            return "NOT connected"
+        if self.rejected:
+            return f"refused {self.rejected}×"
+        return "in sync" if self.connected else "none refused"
 
     @property
     def well(self) -> bool:
-        return self.words == "in sync"
+        return self.words in ("in sync", "none refused")
 
 
 async def read_statuses(cluster: Cluster, pods: Iterable[Pod]) -> tuple[ProxyStatus, ...]:
@@ -80,6 +86,7 @@ async def _read(cluster: Cluster, pod: Pod) -> ProxyStatus:
 
 
 def status_of(pod: Pod, counters: Mapping[str, int]) -> ProxyStatus:
-    connected = counters.get(CONNECTED)
-    rejected = sum(count for name, count in counters.items() if name.endswith(REJECTED))
-    return ProxyStatus(pod, None if connected is None else connected > 0, rejected)
+    streams = [count for name, count in counters.items() if name.endswith(CONNECTED)]
+    refusals = [count for name, count in counters.items() if name.endswith(REJECTED)]
+    connected = any(streams) if streams else None
+    return ProxyStatus(pod, connected, sum(refusals), known=bool(streams or refusals))

@@ -44,7 +44,7 @@ def state_words(following: bool, missed: int, ended: MeshtuiError | None) -> Lin
 def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> list[Line]:
     """Codes and flags of what is shown; below them, where there is room, its slowest paths."""
     summary = store.summary
-    first = (*_codes(summary, callers), *_flags(summary), *_dropped(store))
+    first = (*_unknown(store), *_codes(summary, callers), *_flags(summary), *_dropped(store))
     lines = [first] if not high else [first, _paths(summary)]
     return [fit_line((Span(" "), *line), width) for line in lines]
 
@@ -73,6 +73,18 @@ def _flags(summary: Summary) -> Iterable[Span]:
     for flag, count in ranked[:MOST_FLAGS]:
         pieces += [span(flag, "warning"), Span(f" ×{count:,}  ", "muted")]
     return pieces
+
+
+def _unknown(store: LogStore) -> Iterable[Span]:
+    """Lines that are requests, by their looks: no filter of codes finds them."""
+    if not store.unknown:
+        return ()
+    return (Span(unknown_words(store.unknown), "warning"), Span("  ", "muted"))
+
+
+def unknown_words(count: int) -> str:
+    one = count == 1
+    return f"{count:,} {'line is' if one else 'lines are'} in a format that is not known"
 
 
 def _dropped(store: LogStore) -> Iterable[Span]:
