@@ -131,6 +131,15 @@ async def test_a_callee_that_cannot_be_read_has_no_view_of_its_own() -> None:
     assert (row.state, row.server_state, row.server) == (OK, NOT_KNOWN, None)
 
 
+def test_the_document_says_what_was_not_read_and_that_clusters_are_summed() -> None:
+    notes = ("Prometheus: the numbers sum over the clusters east, west",)
+    sample = Sample(1.0, "prometheus", 60.0, read=7, failed=2, problems=notes)
+    document = services_json(1.0, sample, [])
+    assert (document["proxies_read"], document["proxies_failed"]) == (7, 2)
+    assert document["problems"] == list(notes)
+    assert services_json(1.0, None, [])["proxies_read"] is None
+
+
 # What a sidecar answers
 
 NO_COUNTER = "# TYPE istio_agent_go_info gauge\nistio_agent_go_info 1\n"

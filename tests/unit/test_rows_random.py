@@ -1,125 +1,122 @@
-"""Whatever the layout and the telemetry: the rows add up to what the callers counted."""
+"""Whatever the labels and the rules: the sum of the rows is what the callers counted."""
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.view import service_views
+from meshtui.mesh.versions import pods_counted
+from meshtui.mesh.view import ServiceView, service_views
 from tests.unit.layouts import SOURCES, Load, Sent, mesh_of, rule, sample_of, to
 from tests.unit.objects import Obj, service
 
-LABELS = ("version", "app.kubernetes.io/version", "role")
-NAMES = ("a", "b", "c")
-EXTERNAL = "reviews.example.com"
-CODES = (("200", "-"), ("503", "-"), ("503", "UF"), ("503", "URX,UF"), ("403", "-"))
-UNREACHED = ("UH", "UO", "NR", "NC", "FI", "UH,URX")
+LABELS = ("version", "app.kubernetes.io/version", "role", "track")
+VALUES = ("v1", "v2", "latest", "stable")
+HOSTS = ("reviews", "reviews-other")
+OTHER = service("reviews-other", role="stable")
 
-labels = st.dictionaries(st.sampled_from(LABELS), st.sampled_from(NAMES), max_size=3)
-loads = st.lists(
-    st.builds(
-        Load,
-        name=st.sampled_from(("w1", "w2", "w3")),
-        labels=labels,
-        pods=st.integers(0, 2),
-        app=st.sampled_from(("reviews", "reviews", "other")),
-        template=st.sampled_from(("x1", "x2")),
-        ready=st.booleans(),
-    ),
-    max_size=5,
-    unique_by=lambda load: (load.name, load.template),
+labels = st.dictionaries(st.sampled_from(LABELS), st.sampled_from(VALUES), max_size=3)
+loads = st.builds(
+    Load,
+    name=st.sampled_from(("reviews", "reviews-v1", "reviews-v2", "shop")),
+    labels=labels,
+    pods=st.integers(0, 3),
+    template=st.sampled_from(("aaaa", "bbbb")),
+    ready=st.booleans(),
 )
-subsets = st.lists(
-    st.builds(
-        lambda name, wanted: {"name": name, "labels": wanted}, st.sampled_from(NAMES), labels
-    ),
-    max_size=3,
-    unique_by=lambda subset: subset["name"],
+subsets = st.builds(
+    lambda name, chosen: {"name": name, "labels": chosen},
+    st.sampled_from(("v1", "v2", "stable")),
+    labels,
 )
-targets = st.lists(
-    st.builds(
-        to,
-        st.sampled_from(("reviews", "reviews", "other", EXTERNAL)),
-        st.sampled_from(("", *NAMES)),
-        st.integers(0, 100),
-    ),
-    max_size=4,
+weights = st.integers(0, 100)
+destinations = st.builds(
+    to, st.sampled_from(HOSTS), st.sampled_from(("", "v1", "v2", "stable", "nowhere")), weights
 )
-ENTRY: Obj = {
-    "metadata": {"name": "ext", "namespace": "default"},
-    "spec": {
-        "hosts": [EXTERNAL],
-        "ports": [{"name": "http", "number": 9080, "protocol": "HTTP"}],
-        "resolution": "DNS",
-    },
-}
+ANSWERS = (
+    ("200", "-"),
+    ("503", "-"),
+    ("503", "UF"),
+    ("503", "UO"),
+    ("503", "UH"),
+    ("404", "NR"),
+    ("0", "DC"),
+    ("403", "UAEX"),
+)
 
 
 @st.composite
-def meshes(draw: st.DrawFn) -> tuple[Mesh, list[Sent]]:
-    """A mesh, and requests to pods that it has, had, or never had."""
-    there = draw(loads)
-    private = draw(st.sampled_from(("default", "elsewhere")))
-    host = "reviews.default.svc.cluster.local"
-    mesh = mesh_of(
-        there,
-        draw(targets),
-        [rule(host, *draw(subsets), namespace=private)],
-        [service("other")],
-        [ENTRY],
+def layouts(draw: st.DrawFn) -> tuple[Mesh, list[Sent]]:
+    """Workloads, subsets and a rule, and requests to any of the workloads or to none."""
+    found = draw(st.lists(loads, max_size=4, unique_by=lambda load: (load.name, load.template)))
+    rules: list[Obj] = draw(
+        st.lists(
+            st.lists(subsets, min_size=1, max_size=3).map(lambda some: rule("reviews", *some)),
+            max_size=1,
+        )
     )
-    sent = [_sent(draw, there) for _ in range(draw(st.integers(0, 6)))]
+    routes = draw(st.lists(destinations, max_size=3))
+    mesh = mesh_of(found, routes, rules, [OTHER])
+    sent = []
+    for load in (*found, None):
+        for code, flags in draw(st.lists(st.sampled_from(ANSWERS), max_size=3, unique=True)):
+            failed = flags == "UF"
+            host = draw(st.sampled_from(HOSTS)) if routes else "reviews"
+            count = draw(st.integers(1, 1000))
+            sent.append(Sent(load, count, service=host, code=code, flags=flags, failed=failed))
     return mesh, sent
 
 
-def _sent(draw: st.DrawFn, there: list[Load]) -> Sent:
-    gone = Load("gone", draw(labels))
-    load = draw(st.sampled_from([*there, gone, None]))
-    count = draw(st.integers(0, 50))
-    asked = draw(st.sampled_from(("reviews", "reviews", "other", EXTERNAL)))
-    if load is None:
-        return Sent(None, count, asked, code="503", flags=draw(st.sampled_from(UNREACHED)))
-    code, flags = draw(st.sampled_from(CODES))
-    return Sent(load, count, asked, code=code, flags=flags, failed=flags != "-")
-
-
 @settings(max_examples=150, deadline=None)
-@given(meshes(), st.sampled_from(SOURCES))
-def test_the_rows_add_up_to_the_callers_count(made: tuple[Mesh, list[Sent]], source: str) -> None:
-    mesh, sent = made
-    for view in service_views(mesh, sample_of(sent, source)):
-        asked = {view.key.name, *(row.owner.name for row in view.versions if row.owner)}
-        mine = [s for s in sent if s.service in asked]
-        known = [row.caller for row in view.versions if row.caller]
+@given(layouts())
+def test_the_sum_of_the_rows_is_the_callers_count(layout: tuple[Mesh, list[Sent]]) -> None:
+    mesh, sent = layout
+    for source in SOURCES:
+        view = seen(mesh, sent, source)
         assert view.caller is not None
-        assert sum(s.requests for s in known) == view.caller.requests == sum(s.count for s in mine)
-        codes: Counter[str] = Counter()
-        for signals in known:
-            codes.update({code: round(n) for code, n in signals.codes.items()})
-        assert +codes == +Counter({c: sum(s.count for s in mine if s.code == c) for c in codes})
+        rows = sum(row.caller.requests for row in view.versions if row.caller)
+        assert rows == view.caller.requests
+        asked = {str(row.owner) for row in view.versions if row.owner} | {"reviews.default"}
+        mine = [one for one in sent if f"{one.service}.{one.namespace}" in asked]
+        assert rows == sum(one.count for one in mine)
 
 
 @settings(max_examples=100, deadline=None)
-@given(meshes(), st.sampled_from(SOURCES))
-def test_shares_are_of_all_that_reached_a_pod(made: tuple[Mesh, list[Sent]], source: str) -> None:
-    mesh, sent = made
-    for view in service_views(mesh, sample_of(sent, source)):
-        shares = [row.share for row in view.versions if row.share is not None]
-        assert not shares or abs(sum(shares) - 1) < 1e-9
+@given(layouts())
+def test_shares_are_parts_of_one_whole(layout: tuple[Mesh, list[Sent]]) -> None:
+    mesh, sent = layout
+    shares = [row.share for row in seen(mesh, sent, "sidecars").versions if row.share is not None]
+    assert not shares or abs(sum(shares) - 1) < 1e-6
+    assert all(0 <= share <= 1 for share in shares)
 
 
 @settings(max_examples=100, deadline=None)
-@given(meshes())
-def test_every_pod_of_the_service_is_in_a_row(made: tuple[Mesh, list[Sent]]) -> None:
-    mesh, _ = made
-    for view in service_views(mesh, None):
-        if view.key.name != "reviews":
-            continue
-        listed = Counter(pod.name for row in view.versions for pod in row.members)
-        pods = {pod.name for pod in mesh.pods if pod.app == "reviews"}
-        assert pods <= set(listed)
-        loose = [row for row in view.versions if not row.subset and not row.named]
-        assert all(listed[pod.name] == 1 for row in loose for pod in row.members)
+@given(layouts())
+def test_no_pod_is_counted_twice_and_a_row_that_is_not_known_says_why(
+    layout: tuple[Mesh, list[Sent]],
+) -> None:
+    mesh, sent = layout
+    view = seen(mesh, sent, "sidecars")
+    members = {(pod.namespace, pod.name) for row in view.versions for pod in row.members}
+    assert pods_counted(view.versions)[1] == len(members)
+    for row in view.versions:
+        if row.caller is None:
+            assert row.unknown_because
+
+
+@settings(max_examples=60, deadline=None)
+@given(layouts())
+def test_either_source_makes_the_same_rows(layout: tuple[Mesh, list[Sent]]) -> None:
+    mesh, sent = layout
+    by_sidecars, by_prometheus = (seen(mesh, sent, source) for source in SOURCES)
+    assert [replace(row, members=()) for row in by_sidecars.versions] == [
+        replace(row, members=()) for row in by_prometheus.versions
+    ]
+
+
+def seen(mesh: Mesh, sent: list[Sent], source: str) -> ServiceView:
+    views = service_views(mesh, sample_of(sent, source))
+    return next(view for view in views if str(view.key) == "reviews.default")

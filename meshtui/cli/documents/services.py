@@ -21,6 +21,9 @@ def services_json(
         "time": iso(time),
         "source": sample.source if sample else None,
         "window_s": round(sample.window_s, 3) if sample else None,
+        "proxies_read": sample.read if sample else None,
+        "proxies_failed": sample.failed if sample else None,
+        "problems": list(sample.problems) if sample else [],
         "services": [_service(view) for view in views],
     }
 
