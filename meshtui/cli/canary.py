@@ -62,9 +62,19 @@ async def run(arguments: argparse.Namespace) -> int:
     """From a plan to its end: 0 promoted, 6 rolled back, 1 stopped, 5 out of reach too long."""
     plans = plans_of(arguments)
     async with _autopilot(arguments) as (opened, pilot):
+        keys = [service_key(plan.service, opened.cluster.namespace) for plan in plans]
+        again = [await _resumed(arguments, pilot, key) for key in keys]
         for text in filter(None, await opened.recover()):
             output.note(f"meshtui: {text}")
-        prepared = [await _prepared(arguments, opened, pilot, plan) for plan in plans]
+        await pilot.start()
+        prepared = [
+            await (
+                pilot.prepare_again(key, Asked(Order.RESUME))
+                if goes_on
+                else pilot.prepare(plan, force=arguments.force)
+            )
+            for plan, key, goes_on in zip(plans, keys, again, strict=True)
+        ]
         for one in prepared:
             _say_prepared(one)
         if arguments.dry_run:
@@ -78,28 +88,26 @@ async def run(arguments: argparse.Namespace) -> int:
         return await _drive(arguments, pilot, prepared)
 
 
-async def _prepared(
-    arguments: argparse.Namespace, opened: Session, pilot: Autopilot, plan: Plan
-) -> Prepared:
-    """A new run, or with `--resume` the unfinished one. Raises `Refused` where there is one."""
-    key = service_key(plan.service, opened.cluster.namespace)
+async def _resumed(arguments: argparse.Namespace, pilot: Autopilot, key: ServiceKey) -> bool:
+    """Whether the unfinished run is gone on with; before anything of the mesh is read.
+
+    Raises `Refused` where somebody drives one, or there is one and nothing says what to do.
+    """
     await pilot.refuse_driven(key)
     try:
         stored, _ = pilot.unfinished(key)
     except NotFound:
-        return await pilot.prepare(plan, force=arguments.force)
+        return False
     except MeshtuiError:
         if not arguments.force:
             raise
-        return await pilot.prepare(plan, force=True)
-    if arguments.resume:
-        return await pilot.prepare_again(key, Asked(Order.RESUME))
-    if arguments.force:
-        return await pilot.prepare(plan, force=True)
-    where = stored.state.rung.words
+        return False
+    if arguments.resume or arguments.force:
+        return bool(arguments.resume)
     raise Refused(
-        f"a canary of {key} to {stored.state.plan.version} is unfinished, at {where}",
-        f"`meshtui canary resume {plan.service}` goes on, `canary abort` goes back to stable",
+        f"a canary of {key} to {stored.state.plan.version} is unfinished, "
+        f"at {stored.state.rung.words}",
+        f"`meshtui canary resume {key.name}` goes on, `canary abort` goes back to stable",
     )
 
 
@@ -116,10 +124,11 @@ async def steer(arguments: argparse.Namespace) -> int:
                 output.line(f"{key}: {order.value} given to {holder.who}")
             return Exit.DONE
     async with _autopilot(arguments) as (_, pilot):
+        pilot.unfinished(key)
         if order is Order.HOLD:
-            pilot.unfinished(key)
             raise Refused(f"nobody drives the canary of {key}: it stays where it is already")
         force = getattr(arguments, "force", False)
+        await pilot.start()
         prepared = await pilot.prepare_again(key, Asked(order, force))
         return await _drive(arguments, pilot, [prepared])
 
@@ -189,10 +198,10 @@ def _status_lines(found: dict[str, Any]) -> list[str]:
 
 @asynccontextmanager
 async def _autopilot(arguments: argparse.Namespace) -> AsyncIterator[tuple[Session, Autopilot]]:
+    """Not started: what can be refused without reading the mesh is refused first."""
     async with opening.session(arguments) as opened:
         pilot = Autopilot(opened)
         try:
-            await pilot.start()
             yield opened, pilot
         finally:
             await pilot.close()

@@ -23,6 +23,7 @@ from tests.lab.prometheus import Prometheus
 from tests.lab.traffic import Traffic
 
 VS = f"{ISTIO}/virtualservices/reviews"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/meshtui-canary-reviews"
 PATIENCE_S = 60.0
 QUICK = ("--steps", "50,100", "--every", "2s", "--interval", "1s", "--min-requests", "10")
 ONE = ("--steps", "50", "--interval", "1s", "--min-requests", "10")
@@ -214,8 +215,8 @@ def test_an_idle_canary_is_held_and_goes_on_in_another_process(
     with Traffic(rules.lab, "reviews"):
         with running(operator, "resume", "reviews") as run:
             run.until("observing", weight=100)
-            (status,) = operator.run("canary", "status", "reviews", "-o", "json").json["canaries"]
-            os.kill(int(status["driven_by"].rpartition("/")[2]), signal.SIGKILL)
+            holder = rules.api.call("GET", LEASE)["spec"]["holderIdentity"]
+            os.kill(int(holder.rpartition("/")[2]), signal.SIGKILL)
             run.end()
         with running(operator, "resume", "reviews") as run:
             assert run.end() == Exit.DONE
