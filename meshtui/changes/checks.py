@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from meshtui.changes.blast import about, gained_mirrors
 from meshtui.changes.blast import blast_radius as blast_radius
@@ -13,7 +12,7 @@ from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
 from meshtui.mesh.judging import Thresholds
-from meshtui.mesh.model import Json, Mesh, ServiceKey
+from meshtui.mesh.model import Json, Mesh
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
@@ -159,15 +158,11 @@ def mirror_findings(
     if not gained or sample is None or sample.window_s <= 0:
         return ()
     found = []
-    for view in service_views(_alone(mesh, change.service), sample, limits):
+    own = [service for service in mesh.services if service.key == change.service]
+    for view in service_views(mesh, sample, limits, of=own):
         for row in view.versions:
             worse = failing_ratio(row) if (row.host, row.subset or None) in gained else 0.0
             if worse:
                 text = f"{about(worse * 100)} % of its requests are errors"
                 found.append(Caution("warning", f"{row.label} is failing as it is: {text}"))
     return tuple(found)
-
-
-def _alone(mesh: Mesh, key: ServiceKey) -> Mesh:
-    """The mesh as if it had this service alone: its views are made without those of the others."""
-    return replace(mesh, services=tuple(service for service in mesh.services if service.key == key))

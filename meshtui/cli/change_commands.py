@@ -172,8 +172,8 @@ async def measured(opened: Session, outcome: Outcome, seconds: float | None) -> 
     if error:
         output.note(f"meshtui: telemetry: {error}")
     key = outcome.plan.change.service
-    view = next((v for v in service_views(mesh, sample) if v.key == key), None)
-    return shares_of(view) if view else ()
+    own = [service for service in mesh.services if service.key == key]
+    return shares_of(service_views(mesh, sample, of=own)[0]) if own else ()
 
 
 async def callers(opened: Session, mesh: Mesh) -> Sample | None:

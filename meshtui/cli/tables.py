@@ -11,6 +11,7 @@ from meshtui.cli.documents.changes import journal_json
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit, JournalError
 from meshtui.journal import Entry, Unread, count_unread
+from meshtui.mesh.model import Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
@@ -30,14 +31,15 @@ async def services(arguments: argparse.Namespace) -> int:
         if arguments.service:
             wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
         sample, error = await opening.sample(opened, mesh, arguments.window)
-        views = service_views(mesh, sample, opened.options.thresholds)
         everywhere = getattr(arguments, "all_namespaces", False)
-        side = SERVER if arguments.reporter == "destination" else CALLER
-        shown = [
-            seen_from(view, side)
-            for view in views
-            if (view.key == wanted if wanted else everywhere or _in(view, opened.cluster.namespace))
+        chosen = [
+            one
+            for one in mesh.services
+            if (one.key == wanted if wanted else everywhere or _in(one, opened.cluster.namespace))
         ]
+        side = SERVER if arguments.reporter == "destination" else CALLER
+        views = service_views(mesh, sample, opened.options.thresholds, of=chosen)
+        shown = [seen_from(view, side) for view in views]
     form = opening.form(arguments)
     if form == "table":
         if side == SERVER:
@@ -50,8 +52,8 @@ async def services(arguments: argparse.Namespace) -> int:
     return Exit.UNREACHABLE if error else Exit.DONE
 
 
-def _in(view: ServiceView, namespace: str) -> bool:
-    return view.key.namespace == namespace
+def _in(service: Service, namespace: str) -> bool:
+    return service.key.namespace == namespace
 
 
 _HEADER = ("SERVICE", "VERSION", "WEIGHT", "SHARE", "REQ/S", "ERR%", "P50", "P95", "P99", "PODS")

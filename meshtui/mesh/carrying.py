@@ -6,7 +6,7 @@ side. Callers that istiod can't tell apart for a host are asked about once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh import read
@@ -158,7 +158,7 @@ class _Found:
                 if holder is None or rule is None or not isinstance(holder.service, VirtualService):
                     continue
                 found = Route(holder.service, rule, rest=edge.route.takes_everything, edge=True)
-                self._join(_of(found, group.client, (group,)))
+                self._join(self._of(found, group.client, (group,)))
 
     def add_idle(self, named: Iterable[tuple[VirtualService, Rule]]) -> None:
         """Rules at gateways of which none is known to run, where all pods are known."""
@@ -207,7 +207,7 @@ class _Found:
             ports=(answer.port,),
             elsewhere=bool(only),
         )
-        self._join(_of(found, answer.client, groups) if not why else found)
+        self._join(self._of(found, answer.client, groups) if not why else found)
 
     def _add_streams(self, answer: Resolution, groups: tuple[Callers, ...], only: str) -> None:
         """TCP and TLS rules; HTTP rules on such a port have no effect, and are said to."""
@@ -225,7 +225,12 @@ class _Found:
                 is_carried = (service.ref, rule.protocol, rule.index) in carried
                 why = "" if is_carried else f"port {answer.port} is no HTTP port"
                 found = Route(service, rule, unused=why)
-                self._join(_of(found, answer.client, groups) if not why else found)
+                self._join(self._of(found, answer.client, groups) if not why else found)
+
+    def _of(self, route: Route, client: Client, groups: tuple[Callers, ...]) -> Route:
+        crowd = self._world.crowd(groups)
+        clients = crowd.clients or (client,)
+        return replace(route, callers=crowd.workloads, clients=clients, pods=crowd.pods)
 
     def _join(self, found: Route) -> None:
         """What one caller's answer adds to what is known of the rule."""
@@ -236,22 +241,20 @@ class _Found:
             return
         if found.unused:
             return
+        differ = found.clients is not known.clients
         self.routes[place] = replace(
             known,
             rest=known.rest or found.rest,
             edge=known.edge and found.edge,
-            callers=known.callers | found.callers,
-            clients=tuple({c.key: c for c in (*known.clients, *found.clients)}.values()),
+            callers=known.callers | found.callers if differ else known.callers,
+            clients=_each_once(*known.clients, *found.clients) if differ else known.clients,
             pods=max(known.pods, found.pods),
             ports=tuple(dict.fromkeys((*known.ports, *found.ports))),
         )
 
 
-def _of(route: Route, client: Client, groups: Sequence[Callers]) -> Route:
-    pods = [pod for group in groups for pod in group.pods]
-    workloads = frozenset((pod.namespace, pod.workload) for pod in pods)
-    clients = tuple(group.client for group in groups) or (client,)
-    return replace(route, callers=workloads, clients=clients, pods=len(pods))
+def _each_once(*clients: Client) -> tuple[Client, ...]:
+    return tuple({client.key: client for client in clients}.values())
 
 
 def _why(merged: MergedRule, answer: Resolution) -> str:

@@ -70,15 +70,22 @@ class ServiceView:
 
 
 def service_views(
-    mesh: Mesh, sample: Sample | None, thresholds: Thresholds | None = None
+    mesh: Mesh,
+    sample: Sample | None,
+    thresholds: Thresholds | None = None,
+    *,
+    of: Iterable[Service] | None = None,
 ) -> tuple[ServiceView, ...]:
-    """All services of the mesh, by namespace and name. `sample` None: nothing is known yet."""
-    return measured(structure(mesh), sample, thresholds or Thresholds())
+    """All services of the mesh, by namespace and name, or those in `of`.
+
+    `sample` None: nothing is known yet.
+    """
+    return measured(structure(mesh, of), sample, thresholds or Thresholds())
 
 
-def structure(mesh: Mesh) -> tuple[ServiceView, ...]:
+def structure(mesh: Mesh, of: Iterable[Service] | None = None) -> tuple[ServiceView, ...]:
     """The services before anything is measured; worth keeping for as long as the mesh stands."""
-    return tuple(_structure_of(mesh, service) for service in mesh.services)
+    return tuple(_structure_of(mesh, one) for one in (mesh.services if of is None else of))
 
 
 def _structure_of(mesh: Mesh, service: Service) -> ServiceView:

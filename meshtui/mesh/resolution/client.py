@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.mesh import read
@@ -47,6 +47,23 @@ class Callers:
 
     client: Client
     pods: tuple[Pod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Several groups of callers as one: their clients, their workloads by namespace and name, and
+    how many pods they are.
+    """
+
+    clients: tuple[Client, ...]
+    workloads: frozenset[tuple[str, str]]
+    pods: int
+
+
+def crowd_of(groups: Iterable[Callers]) -> Crowd:
+    groups = tuple(groups)
+    workloads = frozenset((pod.namespace, pod.workload) for group in groups for pod in group.pods)
+    return Crowd(tuple(g.client for g in groups), workloads, sum(len(g.pods) for g in groups))
 
 
 def client_of(mesh: Mesh, pod: Pod) -> Client:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.resolution.client import Callers, Client, callers
+from meshtui.mesh.resolution.client import Callers, Client, Crowd, callers, crowd_of
 from meshtui.mesh.resolution.shared import Shared
 from meshtui.mesh.resolution.view import View
 
@@ -23,11 +23,19 @@ class World:
         self.mesh = mesh
         self.shared = Shared(mesh)
         self._views: dict[object, View] = {}
+        self._crowds: dict[tuple[int, ...], Crowd] = {}
 
     @cached_property
     def callers(self) -> tuple[Callers, ...]:
         """All pods with a proxy, together where they get the same answers."""
         return callers(self.mesh)
+
+    def crowd(self, groups: tuple[Callers, ...]) -> Crowd:
+        """Some of the `callers` together; most hosts have the same ones."""
+        key = tuple(map(id, groups))
+        if key not in self._crowds:
+            self._crowds[key] = crowd_of(groups)
+        return self._crowds[key]
 
     def view(self, client: Client) -> View:
         """What one client gets; the same object for clients that istiod can't tell apart."""
