@@ -137,6 +137,6 @@ def _troubles(statuses: Iterable[ContainerStatus], now: float | None) -> Iterato
             ended = why + (f", {times}" if times else "")
             yield PodTrouble(f"{one.waiting}: {one.name}{ended}", stuck=True)
         elif one.crashing(now):
-            yield PodTrouble(f"{one.name} crashes: {times}{why}", stuck=True)
+            yield PodTrouble(f"crashes: {one.name} {times}{why}", stuck=True)
         elif one.lately_ended(now) and one.reason != COMPLETED:
-            yield PodTrouble(f"{one.name} {times} lately{why}", stuck=False)
+            yield PodTrouble(f"{times} lately: {one.name}{why}", stuck=False)

@@ -101,13 +101,13 @@ TABLE = [
     (
         "killed for its memory, and runs for a moment",
         [status("reviews", 4, "OOMKilled 137 11:58:00")],
-        "reviews crashes: restarted 4× (OOMKilled, exit 137)",
+        "crashes: reviews restarted 4× (OOMKilled, exit 137)",
         FAILING,
     ),
     (
         "restarted once, lately",
         [status("reviews", 1, "Error 2 11:58:00")],
-        "reviews restarted 1× lately (Error, exit 2)",
+        "restarted 1× lately: reviews (Error, exit 2)",
         DEGRADED,
     ),
     ("restarted long ago", [status("reviews", 9, "Error 2 09:00:00")], "", OK),
