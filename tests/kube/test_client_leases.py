@@ -192,7 +192,7 @@ async def test_a_stale_write_is_a_conflict_and_a_missing_right_is_said(
     kubeconfig = write_kubeconfig(tmp_path / "viewer", lab.client.url, user)
     viewer = await Cluster.connect(kubeconfig=kubeconfig)
     other = ServiceLease(viewer, ServiceKey("default", "ratings"), clock=clock)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotAllowed, match="patch on Leases"):
         await other.acquire()
     await viewer.close()
 

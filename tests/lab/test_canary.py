@@ -24,7 +24,7 @@ from tests.lab.traffic import Traffic
 
 VS = f"{ISTIO}/virtualservices/reviews"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/meshtui-canary-reviews"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 QUICK = ("--steps", "50,100", "--every", "2s", "--interval", "1s", "--min-requests", "10")
 ONE = ("--steps", "50", "--interval", "1s", "--min-requests", "10")
 
@@ -154,7 +154,7 @@ def test_twenty_percent_of_errors_are_found_within_two_intervals(
     rules: Mesh, operator: Operator
 ) -> None:
     rules.lab.set("reviews-v3", errors="20%")
-    options = ("--steps", "50,100", "--every", "30s", "--interval", "3s")
+    options = ("--steps", "50,100", "--every", "30s", "--interval", "4s")
     with Traffic(rules.lab, "reviews"), climbing(operator, *options) as run:
         assert run.end() == Exit.ROLLED_BACK
         assert on_stable(rules)

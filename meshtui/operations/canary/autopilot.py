@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from meshtui.metrics.source import MetricsSource
 
 FIRST_READ_S = 10.0
+_SECOND_READING_S = 1.0
 Show = Callable[[Progress], None]
 
 
@@ -124,6 +125,7 @@ class Autopilot:
 
     async def prepare(self, plan: Plan, *, force: bool = False) -> Prepared:
         """Everything that can be said before anything is written; takes no Lease."""
+        await self._measure()
         mesh = self.mesh()
         service = self._service(mesh, plan.service)
         target = Target(service.key, plan.rule, callers=self._callers(service.key))
@@ -147,6 +149,13 @@ class Autopilot:
         )
         hands = self._hands(driver, plan, service, new_id(began), began)
         return Prepared(plan, hands, begin(plan, driver.pods()), _once(cautions), diff)
+
+    async def _measure(self) -> None:
+        """Sidecars have counted nothing by their first reading: a second one tells who does."""
+        known = self._sample
+        if self._source is not None and known is not None and known.window_s <= 0 and known.read:
+            await asyncio.sleep(_SECOND_READING_S)
+            self._sample = await self._source.sample(self.mesh())
 
     async def refuse_driven(self, service: ServiceKey) -> None:
         """Raises `Refused` where somebody drives a canary of this service; takes nothing."""

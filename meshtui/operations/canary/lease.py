@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from meshtui.canary.events import Asked, Order
-from meshtui.errors import Conflict, MeshtuiError, Refused
+from meshtui.errors import Conflict, MeshtuiError, NotAllowed, Refused
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.leases import Lease, read_lease, write_lease
 from meshtui.mesh import read
@@ -143,7 +143,10 @@ class ServiceLease:
             notes=kept,
             version=found.version if found else "",
         )
-        await write_lease(self._cluster, taken)
+        try:
+            await write_lease(self._cluster, taken)
+        except NotAllowed as error:
+            raise _no_right(error) from error
         self._renewed = now
 
     async def renew(self, progress: Mapping[str, Any]) -> tuple[Asked, ...]:
@@ -226,7 +229,15 @@ class ServiceLease:
         )
 
     async def _read(self) -> Lease | None:
-        return await read_lease(self._cluster, self.service.namespace, self._name)
+        try:
+            return await read_lease(self._cluster, self.service.namespace, self._name)
+        except NotAllowed as error:
+            raise _no_right(error) from error
+
+
+def _no_right(error: NotAllowed) -> NotAllowed:
+    hint = "a canary needs get, create and patch on Leases (deploy/rbac.yaml)"
+    return NotAllowed(error.what, hint)
 
 
 def _driven(service: ServiceKey, found: Lease) -> Refused:
