@@ -25,6 +25,8 @@ from tests.lab.traffic import Traffic
 VS = f"{ISTIO}/virtualservices/reviews"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/meshtui-canary-reviews"
 PATIENCE_S = 120.0
+SERVICES = "/api/v1/namespaces/default/services"
+PORTS = [{"name": "http", "port": 9080, "targetPort": 9080}]
 QUICK = ("--steps", "50,100", "--every", "2s", "--interval", "1s", "--min-requests", "10")
 ONE = ("--steps", "50", "--interval", "1s", "--min-requests", "10")
 
@@ -163,22 +165,55 @@ def test_twenty_percent_of_errors_are_found_within_two_intervals(
     assert "gross failure" in run.lines[-1]["sentence"]
 
 
-def test_five_percent_of_errors_are_found(rules: Mesh, operator: Operator) -> None:
+@contextmanager
+def another_service(mesh: Mesh, name: str, *destinations: Obj) -> Iterator[None]:
+    """A service on the pods of reviews, with a rule of its own."""
+    spec = {"selector": {"app": "reviews"}, "ports": PORTS}
+    mesh.api.call(
+        "POST", SERVICES, {"metadata": {"name": name, "namespace": "default"}, "spec": spec}
+    )
+    meta = {"name": name, "namespace": "default"}
+    subsets = [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]
+    mesh.create("destinationrules", {"kind": "DestinationRule", "metadata": meta,
+                                     "spec": {"host": name, "subsets": subsets}})  # fmt: skip
+    rule = {"name": name, "retries": {"attempts": 0}, "route": list(destinations)}
+    mesh.create("virtualservices", {"kind": "VirtualService", "metadata": meta,
+                                    "spec": {"hosts": [name], "http": [rule]}})  # fmt: skip
+    try:
+        mesh.until_routed(name)
+        yield
+    finally:
+        mesh.api.call("DELETE", f"{SERVICES}/{name}")
+
+
+def test_five_percent_of_errors_and_slow_answers_are_found_side_by_side(
+    rules: Mesh, operator: Operator, tmp_path: Path
+) -> None:
+    """Two services in one process, by a file of plans."""
     rules.lab.set("reviews-v3", errors="5%")
-    with Traffic(rules.lab, "reviews"), climbing(operator, *ONE, "--every", "50s") as run:
+    rules.lab.set("reviews-v2", latency="80ms")
+    every = {"steps": "50", "every": "60s", "interval": "1s", "min-requests": 10}
+    plans = [
+        {"service": "reviews", "to": "v3", **every},
+        {"service": "shop", "to": "v2", "max-p99": "50ms", **every},
+    ]
+    (tmp_path / "plans.yaml").write_text(json.dumps(plans))
+    routes = [{"destination": {"host": "shop", "subset": v}, "weight": w}
+              for v, w in (("v1", 100), ("v2", 0))]  # fmt: skip
+    words = ("run", "--plan", str(tmp_path / "plans.yaml"), "--yes")
+    with (
+        another_service(rules, "shop", *routes),
+        Traffic(rules.lab, "reviews"),
+        Traffic(rules.lab, "shop"),
+        running(operator, *words) as run,
+    ):
         assert run.end() == Exit.ROLLED_BACK
         assert on_stable(rules)
-    assert "evidence" in run.lines[-1]["sentence"]
-    assert "reviews rolled back" in run.err
-
-
-def test_a_slow_canary_is_found(rules: Mesh, operator: Operator) -> None:
-    rules.lab.set("reviews-v3", latency="80ms")
-    options = (*ONE, "--every", "50s", "--max-p99", "50ms")
-    with Traffic(rules.lab, "reviews"), climbing(operator, *options) as run:
-        assert run.end() == Exit.ROLLED_BACK
-        assert on_stable(rules)
-    assert "slower than the baseline" in run.lines[-1]["sentence"]
+        assert set(served(rules.send(100, host="shop:9080"))) == {"reviews-v1"}
+    ends = {line["service"]: line["sentence"] for line in run.lines if line["exit"] == 6}
+    assert "evidence" in ends["reviews"]
+    assert "slower than the baseline" in ends["shop"]
+    assert "reviews rolled back" in run.err and "shop rolled back" in run.err
 
 
 def test_as_bad_as_stable_it_is_frozen_until_a_person_decides(
@@ -260,11 +295,10 @@ def test_a_shadow_is_judged_by_its_own_answers(rules: Mesh, operator: Operator) 
 
 
 def test_a_service_of_its_own_is_a_canary_too(rules: Mesh, operator: Operator) -> None:
-    """Weights between two services, and no label that says a version."""
-    spec = {"selector": {"app": "reviews", "version": "v3"},
-            "ports": [{"name": "http", "port": 9080, "targetPort": 9080}]}  # fmt: skip
+    """Weights between two services."""
+    spec = {"selector": {"app": "reviews", "version": "v3"}, "ports": PORTS}
     meta = {"name": "reviews-next", "namespace": "default"}
-    rules.api.call("POST", "/api/v1/namespaces/default/services", {"metadata": meta, "spec": spec})
+    rules.api.call("POST", SERVICES, {"metadata": meta, "spec": spec})
     try:
         rules.write_rules({
             "name": "two", "retries": {"attempts": 0},
@@ -277,7 +311,7 @@ def test_a_service_of_its_own_is_a_canary_too(rules: Mesh, operator: Operator) -
         assert weights(rules) == {"v1": 0, "reviews-next": 100}
         assert set(served(rules.send(100))) == {"reviews-v3"}
     finally:
-        rules.api.call("DELETE", "/api/v1/namespaces/default/services/reviews-next")
+        rules.api.call("DELETE", f"{SERVICES}/reviews-next")
 
 
 def test_a_prometheus_that_stops_freezes_the_run_and_it_goes_on(
