@@ -64,12 +64,11 @@ def _services_table(views: list[ServiceView], everywhere: bool) -> None:
     for view in views:
         name = str(view.key) if everywhere else view.key.name
         for version in view.versions:
-            rows.append((name, *_cells(version), version.state, _flags(version.caller)))
+            rows.append((name, *_cells(version), version.state, _reasons(version)))
             name = ""
-            why = version.unknown_because or version.pods_words
-            rows += [("", f"  ({why})", *[""] * 10)] if why else []
-        marks = (*view.marks, *([view.counted_because] if view.counted_because else []))
-        rows += [("", f"({mark})", *[""] * 10) for mark in marks]
+        rows += [("", f"({mark})", *[""] * 10) for mark in view.marks]
+        if view.counted_because:
+            output.note(f"meshtui: {view.key}: {view.counted_because}")
     output.table((*_HEADER, "STATE", "FLAGS"), rows, right=range(2, 10))
 
 
@@ -95,6 +94,12 @@ def _cells(version: VersionView) -> tuple[str, ...]:
 
 def _number(value: float | None, spec: str) -> str:
     return "-" if value is None else format(value, spec)
+
+
+def _reasons(version: VersionView) -> str:
+    """Its flags, then what is wrong with its pods or why it is not known."""
+    why = version.unknown_because or version.pods_words
+    return " ".join(filter(None, (_flags(version.caller), f"({why})" if why else "")))
 
 
 def _flags(signals: Signals | None) -> str:
