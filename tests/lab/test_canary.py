@@ -326,3 +326,28 @@ def test_a_prometheus_that_stops_freezes_the_run_and_it_goes_on(
             prometheus.resume()
             assert run.end() == Exit.DONE, run.err
     assert weights(rules) == {"v1": 0, "v3": 100}
+
+
+def test_another_build_goes_back_to_stable(rules: Mesh, operator: Operator) -> None:
+    """Last: its pods come back with other names. For a moment those of both builds are ready."""
+    with Traffic(rules.lab, "reviews"), climbing(operator, *ONE, "--every", "60s") as run:
+        run.until("observing", weight=50)
+        rebuild(rules, "2")
+        assert run.end() == Exit.ROLLED_BACK
+        assert on_stable(rules)
+    rebuild(rules, None)
+    assert "the canary is another build now" in run.lines[-1]["sentence"]
+
+
+def rebuild(mesh: Mesh, build: str | None) -> None:
+    """Another template for v3; returns when only its pods are left."""
+    path = "/apis/apps/v1/namespaces/default/deployments/reviews-v3"
+    patch = {"spec": {"template": {"metadata": {"labels": {"build": build}}}}}
+    before = {pod["metadata"]["name"] for pod in mesh.api.pods("reviews")}
+    mesh.api.call("PATCH", path, patch, "merge-patch+json")
+
+    def rolled() -> bool:
+        pods = {pod["metadata"]["name"] for pod in mesh.api.pods("reviews")}
+        return len(pods) == len(before) and pods != before
+
+    until(rolled, PATIENCE_S, "the old pods to be gone")
