@@ -14,6 +14,7 @@ from meshtui.changes.change import Target
 from meshtui.changes.locate import locate
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, VersionKey
 from meshtui.metrics.intervals import Counted, PrometheusIntervals, SidecarIntervals
 from meshtui.metrics.prometheus import PrometheusSource
@@ -21,7 +22,8 @@ from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
 from meshtui.operations.canary.counting import Counting, Question, counts_of
 from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, serving
-from tests.unit.objects import reviews, route
+from tests.unit.objects import destination_rule, reviews, route, service, virtual_service
+from tests.unit.objects import pod as obj_pod
 from tests.unit.test_mesh import REVIEWS
 from tests.unit.test_metrics_sidecars import FakeCluster, pod, stats
 
@@ -85,6 +87,38 @@ def test_requests_that_reached_no_pod_count_against_whose_they_were() -> None:
     asked = replace(asked, mesh=replace(asked.mesh, pods=none_ready))
     interval = counted(asked, Sample(0.0, "test", 5.0, called=called))
     assert (interval.canary.requests, interval.canary.errors) == (100, 100)
+
+
+def test_a_canary_without_version_labels_is_known_by_its_workload() -> None:
+    pods = []
+    for number, track in enumerate(("old", "new"), 1):
+        raw = obj_pod("reviews", track, number=number)
+        labels = raw["metadata"]["labels"]
+        labels["track"] = labels.pop("version")
+        pods.append(raw)
+    policy = destination_rule("reviews", ())
+    tracks = [{"name": one, "labels": {"track": one}} for one in ("old", "new")]
+    policy["spec"]["subsets"] = tracks
+    rule = {"route": [route("old", 90), route("new", 10)]}
+    mesh = parse_mesh(
+        {
+            "services": [service("reviews")],
+            "pods": pods,
+            "virtualservices": [virtual_service("reviews", rule)],
+            "destinationrules": [policy],
+        }
+    )
+    located = locate(mesh, Target(REVIEWS))
+    old, new = (HOST, "old"), (HOST, "new")
+    asked = Question(mesh, located.service, located.rule, new, (old,))
+    called = {
+        Responder(REVIEWS, f"reviews-{track}", "default", f"reviews-{track}"): signals
+        for track, signals in (("old", Signals(900)), ("new", Signals(100, error_ratio=0.2)))
+    }
+    interval = counted(asked, Sample(0.0, "test", 5.0, called=called))
+    assert interval.problem == ""
+    assert (interval.canary.requests, interval.canary.errors) == (100, 20)
+    assert interval.stable is not None and interval.stable.requests == 900
 
 
 def test_slow_is_counted_at_the_bound_next_to_the_limit() -> None:
