@@ -11,7 +11,9 @@ from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
+    from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
@@ -113,6 +115,14 @@ class Cockpit(Protocol):
 
     async def trace(self, question: Question) -> Traced:
         """Which rule takes a request, by the objects and in each caller's proxy."""
+        ...
+
+    async def canary(self, service: ServiceKey) -> CanaryRun:
+        """The newest canary of a service: where it is, and who drives it."""
+        ...
+
+    async def order_canary(self, service: ServiceKey, order: Order) -> str:
+        """Gives it to whoever drives the canary, and gives their name once they have it."""
         ...
 
     def pending(self) -> tuple[Pending, ...]:

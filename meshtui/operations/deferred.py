@@ -14,7 +14,9 @@ from meshtui.operations.options import Options
 from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
+    from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit, Progress
     from meshtui.operations.logs.pod_tail import TailFrom
@@ -112,6 +114,12 @@ class DeferredCockpit:
 
     async def trace(self, question: Question) -> Traced:
         return await self._connected.trace(question)
+
+    async def canary(self, service: ServiceKey) -> CanaryRun:
+        return await self._connected.canary(service)
+
+    async def order_canary(self, service: ServiceKey, order: Order) -> str:
+        return await self._connected.order_canary(service, order)
 
     def pending(self) -> tuple[Pending, ...]:
         return self._connected.pending()

@@ -36,8 +36,10 @@ from meshtui.operations.session import Session
 from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
 
 if TYPE_CHECKING:
+    from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import MadeChange
+    from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.exposure import Counters
@@ -345,6 +347,12 @@ class LiveCockpit:
 
     async def trace(self, question: Question) -> Traced:
         return await self._reading.trace(question)
+
+    async def canary(self, service: ServiceKey) -> CanaryRun:
+        return await self._reading.canary(service)
+
+    async def order_canary(self, service: ServiceKey, order: Order) -> str:
+        return await self._reading.order_canary(service, order)
 
 
 def _not_connected() -> Unreachable:

@@ -21,8 +21,10 @@ from meshtui.operations.session import Session
 from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
+    from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import Entry, MadeChange
+    from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.look.exposure import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
@@ -125,3 +127,13 @@ class Reads:
 
         sample = self._telemetry.sample
         return await trace_request(self._session.cluster, self._mesh, question, sample)
+
+    async def canary(self, service: ServiceKey) -> CanaryRun:
+        from meshtui.operations.canary.watching import watch_run
+
+        return await watch_run(self._session, service)
+
+    async def order_canary(self, service: ServiceKey, order: Order) -> str:
+        from meshtui.operations.canary.watching import give_order
+
+        return await give_order(self._session, service, order)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from meshtui.canary.events import Order
 from meshtui.changes import patch
 from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
@@ -21,6 +22,7 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
+from meshtui.operations.canary.watching import CanaryRun, nobody_drives
 from meshtui.operations.change.edit import EditFile
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.logs.pod_tail import TailFrom
@@ -107,6 +109,11 @@ class FakeCockpit:
         self.refusals: dict[str, int] = {}
         self.counted: list[tuple[str, ...]] = []
         self.history = FakeHistory(self.journal)
+        self.canaries: dict[ServiceKey, CanaryRun] = {}
+        self.canary_error: MeshtuiError | None = None
+        self.canary_reads: list[ServiceKey] = []
+        self.orders: list[tuple[ServiceKey, Order]] = []
+        self.order_error: MeshtuiError | None = None
 
     # Reading
 
@@ -305,6 +312,23 @@ class FakeCockpit:
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         self.statuses_asked.append(tuple(pod.name for pod in pods))
         return tuple(ProxyStatus(pod, connected=True) for pod in pods if pod.sidecar)
+
+    async def canary(self, service: ServiceKey) -> CanaryRun:
+        self.canary_reads.append(service)
+        await asyncio.sleep(0)
+        if self.canary_error is not None:
+            raise self.canary_error
+        return self.canaries.get(service, CanaryRun(service))
+
+    async def order_canary(self, service: ServiceKey, order: Order) -> str:
+        self.orders.append((service, order))
+        await asyncio.sleep(0)
+        if self.order_error is not None:
+            raise self.order_error
+        run = self.canaries.get(service)
+        if run is None or not run.live:
+            raise nobody_drives(service)
+        return run.driver
 
     async def trace(self, question: Question) -> Traced:
         """Every client's proxy does what the objects say, or what a test has it do."""

@@ -91,6 +91,7 @@ def test_a_pane_takes_few_keys_from_the_others_and_none_that_takes_something_bac
     assert {one for one in taken if one[0] == "logs"} == {
         ("logs", "m", "mirror"),
         ("logs", "c", "clear"),
+        ("logs", "C", "canary"),
         ("logs", "v", "rules"),
         ("logs", "N", "sort_name"),
         ("logs", "T", "sort_traffic"),

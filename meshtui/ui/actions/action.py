@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from meshtui.ui.actions.situation import (
     ANALYSIS,
+    CANARY,
     CHARTS,
     EXPOSURE,
     JOURNAL,
@@ -20,7 +21,20 @@ from meshtui.ui.actions.situation import (
 )
 
 ANYWHERE = frozenset(
-    {TABLE, LOGS, PROXIES, RULES, ANALYSIS, TRACE, JOURNAL, CHARTS, SIGNALS, EXPOSURE, PODS}
+    {
+        TABLE,
+        LOGS,
+        PROXIES,
+        RULES,
+        ANALYSIS,
+        TRACE,
+        JOURNAL,
+        CHARTS,
+        SIGNALS,
+        EXPOSURE,
+        PODS,
+        CANARY,
+    }
 )
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
@@ -30,7 +44,10 @@ IN_JOURNAL = frozenset({JOURNAL})
 MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"
 GROUPS = (CHANGE, LOOK, FIND, MOVE, PROGRAM)
 
-OTHER_RIGHTS = frozenset({"breaker", "adopt", "undo", "undo_entry"})
+ORDERS = frozenset({"canary_hold", "canary_abort", "canary_promote"})
+"""Orders to whoever drives a canary: written to its Lease."""
+
+OTHER_RIGHTS = frozenset({"breaker", "adopt", "undo", "undo_entry", *ORDERS})
 """Changes to other objects than the selected service's VirtualService: the plan asks for these."""
 
 

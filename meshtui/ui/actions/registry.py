@@ -16,6 +16,7 @@ from meshtui.ui.actions.action import (
     PROGRAM,
     Action,
 )
+from meshtui.ui.actions.canary import STEERING
 from meshtui.ui.actions.change_keys import CHANGES
 from meshtui.ui.actions.charts import CHARTING
 from meshtui.ui.actions.logs import LOGGING
@@ -46,6 +47,7 @@ ACTIONS: tuple[Action, ...] = (
     *LOGGING,
     *PROXYING,
     *CHARTING,
+    *STEERING,
     # Find and sort
     Action(
         "filter", ("slash",), "/", "filter",

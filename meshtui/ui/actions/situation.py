@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "journal"
 ANALYSIS, TRACE = "analysis", "trace"
 CHARTS, SIGNALS = "charts", "signals"
-EXPOSURE, PODS = "exposure", "pods"
+EXPOSURE, PODS, CANARY = "exposure", "pods", "canary"
 
 
 @dataclass(frozen=True, slots=True)

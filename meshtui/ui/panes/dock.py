@@ -26,6 +26,7 @@ PANES = {
     "exposure": "exposure.ExposurePane",
     "signals": "signals.SignalsPane",
     "pods": "pods.PodsPane",
+    "canary": "canary.CanaryPane",
 }
 """Where the class of each kind of pane is."""
 

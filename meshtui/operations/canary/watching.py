@@ -1,0 +1,80 @@
+"""A canary as somebody sees it who does not drive it, and the orders that they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshtui.canary.events import Asked, Order
+from meshtui.canary.progress import Progress, progress_of
+from meshtui.canary.reported import progress_from
+from meshtui.canary.stored import from_text
+from meshtui.errors import MeshtuiError, Refused
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.text import clean
+from meshtui.operations.canary.lease import Holder, ServiceLease
+from meshtui.operations.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryRun:
+    """The newest canary of a service, by its Lease or by the journal of this machine.
+
+    `live`: `driver` holds the Lease and renews it. `progress` is None where there is no canary.
+    `trouble` says what could not be read.
+    """
+
+    service: ServiceKey
+    driver: str = ""
+    live: bool = False
+    progress: Progress | None = None
+    trouble: str = ""
+
+
+async def watch_run(session: Session, service: ServiceKey) -> CanaryRun:
+    """Never raises: what can't be read is said, and the rest is shown."""
+    holder: Holder | None = None
+    troubles = []
+    try:
+        holder = await ServiceLease(session.cluster, service).holder()
+    except MeshtuiError as error:
+        troubles.append(str(error))
+    written, trouble = _written_down(session, service)
+    troubles.append(trouble)
+    theirs = progress_from(holder.progress) if holder is not None else None
+    found = max(filter(None, (written, theirs)), key=lambda one: one.time, default=None)
+    return CanaryRun(
+        service,
+        clean(holder.who, 120) if holder else "",
+        holder is not None and holder.live,
+        found,
+        "; ".join(filter(None, troubles)),
+    )
+
+
+def _written_down(session: Session, service: ServiceKey) -> tuple[Progress | None, str]:
+    if session.journal is None:
+        return None, session.journal_trouble
+    try:
+        row = next(iter(session.journal.canaries(service)), None)
+        return (progress_of(from_text(row.state).state, time=row.updated) if row else None), ""
+    except MeshtuiError as error:
+        return None, str(error)
+
+
+async def give_order(session: Session, service: ServiceKey, order: Order) -> str:
+    """Gives it to whoever drives the canary, and waits for them to have it; gives their name.
+
+    Raises `Refused` where nobody drives it.
+    """
+    lease = ServiceLease(session.cluster, service)
+    holder = await lease.holder()
+    if holder is None or not holder.live:
+        raise nobody_drives(service)
+    await lease.order(Asked(order))
+    return clean(holder.who, 120)
+
+
+def nobody_drives(service: ServiceKey) -> Refused:
+    return Refused(
+        f"nobody drives a canary of {service}", f"`meshtui canary status {service}` says why"
+    )
