@@ -22,6 +22,7 @@ from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.view import ServiceView, measured, structure
 from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.ahead import import_ahead
+from meshtui.operations.canary.offers import Offers
 from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
@@ -109,6 +110,7 @@ class LiveCockpit:
             session, lambda: self._mesh, self._telemetry, self._limits, self._rights
         )
         self._reversals = Reversals(session.journal, self._bell.set, self._clock)
+        self._offers = Offers(session)
         self._unseen = UnverifiedChanges(session.applier, self._bell.set)
         await self._feed.start()
         self._tasks = [
@@ -193,7 +195,9 @@ class LiveCockpit:
 
     async def _recover(self) -> None:
         interrupted = await self._opened.recover()
-        self._notices = (*interrupted, *self._opened.unfinished_canaries())
+        self._notices = tuple(interrupted)
+        self._bell.set()
+        await self._offers.look()
         self._bell.set()
 
     def _look(self) -> None:
@@ -245,6 +249,7 @@ class LiveCockpit:
                 *self._limits.notices(self._mesh),
                 *self._reversals.notices(),
                 *self._notices,
+                *self._offers.notices(),
                 *self._not_istio(),
             ),
             denied=self._denied(),

@@ -108,19 +108,6 @@ class Session:
             return await recover(self.cluster, self.journal)
         return ()
 
-    def unfinished_canaries(self) -> tuple[str, ...]:
-        """A line for each canary that no process ended, or that one drives just now."""
-        if self.journal is None:
-            return ()
-        with contextlib.suppress(JournalError):
-            return tuple(
-                f"the canary of {row.service} is not over ({row.sentence}): "
-                f"`meshtui canary status {row.service}` shows it, `canary resume` goes on"
-                for row in self.journal.canaries()
-                if not row.over
-            )
-        return ()
-
     async def plan(
         self, mesh: Mesh, request: Request, target: Target, sample: Sample | None
     ) -> Plan:

@@ -13,7 +13,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ PATIENCE_S = 30.0
 class Picture:
     """A name, a size, and the keys that lead there; `seconds` lets numbers gather.
 
-    `change` is made half way through them, from another terminal. `v3` is the part of its
-    requests that reviews-v3 fails.
+    `change` is made half way through them, from another terminal; `beside` runs all the time.
+    `v3` is the part of its requests that reviews-v3 fails.
     """
 
     name: str
@@ -49,12 +50,16 @@ class Picture:
     seconds: float = 12.0
     pause_s: float = 1.5
     change: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     scenario: str = ERRORS
     v3: str = "20%"
 
 
 V3 = ("j", "j", "j")
 REVIEWS = ("/", *"reviews", "enter")
+CANARY = (
+    "canary", "run", "reviews", "--to", "v3", "--interval", "2s", "--force", "--min-requests", "50",
+)  # fmt: skip
 TO_V3 = (*REVIEWS, ":", *"rollback v3", "enter")
 PICTURES = (
     Picture("mesh", V3, seconds=25.0),
@@ -80,6 +85,12 @@ PICTURES = (
     Picture("signals-small", (*V3, "s"), size=SMALL, pause_s=2.0),
     Picture("servers-view", ("V",), pause_s=2.0),
     Picture("exposure", ("/", *"productpage", "enter", "x"), pause_s=14.0),
+    Picture("canary", (*REVIEWS, "C"), seconds=50.0, pause_s=4.0, v3="0",
+            beside=(*CANARY, "--every", "30s")),
+    Picture("canary-small", (*REVIEWS, "C"), size=SMALL, seconds=30.0, pause_s=4.0, v3="0",
+            beside=(*CANARY, "--every", "60s")),
+    Picture("canary-rolled-back", (*REVIEWS, "C"), seconds=40.0, pause_s=4.0,
+            beside=(*CANARY, "--every", "60s")),
     Picture("help", ("?",), seconds=3.0),
     Picture("small", V3, size=SMALL),
     Picture(
@@ -94,6 +105,21 @@ PICTURES = (
     Picture("pods", ("i",), scenario="crash", pause_s=4.0),
     Picture("pods-small", ("i",), size=SMALL, scenario="crash", pause_s=4.0),
 )  # fmt: skip
+
+
+@contextmanager
+def beside(words: tuple[str, ...]) -> Iterator[None]:
+    """Runs in another terminal meanwhile."""
+    if not words:
+        yield
+        return
+    command = [sys.executable, "-m", "meshtui", *words, "--yes"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def take(lab: RunningLab, picture: Picture, folder: Path) -> None:
@@ -179,7 +205,8 @@ def take_all(pictures: list[Picture], folder: Path) -> None:
         for picture in pictures:
             if scenario == ERRORS:
                 lab.set("reviews-v3", errors=picture.v3)
-            asyncio.run(take(lab, picture, folder))
+            with beside(picture.beside):
+                asyncio.run(take(lab, picture, folder))
             sys.stdout.write(f"{folder / picture.name}.png\n")
 
 

@@ -132,6 +132,15 @@ async def test_space_holds_and_goes_on(phase: str, order: Order) -> None:
         assert drive.cockpit.orders == [(REVIEWS, order)]
 
 
+async def test_space_again_goes_on_before_the_hold_is_reported() -> None:
+    async with driving(driven()) as drive:
+        await look(drive, "observing at 25 %", inside=True)
+        for order in (Order.HOLD, Order.RESUME):
+            await drive.press("space")
+            await drive.until(lambda: drive.status.startswith(f"{order.value}: ann@desk"))  # noqa: B023
+        assert [given for _, given in drive.cockpit.orders] == [Order.HOLD, Order.RESUME]
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 @pytest.mark.parametrize(("key", "order"), [("X", Order.ABORT), ("P", Order.PROMOTE)])
 async def test_what_moves_traffic_is_asked_first(

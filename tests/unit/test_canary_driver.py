@@ -13,7 +13,6 @@ from meshtui.canary.events import BackOnStable, Edit, Edited, NotServed, Served,
 from meshtui.canary.route import find_route
 from meshtui.changes.change import Target
 from meshtui.errors import MeshtuiError, Unreachable
-from meshtui.journal.canaries import CanaryRow
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.operations.canary.driver import Driver
@@ -250,14 +249,3 @@ async def test_an_object_that_is_gone_is_a_removal(world: World) -> None:
     del world.cluster.objects[VS]
     found = await world.driver.shift(Shift(25))
     assert isinstance(found, Edited) and found.edit is Edit.REMOVED
-
-
-async def test_a_canary_that_is_not_over_is_said_at_the_next_start(world: World) -> None:
-    assert world.session.journal is not None
-    for number, over in (("1", True), ("2", False)):
-        row = CanaryRow(number, REVIEWS, float(number), 9.0, "ann", over, "on hold", "{}")
-        world.session.journal.save_canary(row)
-        lines = world.session.unfinished_canaries()
-        assert bool(lines) is not over
-    assert "the canary of reviews.default is not over (on hold)" in lines[0]
-    assert "canary resume" in lines[0]

@@ -15,6 +15,7 @@ from meshtui.errors import NotAllowed, Refused
 from meshtui.journal.canaries import CanaryRow
 from meshtui.operations.canary import watching
 from meshtui.operations.canary.lease import Holder
+from meshtui.operations.canary.offers import Offers
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import FakeCluster, policy, routed, session
 from tests.unit.objects import route
@@ -84,6 +85,34 @@ async def test_the_newer_of_the_drivers_report_and_the_journal_is_shown(
     lease.found = replace(lease.found, live=False, progress=report(40.0))
     seen = await watching.watch_run(opened, REVIEWS)
     assert seen.progress == progress_of(STORED.state, time=50.0) and not seen.live
+
+
+async def test_the_measured_share_of_an_older_report_of_the_same_step_is_kept(
+    opened: Session, lease: FakeLease
+) -> None:
+    written(opened, 50.0)
+    lease.found = Holder("ann@desk/1", 1.0, True, report(48.0, measured_share=0.05))
+    seen = await watching.watch_run(opened, REVIEWS)
+    assert seen.progress is not None and (seen.progress.time, seen.progress.share) == (50.0, 0.05)
+
+
+async def test_what_nobody_drives_is_offered_until_somebody_goes_on(
+    opened: Session, lease: FakeLease
+) -> None:
+    offers = Offers(opened)
+    await offers.look()
+    assert offers.notices() == ()
+    written(opened, 50.0)
+    lease.found = Holder("ann@desk/1", 1.0, True, report(60.0))
+    await offers.look()
+    assert offers.notices() == ()
+    lease.found = replace(lease.found, live=False)
+    await offers.look()
+    (line,) = offers.notices()
+    assert "a canary of reviews.default to v2 is unfinished at 5 %" in line
+    assert "`meshtui canary resume reviews.default` goes on" in line
+    written(opened, 70.0)
+    assert offers.notices() == ()
 
 
 async def test_without_the_right_to_the_lease_the_journal_is_shown_and_it_is_said(

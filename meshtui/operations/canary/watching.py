@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshtui.canary.events import Asked, Order
 from meshtui.canary.progress import Progress, progress_of
@@ -41,13 +41,31 @@ async def watch_run(session: Session, service: ServiceKey) -> CanaryRun:
     written, trouble = _written_down(session, service)
     troubles.append(trouble)
     theirs = progress_from(holder.progress) if holder is not None else None
-    found = max(filter(None, (written, theirs)), key=lambda one: one.time, default=None)
+    found = _newest(written, theirs)
     return CanaryRun(
         service,
         clean(holder.who, 120) if holder else "",
         holder is not None and holder.live,
         found,
         "; ".join(filter(None, troubles)),
+    )
+
+
+def _newest(written: Progress | None, theirs: Progress | None) -> Progress | None:
+    """What was written down is newer where the driver is on this machine; its report says more."""
+    if written is None or theirs is None:
+        return written or theirs
+    if theirs.time >= written.time:
+        return theirs
+    if theirs.index != written.index or theirs.version != written.version:
+        return written
+    return replace(
+        written,
+        share=theirs.share,
+        serving=theirs.serving,
+        canary=replace(written.canary, p99_ms=theirs.canary.p99_ms),
+        stable=written.stable
+        and replace(written.stable, p99_ms=theirs.stable.p99_ms if theirs.stable else None),
     )
 
 

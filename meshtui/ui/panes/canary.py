@@ -70,6 +70,9 @@ class CanaryPane(Pane):
         self._error: MeshtuiError | None = None
         self._asked_at = float("-inf")
         self._busy = False
+        self._given: tuple[Order, str] | None = None
+        """The last order to hold or go on, and the phase that was shown then."""
+
         self._ordered: Order | None = None
         """What was typed before the pane knew its service."""
 
@@ -78,6 +81,7 @@ class CanaryPane(Pane):
             return
         if self.view.key != self._service:
             self._service, self._run, self._error = self.view.key, None, None
+            self._given = None
             self.listing.to_top()
             self.read_again()
         if self._ordered is not None:
@@ -112,6 +116,9 @@ class CanaryPane(Pane):
         """An answer may be older than the step of the cursor to another service."""
         if message.run.service == self._service:
             self._busy, self._run, self._error = False, message.run, None
+            phase = message.run.progress.phase if message.run.progress else ""
+            if self._given is not None and self._given[1] != phase:
+                self._given = None
             self._show()
 
     def on_canary_pane_unread(self, message: Unread) -> None:
@@ -148,6 +155,8 @@ class CanaryPane(Pane):
     def do_canary_hold(self) -> None:
         progress = self._run.progress if self._run else None
         waiting = progress is not None and progress.phase in _WAITING
+        if self._given is not None and progress is not None and self._given[1] == progress.phase:
+            waiting = self._given[0] is Order.HOLD  # the report is from before it
         self._ask(Order.RESUME if waiting else Order.HOLD)
 
     def do_canary_abort(self) -> None:
@@ -214,4 +223,7 @@ class CanaryPane(Pane):
     def on_canary_pane_received(self, message: Received) -> None:
         words = f"{message.order.value}: {message.driver} has it ({message.service.name})"
         self.report(words, "done")
+        phase = self._run.progress.phase if self._run and self._run.progress else ""
+        if message.service == self._service and message.order in (Order.HOLD, Order.RESUME):
+            self._given = message.order, phase
         self.read_again()
