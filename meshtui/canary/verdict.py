@@ -57,7 +57,7 @@ def _gross(tally: Tally) -> Verdict | None:
         return None
     seconds = tally.last.end - tally.last.start
     words = f"{_ratio(new)} of {new.requests:,.0f} requests failed within {seconds:.0f} s"
-    if stable is not None and stable.error_ratio >= new.error_ratio / 2:
+    if stable is not None and _as_bad(stable.error_ratio, new.error_ratio, 0.0):
         return _not_its_doing(f"{words}, {_ratio(stable)} of {stable.requests:,.0f} on stable")
     return Verdict(Outcome.FAIL, f"gross failure: {words}")
 
@@ -81,7 +81,7 @@ def _over_errors(tally: Tally) -> Verdict | None:
     if not tally.over_errors.enough or canary.requests < limits.requests:
         return None
     words = f"{_sides(tally)}, over the limit {percent(limits.errors)}"
-    if stable.error_ratio > limits.errors:
+    if _as_bad(stable.error_ratio, canary.error_ratio, limits.errors):
         return _not_its_doing(words)
     if _may_reach(stable.requests, stable.errors, canary.error_ratio, tally.errors):
         return None
@@ -93,11 +93,19 @@ def _over_p99(tally: Tally) -> Verdict | None:
     if not tally.over_p99.enough or canary.timed < P99_REQUESTS:
         return None
     words = f"p99 over the limit {tally.limits.p99_ms:g} ms: {_slow_sides(tally)}"
-    if stable.slow_ratio > P99_SHARE:
+    if _as_bad(stable.slow_ratio, canary.slow_ratio, P99_SHARE):
         return _not_its_doing(words)
     if _may_reach(stable.timed, stable.slow, canary.slow_ratio, tally.slow):
         return None
     return Verdict(Outcome.FAIL, f"{words}, evidence {_evidence(tally.over_p99)}")
+
+
+def _as_bad(stable: float, canary: float, limit: float) -> bool:
+    """Whether the baseline is over the limit too, and at least half as bad as the canary.
+
+    One failed request of a baseline's seventy is no excuse for a quarter of the canary's.
+    """
+    return stable > limit and stable >= canary / 2
 
 
 def _may_reach(n: float, x: float, ratio: float, evidence: Evidence) -> bool:
@@ -116,7 +124,7 @@ def _end(tally: Tally) -> Verdict:
         )
     if canary.error_ratio > limits.errors:
         words = f"{sides}, over the limit {percent(limits.errors)}"
-        if stable.error_ratio > limits.errors:
+        if _as_bad(stable.error_ratio, canary.error_ratio, limits.errors):
             return _not_its_doing(words)
         return Verdict(
             Outcome.TOO_LITTLE,
@@ -124,7 +132,7 @@ def _end(tally: Tally) -> Verdict:
         )
     if canary.timed >= P99_REQUESTS and canary.slow_ratio > P99_SHARE:
         words = f"p99 over the limit {limits.p99_ms:g} ms: {_slow_sides(tally)}"
-        if stable.slow_ratio > P99_SHARE:
+        if _as_bad(stable.slow_ratio, canary.slow_ratio, P99_SHARE):
             return _not_its_doing(words)
         return Verdict(
             Outcome.TOO_LITTLE, f"{words} but not proven, evidence {_evidence(tally.over_p99)}"

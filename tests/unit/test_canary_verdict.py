@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtui.canary.evidence import Evidence
 from meshtui.canary.tally import Counts, Interval, Limits, Tally
 from meshtui.canary.verdict import Outcome, judge
 
@@ -159,3 +161,12 @@ def test_a_canary_without_an_error_is_never_rolled_back(
         Outcome.PASS,
         Outcome.TOO_LITTLE,
     )
+
+
+def test_two_errors_of_stable_are_no_excuse_for_a_quarter_of_the_canarys() -> None:
+    known = tally(*[(counts(20, 5), counts(24, 0))] * 6)
+    undecided = replace(known, stable=counts(130, 2), errors=Evidence())
+    verdict = judge(undecided, False)
+    assert (verdict.outcome, "over the limit" in verdict.sentence) == (Outcome.FAIL, True)
+    as_bad = judge(replace(undecided, stable=counts(130, 17)), False)
+    assert as_bad.outcome is Outcome.BOTH_BAD
