@@ -59,6 +59,7 @@ V3 = ("j", "j", "j")
 REVIEWS = ("/", *"reviews", "enter")
 CANARY = (
     "canary", "run", "reviews", "--to", "v3", "--interval", "2s", "--force", "--min-requests", "50",
+    "--max-p99", "5s",
 )  # fmt: skip
 TO_V3 = (*REVIEWS, ":", *"rollback v3", "enter")
 PICTURES = (

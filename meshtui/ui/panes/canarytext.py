@@ -46,8 +46,8 @@ def canary_lines(run: CanaryRun, now: float, width: int, version: str = "") -> l
     if progress is None:
         return [*_none(run, width, version), *([BLANK, *trouble] if trouble else [])]
     lines = [_headline(progress, run, now), BLANK, *_ladder(progress, width)]
-    lines += [*_step(progress, run, now), BLANK, *_table(progress, width), BLANK]
-    lines += [*_evidence(progress), *_weights(progress), BLANK]
+    lines += [*_step(progress, run, now), *_weights(progress), BLANK]
+    lines += [*_table(progress, width), BLANK, *_evidence(progress), BLANK]
     lines += _said(progress, width)
     lines += _undriven(run, progress, width)
     return [fit_line(line, width) if width_of(line) > width else line for line in lines + trouble]
