@@ -72,6 +72,9 @@ def run(asked: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
             os.dup2(next(wanted), number)
     for descriptor in descriptors:
         os.close(descriptor)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)  # also where the tests run under nohup
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "folder" in asked:
         os.chdir(asked["folder"])
         os.environ.clear()

@@ -18,12 +18,14 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from meshtui import children
 from meshtui.errors import Usage
 from meshtui.kube.credential import FORBIDDEN_TEXT, VERSIONS, Credential, credential_of, failed
 from meshtui.kube.plugin_policy import why_forbidden
+from meshtui.kube.spawn import spawned
 from meshtui.mesh import read
 from meshtui.mesh.text import clean
 
@@ -81,7 +83,7 @@ class Plugin:
             raise failed(self.command, forbidden, "allow it there, or name a token in its place")
         try:
             # A session of its own has no terminal to read a password from or to draw on.
-            process = await asyncio.create_subprocess_exec(
+            starting = asyncio.create_subprocess_exec(
                 program,
                 *self.args,
                 stdin=None if interactive else DEVNULL,
@@ -90,6 +92,7 @@ class Plugin:
                 env=self._environment(interactive),
                 start_new_session=not interactive,
             )
+            process = await spawned(starting, partial(_end, alone=not interactive))
         except (OSError, ValueError) as error:
             raise failed(self.command, str(error)) from error
         try:

@@ -435,7 +435,7 @@ async def test_pods_are_kept_without_what_nobody_looks_at(tmp_path: Path, time: 
             "metadata": {"name": "p", "namespace": "shop", "labels": {}},
             "spec": {
                 "nodeName": "n",
-                "containers": [{"name": "app"}],
+                "containers": [{"name": "app", "image": "i"}],
                 "initContainers": [{"name": "istio-proxy", "restartPolicy": "Always"}],
             },
             "status": {

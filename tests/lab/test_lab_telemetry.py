@@ -57,7 +57,9 @@ def test_labels_are_istios(mesh: Mesh) -> None:
     found = next(
         s
         for s in samples(mesh, "productpage", "istio_requests_total")
-        if s["reporter"] == "source" and s["destination_workload"] == "reviews-v3"
+        if s["reporter"] == "source"
+        and s["destination_workload"] == "reviews-v3"
+        and s["destination_service_name"] == "reviews"
     )
     assert found | {"value": 0} == {
         "name": "istio_requests_total",

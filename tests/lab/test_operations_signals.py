@@ -48,10 +48,10 @@ def keeper(operator: Operator) -> Iterator[subprocess.Popen[str]]:
 def test_a_keeper_ends_a_fault_on_time_when_nobody_is_at_the_screen(
     rules: Mesh, operator: Operator, keeper: subprocess.Popen[str]
 ) -> None:
-    fault = ("fault", "reviews", "--abort", "418", "--for", "1s")
+    fault = ("fault", "reviews", "--abort", "418", "--for", "4s")
     operator.change(*fault)
     assert statuses(rules.send(5)) == {418: 5}
-    until(lambda: http(rules) == [ALL], seconds=5, what="the fault is off")
+    until(lambda: http(rules) == [ALL], seconds=20, what="the fault is off")
     until(lambda: statuses(rules.send(5)) == {200: 5}, what="the proxies serve it")
     made, taken_back = reversed(operator.run("journal", "-o", "json").json["changes"])
     assert taken_back["undoes"] == made["change"]

@@ -76,5 +76,5 @@ async def test_no_proxy_is_asked_for_what_cannot_be_saved(tmp_path: Path) -> Non
     (tmp_path / "there").write_text("mine")
     asked = FakeCluster()
     with pytest.raises(Refused, match="there already"):
-        await _dump(LiveProxies(asked, Mesh()), Pod("ns", "pod"), str(tmp_path / "there"))
+        await _dump(LiveProxies(asked, Mesh()), Pod("ns", "pod"), str(tmp_path / "there"), "table")
     assert asked.forwards == 0

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
+from asyncio.subprocess import Process
 
 from meshtui import children
 from meshtui.canary.events import Gated
+from meshtui.kube.spawn import spawned
 from meshtui.mesh.text import clean
 
 _MOST = 4096
@@ -20,7 +22,7 @@ async def run_gate(command: str, seconds: float, about: dict[str, str]) -> Gated
     What it prints last is in the answer. It leads a process group, which ends with it.
     """
     try:
-        process = await asyncio.create_subprocess_shell(
+        starting = asyncio.create_subprocess_shell(
             command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -28,6 +30,7 @@ async def run_gate(command: str, seconds: float, about: dict[str, str]) -> Gated
             env={**os.environ, **about},
             start_new_session=True,
         )
+        process = await spawned(starting, _kill)
     except OSError as error:
         return Gated(False, f"it cannot be started ({error})")
     with children.attended(process.pid, group=True):
@@ -37,10 +40,15 @@ async def run_gate(command: str, seconds: float, about: dict[str, str]) -> Gated
         except TimeoutError:
             return Gated(False, f"no end within {seconds:g} s")
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _kill(process)
     lines = out[-_MOST:].decode("utf-8", "replace").strip().splitlines()
     last = f", {clean(lines[-1], 160)}" if lines else ""
     status = process.returncode
     return Gated(status == 0, "" if status == 0 else f"exit status {status}{last}")
+
+
+async def _kill(process: Process) -> None:
+    """With all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
