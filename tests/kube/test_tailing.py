@@ -27,7 +27,7 @@ NOW = 1_700_000_000.0
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - other tasks bring it about
             await asyncio.sleep(0.005)
 
