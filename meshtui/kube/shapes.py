@@ -1,7 +1,7 @@
 """What is read at all of the lists that are large: pods are nine tenths of what a mesh is.
 
 A pod with a sidecar is 10 kB, of which `trim` keeps a tenth. Decoding only that takes a seventh of
-the time and of the memory of decoding all. A shape may name more than `trim` keeps, never less.
+the time and of the memory of decoding all. The names are those of `trim`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypedDict
 
+from meshtui.kube import trim
 from meshtui.kube.resources import PODS, Resource
 from meshtui.mesh.json_text import Decoder, decode
 
@@ -45,41 +46,20 @@ def _list(shape: Any) -> Any:
     return list[shape]
 
 
-_METADATA = _object(
-    "name",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "labels",
-    "annotations",
-    "ownerReferences",
-)
-_CONTAINERS = _list(_object("name", "image", "ports", "restartPolicy", "args"))
-_STATUSES = _list(
-    _object("name", "ready", "started", "restartCount", "state", "lastState", "image")
-)
+_CONTAINERS = _list(_object(*trim.CONTAINER, trim.ARGS))
+_STATUSES = _list(_object(*trim.CONTAINER_STATUS))
 _POD = _mapping(
     kind=Any,
     apiVersion=Any,
-    metadata=_METADATA,
+    metadata=_object(*trim.METADATA),
     spec=_mapping(
-        nodeName=Any,
-        hostNetwork=Any,
-        serviceAccountName=Any,
+        **dict.fromkeys(trim.POD_SPEC, Any),
         containers=_CONTAINERS,
         initContainers=_CONTAINERS,
     ),
     status=_mapping(
-        phase=Any,
-        reason=Any,
-        message=Any,
-        podIP=Any,
-        podIPs=Any,
-        startTime=Any,
-        conditions=_list(_object("type", "status", "reason", "message")),
+        **dict.fromkeys(trim.POD_STATUS, Any),
+        conditions=_list(_object(*trim.CONDITION)),
         containerStatuses=_STATUSES,
         initContainerStatuses=_STATUSES,
     ),

@@ -9,7 +9,7 @@ from meshtui.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, Res
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
-_METADATA = (
+METADATA = (
     "name",
     "namespace",
     "uid",
@@ -21,6 +21,14 @@ _METADATA = (
     "annotations",
     "ownerReferences",
 )
+POD_SPEC = ("nodeName",)
+POD_STATUS = ("phase", "reason", "podIP", "podIPs")
+CONDITION = ("type", "status", "reason")
+CONTAINER_STATUS = ("name", "ready", "restartCount", "state", "lastState")
+CONTAINER = ("name", "image", "ports", "restartPolicy")
+ARGS = "args"
+"""Of a container's arguments only the domain is kept that its proxy is started with."""
+
 _DOMAIN = "--domain"
 _SETTINGS = ("mesh", "values")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -99,7 +107,7 @@ def _pod(raw: Json) -> Json:
         "kind": raw["kind"],
         "metadata": _metadata(raw),
         "spec": {
-            **_picked(spec, "nodeName"),
+            **_picked(spec, *POD_SPEC),
             **{
                 key: [_container(c) for c in read.objects(spec, key)]
                 for key in ("containers", "initContainers")
@@ -107,15 +115,10 @@ def _pod(raw: Json) -> Json:
             },
         },
         "status": {
-            **_picked(status, "phase", "reason", "podIP", "podIPs"),
-            "conditions": [
-                _picked(c, "type", "status", "reason") for c in read.objects(status, "conditions")
-            ],
+            **_picked(status, *POD_STATUS),
+            "conditions": [_picked(c, *CONDITION) for c in read.objects(status, "conditions")],
             **{
-                key: [
-                    _picked(c, "name", "ready", "restartCount", "state", "lastState")
-                    for c in read.objects(status, key)
-                ]
+                key: [_picked(c, *CONTAINER_STATUS) for c in read.objects(status, key)]
                 for key in ("containerStatuses", "initContainerStatuses")
                 if key in status
             },
@@ -124,11 +127,10 @@ def _pod(raw: Json) -> Json:
 
 
 def _container(raw: Json) -> Json:
-    """Of its arguments only the domain that a proxy is started with."""
-    kept = _picked(raw, "name", "image", "ports", "restartPolicy")
-    args = read.texts(raw, "args")
+    kept = _picked(raw, *CONTAINER)
+    args = read.texts(raw, ARGS)
     if _DOMAIN in args:
-        kept["args"] = args[args.index(_DOMAIN) :][:2]
+        kept[ARGS] = args[args.index(_DOMAIN) :][:2]
     return kept
 
 
@@ -138,7 +140,7 @@ def _config_map(raw: Json) -> Json:
 
 
 def _metadata(raw: Json) -> Json:
-    kept = _picked(read.obj(raw, "metadata"), *_METADATA)
+    kept = _picked(read.obj(raw, "metadata"), *METADATA)
     annotations = read.obj(kept, "annotations")
     if _LAST_APPLIED in annotations:
         kept["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
-    from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies

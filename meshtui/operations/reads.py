@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import Entry, MadeChange
     from meshtui.operations.canary.watching import CanaryRun
-    from meshtui.operations.look.exposure import Counters
+    from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies

@@ -26,7 +26,7 @@ from meshtui.operations.canary.watching import CanaryRun, nobody_drives
 from meshtui.operations.change.edit import EditFile
 from meshtui.operations.cockpit import Progress
 from meshtui.operations.logs.pod_tail import TailFrom
-from meshtui.operations.look.exposure import Counters
+from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
 from meshtui.operations.types import FeedHealth, Journaled, LogEntry, Pending, Snapshot

@@ -6,7 +6,8 @@ from typing import Any
 
 from meshtui.diagnosis.limit_words import asked_words, of_what
 from meshtui.mesh.service_limits import Limiting
-from meshtui.operations.look.exposure import Counters, growth, parse_counters, tally
+from meshtui.operations.look.exposure import growth, tally
+from meshtui.operations.look.proxy_counters import Counters, parse_counters
 from tests.unit.test_limiting import REVIEWS, envoy_filter, of, shop
 from tests.unit.test_ratelimits import EXTERNAL, LOCAL, SETTINGS, patch
 

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
 from meshtui.mesh.service_limits import Limiting
+from meshtui.operations.look.proxy_counters import Counters, counters_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 MOST_PODS = 20
-_CONCURRENCY = 8
-_TIMEOUT_S = 5.0
-_LARGEST = 1_000_000
 
 _FILTER = (
     r"(local_rate_limit\.(.*\.)?(enforced|rate_limited)|ratelimit\.(.*\.)?(over_limit|error))$"
 )
-PATH = f"/stats?filter={quote(_FILTER)}"
 """The counters of refused requests, and nothing else of a proxy's thousands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What a pod's proxy counted since it started, by the counter's name.
-
-    Empty where it keeps no such counters: Istio's proxies keep those of HTTP limits only where
-    `proxyStatsMatcher` says so. `trouble` says why the proxy could not be asked.
-    """
-
-    pod: Pod
-    counts: Mapping[str, int] = field(default_factory=dict)
-    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +47,7 @@ class Tally:
 
 async def read_counters(cluster: Cluster, pods: Iterable[Pod]) -> tuple[Counters, ...]:
     """The counters of at most `MOST_PODS` proxies. Raises no `MeshtuiError`: each has its own."""
-    gate = asyncio.Semaphore(_CONCURRENCY)
-
-    async def one(pod: Pod) -> Counters:
-        async with gate:
-            return await _read(cluster, pod)
-
-    return tuple(await asyncio.gather(*(one(pod) for pod in tuple(pods)[:MOST_PODS])))
-
-
-async def _read(cluster: Cluster, pod: Pod) -> Counters:
-    from meshtui.envoy.admin import admin_get
-
-    try:
-        page = await admin_get(
-            cluster, pod.namespace, pod.name, PATH,
-            container=pod.proxy_container, timeout=_TIMEOUT_S, limit=_LARGEST,
-        )  # fmt: skip
-    except MeshtuiError as error:
-        return Counters(pod, trouble=str(error))
-    return Counters(pod, dict(parse_counters(page.decode("utf-8", "replace"))))
-
-
-def parse_counters(page: str) -> Iterator[tuple[str, int]]:
-    """`name: number` of each line; anything else is no counter."""
-    for line in page.splitlines():
-        name, colon, value = line.rpartition(": ")
-        if colon and value.isascii() and value.isdigit() and len(value) < 20:
-            yield name, int(value)
+    return await counters_of(cluster, tuple(pods)[:MOST_PODS], _FILTER)
 
 
 def tally(found: Limiting, counters: Iterable[Counters]) -> Tally:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
-from meshtui.operations.look.exposure import parse_counters
+from meshtui.operations.look.proxy_counters import counters_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 MOST_PODS = 50
-_CONCURRENCY = 8
-_TIMEOUT_S = 5.0
-_LARGEST = 1_000_000
 
 CONNECTED = ".upstream_rq_active"
 """Of the cluster `xds-grpc`: the stream that a proxy of Istio has its configuration from. What
@@ -29,7 +23,6 @@ _FILTER = (
     r"^(cluster\.xds-grpc;?\.upstream_rq_active|"
     r"(cluster_manager\.cds|listener_manager\.lds|.*rds\..*)\.update_rejected)$"
 )
-PATH = f"/stats?filter={quote(_FILTER, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +55,12 @@ class ProxyStatus:
 
 async def read_statuses(cluster: Cluster, pods: Iterable[Pod]) -> tuple[ProxyStatus, ...]:
     """Of at most `MOST_PODS` proxies. Raises no `MeshtuiError`: each has its own."""
-    gate = asyncio.Semaphore(_CONCURRENCY)
-
-    async def one(pod: Pod) -> ProxyStatus:
-        async with gate:
-            return await _read(cluster, pod)
-
     asked = [pod for pod in pods if pod.sidecar][:MOST_PODS]
-    return tuple(await asyncio.gather(*(one(pod) for pod in asked)))
-
-
-async def _read(cluster: Cluster, pod: Pod) -> ProxyStatus:
-    from meshtui.envoy.admin import admin_get
-
-    try:
-        page = await admin_get(
-            cluster, pod.namespace, pod.name, PATH,
-            container=pod.proxy_container, timeout=_TIMEOUT_S, limit=_LARGEST,
-        )  # fmt: skip
-    except MeshtuiError as error:
-        return ProxyStatus(pod, trouble=str(error))
-    return status_of(pod, dict(parse_counters(page.decode("utf-8", "replace"))))
+    found = await counters_of(cluster, asked, _FILTER)
+    return tuple(
+        ProxyStatus(one.pod, trouble=one.trouble) if one.trouble else status_of(one.pod, one.counts)
+        for one in found
+    )
 
 
 def status_of(pod: Pod, counters: Mapping[str, int]) -> ProxyStatus:

@@ -11,7 +11,8 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.service_limits import Exposed, exposed, refused
-from meshtui.operations.look.exposure import Counters, Tally, growth, tally
+from meshtui.operations.look.exposure import Tally, growth, tally
+from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
