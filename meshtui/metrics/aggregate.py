@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
-from meshtui.mesh.signals import Responder, Signals, VersionKey, by_version, merged
+from meshtui.mesh.signals import Responder, Sample, Signals, VersionKey, by_version, merged
 from meshtui.metrics.counter_reading import Buckets, Reading
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
@@ -25,6 +25,18 @@ class Views:
     server_totals: Mapping[ServiceKey, Signals] = field(default_factory=dict)
     called: Mapping[Responder, Signals] = field(default_factory=dict)
     served: Mapping[Responder, Signals] = field(default_factory=dict)
+
+    def within(self, sample: Sample) -> Sample:
+        """`sample` with these signals."""
+        return replace(
+            sample,
+            caller=self.caller,
+            server=self.server,
+            caller_totals=self.caller_totals,
+            server_totals=self.server_totals,
+            called=self.called,
+            served=self.served,
+        )
 
 
 class Tally:

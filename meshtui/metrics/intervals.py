@@ -95,21 +95,14 @@ class SidecarIntervals:
             await self.begin(mesh, services)
             return None
         ledger, elapsed_s = await self._grown(mesh, services)
-        views = ledger.views()
         sample = Sample(
             time=self._now(),
             source=self.name,
             window_s=elapsed_s,
-            caller=views.caller,
-            server=views.server,
-            caller_totals=views.caller_totals,
-            server_totals=views.server_totals,
-            called=views.called,
-            served=views.served,
             clients=clients_of(reading for _, reading in self._last.values()),
             read=len(self._last),
         )
-        return Counted(sample) if elapsed_s > 0 else None
+        return Counted(ledger.views().within(sample)) if elapsed_s > 0 else None
 
     async def close(self) -> None:
         self._last.clear()

@@ -304,14 +304,5 @@ def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sa
     flaws = Flaws()
     ledger = Ledger()
     ledger.add(reading_of(requests.points(), durations.points(), flaws), sample.window_s)
-    views = ledger.views()
-    return replace(
-        sample,
-        caller=views.caller,
-        server=views.server,
-        caller_totals=views.caller_totals,
-        server_totals=views.server_totals,
-        called=views.called,
-        served=views.served,
-        problems=(*flaws.problems(), *sample.problems),
-    )
+    known = replace(sample, problems=(*flaws.problems(), *sample.problems))
+    return ledger.views().within(known)

@@ -153,17 +153,10 @@ class SidecarSource:
         for window in self._windows.values():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
-        views = ledger.views()
-        return Sample(
+        sample = Sample(
             time=self._now(),
             source=self.name,
             window_s=max((window.elapsed_s for window in self._windows.values()), default=0.0),
-            caller=views.caller,
-            server=views.server,
-            caller_totals=views.caller_totals,
-            server_totals=views.server_totals,
-            called=views.called,
-            served=views.served,
             clients=clients_of(w.latest for w in self._windows.values() if w.latest),
             read=len(pods) - len(failures),
             failed=len(missing),
@@ -171,6 +164,7 @@ class SidecarSource:
             filled=ledger.filled,
             problems=_problems(missing) if pods else ("no running pod has a sidecar",),
         )
+        return ledger.views().within(sample)
 
 
 class _Unread(NamedTuple):
