@@ -129,9 +129,9 @@ def ending_with_us() -> Iterator[None]:
 
 
 def _end_with_us(number: int, _: FrameType | None) -> None:
-    said = last_words()
+    all_words = last_words()
     end(KINDLY_S)
-    for words in said:
+    for words in all_words:
         with contextlib.suppress(OSError):
             os.write(2, f"meshtui: {words}\n".encode())
     signal.signal(number, signal.SIG_DFL)

@@ -48,9 +48,9 @@ def without_secrets(text: str) -> str:
 
 def _written(doing: str, error: BaseException) -> Path | None:
     """One file for each kind of failure in a process; it is for the owner's eyes only."""
-    told = traceback.TracebackException.from_exception(error, capture_locals=False)
-    text = without_secrets("".join(told.format()))
-    places = "".join(f"{frame.filename}:{frame.lineno}" for frame in told.stack)
+    report = traceback.TracebackException.from_exception(error, capture_locals=False)
+    text = without_secrets("".join(report.format()))
+    places = "".join(f"{frame.filename}:{frame.lineno}" for frame in report.stack)
     kind = hashlib.sha256(f"{type(error)}{places}".encode()).hexdigest()[:8]
     folder = state_dir() / "crashes"
     day = time.strftime("%Y%m%d", time.gmtime())

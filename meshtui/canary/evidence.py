@@ -162,8 +162,8 @@ def _grown(old: float, ratio: float, blocks: int) -> float:
     """
     waiting, waits = 1 / (blocks + 1), 1 / (blocks + 2)
     running = max(exp(min(old, _CEILING)) - waiting, 0.0) + waiting - waits
-    laid, kept = min(log(running) + ratio, _CEILING), log(waits)
-    return max(laid, kept) + log1p(exp(-abs(laid - kept)))
+    laid, retained = min(log(running) + ratio, _CEILING), log(waits)
+    return max(laid, retained) + log1p(exp(-abs(laid - retained)))
 
 
 def upper_bound(n: float, x: float, z: float = 2.58) -> float:

@@ -140,9 +140,11 @@ def _answered(state: State, event: Event) -> Next:
     """What was asked for is done, or cannot be; an answer to an older question changes nothing."""
     match state.phase, event:
         case Phase.SHIFTING, Served():
-            return _say(state, Phase.OBSERVING, f"{state.rung.words} served by the proxies"), ()
+            return _with_phase(
+                state, Phase.OBSERVING, f"{state.rung.words} served by the proxies"
+            ), ()
         case Phase.SHIFTING, NotServed(why, away=False):
-            return _say(state, Phase.HELD, why), ()
+            return _with_phase(state, Phase.HELD, why), ()
         case Phase.SHIFTING | Phase.RETURNING, NotServed():
             return _again(state, event)
         case Phase.GATE, Gated(passed, words):
@@ -232,7 +234,7 @@ def _passed(state: State) -> Next:
     if state.index + 1 < len(state.rungs):
         return _enter(state, state.index + 1)
     if state.rung.weight < 100:
-        return _say(state, Phase.HELD, f"{state.sentence}; the ladder ends here"), ()
+        return _with_phase(state, Phase.HELD, f"{state.sentence}; the ladder ends here"), ()
     return _end(state, Phase.PROMOTED, Exit.DONE), ()
 
 
@@ -245,12 +247,12 @@ def _too_little(state: State) -> Next:
         return _passed(state)
     if state.plan.on_no_data is Choice.ROLLBACK:
         return _back(state, state.sentence)
-    return replace(_say(state, Phase.HELD, state.sentence), guarded=True), ()
+    return replace(_with_phase(state, Phase.HELD, state.sentence), guarded=True), ()
 
 
 def _failed(state: State, why: str) -> Next:
     if state.plan.on_fail is Choice.HOLD:
-        return _say(state, Phase.HELD, why), ()
+        return _with_phase(state, Phase.HELD, why), ()
     return _back(state, why)
 
 
@@ -258,8 +260,8 @@ def _back(state: State, why: str, force: bool = False, restart: bool = False) ->
     """To stable, unless nobody would answer there."""
     if state.pods is not None and state.pods.stable_ready == 0 and not force:
         words = f"{why}; not rolled back, as stable has no ready pod (abort with force does it)"
-        return _say(state, Phase.HELD, words), ()
-    state = replace(_say(state, Phase.RETURNING, why), restart=restart)
+        return _with_phase(state, Phase.HELD, words), ()
+    state = replace(_with_phase(state, Phase.RETURNING, why), restart=restart)
     return state, (RollBack(why),)
 
 
@@ -271,7 +273,7 @@ def _enter(state: State, index: int) -> Next:
 def _approach(state: State) -> Next:
     rung = state.rung
     if rung.weight in state.plan.pause_at and not rung.shadow and not state.cleared:
-        return _say(state, Phase.ASKING, f"before {rung.words}: `canary resume` goes on"), ()
+        return _with_phase(state, Phase.ASKING, f"before {rung.words}: `canary resume` goes on"), ()
     if state.plan.gate:
         state = replace(state, phase=Phase.GATE)
         return state, _pending(state)
@@ -281,7 +283,7 @@ def _approach(state: State) -> Next:
 def _shift(state: State) -> Next:
     if state.pods is not None and state.pods.canary_ready == 0:
         words = "the canary has no ready pod and gets no weight"
-        return replace(_say(state, Phase.HELD, words), podless=True), ()
+        return replace(_with_phase(state, Phase.HELD, words), podless=True), ()
     tally = state.tally.next_step()
     state = replace(state, phase=Phase.SHIFTING, tally=tally, tries=0, trouble="", guarded=False)
     return state, _pending(state)
@@ -306,7 +308,7 @@ def _asked(state: State, asked: Asked) -> Next:
         case _ if state.phase is Phase.RETURNING:
             return state, ()
         case Order.HOLD:
-            return _say(state, Phase.HELD, "on hold by a person"), ()
+            return _with_phase(state, Phase.HELD, "on hold by a person"), ()
         case Order.RESUME if state.phase in (Phase.HELD, Phase.ASKING):
             return _approach(replace(_anew(state, state.index), cleared=True))
         case Order.PROMOTE if state.rung.weight < 100 and state.rungs[-1].weight == 100:
@@ -325,15 +327,15 @@ def _interrupted(state: State) -> Next:
         return state, ()
     if state.plan.on_interrupt is Choice.ROLLBACK:
         return _back(state, "interrupted")
-    return _say(state, Phase.HELD, "interrupted: `canary resume` goes on from here"), ()
+    return _with_phase(state, Phase.HELD, "interrupted: `canary resume` goes on from here"), ()
 
 
 def _pods(state: State, pods: Pods) -> Next:
     """A build that was not among the ready pods is another canary; no ready pod is none."""
     before = state.pods
     if state.phase is Phase.RETURNING or before is None or not before.builds:
-        kept = pods if pods.builds or before is None else replace(pods, builds=before.builds)
-        state = replace(state, pods=kept)
+        retained = pods if pods.builds or before is None else replace(pods, builds=before.builds)
+        state = replace(state, pods=retained)
         if state.phase is Phase.RETURNING or before is None:
             return state, ()
     new = pods.builds - before.builds if before.builds else frozenset()
@@ -366,7 +368,7 @@ def _edited(state: State, edited: Edited) -> Next:
             return _stopped(state, edited.words)
         case Edit.WEIGHT:
             return _reweighted(state, edited)
-    return _say(state, Phase.HELD, f"paused: {edited.words}"), ()
+    return _with_phase(state, Phase.HELD, f"paused: {edited.words}"), ()
 
 
 def _reweighted(state: State, edited: Edited) -> Next:
@@ -380,14 +382,14 @@ def _reweighted(state: State, edited: Edited) -> Next:
     below = rung_below(state.rungs[: state.index + 1], edited.weight)
     first = next(i for i, rung in enumerate(state.rungs) if not rung.shadow)
     index = min(state.index, first if below is None else below)
-    return _say(_anew(state, index), Phase.HELD, f"paused: {edited.words}"), ()
+    return _with_phase(_anew(state, index), Phase.HELD, f"paused: {edited.words}"), ()
 
 
 def _stopped(state: State, why: str) -> Next:
     return _end(replace(state, sentence=f"stopped: {why}"), Phase.STOPPED, Exit.FAILED), ()
 
 
-def _say(state: State, phase: Phase, sentence: str) -> State:
+def _with_phase(state: State, phase: Phase, sentence: str) -> State:
     return replace(
         state, phase=phase, sentence=sentence, tries=0, trouble="", guarded=False, podless=False
     )

@@ -122,12 +122,12 @@ def line(progress: Progress) -> str:
         parts += [f"evidence {_number(progress.evidence)} of {progress.limit:g}"]
         if progress.phase in (Phase.OBSERVING.value, Phase.FROZEN.value):
             parts += [f"{progress.left_s:.0f} s left"]
-    sentence = f": {progress.sentence}" if progress.sentence and _tells(progress) else ""
+    sentence = f": {progress.sentence}" if progress.sentence and _adds_sentence(progress) else ""
     trouble = f" ({progress.trouble})" if progress.trouble else ""
     return " · ".join(filter(None, parts)) + sentence + trouble
 
 
-def _tells(progress: Progress) -> bool:
+def _adds_sentence(progress: Progress) -> bool:
     """While it observes, the sentence repeats the numbers of the line."""
     return progress.phase != Phase.OBSERVING.value
 

@@ -69,7 +69,7 @@ def find_route(mesh: Mesh, target: Target, version: str) -> tuple[Located, Route
     return located, facts
 
 
-def look(mesh: Mesh, service: Service, known: RouteFacts) -> RouteFacts | None:
+def read_route_facts(mesh: Mesh, service: Service, known: RouteFacts) -> RouteFacts | None:
     """The same route as it is now; None where its rule or its object is gone."""
     found = (
         vs
@@ -88,7 +88,7 @@ def _facts(
     mesh: Mesh, service: Service, vs: VirtualService, rule: Rule, place: tuple[str, str]
 ) -> RouteFacts:
     meta: Ref = vs.ref
-    said = " ".join(caution.text for caution in owners(vs.raw))
+    owner_words = " ".join(caution.text for caution in owners(vs.raw))
     return RouteFacts(
         meta.namespace,
         meta.name,
@@ -99,7 +99,7 @@ def _facts(
         _json(read.obj(vs.raw, "spec")),
         *place,
         labels=tuple(_labels(mesh, rule, place)),
-        drivers=tuple(name for name in _DRIVERS if name in said),
+        drivers=tuple(name for name in _DRIVERS if name in owner_words),
         idle=_idle(mesh, service, vs, rule),
     )
 

@@ -55,8 +55,8 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
     own = [r for r in routes_to(mesh, service) if service.host in r.service.hosts]
     if own:
         if stable:
-            told = f"{service.key} is routed by {own[0].service.ref} already"
-            raise Refused(told, "shift its weights, or adopt it without naming a version")
+            problem = f"{service.key} is routed by {own[0].service.ref} already"
+            raise Refused(problem, "shift its weights, or adopt it without naming a version")
         return _completed(mesh, service, ordinary(own) or own[0])
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
@@ -68,13 +68,13 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
 def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
     """The versions that the service's ordinary rule lacks, each with weight 0."""
     if route.unused:
-        told = f"{service.key} is routed by {route.service.ref} already"
-        raise Refused(told, f"that has no effect ({route.unused})")
+        problem = f"{service.key} is routed by {route.service.ref} already"
+        raise Refused(problem, f"that has no effect ({route.unused})")
     located = Located(mesh, service, route.service, route.rule)
     rule = f"rule {located.rule.title} of {located.virtual_service.ref}"
     if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):
-        told = f"{service.key} is routed by {located.virtual_service.ref} already"
-        raise Refused(told, f"{rule} sends to all its pods, whatever their version")
+        problem = f"{service.key} is routed by {located.virtual_service.ref} already"
+        raise Refused(problem, f"{rule} sends to all its pods, whatever their version")
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
     known = {d.subset for d in located.rule.destinations if d.host == service.host}

@@ -123,8 +123,10 @@ def removal(
 ) -> Change:
     """A whole object taken away. Its inverse makes it again, as it was."""
     meta = raw.get("metadata") or {}
-    kept = {key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta}
-    body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": kept}
+    retained = {
+        key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta
+    }
+    body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": retained}
     body["spec"] = spec_of(raw)
     return Change(
         verb=verb,

@@ -91,10 +91,10 @@ def _faulted(change: Change, rps: float | None) -> str:
         return ""
     most = "at most " if change.after.get("match") else ""
     if not rps:
-        told = " and ".join(f"{does} {percent:.3g} %" for does, percent in hit)
-        return f"{told} of the requests ({_no_rate(rps)}); {_end(change)}"
-    told = " and ".join(f"{does} {most}≈ {about(rps * percent / 100)}" for does, percent in hit)
-    return f"{told} of {about(rps)} requests/s; {_end(change)}"
+        effect = " and ".join(f"{does} {percent:.3g} %" for does, percent in hit)
+        return f"{effect} of the requests ({_no_rate(rps)}); {_end(change)}"
+    effect = " and ".join(f"{does} {most}≈ {about(rps * percent / 100)}" for does, percent in hit)
+    return f"{effect} of {about(rps)} requests/s; {_end(change)}"
 
 
 def _mirrored(change: Change, rps: float | None) -> str:
@@ -103,11 +103,11 @@ def _mirrored(change: Change, rps: float | None) -> str:
         return ""
     most = "at most " if change.after.get("match") else ""
     if not rps:
-        told = [f"{p:.3g} % of the requests more to {label(at)}" for at, p in gained.items()]
-        return f"{', '.join(told)} ({_no_rate(rps)}); {_end(change)}"
+        effect = [f"{p:.3g} % of the requests more to {label(at)}" for at, p in gained.items()]
+        return f"{', '.join(effect)} ({_no_rate(rps)}); {_end(change)}"
     rates = [(about(rps * percent / 100), label(at)) for at, percent in gained.items()]
-    told = [f"{most}≈ {rate} requests/s more to {to}" for rate, to in rates]
-    return f"{', '.join(told)}; {_end(change)}"
+    effect = [f"{most}≈ {rate} requests/s more to {to}" for rate, to in rates]
+    return f"{', '.join(effect)}; {_end(change)}"
 
 
 def _mirror_percents(rule: Mapping[str, Any]) -> dict[HostAndSubset, float]:

@@ -46,8 +46,8 @@ def _beside(located: Located, operations: tuple[Operation, ...], changed: Json) 
         if index == located.rule.index or place is None or place >= len(new):
             continue
         there = replace(located, rule=old[index])
-        told = (*_weights(there, old[index], new[place]), *_extras(old[index], new[place]))
-        yield from (f"rule {old[index].title}: {text}" for text in told)
+        differences = (*_weights(there, old[index], new[place]), *_extras(old[index], new[place]))
+        yield from (f"rule {old[index].title}: {text}" for text in differences)
 
 
 def _whole_rules(located: Located, operations: tuple[Operation, ...]) -> Iterator[str]:

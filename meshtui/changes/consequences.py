@@ -37,7 +37,7 @@ def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Caution, ..
         gets_it = gets_it or touched is not None
         for end in _lost(*views, *(touched or ((), ()))):
             lost.setdefault((end.host.name, end.cluster), []).append((end, group))
-    found = [_told(ends) for ends in lost.values()]
+    found = [_caution(ends) for ends in lost.values()]
     if groups and before.knows("pods") and not gets_it:
         found.append(Caution("danger", _nobody(change)))
     elif groups and before.knows("pods"):
@@ -90,7 +90,7 @@ def _lost(old: View, new: View, before: _Hosts, after: _Hosts) -> Iterator[DeadE
             yield end
 
 
-def _told(ends: list[tuple[DeadEnd, Callers]]) -> Caution:
+def _caution(ends: list[tuple[DeadEnd, Callers]]) -> Caution:
     end = ends[0][0]
     clients = list(dict.fromkeys(str(group.client) for _, group in ends))
     more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""

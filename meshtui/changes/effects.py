@@ -53,7 +53,7 @@ def effects_at(spec: Json, namespace: str, protocol: str, index: int) -> dict[Ef
     return {e: p for e, p in found.items() if (p.protocol, p.index) == (protocol, index)}
 
 
-def look_for(effect: Effect, spec: Json, namespace: str) -> tuple[Placed, ...]:
+def find_effect(effect: Effect, spec: Json, namespace: str) -> tuple[Placed, ...]:
     """The effect in `spec`; of a rule that is no more as it was, each that it may be."""
     found = effects_of(spec, namespace)
     if effect in found:

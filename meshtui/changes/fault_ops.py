@@ -93,10 +93,10 @@ def _targeted_index(located: Located, header: tuple[str, str]) -> int | None:
 def _targeting(located: Located) -> list[int]:
     """The rules that exist only to inject a fault into what the located rule would take."""
     names = _names(located)
-    return [i for i in range(len(names)) if _aimed_at(i, names) == located.rule.index]
+    return [i for i in range(len(names)) if _target_of(i, names) == located.rule.index]
 
 
-def _aimed_at(index: int, names: list[str]) -> int | None:
+def _target_of(index: int, names: list[str]) -> int | None:
     """The nearest rule below that the rule's name speaks of, the longest name first.
 
     `meshtui-fault-a-b-…` may be of a rule `a` or of `a-b`, and many rules have no name.

@@ -86,12 +86,12 @@ class VersionHealth:
     def words(self) -> str:
         """`20 % errors of 45 requests, 1 of 1 pods ready`."""
         if self.errors is not None:
-            told = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
+            health = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
         else:
-            told = "no traffic" if self.state == NO_TRAFFIC else "nothing measured"
-        told += _MORE.get(self.state, "")
+            health = "no traffic" if self.state == NO_TRAFFIC else "nothing measured"
+        health += _MORE.get(self.state, "")
         pods = f", {self.ready} of {self.pods} pods ready" if self.pods is not None else ""
-        return f"{told}{pods}"
+        return f"{health}{pods}"
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -142,7 +142,7 @@ def _health(
 ) -> VersionHealth:
     host, subset = place
     pods = _pods(mesh, host, subset)
-    told = VersionHealth(
+    health = VersionHealth(
         host,
         subset,
         subset or (service.key.name if host == service.host else _first(host)),
@@ -150,7 +150,7 @@ def _health(
         pods=None if pods is None else len(pods),
         ready=None if pods is None else sum(pod.serving for pod in pods),
     )
-    return told if row is None else _measured(told, row, limits)
+    return health if row is None else _measured(health, row, limits)
 
 
 _ORDER = (*BAD, SUSPECT, SLOW, FEW, DEGRADED, OK, NO_TRAFFIC, NOT_KNOWN)
@@ -163,17 +163,17 @@ def _certain(state: str, signals: Signals | None, limits: Thresholds) -> str:
     return SUSPECT if count.bad >= _MORE_THAN_CHANCE else FEW
 
 
-def _measured(told: VersionHealth, row: VersionView, limits: Thresholds) -> VersionHealth:
+def _measured(health: VersionHealth, row: VersionView, limits: Thresholds) -> VersionHealth:
     """With the side that does worse; a side that counted nothing says nothing."""
     sides = [(_certain(state, signals, limits), signals) for state, signals in _sides(row)]
     state, signals = min(sides, key=lambda side: _ORDER.index(side[0]))
     return VersionHealth(
-        told.host,
-        told.subset,
-        told.label,
-        told.percent,
-        told.pods,
-        told.ready,
+        health.host,
+        health.subset,
+        health.label,
+        health.percent,
+        health.pods,
+        health.ready,
         state,
         bad_ratio(signals) if signals else None,
         signals.requests if signals else 0.0,

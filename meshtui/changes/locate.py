@@ -104,9 +104,9 @@ def _ordinary_rule(service: Service, routes: list[Route], target: Target) -> Rou
     """The rule that the service's callers have. Refused where they have different ones."""
     several = rivals(routes, target.callers)
     if len(several) > 1:
-        told = "; ".join(f"{_written(route)} for {_whose(route)}" for route in several[:4])
+        choices = "; ".join(f"{_written(route)} for {_whose(route)}" for route in several[:4])
         raise Refused(
-            f"several rules carry the traffic of {service.key}: {told}",
+            f"several rules carry the traffic of {service.key}: {choices}",
             f"name one with --rule, as in --rule {_written(several[0])}",
         )
     route = ordinary(routes, target.callers)

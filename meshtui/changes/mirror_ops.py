@@ -65,14 +65,14 @@ def _single_to_list(
 ) -> tuple[Operation, ...]:
     """A second mirror needs the list form; both forms together are invalid."""
     steps, rule = tokens(located.rule.pointer), located.raw_rule
-    kept: dict[str, Any] = {"destination": rule["mirror"]}
+    retained: dict[str, Any] = {"destination": rule["mirror"]}
     present = located.rule.mirrors[0].percent
     if present != 100:
-        kept["percentage"] = {"value": number(present)}
+        retained["percentage"] = {"value": number(present)}
     added = {"destination": destination_like(located, place), "percentage": percentage}
     return (
         *_remove_single(rule, steps),
-        {"op": "add", "path": pointer(*steps, "mirrors"), "value": [kept, added]},
+        {"op": "add", "path": pointer(*steps, "mirrors"), "value": [retained, added]},
     )
 
 

@@ -104,8 +104,8 @@ def _of_object(group: Sequence[Located], stable: HostSubset) -> Change:
                 f"rule {rule.title}: {text}" if several else text for text in change.words
             ]
     made = rule_change(first, VERB, tuple(operations))
-    told = [text for index in sorted(words) for text in words[index]]
-    return replace(made, words=tuple(told)) if told else made
+    lines = [text for index in sorted(words) for text in words[index]]
+    return replace(made, words=tuple(lines)) if lines else made
 
 
 def _at(located: Located) -> tuple[str, int]:

@@ -202,9 +202,9 @@ def _carriers(steps: Sequence[Step]) -> list[HostAndSubset]:
     What was promoted last counts too, but behind all others: it has at least carried everything.
     """
     places = [place for step in steps for place in (_alone(step.before),) if place]
-    kept = [place for place in dict.fromkeys(places) if not _left_by_rollback(place, steps)]
+    retained = [place for place in dict.fromkeys(places) if not _left_by_rollback(place, steps)]
     promoted = next((_alone(step.after) for step in steps if step.promote), None)
-    return sorted(kept, key=lambda place: place == promoted)
+    return sorted(retained, key=lambda place: place == promoted)
 
 
 def _name(place: HostAndSubset) -> str:

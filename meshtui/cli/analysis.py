@@ -58,5 +58,5 @@ def _sum(found: list[Finding], where: str) -> str:
         return f"nothing found in {where}"
     levels = ("error", "warning", "info")
     counts = {level: sum(f.severity == level for f in found) for level in levels}
-    told = ", ".join(f"{number} {level}" for level, number in counts.items() if number)
-    return f"{len(found)} found in {where}: {told}"
+    counted = ", ".join(f"{number} {level}" for level, number in counts.items() if number)
+    return f"{len(found)} found in {where}: {counted}"

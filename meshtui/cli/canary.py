@@ -76,7 +76,7 @@ async def run(arguments: argparse.Namespace) -> int:
             for plan, key, goes_on in zip(plans, keys, again, strict=True)
         ]
         for one in prepared:
-            _say_prepared(one)
+            _print_prepared(one)
         if arguments.dry_run:
             return await _judge_only(arguments, pilot, prepared)
         for one in prepared:
@@ -216,7 +216,7 @@ async def _drive(
         loop.add_signal_handler(number, pilot.interrupt)
     states = await pilot.run(prepared, show)
     for state in states:
-        _say_end(state)
+        _print_end(state)
     return _exit(states)
 
 
@@ -247,7 +247,7 @@ class _Shown:
             self._lost = True
 
 
-def _say_prepared(one: Prepared) -> None:
+def _print_prepared(one: Prepared) -> None:
     plan, progress = one.plan, progress_of(one.first[0])
     output.note(f"canary {plan.service} to {plan.version}: {ladder_text(progress)}")
     limits = plan.limits
@@ -274,7 +274,7 @@ def _ask() -> None:
         raise Refused("not begun, nothing was written", "answer yes, or give --yes")
 
 
-def _say_end(state: State) -> None:
+def _print_end(state: State) -> None:
     plan = state.plan
     if state.exit is None:
         output.note(

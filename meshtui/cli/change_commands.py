@@ -78,16 +78,16 @@ async def plan_and_apply(
     """
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
-        await tell_interrupted(opened, mesh)
+        await report_interrupted(opened, mesh)
         seen = await _rates(arguments, opened, mesh, enough)
         plan = await planning(opened, mesh, seen)
         if arguments.dry_run or (plan.empty and not plan.dangerous):
             nothing = Outcome("", plan, applied=False)
-            say(nothing, opening.form(arguments), dry=True, parts=parts)
+            report(nothing, opening.form(arguments), dry=True, parts=parts)
             return Exit.DONE
         outcome = await carry_out(arguments, opened, mesh, plan, seen)
         shares = await measured(opened, outcome, arguments.measure)
-    say(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
+    report(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
 
 
@@ -125,10 +125,10 @@ def refuse_danger(arguments: argparse.Namespace, plan: Plan) -> None:
     raise Refused(what, f"nothing was written; {hint}")
 
 
-async def tell_interrupted(opened: Session, mesh: Mesh) -> None:
+async def report_interrupted(opened: Session, mesh: Mesh) -> None:
     """What became of changes whose process died half-way, before another is made."""
     reversals = Reversals(opened.journal)
-    reversals.look(mesh)
+    reversals.detect(mesh)
     reverted = (f"REVERTED {one.what}" for one in reversals.found)
     lines = (*await opened.recover(), *Limits(opened).notices(mesh), *reverted)
     for line in filter(None, lines):
@@ -228,7 +228,7 @@ def _answer() -> str:
         return ""
 
 
-def say(
+def report(
     outcome: Outcome,
     form: str,
     *,
@@ -238,10 +238,10 @@ def say(
 ) -> None:
     """What was done is said to whoever can read it; what was not can only fail to be shown."""
     if not outcome.applied:
-        _say(outcome, form, dry, shares, parts)
+        _print(outcome, form, dry, shares, parts)
         return
     with output.settled(_done(outcome)):
-        _say(outcome, form, dry, shares, parts)
+        _print(outcome, form, dry, shares, parts)
 
 
 def _done(outcome: Outcome) -> list[str]:
@@ -251,7 +251,7 @@ def _done(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _say(outcome: Outcome, form: str, dry: bool, shares: tuple[Share, ...], parts: bool) -> None:
+def _print(outcome: Outcome, form: str, dry: bool, shares: tuple[Share, ...], parts: bool) -> None:
     if form != "table":
         output.data(change_json(outcome, parts=parts) | shares_json(shares), form)
         return

@@ -78,7 +78,7 @@ async def _one(arguments: argparse.Namespace, opened: Session, mesh: Mesh, servi
 
 def _all(arguments: argparse.Namespace, mesh: Mesh, namespace: str) -> None:
     services = [s for s in mesh.services if namespace in ("", s.key.namespace)]
-    ways = [(service.key, door) for service in services for door in doors_to(mesh, service)]
+    entrances = [(service.key, door) for service in services for door in doors_to(mesh, service)]
     limits = [
         limit
         for limit in rate_limits(mesh)
@@ -86,9 +86,9 @@ def _all(arguments: argparse.Namespace, mesh: Mesh, namespace: str) -> None:
     ]
     form = opening.form(arguments)
     if form != "table":
-        output.data(overview_json(ways, limits), form)
+        output.data(overview_json(entrances, limits), form)
         return
-    _ways_table(ways)
+    _doors_table(entrances)
     if limits:
         output.line()
         _limits_table(limits)
@@ -98,9 +98,9 @@ def _all(arguments: argparse.Namespace, mesh: Mesh, namespace: str) -> None:
             output.note(f"meshtui: {service.key}: {past}")
 
 
-def _ways_table(ways: Iterable[tuple[ServiceKey, Door]]) -> None:
+def _doors_table(entrances: Iterable[tuple[ServiceKey, Door]]) -> None:
     header = ("HOST", "PORT", "PROTOCOL", "TLS", "GATEWAY", "PODS", "RULES OF", "SERVICE")
-    rows = [_way_row(key, door, host) for key, door in ways for host in door.hosts]
+    rows = [_door_row(key, door, host) for key, door in entrances for host in door.hosts]
     if rows:
         output.table(header, rows, right=(1,))
     else:
@@ -108,7 +108,7 @@ def _ways_table(ways: Iterable[tuple[ServiceKey, Door]]) -> None:
         output.note(NOT_READ)
 
 
-def _way_row(key: ServiceKey, door: Door, host: str) -> tuple[str, ...]:
+def _door_row(key: ServiceKey, door: Door, host: str) -> tuple[str, ...]:
     ready = sum(pod.serving for pod in door.pods)
     owner = door.virtual_service
     return (

@@ -13,7 +13,7 @@ def up(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
     return commands.up(
-        arguments.dir, arguments.scenario, arguments.rps, say=_line, complain=output.note
+        arguments.dir, arguments.scenario, arguments.rps, report=_line, complain=output.note
     )
 
 
@@ -25,7 +25,7 @@ def set_workload(arguments: argparse.Namespace) -> int:
         arguments.errors,
         arguments.latency,
         arguments.dir,
-        say=_line,
+        report=_line,
         complain=output.note,
     )
 
@@ -33,7 +33,7 @@ def set_workload(arguments: argparse.Namespace) -> int:
 def load(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
-    return commands.load(arguments.rps, arguments.dir, say=_line, complain=output.note)
+    return commands.load(arguments.rps, arguments.dir, report=_line, complain=output.note)
 
 
 def _line(text: str) -> None:

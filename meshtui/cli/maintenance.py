@@ -25,11 +25,11 @@ async def keep(arguments: argparse.Namespace) -> int:
             for text in await _round(opened, limits):
                 output.note(f"meshtui: {text}")
             return Exit.FAILED if limits.notices() else Exit.DONE
-        await _until_told(opened, limits, arguments.every)
+        await _until_stopped(opened, limits, arguments.every)
     return Exit.DONE
 
 
-async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
+async def _until_stopped(opened: Session, limits: Limits, every_s: float) -> None:
     """Until SIGTERM or SIGINT; a hang-up of the terminal changes nothing."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -37,16 +37,16 @@ async def _until_told(opened: Session, limits: Limits, every_s: float) -> None:
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     output.note(f"meshtui: keeping the time limits of {opened.cluster.context}; ^C ends it")
-    said: set[str] = set()
+    reported: set[str] = set()
     while not stop.is_set():
         try:
             troubles = await _round(opened, limits)
         except MeshtuiError as error:
             troubles = (str(error),)
         for text in troubles:
-            if _gist(text) not in said:
+            if _gist(text) not in reported:
                 output.note(f"meshtui: {text}")
-        said = {_gist(text) for text in troubles}
+        reported = {_gist(text) for text in troubles}
         try:
             async with asyncio.timeout(every_s):
                 await stop.wait()

@@ -8,7 +8,7 @@ from meshtui.changes.change import Plan
 from meshtui.changes.outcome import Outcome
 from meshtui.cli import connect as opening
 from meshtui.cli import output, streams
-from meshtui.cli.change_commands import carry_out, plan_and_apply, say, tell_interrupted
+from meshtui.cli.change_commands import carry_out, plan_and_apply, report, report_interrupted
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
@@ -32,7 +32,7 @@ async def edit(arguments: argparse.Namespace) -> int:
     refuse_without_editor(terminal=streams.at_terminal())
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
-        await tell_interrupted(opened, mesh)
+        await report_interrupted(opened, mesh)
         item = find_editable(mesh, arguments.object, opened.cluster.namespace)
         draft = EditFile(item)
         draft.open_editor()
@@ -55,5 +55,5 @@ async def edit(arguments: argparse.Namespace) -> int:
             output.note(f"meshtui: your edit is kept in {draft.path}")
         else:
             draft.done()
-    say(outcome, opening.form(arguments), dry=not outcome.applied)
+    report(outcome, opening.form(arguments), dry=not outcome.applied)
     return Exit.FAILED if outcome.verified is False else Exit.DONE

@@ -50,8 +50,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        said = " ".join(message.split())
-        self.exit(Exit.USAGE, f"{self.prog}: {said} (see `{self.prog} --help`)")
+        line = " ".join(message.split())
+        self.exit(Exit.USAGE, f"{self.prog}: {line} (see `{self.prog} --help`)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         if message:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT = 64 * 1024 * 1024
 
-_ways: WeakKeyDictionary[Cluster, AdminTransports] = WeakKeyDictionary()
+_transports: WeakKeyDictionary[Cluster, AdminTransports] = WeakKeyDictionary()
 
 
 async def admin_get(
@@ -60,10 +60,10 @@ async def _ask(
     limit: int,
 ) -> bytes:
     """By the first way that is allowed; which one is not is remembered for a while."""
-    ways = ways_of(cluster)
-    for way in ways.open(namespace):
+    transports = transports_of(cluster)
+    for transport in transports.open(namespace):
         try:
-            if way == PORT_FORWARD:
+            if transport == PORT_FORWARD:
                 return await forwarded_get(
                     cluster, namespace, pod, path, timeout=timeout_s, limit=limit
                 )
@@ -73,18 +73,18 @@ async def _ask(
         except Unauthenticated:
             raise
         except NotAllowed:
-            ways.refuse(way, namespace)
+            transports.refuse(transport, namespace)
     raise NotAllowed(
         f"you may neither port-forward to nor exec in {namespace}/{pod}",
         "ask for get and create on pods/portforward, or on pods/exec",
     )
 
 
-def ways_of(cluster: Cluster) -> AdminTransports:
+def transports_of(cluster: Cluster) -> AdminTransports:
     """What is known of the ways to this cluster's proxies."""
-    return _ways.setdefault(cluster, AdminTransports())
+    return _transports.setdefault(cluster, AdminTransports())
 
 
-def way_to(cluster: Cluster, namespace: str) -> str:
+def transport_to(cluster: Cluster, namespace: str) -> str:
     """By which way the proxies of a namespace that answered just now were asked."""
-    return PORT_FORWARD if PORT_FORWARD in ways_of(cluster).open(namespace) else EXEC
+    return PORT_FORWARD if PORT_FORWARD in transports_of(cluster).open(namespace) else EXEC

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 PORT_FORWARD, EXEC = "port-forward", "exec"
-WAYS = (PORT_FORWARD, EXEC)
+TRANSPORTS = (PORT_FORWARD, EXEC)
 """In the order in which they are tried."""
 
 AGAIN_S = 180.0
@@ -29,15 +29,15 @@ class AdminTransports:
     def open(self, namespace: str) -> tuple[str, ...]:
         """The ways worth trying, the first one first; none where all were refused just now."""
         refused, now = self._until.get(namespace, {}), self._clock()
-        return tuple(way for way in WAYS if refused.get(way, now) <= now)
+        return tuple(transport for transport in TRANSPORTS if refused.get(transport, now) <= now)
 
-    def refuse(self, way: str, namespace: str) -> None:
+    def refuse(self, transport: str, namespace: str) -> None:
         """The API server said that `way` is not allowed there."""
         now = self._clock()
         refused = self._until.pop(namespace, {})
-        refused[way] = now + AGAIN_S
-        if all(refused.get(each, now) > now for each in WAYS):
-            refused = dict.fromkeys(WAYS, now + NEITHER_S)
+        refused[transport] = now + AGAIN_S
+        if all(refused.get(each, now) > now for each in TRANSPORTS):
+            refused = dict.fromkeys(TRANSPORTS, now + NEITHER_S)
         self._until[namespace] = refused
         while len(self._until) > MOST:
             del self._until[next(iter(self._until))]

@@ -33,15 +33,15 @@ async def agent_get(
         cluster, namespace, pod, container, command, limit=limit + 1, timeout=timeout
     )
     if ended.code:
-        said = _error_line(ended.stderr) or f"exit code {ended.code} of pilot-agent"
-        raise Refused(f"the proxy of {namespace}/{pod} does not answer {path}: {said}")
+        reason = _error_line(ended.stderr) or f"exit code {ended.code} of pilot-agent"
+        raise Refused(f"the proxy of {namespace}/{pod} does not answer {path}: {reason}")
     return ended.stdout.removesuffix(b"\n")
 
 
 def _error_line(stderr: bytes) -> str:
     """The line that tells the error among those of the agent's log; else the last."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines()]
-    told = [line for line in lines if line.startswith("Error: ")] or [
+    error_lines = [line for line in lines if line.startswith("Error: ")] or [
         line for line in lines if line
     ]
-    return clean(told[-1], 300) if told else ""
+    return clean(error_lines[-1], 300) if error_lines else ""

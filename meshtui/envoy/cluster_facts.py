@@ -49,8 +49,8 @@ def cluster_differences(asked: Cluster, actual: Json) -> tuple[str, ...]:
     one_is_off = ("outlier detection" in wanted) != ("outlier detection" in found)
     left = [name for name in (*wanted, *found) if name.startswith("outlier detection: ")]
     title = f"{asked.subset.name if asked.subset else 'the host'} on port {asked.port.number}"
-    told = differing(wanted, found, left if one_is_off else ())
-    return tuple(f"{title}: {text}" for text in told)
+    differences = differing(wanted, found, left if one_is_off else ())
+    return tuple(f"{title}: {text}" for text in differences)
 
 
 def cluster_facts(raw: Json) -> Facts:

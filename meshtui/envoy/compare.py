@@ -139,10 +139,13 @@ def _alone(
 
 def _own_differences(asked: VirtualHost, actual: ProxyHost) -> Iterator[str]:
     if asked.requires_tls != actual.requires_tls:
-        ways = {True: "only sends plain requests on to HTTPS", False: "takes plain requests"}
+        words_by_tls = {
+            True: "only sends plain requests on to HTTPS",
+            False: "takes plain requests",
+        }
         yield (
-            f"virtual host {asked.name} {ways[asked.requires_tls]}, "
-            f"the proxy's {ways[actual.requires_tls]}"
+            f"virtual host {asked.name} {words_by_tls[asked.requires_tls]}, "
+            f"the proxy's {words_by_tls[actual.requires_tls]}"
         )
 
 
@@ -171,10 +174,10 @@ def _pairs(asked: Sequence[Route], actual: Sequence[Json]) -> Iterator[Pair]:
         if place < 0:
             yield Pair(route, None, -1, (_missing(index, route, actual, len(live)),))
             continue
-        told = list(route_differences(route.envoy, live[place]))
+        mismatches = list(route_differences(route.envoy, live[place]))
         if any(other > place for other in order[: order.index(place)]):
-            told.insert(0, "the proxy tries it before others, it should come after them")
-        words = tuple(f"route {index + 1}: {text}" for text in told)
+            mismatches.insert(0, "the proxy tries it before others, it should come after them")
+        words = tuple(f"route {index + 1}: {text}" for text in mismatches)
         yield Pair(route, live[place], place, words)
     for place in extra:
         yield Pair(None, live[place], place, (_surplus(place, live[place]),))

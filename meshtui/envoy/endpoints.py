@@ -80,9 +80,9 @@ def _places(locality: Json) -> Iterator[str]:
 
 
 def _health(state: Json) -> str:
-    said = read.text(state, "eds_health_status")
-    if said not in _GOOD:
-        return said.lower()
+    reason = read.text(state, "eds_health_status")
+    if reason not in _GOOD:
+        return reason.lower()
     checks = ("failed_active_health_check", "failed_active_degraded_check")
     return "unhealthy" if any(state.get(check) is True for check in checks) else "healthy"
 

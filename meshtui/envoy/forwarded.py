@@ -73,8 +73,8 @@ async def _body(response: httpx.Response, who: str, path: str, limit: int) -> by
             break
     body = b"".join(chunks)
     if response.status_code != 200:
-        said = clean(body[:200].decode("utf-8", "replace").strip())
-        raise Refused(f"{who} answers {path} with {response.status_code}: {said}")
+        body_text = clean(body[:200].decode("utf-8", "replace").strip())
+        raise Refused(f"{who} answers {path} with {response.status_code}: {body_text}")
     if size > limit:
         raise Refused(f"{who} answers {path} with more than {limit >> 20} MiB")
     return body

@@ -90,9 +90,9 @@ def _words(text: str) -> list[str]:
 def _term(word: str) -> Term:
     if word.startswith("!"):
         return _turned(word[1:])
-    took = _TOOK.fullmatch(word)
-    if took:
-        return Term(of_request=_took(took[1], took[2]))
+    duration = _TOOK.fullmatch(word)
+    if duration:
+        return Term(of_request=_duration_test(duration[1], duration[2]))
     key, colon, value = word.partition(":")
     make = _KEYS.get(key.lower()) if colon else None
     if make is not None:
@@ -180,10 +180,10 @@ def _slower(value: str) -> Term:
     sign, limit = (value[:1], value[1:]) if value[:1] in "<>" else (">", value)
     if limit.startswith("="):
         sign, limit = sign + "=", limit[1:]
-    return Term(of_request=_took(sign, limit))
+    return Term(of_request=_duration_test(sign, limit))
 
 
-def _took(sign: str, text: str) -> Callable[[LoggedRequest], bool]:
+def _duration_test(sign: str, text: str) -> Callable[[LoggedRequest], bool]:
     """Longer or shorter than a duration; a bare number is milliseconds."""
     taken = float(text) / 1e3 if _NUMBER.fullmatch(text) else seconds(text)
     if taken is None:

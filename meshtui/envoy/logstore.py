@@ -25,8 +25,8 @@ class LogStore:
     See `work` for the filter.
     """
 
-    def __init__(self, kept: int = KEPT, characters: int = KEPT_CHARACTERS) -> None:
-        self.capacity = kept
+    def __init__(self, retained: int = KEPT, characters: int = KEPT_CHARACTERS) -> None:
+        self.capacity = retained
         self.first = 0
         """The number of the oldest line that is kept; so many were dropped."""
 
@@ -48,7 +48,7 @@ class LogStore:
         self._versions: dict[str, int] = {}
 
     @property
-    def kept(self) -> int:
+    def retained(self) -> int:
         return self.end - self.first
 
     @property
@@ -100,12 +100,12 @@ class LogStore:
 
     # Lines come
 
-    def add(self, lines: Iterable[LogLine], *, look: bool = True) -> None:
+    def add(self, lines: Iterable[LogLine], *, filter_now: bool = True) -> None:
         """New lines at the end; where the filter is up to date it stays so.
 
         Without `look` the filter, which may be slow, is left to `work`.
         """
-        current = look and not self.behind
+        current = filter_now and not self.behind
         for line in lines:
             self._push(line)
             if current:
@@ -113,7 +113,7 @@ class LogStore:
 
     def _push(self, line: LogLine) -> None:
         self._characters += len(line.text)
-        while self.kept and (self.kept >= self.capacity or self._too_long):
+        while self.retained and (self.retained >= self.capacity or self._too_long):
             self._drop(self.first)
         self._lines[self.end] = line
         self._unknown += line.unknown

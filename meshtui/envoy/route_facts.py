@@ -322,10 +322,11 @@ def differing(asked: Facts, actual: Facts, skip: Iterable[str] = ()) -> Iterator
         if name in left or (wanted and found and wanted.value == found.value):
             continue
         none = "0" if name.startswith("weight of") else "none"
-        yield f"{name} is {_told(wanted, found, none)}, the proxy has {_told(found, wanted, none)}"
+        asked_text, actual_text = _value_text(wanted, found, none), _value_text(found, wanted, none)
+        yield f"{name} is {asked_text}, the proxy has {actual_text}"
 
 
-def _told(fact: Fact | None, other: Fact | None, none: str) -> str:
+def _value_text(fact: Fact | None, other: Fact | None, none: str) -> str:
     """Where the words are the same, what is behind them."""
     if fact is None:
         return none

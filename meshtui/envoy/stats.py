@@ -56,16 +56,18 @@ class Pressure:
     @property
     def turned_away(self) -> int | None:
         """Requests answered at once because a limit was reached (flag UO); None: not kept."""
-        kept = [self.overflows[what] for what in ("pending", "requests") if what in self.overflows]
-        return sum(kept) if kept else None
+        retained = [
+            self.overflows[what] for what in ("pending", "requests") if what in self.overflows
+        ]
+        return sum(retained) if retained else None
 
 
 def stats_filter(names: Iterable[str] = ()) -> str:
     """A regular expression for the statistics of these clusters, of all without names."""
     chosen = [re.escape(name) for name in names]
     cluster = f"({'|'.join(chosen)});?" if 0 < len(chosen) <= MOST_NAMES else ".*"
-    kept = "|".join(re.escape(name) for name in _KEPT)
-    return rf"^cluster\.{cluster}\.({kept})$"
+    retained = "|".join(re.escape(name) for name in _KEPT)
+    return rf"^cluster\.{cluster}\.({retained})$"
 
 
 def parse_stats(document: Any) -> Mapping[str, Pressure]:

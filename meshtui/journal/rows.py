@@ -48,11 +48,11 @@ def made_of(row: sqlite3.Row) -> MadeChange | None:
     """None where a column is not what this version knows."""
     at, verb, words, who = row
     try:
-        told = words_of(words)
+        summary = words_of(words)
     except Undecodable:
         return None
     known = isinstance(at, int | float) and isinstance(verb, str) and isinstance(who, str)
-    return MadeChange(at, verb, told, who) if known else None
+    return MadeChange(at, verb, summary, who) if known else None
 
 
 def mark_undone(transaction: sqlite3.Connection, change_id: str) -> None:

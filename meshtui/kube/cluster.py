@@ -162,7 +162,7 @@ class Cluster:
         try:
             if opened is not None:
                 opened()
-            with self._transport.told(ask):
+            with self._transport.described_failures(ask):
                 async for chunk in response.content.iter_any():
                     for line in splitter.feed(chunk):
                         yield line

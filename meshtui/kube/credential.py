@@ -37,11 +37,13 @@ def credential_of(command: str, version: str, output: bytes) -> Credential:
         answer = json.loads(output)
     except (ValueError, RecursionError) as error:
         raise failed(command, "it did not answer with JSON") from error
-    kind, told = read.text(answer, "kind"), read.text(answer, "apiVersion")
+    kind, api_version = read.text(answer, "kind"), read.text(answer, "apiVersion")
     if kind != _KIND:
         raise failed(command, f"it answered with a {kind or 'thing'} instead of an {_KIND}")
-    if told != version:
-        raise failed(command, f"it answered with {told or 'no version'} instead of {version}")
+    if api_version != version:
+        raise failed(
+            command, f"it answered with {api_version or 'no version'} instead of {version}"
+        )
     status = answer.get("status")
     if not isinstance(status, dict):
         raise failed(command, "its answer has no status")

@@ -107,8 +107,8 @@ class Exchange:
                     raise
                 continue
             wait = self._patience.wait(ask, response.status, response.headers)
-            late = wait is not None and self._patience.clock() + wait >= deadline
-            if wait is None or late or busy == self._patience.retries:
+            overdue = wait is not None and self._patience.clock() + wait >= deadline
+            if wait is None or overdue or busy == self._patience.retries:
                 return response, None
             busy += 1
             await self._patience.sleep(wait)
@@ -123,7 +123,7 @@ class Exchange:
         response = await self._transport.open(ask)
         try:
             most = LARGEST_ERROR if response.status >= 300 else LARGEST_ANSWER
-            with self._transport.told(ask):
+            with self._transport.described_failures(ask):
                 body = await _body(response, most)
             if len(body) > most and response.status < 300:
                 raise self._too_long(ask, most)
@@ -133,17 +133,17 @@ class Exchange:
             response.release()
 
     def _too_long(self, ask: ApiRequest, most: int) -> MeshtuiError:
-        said = f"{self._transport.server} answers {ask} with more than {most >> 20} MiB"
+        problem = f"{self._transport.server} answers {ask} with more than {most >> 20} MiB"
         if ask.writes:
-            return Unanswered(said, MAYBE_DONE_HINT)
-        return Unreachable(said, "ask for less: a namespace or a selector")
+            return Unanswered(problem, MAYBE_DONE_HINT)
+        return Unreachable(problem, "ask for less: a namespace or a selector")
 
     async def _opened(self, ask: ApiRequest, silence: float | None) -> ClientResponse:
         response = await self._transport.open(ask, silence=silence)
         if response.status < 300:
             return response
         try:
-            with self._transport.told(ask):
+            with self._transport.described_failures(ask):
                 body = await _body(response, LARGEST_ERROR)
         finally:
             response.close()
@@ -158,11 +158,13 @@ class Exchange:
 
     def _garbled(self, ask: ApiRequest, body: bytes) -> MeshtuiError:
         start = clean(body[:60].decode("utf-8", "replace"))
-        said = f"{self._transport.server} answers {ask} with something that is not JSON: {start!r}"
+        problem = (
+            f"{self._transport.server} answers {ask} with something that is not JSON: {start!r}"
+        )
         if ask.writes:
-            return Unanswered(said, MAYBE_DONE_HINT)
+            return Unanswered(problem, MAYBE_DONE_HINT)
         page = body.lstrip().startswith(b"<")
-        return (Unreachable if page else Broken)(said, "is a proxy or a login page in between?")
+        return (Unreachable if page else Broken)(problem, "is a proxy or a login page in between?")
 
 
 def _decoded(_: ApiRequest, response: _Response) -> str:

@@ -43,7 +43,7 @@ class _Output:
     stderr: bytearray = field(default_factory=bytearray)
     status: bytearray = field(default_factory=bytearray)
 
-    def take(self, channel: int, data: bytes) -> None:
+    def feed(self, channel: int, data: bytes) -> None:
         if channel == _STDOUT:
             self.stdout += data
         elif channel in (_STDERR, _STATUS):
@@ -108,7 +108,7 @@ async def _collect(channels: Channels, what: str, limit: int) -> _Output:
     """Everything up to the end of the connection, which comes soon after the status."""
     output = _Output()
     while frame := await _next(channels, ended=bool(output.status)):
-        output.take(*frame)
+        output.feed(*frame)
         if len(output.stdout) > limit:
             raise Refused(f"{what} prints more than {limit >> 20} MiB")
     return output
@@ -135,7 +135,7 @@ def _exit_code(output: _Output, channels: Channels, what: str, server: str) -> i
         raise channels.broken("how the command ended cannot be read")
     if status.get("status") == "Success":
         return 0
-    code = _told_code(status)
+    code = _exit_code_of(status)
     if code is not None:
         return code
     number = read.integer(status, "code")
@@ -144,7 +144,7 @@ def _exit_code(output: _Output, channels: Channels, what: str, server: str) -> i
     raise failure(known, bytes(output.status), what, server)
 
 
-def _told_code(status: dict[str, object]) -> int | None:
+def _exit_code_of(status: dict[str, object]) -> int | None:
     """The exit code of a command that ran and failed; None where the status is of something else.
 
     As in k8s.io/client-go/tools/remotecommand/v4.go.

@@ -56,35 +56,35 @@ def failure(status: int, body: bytes, asked: str, server: str) -> MeshtuiError:
     """The error for an answer of `status` 300 or more to the request described by `asked`."""
     fields = _status_object(body)
     message = _message(fields, body)
-    said = f"{asked}: {message}" if message else f"{asked}: the API server answered {status}"
+    problem = f"{asked}: {message}" if message else f"{asked}: the API server answered {status}"
     why = denial(status, fields)
     if why in _HINTS:
-        return Refused(said, _HINTS[why])
+        return Refused(problem, _HINTS[why])
     match status:
         case 401:
             return Unauthenticated(
-                said, f"the credentials for {server} are not valid: log in again, then retry"
+                problem, f"the credentials for {server} are not valid: log in again, then retry"
             )
         case 403:
-            return NotAllowed(said, "ask for this right, or use a context that has it")
+            return NotAllowed(problem, "ask for this right, or use a context that has it")
         case 404:
-            return NotFound(said)
+            return NotFound(problem)
         case 409 if why is Denial.CHANGED:
-            return Conflict(said)
+            return Conflict(problem)
         case 410:
-            return Expired(said)
+            return Expired(problem)
         case 429 | 502 | 503 | 504:
-            return Unreachable(said, f"{server} is busy or not ready ({status}): try again")
-    return _other(status, body, asked, server, said)
+            return Unreachable(problem, f"{server} is busy or not ready ({status}): try again")
+    return _other(status, body, asked, server, problem)
 
 
-def _other(status: int, body: bytes, asked: str, server: str, said: str) -> MeshtuiError:
+def _other(status: int, body: bytes, asked: str, server: str, problem: str) -> MeshtuiError:
     if status in _REDIRECTS:
         return redirected(asked, server, status)
     if status >= 500 and not _before_storage(body):
-        return ServerFailed(said, f"{server} failed ({status}): try again")
+        return ServerFailed(problem, f"{server} failed ({status}): try again")
     fields = unknown_fields(_text_of(_status_object(body)))
-    return Refused(said, "check how it is spelt" if "unknown field" in fields else "")
+    return Refused(problem, "check how it is spelt" if "unknown field" in fields else "")
 
 
 def redirected(asked: str, server: str, status: int) -> Unreachable:
@@ -151,8 +151,8 @@ def _causes(status: dict[str, Any], message: str) -> str:
     causes = details.get("causes") if isinstance(details, dict) else None
     if not isinstance(causes, list):
         return ""
-    told = [_cause(cause) for cause in causes if isinstance(cause, dict)]
-    new = [cause for cause in told if cause and cause not in message]
+    cause_texts = [_cause(cause) for cause in causes if isinstance(cause, dict)]
+    new = [cause for cause in cause_texts if cause and cause not in message]
     return f" ({'; '.join(new[:_CAUSES_SHOWN])})" if new else ""
 
 

@@ -43,7 +43,7 @@ class Feed:
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._bell = asyncio.Event()
-        self._told = 0
+        self._seen_generation = 0
         self._built: tuple[int, RawObjects] = (-1, RawObjects())
 
     async def start(self) -> None:
@@ -68,9 +68,9 @@ class Feed:
 
     async def changed(self, timeout: float) -> bool:  # noqa: ASYNC109
         """Wait up to `timeout` seconds for a change since the last call; False where none came."""
-        await self._until(lambda: self.generation != self._told, timeout)
-        news = self.generation != self._told
-        self._told = self.generation
+        await self._until(lambda: self.generation != self._seen_generation, timeout)
+        news = self.generation != self._seen_generation
+        self._seen_generation = self.generation
         return news
 
     async def ready(self, timeout: float) -> bool:  # noqa: ASYNC109

@@ -20,13 +20,13 @@ class LineSplitter:
         lines = []
         for piece in whole:
             self._keep(piece)
-            lines.append(self._take())
+            lines.append(self._pop())
         self._keep(rest)
         return lines
 
     def end(self) -> list[bytes]:
         """The last line where it had no line end."""
-        return [self._take()] if self._size else []
+        return [self._pop()] if self._size else []
 
     def _keep(self, piece: bytes) -> None:
         room = self._longest - self._size
@@ -34,7 +34,7 @@ class LineSplitter:
             self._parts.append(piece[:room])
             self._size += min(len(piece), room)
 
-    def _take(self) -> bytes:
+    def _pop(self) -> bytes:
         line = b"".join(self._parts)
         self._parts.clear()
         self._size = 0

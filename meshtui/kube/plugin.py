@@ -143,7 +143,7 @@ def plugin_of(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> Plugin:
         _variables(spec),
         mode,
         read.text(spec, "installHint"),
-        _told_cluster(spec, cluster),
+        _cluster_info(spec, cluster),
     )
 
 
@@ -157,19 +157,19 @@ def _variables(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def _told_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
+def _cluster_info(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
     """The JSON of the cluster as the plugin is told it; "" where it does not want to know."""
     if spec.get("provideClusterInfo") is not True:
         return ""
-    told: dict[str, Any] = {"server": read.text(cluster, "server")}
+    cluster_info: dict[str, Any] = {"server": read.text(cluster, "server")}
     for name, kind in _CLUSTER_FIELDS.items():
         value = cluster.get(name)
         if isinstance(value, kind) and value:
-            told[name] = value
+            cluster_info[name] = value
     for entry in read.objects(cluster, "extensions"):
         if entry.get("name") == "client.authentication.k8s.io/exec":
-            told["config"] = entry.get("extension")
-    return json.dumps(told)
+            cluster_info["config"] = entry.get("extension")
+    return json.dumps(cluster_info)
 
 
 class _TooMuch(Exception):

@@ -60,9 +60,9 @@ class PortForward:
         if frame is None:
             self._ended = True
         else:
-            self._take(*frame)
+            self._handle_frame(*frame)
 
-    def _take(self, channel: int, data: bytes) -> None:
+    def _handle_frame(self, channel: int, data: bytes) -> None:
         opening = min(self._opening.get(channel, 0), len(data))
         if opening:
             self._opening[channel] -= opening

@@ -35,13 +35,13 @@ class Pulse:
         self._changed = changed
         self._every_s, self._within_s = every_s, within_s
         self._clock = clock
-        self._heard_at = clock()
+        self._last_event_at = clock()
         self._now = asyncio.Event()
 
     @property
     def age_s(self) -> float:
         """Seconds since the last answer."""
-        return max(0.0, self._clock() - self._heard_at)
+        return max(0.0, self._clock() - self._last_event_at)
 
     def ask(self) -> None:
         """Without waiting for the next time."""
@@ -64,7 +64,7 @@ class Pulse:
         except MeshtuiError:
             pass
         if not silent:
-            self._heard_at = self._clock()
+            self._last_event_at = self._clock()
         self.silence = silent
         if bool(silent) != bool(before):
             self._changed()

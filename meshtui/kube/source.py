@@ -50,7 +50,7 @@ class Source:
         self._cluster = cluster
         self._namespaces = namespaces
         self._pace = pace
-        self._tell = changed
+        self._notify = changed
         self._refused: NotAllowed | None = None
         self._left_out = ""
         self._objects: tuple[Json, ...] | None = ()
@@ -72,7 +72,7 @@ class Source:
     def note(self, error: MeshtuiError) -> None:
         """Say of everything that is being read what is wrong with it."""
         for watch in self._active():
-            watch.tell(error)
+            watch.notify(error)
 
     def objects(self) -> tuple[Json, ...]:
         """What is known, ordered by namespace and name; nothing goes because of a failure."""
@@ -85,7 +85,7 @@ class Source:
         state, message = min(
             (watch.state() for watch in watches), key=lambda found: _WORST_FIRST.index(found[0])
         )
-        age = max(self._pace.clock() - watch.heard_at for watch in watches)
+        age = max(self._pace.clock() - watch.last_event_at for watch in watches)
         return SourceHealth(self.resource.plural, state, age, message or self.problem)
 
     @property
@@ -96,8 +96,8 @@ class Source:
     @property
     def unread(self) -> bool:
         """True as long as some of it has not come yet; what may not be read is not waited for."""
-        told = (NotFound, NotAllowed)
-        return any(not w.listed and not isinstance(w.error, told) for w in self._active())
+        permanent = (NotFound, NotAllowed)
+        return any(not w.listed and not isinstance(w.error, permanent) for w in self._active())
 
     @property
     def missing(self) -> bool:
@@ -132,7 +132,7 @@ class Source:
         except NotAllowed as error:
             await self._fall_back(error)
         except NotFound as error:
-            await self._look_again(self._whole, error)
+            await self._retry_list(self._whole, error)
 
     async def _follow_whole(self) -> None:
         self._whole.resource = await served(self._cluster, self.resource)
@@ -149,18 +149,18 @@ class Source:
                 watch.resource = await served(self._cluster, self.resource)
                 await watch.run()
             except MeshtuiError as error:
-                await self._look_again(watch, error)
+                await self._retry_list(watch, error)
 
-    async def _look_again(self, watch: Watch, error: MeshtuiError) -> None:
+    async def _retry_list(self, watch: Watch, error: MeshtuiError) -> None:
         """After a while: rights are given and kinds are installed while meshtui runs."""
-        watch.tell(error)
+        watch.notify(error)
         await self._pace.sleep(self._pace.again_s)
         if isinstance(error, NotFound):
             forget_kinds(self._cluster)
 
     async def _fall_back(self, error: NotAllowed) -> None:
         """Follow the namespaces that can be read, until the whole cluster can be."""
-        self._whole.tell(error)
+        self._whole.notify(error)
         namespaces = await self._readable()
         self._refused = error
         self._on_change()
@@ -217,4 +217,4 @@ class Source:
 
     def _on_change(self) -> None:
         self._objects = None
-        self._tell()
+        self._notify()

@@ -101,7 +101,7 @@ class Transport:
             await client.close()
 
     @contextmanager
-    def told(self, ask: ApiRequest) -> Iterator[None]:
+    def described_failures(self, ask: ApiRequest) -> Iterator[None]:
         """Turns everything the network can do into Unreachable, naming the server."""
         try:
             yield
@@ -110,15 +110,15 @@ class Transport:
 
     def unreachable(self, ask: ApiRequest, error: BaseException) -> Unreachable:
         what, hint = _why(error)
-        said = f"{self.server} {what} ({ask})"
+        problem = f"{self.server} {what} ({ask})"
         if isinstance(error, Redirect):
             return redirected(str(ask), self.server, error.status)
         if isinstance(error, _NEVER_SENT):
-            return Unreachable(said, hint)
+            return Unreachable(problem, hint)
         if ask.writes:
-            return Unanswered(said, MAYBE_DONE_HINT)
+            return Unanswered(problem, MAYBE_DONE_HINT)
         broke = isinstance(error, _BROKE) and not isinstance(error, TimeoutError)
-        return (Broken if broke else Unreachable)(said, hint)
+        return (Broken if broke else Unreachable)(problem, hint)
 
     async def _open(self, ask: ApiRequest, silence: float | None) -> aiohttp.ClientResponse:
         headers = await self._headers(ask.accept)
@@ -128,7 +128,7 @@ class Transport:
         timeout = aiohttp.ClientTimeout(
             total=None, connect=_HANDSHAKE_S, sock_connect=CONNECT_S, sock_read=silence
         )
-        with self.told(ask):
+        with self.described_failures(ask):
             answer = await self._client.rest_client.request(
                 ask.method, self._url(ask), headers=headers, body=ask.body, _request_timeout=timeout
             )
@@ -141,7 +141,7 @@ class Transport:
         configuration = self._login.configuration
         headers = await self._headers("*/*")
         session: aiohttp.ClientSession = self._client.rest_client.pool_manager
-        with self.told(ask):
+        with self.described_failures(ask):
             try:
                 return await session.ws_connect(
                     self._url(ask),

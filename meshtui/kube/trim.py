@@ -96,8 +96,8 @@ def _service(raw: Json) -> Json:
 def _deployment(raw: Json) -> Json:
     spec = read.obj(raw, "spec")
     template = {"metadata": {"labels": read.obj(spec, "template", "metadata").get("labels")}}
-    kept = {**_picked(spec, "replicas", "selector", "paused"), "template": template}
-    return {**raw, "metadata": _metadata(raw), "spec": kept}
+    retained = {**_picked(spec, "replicas", "selector", "paused"), "template": template}
+    return {**raw, "metadata": _metadata(raw), "spec": retained}
 
 
 def _pod(raw: Json) -> Json:
@@ -127,11 +127,11 @@ def _pod(raw: Json) -> Json:
 
 
 def _container(raw: Json) -> Json:
-    kept = _picked(raw, *CONTAINER)
+    retained = _picked(raw, *CONTAINER)
     args = read.texts(raw, ARGS)
     if _DOMAIN in args:
-        kept[ARGS] = args[args.index(_DOMAIN) :][:2]
-    return kept
+        retained[ARGS] = args[args.index(_DOMAIN) :][:2]
+    return retained
 
 
 def _config_map(raw: Json) -> Json:
@@ -140,11 +140,11 @@ def _config_map(raw: Json) -> Json:
 
 
 def _metadata(raw: Json) -> Json:
-    kept = _picked(read.obj(raw, "metadata"), *METADATA)
-    annotations = read.obj(kept, "annotations")
+    retained = _picked(read.obj(raw, "metadata"), *METADATA)
+    annotations = read.obj(retained, "annotations")
     if _LAST_APPLIED in annotations:
-        kept["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
-    return kept
+        retained["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
+    return retained
 
 
 def _picked(raw: Json, *keys: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Watch:
         self.resource = resource
         self.objects: dict[tuple[str, str], Json] = {}
         self.listed = False
-        self.heard_at = pace.clock()
+        self.last_event_at = pace.clock()
         self.error: MeshtuiError | None = None
         self._cluster = cluster
         self._namespace = namespace
@@ -60,14 +60,14 @@ class Watch:
             error = await self._round()
             failures = 0 if self._worked() else failures + 1
             if error is not None:
-                self.tell(error)
+                self.notify(error)
                 failures = max(failures, 1)
             if failures >= _RELIST_AFTER:
                 self._version = ""
             if failures:
                 await self._pace.sleep(self._pace.backoff(failures))
 
-    def tell(self, error: MeshtuiError) -> None:
+    def notify(self, error: MeshtuiError) -> None:
         """Note what is wrong, until the server is heard again."""
         self.error = error
         self._changed()
@@ -89,7 +89,7 @@ class Watch:
     def _age_state(self) -> tuple[State, str]:
         if not self.listed:
             return "stale", "not read yet"
-        age = self._pace.clock() - self.heard_at
+        age = self._pace.clock() - self.last_event_at
         if age > self._pace.silence_s + _LATE_S:
             return "stale", f"nothing heard for {age:.0f} s"
         return "ok", ""
@@ -118,7 +118,7 @@ class Watch:
         found = {place(item): item for item in items}
         differs = not self.listed or _versions(found) != _versions(self.objects)
         self.objects, self._version, self.listed = found, version, True
-        self._heard()
+        self._note_event()
         if differs:
             self._changed()
 
@@ -151,9 +151,9 @@ class Watch:
         async with aclosing(lines):
             async for line in lines:
                 if line:
-                    self._take(line)
+                    self._handle_line(line)
 
-    def _take(self, line: bytes) -> None:
+    def _handle_line(self, line: bytes) -> None:
         """One event of the watch. Raises what an ERROR event tells."""
         try:
             event = decode(line)
@@ -171,7 +171,7 @@ class Watch:
                 "reading all of them again",
             )
         self._version, self._progress = version, True
-        self._heard()
+        self._note_event()
         if kind != "BOOKMARK":
             self._store(kind, raw)
 
@@ -185,10 +185,10 @@ class Watch:
 
     def _opened(self) -> None:
         self._opened_at = self._pace.clock()
-        self._heard()
+        self._note_event()
 
-    def _heard(self) -> None:
-        self.heard_at = self._pace.clock()
+    def _note_event(self) -> None:
+        self.last_event_at = self._pace.clock()
         if self.error is not None:
             self.error = None
             self._changed()

@@ -13,11 +13,11 @@ from meshtui.lab.errors import LabError
 from meshtui.lab.scenario import SCENARIOS
 from meshtui.lab.values import USAGE
 
-Say = Callable[[str], object]
+Report = Callable[[str], object]
 """Prints one line."""
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -32,8 +32,8 @@ def up(
     rps: float = 40.0,
     follow_stdin: bool = False,
     *,
-    say: Say = _say,
-    complain: Say = _complain,
+    report: Report = _print,
+    complain: Report = _complain,
 ) -> int:
     """Run a lab in the foreground; its kubeconfig's path is the first line on standard output."""
 
@@ -44,7 +44,7 @@ def up(
         from meshtui.lab.run import Options, serve
 
         def announce(kubeconfig: Path) -> None:
-            say(str(kubeconfig))
+            report(str(kubeconfig))
 
         asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), announce))
 
@@ -57,8 +57,8 @@ def set_workload(
     latency: str | None = None,
     dir: Path | None = None,  # noqa: A002 - the name of the option
     *,
-    say: Say = _say,
-    complain: Say = _complain,
+    report: Report = _print,
+    complain: Report = _complain,
 ) -> int:
     """Let a workload fail (`5%`) or be slow (`200ms`); `0` takes it back."""
     given = [f"errors {errors}"] if errors is not None else []
@@ -68,7 +68,7 @@ def set_workload(
         if not given:
             raise LabError("say what to set: --errors 5% or --latency 200ms", USAGE)
         _client(dir).set(workload, errors, latency)
-        say(f"{workload}: {', '.join(given)}")
+        report(f"{workload}: {', '.join(given)}")
 
     return _guarded(run, complain)
 
@@ -77,14 +77,14 @@ def load(
     rps: float,
     dir: Path | None = None,  # noqa: A002 - the name of the option
     *,
-    say: Say = _say,
-    complain: Say = _complain,
+    report: Report = _print,
+    complain: Report = _complain,
 ) -> int:
     """Change the rate of requests."""
 
     def run() -> None:
         _client(dir).load(rps)
-        say(f"load: {rps:g} requests/s")
+        report(f"load: {rps:g} requests/s")
 
     return _guarded(run, complain)
 
@@ -93,7 +93,7 @@ def _client(home: Path | None) -> LabClient:
     return LabClient(rundir.find(home).control)
 
 
-def _guarded(action: Callable[[], None], complain: Say) -> int:
+def _guarded(action: Callable[[], None], complain: Report) -> int:
     """Failures are one line on standard error."""
     try:
         action()

@@ -37,7 +37,7 @@ class RunningLab(LabClient):
     def pid(self) -> int:
         return self.process.pid
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Everything the lab wrote on standard error."""
         return _words(self._stderr)
 

@@ -42,7 +42,7 @@ class ControlSocket:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        application = web.Application(middlewares=[_say_errors], client_max_size=2**24)
+        application = web.Application(middlewares=[_errors_as_json], client_max_size=2**24)
         application.add_routes(self._routes())
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
@@ -100,7 +100,7 @@ class ControlSocket:
 
 
 @web.middleware
-async def _say_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _errors_as_json(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """A failure of the lab is an answer with one line."""
     try:
         return await handler(request)

@@ -171,7 +171,7 @@ class Store:
         self.revision += 1
         new["metadata"]["resourceVersion"] = str(self.revision)
         self._items[kind][key] = new
-        self._tell("ADDED" if old is None else "MODIFIED", kind, new, old)
+        self._notify("ADDED" if old is None else "MODIFIED", kind, new, old)
         return new
 
     def delete(self, kind: Kind, namespace: str, name: str) -> Obj:
@@ -179,19 +179,19 @@ class Store:
         old = self._items[kind].pop((namespace if kind.namespaced else "", name))
         self.revision += 1
         gone = old | {"metadata": old["metadata"] | {"resourceVersion": str(self.revision)}}
-        self._tell("DELETED", kind, gone, old)
+        self._notify("DELETED", kind, gone, old)
         return gone
 
-    def _tell(self, event_type: str, kind: Kind, obj: Obj, before: Obj | None) -> None:
+    def _notify(self, event_type: str, kind: Kind, obj: Obj, before: Obj | None) -> None:
         event = StoreEvent(event_type, kind, obj)
         if self._history.maxlen and len(self._history) == self._history.maxlen:
             self._floor = self._history[0].revision
         self._history.append(Change(self.revision, event, before))
         self._untold.append(event)
         if len(self._untold) == 1:
-            self._tell_all()
+            self._notify_all()
 
-    def _tell_all(self) -> None:
+    def _notify_all(self) -> None:
         """Tell every listener of one write before any of the next, also of writes they make."""
         while self._untold:
             for listener in tuple(self._listeners):

@@ -20,7 +20,7 @@ class Flag:
     code: str
     name: str
     meaning: str
-    look: str
+    check: str
     codes: tuple[str, ...] = ()
     reached: bool = False
 

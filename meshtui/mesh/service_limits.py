@@ -84,7 +84,7 @@ def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
         callers=calling,
         limits=tuple(
             one
-            for stretch in _way(mesh, service, doors, calling, callers)
+            for stretch in _stretches(mesh, service, doors, calling, callers)
             for one in _met(stretch, limits)
         ),
         idle=tuple(limit for limit in limits if not limit.pods and not limit.unknown),
@@ -166,7 +166,7 @@ class _Stretch:
     concerns: Callable[[RateLimit], bool]
 
 
-def _way(
+def _stretches(
     mesh: Mesh,
     service: Service,
     doors: tuple[Door, ...],

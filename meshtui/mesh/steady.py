@@ -100,7 +100,7 @@ class SteadyStates:
         if sample is None or sample.window_s <= 0:
             return views
         if sample.time != self._sampled:
-            self._take(views, sample, limits)
+            self._observe(views, sample, limits)
         return tuple(_shown(view, self._lines.get(view.key, {})) for view in views)
 
     def forget(self) -> None:
@@ -109,7 +109,7 @@ class SteadyStates:
         self._lines.clear()
         self._sampled = 0.0
 
-    def _take(self, views: tuple[ServiceView, ...], sample: Sample, limits: Thresholds) -> None:
+    def _observe(self, views: tuple[ServiceView, ...], sample: Sample, limits: Thresholds) -> None:
         if sample.time < self._sampled:
             self.forget()
         self._sampled = sample.time

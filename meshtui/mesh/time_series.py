@@ -165,12 +165,12 @@ def extended(past: Past, newer: Past, begin: float) -> Past:
         + newer.courses.get(version, after)
         for version in {**past.courses, **newer.courses}
     }
-    kept = {
+    retained = {
         version: course
         for version, course in courses.items()
         if course and (version in newer.courses or any(moment.rps for moment in course))
     }
-    return replace(newer, begin=max(begin, past.begin), courses=kept)
+    return replace(newer, begin=max(begin, past.begin), courses=retained)
 
 
 def _without_traffic(past: Past) -> Course:

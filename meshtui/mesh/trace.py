@@ -116,20 +116,20 @@ def _to_nobody(view: View, name: str, port: int) -> Decision:
 
 def _at_gateway(view: View, request: Request, caller: Caller) -> Decision:
     """All VirtualServices of one host stand in one list, those that take everything at its end."""
-    way = entrance(view, request, caller.port)
-    if way.door is None:
-        return Decision(notes=(way.why,))
-    if not way.door.table:
-        chains, port = view.door_chains(way.door), way.door.port
+    way_in = entrance(view, request, caller.port)
+    if way_in.door is None:
+        return Decision(notes=(way_in.why,))
+    if not way_in.door.table:
+        chains, port = view.door_chains(way_in.door), way_in.door.port
         found, chain = connection(chains, request.hostname, (), port, request)
-        return _to(view, found, chain.targets if chain else (), f"{way.door.name} {RAW}")
-    if way.vhost is None:
-        return Decision(notes=(NO_HOST,), table=way.door.table)
-    host = best_domain(way.vhost.domains, request.hostname) or ""
-    if way.vhost.requires_tls and request.scheme == "http":
+        return _to(view, found, chain.targets if chain else (), f"{way_in.door.name} {RAW}")
+    if way_in.vhost is None:
+        return Decision(notes=(NO_HOST,), table=way_in.door.table)
+    host = best_domain(way_in.vhost.domains, request.hostname) or ""
+    if way_in.vhost.requires_tls and request.scheme == "http":
         taken = Tried(None, "the Gateway's httpsRedirect")
-        return Decision(host, taken=taken, effects=TO_HTTPS, table=way.door.table)
-    return _among(view, way.vhost, host, request, caller)
+        return Decision(host, taken=taken, effects=TO_HTTPS, table=way_in.door.table)
+    return _among(view, way_in.vhost, host, request, caller)
 
 
 def _among(view: View, vhost: VirtualHost, host: str, request: Request, caller: Caller) -> Decision:

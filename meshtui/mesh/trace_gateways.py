@@ -38,8 +38,8 @@ def entrance(view: View, request: Request, port: int) -> Entrance:
     tables = [door for door in found if door.table]
     if not tables:
         return Entrance(found[0])
-    ways = [Entrance(door, _answering(view, door, request)) for door in tables]
-    return max(ways, key=lambda way: _specific(way.vhost, request))
+    entrances = [Entrance(door, _answering(view, door, request)) for door in tables]
+    return max(entrances, key=lambda one: _specific(one.vhost, request))
 
 
 def _is_secure(door: Door) -> bool:

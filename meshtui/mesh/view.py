@@ -91,10 +91,10 @@ def structure(mesh: Mesh, of: Iterable[Service] | None = None) -> tuple[ServiceV
 def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
     routes = routes_to(mesh, service)
     known = ServiceView(service, routes=routes, mesh=mesh)
-    return _aimed(known, ordinary(routes))
+    return _named(known, ordinary(routes))
 
 
-def _aimed(view: ServiceView, route: Route | None) -> ServiceView:
+def _named(view: ServiceView, route: Route | None) -> ServiceView:
     """The view by one of its rules."""
     rule = route.rule if route else None
     versions = version_rows(view.mesh, view.service, rule)
@@ -116,7 +116,7 @@ def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:
     if not callers or len(rivals(view.routes)) < 2:
         return view
     route = ordinary(view.routes, callers)
-    return view if route == view.route else _aimed(view, route)
+    return view if route == view.route else _named(view, route)
 
 
 def measured(

@@ -31,18 +31,18 @@ class AutoSource:
         find: Find,
         fallback: MetricsSource,
         *,
-        look_every_s: float = LOOK_EVERY_S,
-        first_look_s: float = FIRST_LOOK_S,
+        discover_every_s: float = LOOK_EVERY_S,
+        first_discovery_s: float = FIRST_LOOK_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._find = find
         self._fallback = fallback
-        self._look_every_s = look_every_s
-        self._first_look_s = first_look_s
+        self._discover_every_s = discover_every_s
+        self._first_discovery_s = first_discovery_s
         self._clock = clock
         self._preferred: MetricsSource | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._look_at = float("-inf")
+        self._discovering: asyncio.Task[None] | None = None
+        self._discover_at = float("-inf")
         self._trouble = ""
         self.name = fallback.name
         """Of the source that the last sample is from."""
@@ -55,7 +55,7 @@ class AutoSource:
         trouble of the preferred one.
         """
         if self._preferred is None:
-            await self._look(mesh)
+            await self._discover(mesh)
         preferred = self._preferred
         if preferred is not None:
             try:
@@ -81,9 +81,9 @@ class AutoSource:
         return await preferred.past(service, stretch)
 
     async def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._discovering is not None:
+            self._discovering.cancel()
+            await asyncio.gather(self._discovering, return_exceptions=True)
         if self._preferred is not None:
             await self._preferred.close()
         await self._fallback.close()
@@ -91,16 +91,18 @@ class AutoSource:
     async def _leave(self, source: MetricsSource, why: str) -> None:
         self._preferred = None
         self._trouble = why
-        self._look_at = self._clock() + self._look_every_s
+        self._discover_at = self._clock() + self._discover_every_s
         await source.close()
 
-    async def _look(self, mesh: Mesh) -> None:
-        first = self._looking is None
-        if self._clock() >= self._look_at and (self._looking is None or self._looking.done()):
-            self._look_at = self._clock() + self._look_every_s
-            self._looking = asyncio.create_task(self._try_all(mesh))
-        if first and self._looking is not None:
-            await asyncio.wait([self._looking], timeout=self._first_look_s)
+    async def _discover(self, mesh: Mesh) -> None:
+        first = self._discovering is None
+        if self._clock() >= self._discover_at and (
+            self._discovering is None or self._discovering.done()
+        ):
+            self._discover_at = self._clock() + self._discover_every_s
+            self._discovering = asyncio.create_task(self._try_all(mesh))
+        if first and self._discovering is not None:
+            await asyncio.wait([self._discovering], timeout=self._first_discovery_s)
 
     async def _try_all(self, mesh: Mesh) -> None:
         """The first that gives a sample is preferred; else the trouble is that of the likeliest."""

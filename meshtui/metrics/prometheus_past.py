@@ -91,8 +91,8 @@ class PrometheusPast:
         try:
             return await self._worker.run(reading, QUERY_S)
         except TimeoutError:
-            told = f"the past of this service is more than can be read in {QUERY_S:g} s"
-            raise Unreachable(told, "look back less far") from None
+            summary = f"the past of this service is more than can be read in {QUERY_S:g} s"
+            raise Unreachable(summary, "look back less far") from None
 
     async def close(self) -> None:
         await self._server.close()
@@ -146,16 +146,16 @@ def _moment(
     timed: Mapping[int, Buckets],
     at: int,
     window_s: float,
-    told: float,
+    stamp: float,
     step_s: int,
 ) -> Moment:
     """Durations come later than counters: those without a request are of an older time."""
     requests = counted.requests.get(at, 0.0)
     if requests <= 0:
-        return Moment(told, step_s, 0.0)
+        return Moment(stamp, step_s, 0.0)
     ratio = min(counted.errors.get(at, 0.0) / requests, 1.0)
     of = {name: quantile(q, timed.get(at, {})) for name, q in _QUANTILES.items()}
-    return Moment(told, step_s, requests / window_s, ratio, **of)
+    return Moment(stamp, step_s, requests / window_s, ratio, **of)
 
 
 def _counted(answer: QueryResult, service: ServiceKey) -> dict[str, _Counted]:

@@ -90,40 +90,40 @@ def not_prometheus(where: str, body: bytes | str) -> MeshtuiError:
     """For an answer that is no JSON."""
     text = body[:4096].decode("utf-8", "replace") if isinstance(body, bytes) else body[:4096]
     if text.lstrip().startswith("<"):
-        said, hint = "an HTML page", "is a login page in between, or a path prefix missing?"
+        reason, hint = "an HTML page", "is a login page in between, or a path prefix missing?"
     else:
-        said, hint = f"what is not JSON ({clean(text, 40)!r})", "is it a Prometheus?"
-    return Unreachable(f"{where} answers with {said}", hint)
+        reason, hint = f"what is not JSON ({clean(text, 40)!r})", "is it a Prometheus?"
+    return Unreachable(f"{where} answers with {reason}", hint)
 
 
 def refused(where: str, status: int, body: bytes | str) -> MeshtuiError:
     """For an answer other than success, in the server's own words where it has some."""
-    said, line = _words(body), _line(body)
-    told = f"{where}: {said}" if said else f"{where} answers {status}{line and f': {line}'}"
-    if "org id" in (said or line).lower():
-        return NotAllowed(told, ORG_HINT)
+    reason, line = _words(body), _line(body)
+    problem = f"{where}: {reason}" if reason else f"{where} answers {status}{line and f': {line}'}"
+    if "org id" in (reason or line).lower():
+        return NotAllowed(problem, ORG_HINT)
     if status == 401:
         hint = "log in: --prometheus-token-file, --prometheus-basic-file or user and password"
-        return NotAllowed(told, f"{hint} in the URL")
+        return NotAllowed(problem, f"{hint} in the URL")
     if status == 403:
-        return NotAllowed(told, "the credentials do not allow queries")
+        return NotAllowed(problem, "the credentials do not allow queries")
     if status == 404:
-        return Unreachable(told, "there is no query API: is a path prefix missing in the URL?")
+        return Unreachable(problem, "there is no query API: is a path prefix missing in the URL?")
     if status == 429:
-        return Unreachable(told, "it has too much to do")
-    return unable(where, said, told) if status != 504 else _too_slow(told)
+        return Unreachable(problem, "it has too much to do")
+    return unable(where, reason, problem) if status != 504 else _too_slow(problem)
 
 
-def unable(where: str, said: str, told: str = "") -> MeshtuiError:
+def unable(where: str, reason: str, problem: str = "") -> MeshtuiError:
     """For a query that the server cannot answer, by its own words."""
-    told = told or f"{where}: {said}"
-    if any(word in said for word in _LIMITS):
-        return Unreachable(f"{told} (a limit of the server)", f"raise it there, {_NONE_HINT}")
-    return _too_slow(told) if "timed out" in said else Unreachable(told)
+    problem = problem or f"{where}: {reason}"
+    if any(word in reason for word in _LIMITS):
+        return Unreachable(f"{problem} (a limit of the server)", f"raise it there, {_NONE_HINT}")
+    return _too_slow(problem) if "timed out" in reason else Unreachable(problem)
 
 
-def _too_slow(told: str) -> MeshtuiError:
-    return Unreachable(f"{told} (too slow)", f"give it more to do it with, {_NONE_HINT}")
+def _too_slow(problem: str) -> MeshtuiError:
+    return Unreachable(f"{problem} (too slow)", f"give it more to do it with, {_NONE_HINT}")
 
 
 def _words(body: bytes | str) -> str:

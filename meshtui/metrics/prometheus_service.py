@@ -72,9 +72,9 @@ class ServiceServer:
 def _failure(error: MeshtuiError, where: str) -> MeshtuiError:
     """Of whoever failed: the API server on the way, or the Prometheus behind it."""
     found = _ASKED.search(error.what)
-    behind, said = found is not None, error.what[found.end() :] if found else error.what
+    behind, reason = found is not None, error.what[found.end() :] if found else error.what
     if isinstance(error, NotAllowed):
-        return NotAllowed(f"{where}: {said}", "reading it needs `get` on `services/proxy`")
+        return NotAllowed(f"{where}: {reason}", "reading it needs `get` on `services/proxy`")
     if isinstance(error, NotFound):
-        return Unreachable(f"{where}: {said}", "is its query API under another path?")
-    return unable(where, said) if behind else Unreachable(f"{where}: {said}", error.hint)
+        return Unreachable(f"{where}: {reason}", "is its query API under another path?")
+    return unable(where, reason) if behind else Unreachable(f"{where}: {reason}", error.hint)

@@ -69,7 +69,9 @@ class _Tier:
         self.counts: dict[int, int] = {}
         self._rows: dict[ServiceKey, dict[str, _Rows]] = {}
 
-    def take(self, traffic: Iterable[tuple[VersionKey, _Values]], since: float, at: float) -> None:
+    def record(
+        self, traffic: Iterable[tuple[VersionKey, _Values]], since: float, at: float
+    ) -> None:
         """What was measured from `since` to `at`."""
         now = math.ceil(at / self.step_s) - 1
         newest = next(reversed(self.counts), -1)
@@ -147,7 +149,7 @@ class SampleHistory:
         self._first = self._last = None
         self._tiers = self._empty()
 
-    def take(self, sample: Sample | None) -> None:
+    def record(self, sample: Sample | None) -> None:
         """A new sample; the one before, given again, counts once."""
         if sample is None or sample.window_s <= 0 or sample.time == self._last:
             return
@@ -159,7 +161,7 @@ class SampleHistory:
         since = since if self._last is None else max(since, self._last)
         traffic = [(k, _values(s)) for k, s in sample.caller.items() if s.requests > 0]
         for tier in self._tiers:
-            tier.take(traffic, since, sample.time)
+            tier.record(traffic, since, sample.time)
         self._first = since if self._first is None else self._first
         self._last = sample.time
 

@@ -94,16 +94,17 @@ class SidecarSource:
         """Read the pods until the deadline; who failed, and why."""
         if not pods:
             return []
-        late_error = Unreachable(f"not read within {self._limits.deadline_s:g} s")
+        overdue_error = Unreachable(f"not read within {self._limits.deadline_s:g} s")
         gate = asyncio.Semaphore(self._limits.concurrency)
         tasks = {asyncio.create_task(self._read(pod, gate)): pod for pod in pods}
         try:
-            _, late = await asyncio.wait(tasks, timeout=self._limits.deadline_s)
+            _, overdue = await asyncio.wait(tasks, timeout=self._limits.deadline_s)
         finally:
             unfinished = [task for task in tasks if task.cancel()]
             await asyncio.gather(*unfinished, return_exceptions=True)
         errors = (
-            (pod, late_error if task in late else task.result()) for task, pod in tasks.items()
+            (pod, overdue_error if task in overdue else task.result())
+            for task, pod in tasks.items()
         )
         failures = [(pod, error) for pod, error in errors if error is not None]
         for pod, _ in failures:

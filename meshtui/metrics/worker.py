@@ -70,20 +70,20 @@ def _do(job: Callable[[], T], future: asyncio.Future[T], loop: asyncio.AbstractE
     try:
         result = job()
     except BaseException as error:  # noqa: BLE001 - handed on whole
-        _tell(loop, future, future.set_exception, error)
+        _resolve(loop, future, future.set_exception, error)
     else:
-        _tell(loop, future, future.set_result, result)
+        _resolve(loop, future, future.set_result, result)
 
 
-def _tell(
+def _resolve(
     loop: asyncio.AbstractEventLoop,
     future: asyncio.Future[T],
-    say: Callable[[Any], None],
+    deliver: Callable[[Any], None],
     what: Any,
 ) -> None:
     def unless_cancelled() -> None:
         if not future.done():
-            say(what)
+            deliver(what)
 
     # Where the loop has been closed while the job was running, nobody waits for it.
     with suppress(RuntimeError):

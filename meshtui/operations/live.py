@@ -102,8 +102,8 @@ class LiveCockpit:
         self._pulse = Pulse(session.cluster, self._bell.set)
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
-        late_s = self._telemetry.limit_s
-        self._history = ChartHistory(self._seen, source, self._made, self._thresholds, late_s)
+        overdue_s = self._telemetry.limit_s
+        self._history = ChartHistory(self._seen, source, self._made, self._thresholds, overdue_s)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
         self._reads = Reads(
@@ -111,7 +111,7 @@ class LiveCockpit:
         )
         self._reversals = Reversals(session.journal, self._bell.set, self._clock)
         self._offers = Offers(session)
-        self._unseen = UnverifiedChanges(session.applier, self._bell.set)
+        self._unverified = UnverifiedChanges(session.applier, self._bell.set)
         await self._feed.start()
         self._tasks = [
             self._forever(self._watch),
@@ -122,7 +122,9 @@ class LiveCockpit:
             self._forever(lambda: self._limits.run(lambda: self._mesh)),
             self._forever(lambda: self._reversals.run(lambda: self._mesh)),
             self._forever(lambda: self._rights.run(lambda: self._mesh)),
-            self._forever(lambda: self._unseen.run(lambda: (self._mesh, self._telemetry.current))),
+            self._forever(
+                lambda: self._unverified.run(lambda: (self._mesh, self._telemetry.current))
+            ),
         ]
 
     @property
@@ -157,7 +159,7 @@ class LiveCockpit:
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
             await self._feed.ready(FIRST_READ_S)
-            self._look()
+            self._read_feed()
             await work()
 
         async def reported() -> None:
@@ -190,17 +192,17 @@ class LiveCockpit:
         while True:
             if await self._feed.changed(timeout=self._options.config.tick_s):
                 await asyncio.sleep(SETTLE_S)
-                self._look()
+                self._read_feed()
             self._bell.set()
 
     async def _recover(self) -> None:
         interrupted = await self._opened.recover()
         self._notices = tuple(interrupted)
         self._bell.set()
-        await self._offers.look()
+        await self._offers.refresh()
         self._bell.set()
 
-    def _look(self) -> None:
+    def _read_feed(self) -> None:
         """Takes what the feed knows into the mesh, where that is something new."""
         if self._feed.generation == self._generation:
             return
@@ -214,14 +216,14 @@ class LiveCockpit:
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """At once, then whenever something is new; at least once each tick, for the ages."""
         await self._feed.ready(FIRST_READ_S)
-        self._look()
+        self._read_feed()
         while True:
             self._bell.clear()
             yield self._snapshot()
             await self._bell.wait()
 
     def _sampled(self) -> None:
-        self._seen.take(self._telemetry.sample)
+        self._seen.record(self._telemetry.sample)
         self._bell.set()
 
     @property
@@ -253,7 +255,7 @@ class LiveCockpit:
                 *self._not_istio(),
             ),
             denied=self._denied(),
-            seen=dict(self._unseen.seen),
+            seen=dict(self._unverified.seen),
             measured=self._shares(sample, views),
         )
 
@@ -317,7 +319,7 @@ class LiveCockpit:
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)
-        self._unseen.note(outcome)
+        self._unverified.note(outcome)
         if outcome.applied and any(map(moves_weight, plan.changes)):
             self._shifted[plan.change.service] = self._clock()
         self._bell.set()

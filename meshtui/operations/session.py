@@ -53,7 +53,7 @@ class Session:
             self.journal,
             config.stable,
             limits=options.thresholds,
-            look_only=options.dry_run,
+            plan_only=options.dry_run,
             expect=None if options.dry_run else self.applier.expect,
         )
 
@@ -140,7 +140,7 @@ class Session:
         plan: Plan,
         mesh: Mesh,
         sample: Sample | None,
-        told: Report,
+        report: Report,
         callers: Callers | None = None,
     ) -> Outcome:
         """Applies a plan. A rollback that meets another writer is planned anew and tried again.
@@ -149,18 +149,18 @@ class Session:
         write and `sample` is None.
         """
         if plan.others:
-            return await self._compound(sample, callers).apply(plan, mesh, sample, told)
+            return await self._compound(sample, callers).apply(plan, mesh, sample, report)
         for _ in range(ROLLBACK_TRIES - 1):
             try:
-                return await self.applier.apply(plan, mesh, sample, told, callers)
+                return await self.applier.apply(plan, mesh, sample, report, callers)
             except Conflict:
                 if plan.change.verb != "rollback":
                     raise
-                told("somebody else wrote; planning again")
+                report("somebody else wrote; planning again")
                 again = await self.planner.rollback_again(mesh, plan.change, sample)
                 because = plan.stable_because
                 plan = replace(again, stable=plan.stable, stable_because=because)
-        return await self.applier.apply(plan, mesh, sample, told, callers)
+        return await self.applier.apply(plan, mesh, sample, report, callers)
 
     @property
     def _journal(self) -> Journal:
@@ -176,8 +176,8 @@ class Session:
                 raise await explained(self.cluster, change)
             return await self.planner.rollback_again(mesh, change, sample)
 
-        async def take_back(mesh: Mesh, change_id: str) -> None:
+        async def revert(mesh: Mesh, change_id: str) -> None:
             plan = await self.planner.plan_undo_part(mesh, self._journal.part(change_id), sample)
             await self.applier.apply(plan, mesh, sample, lambda _: None)
 
-        return Compound(self.applier, again, take_back, self.pause, callers)
+        return Compound(self.applier, again, revert, self.pause, callers)

@@ -223,7 +223,7 @@ class MeshtuiApp(App[int]):
             return
         self._interrupted = True
         self.set_timer(INTERRUPT_S, self._forget_interrupt)
-        self.main.say("^C again leaves, and so does q; Esc goes back")
+        self.main.announce("^C again leaves, and so does q; Esc goes back")
 
     def _forget_interrupt(self) -> None:
         self._interrupted = False

@@ -17,7 +17,7 @@ def parse_words(verb: Verb, words: Sequence[str]) -> dict[str, Any]:
     reading = _Reading(verb)
     rest = list(words)
     while rest:
-        reading.take(rest)
+        reading.read(rest)
     return reading.finished()
 
 
@@ -29,7 +29,7 @@ class _Reading:
         self._given: dict[str, Any] = {}
         self._last = ""
 
-    def take(self, rest: list[str]) -> None:
+    def read(self, rest: list[str]) -> None:
         """Takes the next parameter off the front of `rest`."""
         word = rest.pop(0)
         if word.startswith("--") and "=" in word:
@@ -46,7 +46,7 @@ class _Reading:
         if parameter is not None:
             self._set_named(parameter, rest)
         elif word.startswith("--") or not self._set_unnamed(word):
-            raise Usage(f"{self._verb.name} has no {word!r}", f"it takes {self._takes()}")
+            raise Usage(f"{self._verb.name} has no {word!r}", f"it takes {self._parameters()}")
 
     def finished(self) -> dict[str, Any]:
         for parameter in self._verb.parameters:
@@ -111,6 +111,6 @@ class _Reading:
         else:
             self._given[key] = value
 
-    def _takes(self) -> str:
+    def _parameters(self) -> str:
         names = [p.word or p.name for p in self._verb.parameters]
         return ", ".join([*names, *(["off"] if self._verb.off else [])]) or "nothing"

@@ -22,7 +22,7 @@ from hostile import (
 )
 from lab_fixtures import ADMIN, PODS, VIEWER, Client, Lab, pod, running_lab
 
-from meshtui.envoy.admin import admin_get, way_to
+from meshtui.envoy.admin import admin_get, transport_to
 from meshtui.envoy.admin_transports import EXEC, PORT_FORWARD
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.cluster import Cluster
@@ -167,7 +167,7 @@ async def page(cluster: Cluster) -> bytes:
 async def test_the_proxy_says_the_same_by_either_way(anyone: Any, token: str, way: str) -> None:
     cluster = await anyone(token)
     assert await page(cluster) == b"narrow\n"
-    assert way_to(cluster, "default") == way
+    assert transport_to(cluster, "default") == way
 
 
 async def test_where_neither_is_allowed_both_are_named(anyone: Any) -> None:

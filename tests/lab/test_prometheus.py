@@ -342,7 +342,7 @@ async def test_a_prometheus_in_the_cluster_comes_and_goes(
     server.install(mesh.api, prometheus)
     facts = await facts_of(cluster)
     source = AutoSource(
-        lambda mesh: choose.found_in(cluster, mesh), SidecarSource(cluster), look_every_s=0.5
+        lambda mesh: choose.found_in(cluster, mesh), SidecarSource(cluster), discover_every_s=0.5
     )
     try:
         mesh.send(5)

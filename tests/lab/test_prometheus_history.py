@@ -166,11 +166,11 @@ async def test_what_was_read_stays_and_what_is_seen_goes_on_when_it_is_down(
     seen = SampleHistory()
     await past_until(source, facts, Stretch(time.time() - 20, 1.0), lambda past: bool(past.courses))
     history = ChartHistory(seen, source, lambda *_: (), Thresholds())
-    await history.look_back(REVIEWS, 300.0, 60, time.time())
-    seen.take(await source.sample(facts))
+    await history.read_past(REVIEWS, 300.0, 60, time.time())
+    seen.record(await source.sample(facts))
     prometheus.kill()
     with pytest.raises(Unreachable):
-        await history.look_back(REVIEWS, 300.0, 60, time.time())
+        await history.read_past(REVIEWS, 300.0, 60, time.time())
     picture = history.picture(REVIEWS, 300.0, 60, time.time())
     assert picture.courses and picture.source == "prometheus"
     assert picture.past_end is not None and picture.past_end <= time.time()

@@ -143,7 +143,7 @@ class FakeCockpit:
     def measure(self) -> None:
         """A new sample of the mesh as it is now."""
         self.sample = bookinfo.sample(self.mesh, self.clock.now, rps=self.rps, noise=self.noise)
-        self.history.seen.take(self.sample)
+        self.history.seen.record(self.sample)
 
     def snapshot(self) -> Snapshot:
         mesh = self.mesh

@@ -59,7 +59,7 @@ class FakeProxies:
         pods = [pod for pod in self._cockpit.clients(service) if pod.app not in self.gone]
         return Matrix(found, routes_to(mesh, found), tuple(pods))
 
-    async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
+    async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
         self.asked_rows += 1
         await asyncio.sleep(0)
         if self.error is not None:
@@ -68,9 +68,9 @@ class FakeProxies:
             if pod is matrix.pods[-1]:
                 await self.gate.wait()
             if pod.app in self.trouble:
-                told(Row(pod, trouble=self.trouble[pod.app]))
+                report(Row(pod, trouble=self.trouble[pod.app]))
             else:
-                told(row_of(self._cockpit.mesh, matrix, pod, self._hosts(pod)))
+                report(row_of(self._cockpit.mesh, matrix, pod, self._hosts(pod)))
 
     async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         self.asked.append((view, pod.app, service.name if service else ""))

@@ -169,7 +169,7 @@ async def test_the_order_goes_to_the_service_that_was_asked_about() -> None:
         await drive.press("X")
         await drive.until(lambda: isinstance(drive.app.screen, Question))
         drive.app.main.table.move(1)
-        drive.app.main.tell_panes()
+        drive.app.main.update_panes()
         await drive.press("enter")
         await drive.until(lambda: drive.cockpit.orders)
         assert drive.cockpit.orders == [(REVIEWS, Order.ABORT)]

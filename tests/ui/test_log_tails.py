@@ -56,7 +56,7 @@ async def test_where_no_service_is_selected_no_log_is_read() -> None:
     async with driving() as drive:
         await opened(drive, entry(1))
         pane = logs(drive)
-        pane.tell(None, drive.app.main.snapshot, 0.0)  # type: ignore[arg-type]
+        pane.receive(None, drive.app.main.snapshot, 0.0)  # type: ignore[arg-type]
         await drive.until(lambda: pane.store.end == 0)
         assert all(work.is_finished for work in pane.workers if work.group == "tail")
 
@@ -83,7 +83,7 @@ async def test_what_is_not_filtered_yet_is_neither_saved_nor_copied(
         monkeypatch.setattr(LogsPane, "_filter_on", lambda _: None)
         logs(drive).choose(parse_filter("code:5xx"))
         for key in ("S", "c"):
-            drive.app.main.say("")
+            drive.app.main.announce("")
             await drive.press(key)
             assert "the filter is still at work" in drive.status
 

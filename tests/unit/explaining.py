@@ -87,4 +87,4 @@ def told(found: VersionScope, code: str) -> Explanation:
 
 
 def words(found: VersionScope, code: str) -> str:
-    return " ".join(told(found, code).said)
+    return " ".join(told(found, code).sentences)

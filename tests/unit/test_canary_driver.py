@@ -59,7 +59,7 @@ class World:
             return replace(outcome, verified=self.serving)
 
         opened.apply = seen  # type: ignore[method-assign, assignment]
-        opened.applier.look_again = again  # type: ignore[method-assign]
+        opened.applier.verify_again = again  # type: ignore[method-assign]
 
     def mesh(self) -> Mesh:
         """As the watch has it: `frozen` stands for one that is behind."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meshtui.canary.events import Edit
-from meshtui.canary.route import edited, find_route, look, mirrored, percent_of
+from meshtui.canary.route import edited, find_route, mirrored, percent_of, read_route_facts
 from meshtui.changes.change import Target
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
@@ -111,7 +111,7 @@ def test_each_edit_is_known_for_what_it_is(name: str) -> None:
     change(after)
     changed = parsed(after)
     service = changed.by_key.get(REVIEWS) or located.service
-    found = edited(facts, look(changed, service, facts), "bob")
+    found = edited(facts, read_route_facts(changed, service, facts), "bob")
     if edit is None:
         assert found is None
         return
@@ -126,7 +126,7 @@ def test_a_rule_that_moved_is_followed() -> None:
     _, facts = find_route(parsed(before), Target(REVIEWS), "v2")
     rules(before).insert(0, {"name": "first", "match": [{"port": 7}], "route": [route("v1")]})
     mesh = parsed(before)
-    now = look(mesh, mesh.by_key[REVIEWS], facts)
+    now = read_route_facts(mesh, mesh.by_key[REVIEWS], facts)
     assert now is not None
     assert (now.index, percent_of(now), mirrored(now)) == (2, 5.0, False)
 

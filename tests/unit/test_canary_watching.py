@@ -100,14 +100,14 @@ async def test_what_nobody_drives_is_offered_until_somebody_goes_on(
     opened: Session, lease: FakeLease
 ) -> None:
     offers = Offers(opened)
-    await offers.look()
+    await offers.refresh()
     assert offers.notices() == ()
     written(opened, 50.0)
     lease.found = Holder("ann@desk/1", 1.0, True, report(60.0))
-    await offers.look()
+    await offers.refresh()
     assert offers.notices() == ()
     lease.found = replace(lease.found, live=False)
-    await offers.look()
+    await offers.refresh()
     (line,) = offers.notices()
     assert "a canary of reviews.default to v2 is unfinished at 5 %" in line
     assert "`meshtui canary resume reviews.default` goes on" in line

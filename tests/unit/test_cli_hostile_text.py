@@ -124,7 +124,7 @@ def test_what_a_change_asks_and_says(
     script.chmod(0o755)
     monkeypatch.setenv("EDITOR", str(script))
     monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setattr("meshtui.operations.change.compound.UNSEEN_S", 0.1)
+    monkeypatch.setattr("meshtui.operations.change.compound.UNVERIFIED_S", 0.1)
     if words[0] == "undo":
         Shown(capsys, ("shift", "reviews", "v3=10", *offline, "--yes", "--force"))
     for form in FORMS:

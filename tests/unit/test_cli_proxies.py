@@ -108,10 +108,10 @@ async def test_a_proxy_without_its_route_differs_whoever_calls(
     client = next(pod for pod in cockpit.mesh.pods if pod.app == "details")
 
     class Guessing:
-        async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
+        async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
             from meshtui.operations.proxies.matrix import row_of
 
-            told(row_of(cockpit.mesh, matrix, client, ()))
+            report(row_of(cockpit.mesh, matrix, client, ()))
 
     for known in (False, True):
         guessed = frozenset() if known else frozenset({(client.namespace, client.name)})

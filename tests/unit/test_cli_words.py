@@ -115,7 +115,7 @@ async def test_only_a_plan_that_is_looked_at_or_gated_waits_for_the_rate(
 
     monkeypatch.setattr(opening, "sample", sample)
     monkeypatch.setattr(opening, "session", session)
-    monkeypatch.setattr(changing, "tell_interrupted", nothing)
+    monkeypatch.setattr(changing, "report_interrupted", nothing)
     monkeypatch.setattr(opening, "find", refuse_to_find)
     arguments = build_parser().parse_args(words.split())
     with pytest.raises(Refused, match="planned"):

@@ -168,7 +168,7 @@ def test_every_flag_says_what_to_look_at() -> None:
     for code, flag in FLAGS.items():
         assert flag.code == code
         assert flag.meaning.endswith(".")
-        assert flag.look
+        assert flag.check
     assert explain("UO") == FLAGS["UO"]
     assert explain("-") is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshtui.envoy.admin import admin_get, way_to
+from meshtui.envoy.admin import admin_get, transport_to
 from meshtui.envoy.admin_transports import (
     AGAIN_S,
     EXEC,
@@ -103,7 +103,7 @@ async def test_the_way_is_remembered_and_an_error_there_is_told() -> None:
     await ask(cluster, NotFound, "gone")
     await ask(cluster, NotFound, "gone")
     assert cluster.tried == [PORT_FORWARD, EXEC, EXEC]
-    assert way_to(cluster, "shop") == EXEC  # type: ignore[arg-type]
+    assert transport_to(cluster, "shop") == EXEC  # type: ignore[arg-type]
 
 
 async def test_where_neither_is_allowed_the_api_server_is_not_asked_in_vain() -> None:

@@ -17,7 +17,7 @@ def test_a_denied_request_says_that_policies_are_not_read() -> None:
 @pytest.mark.parametrize("flag", sorted(FLAGS))
 def test_every_flag_has_words_and_a_next_step_in_an_empty_mesh(flag: str) -> None:
     one = told(scope(mesh_of(), "v1", signals(c503=10, **{flag: 10})), flag)
-    assert one.said and all(one.said) and one.next
+    assert one.sentences and all(one.sentences) and one.next
     assert one.name == FLAGS[flag].name
 
 

@@ -13,7 +13,7 @@ ALWAYS = {"percentage": {"value": 100}}
 def test_an_error_that_the_version_answers_itself_is_said_to_be_its_own() -> None:
     both = signals(c500=30)
     one = told(scope(mesh_of(), "v1", both, both), "500")
-    assert one.said[0] == "v1 answers it itself: its own proxy counts 3.0/s too."
+    assert one.sentences[0] == "v1 answers it itself: its own proxy counts 3.0/s too."
     assert one.name == "internal error"
 
 
@@ -43,7 +43,7 @@ def test_grpc_statuses_are_named() -> None:
     both = signals(g14=30, g0=70)
     one = told(scope(mesh_of(), "v1", both, both), "14")
     assert (one.kind, one.name) == ("grpc", "UNAVAILABLE")
-    assert "v1 answers it itself" in one.said[0]
+    assert "v1 answers it itself" in one.sentences[0]
 
 
 def test_a_grpc_status_that_a_proxy_flagged_is_explained_once_and_by_its_flag() -> None:

@@ -26,7 +26,7 @@ def subset(name: str, **policy: Any) -> Obj:
 def test_an_overflow_names_the_rule_and_the_limit_with_its_rate() -> None:
     found = scope(mesh_of(to_v3(), policy=POOL), caller=signals(31, c503=310, UO=310))
     one = told(found, "UO")
-    assert one.said[0].startswith(
+    assert one.sentences[0].startswith(
         "Circuit breaker: the pool limit of DestinationRule reviews, the host: http2MaxRequests 100"
     )
     assert (one.rps, one.share, one.labels) == (31, 1.0, ("(no pod reached)",))
@@ -45,11 +45,11 @@ def test_an_overflow_of_one_of_several_pools_says_that_it_is_one_of_them() -> No
     both = {"route": [route("v1", 50), route("v3", 50)]}
     mesh = mesh_of(both, policy=POOL, subsets=[subset("v1"), subset("v3", **PENDING)])
     one = told(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
-    assert one.said[0] == (
+    assert one.sentences[0] == (
         "Circuit breaker: one of these pool limits is reached, in a calling proxy."
     )
-    assert "DestinationRule reviews, the host: http2MaxRequests 100." in one.said
-    assert "DestinationRule reviews, subset v3: http1MaxPendingRequests 1." in one.said
+    assert "DestinationRule reviews, the host: http2MaxRequests 100." in one.sentences
+    assert "DestinationRule reviews, subset v3: http1MaxPendingRequests 1." in one.sentences
 
 
 def test_a_pool_at_a_port_stands_for_all_others_and_other_ports_do_not_matter() -> None:
@@ -73,8 +73,8 @@ def test_a_subset_that_is_idle_is_not_suspected() -> None:
 def test_a_limit_of_connections_alone_is_not_blamed_for_it_lets_requests_wait() -> None:
     mesh = mesh_of(to_v3(), policy={"connectionPool": {"tcp": {"maxConnections": 100}}})
     one = told(scope(mesh, caller=signals(c503=10, UO=10)), "UO")
-    assert "no DestinationRule that was read sets a limit here that turns" in one.said[0]
-    assert one.said[1] == (
+    assert "no DestinationRule that was read sets a limit here that turns" in one.sentences[0]
+    assert one.sentences[1] == (
         "DestinationRule reviews, the host: maxConnections alone turns nothing away, beyond it "
         "requests wait."
     )
@@ -149,9 +149,9 @@ def test_a_failed_connection_is_one_of_several_things_with_the_port_it_leads_to(
     port = {"name": "http", "port": 9080, "targetPort": 9999}
     found = scope(mesh_of(port=port), "v1", signals(c503=100, UF=100))
     one = told(found, "UF")
-    assert one.said[0] == "The callers' proxies can't connect to the pods of v1. One of these:"
-    assert "The pods don't listen on port 9999 (9080 of the Service leads there)." in one.said
-    assert "network policy" in one.said[-1]
+    assert one.sentences[0] == "The callers' proxies can't connect to the pods of v1. One of these:"
+    assert "The pods don't listen on port 9999 (9080 of the Service leads there)." in one.sentences
+    assert "network policy" in one.sentences[-1]
     assert one.next.startswith("on productpage :logs flag:UF")
 
 
@@ -174,7 +174,7 @@ def test_mutual_tls_to_a_pod_without_a_proxy_is_named() -> None:
 def test_no_endpoint_because_the_subset_selects_no_pod() -> None:
     mesh = mesh_of({"route": [route("v9")]}, subsets=[subset("v1"), subset("v9")])
     one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
-    assert one.said == ("Subset v9 of reviews selects no pod (version=v9).",)
+    assert one.sentences == ("Subset v9 of reviews selects no pod (version=v9).",)
     assert "R: roll back, away from subset v9 of reviews" in one.next
 
 
@@ -189,8 +189,8 @@ def test_no_endpoint_though_all_are_ready_points_at_outlier_detection() -> None:
     outliers = {"consecutive5xxErrors": 1, "baseEjectionTime": "30s", "maxEjectionPercent": 100}
     mesh = mesh_of(policy={"outlierDetection": outliers})
     one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
-    assert "outlier detection may have ejected them" in one.said[0]
-    assert one.said[1] == (
+    assert "outlier detection may have ejected them" in one.sentences[0]
+    assert one.sentences[1] == (
         "DestinationRule reviews, the host: after 1× 5xx in a row a pod is out for 30s, "
         "at most 100 % of them."
     )
@@ -216,7 +216,9 @@ def test_an_outlier_detection_is_told_by_the_errors_it_counts() -> None:
     off = detecting(consecutive5xxErrors=0, maxEjectionPercent=100)
     assert "ejects all of them" in words(scope(mesh_of(policy=off), caller=seen), "UH")
     alone = told(scope(mesh_of(policy=detecting(interval="1s")), caller=seen), "UH")
-    assert "after 5× 5xx in a row" in alone.said[1] and "one pod at least" in alone.said[1]
+    assert (
+        "after 5× 5xx in a row" in alone.sentences[1] and "one pod at least" in alone.sentences[1]
+    )
     assert alone.next == "p: which pods are ejected"
 
 
@@ -242,8 +244,8 @@ def test_a_proxy_that_does_not_reach_its_program_is_no_caller_without_connection
     port = {"name": "http", "port": 9080, "targetPort": 9999}
     both = scope(mesh_of(port=port), "v1", signals(c503=20, UF=10), signals(c503=10, UF=10))
     told_of = {one.side: one for one in explanations([both]) if one.code == "UF"}
-    assert told_of["caller"].said[0].startswith("The callers' proxies can't connect")
-    assert told_of["server"].said == (
+    assert told_of["caller"].sentences[0].startswith("The callers' proxies can't connect")
+    assert told_of["server"].sentences == (
         "The own proxy of v1 can't connect to the program in its pod: it has crashed, or does not "
         "listen on port 9999 (9080 of the Service leads there).",
     )

@@ -21,7 +21,7 @@ def to_v3(**more: Any) -> Obj:
 def test_no_route_names_the_virtual_service_without_a_rule_for_everything() -> None:
     only = {"match": [{"uri": {"prefix": "/only"}}], "route": [route("v1")]}
     one = told(scope(mesh_of(only), caller=signals(c404=100, NR=100)), "NR")
-    assert one.said[0] == (
+    assert one.sentences[0] == (
         "VirtualService reviews has no rule for everything: what none of its rules takes is "
         "answered 404 (http[0] asks uri ^ /only)."
     )
@@ -83,7 +83,7 @@ def test_a_timeout_is_held_against_the_versions_p99() -> None:
     mesh = mesh_of(to_v3(timeout="0.1s"))
     slow = Signals(100, 10, 0.0, 300.0, 400.0, 480.0, {"200": 100})
     one = told(scope(mesh, "v3", signals(c504=30, UT=30), slow), "UT")
-    assert one.said == (
+    assert one.sentences == (
         "Rule http[0] of VirtualService reviews waits 0.1s for an answer.",
         "p99 of v3 is 480ms as its own proxy sees it.",
     )
@@ -117,7 +117,7 @@ def test_istios_default_retries_are_told_where_the_rule_says_nothing() -> None:
 def test_an_injected_abort_names_its_rule_its_part_and_when_it_ends() -> None:
     mesh = mesh_of(to_v3(fault={"abort": {"httpStatus": 503, "percentage": {"value": 10}}}))
     one = told(scope(mesh, caller=signals(c503=100, FI=100), ends_s=725.0), "FI")
-    assert one.said == (
+    assert one.sentences == (
         "Injected: rule http[0] of VirtualService reviews answers 10 % of its requests with 503 "
         "itself.",
         "It ends by itself in 12m.",
@@ -173,7 +173,9 @@ def test_what_a_rule_that_hands_over_says_holds_for_those_it_hands_over_to() -> 
     part = virtual_service("part", {"route": [route("v1")]}, hosts=[])
     mesh = mesh_of(handed, more={"virtualservices": [part]})
     one = told(scope(mesh, caller=signals(c503=9, FI=9)), "FI")
-    assert one.said[0].startswith("Injected: rule root of VirtualService reviews answers 100 %")
+    assert one.sentences[0].startswith(
+        "Injected: rule root of VirtualService reviews answers 100 %"
+    )
     assert one.next == "kubectl -n default edit virtualservice reviews: take the fault off"
     late = words(scope(mesh, "v1", signals(c504=9, UT=9)), "UT")
     assert late.startswith("Rule root of VirtualService reviews waits 2s")
@@ -194,7 +196,7 @@ def test_a_fault_that_is_in_no_rule_any_more_is_not_blamed_on_one() -> None:
 def test_a_fault_of_the_rules_is_not_blamed_for_what_the_server_flags() -> None:
     mesh = mesh_of(to_v3(fault={"abort": {"httpStatus": 503, **ALWAYS}}))
     one = told(scope(mesh, "v3", signals(c503=10), signals(c503=10, FI=10)), "FI")
-    assert "Injected" not in " ".join(one.said)
+    assert "Injected" not in " ".join(one.sentences)
 
 
 # RL, DC
@@ -222,7 +224,7 @@ def test_a_rate_limit_of_the_version_is_named_with_what_it_allows() -> None:
     mesh = mesh_of(more={"envoyfilters": [rate_limit("SIDECAR_INBOUND", "reviews")]})
     one = told(scope(mesh, "v1", signals(c429=50), signals(c429=50, RL=50)), "RL")
     assert one.side == "server"
-    assert one.said == (
+    assert one.sentences == (
         "Rate limit in the own proxy of v1:",
         "EnvoyFilter limit-reviews, every request: 5 per 60s; each proxy counts for itself.",
     )

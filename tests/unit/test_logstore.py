@@ -28,14 +28,14 @@ def test_the_oldest_lines_go_and_are_counted() -> None:
     store = LogStore(3)
     store.add(read_line("n", "p", "v1", str(number)) for number in range(5))
     assert [one.text for one in store.shown()] == ["2", "3", "4"]
-    assert (store.kept, store.first, len(store), store.behind) == (3, 2, 3, 0)
+    assert (store.retained, store.first, len(store), store.behind) == (3, 2, 3, 0)
 
 
 def test_long_lines_are_kept_up_to_so_many_characters_and_the_newest_always() -> None:
     store = LogStore(10, characters=100)
     store.add(read_line("n", "p", "v1", letter * 40) for letter in "abc")
     assert [one.text[0] for one in store.shown()] == ["b", "c"]
-    assert (store.kept, store.first) == (2, 1)
+    assert (store.retained, store.first) == (2, 1)
     store.add([read_line("n", "p", "v1", "d" * 500)])
     assert [one.text[0] for one in store.shown()] == ["d"]
     store.add([read_line("n", "p", "v1", "e")])

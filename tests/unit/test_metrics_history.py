@@ -34,13 +34,13 @@ def course(seen: SampleHistory, version: str = "v1", *also: str) -> Course:
 @pytest.fixture
 def seen() -> SampleHistory:
     found = SampleHistory()
-    found.take(sample(START, v1=signals()))
+    found.record(sample(START, v1=signals()))
     return found
 
 
 def test_the_worst_of_a_slot_is_kept_and_rates_are_averaged(seen: SampleHistory) -> None:
-    seen.take(sample(START + 1, 1.0, v1=signals(20.0, 0.5, 900.0)))
-    seen.take(sample(START + 4, 3.0, v1=signals(0.1, 0.1, None)))
+    seen.record(sample(START + 1, 1.0, v1=signals(20.0, 0.5, 900.0)))
+    seen.record(sample(START + 4, 3.0, v1=signals(0.1, 0.1, None)))
     last = course(seen)[-1]
     assert (last.error_ratio, last.p99_ms) == (0.5, 900.0)
     assert last.rps == pytest.approx(20.1 / 2)
@@ -48,7 +48,7 @@ def test_the_worst_of_a_slot_is_kept_and_rates_are_averaged(seen: SampleHistory)
 
 
 def test_a_version_that_had_traffic_once_has_none_now(seen: SampleHistory) -> None:
-    seen.take(sample(START + 10, 15.0))
+    seen.record(sample(START + 10, 15.0))
     last = course(seen)[-1]
     assert (last.rps, last.error_ratio, last.p99_ms) == (0.0, None, None)
 
@@ -62,33 +62,33 @@ def test_a_version_that_never_had_traffic_is_told_where_it_is_asked_for(
 
 
 def test_while_nothing_was_sampled_nothing_is_known(seen: SampleHistory) -> None:
-    seen.take(sample(START + 60, 15.0, v1=signals()))
+    seen.record(sample(START + 60, 15.0, v1=signals()))
     gaps = [later.begin - sooner.at for sooner, later in pairwise(course(seen))]
     assert [gap for gap in gaps if gap] == [45.0]
 
 
 def test_slow_sampling_leaves_no_gap_where_the_window_covers_it(seen: SampleHistory) -> None:
     for tick in (14.0, 27.0, 41.0):
-        seen.take(sample(START + tick, 15.0, v1=signals()))
+        seen.record(sample(START + tick, 15.0, v1=signals()))
     found = course(seen)
     assert all(a.at == b.begin for a, b in pairwise(found))
 
 
 def test_a_sample_given_again_counts_once(seen: SampleHistory) -> None:
     for _ in range(5):
-        seen.take(sample(START, v1=signals(99.0, 1.0)))
+        seen.record(sample(START, v1=signals(99.0, 1.0)))
     assert course(seen)[-1].rps == 10.0
 
 
 def test_a_source_that_has_no_rates_yet_is_not_taken() -> None:
     seen = SampleHistory()
-    seen.take(None)
-    seen.take(sample(START, 0.0, v1=signals()))
+    seen.record(None)
+    seen.record(sample(START, 0.0, v1=signals()))
     assert (seen.newest, seen.since, seen.courses(REVIEWS)) == (None, None, {})
 
 
 def test_a_clock_put_back_forgets_what_has_not_been_yet(seen: SampleHistory) -> None:
-    seen.take(sample(START - 500, 2.0, v1=signals(3.0)))
+    seen.record(sample(START - 500, 2.0, v1=signals(3.0)))
     assert [moment.rps for moment in course(seen)] == [3.0]
 
 
@@ -96,16 +96,16 @@ def test_a_sample_that_another_source_took_a_little_earlier_forgets_nothing(
     seen: SampleHistory,
 ) -> None:
     """Sidecars are read while a Prometheus is looked for; its first sample is the older one."""
-    seen.take(sample(START - 2, v1=signals(99.0, 1.0)))
+    seen.record(sample(START - 2, v1=signals(99.0, 1.0)))
     assert [moment.rps for moment in course(seen)] == [10.0]
-    seen.take(sample(START + 5, v1=signals(10.0)))
+    seen.record(sample(START + 5, v1=signals(10.0)))
     assert course(seen)[-1].at == START + 5
 
 
 def run(seen: SampleHistory, seconds: float, step: float = 10.0, **versions: Signals) -> None:
     begin = seen.newest or START
     for tick in range(1, int(seconds / step) + 1):
-        seen.take(sample(begin + tick * step, step, **versions))
+        seen.record(sample(begin + tick * step, step, **versions))
 
 
 def test_older_times_are_coarser_and_nothing_is_older_than_six_hours(seen: SampleHistory) -> None:
@@ -121,7 +121,7 @@ def test_older_times_are_coarser_and_nothing_is_older_than_six_hours(seen: Sampl
 
 
 def test_a_peak_of_one_sample_is_still_there_hours_later(seen: SampleHistory) -> None:
-    seen.take(sample(START + 100, 2.0, v1=signals(10.0, 0.9)))
+    seen.record(sample(START + 100, 2.0, v1=signals(10.0, 0.9)))
     run(seen, 5 * HOUR, v1=signals())
     worst = max(course(seen), key=lambda moment: moment.error_ratio or 0.0)
     assert worst.error_ratio == pytest.approx(0.9, abs=1e-6)
@@ -129,7 +129,7 @@ def test_a_peak_of_one_sample_is_still_there_hours_later(seen: SampleHistory) ->
 
 
 def test_versions_that_are_gone_are_forgotten(seen: SampleHistory) -> None:
-    seen.take(sample(START + 2, v9=signals()))
+    seen.record(sample(START + 2, v9=signals()))
     run(seen, 7 * HOUR, 30.0, v1=signals())
     assert seen.courses(REVIEWS).keys() == {"v1"}
 

@@ -137,13 +137,13 @@ class Source:
 
 
 class Bench:
-    def __init__(self, *, first_look_s: float = 1.0) -> None:
+    def __init__(self, *, first_discovery_s: float = 1.0) -> None:
         self.now = 0.0
         self.prometheus, self.sidecars = Source("prometheus"), Source("sidecars")
         self.auto = AutoSource(
             lambda mesh: [self.prometheus],
             self.sidecars,
-            first_look_s=first_look_s,
+            first_discovery_s=first_discovery_s,
             clock=lambda: self.now,
         )
 
@@ -199,7 +199,7 @@ async def test_looking_again_does_not_hold_up_the_samples() -> None:
 
 
 async def test_a_slow_prometheus_is_not_waited_for_at_the_start() -> None:
-    bench = Bench(first_look_s=0.01)
+    bench = Bench(first_discovery_s=0.01)
     bench.prometheus.hold.clear()
     assert (await bench.tick()).source == "sidecars"
     bench.prometheus.hold.set()

@@ -78,16 +78,16 @@ def seen_at(*times: float) -> SampleHistory:
     seen = SampleHistory()
     for at in times:
         caller = {VersionKey(REVIEWS, "v9"): Signals(10, 5.0, 0.5)}
-        seen.take(Sample(at, "sidecars", 5.0, caller))
+        seen.record(Sample(at, "sidecars", 5.0, caller))
     return seen
 
 
 async def test_later_only_what_is_new_is_asked_for_and_the_picture_stays_whole() -> None:
     memory = Memory()
     charts = history(memory)
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW)
     memory.now = NOW + 90
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, memory.now)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, memory.now)
     first, second = memory.asked
     assert NOW - first.begin >= HALF_HOUR - 60
     assert NOW - 60 <= second.begin <= NOW
@@ -105,14 +105,14 @@ async def test_another_question_is_asked_for_as_a_whole(
 ) -> None:
     memory = Memory()
     charts = history(memory)
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW)
-    await charts.look_back(service, range_s, cells, NOW)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW)
+    await charts.read_past(service, range_s, cells, NOW)
     assert NOW - memory.asked[-1].begin >= range_s - 60
 
 
 async def test_the_past_of_one_service_is_never_shown_for_another() -> None:
     charts = history(Memory())
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW)
     other = charts.picture(RATINGS, HALF_HOUR, CELLS, NOW)
     assert (other.courses, other.source, other.past_end) == ({}, "", None)
 
@@ -120,7 +120,7 @@ async def test_the_past_of_one_service_is_never_shown_for_another() -> None:
 async def test_what_is_seen_follows_what_is_remembered() -> None:
     memory = Memory()
     charts = history(memory, seen_at(NOW - 60, *(NOW + 5 * n for n in range(1, 10))))
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW)
     found = charts.picture(REVIEWS, HALF_HOUR, CELLS, NOW + 50)
     assert found.past_end is not None and found.past_end <= NOW
     assert found.courses["v9"][0].begin >= found.past_end
@@ -132,11 +132,11 @@ async def test_what_is_seen_follows_what_is_remembered() -> None:
 async def test_a_source_that_has_gone_leaves_what_it_told(gone: str) -> None:
     memory = Memory()
     charts = history(memory, seen_at(NOW + 50))
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW)
     before = charts.picture(REVIEWS, HALF_HOUR, CELLS, NOW + 60)
     setattr(memory, gone, True)
     try:
-        await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW + 60)
+        await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW + 60)
     except Unreachable:
         assert gone == "fails"
     assert charts.picture(REVIEWS, HALF_HOUR, CELLS, NOW + 60) == before
@@ -144,7 +144,7 @@ async def test_a_source_that_has_gone_leaves_what_it_told(gone: str) -> None:
 
 async def test_without_a_past_the_picture_is_what_was_seen() -> None:
     charts = history(Forgetful(), seen_at(NOW - 5, NOW))
-    await charts.look_back(REVIEWS, HALF_HOUR, CELLS, NOW)
+    await charts.read_past(REVIEWS, HALF_HOUR, CELLS, NOW)
     found = charts.picture(REVIEWS, HALF_HOUR, CELLS, NOW)
     assert (found.source, found.seen_since, found.newest) == ("", NOW - 10, NOW)
     assert {moment.error_ratio for moment in found.courses["v9"]} == {0.5}

@@ -16,7 +16,7 @@ from meshtui.journal import Journal, Status
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.change.adopt import plan_adoption
-from meshtui.operations.change.compound import UNSEEN_S
+from meshtui.operations.change.compound import UNVERIFIED_S
 from meshtui.operations.change.write_answers import ON_ITS_WAY_S
 from tests.unit.fake_cluster import DR, VS, FakeCluster, mesh_of, policy, session
 
@@ -73,8 +73,8 @@ def desk() -> Desk:
     return Desk(FakeCluster())
 
 
-MADE = ["POST destinationrules", f"waited {UNSEEN_S:.0f}", "POST virtualservices"]
-TAKEN = ["DELETE virtualservices", f"waited {UNSEEN_S:.0f}", "DELETE destinationrules"]
+MADE = ["POST destinationrules", f"waited {UNVERIFIED_S:.0f}", "POST virtualservices"]
+TAKEN = ["DELETE virtualservices", f"waited {UNVERIFIED_S:.0f}", "DELETE destinationrules"]
 
 
 async def test_an_adoption_is_one_plan_one_entry_and_one_undo(desk: Desk) -> None:

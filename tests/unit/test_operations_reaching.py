@@ -9,7 +9,7 @@ import pytest
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.operations.proxies.access import MOST, Reached, reach, sample_pods, told
+from meshtui.operations.proxies.access import MOST, Reached, access_lines, reach, sample_pods
 from tests.unit.fake_cluster import FakeCluster
 
 
@@ -43,7 +43,7 @@ def test_many_namespaces_are_not_all_asked() -> None:
 
 
 def test_namespaces_with_one_way_share_a_line() -> None:
-    lines = told(
+    lines = access_lines(
         [
             Reached("a", "port-forward"),
             Reached("b", "exec"),
@@ -75,4 +75,4 @@ async def test_who_is_not_known_is_not_told_to_have_no_rights(
         upgrade = port_forward
 
     (found,) = await reach(Refusing(), Mesh(pods=(pod("shop"),)))
-    assert found.way == "" and found.why.startswith(said)
+    assert found.transport == "" and found.why.startswith(said)

@@ -78,9 +78,9 @@ async def test_a_rollback_that_is_reverted_is_said_with_whom_when_and_to_what(
 ) -> None:
     made = await change(opened, Rollback("v1"))
     watch = watching(opened, clock)
-    assert watch.look(mesh_of(cluster)) == ()
+    assert watch.detect(mesh_of(cluster)) == ()
     applies(cluster, "argocd-controller")
-    (found,) = watch.look(mesh_of(cluster))
+    (found,) = watch.detect(mesh_of(cluster))
     (line,) = watch.notices()
     assert line.startswith(f"REVERTED reviews.default rollback {made}, by argocd-controller at ")
     assert "v1 100 → 50 %, v2 0 → 30 %, v3 0 → 20 %; U applies it again; pause Argo CD" in line
@@ -99,12 +99,12 @@ async def test_it_is_applied_again_and_the_notice_goes(
     made = await change(opened, Rollback("v1"))
     watch = watching(opened, clock)
     applies(cluster, "kubectl-client-side-apply", {"route": [route("v1", 0), route("v3", 90)]})
-    assert watch.look(mesh_of(cluster))
+    assert watch.detect(mesh_of(cluster))
     plan = await opened.plan_again(mesh_of(cluster), made, None)
     await applied(opened, plan)
     weights = {r["destination"]["subset"]: r["weight"] for r in cluster.spec()["http"][0]["route"]}
     assert (weights["v1"] > 0, weights["v3"]) == (True, 0)
-    assert watch.look(mesh_of(cluster)) == ()
+    assert watch.detect(mesh_of(cluster)) == ()
     assert watch.notices() == ()
 
 
@@ -115,7 +115,7 @@ async def test_any_change_is_applied_again_where_it_was_taken_back_as_it_was(
     made = await change(opened, request_)
     after = copy.deepcopy(cluster.spec())
     applies(cluster, "flagger")
-    assert [one.entry.id for one in watching(opened, clock).look(mesh_of(cluster))] == [made]
+    assert [one.entry.id for one in watching(opened, clock).detect(mesh_of(cluster))] == [made]
     await applied(opened, await opened.plan_again(mesh_of(cluster), made, None))
     assert cluster.spec() == after
 
@@ -136,9 +136,9 @@ async def test_own_changes_and_undos_and_other_places_are_no_reversal(
     await change(opened, Shift({"v3": 5}))
     await change(opened, Shift({"v3": 10}))
     await applied(opened, await opened.plan_undo(mesh_of(cluster), "", None))
-    assert watch.look(mesh_of(cluster)) == ()
+    assert watch.detect(mesh_of(cluster)) == ()
     cluster.edit(VS, lambda spec: spec.update(exportTo=["."]))
-    assert watch.look(mesh_of(cluster)) == ()
+    assert watch.detect(mesh_of(cluster)) == ()
 
 
 async def test_both_of_two_changes_that_one_write_reverts_are_said(
@@ -146,7 +146,7 @@ async def test_both_of_two_changes_that_one_write_reverts_are_said(
 ) -> None:
     made = [await change(opened, Shift({"v3": 5})), await change(opened, SetTimeout(5.0))]
     applies(cluster, "argocd-controller")
-    found = watching(opened, clock).look(mesh_of(cluster))
+    found = watching(opened, clock).detect(mesh_of(cluster))
     assert sorted(one.entry.id for one in found) == sorted(made)
 
 
@@ -157,10 +157,10 @@ async def test_a_watch_that_lags_behind_our_own_write_reports_nothing(
     await change(opened, Rollback("v1"))
     clock.ahead = 0.0
     watch = watching(opened, clock)
-    assert watch.look(before) == ()
+    assert watch.detect(before) == ()
     assert opened.journal is not None
     assert not opened.journal.entries()[0].reverted
-    assert watch.look(mesh_of(cluster)) == ()
+    assert watch.detect(mesh_of(cluster)) == ()
 
 
 @pytest.mark.parametrize(

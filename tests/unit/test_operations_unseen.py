@@ -32,7 +32,7 @@ class Answers:
     def __init__(self, *found: Outcome | Exception | None) -> None:
         self.left = list(found)
 
-    async def look_again(self, *_: Any) -> Outcome | None:
+    async def verify_again(self, *_: Any) -> Outcome | None:
         found = self.left.pop(0)
         if isinstance(found, Exception):
             raise found

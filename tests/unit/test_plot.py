@@ -240,10 +240,12 @@ def test_only_the_busiest_versions_have_a_line() -> None:
     assert len({version.role for version in found}) == 6
 
 
-@pytest.mark.parametrize(("late_s", "stale"), [(10.0, True), (240.0, False)])
-def test_what_is_measured_seldom_is_not_old_between_two_looks(late_s: float, stale: bool) -> None:
+@pytest.mark.parametrize(("overdue_s", "stale"), [(10.0, True), (240.0, False)])
+def test_what_is_measured_seldom_is_not_old_between_two_looks(
+    overdue_s: float, stale: bool
+) -> None:
     """As the header has it: four times as long as telemetry is left alone."""
-    seldom = replace(picture(60), newest=NOW - 50, late_s=late_s)
+    seldom = replace(picture(60), newest=NOW - 50, overdue_s=overdue_s)
     courses = {v: tuple(m for m in c if m.at <= NOW - 50) for v, c in seldom.courses.items()}
     seldom = replace(seldom, courses=courses)
     assert ("STALE 50s" in text([source_words(seldom, NOW)])[0]) is stale

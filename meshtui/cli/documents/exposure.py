@@ -31,12 +31,14 @@ def exposed_json(found: Exposed, tallies: Sequence[tuple[Tally, float | None]]) 
     }
 
 
-def overview_json(ways: Iterable[tuple[ServiceKey, Door]], limits: Sequence[RateLimit]) -> Json:
+def overview_json(
+    entrances: Iterable[tuple[ServiceKey, Door]], limits: Sequence[RateLimit]
+) -> Json:
     """Many services: every way in with the service it leads to, and every limit."""
     return {
         "ways": [
             {"service": {"namespace": key.namespace, "name": key.name}, **_door(door)}
-            for key, door in ways
+            for key, door in entrances
         ],
         "limits": [_limit(one) for one in limits if one.pods],
         **_elsewhere(

@@ -103,7 +103,7 @@ def stream_conflict(mesh: Mesh) -> Iterator[Finding]:
                 lost.setdefault((*_of(place),), (answer, place))
     for key, (answer, place) in lost.items():
         if key not in whole.used_rules and (before := _before(answer, place)) is not None:
-            yield _taken(answer, place, before)
+            yield _claimed(answer, place, before)
 
 
 def _streaming(answer: ResolvedHost) -> Iterator[Ruling]:
@@ -154,7 +154,7 @@ def _names(place: RulePlace) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
     return {(read.texts(m, "sniHosts"), read.texts(m, "destinationSubnets")) for m in matches}
 
 
-def _taken(answer: ResolvedHost, place: RulePlace, before: RulePlace) -> Finding:
+def _claimed(answer: ResolvedHost, place: RulePlace, before: RulePlace) -> Finding:
     own, other = place.service.ref, before.service.ref
     title = f"{place.protocol}[{place.index}]"
     above = f"{before.protocol}[{before.index}]"

@@ -108,15 +108,15 @@ def gateway_conflict(mesh: Mesh) -> Iterator[Finding]:
     Plain HTTP servers are merged: the VirtualServices of both count, the older ones first. Where
     one of them redirects to HTTPS, it does so for both.
     """
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for view in resolved_hosts(mesh).gateways:
         doors = [door for door in view.doors.doors if door.table]
         for one, other in combinations(doors, 2):
             pair = (str(one.gateway.ref), str(other.gateway.ref))
             both = _common(one, other)
-            if pair in told or pair[0] == pair[1] or one.table != other.table or not both:
+            if pair in reported or pair[0] == pair[1] or one.table != other.table or not both:
                 continue
-            told.add(pair)
+            reported.add(pair)
             redirects = one.server.redirect is not other.server.redirect
             what = (
                 "one of them redirects to HTTPS, and so all plain requests are redirected"

@@ -44,7 +44,7 @@ def _undelegated(ruling: Ruling, rule: MergedRule) -> Finding:
     gone = rule.holder == rule.root
     place = rule.root if gone else rule.holder
     others = [other for other in ruling.rules if not other.dropped]
-    way = (
+    path = (
         "the rules behind it take its requests, or nothing does (404)"
         if others
         else "the service gets its requests as if there were no VirtualService"
@@ -56,7 +56,7 @@ def _undelegated(ruling: Ruling, rule: MergedRule) -> Finding:
         place.service.ref,
         f"spec.http[{place.index}]{'.delegate' if gone else '.match'}",
         f"Rule {_title(place)}{what}{',' if what else ''} is left out without an error: "
-        f"{rule.dropped}; {way}.",
+        f"{rule.dropped}; {path}.",
         "Create the delegate and export it to this namespace, or remove the rule."
         if gone
         else "Let the delegate's match only narrow the one that hands over.",
@@ -226,14 +226,14 @@ def unused_rule(mesh: Mesh) -> Iterator[Finding]:
             why = reasons.get(place, []) or _other_port(whole, ruling, rule)
             if not why or place in whole.used_rules or any(one is None for one in why):
                 continue
-            told = "; ".join(dict.fromkeys(one for one in why if one))
+            why_text = "; ".join(dict.fromkeys(one for one in why if one))
             yield Finding(
                 "unused-rule",
-                INFO if "callers" in told else WARNING,
+                INFO if "callers" in why_text else WARNING,
                 service.ref,
                 rule_path(rule),
-                f"No request comes to rule {rule.title}: {told}, and there is no such "
-                f"{'caller' if 'callers' in told else 'port'}.",
+                f"No request comes to rule {rule.title}: {why_text}, and there is no such "
+                f"{'caller' if 'callers' in why_text else 'port'}.",
                 "Correct what the rule asks for, or remove it.",
             )
 
@@ -253,14 +253,14 @@ def _reasons(whole: ResolvedHosts) -> dict[tuple[str, str, str, int], list[str |
     found: dict[tuple[str, str, str, int], list[str | None]] = {}
     for answer in whole.answers:
         for unused in answer.unused:
-            said = (
+            sentence = (
                 unused.why
                 if unused.why.startswith(("it is for port", "it is for callers"))
                 else None
             )
             if unused.behind or unused.rule.dropped:
-                said = None
-            found.setdefault(at(unused.rule.root), []).append(said)
+                sentence = None
+            found.setdefault(at(unused.rule.root), []).append(sentence)
     return found
 
 
@@ -280,16 +280,16 @@ def unused_virtual_service(mesh: Mesh) -> Iterator[Finding]:
         if MESH in ruling.gateways and inside and not whole.stand_ins:
             seen = exports(mesh, service)
             if "*" not in seen and all(a.client.namespace not in seen for a in inside):
-                yield _unseen(service, inside)
+                yield _not_exported(service, inside)
         if MESH not in ruling.gateways:
-            yield from _unseen_at_gateways(whole, ruling)
+            yield from _not_exported_to_gateways(whole, ruling)
 
 
 def _is_used(whole: ResolvedHosts, ruling: Ruling) -> bool:
     return (ruling.service.ref.namespace, ruling.service.ref.name) in whole.used_objects
 
 
-def _unseen(service: VirtualService, inside: list[ResolvedHost]) -> Finding:
+def _not_exported(service: VirtualService, inside: list[ResolvedHost]) -> Finding:
     homes = ", ".join(dict.fromkeys(answer.client.namespace for answer in inside))
     return Finding(
         "unused-virtual-service",
@@ -302,7 +302,7 @@ def _unseen(service: VirtualService, inside: list[ResolvedHost]) -> Finding:
     )
 
 
-def _unseen_at_gateways(whole: ResolvedHosts, ruling: Ruling) -> Iterator[Finding]:
+def _not_exported_to_gateways(whole: ResolvedHosts, ruling: Ruling) -> Iterator[Finding]:
     service = ruling.service
     if not isinstance(service, VirtualService):
         return

@@ -77,20 +77,22 @@ def _lost_at_ports(rule: DestinationRule, path: str, policy: Json) -> Iterator[F
             ]
         found = {part: lost for part, lost in found.items() if lost}
         if found:
-            said = ", and ".join(
+            sentence = ", and ".join(
                 f"{', '.join(sorted(lost))} of the host's {part}" for part, lost in found.items()
             )
             only = next(iter(found)) if len(found) == 1 else ""
-            yield _told(rule, f"{place}.{only}" if only in port else place, number, said)
+            yield _port_finding(
+                rule, f"{place}.{only}" if only in port else place, number, sentence
+            )
 
 
-def _told(rule: DestinationRule, path: str, number: int, said: str) -> Finding:
+def _port_finding(rule: DestinationRule, path: str, number: int, sentence: str) -> Finding:
     return Finding(
         "lost-policy",
         WARNING,
         rule.ref,
         path,
-        f"Port {number} inherits nothing: {said} does not hold there.",
+        f"Port {number} inherits nothing: {sentence} does not hold there.",
         "Repeat there what should still hold, or move the difference to the host's policy.",
     )
 
@@ -100,8 +102,8 @@ def _lost(part: str, wide: Json, narrow: Json) -> list[str]:
     theirs, own = read.obj(wide, part), read.obj(narrow, part)
     if part == "loadBalancer" and any(key in own for key in ALGORITHMS):
         theirs = {key: value for key, value in theirs.items() if key not in ALGORITHMS}
-    kept = set(_leaves(own))
-    return [leaf for leaf in _leaves(theirs) if leaf not in kept]
+    retained = set(_leaves(own))
+    return [leaf for leaf in _leaves(theirs) if leaf not in retained]
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[str]:

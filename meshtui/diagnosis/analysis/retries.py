@@ -93,7 +93,7 @@ def unsafe_retry(mesh: Mesh) -> Iterator[Finding]:
     the operator knows which do. Istio's default conditions are safe.
     """
     for service, rule, retries in _retrying(mesh):
-        conditions = [c for c in _conditions(retries) if _is_late(c)]
+        conditions = [c for c in _conditions(retries) if _is_overdue(c)]
         if rule.protocol != "http" or not conditions or _all_safe(rule):
             continue
         named = sorted({m for match in rule.matches if (m := _unsafe_method(match))})
@@ -114,7 +114,7 @@ def _conditions(retries: Retries) -> list[str]:
     return [part.strip().lower() for part in retries.retry_on.split(",") if part.strip()]
 
 
-def _is_late(condition: str) -> bool:
+def _is_overdue(condition: str) -> bool:
     if condition.isdigit():
         return condition not in REFUSED_STATUS
     return condition in AFTER_PROCESSING

@@ -17,7 +17,7 @@ ALL = Match()
 
 
 @dataclass(slots=True)
-class _Taken:
+class _Claims:
     """The matches of the rules so far, kept by path so that hundreds of rules stay quick."""
 
     service: VirtualService
@@ -62,7 +62,7 @@ def _gateways(service: VirtualService, match: Match) -> set[str]:
     return listed & named if named else listed
 
 
-def _takes_all(service: VirtualService, rule: Rule) -> bool:
+def _matches_all(service: VirtualService, rule: Rule) -> bool:
     """Whether istiod makes nothing behind the rule, for all callers."""
     matches = read.objects(raw_rule(service, rule), "match")
     return not matches or any(
@@ -85,7 +85,7 @@ def unreachable_rule(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _in_list(service: VirtualService, rules: list[Rule]) -> Iterator[Finding]:
-    taken = _Taken(service)
+    taken = _Claims(service)
     for rule in rules:
         entries = _entries(service, rule)
         by = [taken.by(match) if match is not None else None for match in entries]
@@ -117,7 +117,7 @@ def _entries(service: VirtualService, rule: Rule) -> list[Match | None]:
 def _unreachable(service: VirtualService, rule: Rule, by: list[Rule]) -> Finding:
     above = by[0]
     names = ", ".join(dict.fromkeys(found.title for found in by))
-    if _takes_all(service, above):
+    if _matches_all(service, above):
         why = f"rule {above.title} above it takes every request"
     else:
         why = f"all that it asks for is taken above, by rule {names}"

@@ -37,7 +37,7 @@ class Explanation:
     side: str
     rps: float
     share: float
-    said: tuple[str, ...]
+    sentences: tuple[str, ...]
     next: str
 
 
@@ -76,7 +76,7 @@ def explanations(scopes: Iterable[VersionScope]) -> tuple[Explanation, ...]:
     found = [one for scope in scopes for one in _of_scope(scope)]
     joined: dict[tuple[object, ...], Explanation] = {}
     for one in found:
-        place = (one.kind, one.code, one.side, one.said, one.next)
+        place = (one.kind, one.code, one.side, one.sentences, one.next)
         joined[place] = _joined(joined[place], one) if place in joined else one
     return _worst_first(joined.values())[:MOST]
 
@@ -125,15 +125,15 @@ def _of_scope(scope: VersionScope) -> list[Explanation]:
 
 
 def _flags(
-    scope: VersionScope, signals: Signals, side: str, told: Iterable[str]
+    scope: VersionScope, signals: Signals, side: str, explained: Iterable[str]
 ) -> Iterable[Explanation]:
     """Those that the other side has not told already."""
-    known = set(told)
+    known = set(explained)
     for flag, number in _first(signals.flags):
         if number > 0 and flag != "-" and (flag not in known or flag in _OF_EACH_SIDE):
-            said, step = _about(scope, flag, side)
+            sentences, step = _about(scope, flag, side)
             name = FLAGS[flag].name if flag in FLAGS else "a flag that meshtui does not know"
-            yield _made(FLAG, flag, name, scope, signals, side, number, said, step)
+            yield _made(FLAG, flag, name, scope, signals, side, number, sentences, step)
 
 
 def _about(scope: VersionScope, flag: str, side: str) -> Words:
@@ -148,20 +148,20 @@ def _about(scope: VersionScope, flag: str, side: str) -> Words:
         return [
             known.meaning + " AuthorizationPolicies are not read by meshtui."
         ], f"kubectl -n {scope.namespace} get authorizationpolicies; who: :logs flag:UAEX"
-    return [known.meaning, f"Look at {known.look}."], where
+    return [known.meaning, f"Look at {known.check}."], where
 
 
 def _answers(scope: VersionScope, signals: Signals, side: str) -> Iterable[Explanation]:
     each = signals.rps / signals.requests if signals.requests else 0.0
     codes, statuses = answers.unflagged(scope, signals)
     for code, number in _first(codes):
-        said, step = answers.about_code(scope, code, number * each)
+        sentences, step = answers.about_code(scope, code, number * each)
         name = answers.name_of_code(code)
-        yield _made(HTTP, code, name, scope, signals, side, number, said, step)
+        yield _made(HTTP, code, name, scope, signals, side, number, sentences, step)
     for status, number in _first(statuses):
-        said, step = answers.about_status(scope, status, number * each)
+        sentences, step = answers.about_status(scope, status, number * each)
         name = answers.name_of_status(status)
-        yield _made(GRPC, status, name, scope, signals, side, number, said, step)
+        yield _made(GRPC, status, name, scope, signals, side, number, sentences, step)
 
 
 def _first(counts: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -176,11 +176,11 @@ def _made(
     signals: Signals,
     side: str,
     number: float,
-    said: list[str],
+    sentences: list[str],
     step: str,
 ) -> Explanation:
     share = number / signals.requests if signals.requests else 0.0
     return Explanation(
         kind, clean(code, LONGEST), name, (scope.label,), side, signals.rps * share, share,
-        tuple(said), step,
+        tuple(sentences), step,
     )  # fmt: skip

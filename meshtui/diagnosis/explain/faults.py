@@ -59,14 +59,14 @@ def _faults(
             f"A fault, but no rule that was read {verb} requests now: it has been taken off in "
             "the last seconds, or stands in an EnvoyFilter."
         ], "J: whether one was just taken off; r: read again"
-    said = [
+    sentences = [
         f"Injected: {titled(r)} {words(r.rule.fault)}." for r in found if r.rule.fault is not None
     ]
-    said += _ending(scope)
-    return said[: MOST + 1], _taking_off(scope, found)
+    sentences += _ending(scope)
+    return sentences[: MOST + 1], _removing(scope, found)
 
 
-def _taking_off(scope: VersionScope, found: Sequence[Route]) -> str:
+def _removing(scope: VersionScope, found: Sequence[Route]) -> str:
     """The command goes by the rules of the service: where they have no fault, another has to."""
     shown = scope.view.route
     if shown is not None and any(place(route) == place(shown) for route in found):

@@ -14,13 +14,13 @@ from meshtui.diagnosis.explain.policy import (
     turning_away,
 )
 from meshtui.diagnosis.explain.scope import (
-    RouteAim,
+    RouteDestination,
     VersionScope,
-    aims,
     listed,
     names_of_callers,
     pods_at,
     pods_in,
+    route_destinations,
 )
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
@@ -36,14 +36,16 @@ MOST = 3
 """Places written out where several may be meant."""
 
 
-def destinations(scope: VersionScope) -> tuple[RouteAim, ...]:
+def destinations(scope: VersionScope) -> tuple[RouteDestination, ...]:
     """Where the requests may have gone, each destination once whatever rule leads there."""
-    return tuple({(aim.host, aim.subset, aim.port): aim for aim in aims(scope)}.values())
+    return tuple(
+        {(dest.host, dest.subset, dest.port): dest for dest in route_destinations(scope)}.values()
+    )
 
 
-def named(scope: VersionScope, aim: RouteAim) -> str:
-    host = short_host(aim.host, scope.namespace)
-    return f"subset {aim.subset} of {host}" if aim.subset else host
+def named(scope: VersionScope, dest: RouteDestination) -> str:
+    host = short_host(dest.host, scope.namespace)
+    return f"subset {dest.subset} of {host}" if dest.subset else host
 
 
 def at_caller(scope: VersionScope, flag: str) -> str:
@@ -68,15 +70,15 @@ def overflow(scope: VersionScope) -> Words:
     texts = [f"{part.words}: {limits_text(known)}" for part, known in limited]
     first, names = limited[0][0], [name for _, known in limited for name in known]
     if len(limited) > 1:
-        said = ["Circuit breaker: one of these pool limits is reached, in a calling proxy."]
-        said += [f"{text}." for text in texts[:MOST]]
+        sentences = ["Circuit breaker: one of these pool limits is reached, in a calling proxy."]
+        sentences += [f"{text}." for text in texts[:MOST]]
     else:
         one = "the pool limit" if len(names) == 1 else "a pool limit"
-        said = [f"Circuit breaker: {one} of {texts[0]} is reached, in a calling proxy."]
-    said += [text for part, _ in limited[:MOST] for text in _replaced(part)]
+        sentences = [f"Circuit breaker: {one} of {texts[0]} is reached, in a calling proxy."]
+    sentences += [text for part, _ in limited[:MOST] for text in _replaced(part)]
     where = first.where if len(limited) == 1 else "the one that is too low"
     raised = listed(dict.fromkeys(names), 4).replace(" and ", " or ")
-    return said, f"b: raise {raised} of {where}, if its pods can take more; else more pods"
+    return sentences, f"b: raise {raised} of {where}, if its pods can take more; else more pods"
 
 
 def _replaced(part: Part) -> list[str]:
@@ -91,8 +93,8 @@ def _replaced(part: Part) -> list[str]:
 def parts_of_policy(scope: VersionScope, name: str) -> list[Part]:
     """A part of the policies of all destinations, each once."""
     found: list[Part] = []
-    for aim in destinations(scope):
-        found += [part for part in parts(scope, aim, name) if part not in found]
+    for dest in destinations(scope):
+        found += [part for part in parts(scope, dest, name) if part not in found]
     return found
 
 
@@ -108,22 +110,22 @@ def unconnected(scope: VersionScope, side: str) -> Words:
         ], ":logs flag:UF: which pods; kubectl logs: what the program says"
     pods = pods_in(scope)
     unready = [pod for pod in pods if not pod.serving]
-    said = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
+    sentences = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
     if unready:
-        said.append(f"{len(unready)} of {len(pods)} pods are not ready ({_names(unready)}).")
-    said.append(f"The pods don't listen on {_ports(scope)}.")
-    said += _tls(scope, pods)
-    said.append("A network policy, or a node that is out of reach.")
-    return said, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
+        sentences.append(f"{len(unready)} of {len(pods)} pods are not ready ({_names(unready)}).")
+    sentences.append(f"The pods don't listen on {_ports(scope)}.")
+    sentences += _tls(scope, pods)
+    sentences.append("A network policy, or a node that is out of reach.")
+    return sentences, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
 
 
 def _ports(scope: VersionScope) -> str:
     """The ports of the service, with the ports of the pods that they lead to."""
     found: list[str] = []
-    for aim in destinations(scope):
-        service = scope.mesh.by_host.get(aim.host)
+    for dest in destinations(scope):
+        service = scope.mesh.by_host.get(dest.host)
         for port in service.ports if service else ():
-            if aim.port in (0, port.number):
+            if dest.port in (0, port.number):
                 other = port.target and port.target != str(port.number)
                 text = f"port {port.target} ({port.number} of the Service leads there)"
                 found.append(text if other else f"port {port.number}")
@@ -132,25 +134,25 @@ def _ports(scope: VersionScope) -> str:
 
 def _tls(scope: VersionScope, pods: tuple[Pod, ...]) -> list[str]:
     bare = [pod for pod in pods if not pod.sidecar and not pod.ambient]
-    said: list[str] = []
+    sentences: list[str] = []
     for part in parts_of_policy(scope, "tls"):
         mode = read.text(part.value, "mode")
         if mode == "ISTIO_MUTUAL" and bare:
-            said.append(
+            sentences.append(
                 f"{part.words} asks for mTLS (ISTIO_MUTUAL), and {len(bare)} of {len(pods)} "
                 f"pods have no proxy to answer it ({_names(bare)})."
             )
         elif mode:
-            said.append(
+            sentences.append(
                 f"TLS does not agree: {part.words} has mode {mode}; what the pods ask for "
                 "(PeerAuthentication) is not read by meshtui."
             )
-    if not said:
-        said.append(
+    if not sentences:
+        sentences.append(
             "TLS does not agree: no DestinationRule here sets a mode, so Istio chooses; what the "
             "pods ask for (PeerAuthentication) is not read by meshtui."
         )
-    return said[:MOST]
+    return sentences[:MOST]
 
 
 def _names(pods: list[Pod]) -> str:
@@ -159,16 +161,18 @@ def _names(pods: list[Pod]) -> str:
 
 def unhealthy(scope: VersionScope) -> Words:
     """No endpoint: no pod, none ready, or all ejected."""
-    said, step = _without_pods(scope)
-    if said:
-        return said, step
-    ejecting = [one for aim in destinations(scope) for one in _ejecting(scope, aim)]
+    sentences, step = _without_pods(scope)
+    if sentences:
+        return sentences, step
+    ejecting = [one for dest in destinations(scope) for one in _ejecting(scope, dest)]
     if ejecting:
-        said = ["Every pod that rules send to is ready; outlier detection may have ejected them:"]
+        sentences = [
+            "Every pod that rules send to is ready; outlier detection may have ejected them:"
+        ]
         lower = "; b: maxEjectionPercent below 100" if any(one.all for one in ejecting) else ""
         texts = dict.fromkeys(one.text for one in ejecting)
-        return [*said, *list(texts)[:MOST]], f"p: which pods are ejected{lower}"
-    known = any(pods_at(scope.mesh, aim) for aim in destinations(scope))
+        return [*sentences, *list(texts)[:MOST]], f"p: which pods are ejected{lower}"
+    known = any(pods_at(scope.mesh, dest) for dest in destinations(scope))
     reason = (
         "Pods that rules send to are ready, and no DestinationRule that was read ejects all of "
         "them: the callers' proxies may not have heard of them yet."
@@ -179,29 +183,31 @@ def unhealthy(scope: VersionScope) -> Words:
 
 
 def _without_pods(scope: VersionScope) -> Words:
-    said: list[str] = []
+    sentences: list[str] = []
     away, versions = "", False
-    for aim in destinations(scope):
-        pods = pods_at(scope.mesh, aim)
+    for dest in destinations(scope):
+        pods = pods_at(scope.mesh, dest)
         if pods is None or any(pod.serving for pod in pods):
             continue
-        if not away or (aim.subset and not versions):
-            away, versions = named(scope, aim), bool(aim.subset)
+        if not away or (dest.subset and not versions):
+            away, versions = named(scope, dest), bool(dest.subset)
         if pods:
-            said.append(f"No pod of {named(scope, aim)} is ready (it has {len(pods)}).")
-        elif aim.subset:
-            said.append(f"{begun(named(scope, aim))} selects no pod ({_labels(scope, aim)}).")
+            sentences.append(f"No pod of {named(scope, dest)} is ready (it has {len(pods)}).")
+        elif dest.subset:
+            sentences.append(
+                f"{begun(named(scope, dest))} selects no pod ({_labels(scope, dest)})."
+            )
         else:
-            said.append(f"{named(scope, aim)} has no pod.")
+            sentences.append(f"{named(scope, dest)} has no pod.")
     if versions:
         step = f"R: roll back, away from {away}, until it has a ready pod; y: its labels"
     else:
         step = f"kubectl -n {scope.namespace} get pods: why {away} has none that is ready"
-    return said[:MOST], step
+    return sentences[:MOST], step
 
 
-def _labels(scope: VersionScope, aim: RouteAim) -> str:
-    found = (s for s in usable_subsets(scope.mesh, aim.host) if s.name == aim.subset)
+def _labels(scope: VersionScope, dest: RouteDestination) -> str:
+    found = (s for s in usable_subsets(scope.mesh, dest.host) if s.name == dest.subset)
     subset = next(found, None)
     return listed(f"{k}={v}" for k, v in subset.labels.items()) if subset else ""
 
@@ -214,10 +220,10 @@ class _Ejecting:
     all: bool
 
 
-def _ejecting(scope: VersionScope, aim: RouteAim) -> list[_Ejecting]:
-    pods = sum(pod.serving for pod in pods_at(scope.mesh, aim) or ())
+def _ejecting(scope: VersionScope, dest: RouteDestination) -> list[_Ejecting]:
+    pods = sum(pod.serving for pod in pods_at(scope.mesh, dest) or ())
     found = []
-    for part in parts(scope, aim, "outlierDetection"):
+    for part in parts(scope, dest, "outlierDetection"):
         errors = _errors(part.value)
         most = read.integer(part.value, "maxEjectionPercent", 10)
         base = read.text(part.value, "baseEjectionTime") or "30s"
@@ -242,11 +248,11 @@ def _time(text: str) -> str:
 def hung_up(scope: VersionScope) -> Words:
     """UC: the pod closed the connection."""
     restarted = [pod for pod in pods_in(scope) if pod.restarts]
-    said = [
+    sentences = [
         "The pod closed the connection before it had answered: it crashed or was stopped, or its "
         "idle timeout is shorter than the proxy's."
     ]
     if restarted:
         counts = (f"{pod.name} {pod.restarts}×" for pod in restarted)
-        said.append(f"Pods that have restarted: {listed(counts)}.")
-    return said, ":logs flag:UC: which paths; kubectl describe pod: why it ended"
+        sentences.append(f"Pods that have restarted: {listed(counts)}.")
+    return sentences, ":logs flag:UC: which paths; kubectl describe pod: why it ended"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshtui.diagnosis.explain.scope import CallingWorkload, RouteAim, VersionScope
+from meshtui.diagnosis.explain.scope import CallingWorkload, RouteDestination, VersionScope
 from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Json, Mesh
 from meshtui.mesh.resolution import Client, world
@@ -41,13 +41,13 @@ class Part:
         return f"DestinationRule {self.rule.ref.name}, {self.where}"
 
 
-def parts(scope: VersionScope, aim: RouteAim, name: str) -> tuple[Part, ...]:
+def parts(scope: VersionScope, dest: RouteDestination, name: str) -> tuple[Part, ...]:
     """The part that holds for a destination; several where its ports or its callers differ."""
-    service = scope.mesh.by_host.get(aim.host)
-    ports = [aim.port] if aim.port else [port.number for port in service.ports] if service else []
+    service = scope.mesh.by_host.get(dest.host)
+    ports = [dest.port] if dest.port else [port.number for port in service.ports] if service else []
     found = [
-        _part(rules, aim, name, port)
-        for rules in rules_by_caller(scope, aim.host)
+        _part(rules, dest, name, port)
+        for rules in rules_by_caller(scope, dest.host)
         for port in ports or [0]
     ]
     return tuple(
@@ -55,11 +55,18 @@ def parts(scope: VersionScope, aim: RouteAim, name: str) -> tuple[Part, ...]:
     )
 
 
-def _part(rules: Sequence[DestinationRule], aim: RouteAim, name: str, port: int) -> Part | None:
+def _part(
+    rules: Sequence[DestinationRule], dest: RouteDestination, name: str, port: int
+) -> Part | None:
     wide = next((rule for rule in rules if rule.policy), None)
     host, host_at = _at_port(wide.policy if wide else {}, port)
     definition = next(
-        ((rule, s) for rule in rules for s in rule.subsets if aim.subset and s.name == aim.subset),
+        (
+            (rule, s)
+            for rule in rules
+            for s in rule.subsets
+            if dest.subset and s.name == dest.subset
+        ),
         None,
     )
     if definition is not None:

@@ -42,7 +42,7 @@ def failing(code: str) -> bool:
     return code == "0" or (len(code) == 3 and code[0] == "5")
 
 
-def telling(code: str) -> bool:
+def explaining(code: str) -> bool:
     """Codes that want an explanation; everything else is an answer."""
     return failing(code) or (len(code) == 3 and code[0] == "4")
 
@@ -55,12 +55,12 @@ def unflagged(
     Which flag went with which answer is not counted: of each flag as many are taken off as there
     are, first from the codes that proxies answer with, then from what gRPC's callers get instead.
     """
-    codes = {code: number for code, number in signals.codes.items() if telling(code)}
+    codes = {code: number for code, number in signals.codes.items() if explaining(code)}
     grpc = {status: number for status, number in signals.grpc.items() if status != "0"}
     for flag, number in sorted(_each_request_once(signals.flags).items()):
         wanted, statuses = _answered_with(scope, flag)
-        rest = _take(codes, number, [code for code in codes if code.startswith(wanted)])
-        _take(grpc, rest, [status for status in statuses if status in grpc])
+        rest = _subtract(codes, number, [code for code in codes if code.startswith(wanted)])
+        _subtract(grpc, rest, [status for status in statuses if status in grpc])
     return _worth_a_word(codes, signals.codes), _worth_a_word(grpc, signals.grpc)
 
 
@@ -70,7 +70,7 @@ def _each_request_once(flags: Mapping[str, float]) -> Mapping[str, float]:
     return {**flags, "URX": max(flags.get("URX", 0.0) - beside, 0.0)}
 
 
-def _take(left: dict[str, float], number: float, names: Iterable[str]) -> float:
+def _subtract(left: dict[str, float], number: float, names: Iterable[str]) -> float:
     """How many remain of `number` after they are taken off."""
     for name in names:
         taken = min(left[name], number)
@@ -119,14 +119,14 @@ def name_of_status(status: str) -> str:
 def about_code(scope: VersionScope, code: str, per_second: float) -> Words:
     """Who answers it, what that means, and what to do. `per_second` is how often, unflagged."""
     meaning = HTTP.get(code, ("", ""))[1]
-    said = [_who(scope, code, "codes", per_second), *([meaning] if meaning else [])]
-    return said, _next(scope, f":logs code:{code}", failing(code))
+    sentences = [_who(scope, code, "codes", per_second), *([meaning] if meaning else [])]
+    return sentences, _next(scope, f":logs code:{code}", failing(code))
 
 
 def about_status(scope: VersionScope, status: str, per_second: float) -> Words:
     meaning = GRPC.get(status, ("", ""))[1]
-    said = [_who(scope, status, "grpc", per_second), *([meaning] if meaning else [])]
-    return said, _next(scope, "l", True)
+    sentences = [_who(scope, status, "grpc", per_second), *([meaning] if meaning else [])]
+    return sentences, _next(scope, "l", True)
 
 
 def _who(scope: VersionScope, code: str, kind: str, per_second: float) -> str:

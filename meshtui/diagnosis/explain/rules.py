@@ -9,9 +9,9 @@ from meshtui.diagnosis.explain.pods import MOST, Words, at_caller, named
 from meshtui.diagnosis.explain.policy import rules_by_caller
 from meshtui.diagnosis.explain.scope import (
     CallingWorkload,
-    RouteAim,
+    RouteDestination,
     VersionScope,
-    all_aims,
+    all_route_destinations,
     callers_timeouts,
     handing_over,
     listed,
@@ -39,14 +39,14 @@ def no_route(scope: VersionScope, side: str) -> Words:
         ], ":logs flag:NR: who called, and which port"
     partial = _partial(scope)
     if partial:
-        said = dict.fromkeys(
+        sentences = dict.fromkeys(
             f"{answer.ruling.service.ref.kind} {answer.ruling.service.ref.name} has no rule for "
             "everything: what none of its rules takes is answered 404 "
             f"({_asked(answer)})."
             for answer in partial
             if answer.ruling is not None
         )
-        return [*said][:MOST], "t: trace a path that fails; e: add a rule without match, last"
+        return [*sentences][:MOST], "t: trace a path that fails; e: add a rule without match, last"
     return [
         "No rule or listener of the caller's proxy takes the request, though the rules that were "
         "read take any: another host or port was asked for, a gateway does not admit the host, "
@@ -73,16 +73,16 @@ def _asked(answer: Resolution) -> str:
 
 def no_cluster(scope: VersionScope) -> Words:
     """Which destination the proxies have no cluster for."""
-    said: list[str] = []
-    for aim in all_aims(scope):
-        if aim.route is None:
+    sentences: list[str] = []
+    for dest in all_route_destinations(scope):
+        if dest.route is None:
             continue
-        missing = is_missing(scope.mesh, aim.host)
-        fault = "a host that does not exist" if missing else _undefined(scope, aim)
+        missing = is_missing(scope.mesh, dest.host)
+        fault = "a host that does not exist" if missing else _undefined(scope, dest)
         if fault:
-            said.append(f"{_begun(aim.route)} sends to {named(scope, aim)}, {fault}.")
-    if said:
-        return list(dict.fromkeys(said))[:MOST], (
+            sentences.append(f"{_begun(dest.route)} sends to {named(scope, dest)}, {fault}.")
+    if sentences:
+        return list(dict.fromkeys(sentences))[:MOST], (
             "R: roll back to a version that is defined; y: the rule; a: where it is written"
         )
     return [
@@ -91,15 +91,15 @@ def no_cluster(scope: VersionScope) -> Words:
     ], "p: what the callers' proxies route to"
 
 
-def _undefined(scope: VersionScope, aim: RouteAim) -> str:
+def _undefined(scope: VersionScope, dest: RouteDestination) -> str:
     """Why a caller's proxy has no cluster for the subset; empty where all have one."""
-    each = rules_by_caller(scope, aim.host)
+    each = rules_by_caller(scope, dest.host)
     lacking = any(
-        all(s.name != aim.subset for rule in rules for s in rule.subsets) for rules in each
+        all(s.name != dest.subset for rule in rules for s in rule.subsets) for rules in each
     )
-    if not aim.subset or not lacking:
+    if not dest.subset or not lacking:
         return ""
-    known = definitions(scope.mesh, aim.host, aim.subset)
+    known = definitions(scope.mesh, dest.host, dest.subset)
     if not known:
         return "which no DestinationRule defines"
     ref = known[0].rule.ref
@@ -107,23 +107,23 @@ def _undefined(scope: VersionScope, aim: RouteAim) -> str:
 
 
 def timed_out(scope: VersionScope) -> Words:
-    said = []
+    sentences = []
     for route in (*routes_of(scope), *handing_over(scope)):
         retries = route.rule.retries
         per_try = retries.per_try_timeout_s if retries else None
         if route.rule.timeout_s:
-            said.append(f"{_begun(route)} waits {route.rule.timeout_s:g}s for an answer.")
+            sentences.append(f"{_begun(route)} waits {route.rule.timeout_s:g}s for an answer.")
         if per_try:
-            said.append(f"{_begun(route)} waits {per_try:g}s in each try.")
+            sentences.append(f"{_begun(route)} waits {per_try:g}s in each try.")
     step = "o: a longer timeout"
-    if not said:
-        said = [
+    if not sentences:
+        sentences = [
             "No rule that was read has a timeout for it: the rule has changed since, or an "
             "EnvoyFilter sets one (a sidecar ignores a caller's x-envoy-upstream-rq-timeout-ms)."
         ]
         step = "o: set a timeout that the callers expect"
     slow = _p99(scope)
-    return [*said[:MOST], *slow], f"{step}; {_slow_lines(scope)}"
+    return [*sentences[:MOST], *slow], f"{step}; {_slow_lines(scope)}"
 
 
 def _slow_lines(scope: VersionScope) -> str:
@@ -143,19 +143,19 @@ def _p99(scope: VersionScope) -> list[str]:
 
 
 def retried(scope: VersionScope) -> Words:
-    said = []
+    sentences = []
     for route in routes_of(scope):
         retries = route.rule.retries
         if retries is None:
-            said.append(
+            sentences.append(
                 f"{_begun(route)} says nothing of retries: Istio's default is 2 more tries, "
                 "after failed connections, refused streams, and gRPC's UNAVAILABLE and CANCELLED."
             )
         elif retries.attempts != 0:
-            said.append(f"{_begun(route)} tries again {retries}.")
+            sentences.append(f"{_begun(route)} tries again {retries}.")
     head = "The last try failed too, or no more connections could be attempted."
     step = ":logs code:5xx: why each try fails; o: the retries"
-    return [head, *dict.fromkeys(said[:MOST])], step
+    return [head, *dict.fromkeys(sentences[:MOST])], step
 
 
 def limited(scope: VersionScope, side: str) -> Words:
@@ -170,8 +170,8 @@ def limited(scope: VersionScope, side: str) -> Words:
         return [
             f"A rate limit in {whose}, but no EnvoyFilter that was read sets one there."
         ], "x: the limits in its way"
-    said = [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])]
-    return said, f"x: the limits in its way; {_raised(found[0])}"
+    sentences = [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])]
+    return sentences, f"x: the limits in its way; {_raised(found[0])}"
 
 
 def _raised(limit: RateLimit) -> str:
@@ -194,17 +194,17 @@ def gave_up(scope: VersionScope, side: str) -> Words:
             f"{_begun(r)} waits {r.rule.timeout_s:g}s" for r in routes_of(scope) if r.rule.timeout_s
         ]
         reason = f" ({listed(waits)})" if waits else ", most often because its own caller did"
-        said = f"The calling proxy hung up before {scope.name} had answered{reason}."
-        return [said, *_p99(scope)], slow
+        sentences = f"The calling proxy hung up before {scope.name} had answered{reason}."
+        return [sentences, *_p99(scope)], slow
     who = listed(names_of_callers(scope)) or "callers that are not known"
     timeouts = callers_timeouts(scope)
-    said = f"The caller hung up before the answer was there: {who}."
+    sentences = f"The caller hung up before the answer was there: {who}."
     more = (
         f"Their own timeout may be shorter: {listed(timeouts)}."
         if timeouts
         else ("No rule limits the callers' own time: the program that called gave up by itself.")
     )
-    return [said, more, *_p99(scope)], slow
+    return [sentences, more, *_p99(scope)], slow
 
 
 def _begun(route: Route) -> str:

@@ -22,7 +22,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class RouteAim:
+class RouteDestination:
     """Where requests are sent. `route` None: no rule says so. Port 0: whichever was asked for."""
 
     host: str
@@ -152,24 +152,24 @@ def place(route: Route) -> tuple[Ref, str, int]:
     return route.service.ref, route.rule.protocol, route.rule.index
 
 
-def aims(scope: VersionScope) -> tuple[RouteAim, ...]:
+def route_destinations(scope: VersionScope) -> tuple[RouteDestination, ...]:
     """Where the requests may have been sent, within the host that they are counted for.
 
     Without a version that is any destination of the host that a rule has.
     """
     row = scope.row if scope.row is not None and not scope.nowhere else None
     host = row.host if row is not None and row.host else scope.view.service.host
-    found = [aim for aim in all_aims(scope) if aim.host == host]
+    found = [dest for dest in all_route_destinations(scope) if dest.host == host]
     if row is not None and row.host:
-        mine = [aim for aim in found if aim.subset in ("", row.subset)]
-        return tuple(mine) or (RouteAim(host, row.subset),)
-    return tuple(found) or (RouteAim(host),)
+        mine = [dest for dest in found if dest.subset in ("", row.subset)]
+        return tuple(mine) or (RouteDestination(host, row.subset),)
+    return tuple(found) or (RouteDestination(host),)
 
 
-def all_aims(scope: VersionScope) -> tuple[RouteAim, ...]:
+def all_route_destinations(scope: VersionScope) -> tuple[RouteDestination, ...]:
     """Every destination with a weight of the rules, other hosts' too."""
     return tuple(
-        RouteAim(d.host, d.subset, d.port, route)
+        RouteDestination(d.host, d.subset, d.port, route)
         for route in routes(scope)
         for d in route.rule.destinations
         if d.weight > 0
@@ -178,25 +178,25 @@ def all_aims(scope: VersionScope) -> tuple[RouteAim, ...]:
 
 def routes_of(scope: VersionScope) -> tuple[Route, ...]:
     """The rules that send requests there, each once."""
-    found = [aim.route for aim in aims(scope) if aim.route is not None]
+    found = [dest.route for dest in route_destinations(scope) if dest.route is not None]
     return tuple({place(route): route for route in found}.values())
 
 
-def pods_at(mesh: Mesh, aim: RouteAim) -> tuple[Pod, ...] | None:
+def pods_at(mesh: Mesh, dest: RouteDestination) -> tuple[Pod, ...] | None:
     """The pods of a destination; None where they are not known, or the subset is not."""
-    service = mesh.by_host.get(aim.host)
+    service = mesh.by_host.get(dest.host)
     if service is None or not service.selector or not mesh.knows("pods", service.key.namespace):
         return None
     pods = pods_of(mesh, service)
-    if not aim.subset:
+    if not dest.subset:
         return pods
-    subset = next((s for s in usable_subsets(mesh, aim.host) if s.name == aim.subset), None)
+    subset = next((s for s in usable_subsets(mesh, dest.host) if s.name == dest.subset), None)
     return pods_of_subset(pods, subset) if subset else None
 
 
 def pods_in(scope: VersionScope) -> tuple[Pod, ...]:
     """The pods of the version, or of all that the rules send to."""
-    found = [pod for aim in aims(scope) for pod in pods_at(scope.mesh, aim) or ()]
+    found = [pod for dest in route_destinations(scope) for pod in pods_at(scope.mesh, dest) or ()]
     mine = [p for p in found if scope.row is None or scope.nowhere or _is_of(scope.row, p)]
     return tuple({(pod.namespace, pod.name): pod for pod in mine}.values())
 

@@ -190,8 +190,8 @@ def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
         well = [part for part in parts if not _worth_a_sentence(part)]
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
-    said = filter(None, (first, edge(scope), below(scope)))
-    return ((state, head, "\n".join(said)), *found[1:])
+    texts = filter(None, (first, edge(scope), below(scope)))
+    return ((state, head, "\n".join(texts)), *found[1:])
 
 
 def _on_purpose(part: VersionScope) -> bool:
@@ -209,8 +209,8 @@ def _worth_a_sentence(part: VersionScope) -> bool:
 
 
 def _sentence(scope: VersionScope) -> tuple[str, str, str]:
-    said = filter(None, (sides(scope), waiting(scope)))
-    return state_of(scope), headline(scope), "\n".join(said)
+    texts = filter(None, (sides(scope), waiting(scope)))
+    return state_of(scope), headline(scope), "\n".join(texts)
 
 
 def _well(parts: list[VersionScope]) -> list[tuple[str, str, str]]:

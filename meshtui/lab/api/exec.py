@@ -134,14 +134,14 @@ async def _agent(address: Address | None, words: list[str]) -> _Ended:
     if address is None:
         return _wrong(f'{method} "{url}": dial tcp 127.0.0.1:{ADMIN}: connect: connection refused')
     try:
-        code, said = await _request(address, method, url, body)
+        code, answer = await _request(address, method, url, body)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return _wrong(f'{method} "{url}": {error}')
     if code > 399 and code != 404:
         return _wrong(
-            f"received unsuccessful status code {code}: {said.decode('utf-8', 'replace')}"
+            f"received unsuccessful status code {code}: {answer.decode('utf-8', 'replace')}"
         )
-    return _Ended(said + b"\n")
+    return _Ended(answer + b"\n")
 
 
 async def _request(address: Address, method: str, url: str, body: str) -> tuple[int, bytes]:

@@ -31,8 +31,8 @@ def acting_as(user: User, users: Iterable[User], request: web.Request) -> User:
             _authorize(user, resource, one)
     known = next((other for other in users if other.name == name), User(name, ""))
     rules = EVERYTHING if _MASTERS in groups else known.rules
-    told = tuple(dict.fromkeys((*(groups or known.groups), "system:authenticated")))
-    return User(name, known.token or "impersonated", rules, known.paths, told)
+    all_groups = tuple(dict.fromkeys((*(groups or known.groups), "system:authenticated")))
+    return User(name, known.token or "impersonated", rules, known.paths, all_groups)
 
 
 def _nameless(groups: tuple[str, ...]) -> status.ApiError:

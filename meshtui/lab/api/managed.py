@@ -90,7 +90,7 @@ def record_update(
     before = leaves(old, custom) if old else {}
     changed = {p for p, v in after.items() if before.get(p, MISSING) != v}
     entries = [] if old is None else old["metadata"].get("managedFields", [])
-    kept, own, own_time = [], set(changed), time
+    retained, own, own_time = [], set(changed), time
     for entry in entries:
         paths = from_fields(entry["fieldsV1"])
         if same_entry(entry, manager, "Update", subresource):
@@ -99,10 +99,12 @@ def record_update(
             continue
         still = (paths & after.keys()) - changed
         if still:
-            kept.append(entry if still == paths else entry | {"fieldsV1": to_fields(still)})
+            retained.append(entry if still == paths else entry | {"fieldsV1": to_fields(still)})
     if own:
-        kept.append(make_entry(manager, "Update", new["apiVersion"], own_time, own, subresource))
-    set_entries(new, kept)
+        retained.append(
+            make_entry(manager, "Update", new["apiVersion"], own_time, own, subresource)
+        )
+    set_entries(new, retained)
 
 
 def same_entry(entry: Obj, manager: str, operation: str, subresource: str = "") -> bool:

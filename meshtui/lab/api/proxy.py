@@ -115,8 +115,8 @@ def _url(call: Call, address: Address) -> URL:
 
 
 def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    kept: CIMultiDict[str] = CIMultiDict()
+    retained: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
         if name.lower() not in _HOP_BY_HOP:
-            kept.add(name, value)
-    return kept
+            retained.add(name, value)
+    return retained

@@ -60,19 +60,19 @@ def prune(kind: Kind, obj: Obj) -> list[str]:
     return [] if known is None else list(_prune(known.schema, obj, "", _OBJECT_META))
 
 
-def _prune(schema: Obj, value: Any, path: str, kept: frozenset[str]) -> Iterator[str]:
+def _prune(schema: Obj, value: Any, path: str, retained: frozenset[str]) -> Iterator[str]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _prune(schema.get("items", {}), item, f"{path}[{index}]", frozenset())
     elif isinstance(value, dict):
-        yield from _prune_map(schema, value, path, kept)
+        yield from _prune_map(schema, value, path, retained)
 
 
-def _prune_map(schema: Obj, value: Obj, path: str, kept: frozenset[str]) -> Iterator[str]:
+def _prune_map(schema: Obj, value: Obj, path: str, retained: frozenset[str]) -> Iterator[str]:
     properties = schema.get("properties", {})
     others = schema.get("additionalProperties")
     preserve = schema.get("x-kubernetes-preserve-unknown-fields") or others is True
-    for key in [k for k in value if k not in kept]:
+    for key in [k for k in value if k not in retained]:
         inner = f"{path}.{key}" if path else key
         if key in properties:
             yield from _prune(properties[key], value[key], inner, frozenset())

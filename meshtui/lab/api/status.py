@@ -150,8 +150,8 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
     """An object that breaks its schema, or the rules every object has to keep."""
     kind = resource.kind
     subject = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-    said = [f"{c.field}: {c.message}" for c in causes]
-    summary = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    texts = [f"{c.field}: {c.message}" for c in causes]
+    summary = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details: Obj = {"name": name} if name else {}
     if kind.group:
         details["group"] = kind.group
@@ -167,9 +167,9 @@ def invalid_patch(cause: Cause) -> ApiError:
 
 def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
     """Query parameters of a write that no server knows; `kind` is that of the options."""
-    said = "; ".join(f"{c.field}: {c.message}" for c in causes)
+    texts = "; ".join(f"{c.field}: {c.message}" for c in causes)
     details = {"group": "meta.k8s.io", "kind": kind, "causes": [c.to_json() for c in causes]}
-    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {said}', details)
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {texts}', details)
 
 
 def denied(webhook: str, why: str) -> ApiError:

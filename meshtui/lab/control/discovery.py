@@ -42,11 +42,11 @@ class _Topic:
 
     resources: list[Obj] | None = None
     version: int = 0
-    told: int = 0
+    sent: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def is_news(self) -> bool:
-        return self.resources is not None and self.told != self.version
+        return self.resources is not None and self.sent != self.version
 
     def publish(self, resources: list[Obj], version: int) -> None:
         self.resources, self.version = resources, version
@@ -104,5 +104,5 @@ class Discovery:
                 await asyncio.wait_for(topic.changed.wait(), _HOLD)
         if not topic.is_news():
             return web.Response(status=304)
-        topic.told = topic.version
+        topic.sent = topic.version
         return web.json_response({"version_info": str(topic.version), "resources": topic.resources})

@@ -12,9 +12,9 @@ from meshtui.lab.control.scope import Scope, Sight
 from meshtui.lab.control.tcp import gateway_chains, passthrough_chain, service_chains
 from meshtui.lab.control.telemetry import (
     access_logs,
+    announce_peer,
     answer_headers,
-    hear_peer,
-    tell_peer,
+    read_peer,
 )
 from meshtui.lab.control.world import Port, Proxy, Service, World
 
@@ -37,7 +37,7 @@ def outbound(proxy: Proxy, port: int) -> Obj:
 
 
 def _outbound_manager(proxy: Proxy, routes: str, port: int) -> Obj:
-    filters = [*tell_peer(proxy), *_outbound_filters()]
+    filters = [*announce_peer(proxy), *_outbound_filters()]
     manager = _manager(f"outbound_0.0.0.0_{port}", _rds(routes), filters)
     return manager | {"access_log": access_logs(proxy, None, inbound=False)}
 
@@ -146,7 +146,7 @@ def inbound(proxy: Proxy, world: World, port: int) -> Obj:
     manager = _manager(
         f"inbound_{proxy.ip}_{port}",
         routes,
-        [hear_peer(proxy), _filter(FAULT, "fault", "HTTPFault"), _router()],
+        [read_peer(proxy), _filter(FAULT, "fault", "HTTPFault"), _router()],
     )
     manager |= {
         "access_log": access_logs(proxy, behind(proxy, world), inbound=True),

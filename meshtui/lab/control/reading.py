@@ -47,10 +47,10 @@ _Fact = TypeVar("_Fact")
 @lru_cache(maxsize=1000)
 def complain(message: str) -> None:
     """Say it once: the same object is translated for every proxy, again and again."""
-    say(message)
+    report(message)
 
 
-def say(message: str) -> None:
+def report(message: str) -> None:
     """One line for whoever runs the lab."""
     sys.stderr.write(f"lab: {message}\n")
 

@@ -199,9 +199,9 @@ def _inferred(
         chosen = next(iter([*own, *first]), None)
         if chosen is None or host in known or host in found:
             continue
-        kept = tuple(p for p in chosen.ports if not ports or 0 in ports or p.number in ports)
-        if kept:
-            found[host] = replace(chosen, ports=kept)
+        retained = tuple(p for p in chosen.ports if not ports or 0 in ports or p.number in ports)
+        if retained:
+            found[host] = replace(chosen, ports=retained)
     return list(found.values())
 
 

@@ -191,7 +191,7 @@ def _metrics(tags: Mapping[str, str]) -> Obj:
     }
 
 
-def tell_peer(proxy: Proxy) -> list[Obj]:
+def announce_peer(proxy: Proxy) -> list[Obj]:
     """The HTTP filters of a client's proxy: they say who calls, and note who answered."""
     own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
     mutations = [
@@ -203,7 +203,7 @@ def tell_peer(proxy: Proxy) -> list[Obj]:
         }
         for fact in PEER_FACTS
     ]
-    told = {
+    announced = {
         "name": "istio.metadata_exchange.outbound",
         "typed_config": {
             "@type": f"{_HTTP}.header_mutation.v3.HeaderMutation",
@@ -211,14 +211,14 @@ def tell_peer(proxy: Proxy) -> list[Obj]:
         },
     }
     rules = [_noted(_answer_header(fact), ANSWER, fact) for fact in ANSWERED_FACTS]
-    heard = {
+    received = {
         "name": "istio.metadata_exchange.answer",
         "typed_config": {
             "@type": f"{_HTTP}.header_to_metadata.v3.Config",
             "response_rules": rules,
         },
     }
-    return [told, heard]
+    return [announced, received]
 
 
 def _noted(header: str, namespace: str, fact: str) -> Obj:
@@ -230,7 +230,7 @@ def _noted(header: str, namespace: str, fact: str) -> Obj:
     }
 
 
-def hear_peer(proxy: Proxy) -> Obj:
+def read_peer(proxy: Proxy) -> Obj:
     """The HTTP filter of a server's proxy that notes who called and takes the headers off.
 
     Whoever says who calls is told who answers: those facts are noted at the same time.

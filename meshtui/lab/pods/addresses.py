@@ -38,7 +38,7 @@ class AddressBlock:
         self._used: set[int] = set()
         self._next = _HOSTS.start
 
-    def take(self) -> PodAddress:
+    def allocate(self) -> PodAddress:
         """An address that has not been used for long: late packets find nobody."""
         for _ in _HOSTS:
             number, self._next = self._next, self._next + 1

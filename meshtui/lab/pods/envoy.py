@@ -14,7 +14,7 @@ from typing import Protocol
 import aiohttp
 
 from meshtui.lab.control.bootstrap import bootstrap
-from meshtui.lab.control.reading import say
+from meshtui.lab.control.reading import report
 from meshtui.lab.control.telemetry import UNKNOWN, UNKNOWN_VARIABLE
 from meshtui.lab.control.world import Proxy
 from meshtui.lab.errors import LabError
@@ -83,14 +83,14 @@ class Envoy:
         self.admin.unlink(missing_ok=True)
         config = self._files.bootstrap
         config.write_text(json.dumps(bootstrap(self.proxy, self.admin, self._files.xds)))
-        self._say("info", "Starting proxy agent")
+        self._log_agent("info", "Starting proxy agent")
         command = [
             envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
             "-l", "warning", "--log-format", _LOG_FORMAT, "--skip-deprecated-logs",
             "--file-flush-interval-msec", "200",
             "--drain-strategy", "immediate", "--drain-time-s", "45",
         ]  # fmt: skip
-        self._say("info", f"Envoy command: {command[1:]}")
+        self._log_agent("info", f"Envoy command: {command[1:]}")
         env = {"PATH": os.environ.get("PATH", ""), UNKNOWN_VARIABLE: UNKNOWN}
         self._process = await process.start(command, env)
         self._reader = asyncio.create_task(self._read(self._process))
@@ -104,8 +104,8 @@ class Envoy:
             if time.monotonic() - began > START_LIMIT:
                 raise LabError(f"Envoy of {self.proxy.pod} is not ready after {START_LIMIT:.0f} s")
             await asyncio.sleep(_POLL)
-        self._say("info", f"Readiness succeeded in {time.monotonic() - began:.3f}s")
-        self._say("info", "Envoy proxy is ready")
+        self._log_agent("info", f"Readiness succeeded in {time.monotonic() - began:.3f}s")
+        self._log_agent("info", "Envoy proxy is ready")
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """A page of the admin interface: status and body."""
@@ -148,11 +148,11 @@ class Envoy:
             self._log.append(data)
             self._last = data.decode(errors="replace").strip().rsplit("\n", 1)[-1]
             if _REJECTED in data:
-                say(f"{self.proxy.pod} refused its configuration: {_line_of(data)}")
+                report(f"{self.proxy.pod} refused its configuration: {_line_of(data)}")
         await running.wait()
         self._log.close()
 
-    def _say(self, level: str, message: str) -> None:
+    def _log_agent(self, level: str, message: str) -> None:
         """A line as Istio's agent writes them, between those of Envoy."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._log.append(f"{now}\t{level}\t{message}\n".encode())

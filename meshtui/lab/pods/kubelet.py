@@ -10,7 +10,7 @@ from typing import Any
 
 from meshtui.lab.contract import Address, Obj, ObjectStore, PodLog, StoreEvent
 from meshtui.lab.control.plane import ControlPlane
-from meshtui.lab.control.reading import say
+from meshtui.lab.control.reading import report
 from meshtui.lab.control.world import MALFORMED
 from meshtui.lab.errors import LabError
 from meshtui.lab.pods import objects
@@ -156,7 +156,7 @@ class Kubelet:
             try:
                 self._reconcile(deployment)
             except MALFORMED as error:
-                say(f"Deployment {deployment['metadata']['name']} skipped: {error!r}")
+                report(f"Deployment {deployment['metadata']['name']} skipped: {error!r}")
 
     def _reconcile(self, deployment: Obj) -> None:
         """Start or end as many pods as the Deployment's replicas say."""
@@ -174,7 +174,7 @@ class Kubelet:
     def _launch(self, deployment: Obj) -> None:
         """Make the pod known at once, and start it beside everything else."""
         owner = self._store.put("apps", "replicasets", objects.replica_set(deployment))
-        address = self._block.take()
+        address = self._block.allocate()
         name = objects.pod_name(deployment, self._chance)
         obj = objects.pod(deployment, owner, name, address.ip)
         proxy = proxy_of(obj, deployment, address)
@@ -199,7 +199,7 @@ class Kubelet:
         try:
             await self._start(running)
         except LabError as error:
-            say(str(error))
+            report(str(error))
             await self._replace(running)
 
     async def _watch(self, running: RunningPod) -> None:
@@ -269,7 +269,7 @@ class Kubelet:
         self._jobs.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and self._open:
-            say(str(error) if isinstance(error, LabError) else repr(error))
+            report(str(error) if isinstance(error, LabError) else repr(error))
 
 
 def back_off(crashes: int) -> float:

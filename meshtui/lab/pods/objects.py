@@ -216,7 +216,7 @@ def with_readiness(obj: Obj, ready: bool, now: str) -> Obj:
         "startTime": obj["status"].get("startTime", now),
         "conditions": conditions,
         "containerStatuses": [
-            _container_status(c, ready, now) | _kept(obj, c) for c in obj["spec"]["containers"]
+            _container_status(c, ready, now) | _retained(obj, c) for c in obj["spec"]["containers"]
         ],
     }
     init = obj["spec"].get("initContainers")
@@ -225,7 +225,7 @@ def with_readiness(obj: Obj, ready: bool, now: str) -> Obj:
     return obj | {"status": status}
 
 
-def _kept(obj: Obj, container: Mapping[str, str]) -> Obj:
+def _retained(obj: Obj, container: Mapping[str, str]) -> Obj:
     """What a container's status says of its earlier lives."""
     found = (
         s for s in obj["status"].get("containerStatuses", ()) if s["name"] == container["name"]

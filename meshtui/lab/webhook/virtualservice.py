@@ -175,8 +175,8 @@ def _first(matches: list[Rule], match: Rule) -> int:
 
 
 def _canonical(match: Rule | None) -> str:
-    kept = {key: value for key, value in (match or {}).items() if key != "name"}
-    return json.dumps(kept, sort_keys=True)
+    retained = {key: value for key, value in (match or {}).items() if key != "name"}
+    return json.dumps(retained, sort_keys=True)
 
 
 def _name(part: Rule, index: int) -> str:

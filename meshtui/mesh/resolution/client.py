@@ -36,9 +36,9 @@ class Client:
         )
 
     def __str__(self) -> str:
-        told = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
+        label_text = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
         what = "gateway" if self.gateway else "callers"
-        return f"{what} of {self.namespace}{f' with {told}' if told else ''}"
+        return f"{what} of {self.namespace}{f' with {label_text}' if label_text else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,17 +214,17 @@ def completed(rule: Json, namespace: str, domain: str) -> dict[str, Any]:
     """The rule with the full names of its hosts and Gateways, as the namespace means them."""
     found = dict(rule)
     if "route" in found:
-        found["route"] = [_aimed(r, namespace, domain) for r in read.objects(rule, "route")]
+        found["route"] = [_named(r, namespace, domain) for r in read.objects(rule, "route")]
     if isinstance(found.get("mirror"), Mapping):
         found["mirror"] = _target(read.obj(rule, "mirror"), namespace, domain)
     if "mirrors" in found:
-        found["mirrors"] = [_aimed(m, namespace, domain) for m in read.objects(rule, "mirrors")]
+        found["mirrors"] = [_named(m, namespace, domain) for m in read.objects(rule, "mirrors")]
     if "match" in found:
         found["match"] = [_match(match, namespace) for match in read.objects(rule, "match")]
     return found
 
 
-def _aimed(entry: Json, namespace: str, domain: str) -> Json:
+def _named(entry: Json, namespace: str, domain: str) -> Json:
     if not isinstance(entry.get("destination"), Mapping):
         return entry
     return {**entry, "destination": _target(read.obj(entry, "destination"), namespace, domain)}

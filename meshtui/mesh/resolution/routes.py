@@ -134,8 +134,8 @@ def _not_for(match: Json | None, around: Surroundings) -> str:
         return "" if around.gateways & set(named) else f"it is for {', '.join(named)}"
     wanted = read.labels(match, "sourceLabels")
     if not labels_in(wanted, around.labels):
-        told = ", ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
-        return f"it is for callers with {told}"
+        label_text = ", ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
+        return f"it is for callers with {label_text}"
     namespace = read.text(match, "sourceNamespace")
     return f"it is for callers of {namespace}" if namespace not in ("", around.namespace) else ""
 

@@ -156,8 +156,8 @@ class Scope:
             host = seen[0] if seen else None
         if host is None or 0 in ports:
             return host
-        kept = tuple(port for port in host.ports if port.number in ports)
-        return replace(host, ports=kept) if kept else None
+        retained = tuple(port for port in host.ports if port.number in ports)
+        return replace(host, ports=retained) if retained else None
 
 
 def _sent_to(ruling: Ruling, namespace: str) -> Iterator[tuple[str, int]]:

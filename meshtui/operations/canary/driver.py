@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshtui.canary.events import BackOnStable, Edit, Edited, NotServed, Pods, Served, Shift
-from meshtui.canary.route import RouteFacts, edited, look, mirrored, percents_of
+from meshtui.canary.route import RouteFacts, edited, mirrored, percents_of, read_route_facts
 from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import (
     Change,
@@ -129,7 +129,7 @@ class Driver:
         vs = object_of(mesh, self._ref)
         if vs is not None and vs.resource_version in self._past:
             return None  # the watch has not brought the newest one yet
-        now = look(mesh, self._service, self.facts)
+        now = read_route_facts(mesh, self._service, self.facts)
         by = last_writer(vs.raw)[0] if vs is not None else ""
         found = edited(self.facts, now, by)
         self._remember(now)
@@ -216,7 +216,7 @@ class Driver:
         if change is None:
             return None
         again = Outcome("", replace(plan, change=change), applied=True)
-        return await self._session.applier.look_again(again, mesh, sample)
+        return await self._session.applier.verify_again(again, mesh, sample)
 
     async def _fresh(self, *, remember: bool = False) -> Mesh:
         """The mesh with the route's object as it is at this moment."""
@@ -226,7 +226,7 @@ class Driver:
             return without_object(self._mesh(), self._ref)
         mesh = with_object(self._mesh(), raw, "VirtualService")
         if remember:
-            self._remember(look(mesh, self._service, self.facts))
+            self._remember(read_route_facts(mesh, self._service, self.facts))
         return mesh
 
 

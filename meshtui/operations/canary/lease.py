@@ -106,7 +106,7 @@ class ServiceLease:
             if found is not None and not await self._free(found):
                 raise _driven(self.service, found)
             try:
-                await self._take(found)
+                await self._acquire(found)
             except Conflict:
                 continue
             return
@@ -129,9 +129,11 @@ class ServiceLease:
         again = await self._read()
         return again is None or again.version == found.version
 
-    async def _take(self, found: Lease | None) -> None:
+    async def _acquire(self, found: Lease | None) -> None:
         now = self._clock()
-        kept = {k: v for k, v in (found.notes if found else {}).items() if k not in (ORDER, DONE)}
+        retained = {
+            k: v for k, v in (found.notes if found else {}).items() if k not in (ORDER, DONE)
+        }
         taken = Lease(
             self.service.namespace,
             self._name,
@@ -140,7 +142,7 @@ class ServiceLease:
             acquired=now,
             renewed=now,
             transitions=found.transitions + 1 if found else 0,
-            notes=kept,
+            notes=retained,
             version=found.version if found else "",
         )
         try:

@@ -16,7 +16,7 @@ class Offers:
         self._offered: dict[tuple[str, float], str] = {}
         self._version: object = None
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         for row in self._rows():
             run = await watch_run(self._session, row.service)
             if not run.live:

@@ -116,23 +116,23 @@ class Runner:
         """`first` is what `begin` gave, or a stored state with what `Revived` wants."""
         try:
             self._hands.save(first[0])
-            self._take(first)
+            self._apply(first)
             while not (self.state.over or self._left):
                 if self._commands:
                     await self._carry_out()
                 else:
                     await self._pause(LOOK_S)
-                await self._look()
+                await self._observe()
         finally:
             await self._end_gate()
         return self.state
 
-    def _take(self, result: Next) -> None:
+    def _apply(self, result: Next) -> None:
         before = self.state
         self.state, self._commands = result
         if self.state != before or result[1]:
             self._save()
-        self._tell()
+        self._report()
 
     def _save(self) -> None:
         """A journal that fails on the way stops no rollback; a step is refused without one."""
@@ -144,18 +144,20 @@ class Runner:
 
     def _give(self, event: Event) -> None:
         before = self.state
-        self._take(advance(before, event))
+        self._apply(advance(before, event))
         waits = self.state.phase is Phase.GATE and self._gate is None
         if not self._commands and (waits or self.state.phase is Phase.SHIFTING):
             # What was wanted is wanted still, on what was adopted.
             _, self._commands = advance(self.state, Revived())
 
-    def _tell(self, *, counted: bool = False) -> None:
+    def _report(self, *, counted: bool = False) -> None:
         """At each interval, and where the run says something new."""
-        said: tuple[object, ...] = (self.state.phase, self.state.index, self.state.exit)
-        said += () if self.state.phase in WATCHING else (self.state.sentence, self.state.trouble)
-        if counted or said != self._shown:
-            self._shown = said
+        state_key: tuple[object, ...] = (self.state.phase, self.state.index, self.state.exit)
+        state_key += (
+            () if self.state.phase in WATCHING else (self.state.sentence, self.state.trouble)
+        )
+        if counted or state_key != self._shown:
+            self._shown = state_key
             progress = self.progress
             self._hands.note(progress)
             self._show(progress)
@@ -201,7 +203,7 @@ class Runner:
 
     # What happens
 
-    async def _look(self) -> None:
+    async def _observe(self) -> None:
         await self._orders()
         await self._gate_ended()
         if not self._hands.trouble:
@@ -242,4 +244,4 @@ class Runner:
         shown = self._shown
         self._give(Counted(interval))
         if self._shown == shown:
-            self._tell(counted=True)
+            self._report(counted=True)

@@ -98,7 +98,7 @@ class Applier:
         plan: Plan,
         mesh: Mesh,
         sample: Sample | None,
-        told: Report,
+        report: Report,
         callers: Callers | None = None,
     ) -> Outcome:
         """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written.
@@ -111,13 +111,13 @@ class Applier:
         if plan.change.empty:
             return Outcome("", plan, applied=False)
         refused = await self.refused_so_far(plan.change, mesh, sample)
-        told("journal")
+        report("journal")
         change_id, warnings = self._begin(plan.change)
-        told("write")
+        report("write")
         applied = await self.write(plan, change_id, refused)
         if sample is None and callers is not None:
             sample = await callers()
-        outcome = await self.follow(applied, mesh, sample, told)
+        outcome = await self.follow(applied, mesh, sample, report)
         return replace(outcome, warnings=(*warnings, *outcome.warnings))
 
     def _record(self, plan: Plan) -> Outcome:
@@ -130,11 +130,11 @@ class Applier:
     async def write(self, plan: Plan, change_id: str, refused: Counts | None) -> WrittenChange:
         """Writes what the journal has under `change_id`, and journals the answer."""
         raw, warnings = await self._write(plan.change, change_id)
-        event = asyncio.create_task(_tell_everyone(self._cluster, raw, plan.change, change_id))
+        event = asyncio.create_task(_publish(self._cluster, raw, plan.change, change_id))
         return WrittenChange(plan, change_id, raw, refused, event, warnings)
 
     async def follow(
-        self, applied: WrittenChange, mesh: Mesh, sample: Sample | None, told: Report
+        self, applied: WrittenChange, mesh: Mesh, sample: Sample | None, report: Report
     ) -> Outcome:
         """Asks the proxies, where that is to be done, and journals what they say."""
         plan, change_id, refused = applied.plan, applied.change_id, applied.refused
@@ -144,11 +144,11 @@ class Applier:
                 outcome = Outcome(change_id, plan, applied=True, spec_stored=stored)
             else:
                 raw = applied.raw
-                outcome = await self._verified(plan, change_id, raw, mesh, sample, told, refused)
+                outcome = await self._verified(plan, change_id, raw, mesh, sample, report, refused)
         finally:
             await applied.event
-        told_once = dict.fromkeys((*applied.warnings, *outcome.warnings))
-        return replace(outcome, warnings=tuple(told_once))
+        all_warnings = dict.fromkeys((*applied.warnings, *outcome.warnings))
+        return replace(outcome, warnings=tuple(all_warnings))
 
     async def refused_so_far(
         self, change: Change, mesh: Mesh, sample: Sample | None, *, awaited: bool = False
@@ -170,7 +170,7 @@ class Applier:
         """Nothing that was expected will be applied."""
         self._refusals.close()
 
-    async def look_again(
+    async def verify_again(
         self, outcome: Outcome, mesh: Mesh, sample: Sample | None
     ) -> Outcome | None:
         """Asks the proxies once more about a change they had not taken up; journals a yes.
@@ -209,8 +209,8 @@ class Applier:
         except JournalError as error:
             if changes[0].verb != "rollback":
                 raise
-            told = f"this rollback is not in the journal and can't be undone: {error}"
-            return ("",) * len(changes), (told,)
+            report = f"this rollback is not in the journal and can't be undone: {error}"
+            return ("",) * len(changes), (report,)
 
     def start(self, change_id: str, change: Change) -> None:
         """Journals that a part's turn has come. Raises `JournalError`, but not for a rollback."""
@@ -232,8 +232,8 @@ class Applier:
             trouble = self.settle(change_id, found.status, found.words, spec_stored=found.spec)
             if found.status is not Status.WRITTEN:
                 raise as_found(error, found) from error
-            told = f"the answer to the write was wrong, its object has it all the same: {error}"
-            return found.object, tuple(filter(None, (told, trouble)))
+            report = f"the answer to the write was wrong, its object has it all the same: {error}"
+            return found.object, tuple(filter(None, (report, trouble)))
         stored = spec_of(written.object)
         trouble = self.settle(change_id, Status.WRITTEN, spec_stored=stored)
         return written.object, (*map(of_the_server, written.warnings), *filter(None, (trouble,)))
@@ -262,20 +262,20 @@ class Applier:
         raw: Json,
         mesh: Mesh,
         sample: Sample | None,
-        told: Report,
+        report: Report,
         refused: Counts | None = None,
     ) -> Outcome:
         change = plan.change
         outcome = Outcome(change_id, plan, applied=True, spec_stored=spec_of(raw))
         ask, clients = _whom(self._cluster, change, raw, mesh, sample)
         if ask is None:
-            told_plainly = "what is taken away here can't be looked for in proxies: not verified"
-            return replace(outcome, warnings=(told_plainly,))
+            warning = "what is taken away here can't be looked for in proxies: not verified"
+            return replace(outcome, warnings=(warning,))
         if not clients.all:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
-        told(f"{ONLY_PROXIES}0/{len(clients.all)}")
+        report(f"{ONLY_PROXIES}0/{len(clients.all)}")
         proxies, seconds = await verify(
-            ask, clients, wait_s=self._wait_s, told=told, pace=self._pace
+            ask, clients, wait_s=self._wait_s, report=report, pace=self._pace
         )
         proxies = await self._ended(proxies, clients)
         proxies = await self._rejections(proxies, clients, refused or {})
@@ -287,16 +287,16 @@ class Applier:
 
     def _pace(self, pod: Pod) -> CheckPace:
         """By the way on which the proxy was asked just now."""
-        from meshtui.envoy.admin import way_to
+        from meshtui.envoy.admin import transport_to
 
-        return SPARING if way_to(self._cluster, pod.namespace) == EXEC else QUICK
+        return SPARING if transport_to(self._cluster, pod.namespace) == EXEC else QUICK
 
     async def _ended(
         self, proxies: tuple[ProxyVerdict, ...], clients: Clients
     ) -> tuple[ProxyVerdict, ...]:
         """A pod that is shutting down need not take up anything any more."""
-        late = {(p.namespace, p.pod) for p in proxies if p.state in (OLD, ABSENT)}
-        pods = [pod for pod in clients.all if (pod.namespace, pod.name) in late]
+        overdue = {(p.namespace, p.pod) for p in proxies if p.state in (OLD, ABSENT)}
+        pods = [pod for pod in clients.all if (pod.namespace, pod.name) in overdue]
         over = await asyncio.gather(*(has_ended(self._cluster, pod) for pod in pods))
         ended = {(p.namespace, p.name): p for p, done in zip(pods, over, strict=True) if done}
         found = (ended.get((proxy.namespace, proxy.pod)) for proxy in proxies)
@@ -327,7 +327,7 @@ def _whom(
     return question_of(cluster, before, after, change), clients
 
 
-async def _tell_everyone(cluster: Cluster, raw: Json, change: Change, change_id: str) -> None:
+async def _publish(cluster: Cluster, raw: Json, change: Change, change_id: str) -> None:
     """A Kubernetes Event on the object, where that is allowed."""
     from meshtui.kube.events import record
 

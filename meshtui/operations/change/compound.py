@@ -16,7 +16,7 @@ from meshtui.mesh.signals import Sample
 from meshtui.operations.change.apply import Applier, Callers, Report, WrittenChange
 from meshtui.operations.change.written_objects import mesh_after
 
-UNSEEN_S = 5.0
+UNVERIFIED_S = 5.0
 """For what nobody can look for; istiod gathers changes for 0.1 to 10 s, often 0.1."""
 
 Pause = Callable[[float], Awaitable[None]]
@@ -66,48 +66,48 @@ class Compound:
         self,
         applier: Applier,
         again: Again,
-        take_back: TakeBack,
+        revert: TakeBack,
         pause: Pause = asyncio.sleep,
         callers: Callers | None = None,
     ) -> None:
         """`callers` is asked before the proxies are, where there is no sample."""
         self._applier = applier
         self._again = again
-        self._take_back = take_back
+        self._revert = revert
         self._pause = pause
         self._callers = callers
 
-    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, told: Report) -> Outcome:
+    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, report: Report) -> Outcome:
         """Raises what the part raised that could not be made; its hint says what is in by then."""
-        told("journal")
+        report("journal")
         ids, warnings = self._applier.begin_parts(plan.changes)
         so_far = _Progress(mesh, ids)
         try:
             for place in range(len(ids)):
-                await self._part(plan, place, so_far, sample, _numbered(told, place, len(ids)))
+                await self._part(plan, place, so_far, sample, _numbered(report, place, len(ids)))
         except MeshtuiError as error:
             raise await self._given_up(plan, so_far, error) from error
-        await self._follow(so_far, sample, told)
+        await self._follow(so_far, sample, report)
         outcome = outcome_of(whole_id(ids[0]), plan, so_far.done)
         return replace(outcome, warnings=(*warnings, *outcome.warnings))
 
     async def _part(
-        self, plan: Plan, place: int, so_far: _Progress, sample: Sample | None, told: Report
+        self, plan: Plan, place: int, so_far: _Progress, sample: Sample | None, report: Report
     ) -> None:
         """Writes one part, once the proxies have those before it that it rests on."""
         so_far.started = False
         changes = plan.changes
         if so_far.open and waits(changes[place - 1], changes[place]):
-            await self._follow(so_far, sample, told)
-            await self._refuse_too_early(plan, so_far.done[-1], told)
+            await self._follow(so_far, sample, report)
+            await self._refuse_too_early(plan, so_far.done[-1], report)
         awaited = place + 1 < len(changes) and waits(changes[place], changes[place + 1])
         part = plan.parts[place]
         while True:
             try:
-                await self._write(part, place, so_far, sample, told, awaited=awaited)
+                await self._write(part, place, so_far, sample, report, awaited=awaited)
             except Conflict:
                 part = await self._again(so_far.mesh, part.change)
-                told("somebody else wrote; planned again")
+                report("somebody else wrote; planned again")
             else:
                 return
 
@@ -117,7 +117,7 @@ class Compound:
         place: int,
         so_far: _Progress,
         sample: Sample | None,
-        told: Report,
+        report: Report,
         *,
         awaited: bool,
     ) -> None:
@@ -125,24 +125,24 @@ class Compound:
         refused = await self._applier.refused_so_far(part.change, mesh, sample, awaited=awaited)
         self._applier.start(change_id, part.change)
         so_far.started = True
-        told("write")
+        report("write")
         applied = await self._applier.write(part, change_id, refused)
         so_far.open.append((applied, mesh))
         so_far.mesh = mesh_after(mesh, part.change, applied.raw)
 
-    async def _follow(self, so_far: _Progress, sample: Sample | None, told: Report) -> None:
+    async def _follow(self, so_far: _Progress, sample: Sample | None, report: Report) -> None:
         if sample is None and self._callers is not None and so_far.open:
             sample = await self._callers()
         while so_far.open:
             applied, mesh = so_far.open[0]
-            so_far.done.append(await self._applier.follow(applied, mesh, sample, told))
+            so_far.done.append(await self._applier.follow(applied, mesh, sample, report))
             so_far.open.pop(0)
 
-    async def _refuse_too_early(self, plan: Plan, last: Outcome, told: Report) -> None:
+    async def _refuse_too_early(self, plan: Plan, last: Outcome, report: Report) -> None:
         """What rests on the last part waits for it; where nobody can look, for a while."""
-        if last.verified is None and last.seconds < UNSEEN_S:
-            told(f"no proxy can be asked: giving them {UNSEEN_S:g} s")
-            await self._pause(UNSEEN_S - last.seconds)
+        if last.verified is None and last.seconds < UNVERIFIED_S:
+            report(f"no proxy can be asked: giving them {UNVERIFIED_S:g} s")
+            await self._pause(UNVERIFIED_S - last.seconds)
         elif last.verified is False:
             raise _TooEarly(
                 f"{last.plan.change.target} was written, but not every proxy has it yet",
@@ -164,7 +164,7 @@ class Compound:
         whole = whole_id(so_far.ids[0])
         left = f"{made}, {missing}" + (f"; `meshtui undo {whole}` takes it back" if whole else "")
         if plan.all_or_nothing and not isinstance(error, Unanswered | _TooEarly):
-            left = await self._taken_back(so_far) or left
+            left = await self._reverted(so_far) or left
         return type(error)(error.what, "; ".join(filter(None, (left, error.hint))))
 
     def _settle_rest(self, so_far: _Progress, error: MeshtuiError) -> None:
@@ -173,16 +173,16 @@ class Compound:
         for change_id in so_far.ids[first:]:
             self._applier.settle(change_id, Status.FAILED, f"not written: {error.what}")
 
-    async def _taken_back(self, so_far: _Progress) -> str:
+    async def _reverted(self, so_far: _Progress) -> str:
         """What was made before the part that failed, taken back; empty where that fails, too."""
         made = so_far.ids[: so_far.made]
         try:
             for change_id in reversed(made):
-                await self._take_back(so_far.mesh, change_id)
+                await self._revert(so_far.mesh, change_id)
         except MeshtuiError:
             return ""
         return "what was made before it was taken back: nothing of it is left"
 
 
-def _numbered(told: Report, place: int, count: int) -> Report:
-    return lambda text: told(f"{place + 1} of {count} {text}")
+def _numbered(report: Report, place: int, count: int) -> Report:
+    return lambda text: report(f"{place + 1} of {count} {text}")

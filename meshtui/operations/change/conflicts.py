@@ -19,9 +19,9 @@ SHOWN = 6
 
 async def explained(cluster: Cluster, change: Change) -> Conflict:
     """What the other writer did, as far as it can be told."""
-    told = await what_changed(cluster, change)
+    changed_by = await what_changed(cluster, change)
     hint = "nothing was written; run it again to plan on what is there now"
-    return Conflict(f"{change.target} was changed by somebody else{told}", hint)
+    return Conflict(f"{change.target} was changed by somebody else{changed_by}", hint)
 
 
 async def what_changed(cluster: Cluster, change: Change) -> str:

@@ -152,7 +152,9 @@ class EditFile:
 def _yaml(raw: Json) -> str:
     """The object without what only the API server writes."""
     meta = raw.get("metadata") or {}
-    kept = {key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta}
-    body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": kept}
+    retained = {
+        key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta
+    }
+    body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": retained}
     body["spec"] = plain(raw.get("spec") or {})
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)

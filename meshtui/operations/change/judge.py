@@ -49,8 +49,8 @@ def judge(meant: Meant, raw: Json) -> tuple[Status, str]:
     meta, spec = read.obj(raw, "metadata"), spec_of(raw)
     if not meant.target.uid:
         made = _made(raw, spec, meant.spec_after)
-        told = "it was written" if made else "an object of that name is there, and another one"
-        return (Status.WRITTEN if made else Status.UNKNOWN), told
+        evidence = "it was written" if made else "an object of that name is there, and another one"
+        return (Status.WRITTEN if made else Status.UNKNOWN), evidence
     if read.text(meta, "uid") != meant.target.uid:
         return Status.UNKNOWN, "its object was made anew since"
     if read.text(meta, "resourceVersion") == meant.resource_version:

@@ -82,7 +82,7 @@ class Planner:
         stable: Mapping[str, str] | None = None,
         *,
         limits: Thresholds | None = None,
-        look_only: bool = False,
+        plan_only: bool = False,
         expect: Expect | None = None,
     ) -> None:
         """`stable` and `limits` are the config's; `look_only`: a missing right is told only.
@@ -93,7 +93,7 @@ class Planner:
         self._journal = journal
         self._chooser = Chooser(journal, stable or {}, limits or Thresholds())
         self._limits = limits or Thresholds()
-        self._look_only = look_only
+        self._plan_only = plan_only
         self._expect = expect
 
     async def plan(
@@ -172,15 +172,15 @@ class Planner:
         found = (*stable_findings(label, stable), *trouble)
         plans = [await self.checked(mesh, changes[0], sample, found)]
         plans += [await self.checked(mesh, change, sample) for change in changes[1:]]
-        told = () if request.everywhere else tuple(one.words for one in left)
+        cautions = () if request.everywhere else tuple(one.words for one in left)
         plan = joined(plans)
-        kept = () if plan.change is plans[0].change else found
+        retained = () if plan.change is plans[0].change else found
         return replace(
             plan,
-            findings=(*kept, *plan.findings, *not_reached(told)),
+            findings=(*retained, *plan.findings, *not_reached(cautions)),
             stable=label,
             stable_because=stable.why,
-            not_reached=told,
+            not_reached=cautions,
         )
 
     async def _everywhere(
@@ -201,12 +201,12 @@ class Planner:
         A rollback goes to its version from whatever is there; any other change goes where what it
         changed is as it was before. Raises `Conflict` where it is not.
         """
-        told = (Caution("info", f"applies {entry.verb} {entry.id} again: it was reverted"),)
+        cautions = (Caution("info", f"applies {entry.verb} {entry.id} again: it was reverted"),)
         if entry.verb == "rollback" and entry.rule is not None:
             plan = await self.rollback_again(mesh, entry, sample)
-            return replace(plan, findings=(*told, *plan.findings))
+            return replace(plan, findings=(*cautions, *plan.findings))
         change, mesh = await change_again(self._cluster, mesh, entry)
-        return await self.checked(mesh, change, sample, told)
+        return await self.checked(mesh, change, sample, cautions)
 
     async def rollback_again(
         self, mesh: Mesh, change: Change | Entry, sample: Sample | None
@@ -265,8 +265,8 @@ class Planner:
         if not entry.patch and self._journal is not None:
             return Plan(undo_limit(self._journal, entry))
         change, mesh = await undo_change(self._cluster, mesh, entry)
-        told = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
-        return await self.checked(mesh, change, sample, (Caution("info", told),))
+        cautions = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
+        return await self.checked(mesh, change, sample, (Caution("info", cautions),))
 
     async def checked(
         self,
@@ -282,13 +282,13 @@ class Planner:
             self._expect(change, mesh, sample)
         item = object_of(mesh, change.target)
         raw: Json = item.raw if item else {}
-        told, out = await asyncio.gather(
-            server_findings(self._cluster, change, look_only=self._look_only),
+        cautions, out = await asyncio.gather(
+            server_findings(self._cluster, change, plan_only=self._plan_only),
             ejected(self._cluster, mesh, change, sample),
         )
         findings = (
             *found,
-            *told,
+            *cautions,
             *out,
             *deletion(raw),
             *owners(raw),

@@ -122,14 +122,14 @@ def _of_rules(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     rules = _rules(change)
     if not touched:
         return _not_touched(new, before, after, change)
-    if rules is not None and not any(_hold(host.after, rules) for host in touched):
-        if not any(_hold(host.before, rules) for host in touched):
+    if rules is not None and not any(_contains_any(host.after, rules) for host in touched):
+        if not any(_contains_any(host.before, rules) for host in touched):
             return Wanted(new, reason=_why_no_rule(touched, rules))
         rules = None
     return Wanted(new, touched, rules=rules)
 
 
-def _hold(host: VirtualHost | None, rules: Collection[RulePlace]) -> bool:
+def _contains_any(host: VirtualHost | None, rules: Collection[RulePlace]) -> bool:
     return host is not None and compare_host(host, None).holds(rules)
 
 
@@ -270,7 +270,7 @@ def compare_hosts(
 def refusals(compared: Collection[Compared]) -> tuple[str, ...]:
     """With which words the proxy refused newer tables, where it has them."""
     words = (host.actual.refused for host in compared if host.actual)
-    return tuple(dict.fromkeys(f"{REFUSED}{told}" for told in words if told))
+    return tuple(dict.fromkeys(f"{REFUSED}{refusal}" for refusal in words if refusal))
 
 
 def pairs_of(

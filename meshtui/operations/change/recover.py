@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from meshtui.errors import MeshtuiError
 from meshtui.journal import Entry, Journal, Status
 from meshtui.operations.change.judge import UNTOUCHED
-from meshtui.operations.change.write_answers import ON_ITS_WAY_S, WriteEvidence, look
+from meshtui.operations.change.write_answers import ON_ITS_WAY_S, WriteEvidence, read_evidence
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -46,11 +46,11 @@ def _line(entry: Entry, detail: str) -> str:
 
 def _whole_line(entry: Entry, details: Mapping[str, str]) -> str:
     """Of several objects: what became of each, and the way back where only some were changed."""
-    told = "; ".join(
+    summary = "; ".join(
         f"{part.target}: {details.get(part.id) or part.detail or 'it was written'}"
         for part in entry.parts
     )
-    line = f"{entry.verb} {entry.service} ({entry.id}) was interrupted: {told}"
+    line = f"{entry.verb} {entry.service} ({entry.id}) was interrupted: {summary}"
     if not entry.took_effect or all(part.took_effect for part in entry.parts):
         return line
     return f"{line}; it is half done, `meshtui undo {entry.id}` takes back what was written"
@@ -59,7 +59,7 @@ def _whole_line(entry: Entry, details: Mapping[str, str]) -> str:
 async def _outcome(cluster: Cluster, entry: Entry, age_s: float) -> WriteEvidence:
     if entry.status is Status.QUEUED:
         return WriteEvidence(*UNTOUCHED)
-    found = await look(cluster, entry)
+    found = await read_evidence(cluster, entry)
     if entry.status is Status.UNANSWERED and found.untouched and age_s < ON_ITS_WAY_S:
         return replace(found, status=Status.UNANSWERED, words="it is not in so far, and may come")
     return found

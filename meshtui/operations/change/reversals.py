@@ -81,10 +81,10 @@ class Reversals:
     async def run(self, mesh: Callable[[], Mesh]) -> None:
         """Looks every second, where the mesh or the journal is another one."""
         while True:
-            self.look(mesh())
+            self.detect(mesh())
             await asyncio.sleep(LOOK_S)
 
-    def look(self, mesh: Mesh) -> tuple[Reversal, ...]:
+    def detect(self, mesh: Mesh) -> tuple[Reversal, ...]:
         """What is reverted in this mesh. A journal that can't be read knows of no change."""
         if self._journal is None:
             return ()

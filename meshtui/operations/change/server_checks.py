@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def server_findings(
-    cluster: Cluster, change: Change, *, look_only: bool
+    cluster: Cluster, change: Change, *, plan_only: bool
 ) -> tuple[Caution, ...]:
     """The rights and a server-side dry run, which sees schema and admission, asked at once.
 
@@ -26,7 +26,7 @@ async def server_findings(
             raise NotAllowed("meshtui runs read-only", "start it without --read-only")
         written = await _right_and_dry_run(cluster, change)
     except NotAllowed as error:
-        if not look_only:
+        if not plan_only:
             raise
         return (Caution("warning", str(error)),)
     return tuple(Caution("warning", of_the_server(text)) for text in written.warnings)

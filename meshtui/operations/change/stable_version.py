@@ -74,8 +74,8 @@ class Chooser:
         entries = (row for row in rows if isinstance(row, Entry))
         standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
         unread = count_unread(rows)
-        told = f"the journal of {located.service.key} has {unread}: what it did is not counted"
-        trouble = (Caution("warning", told),) if unread else ()
+        summary = f"the journal of {located.service.key} has {unread}: what it did is not counted"
+        trouble = (Caution("warning", summary),) if unread else ()
         return [_step(entry) for entry in standing if _is_about(entry, located)], trouble
 
 

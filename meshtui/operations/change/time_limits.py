@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.changes.assemble import rule_change, spec_of
-from meshtui.changes.effects import look_for, restored
+from meshtui.changes.effects import find_effect, restored
 from meshtui.changes.locate import Located
 from meshtui.errors import Conflict, MeshtuiError, NotFound
 from meshtui.mesh.model import Json, Mesh, Ref, VirtualService
@@ -58,7 +58,7 @@ class Limits:
         self._session = session
         self._changed = changed
         self._now = clock
-        self._said: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
         self._trouble = ""
 
     def _clock(self) -> float:
@@ -99,7 +99,7 @@ class Limits:
         """One line for each change that should have ended and has not, as far as is known."""
         overdue = [
             f"OVERDUE {human_duration(-p.left_s)}: {p.service} {p.words}"
-            + (f" — {self._said[p.change_id]}" if p.change_id in self._said else "")
+            + (f" — {self._errors[p.change_id]}" if p.change_id in self._errors else "")
             for p in self.pending(mesh)
             if p.left_s < 0
         ]
@@ -114,9 +114,11 @@ class Limits:
         except MeshtuiError:
             return ()
         now = self._clock()
-        told = f"{count} time limits cannot be read: look for faults and mirrors that were left on"
+        summary = (
+            f"{count} time limits cannot be read: look for faults and mirrors that were left on"
+        )
         return (
-            *((told,) if count else ()),
+            *((summary,) if count else ()),
             *(
                 f"OVERDUE, it may be: {row.verb or 'change'} {row.service or '?'} {row.id or '?'} "
                 f"cannot be read ({row.why}) and had a time limit: look whether it is still on"
@@ -147,7 +149,7 @@ class Limits:
             try:
                 await self._close_gone(target, mine)
             except MeshtuiError as error:
-                self._said.update({limit.change_id: str(error) for limit in mine})
+                self._errors.update({limit.change_id: str(error) for limit in mine})
 
     async def _close_gone(self, target: Ref, limits: Iterable[Limit]) -> None:
         raw = await self._read(target)
@@ -176,7 +178,7 @@ class Limits:
             try:
                 line = await self._claim_and_end(found, mesh)
             except MeshtuiError as error:
-                self._said[found.entry.id], line = str(error), ""
+                self._errors[found.entry.id], line = str(error), ""
             if line:
                 ended.append(line)
             self._changed()
@@ -204,7 +206,7 @@ class Limits:
             return f"{found.entry.service} {found.words}: was taken off already"
         if not gone and await self._undone(found, mesh):
             return f"{found.entry.service}: its time was over, taken back: {found.words}"
-        await self._take_off(found.entry, left, raw, mesh)
+        await self._remove_effect(found.entry, left, raw, mesh)
         return f"{found.entry.service}: its time was over, taken off: {found.words}"
 
     async def _undone(self, found: Guarded, mesh: Mesh) -> bool:
@@ -224,7 +226,7 @@ class Limits:
         await self._session.apply(plan, mesh, None, lambda _: None)
         return True
 
-    async def _take_off(
+    async def _remove_effect(
         self, entry: Entry, limits: tuple[Limit, ...], raw: Json, mesh: Mesh
     ) -> None:
         """Only the faults and mirrors themselves, in a rule that is another one by now."""
@@ -232,7 +234,7 @@ class Limits:
         vs = object_of(mesh, entry.target)
         spec, namespace = spec_of(raw), entry.target.namespace
         for limit in limits:
-            (placed, *others) = look_for(limit.effect, spec, namespace)
+            (placed, *others) = find_effect(limit.effect, spec, namespace)
             if others or placed.value != limit.left or not isinstance(vs, VirtualService):
                 raise Conflict(
                     f"change {entry.id} can't be taken back, somebody else touched the same place",
@@ -242,7 +244,7 @@ class Limits:
         operations, _ = restored(spec, namespace, wanted)
         if not operations:
             raise Conflict(f"change {entry.id} can't be taken back", "its rule is another one now")
-        (place, *_) = look_for(limits[0].effect, spec, namespace)
+        (place, *_) = find_effect(limits[0].effect, spec, namespace)
         assert isinstance(vs, VirtualService)  # noqa: S101 - each limit was compared
         rule = next(r for r in vs.rules if (r.protocol, r.index) == (place.protocol, place.index))
         key = entry.service
@@ -265,5 +267,5 @@ def _may_be_on(limit: Limit, mesh: Mesh, now: float) -> bool:
 
 def _on(limit: Limit, raw: Json) -> bool:
     """True where the object has, in whatever measure, what the change put in."""
-    found = look_for(limit.effect, spec_of(raw), limit.target.namespace)
+    found = find_effect(limit.effect, spec_of(raw), limit.target.namespace)
     return any(placed.value != limit.was for placed in found)

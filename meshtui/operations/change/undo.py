@@ -87,9 +87,9 @@ def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:
 def _patch(mesh: Mesh, entry: Entry, item: VirtualService | DestinationRule) -> Change:
     operations, differences = undo_operations(entry.record, spec_of(item.raw))
     if differences:
-        told = "; ".join(str(difference) for difference in differences)
+        summary = "; ".join(str(difference) for difference in differences)
         raise Conflict(
-            f"change {entry.id} can't be taken back, somebody else touched the same place", told
+            f"change {entry.id} can't be taken back, somebody else touched the same place", summary
         )
     if isinstance(item, DestinationRule):
         return policy_change(item, entry.service, VERB, operations, undoes=entry.id)

@@ -51,7 +51,7 @@ class UnverifiedChanges:
         """What to say of the change, empty as long as there is nothing new."""
         try:
             found = [
-                await self._applier.look_again(part, mesh, sample)
+                await self._applier.verify_again(part, mesh, sample)
                 for part in outcome.parts or (outcome,)
             ]
         except NotFound:

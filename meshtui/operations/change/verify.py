@@ -124,7 +124,7 @@ async def verify(
     clients: Clients,
     *,
     wait_s: float = WAIT_S,
-    told: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
     pace: Callable[[Pod], CheckPace] = lambda _: QUICK,
 ) -> tuple[tuple[ProxyVerdict, ...], float]:
     """Each proxy's verdict, and the seconds until the last of them was in sync (or time was up)."""
@@ -136,12 +136,12 @@ async def verify(
         nonlocal done
         verdict = await _settle(ask, pod, gate, began + wait_s, pace)
         done += verdict.state == IN_SYNC
-        told(f"{ONLY_PROXIES}{done}/{len(clients.all)}")
+        report(f"{ONLY_PROXIES}{done}/{len(clients.all)}")
         return verdict
 
     verdicts = await asyncio.gather(*(settle(pod) for pod in clients.all))
-    kept = verdicts if clients.known else [v for v in verdicts if _counts(v, clients)]
-    return tuple(kept), time.monotonic() - began
+    retained = verdicts if clients.known else [v for v in verdicts if _counts(v, clients)]
+    return tuple(retained), time.monotonic() - began
 
 
 def _counts(verdict: ProxyVerdict, clients: Clients) -> bool:

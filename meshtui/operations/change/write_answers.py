@@ -50,7 +50,7 @@ class WriteEvidence:
         return spec_of(self.object) if self.alone else None
 
 
-async def look(cluster: Cluster, meant: Meant) -> WriteEvidence:
+async def read_evidence(cluster: Cluster, meant: Meant) -> WriteEvidence:
     """Reads the object and judges. Raises where it can't be read."""
     try:
         raw = await read_raw(cluster, meant.target)
@@ -88,7 +88,7 @@ async def _without_answer(
         if seconds:
             await pause(seconds)
         try:
-            found = await look(cluster, change)
+            found = await read_evidence(cluster, change)
         except MeshtuiError:
             continue
         if not found.untouched:
@@ -103,7 +103,7 @@ async def _answered_twice(
 ) -> WriteEvidence:
     """A conflict is with oneself where a request was stored and sent once more on its way."""
     try:
-        found = await look(cluster, change)
+        found = await read_evidence(cluster, change)
     except MeshtuiError:
         return WriteEvidence(Status.UNANSWERED, f"{error}; its object can't be read")
     if found.status is Status.WRITTEN and wrote_since(found.object, began):

@@ -89,7 +89,7 @@ class PodTail:
         self._start = start
         self._place = LogPosition()
         self._restarts = pod.proxy_restarts
-        self._said = ""
+        self._last_error = ""
         self._failures = 0
 
     # What is there
@@ -142,7 +142,7 @@ class PodTail:
 
     async def follow(self, put: Put) -> None:
         """Goes on until the pod is gone. What fails is said once, and tried again."""
-        pause = RETRY_S if self._said else 0.0
+        pause = RETRY_S if self._last_error else 0.0
         while True:
             await asyncio.sleep(pause)
             try:
@@ -175,8 +175,8 @@ class PodTail:
 
     async def _back(self, put: Put) -> None:
         self._failures = 0
-        if self._said:
-            self._said = ""
+        if self._last_error:
+            self._last_error = ""
             await put(self.note("its log can be read again"))
 
     async def _trouble(self, error: MeshtuiError, put: Put) -> float:
@@ -184,13 +184,13 @@ class PodTail:
         starting = isinstance(error, Refused) and not self._place and not self.pod.ready
         if starting or self.gone:
             return RETRY_S
-        if str(error) != self._said:
+        if str(error) != self._last_error:
             await put(self._failed(error))
         self._failures += 1
         return min(RETRY_S * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY_S)
 
     def _failed(self, error: MeshtuiError) -> LogEntry:
-        self._said = str(error)
+        self._last_error = str(error)
         return self.note(str(error), error)
 
     def note(self, words: str, error: MeshtuiError | None = None) -> LogEntry:
@@ -225,18 +225,18 @@ class PodTail:
             silence=QUIET_S if follow else None,
         )
         clock = asyncio.get_running_loop().time
-        heard = clock()
+        last_line_at = clock()
         try:
             async with aclosing(log):
                 async for raw in log:
-                    heard = clock()
+                    last_line_at = clock()
                     stamp, text = split_stamp(raw)
                     if again(stamp):
                         self._place.passed(stamp)
                         words = text.decode("utf-8", "replace")
                         yield LogEntry(pod.namespace, pod.name, pod.version, words, stamp)
         except Unreachable:
-            if follow and clock() - heard >= 0.9 * QUIET_S:
+            if follow and clock() - last_line_at >= 0.9 * QUIET_S:
                 raise _Quiet from None
             raise
 

@@ -107,7 +107,7 @@ async def _following(
     queue: asyncio.Queue[LogEntry] = asyncio.Queue(QUEUED)
     tasks = {key: asyncio.create_task(r.follow(queue.put)) for key, r in readers.items()}
 
-    async def look() -> None:
+    async def list_pods() -> None:
         """Keeps the readers up with the pods there are; the list may tell late who is gone."""
         left: dict[Key, Pod] = {}
         while True:
@@ -126,7 +126,7 @@ async def _following(
                 reader.pod = present.get(key, reader.pod)
             await asyncio.sleep(LOOK_AGAIN_S)
 
-    looking = asyncio.create_task(look())
+    looking = asyncio.create_task(list_pods())
     try:
         while True:
             yield await queue.get()

@@ -59,7 +59,7 @@ class Picture:
     past_end: float | None = None
     seen_since: float | None = None
     newest: float | None = None
-    late_s: float = 10.0
+    overdue_s: float = 10.0
 
 
 class Charting(Protocol):
@@ -69,7 +69,7 @@ class Charting(Protocol):
         """What is known by now, `cells` terminal cells wide. Waits for nothing, never raises."""
         ...
 
-    async def look_back(self, service: ServiceKey, range_s: float, cells: int, now: float) -> None:
+    async def read_past(self, service: ServiceKey, range_s: float, cells: int, now: float) -> None:
         """Ask the source for its past; the next picture has it. Raises `MeshtuiError`."""
         ...
 
@@ -83,13 +83,13 @@ class ChartHistory:
         source: MetricsSource,
         made: Callable[[ServiceKey, float], tuple[MadeChange, ...]],
         thresholds: Thresholds,
-        late_s: float = 10.0,
+        overdue_s: float = 10.0,
     ) -> None:
         self._seen = seen
         self._source = source
         self._made = made
         self._thresholds = thresholds
-        self._late_s = late_s
+        self._overdue_s = overdue_s
         self._asked: tuple[ServiceKey, float, int] | None = None
         self._past: Past | None = None
 
@@ -112,10 +112,10 @@ class ChartHistory:
             past_end=past.end if past else None,
             seen_since=self._seen.since,
             newest=max([*ends, *([self._seen.newest] if self._seen.newest else [])], default=None),
-            late_s=self._late_s,
+            overdue_s=self._overdue_s,
         )
 
-    async def look_back(self, service: ServiceKey, range_s: float, cells: int, now: float) -> None:
+    async def read_past(self, service: ServiceKey, range_s: float, cells: int, now: float) -> None:
         """Only what is new, where the past of this service is known in these steps."""
         source = self._source
         if not isinstance(source, PastSource):

@@ -11,7 +11,7 @@ from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.change.time_limits import Limits
-from meshtui.operations.proxies.access import reach, told
+from meshtui.operations.proxies.access import access_lines, reach
 
 if TYPE_CHECKING:
     from meshtui.operations.session import Session
@@ -58,7 +58,7 @@ async def examine(session: Session) -> AsyncGenerator[Check, None]:
         yield Check("mesh", FAIL, str(error))
         return
     yield _mesh(mesh)
-    for good, text in told(await reach(cluster, mesh)):
+    for good, text in access_lines(await reach(cluster, mesh)):
         yield Check("proxies", OK if good else WARN, text)
     yield await _telemetry(session, mesh)
     for line in filter(None, await session.recover()):
@@ -96,8 +96,8 @@ async def _rights(session: Session) -> AsyncGenerator[Check, None]:
         except MeshtuiError as error:
             yield Check("right", WARN, f"{name}: {error}")
             continue
-        told = "allowed" if may else "not allowed"
-        yield Check("right", OK if may else WARN, f"{name} in {namespace}: {told}")
+        summary = "allowed" if may else "not allowed"
+        yield Check("right", OK if may else WARN, f"{name} in {namespace}: {summary}")
 
 
 def _mesh(mesh: Mesh) -> Check:
@@ -136,11 +136,13 @@ async def limit_checks(session: Session, mesh: Mesh) -> list[Check]:
     checks = [Check("limit", FAIL, text) for text in limits.unread()]
     for pending in limits.pending(mesh):
         when = human_duration(abs(pending.left_s))
-        told = f"OVERDUE by {when}" if pending.left_s < 0 else f"ends in {when}"
+        summary = f"OVERDUE by {when}" if pending.left_s < 0 else f"ends in {when}"
         level = FAIL if pending.left_s < 0 else OK
         checks.append(
             Check(
-                "limit", level, f"{pending.service} {pending.words}: {told} ({pending.change_id})"
+                "limit",
+                level,
+                f"{pending.service} {pending.words}: {summary} ({pending.change_id})",
             )
         )
     return checks

@@ -28,7 +28,7 @@ class Reached:
     """How the proxies of a namespace are asked; `way` is empty where they are not, `why` says."""
 
     namespace: str
-    way: str = ""
+    transport: str = ""
     why: str = ""
 
 
@@ -49,7 +49,7 @@ def sample_pods(mesh: Mesh, first: str) -> tuple[Pod, ...]:
 
 
 async def _reach(cluster: Cluster, pod: Pod) -> Reached:
-    from meshtui.envoy.admin import admin_get, way_to
+    from meshtui.envoy.admin import admin_get, transport_to
     from meshtui.kube.failures import Unauthenticated
 
     try:
@@ -62,13 +62,13 @@ async def _reach(cluster: Cluster, pod: Pod) -> Reached:
         return Reached(pod.namespace, why=f"neither port-forward nor exec is allowed: {error.hint}")
     except MeshtuiError as error:
         return Reached(pod.namespace, why=str(error))
-    return Reached(pod.namespace, way_to(cluster, pod.namespace))
+    return Reached(pod.namespace, transport_to(cluster, pod.namespace))
 
 
-def told(reached: Iterable[Reached]) -> tuple[tuple[bool, str], ...]:
+def access_lines(reached: Iterable[Reached]) -> tuple[tuple[bool, str], ...]:
     """A line for each way and each trouble, with the namespaces it is about, and if it is good."""
     lines: dict[tuple[bool, str], list[str]] = {}
     for one in reached:
-        gist = _WORDS.get(one.way, "") or f"cannot be asked: {one.why}"
-        lines.setdefault((bool(one.way), gist), []).append(one.namespace)
+        gist = _WORDS.get(one.transport, "") or f"cannot be asked: {one.why}"
+        lines.setdefault((bool(one.transport), gist), []).append(one.namespace)
     return tuple((good, f"{', '.join(names)}: {gist}") for (good, gist), names in lines.items())

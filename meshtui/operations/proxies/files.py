@@ -51,10 +51,10 @@ def refuse_unfit(path: Path) -> None:
     if not path.name or os.path.isdir(path):  # noqa: PTH112 - says no where it may not look
         raise Refused(f"{path} is no name of a file", "name a new file")
     if os.path.lexists(path):
-        raise _taken(path)
+        raise _exists(path)
 
 
-def _taken(path: Path) -> Refused:
+def _exists(path: Path) -> Refused:
     return Refused(f"{path} is there already", "name another file")
 
 
@@ -73,7 +73,7 @@ def save_as(path: Path, body: bytes) -> Path:
         finally:
             part.unlink(missing_ok=True)
     except FileExistsError:
-        raise _taken(path) from None
+        raise _exists(path) from None
     except OSError as error:
         raise MeshtuiError(f"{path} cannot be written ({error.strerror or error})") from error
     return path

@@ -111,7 +111,7 @@ def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
 
 
 async def ask_rows(
-    cluster: Cluster, mesh: Mesh, matrix: Matrix, told: Callable[[Row], None]
+    cluster: Cluster, mesh: Mesh, matrix: Matrix, report: Callable[[Row], None]
 ) -> tuple[Row, ...]:
     """Every proxy once, some at a time; each row is told when it is there."""
     gate = asyncio.Semaphore(_CONCURRENCY)
@@ -119,7 +119,7 @@ async def ask_rows(
     async def one(pod: Pod) -> Row:
         async with gate:
             row = await _ask(cluster, mesh, matrix, pod)
-        told(row)
+        report(row)
         return row
 
     return tuple(await asyncio.gather(*(one(pod) for pod in matrix.pods)))

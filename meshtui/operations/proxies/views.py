@@ -32,7 +32,7 @@ class Proxies(Protocol):
         """Whom to ask about which rules of the service."""
         ...
 
-    async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
+    async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
         """Asks them; `told` gets each proxy's row. A proxy out of reach is a row, no error."""
         ...
 
@@ -64,8 +64,8 @@ class LiveProxies:
     def matrix(self, service: ServiceKey) -> Matrix:
         return matrix_of(self.now, self._service(service), self.sample)
 
-    async def rows(self, matrix: Matrix, told: Callable[[Row], None]) -> None:
-        await ask_rows(self.cluster, self.now, matrix, told)
+    async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
+        await ask_rows(self.cluster, self.now, matrix, report)
 
     async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         chosen = self._service(service) if service else None

@@ -9,8 +9,10 @@ IN_PROXIES = frozenset({PROXIES})
 
 
 def _view(key: str, name: str, label: str, text: str) -> Action:
-    told = f"Proxies: {text}"
-    return Action(f"view_{name}", (key,), key, label, told, LOOK, where=IN_PROXIES, palette=False)
+    help_text = f"Proxies: {text}"
+    return Action(
+        f"view_{name}", (key,), key, label, help_text, LOOK, where=IN_PROXIES, palette=False
+    )
 
 
 PROXYING: tuple[Action, ...] = (

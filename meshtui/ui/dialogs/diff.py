@@ -84,7 +84,7 @@ class DiffDialog(Dialog[None]):
         self._source = source
         self._wider = wider
         self._error: MeshtuiError | None = None
-        self._said: list[Line] = []
+        self._message: list[Line] = []
         self._warning: list[Line] = []
         self._steps: list[str] = []
         self._title = LinesBlock(id="dialog-title")
@@ -204,7 +204,7 @@ class DiffDialog(Dialog[None]):
         else:
             self.phase = Phase.APPLYING
             self._typed.display = False
-            self._said, self._warning, self._steps = [], [], []
+            self._message, self._warning, self._steps = [], [], []
             self._show_foot()
             self.app.post_message(self.Confirmed(plan, self))
 
@@ -233,7 +233,7 @@ class DiffDialog(Dialog[None]):
     def step(self, text: str) -> None:
         if self.phase is Phase.APPLYING:
             self._steps.append(text)
-            self._said = wrapped(" · ".join(self._steps), self._width(), "text")
+            self._message = wrapped(" · ".join(self._steps), self._width(), "text")
             self._show_foot()
 
     def finish(self, outcome: Outcome) -> None:
@@ -245,7 +245,7 @@ class DiffDialog(Dialog[None]):
         self.phase = Phase.OVER
         role = {"warning": "loud", "info": "text"}.get(level, "text")
         width = self._width()
-        self._said = [*wrapped(outcome_words(outcome), width - 2, role)]
+        self._message = [*wrapped(outcome_words(outcome), width - 2, role)]
         self._show_foot()
 
     def fail(self, error: MeshtuiError) -> None:
@@ -255,7 +255,7 @@ class DiffDialog(Dialog[None]):
         self._error = error
         self.phase = Phase.CONFLICT if isinstance(error, Conflict) else Phase.FAILED
         self._typed.display = False
-        self._said = []
+        self._message = []
         self._show()
 
     # Painting
@@ -281,7 +281,7 @@ class DiffDialog(Dialog[None]):
 
     def _show_foot(self) -> None:
         warning = self._warning if self.phase is Phase.APPLYING else []
-        foot = [*self._problem(), *self._said, *warning, self._keys()]
+        foot = [*self._problem(), *self._message, *warning, self._keys()]
         name = 2 if self._typed.display else 0
         room = self.size.height - self.PADDING - len(foot) - name - len(self._title.lines)
         if self._body.line_count() > max(room, 3):

@@ -90,8 +90,8 @@ def outcome_level(outcome: Outcome) -> str:
 
 def outcome_words(outcome: Outcome) -> str:
     """The proof, then what went wrong, then the change: a narrow line loses its end."""
-    told = (text for change in outcome.plan.changes for text in change.words)
-    words = "; ".join(told) or outcome.plan.change.verb
+    texts = (text for change in outcome.plan.changes for text in change.words)
+    words = "; ".join(texts) or outcome.plan.change.verb
     proof = "; ".join((outcome.sentence, *outcome.warnings))
     text = f"{outcome.plan.change.service.name}: {proof} · {words}"
     return f"NOT VERIFIED · {text}" if outcome.applied and not outcome.verified else text
@@ -103,9 +103,9 @@ def cut_off(lines: int, top: int, room: int, *, typing: bool) -> Line:
     `typing`: in a field letters are letters.
     """
     below, above = max(lines - top - room, 0), min(top, lines)
-    told = [Span(f"↓ {below} more line{'s' * (below != 1)}", "draft")] if below else []
-    told += [Span(f"↑ {above} above", "muted")] if above else []
-    gaps = [Span("   ")] * len(told)
-    pieces = [piece for pair in zip(told, gaps, strict=True) for piece in pair]
+    texts = [Span(f"↓ {below} more line{'s' * (below != 1)}", "draft")] if below else []
+    texts += [Span(f"↑ {above} above", "muted")] if above else []
+    gaps = [Span("   ")] * len(texts)
+    pieces = [piece for pair in zip(texts, gaps, strict=True) for piece in pair]
     keys = "PgDn PgUp" if typing else "j k PgDn PgUp"
     return (*pieces, Span(keys, "key"), Span(" scroll", "muted"))

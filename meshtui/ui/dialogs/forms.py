@@ -184,9 +184,9 @@ def _limit_label(name: str) -> str:
 
 
 def _limit_hint(name: str, now: Mapping[str, object]) -> str:
-    said = "as in 10s" if BREAKER.parameter(name).kind is ISTIO_DURATION else "a number"
-    said = "percent of its pods" if name.endswith("_percent") else said
-    return f"{said}; the host has {now[name]}" if name in now else said
+    words = "as in 10s" if BREAKER.parameter(name).kind is ISTIO_DURATION else "a number"
+    words = "percent of its pods" if name.endswith("_percent") else words
+    return f"{words}; the host has {now[name]}" if name in now else words
 
 
 def read_breaker(values: Values) -> Request:

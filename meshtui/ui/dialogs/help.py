@@ -40,8 +40,8 @@ def _entry(key: str, text: str, key_width: int, width: int) -> list[Line]:
 
 def _signs(width: int) -> list[Line]:
     words = "   ".join(f"{sign} {state}" for state, sign in SIGNS.items())
-    told = f"{words}   ? not known   – no traffic   ✖ 100% only errors"
-    return [(Span("Signs", "brand"),), *wrapped(told, width, "text", "  ")]
+    summary = f"{words}   ? not known   – no traffic   ✖ 100% only errors"
+    return [(Span("Signs", "brand"),), *wrapped(summary, width, "text", "  ")]
 
 
 class HelpDialog(Dialog[None]):

@@ -47,7 +47,7 @@ class LogLineDialog(Dialog[None]):
             yield self._foot
 
     def on_mount(self) -> None:
-        self._tell()
+        self._show_keys()
         self.call_after_refresh(self._fill)
 
     def on_resize(self) -> None:
@@ -58,16 +58,16 @@ class LogLineDialog(Dialog[None]):
         self._body.fill(field_lines(self._line, max(width - 2, 30)))
         self._body.fit_into(max(self.size.height - ROUND, 4))
 
-    def _tell(self, words: str = "") -> None:
-        told = (Span(words, "ok"),) if words else ()
-        self._foot.show([(*_KEYS, *told)])
+    def _show_keys(self, words: str = "") -> None:
+        notice = (Span(words, "ok"),) if words else ()
+        self._foot.show([(*_KEYS, *notice)])
 
     def action_scroll(self, by: int) -> None:
         self._body.move(by)
 
     def action_step(self, by: int) -> None:
         found = self._step(by)
-        self._tell("" if found else f"no line {'before' if by < 0 else 'after'} this one")
+        self._show_keys("" if found else f"no line {'before' if by < 0 else 'after'} this one")
         if found is not None:
             self._line = found
             self._fill()
@@ -76,7 +76,7 @@ class LogLineDialog(Dialog[None]):
     def action_copy(self) -> None:
         text, _, _ = to_copy([self._line])
         self.app.copy_to_clipboard(text)
-        self._tell(f"copied {len(text.encode('utf-8', 'replace')):,} bytes")
+        self._show_keys(f"copied {len(text.encode('utf-8', 'replace')):,} bytes")
 
 
 _KEYS: Line = tuple(

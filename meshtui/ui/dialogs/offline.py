@@ -44,7 +44,7 @@ class OfflineScreen(ModalScreen[None]):
         self._show()
         self.set_interval(RETRY_S, self.action_again)
 
-    def tell(self, error: MeshtuiError) -> None:
+    def receive(self, error: MeshtuiError) -> None:
         self.error = error
         self._note = ""
         self._show()

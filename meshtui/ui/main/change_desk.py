@@ -49,7 +49,7 @@ NOT_VERIFIED = "NOT VERIFIED"
 class Host(Protocol):
     """What the desk needs of the screen."""
 
-    def say(self, text: str, level: str = "info") -> None: ...
+    def announce(self, text: str, level: str = "info") -> None: ...
     def fail(self, error: MeshtuiError) -> None: ...
     def open_dialog(self, dialog: Screen[None], closed: Callable[[], None]) -> None: ...
     def show_notes(self, notes: Mapping[ServiceKey, str]) -> None: ...
@@ -101,8 +101,8 @@ class ChangeDesk:
         """Plan `request` for a service and show it. A rollback may overtake a running change."""
         if not isinstance(request, Rollback):
             self._refuse_while_applying(view.key)
-        aimed = ordinary_target if isinstance(request, Rollback) else target_of
-        looked_at = target or aimed(view)
+        rule_choice = ordinary_target if isinstance(request, Rollback) else target_of
+        looked_at = target or rule_choice(view)
         now = Target(looked_at.service, looked_at.rule)
 
         async def source(fresh: bool) -> Plan:
@@ -148,7 +148,7 @@ class ChangeDesk:
 
     def _closed(self, edit: PendingEdit) -> None:
         if edit.saved and not any(running.edit is edit for running in self._running):
-            self._host.say(edit.words, "warning")
+            self._host.announce(edit.words, "warning")
 
     def clear(self, view: ServiceView) -> None:
         """Mirrors and fault off, in one change."""
@@ -183,7 +183,7 @@ class ChangeDesk:
             self._edits.remove(edit)
         self._running.append(RunningChange(plan, dialog, edit))
         self._note(plan.change.service, "applying…")
-        self._host.say(f"{plan.change.service.name}: applying…")
+        self._host.announce(f"{plan.change.service.name}: applying…")
 
     async def apply(self, plan: Plan, to: MessagePump) -> None:
         """The worker: every step and the end become messages."""
@@ -201,7 +201,7 @@ class ChangeDesk:
             to.post_message(ChangeApplied(plan, outcome))
 
     def on_step(self, message: ApplyStep) -> None:
-        self._host.say(f"{message.plan.change.service.name}: {message.text}")
+        self._host.announce(f"{message.plan.change.service.name}: {message.text}")
         running = self._followed(message.plan)
         if running is None:
             return
@@ -211,7 +211,7 @@ class ChangeDesk:
 
     def on_applied(self, plan: Plan, outcome: Outcome) -> None:
         level = outcome_level(outcome)
-        self._host.say(outcome_words(outcome), level)
+        self._host.announce(outcome_words(outcome), level)
         key = plan.change.service
         self._note(key, NOT_VERIFIED if outcome.applied and not outcome.verified else "")
         if outcome.applied:
@@ -228,7 +228,7 @@ class ChangeDesk:
         for key, words in seen.items():
             if self._notes.get(key) == NOT_VERIFIED:
                 self._note(key, "")
-                self._host.say(f"{key.name}: {words}")
+                self._host.announce(f"{key.name}: {words}")
 
     def on_failed(self, message: ApplyFailed) -> None:
         self._note(message.plan.change.service, "")

@@ -36,7 +36,7 @@ class ChangeHandlers:
     _drafting: Drafts
     _desk: ChangeDesk
     _editing: ExternalEditor
-    _aimed: TableFeed
+    _rule_choice: TableFeed
     _arrangement: Arrangement
     _host: Host
 
@@ -47,7 +47,7 @@ class ChangeHandlers:
     # Drafts
 
     def _step(self, by: float) -> None:
-        self._host.say(self._drafting.step(self._view, self._selection.version, by))
+        self._host.announce(self._drafting.step(self._view, self._selection.version, by))
 
     def do_heavier(self) -> None:
         self._step(5)
@@ -62,15 +62,15 @@ class ChangeHandlers:
         self._step(-1)
 
     def do_next_step(self) -> None:
-        self._host.say(self._drafting.next_step(self._view, self._selection.version))
+        self._host.announce(self._drafting.next_step(self._view, self._selection.version))
 
     def digit(self, key: str) -> None:
         if key:
-            self._host.say(self._drafting.digit(self._view, self._selection.version, key))
+            self._host.announce(self._drafting.digit(self._view, self._selection.version, key))
 
     def do_backspace(self) -> None:
         words = self._drafting.backspace(self._view, self._table.version)
-        self._host.say(words)
+        self._host.announce(words)
 
     def do_diff(self) -> None:
         draft = draft_of(self._drafting.drafts, self._view)
@@ -93,7 +93,7 @@ class ChangeHandlers:
     def do_again(self) -> None:
         self._desk.again()
 
-    def do_aim(self) -> None:
+    def do_select_rule(self) -> None:
         pane = self._arrangement.focused_pane
         picked = pane.picked if pane else ""
         route = next((r for r in self._view.routes if place_of(r) == picked), None)
@@ -101,7 +101,7 @@ class ChangeHandlers:
             raise Refused("there is no rule under the cursor", "w shows the rules in words")
         if route.rule.protocol != "http" or not route.rule.destinations:
             raise Refused(f"rule {route.rule.title} sends nothing anywhere that could be changed")
-        self._aimed.take(self._view, route)
+        self._rule_choice.select_rule(self._view, route)
 
     def do_undo_entry(self) -> None:
         pane = self._arrangement.focused_pane

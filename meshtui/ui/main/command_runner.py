@@ -42,7 +42,7 @@ class CommandRunner:
     _cockpit: Cockpit
     _desk: ChangeDesk
     _editing: ExternalEditor
-    _aimed: TableFeed
+    _rule_choice: TableFeed
     _table: MeshTable
     _arrangement: Arrangement
     _selection: Selection
@@ -74,7 +74,7 @@ class CommandRunner:
             case commands.UseTheme(name):
                 self._theme(name)
             case commands.ShowNamespace(name):
-                self._aimed.narrow(name)
+                self._rule_choice.narrow(name)
             case commands.SwitchContext(name):
                 self._switch(name)
             case commands.FilterBy(words):
@@ -123,7 +123,9 @@ class CommandRunner:
         """Another cluster, unless a change to this one is under way."""
         cockpit = self._cockpit
         if not context:
-            self._host.say(f"the context is {cockpit.context}; {', '.join(cockpit.contexts())}")
+            self._host.announce(
+                f"the context is {cockpit.context}; {', '.join(cockpit.contexts())}"
+            )
         elif self._desk.busy:
             raise Refused("a change is being applied", "switch when it is done")
         else:
@@ -135,7 +137,7 @@ class CommandRunner:
         names = sorted(theme for theme in app.available_themes)
         if name not in names:
             own = [theme for theme in names if theme.startswith("meshtui")]
-            said = f"there is no theme {name}" if name else f"the theme is {app.theme}"
-            self._host.say(f"{said}; there are {', '.join(own)} and Textual's own")
+            problem = f"there is no theme {name}" if name else f"the theme is {app.theme}"
+            self._host.announce(f"{problem}; there are {', '.join(own)} and Textual's own")
             return
         app.theme = name

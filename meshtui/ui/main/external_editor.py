@@ -63,7 +63,7 @@ class ExternalEditor:
         draft, error = message.draft, message.error
         if error is None and draft.untouched:
             draft.done()
-            self._host.say("nothing was changed")
+            self._host.announce("nothing was changed")
         elif error is None:
             self._edited(draft)
         elif draft.untouched:

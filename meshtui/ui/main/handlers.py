@@ -41,7 +41,7 @@ class Handlers:
     _arrangement: Arrangement
     _prompting: Prompts
     _drafting: Drafts
-    _aimed: TableFeed
+    _rule_choice: TableFeed
     _host: Host
 
     def run(self, action_id: str, key: str) -> None:
@@ -71,7 +71,7 @@ class Handlers:
 
     def do_refresh(self) -> None:
         self._host.ask_again()
-        self._host.say("asking the cluster and the telemetry again")
+        self._host.announce("asking the cluster and the telemetry again")
 
     # Finding and sorting
 
@@ -93,13 +93,13 @@ class Handlers:
             CALLER: "caller's view: what the callers saw, whatever it was that answered them",
             SERVER: "server's view: what the versions themselves did; V for the caller's",
         }
-        self._host.say(whose[side])
+        self._host.announce(whose[side])
 
     def sort(self, key: str) -> None:
         before = self._table.sort
         again = before.key == key and not before.reverse
         self._table.set_sort(Sort(key, reverse=again))
-        self._host.say(f"sorted by {key}{', reversed' if again else ''}")
+        self._host.announce(f"sorted by {key}{', reversed' if again else ''}")
 
     # Moving
 
@@ -165,20 +165,20 @@ class Handlers:
         view = self._table.view
         pane = self._arrangement.focused_pane
         if view is not None and self._drafting.drop(view.key):
-            self._host.say("draft dropped")
+            self._host.announce("draft dropped")
         elif pane is not None:
             if not pane.back():
                 self._arrangement.toggle(pane.kind)
-        elif view is not None and self._aimed.back(view.key):
+        elif view is not None and self._rule_choice.back(view.key):
             return
         elif self._table.filter:
             self._table.set_filter(Filter())
-            self._host.say("filter off")
+            self._host.announce("filter off")
         elif self._drafting.drafts:
             for key in tuple(self._drafting.drafts):
                 self._drafting.drop(key)
-            self._host.say("drafts dropped")
+            self._host.announce("drafts dropped")
         elif self._arrangement.open_kinds:
             self._arrangement.close_newest()
         else:
-            self._host.say("")
+            self._host.announce("")

@@ -16,7 +16,7 @@ from meshtui.operations.types import Snapshot
 class Notifies(Protocol):
     """The status line."""
 
-    def say(self, text: str, level: str = "info") -> None: ...
+    def announce(self, text: str, level: str = "info") -> None: ...
     def fail(self, error: MeshtuiError) -> None: ...
 
 
@@ -49,7 +49,7 @@ class UpdatesKeys(Protocol):
 class UpdatesPanes(Protocol):
     """The open panes follow the table's cursor."""
 
-    def tell_panes(self) -> None: ...
+    def update_panes(self) -> None: ...
 
 
 class UpdatesPlace(Protocol):

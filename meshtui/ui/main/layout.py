@@ -113,5 +113,5 @@ class Arrangement:
         wanted = self.focused_pane or self._table
         if not self._prompt.display and wanted.is_mounted and not wanted.has_focus:
             wanted.focus()
-        self._host.tell_panes()
+        self._host.update_panes()
         self._host.update_keys()

@@ -14,28 +14,28 @@ MOST = 3
 class ShareReports:
     """Tells each service's shares when they first appear; another shift makes them new again."""
 
-    def __init__(self, say: Callable[[str, str], None]) -> None:
-        self._say = say
-        self._told: set[ServiceKey] = set()
+    def __init__(self, announce: Callable[[str, str], None]) -> None:
+        self._announce = announce
+        self._reported: set[ServiceKey] = set()
 
-    def tell(self, snapshot: Snapshot) -> None:
-        self._told &= set(snapshot.measured)
+    def receive(self, snapshot: Snapshot) -> None:
+        self._reported &= set(snapshot.measured)
         for key, shares in snapshot.measured.items():
-            if shares and key not in self._told:
-                self._told.add(key)
-                self._say(*sentence(key, shares))
+            if shares and key not in self._reported:
+                self._reported.add(key)
+                self._announce(*sentence(key, shares))
 
 
 def sentence(key: ServiceKey, shares: tuple[Share, ...]) -> tuple[str, str]:
     """The words and how loud they are: a share that chance does not explain is a warning."""
     odd = tuple(share for share in shares if not share.plausible)
     if odd:
-        told = "; ".join(map(str, odd[:MOST]))
-        return f"NOT AS ASKED, and not by chance · {key.name}: {told}", "warning"
-    return f"{key.name}: {'; '.join(map(str, telling(shares)[:MOST]))}", "done"
+        summary = "; ".join(map(str, odd[:MOST]))
+        return f"NOT AS ASKED, and not by chance · {key.name}: {summary}", "warning"
+    return f"{key.name}: {'; '.join(map(str, reporting(shares)[:MOST]))}", "done"
 
 
-def telling(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+def reporting(shares: tuple[Share, ...]) -> tuple[Share, ...]:
     """Those that share the traffic; the heaviest is what the others leave over."""
     heaviest = max(shares, key=lambda share: share.asked)
     others = tuple(share for share in shares if share.asked > 0 and share is not heaviest)

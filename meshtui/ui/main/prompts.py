@@ -97,4 +97,4 @@ class Prompts:
     def filter(self, text: str) -> None:
         wanted = parse_filter(text)
         self._table.set_filter(wanted)
-        self._host.say(f"filter /{wanted.source} · Esc shows all" if wanted else "filter off")
+        self._host.announce(f"filter /{wanted.source} · Esc shows all" if wanted else "filter off")

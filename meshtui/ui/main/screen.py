@@ -86,12 +86,12 @@ class MainScreen(Screen[None]):
         self.desk = ChangeDesk(cockpit, self)
         self.selection = Selection(self.table, self)
         self.arrangement = Arrangement(self.table, self.dock, self.prompt, self)
-        self.aimed = TableFeed(self.table, self.drafting, cockpit.namespace, self)
+        self.rule_choice = TableFeed(self.table, self.drafting, cockpit.namespace, self)
         self.editing = ExternalEditor(self.desk.edited, self)
         self.prompting = Prompts(self.prompt, self.status, self.table, self.arrangement, self)
         self.handlers = self._make_handlers()
         self.commands = self._make_commands()
-        self.measuring = ShareReports(self.say)
+        self.measuring = ShareReports(self.announce)
         self._leaving = False
         self._notes: Mapping[ServiceKey, str] = {}
 
@@ -102,7 +102,7 @@ class MainScreen(Screen[None]):
             self.drafting,
             self.desk,
             self.editing,
-            self.aimed,
+            self.rule_choice,
             self.arrangement,
             self,
         )
@@ -113,7 +113,7 @@ class MainScreen(Screen[None]):
             self.arrangement,
             self.prompting,
             self.drafting,
-            self.aimed,
+            self.rule_choice,
             self,
         )
 
@@ -122,7 +122,7 @@ class MainScreen(Screen[None]):
             self.cockpit,
             self.desk,
             self.editing,
-            self.aimed,
+            self.rule_choice,
             self.table,
             self.arrangement,
             self.selection,
@@ -145,7 +145,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         self.table.focus()
         self.set_interval(1.0, self._tick)
-        self.header.tell(None, self.clock())
+        self.header.receive(None, self.clock())
         self.update_keys()
         self.call_after_refresh(self.connect)
 
@@ -160,7 +160,7 @@ class MainScreen(Screen[None]):
         """The cockpit was told another place: nothing can be changed until it is reached."""
         self.was_connected = False
         self.drafting.prune(())
-        self.aimed.namespace = ""
+        self.rule_choice.namespace = ""
         self.connect()
 
     def on_connected(self, _: Connected) -> None:
@@ -177,12 +177,14 @@ class MainScreen(Screen[None]):
     def place_again(self) -> None:
         """Where we are, in the header."""
         c = self.cockpit
-        self.header.place = ConnectedTo(c.context, self.aimed.namespace, c.server, c.read_only)
-        self.header.tell(self.snapshot, self.clock())
+        self.header.place = ConnectedTo(
+            c.context, self.rule_choice.namespace, c.server, c.read_only
+        )
+        self.header.receive(self.snapshot, self.clock())
 
     def on_connect_failed(self, message: ConnectFailed) -> None:
         if isinstance(self.app.screen, OfflineScreen):
-            self.app.screen.tell(message.error)
+            self.app.screen.receive(message.error)
         else:
             self.app.push_screen(OfflineScreen(message.error, self.cockpit.context))
 
@@ -193,14 +195,14 @@ class MainScreen(Screen[None]):
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         self.snapshot = snapshot = message.snapshot
-        self.notices.tell(snapshot.notices)
-        self.aimed.show()
+        self.notices.receive(snapshot.notices)
+        self.rule_choice.show()
         self.desk.settled(snapshot.seen)
         self.show_notes(self._notes)
-        self.measuring.tell(snapshot)
+        self.measuring.receive(snapshot)
         self.drafting.prune({view.key for view in snapshot.views})
         self._grow_old(self.clock())
-        self.tell_panes()
+        self.update_panes()
         self.update_keys()
 
     def _tick(self) -> None:
@@ -210,7 +212,7 @@ class MainScreen(Screen[None]):
 
     def _grow_old(self, now: float) -> None:
         """What is on screen says how old it is, each second."""
-        self.header.tell(self.snapshot, now)
+        self.header.receive(self.snapshot, now)
         if self.snapshot is not None:
             since = max(0.0, now - self.snapshot.time)
             self.table.set_stale(self.snapshot.telemetry.stale(since))
@@ -223,25 +225,25 @@ class MainScreen(Screen[None]):
             self.dock.read_again()
 
     def on_pane_opened(self) -> None:
-        self.tell_panes()
+        self.update_panes()
 
     def on_pane_reported(self, message: Pane.Reported) -> None:
-        self.say(message.text, message.level)
+        self.announce(message.text, message.level)
 
     def on_pane_failed(self, message: Pane.Failed) -> None:
         self.fail(message.error)
 
-    def tell_panes(self) -> None:
+    def update_panes(self) -> None:
         if self.snapshot is not None:
             version = self.table.version
             label = version.label if version else ""
-            self.dock.tell(self.table.view, self.snapshot, self.clock(), label)
+            self.dock.receive(self.table.view, self.snapshot, self.clock(), label)
 
     # The cursor, the size, the focus
 
     def on_mesh_table_moved(self, message: MeshTable.Moved) -> None:
         self.drafting.moved(message.place)
-        self.tell_panes()
+        self.update_panes()
         self.update_keys()
 
     def on_resize(self, _: events.Resize) -> None:
@@ -256,7 +258,7 @@ class MainScreen(Screen[None]):
         return situation_of(self)
 
     def update_keys(self) -> None:
-        self.keys_line.tell(self.situation())
+        self.keys_line.receive(self.situation())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the open prompt, the keys that open it are letters."""
@@ -267,7 +269,7 @@ class MainScreen(Screen[None]):
         if action is not None:
             self.run(action, key)
         else:
-            self.say(f"this key works in: {', '.join(actions.places(key))}", "warning")
+            self.announce(f"this key works in: {', '.join(actions.places(key))}", "warning")
 
     def run_action_by_id(self, action_id: str) -> None:
         self.run(actions.BY_ID[action_id], "")
@@ -277,7 +279,7 @@ class MainScreen(Screen[None]):
         self._leaving = self._leaving and action.id == "quit"
         reason = action.why_not(self.situation())
         if reason:
-            self.say(reason, "warning")
+            self.announce(reason, "warning")
             return
         self.guarded(lambda: self.handlers.run(action.id, key))
         self.update_keys()
@@ -291,15 +293,15 @@ class MainScreen(Screen[None]):
 
     # The status line
 
-    def say(self, text: str, level: str = "info") -> None:
-        self.status.say(text, level)
+    def announce(self, text: str, level: str = "info") -> None:
+        self.status.announce(text, level)
 
     def fail(self, error: MeshtuiError) -> None:
         self.status.fail(error)
 
     def status_later(self, text: str) -> None:
         """For what is known before the screen is there."""
-        self.call_after_refresh(self.say, text, "warning")
+        self.call_after_refresh(self.announce, text, "warning")
 
     # Changes
 
@@ -338,7 +340,7 @@ class MainScreen(Screen[None]):
         if self.desk.busy and not self._leaving:
             self._leaving = True
             names = ", ".join(sorted({plan.change.service.name for plan in self.desk.busy}))
-            self.say(f"{names}: {LEAVING}", "warning")
+            self.announce(f"{names}: {LEAVING}", "warning")
             return False
         return True
 

@@ -26,7 +26,7 @@ class TableFeed:
         self._table = table
         self._drafting = drafting
         self._host = host
-        self._aim = SelectedRules()
+        self._rules = SelectedRules()
         self.namespace = namespace
         """Only its services are shown; empty for all. Before connecting it is what -n says."""
 
@@ -35,13 +35,13 @@ class TableFeed:
         snapshot = self._host.snapshot
         if snapshot is None:
             return
-        views, lost = self._aim.seen(self._narrowed(snapshot.views), snapshot.mesh)
+        views, lost = self._rules.seen(self._narrowed(snapshot.views), snapshot.mesh)
         self._table.empty_text = empty_text(snapshot, self.namespace)
         self._table.feed(views, snapshot.sample)
         for key in lost:
             self._drafting.drop(key)
             words = f"{key.name}: the chosen rule is gone; back to the ordinary one"
-            self._host.say(words, "warning")
+            self._host.announce(words, "warning")
 
     def _narrowed(self, views: tuple[ServiceView, ...]) -> tuple[ServiceView, ...]:
         return tuple(v for v in views if not self.namespace or v.key.namespace == self.namespace)
@@ -55,29 +55,29 @@ class TableFeed:
         self.namespace = namespace
         self.show()
         self._host.place_again()
-        self._host.tell_panes()
-        self._host.say(f"namespace {namespace}" if namespace else "all namespaces")
+        self._host.update_panes()
+        self._host.announce(f"namespace {namespace}" if namespace else "all namespaces")
 
-    def take(self, view: ServiceView, route: Route) -> None:
+    def select_rule(self, view: ServiceView, route: Route) -> None:
         """From now on the verbs mean this rule of the service."""
-        self._aim.choose(view, route)
+        self._rules.choose(view, route)
         self._again(view.key)
-        chosen = view.key in self._aim.chosen
+        chosen = view.key in self._rules.chosen
         named = f"rule {route.rule.title}" if chosen else "the ordinary rule"
-        self._host.say(f"{view.key.name}: {named} is shown and changed")
+        self._host.announce(f"{view.key.name}: {named} is shown and changed")
 
     def back(self, key: ServiceKey) -> bool:
         """The ordinary rule again; False where it was that already."""
-        if not self._aim.drop(key):
+        if not self._rules.drop(key):
             return False
         self._again(key)
-        self._host.say(f"{key.name}: the ordinary rule again")
+        self._host.announce(f"{key.name}: the ordinary rule again")
         return True
 
     def _again(self, key: ServiceKey) -> None:
         self._drafting.drop(key)
         self.show()
-        self._host.tell_panes()
+        self._host.update_panes()
 
 
 def empty_text(snapshot: Snapshot, namespace: str = "") -> str:

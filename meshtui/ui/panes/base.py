@@ -67,7 +67,7 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         assert isinstance(self.body, Listing)  # noqa: S101 - a pane with another body overrides
         return self.body
 
-    def tell(self, view: ServiceView | None, snapshot: Snapshot, now: float) -> None:
+    def receive(self, view: ServiceView | None, snapshot: Snapshot, now: float) -> None:
         """A new snapshot, or another service under the cursor."""
         self.now = now
         self.view = view

@@ -48,7 +48,7 @@ def canary_lines(run: CanaryRun, now: float, width: int, version: str = "") -> l
     lines = [_headline(progress, run, now), BLANK, *_ladder(progress, width)]
     lines += [*_step(progress, run, now), *_weights(progress), BLANK]
     lines += [*_table(progress, width), BLANK, *_evidence(progress), BLANK]
-    lines += _said(progress, width)
+    lines += _text_lines(progress, width)
     lines += _undriven(run, progress, width)
     return [fit_line(line, width) if width_of(line) > width else line for line in lines + trouble]
 
@@ -63,8 +63,8 @@ def summary(run: CanaryRun, now: float) -> Line:
         return (Span(f"ended {age} ago", "muted"),)
     if not run.live:
         return (Span("nobody drives it", "warning"), Span(f"  {age} ago", "muted"))
-    late = now - progress.time > REPORT_S
-    return (span(run.driver, "muted"), Span(f"  {age} ago", "warning" if late else "muted"))
+    overdue = now - progress.time > REPORT_S
+    return (span(run.driver, "muted"), Span(f"  {age} ago", "warning" if overdue else "muted"))
 
 
 def begin_words(run: CanaryRun, version: str = "") -> str:
@@ -200,7 +200,7 @@ def _weights(progress: Progress) -> list[Line]:
     return [_field("weight", *pieces)] if progress.exit is None else []
 
 
-def _said(progress: Progress, width: int) -> list[Line]:
+def _text_lines(progress: Progress, width: int) -> list[Line]:
     role = "error" if progress.phase in _BACK else "text"
     lines = wrapped(progress.sentence, width, role) if progress.sentence else []
     if progress.trouble:

@@ -68,13 +68,13 @@ class PaneDock(Vertical):
             pane.workers.cancel_node(pane)
             pane.remove()
 
-    def tell(
+    def receive(
         self, view: ServiceView | None, snapshot: Snapshot, now: float, version: str = ""
     ) -> None:
         for pane in self.panes:
             if pane.is_mounted:
                 pane.version = version
-                pane.tell(view, snapshot, now)
+                pane.receive(view, snapshot, now)
 
     def tick(self, now: float) -> None:
         for pane in self.panes:

@@ -17,7 +17,7 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.exposuretext import Told, exposure_lines, summary
+from meshtui.ui.panes.exposuretext import Reading, exposure_lines, summary
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ExposurePane(Pane):
 
         self._mark: tuple[Mesh, ServiceKey, Clients] | None = None
         self._found: Exposed | None = None
-        self._told: dict[int, Told] = {}
+        self._readings: dict[int, Reading] = {}
         self._counted_at: float | None = None
         self._asked_at = 0.0
         self._awaited = False
@@ -90,7 +90,7 @@ class ExposurePane(Pane):
         return self._mark is not None and self._mark[0] is mark[0] and self._mark[1:] == mark[1:]
 
     def _ask_anew(self) -> None:
-        self._told, self._counted_at, self._error, self._awaited = {}, None, None, False
+        self._readings, self._counted_at, self._error, self._awaited = {}, None, None, False
         self.read_again()
 
     def read_again(self) -> None:
@@ -114,12 +114,12 @@ class ExposurePane(Pane):
             return
         self._awaited = False
         seconds = self.now - (self.now if self._counted_at is None else self._counted_at)
-        before = self._told
-        self._told = {}
+        before = self._readings
+        self._readings = {}
         for place, one in enumerate(message.found.limits):
             found = tally(one, message.counters)
             last = before[place].tally if place in before else Tally()
-            self._told[place] = Told(found, growth(last, found, seconds))
+            self._readings[place] = Reading(found, growth(last, found, seconds))
         self._counted_at, self._error = self.now, None
         self._show()
 
@@ -179,7 +179,7 @@ class ExposurePane(Pane):
             lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
         if self._old:
             lines += [*wrapped(OLD, width, "warning"), BLANK]
-        return lines + exposure_lines(found, self._told, width, asked=self._error is None)
+        return lines + exposure_lines(found, self._readings, width, asked=self._error is None)
 
     def on_resize(self) -> None:
         super().on_resize()

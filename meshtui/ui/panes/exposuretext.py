@@ -35,7 +35,7 @@ MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reading:
     """What the proxies of a limit say: their counters, and how many a second since before."""
 
     tally: Tally
@@ -43,10 +43,10 @@ class Told:
 
 
 def exposure_lines(
-    found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool
+    found: Exposed, readings: Mapping[int, Reading], width: int, *, asked: bool
 ) -> list[Line]:
     """`told` holds the counters by the place of the limit; `asked`: they are on their way."""
-    lines = [*_ways_in(found, width), BLANK, *_limits(found, told, width, asked=asked)]
+    lines = [*_doors_lines(found, width), BLANK, *_limits(found, readings, width, asked=asked)]
     if found.unread:
         text = f"not read everywhere: {', '.join(found.unread)}; there may be more"
         lines += [BLANK, *wrapped(text, width, "muted")]
@@ -68,7 +68,7 @@ def _number(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count > 1)}"
 
 
-def _ways_in(found: Exposed, width: int) -> list[Line]:
+def _doors_lines(found: Exposed, width: int) -> list[Line]:
     lines: list[Line] = [(Span("ways in from outside", "head"),)]
     for door in sorted(found.doors, key=lambda door: door.redirect)[:MOST]:
         lines += [BLANK, *_door(door, width)]
@@ -125,7 +125,9 @@ def _lead(lead: Lead) -> str:
     return f"{lead.rule}: {share}{lead.match}"
 
 
-def _limits(found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool) -> list[Line]:
+def _limits(
+    found: Exposed, readings: Mapping[int, Reading], width: int, *, asked: bool
+) -> list[Line]:
     refused = refused_words(found)
     lines: list[Line] = [(Span("what limits it", "head"),)]
     if refused:
@@ -135,13 +137,13 @@ def _limits(found: Exposed, told: Mapping[int, Told], width: int, *, asked: bool
         none = "no EnvoyFilter with a rate limit is on the way to it"
         lines += [BLANK, *wrapped(none, width, "text")]
     for place, one in enumerate(found.limits[:MOST]):
-        lines += [BLANK, *_limit(one, told.get(place), width, asked=asked)]
+        lines += [BLANK, *_limit(one, readings.get(place), width, asked=asked)]
     lines += _others("limits that reach no proxy", "▲", found.idle, width)
     lines += _others("limits by targetRefs, not known for whom", "?", found.unknown, width)
     return lines
 
 
-def _limit(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list[Line]:
+def _limit(one: Limiting, readings: Reading | None, width: int, *, asked: bool) -> list[Line]:
     limit = one.limit
     role = "strong" if limit.limits else "muted"
     lines = _behind(Span("■ " if limit.limits else "□ ", role), limit_words(limit), width, role)
@@ -149,17 +151,17 @@ def _limit(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list
     lines += _field("by", f"EnvoyFilter {_name(limit.ref)}", width)
     lines += _field("reaches", pods_words(one.pods), width)
     lines += _field("so that", effect_words(limit), width, "muted" if limit.limits else "warning")
-    return [*lines, *_counted(one, told, width, asked=asked)] if limit.limits else lines
+    return [*lines, *_counted(one, readings, width, asked=asked)] if limit.limits else lines
 
 
-def _counted(one: Limiting, told: Told | None, width: int, *, asked: bool) -> list[Line]:
-    if told is None:
+def _counted(one: Limiting, readings: Reading | None, width: int, *, asked: bool) -> list[Line]:
+    if readings is None:
         return _field("counted", "asking the proxies…" if asked else "", width, "muted")
-    tally, lines = told.tally, []
+    tally, lines = readings.tally, []
     if tally.refused is not None:
-        now = f", {rate_words(told.rps)} now" if told.rps is not None else ""
+        now = f", {rate_words(readings.rps)} now" if readings.rps is not None else ""
         text = f"{tally.refused:,} refused since the proxies started{now}{of_what(one)}"
-        lines += _field("counted", text, width, "warning" if told.rps else "text")
+        lines += _field("counted", text, width, "warning" if readings.rps else "text")
     if tally.silent:
         text = silent_words(one.limit, tally.silent)
         lines += _field("" if lines else "counted", text, width, "muted")

@@ -27,8 +27,8 @@ def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
     )
     first = both_ends(fit_line(head, max(width - width_of(end) - 1, 8)), end, width)
     role = "text" if entry.took_effect and not entry.undone_by else "muted"
-    told = "; ".join(entry.words) or ("not known what it did" if entry.unread else "")
-    lines = [first, *wrapped(told, width, role, "  ")]
+    summary = "; ".join(entry.words) or ("not known what it did" if entry.unread else "")
+    lines = [first, *wrapped(summary, width, role, "  ")]
     if entry.detail and (not entry.took_effect or entry.status.startswith(REVERTED)):
         lines += wrapped(entry.detail, width, "muted", "  ")
     return [*lines, (span(f"  {entry.who}  {entry.change_id}", "faint"),)]

@@ -29,8 +29,8 @@ def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
         *mine, gap = _rule_lines(route, view, width)
         lines += [*(Picked(line, place_of(route)) for line in mine), Picked(gap)]
     if not view.routes:
-        told = wrapped("no VirtualService names this service: its pods share the traffic", width)
-        lines += map(Picked, [*told, BLANK])
+        notice = wrapped("no VirtualService names this service: its pods share the traffic", width)
+        lines += map(Picked, [*notice, BLANK])
     for rule in mesh.rules_by_host.get(view.service.host, ()):
         lines += map(Picked, _destination_rule_lines(rule, width))
     return lines

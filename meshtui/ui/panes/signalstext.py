@@ -26,11 +26,11 @@ def signals_lines(
     lines: list[Line] = []
     if trouble:
         lines += [*wrapped(f"telemetry: {trouble}", width, "warning"), BLANK]
-    told = _told(scope, width)
+    shown = _body(scope, width)
     if stale and state_of(scope) != NOT_KNOWN:
         lines += [*wrapped(OLD, width, "warning"), BLANK]
-        told = [_as_last_seen(line) for line in told]
-    return lines + told
+        shown = [_as_last_seen(line) for line in shown]
+    return lines + shown
 
 
 def _as_last_seen(line: Line) -> Line:
@@ -40,16 +40,16 @@ def _as_last_seen(line: Line) -> Line:
     return tuple(pieces)
 
 
-def _told(scope: VersionScope, width: int) -> list[Line]:
+def _body(scope: VersionScope, width: int) -> list[Line]:
     lines: list[Line] = []
     for state, head, sides in sentences(scope):
         lines += _sentence(state, head, sides, width)
     parts = parts_of(scope)
-    told = [scope] if scope.row is not None or len(parts) < 2 else [scope, *parts]
-    if any(state_of(one) != NOT_KNOWN for one in told):
-        lines += [BLANK, *numbers_lines(told[:SHOWN], width)]
-        if len(told) > SHOWN:
-            more = f"{len(told) - SHOWN:,} more versions: the table has their numbers"
+    shown = [scope] if scope.row is not None or len(parts) < 2 else [scope, *parts]
+    if any(state_of(one) != NOT_KNOWN for one in shown):
+        lines += [BLANK, *numbers_lines(shown[:SHOWN], width)]
+        if len(shown) > SHOWN:
+            more = f"{len(shown) - SHOWN:,} more versions: the table has their numbers"
             lines += wrapped(more, width, "muted")
         lines += breakdown_lines(scope, width)
     found = explanations(parts)
@@ -73,7 +73,7 @@ def _sentence(state: str, head: str, sides: str, width: int) -> list[Line]:
 
 def _explained(one: Explanation, labelled: bool, width: int) -> list[Line]:
     lines = explanation_head(one, labelled, width)
-    first, *rest = one.said
+    first, *rest = one.sentences
     lines += wrapped(first, width, "text", INDENT)
     for text in rest:
         head, *more = wrapped(text, width - 4, "text")

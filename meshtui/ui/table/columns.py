@@ -90,8 +90,8 @@ def _stretched(columns: list[Column], spare: int, name_width: int) -> tuple[Colu
     """
     ids = {column.id for column in columns}
     now = {column.id: column.width for column in columns}
-    wish = min(max(name_width, NAME_MIN), NAME_MAX) - now["name"]
-    name = max(min(spare + MARKS_SPARED * ("marks" in ids), wish), min(spare, 0))
+    wanted = min(max(name_width, NAME_MIN), NAME_MAX) - now["name"]
+    name = max(min(spare + MARKS_SPARED * ("marks" in ids), wanted), min(spare, 0))
     spare -= name
     if "marks" in ids:
         growth = GROWTH if spare >= sum(GROWTH.values()) + 6 else {}

@@ -41,10 +41,10 @@ def service_marks(view: ServiceView, note: str = "", cells: int = ROOMY) -> Line
 def _line_of(view: ServiceView, note: str, brevity: Brevity) -> Line:
     faults_first = sorted(view.marks, key=lambda mark: not mark.startswith("fault"))
     about = next((mark for mark in faults_first if _is_about(note, mark)), "")
-    told = brevity(note, about, view) if note else ""
-    pieces = [span(told, "warning")] if note else []
+    shown = brevity(note, about, view) if note else ""
+    pieces = [span(shown, "warning")] if note else []
     pieces += [span(view.counted_because, "unknown")] if view.counted_because else []
-    pieces += _aimed(view)
+    pieces += _selected(view)
     rest = [mark for mark in faults_first if mark != about]
     pieces += [span(brevity("", mark, view), _role(mark)) for mark in rest]
     return _joined(pieces)
@@ -76,7 +76,7 @@ def _word(note: str, mark: str, view: ServiceView) -> str:
     return f"{word} {answered}" if word == "fault" and answered else word
 
 
-def _aimed(view: ServiceView) -> list[Span]:
+def _selected(view: ServiceView) -> list[Span]:
     """The rule that is shown, where it is not the ordinary one."""
     if is_ordinary(view) or view.rule is None:
         return []
@@ -86,7 +86,7 @@ def _aimed(view: ServiceView) -> list[Span]:
 def short_marks(view: ServiceView) -> Line:
     """What must be seen also where the marks have no room: one word each."""
     rule = view.rule
-    pieces: list[Span] = _aimed(view)
+    pieces: list[Span] = _selected(view)
     if rule and rule.fault and rule.fault.active:
         pieces.append(Span("fault", "warning"))
     if rule and rule.mirrors:

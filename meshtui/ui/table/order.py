@@ -51,12 +51,12 @@ class CalmOrder:
         fresh = sampled != self._seen
         self._seen = sampled
         known = tuple(views)
-        self._held = {view.key: self._hold(view, fresh) for view in known}
+        self._held = {view.key: self._pin(view, fresh) for view in known}
         rank = _RANKS[sort.key]
         ordered = sorted(known, key=lambda v: (rank(self._held[v.key]), _by_name(v)))
         return tuple(reversed(ordered)) if sort.reverse else tuple(ordered)
 
-    def _hold(self, view: ServiceView, fresh: bool) -> _Held:
+    def _pin(self, view: ServiceView, fresh: bool) -> _Held:
         measured = _measure(view)
         held = self._held.get(view.key)
         if held is None:

@@ -30,22 +30,22 @@ class History:
         if sample is None or sample.time == self._last:
             return
         self._last = sample.time
-        kept: dict[LineId, deque[float | None]] = {}
+        retained: dict[LineId, deque[float | None]] = {}
         for view in views:
             total = signals_of(view, self._side)
-            self._take(kept, LineId(view.key), total.rps if total else None)
+            self._append(retained, LineId(view.key), total.rps if total else None)
             for version in view.versions:
                 signals = signals_of(version, self._side)
                 place = LineId(view.key, version.label)
-                self._take(kept, place, signals.rps if signals else None)
-        self._rates = kept
+                self._append(retained, place, signals.rps if signals else None)
+        self._rates = retained
 
-    def _take(
-        self, kept: dict[LineId, deque[float | None]], place: LineId, value: float | None
+    def _append(
+        self, retained: dict[LineId, deque[float | None]], place: LineId, value: float | None
     ) -> None:
         rates = self._rates.get(place) or deque(maxlen=LENGTH)
         rates.append(value)
-        kept[place] = rates
+        retained[place] = rates
 
     def rates(self, place: LineId) -> Iterable[float | None]:
         return self._rates.get(place, ())

@@ -25,7 +25,7 @@ class Header(LinesBlock):
         self._snapshot: Snapshot | None = None
         self._now = 0.0
 
-    def tell(self, snapshot: Snapshot | None, now: float) -> None:
+    def receive(self, snapshot: Snapshot | None, now: float) -> None:
         self._snapshot = snapshot
         self._now = now
         self._update()
@@ -48,7 +48,7 @@ class Notices(LinesBlock):
         super().__init__(id=id)
         self._notices: tuple[str, ...] = ()
 
-    def tell(self, notices: tuple[str, ...]) -> None:
+    def receive(self, notices: tuple[str, ...]) -> None:
         self._notices = notices
         self._update()
 

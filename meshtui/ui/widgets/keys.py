@@ -20,7 +20,7 @@ class KeysLine(LinesBlock):
         super().__init__(id="keys")
         self._situation = Situation()
 
-    def tell(self, situation: Situation) -> None:
+    def receive(self, situation: Situation) -> None:
         self._situation = situation
         self._update()
 

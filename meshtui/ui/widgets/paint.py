@@ -69,18 +69,18 @@ def fit(text: str, width: int, right: bool = False) -> str:
 
 def fit_line(pieces: Line, width: int) -> Line:
     """The line in exactly `width` cells; the piece that runs over is cut with an ellipsis."""
-    kept: list[Span] = []
+    retained: list[Span] = []
     left = width
     for piece in pieces:
         length = cell_len(piece.text)
         if length > left:
-            kept.append(Span(fit(piece.text, left), piece.role))
-            return tuple(kept)
-        kept.append(piece)
+            retained.append(Span(fit(piece.text, left), piece.role))
+            return tuple(retained)
+        retained.append(piece)
         left -= length
     if left:
-        kept.append(Span(" " * left))
-    return tuple(kept)
+        retained.append(Span(" " * left))
+    return tuple(retained)
 
 
 def both_ends(left: Line, right: Line, width: int) -> Line:

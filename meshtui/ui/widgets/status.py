@@ -19,7 +19,7 @@ class Status(LinesBlock):
         self.level = "info"
         self.lines = ((),)
 
-    def say(self, text: str, level: str = "info") -> None:
+    def announce(self, text: str, level: str = "info") -> None:
         self.text = text
         self.level = level
         role = _ROLES[level]

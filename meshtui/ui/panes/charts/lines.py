@@ -102,7 +102,7 @@ def _traffic(course: Course) -> float:
 
 def chart_lines(
     picture: Picture,
-    look: ChartStyle,
+    style: ChartStyle,
     versions: Sequence[Version],
     size: tuple[int, int],
     now: float,
@@ -113,7 +113,7 @@ def chart_lines(
     marks = marked(picture, cells)
     notes = legend(picture, marks, width, _most_notes(height))
     room = height - len(notes) - _AXIS
-    measures = look.measures(room)
+    measures = style.measures(room)
     lines: list[Line] = []
     heights, spare = _heights(room, len(measures))
     for measure, high in zip(measures, heights, strict=True):
@@ -212,7 +212,7 @@ def _title(
 
 def _fresh_s(picture: Picture) -> float:
     """Seconds after which a number is not one of now; longer where it is measured seldom."""
-    return max(_FRESH_S, picture.late_s)
+    return max(_FRESH_S, picture.overdue_s)
 
 
 def _now(

@@ -71,7 +71,7 @@ class ChartsPane(Pane):
         super().__init__(cockpit)
         self.range = USUAL_RANGE
         self._chosen = False
-        self.look = ChartStyle()
+        self.chart_style = ChartStyle()
         self._key: ServiceKey | None = None
         self._asked: Question | None = None
         self._asked_at = 0.0
@@ -140,12 +140,12 @@ class ChartsPane(Pane):
         if asked is None or not self._cells or (self._busy and asked == self._asked):
             return
         self._busy, self._asked, self._asked_at = True, asked, self.now
-        in_background(self, "charts", self._look_back, asked)
+        in_background(self, "charts", self._read_past, asked)
 
-    async def _look_back(self, asked: Question) -> None:
+    async def _read_past(self, asked: Question) -> None:
         key, name, cells = asked
         try:
-            await self.cockpit.history.look_back(key, RANGES[name], cells, self.now)
+            await self.cockpit.history.read_past(key, RANGES[name], cells, self.now)
         except MeshtuiError as error:
             self.post_message(self.Failed(asked, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
@@ -180,7 +180,7 @@ class ChartsPane(Pane):
         top = self._trouble(width)
         versions = versions_of(self._picture, self._names())
         size = width, height - len(top)
-        lines = chart_lines(self._picture, self.look, versions, size, self.now)
+        lines = chart_lines(self._picture, self.chart_style, versions, size, self.now)
         self.listing.fill([*top, *lines])
         self.update_title()
 
@@ -251,18 +251,21 @@ class ChartsPane(Pane):
             return
         width, height = self._space
         room = room_of(self._picture, (width, height - len(self._trouble(width))))
-        now = self.look.measures(room)
+        now = self.chart_style.measures(room)
         order = list(SHOWN.values())
-        place = order.index(self.look.shown)
+        place = order.index(self.chart_style.shown)
         turned = order[place + 1 :] + order[:place]
-        looks = [ChartStyle(shown, self.look.quantile) for shown in turned]
-        self.look = next((look for look in looks if look.measures(room) != now), self.look)
+        candidates = [ChartStyle(shown, self.chart_style.quantile) for shown in turned]
+        self.chart_style = next(
+            (chart_style for chart_style in candidates if chart_style.measures(room) != now),
+            self.chart_style,
+        )
         self._draw()
 
     def do_quantile(self) -> None:
         order = list(QUANTILES.values())
-        following = order[(order.index(self.look.quantile) + 1) % len(order)]
-        self.look = ChartStyle(self.look.shown, following)
+        following = order[(order.index(self.chart_style.quantile) + 1) % len(order)]
+        self.chart_style = ChartStyle(self.chart_style.shown, following)
         self._draw()
 
     def command(self, words: Sequence[str]) -> None:
@@ -274,9 +277,9 @@ class ChartsPane(Pane):
             if word in RANGES:
                 self._choose_range(word)
             elif word in SHOWN:
-                self.look = ChartStyle(SHOWN[word], self.look.quantile)
+                self.chart_style = ChartStyle(SHOWN[word], self.chart_style.quantile)
             else:
-                self.look = ChartStyle(self.look.shown, QUANTILES[word])
+                self.chart_style = ChartStyle(self.chart_style.shown, QUANTILES[word])
         self._draw()
 
     def on_resize(self) -> None:

@@ -17,18 +17,18 @@ def source_words(picture: Picture, now: float) -> Line:
     if picture.newest is None:
         return (Span("nothing seen yet", "muted"),)
     age = max(now - picture.newest, 0.0)
-    told = human_duration(age)
-    stale = age > picture.late_s
-    newest = Span(f" STALE {told} ", "stale") if stale else Span(f"{told} ago", "muted")
-    return Span(f"{_teller(picture, now)}  ", "muted"), newest
+    age_text = human_duration(age)
+    stale = age > picture.overdue_s
+    newest = Span(f" STALE {age_text} ", "stale") if stale else Span(f"{age_text} ago", "muted")
+    return Span(f"{_title_of(picture, now)}  ", "muted"), newest
 
 
-def _teller(picture: Picture, now: float) -> str:
+def _title_of(picture: Picture, now: float) -> str:
     """Who remembers this; from when on it is only what was seen from here."""
     if picture.source and picture.past_end is not None:
-        late = now - picture.past_end > _LATE_S + 2 * _beat_of(picture)
+        overdue = now - picture.past_end > _LATE_S + 2 * _beat_of(picture)
         until = time.strftime("%H:%M", time.localtime(picture.past_end))
-        return f"{picture.source} to {until}, then seen" if late else picture.source
+        return f"{picture.source} to {until}, then seen" if overdue else picture.source
     since = picture.seen_since
     return f"seen for {human_duration(now - since)}" if since is not None else ""
 

@@ -40,17 +40,17 @@ class LineStyle:
     wrap: bool = False
 
 
-def log_line(line: LogLine, prefix: Span, look: LineStyle) -> Line:
+def log_line(line: LogLine, prefix: Span, style: LineStyle) -> Line:
     """The prefix, then the line; one that is no access log stands as it came."""
     if line.own:
         sign, role = (Span("▲ ", "warning"), "warning") if line.trouble else (_RULE, "unknown")
         return sign, span(line.text, role)
-    if look.raw:
-        time = (Span(stamp_words(line.stamp), "muted"),) if look.stamps else ()
+    if style.raw:
+        time = (Span(stamp_words(line.stamp), "muted"),) if style.stamps else ()
         return prefix, *time, span(line.text[:LOOKED_AT], "text")
     if line.request is None:
         return prefix, span(line.text[:LOOKED_AT], "muted")
-    return prefix, *_request(line.request, look.clock)
+    return prefix, *_request(line.request, style.clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def stamp_words(stamp: int) -> str:
 
 def _request(request: LoggedRequest, clock: bool) -> Line:
     flags = ",".join(request.flags)[:_LONGEST_WORD] or "-"
-    took = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
+    duration = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
     why = f"  {request.details[:LOOKED_AT]}" if request.flags and request.details else ""
     code, role = f"{request.code:>3}", code_role(request.code)
     asked = f"{request.method[:_LONGEST_WORD]} {request.path[:LOOKED_AT]}"
@@ -99,7 +99,7 @@ def _request(request: LoggedRequest, clock: bool) -> Line:
         span(f"{request.time[_CLOCK]} " if clock else "", "muted"),
         span(code, role),
         span(f" {flags:<3}", "warning" if request.flags else "faint"),
-        span(f"{took:>7} ", "muted"),
+        span(f"{duration:>7} ", "muted"),
         Span("← " if request.inbound else "→ ", "faint"),
         span(asked, "text"),
         span(why, "muted"),

@@ -35,7 +35,7 @@ def _field(name: str, value: Line, width: int) -> list[Line]:
     return wrapped_line((head, *value), max(width, NAMED + 20), NAMED)
 
 
-def _said(name: str, text: str, width: int, role: str = "text") -> list[Line]:
+def _text_lines(name: str, text: str, width: int, role: str = "text") -> list[Line]:
     """Words of our own, broken at spaces."""
     head, indent = Span(f"{name:<{NAMED}}", "muted"), Span(" " * NAMED)
     rows = wrapped(text, max(width - NAMED, 20), role)
@@ -64,11 +64,11 @@ def _outcome(record: AccessRecord, width: int) -> list[Line]:
     if record.details:
         lines += _field("details", (span(record.details, "text"),), width)
         lines += (
-            _said("", explain_details(record.details, record.flags), width, "strong")
+            _text_lines("", explain_details(record.details, record.flags), width, "strong")
             if explain_details(record.details, record.flags)
             else []
         )
-    lines += _field("lasted" if record.tcp else "took", _took(record), width)
+    lines += _field("lasted" if record.tcp else "took", _duration_line(record), width)
     return [*lines, *_field("to", _to(record), width)]
 
 
@@ -78,8 +78,8 @@ def _flag(code: str, width: int) -> list[Line]:
         return _field("flag", (span(code, "warning"), Span(" is not known here", "muted")), width)
     return [
         *_field("flag", (Span(f"{flag.code} ", "warning"), Span(flag.name, "warning")), width),
-        *_said("", flag.meaning, width, "strong"),
-        *_said("  look at", flag.look, width),
+        *_text_lines("", flag.meaning, width, "strong"),
+        *_text_lines("  look at", flag.check, width),
     ]
 
 
@@ -92,14 +92,14 @@ def _phrase(code: int) -> str:
         return ""
 
 
-def _took(record: AccessRecord) -> Line:
+def _duration_line(record: AccessRecord) -> Line:
     if record.duration_ms is None:
         return (Span("not known", "muted"),)
-    took = Span(f"{record.duration_ms:,} ms", "text")
+    duration = Span(f"{record.duration_ms:,} ms", "text")
     if record.upstream_ms is None:
-        return (took,)
+        return (duration,)
     own = max(record.duration_ms - record.upstream_ms, 0)
-    return took, Span(f"  upstream {record.upstream_ms:,} ms, the rest {own:,} ms", "muted")
+    return duration, Span(f"  upstream {record.upstream_ms:,} ms, the rest {own:,} ms", "muted")
 
 
 def _to(record: AccessRecord) -> Line:

@@ -34,7 +34,7 @@ class LogLines(LinesView, can_focus=False):
     def __init__(self) -> None:
         super().__init__(classes="pane-body")
         self.store = LogStore()
-        self.look = LineStyle()
+        self.line_style = LineStyle()
         self.following = True
         self.lit = False
         """True while the pane around it has the focus."""
@@ -61,7 +61,7 @@ class LogLines(LinesView, can_focus=False):
 
         Where there is a filter its work on them is left to do.
         """
-        self.store.add(lines, look=not self.store.filter)
+        self.store.add(lines, filter_now=not self.store.filter)
         self.fill()
 
     def refit(self) -> None:
@@ -71,8 +71,8 @@ class LogLines(LinesView, can_focus=False):
         else:
             self._reveal()
 
-    def set_look(self, **changes: bool) -> None:
-        self.look = replace(self.look, **changes)
+    def set_line_style(self, **changes: bool) -> None:
+        self.line_style = replace(self.line_style, **changes)
         self.jump(x=0)
         self.refit()
 
@@ -97,16 +97,16 @@ class LogLines(LinesView, can_focus=False):
 
     def line_at(self, index: int) -> Line:
         line = self.store.line(self.store.number(index))
-        return log_line(line, self._prefixes.of(line, self.store), self.look)
+        return log_line(line, self._prefixes.of(line, self.store), self.line_style)
 
     def _lay_out(self, index: int) -> list[Line]:
         """The rows of one line."""
         width = self.scrollable_content_region.width
-        key = (self.store.number(index), width, self.look, self._prefixes)
+        key = (self.store.number(index), width, self.line_style, self._prefixes)
         rows = self._laid_out.get(key)
         if rows is None:
             line = self.line_at(index)
-            rows = wrapped_line(line, width, prefix_width(line)) if self.look.wrap else [line]
+            rows = wrapped_line(line, width, prefix_width(line)) if self.line_style.wrap else [line]
             self._laid_out[key] = rows
         return rows
 
@@ -116,7 +116,7 @@ class LogLines(LinesView, can_focus=False):
             return
         self._prefixes = Prefixes.for_(self.store)
         count, top = len(self.store), self._top_index
-        spare = self.room - 1 if self.look.wrap and count else 0
+        spare = self.room - 1 if self.line_style.wrap and count else 0
         self.virtual_size = self.virtual_size.with_height(count + spare).with_width(self._wide)
         rows = self._from_end() if self.following else self._from_top(top)
         self._rows = rows
@@ -125,7 +125,7 @@ class LogLines(LinesView, can_focus=False):
 
     @property
     def _wide(self) -> int:
-        return self.size.width if self.look.wrap else LONGEST
+        return self.size.width if self.line_style.wrap else LONGEST
 
     @property
     def _top_index(self) -> int:
@@ -219,7 +219,7 @@ class LogLines(LinesView, can_focus=False):
             self.go_to(0)
 
     def sideways(self, by: int) -> None:
-        if not self.look.wrap:
+        if not self.line_style.wrap:
             self.jump(x=self.scroll_offset.x + by)
 
     def light(self, lit: bool) -> None:

@@ -228,17 +228,17 @@ class LogsPane(Pane):
         self.update_title()
 
     def do_wrap(self) -> None:
-        self.log_lines.set_look(wrap=not self.log_lines.look.wrap)
+        self.log_lines.set_line_style(wrap=not self.log_lines.line_style.wrap)
 
     def do_as_written(self) -> None:
-        self.log_lines.set_look(raw=not self.log_lines.look.raw)
+        self.log_lines.set_line_style(raw=not self.log_lines.line_style.raw)
 
     def do_times(self) -> None:
-        look = self.log_lines.look
-        if look.raw:
-            self.log_lines.set_look(stamps=not look.stamps)
+        line_style = self.log_lines.line_style
+        if line_style.raw:
+            self.log_lines.set_line_style(stamps=not line_style.stamps)
         else:
-            self.log_lines.set_look(clock=not look.clock)
+            self.log_lines.set_line_style(clock=not line_style.clock)
 
     def do_further_back(self) -> None:
         self._begin_at(next_start(self.start))

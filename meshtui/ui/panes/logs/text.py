@@ -24,12 +24,12 @@ COPIED_MOST = 65_536
 def count_words(store: LogStore) -> Line:
     """`312 of 20,000`, and the filter."""
     if not store.filter:
-        return (Span(f"{store.kept:,} lines  ", "muted"),)
+        return (Span(f"{store.retained:,} lines  ", "muted"),)
     if store.behind:
-        done = 100 - 100 * store.behind // max(store.kept, 1)
+        done = 100 - 100 * store.behind // max(store.retained, 1)
         counted = Span(f"filtering {done} %  ", "muted")
     else:
-        counted = Span(f"{len(store):,} of {store.kept:,}  ", "muted")
+        counted = Span(f"{len(store):,} of {store.retained:,}  ", "muted")
     return counted, Span("/", "key"), span(f"{store.filter.source}  ", "strong")
 
 

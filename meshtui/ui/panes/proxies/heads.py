@@ -56,8 +56,8 @@ def painted(state: ProxyState, frame: Frame) -> Painted:
 def _waiting(state: ProxyState) -> list[Picked]:
     if state.error is not None:
         return []
-    told = "reading…" if state.pod or state.matrix is None else "no proxy is known to call it"
-    return [Picked((Span(told, "muted"),))]
+    notice = "reading…" if state.pod or state.matrix is None else "no proxy is known to call it"
+    return [Picked((Span(notice, "muted"),))]
 
 
 def _matrix(state: ProxyState, frame: Frame, fixed: list[Line]) -> Painted:
@@ -71,8 +71,8 @@ def _matrix(state: ProxyState, frame: Frame, fixed: list[Line]) -> Painted:
 def _table(state: ProxyState, table: Table, frame: Frame, fixed: list[Line]) -> Painted:
     shown = table.matching(state.search) if state.search else table
     if not len(shown):
-        told = "nothing holds that" if len(table) else "this proxy has none"
-        return Painted(fixed, [Picked((Span(told, "muted"),))])
+        notice = "nothing holds that" if len(table) else "this proxy has none"
+        return Painted(fixed, [Picked((Span(notice, "muted"),))])
     fixed += _about(state.reading, table, frame.width) if state.reading else []
     shown = shown.fitted(frame.width)
     header = Span(shown.header()[frame.left :], "head")
@@ -84,15 +84,15 @@ def _about(reading: ProxyReads, table: Table, width: int) -> list[Line]:
     out = ejected_versions(reading)
     lines = wrapped(f"ejected: {out}", width, "error") if out else []
     if reading.view == CLUSTERS and any(NOT_KEPT in cell for row in table.rows for cell in row):
-        told = f"{NOT_KEPT} this proxy does not keep (proxyStatsMatcher)"
-        lines.append((Span(told, "muted"),))
+        notice = f"{NOT_KEPT} this proxy does not keep (proxyStatsMatcher)"
+        lines.append((Span(notice, "muted"),))
     return lines
 
 
 def _matches(raw: RawText, marked: int) -> Line:
     if not raw.search:
-        said = Span(f"{len(raw)} lines of JSON  ", "muted")
-        return (said, Span("/", "key"), Span(" searches", "muted"))
+        words = Span(f"{len(raw)} lines of JSON  ", "muted")
+        return (words, Span("/", "key"), Span(" searches", "muted"))
     if not raw.matches:
         return (span(f"nothing holds {raw.search}", "warning"),)
     where = f"{raw.search}: {raw.place(marked)} of {len(raw.matches)}  "

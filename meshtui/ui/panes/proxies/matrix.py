@@ -90,8 +90,8 @@ def matrix_lines(
     wanted = search.lower()
     pods = [pod for pod in matrix.pods if wanted in "/".join(key_of(pod)).lower()]
     if not pods:
-        told = "no client's name holds that" if matrix.pods else "no proxy is known to call it"
-        return [Picked((Span(told, "muted"),))]
+        notice = "no client's name holds that" if matrix.pods else "no proxy is known to call it"
+        return [Picked((Span(notice, "muted"),))]
     lines = [Picked(_row(matrix, pod, rows, now, width), owner_of(pod)) for pod in pods]
     chosen = next((pod for pod in pods if owner_of(pod) == picked), pods[0])
     row = rows.get(key_of(chosen))
@@ -133,8 +133,8 @@ def _notes(matrix: Matrix, width: int) -> Iterator[Line]:
     if matrix.guessed:
         some = f"telemetry does not name {len(matrix.guessed)} of these as callers: they may call"
         none = "telemetry names no caller: every proxy that may call is here"
-        told = some if len(matrix.guessed) < len(matrix.pods) else none
-        yield from wrapped(told, width, "muted")
+        notice = some if len(matrix.guessed) < len(matrix.pods) else none
+        yield from wrapped(notice, width, "muted")
     if matrix.left_out:
         yield (Span(f"{matrix.left_out} more proxies are not asked", "muted"),)
     if not matrix.rules:
@@ -164,9 +164,9 @@ def _rule(route: Route, cell: Cell, width: int) -> list[Line]:
     if cell.state == NOT_MEANT:
         return lines
     namespace = route.service.ref.namespace
-    lines += _said("asked", asked_words(route.rule, namespace), width)
+    lines += _text_lines("asked", asked_words(route.rule, namespace), width)
     for words in dict.fromkeys(done_words(r, route.rule, namespace) for r in cell.served):
-        lines += _said("does", words, width)
+        lines += _text_lines("does", words, width)
     for difference in cell.differences:
         lines += wrapped(f"≠ {difference}", width, "warning", "         ")
     for note in cell.notes:
@@ -174,7 +174,7 @@ def _rule(route: Route, cell: Cell, width: int) -> list[Line]:
     return lines
 
 
-def _said(label: str, words: str, width: int) -> list[Line]:
+def _text_lines(label: str, words: str, width: int) -> list[Line]:
     first, *rest = wrapped(words, width - 9, "text")
     indent = Span(" " * 9)
     return [(Span(f"   {label:<6}", "muted"), *first), *((indent, *line) for line in rest)]

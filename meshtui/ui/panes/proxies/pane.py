@@ -223,7 +223,7 @@ class ProxiesPane(Pane):
         if view == self.state.at:
             self.state.wants_raw = False
         else:
-            self._take_picked()
+            self._use_picked()
             self.state.turn_to(view)
             self.state.moved = True
             self.lines.picked = owner_of(self.state.pod) if self.state.pod else ""
@@ -236,7 +236,7 @@ class ProxiesPane(Pane):
     do_view_endpoints = partialmethod(turn_to, VIEWS[3])
     do_view_listeners = partialmethod(turn_to, VIEWS[4])
 
-    def _take_picked(self) -> None:
+    def _use_picked(self) -> None:
         """The proxy under the cursor of the first view is the one of the others."""
         if self.state.at == INTENT:
             pods = (pod for pod in self.state.clients if owner_of(pod) == self.lines.picked)
@@ -279,7 +279,7 @@ class ProxiesPane(Pane):
 
     def do_save_dump(self) -> None:
         """Of the proxy that is shown, or under the cursor."""
-        self._take_picked()
+        self._use_picked()
         if self.state.pod is not None:
             self.state.note = (span(f"reading all that {self.state.pod.name} has…", "muted"),)
             self.asking.dump(self.state.pod)

@@ -87,33 +87,33 @@ class Asking:
         self._begin("ask", question, self._rows, question, matrix)
 
     async def _rows(self, question: Question, matrix: Matrix) -> None:
-        await self._cockpit.proxies.rows(matrix, lambda row: self._tell(RowCame(question, row)))
+        await self._cockpit.proxies.rows(matrix, lambda row: self._post(RowCame(question, row)))
 
     def view(self, question: Question, pod: Pod) -> None:
         self._begin("ask", question, self._view, question, pod)
 
     async def _view(self, question: Question, pod: Pod) -> None:
         reading = await self._cockpit.proxies.read(question.view, pod, question.service)
-        self._tell(ReadingCame(question, reading, await _table(reading)))
+        self._post(ReadingCame(question, reading, await _table(reading)))
 
     def raw(self, reading: ProxyReads) -> None:
         self._begin("raw", None, self._raw, reading)
 
     async def _raw(self, reading: ProxyReads) -> None:
         lines = await self._cockpit.proxies.raw(reading)
-        self._tell(RawCame(reading, await asyncio.to_thread(RawText, lines)))
+        self._post(RawCame(reading, await asyncio.to_thread(RawText, lines)))
 
     def dump(self, pod: Pod) -> None:
         self._begin("dump", None, self._dump, pod)
 
     async def _dump(self, pod: Pod) -> None:
-        self._tell(Saved(*await self._cockpit.proxies.dump(pod)))
+        self._post(Saved(*await self._cockpit.proxies.dump(pod)))
 
     def stop(self) -> None:
         """Nothing is wanted any more of what was asked."""
         self._to.workers.cancel_group(self._to, "ask")
 
-    def _tell(self, message: Message) -> None:
+    def _post(self, message: Message) -> None:
         self._to.post_message(message)
 
     def _begin(
@@ -128,9 +128,9 @@ class Asking:
             try:
                 await work(*words, **more)
             except MeshtuiError as error:
-                self._tell(AskFailed(question, error))
+                self._post(AskFailed(question, error))
             except Exception as error:  # noqa: BLE001 - the edge of a worker
-                self._tell(AskFailed(question, unexpected("asking the proxy", error)))
+                self._post(AskFailed(question, unexpected("asking the proxy", error)))
 
         in_background(self._to, group, run)
 

@@ -29,11 +29,11 @@ def route_lines(
     """The routes in the proxy's order; with a search those that hold the text."""
     blocks = [_block(route, namespace, width) for route in routes]
     wanted = search.lower()
-    kept = [block for block in blocks if not wanted or wanted in _text(block)]
-    if not kept:
-        told = "no route holds that" if blocks else "this proxy has no route for the service"
-        return [(Span(told, "muted"),)]
-    return [line for block in kept for line in block]
+    retained = [block for block in blocks if not wanted or wanted in _text(block)]
+    if not retained:
+        notice = "no route holds that" if blocks else "this proxy has no route for the service"
+        return [(Span(notice, "muted"),)]
+    return [line for block in retained for line in block]
 
 
 def _text(block: Iterable[Line]) -> str:

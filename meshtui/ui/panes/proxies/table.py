@@ -96,9 +96,9 @@ class Table:
     def matching(self, text: str) -> Table:
         """Only the rows that hold a text."""
         wanted = text.lower()
-        kept = [i for i, row in enumerate(self.text) if wanted in row]
-        rows = [self.rows[i] for i in kept]
-        return Table(self.heads, self.titles, rows, self.widths, [self.text[i] for i in kept])
+        retained = [i for i, row in enumerate(self.text) if wanted in row]
+        rows = [self.rows[i] for i in retained]
+        return Table(self.heads, self.titles, rows, self.widths, [self.text[i] for i in retained])
 
     def fitted(self, width: int) -> Table:
         """Long columns give way, the longest first; what still runs over is to the right."""
