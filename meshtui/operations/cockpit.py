@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import Plan, Request, Target
 from meshtui.changes.outcome import Outcome
 from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
 
-Progress = Callable[[str], None]
 """Called with each step of applying, in a few words."""
 
 

@@ -11,14 +11,14 @@ from meshtui.changes.outcome import Outcome
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.options import Options
-from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
-    from meshtui.operations.cockpit import Cockpit, Progress
+    from meshtui.operations.cockpit import Cockpit
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.proxy_counters import Counters

@@ -27,14 +27,13 @@ from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.change.unverified import UnverifiedChanges
-from meshtui.operations.cockpit import Progress
 from meshtui.operations.health import cluster_health
 from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.look.telemetry import Telemetry
 from meshtui.operations.options import Options
 from meshtui.operations.reads import Reads
 from meshtui.operations.session import Session
-from meshtui.operations.types import Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order

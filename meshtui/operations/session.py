@@ -13,12 +13,13 @@ from meshtui.errors import Conflict, JournalError, MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applier, Callers, Report
+from meshtui.operations.change.apply import Applier, Callers
 from meshtui.operations.change.compound import Compound, Pause
 from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.plan import Planner
 from meshtui.operations.namespaces import refuse_missing
 from meshtui.operations.options import Options
+from meshtui.operations.types import Progress, ProgressStep
 
 if TYPE_CHECKING:
     from meshtui.journal import Journal
@@ -140,7 +141,7 @@ class Session:
         plan: Plan,
         mesh: Mesh,
         sample: Sample | None,
-        report: Report,
+        report: Progress,
         callers: Callers | None = None,
     ) -> Outcome:
         """Applies a plan. A rollback that meets another writer is planned anew and tried again.
@@ -156,7 +157,7 @@ class Session:
             except Conflict:
                 if plan.change.verb != "rollback":
                     raise
-                report("somebody else wrote; planning again")
+                report(ProgressStep("somebody else wrote; planning again"))
                 again = await self.planner.rollback_again(mesh, plan.change, sample)
                 because = plan.stable_because
                 plan = replace(again, stable=plan.stable, stable_because=because)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.errors import MeshtuiError
@@ -11,8 +11,24 @@ from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView
 
-ONLY_PROXIES = "proxies "
-"""How the steps of applying begin where all is written, and the proxies are asked about it."""
+
+@dataclass(frozen=True, slots=True)
+class ProgressStep:
+    """One step of applying a plan, in a few words.
+
+    `all_written`: nothing of the plan is going to be written any more; the proxies are asked.
+    """
+
+    text: str
+    all_written: bool = False
+
+    @classmethod
+    def in_sync(cls, proxies: int, of: int) -> ProgressStep:
+        """All is written, and `proxies` of so many serve it."""
+        return cls(f"proxies {proxies}/{of}", all_written=True)
+
+
+Progress = Callable[[ProgressStep], None]
 
 
 @dataclass(frozen=True, slots=True)

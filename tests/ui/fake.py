@@ -24,12 +24,19 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.canary.watching import CanaryRun, nobody_drives
 from meshtui.operations.change.edit import EditFile
-from meshtui.operations.cockpit import Progress
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
-from meshtui.operations.types import FeedHealth, Journaled, LogEntry, Pending, Snapshot
+from meshtui.operations.types import (
+    FeedHealth,
+    Journaled,
+    LogEntry,
+    Pending,
+    Progress,
+    ProgressStep,
+    Snapshot,
+)
 from tests.ui import bookinfo
 from tests.ui.fakehistory import FakeHistory
 from tests.ui.fakeproxies import FakeProxies
@@ -243,14 +250,14 @@ class FakeCockpit:
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         self.applied.append(plan)
         for step in ("dry run", "journal", "write"):
-            progress(step)
+            progress(ProgressStep(step))
             await asyncio.sleep(0)
         await self.apply_gate.wait()
         if self.apply_error is not None:
             raise self.apply_error
         for part in plan.parts:
             self._write(part)
-        progress("proxies 2/3")
+        progress(ProgressStep.in_sync(2, 3))
         await asyncio.sleep(0)
         self.push()
         state = "in sync" if self.verified else "old"

@@ -13,7 +13,7 @@ from pathlib import Path
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.logs.pod_tail import TailFrom
-from meshtui.operations.types import LogEntry
+from meshtui.operations.types import LogEntry, ProgressStep
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.terminal.watchdog import Leaving
 from tests.ui.big import big_objects
@@ -54,7 +54,7 @@ class LiveCockpit(FakeCockpit):
 
     async def apply(self, plan, progress):  # type: ignore[no-untyped-def]
         for step in ("dry run", "journal", "write", "proxies 1/3", "proxies 2/3"):
-            progress(step)
+            progress(ProgressStep(step, step.startswith("proxies")))
             await asyncio.sleep(0.3)
             if step == "write" and self.applied_file is not None:
                 self.applied_file.write_text(plan.change.verb)

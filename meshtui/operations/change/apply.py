@@ -46,12 +46,11 @@ from meshtui.operations.change.written_objects import (
     with_object,
     without_object,
 )
-from meshtui.operations.types import ONLY_PROXIES
+from meshtui.operations.types import Progress, ProgressStep
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
-Report = Callable[[str], None]
 
 Callers = Callable[[], Awaitable[Sample | None]]
 """Finds out who sends traffic to whom, once a change that waits for nothing is written."""
@@ -98,7 +97,7 @@ class Applier:
         plan: Plan,
         mesh: Mesh,
         sample: Sample | None,
-        report: Report,
+        report: Progress,
         callers: Callers | None = None,
     ) -> Outcome:
         """Raises `Conflict`, `NotAllowed`, `Refused` or `Unreachable` where nothing was written.
@@ -111,9 +110,9 @@ class Applier:
         if plan.change.empty:
             return Outcome("", plan, applied=False)
         refused = await self.refused_so_far(plan.change, mesh, sample)
-        report("journal")
+        report(ProgressStep("journal"))
         change_id, warnings = self._begin(plan.change)
-        report("write")
+        report(ProgressStep("write"))
         applied = await self.write(plan, change_id, refused)
         if sample is None and callers is not None:
             sample = await callers()
@@ -134,7 +133,7 @@ class Applier:
         return WrittenChange(plan, change_id, raw, refused, event, warnings)
 
     async def follow(
-        self, applied: WrittenChange, mesh: Mesh, sample: Sample | None, report: Report
+        self, applied: WrittenChange, mesh: Mesh, sample: Sample | None, report: Progress
     ) -> Outcome:
         """Asks the proxies, where that is to be done, and journals what they say."""
         plan, change_id, refused = applied.plan, applied.change_id, applied.refused
@@ -262,7 +261,7 @@ class Applier:
         raw: Json,
         mesh: Mesh,
         sample: Sample | None,
-        report: Report,
+        report: Progress,
         refused: Counts | None = None,
     ) -> Outcome:
         change = plan.change
@@ -273,7 +272,7 @@ class Applier:
             return replace(outcome, warnings=(warning,))
         if not clients.all:
             return replace(outcome, warnings=("no proxy was found to ask: not verified",))
-        report(f"{ONLY_PROXIES}0/{len(clients.all)}")
+        report(ProgressStep.in_sync(0, len(clients.all)))
         proxies, seconds = await verify(
             ask, clients, wait_s=self._wait_s, report=report, pace=self._pace
         )

@@ -13,8 +13,9 @@ from meshtui.journal import Status, whole_id
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applier, Callers, Report, WrittenChange
+from meshtui.operations.change.apply import Applier, Callers, WrittenChange
 from meshtui.operations.change.written_objects import mesh_after
+from meshtui.operations.types import Progress, ProgressStep
 
 UNVERIFIED_S = 5.0
 """For what nobody can look for; istiod gathers changes for 0.1 to 10 s, often 0.1."""
@@ -77,9 +78,11 @@ class Compound:
         self._pause = pause
         self._callers = callers
 
-    async def apply(self, plan: Plan, mesh: Mesh, sample: Sample | None, report: Report) -> Outcome:
+    async def apply(
+        self, plan: Plan, mesh: Mesh, sample: Sample | None, report: Progress
+    ) -> Outcome:
         """Raises what the part raised that could not be made; its hint says what is in by then."""
-        report("journal")
+        report(ProgressStep("journal"))
         ids, warnings = self._applier.begin_parts(plan.changes)
         so_far = _Progress(mesh, ids)
         try:
@@ -92,7 +95,7 @@ class Compound:
         return replace(outcome, warnings=(*warnings, *outcome.warnings))
 
     async def _part(
-        self, plan: Plan, place: int, so_far: _Progress, sample: Sample | None, report: Report
+        self, plan: Plan, place: int, so_far: _Progress, sample: Sample | None, report: Progress
     ) -> None:
         """Writes one part, once the proxies have those before it that it rests on."""
         so_far.started = False
@@ -107,7 +110,7 @@ class Compound:
                 await self._write(part, place, so_far, sample, report, awaited=awaited)
             except Conflict:
                 part = await self._again(so_far.mesh, part.change)
-                report("somebody else wrote; planned again")
+                report(ProgressStep("somebody else wrote; planned again"))
             else:
                 return
 
@@ -117,7 +120,7 @@ class Compound:
         place: int,
         so_far: _Progress,
         sample: Sample | None,
-        report: Report,
+        report: Progress,
         *,
         awaited: bool,
     ) -> None:
@@ -125,12 +128,12 @@ class Compound:
         refused = await self._applier.refused_so_far(part.change, mesh, sample, awaited=awaited)
         self._applier.start(change_id, part.change)
         so_far.started = True
-        report("write")
+        report(ProgressStep("write"))
         applied = await self._applier.write(part, change_id, refused)
         so_far.open.append((applied, mesh))
         so_far.mesh = mesh_after(mesh, part.change, applied.raw)
 
-    async def _follow(self, so_far: _Progress, sample: Sample | None, report: Report) -> None:
+    async def _follow(self, so_far: _Progress, sample: Sample | None, report: Progress) -> None:
         if sample is None and self._callers is not None and so_far.open:
             sample = await self._callers()
         while so_far.open:
@@ -138,10 +141,10 @@ class Compound:
             so_far.done.append(await self._applier.follow(applied, mesh, sample, report))
             so_far.open.pop(0)
 
-    async def _refuse_too_early(self, plan: Plan, last: Outcome, report: Report) -> None:
+    async def _refuse_too_early(self, plan: Plan, last: Outcome, report: Progress) -> None:
         """What rests on the last part waits for it; where nobody can look, for a while."""
         if last.verified is None and last.seconds < UNVERIFIED_S:
-            report(f"no proxy can be asked: giving them {UNVERIFIED_S:g} s")
+            report(ProgressStep(f"no proxy can be asked: giving them {UNVERIFIED_S:g} s"))
             await self._pause(UNVERIFIED_S - last.seconds)
         elif last.verified is False:
             raise _TooEarly(
@@ -184,5 +187,6 @@ class Compound:
         return "what was made before it was taken back: nothing of it is left"
 
 
-def _numbered(report: Report, place: int, count: int) -> Report:
-    return lambda text: report(f"{place + 1} of {count} {text}")
+def _numbered(report: Progress, place: int, count: int) -> Progress:
+    """The steps of one part: until the last one is written there is more to write."""
+    return lambda step: report(ProgressStep(f"{place + 1} of {count} {step.text}"))

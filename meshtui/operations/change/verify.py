@@ -15,7 +15,7 @@ from meshtui.mesh.resolution import View, world
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import roots_of, ruled_hosts
-from meshtui.operations.types import ONLY_PROXIES
+from meshtui.operations.types import Progress, ProgressStep
 
 MOST_PROXIES = 20
 WAIT_S = 10.0
@@ -124,7 +124,7 @@ async def verify(
     clients: Clients,
     *,
     wait_s: float = WAIT_S,
-    report: Callable[[str], None] = lambda _: None,
+    report: Progress = lambda _: None,
     pace: Callable[[Pod], CheckPace] = lambda _: QUICK,
 ) -> tuple[tuple[ProxyVerdict, ...], float]:
     """Each proxy's verdict, and the seconds until the last of them was in sync (or time was up)."""
@@ -136,7 +136,7 @@ async def verify(
         nonlocal done
         verdict = await _settle(ask, pod, gate, began + wait_s, pace)
         done += verdict.state == IN_SYNC
-        report(f"{ONLY_PROXIES}{done}/{len(clients.all)}")
+        report(ProgressStep.in_sync(done, len(clients.all)))
         return verdict
 
     verdicts = await asyncio.gather(*(settle(pod) for pod in clients.all))

@@ -30,7 +30,7 @@ from meshtui.changes.outcome import Outcome
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
-from meshtui.operations.types import ONLY_PROXIES
+from meshtui.operations.types import ProgressStep
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.main.draft import ordinary_target, target_of
 from meshtui.ui.main.messages import ApplyFailed, ApplyStep, ChangeApplied
@@ -63,7 +63,7 @@ class RunningChange:
     plan: Plan
     dialog: DiffDialog
     edit: PendingEdit | None = None
-    step: str = ""
+    step: ProgressStep | None = None
 
     @property
     def open_dialog(self) -> DiffDialog | None:
@@ -93,7 +93,7 @@ class ChangeDesk:
     @property
     def writing(self) -> bool:
         """Whether one of them may still be going to write."""
-        return not all(running.step.startswith(ONLY_PROXIES) for running in self._running)
+        return not all(running.step and running.step.all_written for running in self._running)
 
     # Requests
 
@@ -188,8 +188,8 @@ class ChangeDesk:
     async def apply(self, plan: Plan, to: MessagePump) -> None:
         """The worker: every step and the end become messages."""
 
-        def report(text: str) -> None:
-            to.post_message(ApplyStep(plan, text))
+        def report(step: ProgressStep) -> None:
+            to.post_message(ApplyStep(plan, step))
 
         try:
             outcome = await self._cockpit.apply(plan, report)
@@ -201,13 +201,13 @@ class ChangeDesk:
             to.post_message(ChangeApplied(plan, outcome))
 
     def on_step(self, message: ApplyStep) -> None:
-        self._host.announce(f"{message.plan.change.service.name}: {message.text}")
+        self._host.announce(f"{message.plan.change.service.name}: {message.step.text}")
         running = self._followed(message.plan)
         if running is None:
             return
-        running.step = message.text
+        running.step = message.step
         if running.open_dialog is not None:
-            running.open_dialog.step(message.text)
+            running.open_dialog.step(message.step.text)
 
     def on_applied(self, plan: Plan, outcome: Outcome) -> None:
         level = outcome_level(outcome)

@@ -9,7 +9,7 @@ from textual.message import Message
 from meshtui.changes.change import Plan
 from meshtui.changes.outcome import Outcome
 from meshtui.errors import MeshtuiError
-from meshtui.operations.types import Snapshot
+from meshtui.operations.types import ProgressStep, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.operations.change.edit import EditFile
@@ -72,12 +72,12 @@ class PlanFailed(Message):
 
 
 class ApplyStep(Message):
-    """A step of applying `plan`, in a few words."""
+    """A step of applying `plan`."""
 
-    def __init__(self, plan: Plan, text: str) -> None:
+    def __init__(self, plan: Plan, step: ProgressStep) -> None:
         super().__init__()
         self.plan = plan
-        self.text = text
+        self.step = step
 
 
 class ChangeApplied(Message):
