@@ -39,6 +39,31 @@ def failures(path: Path) -> Iterator[None]:
         raise JournalError(f"the journal {path} cannot be used ({error})", HINT) from error
 
 
+class JournalFile:
+    """The open file: `refusal` is why it can only be read, None where it can be written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection, self.refusal = connect(path)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing."""
+        if self.refusal is not None:
+            raise self.refusal
+        with failures(self.path), self._connection:
+            yield self._connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for queries alone."""
+        with failures(self.path):
+            yield self._connection
+
+
 def connect(path: Path) -> tuple[sqlite3.Connection, JournalError | None]:
     """The file opened, and why it can only be read.
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meshtui.changes.change import Change, Effect
+from meshtui.changes.change import Change
 from meshtui.errors import NotFound
 from meshtui.journal import canaries, limits
 from meshtui.journal.canaries import CanaryRow
 from meshtui.journal.decode import decoded
 from meshtui.journal.entry import TOOK_EFFECT, Entry, MadeChange, Status, Unread, grouped, whole_id
-from meshtui.journal.file import connect, failures, journal_path
-from meshtui.journal.limits import Limit
-from meshtui.journal.processes import alive, claimed
+from meshtui.journal.file import JournalFile, journal_path
+from meshtui.journal.open_limits import OpenLimits
+from meshtui.journal.processes import alive
 from meshtui.journal.rows import (
     columns,
     entries_of,
@@ -32,7 +31,7 @@ from meshtui.journal.rows import (
     unreadable,
     user_name,
 )
-from meshtui.mesh.model import Json, Ref, ServiceKey
+from meshtui.mesh.model import Json, ServiceKey
 
 _SINCE = "(created >= ? OR typeof(created) NOT IN ('real', 'integer'))"
 """A change whose time cannot be read may be of any time."""
@@ -47,7 +46,8 @@ class Journal:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
-        self._connection, self._only_read = connect(path)
+        self._file = JournalFile(path)
+        self.time_limits = OpenLimits(self._file, lambda: self._clock())
 
     @classmethod
     def for_cluster(cls, server: str, clock: Callable[[], float] = time.time) -> Journal:
@@ -55,27 +55,19 @@ class Journal:
         return cls(journal_path(server), clock)
 
     def close(self) -> None:
-        self._connection.close()
+        self._file.close()
 
     @property
     def only_read(self) -> str:
         """Why nothing can be written; empty where it can."""
-        return str(self._only_read or "")
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, all or nothing."""
-        if self._only_read is not None:
-            raise self._only_read
-        with failures(self.path), self._connection:
-            yield self._connection
+        return str(self._file.refusal or "")
 
     def begin(self, change: Change, context: str) -> str:
         """Puts the intent on disk, durably, and gives the change its identity."""
         now = self._clock()
         change_id = new_id(now)
         row = self._new_row(change, context, now) | {"id": change_id, "status": Status.INTENT}
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             insert(transaction, [row])
             limits.insert(transaction, change_id, change, row["expires"])
         return change_id
@@ -85,7 +77,7 @@ class Journal:
         now = self._clock()
         change_id = new_id(now)
         row = self._new_row(change, context, now) | {"id": change_id, "finished": now}
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             insert(transaction, [row | {"status": Status.RECORDED}])
             limits.insert(transaction, change_id, change, row["expires"])
@@ -105,7 +97,7 @@ class Journal:
             self._new_row(change, context, now) | joint | {"id": f"{whole}.{number}"}
             for number, change in enumerate(changes, 1)
         ]
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             insert(transaction, rows)
             for row, change in zip(rows, changes, strict=True):
                 limits.insert(transaction, str(row["id"]), change, row["expires"])
@@ -116,7 +108,7 @@ class Journal:
         values = {**columns(change), "id": change_id, "begun": self._clock()}
         values["status"] = Status.INTENT
         names = ", ".join(f"{name} = :{name}" for name in values)
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             transaction.execute(f"UPDATE changes SET {names} WHERE id = :id", values)  # noqa: S608
 
     def _new_row(self, change: Change, context: str, now: float) -> dict[str, Any]:
@@ -144,7 +136,7 @@ class Journal:
             columns["spec_stored"] = json.dumps(spec_stored)
         names = ", ".join(f"{name} = :{name}" for name in columns)
         query = f"UPDATE changes SET {names} WHERE id = :id"  # noqa: S608
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             found = transaction.execute("SELECT status FROM changes WHERE id = ?", (change_id,))
             (known,) = found.fetchone() or ("",)
@@ -157,88 +149,20 @@ class Journal:
         """Seconds since it was about to be written."""
         return self._clock() - (entry.begun or entry.created)
 
-    def close_limits(self, gone: Iterable[Limit]) -> None:
-        """These are about what somebody else took off; not those opened again meanwhile."""
-        now = self._clock()
-        with self._writing() as transaction:
-            for limit in gone:
-                transaction.execute(
-                    f"UPDATE limits SET closed = ?, closed_by = ? WHERE id = ? AND opened = ? "  # noqa: S608
-                    f"AND {limits.OPEN}",
-                    (now, limits.SOMEBODY, limit.id, limit.opened),
-                )
-
-    def limits(self) -> tuple[Limit, ...]:
-        """The time limits of what is on as far as it is known here, the next to end first."""
-        query = f"SELECT * FROM limits WHERE {limits.OPEN} AND ends IS NOT NULL ORDER BY ends, id"  # noqa: S608
-        with failures(self.path):
-            found = map(limits.limit_of, self._connection.execute(query).fetchall())
-            return tuple(limit for limit in found if limit is not None)
-
-    def unread_limits(self) -> int:
-        """How many limits that may be open cannot be read."""
-        query = f"SELECT * FROM limits WHERE {limits.OPEN}"  # noqa: S608
-        with failures(self.path):
-            rows = self._connection.execute(query).fetchall()
-        return sum(limits.limit_of(row) is None for row in rows)
-
-    def limit_of(self, target: Ref, effect: Effect) -> Limit | None:
-        """What is known of this effect's time limit, also that it has none."""
-        with failures(self.path):
-            return limits.open_limit(self._connection, target, effect)
-
-    def guards(self, change_id: str) -> bool:
-        """True where what the change said of a time limit still holds."""
-        query = f"SELECT 1 FROM limits WHERE change_id = ? AND {limits.OPEN}"  # noqa: S608
-        with failures(self.path):
-            return self._connection.execute(query, (change_id,)).fetchone() is not None
-
     def save_canary(self, row: CanaryRow) -> None:
         """Puts a run's state on disk, durably."""
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             canaries.save(transaction, row)
 
     def canaries(self, service: ServiceKey | None = None) -> tuple[CanaryRow, ...]:
         """The newest run of each service, or of one; none in a file that had none yet."""
-        with failures(self.path):
+        with self._file.reading() as connection:
             try:
-                return canaries.newest(self._connection, service)
+                return canaries.newest(connection, service)
             except sqlite3.OperationalError:
-                if not self._only_read:
+                if not self._file.refusal:
                     raise
                 return ()
-
-    def claim(self, change_id: str, retry_s: float) -> bool:
-        """True for the one of several meshtuis that shall end this change now.
-
-        The others wait for `retry_s` seconds, or until that one is gone.
-        """
-        now, me = self._clock(), f"{socket.gethostname()} {os.getpid()}"
-        query = f"SELECT next_try, tried_by FROM limits WHERE change_id = ? AND {limits.OPEN}"  # noqa: S608
-        with self._writing() as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
-            rows = transaction.execute(query, (change_id,)).fetchall()
-            if not rows or any(claimed(at, by, now) for at, by in rows):
-                return False
-            transaction.execute(
-                "UPDATE limits SET next_try = ?, tried_by = ? WHERE change_id = ?",
-                (now + retry_s, me, change_id),
-            )
-        return True
-
-    def postpone(self, change_id: str, seconds: float) -> None:
-        """What could not be ended is tried again then, by anyone."""
-        with self._writing() as transaction:
-            transaction.execute(
-                "UPDATE limits SET next_try = ?, tried_by = '' WHERE change_id = ?",
-                (self._clock() + seconds, change_id),
-            )
-
-    def replaced(self, change_id: str) -> bool:
-        """True where something that the change put on is not its own affair any more."""
-        query = "SELECT 1 FROM limits WHERE change_id = ? AND closed IS NOT NULL"
-        with failures(self.path):
-            return self._connection.execute(query, (change_id,)).fetchone() is not None
 
     @property
     def now(self) -> float:
@@ -247,7 +171,7 @@ class Journal:
 
     def reverted(self, change_id: str, how: str) -> None:
         """Somebody else took the change back: by whom, when and to what, in words."""
-        with self._writing() as transaction:
+        with self._file.writing() as transaction:
             transaction.execute(
                 "UPDATE changes SET result = json_set(result, '$.reverted', ?) WHERE id = ?",
                 (how, change_id),
@@ -336,16 +260,16 @@ class Journal:
             "AND created >= ? AND status IN (?, ?) ORDER BY created DESC, rowid DESC LIMIT ?"
         )
         values = (service.namespace, service.name, since, *TOOK_EFFECT, limit)
-        with failures(self.path):
-            rows = self._connection.execute(query, values).fetchall()
+        with self._file.reading() as connection:
+            rows = connection.execute(query, values).fetchall()
         return tuple(made for row in rows[::-1] if (made := made_of(row)) is not None)
 
     @property
     def version(self) -> tuple[int, int]:
         """Another one after each write, whoever made it; costs no look at the changes."""
-        with failures(self.path):
-            (others,) = self._connection.execute("PRAGMA data_version").fetchone()
-        return others, self._connection.total_changes
+        with self._file.reading() as connection:
+            (others,) = connection.execute("PRAGMA data_version").fetchone()
+            return others, connection.total_changes
 
     def last_undoable(self, service: ServiceKey | None = None) -> Entry | None:
         """The newest change that took effect, is not undone and is itself no undo.
@@ -370,7 +294,7 @@ class Journal:
 
     def limited(self) -> tuple[Entry, ...]:
         """Changes that have a time limit which is open, the next to end first."""
-        ids = dict.fromkeys(limit.change_id for limit in self.limits())
+        ids = dict.fromkeys(limit.change_id for limit in self.time_limits.all())
         rows = (self._rows("SELECT * FROM changes WHERE id = ?", (found,)) for found in ids)
         return tuple(entry for found in rows for entry in entries_of(found))
 
@@ -396,5 +320,5 @@ class Journal:
         )
 
     def _rows(self, query: str, values: Sequence[Any]) -> tuple[Entry | Unread, ...]:
-        with failures(self.path):
-            return tuple(decoded(row) for row in self._connection.execute(query, values))
+        with self._file.reading() as connection:
+            return tuple(decoded(row) for row in connection.execute(query, values))

@@ -92,7 +92,7 @@ def test_time_limits_stand_until_taken_back(journal: Journal) -> None:
     assert journal.limited() == ()
     journal.settle(change_id, Status.VERIFIED)
     assert [(e.id, e.expires) for e in journal.limited()] == [(change_id, 1060.0)]
-    journal.close_limits(journal.limits())
+    journal.time_limits.close(journal.time_limits.all())
     assert journal.limited() == ()
 
 

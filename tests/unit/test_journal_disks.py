@@ -141,7 +141,7 @@ async def test_a_full_disk_stops_everything_but_a_rollback(cluster: FakeCluster)
     await history(cluster)
     opened = session(cluster)
     assert opened.journal is not None
-    opened.journal._connection.execute("PRAGMA max_page_count = 1")
+    opened.journal._file._connection.execute("PRAGMA max_page_count = 1")
     writes = len(cluster.writes)
     with pytest.raises(JournalError, match="full"):
         for percent in range(1, 99):
@@ -208,7 +208,7 @@ async def test_a_time_limit_that_cannot_be_read_stops_nothing(
 
 def loose(journal: Journal, column: str, value: object) -> None:
     """Puts `value` into every limit, whatever the table's constraints say."""
-    connection = journal._connection
+    connection = journal._file._connection
     names = ", ".join(row[1] for row in connection.execute("PRAGMA table_info(limits)"))
     statements: tuple[Callable[[], object], ...] = (
         lambda: connection.execute(f"CREATE TABLE loose ({names})"),

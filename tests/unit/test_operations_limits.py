@@ -25,6 +25,7 @@ from meshtui.changes.change import (
 )
 from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import Journal, Status
+from meshtui.journal.open_limits import OpenLimits
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.change.time_limits import NEWS_S, RETRY_S, Limits
 from meshtui.operations.look.doctor import limit_checks
@@ -195,7 +196,7 @@ async def test_a_disk_that_says_no_is_said_and_does_not_end_the_watch(
     def full(*words: Any) -> None:
         raise JournalError("disk is full")
 
-    monkeypatch.setattr(Journal, "close_limits", full)
+    monkeypatch.setattr(OpenLimits, "close", full)
     assert await desk.later(61) == ()
     assert "disk is full" in desk.limits.notices()[0]
 

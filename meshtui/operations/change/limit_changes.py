@@ -18,7 +18,7 @@ def limit_change(journal: Journal, change: Change) -> Change:
 
     As it is where the limit is that one already. What is on and not known to the journal has none.
     """
-    known = [journal.limit_of(change.target, effect) for effect in change.guards]
+    known = [journal.time_limits.of(change.target, effect) for effect in change.guards]
     ends = {limit.ends if limit else None for limit in known}
     if change.expires_s is None and ends == {None}:
         return change
@@ -38,7 +38,7 @@ def undo_limit(journal: Journal, entry: Entry) -> Change:
     """The way back of a change of the journal. Raises `Refused` where it has no effect any more."""
     if entry.undone_by:
         raise Refused(f"change {entry.id} was taken back already, by {entry.undone_by}")
-    if not (entry.undoes or journal.guards(entry.id)):
+    if not (entry.undoes or journal.time_limits.guards(entry.id)):
         raise Refused(
             f"the time limit of change {entry.id} says nothing any more",
             "what it is about was taken off or changed since",

@@ -76,7 +76,7 @@ class Limits:
         if journal is None:
             return ()
         try:
-            limits = journal.limits()
+            limits = journal.time_limits.all()
             entries = journal.limited() if limits else ()
         except MeshtuiError as error:
             self._trouble = f"time limits are not known: {error}"
@@ -110,7 +110,7 @@ class Limits:
         journal = self._session.journal
         try:
             rows = journal.limited_unread() if journal else ()
-            count = journal.unread_limits() if journal else 0
+            count = journal.time_limits.unread() if journal else 0
         except MeshtuiError:
             return ()
         now = self._clock()
@@ -155,7 +155,7 @@ class Limits:
         raw = await self._read(target)
         gone = [limit for limit in limits if not _on(limit, raw)]
         if gone and self._session.journal is not None:
-            self._session.journal.close_limits(gone)
+            self._session.journal.time_limits.close(gone)
             self._changed()
 
     async def _read(self, target: Ref) -> Json:
@@ -187,12 +187,12 @@ class Limits:
     async def _claim_and_end(self, found: Guarded, mesh: Mesh) -> str:
         """Of several meshtuis one does it; the others try when that one could not."""
         journal = self._session.journal
-        if journal is None or not journal.claim(found.entry.id, WRITING_S):
+        if journal is None or not journal.time_limits.claim(found.entry.id, WRITING_S):
             return ""
         try:
             return await self._end(found, mesh)
         except MeshtuiError:
-            journal.postpone(found.entry.id, RETRY_S)
+            journal.time_limits.postpone(found.entry.id, RETRY_S)
             raise
 
     async def _end(self, found: Guarded, mesh: Mesh) -> str:
@@ -200,7 +200,7 @@ class Limits:
         raw = await self._read(found.entry.target)
         gone = [limit for limit in found.limits if not _on(limit, raw)]
         if gone and self._session.journal is not None:
-            self._session.journal.close_limits(gone)
+            self._session.journal.time_limits.close(gone)
         left = tuple(limit for limit in found.limits if limit not in gone)
         if not left:
             return f"{found.entry.service} {found.words}: was taken off already"
@@ -215,7 +215,7 @@ class Limits:
         if not entry.patch or {limit.maker for limit in found.limits} != {entry.id}:
             return False
         journal = self._session.journal
-        if journal is None or journal.replaced(entry.id):
+        if journal is None or journal.time_limits.replaced(entry.id):
             return False
         try:
             plan = await self._session.plan_undo(mesh, entry.id, None)
