@@ -353,6 +353,20 @@ async def test_of_several_keepers_one_acts() -> None:
     assert [str(entry.status) for entry in desk.journal.entries()] == ["written", "written"]
 
 
+async def test_an_end_that_meets_another_writer_is_tried_again_at_once() -> None:
+    desk = Desk()
+    await desk.make(FAULT)
+    writers = iter(["a", "b"])
+
+    def somebody_first(method: str, path: str) -> None:
+        if method == "PATCH" and (name := next(writers, "")):
+            desk.cluster.edit(VS, lambda spec: spec["http"].insert(0, SPECIAL | {"name": name}))
+
+    desk.cluster.before_write = somebody_first
+    assert len(await desk.later(61)) == 1
+    assert desk.limits.notices() == () and not any("fault" in rule for rule in desk.rules)
+
+
 async def test_a_keeper_that_was_killed_at_it_is_followed_by_the_next_at_once() -> None:
     desk = Desk()
     await desk.make(FAULT)

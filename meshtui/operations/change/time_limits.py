@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 RETRY_S = 15.0
+TRIES = 3
+"""An end that meets another writer is tried so often at once."""
+
 WRITING_S = 120.0
 """How long a meshtui that is at it may take before another one tries."""
 
@@ -190,10 +193,20 @@ class Limits:
         if journal is None or not journal.time_limits.claim(found.entry.id, WRITING_S):
             return ""
         try:
-            return await self._end(found, mesh)
+            return await self._end_despite_others(found, mesh)
         except MeshtuiError:
             journal.time_limits.postpone(found.entry.id, RETRY_S)
             raise
+
+    async def _end_despite_others(self, found: Guarded, mesh: Mesh) -> str:
+        """Somebody who writes the same object meanwhile, as another meshtui that ends another
+        limit of it, does not leave this one on until the next try."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self._end(found, mesh)
+            except Conflict:
+                continue
+        return await self._end(found, mesh)
 
     async def _end(self, found: Guarded, mesh: Mesh) -> str:
         """Takes off what is still on. Where somebody already did, the limit is closed."""
