@@ -9,7 +9,7 @@ from typing import Any
 from meshtui.changes.change import Operation, Target
 from meshtui.changes.patch import tokens, value_at
 from meshtui.errors import Conflict, NotFound, Refused
-from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
+from meshtui.mesh.carrying import Route, Traffic, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
 from meshtui.mesh.parse_rules import PROTOCOLS
@@ -72,7 +72,8 @@ def locate(mesh: Mesh, target: Target) -> Located:
     `Conflict` where the object is another one than the person looked at.
     """
     service = resolve_service(mesh, target.service.name, target.service.namespace)
-    routes = [route for route in routes_to(mesh, service) if route.rule.protocol == "http"]
+    traffic = traffic_to(mesh, service)
+    routes = [route for route in traffic.routes if route.rule.protocol == "http"]
     if not routes:
         raise Refused(
             f"no VirtualService sends HTTP traffic to {service.key}",
@@ -81,7 +82,7 @@ def locate(mesh: Mesh, target: Target) -> Located:
     if target.rule:
         route = _named_rule(routes, target.rule)
     else:
-        route = _ordinary_rule(service, routes, target)
+        route = _ordinary_rule(service, replace(traffic, routes=tuple(routes)), target)
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
     return Located(mesh, service, route.service, route.rule)
@@ -90,18 +91,23 @@ def locate(mesh: Mesh, target: Target) -> Located:
 def emergency_target(mesh: Mesh, target: Target) -> Target:
     """The target with the most telling rule, where several carry the service's traffic.
 
-    An emergency waits for no choice among them: the others are said not to be reached.
+    An emergency waits for no choice among them: the others are said not to be reached. Nor where
+    other callers, more of them, have no rule.
     """
     if target.rule:
         return target
     service = resolve_service(mesh, target.service.name, target.service.namespace)
-    routes = [route for route in routes_to(mesh, service) if route.rule.protocol == "http"]
+    traffic = traffic_to(mesh, service)
+    routes = [route for route in traffic.routes if route.rule.protocol == "http"]
     several = rivals(routes, target.callers)
-    return replace(target, rule=_written(several[0])) if len(several) > 1 else target
+    if len(several) > 1 or (several and is_unruled(routes, target.callers, traffic.unruled)):
+        return replace(target, rule=_written(several[0]))
+    return target
 
 
-def _ordinary_rule(service: Service, routes: list[Route], target: Target) -> Route:
+def _ordinary_rule(service: Service, traffic: Traffic, target: Target) -> Route:
     """The rule that the service's callers have. Refused where they have different ones."""
+    routes = traffic.routes
     several = rivals(routes, target.callers)
     if len(several) > 1:
         choices = "; ".join(f"{_written(route)} for {_whose(route)}" for route in several[:4])
@@ -110,6 +116,12 @@ def _ordinary_rule(service: Service, routes: list[Route], target: Target) -> Rou
             f"name one with --rule, as in --rule {_written(several[0])}",
         )
     route = ordinary(routes, target.callers)
+    if route is not None and is_unruled(routes, target.callers, traffic.unruled):
+        raise Refused(
+            f"the ordinary traffic of {service.key} takes no rule: "
+            f"{_written(route)} is for {_whose(route)} only",
+            f"name it with --rule {_written(route)}, or make one for the others",
+        )
     if route is not None:
         return route
     idle = next((route for route in routes if route.unused), None)

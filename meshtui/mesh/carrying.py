@@ -58,8 +58,29 @@ class Route:
 _Place = tuple[str, str, str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Unruled:
+    """The callers whose requests to a service no rule takes: they get Istio's default route."""
+
+    callers: frozenset[Workload] = frozenset()
+    pods: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The rules that decide where a service's traffic goes, and the callers without one."""
+
+    routes: tuple[Route, ...] = ()
+    unruled: Unruled = Unruled()
+
+
 def routes_to(mesh: Mesh, service: Service) -> tuple[Route, ...]:
-    """The rules that decide where the service's traffic goes.
+    """The rules that decide where the service's traffic goes; see `traffic_to`."""
+    return traffic_to(mesh, service).routes
+
+
+def traffic_to(mesh: Mesh, service: Service) -> Traffic:
+    """The rules that decide where the service's traffic goes, and who has none.
 
     First those of the VirtualServices that rule its host for callers in the mesh, in Envoy's
     order, then what gateways send to it, then rules that name the host and have no effect. Where
@@ -74,23 +95,42 @@ def routes_to(mesh: Mesh, service: Service) -> tuple[Route, ...]:
             if host != service.host and not host.startswith("*"):
                 found.add_host(host, only=service.host)
     found.add_idle(named)
-    return found.in_order()
+    return Traffic(found.in_order(), found.unruled())
 
 
-def ordinary(routes: Iterable[Route], callers: frozenset[Workload] | None = None) -> Route | None:
+def ordinary(
+    routes: Iterable[Route],
+    callers: frozenset[Workload] | None = None,
+    unruled: Unruled | None = None,
+) -> Route | None:
     """The rule that carries the ordinary traffic: what no other rule takes.
 
     Where callers are told apart, that of the `callers` that telemetry names, else that of most
-    pods in the mesh. Where each rule asks for something, the last one that carries traffic: what
-    is tried last is meant for what the special cases left over.
+    pods in the mesh; None where these are `unruled`. Where each rule asks for something, the last
+    one that carries traffic: what is tried last is meant for what the special cases left over.
     """
     able = [r for r in routes if _is_able(r) and r.rule.destinations]
+    if unruled is not None and is_unruled(able, callers, unruled):
+        return None
     best = rivals(able, callers)
     if best:
         return best[0]
     first = able[0].service.ref if able else None
     primary = [route for route in able if route.service.ref == first]
     return primary[-1] if primary else None
+
+
+def is_unruled(
+    routes: Iterable[Route], callers: frozenset[Workload] | None, unruled: Unruled
+) -> bool:
+    """Whether the ordinary traffic takes no rule at all: that of `callers`, else of most pods."""
+    able = [r for r in routes if _is_able(r)]
+    if callers and any(route.callers & callers for route in able):
+        return False
+    if callers and callers & unruled.callers:
+        return True
+    in_mesh = [route.pods for route in able if not route.edge]
+    return bool(in_mesh) and unruled.pods > max(in_mesh)
 
 
 def rivals(
@@ -125,6 +165,7 @@ class _Found:
         self._world = whole
         self.routes: dict[_Place, Route] = {}
         self._after: list[Route] = []
+        self._unruled: list[Callers] = []
 
     def in_order(self) -> tuple[Route, ...]:
         """Rules that carry something and their neighbours first, then those without any say."""
@@ -144,8 +185,17 @@ class _Found:
         """What callers in the mesh get for a host; with `only`, the rules that send there."""
         for client, callers in callers_of(self._world, host):
             view = self._world.view(client)
+            rests = []
             for port in _ports(self._world, host):
-                self._add_answer(view.resolve(host, port), callers, only)
+                answer = view.resolve(host, port)
+                rests.append(answer.rest)
+                self._add_answer(answer, callers, only)
+            if not only and any(rests) and all(rest is None or not rest.rule for rest in rests):
+                self._unruled += callers
+
+    def unruled(self) -> Unruled:
+        crowd = self._world.crowd(tuple(self._unruled))
+        return Unruled(crowd.workloads, crowd.pods)
 
     def add_edges(self, host: str) -> None:
         """What gateways send to a host."""

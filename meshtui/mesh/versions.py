@@ -90,8 +90,8 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
     rest = _rest_rows(service, [pod for pod in pods if _id(pod) not in placed])
     if _is_split(service, rule, len(rows) + len(rest)):
         rest = [_whole_row(service, pods)]
-    own = len(rows) + len(rest)
     rows += [*rest, *others]
+    own = sum(row.host == service.host for row in rows)
     return tuple(
         _weighted(replace(row, named=(row.host, row.subset) in named), service, rule, own)
         for row in rows

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
+from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.judging import (
     NOT_KNOWN,
@@ -33,8 +33,9 @@ DELAYED = "DI"
 class ServiceView:
     """A service with its versions, in the order of the subsets.
 
-    `route` is the ordinary rule, None where no rule names the service. `caller` and `server` are
-    the totals, requests that never reached a pod included; `state` is how callers see it.
+    `route` is the ordinary rule, None where no rule names the service or the ordinary traffic
+    takes none. `caller` and `server` are the totals, requests that never reached a pod included;
+    `state` is how callers see it.
     """
 
     service: Service
@@ -52,6 +53,10 @@ class ServiceView:
     counted_because: str = ""
     """Why the callers' numbers are the servers' own; empty where callers counted."""
 
+    unruled: Unruled = field(default=Unruled(), compare=False)
+    no_rule: bool = False
+    """The ordinary traffic takes no rule, though some callers have one: see `Unruled`."""
+
     mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
     joins: Joins | None = field(default=None, compare=False, repr=False)
     """Kept for as long as the rows are; None where they were put together otherwise."""
@@ -59,6 +64,11 @@ class ServiceView:
     @property
     def key(self) -> ServiceKey:
         return self.service.key
+
+    @property
+    def usual(self) -> Route | None:
+        """The rule that verbs mean when none is named."""
+        return None if self.no_rule else ordinary(self.routes)
 
     @property
     def rule(self) -> Rule | None:
@@ -89,9 +99,11 @@ def structure(mesh: Mesh, of: Iterable[Service] | None = None) -> tuple[ServiceV
 
 
 def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
-    routes = routes_to(mesh, service)
-    known = ServiceView(service, routes=routes, mesh=mesh)
-    return _named(known, ordinary(routes))
+    traffic = traffic_to(mesh, service)
+    routes, unruled = traffic.routes, traffic.unruled
+    no_rule = is_unruled(routes, None, unruled)
+    known = ServiceView(service, routes=routes, unruled=unruled, no_rule=no_rule, mesh=mesh)
+    return _named(known, known.usual)
 
 
 def _named(view: ServiceView, route: Route | None) -> ServiceView:
@@ -113,10 +125,13 @@ def _chosen_by_callers(route: Route | None) -> tuple[str, ...]:
 def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:
     """By the rule of those who call, where callers have different ones."""
     callers = sample.clients.get(view.key)
-    if not callers or len(rivals(view.routes)) < 2:
+    if not callers or (len(rivals(view.routes)) < 2 and not view.unruled.callers):
         return view
-    route = ordinary(view.routes, callers)
-    return view if route == view.route else _named(view, route)
+    no_rule = is_unruled(view.routes, callers, view.unruled)
+    route = None if no_rule else ordinary(view.routes, callers)
+    if route == view.route:
+        return view
+    return _named(replace(view, no_rule=no_rule), route)
 
 
 def measured(

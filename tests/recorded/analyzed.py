@@ -30,7 +30,7 @@ def _productpage() -> Obj:
     return {"kind": "Pod", "metadata": meta, "spec": {"containers": [{"name": "app"}]}}
 
 
-def _injected(obj: Obj) -> Obj:
+def injected(obj: Obj) -> Obj:
     """A caller's pod with the proxy that the injector gave it."""
     labels: Mapping[str, str] = obj["metadata"].get("labels", {})
     if obj["kind"] != "Pod" or labels.get(_NOT_INJECTED) == "false":
@@ -54,5 +54,5 @@ def _objects(case: Case) -> list[Obj]:
     refused = case.recorded.get("refused")
     without = refused if isinstance(refused, dict) else {}
     stored = [obj for obj in case.objects if identity(obj) not in without]
-    own = [_injected(obj) for obj in (*case.base, *stored)]
+    own = [injected(obj) for obj in (*case.base, *stored)]
     return [*own, _gateway_pod(), _productpage()]

@@ -29,6 +29,7 @@ PLURALS = {
     "HTTPRoute": "httproutes",
     "PeerAuthentication": "peerauthentications",
 }
+COMPOSED = "mix-"
 CLIENT_LABELS = {"app": "client", "version": "v1"}
 GATEWAY = Client("istio-system", {"istio": "ingressgateway", "app": "ingressgateway"}, gateway=True)
 
@@ -48,10 +49,14 @@ class Case:
     @cached_property
     def mesh(self) -> Mesh:
         """The mesh as the API server had it, without the objects that it refused."""
+        return mesh_of((*self.base, *self.stored), self.recorded.get("created") or {})
+
+    @property
+    def stored(self) -> tuple[Obj, ...]:
+        """The case's own objects, without those that the API server refused."""
         refused = self.recorded.get("refused")
         without = refused if isinstance(refused, dict) else {}
-        stored = [obj for obj in self.objects if identity(obj) not in without]
-        return mesh_of((*self.base, *stored), self.recorded.get("created") or {})
+        return tuple(obj for obj in self.objects if identity(obj) not in without)
 
     @property
     def refused(self) -> bool:
@@ -66,8 +71,11 @@ class Case:
 
 @cache
 def load(name: str, folder: str = "istio") -> Case:
+    if name.startswith(COMPOSED):
+        folder = "composed"
     found = _read(DATA / folder / f"{name}.json")
-    base = (*_read(DATA / "ground.json")["objects"], *_read(DATA / folder / "base.json")["objects"])
+    ground = "istio" if folder == "composed" else folder
+    base = (*_read(DATA / "ground.json")["objects"], *_read(DATA / ground / "base.json")["objects"])
     return Case(name, tuple(found["objects"]), found["recorded"], base)
 
 
@@ -78,6 +86,11 @@ def _read(path: Path) -> Obj:
 
 def names(folder: str = "istio") -> list[str]:
     return sorted(path.stem for path in (DATA / folder).glob("*.json") if path.stem != "base")
+
+
+def all_names() -> list[str]:
+    """Cases of one feature, and those composed of several at once, which stand on one ground."""
+    return names() + names("composed")
 
 
 def mesh_of(

@@ -17,6 +17,13 @@ UNRECORDED = frozenset({"decorator", "include_request_attempt_count", "track_rem
 LAB_ONLY = frozenset({"request_headers_mutations", "lab.peer"})
 """What the lab adds: a mark by which its applications know a mirror's copy, and who answers."""
 
+BALANCED = frozenset(
+    {"type", "lb_policy", "least_request_lb_config", "round_robin_lb_config",
+     "ring_hash_lb_config", "maglev_lb_config", "load_assignment"}
+)  # fmt: skip
+"""What differs at a headless Service: the lab's applications call no pod by its address, so that
+any of them is the one that they mean."""
+
 INLINED = {"STATIC": "EDS"}
 """The lab sends endpoints inside the cluster; istiod has them asked for."""
 
@@ -31,6 +38,7 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
 _DURATION = re.compile(r"\d+(\.\d+)?s")
 _CLUSTER_FACTS = (
     "name", "type", "lb_policy", "ring_hash_lb_config", "maglev_lb_config", "connect_timeout",
+    "least_request_lb_config", "round_robin_lb_config",
     "circuit_breakers", "outlier_detection", "dns_lookup_family",
 )  # fmt: skip
 

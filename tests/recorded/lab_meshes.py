@@ -26,7 +26,7 @@ def store_of(case: Case) -> Store:
     store = Store(now=lambda: f"2026-08-30T10:00:{second[0]:02d}Z")
     for obj in case.base:
         put(store, obj)
-    for obj in case.objects:
+    for obj in case.stored:
         second[0] = 10 + ages.get(_label(obj), 0)
         put(store, obj)
     return store

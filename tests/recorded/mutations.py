@@ -35,6 +35,8 @@ def stale(route: Obj) -> Iterator[tuple[str, Obj]]:
         others: list[Any] = [None] if _droppable(route, path, value) else []
         for other in (*others, *_others(route, path, value)):
             changed = _changed(route, path, other)
+            if "clusters" in path and _odds(route) == _odds(changed):
+                continue
             if path[-1] not in FRACTIONS or _shares(route) != _shares(changed):
                 yield f"{_name(path)} = {json.dumps(other)}", changed
 
@@ -86,6 +88,17 @@ def _does(value: Obj) -> bool:
     """Whether a part is more than a name and a denominator."""
     inside = value.get(FAULT, value)
     return any(key not in ("@type", "denominator") for key in inside) or len(value) > 1
+
+
+def _odds(route: Obj) -> dict[str, float]:
+    """How likely each cluster is, with what the route does to requests on the way there."""
+    clusters = route["route"]["weighted_clusters"].get("clusters", [])
+    total = sum(entry.get("weight", 0) for entry in clusters)
+    found: dict[str, float] = {}
+    for entry in clusters:
+        target = json.dumps({k: v for k, v in entry.items() if k != "weight"}, sort_keys=True)
+        found[target] = found.get(target, 0.0) + entry.get("weight", 0) / total
+    return found
 
 
 def _shares(route: Obj) -> list[float]:

@@ -6,17 +6,25 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.carrying import ordinary, traffic_to
+from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.clusters import split_cluster
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.view import service_views
-from tests.recorded.cases import Case, load, names
+from tests.recorded.analyzed import injected
+from tests.recorded.cases import Case, all_names, load, mesh_of
 
-CASES = [name for name in names() if not load(name).refused]
+CASES = [name for name in all_names() if not load(name).refused]
 
 
 def asked(case: Case) -> str:
     return str(case.recorded["service"])
+
+
+def with_proxies(case: Case) -> Mesh:
+    """With the proxies that the recording's callers had."""
+    objects = [injected(obj) for obj in (*case.base, *case.stored)]
+    return mesh_of(objects, case.recorded.get("created") or {})
 
 
 def rest_of(case: Case) -> dict[str, Any] | None:
@@ -59,8 +67,8 @@ def test_the_ordinary_rule_has_the_weights_that_the_client_got(name: str) -> Non
     if service is None or recorded is None or case.recorded.get("envoy_refused"):
         pytest.skip("nothing in this case takes everything for a service of the mesh")
     client = (case.client.namespace, "client")
-    routes = routes_to(case.mesh, service)
-    route = ordinary(routes, frozenset({client}))
+    traffic = traffic_to(with_proxies(case), service)
+    route = ordinary(traffic.routes, frozenset({client}), traffic.unruled)
     expected = weights_of(recorded)
     if route is None or route.edge:
         assert expected in ({(service.host, ""): 100.0}, {}), "a default route, or no cluster"

@@ -13,11 +13,11 @@ from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, compare_host
 from meshtui.envoy.virtual_hosts import ProxyHost
 from meshtui.mesh.resolution import VirtualHost, world
 from meshtui.mesh.resolution.routes import reached
-from tests.recorded.cases import GATEWAY, Case, load, names
+from tests.recorded.cases import GATEWAY, Case, all_names, load
 from tests.recorded.mutations import stale
 from tests.recorded.test_resolution import recorded_hosts, sidecar_host, view_of
 
-CASES = [name for name in names() if not load(name).refused]
+CASES = [name for name in all_names() if not load(name).refused]
 Both = tuple[VirtualHost, ProxyHost]
 
 

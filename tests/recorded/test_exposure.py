@@ -10,11 +10,11 @@ import pytest
 from meshtui.mesh.exposure import doors_to
 from meshtui.mesh.resolution.matches import takes_everything
 from meshtui.mesh.resolution.names import labels_in
-from tests.recorded.cases import GATEWAY, Case, load, names
+from tests.recorded.cases import GATEWAY, Case, all_names, load
 from tests.recorded.test_resolution import cluster_names, tcp_chains
 
 Obj = dict[str, Any]
-CASES = [name for name in names() if "gateway" in load(name).recorded]
+CASES = [name for name in all_names() if "gateway" in load(name).recorded]
 HOMES = ("or-a", "or-b", "or-c")
 
 
@@ -35,7 +35,7 @@ def recorded_ways(case: Case) -> set[tuple[str, str]]:
             for cluster in clusters or [chain["cluster"]]:
                 names = chain["server_names"] or ["(any)"]
                 found |= {(name, cluster.split("|")[3]) for name in names}
-    return {way for way in found if way[1].split(".")[1] in HOMES}
+    return {way for way in found if way[1].split(".")[1:3] in [[home, "svc"] for home in HOMES]}
 
 
 def reachable(routes: Iterable[Obj]) -> Iterable[Obj]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from meshtui.lab.pods.envoy import envoy_path
-from tests.recorded.cases import load, names
+from tests.recorded.cases import all_names, load
 from tests.recorded.lab_meshes import Sent, sent
 
 Obj = dict[str, Any]
@@ -24,7 +24,7 @@ _ROUTER = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
 }
-STORED = [name for name in names() if not load(name).refused]
+STORED = [name for name in all_names() if not load(name).refused]
 REFUSED = [name for name in STORED if "envoy_refused" in load(name).recorded]
 
 

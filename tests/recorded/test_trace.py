@@ -17,22 +17,22 @@ from meshtui.envoy.virtual_hosts import RouteTable, parse_tables
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.request import Request
 from meshtui.mesh.trace import Caller, trace
-from tests.recorded.cases import GATEWAY, Case, load, names
+from tests.recorded.cases import GATEWAY, Case, all_names, load
 
 Obj = dict[str, Any]
 
 NOT_HELD = {
     name: "the API server refused an object, and nothing was recorded"
-    for name in names()
+    for name in all_names()
     if load(name).refused
 } | {
     name: "the client's Envoy refused the routes and kept those it had before"
-    for name in names()
+    for name in all_names()
     if load(name).recorded.get("envoy_refused")
 }
 """Cases that can't be compared, with the reason."""
 
-CASES = [name for name in names() if name not in NOT_HELD]
+CASES = [name for name in all_names() if name not in NOT_HELD]
 
 
 @pytest.fixture(params=CASES)
@@ -99,7 +99,7 @@ class TestByTheObjects:
             table, _, name = recorded["virtual_host"].partition(" ")
             if found.taken is not None:
                 assert found.host in {name, name.rpartition(":")[0], *domains(case, asked, name)}
-            assert found.table in (table, *own_tables(case))
+            assert found.table in (table, own_table(case, asked))
             assert_live(found, recorded.get("live") or {})
 
 
@@ -111,10 +111,13 @@ def domains(case: Case, asked: Obj, name: str) -> Iterable[str]:
                 yield from vhost["domains"]
 
 
-def own_tables(case: Case) -> Iterable[str]:
-    """The tables of services whose ports say no protocol, by the recorded listeners."""
+def own_table(case: Case, asked: Obj) -> str:
+    """The table of a service whose port says no protocol, by the recorded listeners."""
+    name = f"{asked.get('to')}.svc.cluster.local:{asked.get('port', 9080)}"
     for listener in case.recorded.get("listeners", ()):
-        yield from (chain["http"] for chain in listener["filter_chains"] if "http" in chain)
+        if name in [chain.get("http") for chain in listener["filter_chains"]]:
+            return name
+    return ""
 
 
 def assert_live(found: Decision, live: Obj) -> None:
@@ -202,8 +205,7 @@ def follow_recorded(case: Case, asked: Obj, table: str = "") -> Followed:
     gateway, port = bool(asked.get("gateway")), asked.get("port", 9080)
     request = request_of(case, asked)
     if not gateway:
-        own = next(iter(own_tables(case)), "")
-        table = table or (own if "to" in asked and own else str(port))
+        table = table or own_table(case, asked) or str(port)
     elif not table:
         table = f"http.{asked.get('port', 8080)}"
     return follow(tables_of(case, gateway), request, gateway=gateway, table=table)

@@ -92,9 +92,16 @@ def cluster(upstream: Upstream, world: World) -> Obj:
 
 
 def _type(upstream: Upstream, policy: Policy) -> str:
-    """A load balancer that passes through sends to where the request was going."""
-    balancer = policy.get("loadBalancer") or {}
-    passed = balancer.get("simple") == PASSTHROUGH_LB
+    """A load balancer that passes through sends to where the request was going.
+
+    So does a subset whose host does, or whose own policy does outside its settings for the port.
+    """
+    chosen = upstream.rule.subset(upstream.subset) if upstream.rule else None
+    around = policy_for(upstream.rule, "", upstream.port.number)
+    policies = (policy, around, chosen.policy if chosen else {})
+    passed = any(
+        (one.get("loadBalancer") or {}).get("simple") == PASSTHROUGH_LB for one in policies
+    )
     return _TYPES[NONE] if passed else _TYPES[upstream.service.resolution]
 
 

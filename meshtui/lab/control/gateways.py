@@ -36,6 +36,16 @@ class Server:
         """With the namespace whose VirtualServices they are for, where one is named."""
         return [str(host) for host in self.spec.get("hosts") or ()]
 
+    @property
+    def redirected(self) -> list[str]:
+        """As istiod names their virtual hosts: a namespace stays before the name."""
+        found = []
+        for text in self.hosts:
+            home, slash, host = text.rpartition("/")
+            home = self.gateway.namespace if home == "." else home
+            found.append(text if not slash else host if home == "*" else f"{home}/{host}")
+        return found
+
     def hosts_for(self, namespace: str) -> list[str]:
         found = []
         for text in self.hosts:
@@ -160,9 +170,8 @@ def _serve(
                 domain.routes += known[key]
                 domain.requires_tls |= server.redirects
     if server.redirects:
-        for host in server.hosts:
-            name = host.rpartition("/")[2].lower()
-            made.setdefault(name, _Domain(server.number)).requires_tls = True
+        for host in server.redirected:
+            made.setdefault(host.lower(), _Domain(server.number)).requires_tls = True
 
 
 def _client(server: Server, scope: Scope) -> Client:

@@ -13,6 +13,11 @@ from meshtui.lab.control.match import Match
 UNLIMITED = 4_294_967_295
 PASSTHROUGH_LB = "PASSTHROUGH"
 _PARTS = ("loadBalancer", "connectionPool", "outlierDetection", "tls")
+_SLOW_START = {
+    "aggression": {"default_value": 1.0, "runtime_key": "("},
+    "min_weight_percent": {"value": 10.0},
+}
+"""What istiod writes where the warmup names neither, its odd key included."""
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _LB_POLICIES = {
     "ROUND_ROBIN": "ROUND_ROBIN",
@@ -110,7 +115,8 @@ def _balancing(balancer: Match) -> Obj:
     window = warmup.get("duration") or balancer.get("warmupDurationSecs")
     if not window or chosen == "RANDOM":
         return {"lb_policy": chosen}
-    config = {"slow_start_config": {"slow_start_window": durations.envoy(window)}}
+    start = {"slow_start_window": durations.envoy(window), **_SLOW_START}
+    config = {"slow_start_config": start}
     return {"lb_policy": chosen, f"{chosen.lower()}_lb_config": config}
 
 

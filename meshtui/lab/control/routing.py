@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from meshtui.lab.contract import Obj
 from meshtui.lab.control.action import Where
 from meshtui.lab.control.hosts import covers, domains, is_wildcard
-from meshtui.lab.control.policy import hash_policy, policy_for
+from meshtui.lab.control.policy import destination_hash, hash_policy
 from meshtui.lab.control.reading import complain
 from meshtui.lab.control.rules import Client, default_route, routes
 from meshtui.lab.control.scope import Scope
@@ -83,9 +83,10 @@ def _only(service: Service, number: int) -> Service:
 
 
 def _hash(service: Service, scope: Scope, port: int) -> Obj | None:
+    """Of the settings for the port, else of the host's policy around them."""
+    rule = scope.rule(service)
     try:
-        policy = policy_for(scope.rule(service), "", port)
-        chosen = (policy.get("loadBalancer") or {}).get("consistentHash")
+        chosen = destination_hash(rule, {"port": {"number": port}}) if rule else None
         return hash_policy(chosen) if chosen else None
     except MALFORMED as error:
         complain(f"consistentHash of {service.host} skipped: {error!r}")

@@ -9,7 +9,7 @@ from meshtui.lab.control.destinationrules import Destination, DestinationRules
 from meshtui.lab.control.hosts import covers, is_wildcard, overlap
 from meshtui.lab.control.reading import complain
 from meshtui.lab.control.virtualservices import MESH, by_precedence, prepared, winners
-from meshtui.lab.control.world import ROOT, Config, Proxy, Service, World, exported, selects
+from meshtui.lab.control.world import NOBODY, ROOT, Config, Proxy, Service, World, exported, selects
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ class Sight:
         else:
             listed = visible
         listed = _one_of_a_host(listed, proxy.namespace)
-        inferred = [] if imports is None else _inferred(mesh, listed, visible, proxy.namespace)
+        own = [s for s in self.world.services if s.namespace == proxy.namespace]
+        inferred = _inferred(mesh, listed, visible, [s for s in own if NOBODY not in s.exports])
         return Scope(
             proxy,
             (*listed, *inferred),
@@ -187,16 +188,20 @@ def _with_ports(service: Service, other: Service) -> Service:
 
 
 def _inferred(
-    rules: Iterable[Config], listed: list[Service], visible: list[Service], namespace: str
+    rules: Iterable[Config], listed: list[Service], visible: list[Service], own: list[Service]
 ) -> list[Service]:
-    """Destinations of the rules in sight that a Sidecar leaves out: they keep their clusters."""
+    """Destinations of the rules in sight that are not listed: they keep their clusters.
+
+    Those that a Sidecar leaves out, and those of the client's own namespace that are exported to
+    others only.
+    """
     known = {service.host for service in listed}
     found: dict[str, Service] = {}
     for host, ports in _destinations(rules):
         of_host = [s for s in visible if s.host == host]
-        own = [s for s in of_host if s.namespace == namespace]
+        mine = [s for s in own if s.host == host]
         first = sorted(of_host, key=lambda s: s.namespace)
-        chosen = next(iter([*own, *first]), None)
+        chosen = next(iter([*mine, *first]), None)
         if chosen is None or host in known or host in found:
             continue
         retained = tuple(p for p in chosen.ports if not ports or 0 in ports or p.number in ports)

@@ -10,6 +10,8 @@ from meshtui.lab.control import protocols
 
 ISTIO = "networking.istio.io"
 ROOT = "istio-system"
+NOBODY = "~"
+"""In `exportTo`: no namespace at all."""
 """The root namespace: what stands there is for proxies of all namespaces."""
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -178,6 +180,6 @@ def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 def exported(exports: Iterable[str], owner: str, namespace: str) -> bool:
     """Whether `exportTo` of an object of one namespace lets another see it."""
     wanted = set(exports) or {"*"}
-    if wanted == {"~"}:
+    if wanted == {NOBODY}:
         return False
     return "*" in wanted or namespace in wanted or ("." in wanted and owner == namespace)

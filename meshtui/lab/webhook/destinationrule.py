@@ -27,7 +27,8 @@ def destination_rule(namespace: str, spec: Policy) -> Findings:
             found.error(f"duplicate subset names: {name}")
         names.add(name)
         found.all_of([words.subset(name), words.labels(subset.get("labels"))])
-        found.add(_policy(subset.get("trafficPolicy")))
+        # istiod keeps the errors of a subset's policy and drops its warnings
+        found.all_of(_policy(subset.get("trafficPolicy")).errors)
     selector = spec.get("workloadSelector") is not None
     found.add(exports(namespace, spec.get("exportTo") or [], selector))
     return found

@@ -39,10 +39,6 @@ class Findings:
         """Empty where there is nothing to refuse."""
         return _joined(self.errors, self._listed)
 
-    @property
-    def warning(self) -> str:
-        return _joined(self.warnings, False)
-
 
 def _joined(texts: list[str], listed: bool) -> str:
     if len(texts) == 1 and not listed:

@@ -11,6 +11,7 @@ from meshtui.lab.control.world import ISTIO, MALFORMED
 from meshtui.lab.webhook.destinationrule import destination_rule
 from meshtui.lab.webhook.findings import Findings
 from meshtui.lab.webhook.gateway import gateway
+from meshtui.lab.webhook.sidecar import sidecar
 from meshtui.lab.webhook.virtualservice import virtual_service
 
 _REVISION = "istio.io/rev"
@@ -18,6 +19,7 @@ _CHECKS: Mapping[str, Callable[[str, Mapping[str, Any]], Findings]] = {
     "virtualservices": virtual_service,
     "destinationrules": destination_rule,
     "gateways": gateway,
+    "sidecars": sidecar,
 }
 
 
@@ -41,6 +43,6 @@ def review(kind: Kind, obj: Obj) -> Review:
         found = check(str(meta.get("namespace") or ""), obj.get("spec") or {})
     except MALFORMED as error:
         return Review(f"error decoding configuration: {error}", revised=revised)
-    warnings = (found.warning,) if found.warnings else ()
+    warnings = tuple(dict.fromkeys(found.warnings))
     refusal = f"configuration is invalid: {found.refusal}" if found.errors else ""
     return Review(refusal, warnings, revised)

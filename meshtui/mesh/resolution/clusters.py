@@ -89,26 +89,21 @@ def host_clusters(
         if port.protocol == "UDP":
             continue
         policy = host_policy(rule, port.number, settings.policy)
-        yield _cluster(host, port, None, policy, rule, settings, gateway)
+        kind = ORIGINAL_DST if _passes_through(policy) else kind_of(host, gateway)
+        timeout = settings.connect_timeout
+        name = cluster_name(host.name, port.number, "")
+        yield Cluster(name, host, port, None, kind, policy, rule, timeout)
         for subset in rule.subsets if rule else ():
             own = subset_policy(policy, subset, port.number)
-            yield _cluster(host, port, subset, own, rule, settings, gateway)
+            through = _passes_through(own) or _passes_through(subset.policy)
+            name = cluster_name(host.name, port.number, subset.name)
+            of_subset = ORIGINAL_DST if through else kind
+            yield Cluster(name, host, port, subset, of_subset, own, rule, timeout)
 
 
-def _cluster(
-    host: Host,
-    port: HostPort,
-    subset: Subset | None,
-    policy: Json,
-    rule: Joined | None,
-    settings: MeshSettings,
-    gateway: bool,
-) -> Cluster:
-    simple = read.text(read.obj(policy, "loadBalancer"), "simple")
-    kind = ORIGINAL_DST if simple == "PASSTHROUGH" else kind_of(host, gateway)
-    name = cluster_name(host.name, port.number, subset.name if subset else "")
-    timeout = settings.connect_timeout
-    return Cluster(name, host, port, subset, kind, policy, rule, timeout)
+def _passes_through(policy: Json) -> bool:
+    """A subset's own balancer counts here even where settings for the port replace it."""
+    return read.text(read.obj(policy, "loadBalancer"), "simple") == "PASSTHROUGH"
 
 
 def missing(host: Host | None, hidden: str, rule: Joined | None, port: int, subset: str) -> str:

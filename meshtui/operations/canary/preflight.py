@@ -9,7 +9,7 @@ from meshtui.canary.route import RouteFacts, percents_of
 from meshtui.changes.change import Caution, Request, SetMirror, Shift, Target
 from meshtui.changes.checks import owners
 from meshtui.changes.locate import Located
-from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.carrying import ordinary, traffic_to
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
@@ -96,7 +96,8 @@ def _hidden(mesh: Mesh, located: Located, facts: RouteFacts) -> Iterator[Caution
 
 def carries_traffic(mesh: Mesh, located: Located) -> bool:
     """Whether the rule is the one that carries the service's ordinary traffic."""
-    route = ordinary(routes_to(mesh, located.service))
+    traffic = traffic_to(mesh, located.service)
+    route = ordinary(traffic.routes, unruled=traffic.unruled)
     own = located.virtual_service.ref, located.rule.index
     return route is not None and (route.service.ref, route.rule.index) == own
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from meshtui.changes.change import Shift, Target
 from meshtui.changes.weights import redistribute, whole_weights
 from meshtui.errors import MeshtuiError, Refused, Usage
-from meshtui.mesh.carrying import ordinary
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import rule_name
 
@@ -44,7 +43,7 @@ def target_of(view: ServiceView) -> Target:
 
 def ordinary_target(view: ServiceView) -> Target:
     """The rule that carries the ordinary traffic, whichever is chosen: an emergency means it."""
-    usual = ordinary(view.routes)
+    usual = view.usual
     if usual is None:
         return Target(view.key)
     vs = usual.service

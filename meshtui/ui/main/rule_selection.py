@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.carrying import Route, ordinary
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Match, Mesh, ServiceKey
 from meshtui.mesh.versions import VersionView, version_rows
 from meshtui.mesh.view import ServiceView, marks_of
@@ -43,7 +43,7 @@ def find(routes: tuple[Route, ...], wanted: RuleId) -> Route | None:
 
 def is_ordinary(view: ServiceView) -> bool:
     """True where the view shows the rule that verbs mean when none is named."""
-    usual = ordinary(view.routes)
+    usual = view.usual
     return view.route is None or (usual is not None and rule_id(usual) == rule_id(view.route))
 
 
@@ -101,7 +101,7 @@ class SelectedRules:
 
     def choose(self, view: ServiceView, route: Route) -> None:
         """Choosing the ordinary rule is choosing none."""
-        usual = ordinary(view.routes)
+        usual = view.usual
         if usual is not None and rule_id(usual) == rule_id(route):
             self.drop(view.key)
         else:

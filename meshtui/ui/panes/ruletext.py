@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshtui.mesh.carrying import Route, ordinary
+from meshtui.mesh.carrying import Route
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
 from meshtui.mesh.view import ServiceView
@@ -47,7 +47,7 @@ def _service_lines(vs: VirtualService) -> list[Line]:
 
 def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
     rule = route.rule
-    usual = ordinary(view.routes)
+    usual = view.usual
     head: Line = (span(rule.title, "key"), Span("  "))
     if usual is not None and place_of(usual) == place_of(route):
         head += (Span("ordinary", "brand"), Span("  "))

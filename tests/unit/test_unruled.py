@@ -1,0 +1,94 @@
+"""Callers that no rule is for: their share of a service's traffic takes Istio's default route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshtui.changes.change import Target
+from meshtui.changes.locate import emergency_target, locate
+from meshtui.errors import Refused
+from meshtui.mesh.carrying import Unruled, ordinary, traffic_to
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.view import service_views
+
+Obj = dict[str, Any]
+KEY = ServiceKey("shop", "cart")
+TESTERS, ORDINARY = ("test", "probe"), ("shop", "front")
+
+
+def pod(namespace: str, workload: str, number: int = 0) -> Obj:
+    labels = {"app": workload}
+    meta = {"name": f"{workload}-{number}", "namespace": namespace, "labels": labels}
+    meta["ownerReferences"] = [{"kind": "StatefulSet", "name": workload, "controller": True}]
+    return {
+        "metadata": meta,
+        "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy"}]},
+        "status": {"phase": "Running"},
+    }
+
+
+def mesh(ordinary_callers: int) -> Mesh:
+    """One private rule for the testers of another namespace, and callers without one."""
+    destination = {"destination": {"host": "cart.shop.svc.cluster.local"}, "weight": 100}
+    rule = {
+        "metadata": {"name": "mine", "namespace": "test"},
+        "spec": {
+            "hosts": ["cart.shop.svc.cluster.local"],
+            "exportTo": ["."],
+            "http": [{"route": [destination]}],
+        },
+    }
+    service = {
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"ports": [{"name": "http", "port": 80}], "selector": {"app": "cart"}},
+    }
+    callers = [pod("shop", "front", n) for n in range(ordinary_callers)]
+    objects = {"services": [service], "virtualservices": [rule]}
+    return parse_mesh({**objects, "pods": [pod("test", "probe"), *callers]})
+
+
+def test_who_has_no_rule_is_known() -> None:
+    found = traffic_to(mesh(3), mesh(3).by_key[KEY])
+    assert found.unruled == Unruled(frozenset({ORDINARY}), 3)
+    assert [route.callers for route in found.routes] == [frozenset({TESTERS})]
+
+
+@pytest.mark.parametrize(
+    ("callers", "named", "ruled"),
+    [
+        (3, None, False),
+        (1, None, True),
+        (1, frozenset({ORDINARY}), False),
+        (3, frozenset({TESTERS}), True),
+        (3, frozenset({TESTERS, ORDINARY}), True),
+        (3, frozenset({("elsewhere", "unknown")}), False),
+    ],
+)
+def test_the_ordinary_traffic_is_that_of_those_who_call(
+    callers: int, named: frozenset[tuple[str, str]] | None, ruled: bool
+) -> None:
+    found = traffic_to(mesh(callers), mesh(callers).by_key[KEY])
+    assert (ordinary(found.routes, named, found.unruled) is not None) is ruled
+
+
+def test_the_table_shows_no_weights_that_most_callers_do_not_get() -> None:
+    (view,) = service_views(mesh(3), None)
+    assert view.route is None and view.usual is None
+    assert [row.percent for row in view.versions] == [None] * len(view.versions)
+    (view,) = service_views(mesh(1), None)
+    assert view.route is not None
+
+
+def test_a_verb_names_the_rule_that_is_for_others() -> None:
+    with pytest.raises(Refused) as refused:
+        locate(mesh(3), Target(KEY))
+    assert "takes no rule: mine/0 is for" in str(refused.value)
+    assert locate(mesh(3), Target(KEY, "mine/0")).virtual_service.ref.name == "mine"
+
+
+def test_an_emergency_takes_the_rule_that_there_is() -> None:
+    target = emergency_target(mesh(3), Target(KEY))
+    assert locate(mesh(3), target).virtual_service.ref.name == "mine"
