@@ -18,6 +18,7 @@ import pytest
 from meshtui.envoy.details import DETAILS, explain_details
 from meshtui.lab.pods.envoy import envoy_path
 from meshtui.mesh.flags import FLAGS
+from tests.lab import ejecting
 
 Obj = dict[str, Any]
 TYPES = "type.googleapis.com/envoy.extensions.filters"
@@ -244,7 +245,7 @@ def filters(port: int) -> list[Obj]:
     ]
 
 
-def bootstrap(listen: int, app: int, closed: int, log: Path) -> Obj:
+def bootstrap(listen: int, app: int, closed: int, directory: Path) -> Obj:
     form = "%REQ(:PATH)%\t%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\n"
     manager = {
         "@type": f"{TYPES}.network.http_connection_manager.v3.HttpConnectionManager",
@@ -257,14 +258,16 @@ def bootstrap(listen: int, app: int, closed: int, log: Path) -> Obj:
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3"
                     ".FileAccessLog",
-                    "path": str(log),
+                    "path": str(directory / "access.log"),
                     "log_format": {"text_format_source": {"inline_string": form}},
                 },
             }
         ],
         "route_config": {
             "validate_clusters": False,
-            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes()}],
+            "virtual_hosts": [
+                {"name": "all", "domains": ["*"], "routes": [*routes(), *ejecting.routes()]}
+            ],
         },
         "http_filters": filters(app),
     }
@@ -286,8 +289,10 @@ def bootstrap(listen: int, app: int, closed: int, log: Path) -> Obj:
                 cluster("narrow", app, circuit_breakers=narrow),
                 cluster("unretried", app, circuit_breakers=unretried),
                 cluster("refused", closed),
+                *ejecting.clusters(closed),
             ],
         },
+        "admin": {"address": {"pipe": {"path": str(directory / "admin"), "mode": 384}}},
         "layered_runtime": {
             "layers": [
                 {
@@ -313,7 +318,7 @@ async def running(directory: Path) -> AsyncIterator[tuple[int, Path]]:
     listen, closed, log = free_port(), free_port(), directory / "access.log"
     config = directory / "envoy.json"
     config.write_text(
-        json.dumps(bootstrap(listen, server.sockets[0].getsockname()[1], closed, log))
+        json.dumps(bootstrap(listen, server.sockets[0].getsockname()[1], closed, directory))
     )
     output = (directory / "output").open("wb")
     envoy = await asyncio.create_subprocess_exec(
@@ -373,6 +378,7 @@ async def test_a_real_envoy_makes_every_flag_and_detail_that_is_explained(tmp_pa
         with suppress(TimeoutError):
             await until(lambda: not missing(lines(log)), "all lines")
         seen = lines(log)
+        await ejecting.counted_as_judged(port, tmp_path / "admin")
     assert not missing(seen), "\n".join(map(str, (*missing(seen), *seen)))
     assert all(explain_details(line.details, line.flags) for line in seen)
 

@@ -8,6 +8,13 @@ from typing import Any
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
+from meshtui.mesh.ejection import (
+    detects,
+    ejection_percent,
+    ejects_none,
+    needed_percent,
+    none_ejected_words,
+)
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh
 from meshtui.mesh.resolution import Cluster
@@ -151,17 +158,16 @@ def ejects_all(mesh: Mesh) -> Iterator[Finding]:
 def never_ejects(mesh: Mesh) -> Iterator[Finding]:
     """Outlier detection that can't take a single endpoint out.
 
-    Envoy ejects no more than `maxEjectionPercent` of a cluster's endpoints, 10 if unset, and does
-    not round up: below ten endpoints the default never ejects anything.
+    Below ten endpoints the default never ejects anything: see `mesh.ejection`.
     """
     for rule in mesh.destination_rules:
         for path, policy in policies(rule):
             outliers = policy.get("outlierDetection")
-            if not isinstance(outliers, Mapping) or not _detects(outliers):
+            if not isinstance(outliers, Mapping) or not detects(outliers):
                 continue
-            most = read.integer(outliers, "maxEjectionPercent") or 10
             counted = _counted(mesh, rule, outliers)
-            if counted and all(number * most < 100 for _, number in counted):
+            if counted and all(ejects_none(outliers, number) for _, number in counted):
+                most = ejection_percent(outliers)
                 yield _unejecting(rule, path, most, *max(counted, key=lambda one: one[1]))
 
 
@@ -199,15 +205,14 @@ def _unejecting(
 ) -> Finding:
     host = short_host(cluster.host.name, rule.ref.namespace)
     name = f"subset {cluster.subset.name} of {host}" if cluster.subset else host
-    endpoints = "only endpoint" if number == 1 else f"{number} endpoints"
+    words = none_ejected_words(most, number, name)
     return Finding(
         "never-ejects",
         WARNING,
         rule.ref,
         f"{path}.outlierDetection.maxEjectionPercent",
-        f"No endpoint is ever ejected: at most {most} % of the {endpoints} of {name} may be, which "
-        "is less than one. A pod that fails goes on getting its requests.",
-        f"Set maxEjectionPercent to {-(-100 // number)} or more.",
+        f"{words[0].upper()}{words[1:]}. A pod that fails goes on getting its requests.",
+        f"Set maxEjectionPercent to {needed_percent(number)} or more.",
     )
 
 
@@ -215,17 +220,5 @@ def _may_eject_all(outliers: Json) -> bool:
     return (
         read.integer(outliers, "maxEjectionPercent") >= 100
         and read.integer(outliers, "minHealthPercent") <= 0
-        and _detects(outliers)
-    )
-
-
-def _detects(outliers: Json) -> bool:
-    """Whether any of the detectors is on; the first is by default."""
-    return any(
-        count > 0
-        for count in (
-            read.integer(outliers, "consecutive5xxErrors", 5),
-            read.integer(outliers, "consecutiveGatewayErrors", 0),
-            read.integer(outliers, "consecutiveLocalOriginFailures", 0),
-        )
+        and detects(outliers)
     )

@@ -23,6 +23,7 @@ from meshtui.diagnosis.explain.scope import (
     route_destinations,
 )
 from meshtui.mesh import read
+from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.quantity import seconds
@@ -225,7 +226,7 @@ def _ejecting(scope: VersionScope, dest: RouteDestination) -> list[_Ejecting]:
     found = []
     for part in parts(scope, dest, "outlierDetection"):
         errors = _errors(part.value)
-        most = read.integer(part.value, "maxEjectionPercent", 10)
+        most = ejection_percent(part.value)
         base = read.text(part.value, "baseEjectionTime") or "30s"
         if errors and pods and most > 100 * (pods - 1) / pods:
             rule = f"{part.words}: after {errors} in a row a pod is out for {_time(base)}, "

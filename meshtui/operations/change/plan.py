@@ -32,6 +32,7 @@ from meshtui.changes.checks import (
     stranding,
 )
 from meshtui.changes.consequences import consequences
+from meshtui.changes.ejecting import ejecting_none
 from meshtui.changes.harm import harm
 from meshtui.changes.locate import (
     HostSubset,
@@ -300,6 +301,7 @@ class Planner:
             *retry_findings(change),
             *shared_hosts(mesh, change),
             *stops_inheriting(change),
+            *ejecting_none(mesh, mesh_after(mesh, change), change),
             *bypassed(mesh_after(mesh, change), change, _callers(change.service, sample)),
         )
         return Plan(change, findings, blast_radius(change, _rate(mesh, change, sample)))

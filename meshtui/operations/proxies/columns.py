@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from meshtui.envoy.policies import UNLIMITED
 from meshtui.envoy.routes import ProxyRoute, RouteDestination, RouteMirror
+from meshtui.mesh.ejection import DEFAULT_PERCENT, most_ejected
 from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
     ENDPOINTS,
@@ -142,7 +143,15 @@ def _outlier(seen: SeenCluster) -> str:
         for key, word in _OUTLIER.items()
         if key in found
     )
-    return " ".join(parts) or "on"
+    return f"{' '.join(parts) or 'on'}{_none_ejected(found, len(seen.endpoints))}"
+
+
+def _none_ejected(outlier: Mapping[str, float], endpoints: int) -> str:
+    """Nothing where the endpoints were not asked for."""
+    percent = outlier.get("max_ejection_percent", DEFAULT_PERCENT)
+    if not endpoints or most_ejected(endpoints, percent):
+        return ""
+    return f": ejects none, {percent:g}% of {endpoints} is less than one"
 
 
 def _ejected_first(endpoints: Sequence[SeenEndpoint]) -> list[SeenEndpoint]:
