@@ -17,7 +17,7 @@ from pathlib import Path
 from meshtui import __version__
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.text import clean
-from meshtui.paths import state_dir
+from meshtui.paths import short_path, state_dir
 
 KEPT = 20
 _SHOWN = 160
@@ -35,7 +35,7 @@ def crashed(doing: str, error: BaseException) -> MeshtuiError:
     """The failure in one line that names the file with its traceback."""
     what = f"{doing} failed unexpectedly ({type(error).__name__}: {without_secrets(str(error))}"
     path = _written(doing, error)
-    hint = f"details in {_short(path)}" if path else "details could not be written to a file"
+    hint = f"details in {short_path(path)}" if path else "details could not be written to a file"
     return MeshtuiError(clean(what, _SHOWN) + ")", hint)
 
 
@@ -78,8 +78,3 @@ def _tidy(folder: Path) -> None:
         files = sorted(folder.glob("*.txt"), key=lambda path: path.stat().st_mtime)
         for path in files[: 1 - KEPT]:
             path.unlink()
-
-
-def _short(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

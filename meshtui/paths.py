@@ -19,3 +19,9 @@ def config_dir() -> Path:
 def _base(variable: str, fallback: str) -> Path:
     given = os.environ.get(variable, "")
     return Path(given) if given.startswith("/") else Path.home() / fallback
+
+
+def short_path(path: Path) -> str:
+    """A path as a person writes it, the home directory as `~`."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from itertools import pairwise
@@ -12,6 +12,7 @@ import yaml
 
 from meshtui.canary.tally import Limits
 from meshtui.errors import MeshtuiError, Usage
+from meshtui.verbs.canary_verbs import PLAN
 from meshtui.verbs.values import duration, percent
 
 STEPS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
@@ -72,6 +73,38 @@ def plan_of(raw: Mapping[str, Any]) -> Plan:
         plan = replace(plan, interval_s=min(plan.interval_s, max(plan.every_s / 4, 0.5)))
     _check(plan)
     return plan
+
+
+def plans_of(values: Mapping[str, Any], read_file: Callable[[str], str]) -> tuple[Plan, ...]:
+    """The plans of what was given to `canary run`: of its file, or the one of its options.
+
+    `values` are by the parameters' attributes; `read_file` gives a file's text. Raises `Usage`.
+    """
+    given = given_of(values)
+    service, file = values.get("service"), values.get("plan")
+    if file:
+        if service or given:
+            raise Usage("what --plan FILE says stands there: give no other options of a plan")
+        return read_plans(read_file(file))
+    if not service:
+        raise Usage("name a service, or give --plan FILE")
+    if "to" not in given:
+        raise Usage("name the canary with --to V")
+    return (plan_of({"service": service, **given}),)
+
+
+def given_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a plan that were given, beside its service."""
+    given = {
+        parameter.name: values[parameter.attribute]
+        for parameter in PLAN
+        if values.get(parameter.attribute) not in (None, "")
+    }
+    if values.get("restart_on_new_build"):
+        given["restart-on-new-build"] = True
+    if rule := values.get("rule"):
+        given["rule"] = rule
+    return given
 
 
 def read_plans(text: str) -> tuple[Plan, ...]:

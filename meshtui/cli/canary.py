@@ -14,7 +14,7 @@ from typing import Any
 
 from meshtui.canary.events import Asked, Order
 from meshtui.canary.machine import State
-from meshtui.canary.plan import Plan, plan_of, read_plans
+from meshtui.canary.plan import plans_of
 from meshtui.canary.progress import Progress, document, ladder_text, line, progress_of
 from meshtui.canary.stored import from_text
 from meshtui.cli import connect as opening
@@ -27,40 +27,20 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.operations.canary.autopilot import Autopilot, Prepared, service_key
 from meshtui.operations.canary.lease import Holder, ServiceLease
 from meshtui.operations.session import Session
-from meshtui.verbs.canary_verbs import PLAN
 
 _WORST_FIRST = (Exit.ROLLED_BACK, Exit.UNREACHABLE, Exit.FAILED, Exit.DONE)
 
 
-def plans_of(arguments: argparse.Namespace) -> tuple[Plan, ...]:
-    """The plans of a file, or the one of the options. Raises `Usage`."""
-    given = {
-        parameter.name: getattr(arguments, parameter.attribute)
-        for parameter in PLAN
-        if getattr(arguments, parameter.attribute) not in (None, "")
-    }
-    if arguments.restart_on_new_build:
-        given["restart-on-new-build"] = True
-    if rule := getattr(arguments, "rule", ""):
-        given["rule"] = rule
-    if not arguments.plan:
-        if not arguments.service:
-            raise Usage("name a service, or give --plan FILE")
-        if "to" not in given:
-            raise Usage("name the canary with --to V")
-        return (plan_of({"service": arguments.service, **given}),)
-    if arguments.service or given:
-        raise Usage("what --plan FILE says stands there: give no other options of a plan")
+def _text_of(file: str) -> str:
     try:
-        text = Path(arguments.plan).read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"{arguments.plan} cannot be read ({error})") from error
-    return read_plans(text)
+        raise Usage(f"{file} cannot be read ({error})") from error
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """From a plan to its end: 0 promoted, 6 rolled back, 1 stopped, 5 out of reach too long."""
-    plans = plans_of(arguments)
+    plans = plans_of(vars(arguments), _text_of)
     async with _autopilot(arguments) as (opened, pilot):
         keys = [service_key(plan.service, opened.cluster.namespace) for plan in plans]
         again = [await _resumed(arguments, pilot, key) for key in keys]

@@ -8,6 +8,9 @@ import os
 from meshtui.cli import output
 from meshtui.errors import Exit, MeshtuiError
 
+ENDING_S = 3.0
+"""How long a demo waits for the canaries that were started in it: their cluster ends with it."""
+
 
 def up(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
@@ -55,7 +58,12 @@ def demo(arguments: argparse.Namespace) -> int:
         with watched_terminal() as leaving, spawn(arguments.scenario) as lab:
             os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
             arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
-            return run_screen(arguments, leaving)
+            try:
+                return run_screen(arguments, leaving)
+            finally:
+                from meshtui.operations.canary.detached import end_started
+
+                end_started(ENDING_S)
     except LabError as error:
         raise MeshtuiError(str(error)) from error
     return Exit.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from meshtui.config import Config, load_config
-from meshtui.metrics.prometheus_access import Access, parse_header
+from meshtui.metrics.prometheus_access import Access, read_headers
 from meshtui.metrics.scope import Scope, parse_matchers
 from meshtui.operations.options import Options
 
@@ -37,7 +37,7 @@ def _access(arguments: argparse.Namespace, config: Config) -> Access:
         token, basic = config.prometheus_token_file, config.prometheus_basic_file
     return Access(
         Scope(tuple(matcher for text in matches for matcher in parse_matchers(text))),
-        tuple(parse_header(text) for text in headers),
+        tuple(header for text in headers for header in read_headers(text)),
         token,
         basic,
     )

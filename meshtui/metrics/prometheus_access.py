@@ -74,6 +74,25 @@ def parse_header(text: str) -> tuple[str, str]:
     return name, value
 
 
+def read_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """One header, or with `@FILE` those of a file, one a line: a command line is seen by all.
+
+    Raises `Usage`.
+    """
+    if not text.startswith("@"):
+        return (parse_header(text),)
+    file = text[1:]
+    try:
+        with Path(file).expanduser().open(encoding="utf-8") as opened:
+            if opened.seekable():
+                opened.seek(0)  # an open file that was handed on may have been read already
+            lines = opened.read(_LARGEST).splitlines()
+    except (OSError, ValueError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Usage(f"{file} cannot be read ({why})", "it holds headers, one a line") from None
+    return tuple(parse_header(line) for line in lines if line.strip())
+
+
 def _line_of(file: str) -> str:
     """The one line of a file."""
     try:

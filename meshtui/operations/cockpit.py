@@ -13,6 +13,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
@@ -122,6 +123,13 @@ class Cockpit(Protocol):
 
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         """Gives it to whoever drives the canary, and gives their name once they have it."""
+        ...
+
+    async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
+        """`meshtui canary WORDS` in a process of its own, which goes on without the screen.
+
+        Raises `Refused` with its last line where it ended at once.
+        """
         ...
 
     def pending(self) -> tuple[Pending, ...]:

@@ -16,6 +16,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit
@@ -120,6 +121,9 @@ class DeferredCockpit:
 
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         return await self._connected.order_canary(service, order)
+
+    async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
+        return await self._connected.start_canary(service, words)
 
     def pending(self) -> tuple[Pending, ...]:
         return self._connected.pending()

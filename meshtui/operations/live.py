@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import MadeChange
+    from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
@@ -359,6 +360,9 @@ class LiveCockpit:
 
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         return await self._reading.order_canary(service, order)
+
+    async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
+        return await self._reading.start_canary(service, words)
 
 
 def _not_connected() -> Unreachable:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.journal import Entry, MadeChange
+    from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
@@ -137,3 +138,8 @@ class Reads:
         from meshtui.operations.canary.watching import give_order
 
         return await give_order(self._session, service, order)
+
+    async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
+        from meshtui.operations.canary.detached import start_run
+
+        return await start_run(self._session, service, words)

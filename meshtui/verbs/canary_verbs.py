@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from meshtui.verbs.values import DURATION, FREE, TEXT
 from meshtui.verbs.verb import CANARY, Example, Parameter, Verb
 
@@ -46,7 +48,7 @@ RUN = Verb(
     "canary run",
     "shift step by step, judge, and roll back what is worse",
     (
-        SERVICE,
+        replace(SERVICE, place=1),
         *PLAN,
         Parameter("restart-on-new-build", "begin again with another build", None, default=False),
         Parameter("plan", "a YAML file with these, or a list of plans", FREE, "FILE", ""),
@@ -57,6 +59,7 @@ RUN = Verb(
         TIMEOUT,
     ),
     group=CANARY,
+    rule=True,
     examples=(
         Example("reviews --to v3", "5, 10, 25, 50, 75, 100 %, five minutes each."),
         Example(

@@ -20,7 +20,7 @@ EVERYWHERE = (
     ),
     Parameter(
         "prometheus-header",
-        "sent with every query; repeatable",
+        "sent with every query; @FILE: those of a file, one a line; repeatable",
         TEXT,
         "'X-Scope-OrgID: a'",
         many=True,

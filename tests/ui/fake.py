@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from meshtui.canary.events import Order
@@ -22,6 +23,7 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
+from meshtui.operations.canary.detached import StartedRun
 from meshtui.operations.canary.watching import CanaryRun, nobody_drives
 from meshtui.operations.change.edit import EditFile
 from meshtui.operations.logs.pod_tail import TailFrom
@@ -121,6 +123,8 @@ class FakeCockpit:
         self.canary_reads: list[ServiceKey] = []
         self.orders: list[tuple[ServiceKey, Order]] = []
         self.order_error: MeshtuiError | None = None
+        self.started: list[tuple[ServiceKey, tuple[str, ...]]] = []
+        self.start_error: MeshtuiError | None = None
 
     # Reading
 
@@ -336,6 +340,13 @@ class FakeCockpit:
         if run is None or not run.live:
             raise nobody_drives(service)
         return run.driver
+
+    async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
+        self.started.append((service, tuple(words)))
+        await asyncio.sleep(0)
+        if self.start_error is not None:
+            raise self.start_error
+        return StartedRun(Path("/state/canaries/x-4712.log"), "ann@desk/4712")
 
     async def trace(self, question: Question) -> Traced:
         """Every client's proxy does what the objects say, or what a test has it do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -108,16 +109,151 @@ async def test_it_follows_the_cursor_and_says_how_one_begins() -> None:
         assert set(drive.cockpit.canary_reads) >= {REVIEWS, RATINGS}
 
 
-async def test_one_that_nobody_drives_says_how_it_goes_on_and_takes_no_order() -> None:
-    async with driving(driven(live=False)) as drive:
+async def asked(drive: Drive) -> str:
+    """The words of the question that is open."""
+    await drive.until(lambda: isinstance(drive.app.screen, Question))
+    return " ".join(drive.text.split())
+
+
+async def command(drive: Drive, words: str) -> None:
+    await drive.press("colon")
+    await drive.type(words)
+    await drive.press("enter")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_one_that_nobody_drives_is_taken_up_by_a_process_of_its_own(
+    size: tuple[int, int],
+) -> None:
+    wanted = (
+        ("space", "resume", "Go on with the canary of reviews.bookinfo to v3 at 25 %?"),
+        ("X", "abort", "Abort the canary of reviews to v3?"),
+        ("P", "promote", "Promote the canary of reviews to v3"),
+    )
+    async with driving(driven(live=False), size) as drive:
         await look(drive, "▲ nobody drives it", inside=True)
         assert "last ann@desk/4711" in said(drive)
         assert "`meshtui canary resume reviews.bookinfo`" in said(drive)
+        for key, words, question in wanted:
+            drive.cockpit.started.clear()
+            await drive.press(key)
+            text = await asked(drive)
+            assert question in text and "goes on when this screen is closed" in text
+            await drive.press("escape")
+            assert drive.cockpit.started == []
+            await drive.press(key)
+            await asked(drive)
+            await drive.press("enter")
+            await drive.until(lambda: "4712 drives it; log /state/canaries" in drive.status)
+            assert drive.cockpit.started == [(REVIEWS, (words, "reviews.bookinfo"))]
+            assert f"canary {words} of" in drive.status
+        assert drive.cockpit.orders == []
+
+
+async def test_one_that_nobody_drives_is_not_held_nor_begun_anew() -> None:
+    async with driving(driven(live=False)) as drive:
+        await look(drive, "▲ nobody drives it")
+        for words, why in (("hold", "stays where it is"), ("run --to v3", "unfinished at 25 %")):
+            await command(drive, f"canary {words}")
+            assert why in drive.status and isinstance(drive.app.screen, MainScreen)
+
+
+async def test_one_that_is_over_takes_no_order() -> None:
+    async with driving(driven(BACK, live=False, driver="")) as drive:
+        await look(drive, "rolled back from 25 %", inside=True)
         for key in ("space", "X", "P"):
             await drive.press(key)
             assert "nobody drives a canary of reviews" in drive.status
             assert isinstance(drive.app.screen, MainScreen)
-        assert drive.cockpit.orders == []
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_one_is_started_by_words_after_a_question(size: tuple[int, int]) -> None:
+    async with driving(FakeCockpit(), size) as drive:
+        await drive.go_to("reviews")
+        await command(drive, "canary run --to v3 steps 5,50 --gate 'curl -f  x' pause-at 50")
+        words = await asked(drive)
+        for part in (
+            "Start a canary of reviews.bookinfo to v3?", "5 % → 50 %, 5m each",
+            "At most 1 % errors", "500 ms", "all traffic goes back to v1 at once",
+            "asked before 50 %", "goes on when this screen is closed",
+        ):  # fmt: skip
+            assert part in words, (part, words)
+        await drive.press("enter")
+        await drive.until(lambda: "ann@desk/4712 drives it" in drive.status)
+        options = ("--to=v3", "--steps=5,50", "--pause-at=50", "--gate=curl -f  x")
+        assert drive.cockpit.started == [(REVIEWS, ("run", "reviews.bookinfo", *options, "--yes"))]
+
+
+async def test_on_fail_hold_is_in_the_question_and_another_service_may_be_named() -> None:
+    async with driving(FakeCockpit()) as drive:
+        await drive.go_to("reviews")
+        await command(drive, "canary run ratings.bookinfo --to v2 --on-fail hold --timeout 20s")
+        words = await asked(drive)
+        assert "Start a canary of ratings.bookinfo to v2?" in words
+        assert "stays at its step, and waits for a person" in words
+        await drive.press("enter")
+        await drive.until(lambda: drive.cockpit.started)
+        options = ("--to=v2", "--on-fail=hold", "--timeout=20s", "--yes")
+        assert drive.cockpit.started == [(RATINGS, ("run", "ratings.bookinfo", *options))]
+
+
+async def test_enter_in_the_pane_opens_the_line_with_what_is_known() -> None:
+    async with driving(FakeCockpit()) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("C")
+        await drive.until(lambda: "no canary of reviews is known" in said(drive))
+        await drive.press("tab", "enter")
+        line = "canary run reviews.bookinfo --steps 5,10,25,50,75,100 --every 5m --to v3"
+        assert drive.app.main.prompt.display and line in drive.text
+        await drive.press("enter")
+        assert "Start a canary of reviews.bookinfo to v3?" in await asked(drive)
+
+
+WRONG = (
+    ("--to v3 --force", "`meshtui canary run SERVICE --to V --force`"),
+    ("--to v3 --dry-run", "`meshtui canary run SERVICE --to V --dry-run`"),
+    ("--plan rollout.yaml", "`meshtui canary run SERVICE --plan FILE`"),
+    ("", "name the canary with --to V"),
+    ("--to v3 --steps 5,x", "steps: 'x' is not a percentage"),
+    ("--to v3 --gate 'open", "a quotation is open"),
+    ("--to v3 --nonsense 5", "canary run has no '--nonsense'"),
+    ("nothing --to v3", "no service nothing in namespace"),
+)
+
+
+async def test_what_is_wrong_with_the_words_is_one_line() -> None:
+    async with driving(FakeCockpit()) as drive:
+        await drive.go_to("reviews")
+        for words, why in WRONG:
+            await command(drive, f"canary run {words}")
+            await drive.until(lambda: why in drive.status)  # noqa: B023
+            assert isinstance(drive.app.screen, MainScreen) and drive.cockpit.started == []
+
+
+async def test_one_that_somebody_drives_says_who_and_begins_nothing() -> None:
+    async with driving(driven()) as drive:
+        await drive.go_to("reviews")
+        await command(drive, "canary run --to v3")
+        await drive.until(lambda: "is driven by ann@desk/4711" in drive.status)
+        assert drive.cockpit.started == []
+
+
+async def test_a_process_that_ended_at_once_leaves_its_last_line() -> None:
+    cockpit = FakeCockpit()
+    cockpit.start_error = Refused("the canary of reviews cannot begin: none of 1 pods is ready")
+    async with driving(cockpit) as drive:
+        await drive.go_to("reviews")
+        await command(drive, "canary run --to v3")
+        await asked(drive)
+        await drive.press("enter")
+        await drive.until(lambda: "none of 1 pods is ready" in drive.status)
+
+
+async def test_the_log_of_one_that_was_started_from_a_screen_is_named() -> None:
+    async with driving(driven(log=Path("/state/canaries/reviews-1.log"))) as drive:
+        await look(drive, "observing at 25 %")
+        assert "log /state/canaries/reviews-1.log" in said(drive)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +288,7 @@ async def test_what_moves_traffic_is_asked_first(
         await drive.until(lambda: isinstance(drive.app.screen, Question))
         assert "canary of reviews to v3" in drive.text
         await drive.press("escape")
-        await drive.until(lambda: "goes on as it was" in drive.status)
+        await drive.until(lambda: "the canary is as it was" in drive.status)
         assert drive.cockpit.orders == []
         await drive.press(key)
         await drive.until(lambda: isinstance(drive.app.screen, Question))
@@ -178,14 +314,10 @@ async def test_the_order_goes_to_the_service_that_was_asked_about() -> None:
 async def test_orders_by_words_open_the_pane() -> None:
     async with driving(driven()) as drive:
         await drive.go_to("reviews")
-        await drive.press("colon")
-        await drive.type("canary hold")
-        await drive.press("enter")
+        await command(drive, "canary hold")
         await drive.until(lambda: drive.cockpit.orders == [(REVIEWS, Order.HOLD)])
-        await drive.press("colon")
-        await drive.type("canary run")
-        await drive.press("enter")
-        assert "`meshtui canary run`" in drive.status
+        await command(drive, "canary climb")
+        assert ":canary takes run, hold, resume, abort, promote" in drive.status
 
 
 async def test_an_order_that_nobody_takes_is_one_line() -> None:
@@ -204,10 +336,10 @@ async def test_nothing_is_ordered_read_only() -> None:
         await look(drive, "observing at 25 %", inside=True)
         await drive.press("X")
         assert "read-only" in drive.status
-        await drive.press("colon")
-        await drive.type("canary abort")
-        await drive.press("enter")
-        assert "read-only" in drive.status and cockpit.orders == []
+        for words in ("canary abort", "canary run --to v3"):
+            await command(drive, words)
+            assert "read-only" in drive.status and isinstance(drive.app.screen, MainScreen)
+        assert cockpit.orders == [] and cockpit.started == []
 
 
 async def test_the_right_to_the_rules_is_not_asked_of_who_only_orders() -> None:

@@ -105,5 +105,6 @@ def test_a_version_alone_says_by_what_it_is_judged() -> None:
 
 def test_no_canary_says_how_one_begins_and_who_drives_without_a_report() -> None:
     begins = " ".join(texts(CanaryRun(KEY)))
-    assert "`meshtui canary run reviews.shop --to V` begins one" in begins
+    assert "Enter starts one here" in begins
+    assert "`meshtui canary run reviews.shop --to V` in a shell" in begins
     assert "ann@desk/1 drives a canary of reviews" in " ".join(texts(running(None)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from meshtui.canary.events import Asked, Order
 from meshtui.canary.progress import Progress, progress_of
@@ -11,6 +12,7 @@ from meshtui.canary.stored import from_text
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.text import clean
+from meshtui.operations.canary.detached import log_of
 from meshtui.operations.canary.lease import Holder, ServiceLease
 from meshtui.operations.session import Session
 
@@ -20,7 +22,7 @@ class CanaryRun:
     """The newest canary of a service, by its Lease or by the journal of this machine.
 
     `live`: `driver` holds the Lease and renews it. `progress` is None where there is no canary.
-    `trouble` says what could not be read.
+    `trouble` says what could not be read; `log` is where the driver prints, if that is known.
     """
 
     service: ServiceKey
@@ -28,6 +30,7 @@ class CanaryRun:
     live: bool = False
     progress: Progress | None = None
     trouble: str = ""
+    log: Path | None = None
 
 
 async def watch_run(session: Session, service: ServiceKey) -> CanaryRun:
@@ -48,6 +51,7 @@ async def watch_run(session: Session, service: ServiceKey) -> CanaryRun:
         holder is not None and holder.live,
         found,
         "; ".join(filter(None, troubles)),
+        log_of(service, holder.who) if holder else None,
     )
 
 

@@ -14,8 +14,13 @@ STEERING: tuple[Action, ...] = (
         LOOK, False, ANYWHERE, "service", 93,
     ),
     Action(
+        "canary_run", ("enter",), "Enter", "start one",
+        "Canary: the command line for one of this service; asks before it begins.",
+        LOOK, True, IN_CANARY, "service", 10, False,
+    ),
+    Action(
         "canary_hold", ("space",), "Space", "hold/resume",
-        "Canary: stay at this step, or go on; also before a step that waits for a person.",
+        "Canary: stay at this step, or go on; also where it asks, or nobody drives it.",
         LOOK, True, IN_CANARY, "service", 7, False,
     ),
     Action(

@@ -12,7 +12,7 @@ from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 
 class Question(Dialog[bool]):
-    """Gives True where the answer is yes."""
+    """Gives True where the answer is yes. Each line of `consequence` is a paragraph."""
 
     CSS_PATH = "question.tcss"
     BINDINGS = [Binding("enter", "yes", show=False), Binding("q,n", "close", show=False)]  # noqa: RUF012
@@ -39,7 +39,8 @@ class Question(Dialog[bool]):
     def _show(self) -> None:
         width = min(max(self.size.width - 8, 30), 72)
         lines = wrapped(self._question, width, "strong")
-        lines += [BLANK, *wrapped(self._consequence, width, "text"), BLANK, _KEYS]
+        parts = (wrapped(part, width, "text") for part in self._consequence.split("\n"))
+        lines += [BLANK, *(line for part in parts for line in part), BLANK, _KEYS]
         self._text.show(lines)
 
 

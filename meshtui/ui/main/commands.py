@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +129,7 @@ OWN_WORDS = (
     ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], callers.   :logs off: all"),
     ("trace GET /path header k=v", "Which rule takes it; also host H, from WORKLOAD, port N."),
     ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
+    ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),
     ("filter TEXT", "As after /."),
     ("shift v2=100 rule testers", "Another rule than the selected one, for every verb of a rule."),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
@@ -146,7 +148,7 @@ def examples() -> tuple[tuple[str, str], ...]:
 
 def parse_command(text: str) -> Command | None:
     """The command in `text`, None for an empty one. Raises `Usage`."""
-    words = text.split()
+    words = _words(text)
     if not words:
         return None
     name, arguments = words[0].lower(), words[1:]
@@ -161,6 +163,17 @@ def parse_command(text: str) -> Command | None:
     if arguments:
         raise Usage(f":{name} takes no arguments")
     return Run(action)
+
+
+def _words(text: str) -> list[str]:
+    """A canary's may be quoted as in a shell: its gate is a command."""
+    words = text.split()
+    if words and words[0].lower() == "canary":
+        try:
+            return shlex.split(text)
+        except ValueError as error:
+            raise Usage(f"a quotation is open ({error})", "close it, as in a shell") from error
+    return words
 
 
 _KEYS_ONLY = {"digit", "backspace"}

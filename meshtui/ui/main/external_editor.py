@@ -11,9 +11,9 @@ from textual.app import SuspendNotSupported
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.view import ServiceView
+from meshtui.paths import short_path
 from meshtui.ui.main.host import HasApp, Notifies, RunsWorkers
 from meshtui.ui.main.messages import Edited
-from meshtui.ui.main.pending_edit import short_path
 from meshtui.ui.main.snapshot_feed import unexpected
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Plan
 from meshtui.errors import Conflict, MeshtuiError, Refused
+from meshtui.paths import short_path
 
 if TYPE_CHECKING:
     from meshtui.operations.change.edit import EditFile
@@ -47,9 +47,3 @@ class PendingEdit:
 
     def done(self) -> None:
         self.draft.done()
-
-
-def short_path(path: Path) -> str:
-    """The path with `~` for the home directory."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

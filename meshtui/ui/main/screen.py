@@ -233,6 +233,9 @@ class MainScreen(Screen[None]):
     def on_pane_failed(self, message: Pane.Failed) -> None:
         self.fail(message.error)
 
+    def on_pane_prompted(self, message: Pane.Prompted) -> None:
+        self.prompting.open(":", message.words)
+
     def update_panes(self) -> None:
         if self.snapshot is not None:
             version = self.table.version

@@ -43,6 +43,13 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
             super().__init__()
             self.error = error
 
+    class Prompted(Message):
+        """The pane has words for the `:` line, which the person may go on with."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(id=f"pane-{self.kind}", classes="pane")
         self.title_block = LinesBlock(classes="pane-title")

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
 
 from meshtui.canary.events import Order
 from meshtui.canary.machine import Phase
-from meshtui.errors import MeshtuiError, Usage
+from meshtui.canary.progress import Progress
+from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.types import Snapshot
+from meshtui.paths import short_path
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
+from meshtui.ui.panes.canarystart import (
+    ALONE,
+    RunRequest,
+    begin_question,
+    proposed,
+    read_run,
+    resume_question,
+    run_words,
+)
 from meshtui.ui.panes.canarytext import canary_lines, summary
 from meshtui.ui.widgets.paint import Line, Span, span, wrapped
 
 if TYPE_CHECKING:
+    from textual.dom import DOMNode
+
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.cockpit import Cockpit
 
@@ -73,8 +86,9 @@ class CanaryPane(Pane):
         self._given: tuple[Order, str] | None = None
         """The last order to hold or go on, and the phase that was shown then."""
 
-        self._ordered: Order | None = None
-        """What was typed before the pane knew its service."""
+        self._snapshot: Snapshot | None = None
+        self._waiting: Callable[[], None] | None = None
+        """What was typed before the pane knew the canary of its service."""
 
     def update_body(self, snapshot: Snapshot) -> None:
         if self.view is None or not self.display:
@@ -84,9 +98,7 @@ class CanaryPane(Pane):
             self._given = None
             self.listing.to_top()
             self.read_again()
-        if self._ordered is not None:
-            order, self._ordered = self._ordered, None
-            self._ask(order)
+        self._snapshot = snapshot
         self._show()
 
     def tick(self, now: float) -> None:
@@ -120,11 +132,31 @@ class CanaryPane(Pane):
             if self._given is not None and self._given[1] != phase:
                 self._given = None
             self._show()
+            self._do_what_waited()
 
     def on_canary_pane_unread(self, message: Unread) -> None:
         if message.service == self._service:
             self._busy, self._error = False, message.error
             self._show()
+            self._do_what_waited()
+
+    def _do_what_waited(self) -> None:
+        do, self._waiting = self._waiting, None
+        if do is not None:
+            self._guarded(do)
+
+    def _guarded(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except MeshtuiError as error:
+            self.report_failure(error)
+
+    def _when_read(self, do: Callable[[], None]) -> None:
+        """At once, or as soon as the canary of the service is known."""
+        if self._run is not None or self._error is not None:
+            do()
+        else:
+            self._waiting = do
 
     # What is shown
 
@@ -153,7 +185,10 @@ class CanaryPane(Pane):
     # Orders
 
     def do_canary_hold(self) -> None:
-        progress = self._run.progress if self._run else None
+        run, progress = self._run, self._progress
+        if run is not None and not run.live:
+            self._ask(Order.RESUME)
+            return
         waiting = progress is not None and progress.phase in _WAITING
         if self._given is not None and progress is not None and self._given[1] == progress.phase:
             waiting = self._given[0] is Order.HOLD  # the report is from before it
@@ -165,46 +200,122 @@ class CanaryPane(Pane):
     def do_canary_promote(self) -> None:
         self._ask(Order.PROMOTE)
 
+    def do_canary_run(self) -> None:
+        """The `:` line with what a canary of the service needs."""
+        if self.view is not None:
+            words = run_words(self.view.key, proposed(self.view, self.version))
+            self.post_message(self.Prompted(words))
+
     def command(self, words: Sequence[str]) -> None:
-        """`:canary hold`, of the selected service."""
+        """`:canary hold`, of the selected service, or `:canary run` of any."""
         order = next((one for one in Order if words and one.value == words[0]), None)
-        if order is None:
-            names = ", ".join(one.value for one in Order)
-            raise Usage(f":canary takes {names}", "`meshtui canary run` in a shell begins one")
-        if words[1:]:
-            raise Usage(f":canary {order.value} is for the selected service", "move the cursor")
         if self.cockpit.read_only:
             raise Usage("read-only: nothing can be changed from here")
-        if self._service is None:
-            self._ordered = order
-        else:
-            self._ask(order)
+        if words[:1] == ("run",):
+            request = read_run(words[1:])
+            self._when_read(lambda: self._begin(request))
+            return
+        if order is None:
+            names = ", ".join(one.value for one in Order)
+            raise Usage(f":canary takes run, {names}", "as in :canary run --to v3")
+        if words[1:]:
+            raise Usage(f":canary {order.value} is for the selected service", "move the cursor")
+        self._when_read(lambda: self._ask(order))
+
+    def _begin(self, request: RunRequest) -> None:
+        """Asks before anything is started. Raises what stands against it."""
+        snapshot = self._snapshot
+        if self._service is None or snapshot is None:
+            return
+        service = request.of(self._service, snapshot.mesh, self.cockpit.namespace or "default")
+        if service == self._service and self._unfinished:
+            if request.resume:
+                self._ask(Order.RESUME)
+                return
+            raise self._not_begun(service)
+        view = next((one for one in snapshot.views if one.key == service), None)
+        self._confirm(service, request.words(service), *begin_question(request, service, view))
+
+    @property
+    def _progress(self) -> Progress | None:
+        return self._run.progress if self._run else None
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether there is a canary that is not over, or somebody who drives one."""
+        run, progress = self._run, self._progress
+        return run is not None and (run.live or (progress is not None and progress.exit is None))
+
+    def _not_begun(self, service: ServiceKey) -> Refused:
+        run, progress = self._run, self._progress
+        if run is not None and run.live:
+            return Refused(
+                f"a canary of {service} is driven by {run.driver}", "Space, X and P steer it here"
+            )
+        where = f" at {progress.ladder[progress.index]}" if progress else ""
+        return Refused(
+            f"a canary of {service} is unfinished{where}",
+            "Space goes on with it, X goes back to stable",
+        )
 
     def _ask(self, order: Order) -> None:
-        """Refuses what nobody would get; what moves traffic is asked first."""
+        """What moves traffic is asked first; where nobody drives, a new process is to."""
         service, run = self._service, self._run
         if service is None:
             return
         if run is not None and not run.live:
-            from meshtui.operations.canary.watching import nobody_drives
-
-            self.report_failure(nobody_drives(service))
+            self._take_up(service, order)
             return
         if order not in _ASKED_FIRST:
             self._give(service, order)
             return
-        from meshtui.ui.dialogs.question import Question
+        self._question(
+            self._words_of(order), _CONSEQUENCE[order], lambda: self._give(service, order)
+        )
 
-        to = f" to {run.progress.version}" if run and run.progress else ""
-        words = _ASKED_FIRST[order].format(service=service.name, to=to)
+    def _take_up(self, service: ServiceKey, order: Order) -> None:
+        """An order for a canary that nobody drives, which a process of its own carries out."""
+        progress = self._progress
+        if progress is None or progress.exit is not None:
+            from meshtui.operations.canary.watching import nobody_drives
+
+            self.report_failure(nobody_drives(service))
+        elif order is Order.HOLD:
+            words = f"nobody drives the canary of {service.name}: it stays where it is already"
+            self.report_failure(Refused(words))
+        elif order is Order.RESUME:
+            self._confirm(service, ("resume", str(service)), *resume_question(service, progress))
+        else:
+            consequence = f"{_CONSEQUENCE[order]}\n{ALONE}"
+            self._confirm(service, (order.value, str(service)), self._words_of(order), consequence)
+
+    def _words_of(self, order: Order) -> str:
+        to = f" to {self._progress.version}" if self._progress else ""
+        name = self._service.name if self._service else ""
+        return _ASKED_FIRST[order].format(service=name, to=to)
+
+    def _question(self, question: str, consequence: str, do: Callable[[], None]) -> None:
+        from meshtui.ui.dialogs.question import Question
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._give(service, order)
+                do()
             else:
-                self.report(f"the canary of {service.name} goes on as it was")
+                self.report("nothing was done: the canary is as it was")
 
-        self.app.push_screen(Question(words, _CONSEQUENCE[order]), answered)
+        self.app.push_screen(Question(question, consequence), answered)
+
+    def _confirm(
+        self, service: ServiceKey, words: tuple[str, ...], question: str, consequence: str
+    ) -> None:
+        """Starts a process that drives, if the answer is yes."""
+
+        def start() -> None:
+            screen, group = self.screen, f"canary-start-{service}"
+            screen.post_message(self.Reported(f"starting: canary {words[0]} of {service}…", "info"))
+            in_background(screen, group, _start, self.cockpit, service, words, screen)
+
+        self._question(question, consequence, start)
 
     def _give(self, service: ServiceKey, order: Order) -> None:
         self.report(f"{order.value}: waiting for the driver of the canary of {service.name}…")
@@ -227,3 +338,19 @@ class CanaryPane(Pane):
         if message.service == self._service and message.order in (Order.HOLD, Order.RESUME):
             self._given = message.order, phase
         self.read_again()
+
+
+async def _start(
+    cockpit: Cockpit, service: ServiceKey, words: tuple[str, ...], screen: DOMNode
+) -> None:
+    """Of the screen, not of the pane: it says what became of it though the pane was closed."""
+    try:
+        started = await cockpit.start_canary(service, words)
+    except MeshtuiError as error:
+        screen.post_message(Pane.Failed(error))
+    except Exception as error:  # noqa: BLE001 - the edge of a worker
+        screen.post_message(Pane.Failed(unexpected("starting the canary", error)))
+    else:
+        by = f"{started.driver} drives it" if started.driver else "it has not begun yet"
+        words_of = started.ended or f"canary {words[0]} of {service}: {by}"
+        screen.post_message(Pane.Reported(f"{words_of}; log {short_path(started.log)}", "done"))

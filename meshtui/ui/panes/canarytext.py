@@ -11,6 +11,7 @@ from meshtui.canary.verdict import percent
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
 from meshtui.operations.canary.watching import CanaryRun
+from meshtui.paths import short_path
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, span, width_of, wrapped
 
 LABEL = 10
@@ -50,6 +51,7 @@ def canary_lines(run: CanaryRun, now: float, width: int, version: str = "") -> l
     lines += [*_table(progress, width), BLANK, *_evidence(progress), BLANK]
     lines += _text_lines(progress, width)
     lines += _undriven(run, progress, width)
+    lines += wrapped(f"log {short_path(run.log)}", width, "muted") if run.log else []
     return [fit_line(line, width) if width_of(line) > width else line for line in lines + trouble]
 
 
@@ -76,7 +78,8 @@ def _none(run: CanaryRun, width: int, version: str) -> list[Line]:
     if run.live:
         words = f"{run.driver} drives a canary of {run.service.name}, and reports nothing of it yet"
         return wrapped(words, width, "text")
-    words = f"no canary of {run.service.name} is known: {begin_words(run, version)} begins one"
+    words = f"no canary of {run.service.name} is known: "
+    words += f"Enter starts one here, {begin_words(run, version)} in a shell"
     return wrapped(words, width, "text")
 
 
@@ -213,8 +216,8 @@ def _undriven(run: CanaryRun, progress: Progress, width: int) -> list[Line]:
         return []
     last = f" (last {run.driver})" if run.driver else ""
     words = (
-        f"▲ nobody drives it{last}: `meshtui canary resume {run.service}` goes on, "
-        "`canary abort` goes back to stable"
+        f"▲ nobody drives it{last}: Space goes on, X goes back to stable; "
+        f"in a shell `meshtui canary resume {run.service}`, `canary abort`"
     )
     return [BLANK, *wrapped(words, width, "warning")]
 

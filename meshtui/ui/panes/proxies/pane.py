@@ -11,7 +11,7 @@ from textual.timer import Timer
 from meshtui.errors import MeshtuiError, NotFound, Usage
 from meshtui.mesh.model import Pod
 from meshtui.operations.types import Snapshot
-from meshtui.ui.main.pending_edit import short_path
+from meshtui.paths import short_path
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.proxies.body import ProxyBody
 from meshtui.ui.panes.proxies.heads import Frame, painted, title_words

@@ -1,0 +1,81 @@
+"""The words after `:canary run`: what the command line takes, in its words."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from meshtui.canary.plan import plans_of
+from meshtui.cli.parser import build_parser
+from meshtui.errors import Usage
+from meshtui.mesh.model import ServiceKey
+from meshtui.ui.panes.canarystart import read_run, run_words
+
+REVIEWS = ServiceKey("shop", "reviews")
+
+
+def unread(file: str) -> str:
+    raise AssertionError(file)
+
+
+GOOD = (
+    "reviews --to v3",
+    "reviews --to=v3 --steps 5,50 --every 10m --interval 2s --max-errors 0.5% --max-p99 80ms",
+    "reviews --to v3 --min-requests 20 --evidence 200 --shadow 10m --pause-at 5,50 --rule all",
+    "reviews --to v3 --gate 'curl -f http://x/y' --gate-timeout 5s --on-fail hold",
+    "reviews --to v3 --on-no-data continue --on-interrupt rollback --restart-on-new-build",
+)
+
+
+@pytest.mark.parametrize("words", GOOD)
+def test_the_screen_and_the_command_line_make_one_plan_and_hand_it_on(words: str) -> None:
+    """What is handed on to the new process gives the same plan again."""
+    parser = build_parser()
+    arguments = parser.parse_args(["canary", "run", *shlex.split(words)])
+    (wanted,) = plans_of(vars(arguments), unread)
+    request = read_run(shlex.split(words))
+    assert request.plan == wanted
+    again = parser.parse_args(["canary", *request.words(REVIEWS)])
+    (handed,) = plans_of({**vars(again), "service": "reviews"}, unread)
+    assert handed == wanted and again.service == "reviews.shop" and again.yes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--steps 5,x",
+        "--steps 50,5",
+        "--steps 0,5",
+        "--every 5",
+        "--max-errors 100%",
+        "--min-requests none",
+        "--evidence 2",
+        "--pause-at 30",
+        "--shadow soon",
+        "--every 1s --interval 2s",
+    ],
+)
+def test_what_is_wrong_is_said_in_the_same_words(words: str) -> None:
+    given = shlex.split(f"reviews --to v3 {words}")
+    with pytest.raises(Usage) as shell:
+        plans_of(vars(build_parser().parse_args(["canary", "run", *given])), unread)
+    with pytest.raises(Usage) as screen:
+        read_run(given)
+    assert str(screen.value) == str(shell.value)
+
+
+@pytest.mark.parametrize("version", ["v3", ""])
+def test_the_prepared_line_is_a_canary_once_it_names_a_version(version: str) -> None:
+    words = shlex.split(run_words(REVIEWS, version))
+    assert words[:3] == ["canary", "run", "reviews.shop"]
+    if version:
+        assert read_run(words[2:]).plan.version == version
+    else:
+        with pytest.raises(Usage):
+            read_run(words[2:])
+
+
+def test_a_version_that_is_no_word_is_not_put_into_the_line() -> None:
+    assert run_words(REVIEWS, "v3 --force").endswith("--to ")
+    assert run_words(REVIEWS, "v3\x1b[2J").endswith("--to ")
