@@ -144,6 +144,7 @@ LISTENER: Obj = {
 STATS = "cluster.reviews_v3.upstream_rq_pending_overflow"
 ANSWERS: dict[str, Obj] = {
     "/config_dump?resource=dynamic_route_configs": {"configs": [{"route_config": TABLE}]},
+    "/config_dump?resource=static_route_configs": {"configs": [{"route_config": TABLE}]},
     "/config_dump?resource=dynamic_active_clusters": {"configs": [{"cluster": CLUSTER}]},
     "/config_dump?resource=dynamic_listeners": {
         "configs": [{"name": "l", "active_state": {"listener": LISTENER}}]

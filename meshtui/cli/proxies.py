@@ -78,7 +78,24 @@ def _show(reading: ProxyReads, form: str) -> None:
         output.table(columns, rows(reading), right=right)
         return
     found = {"namespace": reading.pod.namespace, "pod": reading.pod.name}
-    output.data({**found, reading.view: _documents(reading)}, form)
+    output.data({**found, reading.view: _documents(reading), **_beside(reading)}, form)
+
+
+def _beside(reading: ProxyReads) -> dict[str, Any]:
+    """Virtual hosts that answer by themselves, and RouteConfigurations that were refused."""
+    if reading.view != ROUTES:
+        return {}
+    special = [
+        {
+            "config": host.table,
+            "vhost": host.name,
+            "domains": list(host.domains),
+            "requires_tls": host.requires_tls,
+            "routes": len(host.routes),
+        }
+        for host in reading.special
+    ]
+    return {"special_virtual_hosts": special, "refused": dict(reading.refused)}
 
 
 def _documents(reading: ProxyReads) -> list[dict[str, Any]]:

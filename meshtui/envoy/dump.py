@@ -43,6 +43,12 @@ def resources(dump: Any, kinds: tuple[str, ...]) -> Iterator[Json]:
             yield from read.objects(config, kind)
 
 
+def refusal(entry: Json) -> str:
+    """Why Envoy refused the newest version of a resource, in its own words."""
+    state = read.obj(entry, "error_state")
+    return read.text(state, "details") or ("it says no more" if state else "")
+
+
 def parse_route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
     """One route of a virtual host of a RouteConfiguration."""
     action = read.obj(route, "route")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from meshtui.envoy.dump import resources
+from meshtui.envoy.dump import refusal, resources
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
@@ -43,7 +43,9 @@ class FilterChain:
 class ProxyListener:
     """An address a proxy listens on, and the RouteConfigurations its filters use.
 
-    `direction` is "outbound", "inbound" or empty.
+    `direction` is "outbound", "inbound" or empty. `also` are further addresses, as of the other
+    family where a mesh has two. `refused` are the words with which the proxy refused a newer
+    version; one that it never had in force has them and no chains.
     """
 
     name: str
@@ -52,20 +54,27 @@ class ProxyListener:
     routes: tuple[str, ...] = ()
     direction: str = ""
     chains: tuple[FilterChain, ...] = ()
+    also: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self.address, *self.also)
 
 
 def parse_listeners(dump: Any) -> tuple[ProxyListener, ...]:
-    """The listeners that are in force; by port and address, as istioctl has them."""
+    """The listeners in force and those refused; by port and address, as istioctl has them."""
     found = [
-        _listener(listener)
+        _listener(listener or {"name": read.text(entry, "name")}, refused)
         for entry in resources(dump, ("dynamic_listeners", "static_listeners"))
         for listener in [read.obj(entry, "active_state", "listener") or read.obj(entry, "listener")]
-        if listener
+        for refused in [refusal(entry)]
+        if listener or refused
     ]
     return tuple(sorted(found, key=lambda one: (one.port, one.address, one.name)))
 
 
-def _listener(raw: Json) -> ProxyListener:
+def _listener(raw: Json, refused: str) -> ProxyListener:
     address = read.obj(raw, "address", "socket_address")
     chains = _chains(raw)
     return ProxyListener(
@@ -75,7 +84,14 @@ def _listener(raw: Json) -> ProxyListener:
         routes=tuple(dict.fromkeys(name for chain in chains for name in _route_names(chain))),
         direction=read.text(raw, "traffic_direction").lower(),
         chains=tuple(map(_chain, chains)),
+        also=tuple(_further(raw)),
+        refused=refused,
     )
+
+
+def _further(raw: Json) -> Iterator[str]:
+    for entry in read.objects(raw, "additional_addresses"):
+        yield read.text(read.obj(entry, "address", "socket_address"), "address")
 
 
 def _chain(raw: Json) -> FilterChain:

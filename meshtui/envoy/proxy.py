@@ -81,6 +81,10 @@ def routes_path(name_regex: str = "") -> str:
     return _named("/config_dump?resource=dynamic_route_configs", name_regex)
 
 
+INLINE_ROUTES_PATH = "/config_dump?resource=static_route_configs"
+"""RouteConfigurations that stand inside of listeners: inbound ones, and a waypoint's."""
+
+
 def listeners_path(name_regex: str = "") -> str:
     return _named("/config_dump?resource=dynamic_listeners", name_regex)
 

@@ -55,9 +55,10 @@ def _listener(
     listeners: Sequence[ProxyListener], port: int, addresses: Sequence[str]
 ) -> ProxyListener | None:
     """That of the address itself before that of all addresses."""
-    own = [one for one in listeners if one.port == port and one.direction != "inbound"]
-    exact = [one for one in own if one.address in addresses]
-    every = [one for one in own if one.address in _ANY_ADDRESS]
+    outbound = [one for one in listeners if one.direction != "inbound" and one.chains]
+    own = [one for one in outbound if one.port == port]
+    exact = [one for one in own if set(one.addresses) & set(addresses)]
+    every = [one for one in own if set(one.addresses) & _ANY_ADDRESS]
     rest = [one for one in listeners if one.name == REST]
     return next(iter([*exact, *every, *rest]), None)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from meshtui.envoy.dump import ROUTE_CONFIGS, parse_route, resources
+from meshtui.envoy.dump import ROUTE_CONFIGS, parse_route, refusal, resources
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
@@ -32,12 +32,14 @@ class ProxyHost:
 class RouteTable:
     """A RouteConfiguration: a sidecar's `9080` or `host:9080`, a gateway's `http.8080`.
 
-    `ignore_port`: a host's port is cut off before a virtual host is looked for.
+    `ignore_port`: a host's port is cut off before a virtual host is looked for. `refused`: see
+    `ProxyHost`.
     """
 
     name: str
     hosts: tuple[ProxyHost, ...] = ()
     ignore_port: bool = False
+    refused: str = ""
 
 
 def parse_tables(dump: Any) -> tuple[RouteTable, ...]:
@@ -50,6 +52,7 @@ def parse_tables(dump: Any) -> tuple[RouteTable, ...]:
                 for host in read.objects(config, "virtual_hosts")
             ),
             ignore_port=config.get("ignore_port_in_host_matching") is True,
+            refused=refusal(entry),
         )
         for entry in resources(dump, ROUTE_CONFIGS)
         for config in [read.obj(entry, "route_config")]
@@ -70,12 +73,6 @@ def _host(config: Json, host: Json, refused: str) -> ProxyHost:
         requires_tls=read.text(host, "require_tls") not in ("", "NONE"),
         refused=refused,
     )
-
-
-def refusal(entry: Json) -> str:
-    """Why Envoy refused the newest version of a resource, in its own words."""
-    state = read.obj(entry, "error_state")
-    return read.text(state, "details") or ("it says no more" if state else "")
 
 
 def routes_in(host: ProxyHost, routes: Iterable[Json]) -> tuple[ProxyRoute, ...]:

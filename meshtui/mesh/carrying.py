@@ -123,12 +123,13 @@ def ordinary(
 def is_unruled(
     routes: Iterable[Route], callers: frozenset[Workload] | None, unruled: Unruled
 ) -> bool:
-    """Whether the ordinary traffic takes no rule at all: that of `callers`, else of most pods."""
+    """Whether the ordinary traffic takes no rule: that of most `callers`, else of most pods."""
     able = [r for r in routes if _is_able(r)]
-    if callers and any(route.callers & callers for route in able):
-        return False
-    if callers and callers & unruled.callers:
-        return True
+    if callers:
+        without = len(unruled.callers & callers)
+        most = max((len(route.callers & callers) for route in able), default=0)
+        if without or most:
+            return without > most
     in_mesh = [route.pods for route in able if not route.edge]
     return bool(in_mesh) and unruled.pods > max(in_mesh)
 
@@ -138,13 +139,19 @@ def rivals(
 ) -> tuple[Route, ...]:
     """The rules that each take the ordinary traffic of some callers, the most telling first.
 
-    More than one means that no single rule carries the service's ordinary traffic.
+    More than one means that no single rule carries the service's ordinary traffic. Where each rule
+    for callers in the mesh asks for something, the last of them stands for their traffic beside a
+    gateway's rule that takes everything.
     """
-    able = [r for r in routes if _is_able(r) and r.rest]
+    able = [r for r in routes if _is_able(r)]
     if callers:
         named = [route for route in able if route.callers & callers]
         able = named or able
-    ranked = sorted(able, key=lambda r: (r.edge, -r.pods, r.ports))
+    found = [route for route in able if route.rest]
+    in_mesh = [route for route in able if not route.edge]
+    if in_mesh and (found or callers) and not any(route.rest for route in in_mesh):
+        found.append(in_mesh[-1])
+    ranked = sorted(found, key=lambda r: (not r.rest, r.edge, -r.pods, r.ports))
     return tuple({place_of(route): route for route in ranked}.values())
 
 

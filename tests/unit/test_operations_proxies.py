@@ -73,6 +73,21 @@ def clusters(*subsets: str) -> dict[str, Any]:
     }
 
 
+INLINE = {
+    "configs": [
+        {
+            "route_config": {
+                "name": "inbound-vip|9080|http|reviews",
+                "virtual_hosts": [
+                    {"name": "only-tls", "domains": ["a.test"], "require_tls": "ALL"}
+                ],
+            },
+            "error_state": {"details": "no such cluster"},
+        }
+    ]
+}
+"""RouteConfigurations inside of listeners: one, a newer version of which was refused."""
+
 EMPTY = {"name": f"outbound|9080|v2|{HOST}"}
 """A cluster that has no endpoint."""
 
@@ -127,6 +142,7 @@ def admin(monkeypatch: pytest.MonkeyPatch) -> Admin:
     monkeypatch.setattr(proxy, "admin_get", found.get)
     found.answers = {
         "/config_dump?resource=dynamic_route_configs": routes({"v1": 80, "v3": 20}),
+        "/config_dump?resource=static_route_configs": INLINE,
         "/config_dump?resource=dynamic_active_clusters": clusters("", "v1", "v3"),
         "/config_dump?resource=dynamic_listeners": {"configs": []},
         "/config_dump?include_eds": {"configs": [1, 2]},
@@ -229,6 +245,35 @@ async def test_routes_are_those_of_the_service_or_all(mesh: Mesh, admin: Admin) 
     assert cells["VIRTUAL SERVICE"] == "reviews.bookinfo"
     assert cells["DESTINATIONS"] == f"{HOST}/v2"
     assert cells["RETRIES"] == "3× 2s each on 5xx"
+
+
+async def test_inline_tables_hosts_without_routes_and_refusals_are_shown(
+    mesh: Mesh, admin: Admin
+) -> None:
+    gateway = next(pod for pod in mesh.pods if pod.gateway)
+    reading = await proxies(mesh).read(ROUTES, gateway, None)
+    refused, special, *_ = (dict(zip(COLUMNS[ROUTES], row, strict=True)) for row in rows(reading))
+    assert refused["NAME"] == special["NAME"] == "inbound-vip|9080|http|reviews"
+    assert refused["DESTINATIONS"] == "REFUSED: no such cluster"
+    assert (special["VHOST NAME"], special["MATCH"]) == ("only-tls", "without TLS")
+    assert special["DESTINATIONS"] == "redirects with 301 to scheme https"
+
+
+async def test_a_refused_listener_and_further_addresses_are_shown(mesh: Mesh, admin: Admin) -> None:
+    address = {"socket_address": {"address": "10.0.0.1", "port_value": 80}}
+    other = {"address": {"socket_address": {"address": "fd00::1", "port_value": 80}}}
+    listener = {"name": "l", "address": address, "additional_addresses": [other]}
+    chain = {"filter_chains": [{"filters": []}]}
+    admin.answers["/config_dump?resource=dynamic_listeners"] = {
+        "configs": [
+            {"name": "l", "active_state": {"listener": {**listener, **chain}}},
+            {"name": "new", "error_state": {"details": "bad port"}},
+        ]
+    }
+    reading = await proxies(mesh).read(LISTENERS, pod_of(mesh, "productpage"), None)
+    found = [dict(zip(COLUMNS[LISTENERS], row, strict=True)) for row in rows(reading)]
+    assert [row["ADDRESS"] for row in found] == ["new", "10.0.0.1, fd00::1"]
+    assert found[0]["DESTINATION"] == "REFUSED: bad port"
 
 
 async def test_a_gateways_tables_are_not_narrowed_by_the_services_port(

@@ -64,6 +64,7 @@ def test_who_has_no_rule_is_known() -> None:
         (1, frozenset({ORDINARY}), False),
         (3, frozenset({TESTERS}), True),
         (3, frozenset({TESTERS, ORDINARY}), True),
+        (3, frozenset({ORDINARY, ("elsewhere", "unknown")}), False),
         (3, frozenset({("elsewhere", "unknown")}), False),
     ],
 )

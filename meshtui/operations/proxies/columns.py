@@ -57,12 +57,26 @@ _UNITS = {"interval": "s", "base_ejection_time": "s", "max_ejection_percent": "%
 def rows(reading: ProxyReads) -> list[tuple[str, ...]]:
     """A row for each route, cluster, endpoint or filter chain; what needs a look comes first."""
     kinds: Mapping[str, Callable[[ProxyReads], Iterator[tuple[str, ...]]]] = {
-        ROUTES: lambda r: (_route(route) for route in r.routes),
+        ROUTES: _routes,
         CLUSTERS: lambda r: (_cluster(c, r.service is not None) for c in _full_first(r.clusters)),
         ENDPOINTS: lambda r: (_endpoint(e, r) for e in _ejected_first(r.endpoints)),
         LISTENERS: _listeners,
     }
     return list(kinds[reading.view](reading))
+
+
+def _routes(reading: ProxyReads) -> Iterator[tuple[str, ...]]:
+    """What was refused first, then virtual hosts that answer by themselves, then the routes."""
+    blank = (NONE,) * 4
+    for table, words in reading.refused.items():
+        yield (table, NONE, NONE, "a newer version", NONE, f"REFUSED: {words}", *blank)
+    for host in reading.special:
+        answer = "redirects with 301 to scheme https" if host.requires_tls else "404 (NR)"
+        match = "without TLS" if host.requires_tls else "any request"
+        domains = ", ".join(host.domains) or NONE
+        yield (host.table, host.name, domains, match, NONE, answer, *blank)
+    for route in reading.routes:
+        yield _route(route)
 
 
 def _route(route: ProxyRoute) -> tuple[str, ...]:
@@ -198,9 +212,14 @@ def ejected_versions(reading: ProxyReads) -> str:
 
 def _listeners(reading: ProxyReads) -> Iterator[tuple[str, ...]]:
     for listener in reading.listeners:
+        where_to = ", ".join(filter(None, listener.addresses)) or listener.name
+        if listener.refused:
+            words = f"REFUSED: {listener.refused}"
+            port = str(listener.port) if listener.port else NONE
+            yield (where_to, port, "a newer version", words, listener.direction or NONE)
         for chain in listener.chains:
             yield (
-                listener.address or listener.name,
+                where_to,
                 str(listener.port) if listener.port else NONE,
                 chain.match,
                 chain.destination,

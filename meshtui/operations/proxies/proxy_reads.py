@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meshtui.envoy import proxy
 from meshtui.envoy.clusters import ConfiguredCluster, parse_configured
-from meshtui.envoy.dump import parse_routes
 from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.envoy.listeners import ProxyListener, parse_listeners
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure, parse_stats
+from meshtui.envoy.virtual_hosts import ProxyHost, parse_tables, routes_in
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Mesh, Pod, Service
@@ -76,7 +76,9 @@ class SeenCluster:
 class ProxyReads:
     """The answer for one view; `service` is what it was narrowed to, None for everything.
 
-    `answers` are the questions with the JSON that came, for those who want to see it.
+    `special` are virtual hosts that only redirect to TLS, or have no routes. `refused` are the
+    words with which the proxy refused a newer RouteConfiguration, by its name. `answers` are the
+    questions with the JSON that came, for those who want to see it.
     """
 
     view: str
@@ -86,6 +88,8 @@ class ProxyReads:
     clusters: tuple[SeenCluster, ...] = ()
     endpoints: tuple[SeenEndpoint, ...] = ()
     listeners: tuple[ProxyListener, ...] = ()
+    special: tuple[ProxyHost, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     answers: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -115,11 +119,23 @@ class Reader:
 
     async def _routes(self) -> ProxyReads:
         names = self._narrowed(proxy.sidecar_route_names)
-        answer = await self._ask(proxy.routes_path(names), parse_routes)
-        found = answer.facts
+        asked = [proxy.routes_path(names), *([] if names else [proxy.INLINE_ROUTES_PATH])]
+        answers = await asyncio.gather(*(self._ask(path, parse_tables) for path in asked))
+        tables = tuple(table for answer in answers for table in answer.facts)
+        hosts = [host for table in tables for host in table.hosts]
+        found = tuple(route for host in hosts for route in routes_in(host, host.routes))
         if self.service is not None:
             found = concerning(found, self.mesh, self.service)
-        return ProxyReads(ROUTES, self.pod, self.service, routes=found, answers=_raw(answer))
+            hosts = [host for host in hosts if self.service.host in host.domains]
+        return ProxyReads(
+            ROUTES,
+            self.pod,
+            self.service,
+            routes=found,
+            special=tuple(host for host in hosts if host.requires_tls or not host.routes),
+            refused={table.name: table.refused for table in tables if table.refused},
+            answers=_raw(*answers),
+        )
 
     async def _listeners(self) -> ProxyReads:
         names = self._narrowed(proxy.sidecar_listener_names)
