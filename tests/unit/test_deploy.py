@@ -69,6 +69,13 @@ def test_the_operator_is_a_viewer_who_writes() -> None:
     assert chosen == {"meshtui-viewer", "meshtui-operator-writes"}
 
 
+def test_the_doctor_asks_for_what_a_canary_needs_of_leases() -> None:
+    asked = {verb for verb, resource, _ in RIGHTS if resource == LEASES.plural}
+    assert asked == {
+        verb for _, what, verb in grants("meshtui-operator-writes") if what == "leases"
+    }
+
+
 def test_the_doctor_asks_for_nothing_else() -> None:
     granted = {(what, verb) for name in ROLES for _, what, verb in grants(name)}
     for verb, resource, subresource in RIGHTS:

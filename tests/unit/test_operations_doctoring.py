@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from meshtui.errors import Unreachable
+from meshtui.kube import access
+from meshtui.kube.resources import Resource
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
 from meshtui.metrics import choose
@@ -107,3 +109,23 @@ async def test_a_version_that_is_none_is_shown_as_not_known(
     checks = [check async for check in examine(session)]
     await session.close()
     assert [check.text for check in checks if check.name == "cluster"] == [text]
+
+
+@pytest.mark.parametrize("may", [True, False])
+async def test_the_rights_of_a_canary_are_asked_for_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, may: bool
+) -> None:
+    async def allowed(_: object, verb: str, resource: Resource, *rest: str) -> bool:
+        return may or resource.plural != "leases"
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(access, "allowed", allowed)
+    monkeypatch.setattr(Session, "read_mesh", read_mesh)
+    cluster = FakeCluster()
+    cluster.objects["/version"] = {"gitVersion": "v1.36.0"}
+    session = Session(cluster, Options(prometheus="none"))
+    checks = [c async for c in examine(session) if c.name == "right" and "leases" in c.text]
+    await session.close()
+    assert [check.text.split()[0] for check in checks] == ["get", "create", "patch"]
+    assert {check.level for check in checks} == {OK if may else WARN}
+    assert all(("deploy/rbac.yaml" in check.text) != may for check in checks)

@@ -36,7 +36,11 @@ RIGHTS = (
     ("patch", "destinationrules", ""),
     ("get", "pods", "log"),
     ("get", "pods", "proxy"),
+    ("get", "leases", ""),
+    ("create", "leases", ""),
+    ("patch", "leases", ""),
 )
+_WANTED_FOR = {"leases": "a canary needs it: deploy/rbac.yaml grants it to the operator"}
 
 
 async def examine(session: Session) -> AsyncGenerator[Check, None]:
@@ -86,8 +90,9 @@ def _journal(session: Session) -> Check:
 async def _rights(session: Session) -> AsyncGenerator[Check, None]:
     from meshtui.kube import resources
     from meshtui.kube.access import allowed
+    from meshtui.kube.leases import LEASES
 
-    known = {r.plural: r for r in resources.MESH_RESOURCES}
+    known = {r.plural: r for r in (*resources.MESH_RESOURCES, LEASES)}
     namespace = session.cluster.namespace
     for verb, plural, sub in RIGHTS:
         name = f"{verb} {plural}{'/' + sub if sub else ''}"
@@ -96,7 +101,8 @@ async def _rights(session: Session) -> AsyncGenerator[Check, None]:
         except MeshtuiError as error:
             yield Check("right", WARN, f"{name}: {error}")
             continue
-        summary = "allowed" if may else "not allowed"
+        why = f"; {_WANTED_FOR[plural]}" if plural in _WANTED_FOR else ""
+        summary = "allowed" if may else f"not allowed{why}"
         yield Check("right", OK if may else WARN, f"{name} in {namespace}: {summary}")
 
 
