@@ -76,8 +76,10 @@ class State:
     on it, `cleared` whether a person let this rung pass, `sentence` why it is as it is.
 
     `restart` marks a rollback after which the ladder begins again. `tries` counts what was tried in
-    vain in this phase, `trouble` says what was against it. `guarded`: on hold, and rolled back all
-    the same where the canary fails. `podless`: on hold until the canary has a ready pod.
+    vain in this phase, `trouble` says what was against it. `guarded`: on hold without anybody's
+    wish, and rolled back all the same where the canary fails. `watched`: on hold as a person wants
+    it; where the canary fails, `trouble` says so and nothing is done. `podless`: on hold until the
+    canary has a ready pod.
     """
 
     plan: Plan
@@ -94,12 +96,19 @@ class State:
     tries: int = 0
     trouble: str = ""
     guarded: bool = False
+    watched: bool = False
     podless: bool = False
     rungs: tuple[Rung, ...] = field(default=())
 
     @property
     def rung(self) -> Rung:
         return self.rungs[self.index]
+
+    @property
+    def counted(self) -> bool:
+        """Whether intervals are wanted: to judge the step, or what is served meanwhile."""
+        held = self.phase is Phase.HELD and (self.guarded or self.watched)
+        return held or self.phase in WATCHING | GUARDED
 
     @property
     def over(self) -> bool:
@@ -144,7 +153,7 @@ def _answered(state: State, event: Event) -> Next:
                 state, Phase.OBSERVING, f"{state.rung.words} served by the proxies"
             ), ()
         case Phase.SHIFTING, NotServed(why, away=False):
-            return _with_phase(state, Phase.HELD, why), ()
+            return _with_phase(state, Phase.HELD, why, guarded=True), ()
         case Phase.SHIFTING | Phase.RETURNING, NotServed():
             return _again(state, event)
         case Phase.GATE, Gated(passed, words):
@@ -178,10 +187,10 @@ def gap_s(plan: Plan, interval: Interval) -> float:
 
 
 def _counted(state: State, interval: Interval) -> Next:
-    if state.phase in GUARDED or (state.phase is Phase.HELD and state.guarded):
-        return _guarded(state, interval)
-    if state.phase not in WATCHING:
+    if not state.counted:
         return state, ()
+    if state.phase not in WATCHING:
+        return _meanwhile(state, interval)
     longest = gap_s(state.plan, interval)
     if interval.start < state.tally.end - longest:
         return _resynchronized(state, interval), ()
@@ -198,14 +207,30 @@ def _counted(state: State, interval: Interval) -> Next:
     return _judged(state, judge(counted, state.observed_s >= state.rung.seconds))
 
 
-def _guarded(state: State, interval: Interval) -> Next:
-    """Nobody is waited for where the canary fails meanwhile; the step's time stands still."""
-    seconds = interval.end - interval.start
-    if interval.broken or seconds > gap_s(state.plan, interval) or state.rung.shadow:
+def _meanwhile(state: State, interval: Interval) -> Next:
+    """The step's time stands still, and the canary is judged all the same: whoever is waited for,
+    or whatever a person does meanwhile, traffic goes to it."""
+    if unread := _unread(state, interval):
+        tally = replace(state.tally, end=interval.end)
+        return replace(state, tally=tally, trouble=f"not judged: {unread}"), ()
+    if state.rung.shadow and not state.watched:
         return state, ()
-    state = replace(state, tally=state.tally.add(interval))
+    state = replace(state, tally=state.tally.add(interval), trouble="")
     verdict = judge(state.tally, over=False)
-    return _failed(state, verdict.sentence) if verdict.outcome is Outcome.FAIL else (state, ())
+    if verdict.outcome is not Outcome.FAIL:
+        return state, ()
+    if state.watched:
+        return replace(state, trouble=f"on hold, but it fails: {verdict.sentence}"), ()
+    return _failed(state, verdict.sentence)
+
+
+def _unread(state: State, interval: Interval) -> str:
+    """Why an interval says nothing of its time; empty where it does."""
+    longest, seconds = gap_s(state.plan, interval), interval.end - interval.start
+    if interval.start < state.tally.end - longest:
+        return "the clock was set back"
+    gap = f"nothing was read for {seconds:.0f} s" if seconds > longest else ""
+    return interval.broken or gap
 
 
 def _resynchronized(state: State, interval: Interval) -> State:
@@ -234,7 +259,9 @@ def _passed(state: State) -> Next:
     if state.index + 1 < len(state.rungs):
         return _enter(state, state.index + 1)
     if state.rung.weight < 100:
-        return _with_phase(state, Phase.HELD, f"{state.sentence}; the ladder ends here"), ()
+        return _with_phase(
+            state, Phase.HELD, f"{state.sentence}; the ladder ends here", guarded=True
+        ), ()
     return _end(state, Phase.PROMOTED, Exit.DONE), ()
 
 
@@ -247,12 +274,12 @@ def _too_little(state: State) -> Next:
         return _passed(state)
     if state.plan.on_no_data is Choice.ROLLBACK:
         return _back(state, state.sentence)
-    return replace(_with_phase(state, Phase.HELD, state.sentence), guarded=True), ()
+    return _with_phase(state, Phase.HELD, state.sentence, guarded=True), ()
 
 
 def _failed(state: State, why: str) -> Next:
     if state.plan.on_fail is Choice.HOLD:
-        return _with_phase(state, Phase.HELD, why), ()
+        return _with_phase(state, Phase.HELD, why, watched=True), ()
     return _back(state, why)
 
 
@@ -260,7 +287,7 @@ def _back(state: State, why: str, force: bool = False, restart: bool = False) ->
     """To stable, unless nobody would answer there."""
     if state.pods is not None and state.pods.stable_ready == 0 and not force:
         words = f"{why}; not rolled back, as stable has no ready pod (abort with force does it)"
-        return _with_phase(state, Phase.HELD, words), ()
+        return _with_phase(state, Phase.HELD, words, guarded=True), ()
     state = replace(_with_phase(state, Phase.RETURNING, why), restart=restart)
     return state, (RollBack(why),)
 
@@ -285,7 +312,7 @@ def _shift(state: State) -> Next:
         words = "the canary has no ready pod and gets no weight"
         return replace(_with_phase(state, Phase.HELD, words), podless=True), ()
     tally = state.tally.next_step()
-    state = replace(state, phase=Phase.SHIFTING, tally=tally, tries=0, trouble="", guarded=False)
+    state = replace(state, phase=Phase.SHIFTING, tally=tally, tries=0, trouble="")
     return state, _pending(state)
 
 
@@ -308,7 +335,7 @@ def _asked(state: State, asked: Asked) -> Next:
         case _ if state.phase is Phase.RETURNING:
             return state, ()
         case Order.HOLD:
-            return _with_phase(state, Phase.HELD, "on hold by a person"), ()
+            return _with_phase(state, Phase.HELD, "on hold by a person", watched=True), ()
         case Order.RESUME if state.phase in (Phase.HELD, Phase.ASKING):
             return _approach(replace(_anew(state, state.index), cleared=True))
         case Order.PROMOTE if state.rung.weight < 100 and state.rungs[-1].weight == 100:
@@ -319,7 +346,17 @@ def _asked(state: State, asked: Asked) -> Next:
 def _anew(state: State, index: int) -> State:
     """A rung observed from its beginning; the evidence against the baseline stays."""
     tally = state.tally.next_step()
-    return replace(state, index=index, tally=tally, observed_s=0.0, frozen_s=0.0, cleared=False)
+    return replace(
+        state,
+        index=index,
+        tally=tally,
+        observed_s=0.0,
+        frozen_s=0.0,
+        cleared=False,
+        guarded=False,
+        watched=False,
+        trouble="",
+    )
 
 
 def _interrupted(state: State) -> Next:
@@ -382,16 +419,26 @@ def _reweighted(state: State, edited: Edited) -> Next:
     below = rung_below(state.rungs[: state.index + 1], edited.weight)
     first = next(i for i, rung in enumerate(state.rungs) if not rung.shadow)
     index = min(state.index, first if below is None else below)
-    return _with_phase(_anew(state, index), Phase.HELD, f"paused: {edited.words}"), ()
+    words = f"paused: {edited.words}"
+    return _with_phase(_anew(state, index), Phase.HELD, words, watched=True), ()
 
 
 def _stopped(state: State, why: str) -> Next:
     return _end(replace(state, sentence=f"stopped: {why}"), Phase.STOPPED, Exit.FAILED), ()
 
 
-def _with_phase(state: State, phase: Phase, sentence: str) -> State:
+def _with_phase(
+    state: State, phase: Phase, sentence: str, *, guarded: bool = False, watched: bool = False
+) -> State:
     return replace(
-        state, phase=phase, sentence=sentence, tries=0, trouble="", guarded=False, podless=False
+        state,
+        phase=phase,
+        sentence=sentence,
+        tries=0,
+        trouble="",
+        guarded=guarded,
+        watched=watched,
+        podless=False,
     )
 
 

@@ -173,6 +173,8 @@ def _status_lines(found: dict[str, Any]) -> list[str]:
         lines.append("  " + " → ".join(f"[{w}]" if i == here else w for i, w in enumerate(words)))
     if found.get("sentence"):
         lines.append(f"  {found['sentence']}")
+    if found.get("trouble"):
+        lines.append(f"  {found['trouble']}")
     return lines
 
 

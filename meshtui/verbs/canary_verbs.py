@@ -82,7 +82,7 @@ HOLD = Verb(
     (),
     group=CANARY,
     needs="service",
-    examples=(Example("", "Until `canary resume`."),),
+    examples=(Example("", "Until `canary resume`; where it fails meanwhile, that is said."),),
 )
 RESUME = Verb(
     "canary resume",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -380,10 +381,26 @@ def test_a_restarted_ladder_lets_the_rolling_update_end() -> None:
     assert (run.state.phase, run.weights) == (Phase.OBSERVING, [5, 5])
 
 
-@pytest.mark.parametrize("waiting", [{"pause_at": "50"}, {"on_no_data": "hold"}])
-def test_whoever_is_waited_for_the_canary_is_watched(waiting: dict[str, str]) -> None:
-    run = observing(**waiting)
-    run.counted(3) if "pause_at" in waiting else run.counted(6, n=5)
+def at_the_end(**more: Any) -> Run:
+    return observing(steps="5", **more).counted(3)
+
+
+def refused() -> Run:
+    """The next step was refused by the server, and the one before is still served."""
+    return observing().counted(3).when(NotServed("the webhook says no"))
+
+
+WAITING = (
+    lambda: observing(pause_at="50").counted(3),
+    lambda: observing(on_no_data="hold").counted(6, n=5),
+    at_the_end,
+    refused,
+)
+
+
+@pytest.mark.parametrize("waiting", WAITING)
+def test_whoever_is_waited_for_the_canary_is_watched(waiting: Callable[[], Run]) -> None:
+    run = waiting()
     assert run.state.phase in (Phase.ASKING, Phase.HELD)
     run.counted(2, errors=0)
     assert not run.rolled
@@ -412,3 +429,78 @@ def test_a_person_who_held_it_is_not_overruled_by_pods(order: Order) -> None:
     before = list(run.commands)
     run.when(Pods(0, 1, frozenset()), Pods(1, 1, frozenset("a")))
     assert run.commands == before
+
+
+def held() -> Run:
+    return observing().counted(2).when(Asked(Order.HOLD))
+
+
+def reweighted() -> Run:
+    return observing().counted(3).when(Served(), Edited(Edit.WEIGHT, "bob changed it", 20))
+
+
+def failed() -> Run:
+    return observing(on_fail="hold").counted(2, errors=40)
+
+
+@pytest.mark.parametrize("wanted", [held, reweighted, failed])
+def test_what_a_person_holds_is_judged_and_said_and_left_alone(wanted: Callable[[], Run]) -> None:
+    run = wanted()
+    sentence, index, before = run.state.sentence, run.state.index, list(run.commands)
+    run.counted(3, errors=100)
+    assert run.state.trouble.startswith("on hold, but it fails: ")
+    assert (run.state.phase, run.state.sentence, run.state.index) == (Phase.HELD, sentence, index)
+    assert run.commands == before
+
+
+def test_the_words_of_a_hold_follow_what_is_counted_and_its_time_stands_still() -> None:
+    run = held()
+    observed = run.state.observed_s
+    run.counted(2, errors=60)
+    assert "gross failure: 30 %" in run.state.trouble
+    run.counted(1, problem="Prometheus does not answer")
+    assert run.state.trouble == "not judged: Prometheus does not answer"
+    run.counted(1, seconds=3600.0, errors=200)
+    assert run.state.trouble == "not judged: nothing was read for 3600 s"
+    run.time -= 3000
+    run.counted(1, errors=200)
+    assert run.state.trouble == "not judged: the clock was set back"
+    assert (run.state.observed_s, run.rolled) == (observed, False)
+
+
+def test_a_healthy_hold_says_nothing_and_a_failing_one_goes_back_when_it_is_resumed() -> None:
+    run = held().counted(9)
+    assert (run.state.trouble, run.state.sentence) == ("", "on hold by a person")
+    run.counted(9, errors=8)
+    assert "more errors than the baseline" in run.state.trouble
+    run.when(Asked(Order.RESUME), Served())
+    assert (run.state.trouble, run.rolled) == ("", False)
+    run.counted(1, errors=8)
+    assert run.rolled
+
+
+def test_a_hold_while_a_gate_runs_does_not_outlast_the_resume() -> None:
+    """The gate of the resumed step is guarded again."""
+    run = observing_gated().when(Asked(Order.HOLD), Asked(Order.RESUME))
+    assert run.state.phase is Phase.GATE
+    assert run.counted(2, errors=100).rolled
+
+
+def observing_gated() -> Run:
+    return Run(gate="smoke").when(Gated(True), Served()).counted(3)
+
+
+def test_a_rollback_that_found_stable_without_pods_is_made_when_it_has_some() -> None:
+    run = observing().when(Pods(1, 0, frozenset("a"))).counted(2, errors=60)
+    assert "stable has no ready pod" in run.state.sentence and not run.rolled
+    run.counted(1, errors=60)
+    assert not run.rolled
+    run.when(Pods(1, 1, frozenset("a"))).counted(1, errors=60)
+    assert run.rolled
+
+
+@pytest.mark.parametrize("edit", [Edit.MATCH, Edit.LABELS])
+def test_what_falsifies_the_counts_is_not_judged(edit: Edit) -> None:
+    run = observing().when(Edited(edit, "bob set a fault"))
+    before = run.state
+    assert run.counted(5, errors=200).state == before

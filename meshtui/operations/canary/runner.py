@@ -26,7 +26,7 @@ from meshtui.canary.events import (
     Served,
     Shift,
 )
-from meshtui.canary.machine import GUARDED, WATCHING, Next, Phase, State, advance
+from meshtui.canary.machine import WATCHING, Next, Phase, State, advance
 from meshtui.canary.progress import Measured, Progress, progress_of
 from meshtui.canary.tally import Interval
 from meshtui.errors import JournalError
@@ -234,8 +234,10 @@ class Runner:
 
     async def _count(self) -> None:
         state = self.state
-        watched = state.phase in WATCHING | GUARDED or (state.phase is Phase.HELD and state.guarded)
-        if not watched or self._clock() - self._counted_at < state.plan.interval_s - LOOK_S / 2:
+        if (
+            not state.counted
+            or self._clock() - self._counted_at < state.plan.interval_s - LOOK_S / 2
+        ):
             return
         self._counted_at = self._clock()
         interval = await self._hands.count(shadow=state.rung.shadow)
