@@ -128,7 +128,7 @@ def is_unruled(
     if callers:
         without = len(unruled.callers & callers)
         most = max((len(route.callers & callers) for route in able), default=0)
-        if without or most:
+        if without != most:
             return without > most
     in_mesh = [route.pods for route in able if not route.edge]
     return bool(in_mesh) and unruled.pods > max(in_mesh)

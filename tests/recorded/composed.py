@@ -33,6 +33,8 @@ class Composed:
     hosts: list[str] = field(default_factory=lambda: ["rev"])
     features: list[str] = field(default_factory=list)
     edge: str = ""
+    abroad: bool = False
+    """The rules stand in another namespace, where short names mean others."""
 
     def add(self, kind: str, name: str, spec: Obj, namespace: str = "or-a", **meta: Any) -> Obj:
         made = {
@@ -58,13 +60,13 @@ def destination(mesh: Composed, subset: str | None = None) -> Obj:
     dice = mesh.dice
     other = dice.random()
     if subset is None and other < 0.12:
-        return {"host": "det"}
+        return {"host": "det.or-a.svc.cluster.local" if mesh.abroad else "det"}
     if subset is None and other < 0.18:
         return {"host": "pay.or-b.svc.cluster.local"}
     if subset is None and other < 0.30 and PARTNER in mesh.hosts:
         port = dice.choice([{}, {"port": {"number": 9080}}, {"port": {"number": 80}}])
         return {"host": PARTNER, **port}
-    host = dice.choice(["rev", "rev", "rev", FULL])
+    host = FULL if mesh.abroad else dice.choice(["rev", "rev", "rev", FULL])
     chosen = subset or dice.choice([*mesh.subsets, ""])
     port = {"port": {"number": 9080}} if dice.random() < 0.15 else {}
     return {"host": host, **({"subset": chosen} if chosen else {}), **port}
@@ -121,11 +123,9 @@ def retries(mesh: Composed) -> Obj:
     forms: list[Obj] = [
         {"attempts": 3, "perTryTimeout": "1s"},
         {"attempts": 0},
-        {},
         {"attempts": 2, "retryOn": "503,reset"},
         {"attempts": 4, "retryOn": "gateway-error,connect-failure", "perTryTimeout": "0.250s"},
         {"attempts": 1, "retryRemoteLocalities": True},
-        {"retryOn": "5xx"},
         {"attempts": 2, "backoff": "0.1s"},
     ]
     return {"retries": mesh.dice.choice(forms)}
@@ -296,25 +296,30 @@ def two_public(mesh: Composed) -> None:
 
 def private_elsewhere(mesh: Composed) -> None:
     one_owner(mesh)
+    mesh.abroad = True
     spec = {"hosts": [FULL], "exportTo": ["."], "http": rules(mesh)}
     mesh.grow(mesh.add("VirtualService", "mine", spec, mesh.dice.choice(["or-a", "or-b"])))
 
 
 def exported(mesh: Composed) -> None:
     one_owner(mesh)
+    mesh.abroad = True
     spec = {"hosts": [FULL], "exportTo": ["or-b"], "http": rules(mesh)}
     mesh.grow(mesh.add("VirtualService", "for-b", spec, mesh.dice.choice(["or-a", "or-c"])))
 
 
 def foreign_owner(mesh: Composed) -> None:
+    mesh.abroad = True
     mesh.add("VirtualService", "rev", {"hosts": [FULL], "http": rules(mesh)}, "or-c")
 
 
 def delegated(mesh: Composed) -> None:
     dice = mesh.dice
     space = dice.choice(["or-a", "or-a", "or-b"])
+    mesh.abroad = space != "or-a"
     leaf = {"http": rules(mesh), **dice.choice([{}, {}, {"exportTo": ["."]}])}
     mesh.add("VirtualService", "leaf", leaf, space)
+    mesh.abroad = False
     root: Obj = {"delegate": {"name": "leaf", "namespace": space}}
     if dice.random() < 0.6:
         root["match"] = [dict(dice.choice(NARROW[:6]))]
@@ -358,6 +363,7 @@ def apart(mesh: Composed) -> None:
     spec = {"hosts": [mesh.edge], "gateways": ["gate"], "http": rules(mesh)}
     mesh.add("VirtualService", "edge", spec)
     if mesh.dice.random() < 0.5:
+        mesh.abroad = True
         again = {"hosts": [mesh.edge], "gateways": ["or-a/gate"], "http": rules(mesh)}
         mesh.grow(mesh.add("VirtualService", "edge-b", again, mesh.dice.choice(["or-a", "or-b"])))
 
