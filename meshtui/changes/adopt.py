@@ -10,13 +10,14 @@ from typing import Any
 from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
 from meshtui.changes.breaker_ops import API_VERSION
 from meshtui.changes.change import Change, Operation
-from meshtui.changes.locate import HostSubset, Located, resolve_service
+from meshtui.changes.locate import HostSubset, Located, changeable, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.carrying import Route, ordinary, routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.parse import VERSION_LABELS
+from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of
 
 VERB = "adopt"
@@ -58,6 +59,7 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
             problem = f"{service.key} is routed by {own[0].service.ref} already"
             raise Refused(problem, "shift its weights, or adopt it without naming a version")
         return _completed(mesh, service, ordinary(own) or own[0])
+    _refuse_without_effect(mesh, service)
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
     chosen, why = _stable(service, versions, stable)
@@ -65,12 +67,27 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
     return Adoption(subsets, routes, names[chosen.value], why)
 
 
+def _refuse_without_effect(mesh: Mesh, service: Service) -> None:
+    """Where HTTP rules would count for no caller, or for a part of them only."""
+    if service.ports and not any(takes_http_rules(service_protocol(p)) for p in service.ports):
+        ports = ", ".join(f"{port.number} {port.name}".rstrip() for port in service.ports)
+        raise Refused(
+            f"{service.key} has no HTTP port ({ports}): weights in HTTP rules do nothing there",
+            "name its port http-…, or set appProtocol, if it speaks HTTP",
+        )
+    for route in mesh.other_routes_by_host.get(service.host, ()):
+        raise Refused(
+            f"{service.key} is routed by {route.ref} already",
+            "a VirtualService would fight it for a part of the callers",
+        )
+
+
 def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
     """The versions that the service's ordinary rule lacks, each with weight 0."""
     if route.unused:
         problem = f"{service.key} is routed by {route.service.ref} already"
         raise Refused(problem, f"that has no effect ({route.unused})")
-    located = Located(mesh, service, route.service, route.rule)
+    located = Located(mesh, service, changeable(service, route), route.rule)
     rule = f"rule {located.rule.title} of {located.virtual_service.ref}"
     if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):
         problem = f"{service.key} is routed by {located.virtual_service.ref} already"

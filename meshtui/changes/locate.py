@@ -85,7 +85,19 @@ def locate(mesh: Mesh, target: Target) -> Located:
         route = _ordinary_rule(service, replace(traffic, routes=tuple(routes)), target)
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
-    return Located(mesh, service, route.service, route.rule)
+    return Located(mesh, service, changeable(service, route), route.rule)
+
+
+def changeable(service: Service, route: Route) -> VirtualService:
+    """The VirtualService that holds the rule. Raises `Refused` for an HTTPRoute."""
+    owner = route.service
+    if isinstance(owner, VirtualService):
+        return owner
+    raise Refused(
+        f"{owner.ref} carries the traffic of {service.key}, and meshtui changes no HTTPRoutes yet",
+        f"a VirtualService would fight it; `kubectl -n {owner.ref.namespace} edit httproute "
+        f"{owner.ref.name}`",
+    )
 
 
 def emergency_target(mesh: Mesh, target: Target) -> Target:

@@ -37,6 +37,8 @@ def beyond(located: Located, stable: HostSubset) -> tuple[Beyond, ...]:
     skipped = {located.rule.index, *_removed(targeted_removals(located))}
     found = []
     for vs, rule in located.mesh.rules_by_destination.get(located.service.host, ()):
+        if not isinstance(vs, VirtualService):
+            continue
         mine = vs.ref == own.ref
         if rule.protocol != "http" or (mine and rule.index in skipped):
             continue

@@ -12,10 +12,11 @@ from meshtui.cli import output
 from meshtui.cli.documents.exposure import exposed_json, overview_json
 from meshtui.diagnosis.limit_words import (
     NO_WAY,
-    NOT_READ,
+    api_route_words,
     asked_words,
     effect_words,
     limit_words,
+    not_read_words,
     of_what,
     pods_words,
     rate_words,
@@ -25,7 +26,7 @@ from meshtui.diagnosis.limit_words import (
     tls_words,
 )
 from meshtui.errors import Exit
-from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.exposure import Door, api_routes_known, api_routes_to, doors_to
 from meshtui.mesh.model import Mesh, Service, ServiceKey
 from meshtui.mesh.ratelimits import RateLimit, rate_limits
 from meshtui.mesh.service_limits import Exposed, Limiting, exposed
@@ -88,7 +89,10 @@ def _all(arguments: argparse.Namespace, mesh: Mesh, namespace: str) -> None:
     if form != "table":
         output.data(overview_json(entrances, limits), form)
         return
-    _doors_table(entrances)
+    _doors_table(mesh, entrances)
+    for service in services:
+        for route in api_routes_to(mesh, service):
+            output.note(f"meshtui: {service.key}: {api_route_words(route)}")
     if limits:
         output.line()
         _limits_table(limits)
@@ -98,14 +102,14 @@ def _all(arguments: argparse.Namespace, mesh: Mesh, namespace: str) -> None:
             output.note(f"meshtui: {service.key}: {past}")
 
 
-def _doors_table(entrances: Iterable[tuple[ServiceKey, Door]]) -> None:
+def _doors_table(mesh: Mesh, entrances: Iterable[tuple[ServiceKey, Door]]) -> None:
     header = ("HOST", "PORT", "PROTOCOL", "TLS", "GATEWAY", "PODS", "RULES OF", "SERVICE")
     rows = [_door_row(key, door, host) for key, door in entrances for host in door.hosts]
     if rows:
         output.table(header, rows, right=(1,))
     else:
         output.note("no way in through Istio's own Gateways: none leads to a service here")
-        output.note(NOT_READ)
+        output.note(not_read_words(api_routes_known(mesh)))
 
 
 def _door_row(key: ServiceKey, door: Door, host: str) -> tuple[str, ...]:
@@ -148,7 +152,9 @@ def _show(found: Exposed, counted: Counted) -> None:
     for door in found.doors:
         _door(door)
     past = round_about(found.service)
-    for text in (*([] if found.doors else [NO_WAY, NOT_READ]), *([past] if past else [])):
+    nothing = [] if found.doors else [NO_WAY, not_read_words(found.routes_known)]
+    routes = map(api_route_words, found.routes)
+    for text in (*nothing, *routes, *([past] if past else [])):
         output.line(f"  {text}")
     for key, doors in found.callers:
         hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)

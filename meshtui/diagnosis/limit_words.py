@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtui.mesh.exposure import Door
+from meshtui.mesh.exposure import ApiRoute, Door
 from meshtui.mesh.model import Pod, Service
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, LOCAL, Bucket, RateLimit
@@ -19,11 +19,26 @@ _TLS = {
     "AUTO_PASSTHROUGH": "TLS AUTO_PASSTHROUGH: from other networks of the mesh, as it is",
 }
 NO_WAY = "no way in through Istio's own Gateways: none leads to it"
-NOT_READ = (
-    "whether an Ingress or a route of the Gateway API (HTTPRoute, GRPCRoute, TLSRoute, TCPRoute) "
-    "leads there is not known: they are not read"
-)
+NOT_READ = "whether an Ingress leads there is not known: they are not read"
 _ROUND = {"LoadBalancer", "NodePort"}
+
+
+def not_read_words(routes_known: bool) -> str:
+    """The ways in that are not seen, in one line."""
+    if routes_known:
+        return NOT_READ
+    return (
+        "whether an Ingress or a route of the Gateway API (HTTPRoute, GRPCRoute, TLSRoute, "
+        "TCPRoute) leads there is not known: not all are read"
+    )
+
+
+def api_route_words(route: ApiRoute) -> str:
+    """A route of the Gateway API that leads to a service."""
+    return (
+        f"{route.ref} at Gateway {', '.join(route.gateways)} (Gateway API) leads to it: for which "
+        "hosts and ports is not resolved"
+    )
 
 
 def tls_words(door: Door) -> str:

@@ -17,6 +17,13 @@ ISTIO_GROUP = "networking.istio.io"
 ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
 """Newest first: the first that a cluster serves is used."""
 
+GATEWAY_API_GROUP = "gateway.networking.k8s.io"
+_VERSIONS = {
+    ISTIO_GROUP: ISTIO_VERSIONS,
+    GATEWAY_API_GROUP: ("v1", "v1beta1", "v1alpha3", "v1alpha2"),
+}
+"""The groups of which clusters serve different versions, the newest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -67,6 +74,12 @@ PEER_AUTHENTICATIONS = Resource(
 )
 """In the version that all Istios serve."""
 
+HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES = (
+    Resource(GATEWAY_API_GROUP, "v1", f"{kind.lower()}s", kind, optional=True)
+    for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+)
+"""Few clusters serve all of them."""
+
 CONFIG_MAPS = Resource(
     "", "v1", "configmaps", "ConfigMap", selector=f"{REVISION},{_PILOT}", optional=True
 )
@@ -85,50 +98,53 @@ MESH_RESOURCES = (
     WORKLOAD_ENTRIES,
     SIDECARS,
     PEER_AUTHENTICATIONS,
+    HTTP_ROUTES,
+    GRPC_ROUTES,
+    TLS_ROUTES,
+    TCP_ROUTES,
     CONFIG_MAPS,
 )
 """All that a mesh is made of, and all that is listed and watched."""
-
-_DISCOVERED = ISTIO_GROUP
 
 
 async def served(cluster: Cluster, resource: Resource) -> Resource:
     """`resource` in the newest version that the cluster serves of it.
 
-    An Istio kind the cluster does not serve is given back as it is: reading it answers 404,
-    which is how a cluster without Istio looks. Raises Unreachable.
+    A kind the cluster does not serve is given back as it is: reading it answers 404, which is how
+    a cluster without Istio, or without the Gateway API, looks. Raises Unreachable.
     """
-    if resource.group != ISTIO_GROUP:
+    if resource.group not in _VERSIONS:
         return resource
-    versions = await istio_kinds(cluster)
+    versions = await kinds_of(cluster, resource.group)
     return replace(resource, version=versions.get(resource.plural, resource.version))
 
 
-async def istio_kinds(cluster: Cluster) -> Mapping[str, str]:
-    """The version to use for each of Istio's networking kinds; empty in a cluster without Istio.
+async def kinds_of(cluster: Cluster, group: str) -> Mapping[str, str]:
+    """The version to use for each kind of a group; empty in a cluster that does not serve it.
 
     Asked once for a connection as long as there is none; `forget_kinds` makes it ask again.
     """
-    known: Mapping[str, str] | None = cluster.discovered.get(_DISCOVERED)
+    known: Mapping[str, str] | None = cluster.discovered.get(group)
     if known is None:
-        found = await asyncio.gather(*(_kinds(cluster, version) for version in ISTIO_VERSIONS))
+        versions = _VERSIONS[group]
+        found = await asyncio.gather(*(_kinds(cluster, group, version) for version in versions))
         known = {
             plural: version
-            for version, plurals in reversed(list(zip(ISTIO_VERSIONS, found, strict=True)))
+            for version, plurals in reversed(list(zip(versions, found, strict=True)))
             for plural in plurals
         }
-        cluster.discovered[_DISCOVERED] = known
+        cluster.discovered[group] = known
     return known
 
 
-def forget_kinds(cluster: Cluster) -> None:
+def forget_kinds(cluster: Cluster, group: str) -> None:
     """Istio may be installed, upgraded or removed while meshtui runs."""
-    cluster.discovered.pop(_DISCOVERED, None)
+    cluster.discovered.pop(group, None)
 
 
-async def _kinds(cluster: Cluster, version: str) -> tuple[str, ...]:
+async def _kinds(cluster: Cluster, group: str, version: str) -> tuple[str, ...]:
     try:
-        found = await cluster.get(f"/apis/{ISTIO_GROUP}/{version}")
+        found = await cluster.get(f"/apis/{group}/{version}")
     except Unauthenticated:
         raise
     except (NotFound, NotAllowed):

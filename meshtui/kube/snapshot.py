@@ -62,7 +62,7 @@ async def read_objects(cluster: Cluster, namespaces: tuple[str, ...] | None = No
     """
     namespaces = tuple(dict.fromkeys(namespaces)) if namespaces else None
     reach = ReadableNamespaces(cluster)
-    resources = [await served(cluster, resource) for resource in MESH_RESOURCES]
+    resources = await asyncio.gather(*(served(cluster, kind) for kind in MESH_RESOURCES))
     kinds = await _all(cluster, resources, namespaces, reach)
     refused = [kind.refused for kind in kinds if kind.refused is not None]
     if refused and not any(kind.readable for kind in kinds):

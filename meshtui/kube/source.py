@@ -156,7 +156,7 @@ class Source:
         watch.notify(error)
         await self._pace.sleep(self._pace.again_s)
         if isinstance(error, NotFound):
-            forget_kinds(self._cluster)
+            forget_kinds(self._cluster, self.resource.group)
 
     async def _fall_back(self, error: NotAllowed) -> None:
         """Follow the namespaces that can be read, until the whole cluster can be."""

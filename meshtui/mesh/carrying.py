@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh import read
-from meshtui.mesh.model import Mesh, Rule, Service, VirtualService
+from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, VirtualService
 from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
 
 Workload = tuple[str, str]
@@ -19,7 +19,7 @@ Workload = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A rule with the VirtualService that holds it, and whose traffic it carries.
+    """A rule with the VirtualService or the HTTPRoute that holds it, and whose traffic it carries.
 
     `unused` says why no caller's traffic comes to it, empty where some does. `rest`: it takes what
     no other rule takes. `edge`: it carries what comes in through a gateway, and nothing else.
@@ -29,7 +29,7 @@ class Route:
     of another host, and sends to this one.
     """
 
-    service: VirtualService
+    service: RuleOwner
     rule: Rule
     rest: bool = field(default=False, compare=False)
     edge: bool = field(default=False, compare=False)
@@ -162,7 +162,7 @@ def _is_able(route: Route) -> bool:
 def place_of(route: Route) -> _Place:
     """What tells a rule from all others in a snapshot."""
     ref = route.service.ref
-    return ref.namespace, ref.name, route.rule.protocol, route.rule.index
+    return ref.namespace, ref.name, route.rule.place, route.rule.index
 
 
 class _Found:
@@ -212,16 +212,16 @@ class _Found:
             for edge in self._world.view(group.client).edge_routes(host):
                 holder = edge.route.holder
                 rule = holder.rule if holder else None
-                if holder is None or rule is None or not isinstance(holder.service, VirtualService):
+                if holder is None or rule is None:
                     continue
                 found = Route(holder.service, rule, rest=edge.route.takes_everything, edge=True)
                 self._join(self._of(found, group.client, (group,)))
 
-    def add_idle(self, named: Iterable[tuple[VirtualService, Rule]]) -> None:
+    def add_idle(self, named: Iterable[tuple[RuleOwner, Rule]]) -> None:
         """Rules at gateways of which none is known to run, where all pods are known."""
         known = self._world.mesh.knows("pods")
         for service, rule in named:
-            if not service.in_mesh:
+            if isinstance(service, VirtualService) and not service.in_mesh:
                 why = "no gateway that runs serves it" if known else ""
                 found = Route(service, rule, rest=not rule.matches, edge=True, unused=why)
                 self._after.append(found)
@@ -250,7 +250,7 @@ class _Found:
         only: str,
     ) -> None:
         holder, rule = merged.holder.service, merged.holder.rule
-        if rule is None or not isinstance(holder, VirtualService):
+        if rule is None:
             return
         if only and all(d.host != only for d in rule.destinations):
             return
@@ -355,6 +355,7 @@ def special_namespaces(whole: World, host: str) -> frozenset[str]:
     """The namespaces whose callers may get other rules than the rest of the mesh."""
     rulings = whole.shared.rulings
     own = {namespace for namespace, _ in (*rulings.private, *rulings.exported)}
+    own |= rulings.consumers
     own |= {sidecar.ref.namespace for sidecar in whole.mesh.sidecars}
     for known in whole.shared.registry.by_name.get(host, ()):
         own |= known.exports - {"*", "."}

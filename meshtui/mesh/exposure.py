@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Server, Service
+from meshtui.mesh.model import Gateway, HttpRoute, Mesh, OtherRoute, Pod, Ref, Server, Service
 from meshtui.mesh.request import covers
 from meshtui.mesh.resolution import Client, Route, RulePlace, Ruling, View, client_of, world
 from meshtui.mesh.resolution import Door as OpenDoor
@@ -57,6 +57,33 @@ def doors_to(mesh: Mesh, service: Service) -> tuple[Door, ...]:
     """The ways in to a service, by the servers of Gateways and the VirtualServices behind them."""
     ruled = (_door(mesh, openings) for openings in _all_openings(mesh).get(service.host, ()))
     return (*ruled, *_passed_through(mesh, service))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """A route of the Gateway API that leads to a service from a Gateway of that API.
+
+    What the Gateway admits is not resolved: neither its ports nor its hosts are known.
+    """
+
+    ref: Ref
+    gateways: tuple[str, ...]
+
+
+def api_routes_known(mesh: Mesh) -> bool:
+    """Whether all routes of the Gateway API were read, or none is served."""
+    kinds = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes")
+    return all(mesh.knows(kind) for kind in kinds)
+
+
+def api_routes_to(mesh: Mesh, service: Service) -> tuple[ApiRoute, ...]:
+    """The routes at Gateways of the Gateway API that name the service as a backend."""
+    routes: tuple[HttpRoute | OtherRoute, ...] = (*mesh.http_routes, *mesh.other_routes)
+    return tuple(
+        ApiRoute(route.ref, route.at_gateways)
+        for route in routes
+        if route.at_gateways and service.host in route.backends
+    )
 
 
 @dataclass(frozen=True, slots=True)

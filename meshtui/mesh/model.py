@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
+from meshtui.mesh.gateway_api import OtherRoute as OtherRoute
 from meshtui.mesh.istio import EnvoyFilter as EnvoyFilter
 from meshtui.mesh.istio import Gateway as Gateway
 from meshtui.mesh.istio import Json as Json
@@ -160,6 +161,10 @@ class VirtualService:
         return "mesh" in self.gateways
 
 
+RuleOwner = VirtualService | HttpRoute
+"""What holds a rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subset:
     """A named part of a host's pods. `policy` is its `trafficPolicy`, as written."""
@@ -210,6 +215,9 @@ class Mesh:
     workload_entries: tuple[WorkloadEntry, ...] = ()
     sidecars: tuple[Sidecar, ...] = ()
     http_routes: tuple[HttpRoute, ...] = ()
+    other_routes: tuple[OtherRoute, ...] = ()
+    """GRPCRoutes, TLSRoutes and TCPRoutes, which are not resolved."""
+
     peer_authentications: tuple[PeerAuthentication, ...] = ()
     workloads: tuple[Workload, ...] = ()
     settings: MeshSettings = field(default_factory=MeshSettings)
@@ -268,14 +276,24 @@ class Mesh:
         return tuple((host, services) for host, services in found if host.startswith("*"))
 
     @cached_property
-    def rules_by_destination(self) -> Mapping[str, tuple[tuple[VirtualService, Rule], ...]]:
-        """The rules that send traffic to a host, with their VirtualService."""
-        found: dict[str, list[tuple[VirtualService, Rule]]] = {}
-        for service in self.virtual_services:
+    def rules_by_destination(self) -> Mapping[str, tuple[tuple[RuleOwner, Rule], ...]]:
+        """The rules that send traffic to a host, with the object that holds them."""
+        found: dict[str, list[tuple[RuleOwner, Rule]]] = {}
+        owners: tuple[RuleOwner, ...] = (*self.virtual_services, *self.http_routes)
+        for service in owners:
             for rule in service.rules:
                 for host in dict.fromkeys(d.host for d in rule.destinations):
                     found.setdefault(host, []).append((service, rule))
         return {host: tuple(rules) for host, rules in found.items()}
+
+    @cached_property
+    def other_routes_by_host(self) -> Mapping[str, tuple[OtherRoute, ...]]:
+        """GRPCRoutes, TLSRoutes and TCPRoutes by the hosts of the Services they are for."""
+        found: dict[str, list[OtherRoute]] = {}
+        for route in self.other_routes:
+            for host in route.hosts:
+                found.setdefault(host, []).append(route)
+        return {host: tuple(routes) for host, routes in found.items()}
 
     @cached_property
     def gateways_by_place(self) -> Mapping[tuple[str, str], Gateway]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial as bound
 from typing import Any, TypeVar
 
 from meshtui.mesh import read
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
+from meshtui.mesh.parse_gateway_api import parse_http_route, parse_other_route
 from meshtui.mesh.parse_registered import (
-    parse_http_route,
     parse_service_entry,
     parse_sidecar,
     parse_workload_entry,
@@ -35,6 +36,7 @@ PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
 INJECT = "sidecar.istio.io/inject"
 EXPORT_TO = "networking.istio.io/exportTo"
+OTHER_ROUTES = {"grpcroutes": "GRPCRoute", "tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
 
 
 def parse_mesh(
@@ -77,7 +79,12 @@ def parse_mesh(
         service_entries=entries,
         workload_entries=parsed("workloadentries", parse_workload_entry),
         sidecars=parsed("sidecars", parse_sidecar),
-        http_routes=parsed("httproutes", parse_http_route),
+        http_routes=parsed("httproutes", lambda raw: parse_http_route(raw, domain)),
+        other_routes=tuple(
+            route
+            for plural, kind in OTHER_ROUTES.items()
+            for route in parsed(plural, bound(parse_other_route, kind=kind, domain=domain))
+        ),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
         workloads=parsed("deployments", parse_deployment),
         settings=settings,

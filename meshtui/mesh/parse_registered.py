@@ -1,11 +1,10 @@
-"""ServiceEntries, WorkloadEntries, Sidecars and HTTPRoutes from their JSON."""
+"""ServiceEntries, WorkloadEntries and Sidecars from their JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, full_host
 from meshtui.mesh.istio import EgressListener, Json, Sidecar
 from meshtui.mesh.parse_rules import parse_ref
@@ -77,8 +76,3 @@ def parse_sidecar(raw: Json) -> Sidecar:
         ),
         outbound=read.text(read.obj(spec, "outboundTrafficPolicy"), "mode"),
     )
-
-
-def parse_http_route(raw: Json) -> HttpRoute:
-    version = read.text(read.obj(raw, "metadata"), "resourceVersion")
-    return HttpRoute(parse_ref(raw, "HTTPRoute"), version, read.created(raw), raw)

@@ -156,14 +156,22 @@ class Rule:
     terminal: str = ""
     """Set to "redirect" or "direct response" where the rule answers by itself."""
 
+    list_name: str = ""
+    """The list that holds it; empty where that is called as its protocol."""
+
+    @property
+    def place(self) -> str:
+        """The list of `spec` in which it stands."""
+        return self.list_name or self.protocol
+
     @property
     def pointer(self) -> str:
-        """The JSON pointer of the rule in its VirtualService."""
-        return f"/spec/{self.protocol}/{self.index}"
+        """The JSON pointer of the rule in its object."""
+        return f"/spec/{self.place}/{self.index}"
 
     @property
     def title(self) -> str:
-        return self.name or f"{self.protocol}[{self.index}]"
+        return self.name or f"{self.place}[{self.index}]"
 
     @property
     def match_text(self) -> str:

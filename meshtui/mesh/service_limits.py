@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from meshtui.mesh.exposure import Door, doors_to
+from meshtui.mesh.exposure import ApiRoute, Door, api_routes_known, api_routes_to, doors_to
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit, rate_limits
 from meshtui.mesh.routing import pods_of
@@ -58,6 +58,8 @@ class Exposed:
 
     service: Service
     doors: tuple[Door, ...] = ()
+    routes: tuple[ApiRoute, ...] = ()
+    routes_known: bool = True
     callers: tuple[tuple[ServiceKey, tuple[Door, ...]], ...] = ()
     limits: tuple[Limiting, ...] = ()
     idle: tuple[RateLimit, ...] = ()
@@ -81,6 +83,8 @@ def exposed(mesh: Mesh, service: Service, sample: Sample | None) -> Exposed:
     return Exposed(
         service=service,
         doors=doors,
+        routes=api_routes_to(mesh, service),
+        routes_known=api_routes_known(mesh),
         callers=calling,
         limits=tuple(
             one

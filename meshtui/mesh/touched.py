@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh import read
-from meshtui.mesh.model import Ref, VirtualService
+from meshtui.mesh.model import HttpRoute, Ref, RuleOwner
 from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
 from meshtui.mesh.resolution.routes import reached
+from meshtui.mesh.resolution.rulings import Ruling
+
+HTTP_ROUTE = "HTTPRoute"
 
 ObjectName = tuple[str, str]
 """The namespace and the name of an object."""
@@ -57,22 +60,27 @@ class DeadEnd:
     why: str
 
 
-def roots_of(shared: Shared, ref: Ref) -> tuple[VirtualService, ...]:
-    """The VirtualServices with hosts through which the rules of one count."""
+def roots_of(shared: Shared, ref: Ref) -> tuple[RuleOwner, ...]:
+    """The objects with hosts through which the rules of one count: of a delegate those it is of."""
+    if ref.kind == HTTP_ROUTE:
+        routes = shared.mesh.http_routes
+        return tuple(route for route in routes if route.hosts and _place(route) == _name(ref))
     for service in shared.mesh.virtual_services:
         if (service.ref.namespace, service.ref.name) == (ref.namespace, ref.name):
             return shared.roots(service)
     return ()
 
 
-def hosts_named(service: VirtualService, domain: str) -> tuple[str, ...]:
-    """The hosts of a VirtualService by their full names."""
+def hosts_named(service: RuleOwner, domain: str) -> tuple[str, ...]:
+    """The hosts of what holds rules by their full names."""
+    if isinstance(service, HttpRoute):
+        return service.hosts
     written = read.texts(read.obj(service.raw, "spec"), "hosts") or service.hosts
     return tuple(full_name(host, service.ref.namespace, domain) for host in written)
 
 
 def ruled_hosts(view: View, ref: Ref) -> tuple[VirtualHost, ...]:
-    """The client's virtual hosts that a VirtualService rules, itself or as a delegate."""
+    """The client's virtual hosts that an object rules, itself or as a delegate."""
     roots = roots_of(view.shared, ref)
     places = {_place(root) for root in roots}
     found = _virtual_hosts(view, places, _names(view.shared, roots))
@@ -80,7 +88,7 @@ def ruled_hosts(view: View, ref: Ref) -> tuple[VirtualHost, ...]:
 
 
 def touched_hosts(before: View, after: View, ref: Ref) -> tuple[TouchedHost, ...]:
-    """The client's virtual hosts that a VirtualService rules before or after a change of it."""
+    """The client's virtual hosts that an object rules before or after a change of it."""
     roots = (*roots_of(before.shared, ref), *roots_of(after.shared, ref))
     places = {_place(root) for root in roots}
     names = [*_names(before.shared, roots), *_names(after.shared, roots)]
@@ -98,15 +106,26 @@ def _touched(
     )
 
 
-def _place(service: VirtualService) -> ObjectName:
-    return service.ref.namespace, service.ref.name
+def _place(owner: RuleOwner) -> ObjectName:
+    return _name(owner.ref)
+
+
+def _name(ref: Ref) -> ObjectName:
+    """Of two kinds with one name there are two."""
+    return ref.namespace, f"{HTTP_ROUTE} {ref.name}" if ref.kind == HTTP_ROUTE else ref.name
+
+
+def _places(ruling: Ruling) -> Iterator[ObjectName]:
+    yield from map(_place, ruling.routes) if ruling.routes else (ruling.place,)
 
 
 def _ruled_by(host: VirtualHost | None, places: set[ObjectName]) -> bool:
-    return host is not None and any(ruling.place in places for ruling in host.rulings)
+    if host is None:
+        return False
+    return any(place in places for ruling in host.rulings for place in _places(ruling))
 
 
-def _names(shared: Shared, roots: Iterable[VirtualService]) -> Iterator[str]:
+def _names(shared: Shared, roots: Iterable[RuleOwner]) -> Iterator[str]:
     """Their hosts; of a wildcard the names that it covers."""
     for root in roots:
         for name in hosts_named(root, shared.mesh.settings.domain):

@@ -76,7 +76,8 @@ class ServiceView:
 
     @property
     def virtual_service(self) -> VirtualService | None:
-        return self.route.service if self.route else None
+        owner = self.route.service if self.route else None
+        return owner if isinstance(owner, VirtualService) else None
 
 
 def service_views(

@@ -19,12 +19,16 @@ from meshtui.kube.resources import (
     DESTINATION_RULES,
     ENVOY_FILTERS,
     GATEWAYS,
+    GRPC_ROUTES,
+    HTTP_ROUTES,
     MESH_RESOURCES,
     PEER_AUTHENTICATIONS,
     PODS,
     SERVICE_ENTRIES,
     SERVICES,
     SIDECARS,
+    TCP_ROUTES,
+    TLS_ROUTES,
     VIRTUAL_SERVICES,
     WORKLOAD_ENTRIES,
     Resource,
@@ -151,6 +155,42 @@ SPECS: dict[Resource, Obj] = {
         "egress": [{"hosts": ["./*"], "port": {"number": 1, "protocol": "HTTP", "name": "x"}}],
         "ingress": [{"port": {"number": 1, "protocol": "HTTP", "name": "x"}, "bind": "b"}],
         "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+    },
+    HTTP_ROUTES: {
+        "parentRefs": [{"group": "", "kind": "Service", "name": "reviews", "port": 9080}],
+        "hostnames": ["a"],
+        "rules": [
+            {
+                "name": "a",
+                "matches": [
+                    {
+                        "path": {"type": "PathPrefix", "value": "/a"},
+                        "headers": [{"type": "Exact", "name": "a", "value": "b"}],
+                        "queryParams": [{"name": "a", "value": "b"}],
+                        "method": "GET",
+                    }
+                ],
+                "filters": [
+                    {
+                        "type": "RequestMirror",
+                        "requestMirror": {
+                            "backendRef": {"name": "ratings", "port": 9080},
+                            "fraction": {"numerator": 1, "denominator": 4},
+                        },
+                    }
+                ],
+                "timeouts": {"request": "1s", "backendRequest": "1s"},
+                "retry": {"attempts": 1, "codes": [503]},
+                "backendRefs": [{"name": "reviews", "namespace": "a", "port": 1, "weight": 1}],
+            }
+        ],
+    },
+    **{
+        kind: {
+            "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
+            "rules": [{"backendRefs": [{"name": "reviews", "port": 1, "weight": 1}]}],
+        }
+        for kind in (GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES)
     },
     PEER_AUTHENTICATIONS: {
         "selector": {"matchLabels": {"app": "reviews"}},

@@ -20,6 +20,9 @@ def exposed_json(found: Exposed, tallies: Sequence[tuple[Tally, float | None]]) 
     return {
         "service": _service(found.service),
         "ways": [_door(door) for door in found.doors],
+        "gateway_api_routes": [
+            {**_ref(one.ref), "gateways": list(one.gateways)} for one in found.routes
+        ],
         "callers": [
             {"namespace": key.namespace, "name": key.name, "ways": [_door(door) for door in doors]}
             for key, doors in found.callers

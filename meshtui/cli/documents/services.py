@@ -8,6 +8,7 @@ from typing import Any
 from meshtui.changes.shape import rule_json
 from meshtui.cli.documents.times import iso
 from meshtui.mesh.carrying import Route
+from meshtui.mesh.model import VirtualService
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -42,11 +43,16 @@ def _service(view: ServiceView) -> dict[str, Any]:
     }
 
 
+def _is_virtual_service(route: Route) -> bool:
+    return isinstance(route.service, VirtualService)
+
+
 def _rule(route: Route, *, ordinary: bool) -> dict[str, Any]:
     """A rule with whose traffic it carries; `unused` says why it carries none."""
     return {
         **rule_json(route.rule),
-        "virtual_service": str(route.service.ref),
+        "virtual_service": str(route.service.ref) if _is_virtual_service(route) else None,
+        "owner": str(route.service.ref),
         "ordinary": ordinary,
         "callers": None if route.unused else route.whose,
         "unused": route.unused or None,

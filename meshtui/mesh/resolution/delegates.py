@@ -54,11 +54,9 @@ class RulePlace:
     @property
     def rule(self) -> Rule | None:
         """The rule as the model has it; None where a VirtualService has no such rule."""
-        if isinstance(self.service, HttpRoute):
-            return None
         rules = self.service.rules
         for rule in chain(rules[self.index : self.index + 1], rules):
-            if (rule.protocol, rule.index) == (self.protocol, self.index):
+            if (rule.place, rule.index) == (self.protocol, self.index):
                 return rule
         return None
 

@@ -16,10 +16,9 @@ from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.parse_gateway_api import as_match, backend_weight
 from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
 
-_EXACT, _PREFIX, _REGEX = "Exact", "PathPrefix", "RegularExpression"
-_KINDS = {_EXACT: "exact", _PREFIX: "prefix", _REGEX: "regex"}
 _RANKS = {"exact": 3, "prefix": 2, "regex": 1}
 _RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 _MODIFIERS = {
@@ -117,7 +116,7 @@ def route_rules(mesh: Mesh, route: HttpRoute) -> Iterator[MergedRule]:
         place = RulePlace(route, index, "rules")
         rule = _rule(mesh, route, index, raw if isinstance(raw, Mapping) else {})
         for match in read.objects(raw, "matches") or [{}]:
-            yield MergedRule(place, place, {**rule, "match": [_match(match)]})
+            yield MergedRule(place, place, {**rule, "match": [as_match(match)]})
 
 
 def _rule(mesh: Mesh, route: HttpRoute, index: int, raw: Json) -> dict[str, Any]:
@@ -128,38 +127,12 @@ def _rule(mesh: Mesh, route: HttpRoute, index: int, raw: Json) -> dict[str, Any]
         _filter(mesh, namespace, entry, found)
     _timing(raw, found)
     backends = read.objects(raw, "backendRefs")
-    total = sum(_weight(backend) for backend in backends)
+    total = sum(backend_weight(backend) for backend in backends)
     if total == 0 and "redirect" not in found:
         found["directResponse"] = {"status": 500}
     else:
         found["route"] = list(_destinations(mesh, namespace, backends))
     return found
-
-
-def _weight(backend: Json) -> int:
-    """A weight that is missing is 1."""
-    return read.integer(backend, "weight", 1)
-
-
-def _match(raw: Json) -> Json:
-    path = read.obj(raw, "path")
-    kind, value = read.text(path, "type") or _PREFIX, read.text(path, "value") or "/"
-    if kind == _PREFIX and value != "/":
-        value = value.removesuffix("/")
-    found: dict[str, Any] = {"uri": {_KINDS.get(kind, "exact"): value}}
-    for key, name in (("headers", "headers"), ("queryParams", "queryParams")):
-        if values := {
-            read.text(entry, "name"): _comparison(entry) for entry in read.objects(raw, key)
-        }:
-            found[name] = values
-    if method := read.text(raw, "method"):
-        found["method"] = {"exact": method}
-    return found
-
-
-def _comparison(entry: Json) -> Json:
-    kind = "regex" if read.text(entry, "type") == _REGEX else "exact"
-    return {kind: read.text(entry, "value")}
 
 
 def _filter(mesh: Mesh, namespace: str, raw: Json, found: dict[str, Any]) -> None:
@@ -292,12 +265,12 @@ def _length(timeouts: Json, key: str) -> str:
 
 def _destinations(mesh: Mesh, namespace: str, backends: list[Json]) -> Iterator[Json]:
     """What is no backend keeps its share: its requests are answered 500."""
-    weighed = [backend for backend in backends if _weight(backend) > 0]
+    weighed = [backend for backend in backends if backend_weight(backend) > 0]
     for backend in weighed:
         target, _ = _backend(mesh, namespace, backend)
         found: dict[str, Any] = {"destination": target}
         if len(weighed) > 1:
-            found["weight"] = _weight(backend)
+            found["weight"] = backend_weight(backend)
         for entry in read.objects(backend, "filters"):
             if read.text(entry, "type") not in _MODIFIERS:
                 raise Invalid(f"filter {read.text(entry, 'type')} of a backend")

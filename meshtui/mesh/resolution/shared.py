@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from meshtui.mesh.model import Mesh, VirtualService
+from meshtui.mesh.model import Mesh, RuleOwner, VirtualService
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.endpoints import Endpoints, host_endpoints
 from meshtui.mesh.resolution.policies import Policies
@@ -55,8 +55,8 @@ class Shared:
                     found.setdefault(rule.delegate, {})[place] = service
         return {leaf: tuple(roots.values()) for leaf, roots in found.items()}
 
-    def roots(self, service: VirtualService) -> tuple[VirtualService, ...]:
-        """The VirtualServices through which the rules of one count: itself, or who delegates."""
+    def roots(self, service: RuleOwner) -> tuple[RuleOwner, ...]:
+        """The objects through which the rules of one count: itself, or who delegates to it."""
         if service.hosts:
             return (service,)
         return self._roots.get((service.ref.namespace, service.ref.name), ())

@@ -30,7 +30,7 @@ from meshtui.envoy.compare import (
 from meshtui.envoy.dead_ends import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
-from meshtui.mesh.model import Json, Mesh, Pod
+from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.touched import (
     TouchedCluster,
@@ -136,7 +136,8 @@ def _contains_any(host: VirtualHost | None, rules: Collection[RulePlace]) -> boo
 def _not_touched(view: View, before: Mesh, after: Mesh, change: Change) -> Wanted:
     """Why the client gets nothing of a VirtualService."""
     roots = [r for mesh in (before, after) for r in roots_of(world(mesh).shared, change.target)]
-    if not any(is_for(view, root) for root in roots):
+    services = [root for root in roots if isinstance(root, VirtualService)]
+    if not any(is_for(view, root) for root in services):
         gateway = view.client.gateway
         whom = "not for this gateway" if gateway else "for gateways only"
         return Wanted(view, reason=f"{change.target} is {whom}")

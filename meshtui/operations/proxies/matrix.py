@@ -91,7 +91,11 @@ def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
     """The http rules for the service, and the proxies that any of them is for."""
     rules = tuple(r for r in routes_to(mesh, service) if r.rule.protocol == "http")
     owners: list[VirtualService | None] = []
-    owners += {route.service.ref: route.service for route in rules}.values()
+    owners += {
+        r.service.ref: r.service for r in rules if isinstance(r.service, VirtualService)
+    }.values()
+    if any(not isinstance(route.service, VirtualService) for route in rules):
+        owners.append(None)
     named: dict[tuple[str, str], Pod] = {}
     others: dict[tuple[str, str], Pod] = {}
     left_out = 0
@@ -131,8 +135,7 @@ async def _ask(cluster: Cluster, mesh: Mesh, matrix: Matrix, pod: Pod) -> Row:
     try:
         hosts = await read_hosts(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
         behind = hosts_behind(pairs_of(_compared(asked, hosts), None))
-        found = read_counts(cluster, pod, behind, timeout=_TIMEOUT_S)
-        counts = await found if behind else {}
+        counts = await read_counts(cluster, pod, behind, timeout=_TIMEOUT_S) if behind else {}
     except MeshtuiError as error:
         return Row(pod, trouble=str(error))
     return row_of(mesh, matrix, pod, hosts, counts)

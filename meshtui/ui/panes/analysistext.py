@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from meshtui.diagnosis.analysis import ERROR, INFO, WARNING, Finding
-from meshtui.mesh.model import Mesh, Ref
+from meshtui.mesh.model import Mesh, Ref, VirtualService
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, wrapped
@@ -42,7 +42,7 @@ def refs_of(view: ServiceView, mesh: Mesh) -> frozenset[Ref]:
     found = {service.ref for service in rules}
     found.update(rule.ref for rule in mesh.rules_by_host.get(host, ()))
     for service in rules:
-        for name in service.gateways:
+        for name in service.gateways if isinstance(service, VirtualService) else ():
             namespace, _, called = gateway_name(name, service.ref.namespace).partition("/")
             gateway = mesh.gateways_by_place.get((namespace, called))
             found.update([gateway.ref] if gateway else [])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from meshtui.diagnosis.limit_words import (
     NO_WAY,
-    NOT_READ,
+    api_route_words,
     asked_words,
     effect_words,
     limit_words,
+    not_read_words,
     of_what,
     pods_words,
     rate_words,
@@ -76,7 +77,13 @@ def _doors_lines(found: Exposed, width: int) -> list[Line]:
     if more > 0:
         lines += [BLANK, *wrapped(f"{more:,} more: meshtui exposure lists them", width, "muted")]
     if not found.doors:
-        lines += [BLANK, *wrapped(NO_WAY, width, "text"), *wrapped(NOT_READ, width, "muted")]
+        lines += [
+            BLANK,
+            *wrapped(NO_WAY, width, "text"),
+            *wrapped(not_read_words(found.routes_known), width, "muted"),
+        ]
+    for route in found.routes:
+        lines += [BLANK, *wrapped(api_route_words(route), width, "text")]
     past = round_about(found.service)
     if past:
         lines += [BLANK, *wrapped(f"▲ {past}", width, "warning")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, VirtualService
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.table.numbers import bar, percent
@@ -21,10 +21,10 @@ HIDDEN_METADATA = ("managedFields", "annotations")
 def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
     """All rules for the service in the order in which they are tried, then its subsets."""
     lines: list[Picked] = []
-    before: VirtualService | None = None
+    before: RuleOwner | None = None
     for route in view.routes:
         if route.service is not before:
-            lines += map(Picked, _service_lines(route.service))
+            lines += map(Picked, _owner_lines(route.service))
             before = route.service
         *mine, gap = _rule_lines(route, view, width)
         lines += [*(Picked(line, place_of(route)) for line in mine), Picked(gap)]
@@ -36,11 +36,12 @@ def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
     return lines
 
 
-def _service_lines(vs: VirtualService) -> list[Line]:
-    title = (Span("VirtualService ", "muted"), span(f"{vs.ref.namespace}/{vs.ref.name}", "strong"))
+def _owner_lines(vs: RuleOwner) -> list[Line]:
+    name = span(f"{vs.ref.namespace}/{vs.ref.name}", "strong")
+    title = (Span(f"{vs.ref.kind} ", "muted"), name)
     hosts = ", ".join(short_host(host, vs.ref.namespace) for host in vs.hosts)
     lines = [title, (Span("hosts ", "muted"), span(hosts))]
-    if vs.gateways != ("mesh",):
+    if isinstance(vs, VirtualService) and vs.gateways != ("mesh",):
         lines.append((Span("gateways ", "muted"), span(", ".join(vs.gateways))))
     return [*lines, BLANK]
 

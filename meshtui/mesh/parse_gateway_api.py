@@ -1,0 +1,163 @@
+"""Routes of the Gateway API from their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from meshtui.mesh import read
+from meshtui.mesh.gateway_api import RULES, HttpRoute, OtherRoute
+from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
+from meshtui.mesh.istio import Json
+from meshtui.mesh.parse_rules import parse_match, parse_ref
+from meshtui.mesh.quantity import seconds
+from meshtui.mesh.rules import Destination, Mirror, Retries, Rule
+
+_EXACT, _PREFIX, _REGEX = "Exact", "PathPrefix", "RegularExpression"
+_KINDS = {_EXACT: "exact", _PREFIX: "prefix", _REGEX: "regex"}
+_TRIES = 2
+"""What istiod makes of a retry without a number."""
+
+
+def parse_http_route(raw: Json, domain: str = CLUSTER_DOMAIN) -> HttpRoute:
+    ref = parse_ref(raw, "HTTPRoute")
+    spec = read.obj(raw, "spec")
+    return HttpRoute(
+        ref=ref,
+        resource_version=read.text(read.obj(raw, "metadata"), "resourceVersion"),
+        created=read.created(raw),
+        raw=raw,
+        hosts=tuple(_parents(spec, ref.namespace, domain)),
+        rules=tuple(
+            _rule(rule, index, ref.namespace, domain)
+            for index, rule in enumerate(read.items(spec, RULES))
+        ),
+        at_gateways=tuple(_gateways(spec, ref.namespace)),
+    )
+
+
+def parse_other_route(raw: Json, kind: str, domain: str = CLUSTER_DOMAIN) -> OtherRoute:
+    ref = parse_ref(raw, kind)
+    spec = read.obj(raw, "spec")
+    backends = (
+        backend_host(backend, ref.namespace, domain)
+        for rule in read.objects(spec, RULES)
+        for backend in read.objects(rule, "backendRefs")
+    )
+    return OtherRoute(
+        ref,
+        tuple(_parents(spec, ref.namespace, domain)),
+        tuple(dict.fromkeys(filter(None, backends))),
+        tuple(_gateways(spec, ref.namespace)),
+    )
+
+
+def _parents(spec: Json, namespace: str, domain: str) -> Iterator[str]:
+    """The hosts of the Services that are parents, each once."""
+    found: dict[str, None] = {}
+    for parent in read.objects(spec, "parentRefs"):
+        if is_service(parent) and read.text(parent, "kind") == "Service":
+            home = read.text(parent, "namespace") or namespace
+            found[service_host(home, read.text(parent, "name"), domain)] = None
+    yield from found
+
+
+def _gateways(spec: Json, namespace: str) -> Iterator[str]:
+    for parent in read.objects(spec, "parentRefs"):
+        if (read.text(parent, "kind") or "Gateway") == "Gateway":
+            yield f"{read.text(parent, 'namespace') or namespace}/{read.text(parent, 'name')}"
+
+
+def is_service(reference: Json) -> bool:
+    """Whether the group and the kind of a reference are those of a Service.
+
+    A parent without a kind is a Gateway, a backend without one a Service.
+    """
+    group, kind = read.text(reference, "group"), read.text(reference, "kind")
+    return group in ("", "core") and kind in ("", "Service")
+
+
+def backend_host(backend: Json, namespace: str, domain: str) -> str:
+    """The full name of a backend; empty for one of a kind that can't be one."""
+    if is_service(backend):
+        home = read.text(backend, "namespace") or namespace
+        return service_host(home, read.text(backend, "name"), domain)
+    return read.text(backend, "name") if read.text(backend, "kind") == "Hostname" else ""
+
+
+def backend_weight(backend: Json) -> int:
+    """A weight that is missing is 1."""
+    return read.integer(backend, "weight", 1)
+
+
+def _rule(raw: Any, index: int, namespace: str, domain: str) -> Rule:
+    filters = read.objects(raw, "filters")
+    timeouts = read.obj(raw, "timeouts")
+    timeout = read.text(timeouts, "request") or read.text(timeouts, "backendRequest")
+    retry = read.obj(raw).get("retry")
+    return Rule(
+        index=index,
+        name=read.text(raw, "name"),
+        matches=tuple(parse_match(as_match(match)) for match in read.objects(raw, "matches")),
+        destinations=tuple(_destinations(raw, namespace, domain)),
+        mirrors=tuple(_mirrors(filters, namespace, domain)),
+        timeout_s=seconds(timeout) or None,
+        retries=Retries(read.integer(retry, "attempts", _TRIES)) if retry else None,
+        terminal="redirect" if any(_is(entry, "RequestRedirect") for entry in filters) else "",
+        list_name=RULES,
+    )
+
+
+def _is(entry: Json, kind: str) -> bool:
+    return read.text(entry, "type") == kind
+
+
+def _destinations(raw: Any, namespace: str, domain: str) -> Iterator[Destination]:
+    """A lone backend takes everything, whatever its weight, unless that is 0."""
+    backends = read.objects(raw, "backendRefs")
+    for backend in backends:
+        weight = max(0, backend_weight(backend))
+        yield Destination(
+            backend_host(backend, namespace, domain),
+            port=read.integer(backend, "port"),
+            weight=100 if len(backends) == 1 and weight else weight,
+        )
+
+
+def _mirrors(filters: list[Json], namespace: str, domain: str) -> Iterator[Mirror]:
+    for entry in filters:
+        if _is(entry, "RequestMirror"):
+            mirror = read.obj(entry, "requestMirror")
+            backend = read.obj(mirror, "backendRef")
+            host = backend_host(backend, namespace, domain)
+            yield Mirror(host, port=read.integer(backend, "port"), percent=mirror_percent(mirror))
+
+
+def mirror_percent(mirror: Json) -> float:
+    """Without a percentage or a fraction all requests are copied."""
+    part = read.obj(mirror).get("fraction")
+    if part:
+        of = read.integer(part, "denominator", 100) or 100
+        return 100 * float(read.integer(part, "numerator")) / of
+    return float(read.integer(mirror, "percent", 100))
+
+
+def as_match(raw: Json) -> Json:
+    """A match of an HTTPRoute as istiod writes it in a VirtualService."""
+    path = read.obj(raw, "path")
+    kind, value = read.text(path, "type") or _PREFIX, read.text(path, "value") or "/"
+    if kind == _PREFIX and value != "/":
+        value = value.removesuffix("/")
+    found: dict[str, Any] = {"uri": {_KINDS.get(kind, "exact"): value}}
+    for key in ("headers", "queryParams"):
+        entries = read.objects(raw, key)
+        if values := {read.text(entry, "name"): _comparison(entry) for entry in entries}:
+            found[key] = values
+    if method := read.text(raw, "method"):
+        found["method"] = {"exact": method}
+    return found
+
+
+def _comparison(entry: Json) -> Json:
+    kind = "regex" if read.text(entry, "type") == _REGEX else "exact"
+    return {kind: read.text(entry, "value")}
