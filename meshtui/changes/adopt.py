@@ -9,12 +9,12 @@ from typing import Any
 
 from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
 from meshtui.changes.breaker_ops import API_VERSION
-from meshtui.changes.change import Change, Operation
-from meshtui.changes.locate import HostSubset, Located, changeable, resolve_service
+from meshtui.changes.change import Change, Operation, Target
+from meshtui.changes.locate import HostSubset, Located, changeable, locate, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
 from meshtui.errors import NotFound, Refused
-from meshtui.mesh.carrying import Route, ordinary, routes_to
+from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.parse import VERSION_LABELS
 from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
@@ -45,12 +45,13 @@ class _Version:
     ready: int
 
 
-def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
+def adopt(mesh: Mesh, key: ServiceKey, stable: str = "", rule: str = "") -> Adoption:
     """All traffic stays on one version until somebody shifts it.
 
     `stable` names that version; by default the one with the most ready pods, the first by name
-    where several have as many. Where there is a rule already, it gets the versions that it lacks,
-    with weight 0. Raises `Refused` where it lacks none, or where pods have no version label.
+    where several have as many. Where there are rules already, `rule`, else the ordinary one, gets
+    the versions that it lacks, with weight 0. Raises `Refused` where it lacks none, where several
+    rules carry traffic and none is named, or where pods have no version label.
     """
     service = resolve_service(mesh, key.name, key.namespace)
     own = [r for r in routes_to(mesh, service) if service.host in r.service.hosts]
@@ -58,7 +59,9 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "") -> Adoption:
         if stable:
             problem = f"{service.key} is routed by {own[0].service.ref} already"
             raise Refused(problem, "shift its weights, or adopt it without naming a version")
-        return _completed(mesh, service, ordinary(own) or own[0])
+        return _completed(mesh, service, _rule_to_complete(mesh, service, own, rule))
+    if rule:
+        raise Refused(f"{service.key} has no rule yet", "adopt it without --rule: that makes one")
     _refuse_without_effect(mesh, service)
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
@@ -80,6 +83,17 @@ def _refuse_without_effect(mesh: Mesh, service: Service) -> None:
             f"{service.key} is routed by {route.ref} already",
             "a VirtualService would fight it for a part of the callers",
         )
+
+
+def _rule_to_complete(mesh: Mesh, service: Service, own: list[Route], rule: str) -> Route:
+    if not rule and len(rivals(own)) < 2:
+        return ordinary(own) or own[0]
+    found = locate(mesh, Target(service.key, rule))
+    place = (found.virtual_service.ref, found.rule.protocol, found.rule.index)
+    named = [r for r in own if (r.service.ref, r.rule.protocol, r.rule.index) == place]
+    if not named:
+        raise Refused(f"{found.virtual_service.ref} is not for {service.host}", "name its own rule")
+    return named[0]
 
 
 def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:

@@ -197,3 +197,24 @@ def test_where_nothing_is_missing_nothing_is_done() -> None:
         adopt(mesh, REVIEWS)
     with pytest.raises(Refused, match="is routed by"):
         adopt(mesh, REVIEWS, "v2")
+
+
+def test_the_named_rule_gets_the_versions() -> None:
+    testers = {"name": "testers", "match": [{"headers": {"x": {"exact": "1"}}}]}
+    rules = ({**testers, "route": [route("v1")]}, {"name": "all", "route": [route("v1")]})
+    others = {
+        "virtualservices": [virtual_service("reviews", *rules)],
+        "destinationrules": [destination_rule("reviews", ("v1",))],
+    }
+    mesh = unruled(*versions("v1", "v2"), **others)
+    first, last = adopt(mesh, REVIEWS, rule="testers"), adopt(mesh, REVIEWS, rule="1")
+    assert weights(first) == [("v1", 100), ("v2", 0)]
+    assert len(last.routes.spec_after["http"][1]["route"]) == 2
+    assert adopt(mesh, REVIEWS).routes.spec_after == last.routes.spec_after
+    with pytest.raises(NotFound, match="no rule nowhere"):
+        adopt(mesh, REVIEWS, rule="nowhere")
+
+
+def test_a_rule_that_is_not_there_is_not_ignored() -> None:
+    with pytest.raises(Refused, match="has no rule yet"):
+        adopt(unruled(*versions("v1")), REVIEWS, rule="all")

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from meshtui.operations.session import Session
 
 
-async def plan_adoption(session: Session, mesh: Mesh, key: ServiceKey, stable: str) -> Plan:
+async def plan_adoption(
+    session: Session, mesh: Mesh, key: ServiceKey, stable: str, rule: str = ""
+) -> Plan:
     """One plan for both objects, each dry-run by the API server; nothing is written.
 
     It has one part where the subsets are there already.
     """
-    adoption = adopt(mesh, key, stable)
+    adoption = adopt(mesh, key, stable, rule)
     goes = f"all traffic goes to {adoption.stable}: " if adoption.stable else ""
     why = Caution("info", f"{goes}{adoption.why}")
     plans = []
