@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,14 +140,29 @@ def take_effect(transaction: sqlite3.Connection, change_id: str, now: float) -> 
         (now, change_id),
     )
     if row["undoes"]:
-        again = _limits(transaction, "closed_by = ?", (row["undoes"],))
-        for limit in again:
+        for limit in _brought_back(transaction, row["undoes"], after):
             if limit.effect in after:
                 transaction.execute(
                     "UPDATE limits SET opened = ?, closed = NULL, closed_by = '', next_try = 0 "
                     "WHERE id = ?",
                     (now, limit.id),
                 )
+
+
+def _brought_back(
+    transaction: sqlite3.Connection, undone: str, after: Mapping[Effect, Any]
+) -> Iterator[Limit]:
+    """The limits of what was on before the change that is undone.
+
+    A change of a time limit alone takes back the change that put the effect on: what that one
+    replaced is on again, too.
+    """
+    yield from _limits(transaction, "closed_by = ?", (undone,))
+    own = _limits(transaction, "change_id = ?", (undone,))
+    for maker in dict.fromkeys(limit.maker for limit in own if limit.maker not in ("", undone)):
+        for limit in _limits(transaction, "closed_by = ?", (maker,)):
+            if after.get(limit.effect) == limit.left:
+                yield limit
 
 
 def close(transaction: sqlite3.Connection, ids: Iterable[int], by: str, now: float) -> None:

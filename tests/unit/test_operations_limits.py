@@ -353,6 +353,20 @@ async def test_of_several_keepers_one_acts() -> None:
     assert [str(entry.status) for entry in desk.journal.entries()] == ["written", "written"]
 
 
+async def test_a_replaced_limit_holds_again_when_the_newer_one_is_over() -> None:
+    desk = Desk()
+    await desk.make(SetMirror("v3", 20, expires_s=200))
+    await desk.make(SetMirror("v3", 50))
+    await desk.make(SetMirror("v3", 50, expires_s=100))
+    assert len(await desk.later(101)) == 1
+    (rule,) = mesh_of(desk.cluster).virtual_services[0].rules
+    assert [mirror.percent for mirror in rule.mirrors] == [20]
+    (pending,) = desk.limits.pending()
+    assert pending.left_s == 99
+    assert len(await desk.later(100)) == 1
+    assert desk.rules == [RULE] and desk.limits.pending() == ()
+
+
 async def test_an_end_that_meets_another_writer_is_tried_again_at_once() -> None:
     desk = Desk()
     await desk.make(FAULT)
