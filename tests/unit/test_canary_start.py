@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -10,7 +12,8 @@ from meshtui.canary.plan import plans_of
 from meshtui.cli.parser import build_parser
 from meshtui.errors import Usage
 from meshtui.mesh.model import ServiceKey
-from meshtui.ui.panes.canarystart import read_run, run_words
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.panes.canarystart import proposed, read_run, run_words
 
 REVIEWS = ServiceKey("shop", "reviews")
 
@@ -79,3 +82,22 @@ def test_the_prepared_line_is_a_canary_once_it_names_a_version(version: str) -> 
 def test_a_version_that_is_no_word_is_not_put_into_the_line() -> None:
     assert run_words(REVIEWS, "v3 --force").endswith("--to ")
     assert run_words(REVIEWS, "v3\x1b[2J").endswith("--to ")
+
+
+@pytest.mark.parametrize(
+    ("weights", "at", "wanted"),
+    [
+        ((90, 10), "v2", "v2"),
+        ((90, 10), "v1", "v2"),
+        ((90, 10), "", "v2"),
+        ((0, 100), "v2", "v1"),
+        ((80, 10, 10), "v3", "v3"),
+        ((80, 10, 10), "v1", ""),
+        ((80, 10, 10), "", ""),
+    ],
+)
+def test_the_version_that_carries_the_traffic_is_not_proposed(
+    weights: tuple[int, ...], at: str, wanted: str
+) -> None:
+    rows = (SimpleNamespace(host="h", label=f"v{n}", percent=w) for n, w in enumerate(weights, 1))
+    assert proposed(cast("ServiceView", SimpleNamespace(versions=tuple(rows))), at) == wanted

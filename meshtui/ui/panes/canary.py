@@ -172,7 +172,7 @@ class CanaryPane(Pane):
         width = max(self.size.width - 3, 20)
         lines = wrapped(f"✖ {self._error}", width, "error") if self._error else []
         if self._run is not None:
-            lines += canary_lines(self._run, self.now, width, self.version)
+            lines += canary_lines(self._run, self.now, width, self._proposed)
         elif not lines:
             lines = [(Span("reading…", "muted"),)]
         self.listing.fill(lines)
@@ -203,8 +203,11 @@ class CanaryPane(Pane):
     def do_canary_run(self) -> None:
         """The `:` line with what a canary of the service needs."""
         if self.view is not None:
-            words = run_words(self.view.key, proposed(self.view, self.version))
-            self.post_message(self.Prompted(words))
+            self.post_message(self.Prompted(run_words(self.view.key, self._proposed)))
+
+    @property
+    def _proposed(self) -> str:
+        return proposed(self.view, self.version) if self.view else ""
 
     def command(self, words: Sequence[str]) -> None:
         """`:canary hold`, of the selected service, or `:canary run` of any."""

@@ -80,13 +80,17 @@ def run_words(service: ServiceKey, version: str) -> str:
 
 
 def proposed(view: ServiceView, version: str) -> str:
-    """The version under the cursor, else of two the one with less traffic; empty: not known."""
-    if version:
+    """The version under the cursor, else of two the other one; empty: not known.
+
+    The one that most of the traffic goes to is no canary.
+    """
+    known = sorted(
+        (row for row in view.versions if row.host), key=lambda row: -(row.percent or 0.0)
+    )
+    others = [row.label for row in known[1:]]
+    if version in others:
         return version
-    known = [row for row in view.versions if row.host]
-    if len(known) != 2:
-        return ""
-    return min(known, key=lambda row: row.percent or 0.0).label
+    return others[0] if len(others) == 1 else ""
 
 
 def begin_question(
