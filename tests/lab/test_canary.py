@@ -74,8 +74,10 @@ class Run:
         for text in self.process.stderr:
             self.err += text
 
-    def until(self, phase: str, words: str = "", weight: float | None = None) -> Obj:
-        """The first of its lines with this phase, words and weight."""
+    def until(
+        self, phase: str, words: str = "", weight: float | None = None, trouble: str = ""
+    ) -> Obj:
+        """The first of its lines with this phase, words, weight and trouble."""
 
         def found() -> Obj | None:
             fitting = (
@@ -83,6 +85,7 @@ class Run:
                 for line in list(self.lines)
                 if line["phase"] == phase
                 and words in line["sentence"]
+                and trouble in line["trouble"]
                 and weight in (None, line["step"]["weight"])
             )
             line = next(fitting, None)
@@ -227,11 +230,14 @@ def test_as_bad_as_stable_it_is_frozen_until_a_person_decides(
         held = operator.run("canary", "hold", "reviews")
         assert held.status == Exit.DONE, held.err
         run.until("on hold", "on hold by a person")
+        rules.lab.set("reviews-v1", errors="0%")
+        run.until("on hold", trouble="on hold, but it fails: ")
+        assert weights(rules) == {"v1": 50, "v3": 50}
         (status,) = operator.run("canary", "status", "reviews", "-o", "json").json["canaries"]
         assert status["driven_by"] and status["phase"] == "on hold"
         assert operator.run("canary", "abort", "reviews").status == Exit.DONE
         assert run.end() == Exit.ROLLED_BACK
-    assert weights(rules) == {"v1": 100, "v3": 0}
+    assert on_stable(rules)
 
 
 def test_an_idle_canary_is_held_and_goes_on_in_another_process(
@@ -255,6 +261,7 @@ def test_an_idle_canary_is_held_and_goes_on_in_another_process(
             run.end()
         with running(operator, "resume", "reviews") as run:
             assert run.end() == Exit.DONE
+    assert set(served(rules.send(100))) == {"reviews-v3"}
     changes = operator.run("journal", "-o", "json").json["changes"]
     verbs = [change["verb"] for change in changes]
     assert sorted(verbs) == ["promote", "shift"]
@@ -326,6 +333,7 @@ def test_a_prometheus_that_stops_freezes_the_run_and_it_goes_on(
             prometheus.resume()
             assert run.end() == Exit.DONE, run.err
     assert weights(rules) == {"v1": 0, "v3": 100}
+    assert set(served(rules.send(100))) == {"reviews-v3"}
 
 
 def test_another_build_goes_back_to_stable(rules: Mesh, operator: Operator) -> None:
@@ -340,9 +348,13 @@ def test_another_build_goes_back_to_stable(rules: Mesh, operator: Operator) -> N
 
 
 def rebuild(mesh: Mesh, build: str | None) -> None:
-    """Another template for v3; returns when only its pods are left."""
-    path = "/apis/apps/v1/namespaces/default/deployments/reviews-v3"
-    patch = {"spec": {"template": {"metadata": {"labels": {"build": build}}}}}
+    relabel(mesh, "reviews-v3", build=build)
+
+
+def relabel(mesh: Mesh, workload: str, **labels: str | None) -> None:
+    """Another template for its pods; returns when only these are left."""
+    path = f"/apis/apps/v1/namespaces/default/deployments/{workload}"
+    patch = {"spec": {"template": {"metadata": {"labels": labels}}}}
     before = {pod["metadata"]["name"] for pod in mesh.api.pods("reviews")}
     mesh.api.call("PATCH", path, patch, "merge-patch+json")
 
@@ -351,3 +363,40 @@ def rebuild(mesh: Mesh, build: str | None) -> None:
         return len(pods) == len(before) and pods != before
 
     until(rolled, PATIENCE_S, "the old pods to be gone")
+
+
+@contextmanager
+def without_versions(mesh: Mesh) -> Iterator[None]:
+    """The pods of v1 and v3 have a label `track` in place of their version."""
+    tracks = {"v1": "stable", "v3": "next"}
+    for version, track in tracks.items():
+        relabel(mesh, f"reviews-{version}", version=None, track=track)
+    try:
+        yield
+    finally:
+        for version in tracks:
+            relabel(mesh, f"reviews-{version}", version=version, track=None)
+
+
+def test_a_canary_without_version_labels_is_promoted_and_the_next_rolled_back(
+    rules: Mesh, operator: Operator
+) -> None:
+    """Telemetry has no version for these pods: their workloads tell them apart."""
+    with without_versions(rules):
+        names = [{"name": n, "labels": {"track": n}} for n in ("stable", "next")]
+        rules.destination_rule(subsets=names)
+        rules.route({"retries": {"attempts": 0}, "route": [to("stable", 100), to("next", 0)]})
+        words = ("run", "reviews", "--to", "next", "--yes")
+        with Traffic(rules.lab, "reviews"):
+            with running(operator, *words, *QUICK) as run:
+                half = run.until("observing", "errors of", weight=50)
+                assert half["canary"]["requests"] and half["stable"]["requests"]
+                assert run.end() == Exit.DONE, run.err
+            assert weights(rules) == {"stable": 0, "next": 100}
+            assert set(served(rules.send(100))) == {"reviews-v3"}
+            rules.route({"retries": {"attempts": 0}, "route": [to("stable", 100), to("next", 0)]})
+            rules.lab.set("reviews-v3", errors="40%")
+            with running(operator, *words, *ONE, "--every", "50s") as run:
+                assert run.end() == Exit.ROLLED_BACK, run.err
+            assert weights(rules) == {"stable": 100, "next": 0}
+            assert set(served(rules.send(100))) == {"reviews-v1"}
