@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from meshtui.lab.api.kinds import ISTIO, RESOURCES
+from meshtui.lab.api.kinds import RESOURCES, is_custom
 
 TARGET = Path(__file__).parents[2] / "meshtui/lab/api/schemas"
 RULES = "x-kubernetes-validations"
@@ -66,9 +66,9 @@ def condensed(crd: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(source: Path) -> None:
-    wanted = {r.kind.plural for r in RESOURCES if r.kind.group == ISTIO}
+    wanted = {(r.kind.group, r.kind.plural) for r in RESOURCES if is_custom(r.kind)}
     for crd in yaml.load_all(source.read_text(), yaml.CSafeLoader):
-        if crd and crd["spec"]["group"] == ISTIO and crd["spec"]["names"]["plural"] in wanted:
+        if crd and (crd["spec"]["group"], crd["spec"]["names"]["plural"]) in wanted:
             text = json.dumps(condensed(crd), separators=(",", ":"), sort_keys=True)
             (TARGET / f"{crd['spec']['names']['plural']}.json").write_text(text + "\n")
 

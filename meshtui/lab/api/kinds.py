@@ -8,6 +8,7 @@ from functools import cached_property
 from meshtui.lab.contract import Kind
 
 ISTIO = "networking.istio.io"
+SECURITY = "security.istio.io"
 _ALL_VERSIONS = ("v1", "v1beta1", "v1alpha3")
 
 
@@ -61,6 +62,15 @@ def _istio(
         Kind(ISTIO, versions, plural, singular, kind, short_names=short),
         status=True,
         categories=("istio-io", "networking-istio-io"),
+    )
+
+
+def _security(plural: str, kind: str, short: tuple[str, ...]) -> Resource:
+    """Served and stored; the lab's proxies speak plain text, so that they change nothing there."""
+    return Resource(
+        Kind(SECURITY, ("v1", "v1beta1"), plural, kind.lower(), kind, short_names=short),
+        status=True,
+        categories=("istio-io", "security-istio-io"),
     )
 
 
@@ -120,6 +130,8 @@ RESOURCES: tuple[Resource, ...] = (
     _istio("workloadgroups", "WorkloadGroup", ("wg",)),
     _istio("envoyfilters", "EnvoyFilter", versions=("v1alpha3",)),
     _istio("proxyconfigs", "ProxyConfig", versions=("v1beta1",)),
+    _security("peerauthentications", "PeerAuthentication", ("pa",)),
+    _security("authorizationpolicies", "AuthorizationPolicy", ("ap",)),
 )
 
 KINDS: tuple[Kind, ...] = tuple(r.kind for r in RESOURCES if r.storage is None)

@@ -67,6 +67,24 @@ def _cidr_resolution(value: Mapping[str, Any]) -> bool:
     return not ranges or _text(value, "resolution", "NONE") in ("STATIC", "NONE")
 
 
+def _port_modes(value: Mapping[str, Any]) -> bool:
+    labels = (value.get("selector") or {}).get("matchLabels") or {}
+    return "portLevelMtls" not in value or bool(labels)
+
+
+def _port_keys(value: Mapping[str, Any]) -> bool:
+    if not all(re.fullmatch(r"[-+]?\d+", key) for key in value):
+        raise EvaluationError("type conversion error from 'string' to 'int' evaluating rule")
+    return all(0 < int(key) <= 65535 for key in value)
+
+
+def _one_kind_of_source(value: Mapping[str, Any]) -> bool:
+    if "serviceAccounts" not in value and "notServiceAccounts" not in value:
+        return True
+    others = ("principals", "notPrincipals", "namespaces", "notNamespaces")
+    return not any(key in value for key in others)
+
+
 def _ports_differ(value: list[Mapping[str, Any]]) -> bool:
     numbers = [port.get("number") for port in value]
     return len(numbers) == len(set(numbers))
@@ -108,10 +126,18 @@ RULES: Mapping[str, Callable[[Any], bool]] = {
     "((has(self.endpoints) ? self.endpoints : []).size() <= 1) : true": lambda value: (
         _text(value, "resolution", "") != "DNS_ROUND_ROBIN" or len(_items(value, "endpoints")) <= 1
     ),
+    "has(self.portLevelMtls) ? (((has(self.selector) && has(self.selector.matchLabels)) ? "
+    "self.selector.matchLabels : {}).size() > 0) : true": _port_modes,
+    "self.all(key, 0 < int(key) && int(key) <= 65535)": _port_keys,
+    "(has(self.serviceAccounts) || has(self.notServiceAccounts)) ? (!has(self.principals) &&\n"
+    "!has(self.notPrincipals) && !has(self.namespaces) && !has(self.notNamespaces)) : true": (
+        _one_kind_of_source
+    ),
     'self in ["", "HTTP", "HTTPS"]': lambda value: value in ("", "HTTP", "HTTPS"),
     **dict(
         (
             _at_most_one("workloadSelector", "targetRefs"),
+            _at_most_one("selector", "targetRef", "targetRefs"),
             _at_most_one("workloadSelector", "endpoints"),
             _at_most_one("tlsCertificates", "credentialNames"),
             _at_most_one("credentialName", "credentialNames"),

@@ -17,7 +17,13 @@ from meshtui.lab.contract import Kind, Obj
 
 _OBJECT_META = frozenset({"apiVersion", "kind", "metadata"})
 _BLOCKING = frozenset(
-    {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
+    {
+        "FieldValueNotSupported",
+        "FieldValueRequired",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+        "FieldValueTypeInvalid",
+    }
 )
 _RULES_SKIPPED = Cause(
     "FieldValueInvalid",
