@@ -15,6 +15,10 @@ from meshtui.canary.tally import P99_SHARE, Counts, Tally
 P99_REQUESTS = 1_000
 """Below so many requests a p99 is decided by a handful of them, and says nothing."""
 
+AS_BAD, GROSS_AS_BAD = 3.0, 2.0
+"""Up to so many times the errors of a baseline that is over the limit, too, are no failure of the
+canary's own: over a whole step, and in one interval of a gross failure."""
+
 
 class Outcome(Enum):
     """`WATCHING` is a step that is not over and has nothing against it."""
@@ -57,7 +61,7 @@ def _gross(tally: Tally) -> Verdict | None:
         return None
     seconds = tally.last.end - tally.last.start
     words = f"{_ratio(new)} of {new.requests:,.0f} requests failed within {seconds:.0f} s"
-    if stable is not None and _as_bad(stable.error_ratio, new.error_ratio, 0.0):
+    if stable is not None and _as_bad(stable.error_ratio, new.error_ratio, 0.0, GROSS_AS_BAD):
         return _not_its_doing(f"{words}, {_ratio(stable)} of {stable.requests:,.0f} on stable")
     return Verdict(Outcome.FAIL, f"gross failure: {words}")
 
@@ -100,12 +104,14 @@ def _over_p99(tally: Tally) -> Verdict | None:
     return Verdict(Outcome.FAIL, f"{words}, evidence {_evidence(tally.over_p99)}")
 
 
-def _as_bad(stable: float, canary: float, limit: float) -> bool:
-    """Whether the baseline is over the limit too, and at least half as bad as the canary.
+def _as_bad(stable: float, canary: float, limit: float, most: float = AS_BAD) -> bool:
+    """Whether the baseline is over the limit too, and about as bad as the canary.
 
-    One failed request of a baseline's seventy is no excuse for a quarter of the canary's.
+    One failed request of a baseline's seventy is no excuse for a quarter of the canary's. Errors in
+    bursts make one of two equal versions look twice as bad: which is worse then, the comparison
+    finds, whose false alarms are bounded.
     """
-    return stable > limit and stable >= canary / 2
+    return stable > limit and stable >= canary / most
 
 
 def _may_reach(n: float, x: float, ratio: float, evidence: Evidence) -> bool:

@@ -65,6 +65,14 @@ TABLE: list[tuple[str, list[Pair], bool, Outcome, str]] = [
         "both are bad",
     ),
     (
+        "bursts on both, which fell on the canary more often",
+        [(counts(600, x), counts(600, y)) for x, y in ((40, 0), (30, 10), (20, 10), (10, 10))]
+        + [(counts(600, 10), counts(600, 10))],
+        False,
+        Outcome.BOTH_BAD,
+        "3.7 % errors of 3,000 requests, 1.3 % of 3,000 on stable",
+    ),
+    (
         "over the limit by chance, perhaps",
         [(counts(100, 2), counts(900, 8)), (counts(50, 0), counts(450, 4))],
         True,
