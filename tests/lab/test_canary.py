@@ -28,6 +28,8 @@ PATIENCE_S = 120.0
 SERVICES = "/api/v1/namespaces/default/services"
 PORTS = [{"name": "http", "port": 9080, "targetPort": 9080}]
 QUICK = ("--steps", "50,100", "--every", "2s", "--interval", "1s", "--min-requests", "10")
+STEPS = ["50 %", "100 %"]
+SIDECARS = ("--prometheus", "none", "-o", "json")
 ONE = ("--steps", "50", "--interval", "1s", "--min-requests", "10")
 
 
@@ -138,9 +140,15 @@ def on_stable(mesh: Mesh) -> bool:
 def test_a_healthy_canary_is_promoted_and_a_second_driver_told_who_drives(
     rules: Mesh, operator: Operator
 ) -> None:
+    with Traffic(rules.lab, "reviews"):
+        dry = operator.run("canary", "run", "reviews", "--to", "v3", "--dry-run", *QUICK, *SIDECARS)
+    assert (dry.status, "nothing was written" in dry.err) == (Exit.DONE, True), dry.err
+    assert dry.json["sentence"].startswith("as it is now: ") and dry.json["ladder"] == STEPS
+    assert weights(rules) == {"v1": 100, "v3": 0}
+    assert operator.run("journal", "-o", "json").json["changes"] == []
     with Traffic(rules.lab, "reviews"), climbing(operator, *QUICK) as run:
         first = run.until("observing", weight=50)
-        assert (weights(rules), first["ladder"]) == ({"v1": 50, "v3": 50}, ["50 %", "100 %"])
+        assert (weights(rules), first["ladder"]) == ({"v1": 50, "v3": 50}, STEPS)
         second = operator.run("canary", "run", "reviews", "--to", "v3", "--prometheus", "none")
         assert second.status == Exit.FAILED
         assert "a canary of reviews.default is driven by" in second.err

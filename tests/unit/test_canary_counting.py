@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
@@ -20,7 +21,7 @@ from meshtui.metrics.intervals import Counted, PrometheusIntervals, SidecarInter
 from meshtui.metrics.prometheus import PrometheusSource
 from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
-from meshtui.operations.canary.counting import Counting, Question, counts_of
+from meshtui.operations.canary.counting import Counting, Question, counts_of, steady_clock
 from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, serving
 from tests.unit.objects import destination_rule, reviews, route, service, virtual_service
 from tests.unit.objects import pod as obj_pod
@@ -292,3 +293,41 @@ async def test_a_prometheus_is_asked_for_whole_scrape_intervals(fake: Fake) -> N
             await intervals.count(Mesh(), services)
     finally:
         await source.close()
+
+
+async def test_failed_grpc_calls_and_requests_without_an_answer_are_errors() -> None:
+    """A gRPC call that fails has the HTTP status 200."""
+    proxies = Proxies()
+
+    def answers(n: int) -> str:
+        grpc = stats(n).replace('request_protocol="http"', 'request_protocol="grpc"')
+        bad = grpc.replace('response_code="200"', 'response_code="200",grpc_response_status="14"')
+        return "\n".join((stats(n), bad, stats(n, code="0")))
+
+    await proxies.tick(a=answers(0), b=stats(0))
+    proxies.now += 5
+    proxies.cluster.answers |= {"a": answers(10), "b": stats(0)}
+    counted = await proxies.source.count(proxies.mesh, frozenset({REVIEWS}))
+    assert counted is not None
+    (signals,) = counted.sample.caller.values()
+    assert (signals.requests, signals.requests * (signals.error_ratio or 0)) == (30, 20)
+
+
+def test_a_clock_that_is_set_moves_no_interval_and_a_sleep_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = steady_clock()
+    before = clock()
+    monkeypatch.setattr(time, "time", lambda: before + 7200)
+    assert 0 <= clock() - before < 600
+    real = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: real(which) + 3600)
+    assert clock() - before >= 3600
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="another system's clock")
+def test_the_time_of_a_sleep_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(time, "clock_gettime", lambda which: asked.append(which) or 0.0)
+    steady_clock()()
+    assert set(asked) == {time.CLOCK_BOOTTIME}
