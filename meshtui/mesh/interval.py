@@ -22,3 +22,23 @@ def interval(bad: float, requests: float, z: float = Z95) -> tuple[float, float]
     half = z * sqrt(max(0.0, spread))
     low, high = (middle - half) / whole, (middle + half) / whole
     return (max(0.0, low) if bad > 0 else 0.0), (min(1.0, high) if bad < requests else 1.0)
+
+
+def above(bad: float, requests: float, limit: float, z: float = Z95) -> bool:
+    """Whether the whole interval lies at `limit` or beyond it.
+
+    As `interval(…)[0] >= limit`, without its root: Wilson's ends are where the distance to the
+    ratio is just `z` of the deviations that the end itself would have.
+    """
+    if requests <= 0 or bad <= 0:
+        return limit <= 0
+    away = bad / requests - limit
+    return away >= 0 and away * away * requests >= z * z * limit * (1 - limit)
+
+
+def below(bad: float, requests: float, limit: float, z: float = Z95) -> bool:
+    """Whether the whole interval lies below `limit`, as `interval(…)[1] < limit`."""
+    if requests <= 0 or bad >= requests:
+        return limit > 1
+    away = limit - bad / requests
+    return away > 0 and away * away * requests > z * z * limit * (1 - limit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from meshtui.mesh.interval import interval
+from meshtui.mesh.interval import above, interval
 from meshtui.mesh.signals import Signals
 
 OK = "ok"
@@ -83,7 +83,9 @@ class Count(NamedTuple):
         return min(self.requests, self.errors + self.cut_off + self.refused)
 
     def plus(self, other: Count) -> Count:
-        return Count(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        a, b, c, d = self
+        e, f, g, h = other
+        return Count(a + e, b + f, c + g, d + h)
 
 
 def count_of(signals: Signals) -> Count:
@@ -96,18 +98,18 @@ def judged(count: Count, limits: Thresholds) -> str:
 
     A version that may be failing, or may not, is degraded: that much is certain.
     """
-    if count.requests <= 0:
+    requests, bad = count.requests, count.bad
+    if requests <= 0:
         return NO_TRAFFIC
-    if count.bad >= count.requests and count.requests >= ALL_FAILED:
-        return ONLY_ERRORS if count.errors >= count.requests else _why(count, limits)
-    if count.requests < ENOUGH:
+    if bad >= requests and requests >= ALL_FAILED:
+        return ONLY_ERRORS if count.errors >= requests else _why(count, limits)
+    if requests < ENOUGH:
         return FEW
-    if not count.bad:
+    if not bad:
         return OK
-    low, _ = interval(count.bad, count.requests)
-    if low >= limits.failing:
+    if above(bad, requests, limits.failing):
         return _why(count, limits)
-    return DEGRADED if low > limits.degraded else OK
+    return DEGRADED if not limits.degraded or above(bad, requests, limits.degraded) else OK
 
 
 def _why(count: Count, limits: Thresholds) -> str:
@@ -115,7 +117,7 @@ def _why(count: Count, limits: Thresholds) -> str:
     failed = count.errors + count.cut_off
     if failed >= count.refused:
         return FAILING
-    return FAILING if interval(failed, count.requests)[0] >= limits.failing else REFUSED
+    return FAILING if above(failed, count.requests, limits.failing) else REFUSED
 
 
 def may_be_failing(count: Count, limits: Thresholds) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from meshtui.mesh.changed import changed
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import NO_REVISION
@@ -158,7 +159,7 @@ def joined(
         if i in groups or i in beside
         else row
         if row.unknown_because
-        else replace(
+        else changed(
             row,
             caller=_merged(caller.of.get(i)),
             server=_merged(server.of.get(i)),

@@ -28,6 +28,8 @@ def without_callers(
 
     A row whose own proxies were read had no request: that is evidence, and it is zero.
     """
+    if not sample.unread:
+        return list(rows)
     known = sample.clients.get(service, frozenset())
     callers = (sample.unread & known) or (sample.unread if not known else frozenset())
     return [_unknown(row, callers, sample) for row in rows]

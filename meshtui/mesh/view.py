@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
+from meshtui.mesh.changed import changed
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.judging import (
+    LONGER_MS,
     NOT_KNOWN,
     SICK,
     SLOW,
@@ -195,7 +197,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     caller, seen = telemetry.total(joins.services)
     server = server_known(caller, seen, counted)
     slow = over_limit(caller, limits)
-    return replace(
+    return changed(
         view,
         versions=_with_shares(rows),
         caller=caller,
@@ -222,12 +224,8 @@ def _by_answers(row: VersionView, limits: Thresholds) -> VersionView:
     if server is not None:
         counted = bool(row.proxies or not row.pods)
         server = server_known(row.caller or Signals(), server, counted)
-    return replace(
-        row,
-        server=server,
-        state=state_of(row.caller, limits),
-        server_state=state_of(server, limits),
-    )
+    state, server_state = state_of(row.caller, limits), state_of(server, limits)
+    return changed(row, server=server, state=state, server_state=server_state)
 
 
 class _Timed(NamedTuple):
@@ -244,8 +242,8 @@ def _by_times(
     if not row.host:
         return row
     slow, server_slow = (
-        over_limit(signals, limits) or slower_than_sibling(signals, _siblings(row, side))
-        for signals, side in ((row.caller, callers), (row.server, servers))
+        _slow(row, row.caller, callers, limits),
+        _slow(row, row.server, servers, limits),
     )
     if not (slow or server_slow):
         return row
@@ -256,6 +254,17 @@ def _by_times(
         state=_slowed(row.state, slow),
         server_state=_slowed(row.server_state, server_slow),
     )
+
+
+def _slow(
+    row: VersionView, signals: Signals | None, side: Iterable[_Timed], limits: Thresholds
+) -> str:
+    if signals is None or not signals.p95_ms:
+        return ""
+    slow = over_limit(signals, limits)
+    if slow or signals.p95_ms <= LONGER_MS:
+        return slow
+    return slower_than_sibling(signals, _siblings(row, side))
 
 
 def _slowed(state: str, slow: str) -> str:
@@ -289,7 +298,7 @@ def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:
     """Shares are of the requests that reached a pod: an injected abort takes nobody's share."""
     reached = sum(row.reached or 0.0 for row in rows if row.version != UNKNOWN)
     return tuple(
-        replace(row, share=row.reached / reached)
+        changed(row, share=row.reached / reached)
         if row.reached is not None and reached and row.version != UNKNOWN
         else row
         for row in rows
