@@ -10,6 +10,7 @@ from meshtui.lab.control.hosts import covers, overlap
 from meshtui.lab.webhook import words
 from meshtui.lab.webhook.findings import Findings
 from meshtui.lab.webhook.http import http_rule
+from meshtui.lab.webhook.overlaps import Prefixed, overlapping
 from meshtui.lab.webhook.shared import destinations, exports, gateway_names
 
 Rule = Mapping[str, Any]
@@ -140,6 +141,7 @@ def _connection(match: Rule) -> Findings:
 def _unreachable(rules: list[Rule], warn: Callable[[str], None]) -> None:
     """Rules behind one without a match, and matches that an earlier rule has already."""
     seen: dict[str, int] = {}
+    prefixed: list[Prefixed] = []
     empty = False
     for index, rule in enumerate(rules):
         name = _name(rule, index)
@@ -155,6 +157,7 @@ def _unreachable(rules: list[Rule], warn: Callable[[str], None]) -> None:
                 continue
             before = seen.setdefault(_canonical(match), index)
             if before == index and place == _first(rule["match"], match):
+                prefixed.append(Prefixed(name, _name(match or {}, place), match or {}))
                 continue
             again += 1
             earlier = _name(rules[before], before)
@@ -164,6 +167,8 @@ def _unreachable(rules: list[Rule], warn: Callable[[str], None]) -> None:
             )
         if again == len(rule["match"]):
             warn(_unused(name, "all matches used by prior rules"))
+    for text in overlapping(prefixed):
+        warn(text)
 
 
 def _unused(name: str, reason: str) -> str:
