@@ -69,10 +69,18 @@ ENVOY_FILTERS = Resource(ISTIO_GROUP, "v1alpha3", "envoyfilters", "EnvoyFilter")
 SERVICE_ENTRIES = Resource(ISTIO_GROUP, "v1", "serviceentries", "ServiceEntry")
 WORKLOAD_ENTRIES = Resource(ISTIO_GROUP, "v1", "workloadentries", "WorkloadEntry", optional=True)
 SIDECARS = Resource(ISTIO_GROUP, "v1", "sidecars", "Sidecar", optional=True)
+SECURITY_GROUP = "security.istio.io"
 PEER_AUTHENTICATIONS = Resource(
-    "security.istio.io", "v1beta1", "peerauthentications", "PeerAuthentication", optional=True
+    SECURITY_GROUP, "v1beta1", "peerauthentications", "PeerAuthentication", optional=True
 )
 """In the version that all Istios serve."""
+
+AUTHORIZATION_POLICIES = Resource(
+    SECURITY_GROUP, "v1beta1", "authorizationpolicies", "AuthorizationPolicy", optional=True
+)
+REQUEST_AUTHENTICATIONS = Resource(
+    SECURITY_GROUP, "v1beta1", "requestauthentications", "RequestAuthentication", optional=True
+)
 
 HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES = (
     Resource(GATEWAY_API_GROUP, "v1", f"{kind.lower()}s", kind, optional=True)
@@ -98,6 +106,8 @@ MESH_RESOURCES = (
     WORKLOAD_ENTRIES,
     SIDECARS,
     PEER_AUTHENTICATIONS,
+    AUTHORIZATION_POLICIES,
+    REQUEST_AUTHENTICATIONS,
     HTTP_ROUTES,
     GRPC_ROUTES,
     TLS_ROUTES,

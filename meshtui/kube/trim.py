@@ -21,7 +21,7 @@ METADATA = (
     "annotations",
     "ownerReferences",
 )
-POD_SPEC = ("nodeName",)
+POD_SPEC = ("nodeName", "serviceAccountName")
 POD_STATUS = ("phase", "reason", "podIP", "podIPs")
 CONDITION = ("type", "status", "reason")
 CONTAINER_STATUS = ("name", "ready", "restartCount", "state", "lastState")

@@ -131,9 +131,9 @@ _TABLE = (
     ),
     Flag(
         "UAEX",
-        "denied",
-        "An authorization policy or an external authorization service refused the request.",
-        "AuthorizationPolicies of the version, and the caller's identity",
+        "denied by an external service",
+        "An external authorization service refused the request; Envoy's own RBAC sets no flag.",
+        "AuthorizationPolicies with a provider, and what that service logs",
         ("403",),
     ),
     Flag(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from meshtui.mesh.authorization import AuthorizationPolicy as AuthorizationPolicy
+from meshtui.mesh.authorization import RequestAuthentication as RequestAuthentication
 from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
 from meshtui.mesh.gateway_api import OtherRoute as OtherRoute
 from meshtui.mesh.istio import EnvoyFilter as EnvoyFilter
@@ -128,6 +130,9 @@ class Pod:
     proxy_version: str = ""
     """The tag of its proxy's image."""
 
+    service_account: str = ""
+    """Whose identity its proxy has; empty where it is not known."""
+
     @property
     def ailing(self) -> bool:
         """Whether there is anything to look at: most pods never restarted."""
@@ -219,6 +224,8 @@ class Mesh:
     """GRPCRoutes, TLSRoutes and TCPRoutes, which are not resolved."""
 
     peer_authentications: tuple[PeerAuthentication, ...] = ()
+    authorization_policies: tuple[AuthorizationPolicy, ...] = ()
+    request_authentications: tuple[RequestAuthentication, ...] = ()
     workloads: tuple[Workload, ...] = ()
     settings: MeshSettings = field(default_factory=MeshSettings)
     """What the mesh as a whole is set to: its domain, its root namespace, its defaults."""

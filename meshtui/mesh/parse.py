@@ -7,6 +7,7 @@ from functools import partial as bound
 from typing import Any, TypeVar
 
 from meshtui.mesh import read
+from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_other_route
@@ -86,6 +87,8 @@ def parse_mesh(
             for route in parsed(plural, bound(parse_other_route, kind=kind, domain=domain))
         ),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
+        authorization_policies=parsed("authorizationpolicies", parse_authorization_policy),
+        request_authentications=parsed("requestauthentications", parse_request_authentication),
         workloads=parsed("deployments", parse_deployment),
         settings=settings,
     )
@@ -185,6 +188,7 @@ def parse_pod(raw: Json) -> Pod:
         statuses=container_statuses(status, containers),
         waits_for=unscheduled(status),
         proxy_version=_proxy_version(spec),
+        service_account=read.text(spec, "serviceAccountName"),
     )
 
 

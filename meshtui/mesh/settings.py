@@ -34,6 +34,8 @@ class MeshSettings:
     connect_timeout: str = "10s"
     outbound: str = "ALLOW_ANY"
     known: bool = True
+    trust_domains: tuple[str, ...] = ("cluster.local",)
+    """Its own name, and the others that identities of the mesh may have."""
 
 
 def mesh_settings(config: Json, domain: str = "cluster.local") -> MeshSettings:
@@ -51,5 +53,9 @@ def mesh_settings(config: Json, domain: str = "cluster.local") -> MeshSettings:
         ),
         policy=read.obj(config, "defaultTrafficPolicy"),
         connect_timeout=read.text(config, "connectTimeout") or "10s",
+        trust_domains=(
+            read.text(config, "trustDomain") or "cluster.local",
+            *read.texts(config, "trustDomainAliases"),
+        ),
         outbound=read.text(read.obj(config, "outboundTrafficPolicy"), "mode") or "ALLOW_ANY",
     )

@@ -28,6 +28,8 @@ PLURALS = {
     "EnvoyFilter": "envoyfilters",
     "HTTPRoute": "httproutes",
     "PeerAuthentication": "peerauthentications",
+    "AuthorizationPolicy": "authorizationpolicies",
+    "RequestAuthentication": "requestauthentications",
 }
 COMPOSED = "mix-"
 CLIENT_LABELS = {"app": "client", "version": "v1"}

@@ -244,3 +244,49 @@ class TestPolicies:
             for finding in found("hostless-rule", **with_(destinationrules=rules))
         }
         assert said == {"gone", "reviews.default", "*.shop.example"}
+
+
+def authorization(name: str, namespace: str = "default", **spec: Any) -> Obj:
+    return {"metadata": meta(name, namespace), "spec": spec}
+
+
+class TestAuthorization:
+    def test_a_policy_that_lets_nobody_in(self) -> None:
+        objects = with_(authorizationpolicies=[authorization("nobody")])
+        finding = one("denied-service", **objects)
+        assert (finding.object.name, finding.severity) == ("nobody", "warning")
+        assert finding.effect.startswith("Every request to reviews.default is answered 403")
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"rules": [{"from": [{"source": {"namespaces": ["web"]}}]}]},
+            {"action": "DENY", "rules": [{"to": [{"operation": {"methods": ["POST"]}}]}]},
+            {"selector": {"matchLabels": {"version": "v1"}}},
+            {"rules": [{}]},
+        ],
+    )
+    def test_a_policy_that_lets_somebody_in(self, more: Obj) -> None:
+        objects = with_(authorizationpolicies=[authorization("some", **more)])
+        assert not found("denied-service", **objects)
+
+    def test_a_second_policy_that_lets_somebody_in(self) -> None:
+        both = [authorization("nobody"), authorization("web", rules=[{}])]
+        assert not found("denied-service", **with_(authorizationpolicies=both))
+        unread = {"authorizationpolicies": frozenset({"default"})}
+        assert not found("denied-service", unread, **with_(authorizationpolicies=both[:1]))
+
+    def test_a_deny_that_fits_everything(self) -> None:
+        objects = with_(authorizationpolicies=[authorization("off", action="DENY", rules=[{}])])
+        assert "a rule of it fits every request" in one("denied-service", **objects).effect
+
+    @pytest.mark.parametrize("kind", ["authorizationpolicies", "requestauthentications"])
+    def test_a_selector_without_a_pod(self, kind: str) -> None:
+        chosen = {"selector": {"matchLabels": {"app": "review"}}}
+        finding = one("idle-authorization", **with_(**{kind: [authorization("typo", **chosen)]}))
+        assert finding.same_as == ("IST0127", "KIA0004")
+        chosen = {"selector": {"matchLabels": {"app": "reviews"}}}
+        good = [authorization("good", rules=[{}], **chosen)]
+        assert not found("idle-authorization", **with_(**{kind: good}))
+        root = [authorization("root", "istio-system", rules=[{}], **chosen)]
+        assert not found("idle-authorization", **with_(**{kind: root}))

@@ -9,11 +9,6 @@ from tests.unit.explaining import mesh_of, scope, signals, told, words
 from tests.unit.objects import route
 
 
-def test_a_denied_request_says_that_policies_are_not_read() -> None:
-    text = words(scope(mesh_of(), "v1", signals(c403=9), signals(c403=9, UAEX=9)), "UAEX")
-    assert "AuthorizationPolicies are not read" in text
-
-
 @pytest.mark.parametrize("flag", sorted(FLAGS))
 def test_every_flag_has_words_and_a_next_step_in_an_empty_mesh(flag: str) -> None:
     one = told(scope(mesh_of(), "v1", signals(c503=10, **{flag: 10})), flag)

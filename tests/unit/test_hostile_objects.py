@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from meshtui.changes.checks import owners
 from meshtui.diagnosis.analysis import analyze
 from meshtui.kube.resources import (
+    AUTHORIZATION_POLICIES,
     CONFIG_MAPS,
     DEPLOYMENTS,
     DESTINATION_RULES,
@@ -24,6 +25,7 @@ from meshtui.kube.resources import (
     MESH_RESOURCES,
     PEER_AUTHENTICATIONS,
     PODS,
+    REQUEST_AUTHENTICATIONS,
     SERVICE_ENTRIES,
     SERVICES,
     SIDECARS,
@@ -126,6 +128,22 @@ SPECS: dict[Resource, Obj] = {
         "workloadSelector": {"matchLabels": {"app": "x"}},
     },
     GATEWAYS: {"selector": {"istio": "ingressgateway"}, "servers": [SERVER]},
+    AUTHORIZATION_POLICIES: {
+        "action": "DENY",
+        "selector": {"matchLabels": {"app": "reviews"}},
+        "provider": {"name": "p"},
+        "rules": [
+            {
+                "from": [{"source": {"principals": ["a"], "notNamespaces": ["b"]}}],
+                "to": [{"operation": {"paths": ["/a*"], "ports": ["80"]}}],
+                "when": [{"key": "source.serviceAccount", "values": ["x"], "notValues": ["y"]}],
+            }
+        ],
+    },
+    REQUEST_AUTHENTICATIONS: {
+        "selector": {"matchLabels": {"app": "reviews"}},
+        "jwtRules": [{"issuer": "me"}],
+    },
     ENVOY_FILTERS: {
         "workloadSelector": {"labels": {"app": "reviews"}},
         "priority": 1,

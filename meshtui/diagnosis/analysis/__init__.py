@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meshtui.diagnosis.analysis.authorization import denied_service, idle_authorization
 from meshtui.diagnosis.analysis.conflicts import host_conflict, stream_conflict
 from meshtui.diagnosis.analysis.deprecated import deprecated_field
 from meshtui.diagnosis.analysis.destinations import (
@@ -97,6 +98,8 @@ CHECKS: tuple[Check, ...] = (
     uncounted_rule,
     overlapping_sidecars,
     mtls_conflict,
+    denied_service,
+    idle_authorization,
     duplicate_subset,
     several_rules,
     idle_policy,

@@ -8,13 +8,11 @@ from meshtui.diagnosis.analysis.finding import ERROR, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import DestinationRule, Mesh, Pod
-from meshtui.mesh.resolution import Cluster, Endpoint, View
+from meshtui.mesh.model import DestinationRule, Mesh
+from meshtui.mesh.mutual_tls import tls_conflict
+from meshtui.mesh.resolution import Cluster, View
 from meshtui.mesh.resolution.names import covered
-from meshtui.mesh.security import DISABLE, STRICT, Accepted, accepted
-
-_PLAIN = ("DISABLE", "SIMPLE")
-_MUTUAL = ("ISTIO_MUTUAL", "MUTUAL")
+from meshtui.mesh.security import STRICT
 
 
 def mtls_conflict(mesh: Mesh) -> Iterator[Finding]:
@@ -55,61 +53,23 @@ def _clusters(mesh: Mesh, rule: DestinationRule) -> Iterator[tuple[View, Cluster
 
 
 def _judged(mesh: Mesh, rule: DestinationRule, view: View, cluster: Cluster) -> Finding | None:
-    mode = read.text(read.obj(cluster.policy, "tls"), "mode")
-    if not mode or not cluster.host.kubernetes:
+    found = tls_conflict(mesh, view, cluster)
+    if found is None:
         return None
-    root = mesh.settings.root_namespace
-    known = all(mesh.knows("peerauthentications", n) for n in (cluster.host.namespace, root))
-    for endpoint in view.endpoints(cluster).found:
-        pod = endpoint.pod
-        if pod is None:
-            continue
-        if not pod.sidecar:
-            if mode == "ISTIO_MUTUAL" and not pod.ambient:
-                return _plain_pod(rule, cluster, pod)
-            continue
-        says = accepted(mesh.peer_authentications, root, pod.namespace, pod.labels, endpoint.port)
-        if known and says.mode == STRICT and mode in _PLAIN:
-            return _refused(rule, cluster, mode, says, endpoint)
-        if known and says.mode == DISABLE and mode in _MUTUAL:
-            return _refused(rule, cluster, mode, says, endpoint)
-    return None
-
-
-def _refused(
-    rule: DestinationRule, cluster: Cluster, mode: str, says: Accepted, endpoint: Endpoint
-) -> Finding:
-    strict = says.mode == STRICT
-    flag = "UC" if strict and mode == DISABLE else "UF"
-    policy = says.policy.ref if says.policy else "the mesh"
     host = short_host(cluster.host.name, rule.ref.namespace)
-    sends = "plain text" if mode == DISABLE else f"TLS of mode {mode}"
-    pod = endpoint.pod.name if endpoint.pod else str(endpoint)
-    return Finding(
-        "mtls-conflict",
-        ERROR,
-        rule.ref,
-        _path(rule, cluster),
-        f"Callers send {host} {sends}, and {policy} accepts "
-        f"{'mutual TLS' if strict else 'plain text'} only (first pod {pod}): requests on port "
-        f"{cluster.port.number} are answered 503 ({flag}).",
+    where = f"requests on port {cluster.port.number} are answered 503 ({found.flag})."
+    effect = f"Callers send {host} {found.sent}, and {found.taken}: {where}"
+    if found.says is None:
+        advice, codes = "Remove tls from the DestinationRule, or give the pod a sidecar.", ()
+        return Finding(
+            "mtls-conflict", ERROR, rule.ref, _path(rule, cluster), effect, advice, codes
+        )
+    advice = (
         "Remove tls from the DestinationRule: proxies then choose what each pod accepts. Or let "
-        "the PeerAuthentication accept both (PERMISSIVE).",
-        ("KIA0501",) if strict else ("KIA0505",),
+        "the PeerAuthentication accept both (PERMISSIVE)."
     )
-
-
-def _plain_pod(rule: DestinationRule, cluster: Cluster, pod: Pod) -> Finding:
-    host = short_host(cluster.host.name, rule.ref.namespace)
-    return Finding(
-        "mtls-conflict",
-        ERROR,
-        rule.ref,
-        _path(rule, cluster),
-        f"Callers send {host} mutual TLS, and pod {pod.name} has no proxy that could accept it: "
-        f"requests that come to it on port {cluster.port.number} are answered 503 (UF).",
-        "Remove tls from the DestinationRule, or give the pod a sidecar.",
-    )
+    same = ("KIA0501",) if found.says.mode == STRICT else ("KIA0505",)
+    return Finding("mtls-conflict", ERROR, rule.ref, _path(rule, cluster), effect, advice, same)
 
 
 def _path(rule: DestinationRule, cluster: Cluster) -> str:

@@ -16,6 +16,8 @@ WHAT = (
     ("workloadentries", "WorkloadEntries", "subsets without endpoints"),
     ("sidecars", "Sidecars", "what callers are kept from seeing"),
     ("peerauthentications", "PeerAuthentications", "TLS against what pods accept"),
+    ("authorizationpolicies", "AuthorizationPolicies", "whose requests proxies deny"),
+    ("requestauthentications", "RequestAuthentications", "whose tokens proxies refuse"),
     ("envoyfilters", "EnvoyFilters", "rate limits"),
 )
 """By plural name: the kind in words, and what is judged by it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.diagnosis.explain import faults, pods, rules
+from meshtui.diagnosis.explain import access, faults, pods, rules
 from meshtui.diagnosis.explain import responses as answers
 from meshtui.diagnosis.explain.pods import Words
 from meshtui.diagnosis.explain.scope import VersionScope
@@ -145,9 +145,7 @@ def _about(scope: VersionScope, flag: str, side: str) -> Words:
         return ["Envoy's documentation of RESPONSE_FLAGS says what it is."], "l: its log lines"
     where = pods.at_caller(scope, flag) if side == CALLER else f":logs flag:{flag}"
     if flag == "UAEX":
-        return [
-            known.meaning + " AuthorizationPolicies are not read by meshtui."
-        ], f"kubectl -n {scope.namespace} get authorizationpolicies; who: :logs flag:UAEX"
+        return access.external(scope, known.meaning, where)
     return [known.meaning, f"Look at {known.check}."], where
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshtui.diagnosis.explain.number_text import begun
@@ -14,6 +15,7 @@ from meshtui.diagnosis.explain.policy import (
     turning_away,
 )
 from meshtui.diagnosis.explain.scope import (
+    CallingWorkload,
     RouteDestination,
     VersionScope,
     listed,
@@ -26,7 +28,9 @@ from meshtui.mesh import read
 from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
+from meshtui.mesh.mutual_tls import TlsConflict, tls_conflict
 from meshtui.mesh.quantity import seconds
+from meshtui.mesh.resolution import Client, world
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.subsets import usable_subsets
 
@@ -109,6 +113,9 @@ def unconnected(scope: VersionScope, side: str) -> Words:
             f"The own proxy of {scope.name} can't connect to the program in its pod: it has "
             f"crashed, or does not listen on {_ports(scope)}."
         ], ":logs flag:UF: which pods; kubectl logs: what the program says"
+    conflicts = [one for one in tls_conflicts(scope) if one.flag == "UF" and one.says]
+    if conflicts:
+        return _disagreeing(scope, conflicts, "UF")
     pods = pods_in(scope)
     unready = [pod for pod in pods if not pod.serving]
     sentences = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
@@ -118,6 +125,19 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     sentences += _tls(scope, pods)
     sentences.append("A network policy, or a node that is out of reach.")
     return sentences, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
+
+
+def _disagreeing(
+    scope: VersionScope, conflicts: Iterable[TlsConflict], flag: str
+) -> tuple[list[str], str]:
+    """PeerAuthentication against DestinationRule: no request gets to the program."""
+    sentences = list(dict.fromkeys(_tls_sentence(scope, one) for one in conflicts))[:MOST]
+    if flag == "UC":
+        sentences.append(
+            "The pod's proxy closes each connection (its own log: NR filter_chain_not_found): the "
+            "program never sees it, and has not crashed."
+        )
+    return sentences, "a: mtls-conflict, where it is written; remove tls from the DestinationRule"
 
 
 def _ports(scope: VersionScope) -> str:
@@ -133,6 +153,30 @@ def _ports(scope: VersionScope) -> str:
     return listed(dict.fromkeys(found)) or "the port that the callers use"
 
 
+def tls_conflicts(scope: VersionScope) -> tuple[TlsConflict, ...]:
+    """What the callers' proxies send and the pods do not accept, each once."""
+    found: dict[tuple[str, str], TlsConflict] = {}
+    whole = world(scope.mesh)
+    for caller in scope.callers or (CallingWorkload(scope.namespace, ""),):
+        view = whole.view(Client(caller.namespace, caller.labels))
+        for dest in destinations(scope):
+            for cluster in view.clusters(dest.host).values():
+                subset = cluster.subset.name if cluster.subset else ""
+                if subset != dest.subset or dest.port not in (0, cluster.port.number):
+                    continue
+                if one := tls_conflict(scope.mesh, view, cluster):
+                    found.setdefault((cluster.name, one.mode), one)
+    return tuple(found.values())
+
+
+def _tls_sentence(scope: VersionScope, one: TlsConflict) -> str:
+    rules = one.cluster.rule.rules if one.cluster.rule else ()
+    ruled = next(iter(rules), None)
+    who = f" ({ruled.ref})" if ruled else ""
+    host = short_host(one.cluster.host.name, scope.namespace)
+    return f"TLS does not agree: callers send {host} {one.sent}{who}, and {one.taken}."
+
+
 def _tls(scope: VersionScope, pods: tuple[Pod, ...]) -> list[str]:
     bare = [pod for pod in pods if not pod.sidecar and not pod.ambient]
     sentences: list[str] = []
@@ -143,17 +187,17 @@ def _tls(scope: VersionScope, pods: tuple[Pod, ...]) -> list[str]:
                 f"{part.words} asks for mTLS (ISTIO_MUTUAL), and {len(bare)} of {len(pods)} "
                 f"pods have no proxy to answer it ({_names(bare)})."
             )
-        elif mode:
+        elif mode and not _accepted_known(scope, pods):
             sentences.append(
-                f"TLS does not agree: {part.words} has mode {mode}; what the pods ask for "
-                "(PeerAuthentication) is not read by meshtui."
+                f"TLS may not agree: {part.words} has mode {mode}; what the pods accept is not "
+                "known, as PeerAuthentications can't be read here."
             )
-    if not sentences:
-        sentences.append(
-            "TLS does not agree: no DestinationRule here sets a mode, so Istio chooses; what the "
-            "pods ask for (PeerAuthentication) is not read by meshtui."
-        )
     return sentences[:MOST]
+
+
+def _accepted_known(scope: VersionScope, pods: Iterable[Pod]) -> bool:
+    homes = {scope.mesh.settings.root_namespace, *(pod.namespace for pod in pods)}
+    return all(scope.mesh.knows("peerauthentications", home) for home in homes)
 
 
 def _names(pods: list[Pod]) -> str:
@@ -247,7 +291,10 @@ def _time(text: str) -> str:
 
 
 def hung_up(scope: VersionScope) -> Words:
-    """UC: the pod closed the connection."""
+    """UC: the pod closed the connection, or its proxy did, which takes no plain text."""
+    conflicts = [one for one in tls_conflicts(scope) if one.flag == "UC"]
+    if conflicts:
+        return _disagreeing(scope, conflicts, "UC")
     restarted = [pod for pod in pods_in(scope) if pod.restarts]
     sentences = [
         "The pod closed the connection before it had answered: it crashed or was stopped, or its "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from meshtui.diagnosis.explain import access
 from meshtui.diagnosis.explain.copies import INCLUDED, copies
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import Words
@@ -118,8 +119,14 @@ def name_of_status(status: str) -> str:
 
 def about_code(scope: VersionScope, code: str, per_second: float) -> Words:
     """Who answers it, what that means, and what to do. `per_second` is how often, unflagged."""
+    who = _who(scope, code, "codes", per_second)
+    found = access.attributed(scope, code)
+    if found is not None:
+        open_ = f"The proxies of {scope.name} answer it, or the program: counters do not tell."
+        first = {True: [who], False: [], None: [open_]}[found.program]
+        return [*first, *found.sentences], found.next
     meaning = HTTP.get(code, ("", ""))[1]
-    sentences = [_who(scope, code, "codes", per_second), *([meaning] if meaning else [])]
+    sentences = [who, *([meaning] if meaning else [])]
     return sentences, _next(scope, f":logs code:{code}", failing(code))
 
 

@@ -39,6 +39,10 @@ class CallingWorkload:
     workload: str
     services: tuple[ServiceKey, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""
+    """The service account of its pods; empty where it is not known."""
+
+    proxied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +240,8 @@ def _caller(
 ) -> CallingWorkload:
     if pod is None:
         return CallingWorkload(*place)
-    return CallingWorkload(*place, _behind(services, pod), pod.labels)
+    behind = _behind(services, pod)
+    return CallingWorkload(*place, behind, pod.labels, pod.service_account, pod.sidecar)
 
 
 def _behind(services: Iterable[Service], pod: Pod) -> tuple[ServiceKey, ...]:

@@ -1,0 +1,94 @@
+"""AuthorizationPolicies and RequestAuthentications that reach nobody, or let nobody in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from meshtui.diagnosis.analysis.finding import WARNING, Finding
+from meshtui.mesh.access import DENIED, Decision, decide
+from meshtui.mesh.authorization import AuthorizationPolicy, RequestAuthentication, in_force
+from meshtui.mesh.model import Mesh, Pod, Ref, Service
+from meshtui.mesh.routing import pods_of, pods_selected
+
+NAMED = 3
+
+
+def idle_authorization(mesh: Mesh) -> Iterator[Finding]:
+    """One whose selector selects no pod. `targetRefs` choose gateways by other means."""
+    policies: tuple[AuthorizationPolicy | RequestAuthentication, ...] = (
+        *mesh.authorization_policies,
+        *mesh.request_authentications,
+    )
+    for policy in policies:
+        if policy.attached or not policy.selector:
+            continue
+        everywhere = policy.ref.namespace == mesh.settings.root_namespace
+        homes = None if everywhere else (policy.ref.namespace,)
+        if not mesh.knows("pods", None if everywhere else policy.ref.namespace):
+            continue
+        if any(pod.sidecar for pod in pods_selected(mesh, policy.selector, homes)):
+            continue
+        where = "the mesh" if everywhere else policy.ref.namespace
+        labels = ", ".join(f"{key}={value}" for key, value in policy.selector.items())
+        yield Finding(
+            "idle-authorization",
+            WARNING,
+            policy.ref,
+            "spec.selector.matchLabels",
+            f"No pod of {where} with a proxy has {labels}: this {policy.ref.kind} holds for none.",
+            "Correct the selector, or remove the policy if its workload is gone.",
+            ("IST0127", "KIA0004"),
+        )
+
+
+def denied_service(mesh: Mesh) -> Iterator[Finding]:
+    """A service all of whose requests are denied, whoever sends them."""
+    if not mesh.authorization_policies:
+        return
+    found: dict[Ref, tuple[Decision, list[str]]] = {}
+    for service in mesh.services:
+        decision = _denied(mesh, service)
+        if decision is not None:
+            ref = decision.by[0].ref
+            found.setdefault(ref, (decision, []))[1].append(str(service.key))
+    for ref, (decision, names) in found.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        whom = ", ".join(names[:NAMED]) + more
+        why = (
+            "no rule of an AuthorizationPolicy lets anybody in there"
+            if decision.unmatched
+            else "a rule of it fits every request"
+        )
+        yield Finding(
+            "denied-service",
+            WARNING,
+            ref,
+            "spec.rules",
+            f"Every request to {whom} is answered 403 by the proxies: {why}.",
+            "If that is not meant, add an AuthorizationPolicy with action ALLOW that names the "
+            "callers."
+            if decision.unmatched
+            else "If that is not meant, name in the rule what is to be denied.",
+        )
+
+
+def _denied(mesh: Mesh, service: Service) -> Decision | None:
+    """What denies all requests on all HTTP ports of all of its pods."""
+    root, home = mesh.settings.root_namespace, service.key.namespace
+    if not all(mesh.knows("authorizationpolicies", each) for each in (root, home)):
+        return None
+    pods = [pod for pod in pods_of(mesh, service) if pod.sidecar]
+    each = [
+        decide(in_force(mesh.authorization_policies, root, home, pod.labels), None, number)
+        for pod in pods
+        for number in _ports(service, pod)
+    ]
+    if not each or any(one.answer != DENIED for one in each):
+        return None
+    return each[0]
+
+
+def _ports(service: Service, pod: Pod) -> Iterator[int]:
+    for port in service.ports:
+        named: Mapping[str, int] = pod.ports
+        yield int(port.target) if port.target.isdigit() else named.get(port.target, port.number)

@@ -1,0 +1,235 @@
+"""Who turned requests away with 403 or 401: a policy in a proxy, or the program itself.
+
+Envoy's RBAC and JWT filters set no flag, and telemetry counts their answers as the version's own.
+What tells them apart, the strongest first: the details in the access log, the proxies' own
+counters, and the policies that hold for the pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from meshtui.diagnosis.explain.pods import MOST, Words
+from meshtui.diagnosis.explain.scope import (
+    CallingWorkload,
+    VersionScope,
+    listed,
+    pods_in,
+    route_destinations,
+)
+from meshtui.mesh.access import ALLOWED, DENIED, Decision, Identity, decide
+from meshtui.mesh.authorization import (
+    CUSTOM,
+    AuthorizationPolicy,
+    RequestAuthentication,
+    in_force,
+    tokens_in_force,
+)
+from meshtui.mesh.istio import Ref
+from meshtui.mesh.model import Mesh, Pod
+
+FORBIDDEN, UNAUTHORIZED = "403", "401"
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """Who answered: the `program` itself, the pods' proxies (False), or it is not known (None)."""
+
+    program: bool | None
+    sentences: list[str]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the policies make of one caller's requests; `caller` None for all that are not known."""
+
+    caller: CallingWorkload | None
+    decision: Decision
+
+
+def attributed(scope: VersionScope, code: str) -> Attributed | None:
+    """Who answered with 403 or 401; None for other codes, and for what no pod has answered."""
+    if scope.nowhere or code not in (FORBIDDEN, UNAUTHORIZED):
+        return None
+    server = scope.server
+    if server is not None and server.requests > 0 and not server.codes.get(code):
+        return None
+    pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
+    if not pods:
+        return None
+    return _forbidden(scope, pods) if code == FORBIDDEN else _unauthorized(scope, pods)
+
+
+def _known(mesh: Mesh, plural: str, pods: Iterable[Pod]) -> bool:
+    homes = {mesh.settings.root_namespace, *(pod.namespace for pod in pods)}
+    return all(mesh.knows(plural, home) for home in homes)
+
+
+# 403
+
+
+def policies_of(mesh: Mesh, pods: Iterable[Pod]) -> tuple[AuthorizationPolicy, ...]:
+    """Those that hold for any of the pods, each once."""
+    root = mesh.settings.root_namespace
+    found = (
+        policy
+        for pod in pods
+        for policy in in_force(mesh.authorization_policies, root, pod.namespace, pod.labels)
+    )
+    return tuple({policy.ref: policy for policy in found}.values())
+
+
+def _forbidden(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
+    if not _known(scope.mesh, "authorizationpolicies", pods):
+        sentence = "AuthorizationPolicies can't be read here: whether one denies it is not known."
+        return Attributed(None, [sentence], _lines(FORBIDDEN))
+    policies = policies_of(scope.mesh, pods)
+    if not policies:
+        sentence = f"No AuthorizationPolicy holds for the pods of {scope.name}."
+        return Attributed(True, [sentence], _lines(FORBIDDEN))
+    judged = tuple(_judged(scope, pods))
+    guilty = [one for one in judged if one.decision.answer != ALLOWED]
+    if not guilty:
+        names = listed(_name(policy.ref, scope) for policy in policies)
+        sentence = f"{names} {'let' if len(policies) > 1 else 'lets'} all known callers in."
+        return Attributed(True, [sentence], _lines(FORBIDDEN))
+    guilty.sort(key=lambda one: one.decision.answer != DENIED)
+    sentences = dict.fromkeys(_sentence(scope, one) for one in guilty)
+    sure = all(one.decision.answer == DENIED for one in judged)
+    step = f"{_get(guilty[0].decision.by[0].ref)}; who and what: :logs code:403"
+    return Attributed(False if sure else None, list(sentences)[:MOST], step)
+
+
+def _judged(scope: VersionScope, pods: tuple[Pod, ...]) -> Iterator[Judged]:
+    """The worst that any of the pods makes of each caller's requests."""
+    for caller in scope.callers or (None,):
+        identity = identity_of(scope.mesh, caller) if caller else None
+        each = [decide(_of(scope.mesh, pod), identity, port) for pod, port in _doors(scope, pods)]
+        if each:
+            yield Judged(caller, min(each, key=lambda found: _RANK.index(found.answer)))
+
+
+_RANK = (DENIED, "maybe", ALLOWED)
+
+
+def _of(mesh: Mesh, pod: Pod) -> tuple[AuthorizationPolicy, ...]:
+    root = mesh.settings.root_namespace
+    return in_force(mesh.authorization_policies, root, pod.namespace, pod.labels)
+
+
+def identity_of(mesh: Mesh, caller: CallingWorkload) -> Identity | None:
+    """None where its pods are gone, or their service account is not known."""
+    if not caller.account:
+        return None
+    domains = mesh.settings.trust_domains
+    return Identity(caller.namespace, caller.account, caller.proxied, domains)
+
+
+def _doors(scope: VersionScope, pods: Iterable[Pod]) -> Iterator[tuple[Pod, int]]:
+    """The pods' own ports that the service's lead to; 0 where no port is known."""
+    for pod in pods:
+        found = set()
+        for dest in route_destinations(scope):
+            service = scope.mesh.by_host.get(dest.host)
+            for port in service.ports if service else ():
+                if dest.port in (0, port.number):
+                    own = int(port.target) if port.target.isdigit() else pod.ports.get(port.target)
+                    found.add(own or port.number)
+        yield from ((pod, number) for number in sorted(found) or (0,))
+
+
+def _sentence(scope: VersionScope, one: Judged) -> str:
+    decision = one.decision
+    names = listed(dict.fromkeys(_name(policy.ref, scope) for policy in decision.by))
+    whose = _who(scope, one.caller)
+    if decision.answer == DENIED and decision.unmatched:
+        several = len(decision.by) > 1
+        what = "let" if several else "lets"
+        return f"{names} {what} nobody like {whose} in: every request of it is denied."
+    if decision.answer == DENIED:
+        return f"{names} denies every request of {whose}."
+    if any(policy.action == CUSTOM for policy in decision.by):
+        asked = listed(p.provider for p in decision.by if p.action == CUSTOM and p.provider)
+        return f"{names} may deny requests of {whose}: it asks {asked or 'an external service'}."
+    how = "" if decision.unmatched else " that its rules name"
+    return (
+        f"{names} may deny requests of {whose}{how}: by path, method, header or token, which "
+        "telemetry does not tell."
+    )
+
+
+def _who(scope: VersionScope, caller: CallingWorkload | None) -> str:
+    if caller is None:
+        return "callers that are not known"
+    home = f".{caller.namespace}" if caller.namespace != scope.namespace else ""
+    account = f" ({caller.namespace}/{caller.account})" if caller.account else ""
+    plain = "" if caller.proxied else ", which has no proxy"
+    return f"{caller.workload}{home}{account}{plain}"
+
+
+def _name(ref: Ref, scope: VersionScope) -> str:
+    home = f"{ref.namespace}/" if ref.namespace != scope.namespace else ""
+    return f"{ref.kind} {home}{ref.name}"
+
+
+def _get(ref: Ref) -> str:
+    return f"kubectl -n {ref.namespace} get {ref.kind.lower()} {ref.name} -o yaml"
+
+
+def _lines(code: str) -> str:
+    return f":logs code:{code}: its log lines"
+
+
+# 401
+
+
+def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
+    mesh = scope.mesh
+    if not _known(mesh, "requestauthentications", pods):
+        sentence = "RequestAuthentications can't be read here: whether one refuses it is not known."
+        return Attributed(None, [sentence], _lines(UNAUTHORIZED))
+    found = _tokens(mesh, pods)
+    if not found:
+        sentence = f"No RequestAuthentication holds for the pods of {scope.name}."
+        return Attributed(True, [sentence], _lines(UNAUTHORIZED))
+    sentences = [
+        f"{_name(one.ref, scope)} takes tokens of {listed(one.issuers)} only: another token, or "
+        "one that is out of date, is refused by the proxy. No token at all passes."
+        for one in found
+    ]
+    return Attributed(None, sentences[:MOST], f"{_get(found[0].ref)}; why: :logs code:401")
+
+
+def _tokens(mesh: Mesh, pods: Iterable[Pod]) -> tuple[RequestAuthentication, ...]:
+    root = mesh.settings.root_namespace
+    found = (
+        one
+        for pod in pods
+        for one in tokens_in_force(mesh.request_authentications, root, pod.namespace, pod.labels)
+    )
+    return tuple({one.ref: one for one in found}.values())
+
+
+# UAEX
+
+
+def external(scope: VersionScope, meaning: str, where: str) -> Words:
+    """UAEX: an external authorization service said no. Envoy's own RBAC sets no flag."""
+    pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
+    custom = [policy for policy in policies_of(scope.mesh, pods) if policy.action == CUSTOM]
+    if custom:
+        asked = (
+            f"{_name(policy.ref, scope)} asks {policy.provider or 'an external service'}, which "
+            "said no."
+            for policy in custom[:MOST]
+        )
+        return [meaning, *asked], f"{_get(custom[0].ref)}; {where}"
+    if not _known(scope.mesh, "authorizationpolicies", pods):
+        return [meaning, "AuthorizationPolicies can't be read here: which is not known."], where
+    return [
+        meaning,
+        "No AuthorizationPolicy that was read asks one for these pods: an EnvoyFilter may, or a "
+        "policy of a gateway.",
+    ], where
