@@ -6,12 +6,13 @@ in (Wilson's score interval, 95 %), never by the ratio alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
 from meshtui.mesh.interval import above, interval
+from meshtui.mesh.quantile import quantile
 from meshtui.mesh.signals import Signals
 
 OK = "ok"
@@ -168,16 +169,35 @@ def slower_than_sibling(signals: Signals | None, siblings: Iterable[tuple[str, S
     known = [(s.p95_ms, name, s) for name, s in siblings if s.p95_ms and _timed(s) >= ENOUGH]
     if not known:
         return ""
-    p95_ms, name, fastest = min(known, key=lambda each: each[:2])
+    _, name, fastest = min(known, key=lambda each: each[:2])
+    found = _slower(signals, fastest)
+    return f"{found} of {name}'s" if found else ""
+
+
+def slower_than_before(signals: Signals, past: Mapping[float, float]) -> str:
+    """`97 % of its requests take longer than 100 ms, and 0 % in the hour before`; or empty.
+
+    `past` are the cumulative counts of what it took then, by upper bound in milliseconds.
+    """
+    before = Signals(past.get(inf, 0.0), p95_ms=quantile(0.95, past), buckets=past)
+    if _timed(signals) < ENOUGH or not before.p95_ms or _timed(before) < ENOUGH:
+        return ""
+    found = _slower(signals, before)
+    return f"{found} in the hour before" if found else ""
+
+
+def _slower(signals: Signals, other: Signals) -> str:
+    """The first part of the sentence; empty where it keeps up with `other`."""
+    p95_ms = other.p95_ms or 0.0
     bound = _bound(signals, max(FACTOR * p95_ms, p95_ms + LONGER_MS))
     if (signals.p95_ms or 0.0) <= bound:
         return ""
-    mine, other = signals.slower_than(bound) or 0.0, fastest.slower_than(bound) or 0.0
+    mine, theirs = signals.slower_than(bound) or 0.0, other.slower_than(bound) or 0.0
     least = interval(mine * _timed(signals), _timed(signals))[0]
-    most = interval(other * _timed(fastest), _timed(fastest))[1]
+    most = interval(theirs * _timed(other), _timed(other))[1]
     if least - most < SLOW_PART:
         return ""
-    return f"{mine:.0%} of its requests take longer than {bound:g} ms, and {other:.0%} of {name}'s"
+    return f"{mine:.0%} of its requests take longer than {bound:g} ms, and {theirs:.0%}"
 
 
 def brief_slow(text: str) -> str:

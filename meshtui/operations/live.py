@@ -15,6 +15,7 @@ from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
+from meshtui.mesh.own_past import OwnPast
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
@@ -78,6 +79,7 @@ class LiveCockpit:
         self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
         self._seen = SampleHistory()
+        self._past = OwnPast()
         self._steady = SteadyStates()
         self._history: ChartHistory | None = None
 
@@ -152,6 +154,7 @@ class LiveCockpit:
         self._shifted.clear()
         self._seen.clear()
         self._steady.forget()
+        self._past.forget()
         self._notices = ()
         self._generation = -1
         self._mesh, self._structure = Mesh(), ()
@@ -239,6 +242,7 @@ class LiveCockpit:
     def _snapshot(self) -> Snapshot:
         sample = self._telemetry.current
         found = measured(self._structure, sample, self._thresholds)
+        found = self._past.judged(found, sample)
         views = self._steady.settle(found, sample, self._thresholds)
         return Snapshot(
             time=self._clock(),

@@ -1,0 +1,141 @@
+"""How fast each version was in the hour before: what all its siblings share, none of them shows.
+
+The times of each version are added up in blocks of five minutes. The block that runs and the one
+before are compared with, never part of, the past; older ones fade. Blocks of a version that is
+slow by its own past are left out of it, until it has been so for an hour: then that is its past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+from meshtui.mesh.changed import changed
+from meshtui.mesh.judging import LONGER_MS, SICK, SLOW, slower_than_before, worse
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.sides import CALLER, SERVER
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+
+BLOCK_S = 300.0
+HALF_LIFE_S = 1200.0
+"""Of the weight of a block: an hour ago it is an eighth."""
+
+FORGOTTEN_S = 3600.0
+"""Seconds without a request after which a version has no past any more, or as slow as it is."""
+
+ENOUGH = 50.0
+"""Timed requests, with their weights, that make a past."""
+
+_Place = tuple[ServiceKey, str, str, str]
+_Buckets = Mapping[float, float]
+
+
+@dataclass(slots=True)
+class _Times:
+    """Cumulative counts by upper bound, milliseconds."""
+
+    running: dict[float, float] = field(default_factory=dict)
+    before: dict[float, float] = field(default_factory=dict)
+    past: dict[float, float] = field(default_factory=dict)
+    counted_at: float = 0.0
+    slow_since: float = 0.0
+
+
+@dataclass(slots=True)
+class OwnPast:
+    """Give it the views of each sample; it gives them back with what is slower than it was."""
+
+    _times: dict[_Place, _Times] = field(default_factory=dict)
+    _begun: float = 0.0
+    _counted: float = 0.0
+
+    def judged(
+        self, views: tuple[ServiceView, ...], sample: Sample | None
+    ) -> tuple[ServiceView, ...]:
+        if sample is None or sample.window_s <= 0:
+            return views
+        self._count(views, sample)
+        return tuple(self._judged(view) for view in views)
+
+    def forget(self) -> None:
+        """Another cluster."""
+        self._times.clear()
+        self._begun = self._counted = 0.0
+
+    def _count(self, views: tuple[ServiceView, ...], sample: Sample) -> None:
+        """Each window once: those that have a second in common with one before are left out."""
+        if sample.time < self._counted:
+            self.forget()
+        if sample.time - sample.window_s < self._counted - 1e-6:
+            return
+        self._counted = sample.time
+        if not self._begun or sample.time - self._begun >= BLOCK_S:
+            self._next_block(sample.time)
+        for view in views:
+            for row in view.versions:
+                for side, signals in ((CALLER, row.caller), (SERVER, row.server)):
+                    if signals is not None and row.host and signals.buckets:
+                        self._add((view.key, row.host, row.label, side), signals, sample.time)
+
+    def _next_block(self, now: float) -> None:
+        passed, self._begun = now - self._begun if self._begun else 0.0, now
+        weight = 0.5 ** (passed / HALF_LIFE_S)
+        for place, times in list(self._times.items()):
+            if now - times.counted_at > FORGOTTEN_S:
+                del self._times[place]
+                continue
+            if not times.slow_since:
+                times.past = {bound: count * weight for bound, count in times.past.items()}
+                _added(times.past, times.before)
+            elif now - times.slow_since >= FORGOTTEN_S:
+                times.past, times.slow_since = times.before, 0.0
+            times.running, times.before = {}, times.running
+
+    def _add(self, place: _Place, signals: Signals, now: float) -> None:
+        times = self._times.get(place)
+        if times is None:
+            times = self._times[place] = _Times()
+        _added(times.running, signals.buckets)
+        times.counted_at = now
+
+    def _judged(self, view: ServiceView) -> ServiceView:
+        rows = tuple(self._judged_row(view.key, row) for row in view.versions)
+        if all(new is old for new, old in zip(rows, view.versions, strict=True)):
+            return view
+        return changed(view, versions=rows)
+
+    def _judged_row(self, key: ServiceKey, row: VersionView) -> VersionView:
+        slow = row.slow or self._slower(key, row, CALLER, row.caller, row.state)
+        server = row.server_slow or self._slower(key, row, SERVER, row.server, row.server_state)
+        if slow == row.slow and server == row.server_slow:
+            return row
+        return changed(
+            row,
+            slow=slow,
+            server_slow=server,
+            state=worse(row.state, SLOW) if slow else row.state,
+            server_state=worse(row.server_state, SLOW) if server else row.server_state,
+        )
+
+    def _slower(
+        self, key: ServiceKey, row: VersionView, side: str, signals: Signals | None, state: str
+    ) -> str:
+        """Empty too for what fails: how long that takes says nothing."""
+        if signals is None or state in SICK:
+            return ""
+        times = self._times.get((key, row.host, row.label, side))
+        if times is None or times.past.get(inf, 0.0) < ENOUGH:
+            return ""
+        if not times.slow_since and (signals.p95_ms or 0.0) <= LONGER_MS:
+            return ""
+        found = slower_than_before(signals, times.past)
+        times.slow_since = (times.slow_since or self._counted) if found else 0.0
+        return found
+
+
+def _added(to: dict[float, float], more: _Buckets) -> None:
+    for bound, count in more.items():
+        to[bound] = to.get(bound, 0.0) + count
