@@ -158,6 +158,8 @@ class Sample:
     served: Mapping[Responder, Signals] = field(default_factory=dict)
     unread: frozenset[tuple[str, str]] = frozenset()
     filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Requests that a workload's proxies denied by AuthorizationPolicies, by their own counters."""
 
     @property
     def calls(self) -> Mapping[Responder, Signals]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from meshtui.metrics.denied import denied_in
 from meshtui.metrics.exposition import points, read_labels, split_le
 from meshtui.metrics.traffic import BUCKETS, REQUESTS, Traffic, traffic_of
 
@@ -21,6 +22,9 @@ class Reading:
     durations: Mapping[Traffic, Buckets] = field(default_factory=dict)
     unusable: int = 0
     """Counters of requests whose value is no count: infinite, negative or none at all."""
+
+    denied: float = 0.0
+    """Requests into the pod that its proxy denied by AuthorizationPolicies."""
 
 
 class SeriesCache:
@@ -64,7 +68,7 @@ def read(text: str, cache: SeriesCache) -> Reading:
         if traffic is not None and bound is not None:
             buckets = durations.setdefault(traffic, {})
             buckets[bound] = buckets.get(bound, 0.0) + value
-    return Reading(requests, durations, unusable)
+    return Reading(requests, durations, unusable, denied_in(text))
 
 
 def growth(before: Reading, after: Reading) -> Reading:
@@ -84,7 +88,8 @@ def growth(before: Reading, after: Reading) -> Reading:
         grown_buckets = _bucket_growth(before.durations.get(traffic), buckets)
         if grown_buckets:
             durations[traffic] = grown_buckets
-    return Reading(requests, durations)
+    denied = after.denied - before.denied if after.denied >= before.denied else after.denied
+    return Reading(requests, durations, denied=denied)
 
 
 def _bucket_growth(before: Buckets | None, after: Buckets) -> Buckets:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh.model import Pod
 from meshtui.mesh.text import clean
+from meshtui.metrics.denied import FILTER as DENIED
 from meshtui.metrics.exposition import is_exposition
 from meshtui.metrics.traffic import REQUESTS
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 AGENT_PORT, ENVOY_PORT = 15020, 15090
 """Istio's agent serves the merged statistics, Envoy its own; old agents ignore the query."""
 
-QUERY = {"usedonly": "", "filter": "istio_requests_total|istio_request_duration"}
+QUERY = {"usedonly": "", "filter": f"istio_requests_total|istio_request_duration|{DENIED}"}
 
 SILENT_READS = 10
 """How often a proxy without a request counter is believed before its other port is asked again."""

@@ -18,6 +18,7 @@ from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
+from meshtui.metrics.denied import summed, with_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
 
@@ -151,9 +152,13 @@ class SidecarSource:
         missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
         unread = self._unread(pods, [pod for pod, _ in missing])
         ledger = Ledger(unread.whole)
-        for window in self._windows.values():
+        workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
+        denied: list[tuple[Client, float]] = []
+        for pod, window in self._windows.items():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
+                if counted.denied and pod in workloads:
+                    denied.append((workloads[pod], counted.denied))
         sample = Sample(
             time=self._now(),
             source=self.name,
@@ -165,7 +170,7 @@ class SidecarSource:
             filled=ledger.filled,
             problems=_problems(missing) if pods else ("no running pod has a sidecar",),
         )
-        return ledger.views().within(sample)
+        return with_denied(ledger.views().within(sample), summed(denied))
 
 
 class _Unread(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,3 +184,17 @@ class TestMutualTls:
         mesh = mesh_with(tls="DISABLE", partial=unread)
         text = words(scope(mesh, "v1", signals(c503=9, UF=9)), "UF")
         assert "PeerAuthentications can't be read here" in text
+
+
+def counted(denied: float, *policies: Obj) -> VersionScope:
+    return replace(forbidden(*policies), denied={("default", "reviews-v1"): denied})
+
+
+def test_the_proxies_own_counters_prove_that_they_deny() -> None:
+    hidden = policy("no-admin", action="DENY", rules=[operation(paths=["/admin*"])])
+    text = words(counted(100, hidden), "403")
+    assert text.startswith("The proxies of v1 deny it: their RBAC filters count 10/s. ")
+    assert "AuthorizationPolicy no-admin may deny" in text and "or the program" not in text
+    some = words(counted(40, hidden), "403")
+    assert "count 4.0/s of 10/s; the program answers the rest." in some
+    assert "No policy that was read now denies" in words(counted(100), "403")

@@ -62,7 +62,7 @@ class FakeCluster:
         assert path.endswith("/proxy/stats/prometheus")
         assert params == {
             "usedonly": "",
-            "filter": "istio_requests_total|istio_request_duration",
+            "filter": r"istio_requests_total|istio_request_duration|rbac\.denied",
         }
         name, port = path.split("/")[6].split(":")
         self.asked.append((name, int(port)))
@@ -294,3 +294,60 @@ async def test_closing_forgets() -> None:
     await bench.tick(0, a=stats(5))
     await bench.source.close()
     assert (await bench.tick(1, a=stats(6))).window_s == 0.0
+
+
+DENIED = (
+    'envoy_http_rbac{{authz_enforce_result="allowed",http_conn_manager_prefix="{0}"}} 7\n'
+    'envoy_http_rbac{{authz_enforce_result="denied",http_conn_manager_prefix="{0}"}} {1}\n'
+)
+"""As Envoy 1.40 wrote it under istiod; the older form has the listener in the name."""
+
+OLDER = 'envoy_http_inbound_0_0_0_0_9080_rbac{authz_enforce_result="denied"} {}\n'
+SERVED = (
+    'istio_requests_total{{reporter="{reporter}",source_workload="web",'
+    'source_workload_namespace="default",destination_service_name="reviews",'
+    'destination_service_namespace="default",destination_version="v1",'
+    'destination_workload="reviews-v1",destination_workload_namespace="default",'
+    'request_protocol="http",response_code="{code}"}} {count}\n'
+)
+
+
+def answers(reporter: str, ok: int, forbidden: int) -> str:
+    return SERVED.format(reporter=reporter, code=200, count=ok) + SERVED.format(
+        reporter=reporter, code=403, count=forbidden
+    )
+
+
+@pytest.mark.parametrize(
+    ("denied", "refused"),
+    [
+        (DENIED.format("inbound_0.0.0.0_9080", "{}"), 40.0),
+        (OLDER, 40.0),
+        (DENIED.format("outbound_0.0.0.0_8080", "{}"), 0.0),
+        ("", 0.0),
+    ],
+)
+async def test_what_the_proxies_denied_counts_as_refused(denied: str, refused: float) -> None:
+    bench = Bench(pod("web", workload="web"), pod("reviews", workload="reviews-v1"))
+
+    def server(number: int, forbidden: int) -> str:
+        return answers("destination", 50, forbidden) + denied.replace("{}", str(number))
+
+    await bench.tick(0, web=answers("source", 50, 10), reviews=server(3, 10))
+    sample = await bench.tick(2, web=answers("source", 50, 60), reviews=server(43, 60))
+    assert sample.caller[V1].codes["403"] == 50
+    assert sample.caller[V1].refused == sample.server[V1].refused == refused
+    assert sample.caller_totals[V1.service].refused == refused
+    assert sample.caller[V1].error_ratio == 0.0
+    assert dict(sample.denied) == ({("default", "reviews-v1"): 40.0} if refused else {})
+
+
+async def test_no_more_is_refused_than_was_answered() -> None:
+    bench = Bench(pod("web", workload="web"), pod("reviews", workload="reviews-v1"))
+    many = DENIED.format("inbound_0.0.0.0_9080", 900)
+    none = DENIED.format("inbound_0.0.0.0_9080", 0)
+    await bench.tick(0, web=answers("source", 5, 1), reviews=answers("destination", 5, 1) + none)
+    sample = await bench.tick(
+        2, web=answers("source", 5, 11), reviews=answers("destination", 5, 11) + many
+    )
+    assert sample.caller[V1].refused == 10

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import MOST, Words
 from meshtui.diagnosis.explain.scope import (
     CallingWorkload,
@@ -59,7 +60,33 @@ def attributed(scope: VersionScope, code: str) -> Attributed | None:
     pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
     if not pods:
         return None
-    return _forbidden(scope, pods) if code == FORBIDDEN else _unauthorized(scope, pods)
+    if code == UNAUTHORIZED:
+        return _unauthorized(scope, pods)
+    return _counted(scope, pods, _forbidden(scope, pods))
+
+
+MOSTLY = 0.9
+"""Part of the answers that the proxies' own counters must name to be called theirs alone."""
+
+
+def _counted(scope: VersionScope, pods: tuple[Pod, ...], found: Attributed) -> Attributed:
+    """With what the RBAC filters of the pods counted, where that is known: it is the proof."""
+    denied = sum(scope.denied.get(w, 0.0) for w in {(p.namespace, p.workload) for p in pods})
+    server = scope.server
+    if not denied or server is None or not server.requests:
+        return found
+    per = server.rps / server.requests
+    answers = server.codes.get(FORBIDDEN, 0.0)
+    whole = denied >= MOSTLY * answers
+    sentence = f"The proxies of {scope.name} deny it: their RBAC filters count {rate(denied * per)}"
+    sentence += "." if whole else f" of {rate(answers * per)}; the program answers the rest."
+    step = found.next
+    if found.program:
+        return Attributed(False, [sentence, _ELSEWHERE], step)
+    return Attributed(False, [sentence, *found.sentences], step)
+
+
+_ELSEWHERE = "No policy that was read now denies a caller that is known: who else calls is logged."
 
 
 def _known(mesh: Mesh, plural: str, pods: Iterable[Pod]) -> bool:

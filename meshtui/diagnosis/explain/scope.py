@@ -64,6 +64,8 @@ class VersionScope:
     callers: tuple[CallingWorkload, ...] = ()
     below: tuple[ServiceView, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
+    denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Requests that the proxies of a workload denied, as they count them themselves."""
 
     @property
     def label(self) -> str:
@@ -109,7 +111,8 @@ def scope_of(
     window_s = sample.window_s if sample else 0.0
     below = called_by(mesh, view, views, known)
     callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)
-    return VersionScope(mesh, view, row, clients, ends_s, window_s, callers, below, mirrors)
+    denied = sample.denied if sample else {}
+    return VersionScope(mesh, view, row, clients, ends_s, window_s, callers, below, mirrors, denied)
 
 
 def mirrors_to(mesh: Mesh, view: ServiceView) -> tuple[Mirror, ...]:
