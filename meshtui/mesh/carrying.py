@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, VirtualService
 from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
+from meshtui.mesh.resolution import Route as ResolvedRoute
 
 Workload = tuple[str, str]
 """A namespace and the name of a workload in it."""
@@ -192,15 +193,17 @@ class _Found:
         """What callers in the mesh get for a host; with `only`, the rules that send there."""
         for client, callers in callers_of(self._world, host):
             view = self._world.view(client)
-            rests = []
+            rests: list[ResolvedRoute | None] = []
             for port in _ports(self._world, host):
                 answer = view.resolve(host, port)
                 rests.append(answer.rest)
-                self._add_answer(answer, callers, only)
+                self._add_answer(answer, rests[-1], callers, only)
             if not only and any(rests) and all(rest is None or not rest.rule for rest in rests):
                 self._unruled += callers
 
     def unruled(self) -> Unruled:
+        if not self._unruled:
+            return Unruled()
         crowd = self._world.crowd(tuple(self._unruled))
         return Unruled(crowd.workloads, crowd.pods)
 
@@ -226,11 +229,17 @@ class _Found:
                 found = Route(service, rule, rest=not rule.matches, edge=True, unused=why)
                 self._after.append(found)
 
-    def _add_answer(self, answer: Resolution, groups: tuple[Callers, ...], only: str) -> None:
+    def _add_answer(
+        self,
+        answer: Resolution,
+        rest: ResolvedRoute | None,
+        groups: tuple[Callers, ...],
+        only: str,
+    ) -> None:
         carried: dict[int, bool] = {}
         for route in answer.routes:
             if route.rule is not None:
-                carried[id(route.rule)] = carried.get(id(route.rule), False) or route is answer.rest
+                carried[id(route.rule)] = carried.get(id(route.rule), False) or route is rest
         for ruling in answer.virtual_host.rulings if answer.virtual_host else ():
             for merged in ruling.rules:
                 self._add_rule(merged, answer, carried.get(id(merged)), groups, only)
