@@ -66,7 +66,7 @@ class Cluster:
         The server is not asked anything yet. `terminal`: a credential plugin may use it. Raises
         Unreachable, Usage or NotAllowed.
         """
-        # In a thread: the client takes half a second to import, and a screen has to paint.
+        # In a thread: aiohttp takes a fifth of a second to import, and a screen has to paint.
         await asyncio.to_thread(_import_client)
         from meshtui.kube.credentials import login_for
         from meshtui.kube.transport import Transport

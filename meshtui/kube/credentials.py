@@ -1,36 +1,26 @@
-"""From a context to something the kubernetes client can connect with.
-
-Importing this module imports the kubernetes client, which takes half a second: do it late.
-"""
+"""From a context of the kubeconfig to a login: what its user needs is run or read."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import itertools
-import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-import yaml
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config
-from kubernetes.aio.config.kube_config import KubeConfigLoader
 
 from meshtui.errors import Unreachable, Usage
-from meshtui.kube.address import basic_auth, without_userinfo
+from meshtui.kube.address import without_userinfo
 from meshtui.kube.credential import Credential
-from meshtui.kube.kubeconfig import Context, choose_context, kubeconfig_paths, read_kubeconfig
+from meshtui.kube.in_pod import in_pod, log_in_from_pod, pod_context, pod_server
+from meshtui.kube.kubeconfig import Context, choose_context, read_kubeconfig
+from meshtui.kube.login import Login, always, authorization_of, connection_of, server_of
 from meshtui.kube.oidc import provider_token
 from meshtui.kube.plugin import Plugin, plugin_of
 from meshtui.mesh import read
 from meshtui.mesh.text import clean
-
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 LOG_IN_S = 60.0
 TALK_S = 300.0
@@ -39,33 +29,7 @@ TALK_S = 300.0
 _GIVEN: dict[Plugin, Credential] = {}
 """What plugins gave in this process, as client-go keeps it."""
 
-_HTTP = ("http://", "https://")
-_USER = "user"
-_BROKEN = (
-    ConfigException,
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    yaml.YAMLError,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """What a request needs: the client's configuration and the headers to impersonate with.
-
-    `expires` is when a plugin's credential is over; None where nobody knows.
-    """
-
-    configuration: Any
-    headers: tuple[tuple[str, str], ...] = ()
-    expires: datetime | None = None
-
-    @property
-    def expired(self) -> bool:
-        return self.expires is not None and datetime.now(UTC) >= self.expires
+_BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 def login_for(
@@ -81,11 +45,11 @@ def login_for(
     credential is used again by the next connection while it is good, but not by one that has
     seen it refused. `terminal`: a plugin may speak with the person.
     """
-    if _in_pod(kubeconfig, context):
-        chosen = Context("in-cluster", "in-cluster", "service account", _pod_namespace())
+    if in_pod(kubeconfig, context):
+        chosen = pod_context()
 
         async def from_pod() -> Login:
-            return log_in_from_pod()
+            return await asyncio.to_thread(log_in_from_pod)
 
         return replace(chosen, namespace=namespace or chosen.namespace), from_pod
     chosen = choose_context(read_kubeconfig(kubeconfig), context)
@@ -101,17 +65,19 @@ def login_for(
     return replace(chosen, namespace=namespace or chosen.namespace), from_kubeconfig
 
 
-def _in_pod(kubeconfig: str | None, context: str | None) -> bool:
-    if kubeconfig or context or any(path.is_file() for path in kubeconfig_paths(None)):
-        return False
-    return (SERVICE_ACCOUNT / "token").is_file() and "KUBERNETES_SERVICE_HOST" in os.environ
+def server_for(kubeconfig: str | None, context: str | None) -> tuple[Context, str]:
+    """The context to use and its API server, for what needs no login to it.
 
-
-def _pod_namespace() -> str:
+    Raises Usage or Unreachable.
+    """
+    if in_pod(kubeconfig, context):
+        return pod_context(), pod_server()
+    config = read_kubeconfig(kubeconfig)
+    chosen = choose_context(config, context)
     try:
-        return (SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip() or "default"
-    except OSError:
-        return "default"
+        return chosen, clean(server_of(_cluster(config, chosen)), 200)
+    except _BROKEN as error:
+        raise _unusable(chosen, error) from error
 
 
 async def log_in(
@@ -127,27 +93,32 @@ async def log_in(
     Raises Usage where the kubeconfig is not complete, NotAllowed where the plugin fails and
     Unreachable where it has not ended after `seconds`.
     """
-    configuration = _configuration()
     user = _user(config, context)
     expires = None
     try:
+        cluster = _cluster(config, context)
         async with asyncio.timeout(seconds):
             if "exec" in user and not _has_credentials(user):
-                plugin = plugin_of(read.obj(user, "exec"), _cluster(config, context))
+                plugin = plugin_of(read.obj(user, "exec"), _with_authority(cluster))
                 found = await _credential(plugin, fresh=fresh, terminal=terminal)
                 user, expires = {**user, **found.fields}, found.expires
-            await _load(_with_user(config, context, user), context, configuration)
+        known_by = authorization_of(cluster, _with_token(user))
+        connection = connection_of(cluster, user)
     except TimeoutError as error:
         raise Unreachable(
             f"logging in to {context.name} took more than {seconds:g} s",
             "run `kubectl version` to see what it waits for",
         ) from error
     except _BROKEN as error:
-        raise Usage(
-            f"the kubeconfig's context {context.name} cannot be used",
-            clean(without_userinfo(str(error)), 200),
-        ) from error
-    return Login(configuration, _impersonation(user), expires)
+        raise _unusable(context, error) from error
+    return Login(connection, always(known_by), _impersonation(user), expires)
+
+
+def _unusable(context: Context, error: Exception) -> Usage:
+    return Usage(
+        f"the kubeconfig's context {context.name} cannot be used",
+        clean(without_userinfo(str(error)), 200),
+    )
 
 
 async def _credential(plugin: Plugin, *, fresh: bool, terminal: bool) -> Credential:
@@ -168,71 +139,31 @@ def _has_credentials(user: Mapping[str, Any]) -> bool:
     return bool(token or basic or certificate)
 
 
-def log_in_from_pod() -> Login:
-    """The service account of the pod meshtui runs in. Its token file is read again as it ages."""
-    configuration = _configuration()
-    try:
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
-        raise Unreachable(
-            f"the pod's service account cannot be used: {clean(str(error), 200)}",
-            "set KUBECONFIG or try `meshtui demo`",
-        ) from error
-    return Login(configuration)
-
-
-def _configuration() -> Any:
-    configuration = Configuration()
-    # kubectl accepts the certificate authorities of old clusters, which RFC 5280 does not.
-    configuration.disable_strict_ssl_verification = True
-    return configuration
-
-
-async def _load(config: dict[str, Any], context: Context, configuration: Any) -> None:
-    loader: Any = KubeConfigLoader(  # type: ignore[no-untyped-call]
-        config, active_context=context.name
-    )
-    await loader.load_and_set(configuration)
-    host = str(configuration.host)
-    if not host.startswith(_HTTP):
-        raise ConfigException(f"its server {host} is not an http(s) address")
-    if configuration.proxy and not str(configuration.proxy).startswith(_HTTP):
-        raise ConfigException(f"its proxy-url {configuration.proxy} is not an http(s) address")
-    _ = urlsplit(host).port  # A ValueError where it is no address.
-    configuration.host = without_userinfo(host)
-    if basic_auth(host):
-        configuration.api_key.setdefault("BearerToken", basic_auth(host))
-
-
-def _with_user(
-    config: Mapping[str, Any], context: Context, user: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The kubeconfig with `user` as the context's only one, what a plugin gave included.
-
-    The loader fails on a context without a user; kubectl asks as nobody in particular.
-    """
-    fields = {key: value for key, value in user.items() if key not in ("exec", "auth-provider")}
-    if "auth-provider" in user and not _has_credentials(user):
-        if "exec" in user:
-            raise Usage("the kubeconfig's user has both an auth-provider and an exec")
-        fields["token"] = provider_token(read.obj(user, "auth-provider"), datetime.now(UTC))
-    entries = [dict(entry) for entry in config["contexts"] if entry["name"] == context.name]
-    for entry in entries:
-        entry["context"] = {**entry["context"], "user": _USER}
-    return {**config, "contexts": entries, "users": [{"name": _USER, "user": fields}]}
+def _with_token(user: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The user with what an `auth-provider` gives, where nothing else tells who it is."""
+    if "auth-provider" not in user or _has_credentials(user):
+        return user
+    if "exec" in user:
+        raise Usage("the kubeconfig's user has both an auth-provider and an exec")
+    token = provider_token(read.obj(user, "auth-provider"), datetime.now(UTC))
+    return {**user, "token": token}
 
 
 def _cluster(config: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-    """The context's cluster, with its certificate authority as data."""
     for entry in config["clusters"]:
         if entry["name"] == context.cluster:
-            fields: dict[str, Any] = dict(entry["cluster"])
-            file = fields.get("certificate-authority")
-            if file and not fields.get("certificate-authority-data"):
-                data = Path(str(file)).read_bytes()
-                fields["certificate-authority-data"] = base64.b64encode(data).decode()
+            fields: Mapping[str, Any] = entry["cluster"]
             return fields
-    return {}
+    raise ValueError(f"there is no cluster {context.cluster!r}")
+
+
+def _with_authority(cluster: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The cluster as a plugin is shown it, with its certificate authority as data."""
+    file = cluster.get("certificate-authority")
+    if not file or cluster.get("certificate-authority-data"):
+        return cluster
+    data = base64.b64encode(Path(str(file)).read_bytes()).decode()
+    return {**cluster, "certificate-authority-data": data}
 
 
 def _user(config: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
@@ -244,7 +175,7 @@ def _user(config: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
 
 
 def _impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The loader leaves out `as`: without it a person would act with more rights than meant."""
+    """Without it a person would act with more rights than meant."""
     headers = [("Impersonate-User", user["as"])] if user.get("as") else []
     headers += [("Impersonate-Uid", user["as-uid"])] if user.get("as-uid") else []
     headers += [("Impersonate-Group", group) for group in user.get("as-groups") or ()]

@@ -1,6 +1,6 @@
-"""The kubernetes client's session: TLS, sockets, and silence on the terminal.
+"""The HTTP session with an API server: TLS, sockets, and silence on the terminal.
 
-Importing this module imports aiohttp and the kubernetes client: do it late.
+Importing this module imports aiohttp: do it late.
 """
 
 from __future__ import annotations
@@ -8,17 +8,13 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-import ssl
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.connector import AddrInfoType
-from kubernetes.aio.client import ApiClient
 
 from meshtui.errors import Usage
-from meshtui.kube.credentials import Login
+from meshtui.kube.login import Connection, tls_context
 from meshtui.mesh.text import clean
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -59,25 +55,22 @@ async def sent_once(
     return response
 
 
-def new_client(login: Login) -> Any:
-    """The kubernetes client's ApiClient. Raises Usage where its certificates cannot be used."""
+def new_session(connection: Connection) -> aiohttp.ClientSession:
+    """Raises Usage where the kubeconfig's certificates cannot be used.
+
+    Every watch and followed log holds a connection: a limit on them would stop the rest.
+    """
+    # As in kubectl: what HTTPS_PROXY names cannot reach this machine's own ports.
+    environment = not _is_loopback(connection.host)
+    plain = connection.host.startswith("http://") and not environment and not connection.proxy
     try:
-        client = ApiClient(login.configuration)
+        tls = True if plain else tls_context(connection)
     except (OSError, ValueError) as error:
         raise Usage(
             "the kubeconfig's certificates cannot be used", clean(str(error), 200)
         ) from error
-    client.rest_client.pool_manager = _session(login, client.rest_client.ssl_context)
-    return client
-
-
-def _session(login: Login, tls: ssl.SSLContext) -> aiohttp.ClientSession:
-    """Every watch and followed log holds a connection: a limit on them would stop the rest."""
-    connector = aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket)
-    # As in kubectl: what HTTPS_PROXY names cannot reach this machine's own ports.
-    environment = not _is_loopback(login.configuration.host)
     return aiohttp.ClientSession(
-        connector=connector,
+        connector=aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket),
         trust_env=environment,
         read_bufsize=2**20,
         middlewares=(sent_once,),
@@ -107,29 +100,9 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def tls_identity(login: Login) -> tuple[object, ...]:
-    """What the TLS session rests on: a token may change under it, these may not."""
-    configuration = login.configuration
-    files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
-    return (
-        configuration.host,
-        configuration.proxy,
-        configuration.verify_ssl,
-        configuration.tls_server_name,
-        *((name, _modified(name)) for name in files if name),
-    )
-
-
-def _modified(name: str) -> int:
-    try:
-        return Path(name).stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
 def be_quiet() -> None:
     """A screen is open: what these libraries log must never reach it."""
-    for name in ("kubernetes", "client", "aiohttp.client", "aiohttp.internal", "aiohttp.websocket"):
+    for name in ("kubernetes", "aiohttp.client", "aiohttp.internal", "aiohttp.websocket"):
         logger = logging.getLogger(name)
         logger.propagate = False
         if not logger.handlers:

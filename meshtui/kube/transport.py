@@ -1,27 +1,25 @@
-"""The one place that talks HTTP: the kubernetes client's session, and its failures by name.
+"""The one place that talks HTTP to an API server, and its failures by name.
 
-Importing this module imports aiohttp and the kubernetes client: do it late.
+Importing this module imports aiohttp: do it late.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from kubernetes.aio.config import ConfigException
 from multidict import CIMultiDict
 from yarl import URL
 
 from meshtui.errors import Unreachable
 from meshtui.kube.address import without_userinfo
 from meshtui.kube.api_request import ApiRequest
-from meshtui.kube.credentials import Login
 from meshtui.kube.failures import (
     MAYBE_DONE_HINT,
     Broken,
@@ -29,7 +27,8 @@ from meshtui.kube.failures import (
     Unauthenticated,
     redirected,
 )
-from meshtui.kube.session import Lost, Redirect, be_quiet, new_client, tls_identity
+from meshtui.kube.login import Login
+from meshtui.kube.session import Lost, Redirect, be_quiet, new_session
 from meshtui.mesh.text import clean
 
 CONNECT_S = 3.0
@@ -50,15 +49,14 @@ class Transport:
         self._log_in = log_in
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = time.monotonic() - _LOG_IN_AGAIN_S
-        self._retired: list[Any] = []
+        self._retired: list[aiohttp.ClientSession] = []
         self.logins = 1
         self._login = login
-        self._identity = tls_identity(login)
-        self._client = new_client(login)
+        self._session = new_session(login.connection)
 
     @property
     def server(self) -> str:
-        return clean(without_userinfo(str(self._login.configuration.host).rstrip("/")), 200)
+        return clean(self._login.connection.host, 200)
 
     async def open(
         self, ask: ApiRequest, *, silence: float | None = None
@@ -97,8 +95,8 @@ class Transport:
         if self._refreshing is not None and not self._refreshing.done():
             self._refreshing.cancel()
             await asyncio.wait([self._refreshing])
-        for client in (*self._retired, self._client):
-            await client.close()
+        for session in (*self._retired, self._session):
+            await session.close()
 
     @contextmanager
     def described_failures(self, ask: ApiRequest) -> Iterator[None]:
@@ -128,28 +126,31 @@ class Transport:
         timeout = aiohttp.ClientTimeout(
             total=None, connect=_HANDSHAKE_S, sock_connect=CONNECT_S, sock_read=silence
         )
+        connection = self._login.connection
         with self.described_failures(ask):
-            answer = await self._client.rest_client.request(
-                ask.method, self._url(ask), headers=headers, body=ask.body, _request_timeout=timeout
+            return await self._session.request(
+                ask.method,
+                self._url(ask),
+                headers=headers,
+                data=None if ask.body is None else json.dumps(ask.body),
+                timeout=timeout,
+                proxy=connection.proxy,
+                server_hostname=connection.server_name,
             )
-        response: aiohttp.ClientResponse = answer.response
-        return response
 
     async def _upgrade(
         self, ask: ApiRequest, protocols: Sequence[str]
     ) -> aiohttp.ClientWebSocketResponse | int:
-        configuration = self._login.configuration
         headers = await self._headers("*/*")
-        session: aiohttp.ClientSession = self._client.rest_client.pool_manager
+        connection = self._login.connection
         with self.described_failures(ask):
             try:
-                return await session.ws_connect(
+                return await self._session.ws_connect(
                     self._url(ask),
                     protocols=protocols,
                     headers=headers,
-                    proxy=configuration.proxy,
-                    proxy_headers=configuration.proxy_headers,
-                    server_hostname=configuration.tls_server_name,
+                    proxy=connection.proxy,
+                    server_hostname=connection.server_name,
                     max_msg_size=_LARGEST_FRAME,
                 )
             except aiohttp.WSServerHandshakeError as error:
@@ -178,19 +179,18 @@ class Transport:
 
     def _url(self, ask: ApiRequest) -> URL:
         query = urlencode(ask.params, quote_via=quote, doseq=True)
-        host = str(self._login.configuration.host).rstrip("/")
+        host = self._login.connection.host
         path = quote(ask.path, safe=_PATH_SAFE)
         return URL(f"{host}{path}?{query}" if query else f"{host}{path}", encoded=True)
 
     async def _headers(self, accept: str) -> CIMultiDict[str]:
         headers = CIMultiDict({"Accept": accept, "User-Agent": "meshtui"})
-        configuration = self._login.configuration
         try:
-            key = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        except (ConfigException, OSError) as error:
+            authorization = await self._login.authorization()
+        except OSError as error:
             raise Unauthenticated(f"the token cannot be read: {clean(str(error), 200)}") from error
-        if key:
-            headers["Authorization"] = str(key).strip()
+        if authorization:
+            headers["Authorization"] = authorization
         for name, value in self._login.headers:
             headers.add(name, value)
         return headers
@@ -198,16 +198,16 @@ class Transport:
     async def _log_in_again(self) -> None:
         try:
             login = await self._log_in()
-            if login.configuration.host != self._login.configuration.host:
+            if login.connection.host != self._login.connection.host:
                 raise Unauthenticated(
                     f"the kubeconfig no longer leads to {self.server}", "start meshtui anew"
                 )
-            identity = tls_identity(login)
-            if identity != self._identity:
+            if login.connection != self._login.connection:
                 # Streams that run on the old session end in their own time.
-                self._retired.append(self._client)
-                self._client = new_client(login)
-            self._login, self._identity = login, identity
+                session = new_session(login.connection)
+                self._retired.append(self._session)
+                self._session = session
+            self._login = login
             self.logins += 1
         finally:
             self._refreshed_at = time.monotonic()

@@ -15,7 +15,7 @@ from hostile import hostile_server, ok, status, write_kubeconfig
 from lab_fixtures import ADMIN, running_lab
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable, Usage
-from meshtui.kube import credentials
+from meshtui.kube import credentials, in_pod
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.kubeconfig import contexts
 from meshtui.lab.certs import Certificate, self_signed
@@ -224,7 +224,7 @@ async def test_in_a_pod_the_service_account_is_used(
     account.mkdir()
     (account / "token").write_text("t")
     (account / "namespace").write_text("istio-system\n")
-    monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", account)
+    monkeypatch.setattr(in_pod, "SERVICE_ACCOUNT", account)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     with pytest.raises(Unreachable, match="service account cannot be used"):
         await Cluster.connect()
