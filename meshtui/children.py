@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -79,6 +78,8 @@ def call(command: Sequence[str], *, parting: str = "") -> int:
 
     Raises OSError where it cannot be started.
     """
+    import subprocess
+
     with (
         _keys_of_its_own(),
         subprocess.Popen(command) as process,  # noqa: S603

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.changes.change import Effect, Operation
-from meshtui.changes.fault_ops import TARGETED
-from meshtui.changes.mirror_ops import SINGLE_PERCENTS
 from meshtui.changes.patch import apply, pointer
 from meshtui.changes.shape import rule_json
 from meshtui.changes.undo import identity
@@ -18,6 +16,11 @@ from meshtui.mesh.hosts import full_host
 from meshtui.mesh.model import Json
 from meshtui.mesh.parse_rules import parse_virtual_service
 from meshtui.mesh.quantity import go_duration, number
+
+TARGETED = "meshtui-fault"
+"""How the name of a rule begins that exists only to inject a fault."""
+
+SINGLE_PERCENTS = ("mirrorPercentage", "mirrorPercent", "mirror_percent")
 
 
 @dataclass(frozen=True, slots=True)

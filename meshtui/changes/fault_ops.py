@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation, SetFault
+from meshtui.changes.effects import TARGETED
 from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import Located
 from meshtui.changes.patch import pointer, tokens
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import go_duration, number
-
-TARGETED = "meshtui-fault"
-"""How the name of a rule begins that exists only to inject a fault."""
 
 
 def fault_operations(located: Located, request: SetFault) -> tuple[Operation, ...]:

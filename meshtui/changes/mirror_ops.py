@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Operation
+from meshtui.changes.effects import SINGLE_PERCENTS
 from meshtui.changes.locate import HostSubset, Located, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like, host_in
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import number
-
-SINGLE_PERCENTS = ("mirrorPercentage", "mirrorPercent", "mirror_percent")
 
 
 def mirror_operations(located: Located, to: str, percent: float) -> tuple[Operation, ...]:

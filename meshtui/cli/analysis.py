@@ -10,7 +10,7 @@ from meshtui.cli import output
 from meshtui.diagnosis.analysis import Finding
 from meshtui.diagnosis.analysis.unread import unchecked
 from meshtui.errors import Exit
-from meshtui.operations.look.analyze import findings, findings_json
+from meshtui.operations.look.analyze import findings, findings_json, is_limitable
 
 
 async def analyze(arguments: argparse.Namespace) -> int:
@@ -27,9 +27,10 @@ async def analyze(arguments: argparse.Namespace) -> int:
             output.note("meshtui: this cluster does not serve Istio's resources: nothing to check")
         everywhere = getattr(arguments, "all_namespaces", False)
         namespace = opened.cluster.namespace
+        journal = opened.journal if is_limitable(mesh) else None
         found = [
             finding
-            for finding in findings(mesh, opened.journal, hints=arguments.hints)
+            for finding in findings(mesh, journal, hints=arguments.hints)
             if everywhere or finding.object.namespace == namespace
         ]
     form = opening.form(arguments)

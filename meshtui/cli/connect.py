@@ -10,17 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshtui.changes.locate import resolve_service
 from meshtui.cli import output
 from meshtui.cli.options import options
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Mesh, Service, ServiceKey
-from meshtui.mesh.signals import Sample
 from meshtui.mesh.text import clean
 from meshtui.operations.session import Session
 
 if TYPE_CHECKING:
+    from meshtui.mesh.model import Mesh, Service, ServiceKey
+    from meshtui.mesh.signals import Sample
     from meshtui.metrics.source import MetricsSource
 
 
@@ -39,16 +37,21 @@ async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
 
 
 def find(mesh: Mesh, name: str, namespace: str) -> Service:
+    from meshtui.changes.locate import resolve_service
+
     return resolve_service(mesh, name, namespace)
 
 
 def key_of(name: str, namespace: str) -> ServiceKey:
     """`reviews`, `reviews.namespace` or a full host, without asking a cluster."""
+    from meshtui.mesh.hosts import split_host
+    from meshtui.mesh.model import ServiceKey
+
     short, _, other = name.partition(".")
     return split_host(name) or ServiceKey(other or namespace, short)
 
 
-Enough = Callable[[Sample], bool]
+Enough = Callable[["Sample"], bool]
 """Whether a window need not go on to its end."""
 
 EARLIER = (0.25, 0.5)

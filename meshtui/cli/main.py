@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
@@ -47,15 +46,20 @@ def _run(argv: Sequence[str] | None) -> int:
         output.flush()
         raise
     result = arguments.run(arguments)
-    return int(asyncio.run(_watched(result)) if asyncio.iscoroutine(result) else result)
+    return result if isinstance(result, int) else _run_loop(result)
 
 
-async def _watched(work: Coroutine[Any, Any, int]) -> int:
+def _run_loop(work: Coroutine[Any, Any, int]) -> int:
     """What goes wrong beside the work is not written to stderr as a traceback."""
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _, context: _aside("background work", context.get("exception"))
-    )
-    return await work
+    import asyncio
+
+    async def watched() -> int:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: _aside("background work", context.get("exception"))
+        )
+        return await work
+
+    return int(asyncio.run(watched()))
 
 
 @contextmanager

@@ -18,13 +18,13 @@ from meshtui.verbs.verb import CANARY, CHANGES, LAB
 Run = Callable[[argparse.Namespace], Any]
 
 HANDLERS: Mapping[str, tuple[str, str]] = {
-    "services": ("tables", "services"),
+    "services": ("services", "services"),
     "logs": ("logs", "logs"),
     "proxy": ("proxies", "show"),
     "trace": ("trace", "trace"),
     "exposure": ("exposure", "exposure"),
     "analyze": ("analysis", "analyze"),
-    "journal": ("tables", "journal"),
+    "journal": ("journal", "journal"),
     "keep": ("maintenance", "keep"),
     "doctor": ("maintenance", "doctor"),
     "undo": ("change_commands", "undo"),

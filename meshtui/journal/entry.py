@@ -102,6 +102,13 @@ class Entry:
         return mine if isinstance(mine, str) else ""
 
     @property
+    def status_words(self) -> str:
+        """How it ended; `reverted by argocd-controller at 03:12:07` where somebody took it back."""
+        if self.reverted:
+            return f"reverted {self.reverted.partition(': ')[0]}"
+        return str(self.status)
+
+    @property
     def stands(self) -> bool:
         """True where it took effect and was not taken back."""
         return self.took_effect and not self.undone_by

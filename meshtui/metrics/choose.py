@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from meshtui.errors import Usage
 from meshtui.metrics.prometheus_access import PLAIN, Access
+from meshtui.metrics.wanted import is_wanted
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from meshtui.metrics.prometheus_url import UrlServer
     from meshtui.metrics.source import MetricsSource
     from meshtui.metrics.worker import Worker
-
-_URL = re.compile(r"https?://[^/?#\s]+[^?#\s]*", re.ASCII)
-
-
-def is_wanted(text: str) -> bool:
-    """Whether this is `auto`, `none`, or the URL of a Prometheus."""
-    return text in ("auto", "none") or _URL.fullmatch(text) is not None
 
 
 def source_for(cluster: Cluster, wanted: str, access: Access = PLAIN) -> MetricsSource:

@@ -4,59 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Change, Plan, Request, Target
-from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, JournalError, MeshtuiError
-from meshtui.mesh.model import Mesh, ServiceKey
-from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import Sample
-from meshtui.operations.change.apply import Applier, Callers
-from meshtui.operations.change.compound import Compound, Pause
-from meshtui.operations.change.conflicts import explained
-from meshtui.operations.change.plan import Planner
-from meshtui.operations.namespaces import refuse_missing
 from meshtui.operations.options import Options
-from meshtui.operations.types import Progress, ProgressStep
 
 if TYPE_CHECKING:
+    from meshtui.changes.change import Change, Plan, Request, Target
+    from meshtui.changes.outcome import Outcome
     from meshtui.journal import Journal
     from meshtui.kube.cluster import Cluster
+    from meshtui.mesh.model import Mesh, ServiceKey
+    from meshtui.mesh.signals import Sample
+    from meshtui.operations.change.apply import Applier, Callers
+    from meshtui.operations.change.compound import Compound
+    from meshtui.operations.change.plan import Planner
+    from meshtui.operations.types import Progress
 
 ROLLBACK_TRIES = 5
 
 
 class Session:
-    """Opened once for a command or a screen. `journal_trouble` says why there is no journal.
+    """Opened once for a command or a screen. `pause` passes the time in which nobody can be asked.
 
-    `pause` passes the time in which nobody can be asked.
+    The journal is opened, the planner and the applier are imported when they are first needed:
+    what only reads waits for none of them.
     """
 
     def __init__(self, cluster: Cluster, options: Options) -> None:
         self.cluster = cluster
         self.options = options
-        self.journal: Journal | None = None
-        self.journal_trouble = ""
-        self.pause: Pause = asyncio.sleep
-        self._open_journal()
-        config = options.config
-        self.applier = Applier(
-            cluster,
-            self.journal,
-            verify_changes=options.verify,
-            wait_s=options.wait_s,
-            pause=lambda seconds: self.pause(seconds),
-        )
-        self.planner = Planner(
-            cluster,
-            self.journal,
-            config.stable,
-            limits=options.thresholds,
-            plan_only=options.dry_run,
-            expect=None if options.dry_run else self.applier.expect,
-        )
+        self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @classmethod
     async def open(cls, options: Options) -> Session:
@@ -72,18 +53,56 @@ class Session:
         )
         return cls(cluster, options)
 
-    def _open_journal(self) -> None:
+    @property
+    def journal(self) -> Journal | None:
+        """None where it cannot be opened: `journal_trouble` says why."""
+        return self._opened_journal[0]
+
+    @property
+    def journal_trouble(self) -> str:
+        return self._opened_journal[1]
+
+    @cached_property
+    def _opened_journal(self) -> tuple[Journal | None, str]:
         from meshtui.journal import Journal
 
         try:
-            self.journal = Journal.for_cluster(self.cluster.server)
+            return Journal.for_cluster(self.cluster.server), ""
         except JournalError as error:
-            self.journal_trouble = str(error)
+            return None, str(error)
+
+    @cached_property
+    def applier(self) -> Applier:
+        from meshtui.operations.change.apply import Applier
+
+        return Applier(
+            self.cluster,
+            self.journal,
+            verify_changes=self.options.verify,
+            wait_s=self.options.wait_s,
+            pause=lambda seconds: self.pause(seconds),
+        )
+
+    @cached_property
+    def planner(self) -> Planner:
+        from meshtui.operations.change.plan import Planner
+
+        options = self.options
+        return Planner(
+            self.cluster,
+            self.journal,
+            options.config.stable,
+            limits=options.thresholds,
+            plan_only=options.dry_run,
+            expect=None if options.dry_run else self.applier.expect,
+        )
 
     async def close(self) -> None:
-        if self.journal is not None:
+        opened = vars(self)
+        if "_opened_journal" in opened and self.journal is not None:
             self.journal.close()
-        self.applier.close()
+        if "applier" in opened:
+            self.applier.close()
         await self.cluster.close()
 
     async def read_mesh(self) -> Mesh:
@@ -92,6 +111,8 @@ class Session:
         Raises `NotFound` where a namespace is given that is not there.
         """
         from meshtui.kube.snapshot import read_objects
+        from meshtui.mesh.parse import parse_mesh
+        from meshtui.operations.namespaces import refuse_missing
 
         raw = await read_objects(self.cluster, None)
         mesh = parse_mesh(raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial)
@@ -151,6 +172,8 @@ class Session:
         """
         if plan.others:
             return await self._compound(sample, callers).apply(plan, mesh, sample, report)
+        from meshtui.operations.types import ProgressStep
+
         for _ in range(ROLLBACK_TRIES - 1):
             try:
                 return await self.applier.apply(plan, mesh, sample, report, callers)
@@ -170,6 +193,9 @@ class Session:
         return self.journal
 
     def _compound(self, sample: Sample | None, callers: Callers | None) -> Compound:
+        from meshtui.operations.change.compound import Compound
+        from meshtui.operations.change.conflicts import explained
+
         left = iter(range(1, ROLLBACK_TRIES))
 
         async def again(mesh: Mesh, change: Change) -> Plan:

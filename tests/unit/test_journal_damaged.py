@@ -68,6 +68,7 @@ class Home:
 async def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     found = Home(tmp_path)
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path / "kubeconfig", found.cluster.server))
     await found.fill()
     shutil.copy(found.path, tmp_path / "whole")
 
@@ -81,6 +82,16 @@ async def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
     monkeypatch.setattr(opening, "session", opened)
     return found
+
+
+def kubeconfig(path: Path, server: str) -> str:
+    """For `journal`, which needs no more than which cluster it is."""
+    cluster = {"name": "c", "cluster": {"server": server}}
+    contexts = [{"name": "c", "context": {"cluster": "c"}}]
+    path.write_text(
+        json.dumps({"clusters": [cluster], "contexts": contexts, "current-context": "c"})
+    )
+    return str(path)
 
 
 async def used(home: Home) -> None:

@@ -11,12 +11,13 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreacha
 from meshtui.mesh.model import Mesh, Port, Service, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.auto import AutoSource
-from meshtui.metrics.choose import is_wanted, source_for
+from meshtui.metrics.choose import source_for
 from meshtui.metrics.discovery import PrometheusAddress, places
 from meshtui.metrics.prometheus import PrometheusSource
 from meshtui.metrics.prometheus_result import Over
 from meshtui.metrics.prometheus_service import ServiceServer
 from meshtui.metrics.sidecars import SidecarSource
+from meshtui.metrics.wanted import is_wanted
 from meshtui.metrics.worker import Worker
 
 

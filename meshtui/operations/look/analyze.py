@@ -25,6 +25,15 @@ def findings(mesh: Mesh, journal: Journal | None, *, hints: bool = False) -> tup
     return analyze(mesh, limited=limits_of(entries), hints=hints)
 
 
+def is_limitable(mesh: Mesh) -> bool:
+    """Whether there is a fault or a mirror at all, for which a time limit could be known."""
+    return any(
+        rule.fault is not None or rule.mirrors
+        for service in mesh.virtual_services
+        for rule in service.rules
+    )
+
+
 def limits_of(entries: Iterable[Entry]) -> frozenset[Limit]:
     """The faults and mirrors that `entries`, changes with a time limit, will take back."""
     return frozenset(

@@ -11,13 +11,6 @@ if TYPE_CHECKING:
     from meshtui.journal import Entry, Unread
 
 
-def status_words(entry: Entry) -> str:
-    """How it ended; `reverted by argocd-controller at 03:12:07` where somebody took it back."""
-    if entry.reverted:
-        return f"reverted {entry.reverted.partition(': ')[0]}"
-    return str(entry.status)
-
-
 def journaled(entry: Entry, denied: str = "", *, lapsed: bool = False) -> Journaled:
     """The entry without the objects that only an undo needs, and why it can't be taken back.
 
@@ -30,7 +23,7 @@ def journaled(entry: Entry, denied: str = "", *, lapsed: bool = False) -> Journa
         verb=entry.verb,
         service=entry.service,
         words=entry.words,
-        status=status_words(entry),
+        status=entry.status_words,
         detail=f"now {entry.reverted.partition(': ')[2]}" if entry.reverted else entry.detail,
         undone_by=entry.undone_by,
         expires=None if lapsed else entry.expires,

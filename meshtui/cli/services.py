@@ -1,4 +1,4 @@
-"""`services` and `journal`."""
+"""`services`: weights and golden signals per version."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import time
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
-from meshtui.cli.documents.changes import journal_json
 from meshtui.cli.documents.services import services_json
-from meshtui.errors import Exit, JournalError
-from meshtui.journal import Entry, Unread, count_unread
+from meshtui.errors import Exit
 from meshtui.mesh.model import Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
-from meshtui.operations.look.journal import status_words
 
 
 async def services(arguments: argparse.Namespace) -> int:
@@ -107,45 +104,3 @@ def _flags(signals: Signals | None) -> str:
         return ""
     ranked = sorted(signals.flags.items(), key=lambda item: -item[1])
     return " ".join(f"{flag}:{count:.0f}" for flag, count in ranked)
-
-
-async def journal(arguments: argparse.Namespace) -> int:
-    """The newest changes to this cluster, newest first; the cluster itself is not asked."""
-    async with opening.session(arguments) as opened:
-        if opened.journal is None:
-            raise JournalError(opened.journal_trouble)
-        service = None
-        if arguments.service:
-            service = opening.key_of(arguments.service, opened.cluster.namespace)
-        rows = opened.journal.changes(
-            service=service,
-            since=time.time() - arguments.since if arguments.since else 0.0,
-            who=arguments.who,
-            limit=arguments.limit,
-        )
-    form = opening.form(arguments)
-    if form != "table":
-        output.data({"changes": [journal_json(row) for row in rows]}, form)
-        return Exit.DONE
-    header = ("CHANGE", "TIME", "WHO", "VERB", "SERVICE", "STATUS", "WHAT")
-    output.table(header, [_journal_cells(row) for row in rows])
-    if unread := count_unread(rows):
-        output.note(f"meshtui: {unread}: not known what became of it")
-    return Exit.DONE
-
-
-def _journal_cells(row: Entry | Unread) -> tuple[str, ...]:
-    at, status = time.localtime(row.created), ""
-    if isinstance(row, Entry):
-        status = status_words(row)
-    else:
-        status = "newer version" if row.newer else "cannot be read"
-    return (
-        row.id or "?",
-        time.strftime("%Y-%m-%d %H:%M:%S", at) if row.created else "?",
-        f"{row.who}@{row.host}",
-        row.verb or "?",
-        str(row.service or "?"),
-        f"undone by {row.undone_by}" if row.undone_by else status,
-        "; ".join(row.words) or (row.why if isinstance(row, Unread) else ""),
-    )

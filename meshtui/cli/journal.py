@@ -1,0 +1,57 @@
+"""`journal`: what was done to this cluster."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from contextlib import closing
+
+from meshtui.cli import connect as opening
+from meshtui.cli import output
+from meshtui.cli.documents.journal import journal_json
+from meshtui.cli.options import options
+from meshtui.errors import Exit
+from meshtui.journal import Entry, Journal, Unread, count_unread
+from meshtui.kube.credentials import server_for
+
+
+def journal(arguments: argparse.Namespace) -> int:
+    """The newest changes to this cluster, newest first; nobody logs in to the cluster itself."""
+    given = options(arguments)
+    context, server = server_for(given.kubeconfig, given.context)
+    service = None
+    if arguments.service:
+        service = opening.key_of(arguments.service, given.namespace or context.namespace)
+    with closing(Journal.for_cluster(server)) as opened:
+        rows = opened.changes(
+            service=service,
+            since=time.time() - arguments.since if arguments.since else 0.0,
+            who=arguments.who,
+            limit=arguments.limit,
+        )
+    form = opening.form(arguments)
+    if form != "table":
+        output.data({"changes": [journal_json(row) for row in rows]}, form)
+        return Exit.DONE
+    header = ("CHANGE", "TIME", "WHO", "VERB", "SERVICE", "STATUS", "WHAT")
+    output.table(header, [_journal_cells(row) for row in rows])
+    if unread := count_unread(rows):
+        output.note(f"meshtui: {unread}: not known what became of it")
+    return Exit.DONE
+
+
+def _journal_cells(row: Entry | Unread) -> tuple[str, ...]:
+    at, status = time.localtime(row.created), ""
+    if isinstance(row, Entry):
+        status = row.status_words
+    else:
+        status = "newer version" if row.newer else "cannot be read"
+    return (
+        row.id or "?",
+        time.strftime("%Y-%m-%d %H:%M:%S", at) if row.created else "?",
+        f"{row.who}@{row.host}",
+        row.verb or "?",
+        str(row.service or "?"),
+        f"undone by {row.undone_by}" if row.undone_by else status,
+        "; ".join(row.words) or (row.why if isinstance(row, Unread) else ""),
+    )

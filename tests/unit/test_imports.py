@@ -1,0 +1,88 @@
+"""What a command imports: nothing that another verb, the screen or a heavy library needs.
+
+Not how long that takes, which no test can hold: which modules are there when it is done.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import meshtui
+from tests.meshserver import MeshServer, mesh_server
+
+KUBERNETES = ("kubernetes", "pydantic", "requests", "urllib3", "oauthlib")
+HTTP = ("aiohttp", "httpx", "httpcore", "prometheus_api_client")
+SCREEN = ("textual", "rich", "meshtui.ui", "meshtui.lab")
+CHANGING = ("meshtui.operations.change", "meshtui.canary", "meshtui.changes")
+
+NEVER = (*KUBERNETES, *SCREEN, "prometheus_api_client", "hypothesis", "pytest")
+"""In no command: the kubernetes client logs in from a pod only."""
+
+FORBIDDEN = {
+    ("--version",): (
+        *(*HTTP, "asyncio", "sqlite3", "yaml", "msgspec", "subprocess"),
+        *("meshtui.kube", "meshtui.operations", "meshtui.changes", "meshtui.journal"),
+        *("meshtui.mesh.model", "meshtui.mesh.resolution", "meshtui.diagnosis"),
+    ),
+    ("services", "--help"): (*HTTP, "asyncio", "sqlite3", "meshtui.mesh.model", "meshtui.kube"),
+    ("journal",): (
+        *(*HTTP, "meshtui.mesh.resolution", "meshtui.operations.change", "meshtui.diagnosis"),
+        *("meshtui.envoy", "meshtui.changes.locate", "meshtui.kube.transport"),
+    ),
+    ("analyze", "-A"): (
+        *("httpx", "sqlite3", "meshtui.journal", "meshtui.envoy", "meshtui.metrics.prometheus"),
+        *CHANGING,
+    ),
+    ("services", "-A", "--prometheus", "none", "--window", "0s"): (
+        *("httpx", "sqlite3", "meshtui.journal", "meshtui.diagnosis"),
+        *CHANGING,
+    ),
+    ("shift", "reviews", "v1=50", "--dry-run", "--prometheus", "none"): ("meshtui.canary.machine",),
+}
+
+RUN = """
+import sys
+from meshtui.cli import main
+sys.argv[0] = "meshtui"
+try:
+    status = main()
+finally:
+    print("MODULES", *sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> MeshServer:
+    with mesh_server() as found:
+        yield found
+
+
+@pytest.mark.parametrize("words", FORBIDDEN, ids=" ".join)
+def test_a_command_imports_only_what_it_needs(
+    words: tuple[str, ...], server: MeshServer, tmp_path: Path
+) -> None:
+    environment = {
+        "KUBECONFIG": server.kubeconfig(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path),
+        "HOME": str(tmp_path),
+        "PATH": "",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=Path(meshtui.__file__).parent.parent,
+    )
+    modules = done.stderr.rpartition("MODULES")[2].split()
+    assert "meshtui.cli.parser" in modules, done.stderr
+    unwanted = (*NEVER, *FORBIDDEN[words])
+    assert [name for name in modules if _is_of(name, unwanted)] == [], done.stdout
+
+
+def _is_of(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
