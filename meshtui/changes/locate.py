@@ -136,6 +136,13 @@ def _ordinary_rule(service: Service, traffic: Traffic, target: Target) -> Route:
         )
     if route is not None:
         return route
+    answering = next((r for r in routes if r.carries and r.rest and not r.rule.destinations), None)
+    if answering is not None:
+        raise Refused(
+            f"{answering.service.ref} rule {answering.rule.title} answers the requests to "
+            f"{service.key} itself: there are no weights",
+            "name another rule with --rule, or edit it",
+        )
     idle = next((route for route in routes if route.unused), None)
     if idle is not None:
         raise Refused(

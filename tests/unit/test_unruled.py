@@ -30,23 +30,25 @@ def pod(namespace: str, workload: str, number: int = 0) -> Obj:
     }
 
 
+DESTINATION: Obj = {"destination": {"host": "cart.shop.svc.cluster.local"}, "weight": 100}
+SERVICE: Obj = {
+    "metadata": {"name": "cart", "namespace": "shop"},
+    "spec": {"ports": [{"name": "http", "port": 80}], "selector": {"app": "cart"}},
+}
+
+
 def mesh(ordinary_callers: int) -> Mesh:
     """One private rule for the testers of another namespace, and callers without one."""
-    destination = {"destination": {"host": "cart.shop.svc.cluster.local"}, "weight": 100}
     rule = {
         "metadata": {"name": "mine", "namespace": "test"},
         "spec": {
             "hosts": ["cart.shop.svc.cluster.local"],
             "exportTo": ["."],
-            "http": [{"route": [destination]}],
+            "http": [{"route": [DESTINATION]}],
         },
     }
-    service = {
-        "metadata": {"name": "cart", "namespace": "shop"},
-        "spec": {"ports": [{"name": "http", "port": 80}], "selector": {"app": "cart"}},
-    }
     callers = [pod("shop", "front", n) for n in range(ordinary_callers)]
-    objects = {"services": [service], "virtualservices": [rule]}
+    objects = {"services": [SERVICE], "virtualservices": [rule]}
     return parse_mesh({**objects, "pods": [pod("test", "probe"), *callers]})
 
 
@@ -94,3 +96,15 @@ def test_a_verb_names_the_rule_that_is_for_others() -> None:
 def test_an_emergency_takes_the_rule_that_there_is() -> None:
     target = emergency_target(mesh(3), Target(KEY))
     assert locate(mesh(3), target).virtual_service.ref.name == "mine"
+
+
+def test_a_rule_that_answers_itself_is_named() -> None:
+    answer = {"name": "closed", "directResponse": {"status": 503}}
+    testers = {"match": [{"sourceLabels": {"app": "nobody"}}], "route": [DESTINATION]}
+    rule = {
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"hosts": ["cart"], "http": [testers, answer]},
+    }
+    objects = {"services": [SERVICE], "virtualservices": [rule], "pods": [pod("shop", "front")]}
+    with pytest.raises(Refused, match=r"rule closed answers the requests to cart\.shop itself"):
+        locate(parse_mesh(objects), Target(KEY))
