@@ -16,7 +16,6 @@ from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
 from meshtui.mesh.own_past import OwnPast
-from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.steady import SteadyStates
@@ -28,9 +27,9 @@ from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.change.unverified import UnverifiedChanges
-from meshtui.operations.health import cluster_health
 from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.look.telemetry import Telemetry
+from meshtui.operations.mesh_feed import MeshFeed
 from meshtui.operations.options import Options
 from meshtui.operations.reads import Reads
 from meshtui.operations.session import Session
@@ -55,8 +54,6 @@ AHEAD = ("meshtui.envoy.proxy",)
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
 
-FIRST_READ_S = 10.0
-
 
 class LiveCockpit:
     """One connection for as long as the screen is open. Nothing is asked before `connect`."""
@@ -73,7 +70,6 @@ class LiveCockpit:
         self._notices: tuple[str, ...] = ()
         self._mesh = Mesh()
         self._structure: tuple[ServiceView, ...] = ()
-        self._generation = -1
         self._session: Session | None = None
         self._reads: Reads | None = None
         self._last: tuple[tuple[int, int], Ref | None] | None = None
@@ -84,8 +80,6 @@ class LiveCockpit:
         self._history: ChartHistory | None = None
 
     async def connect(self) -> None:
-        from meshtui.kube.feed import Feed
-        from meshtui.kube.pulse import Pulse
         from meshtui.metrics.choose import source_for
 
         await self.close()
@@ -100,8 +94,7 @@ class LiveCockpit:
         self._session, self._last = session, None
         self.context, self.server = session.cluster.context, session.cluster.server
         self.namespace = session.cluster.namespace
-        self._feed = Feed(session.cluster)
-        self._pulse = Pulse(session.cluster, self._bell.set)
+        self._feed = MeshFeed(session.cluster, self._bell.set)
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
         overdue_s = self._telemetry.limit_s
@@ -117,7 +110,6 @@ class LiveCockpit:
         await self._feed.start()
         self._tasks = [
             self._forever(self._watch),
-            asyncio.create_task(self._pulse.run()),
             self._forever(lambda: import_ahead(AHEAD)),
             self._forever(lambda: self._telemetry.run(lambda: self._mesh)),
             self._forever(self._recover),
@@ -156,12 +148,11 @@ class LiveCockpit:
         self._steady.forget()
         self._past.forget()
         self._notices = ()
-        self._generation = -1
         self._mesh, self._structure = Mesh(), ()
 
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
-            await self._feed.ready(FIRST_READ_S)
+            await self._feed.ready()
             self._read_feed()
             await work()
 
@@ -188,12 +179,12 @@ class LiveCockpit:
 
     def ask_again(self) -> None:
         if self._session is not None:
-            self._pulse.ask()
+            self._feed.ask()
             self._telemetry.ask()
 
     async def _watch(self) -> None:
         while True:
-            if await self._feed.changed(timeout=self._options.config.tick_s):
+            if await self._feed.changed(self._options.config.tick_s):
                 await asyncio.sleep(SETTLE_S)
                 self._read_feed()
             self._bell.set()
@@ -207,18 +198,15 @@ class LiveCockpit:
 
     def _read_feed(self) -> None:
         """Takes what the feed knows into the mesh, where that is something new."""
-        if self._feed.generation == self._generation:
+        mesh = self._feed.mesh()
+        if mesh is self._mesh:
             return
-        self._generation = self._feed.generation
-        raw = self._feed.objects()
-        self._mesh = parse_mesh(
-            raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial
-        )
+        self._mesh = mesh
         self._structure = structure(self._mesh)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """At once, then whenever something is new; at least once each tick, for the ages."""
-        await self._feed.ready(FIRST_READ_S)
+        await self._feed.ready()
         self._read_feed()
         while True:
             self._bell.clear()
@@ -249,7 +237,7 @@ class LiveCockpit:
             mesh=self._mesh,
             sample=sample,
             views=views,
-            cluster=cluster_health(self.context, self._feed.health(), self._pulse),
+            cluster=self._feed.health(self.context),
             telemetry=self._telemetry.health,
             notices=(
                 *self._limits.notices(self._mesh),

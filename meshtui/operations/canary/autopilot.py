@@ -21,7 +21,6 @@ from meshtui.errors import NotFound, Refused, Unreachable
 from meshtui.journal.rows import new_id
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Service, ServiceKey
-from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.operations.canary.counting import Counting
 from meshtui.operations.canary.driver import Driver
@@ -29,14 +28,13 @@ from meshtui.operations.canary.hands import LiveHands, journal_of
 from meshtui.operations.canary.lease import ServiceLease
 from meshtui.operations.canary.preflight import first_step, objections
 from meshtui.operations.canary.runner import Runner
-from meshtui.operations.health import cluster_health
+from meshtui.operations.mesh_feed import FIRST_READ_S, MeshFeed
 from meshtui.operations.session import Session
 
 if TYPE_CHECKING:
     from meshtui.metrics.intervals import IntervalSource
     from meshtui.metrics.source import MetricsSource
 
-FIRST_READ_S = 10.0
 _SECOND_READING_S = 1.0
 Show = Callable[[Progress], None]
 
@@ -62,9 +60,8 @@ class Autopilot:
     def __init__(self, session: Session, clock: Callable[[], float] = time.time) -> None:
         self._session = session
         self._clock = clock
-        self._mesh = Mesh()
-        self._generation = -1
-        self._tasks: list[asyncio.Task[None]] = []
+        self._feed = MeshFeed(session.cluster)
+        self._following = False
         self._source: MetricsSource | None = None
         self._sample: Sample | None = None
         self._runners: list[Runner] = []
@@ -72,45 +69,32 @@ class Autopilot:
 
     async def start(self) -> None:
         """Raises `Unreachable` where the cluster or its telemetry does not answer."""
-        from meshtui.kube.feed import Feed
-        from meshtui.kube.pulse import Pulse
         from meshtui.metrics.choose import source_for
 
         session, options = self._session, self._session.options
         await session.cluster.get("/version", timeout=5.0)
-        self._feed = Feed(session.cluster)
-        self._pulse = Pulse(session.cluster, lambda: None)
+        self._following = True
         await self._feed.start()
-        if not await self._feed.ready(FIRST_READ_S):
+        if not await self._feed.ready():
             raise Unreachable(f"the mesh could not be read within {FIRST_READ_S:g} s")
-        self._tasks.append(asyncio.create_task(self._pulse.run()))
         self._source = source_for(session.cluster, options.prometheus, options.access)
         self._sample = await self._source.sample(self.mesh())
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         for counting in self._counting:
             await counting.close()
         if self._source is not None:
             await self._source.close()
-        if hasattr(self, "_feed"):
+        if self._following:
             await self._feed.stop()
 
     def mesh(self) -> Mesh:
         """The newest mesh; the same object as long as nothing has changed."""
-        if self._feed.generation != self._generation:
-            self._generation = self._feed.generation
-            raw = self._feed.objects()
-            self._mesh = parse_mesh(
-                raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial
-            )
-        return self._mesh
+        return self._feed.mesh()
 
     def trouble(self) -> str:
         """Why the cluster cannot be seen; empty where it can."""
-        health = cluster_health("cluster", self._feed.health(), self._pulse)
+        health = self._feed.health("cluster")
         if health.state in ("failed", "stale"):
             return f"the API server does not answer ({health.message or health.state})"
         return ""
