@@ -21,6 +21,7 @@ from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import resolve_service
 from meshtui.changes.nested import remove_all, set_leaves
 from meshtui.changes.patch import exists, pointer, value_at
+from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Usage
 from meshtui.mesh import read
 from meshtui.mesh.governing import Governed, Workload, governed
@@ -61,6 +62,8 @@ API_VERSION = "networking.istio.io/v1"
 def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str) -> Change:
     """The change to the host's DestinationRule; one is made where there is none."""
     service = resolve_service(mesh, target.service.name, target.service.namespace)
+    home = service.key.namespace
+    require_read(mesh, "destinationrules", home, f"which limits {service.key} has")
     joined = _counting(mesh, service, target)
     rule = _rule_for(service, joined, request.subset)
     if rule is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from meshtui.changes.change import Operation, Target
 from meshtui.changes.patch import tokens, value_at
+from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.carrying import Route, Traffic, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.hosts import short_host, split_host
@@ -51,6 +52,10 @@ def resolve_service(mesh: Mesh, name: str, namespace: str) -> Service:
         return service
     short, _, other = name.partition(".")
     key = split_host(name)
+    home = key.namespace if key else other or namespace
+    if not mesh.knows("services", home):
+        what = f"whether there is a service {name} is not known: Services of {home} can't be read"
+        raise Refused(what, "it needs the right to list services")
     for host in mesh.virtual_services_by_host:
         named = split_host(host)
         if named is not None and named == (key or type(named)(other or namespace, short)):
@@ -75,6 +80,8 @@ def locate(mesh: Mesh, target: Target) -> Located:
     traffic = traffic_to(mesh, service)
     routes = [route for route in traffic.routes if route.rule.protocol == "http"]
     if not routes:
+        home = service.key.namespace
+        require_read(mesh, "virtualservices", home, f"which rules carry {service.key}'s traffic")
         raise Refused(
             f"no VirtualService sends HTTP traffic to {service.key}",
             f"make one first (`meshtui adopt {service.key.name}`)",

@@ -166,7 +166,10 @@ def _cannot_serve(
     """Why requests, of the given callers if any, find nobody there."""
     host, name = place
     service = mesh.by_host.get(host)
-    if service is None and split_host(host) is not None and host not in mesh.service_entry_hosts:
+    unread = _unread(mesh, host, name)
+    if unread:
+        yield Caution("warning", unread)
+    elif service is None and split_host(host) is not None and host not in mesh.service_entry_hosts:
         yield Caution(level, f"host {host} does not exist: traffic to it {effect}")
     elif not name:
         yield from _unserved(pods_of(mesh, service), host, level, effect) if service else ()
@@ -181,6 +184,20 @@ def _cannot_serve(
             if service is not None and not ADDED & subset.labels.keys():
                 pods = pods_of_subset(pods_of(mesh, service), subset)
                 yield from _unserved(pods, name, level, effect)
+
+
+def _unread(mesh: Mesh, host: str, name: str) -> str:
+    """Why nobody can say whether it serves; empty where all that it takes was read."""
+    service, key = mesh.by_host.get(host), split_host(host)
+    home = service.key.namespace if service else key.namespace if key else ""
+    if service is None and home and not mesh.knows("services", home):
+        return f"whether host {host} exists is not known: Services of {home} can't be read"
+    if service is not None and name and not mesh.knows("destinationrules", home):
+        what = f"whether subset {name} of {host} exists"
+        return f"{what} is not known: DestinationRules of {home} can't be read"
+    if service is not None and not mesh.knows("pods", home):
+        return f"whether {name or host} has a ready pod is not known: pods of {home} can't be read"
+    return ""
 
 
 def _undefined(host: str, name: str, lacking: list[Governed], asked: int, effect: str) -> str:

@@ -61,7 +61,7 @@ def _services_table(views: list[ServiceView], everywhere: bool) -> None:
     for view in views:
         name = str(view.key) if everywhere else view.key.name
         for version in view.versions:
-            rows.append((name, *_cells(version), version.state, _reasons(version)))
+            rows.append((name, *_cells(version, view.pods_known), version.state, _reasons(version)))
             name = ""
         rows += [("", f"({mark})", *[""] * 10) for mark in view.marks]
         if view.counted_because:
@@ -69,11 +69,12 @@ def _services_table(views: list[ServiceView], everywhere: bool) -> None:
     output.table((*_HEADER, "STATE", "FLAGS"), rows, right=range(2, 10))
 
 
-def _cells(version: VersionView) -> tuple[str, ...]:
+def _cells(version: VersionView, pods_known: bool = True) -> tuple[str, ...]:
     signals = version.caller
     percent = "-" if version.percent is None else f"{version.percent:.4g}%"
     share = "-" if version.share is None else f"{100 * version.share:.1f}%"
-    pods = f"{version.pods_ready}/{version.pods}" if version.host else "-"
+    counted = f"{version.pods_ready}/{version.pods}" if pods_known else "?"
+    pods = counted if version.host else "-"
     if signals is None:
         return (version.label, percent, share, "?", "?", "?", "?", "?", pods)
     errors = None if signals.error_ratio is None else 100 * signals.error_ratio

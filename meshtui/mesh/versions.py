@@ -92,8 +92,11 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
         rest = [_whole_row(service, pods)]
     rows += [*rest, *others]
     own = sum(row.host == service.host for row in rows)
+    lost = {row.host for row in others if row.unknown_because}
     return tuple(
-        _weighted(replace(row, named=(row.host, row.subset) in named), service, rule, own)
+        row
+        if row.host in lost and not row.subset
+        else _weighted(replace(row, named=(row.host, row.subset) in named), service, rule, own)
         for row in rows
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from meshtui.mesh.absence import unread_mark, unread_words
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.changed import changed
 from meshtui.mesh.flags import FLAGS
@@ -73,6 +74,15 @@ class ServiceView:
         return None if self.no_rule else ordinary(self.routes)
 
     @property
+    def unread(self) -> tuple[str, ...]:
+        """What of it is not known because a kind can't be read."""
+        return unread_words(self.mesh, self.key.namespace)
+
+    @property
+    def pods_known(self) -> bool:
+        return self.mesh.knows("pods", self.key.namespace)
+
+    @property
     def rule(self) -> Rule | None:
         return self.route.rule if self.route else None
 
@@ -114,7 +124,8 @@ def _named(view: ServiceView, route: Route | None) -> ServiceView:
     rule = route.rule if route else None
     versions = version_rows(view.mesh, view.service, rule)
     joins = Joins(view.key, versions)
-    marks = (*_chosen_by_callers(route), *marks_of(rule))
+    unread = unread_mark(view.mesh, view.key.namespace)
+    marks = (*_chosen_by_callers(route), *marks_of(rule), *unread)
     return replace(view, route=route, versions=versions, marks=marks, joins=joins)
 
 

@@ -36,10 +36,11 @@ def _service(view: ServiceView) -> dict[str, Any]:
         "host": view.service.host,
         "state": view.state,
         "counted_because": view.counted_because or None,
+        "unread": list(view.unread),
         **_signals(view.caller),
         "server": _signals(view.server),
         "rules": [_rule(route, ordinary=route == view.route) for route in view.routes],
-        "versions": [_version(version) for version in view.versions],
+        "versions": [_version(version, view.pods_known) for version in view.versions],
     }
 
 
@@ -59,15 +60,15 @@ def _rule(route: Route, *, ordinary: bool) -> dict[str, Any]:
     }
 
 
-def _version(version: VersionView) -> dict[str, Any]:
+def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:
     return {
         "version": version.version,
         "subset": version.subset or None,
         "host": version.host or None,
         "weight": version.weight,
         "share": _rounded(version.share, 6),
-        "pods": version.pods,
-        "pods_ready": version.pods_ready,
+        "pods": version.pods if pods_known else None,
+        "pods_ready": version.pods_ready if pods_known else None,
         **_signals(version.caller),
         "state": version.state,
         "unknown_because": version.unknown_because or None,

@@ -190,8 +190,12 @@ def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
         well = [part for part in parts if not _worth_a_sentence(part)]
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
-    texts = filter(None, (first, edge(scope), below(scope)))
+    texts = filter(None, (first, edge(scope), below(scope), *_unread(scope)))
     return ((state, head, "\n".join(texts)), *found[1:])
+
+
+def _unread(scope: VersionScope) -> tuple[str, ...]:
+    return tuple(f"{words[0].upper()}{words[1:]}." for words in scope.view.unread)
 
 
 def _on_purpose(part: VersionScope) -> bool:

@@ -37,6 +37,7 @@ def _unread(mesh: Mesh, client: Client, host: Host | None) -> Iterator[Unread]:
         yield Unread("configmaps", root, why)
     for plural, kind in (
         ("virtualservices", "VirtualService"),
+        ("httproutes", "HTTPRoute"),
         ("services", "Service"),
         ("serviceentries", "ServiceEntry"),
     ):

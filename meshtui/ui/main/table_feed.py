@@ -89,4 +89,6 @@ def empty_text(snapshot: Snapshot, namespace: str = "") -> str:
         return "reading the mesh…"
     if not snapshot.mesh.istio:
         return "this cluster does not serve Istio's resources"
+    if not snapshot.mesh.knows("services"):
+        return "which services there are is not known: Services can't be read"
     return "no services in the namespaces that can be read"

@@ -209,6 +209,8 @@ def _spark(entry: TableLine, context: CellContext, cells: int) -> Line:
 
 def _pods(entry: TableLine, _: CellContext) -> Line:
     versions = (entry.version,) if entry.version else entry.view.versions
+    if not entry.view.pods_known:
+        return (Span("?", "unknown"),)
     ready, total = pods_counted(versions)
     if not total and entry.version is not None and entry.version.host == "":
         return ()
@@ -222,7 +224,7 @@ def _wanted(versions: Iterable[VersionView]) -> bool:
 
 def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
     if entry.version is not None:
-        return version_marks(entry.version, cells)
+        return version_marks(entry.version, cells, entry.view.pods_known)
     return service_marks(entry.view, context.notes.get(entry.view.key, ""), cells)
 
 

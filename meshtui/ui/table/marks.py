@@ -94,11 +94,12 @@ def short_marks(view: ServiceView) -> Line:
     return _joined(pieces)
 
 
-def version_marks(version: VersionView, cells: int = ROOMY) -> Line:
+def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = True) -> Line:
     pieces: list[Span] = []
     if version.pods_words:
         pieces.append(span(version.pods_words, version.pods_state or "mark"))
-    if version.percent and not version.pods_ready and not version.pods_state:
+    unready = version.percent and not version.pods_ready and not version.pods_state
+    if unready and pods_known:
         pieces.append(Span("no ready pod", "error"))
     if version.slow:
         whole = cells >= cell_len(version.slow)
