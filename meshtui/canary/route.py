@@ -10,7 +10,7 @@ from typing import Any
 from meshtui.canary.events import Edit, Edited
 from meshtui.changes.change import RuleRef, Target
 from meshtui.changes.checks import owners
-from meshtui.changes.locate import Located, locate, resolve_version
+from meshtui.changes.locate import Located, locate, resolve_version, virtual_service_of
 from meshtui.changes.undo import place_of
 from meshtui.mesh import read
 from meshtui.mesh.carrying import place_of as route_place
@@ -64,7 +64,7 @@ def find_route(mesh: Mesh, target: Target, version: str) -> tuple[Located, Route
     """The rule that a run drives. Raises what `locate` and `resolve_version` raise."""
     located = locate(mesh, target)
     place = resolve_version(located, version)
-    vs, service = located.virtual_service, located.service
+    vs, service = virtual_service_of(located.owner, "a canary"), located.service
     facts = _facts(mesh, service, vs, located.rule, (place.host, place.subset))
     return located, facts
 

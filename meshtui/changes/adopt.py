@@ -10,12 +10,12 @@ from typing import Any
 from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
 from meshtui.changes.breaker_ops import API_VERSION
 from meshtui.changes.change import Change, Operation, Target
-from meshtui.changes.locate import HostSubset, Located, changeable, locate, resolve_service
+from meshtui.changes.locate import HostSubset, Located, locate, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
-from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey, VirtualService
 from meshtui.mesh.parse import VERSION_LABELS
 from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of
@@ -89,10 +89,10 @@ def _rule_to_complete(mesh: Mesh, service: Service, own: list[Route], rule: str)
     if not rule and len(rivals(own)) < 2:
         return ordinary(own) or own[0]
     found = locate(mesh, Target(service.key, rule))
-    place = (found.virtual_service.ref, found.rule.protocol, found.rule.index)
+    place = (found.owner.ref, found.rule.protocol, found.rule.index)
     named = [r for r in own if (r.service.ref, r.rule.protocol, r.rule.index) == place]
     if not named:
-        raise Refused(f"{found.virtual_service.ref} is not for {service.host}", "name its own rule")
+        raise Refused(f"{found.owner.ref} is not for {service.host}", "name its own rule")
     return named[0]
 
 
@@ -101,10 +101,13 @@ def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
     if route.unused:
         problem = f"{service.key} is routed by {route.service.ref} already"
         raise Refused(problem, f"that has no effect ({route.unused})")
-    located = Located(mesh, service, changeable(service, route), route.rule)
-    rule = f"rule {located.rule.title} of {located.virtual_service.ref}"
+    if not isinstance(route.service, VirtualService):
+        problem = f"{service.key} is routed by {route.service.ref} already"
+        raise Refused(problem, "its backends are the versions: shift between them")
+    located = Located(mesh, service, route.service, route.rule)
+    rule = f"rule {located.rule.title} of {located.owner.ref}"
     if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):
-        problem = f"{service.key} is routed by {located.virtual_service.ref} already"
+        problem = f"{service.key} is routed by {located.owner.ref} already"
         raise Refused(problem, f"{rule} sends to all its pods, whatever their version")
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)

@@ -13,7 +13,7 @@ from meshtui.changes.patch import apply, invert
 from meshtui.changes.rule_tracking import follow
 from meshtui.changes.shape import policy_json, rule_json
 from meshtui.mesh.model import DestinationRule, Json, Ref, Rule, Service, ServiceKey
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.parse_gateway_api import parse_owner
 
 Operations = tuple[Operation, ...]
 
@@ -26,15 +26,15 @@ def rule_change(
     undoes: str = "",
 ) -> Change:
     """A change of the located rule, told in words and in JSON."""
-    raw = located.virtual_service.raw
+    raw = located.owner.raw
     changed = apply(raw, operations)
     before, after = located.rule, _rule_after(located, changed, operations)
     return Change(
         verb=verb,
         service=located.service.key,
-        target=located.virtual_service.ref,
-        resource_version=located.virtual_service.resource_version,
-        rule=RuleRef(after.name, after.index, after.protocol),
+        target=located.owner.ref,
+        resource_version=located.owner.resource_version,
+        rule=RuleRef(after.name, after.index, after.place),
         patch=operations,
         inverse=invert(raw, operations),
         before=rule_json(before),
@@ -52,15 +52,15 @@ def _rule_after(located: Located, changed: Any, operations: Operations) -> Rule:
     Where all that is done is to put one rule in, that one is what the change is about; of a rule
     that is taken away, what stands in its place.
     """
-    protocol, index = located.rule.protocol, located.rule.index
-    after = parse_virtual_service(changed, located.domain)
-    rules = [rule for rule in after.rules if rule.protocol == protocol]
+    protocol, index = located.rule.place, located.rule.index
+    after = parse_owner(changed, located.domain)
+    rules = [rule for rule in after.rules if rule.place == protocol]
     if not rules:
-        return Rule(index, protocol=protocol)
+        return Rule(index, protocol=located.rule.protocol, list_name=located.rule.list_name)
     whole = whole_rule(operations[0]) if len(operations) == 1 else None
     if whole is not None and whole[0] == protocol and operations[0]["op"] == "add":
         return rules[whole[1]]
-    count = sum(rule.protocol == protocol for rule in located.virtual_service.rules)
+    count = sum(rule.place == protocol for rule in located.owner.rules)
     places = follow(protocol, count, operations).places
     place = places[index]
     if place is None:
@@ -165,7 +165,7 @@ def _ref(raw: Json) -> Ref:
 def _shape(raw: Json) -> Mapping[str, Any]:
     if raw.get("kind") == "DestinationRule":
         return policy_json(raw)
-    rules = parse_virtual_service(raw).rules
+    rules = parse_owner(raw).rules
     return rule_json(rules[0]) if len(rules) == 1 else {"rules": [rule_json(r) for r in rules]}
 
 

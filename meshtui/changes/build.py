@@ -30,12 +30,16 @@ from meshtui.changes.change import (
 )
 from meshtui.changes.effects import effects_at
 from meshtui.changes.fault_ops import clear_fault_operations, fault_operations, targeted_name
-from meshtui.changes.locate import Located, locate, resolve_version
-from meshtui.changes.mirror_ops import clear_mirror_operations, mirror_operations
+from meshtui.changes.locate import Located, locate, resolve_version, virtual_service_of
+from meshtui.changes.mirror_ops import (
+    clear_mirror_operations,
+    mirror_filter_operations,
+    mirror_operations,
+)
 from meshtui.changes.timeout_ops import clear_timeout_operations, timeout_operations
 from meshtui.changes.weight_ops import weight_operations
 from meshtui.errors import Usage
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import HttpRoute, Mesh
 from meshtui.mesh.parse_rules import parse_virtual_service
 
 VERBS: Mapping[type, str] = {
@@ -51,6 +55,17 @@ VERBS: Mapping[type, str] = {
     ClearTimeout: "timeout off",
     SetBreaker: "breaker",
     ClearBreaker: "breaker off",
+}
+
+
+_NAMES: Mapping[type, str] = {
+    SetMirror: "a mirror",
+    ClearMirror: "a mirror",
+    SetFault: "a fault",
+    ClearFault: "a fault",
+    ClearAll: "what ends mirrors and faults",
+    SetTimeout: "a timeout",
+    ClearTimeout: "a timeout",
 }
 
 
@@ -77,7 +92,7 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
         found = effects_at(change.spec_after, namespace, located.rule.protocol, index)
         return tuple(effect for effect in found if effect.to == to)
     if request.header is not None:
-        changed = {**located.virtual_service.raw, "spec": change.spec_after}
+        changed = {**located.owner.raw, "spec": change.spec_after}
         after = parse_virtual_service(changed, located.domain)
         name = targeted_name(located, request.header)
         index = next(rule.index for rule in after.rules if rule.name == name)
@@ -88,6 +103,8 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
 
 def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
     """The operations of each verb on the located rule."""
+    if not isinstance(request, Shift | Promote | Rollback):
+        virtual_service_of(located.owner, _NAMES[type(request)])
     match request:
         case Shift():
             return weight_operations(located, request.weights)
@@ -116,6 +133,9 @@ def rollback_operations(located: Located, stable: str) -> tuple[Operation, ...]:
     """All traffic to `stable`; the rule's mirrors and faults off."""
     if not stable:
         raise Usage("a rollback needs to know which version is stable")
+    if isinstance(located.owner, HttpRoute):
+        mirrors = mirror_filter_operations(located)
+        return (*weight_operations(located, {stable: 100.0}), *mirrors)
     return (
         *weight_operations(located, {stable: 100.0}),
         *clear_mirror_operations(located),

@@ -11,7 +11,7 @@ from meshtui.changes.locate import Located, labels_of, whole_rule
 from meshtui.changes.patch import apply
 from meshtui.changes.rule_tracking import follow
 from meshtui.mesh.model import Json, Rule
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.parse_gateway_api import parse_owner
 
 NOTHING = "nothing to change"
 ALREADY = f"{NOTHING}: it is so already"
@@ -35,10 +35,10 @@ def rule_words(
 
 def _beside(located: Located, operations: tuple[Operation, ...], changed: Json) -> Iterator[str]:
     """The other rules of the list that are changed inside, by name and in their old order."""
-    protocol = located.rule.protocol
+    protocol = located.rule.place
     old, new = (
-        [rule for rule in service.rules if rule.protocol == protocol]
-        for service in (located.virtual_service, parse_virtual_service(changed, located.domain))
+        [rule for rule in service.rules if rule.place == protocol]
+        for service in (located.owner, parse_owner(changed, located.domain))
     )
     followed = follow(protocol, len(old), operations)
     for index in followed.touched:
@@ -52,7 +52,7 @@ def _beside(located: Located, operations: tuple[Operation, ...], changed: Json) 
 
 def _whole_rules(located: Located, operations: tuple[Operation, ...]) -> Iterator[str]:
     """A line for each rule that is put in or taken away, as the list is at that moment."""
-    raw: Json = located.virtual_service.raw
+    raw: Json = located.owner.raw
     for operation in operations:
         whole = whole_rule(operation)
         if whole is not None:

@@ -111,7 +111,7 @@ def _target_of(index: int, names: list[str]) -> int | None:
 
 
 def _names(located: Located) -> list[str]:
-    rules = located.virtual_service.raw.get("spec", {}).get("http") or []
+    rules = located.owner.raw.get("spec", {}).get("http") or []
     return [str(rule.get("name", "")) if isinstance(rule, Mapping) else "" for rule in rules]
 
 

@@ -26,7 +26,7 @@ def harm(
 
     A rollback is judged by the choice of its version instead.
     """
-    if change.target.kind != "VirtualService" or change.verb == "rollback":
+    if change.target.kind == "DestinationRule" or change.verb == "rollback":
         return ()
     before, after = (
         rules_in(change, spec, mesh.settings.domain)
@@ -43,7 +43,7 @@ def harm(
 
 def gains(mesh: Mesh, change: Change) -> dict[tuple[str, str], float]:
     """The most percent that a rule of the change adds to each destination that gains traffic."""
-    if change.target.kind != "VirtualService":
+    if change.target.kind == "DestinationRule":
         return {}
     before, after = (
         rules_in(change, spec, mesh.settings.domain)

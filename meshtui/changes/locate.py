@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,16 @@ from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.carrying import Route, Traffic, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.hosts import short_host, split_host
-from meshtui.mesh.model import Destination, Mesh, Rule, Service, VirtualService
+from meshtui.mesh.model import (
+    Destination,
+    HttpRoute,
+    Mesh,
+    Ref,
+    Rule,
+    RuleOwner,
+    Service,
+    VirtualService,
+)
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import find_service
@@ -22,11 +31,11 @@ from meshtui.mesh.versions import version_rows
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A rule of a service's VirtualService, with all that a verb needs to change it."""
+    """A rule for a service and the object that holds it: all that a verb needs to change it."""
 
     mesh: Mesh
     service: Service
-    virtual_service: VirtualService
+    owner: RuleOwner
     rule: Rule
 
     @property
@@ -36,13 +45,18 @@ class Located:
 
     @property
     def raw_rule(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = value_at(self.virtual_service.raw, self.rule.pointer)
+        found: Mapping[str, Any] = value_at(self.owner.raw, self.rule.pointer)
         return found
 
     @property
     def raw_routes(self) -> list[Mapping[str, Any]]:
         """The route entries as they stand; an entry's place is its index in the patch."""
-        return list(self.raw_rule.get("route") or [])
+        return list(self.raw_rule.get(self.routes_key) or [])
+
+    @property
+    def routes_key(self) -> str:
+        """Under which the rule has its destinations."""
+        return "backendRefs" if isinstance(self.owner, HttpRoute) else "route"
 
 
 def resolve_service(mesh: Mesh, name: str, namespace: str) -> Service:
@@ -92,18 +106,17 @@ def locate(mesh: Mesh, target: Target) -> Located:
         route = _ordinary_rule(service, replace(traffic, routes=tuple(routes)), target)
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
-    return Located(mesh, service, changeable(service, route), route.rule)
+    return Located(mesh, service, route.service, route.rule)
 
 
-def changeable(service: Service, route: Route) -> VirtualService:
-    """The VirtualService that holds the rule. Raises `Refused` for an HTTPRoute."""
-    owner = route.service
+def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
+    """The owner, where it is a VirtualService. Raises `Refused`: an HTTPRoute has no `what`."""
     if isinstance(owner, VirtualService):
         return owner
     raise Refused(
-        f"{owner.ref} carries the traffic of {service.key}, and meshtui changes no HTTPRoutes yet",
-        f"a VirtualService would fight it; `kubectl -n {owner.ref.namespace} edit httproute "
-        f"{owner.ref.name}`",
+        f"{owner.ref} carries the traffic: {what} is not made in an HTTPRoute",
+        "only its weights are changed (shift, promote, rollback); "
+        f"`kubectl -n {owner.ref.namespace} edit httproute {owner.ref.name}` changes the rest",
     )
 
 
@@ -120,7 +133,7 @@ def emergency_target(mesh: Mesh, target: Target) -> Target:
     routes = [route for route in traffic.routes if route.rule.protocol == "http"]
     several = rivals(routes, target.callers)
     if len(several) > 1 or (several and is_unruled(routes, target.callers, traffic.unruled)):
-        return replace(target, rule=_written(several[0]))
+        return replace(target, rule=_written(several[0], routes))
     return target
 
 
@@ -129,17 +142,19 @@ def _ordinary_rule(service: Service, traffic: Traffic, target: Target) -> Route:
     routes = traffic.routes
     several = rivals(routes, target.callers)
     if len(several) > 1:
-        choices = "; ".join(f"{_written(route)} for {_whose(route)}" for route in several[:4])
+        choices = "; ".join(
+            f"{_written(route, several)} for {_whose(route)}" for route in several[:4]
+        )
         raise Refused(
             f"several rules carry the traffic of {service.key}: {choices}",
-            f"name one with --rule, as in --rule {_written(several[0])}",
+            f"name one with --rule, as in --rule {_written(several[0], several)}",
         )
     route = ordinary(routes, target.callers)
     if route is not None and is_unruled(routes, target.callers, traffic.unruled):
         raise Refused(
             f"the ordinary traffic of {service.key} takes no rule: "
-            f"{_written(route)} is for {_whose(route)} only",
-            f"name it with --rule {_written(route)}, or make one for the others",
+            f"{_written(route, routes)} is for {_whose(route)} only",
+            f"name it with --rule {_written(route, routes)}, or make one for the others",
         )
     if route is not None:
         return route
@@ -160,8 +175,19 @@ def _ordinary_rule(service: Service, traffic: Traffic, target: Target) -> Route:
     raise Refused(f"no rule for {service.key} has a destination", "name one with --rule")
 
 
-def _written(route: Route) -> str:
-    return f"{route.service.ref.name}/{route.rule.index}"
+def _written(route: Route, among: Iterable[Route]) -> str:
+    """How a person names the rule: by its object's name, as long as that is the only one."""
+    own = route.service.ref
+    others = {other.service.ref for other in among} - {own}
+    for spelling in _spelt(own):
+        if not any(spelling in _spelt(ref) for ref in others):
+            return f"{spelling}/{route.rule.index}"
+    return f"{own.name}/{route.rule.index}"
+
+
+def _spelt(ref: Ref) -> tuple[str, ...]:
+    """The names of an object, the shortest first."""
+    return ref.name, f"{ref.namespace}/{ref.name}", f"{ref.kind}/{ref.namespace}/{ref.name}"
 
 
 def _whose(route: Route) -> str:
@@ -181,15 +207,18 @@ def whole_rule(operation: Operation) -> tuple[str, int] | None:
 
 
 def _named_rule(routes: list[Route], wanted: str) -> Route:
-    """By name, by index (`1`, `http[1]`) in the first VirtualService, or `VIRTUALSERVICE/INDEX`."""
+    """By name, by index (`1`, `http[1]`) in the first object, or `OBJECT/INDEX`.
+
+    The object is named by its name, or by `NAMESPACE/NAME` where two are called alike.
+    """
     service, slash, rule = wanted.rpartition("/")
     if any(route.rule.name == wanted for route in routes):
         service, slash, rule = "", "", wanted
-    mine = [route for route in routes if not slash or route.service.ref.name == service]
+    mine = [route for route in routes if not slash or service in _spelt(route.service.ref)]
     named = [route for route in mine if route.rule.name == rule]
     if not named and mine:
         first = mine[0].service.ref
-        places = (rule, rule.removeprefix("http[").removesuffix("]"))
+        places = (rule, rule.removeprefix("http[").removeprefix("rules[").removesuffix("]"))
         named = [r for r in mine if r.service.ref == first and str(r.rule.index) in places]
     if not named:
         titles = ", ".join(f"{r.rule.index} ({r.rule.title})" for r in routes[:8])
@@ -210,7 +239,7 @@ def labels_of(located: Located) -> list[str]:
 
 
 def _long_label(destination: Destination, located: Located) -> str:
-    host = short_host(destination.host, located.virtual_service.ref.namespace)
+    host = short_host(destination.host, located.owner.ref.namespace)
     return f"{host}/{destination.subset}" if destination.subset else host
 
 

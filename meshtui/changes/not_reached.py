@@ -13,7 +13,7 @@ from meshtui.changes.mirror_ops import clear_mirror_operations
 from meshtui.changes.patch import apply
 from meshtui.changes.weight_ops import weight_operations
 from meshtui.mesh.model import Json, Mesh, Rule, VirtualService
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.parse_gateway_api import parse_owner
 
 VERB = "rollback"
 
@@ -33,7 +33,7 @@ def beyond(located: Located, stable: HostSubset) -> tuple[Beyond, ...]:
     Those of the located rule's object come first. A rule that names no subset chooses no version;
     the rules that only target faults at the located one go with it.
     """
-    own = located.virtual_service
+    own = located.owner
     skipped = {located.rule.index, *_removed(targeted_removals(located))}
     found = []
     for vs, rule in located.mesh.rules_by_destination.get(located.service.host, ()):
@@ -47,7 +47,7 @@ def beyond(located: Located, stable: HostSubset) -> tuple[Beyond, ...]:
             whose = "" if mine else f" of {vs.ref}"
             match = f" ({rule.match_text})" if rule.matches else ""
             words = f"rule {rule.title}{whose}{match}: {', '.join(parts)}"
-            found.append(Beyond(own if mine else vs, rule, words))
+            found.append(Beyond(vs, rule, words))
     return tuple(sorted(found, key=lambda one: one.virtual_service.ref != own.ref))
 
 
@@ -72,30 +72,31 @@ def rollback_rules(
     mesh: Mesh, first: Located, stable: HostSubset, others: Sequence[Beyond] = ()
 ) -> tuple[Change, ...]:
     """One change for each object: the located rule and, with it, the `others`; its own first."""
-    by_object: dict[tuple[str, str], list[Located]] = {_place(first): [first]}
+    by_object: dict[tuple[str, str, str], list[Located]] = {_place(first): [first]}
     for one in others:
         located = Located(mesh, first.service, one.virtual_service, one.rule)
         by_object.setdefault(_place(located), []).append(located)
     return tuple(_of_object(group, stable) for group in by_object.values())
 
 
-def _place(located: Located) -> tuple[str, str]:
-    return located.virtual_service.ref.namespace, located.virtual_service.ref.name
+def _place(located: Located) -> tuple[str, str, str]:
+    ref = located.owner.ref
+    return ref.kind, ref.namespace, ref.name
 
 
 def _of_object(group: Sequence[Located], stable: HostSubset) -> Change:
     """The rules of one object in one patch, the last first: what is before keeps its place."""
     first, several = group[0], len(group) > 1
-    raw = first.virtual_service.raw
+    raw = first.owner.raw
     operations: list[Operation] = []
     words: dict[int, list[str]] = {}
     gone: set[int] = set()
     for one in sorted(group, key=lambda located: -located.rule.index):
         if one.rule.index in gone:
             continue
-        service = parse_virtual_service(raw, one.domain)
-        rule = next(r for r in service.rules if (r.protocol, r.index) == _at(one))
-        there = replace(one, virtual_service=service, rule=rule)
+        service = parse_owner(raw, one.domain)
+        rule = next(r for r in service.rules if (r.place, r.index) == _at(one))
+        there = replace(one, owner=service, rule=rule)
         steps = to_stable(there, stable)
         raw = apply(raw, steps)
         operations += steps
@@ -111,7 +112,7 @@ def _of_object(group: Sequence[Located], stable: HostSubset) -> Change:
 
 
 def _at(located: Located) -> tuple[str, int]:
-    return located.rule.protocol, located.rule.index
+    return located.rule.place, located.rule.index
 
 
 def _removed(operations: Iterable[Operation]) -> Iterator[int]:

@@ -9,8 +9,9 @@ from meshtui.changes.change import Caution, Change
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Pod, Rule
-from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
+from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Pod, Ref, Rule
+from meshtui.mesh.parse_gateway_api import parse_owner
+from meshtui.mesh.parse_rules import parse_destination_rule
 from meshtui.mesh.resolution.endpoints import ADDED
 from meshtui.mesh.resolution.names import covered, full_name
 from meshtui.mesh.routing import pods_of, pods_of_subset
@@ -38,19 +39,24 @@ def stranding(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
 
 
 def rules_in(change: Change, spec: Json, domain: str) -> list[Rule]:
-    """The rules of a VirtualService's spec, before or after the change."""
-    raw = {"metadata": {"namespace": change.target.namespace}, "spec": spec}
-    return list(parse_virtual_service(raw, domain).rules)
+    """The rules of an object's spec, before or after the change."""
+    meta = {"namespace": change.target.namespace}
+    raw = {"kind": change.target.kind, "metadata": meta, "spec": spec}
+    return list(parse_owner(raw, domain).rules)
+
+
+def _name(ref: Ref) -> tuple[str, str]:
+    return ref.namespace, ref.name
 
 
 def _carried(mesh: Mesh, change: Change) -> frozenset[Workload]:
     """The callers whose traffic goes by the rules of the object; none where that is not known."""
     service = mesh.by_key.get(change.service)
-    place = (change.target.namespace, change.target.name)
+    place = (change.target.kind, *_name(change.target))
     return frozenset(
         caller
         for route in (routes_to(mesh, service) if service else ())
-        if (route.service.ref.namespace, route.service.ref.name) == place
+        if (route.service.ref.kind, *_name(route.service.ref)) == place
         for caller in route.callers
     )
 

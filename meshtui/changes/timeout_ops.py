@@ -46,7 +46,7 @@ def timeout_operations(located: Located, request: SetTimeout) -> tuple[Operation
     leaves = _leaves(request)
     if not leaves:
         raise Usage("say a timeout, as in 10s, or retries")
-    return set_leaves(located.virtual_service.raw, tuple(tokens(located.rule.pointer)), leaves)
+    return set_leaves(located.owner.raw, tuple(tokens(located.rule.pointer)), leaves)
 
 
 def _leaves(request: SetTimeout) -> dict[tuple[str, ...], Any]:
@@ -89,4 +89,4 @@ def _duration(seconds: float, what: str) -> str:
 def clear_timeout_operations(located: Located) -> tuple[Operation, ...]:
     """No timeout; retries are Istio's default again."""
     base = tuple(tokens(located.rule.pointer))
-    return remove_all(located.virtual_service.raw, base, ("timeout", "retries"))
+    return remove_all(located.owner.raw, base, ("timeout", "retries"))

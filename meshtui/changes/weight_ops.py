@@ -10,7 +10,10 @@ from meshtui.changes.locate import HostSubset, Located, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weights import as_named, redistribute, whole_weights
 from meshtui.errors import Refused, Usage
+from meshtui.mesh import read
 from meshtui.mesh.hosts import full_host
+from meshtui.mesh.model import HttpRoute
+from meshtui.mesh.parse_gateway_api import backend_host
 
 
 def weight_operations(located: Located, wanted: Mapping[str, float]) -> tuple[Operation, ...]:
@@ -87,35 +90,64 @@ def _operations(
             continue
         weight = 0 if key in seen else weights[key]
         seen.add(key)
-        operations += _set_weight(route, weight, pointer(*steps, "route", index, "weight"))
+        path = pointer(*steps, located.routes_key, index, "weight")
+        operations += _set_weight(route, weight, path, _missing(located))
     for place in added:
         entry = _new_route(located, place, weights[_key(place)])
-        operations.append({"op": "add", "path": pointer(*steps, "route", APPEND), "value": entry})
+        path = pointer(*steps, located.routes_key, APPEND)
+        operations.append({"op": "add", "path": path, "value": entry})
     return tuple(operations)
 
 
 def _route_key(route: Any, located: Located) -> str | None:
+    if isinstance(located.owner, HttpRoute):
+        host = backend_host(route, located.owner.ref.namespace, located.domain)
+        return _key(HostSubset(host, "")) if host else None
     target = route.get("destination") if isinstance(route, Mapping) else None
     if not isinstance(target, Mapping):
         return None
     return _key(HostSubset(host_in(located, target), target.get("subset") or ""))
 
 
-def _set_weight(route: Mapping[str, Any], weight: int, path: str) -> list[Operation]:
+def _missing(located: Located) -> int:
+    """What a destination without a weight counts among others."""
+    return 1 if isinstance(located.owner, HttpRoute) else 0
+
+
+def _set_weight(route: Mapping[str, Any], weight: int, path: str, missing: int) -> list[Operation]:
     if "weight" not in route:
-        return [{"op": "add", "path": path, "value": weight}] if weight else []
+        return [{"op": "add", "path": path, "value": weight}] if weight != missing else []
     if route["weight"] == weight:
         return []
     return [{"op": "replace", "path": path, "value": weight}]
 
 
 def _new_route(located: Located, place: HostSubset, weight: int) -> dict[str, Any]:
+    if isinstance(located.owner, HttpRoute):
+        return {**_new_backend(located, place), "weight": weight}
     return {"destination": destination_like(located, place), "weight": weight}
+
+
+def _new_backend(located: Located, place: HostSubset) -> dict[str, Any]:
+    """A Service as a backend, on the port of the others. Raises `Refused` for anything else."""
+    service = located.mesh.by_host.get(place.host)
+    if service is None or place.subset:
+        raise Refused(f"{place.subset or place.host} is no Service", "a backend is a Service")
+    written = (read.integer(route, "port") for route in located.raw_routes)
+    known = [port.number for port in service.ports]
+    port = next((port for port in written if port in known), next(iter(known), 0))
+    home = service.key.namespace
+    elsewhere = home != located.owner.ref.namespace
+    return {
+        "name": service.key.name,
+        **({"namespace": home} if elsewhere else {}),
+        "port": port,
+    }
 
 
 def host_in(located: Located, target: Mapping[str, Any]) -> str:
     """The full name of the host that a destination of the rule's VirtualService names."""
-    namespace = located.virtual_service.ref.namespace
+    namespace = located.owner.ref.namespace
     return full_host(str(target.get("host", "")), namespace, located.domain)
 
 

@@ -167,7 +167,7 @@ def _status(row: sqlite3.Row) -> Status:
 def _target(row: sqlite3.Row) -> Ref:
     names = ("kind", "object_namespace", "object_name", "uid")
     target = Ref(*(_text(row, name) for name in names))
-    if target.kind not in ("VirtualService", "DestinationRule"):
+    if target.kind not in ("VirtualService", "DestinationRule", "HTTPRoute"):
         raise Undecodable(f"is about a {target.kind!r}", newer=True)
     return target
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from meshtui.mesh.istio import Json, Ref
 from meshtui.mesh.rules import Rule
 
+HTTP_ROUTE = "HTTPRoute"
 RULES = "rules"
 """The list of an HTTPRoute in which its rules stand."""
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import RULES, HttpRoute, OtherRoute
+from meshtui.mesh.gateway_api import HTTP_ROUTE, RULES, HttpRoute, OtherRoute
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.istio import Json
-from meshtui.mesh.parse_rules import parse_match, parse_ref
+from meshtui.mesh.model import RuleOwner
+from meshtui.mesh.parse_rules import parse_match, parse_ref, parse_virtual_service
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.rules import Destination, Mirror, Retries, Rule
 
@@ -20,7 +21,7 @@ _TRIES = 2
 
 
 def parse_http_route(raw: Json, domain: str = CLUSTER_DOMAIN) -> HttpRoute:
-    ref = parse_ref(raw, "HTTPRoute")
+    ref = parse_ref(raw, HTTP_ROUTE)
     spec = read.obj(raw, "spec")
     return HttpRoute(
         ref=ref,
@@ -34,6 +35,13 @@ def parse_http_route(raw: Json, domain: str = CLUSTER_DOMAIN) -> HttpRoute:
         ),
         at_gateways=tuple(_gateways(spec, ref.namespace)),
     )
+
+
+def parse_owner(raw: Json, domain: str = CLUSTER_DOMAIN) -> RuleOwner:
+    """What holds rules, by its kind: an HTTPRoute, else a VirtualService."""
+    if read.text(raw, "kind") == HTTP_ROUTE:
+        return parse_http_route(raw, domain)
+    return parse_virtual_service(raw, domain)
 
 
 def parse_other_route(raw: Json, kind: str, domain: str = CLUSTER_DOMAIN) -> OtherRoute:

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import HTTP_ROUTE
 from meshtui.mesh.model import HttpRoute, Ref, RuleOwner
 from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
 from meshtui.mesh.resolution.routes import reached
 from meshtui.mesh.resolution.rulings import Ruling
-
-HTTP_ROUTE = "HTTPRoute"
 
 ObjectName = tuple[str, str]
 """The namespace and the name of an object."""

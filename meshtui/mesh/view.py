@@ -21,7 +21,7 @@ from meshtui.mesh.judging import (
     state_of,
     worse,
 )
-from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey, VirtualService
+from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import with_pods
 from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Joins, joined
@@ -87,9 +87,13 @@ class ServiceView:
         return self.route.rule if self.route else None
 
     @property
+    def owner(self) -> RuleOwner | None:
+        """What holds the rule."""
+        return self.route.service if self.route else None
+
+    @property
     def virtual_service(self) -> VirtualService | None:
-        owner = self.route.service if self.route else None
-        return owner if isinstance(owner, VirtualService) else None
+        return self.owner if isinstance(self.owner, VirtualService) else None
 
 
 def service_views(

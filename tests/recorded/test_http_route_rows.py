@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import pytest
 
 from meshtui.changes.adopt import adopt
-from meshtui.changes.change import Target
+from meshtui.changes.build import build_change
+from meshtui.changes.change import Rollback, SetMirror, Shift, Target
 from meshtui.changes.locate import locate
+from meshtui.changes.patch import apply
 from meshtui.errors import Refused
-from meshtui.mesh.carrying import Route, ordinary, routes_to
+from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.exposure import api_routes_to
 from meshtui.mesh.model import HttpRoute, Mesh, Service
 from meshtui.mesh.parse import parse_mesh
+from meshtui.operations.change.written_objects import with_object
 from tests.recorded.cases import Case, load, names
 from tests.recorded.test_carrying import weights_of
 
@@ -85,17 +89,80 @@ def test_the_ordinary_rule_is_the_one_that_callers_of_a_namespace_got(name: str)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_no_verb_fights_an_http_route_that_carries_the_traffic(name: str) -> None:
+def test_no_virtual_service_is_made_beside_an_http_route_that_carries_the_traffic(
+    name: str,
+) -> None:
     case = load(name, "gateway-api")
     mesh = with_clients(case)
     for service in ruled(mesh):
         routes = routes_to(mesh, service)
         if not isinstance((ordinary(routes) or routes[0]).service if routes else None, HttpRoute):
             continue
-        with pytest.raises(Refused, match="HTTPRoute"):
+        with pytest.raises(Refused, match=r"HTTPRoute|several rules|takes no rule"):
             adopt(mesh, service.key)
-        with pytest.raises(Refused):
-            locate(mesh, Target(service.key))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_weights_are_changed_in_the_backends_and_nothing_else(name: str) -> None:
+    case, changed = load(name, "gateway-api"), 0
+    mesh = with_clients(case)
+    for service in ruled(mesh):
+        routes = routes_to(mesh, service)
+        route = ordinary(routes)
+        if route is None or not isinstance(route.service, HttpRoute) or len(rivals(routes)) > 1:
+            continue
+        labels = [d.label for d in route.rule.destinations]
+        if len(set(labels)) < 2 or len(labels) > len(set(labels)):
+            continue
+        target = Target(service.key)
+        change = build_change(mesh, Shift({labels[0]: 30}), target)
+        raw = route.service.raw
+        after: Any = apply(raw, change.patch)
+        assert apply(after, change.inverse) == raw
+        assert {tuple(op["path"].split("/")[:5]) for op in change.patch} == {
+            ("", "spec", "rules", str(route.rule.index), "backendRefs")
+        }
+        moved = with_object(mesh, after, "HTTPRoute")
+        now = ordinary(routes_to(moved, service))
+        assert now is not None
+        assert weights(now)[now.rule.destinations[0].host, ""] == pytest.approx(30, abs=0.5)
+        with pytest.raises(Refused, match="is not made in an HTTPRoute"):
+            build_change(mesh, SetMirror(labels[1], 10), target)
+        changed += 1
+    if not changed:
+        pytest.skip("no HTTPRoute with several backends carries the traffic alone")
+
+
+def test_another_service_becomes_a_backend_on_the_port_of_the_others() -> None:
+    mesh = with_clients(load("m-weights", "gateway-api"))
+    (service,) = ruled(mesh)
+    change = build_change(mesh, Shift({"rev-v3": 10}), Target(service.key))
+    (added,) = [op["value"] for op in change.patch if op["op"] == "add"]
+    assert added == {"name": "rev-v3", "port": 9080, "weight": 10}
+    assert change.words == ("rev-v1 80 → 72 %", "rev-v2 20 → 18 %", "rev-v3 0 → 10 %")
+
+
+def test_two_objects_of_one_name_are_told_apart_by_their_namespaces() -> None:
+    mesh = with_clients(load("m-vs-other-ns-older", "gateway-api"))
+    (service, *_) = ruled(mesh)
+    with pytest.raises(Refused, match="several rules") as refused:
+        locate(mesh, Target(service.key))
+    named = re.findall(r"(\S+) for callers", str(refused.value))
+    assert len(set(named)) == len(named) > 1
+    found = [locate(mesh, Target(service.key, name)).owner.ref for name in named]
+    assert len(set(found)) == len(named)
+
+
+def test_a_rollback_takes_the_mirrors_off() -> None:
+    mesh = with_clients(load("m-mirror", "gateway-api"))
+    (service,) = ruled(mesh)
+    located = locate(mesh, Target(service.key))
+    label = located.rule.destinations[0].label
+    change = build_change(mesh, Rollback(label), Target(service.key))
+    assert any("mirror" in text for text in change.words)
+    after: Any = apply(located.owner.raw, change.patch)
+    filters = after["spec"]["rules"][located.rule.index].get("filters") or []
+    assert not [entry for entry in filters if entry["type"] == "RequestMirror"]
 
 
 def test_a_route_of_another_kind_is_not_adopted_over() -> None:

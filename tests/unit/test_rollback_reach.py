@@ -165,6 +165,6 @@ def test_targeted_rules_of_several_bases_go_and_every_patch_fits() -> None:
     rules = (targeted, TESTERS, mine, SOUND, ORDINARY)
     located = locate(mesh(*rules), Target(REVIEWS, "all"))
     (change,) = rollback_rules(located.mesh, located, STABLE, beyond(located, STABLE))
-    after: Any = apply(located.virtual_service.raw, change.patch)
+    after: Any = apply(located.owner.raw, change.patch)
     assert [rule.get("name") for rule in after["spec"]["http"]] == ["testers", None, "all"]
-    assert apply(after, change.inverse) == located.virtual_service.raw
+    assert apply(after, change.inverse) == located.owner.raw

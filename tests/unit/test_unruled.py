@@ -90,12 +90,12 @@ def test_a_verb_names_the_rule_that_is_for_others() -> None:
     with pytest.raises(Refused) as refused:
         locate(mesh(3), Target(KEY))
     assert "takes no rule: mine/0 is for" in str(refused.value)
-    assert locate(mesh(3), Target(KEY, "mine/0")).virtual_service.ref.name == "mine"
+    assert locate(mesh(3), Target(KEY, "mine/0")).owner.ref.name == "mine"
 
 
 def test_an_emergency_takes_the_rule_that_there_is() -> None:
     target = emergency_target(mesh(3), Target(KEY))
-    assert locate(mesh(3), target).virtual_service.ref.name == "mine"
+    assert locate(mesh(3), target).owner.ref.name == "mine"
 
 
 def test_a_rule_that_answers_itself_is_named() -> None:

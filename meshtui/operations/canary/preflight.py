@@ -57,7 +57,7 @@ def _carries(row: VersionView, facts: RouteFacts, percents: dict[tuple[str, str]
 
 def _owners(located: Located) -> Iterator[Caution]:
     """A controller that sets the weights back makes a canary of its own."""
-    for caution in owners(located.virtual_service.raw):
+    for caution in owners(located.owner.raw):
         yield Caution("danger", caution.text)
 
 
@@ -98,7 +98,7 @@ def carries_traffic(mesh: Mesh, located: Located) -> bool:
     """Whether the rule is the one that carries the service's ordinary traffic."""
     traffic = traffic_to(mesh, located.service)
     route = ordinary(traffic.routes, unruled=traffic.unruled)
-    own = located.virtual_service.ref, located.rule.index
+    own = located.owner.ref, located.rule.index
     return route is not None and (route.service.ref, route.rule.index) == own
 
 

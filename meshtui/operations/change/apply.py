@@ -15,7 +15,7 @@ from meshtui.envoy.admin_transports import EXEC
 from meshtui.envoy.compare import ABSENT, OLD
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.journal import Journal, Status
-from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.proxy_checks import gone, has_ended, question_of
 from meshtui.operations.change.rejections import (
@@ -321,8 +321,8 @@ def _whom(
     after = without_object(mesh, change.target) if gone else with_object(mesh, raw, kind)
     holding = before if gone else after
     item = object_of(holding, change.target)
-    vs = item if isinstance(item, VirtualService) else None
-    clients = client_proxies(holding, change.service, vs, sample)
+    owner = None if isinstance(item, DestinationRule) else item
+    clients = client_proxies(holding, change.service, owner, sample)
     return question_of(cluster, before, after, change), clients
 
 

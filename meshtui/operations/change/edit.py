@@ -55,13 +55,13 @@ def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
 
 
 def _for_service(mesh: Mesh, name: str, namespace: str) -> VirtualService:
-    from meshtui.changes.locate import changeable, resolve_service
+    from meshtui.changes.locate import resolve_service, virtual_service_of
 
     service = resolve_service(mesh, name, namespace)
     route = ordinary(routes_to(mesh, service))
     if route is None:
         raise Refused(f"no VirtualService routes {service.key}", "`meshtui adopt` makes one")
-    return changeable(service, route)
+    return virtual_service_of(route.service, "an edit")
 
 
 def service_of(mesh: Mesh, item: Editable) -> ServiceKey:

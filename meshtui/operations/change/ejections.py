@@ -13,7 +13,7 @@ from meshtui.changes.harm import gains
 from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.json_text import decode
-from meshtui.mesh.model import Mesh, Pod, VirtualService
+from meshtui.mesh.model import DestinationRule, Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.verify import client_proxies
 from meshtui.operations.change.written_objects import object_of
@@ -42,8 +42,8 @@ async def ejected(
     if not places:
         return ()
     item = object_of(mesh, change.target)
-    vs = item if isinstance(item, VirtualService) else None
-    pods = client_proxies(mesh, change.service, vs, sample).pods[:ASKED]
+    owner = None if isinstance(item, DestinationRule) else item
+    pods = client_proxies(mesh, change.service, owner, sample).pods[:ASKED]
     seen = await asyncio.gather(*(_endpoints(cluster, pod) for pod in pods))
     return tuple(_findings(places, zip(pods, seen, strict=True)))
 

@@ -114,7 +114,7 @@ class Planner:
         if isinstance(request, SetBreaker | ClearBreaker):
             ref = build_change(mesh, request, target).target
             return await (self._on_newest(mesh, ref, made) if ref.uid else made(mesh))
-        return await self._on_newest(mesh, locate(mesh, target).virtual_service.ref, made)
+        return await self._on_newest(mesh, locate(mesh, target).owner.ref, made)
 
     def goes_to_a_sound_version(
         self, mesh: Mesh, request: Rollback, target: Target, sample: Sample
@@ -188,7 +188,7 @@ class Planner:
         self, mesh: Mesh, located: Located, stable: HostSubset, target: Target
     ) -> tuple[Mesh, Located, tuple[Beyond, ...]]:
         """The other objects that are changed too, each as it is at this moment."""
-        own = located.virtual_service.ref
+        own = located.owner.ref
         others = {one.virtual_service.ref for one in beyond(located, stable)} - {own}
         read = await asyncio.gather(*(read_raw(self._cluster, ref) for ref in others))
         for ref, raw in zip(others, read, strict=True):

@@ -13,7 +13,7 @@ from meshtui.changes.change import Change
 from meshtui.changes.outcome import ProxyVerdict
 from meshtui.envoy.compare import OLD
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import Mesh, Pod, Ref, VirtualService
+from meshtui.mesh.model import DestinationRule, Mesh, Pod, Ref
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.verify import client_proxies
 from meshtui.operations.change.written_objects import object_of
@@ -97,8 +97,8 @@ class _Counting:
 
 def _clients(change: Change, mesh: Mesh, sample: Sample | None) -> tuple[Pod, ...]:
     item = object_of(mesh, change.target)
-    vs = item if isinstance(item, VirtualService) else None
-    return client_proxies(mesh, change.service, vs, sample).pods
+    owner = None if isinstance(item, DestinationRule) else item
+    return client_proxies(mesh, change.service, owner, sample).pods
 
 
 async def count_refusals(cluster: Cluster, pods: Iterable[Pod], seconds: float) -> Counts:

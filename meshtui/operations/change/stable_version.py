@@ -111,8 +111,8 @@ def _step(entry: Entry) -> Step:
 
 def _is_about(entry: Entry, located: Located) -> bool:
     """True where the entry is about this rule, wherever in the list it stood then."""
-    vs, rule = located.virtual_service, located.rule
+    vs, rule = located.owner, located.rule
     if entry.target.uid != vs.ref.uid or entry.rule is None:
         return False
-    same_list = entry.rule.protocol == rule.protocol
+    same_list = entry.rule.protocol == rule.place
     return same_list and place_of(entry.rule, entry.spec_after, spec_of(vs.raw)) == rule.index

@@ -10,7 +10,7 @@ from meshtui.changes.change import Change
 from meshtui.changes.locate import Located
 from meshtui.changes.undo import place_of, undo_operations
 from meshtui.errors import Conflict, NotFound, Refused
-from meshtui.mesh.model import DestinationRule, Mesh, VirtualService
+from meshtui.mesh.model import DestinationRule, Mesh, RuleOwner
 from meshtui.mesh.routing import service_of
 from meshtui.operations.change.written_objects import object_of, read_raw, with_object
 
@@ -73,7 +73,7 @@ async def change_again(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chan
     return replace(change, verb=entry.verb, undoes=entry.undoes), mesh
 
 
-def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:
+def _removal(entry: Entry, item: RuleOwner | DestinationRule) -> Change:
     """Takes away an object that was made, as long as it is still as it was made."""
     if spec_of(item.raw) != entry.spec_left:
         raise Conflict(
@@ -84,7 +84,7 @@ def _removal(entry: Entry, item: VirtualService | DestinationRule) -> Change:
     return removal(entry.service, VERB, item.raw, words, undoes=entry.id)
 
 
-def _patch(mesh: Mesh, entry: Entry, item: VirtualService | DestinationRule) -> Change:
+def _patch(mesh: Mesh, entry: Entry, item: RuleOwner | DestinationRule) -> Change:
     operations, differences = undo_operations(entry.record, spec_of(item.raw))
     if differences:
         summary = "; ".join(str(difference) for difference in differences)
@@ -97,9 +97,9 @@ def _patch(mesh: Mesh, entry: Entry, item: VirtualService | DestinationRule) -> 
     return rule_change(located, VERB, operations, undoes=entry.id)
 
 
-def _located(mesh: Mesh, entry: Entry, vs: VirtualService) -> Located:
+def _located(mesh: Mesh, entry: Entry, vs: RuleOwner) -> Located:
     """The rule that the entry changed, or the one that stands in its place."""
-    rules = [rule for rule in vs.rules if entry.rule and rule.protocol == entry.rule.protocol]
+    rules = [rule for rule in vs.rules if entry.rule and rule.place == entry.rule.protocol]
     if not rules or entry.rule is None:
         raise Conflict(f"{entry.target} has no rules any more", "look at it first")
     key = entry.service

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
 from meshtui.changes.outcome import NOT_MEANT, ProxyVerdict
 from meshtui.envoy.compare import IN_SYNC
-from meshtui.mesh.model import Mesh, Pod, ServiceKey, VirtualService
+from meshtui.mesh.model import HttpRoute, Mesh, Pod, RuleOwner, ServiceKey
 from meshtui.mesh.resolution import View, world
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.signals import Sample
@@ -58,16 +58,17 @@ class Clients:
 
 
 def client_proxies(
-    mesh: Mesh, service: ServiceKey, vs: VirtualService | None, sample: Sample | None
+    mesh: Mesh, service: ServiceKey, owner: RuleOwner | None, sample: Sample | None
 ) -> Clients:
-    """The proxies that send traffic to the service and that get the VirtualService, if any.
+    """The proxies that send traffic to the service and that get the rules' owner, if any.
 
-    Where telemetry names none, every proxy that gets the VirtualService may be one: those of the
-    service's namespace first.
+    Where telemetry names none, every proxy that gets the owner may be one: those of the service's
+    namespace first. What its rules send to other services is counted as theirs.
     """
     running = [pod for pod in mesh.pods if _answers(pod)]
-    able = running if vs is None else _with(mesh, vs, running)
-    workloads = sample.clients.get(service, frozenset()) if sample else frozenset()
+    able = running if owner is None else _with(mesh, owner, running)
+    asked = (service, *_sent_to(mesh, service, owner))
+    workloads = {one for key in asked for one in (sample.clients.get(key, ()) if sample else ())}
     named = [pod for pod in running if (pod.namespace, pod.workload) in workloads]
     places = {(pod.namespace, pod.name) for pod in able}
     found = [pod for pod in named if (pod.namespace, pod.name) in places]
@@ -78,24 +79,38 @@ def client_proxies(
     return Clients(_spread(chosen), bool(found), left_out, others[:MOST_PROXIES])
 
 
+def _sent_to(mesh: Mesh, service: ServiceKey, owner: RuleOwner | None) -> Iterator[ServiceKey]:
+    """The other services that the rules of the owner's hosts send the service's requests to."""
+    host = mesh.by_key[service].host if service in mesh.by_key else ""
+    if owner is None or host not in owner.hosts:
+        return
+    for rule in owner.rules:
+        for destination in rule.destinations:
+            other = mesh.by_host.get(destination.host)
+            if other is not None and other.key != service:
+                yield other.key
+
+
 def _answers(pod: Pod) -> bool:
     return pod.sidecar and pod.phase == "Running" and not pod.deleting
 
 
-def _with(mesh: Mesh, vs: VirtualService, pods: list[Pod]) -> list[Pod]:
-    """Those that get something of a VirtualService, by what istiod makes of it for each."""
+def _with(mesh: Mesh, owner: RuleOwner, pods: list[Pod]) -> list[Pod]:
+    """Those that get something of what holds rules, by what istiod makes of it for each."""
     whole = world(mesh)
-    known = bool(roots_of(whole.shared, vs.ref)) or vs in mesh.virtual_services
+    known = bool(roots_of(whole.shared, owner.ref)) or owner in mesh.virtual_services
     got: dict[tuple[str, str], bool] = {}
     for group in whole.callers:
         view = whole.view(group.client)
-        has = bool(ruled_hosts(view, vs.ref)) if known else is_for(view, vs)
+        has = bool(ruled_hosts(view, owner.ref)) if known else is_for(view, owner)
         got |= {(pod.namespace, pod.name): has for pod in group.pods}
     return [pod for pod in pods if got.get((pod.namespace, pod.name))]
 
 
-def is_for(view: View, vs: VirtualService) -> bool:
-    """Whether a VirtualService is for such a client, by the Gateways that it names alone."""
+def is_for(view: View, vs: RuleOwner) -> bool:
+    """Whether what holds rules is for such a client, by the Gateways that it names alone."""
+    if isinstance(vs, HttpRoute):
+        return vs.in_mesh and not view.client.gateway
     if not view.client.gateway:
         return "mesh" in vs.gateways
     named = {gateway_name(name, vs.ref.namespace) for name in vs.gateways}

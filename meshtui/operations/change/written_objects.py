@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
 from meshtui.mesh import read
-from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, VirtualService
+from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, RuleOwner
+from meshtui.mesh.parse_gateway_api import parse_http_route
 from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
 
 if TYPE_CHECKING:
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 
 
 def resource_of(kind: str) -> Resource:
-    from meshtui.kube.resources import DESTINATION_RULES, VIRTUAL_SERVICES
+    from meshtui.kube.resources import DESTINATION_RULES, HTTP_ROUTES, VIRTUAL_SERVICES
 
-    return {"VirtualService": VIRTUAL_SERVICES, "DestinationRule": DESTINATION_RULES}[kind]
+    return {
+        "VirtualService": VIRTUAL_SERVICES,
+        "DestinationRule": DESTINATION_RULES,
+        HTTP_ROUTE: HTTP_ROUTES,
+    }[kind]
 
 
 async def read_raw(cluster: Cluster, ref: Ref) -> Json:
@@ -37,6 +43,12 @@ def with_object(mesh: Mesh, raw: Json, kind: str) -> Mesh:
         rules = [r for r in mesh.destination_rules if _place(r.ref) != _place(rule.ref)]
         ordered = sorted([*rules, rule], key=lambda r: _place(r.ref))
         return replace(mesh, destination_rules=tuple(ordered))
+    if kind == HTTP_ROUTE:
+        route = parse_http_route(raw, mesh.settings.domain)
+        routes = [r for r in mesh.http_routes if _place(r.ref) != _place(route.ref)]
+        return replace(
+            mesh, http_routes=tuple(sorted([*routes, route], key=lambda r: _place(r.ref)))
+        )
     service = parse_virtual_service(raw, mesh.settings.domain)
     others = [s for s in mesh.virtual_services if _place(s.ref) != _place(service.ref)]
     services = sorted([*others, service], key=lambda s: _place(s.ref))
@@ -48,6 +60,9 @@ def without_object(mesh: Mesh, ref: Ref) -> Mesh:
     if ref.kind == "DestinationRule":
         rules = tuple(r for r in mesh.destination_rules if _place(r.ref) != _place(ref))
         return replace(mesh, destination_rules=rules)
+    if ref.kind == HTTP_ROUTE:
+        routes = tuple(r for r in mesh.http_routes if _place(r.ref) != _place(ref))
+        return replace(mesh, http_routes=routes)
     services = tuple(s for s in mesh.virtual_services if _place(s.ref) != _place(ref))
     return replace(mesh, virtual_services=services)
 
@@ -56,11 +71,12 @@ def _place(ref: Ref) -> tuple[str, str]:
     return ref.namespace, ref.name
 
 
-def object_of(mesh: Mesh, ref: Ref) -> VirtualService | DestinationRule | None:
+def object_of(mesh: Mesh, ref: Ref) -> RuleOwner | DestinationRule | None:
     """The object that has this kind, namespace and name, whatever its uid."""
-    found: Mapping[str, tuple[VirtualService | DestinationRule, ...]] = {
+    found: Mapping[str, tuple[RuleOwner | DestinationRule, ...]] = {
         "VirtualService": mesh.virtual_services,
         "DestinationRule": mesh.destination_rules,
+        HTTP_ROUTE: mesh.http_routes,
     }
     for item in found.get(ref.kind, ()):
         if (item.ref.namespace, item.ref.name) == (ref.namespace, ref.name):
@@ -74,7 +90,7 @@ def same_object(one: Mesh, other: Mesh, ref: Ref) -> bool:
     return len(versions) == 1 and all(versions)
 
 
-def _version(item: VirtualService | DestinationRule | None) -> str:
+def _version(item: RuleOwner | DestinationRule | None) -> str:
     """Its uid and resourceVersion; empty where there is none to compare."""
     meta = read.obj(item.raw, "metadata") if item else {}
     version = read.text(meta, "resourceVersion")

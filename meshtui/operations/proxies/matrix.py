@@ -16,7 +16,7 @@ from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.virtual_hosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.carrying import Route, place_of, routes_to
-from meshtui.mesh.model import Mesh, Pod, Service, VirtualService
+from meshtui.mesh.model import Mesh, Pod, RuleOwner, Service
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import ruled_hosts
@@ -90,12 +90,8 @@ class Matrix:
 def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
     """The http rules for the service, and the proxies that any of them is for."""
     rules = tuple(r for r in routes_to(mesh, service) if r.rule.protocol == "http")
-    owners: list[VirtualService | None] = []
-    owners += {
-        r.service.ref: r.service for r in rules if isinstance(r.service, VirtualService)
-    }.values()
-    if any(not isinstance(route.service, VirtualService) for route in rules):
-        owners.append(None)
+    owners: list[RuleOwner | None] = []
+    owners += {route.service.ref: route.service for route in rules}.values()
     named: dict[tuple[str, str], Pod] = {}
     others: dict[tuple[str, str], Pod] = {}
     left_out = 0

@@ -35,7 +35,7 @@ class Draft:
 
 def target_of(view: ServiceView) -> Target:
     """The service, its rule and the very object on screen: a stale look is a conflict."""
-    vs = view.virtual_service
+    vs = view.owner
     if vs is None:
         return Target(view.key)
     return Target(view.key, rule_name(view), vs.ref.uid, vs.resource_version)
