@@ -141,8 +141,8 @@ def rivals(
     """The rules that each take the ordinary traffic of some callers, the most telling first.
 
     More than one means that no single rule carries the service's ordinary traffic. Where each rule
-    for callers in the mesh asks for something, the last of them stands for their traffic beside a
-    gateway's rule that takes everything.
+    for some callers in the mesh asks for something, the last of them stands for their traffic
+    beside a rule that takes everything of others, or of a gateway.
     """
     able = [r for r in routes if _is_able(r)]
     if callers:
@@ -150,9 +150,14 @@ def rivals(
         able = named or able
     found = [route for route in able if route.rest]
     in_mesh = [route for route in able if not route.edge]
-    if in_mesh and (found or callers) and not any(route.rest for route in in_mesh):
-        found.append(in_mesh[-1])
-    ranked = sorted(found, key=lambda r: (not r.rest, r.edge, -r.pods, r.ports))
+    covered = frozenset[Workload]().union(*(r.callers for r in in_mesh if r.rest))
+    wanted = (callers or frozenset().union(*(r.callers for r in in_mesh))) - covered
+    left = [r for r in in_mesh if r.callers & wanted]
+    if not left and not any(route.rest for route in in_mesh):
+        left = in_mesh
+    if left and (found or callers):
+        found.append(left[-1])
+    ranked = sorted(found, key=lambda r: (r.edge, -r.pods, not r.rest, r.ports))
     return tuple({place_of(route): route for route in ranked}.values())
 
 

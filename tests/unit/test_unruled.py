@@ -9,7 +9,7 @@ import pytest
 from meshtui.changes.change import Target
 from meshtui.changes.locate import emergency_target, locate
 from meshtui.errors import Refused
-from meshtui.mesh.carrying import Unruled, ordinary, traffic_to
+from meshtui.mesh.carrying import Unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.view import service_views
@@ -108,3 +108,28 @@ def test_a_rule_that_answers_itself_is_named() -> None:
     objects = {"services": [SERVICE], "virtualservices": [rule], "pods": [pod("shop", "front")]}
     with pytest.raises(Refused, match=r"rule closed answers the requests to cart\.shop itself"):
         locate(parse_mesh(objects), Target(KEY))
+
+
+def test_callers_with_conditions_only_count_beside_those_with_a_catch_all() -> None:
+    some = {"match": [{"uri": {"prefix": "/"}, "method": {"exact": "GET"}}]}
+    public = {
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"hosts": ["cart"], "http": [{**some, "route": [DESTINATION]}]},
+    }
+    private = {
+        "metadata": {"name": "mine", "namespace": "test"},
+        "spec": {
+            "hosts": ["cart.shop.svc.cluster.local"],
+            "exportTo": ["."],
+            "http": [{"route": [DESTINATION]}],
+        },
+    }
+    pods = [pod("test", "probe"), pod("shop", "front"), pod("shop", "front", 1)]
+    objects = {"services": [SERVICE], "virtualservices": [public, private], "pods": pods}
+    found = parse_mesh(objects)
+    routes = traffic_to(found, found.by_key[KEY]).routes
+    assert [route.service.ref.name for route in rivals(routes)] == ["cart", "mine"]
+    assert [r.service.ref.name for r in rivals(routes, frozenset({ORDINARY}))] == ["cart"]
+    assert [r.service.ref.name for r in rivals(routes, frozenset({TESTERS}))] == ["mine"]
+    with pytest.raises(Refused, match="several rules carry the traffic"):
+        locate(found, Target(KEY))
