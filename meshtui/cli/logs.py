@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
@@ -15,6 +15,7 @@ from meshtui.envoy.accesslog import is_unknown_format, parse_line
 from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logline import LogLine, read_line
 from meshtui.errors import Exit, MeshtuiError, Refused
+from meshtui.mesh.access_logging import LogFormat
 from meshtui.mesh.model import Pod
 from meshtui.mesh.routing import pods_of
 from meshtui.operations.logs.pod_tail import TailFrom
@@ -28,6 +29,7 @@ async def logs(arguments: argparse.Namespace) -> int:
     """Each line behind its pod's name. Where no pod could be read, the status of the failure."""
     from meshtui.cli.change_commands import callers as callers_sample
     from meshtui.operations.logs.callers import WithCallers, callers_of
+    from meshtui.operations.logs.formats import formats_of, not_logged
     from meshtui.operations.logs.tail import keep_up, tail
 
     wanted, start = _filter(arguments), _start(arguments)
@@ -42,11 +44,16 @@ async def logs(arguments: argparse.Namespace) -> int:
             callers = callers_of(mesh, service, await callers_sample(opened, mesh))
             asked += len(callers)
         both = WithCallers(service, lambda: _of(pods, version), lambda: callers)
+        both_pods = tuple(both.pods())
+        formats, silent = formats_of(mesh, both_pods), not_logged(mesh, pods)
+        if silent:
+            output.note(f"meshtui: {silent}")
         entries = tail(opened.cluster, both.pods, start, follow=follow, keep=both.keep)
         watching = asyncio.create_task(keep_up(opened.cluster, service, pods))
         try:
             async with aclosing(entries):
-                failed = await _print_all(entries, wanted, opening.form(arguments), follow)
+                printing = _Printing(wanted, opening.form(arguments), follow, formats)
+                failed = await _print_all(entries, printing)
         finally:
             watching.cancel()
     return next(iter(failed.values())).exit if len(failed) == asked else Exit.DONE
@@ -84,21 +91,31 @@ def _start(arguments: argparse.Namespace) -> TailFrom:
     return TailFrom(lines, arguments.since, arguments.previous, arguments.callers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Printing:
+    """What is printed, and how; `formats` are those of the mesh's own that lines may have."""
+
+    wanted: LogFilter
+    form: str
+    follow: bool
+    formats: tuple[LogFormat, ...] = ()
+
+
 async def _print_all(
-    entries: AsyncIterator[LogEntry], wanted: LogFilter, form: str, follow: bool
+    entries: AsyncIterator[LogEntry], printing: _Printing
 ) -> dict[str, MeshtuiError]:
     """Prints what is wanted; gives what failed, by pod."""
     failed: dict[str, MeshtuiError] = {}
     unknown = 0
     async for entry in entries:
-        unknown += not entry.own and is_unknown_format(entry.text)
+        unknown += not entry.own and is_unknown_format(entry.text, printing.formats)
         if entry.own:
             output.note(entry.text)
             if entry.error is not None:
                 failed[entry.pod] = entry.error
-        elif wanted(_line(entry)):
-            _print(entry, form)
-            if follow:
+        elif printing.wanted(_line(entry, printing.formats)):
+            _print(entry, printing)
+            if printing.follow:
                 output.flush()
     if unknown:
         lines = "line is" if unknown == 1 else "lines are"
@@ -106,15 +123,16 @@ async def _print_all(
     return failed
 
 
-def _line(entry: LogEntry) -> LogLine:
-    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)
+def _line(entry: LogEntry, formats: tuple[LogFormat, ...]) -> LogLine:
+    place = entry.namespace, entry.pod, entry.version
+    return read_line(*place, entry.text, entry.stamp, formats)
 
 
-def _print(entry: LogEntry, form: str) -> None:
-    if form == "table":
+def _print(entry: LogEntry, printing: _Printing) -> None:
+    if printing.form == "table":
         output.line(f"{entry.pod}  {entry.text}")
         return
-    record = parse_line(entry.text)
+    record = parse_line(entry.text, printing.formats)
     fields = asdict(record) if record else {"raw": entry.text}
     document = {"namespace": entry.namespace, "pod": entry.pod, "version": entry.version, **fields}
-    output.record(document, form)
+    output.record(document, printing.form)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from meshtui.envoy.logformat import json_values, text_format
 from meshtui.envoy.logkeys import canonical
+from meshtui.mesh.access_logging import LogFormat
 
 LONGEST = 65_536
 """A longer line is no access-log line."""
@@ -119,11 +121,18 @@ class AccessRecord:
         return not (self.code or self.method or self.protocol)
 
 
-def parse_line(line: str) -> AccessRecord | None:
-    """The record of one line, or None where it is no access-log line. Never raises."""
+def parse_line(line: str, formats: Iterable[LogFormat] = ()) -> AccessRecord | None:
+    """The record of one line, or None where it is no access-log line. Never raises.
+
+    `formats` are the mesh's own; a line that fits none of them is recognised by its content.
+    """
     line = line.rstrip("\r\n")
     if len(line) > LONGEST:
         return None
+    for form in formats:
+        found = _by_format(line, form)
+        if found is not None:
+            return found
     if line.startswith("{"):
         return _from_json(line)
     return _from_text(line) if line.startswith("[") else None
@@ -137,7 +146,7 @@ _OWN_WORDS = re.compile(
 _A_CODE = re.compile(r"(?<![\w.:])[1-5]\d\d(?![\w.:])", re.ASCII)
 
 
-def is_unknown_format(line: str) -> bool:
+def is_unknown_format(line: str, formats: Iterable[LogFormat] = ()) -> bool:
     """Whether a line of a proxy looks like a request in a format that `parse_line` can't read.
 
     What the proxy and its agent say themselves has a level; a request has a code.
@@ -145,7 +154,19 @@ def is_unknown_format(line: str) -> bool:
     text = line[:2_000]
     if _OWN_WORDS.match(text) or (text.startswith("{") and '"level"' in text):
         return False
-    return _A_CODE.search(text) is not None and parse_line(line) is None
+    return _A_CODE.search(text) is not None and parse_line(line, formats) is None
+
+
+def _by_format(line: str, form: LogFormat) -> AccessRecord | None:
+    values: Mapping[str, Any] | None = None
+    if form.keys and line.startswith("{"):
+        values = json_values(line, form.keys)
+    elif form.text:
+        known = text_format(form.text)
+        values = known.values(line) if known else None
+    if values is None or _number(values["response_code"]) is None:
+        return None
+    return _record({"start_time": "", **values}, line)
 
 
 def _from_text(line: str) -> AccessRecord | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from meshtui.envoy.accesslog import is_unknown_format, parse_line
+from meshtui.mesh.access_logging import LogFormat
 
 LOOKED_AT = 4_096
 """Characters of a line that are searched and shown; all of it is kept."""
@@ -53,13 +54,22 @@ class LogLine(NamedTuple):
     own: bool = False
     trouble: bool = False
     unknown: bool = False
+    formats: tuple[LogFormat, ...] = ()
+    """Those of the mesh's own that its proxy may write in."""
 
 
-def read_line(namespace: str, pod: str, version: str, text: str, stamp: int = 0) -> LogLine:
-    """The line a proxy wrote; never raises."""
-    request = _request(text)
-    unknown = request is None and is_unknown_format(text)
-    return LogLine(namespace, pod, version, text, stamp, request, unknown=unknown)
+def read_line(
+    namespace: str,
+    pod: str,
+    version: str,
+    text: str,
+    stamp: int = 0,
+    formats: tuple[LogFormat, ...] = (),
+) -> LogLine:
+    """The line a proxy wrote, in one of the mesh's own `formats` or a known one; never raises."""
+    request = _request(text, formats)
+    unknown = request is None and is_unknown_format(text, formats)
+    return LogLine(namespace, pod, version, text, stamp, request, unknown=unknown, formats=formats)
 
 
 def own_line(
@@ -69,8 +79,8 @@ def own_line(
     return LogLine("", pod, version, text, stamp, None, True, trouble)
 
 
-def _request(text: str) -> LoggedRequest | None:
-    record = parse_line(text)
+def _request(text: str, formats: tuple[LogFormat, ...]) -> LoggedRequest | None:
+    record = parse_line(text, formats)
     if record is None:
         return None
     return LoggedRequest(

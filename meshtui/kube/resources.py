@@ -82,6 +82,8 @@ REQUEST_AUTHENTICATIONS = Resource(
     SECURITY_GROUP, "v1beta1", "requestauthentications", "RequestAuthentication", optional=True
 )
 
+TELEMETRIES = Resource("telemetry.istio.io", "v1alpha1", "telemetries", "Telemetry", optional=True)
+
 HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES = (
     Resource(GATEWAY_API_GROUP, "v1", f"{kind.lower()}s", kind, optional=True)
     for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
@@ -108,6 +110,7 @@ MESH_RESOURCES = (
     PEER_AUTHENTICATIONS,
     AUTHORIZATION_POLICIES,
     REQUEST_AUTHENTICATIONS,
+    TELEMETRIES,
     HTTP_ROUTES,
     GRPC_ROUTES,
     TLS_ROUTES,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from meshtui.mesh.access_logging import Telemetry as Telemetry
 from meshtui.mesh.authorization import AuthorizationPolicy as AuthorizationPolicy
 from meshtui.mesh.authorization import RequestAuthentication as RequestAuthentication
 from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
@@ -225,6 +226,7 @@ class Mesh:
 
     peer_authentications: tuple[PeerAuthentication, ...] = ()
     authorization_policies: tuple[AuthorizationPolicy, ...] = ()
+    telemetries: tuple[Telemetry, ...] = ()
     request_authentications: tuple[RequestAuthentication, ...] = ()
     workloads: tuple[Workload, ...] = ()
     settings: MeshSettings = field(default_factory=MeshSettings)

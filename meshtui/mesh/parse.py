@@ -7,6 +7,7 @@ from functools import partial as bound
 from typing import Any, TypeVar
 
 from meshtui.mesh import read
+from meshtui.mesh.access_logging import parse_telemetry
 from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
@@ -87,6 +88,7 @@ def parse_mesh(
             for route in parsed(plural, bound(parse_other_route, kind=kind, domain=domain))
         ),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
+        telemetries=parsed("telemetries", parse_telemetry),
         authorization_policies=parsed("authorizationpolicies", parse_authorization_policy),
         request_authentications=parsed("requestauthentications", parse_request_authentication),
         workloads=parsed("deployments", parse_deployment),

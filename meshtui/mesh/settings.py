@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meshtui.mesh import read
+from meshtui.mesh.access_logging import LogSettings, log_settings
 
 Json = Mapping[str, Any]
 _PUBLIC = ("*",)
@@ -37,6 +38,9 @@ class MeshSettings:
     trust_domains: tuple[str, ...] = ("cluster.local",)
     """Its own name, and the others that identities of the mesh may have."""
 
+    logs: LogSettings | None = None
+    """Which access log proxies write where no Telemetry says otherwise; None: not known."""
+
 
 def mesh_settings(config: Json, domain: str = "cluster.local") -> MeshSettings:
     """The settings that a meshConfig (as a mapping) makes."""
@@ -53,6 +57,7 @@ def mesh_settings(config: Json, domain: str = "cluster.local") -> MeshSettings:
         ),
         policy=read.obj(config, "defaultTrafficPolicy"),
         connect_timeout=read.text(config, "connectTimeout") or "10s",
+        logs=log_settings(config),
         trust_domains=(
             read.text(config, "trustDomain") or "cluster.local",
             *read.texts(config, "trustDomainAliases"),

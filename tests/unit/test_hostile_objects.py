@@ -30,6 +30,7 @@ from meshtui.kube.resources import (
     SERVICES,
     SIDECARS,
     TCP_ROUTES,
+    TELEMETRIES,
     TLS_ROUTES,
     VIRTUAL_SERVICES,
     WORKLOAD_ENTRIES,
@@ -143,6 +144,12 @@ SPECS: dict[Resource, Obj] = {
     REQUEST_AUTHENTICATIONS: {
         "selector": {"matchLabels": {"app": "reviews"}},
         "jwtRules": [{"issuer": "me"}],
+    },
+    TELEMETRIES: {
+        "selector": {"matchLabels": {"app": "reviews"}},
+        "accessLogging": [
+            {"providers": [{"name": "envoy"}], "disabled": True, "filter": {"expression": "x"}}
+        ],
     },
     ENVOY_FILTERS: {
         "workloadSelector": {"labels": {"app": "reviews"}},

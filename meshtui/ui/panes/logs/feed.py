@@ -10,6 +10,7 @@ from textual.message import Message
 
 from meshtui.envoy.logline import LogLine, own_line, read_line
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.access_logging import LogFormat
 from meshtui.operations.types import LogEntry
 from meshtui.ui.panes.base import Pane
 
@@ -47,15 +48,20 @@ class LogEnded(Message):
         self.error = error
 
 
-def read(entry: LogEntry) -> LogLine:
-    """The entry as a line of the store."""
+def read(entry: LogEntry, formats: tuple[LogFormat, ...] = ()) -> LogLine:
+    """The entry as a line of the store; `formats` are the mesh's own."""
     if entry.own:
         trouble = entry.error is not None
         return own_line(entry.text, entry.pod, entry.version, entry.stamp, trouble)
-    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp)
+    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp, formats)
 
 
-async def in_batches(name: object, tail: AsyncGenerator[LogEntry, None], to: Pane) -> None:
+async def in_batches(
+    name: object,
+    tail: AsyncGenerator[LogEntry, None],
+    to: Pane,
+    formats: tuple[LogFormat, ...] = (),
+) -> None:
     """Hand on lines some times a second; wait while the screen has not caught up.
 
     The tail is closed with it, wherever it is cancelled.
@@ -65,7 +71,7 @@ async def in_batches(name: object, tail: AsyncGenerator[LogEntry, None], to: Pan
         number = 0
         async with aclosing(tail):
             async for entry in tail:
-                batches.add(read(entry))
+                batches.add(read(entry, formats))
                 number += 1
                 if number % TURN == 0:
                     await asyncio.sleep(0)

@@ -19,7 +19,7 @@ NAMED = 19
 
 def field_lines(line: LogLine, width: int) -> list[Line]:
     """What came of the request, first in words, then every field; last the line as it came."""
-    record = parse_line(line.text)
+    record = parse_line(line.text, line.formats)
     lines = _whose(line, width)
     if record is not None:
         lines += [BLANK, *_outcome(record, width), BLANK]

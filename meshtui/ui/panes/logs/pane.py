@@ -14,7 +14,9 @@ from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logline import LogLine, own_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.routing import pods_of
+from meshtui.operations.logs.formats import formats_of, not_logged
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
@@ -58,6 +60,7 @@ class LogsPane(Pane):
         super().__init__(cockpit)
         self.exporting = LogExport(self, self.log_lines)
         self.start = TailFrom()
+        self._mesh: Mesh | None = None
         self._key: ServiceKey | None = None
         self._place = ""
         self._tail: object = None
@@ -78,7 +81,8 @@ class LogsPane(Pane):
 
     # Reading
 
-    def update_body(self, _: Snapshot) -> None:
+    def update_body(self, snapshot: Snapshot) -> None:
+        self._mesh = snapshot.mesh
         key = self.view.key if self.view else None
         if (key, self.cockpit.context) == (self._key, self._place):
             return
@@ -102,14 +106,23 @@ class LogsPane(Pane):
         self.update_title()
 
     async def _pump(self, key: ServiceKey, start: TailFrom, tail: object) -> None:
+        pods = self._pods(key)
+        formats = formats_of(self._mesh, pods) if self._mesh else ()
+        if self._mesh and (silent := not_logged(self._mesh, pods)):
+            line = own_line(f"meshtui: {silent}", trouble=True)
+            self.post_message(LogBatch(tail, (line,)))
         try:
-            await in_batches(tail, self.cockpit.tail(key, start), self)
+            await in_batches(tail, self.cockpit.tail(key, start), self, formats)
         except MeshtuiError as error:
             self.post_message(LogEnded(tail, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
             self.post_message(LogEnded(tail, unexpected("reading the logs", error)))
         else:
             self.post_message(LogEnded(tail, None))
+
+    def _pods(self, key: ServiceKey) -> tuple[Pod, ...]:
+        service = self._mesh.by_key.get(key) if self._mesh else None
+        return pods_of(self._mesh, service) if self._mesh and service else ()
 
     def on_log_batch(self, message: LogBatch) -> None:
         if message.tail is self._tail:
