@@ -150,6 +150,13 @@ def _ownership(
     )
 
 
+UPGRADED = "101"
+_WEB_SOCKETS = (
+    "WebSockets are open to it: what clients send over them is copied frame by frame, as long as "
+    "they are open"
+)
+
+
 def mirror_findings(
     mesh: Mesh, change: Change, sample: Sample | None, limits: Thresholds
 ) -> tuple[Caution, ...]:
@@ -160,6 +167,8 @@ def mirror_findings(
     found = []
     own = [service for service in mesh.services if service.key == change.service]
     for view in service_views(mesh, sample, limits, of=own):
+        if view.caller is not None and view.caller.codes.get(UPGRADED):
+            found.append(Caution("warning", _WEB_SOCKETS))
         for row in view.versions:
             worse = failing_ratio(row) if (row.host, row.subset or None) in gained else 0.0
             if worse:

@@ -137,7 +137,7 @@ def _cluster_json(seen: SeenCluster) -> dict[str, Any]:
         "outlier_detection": dict(limits.outlier) if limits.outlier is not None else None,
         "active": {what: seen.active(what) for what in ("requests", "connections", "pending")},
         "overflows": dict(seen.pressure.overflows) if seen.pressure else None,
-        "full": list(seen.pressure.open) if seen.pressure else None,
+        "full": None if seen.full is None else list(seen.full),
     }
 
 

@@ -101,6 +101,9 @@ class Joins:
     def _refused(self, target: Responder, mine: Iterable[int]) -> tuple[int, ...]:
         """Whose cluster refused requests that reached no pod, where only one can have."""
         flags = target.flags.split(",")
+        named = [i for i in mine if self._rows[i].named]
+        if len(named) == 1 and self._rows[named[0]].percent and {"UH", "UO"} & set(flags):
+            return (named[0],)
         able: list[int] = []
         for i in mine:
             row = self._rows[i]

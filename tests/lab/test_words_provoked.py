@@ -123,6 +123,9 @@ async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             path = head.split(b" ")[1].decode()
+            if path == "/socket":
+                await _web_socket(reader, writer)
+                return
             if path.startswith("/slow") or path in ("/half/timeout", "/late"):
                 writer.write(half if path.startswith("/half") else b"")
                 await writer.drain()
@@ -143,6 +146,17 @@ async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         pass
     finally:
         writer.close()
+
+
+FRAMES: list[bytes] = []
+"""What each WebSocket brought, until it was closed."""
+
+
+async def _web_socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    upgrade = b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    writer.write(upgrade)
+    await writer.drain()
+    FRAMES.append(await reader.read())
 
 
 def cluster(name: str, port: int | None, **more: Any) -> Obj:
@@ -210,6 +224,11 @@ def routes() -> list[Obj]:
         ),
         route("/limited", **per_route(limit=limit)),
         *(route(path) for path in ("/ok", "/close", "/cut", "/garbage", "/token", "/asked")),
+        route(
+            "/socket",
+            upgrade_configs=[{"upgrade_type": "websocket"}],
+            request_mirror_policies=[{"cluster": "app"}],
+        ),
         *(route(path) for path in ("/upgrade", "/late", "/slow/hang-up")),
     ]
 
@@ -362,6 +381,24 @@ async def request(port: int, case: Case) -> None:
     writer.close()
 
 
+async def copied_web_socket(port: int, log: Path) -> None:
+    """A mirror gets the frames too, and the end of the stream is DC beside 101: no failure."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"GET /socket HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
+    async with asyncio.timeout(30):
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    for frame in (b"first", b"second"):
+        writer.write(frame)
+        await writer.drain()
+    writer.close()
+    await until(lambda: FRAMES == [b"firstsecond"] * 2, "both")
+    await until(lambda: any(line.path == "/socket" for line in lines(log)), "its line")
+    (line,) = (line for line in lines(log) if line.path == "/socket")
+    assert (line.code, line.flags) == (101, ("DC",))
+
+
 def lines(log: Path) -> list[Line]:
     text = log.read_text() if log.exists() else ""
     found = [line.split("\t") for line in text.splitlines() if line.count("\t") == 3]
@@ -378,6 +415,7 @@ async def test_a_real_envoy_makes_every_flag_and_detail_that_is_explained(tmp_pa
         with suppress(TimeoutError):
             await until(lambda: not missing(lines(log)), "all lines")
         seen = lines(log)
+        await copied_web_socket(port, log)
         await ejecting.counted_as_judged(port, tmp_path / "admin")
     assert not missing(seen), "\n".join(map(str, (*missing(seen), *seen)))
     assert all(explain_details(line.details, line.flags) for line in seen)

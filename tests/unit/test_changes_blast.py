@@ -127,3 +127,15 @@ def test_a_mirror_to_a_version_that_is_well_or_not_known_says_nothing_of_it() ->
     mesh = reviews(PLAIN)
     for sample in (None, failing("v1"), failing("v3", ratio=0.05)):
         assert findings(mesh, sample) == []
+
+
+def test_a_mirror_of_web_sockets_says_that_their_frames_are_copied() -> None:
+    """As Envoy 1.40 does: what a client sends after 101 arrives at the mirror too."""
+    mesh = reviews(PLAIN)
+
+    def opened(code: str) -> Sample:
+        signals = Signals(requests=4, rps=0.4, error_ratio=0.0, codes={code: 4.0})
+        return Sample(0.0, "prometheus", 10.0, caller_totals={REVIEWS: signals})
+
+    assert any("copied frame by frame" in text for text in findings(mesh, opened("101")))
+    assert not findings(mesh, opened("200"))

@@ -11,6 +11,7 @@ from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.clusters import ConfiguredCluster
 from meshtui.envoy.endpoints import ProxyEndpoint
 from meshtui.envoy.policies import ProxyCluster
+from meshtui.envoy.stats import Pressure
 from meshtui.mesh.ejection import ejects_none, most_ejected, needed_percent
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
@@ -114,3 +115,24 @@ class TestClustersPane:
         assert self.cell(10, consecutive_5xx=5) == "5xx 5"
         assert self.cell(2, max_ejection_percent=50) == "at most 50%"
         assert self.cell(0, consecutive_5xx=5) == "5xx 5"
+
+
+class TestFull:
+    """Envoy changes `rq_open` with the next request: after a breaker was raised it is stale."""
+
+    def full(self, active: int, limit: float, *marks: str) -> tuple[str, ...] | None:
+        name = parse_cluster_name("outbound|9080|v1|reviews.default.svc.cluster.local")
+        thresholds = {"max_requests": limit, "max_pending_requests": limit}
+        configured = ConfiguredCluster(ProxyCluster(name, thresholds=thresholds))
+        pressure = Pressure({"requests": active, "pending": active}, open=marks)
+        return SeenCluster(configured, pressure).full
+
+    def test_a_limit_that_is_reached_is_full(self) -> None:
+        assert self.full(3, 3, "requests") == ("requests",)
+        assert self.full(3, 3, "requests", "pending") == ("requests", "pending")
+
+    def test_one_that_was_raised_since_is_not(self) -> None:
+        assert self.full(3, 100, "requests", "pending") == ()
+
+    def test_of_retries_the_mark_is_all_there_is(self) -> None:
+        assert self.full(0, 100, "retries") == ("retries",)

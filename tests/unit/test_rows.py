@@ -389,6 +389,12 @@ def _refused() -> list[Layout]:
             [("v1", 80, 1, 80, 0), ("v2", 20, 1, 20, 100)],
         ),
         Layout(
+            "no healthy upstream: the only destination, whose pods are ready again",
+            mesh_of([V1, V2], [to("reviews", "v1", 100)], [V1_V2]),
+            [Sent(V1, 80), uh],
+            [("v1", 100, 1, 100, 20), ("v2", 0, 1, 0, None)],
+        ),
+        Layout(
             "no healthy upstream, and two without a ready pod",
             mesh_of([GONE], SPLIT, [V1_V2]),
             [uh],

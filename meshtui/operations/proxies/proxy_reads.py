@@ -28,6 +28,9 @@ VIEWS = (ROUTES, CLUSTERS, ENDPOINTS, LISTENERS)
 ENVOYS_LIMIT = 1024.0
 """What holds in a cluster that says nothing of a limit."""
 
+_GAUGES = {"requests": "active", "connections": "connections", "pending": "pending"}
+"""What is under way, and the endpoints' gauges of it."""
+
 Facts = TypeVar("Facts")
 
 
@@ -56,8 +59,7 @@ class SeenCluster:
         """
         if self.pressure is not None and what in self.pressure.active:
             return self.pressure.active[what]
-        gauges = {"requests": "active", "connections": "connections", "pending": "pending"}
-        found = [getattr(endpoint, gauges[what]) for endpoint in self.endpoints]
+        found = [getattr(endpoint, _GAUGES[what]) for endpoint in self.endpoints]
         known = [value for value in found if value is not None]
         return sum(known) if known else None
 
@@ -66,6 +68,21 @@ class SeenCluster:
         names = {"pending": "max_pending_requests"}
         thresholds = self.configured.limits.thresholds
         return thresholds.get(names.get(what, f"max_{what}"), ENVOYS_LIMIT)
+
+    @property
+    def full(self) -> tuple[str, ...] | None:
+        """The limits that are reached at this moment; None where the proxy keeps no statistics.
+
+        Envoy's own marks (`rq_open` …) change with the next request only: after a breaker was
+        raised they are stale, and what is under way now tells.
+        """
+        if self.pressure is None:
+            return None
+        return tuple(what for what in self.pressure.open if self._is_full(what))
+
+    def _is_full(self, what: str) -> bool:
+        active = self.active(what) if what in _GAUGES else None
+        return active is None or active >= self.limit(what)
 
     @property
     def ejected(self) -> int:
