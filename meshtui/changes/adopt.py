@@ -10,7 +10,7 @@ from typing import Any
 from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
 from meshtui.changes.breaker_ops import API_VERSION
 from meshtui.changes.change import Change, Operation, Target
-from meshtui.changes.locate import HostSubset, Located, locate, resolve_service
+from meshtui.changes.locate import HostSubset, Located, locate, refuse_other_routes, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
 from meshtui.errors import NotFound, Refused
@@ -78,11 +78,7 @@ def _refuse_without_effect(mesh: Mesh, service: Service) -> None:
             f"{service.key} has no HTTP port ({ports}): weights in HTTP rules do nothing there",
             "name its port http-…, or set appProtocol, if it speaks HTTP",
         )
-    for route in mesh.other_routes_by_host.get(service.host, ()):
-        raise Refused(
-            f"{service.key} is routed by {route.ref} already",
-            "a VirtualService would fight it for a part of the callers",
-        )
+    refuse_other_routes(mesh, service)
 
 
 def _rule_to_complete(mesh: Mesh, service: Service, own: list[Route], rule: str) -> Route:

@@ -94,6 +94,7 @@ def locate(mesh: Mesh, target: Target) -> Located:
     traffic = traffic_to(mesh, service)
     routes = [route for route in traffic.routes if route.rule.protocol == "http"]
     if not routes:
+        refuse_other_routes(mesh, service)
         home = service.key.namespace
         require_read(mesh, "virtualservices", home, f"which rules carry {service.key}'s traffic")
         raise Refused(
@@ -118,6 +119,15 @@ def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
         "only its weights are changed (shift, promote, rollback); "
         f"`kubectl -n {owner.ref.namespace} edit httproute {owner.ref.name}` changes the rest",
     )
+
+
+def refuse_other_routes(mesh: Mesh, service: Service) -> None:
+    """Raises `Refused` where a route that is not resolved carries the traffic."""
+    for route in mesh.other_routes_by_host.get(service.host, ()):
+        raise Refused(
+            f"{service.key} is routed by {route.ref}, which meshtui does not change",
+            "a VirtualService would fight it for a part of the callers",
+        )
 
 
 def emergency_target(mesh: Mesh, target: Target) -> Target:

@@ -177,8 +177,11 @@ def test_a_route_of_another_kind_is_not_adopted_over() -> None:
         }
     )
     (host,) = mesh.other_routes_by_host
+    key = mesh.by_host[host].key
     with pytest.raises(Refused, match="is routed by GRPCRoute"):
-        adopt(mesh, mesh.by_host[host].key)
+        adopt(mesh, key)
+    with pytest.raises(Refused, match="is routed by GRPCRoute"):
+        locate(mesh, Target(key))
 
 
 def test_a_service_without_an_http_port_is_not_adopted() -> None:
