@@ -28,6 +28,7 @@ from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.change.unverified import UnverifiedChanges
 from meshtui.operations.look.charts import ChartHistory
+from meshtui.operations.look.events import Events
 from meshtui.operations.look.telemetry import Telemetry
 from meshtui.operations.mesh_feed import MeshFeed
 from meshtui.operations.options import Options
@@ -77,6 +78,7 @@ class LiveCockpit:
         self._seen = SampleHistory()
         self._past = OwnPast()
         self._steady = SteadyStates()
+        self._events = Events()
         self._history: ChartHistory | None = None
 
     async def connect(self) -> None:
@@ -146,6 +148,7 @@ class LiveCockpit:
         self._shifted.clear()
         self._seen.clear()
         self._steady.forget()
+        self._events.forget()
         self._past.forget()
         self._notices = ()
         self._mesh, self._structure = Mesh(), ()
@@ -203,6 +206,7 @@ class LiveCockpit:
             return
         self._mesh = mesh
         self._structure = structure(self._mesh)
+        self._events.record(self._mesh, self._clock())
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """At once, then whenever something is new; at least once each tick, for the ages."""
@@ -342,7 +346,8 @@ class LiveCockpit:
         return self._reading.journal(service)
 
     def _made(self, service: ServiceKey, since: float) -> tuple[MadeChange, ...]:
-        return self._reading.made(service, since)
+        found = (*self._reading.made(service, since), *self._events.of(service, since))
+        return tuple(sorted(found, key=lambda change: change.created))
 
     async def trace(self, question: Question) -> Traced:
         return await self._reading.trace(question)
