@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshtui.diagnosis.analysis.destinations import is_missing
 from meshtui.diagnosis.analysis.lookup import definitions
+from meshtui.diagnosis.explain.hidden import hidden_hosts
 from meshtui.diagnosis.explain.number_text import begun, milliseconds
 from meshtui.diagnosis.explain.pods import MOST, Words, at_caller, named
 from meshtui.diagnosis.explain.policy import rules_by_caller
@@ -37,6 +38,9 @@ def no_route(scope: VersionScope, side: str) -> Words:
             f"The own proxy of {scope.name} took no such connection: plain text where mTLS is "
             "STRICT, or a port that it does not know.",
         ], ":logs flag:NR: who called, and which port"
+    hidden = hidden_hosts(scope)
+    if hidden:
+        return hidden, "kubectl get sidecar -o yaml: its egress hosts; t: trace from a caller"
     partial = _partial(scope)
     if partial:
         sentences = dict.fromkeys(
@@ -73,6 +77,9 @@ def _asked(answer: Resolution) -> str:
 
 def no_cluster(scope: VersionScope) -> Words:
     """Which destination the proxies have no cluster for."""
+    hidden = hidden_hosts(scope)
+    if hidden:
+        return hidden, "kubectl get sidecar -o yaml: its egress hosts; t: trace from a caller"
     sentences: list[str] = []
     for dest in all_route_destinations(scope):
         if dest.route is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshtui.diagnosis.explain.copies import copies, percents
 from meshtui.diagnosis.explain.edge import edge
+from meshtui.diagnosis.explain.hidden import hidden_hosts
 from meshtui.diagnosis.explain.latency import waiting
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.origin import by_flags, most, sides
@@ -190,7 +191,8 @@ def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
         well = [part for part in parts if not _worth_a_sentence(part)]
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
-    texts = filter(None, (first, edge(scope), below(scope), *_unread(scope)))
+    hidden = hidden_hosts(scope) if state_of(scope) == NO_TRAFFIC else ()
+    texts = filter(None, (first, edge(scope), *hidden, below(scope), *_unread(scope)))
     return ((state, head, "\n".join(texts)), *found[1:])
 
 
