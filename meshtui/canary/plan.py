@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from meshtui.canary.tally import Limits
-from meshtui.errors import MeshtuiError, Usage
+from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.verbs.canary_verbs import PLAN
 from meshtui.verbs.values import duration, percent
 
@@ -105,6 +105,18 @@ def given_of(values: Mapping[str, Any]) -> dict[str, Any]:
     if rule := values.get("rule"):
         given["rule"] = rule
     return given
+
+
+def from_where_it_is(plan: Plan, percent: float) -> Plan:
+    """A canary that has some traffic already climbs on from there.
+
+    Raises `Refused` where it has more than the last step.
+    """
+    steps = tuple(step for step in plan.steps if step >= percent - 0.01)
+    if not steps:
+        raise Refused(f"the canary has {percent:g} % already, more than the last step")
+    found = replace(plan, steps=steps, pause_at=plan.pause_at & frozenset(steps))
+    return replace(found, shadow_s=0.0) if percent > 0 else found
 
 
 def read_plans(text: str) -> tuple[Plan, ...]:

@@ -171,17 +171,17 @@ async def test_one_that_is_over_takes_no_order() -> None:
 async def test_one_is_started_by_words_after_a_question(size: tuple[int, int]) -> None:
     async with driving(FakeCockpit(), size) as drive:
         await drive.go_to("reviews")
-        await command(drive, "canary run --to v3 steps 5,50 --gate 'curl -f  x' pause-at 50")
+        await command(drive, "canary run --to v3 steps 5,20,50 --gate 'curl -f  x' pause-at 50")
         words = await asked(drive)
         for part in (
-            "Start a canary of reviews.bookinfo to v3?", "5 % → 50 %, 5m each",
+            "Start a canary of reviews.bookinfo to v3?", "20 % → 50 %, 5m each",
             "At most 1 % errors", "500 ms", "all traffic goes back to v1 at once",
             "asked before 50 %", "goes on when this screen is closed",
         ):  # fmt: skip
             assert part in words, (part, words)
         await drive.press("enter")
         await drive.until(lambda: "ann@desk/4712 drives it" in drive.status)
-        options = ("--to=v3", "--steps=5,50", "--pause-at=50", "--gate=curl -f  x")
+        options = ("--to=v3", "--steps=5,20,50", "--pause-at=50", "--gate=curl -f  x")
         assert drive.cockpit.started == [(REVIEWS, ("run", "reviews.bookinfo", *options, "--yes"))]
 
 

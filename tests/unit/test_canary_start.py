@@ -10,10 +10,10 @@ import pytest
 
 from meshtui.canary.plan import plans_of
 from meshtui.cli.parser import build_parser
-from meshtui.errors import Usage
+from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.panes.canarystart import proposed, read_run, run_words
+from meshtui.ui.panes.canarystart import begin_question, proposed, read_run, run_words
 
 REVIEWS = ServiceKey("shop", "reviews")
 
@@ -101,3 +101,33 @@ def test_the_version_that_carries_the_traffic_is_not_proposed(
 ) -> None:
     rows = (SimpleNamespace(host="h", label=f"v{n}", percent=w) for n, w in enumerate(weights, 1))
     assert proposed(cast("ServiceView", SimpleNamespace(versions=tuple(rows))), at) == wanted
+
+
+@pytest.mark.parametrize(
+    ("weights", "steps", "worse", "back"),
+    [
+        ((100, 0), "5 % → 50 % → 100 %, 5m each", "no worse than v1.", "goes back to v1 at once"),
+        ((80, 20), "50 % → 100 %, 5m each", "no worse than v1.", "goes back to v1 at once"),
+        (
+            (50, 20, 30), "50 % → 100 %, 5m each", "no worse than v1 and v3.",
+            "goes back to v1 50 %, v3 30 % at once",
+        ),
+    ],
+)  # fmt: skip
+def test_the_question_begins_where_the_canary_is(
+    weights: tuple[int, ...], steps: str, worse: str, back: str
+) -> None:
+    rows = (SimpleNamespace(host="h", label=f"v{n}", percent=w) for n, w in enumerate(weights, 1))
+    view = cast("ServiceView", SimpleNamespace(versions=tuple(rows)))
+    request = read_run(["--to", "v2", "--steps", "5,50,100"])
+    question, consequence = begin_question(request, REVIEWS, view)
+    assert question == "Start a canary of reviews.shop to v2?"
+    assert consequence.splitlines()[0] == f"{steps}."
+    assert worse in consequence and back in consequence
+
+
+def test_a_canary_beyond_its_last_step_is_refused_before_the_question() -> None:
+    row = SimpleNamespace(host="h", label="v2", percent=80)
+    view = cast("ServiceView", SimpleNamespace(versions=(row,)))
+    with pytest.raises(Refused, match="has 80 % already"):
+        begin_question(read_run(["--to", "v2", "--steps", "5,50"]), REVIEWS, view)

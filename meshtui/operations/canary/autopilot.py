@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from meshtui.canary.events import Asked, Order, Revived
 from meshtui.canary.machine import Next, Phase, State, advance, begin
-from meshtui.canary.plan import Plan
+from meshtui.canary.plan import Plan, from_where_it_is
 from meshtui.canary.progress import Progress, progress_of
 from meshtui.canary.route import find_route, percent_of, percents_of
 from meshtui.canary.stored import StoredRun, from_text
 from meshtui.canary.verdict import judge
 from meshtui.changes.change import Caution, Target
 from meshtui.changes.locate import Located, label_of, resolve_service
-from meshtui.errors import NotFound, Refused, Unreachable
+from meshtui.errors import NotFound, Unreachable
 from meshtui.journal.rows import new_id
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Mesh, Service, ServiceKey
@@ -115,7 +115,7 @@ class Autopilot:
         target = Target(service.key, plan.rule, callers=self._callers(service.key))
         located, facts = find_route(mesh, target, plan.version)
         label = label_of(located, facts.host, facts.subset)
-        plan = _from_where_it_is(plan, percent_of(facts))
+        plan = from_where_it_is(plan, percent_of(facts))
         target = replace(target, rule=facts.written)
         findings, diff = await first_step(self._session, mesh, target, plan, label, self._clients)
         cautions = (*objections(mesh, located, facts, self._sample), *findings)
@@ -264,15 +264,6 @@ _DRY_TRIES = 30
 """Intervals after which a telemetry that has nothing new is waited for no longer."""
 
 _WAITING = frozenset({Phase.HELD, Phase.ASKING})
-
-
-def _from_where_it_is(plan: Plan, percent: float) -> Plan:
-    """A canary that has some traffic already climbs on from there."""
-    steps = tuple(step for step in plan.steps if step >= percent - 0.01)
-    if not steps:
-        raise Refused(f"the canary has {percent:g} % already, more than the last step")
-    found = replace(plan, steps=steps, pause_at=plan.pause_at & frozenset(steps))
-    return replace(found, shadow_s=0.0) if percent > 0 else found
 
 
 def _before(

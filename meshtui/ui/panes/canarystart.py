@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from meshtui.canary.ladder import ladder
-from meshtui.canary.plan import Choice, Plan, given_of, plans_of
+from meshtui.canary.plan import Choice, Plan, from_where_it_is, given_of, plans_of
 from meshtui.canary.progress import Progress, ladder_text
 from meshtui.canary.verdict import percent
 from meshtui.changes.locate import resolve_service
 from meshtui.errors import Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import go_duration, human_duration
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.verbs.canary_verbs import RUN
 from meshtui.verbs.line_values import parse_words
@@ -96,16 +97,23 @@ def proposed(view: ServiceView, version: str) -> str:
 def begin_question(
     request: RunRequest, service: ServiceKey, view: ServiceView | None
 ) -> tuple[str, str]:
-    """The question before a canary begins, and what Enter then does."""
+    """The question before a canary begins, and what Enter then does.
+
+    Raises `Refused` where the canary has more traffic than its last step.
+    """
     plan = request.plan
-    to = _carrying(plan, view)
+    rows = _carrying(plan, view)
+    others = [row for row in rows if row.label != plan.version]
+    plan = from_where_it_is(plan, sum(row.percent or 0.0 for row in rows if row not in others))
+    names = " and ".join(row.label for row in others)
+    back = names if len(others) < 2 else ", ".join(f"{r.label} {r.percent:g} %" for r in others)
     steps = " → ".join(rung.words for rung in ladder(plan))
     limits = plan.limits
     lines = [
         f"{steps}, {_long(plan.every_s)} each.",
         f"At most {percent(limits.errors)} errors and {limits.p99_ms:g} ms for 99 % of the "
-        f"requests, and no worse than {to or 'the versions beside it'}.",
-        _on_fail(plan, to),
+        f"requests, and no worse than {names or 'the versions beside it'}.",
+        _on_fail(plan, back),
         *_extras(plan),
         ALONE,
     ]
@@ -117,15 +125,11 @@ def _long(seconds: float) -> str:
     return human_duration(seconds).removesuffix("00s") if seconds >= 1 else go_duration(seconds)
 
 
-def _carrying(plan: Plan, view: ServiceView | None) -> str:
-    """Who carries the traffic now, and would again; empty where another rule may be meant."""
+def _carrying(plan: Plan, view: ServiceView | None) -> tuple[VersionView, ...]:
+    """Who carries the traffic now, and would again; none where another rule may be meant."""
     if view is None or plan.rule:
-        return ""
-    rows = [row for row in view.versions if row.host and (row.percent or 0.0) > 0]
-    others = [row for row in rows if row.label != plan.version]
-    if len(others) == 1:
-        return others[0].label
-    return ", ".join(f"{row.label} {row.percent:g} %" for row in others)
+        return ()
+    return tuple(row for row in view.versions if row.host and (row.percent or 0.0) > 0)
 
 
 def _on_fail(plan: Plan, to: str) -> str:
