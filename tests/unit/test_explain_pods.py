@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from meshtui.diagnosis.explain import explanations
 from tests.unit.explaining import CALLERS, mesh_of, scope, signals, told, words
 from tests.unit.objects import Obj, meta, pod, route
@@ -249,3 +251,20 @@ def test_a_proxy_that_does_not_reach_its_program_is_no_caller_without_connection
         "The own proxy of v1 can't connect to the program in its pod: it has crashed, or does not "
         "listen on port 9999 (9080 of the Service leads there).",
     )
+
+
+@pytest.mark.parametrize("flag", ["UF", "URX"])
+def test_restarts_stand_behind_a_proxy_that_does_not_reach_its_program(flag: str) -> None:
+    crashed = pod("reviews", "v1")
+    ended = {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-11-27T11:59:00Z"}
+    crashed["status"]["containerStatuses"] = [
+        {"name": "reviews", "restartCount": 3, "lastState": {"terminated": ended}}
+    ]
+    mesh = mesh_of(pods=[crashed])
+    found = scope(mesh, "v1", signals(c503=9), signals(c503=9, **{flag: 9}))
+    (one,) = [one for one in explanations([found]) if one.code == flag]
+    assert one.side == "server"
+    assert one.sentences[1] == (
+        "Pods that have restarted: reviews-v1-5f6d-1 3× (OOMKilled, exit 137)."
+    )
+    assert "kubectl logs --previous" in one.next

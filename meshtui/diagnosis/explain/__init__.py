@@ -57,17 +57,19 @@ _BY_FLAG: Mapping[str, Callable[[VersionScope, str], Words]] = {
     "NR": rules.no_route,
     "NC": lambda scope, _: rules.no_cluster(scope),
     "UT": lambda scope, _: rules.timed_out(scope),
-    "URX": lambda scope, _: rules.retried(scope),
+    "URX": lambda scope, side: (
+        pods.unconnected(scope, side) if side == SERVER else rules.retried(scope)
+    ),
     "FI": lambda scope, _: faults.aborted(scope),
     "DI": lambda scope, _: faults.delayed(scope),
     "RL": rules.limited,
     "DC": rules.gave_up,
 }
 
-_BY_SERVER = ("UF", "UC", "NR", "RL", "DC")
+_BY_SERVER = ("UF", "URX", "UC", "NR", "RL", "DC")
 """Flags that have an explanation of their own on the server's side."""
 
-_OF_EACH_SIDE = ("UF", "NR", "RL")
+_OF_EACH_SIDE = ("UF", "URX", "NR", "RL")
 """Flags that mean something else on either side: one does not tell the other."""
 
 

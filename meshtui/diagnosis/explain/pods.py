@@ -111,8 +111,9 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     if side == SERVER:
         return [
             f"The own proxy of {scope.name} can't connect to the program in its pod: it has "
-            f"crashed, or does not listen on {_ports(scope)}."
-        ], ":logs flag:UF: which pods; kubectl logs: what the program says"
+            f"crashed, or does not listen on {_ports(scope)}.",
+            *_restarted(scope),
+        ], ":logs flag:UF: which pods; kubectl logs --previous: what the program said last"
     conflicts = [one for one in tls_conflicts(scope) if one.flag == "UF" and one.says]
     if conflicts:
         return _disagreeing(scope, conflicts, "UF")
@@ -125,6 +126,17 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     sentences += _tls(scope, pods)
     sentences.append("A network policy, or a node that is out of reach.")
     return sentences, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
+
+
+def _restarted(scope: VersionScope) -> list[str]:
+    """The pods whose program was started again, and why it had ended where that is known."""
+    found = []
+    for pod in pods_in(scope):
+        if pod.restarts:
+            whys = (one.why_ended for one in pod.statuses if one.restarts)
+            why = next(filter(None, whys), "")
+            found.append(f"{pod.name} {pod.restarts}×{f' ({why})' if why else ''}")
+    return [f"Pods that have restarted: {listed(found)}."] if found else []
 
 
 def _disagreeing(
@@ -295,12 +307,9 @@ def hung_up(scope: VersionScope) -> Words:
     conflicts = [one for one in tls_conflicts(scope) if one.flag == "UC"]
     if conflicts:
         return _disagreeing(scope, conflicts, "UC")
-    restarted = [pod for pod in pods_in(scope) if pod.restarts]
     sentences = [
         "The pod closed the connection before it had answered: it crashed or was stopped, or its "
         "idle timeout is shorter than the proxy's."
     ]
-    if restarted:
-        counts = (f"{pod.name} {pod.restarts}×" for pod in restarted)
-        sentences.append(f"Pods that have restarted: {listed(counts)}.")
+    sentences += _restarted(scope)
     return sentences, ":logs flag:UC: which paths; kubectl describe pod: why it ended"
