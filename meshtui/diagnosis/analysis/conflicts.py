@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
-from meshtui.diagnosis.analysis.resolved_hosts import (
-    ResolvedHost,
-    ResolvedHosts,
-    resolved_hosts,
-    whose,
-)
+from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, resolved_hosts, whose
+from meshtui.diagnosis.analysis.sendings import ResolvedHost
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, VirtualService

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import Definition, definitions, raw_rule, rule_path
-from meshtui.diagnosis.analysis.resolved_hosts import Sending, resolved_hosts, whose
+from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts, whose
+from meshtui.diagnosis.analysis.sendings import Sending
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, Ref, Rule, VirtualService

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
-from meshtui.diagnosis.analysis.resolved_hosts import (
-    ResolvedHost,
-    ResolvedHosts,
-    Sending,
-    resolved_hosts,
-)
+from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, resolved_hosts
+from meshtui.diagnosis.analysis.sendings import ResolvedHost, Sending
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Gateway, Mesh, Server, VirtualService
 from meshtui.mesh.resolution import Door, Route
@@ -83,7 +79,7 @@ def left_out_server(mesh: Mesh) -> Iterator[Finding]:
     Gateway's stays (istiod, MergeGateways), and nothing says that the other is gone.
     """
     seen: set[tuple[str, int]] = set()
-    for view in resolved_hosts(mesh).gateways:
+    for view in resolved_hosts(mesh).askers.gateways:
         for skipped in view.doors.skipped:
             index = skipped.gateway.servers.index(skipped.server)
             place = (str(skipped.gateway.ref), index)
@@ -109,7 +105,7 @@ def gateway_conflict(mesh: Mesh) -> Iterator[Finding]:
     one of them redirects to HTTPS, it does so for both.
     """
     reported: set[tuple[str, str]] = set()
-    for view in resolved_hosts(mesh).gateways:
+    for view in resolved_hosts(mesh).askers.gateways:
         doors = [door for door in view.doors.doors if door.table]
         for one, other in combinations(doors, 2):
             pair = (str(one.gateway.ref), str(other.gateway.ref))
@@ -167,7 +163,7 @@ def unexposed_port(mesh: Mesh) -> Iterator[Finding]:
         known = {port.number for service in fronts for port in service.ports}
         known |= {
             number
-            for group in resolved_hosts(mesh).gateways
+            for group in resolved_hosts(mesh).askers.gateways
             for number in group.client.ports.values()
             if labels_in(gateway.selector, group.client.labels)
         }

@@ -51,7 +51,7 @@ def uncounted_rule(mesh: Mesh) -> Iterator[Finding]:
     one comes first for everybody.
     """
     whole = resolved_hosts(mesh)
-    if whole.stand_ins or not mesh.knows("destinationrules"):
+    if whole.askers.stand_ins or not mesh.knows("destinationrules"):
         return
     for rule in mesh.destination_rules:
         hosts = [rule.host.lower()] if not is_wild(rule.host) else []
@@ -72,7 +72,7 @@ def uncounted_rule(mesh: Mesh) -> Iterator[Finding]:
 
 def _counts(mesh: Mesh, rule: DestinationRule, host: str) -> bool:
     whole = resolved_hosts(mesh)
-    for view in (*whole.views_of(host), *whole.gateways):
+    for view in (*whole.askers.views_of(host), *whole.askers.gateways):
         joined = view.rule(host)
         if joined is not None and rule in joined.rules:
             return True

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from meshtui.diagnosis.analysis.destinations import loss, severity
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
-from meshtui.diagnosis.analysis.resolved_hosts import Sending, resolved_hosts
+from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
+from meshtui.diagnosis.analysis.sendings import Sending
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service
 from meshtui.mesh.resolution import Cluster

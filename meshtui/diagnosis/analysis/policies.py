@@ -179,7 +179,7 @@ def _counted(mesh: Mesh, rule: DestinationRule, outliers: Json) -> list[tuple[Cl
     whole = resolved_hosts(mesh)
     found: dict[str, tuple[Cluster, int]] = {}
     for host in _hosts_of(mesh, rule):
-        for view in whole.views_of(host):
+        for view in whole.askers.views_of(host):
             joined = view.rule(host)
             if joined is None or rule not in joined.rules:
                 continue

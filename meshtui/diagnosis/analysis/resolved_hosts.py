@@ -7,84 +7,18 @@ all checks. Callers that get the same answer for a host are asked for together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
+from meshtui.diagnosis.analysis.askers import Askers
+from meshtui.diagnosis.analysis.sendings import ResolvedHost, Sending, sendings_of
 from meshtui.mesh import read
-from meshtui.mesh.model import DestinationRule, Gateway, Mesh, VirtualService
-from meshtui.mesh.resolution import (
-    Callers,
-    Chain,
-    Client,
-    Door,
-    MergedRule,
-    Reach,
-    Route,
-    RouteTarget,
-    RulePlace,
-    Ruling,
-    Unused,
-    View,
-    World,
-    world,
-)
-from meshtui.mesh.resolution.names import MESH, covered, is_wild, labels_in
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.resolution import MergedRule, RulePlace, Ruling, View, World, world
+from meshtui.mesh.resolution.names import MESH, covered, is_wild
 from meshtui.mesh.resolution.routes import never_reached, reached
 
 _SLOT = "_asked"
 _PLAIN_HTTP = 80
-_MOST_STAND_INS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedHost:
-    """What some callers get for a host and port; at a gateway, for one of its virtual hosts.
-
-    `rulings` are those with a rule for these callers: in the mesh the first one rules alone, at a
-    gateway all do. `behind` are routes that no request gets to.
-    """
-
-    view: View
-    host: str
-    port: int
-    routes: tuple[Route, ...] = ()
-    behind: tuple[Route, ...] = ()
-    unused: tuple[Unused, ...] = ()
-    rulings: tuple[Ruling, ...] = ()
-    chains: tuple[Chain, ...] = ()
-    edge: bool = False
-
-    @property
-    def client(self) -> Client:
-        return self.view.client
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """A destination or mirror of a rule, as some callers get it.
-
-    `place` and `path` are where it is written. `idle`: it gets no weight. `share` is its part of
-    the rule's requests, 0 to 1.
-    """
-
-    answer: ResolvedHost
-    target: RouteTarget
-    place: RulePlace
-    path: str
-    mirror: bool
-    idle: bool
-    reach: Reach
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What tells a destination from all others as it is written."""
-        ref = self.place.service.ref
-        return ref.namespace, ref.name, self.path
-
-    @property
-    def title(self) -> str:
-        rule = self.place.rule
-        return rule.title if rule else f"{self.place.protocol}[{self.place.index}]"
 
 
 class ResolvedHosts:
@@ -93,103 +27,7 @@ class ResolvedHosts:
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         self.world: World = world(mesh)
-
-    # Who asks
-
-    @cached_property
-    def stand_ins(self) -> bool:
-        """No pod with a proxy is known: namespaces and labels that are written stand for them."""
-        return not self.mesh.knows("pods") or not any(
-            not group.client.gateway for group in self.world.callers
-        )
-
-    @cached_property
-    def callers(self) -> tuple[Callers, ...]:
-        """The callers in the mesh."""
-        found = [group for group in self.world.callers if not group.client.gateway]
-        if self.stand_ins:
-            known = {group.client.key for group in found}
-            made = (Callers(client, ()) for client in _stand_ins(self.mesh))
-            found += [group for group in made if group.client.key not in known]
-        return tuple(found)
-
-    @cached_property
-    def gateways(self) -> tuple[View, ...]:
-        """The gateways; one that no pod is known for is asked for in its own namespace."""
-        clients = [group.client for group in self.world.callers if group.client.gateway]
-        for gateway in self.mesh.gateways:
-            if not any(_served_by(gateway, client) for client in clients):
-                clients.append(Client(gateway.ref.namespace, gateway.selector, gateway=True))
-        return tuple(self.world.view(client) for client in clients)
-
-    def doors(self, gateway: Gateway) -> Iterator[tuple[View, Door]]:
-        """The servers of a Gateway, as each gateway pod has them."""
-        for view in self.gateways:
-            for door in view.doors.doors:
-                if door.gateway is gateway:
-                    yield view, door
-
-    def views_of(self, host: str, also: Iterable[str] = ()) -> Iterator[View]:
-        """The callers of a host, together where they get the same for it and for `also`."""
-        if len(self.callers) == 1:
-            yield self.world.view(self.callers[0].client)
-            return
-        special, labels = self._special(host, tuple(also))
-        found: dict[object, View] = {}
-        for group in self.callers:
-            home = group.client.namespace
-            own = home in special
-            resolved_hosts = {k: v for k, v in group.client.labels.items() if own or k in labels}
-            key = (home if own else "", frozenset(resolved_hosts.items()))
-            if key not in found:
-                found[key] = self.world.view(group.client)
-        yield from found.values()
-
-    def _special(self, host: str, also: tuple[str, ...]) -> tuple[set[str], set[str]]:
-        """The namespaces whose callers may get something else, and the labels that are asked."""
-        special, labels = set(self._own_rules), set()
-        for service in self._naming(host):
-            namespaces, wanted = self._sources[service.ref.namespace, service.ref.name]
-            special |= namespaces
-            labels |= wanted
-        for name in (host, *also):
-            for known in self.world.shared.registry.by_name.get(name, ()):
-                if "*" not in known.exports:
-                    special |= {known.namespace, *known.exports}
-            for rule in self._rules_for(name):
-                special.add(rule.ref.namespace)
-                special |= set(rule.export_to)
-        return special, labels
-
-    @cached_property
-    def _own_rules(self) -> frozenset[str]:
-        """Namespaces with VirtualServices or Sidecars of their own."""
-        rulings = self.world.shared.rulings
-        own = {namespace for namespace, _ in (*rulings.private, *rulings.exported)}
-        own |= {sidecar.ref.namespace for sidecar in self.mesh.sidecars}
-        return frozenset(own | rulings.consumers)
-
-    def _naming(self, host: str) -> Iterator[VirtualService]:
-        yield from self.mesh.virtual_services_by_host.get(host, ())
-        for _, services in self.mesh.wildcard_virtual_services:
-            yield from services
-
-    def _rules_for(self, host: str) -> Iterator[DestinationRule]:
-        yield from self.mesh.rules_by_host.get(host, ())
-        yield from self.mesh.wildcard_destination_rules
-
-    @cached_property
-    def _sources(self) -> Mapping[tuple[str, str], tuple[set[str], set[str]]]:
-        """By VirtualService: the namespaces and the labels of callers that its rules ask for."""
-        found = {}
-        for service in self.mesh.virtual_services:
-            matches = list(_matches(service))
-            namespaces = {read.text(match, "sourceNamespace") for match in matches} - {""}
-            labels = {key for match in matches for key in read.labels(match, "sourceLabels")}
-            found[service.ref.namespace, service.ref.name] = (namespaces, labels)
-        return found
-
-    # What they get
+        self.askers = Askers(mesh, self.world)
 
     @cached_property
     def answers(self) -> tuple[ResolvedHost, ...]:
@@ -210,7 +48,7 @@ class ResolvedHosts:
 
     def _inside(self) -> Iterator[ResolvedHost]:
         for host, wanted in self._hosts().items():
-            for view in self.views_of(host, wanted):
+            for view in self.askers.views_of(host, wanted):
                 for port in self.ports(host):
                     yield _in_mesh(view, host, port)
 
@@ -249,7 +87,7 @@ class ResolvedHosts:
         return tuple(found.values())
 
     def _outside(self) -> Iterator[ResolvedHost]:
-        for view in self.gateways:
+        for view in self.askers.gateways:
             for vhosts in view.gateway_tables.values():
                 for vhost in vhosts:
                     yield ResolvedHost(
@@ -273,7 +111,7 @@ class ResolvedHosts:
         """By where it is written: each destination and mirror, as its callers get it."""
         found: dict[tuple[str, str, str], list[Sending]] = {}
         for answer in self.answers:
-            for sending in _sendings(answer):
+            for sending in sendings_of(answer):
                 found.setdefault(sending.key, []).append(sending)
         return {key: tuple(several) for key, several in found.items()}
 
@@ -361,69 +199,8 @@ def _in_mesh(view: View, host: str, port: int) -> ResolvedHost:
     )
 
 
-def _sendings(answer: ResolvedHost) -> Iterator[Sending]:
-    for route in answer.routes:
-        if route.rule is None or route.rule.holder.rule is None:
-            continue
-        for target in route.targets:
-            yield _sending(answer, route.rule.holder, target, idle=False)
-        for target in route.unused:
-            yield _sending(answer, route.rule.holder, target, idle=True)
-        for target in route.mirrors:
-            yield _copying(answer, route.rule, target)
-    for chain in answer.chains:
-        if chain.place is not None:
-            for target in chain.targets:
-                yield _sending(answer, chain.place, target, idle=False)
-
-
-def _sending(answer: ResolvedHost, place: RulePlace, target: RouteTarget, *, idle: bool) -> Sending:
-    path = f"spec.{place.protocol}[{place.index}].route[{target.index}].destination"
-    reach = answer.view.reach(target.cluster)
-    return Sending(answer, target, place, path, mirror=False, idle=idle, reach=reach)
-
-
-def _copying(answer: ResolvedHost, rule: MergedRule, target: RouteTarget) -> Sending:
-    """A delegate that has no mirror of its own has its root's."""
-    own = "mirror" in rule.holder.raw or "mirrors" in rule.holder.raw
-    place = rule.holder if own else rule.root
-    single = not read.objects(place.raw, "mirrors")
-    part = "mirror" if single else f"mirrors[{target.index}].destination"
-    path = f"spec.{place.protocol}[{place.index}].{part}"
-    reach = answer.view.reach(target.cluster)
-    return Sending(answer, target, place, path, mirror=True, idle=not target.share, reach=reach)
-
-
 def _sent_to(rule: MergedRule) -> Iterator[str]:
     targets = [read.obj(entry, "destination") for entry in read.objects(rule.raw, "route")]
     targets.append(read.obj(rule.raw, "mirror"))
     targets += [read.obj(entry, "destination") for entry in read.objects(rule.raw, "mirrors")]
     return (host for target in targets if (host := read.text(target, "host")))
-
-
-def _served_by(gateway: Gateway, client: Client) -> bool:
-    return client.gateway and labels_in(gateway.selector, client.labels)
-
-
-def _matches(service: VirtualService) -> Iterator[Mapping[str, object]]:
-    for protocol in ("http", "tcp", "tls"):
-        for rule in read.objects(read.obj(service.raw, "spec"), protocol):
-            yield from read.objects(rule, "match")
-
-
-def _stand_ins(mesh: Mesh) -> Iterator[Client]:
-    """Callers for each namespace that is named anywhere, with each set of labels asked for."""
-    homes = [service.key.namespace for service in mesh.services]
-    homes += [found.ref.namespace for found in mesh.virtual_services]
-    homes += [found.ref.namespace for found in mesh.destination_rules]
-    labels: list[Mapping[str, str]] = [{}]
-    for service in mesh.virtual_services:
-        homes += service.export_to
-        for match in _matches(service):
-            homes.append(read.text(match, "sourceNamespace"))
-            wanted = read.labels(match, "sourceLabels")
-            if wanted and wanted not in labels:
-                labels.append(wanted)
-    named = (home for home in dict.fromkeys(homes) if home not in ("", "*", ".", "~"))
-    made = (Client(home, wanted) for home in named for wanted in labels)
-    yield from (client for _, client in zip(range(_MOST_STAND_INS), made, strict=False))

@@ -46,7 +46,7 @@ def _clusters(mesh: Mesh, rule: DestinationRule) -> Iterator[tuple[View, Cluster
         name for name in whole.world.shared.registry.by_name if covered(name, rule.host.lower())
     ]
     for host in hosts:
-        for view in (*whole.views_of(host), *whole.gateways):
+        for view in (*whole.askers.views_of(host), *whole.askers.gateways):
             joined = view.rule(host)
             if joined is not None and rule in joined.rules:
                 yield from ((view, cluster) for cluster in view.clusters(host).values())
