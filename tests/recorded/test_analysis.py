@@ -32,6 +32,9 @@ EXPECTED: dict[str, list[str]] = {
     "all-empty-match": [
         "warning unreachable-rule VirtualService rev spec.http[2]",
     ],
+    "all-header-star": [
+        "warning invalid-rule VirtualService rev spec.http[0].match[0].headers.x-a.regex",
+    ],
     "all-ignore-case": [
         "warning unreachable-rule VirtualService rev spec.http[1]",
     ],
@@ -53,6 +56,9 @@ EXPECTED: dict[str, list[str]] = {
     "all-stat-prefix": [
         "warning unreachable-rule VirtualService rev spec.http[1]",
         "warning unreachable-rule VirtualService rev spec.http[2]",
+    ],
+    "dele-and-route": [
+        "warning invalid-rule VirtualService rev spec.http[0].delegate",
     ],
     "dele-conflict": [
         "warning delegate-conflict VirtualService leaf spec.http[0].match",
@@ -131,8 +137,17 @@ EXPECTED: dict[str, list[str]] = {
     "e-fault-old-percent": [
         "warning deprecated-field VirtualService rev spec.http[0].fault.delay.percent",
     ],
+    "e-fault-tiny": [
+        "warning invalid-rule VirtualService rev spec.http[0].fault.abort.percentage",
+    ],
+    "e-mirror-both-forms": [
+        "warning invalid-rule VirtualService rev spec.http[0].mirror",
+    ],
     "e-mirror-old-field": [
         "warning deprecated-field VirtualService rev spec.http[0].mirrorPercent",
+    ],
+    "e-retries-on-only": [
+        "warning invalid-rule VirtualService rev spec.http[0].retries",
     ],
     "e-weight-negative": [
         "error no-weight VirtualService rev spec.http[0].route[0].weight",
@@ -146,11 +161,28 @@ EXPECTED: dict[str, list[str]] = {
     "f-delay-grpc": [
         "warning full-fault VirtualService rev spec.http[0].fault",
     ],
+    "f-exponential": [
+        "warning invalid-rule VirtualService rev spec.http[0].fault.delay.exponentialDelay",
+    ],
     "f-per-try": [
         "warning retry-budget VirtualService rev spec.http[0].retries",
     ],
+    "f-retry-odd": [
+        "warning invalid-rule VirtualService rev spec.http[0].retries.retryOn",
+        "warning invalid-rule VirtualService rev spec.http[0].retries.retryOn",
+    ],
+    "go-direct-and-route": [
+        "warning invalid-rule VirtualService rev spec.http[0].directResponse",
+    ],
+    "go-empty": [
+        "warning invalid-rule VirtualService rev spec.http[0].redirect",
+    ],
+    "go-header-host-authority": [
+        "warning invalid-rule VirtualService rev spec.http[0].headers.request.set",
+    ],
     "go-redirect-and-fault": [
         "error full-fault VirtualService rev spec.http[0].fault",
+        "warning invalid-rule VirtualService rev spec.http[0].fault",
     ],
     "gw-merge-private": [
         "warning unused-virtual-service VirtualService new spec.exportTo",
@@ -207,6 +239,9 @@ EXPECTED: dict[str, list[str]] = {
     "tcp-on-http": [
         "warning wrong-protocol VirtualService rev spec.tcp[0]",
     ],
+    "tls-sni-other": [
+        "warning invalid-rule VirtualService sec spec.tls[0].match[0].sniHosts",
+    ],
     "to-half-host": [
         "error missing-host VirtualService rev spec.http[0].route[1].destination.host",
     ],
@@ -245,6 +280,7 @@ EXPECTED: dict[str, list[str]] = {
     ],
     "two-star": [
         "error port-needed VirtualService rev spec.http[0].route[0].destination.port",
+        "warning invalid-rule VirtualService rev spec.hosts[0]",
     ],
     "two-wildcards": [
         "error port-needed VirtualService wide spec.http[0].route[0].destination.port",

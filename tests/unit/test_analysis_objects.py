@@ -374,4 +374,4 @@ class TestPolicies:
             "spec.trafficPolicy.loadBalancer.simple",
             "spec.trafficPolicy.loadBalancer.warmupDurationSecs",
         }
-        assert {f.same_as for f in found} == {("IST0002",)}
+        assert {f.same_as for f in found} == {("IST0002", "IST0133")}

@@ -38,6 +38,7 @@ from meshtui.diagnosis.analysis.idle import (
     unused_virtual_service,
     wrong_protocol,
 )
+from meshtui.diagnosis.analysis.invalid import invalid_rule
 from meshtui.diagnosis.analysis.leftovers import (
     endless_fault,
     endless_mirror,
@@ -112,6 +113,7 @@ CHECKS: tuple[Check, ...] = (
     full_fault,
     full_mirror,
     deprecated_field,
+    invalid_rule,
     idle_rate_limit,
 )
 

@@ -56,5 +56,5 @@ def _finding(ref: Ref, path: str, instead: str) -> Finding:
         path,
         "This is deprecated: a coming Istio may ignore it without a word.",
         f"Use {instead}.",
-        ("IST0002",),
+        ("IST0002", "IST0133"),
     )

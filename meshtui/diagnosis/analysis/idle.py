@@ -7,13 +7,8 @@ from collections.abc import Iterator
 from meshtui.diagnosis.analysis.destinations import REFUSED
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import rule_path
-from meshtui.diagnosis.analysis.resolved_hosts import (
-    ResolvedHost,
-    ResolvedHosts,
-    at,
-    resolved_hosts,
-    whole_name,
-)
+from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, at, resolved_hosts, whole_name
+from meshtui.diagnosis.analysis.sendings import ResolvedHost
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
 from meshtui.mesh.resolution import Door, MergedRule, RulePlace, Ruling
 from meshtui.mesh.resolution.gateways import admitted, passes_through
@@ -80,6 +75,7 @@ def nested_delegate(mesh: Mesh) -> Iterator[Finding]:
                     f"{ruling.service.ref} delegates to this, and a delegate can't delegate: the "
                     f"rule has no destination. {REFUSED}",
                     "Put the rules into the first delegate.",
+                    ("IST0106",),
                 )
 
 
@@ -127,7 +123,7 @@ def _sides(whole: ResolvedHosts, ruling: Ruling) -> Iterator[tuple[str, set[str]
             continue
         doors = [
             door
-            for _, door in whole.doors(gateway)
+            for _, door in whole.askers.doors(gateway)
             if admitted(door.hosts, ruling.hosts, ruling.namespace)
         ]
         named = ", ".join(
@@ -277,7 +273,7 @@ def unused_virtual_service(mesh: Mesh) -> Iterator[Finding]:
         if _is_used(whole, ruling):
             continue
         inside = [a for a in whole.answers if not a.edge and a.host in ruling.lower_hosts]
-        if MESH in ruling.gateways and inside and not whole.stand_ins:
+        if MESH in ruling.gateways and inside and not whole.askers.stand_ins:
             seen = exports(mesh, service)
             if "*" not in seen and all(a.client.namespace not in seen for a in inside):
                 yield _not_exported(service, inside)
@@ -309,7 +305,7 @@ def _not_exported_to_gateways(whole: ResolvedHosts, ruling: Ruling) -> Iterator[
     seen = exports(whole.mesh, service)
     for gateway in whole.mesh.gateways:
         name = f"{gateway.ref.namespace}/{gateway.ref.name}"
-        homes = {view.client.namespace for view, _ in whole.doors(gateway)}
+        homes = {view.client.namespace for view, _ in whole.askers.doors(gateway)}
         if name in ruling.gateways and homes and "*" not in seen and homes.isdisjoint(seen):
             yield Finding(
                 "unused-virtual-service",
