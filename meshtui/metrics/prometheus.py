@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
+from meshtui.metrics.denied import Denied, with_denied
 from meshtui.metrics.prometheus_past import PrometheusPast
 from meshtui.metrics.prometheus_reading import (
     Clusters,
@@ -78,6 +79,7 @@ class _Targets:
     down: int
     scraped: bool
     before: float | None
+    denied: Denied = field(default_factory=dict)
 
 
 class PrometheusSource:
@@ -213,7 +215,8 @@ class PrometheusSource:
             problems=self._problems(newest, rhythm, targets),
         )
         summing = partial(_summed, sample, requests, durations)
-        return await self._worker.run(summing, self._limits.tick_s), rhythm
+        summed = await self._worker.run(summing, self._limits.tick_s)
+        return with_denied(summed, targets.denied), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
         answer = await self._server.ask(promql, at, self._limits.query_s)
@@ -251,12 +254,21 @@ class PrometheusSource:
     async def _targets(self, newest: Newest, rhythm: Rhythm) -> _Targets:
         jobs = sorted(newest.jobs)
         answer = await self._ask(queries.state(jobs, rhythm.window, self._scope), newest.at)
-        found = {point.labels.get(queries.WHAT): point.value for point in answer.points()}
+        points = list(answer.points())
+        found = {point.labels.get(queries.WHAT): point.value for point in points}
         return _Targets(
             read=int(found.get(queries.READ, 0)),
             down=int(found.get(queries.DOWN, 0)),
             scraped=queries.SCRAPED in found,
             before=found.get(queries.SCRAPED_BEFORE),
+            denied={
+                (
+                    point.labels.get("destination_workload_namespace", ""),
+                    point.labels.get("destination_workload", ""),
+                ): point.value
+                for point in points
+                if point.labels.get(queries.WHAT) == queries.DENIED
+            },
         )
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:

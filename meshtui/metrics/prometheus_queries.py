@@ -41,6 +41,8 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
+DENIED = "denied"
+_WORKLOAD = "destination_workload, destination_workload_namespace"
 
 _REPLICAS = ("prometheus_replica", "replica")
 _PROXY = "proxy"
@@ -70,7 +72,9 @@ def scrapes(targets: Iterable[tuple[str, str]], scope: Scope = ALL) -> str:
 
 
 def state(jobs: Iterable[str], window: str, scope: Scope = ALL) -> str:
-    """How many proxies are read and how many are down; when `jobs` were scraped, then and now."""
+    """How many proxies are read and how many are down; when `jobs` were scraped, then and now; and
+    what the RBAC filters of each workload have denied.
+    """
     up = scope.targets("up", f"job=~{_any_of(jobs)}")
     counter = scope.mesh(REQUESTS)
     ran = f"({counter} offset 5m or {counter} offset 1h)"
@@ -81,9 +85,23 @@ def state(jobs: Iterable[str], window: str, scope: Scope = ALL) -> str:
         DOWN: f"count({down} unless on (cluster, {_PROXY}) {read})",
         SCRAPED: f"max(timestamp({up}))",
         SCRAPED_BEFORE: f"max(timestamp({up} offset {window}))",
+        DENIED: _denied(window, scope),
     }
     named = (f'label_replace({row}, "{WHAT}", "{name}", "", "")' for name, row in rows.items())
     return " or ".join(named)
+
+
+def _denied(window: str, scope: Scope) -> str:
+    """By the workload whose proxies denied it: they name it in what they served."""
+    filters = 'authz_enforce_result="denied",http_conn_manager_prefix=~"inbound.*"'
+    denied = f"increase({scope.targets('envoy_http_rbac', filters)}[{window}])"
+    served = scope.mesh(REQUESTS, 'reporter="destination"')
+    workload = f"topk by (job, instance) (1, group by (job, instance, {_WORKLOAD}) ({served}))"
+    whose = (
+        f"sum by (cluster, job, instance) ({denied})"
+        f" * on (job, instance) group_left ({_WORKLOAD}) {workload}"
+    )
+    return f"sum by ({_WORKLOAD}) (max by ({_WORKLOAD}, cluster, {_PROXY}) ({_named(whose)})) > 0"
 
 
 def requests(window: str, scope: Scope = ALL) -> str:

@@ -34,6 +34,9 @@ class Fake:
     interval: float = 15.0
     scraped_for: float = 3600.0
     down: int = 0
+    denied: list[Row] = field(default_factory=list)
+    """What the filters of workloads denied; a part of the query for the state."""
+
     warnings: list[str] = field(default_factory=list)
     delay: float = 0.0
     drip: bool = False
@@ -74,7 +77,7 @@ class Fake:
         rows = [row(7, what="read"), row(NOW - self.age, what="scraped")]
         if self.scraped_for > 60:
             rows.append(row(NOW - self.age - 4 * self.interval, what="scraped before"))
-        return rows + ([row(self.down, what="down")] if self.down else [])
+        return rows + self.denied + ([row(self.down, what="down")] if self.down else [])
 
     def _requests(self) -> list[Row]:
         return self.requests

@@ -212,3 +212,34 @@ def test_a_proxy_that_one_of_two_jobs_reads_is_not_down(tmp_path: Path) -> None:
 def test_what_is_no_matcher_is_refused(text: str) -> None:
     with pytest.raises(Usage):
         parse_matchers(text)
+
+
+RBAC = (
+    'envoy_http_rbac{job="%s",instance="%s",authz_enforce_result="%s",'
+    'http_conn_manager_prefix="%s"}'
+)
+SERVED = (
+    'istio_requests_total{job="%s",instance="%s",reporter="destination",response_code="403",'
+    'destination_workload="%s",destination_workload_namespace="shop"}'
+)
+
+
+def test_what_the_filters_of_a_workload_denied_counts_once_for_each_proxy(tmp_path: Path) -> None:
+    inbound = "inbound_0.0.0.0_9080"
+    series = {
+        'up{job="istio",instance="1.1.1.1:15020"}': "1x60",
+        SERVED % ("istio", "1.1.1.1:15020", "web-v1"): "0+10x60",
+        SERVED % ("again", "1.1.1.1:15090", "web-v1"): "0+10x60",
+        SERVED % ("istio", "1.1.1.2:15020", "web-v2"): "0+10x60",
+        RBAC % ("istio", "1.1.1.1:15020", "denied", inbound): "0+5x60",
+        RBAC % ("again", "1.1.1.1:15090", "denied", inbound): "0+5x60",
+        RBAC % ("istio", "1.1.1.1:15020", "allowed", inbound): "0+7x60",
+        RBAC % ("istio", "1.1.1.1:15020", "denied", "outbound_0.0.0.0_80"): "0+7x60",
+        RBAC % ("istio", "1.1.1.2:15020", "denied", inbound): "0x60",
+    }
+    found = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
+    denied = {labels: value for labels, value in found.items() if '"denied"' in labels}
+    assert len(denied) == 1
+    ((labels, number),) = denied.items()
+    assert 'destination_workload="web-v1"' in labels and number == pytest.approx(20, rel=0.1)
+    assert any('"read"' in labels for labels in found)

@@ -90,6 +90,20 @@ async def test_callers_and_servers_are_kept_apart(fake: Fake, source: Prometheus
     assert sample.caller_totals[REVIEWS].error_ratio == 0.2
 
 
+async def test_what_the_proxies_denied_is_refused(fake: Fake, source: PrometheusSource) -> None:
+    place = {"destination_workload": "reviews-v1", "destination_workload_namespace": "default"}
+    fake.requests = [
+        requests_row(50, reporter=side, response_code=code, **place)
+        for side in ("source", "destination")
+        for code in ("200", "403")
+    ]
+    fake.denied = [row(40, what="denied", **place)]
+    sample = await source.sample(Mesh())
+    assert sample.caller[V1].refused == sample.server[V1].refused == 40
+    assert dict(sample.denied) == {("default", "reviews-v1"): 40.0}
+    assert len(fake.asked) <= 6
+
+
 async def test_errors_of_grpc_and_without_an_answer(fake: Fake, source: PrometheusSource) -> None:
     fake.requests = [
         requests_row(5, request_protocol="grpc", grpc_response_status="0"),
