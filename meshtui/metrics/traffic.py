@@ -18,8 +18,8 @@ REPORTERS = (SOURCE, DESTINATION, WAYPOINT)
 
 _CUT_OFF = frozenset({"UT", "UPE", "UC", "UR", "LR", "SI"})
 _REFUSED = frozenset({"UAEX", "RL", "NR", "FI"})
-"""External authorization, rate limits, no route, injected aborts. Envoy's RBAC and JWT filters set no
-flag: what they refuse looks to telemetry as an answer of the service; see `metrics.denied`."""
+"""External authorization, rate limits, no route, injected aborts. Envoy's RBAC and JWT filters set
+no flag: what they refuse looks to telemetry as an answer of the service; see `metrics.denied`."""
 
 _ABSENT = frozenset({"", UNKNOWN, "-"})
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
