@@ -31,6 +31,7 @@ def imported(files: Iterable[Path]) -> set[str]:
     """The distributions of all modules that are imported anywhere in the files."""
     modules = {name for file in files for name in _modules(ast.parse(file.read_text()))}
     modules -= sys.stdlib_module_names | {"meshtui", "tests"} | {file.stem for file in TESTS}
+    modules.discard("_typeshed")  # The standard library's, for type checkers only.
     owners = packages_distributions()
     return {normal(owners[name][0]) if name in owners else name for name in modules}
 
