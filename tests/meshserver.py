@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -124,7 +125,7 @@ class MeshServer:
             return 200, self.log
         if path == "/version":
             return 200, {"gitVersion": "v1.36" + EVIL, "major": "1", "minor": "36"}
-        if path.startswith("/apis/networking.istio.io/v1") and path.count("/") == 3:
+        if re.fullmatch(r"/apis/(networking\.istio|gateway\.networking\.k8s)\.io/v\w+", path):
             names = [r.plural for r in MESH_RESOURCES if r.api_version == path[len("/apis/") :]]
             return 200, {"resources": [{"name": name} for name in names]}
         for resource in MESH_RESOURCES:

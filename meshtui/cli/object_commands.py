@@ -22,7 +22,8 @@ async def adopt(arguments: argparse.Namespace) -> int:
 
     async def plan(opened: Session, mesh: Mesh, _: Sample | None) -> Plan:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        return await plan_adoption(opened, mesh, service.key, arguments.stable, arguments.rule)
+        rule = getattr(arguments, "rule", "")
+        return await plan_adoption(opened, mesh, service.key, arguments.stable, rule)
 
     return await plan_and_apply(arguments, plan, parts=True)
 

@@ -24,6 +24,9 @@ _VERSIONS = {
 }
 """The groups of which clusters serve different versions, the newest first."""
 
+DENIED = "?"
+"""Among the kinds of a group: not all versions of it may be asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -123,31 +126,41 @@ MESH_RESOURCES = (
 async def served(cluster: Cluster, resource: Resource) -> Resource:
     """`resource` in the newest version that the cluster serves of it.
 
-    A kind the cluster does not serve is given back as it is: reading it answers 404, which is how
-    a cluster without Istio, or without the Gateway API, looks. Raises Unreachable.
+    An Istio kind the cluster does not serve is given back as it is: reading it answers 404, which
+    is how a cluster without Istio looks. Raises Unreachable, and NotFound for a kind of the Gateway
+    API that is not served: reading it is answered 403 to those who have no right to it, and it
+    would count as there and unread.
     """
     if resource.group not in _VERSIONS:
         return resource
     versions = await kinds_of(cluster, resource.group)
-    return replace(resource, version=versions.get(resource.plural, resource.version))
+    known = resource.plural in versions or None in versions.values()
+    if resource.group == GATEWAY_API_GROUP and not known:
+        raise NotFound(f"the cluster serves no {resource.plural}")
+    return replace(resource, version=versions.get(resource.plural) or resource.version)
 
 
-async def kinds_of(cluster: Cluster, group: str) -> Mapping[str, str]:
+async def kinds_of(cluster: Cluster, group: str) -> Mapping[str, str | None]:
     """The version to use for each kind of a group; empty in a cluster that does not serve it.
 
-    Asked once for a connection as long as there is none; `forget_kinds` makes it ask again.
+    Has None for a version that may not be asked for. Asked once for a connection as long as there
+    is one; `forget_kinds` makes it ask again.
     """
-    known: Mapping[str, str] | None = cluster.discovered.get(group)
-    if known is None:
-        versions = _VERSIONS[group]
-        found = await asyncio.gather(*(_kinds(cluster, group, version) for version in versions))
-        known = {
-            plural: version
-            for version, plurals in reversed(list(zip(versions, found, strict=True)))
-            for plural in plurals
-        }
-        cluster.discovered[group] = known
-    return known
+    lock: asyncio.Lock = cluster.discovered.setdefault(f"{group} lock", asyncio.Lock())
+    async with lock:
+        known: Mapping[str, str | None] | None = cluster.discovered.get(group)
+        if known is None:
+            versions = _VERSIONS[group]
+            found = await asyncio.gather(*(_kinds(cluster, group, one) for one in versions))
+            known = {
+                plural: version
+                for version, plurals in reversed(list(zip(versions, found, strict=True)))
+                for plural in plurals or ()
+            }
+            if None in found:
+                known[DENIED] = None
+            cluster.discovered[group] = known
+        return known
 
 
 def forget_kinds(cluster: Cluster, group: str) -> None:
@@ -155,11 +168,14 @@ def forget_kinds(cluster: Cluster, group: str) -> None:
     cluster.discovered.pop(group, None)
 
 
-async def _kinds(cluster: Cluster, group: str, version: str) -> tuple[str, ...]:
+async def _kinds(cluster: Cluster, group: str, version: str) -> tuple[str, ...] | None:
+    """None where the server does not say."""
     try:
         found = await cluster.get(f"/apis/{group}/{version}")
     except Unauthenticated:
         raise
-    except (NotFound, NotAllowed):
+    except NotFound:
         return ()
+    except NotAllowed:
+        return None
     return tuple(read.text(entry, "name") for entry in read.objects(found, "resources"))

@@ -62,8 +62,7 @@ async def read_objects(cluster: Cluster, namespaces: tuple[str, ...] | None = No
     """
     namespaces = tuple(dict.fromkeys(namespaces)) if namespaces else None
     reach = ReadableNamespaces(cluster)
-    resources = await asyncio.gather(*(served(cluster, kind) for kind in MESH_RESOURCES))
-    kinds = await _all(cluster, resources, namespaces, reach)
+    kinds = await _all(cluster, MESH_RESOURCES, namespaces, reach)
     refused = [kind.refused for kind in kinds if kind.refused is not None]
     if refused and not any(kind.readable for kind in kinds):
         raise refused[0]
@@ -131,6 +130,7 @@ async def _kind(
     reach: ReadableNamespaces,
 ) -> _Kind:
     try:
+        resource = await served(cluster, resource)
         if namespaces is not None:
             return await _in_namespaces(cluster, resource, namespaces)
         items, _ = await list_all(cluster, resource)

@@ -10,7 +10,7 @@ from typing import Any
 from hostile import WAIT_S, Hostile, Stream, ok
 
 from meshtui.kube.pace import Pace
-from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES, Resource
+from meshtui.kube.resources import GATEWAY_API_GROUP, ISTIO_GROUP, MESH_RESOURCES, Resource
 
 REVIEWS_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -46,10 +46,14 @@ def script_mesh(hostile: Hostile, namespaces: tuple[str | None, ...] = (None,)) 
 
 
 def script_istio(hostile: Hostile) -> None:
-    istio = [r for r in MESH_RESOURCES if r.group == ISTIO_GROUP]
-    for version in ("v1", "v1alpha3"):
-        names = [{"name": r.plural} for r in istio if r.version == version]
-        hostile.on(f"/apis/{ISTIO_GROUP}/{version}", ok({"resources": names}))
+    for group, version in (
+        (ISTIO_GROUP, "v1"),
+        (ISTIO_GROUP, "v1alpha3"),
+        (GATEWAY_API_GROUP, "v1"),
+    ):
+        mine = [r for r in MESH_RESOURCES if (r.group, r.version) == (group, version)]
+        names = [{"name": r.plural} for r in mine]
+        hostile.on(f"/apis/{group}/{version}", ok({"resources": names}))
 
 
 class FakeTime:

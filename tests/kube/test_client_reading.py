@@ -18,12 +18,15 @@ from meshtui.kube.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     ENVOY_FILTERS,
+    HTTP_ROUTES,
+    ISTIO_GROUP,
     MESH_RESOURCES,
     NAMESPACES,
     PODS,
     SERVICES,
     SIDECARS,
     VIRTUAL_SERVICES,
+    forget_kinds,
     served,
 )
 from meshtui.kube.snapshot import place, read_objects
@@ -117,6 +120,29 @@ async def test_all_kinds_are_read_at_once(tmp_path: Path) -> None:
         assert names(found.items["services"]) == ["a", "b"]
         assert found.items["services"][0]["kind"] == "Service"
         assert (found.istio, found.problems, found.namespaces) == (True, (), None)
+
+
+async def test_a_route_of_the_gateway_api_that_is_not_served_is_not_there(tmp_path: Path) -> None:
+    """Who has no right to it is answered 403 by a server that does not have it."""
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(f"/apis/{HTTP_ROUTES.group}/v1", status(404, "no"))
+        hostile.on(HTTP_ROUTES.path(), status(403, "no"))
+        assert "httproutes" not in (await read_objects(cluster)).partial
+        forget_kinds(cluster, HTTP_ROUTES.group)
+        hostile.on(NAMESPACES.path(), status(403, "no"))
+        hostile.on(REVIEWS_PATH, reviews())
+        served_kinds = {"resources": [{"name": HTTP_ROUTES.plural}]}
+        hostile.on(f"/apis/{HTTP_ROUTES.group}/v1", ok(served_kinds))
+        assert (await read_objects(cluster)).partial["httproutes"] == frozenset()
+
+
+async def test_the_kinds_of_a_group_are_asked_for_once(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        await read_objects(cluster)
+        assert len(hostile.asked(f"/apis/{ISTIO_GROUP}/v1")) == 1
+        assert len(hostile.asked(f"/apis/{HTTP_ROUTES.group}/v1")) == 1
 
 
 async def test_a_cluster_without_istio_is_read(tmp_path: Path) -> None:
