@@ -67,7 +67,8 @@ async def test_every_request_is_counted_on_its_version(
     mesh.route({"route": [to("v1", 70), to("v2", 30)]})
     sample, signals = await signals_of(mesh, cluster, facts, 300)
     counted = mesh.lab.counts()
-    assert {name: s.requests for name, s in signals.items()} == {
+    # A version that was asked in a test before is known, and was not asked in this one.
+    assert {name: s.requests for name, s in signals.items() if s.requests} == {
         name: counted[f"reviews-{name}"]["requests"] for name in ("v1", "v2")
     }
     assert sample.caller_totals[REVIEWS].requests == 300.0

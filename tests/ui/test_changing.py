@@ -417,7 +417,7 @@ async def test_help_shows_every_action_and_command(size: tuple[int, int]) -> Non
         await drive.press("question_mark")
         await drive.until(lambda: "Change" in drive.text)
         seen = ""
-        for _ in range(12):
+        for _ in range(20):
             seen += " ".join(drive.text.split())
             await drive.press("pagedown")
         for action in ACTIONS:

@@ -67,7 +67,7 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, IN_JOURNAL, "", 8, False,
     ),
     Action(
-        "aim", ("enter", "asterisk"), "Enter *", "this rule",
+        "select_rule", ("enter", "asterisk"), "Enter *", "this rule",
         "Rules: show and change the rule under the cursor; Esc in the table: the ordinary one.",
         LOOK, False, IN_RULES, "service", 7, False,
     ),
