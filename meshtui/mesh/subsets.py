@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshtui.mesh.carrying import special_namespaces
+from meshtui.mesh.caller_groups import special_namespaces
 from meshtui.mesh.model import DestinationRule, Mesh, Subset
 from meshtui.mesh.resolution import Client, World, world
 from meshtui.mesh.resolution.names import is_wild
