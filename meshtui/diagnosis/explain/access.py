@@ -7,8 +7,9 @@ counters, and the policies that hold for the pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import MOST, Words
@@ -29,6 +30,8 @@ from meshtui.mesh.authorization import (
 )
 from meshtui.mesh.istio import Ref
 from meshtui.mesh.model import Mesh, Pod
+
+One = TypeVar("One", AuthorizationPolicy, RequestAuthentication)
 
 FORBIDDEN, UNAUTHORIZED = "403", "401"
 
@@ -99,13 +102,19 @@ def _known(mesh: Mesh, plural: str, pods: Iterable[Pod]) -> bool:
 
 def policies_of(mesh: Mesh, pods: Iterable[Pod]) -> tuple[AuthorizationPolicy, ...]:
     """Those that hold for any of the pods, each once."""
+    return _for_any(in_force, mesh.authorization_policies, mesh, pods)
+
+
+def _for_any(
+    holding: Callable[[Iterable[One], str, str, Mapping[str, str]], tuple[One, ...]],
+    policies: Iterable[One],
+    mesh: Mesh,
+    pods: Iterable[Pod],
+) -> tuple[One, ...]:
+    """The policies that hold for any of the pods, each once."""
     root = mesh.settings.root_namespace
-    found = (
-        policy
-        for pod in pods
-        for policy in in_force(mesh.authorization_policies, root, pod.namespace, pod.labels)
-    )
-    return tuple({policy.ref: policy for policy in found}.values())
+    found = (one for pod in pods for one in holding(policies, root, pod.namespace, pod.labels))
+    return tuple({one.ref: one for one in found}.values())
 
 
 def _forbidden(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
@@ -230,13 +239,7 @@ def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
 
 
 def _tokens(mesh: Mesh, pods: Iterable[Pod]) -> tuple[RequestAuthentication, ...]:
-    root = mesh.settings.root_namespace
-    found = (
-        one
-        for pod in pods
-        for one in tokens_in_force(mesh.request_authentications, root, pod.namespace, pod.labels)
-    )
-    return tuple({one.ref: one for one in found}.values())
+    return _for_any(tokens_in_force, mesh.request_authentications, mesh, pods)
 
 
 # UAEX
