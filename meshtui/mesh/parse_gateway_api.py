@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshtui.mesh import read
@@ -138,16 +138,21 @@ def _mirrors(filters: list[Json], namespace: str, domain: str) -> Iterator[Mirro
             mirror = read.obj(entry, "requestMirror")
             backend = read.obj(mirror, "backendRef")
             host = backend_host(backend, namespace, domain)
-            yield Mirror(host, port=read.integer(backend, "port"), percent=mirror_percent(mirror))
+            percent = mirror_percent(mirror)
+            yield Mirror(
+                host,
+                port=read.integer(backend, "port"),
+                percent=100.0 if percent is None else percent,
+            )
 
 
-def mirror_percent(mirror: Json) -> float:
-    """Without a percentage or a fraction all requests are copied."""
-    part = read.obj(mirror).get("fraction")
-    if part:
+def mirror_percent(mirror: Json) -> float | None:
+    """None without a percentage or a fraction: all requests are copied."""
+    part = mirror.get("fraction")
+    if isinstance(part, Mapping):
         of = read.integer(part, "denominator", 100) or 100
         return 100 * float(read.integer(part, "numerator")) / of
-    return float(read.integer(mirror, "percent", 100))
+    return float(read.integer(mirror, "percent")) if "percent" in mirror else None
 
 
 def as_match(raw: Json) -> Json:

@@ -14,9 +14,10 @@ from typing import Any
 
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
+from meshtui.mesh.hosts import service_host
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.parse_gateway_api import as_match, backend_weight
+from meshtui.mesh.parse_gateway_api import as_match, backend_weight, mirror_percent
 from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
 
 _RANKS = {"exact": 3, "prefix": 2, "regex": 1}
@@ -229,12 +230,9 @@ def _mirror(mesh: Mesh, namespace: str, raw: Json) -> Json | None:
     if problem:
         return None
     found: dict[str, Any] = {"destination": host}
-    part = raw.get("fraction")
-    if isinstance(part, Mapping):
-        of = read.integer(part, "denominator", 100) or 100
-        found["percentage"] = {"value": 100 * float(read.integer(part, "numerator")) / of}
-    elif "percent" in raw:
-        found["percentage"] = {"value": float(read.integer(raw, "percent"))}
+    percent = mirror_percent(raw)
+    if percent is not None:
+        found["percentage"] = {"value": percent}
     return found
 
 
@@ -283,7 +281,7 @@ def _backend(mesh: Mesh, namespace: str, raw: Json) -> tuple[Json, str]:
     kind = (read.text(raw, "group"), read.text(raw, "kind") or "Service")
     home, name = read.text(raw, "namespace") or namespace, read.text(raw, "name")
     if kind == ("", "Service"):
-        host = f"{name}.{home}.svc.{mesh.settings.domain}"
+        host = service_host(home, name, mesh.settings.domain)
         problem = "" if host in mesh.by_host else f"there is no Service {home}/{name}"
         if "." in name:
             raise Invalid("a Service is named by its name, not by its host")
