@@ -20,11 +20,7 @@ async def analyze(arguments: argparse.Namespace) -> int:
     where the cluster could not be read. Scripts look at `counts` in the JSON.
     """
     async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
-        for problem in mesh.problems:
-            output.note(f"meshtui: {problem}")
-        if not mesh.istio:
-            output.note("meshtui: this cluster does not serve Istio's resources: nothing to check")
+        mesh = await opening.mesh(opened, without_istio="nothing to check")
         everywhere = getattr(arguments, "all_namespaces", False)
         namespace = opened.cluster.namespace
         journal = opened.journal if is_limitable(mesh) else None

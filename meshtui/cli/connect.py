@@ -36,6 +36,16 @@ async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
         await opened.close()
 
 
+async def mesh(opened: Session, without_istio: str = "") -> Mesh:
+    """The mesh, with a line for each problem; `without_istio`: what a cluster without it lacks."""
+    found = await opened.read_mesh()
+    for problem in found.problems:
+        output.note(f"meshtui: {problem}")
+    if without_istio and not found.istio:
+        output.note(f"meshtui: this cluster does not serve Istio's resources: {without_istio}")
+    return found
+
+
 def find(mesh: Mesh, name: str, namespace: str) -> Service:
     from meshtui.changes.locate import resolve_service
 

@@ -39,9 +39,7 @@ Counted = Sequence[tuple[Tally, float | None]]
 async def exposure(arguments: argparse.Namespace) -> int:
     """One service with what its limits refuse now, or all ways in of a namespace (`-A`: of all)."""
     async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
-        for problem in mesh.problems:
-            output.note(f"meshtui: {problem}")
+        mesh = await opening.mesh(opened)
         if arguments.service:
             service = opening.find(mesh, arguments.service, opened.cluster.namespace)
             return await _one(arguments, opened, mesh, service)

@@ -19,11 +19,7 @@ from meshtui.mesh.view import ServiceView, service_views
 async def services(arguments: argparse.Namespace) -> int:
     """One sample. Without telemetry the weights are printed all the same, and the status is 5."""
     async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
-        for problem in mesh.problems:
-            output.note(f"meshtui: {problem}")
-        if not mesh.istio:
-            output.note("meshtui: this cluster does not serve Istio's resources: no rules to show")
+        mesh = await opening.mesh(opened, without_istio="no rules to show")
         wanted = None
         if arguments.service:
             wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
