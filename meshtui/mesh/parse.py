@@ -75,7 +75,6 @@ def parse_mesh(
         gateways=parsed("gateways", parse_gateway),
         service_entry_hosts=frozenset(host for entry in entries for host in entry.hosts),
         istio=istio,
-        problems=tuple(trouble),
         envoy_filters=parsed("envoyfilters", parse_envoy_filter),
         partial=partial or {},
         service_entries=entries,
@@ -93,6 +92,8 @@ def parse_mesh(
         request_authentications=parsed("requestauthentications", parse_request_authentication),
         workloads=parsed("deployments", parse_deployment),
         settings=settings,
+        # Last: what is read above adds to it.
+        problems=tuple(trouble),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtui.kube.resources import CONFIG_MAPS, MESH_RESOURCES, SERVICES
 from meshtui.mesh.carrying import ordinary, rivals, routes_to
 from meshtui.mesh.hosts import full_host, short_host, split_host
 from meshtui.mesh.judging import Thresholds, state_of
@@ -123,6 +124,16 @@ def test_an_object_without_a_name_is_said_and_the_rest_stands() -> None:
     mesh = parse_mesh({"services": [{"spec": {}}, service("reviews")]})
     assert [s.key for s in mesh.services] == [REVIEWS]
     assert mesh.problems == ("services: an object without a name was left out",)
+
+
+@pytest.mark.parametrize(
+    "plural", [kind.plural for kind in MESH_RESOURCES if kind not in (CONFIG_MAPS, SERVICES)]
+)
+def test_what_is_left_out_of_each_kind_is_a_problem(plural: str) -> None:
+    nameless = {"metadata": {"namespace": "default"}}
+    assert parse_mesh({plural: [nameless]}).problems == (
+        f"{plural}: an object without a name was left out",
+    )
 
 
 def test_a_malformed_rule_keeps_its_neighbours_places() -> None:
