@@ -227,8 +227,7 @@ EXPECTED: dict[str, list[str]] = {
         "info unused-rule VirtualService rev spec.http[0]",
     ],
     "svc-export-none": [
-        "error hidden-host VirtualService hid spec.http[0].route[0].destination.host",
-        "error hidden-host VirtualService hid spec.http[0].route[1].destination.host",
+        "warning unused-virtual-service VirtualService hid spec.hosts[0]",
     ],
     "tcp-http-rule-on-tcp": [
         "warning wrong-protocol VirtualService raw spec.http[0]",

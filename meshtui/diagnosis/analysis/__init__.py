@@ -24,6 +24,7 @@ from meshtui.diagnosis.analysis.edges import (
 from meshtui.diagnosis.analysis.effectless import (
     hostless_rule,
     overlapping_sidecars,
+    ruled_for_nobody,
     uncounted_rule,
 )
 from meshtui.diagnosis.analysis.filters import idle_rate_limit
@@ -88,6 +89,7 @@ CHECKS: tuple[Check, ...] = (
     unlisted_gateway,
     unused_rule,
     unused_virtual_service,
+    ruled_for_nobody,
     missing_gateway,
     idle_gateway,
     host_not_admitted,

@@ -1,4 +1,4 @@
-"""DestinationRules and Sidecars that reach nobody, or that stand in each other's way."""
+"""Rules and Sidecars that reach nobody, or that stand in each other's way."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import combinations
 from meshtui.diagnosis.analysis.destinations import service_namespace
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts, whole_name
-from meshtui.mesh.model import DestinationRule, Mesh, Sidecar
-from meshtui.mesh.resolution.names import covered, is_wild, labels_in
+from meshtui.mesh.model import DestinationRule, Mesh, Sidecar, VirtualService
+from meshtui.mesh.resolution.names import MESH, covered, is_wild, labels_in
 
 
 def hostless_rule(mesh: Mesh) -> Iterator[Finding]:
@@ -42,6 +42,28 @@ def hostless_rule(mesh: Mesh) -> Iterator[Finding]:
             else "Correct the host's name, or remove the rule if its service is gone.",
             ("IST0174", "KIA0202"),
         )
+
+
+def ruled_for_nobody(mesh: Mesh) -> Iterator[Finding]:
+    """A VirtualService for a host that is exported to nobody: no proxy has the rules on its ports.
+
+    Requests to it go to their address, past the mesh's rules.
+    """
+    whole = resolved_hosts(mesh)
+    for ruling in whole.rulings:
+        if MESH not in ruling.gateways or not isinstance(ruling.service, VirtualService):
+            continue
+        for index, host in enumerate(map(str.lower, ruling.hosts)):
+            if whole.unexported(host) and not whole.ports(host):
+                yield Finding(
+                    "unused-virtual-service",
+                    WARNING,
+                    ruling.service.ref,
+                    f"spec.hosts[{index}]",
+                    f"{host} is exported to nobody: no proxy knows it, and requests to it go on "
+                    "as if there were no rules.",
+                    "Export the host to its callers (exportTo), or remove it here.",
+                )
 
 
 def uncounted_rule(mesh: Mesh) -> Iterator[Finding]:

@@ -53,10 +53,33 @@ class ResolvedHosts:
                     yield _in_mesh(view, host, port)
 
     def ports(self, host: str) -> tuple[int, ...]:
-        """The ports of a host; where it is in no registry, the one on which it may be asked for."""
+        """The ports of a host; where it is in no registry, the one on which it may be asked for.
+
+        istiod makes routes on port 80 for a host that it does not know; one that is there, and
+        exported to nobody, is asked for on its own ports.
+        """
         known = self.world.shared.registry.by_name.get(host, ())
         ports = dict.fromkeys(port.number for one in known for port in one.ports)
-        return tuple(ports) if known else (_PLAIN_HTTP,)
+        if known:
+            return tuple(ports)
+        own = self._unexported.get(host, (_PLAIN_HTTP,))
+        return (_PLAIN_HTTP,) if _PLAIN_HTTP in own else ()
+
+    @cached_property
+    def _unexported(self) -> Mapping[str, tuple[int, ...]]:
+        """The ports of the hosts that are exported to nobody."""
+        found: dict[str, tuple[int, ...]] = {}
+        for entry in self.mesh.service_entries:
+            numbers = tuple(port.number for port in entry.ports)
+            found |= {host: (*found.get(host, ()), *numbers) for host in entry.hosts}
+        for service in self.mesh.services:
+            found[service.host] = tuple(port.number for port in service.ports)
+        known = self.world.shared.registry.by_name
+        return {host: ports for host, ports in found.items() if host not in known}
+
+    def unexported(self, host: str) -> bool:
+        """Whether a host is there, and no proxy's registry has it."""
+        return host in self._unexported
 
     def _hosts(self) -> Mapping[str, set[str]]:
         """The hosts that a VirtualService or an HTTPRoute rules, with where it sends to."""
