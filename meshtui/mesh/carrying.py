@@ -25,9 +25,9 @@ class Route:
     `unused` says why no caller's traffic comes to it, empty where some does. `rest`: it takes what
     no other rule takes. `edge`: it carries what comes in through a gateway, and nothing else.
     `callers` are the workloads whose traffic it carries, of `pods` pods in all; none where nothing
-    in the mesh has a proxy yet. `by_address`: requests go to the pod that the caller chose, so
-    that weights do nothing. `ports` are the service's ports that it is used on. `elsewhere`: it is
-    of another host, and sends to this one.
+    in the mesh has a proxy yet. For `rest_of` of them it is the rest. `by_address`: requests go to
+    the pod that the caller chose, so that weights do nothing. `ports` are the service's ports that
+    it is used on. `elsewhere`: it is of another host, and sends to this one.
     """
 
     service: RuleOwner
@@ -36,6 +36,7 @@ class Route:
     edge: bool = field(default=False, compare=False)
     unused: str = field(default="", compare=False)
     callers: frozenset[Workload] = field(default=frozenset(), compare=False)
+    rest_of: frozenset[Workload] = field(default=frozenset(), compare=False)
     clients: tuple[Client, ...] = field(default=(), compare=False)
     pods: int = field(default=0, compare=False)
     by_address: bool = field(default=False, compare=False)
@@ -148,9 +149,9 @@ def rivals(
     if callers:
         named = [route for route in able if route.callers & callers]
         able = named or able
-    found = [route for route in able if route.rest]
+    found = [route for route in able if route.rest and (not callers or _is_rest(route, callers))]
     in_mesh = [route for route in able if not route.edge]
-    covered = frozenset[Workload]().union(*(r.callers for r in in_mesh if r.rest))
+    covered = frozenset[Workload]().union(*(r.rest_of for r in in_mesh))
     wanted = (callers or frozenset().union(*(r.callers for r in in_mesh))) - covered
     left = [r for r in in_mesh if r.callers & wanted]
     if not left and not any(route.rest for route in in_mesh):
@@ -159,6 +160,11 @@ def rivals(
         found.append(left[-1])
     ranked = sorted(found, key=lambda r: (r.edge, -r.pods, not r.rest, r.ports))
     return tuple({place_of(route): route for route in ranked}.values())
+
+
+def _is_rest(route: Route, callers: frozenset[Workload]) -> bool:
+    """Whether it takes the rest for some of the callers, or of others where it has none of them."""
+    return bool(route.rest_of & callers) or not route.callers & callers
 
 
 def _is_able(route: Route) -> bool:
@@ -301,7 +307,10 @@ class _Found:
     def _of(self, route: Route, client: Client, groups: tuple[Callers, ...]) -> Route:
         crowd = self._world.crowd(groups)
         clients = crowd.clients or (client,)
-        return replace(route, callers=crowd.workloads, clients=clients, pods=crowd.pods)
+        rest_of = crowd.workloads if route.rest else frozenset[Workload]()
+        return replace(
+            route, callers=crowd.workloads, rest_of=rest_of, clients=clients, pods=crowd.pods
+        )
 
     def _join(self, found: Route) -> None:
         """What one caller's answer adds to what is known of the rule."""
@@ -312,14 +321,16 @@ class _Found:
             return
         if found.unused:
             return
-        differ = found.clients is not known.clients
+        names = {client.key for client in known.clients}
+        differ = any(client.key not in names for client in found.clients)
         self.routes[place] = replace(
             known,
             rest=known.rest or found.rest,
             edge=known.edge and found.edge,
             callers=known.callers | found.callers if differ else known.callers,
+            rest_of=known.rest_of | found.rest_of,
             clients=_each_once(*known.clients, *found.clients) if differ else known.clients,
-            pods=max(known.pods, found.pods),
+            pods=known.pods + (found.pods if differ else 0),
             ports=tuple(dict.fromkeys((*known.ports, *found.ports))),
         )
 

@@ -133,3 +133,46 @@ def test_callers_with_conditions_only_count_beside_those_with_a_catch_all() -> N
     assert [r.service.ref.name for r in rivals(routes, frozenset({TESTERS}))] == ["mine"]
     with pytest.raises(Refused, match="several rules carry the traffic"):
         locate(found, Target(KEY))
+
+
+def test_what_is_the_rest_for_some_callers_is_not_for_others() -> None:
+    everything = {"match": [{"uri": {"prefix": "/api"}}, {"sourceNamespace": "test"}]}
+    last = {"destination": {"host": "cart.shop.svc.cluster.local"}, "weight": 100}
+    rule = {
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {
+            "hosts": ["cart"],
+            "http": [{**everything, "route": [DESTINATION]}, {"route": [last]}],
+        },
+    }
+    pods = [pod("test", "probe"), pod("shop", "front")]
+    found = parse_mesh({"services": [SERVICE], "virtualservices": [rule], "pods": pods})
+    routes = traffic_to(found, found.by_key[KEY]).routes
+    assert [(route.rule.index, route.rest, route.rest_of) for route in routes] == [
+        (0, True, frozenset({TESTERS})),
+        (1, True, frozenset({ORDINARY})),
+    ]
+    for callers, index in ((TESTERS, 0), (ORDINARY, 1)):
+        (only,) = rivals(routes, frozenset({callers}))
+        assert only.rule.index == index
+    assert len(rivals(routes)) == 2
+
+
+def test_the_pods_of_all_callers_of_a_rule_count_against_those_without_one() -> None:
+    rule = {
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {
+            "hosts": ["cart.shop.svc.cluster.local"],
+            "exportTo": ["test", "shop"],
+            "http": [{"route": [DESTINATION]}],
+        },
+    }
+    pods = [pod("test", "probe"), pod("test", "probe", 1), pod("shop", "front")]
+    pods += [pod("shop", "front", 1), *(pod("other", "batch", n) for n in range(3))]
+    two = {"ports": [{"name": "http", "port": 80}, {"name": "http-b", "port": 81}]}
+    service = {**SERVICE, "spec": {**SERVICE["spec"], **two}}
+    found = parse_mesh({"services": [service], "virtualservices": [rule], "pods": pods})
+    traffic = traffic_to(found, found.by_key[KEY])
+    assert [route.pods for route in traffic.routes] == [4]
+    assert traffic.unruled.pods == 3
+    assert ordinary(traffic.routes, None, traffic.unruled) is not None
