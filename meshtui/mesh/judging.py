@@ -99,11 +99,12 @@ def judged(count: Count, limits: Thresholds) -> str:
 
     A version that may be failing, or may not, is degraded: that much is certain.
     """
-    requests, bad = count.requests, count.bad
+    requests, errors, cut_off, refused = count
+    bad = min(requests, errors + cut_off + refused)
     if requests <= 0:
         return NO_TRAFFIC
     if bad >= requests and requests >= ALL_FAILED:
-        return ONLY_ERRORS if count.errors >= requests else _why(count, limits)
+        return ONLY_ERRORS if errors >= requests else _why(count, limits)
     if requests < ENOUGH:
         return FEW
     if not bad:
@@ -134,6 +135,8 @@ def state_of(signals: Signals | None, limits: Thresholds) -> str:
         return NOT_KNOWN
     if signals.requests <= 0 or signals.error_ratio is None:
         return NO_TRAFFIC
+    if not (signals.error_ratio or signals.cut_off or signals.refused):
+        return FEW if signals.requests < ENOUGH else OK
     return judged(count_of(signals), limits)
 
 

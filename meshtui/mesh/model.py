@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from meshtui.mesh.access_logging import Telemetry as Telemetry
 from meshtui.mesh.authorization import AuthorizationPolicy as AuthorizationPolicy
@@ -34,9 +35,8 @@ from meshtui.mesh.settings import MeshSettings as MeshSettings
 from meshtui.mesh.workloads import Workload as Workload
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ServiceKey:
-    """A service by namespace and name."""
+class ServiceKey(NamedTuple):
+    """A service by namespace and name. A tuple, as it is the key of every tally."""
 
     namespace: str
     name: str

@@ -51,6 +51,8 @@ class OwnPast:
     _times: dict[_Place, _Times] = field(default_factory=dict)
     _begun: float = 0.0
     _counted: float = 0.0
+    _slow: set[ServiceKey] = field(default_factory=set)
+    """Services that may have a version that is slow by its own past."""
 
     def judged(
         self, views: tuple[ServiceView, ...], sample: Sample | None
@@ -63,6 +65,7 @@ class OwnPast:
     def forget(self) -> None:
         """Another cluster."""
         self._times.clear()
+        self._slow.clear()
         self._begun = self._counted = 0.0
 
     def _count(self, views: tuple[ServiceView, ...], sample: Sample) -> None:
@@ -126,13 +129,18 @@ class OwnPast:
         """Empty too for what fails: how long that takes says nothing."""
         if signals is None or state in SICK:
             return ""
+        quick = (signals.p95_ms or 0.0) <= LONGER_MS
+        if quick and key not in self._slow:
+            return ""
         times = self._times.get((key, row.host, row.label, side))
         if times is None or times.past.get(inf, 0.0) < ENOUGH:
             return ""
-        if not times.slow_since and (signals.p95_ms or 0.0) <= LONGER_MS:
+        if not times.slow_since and quick:
             return ""
         found = slower_than_before(signals, times.past)
         times.slow_since = (times.slow_since or self._counted) if found else 0.0
+        if found:
+            self._slow.add(key)
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from meshtui.mesh.judging import DEGRADED, FAILING, worse
 from meshtui.mesh.model import Mesh, Pod
@@ -19,22 +19,42 @@ def pod_trouble(pod: Pod, now: float | None) -> PodTrouble | None:
     return trouble_of(pod.statuses, pod.waits_for, now)
 
 
-def with_pods(row: VersionView, mesh: Mesh, now: float | None) -> VersionView:
-    """The row with what is wrong with its pods and how far its rollout is; itself where nothing is.
+@dataclass(frozen=True, slots=True)
+class RowPods:
+    """What there is to say of a row's pods, as far as no clock is asked: `pods` of them stay,
+    `ailing` have something to look at."""
 
-    `now` is seconds since the epoch; None where no clock is known, and what was lately is not.
-    """
+    pods: int
+    ailing: tuple[Pod, ...]
+    rollout: str
+
+    def health(self, now: float | None) -> tuple[str, str]:
+        """The state that they are in, empty where it is nothing, and the words.
+
+        `now` is seconds since the epoch; None where no clock is known, and what was lately is not.
+        """
+        found = [trouble for pod in self.ailing if (trouble := pod_trouble(pod, now))]
+        stuck = sum(one.stuck for one in found)
+        state = "" if not found else FAILING if stuck == self.pods else DEGRADED
+        return state, "; ".join(filter(None, (_words(found, self.pods), self.rollout)))
+
+
+def row_pods(row: VersionView, mesh: Mesh) -> RowPods | None:
+    """None where there is nothing to say of them, whatever the time: so it is of most rows."""
     pods = [pod for pod in row.members if not pod.deleting]
-    ailing = [found for pod in pods if pod.ailing and (found := pod_trouble(pod, now))]
-    rollout = _rollout(row, mesh)
-    if not ailing and not rollout:
+    ailing, rollout = tuple(pod for pod in pods if pod.ailing), _rollout(row, mesh)
+    return RowPods(len(pods), ailing, rollout) if ailing or rollout else None
+
+
+def with_pods(row: VersionView, pods: RowPods | None, now: float | None) -> VersionView:
+    """The row with what there is to say of its pods; itself where that is nothing."""
+    state, words = pods.health(now) if pods else ("", "")
+    if not state and not words:
         return row
-    stuck = sum(one.stuck for one in ailing)
-    state = "" if not ailing else FAILING if stuck == len(pods) else DEGRADED
     return replace(
         row,
         pods_state=state,
-        pods_words="; ".join(filter(None, (_words(ailing, len(pods)), rollout))),
+        pods_words=words,
         state=with_pods_state(row.state, state),
         server_state=with_pods_state(row.server_state, state),
     )

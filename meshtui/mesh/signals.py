@@ -89,6 +89,10 @@ class Signals:
         return 0.0
 
 
+NO_REQUESTS = Signals()
+"""What was measured where nothing was asked."""
+
+
 def merged(parts: Iterable[Signals]) -> Signals:
     """What was measured of several targets over one window, as if they were one."""
     several = tuple(parts)

@@ -156,7 +156,8 @@ def _found(line: Line, pools: Sequence[Count], limits: Thresholds) -> str:
     Only errors are said once three windows had nothing else, or all that is known; and where
     something had succeeded lately, once so many failed that this ratio is excluded.
     """
-    first, last = judged(pools[0], limits), judged(pools[-1], limits)
+    first = judged(pools[0], limits)
+    last = first if len(pools) == 1 else judged(pools[-1], limits)
     known = [state for state in (first, last) if state not in (FEW, NO_TRAFFIC)]
     if not known:
         return last
@@ -200,7 +201,11 @@ def _is_over(line: Line, pools: Sequence[Count], now: float, limits: Thresholds)
         line.bad, line.requests, limits.failing, Z99
     ):
         return True
-    return any(below(pool.bad, pool.requests / patience, bound, Z99) for pool in pools)
+    for pool in pools:
+        bad, requests = pool.bad, pool.requests / patience
+        if bad < bound * requests and below(bad, requests, bound, Z99):
+            return True
+    return False
 
 
 def slowed(line: Line, slow: str, newest: Span, count: Count) -> None:

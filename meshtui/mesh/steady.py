@@ -117,14 +117,19 @@ def _followed(
             del lines[place]
     slow = _slow(view)
     calm = not slow
+    end, quiet = newest.end, newest.end - POOLED_S - (newest.end - newest.begin)
     for place, counted in counts.items():
         line = lines.get(place)
-        if line is None or newest.end - line.at > POOLED_S:
+        if line is None or end - line.at > POOLED_S:
             state = judged(_count(counted), limits)
-            line = lines[place] = Line(state, newest.end, newest.begin)
-        if not _is_calm(line, counted, newest):
+            line = lines[place] = Line(state, end, newest.begin)
+        if _is_calm(line, counted, quiet):
+            line.at = end
+            if not (line.slow or place in slow):
+                continue
+        else:
             follow(line, _suffixes(place, past, line.since), newest, limits)
-        line.at = newest.end
+            line.at = end
         if line.slow or place in slow:
             slowed(line, slow.get(place, ""), newest, _count(counted))
         calm = calm and line.state == OK and not line.slow
@@ -208,11 +213,11 @@ def _shown_row(row: VersionView, lines: Mapping[Place, Line]) -> VersionView:
     return updated(row, **changed) if changed else row
 
 
-def _is_calm(line: Line, counted: _Counted, newest: Span) -> bool:
-    """Nothing fails and nothing has: there is nothing to pool."""
+def _is_calm(line: Line, counted: _Counted, quiet: float) -> bool:
+    """Nothing fails and nothing has since `quiet`: there is nothing to pool."""
     if line.state != OK or isinstance(counted, Count) or counted < ENOUGH:
         return False
-    return newest.end - line.failed_at > POOLED_S + (newest.end - newest.begin)
+    return line.failed_at < quiet
 
 
 def _suffixes(
@@ -220,12 +225,17 @@ def _suffixes(
 ) -> list[Count]:
     """The newest window, it and the one before, and so on, no further back than `since`."""
     found: list[Count] = []
-    total = None
+    requests = errors = cut_off = refused = 0.0
     for begin, counts in known:
         counted = counts.get(place)
-        if counted is None or (total is not None and begin < since - 1e-6):
+        if counted is None or (found and begin < since - 1e-6):
             break
-        count = counted if type(counted) is Count else Count(counted)  # type: ignore[arg-type]
-        total = count if total is None else total.plus(count)
-        found.append(total)
+        if isinstance(counted, Count):
+            requests += counted[0]
+            errors += counted[1]
+            cut_off += counted[2]
+            refused += counted[3]
+        else:
+            requests += counted
+        found.append(Count(requests, errors, cut_off, refused))
     return found

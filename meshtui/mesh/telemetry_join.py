@@ -7,13 +7,13 @@ telemetry cannot tell apart share what is counted, and neither has numbers of it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from meshtui.mesh.changed import changed
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import NO_REVISION
-from meshtui.mesh.signals import Responder, Signals, merged
+from meshtui.mesh.row_work import RowWork
+from meshtui.mesh.signals import NO_REQUESTS, Responder, Signals, merged
 from meshtui.mesh.versions import VersionView
 
 REVISION_LABELS = (
@@ -48,11 +48,8 @@ class Joins:
         self._rows = rows
         self._owners = [row.owner or split_host(row.host) or key for row in rows]
         self._known: dict[Responder, Join] = {}
-
-    @property
-    def services(self) -> tuple[ServiceKey, ...]:
+        self.services = tuple(dict.fromkeys((key, *self._owners)))
         """The service itself, then the others that its rows are of."""
-        return tuple(dict.fromkeys((self.key, *self._owners)))
 
     def find(self, target: Responder) -> Join:
         found = self._known.get(target)
@@ -136,50 +133,47 @@ class Parts:
     def add(self, joins: Joins, counted: Counted) -> Parts:
         for target, signals in counted:
             join = joins.find(target)
-            if signals.requests:
+            rows = join.rows
+            if join.beside and signals.requests:
                 self.beside.update(join.beside)
-            if not join.rows:
-                self.strays.setdefault(target.version, []).append(signals)
-            elif len(join.rows) > 1:
-                self.together.append((join.rows, signals))
-            else:
-                row = join.rows[0]
-                self.of.setdefault(row, []).append(signals)
+            if len(rows) == 1:
+                row = rows[0]
                 reached = 0.0 if target.nowhere else signals.requests
-                self.reached[row] = self.reached.get(row, 0.0) + reached
+                if row in self.of:
+                    self.of[row].append(signals)
+                    self.reached[row] += reached
+                else:
+                    self.of[row], self.reached[row] = [signals], reached
+            elif rows:
+                self.together.append((rows, signals))
+            else:
+                self.strays.setdefault(target.version, []).append(signals)
         return self
 
 
 def joined(
     joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
-) -> list[VersionView]:
+) -> list[RowWork]:
     """The rows with what either side counted, then what belongs to no single row."""
     caller, server = Parts().add(joins, called), Parts().add(joins, served)
     groups = _groups(caller, server)
     beside = caller.beside | server.beside
-    measured = [
-        _unknown(row, rows, groups.get(i))
-        if i in groups or i in beside
-        else row
-        if row.unknown_because
-        else changed(
-            row,
-            caller=_merged(caller.of.get(i)),
-            server=_merged(server.of.get(i)),
-            reached=caller.reached.get(i, 0.0),
-        )
-        for i, row in enumerate(rows)
-    ]
-    measured += _shared_rows(rows, groups, caller, server)
-    apart = {i for i in beside if i not in groups}
+    measured = [RowWork.on(row) for row in rows]
+    for i, work in enumerate(measured):
+        if i in groups or i in beside:
+            work.unknown_because = _unknown(work.row, rows, groups.get(i))
+        elif not work.unknown_because:
+            work.caller, work.server = _merged(caller.of.get(i)), _merged(server.of.get(i))
+            work.reached = caller.reached.get(i, 0.0)
+    more = [*_shared_rows(rows, groups, caller, server)]
     for side in (caller, server):
-        for i in apart & side.of.keys():
+        for i in beside & side.of.keys() - groups.keys():
             side.strays.setdefault(f"{rows[i].label} (in part)", []).extend(side.of[i])
-    return [*measured, *_strays(caller, server)]
+    return [*measured, *map(RowWork.on, more), *map(RowWork.on, _strays(caller, server))]
 
 
 def _merged(parts: Sequence[Signals] | None) -> Signals:
-    return merged(parts) if parts else Signals()
+    return merged(parts) if parts else NO_REQUESTS
 
 
 def _groups(*sides: Parts) -> Mapping[int, tuple[int, ...]]:
@@ -195,13 +189,11 @@ def _groups(*sides: Parts) -> Mapping[int, tuple[int, ...]]:
     return {i: tuple(sorted(group)) for i, group in found.items()}
 
 
-def _unknown(
-    row: VersionView, rows: Sequence[VersionView], group: tuple[int, ...] | None
-) -> VersionView:
+def _unknown(row: VersionView, rows: Sequence[VersionView], group: tuple[int, ...] | None) -> str:
     if group is None:
-        return replace(row, unknown_because="its pods also belong to rows that rules send to")
+        return "its pods also belong to rows that rules send to"
     others = ", ".join(rows[i].label for i in group if rows[i] is not row)
-    return replace(row, unknown_because=f"telemetry can't tell it from {others}")
+    return f"telemetry can't tell it from {others}"
 
 
 def _shared_rows(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.versions import VersionView
 
 MOST = 2
 """Workloads that are named."""
@@ -21,30 +20,28 @@ def filled_words(service: ServiceKey, sample: Sample) -> str:
     return f"{_names(found)} can't be read: counted by {service.name} itself"
 
 
-def without_callers(
-    rows: Iterable[VersionView], service: ServiceKey, sample: Sample
-) -> list[VersionView]:
+def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:
     """Rows that nobody seems to call, where one who may call them was not read.
 
     A row whose own proxies were read had no request: that is evidence, and it is zero.
     """
     if not sample.unread:
-        return list(rows)
+        return
     known = sample.clients.get(service, frozenset())
     callers = (sample.unread & known) or (sample.unread if not known else frozenset())
-    return [_unknown(row, callers, sample) for row in rows]
+    for work in rows:
+        _mark(work, callers, sample)
 
 
-def _unknown(row: VersionView, callers: frozenset[tuple[str, str]], sample: Sample) -> VersionView:
-    own = {(pod.namespace, pod.workload) for pod in row.members if pod.sidecar or pod.ambient}
+def _mark(work: RowWork, callers: frozenset[tuple[str, str]], sample: Sample) -> None:
+    own = {(pod.namespace, pod.workload) for pod in work.row.members if pod.sidecar or pod.ambient}
     silent = bool(own & sample.unread)
-    if silent and row.server is not None and not row.server.requests:
-        row = replace(row, server=None)
-    if not callers or row.caller is None or row.caller.requests or not row.host:
-        return row
-    if own and not silent:
-        return row
-    return replace(row, caller=None, unknown_because=f"{_names(callers)} can't be read")
+    if silent and work.server is not None and not work.server.requests:
+        work.server = None
+    if not callers or work.caller is None or work.caller.requests or not work.row.host:
+        return
+    if not own or silent:
+        work.caller, work.unknown_because = None, f"{_names(callers)} can't be read"
 
 
 def _names(workloads: Iterable[tuple[str, str]]) -> str:

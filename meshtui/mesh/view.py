@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from meshtui.mesh.absence import unread_mark, unread_words
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
@@ -22,10 +21,12 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
-from meshtui.mesh.pod_health import with_pods
-from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, merged
-from meshtui.mesh.telemetry_join import Joins, joined
-from meshtui.mesh.unread_callers import filled_words, without_callers
+from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
+from meshtui.mesh.row_work import RowWork
+from meshtui.mesh.sides import CALLER, SERVER
+from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
+from meshtui.mesh.telemetry_join import Counted, Joins, joined
+from meshtui.mesh.unread_callers import filled_words, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
@@ -63,6 +64,12 @@ class ServiceView:
     mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
     joins: Joins | None = field(default=None, compare=False, repr=False)
     """Kept for as long as the rows are; None where they were put together otherwise."""
+
+    row_pods: tuple[RowPods | None, ...] = field(default=(), compare=False, repr=False)
+    """What there is to say of each row's pods; of the same rows as `joins`."""
+
+    divided: bool = field(default=True, compare=False, repr=False)
+    """Whether callers may have different ordinary rules."""
 
     @property
     def key(self) -> ServiceKey:
@@ -119,7 +126,10 @@ def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
     traffic = traffic_to(mesh, service)
     routes, unruled = traffic.routes, traffic.unruled
     no_rule = is_unruled(routes, None, unruled)
-    known = ServiceView(service, routes=routes, unruled=unruled, no_rule=no_rule, mesh=mesh)
+    divided = len(rivals(routes)) > 1 or bool(unruled.callers)
+    known = ServiceView(
+        service, routes=routes, unruled=unruled, no_rule=no_rule, mesh=mesh, divided=divided
+    )
     return _named(known, known.usual)
 
 
@@ -128,9 +138,10 @@ def _named(view: ServiceView, route: Route | None) -> ServiceView:
     rule = route.rule if route else None
     versions = version_rows(view.mesh, view.service, rule)
     joins = Joins(view.key, versions)
+    pods = tuple(row_pods(row, view.mesh) for row in versions)
     unread = unread_mark(view.mesh, view.key.namespace)
     marks = (*_chosen_by_callers(route), *marks_of(rule), *unread)
-    return replace(view, route=route, versions=versions, marks=marks, joins=joins)
+    return replace(view, route=route, versions=versions, marks=marks, joins=joins, row_pods=pods)
 
 
 def _chosen_by_callers(route: Route | None) -> tuple[str, ...]:
@@ -142,8 +153,8 @@ def _chosen_by_callers(route: Route | None) -> tuple[str, ...]:
 
 def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:
     """By the rule of those who call, where callers have different ones."""
-    callers = sample.clients.get(view.key)
-    if not callers or (len(rivals(view.routes)) < 2 and not view.unruled.callers):
+    callers = sample.clients.get(view.key) if view.divided else None
+    if not callers:
         return view
     no_rule = is_unruled(view.routes, callers, view.unruled)
     route = None if no_rule else ordinary(view.routes, callers)
@@ -159,13 +170,19 @@ def measured(
     if sample is None or sample.window_s <= 0:
         return tuple(_by_pods(view, None) for view in views)
     by_service = _Telemetry(sample, _by_service(sample.calls), _by_service(sample.answers))
-    known = (_measured_service(view, by_service, limits) for view in views)
-    return tuple(_by_pods(view, sample.time) for view in known)
+    return tuple(_measured_service(view, by_service, limits) for view in views)
+
+
+def _pods_of(view: ServiceView) -> tuple[RowPods | None, ...]:
+    if view.joins is not None:
+        return view.row_pods
+    return tuple(row_pods(row, view.mesh) for row in view.versions)
 
 
 def _by_pods(view: ServiceView, now: float | None) -> ServiceView:
     """With what is wrong with the pods of its versions."""
-    rows = tuple(with_pods(row, view.mesh, now) for row in view.versions)
+    both = zip(view.versions, _pods_of(view), strict=True)
+    rows = tuple(with_pods(row, pods, now) for row, pods in both)
     if all(new is old for new, old in zip(rows, view.versions, strict=True)):
         return view
     return replace(view, versions=rows)
@@ -187,34 +204,44 @@ class _Telemetry:
         caller, server = self.sample.caller_totals, self.sample.server_totals
         mine = tuple(services)
         return (
-            merged(caller.get(key, Signals()) for key in mine),
-            merged(server.get(key, Signals()) for key in mine),
+            merged(caller.get(key, NO_REQUESTS) for key in mine),
+            merged(server.get(key, NO_REQUESTS) for key in mine),
         )
+
+    def counted(self, services: Iterable[ServiceKey]) -> tuple[Counted, Counted]:
+        """The same by who answered."""
+        mine = tuple(services)
+        if len(mine) == 1:
+            return self.called.get(mine[0], ()), self.served.get(mine[0], ())
+        called, served = (
+            [each for key in mine for each in side.get(key, ())]
+            for side in (self.called, self.served)
+        )
+        return called, served
 
 
 def _by_service(targets: Mapping[Responder, Signals]) -> _ByService:
     found: dict[ServiceKey, list[tuple[Responder, Signals]]] = {}
-    for target, signals in targets.items():
-        found.setdefault(target.service, []).append((target, signals))
+    for each in targets.items():
+        found.setdefault(each[0][0], []).append(each)
     return found
 
 
 def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Thresholds) -> ServiceView:
     view = _by_callers(view, telemetry.sample)
     joins = view.joins or Joins(view.key, view.versions)
-    called, served = (
-        [counted for key in joins.services for counted in side.get(key, ())]
-        for side in (telemetry.called, telemetry.served)
-    )
-    found = joined(joins, view.versions, called, served)
-    rows = _judged(without_callers(found, view.key, telemetry.sample), limits)
-    counted = any(row.proxies for row in rows) or not any(row.pods for row in rows)
+    rows = joined(joins, view.versions, *telemetry.counted(joins.services))
+    mark_unread(rows, view.key, telemetry.sample)
+    _judge(rows, limits)
+    _share(rows)
+    _mark_pods(rows, view, telemetry.sample.time)
+    counted = any(work.row.proxies for work in rows) or not any(work.row.pods for work in rows)
     caller, seen = telemetry.total(joins.services)
     server = server_known(caller, seen, counted)
     slow = over_limit(caller, limits)
     return changed(
         view,
-        versions=_with_shares(rows),
+        versions=tuple([work.done() for work in rows]),
         caller=caller,
         server=server,
         state=_slowed(state_of(caller, limits), slow),
@@ -224,72 +251,60 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     )
 
 
-def _judged(rows: Iterable[VersionView], limits: Thresholds) -> list[VersionView]:
+def _judge(rows: Sequence[RowWork], limits: Thresholds) -> None:
     """By their answers first: what fails is no measure of how fast the others should be."""
-    known = [_by_answers(row, limits) for row in rows]
-    callers = [_Timed(row, row.state, row.caller) for row in known if row.host]
-    servers = [_Timed(row, row.server_state, row.server) for row in known if row.host]
-    return [_by_times(row, callers, servers, limits) for row in known]
+    for work in rows:
+        _by_answers(work, limits)
+    slow = [(_slow(work, rows, CALLER, limits), _slow(work, rows, SERVER, limits)) for work in rows]
+    for work, (caller, server) in zip(rows, slow, strict=True):
+        if caller or server:
+            work.slow, work.server_slow = caller, server
+            work.state = _slowed(work.state, caller)
+            work.server_state = _slowed(work.server_state, server)
 
 
-def _by_answers(row: VersionView, limits: Thresholds) -> VersionView:
-    if row.caller is None and row.server is None:
-        return row
-    server = row.server
+def _by_answers(work: RowWork, limits: Thresholds) -> None:
+    caller, server = work.caller, work.server
+    if caller is None and server is None:
+        return
     if server is not None:
-        counted = bool(row.proxies or not row.pods)
-        server = server_known(row.caller or Signals(), server, counted)
-    state, server_state = state_of(row.caller, limits), state_of(server, limits)
-    return changed(row, server=server, state=state, server_state=server_state)
+        counted = bool(work.row.proxies or not work.row.pods)
+        server = work.server = server_known(caller or NO_REQUESTS, server, counted)
+    work.state, work.server_state = state_of(caller, limits), state_of(server, limits)
 
 
-class _Timed(NamedTuple):
-    """A row of the service with what one side measured of it."""
-
-    row: VersionView
-    state: str
-    signals: Signals | None
-
-
-def _by_times(
-    row: VersionView, callers: Iterable[_Timed], servers: Iterable[_Timed], limits: Thresholds
-) -> VersionView:
-    if not row.host:
-        return row
-    slow, server_slow = (
-        _slow(row, row.caller, callers, limits),
-        _slow(row, row.server, servers, limits),
-    )
-    if not (slow or server_slow):
-        return row
-    return replace(
-        row,
-        slow=slow,
-        server_slow=server_slow,
-        state=_slowed(row.state, slow),
-        server_state=_slowed(row.server_state, server_slow),
-    )
-
-
-def _slow(
-    row: VersionView, signals: Signals | None, side: Iterable[_Timed], limits: Thresholds
-) -> str:
-    if signals is None or not signals.p95_ms:
+def _slow(work: RowWork, rows: Sequence[RowWork], side: str, limits: Thresholds) -> str:
+    signals = work.caller if side == CALLER else work.server
+    if signals is None or not signals.p95_ms or not work.row.host:
         return ""
     slow = over_limit(signals, limits)
     if slow or signals.p95_ms <= LONGER_MS:
         return slow
-    return slower_than_sibling(signals, _siblings(row, side))
+    return slower_than_sibling(signals, _siblings(work, rows, side))
 
 
 def _slowed(state: str, slow: str) -> str:
     return worse(state, SLOW) if slow else state
 
 
-def _siblings(row: VersionView, side: Iterable[_Timed]) -> Iterator[tuple[str, Signals]]:
-    for other, state, signals in side:
-        if other is not row and signals is not None and state not in SICK:
-            yield other.label, signals
+def _siblings(work: RowWork, rows: Iterable[RowWork], side: str) -> Iterator[tuple[str, Signals]]:
+    for other in rows:
+        signals, state = (
+            (other.caller, other.state) if side == CALLER else (other.server, other.server_state)
+        )
+        if other is not work and other.row.host and signals is not None and state not in SICK:
+            yield other.row.label, signals
+
+
+def _mark_pods(rows: Iterable[RowWork], view: ServiceView, now: float) -> None:
+    """What belongs to no row of the view has no pods."""
+    for work, pods in zip(rows, _pods_of(view), strict=False):
+        if pods is None:
+            continue
+        state, words = pods.health(now)
+        work.pods_state, work.pods_words = state, words
+        work.state = with_pods_state(work.state, state)
+        work.server_state = with_pods_state(work.server_state, state)
 
 
 def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | None:
@@ -309,15 +324,16 @@ def _reached(flag: str) -> bool:
     return flag == "-" or (flag in FLAGS and FLAGS[flag].reached)
 
 
-def _with_shares(rows: list[VersionView]) -> tuple[VersionView, ...]:
+def _share(rows: Sequence[RowWork]) -> None:
     """Shares are of the requests that reached a pod: an injected abort takes nobody's share."""
-    reached = sum(row.reached or 0.0 for row in rows if row.version != UNKNOWN)
-    return tuple(
-        changed(row, share=row.reached / reached)
-        if row.reached is not None and reached and row.version != UNKNOWN
-        else row
-        for row in rows
-    )
+    known = [
+        (work, work.reached)
+        for work in rows
+        if work.reached is not None and work.row.version != UNKNOWN
+    ]
+    total = sum(reached for _, reached in known)
+    for work, reached in known if total else ():
+        work.share = reached / total
 
 
 def marks_of(rule: Rule | None) -> tuple[str, ...]:
