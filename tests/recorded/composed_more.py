@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
-from typing import Any
 
 from tests.recorded.composed import (
     BESIDE,
@@ -294,7 +293,11 @@ def wild_entry(mesh: Composed) -> None:
 def narrow_sidecar(mesh: Composed) -> None:
     """A Sidecar with a listener for one port beside others, or only what is registered."""
     dice = mesh.dice
-    hosts = [["./*"], ["*/rev.or-a.svc.cluster.local", "or-b/*"], ["or-a/det.or-a.svc.cluster.local"]]
+    hosts = [
+        ["./*"],
+        ["*/rev.or-a.svc.cluster.local", "or-b/*"],
+        ["or-a/det.or-a.svc.cluster.local"],
+    ]
     on_port = {
         "port": {"number": dice.choice([9080, 8080]), "protocol": "HTTP", "name": "http"},
         "hosts": dice.choice(hosts),
@@ -355,9 +358,13 @@ def for_pay(mesh: Composed) -> None:
     if not back[1]["destination"]["subset"]:
         del back[1]["destination"]["subset"]
     export: Obj = dice.choice([{}, {"exportTo": ["."]}, {"exportTo": ["or-a"]}])
-    mesh.add("VirtualService", "pay", {"hosts": ["pay"], "http": [{"route": back}], **export}, "or-b")
+    mesh.add(
+        "VirtualService", "pay", {"hosts": ["pay"], "http": [{"route": back}], **export}, "or-b"
+    )
     subsets = [{"name": "v1", "labels": {"version": "v1"}}]
-    mesh.add("DestinationRule", "pay", {"host": PAY, "subsets": subsets}, dice.choice(["or-b", "or-c"]))
+    mesh.add(
+        "DestinationRule", "pay", {"host": PAY, "subsets": subsets}, dice.choice(["or-b", "or-c"])
+    )
 
 
 def route_for_det(mesh: Composed) -> None:
