@@ -20,6 +20,10 @@ from meshtui.mesh.text import clean
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # An API server may warn in many headers, and a client that chokes on them does so after a write.
 _HEADERS = 2048
+_UNPACKED = {"Accept-Encoding": "identity"}
+"""For a server on this machine: packing costs both sides a quarter of their time, and a line saves
+seconds by it (a list of pods is packed to a twentieth)."""
+
 _HEADER_BYTES = 2**15
 
 
@@ -70,6 +74,7 @@ def new_session(connection: Connection) -> aiohttp.ClientSession:
             "the kubeconfig's certificates cannot be used", clean(str(error), 200)
         ) from error
     return aiohttp.ClientSession(
+        headers=None if environment else _UNPACKED,
         connector=aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket),
         trust_env=environment,
         read_bufsize=2**20,

@@ -33,6 +33,8 @@ from meshtui.errors import (
 from meshtui.kube import exchange
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Expired, Unanswered
+from meshtui.kube.login import Connection
+from meshtui.kube.session import new_session
 
 PATH = "/api/v1/services"
 
@@ -351,3 +353,28 @@ async def test_a_refused_port_forward_says_which_pod(tmp_path: Path) -> None:
             await cluster.port_forward("shop", "p", 15000)
         with pytest.raises(NotFound):
             await cluster.port_forward("shop", "q", 15000)
+
+
+@pytest.mark.parametrize(
+    ("host", "packed"),
+    [
+        ("http://127.0.0.1:1", False),
+        ("http://[::1]:1", False),
+        ("http://localhost:1", False),
+        ("http://10.0.0.1:1", True),
+        ("http://api.example.com", True),
+    ],
+)
+async def test_answers_are_packed_where_there_is_a_line(host: str, packed: bool) -> None:
+    session = new_session(Connection(host))
+    try:
+        assert ("Accept-Encoding" not in session.headers) is packed
+    finally:
+        await session.close()
+
+
+async def test_a_server_on_this_machine_is_asked_for_plain_answers(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        hostile.on("/version", ok({}))
+        await cluster.get("/version")
+        assert hostile.requests[-1].headers["accept-encoding"] == "identity"
