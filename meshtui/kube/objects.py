@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial as bound
 from typing import Any
 
 from meshtui.errors import Unreachable
@@ -39,16 +41,20 @@ async def list_all(
     resource: Resource,
     namespace: str | None = None,
     selector: str | None = None,
-) -> tuple[tuple[Json, ...], str]:
+    made_of: Callable[[Json], Any] | None = None,
+) -> tuple[tuple[Any, ...], str]:
     """Every object of a namespace or of the cluster, and the resource version to watch from.
 
-    Read in pages of 500. When the server has forgotten the list half-way (410) it is read once
-    more from the start. `resource` is taken as it is: see `resources.served`.
+    Read in pages of 500, of which the next is asked for while one is worked on. When the server
+    has forgotten the list half-way (410) it is read once more from the start. `resource` is taken
+    as it is: see `resources.served`. `made_of` gives what is retained of each object, by default
+    the object as `trim` leaves it.
     """
+    reading = _Pages(cluster, resource, namespace, selector, made_of or bound(trim, resource))
     try:
-        return await _pages(cluster, resource, namespace, selector)
+        return await reading.all()
     except Expired:
-        return await _pages(cluster, resource, namespace, selector)
+        return await reading.all()
 
 
 async def get_object(cluster: Cluster, resource: Resource, namespace: str, name: str) -> Json:
@@ -150,26 +156,51 @@ def _written(cluster: Cluster, answer: ApiResponse, path: str, name: str, dry_ru
     raise _not_kubernetes(cluster, path) if dry_run else _unclear(cluster, path)
 
 
-async def _pages(
-    cluster: Cluster, resource: Resource, namespace: str | None, selector: str | None
-) -> tuple[tuple[Json, ...], str]:
-    params = {"limit": str(PAGE)}
-    if selectors := ",".join(filter(None, (resource.selector, selector))):
-        params["labelSelector"] = selectors
-    path = resource.path(namespace)
-    found: list[Json] = []
-    while True:
-        page = await cluster.get(path, params, decode=decoder_of(resource))
+class _Pages:
+    """One list, page by page."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        resource: Resource,
+        namespace: str | None,
+        selector: str | None,
+        made_of: Callable[[Json], Any],
+    ) -> None:
+        self._cluster = cluster
+        self._path = resource.path(namespace)
+        self._params = {"limit": str(PAGE)}
+        if selectors := ",".join(filter(None, (resource.selector, selector))):
+            self._params["labelSelector"] = selectors
+        self._decode = decoder_of(resource)
+        self._made_of = made_of
+
+    async def all(self) -> tuple[tuple[Any, ...], str]:
+        found: list[Any] = []
+        page, token = await self._page(""), ""
+        while True:
+            meta = read.obj(page, "metadata")
+            following = read.text(meta, "continue")
+            if following and following == token:
+                raise _not_kubernetes(self._cluster, self._path)
+            ahead = asyncio.create_task(self._page(following)) if following else None
+            try:
+                # It is sent before this page is worked on: the server makes it meanwhile.
+                await asyncio.sleep(0)
+                found += map(self._made_of, read.objects(page, "items"))
+                if ahead is None:
+                    return tuple(found), read.text(meta, "resourceVersion")
+                page, token = await ahead, following
+            finally:
+                if ahead is not None:
+                    ahead.cancel()
+
+    async def _page(self, token: str) -> Json:
+        params = {**self._params, "continue": token} if token else self._params
+        page: Any = await self._cluster.get(self._path, params, decode=self._decode)
         if not isinstance(page, dict) or not isinstance(page.get("items", []), list | None):
-            raise _not_kubernetes(cluster, path)
-        found += [trim(resource, raw) for raw in read.objects(page, "items")]
-        meta = read.obj(page, "metadata")
-        following = read.text(meta, "continue")
-        if not following:
-            return tuple(found), read.text(meta, "resourceVersion")
-        if following == params.get("continue"):
-            raise _not_kubernetes(cluster, path)
-        params["continue"] = following
+            raise _not_kubernetes(self._cluster, self._path)
+        return page
 
 
 def _object(cluster: Cluster, raw: Any, path: str) -> Json:

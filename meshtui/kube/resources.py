@@ -131,7 +131,7 @@ async def served(cluster: Cluster, resource: Resource) -> Resource:
     API that is not served: reading it is answered 403 to those who have no right to it, and it
     would count as there and unread.
     """
-    if resource.group not in _VERSIONS:
+    if resource.group not in _VERSIONS or resource in _listed(cluster):
         return resource
     versions = await kinds_of(cluster, resource.group)
     known = resource.plural in versions or None in versions.values()
@@ -163,9 +163,25 @@ async def kinds_of(cluster: Cluster, group: str) -> Mapping[str, str | None]:
         return known
 
 
+def in_several_versions(resource: Resource) -> bool:
+    """Whether clusters serve different versions of it."""
+    return resource.group in _VERSIONS
+
+
+def note_served(cluster: Cluster, resource: Resource) -> None:
+    """The server has listed it in this version: it need not be asked which it serves."""
+    _listed(cluster).add(resource)
+
+
+def _listed(cluster: Cluster) -> set[Resource]:
+    known: set[Resource] = cluster.discovered.setdefault("listed", set())
+    return known
+
+
 def forget_kinds(cluster: Cluster, group: str) -> None:
     """Istio may be installed, upgraded or removed while meshtui runs."""
     cluster.discovered.pop(group, None)
+    cluster.discovered.pop("listed", None)
 
 
 async def _kinds(cluster: Cluster, group: str, version: str) -> tuple[str, ...] | None:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.access import ReadableNamespaces
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.objects import list_all
-from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES, Resource, served
+from meshtui.kube.resources import (
+    ISTIO_GROUP,
+    MESH_RESOURCES,
+    Resource,
+    in_several_versions,
+    note_served,
+    served,
+)
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
+from meshtui.mesh.parse import Parsed
+
+Early = Mapping[str, Callable[[Json], Parsed]]
+"""By plural name: how to parse the objects of a kind as they come."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawObjects:
     """Objects as the API server gave them, by plural name, ordered by namespace and name."""
 
-    items: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    items: Mapping[str, tuple[Json | Parsed, ...]] = field(default_factory=dict)
     istio: bool = True
     """False where the cluster does not serve Istio's kinds."""
 
@@ -39,7 +51,7 @@ class _Kind:
     """What reading one kind came to. `namespaces` is None where the whole cluster was read."""
 
     resource: Resource
-    items: tuple[Json, ...] = ()
+    items: tuple[Json | Parsed, ...] = ()
     namespaces: tuple[str, ...] | None = None
     missing: bool = False
     refused: NotAllowed | None = None
@@ -53,8 +65,12 @@ class _Kind:
         return kind_problem(self.resource, self.namespaces, self.refused)
 
 
-async def read_objects(cluster: Cluster, namespaces: tuple[str, ...] | None = None) -> RawObjects:
+async def read_objects(
+    cluster: Cluster, namespaces: tuple[str, ...] | None = None, early: Early | None = None
+) -> RawObjects:
     """All kinds at once, in `namespaces` or, with None, in as much of the cluster as can be read.
+
+    Of the kinds in `early` no dictionary is retained: each object is parsed as its page comes.
 
     A kind that may not be read is a line in `problems`. Raises the first error where that goes
     for all of them, and Unreachable as soon as one kind cannot be reached: half a mesh that
@@ -62,7 +78,7 @@ async def read_objects(cluster: Cluster, namespaces: tuple[str, ...] | None = No
     """
     namespaces = tuple(dict.fromkeys(namespaces)) if namespaces else None
     reach = ReadableNamespaces(cluster)
-    kinds = await _all(cluster, MESH_RESOURCES, namespaces, reach)
+    kinds = await _all(_Reading(cluster, reach, early or {}), MESH_RESOURCES, namespaces)
     refused = [kind.refused for kind in kinds if kind.refused is not None]
     if refused and not any(kind.readable for kind in kinds):
         raise refused[0]
@@ -98,23 +114,36 @@ def kind_problem(
     return f"{resource.plural}: {refused.what}"
 
 
-def in_order(items: Sequence[Json]) -> tuple[Json, ...]:
+def in_order(items: Sequence[Json | Parsed]) -> tuple[Any, ...]:
     return tuple(sorted(items, key=place))
 
 
-def place(raw: Json) -> tuple[str, str]:
+def place(raw: Json | Parsed) -> tuple[str, str]:
     """Namespace and name of an object; empty where it has none."""
+    if isinstance(raw, Parsed):
+        return raw.place
     meta = read.obj(raw, "metadata")
     return read.text(meta, "namespace"), read.text(meta, "name")
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the reads of all kinds have in common."""
+
+    cluster: Cluster
+    reach: ReadableNamespaces
+    early: Early
+
+    async def items(self, resource: Resource, namespace: str | None = None) -> tuple[Any, ...]:
+        early = self.early.get(resource.plural)
+        items, _ = await list_all(self.cluster, resource, namespace, made_of=early)
+        return items
+
+
 async def _all(
-    cluster: Cluster,
-    resources: Sequence[Resource],
-    namespaces: tuple[str, ...] | None,
-    reach: ReadableNamespaces,
+    reading: _Reading, resources: Sequence[Resource], namespaces: tuple[str, ...] | None
 ) -> list[_Kind]:
-    reads = (_kind(cluster, resource, namespaces, reach) for resource in resources)
+    reads = (_kind(reading, resource, namespaces) for resource in resources)
     kinds = []
     for outcome in await asyncio.gather(*reads, return_exceptions=True):
         if isinstance(outcome, BaseException):
@@ -123,37 +152,50 @@ async def _all(
     return kinds
 
 
-async def _kind(
-    cluster: Cluster,
-    resource: Resource,
-    namespaces: tuple[str, ...] | None,
-    reach: ReadableNamespaces,
-) -> _Kind:
+async def _kind(reading: _Reading, resource: Resource, namespaces: tuple[str, ...] | None) -> _Kind:
     try:
-        resource = await served(cluster, resource)
+        if namespaces is None and in_several_versions(resource):
+            guessed = await _in_usual_version(reading, resource)
+            if guessed is not None:
+                return guessed
+        resource = await served(reading.cluster, resource)
         if namespaces is not None:
-            return await _in_namespaces(cluster, resource, namespaces)
-        items, _ = await list_all(cluster, resource)
-        return _Kind(resource, in_order(items))
+            return await _in_namespaces(reading, resource, namespaces)
+        return _Kind(resource, in_order(await reading.items(resource)))
     except NotFound:
         return _Kind(resource, missing=True)
     except Unauthenticated:
         raise
     except NotAllowed as error:
-        readable = await reach.namespaces(resource)
+        readable = await reading.reach.namespaces(resource)
         if not readable:
             return _Kind(resource, namespaces=(), refused=error)
-        return await _in_namespaces(cluster, resource, readable, error)
+        return await _in_namespaces(reading, resource, readable, error)
+
+
+async def _in_usual_version(reading: _Reading, resource: Resource) -> _Kind | None:
+    """The kind in the version that most clusters serve, without a question which one it is.
+
+    None where it can't be read in it: then the server has to be asked.
+    """
+    try:
+        items = await reading.items(resource)
+    except Unauthenticated:
+        raise
+    except (NotFound, NotAllowed):
+        return None
+    note_served(reading.cluster, resource)
+    return _Kind(resource, in_order(items))
 
 
 async def _in_namespaces(
-    cluster: Cluster,
+    reading: _Reading,
     resource: Resource,
     namespaces: tuple[str, ...],
     refused: NotAllowed | None = None,
 ) -> _Kind:
     """Reads each namespace; `refused` is why this is done instead of reading the cluster."""
-    lists = (_one_namespace(cluster, resource, namespace) for namespace in namespaces)
+    lists = (_one_namespace(reading, resource, namespace) for namespace in namespaces)
     answers = dict(zip(namespaces, await asyncio.gather(*lists), strict=True))
     items = [item for found in answers.values() if isinstance(found, tuple) for item in found]
     errors = [found for found in answers.values() if isinstance(found, NotAllowed)]
@@ -162,15 +204,14 @@ async def _in_namespaces(
 
 
 async def _one_namespace(
-    cluster: Cluster, resource: Resource, namespace: str
-) -> tuple[Json, ...] | NotAllowed:
+    reading: _Reading, resource: Resource, namespace: str
+) -> tuple[Any, ...] | NotAllowed:
     try:
-        items, _ = await list_all(cluster, resource, namespace)
+        return await reading.items(resource, namespace)
     except Unauthenticated:
         raise
     except NotAllowed as error:
         return error
-    return items
 
 
 def _read_in(kinds: Sequence[_Kind]) -> tuple[str, ...] | None:

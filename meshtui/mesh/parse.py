@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial as bound
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from meshtui.mesh.parse_rules import (
     parse_gateway,
     parse_virtual_service,
 )
-from meshtui.mesh.parse_settings import parse_settings
+from meshtui.mesh.parse_settings import parse_settings, running_domain
 from meshtui.mesh.pod_status import container_statuses, image_version, unscheduled
 from meshtui.mesh.security import parse_peer_authentication
 from meshtui.mesh.workloads import parse_deployment
@@ -41,8 +42,22 @@ EXPORT_TO = "networking.istio.io/exportTo"
 OTHER_ROUTES = {"grpcroutes": "GRPCRoute", "tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What is known of an object of which the dictionary is not retained.
+
+    `value` is None where `trouble` says why it was left out. `domain` is that of the cluster, of a
+    pod that tells it.
+    """
+
+    place: tuple[str, str]
+    value: Any = None
+    trouble: str = ""
+    domain: str = ""
+
+
 def parse_mesh(
-    objects: Mapping[str, Iterable[Json]],
+    objects: Mapping[str, Iterable[Json | Parsed]],
     *,
     istio: bool = True,
     problems: Sequence[str] = (),
@@ -97,28 +112,55 @@ def parse_mesh(
     )
 
 
-def _settings(objects: Mapping[str, Iterable[Json]]) -> MeshSettings:
+def early_pod(raw: Json) -> Parsed:
+    """A pod as it comes from a list, nine tenths of which nobody looks at."""
+    found = parse_early("pods", parse_pod, raw)
+    domain = running_domain(raw)
+    return replace(found, domain=domain) if domain else found
+
+
+def early_deployment(raw: Json) -> Parsed:
+    return parse_early("deployments", parse_deployment, raw)
+
+
+def parse_early(plural: str, parse: Callable[[Json], Any], raw: Json) -> Parsed:
+    """An object parsed, or why it was left out."""
+    place = _place(raw)
+    if not place[1]:
+        return Parsed(place, trouble=f"{plural}: an object without a name was left out")
+    try:
+        return Parsed(place, parse(raw))
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        namespace, name = place
+        return Parsed(place, trouble=f"{plural} {namespace}/{name} could not be read: {error}")
+
+
+def _settings(objects: Mapping[str, Iterable[Json | Parsed]]) -> MeshSettings:
     """Where nobody asked for the control plane's ConfigMaps, Istio's own settings hold."""
     if CONFIG_MAPS not in objects:
         return MeshSettings()
-    return parse_settings(objects[CONFIG_MAPS], objects.get("pods", ()))
+    config_maps = (raw for raw in objects[CONFIG_MAPS] if not isinstance(raw, Parsed))
+    return parse_settings(config_maps, map(_domain, objects.get("pods", ())))
+
+
+def _domain(pod: Json | Parsed) -> str:
+    return pod.domain if isinstance(pod, Parsed) else running_domain(pod)
 
 
 def _parse_each(
-    plural: str, raws: Iterable[Json], parse: Callable[[Json], T], trouble: list[str]
+    plural: str, raws: Iterable[Json | Parsed], parse: Callable[[Json], T], trouble: list[str]
 ) -> Iterable[T]:
     for raw in sorted(raws, key=_place):
-        if not _place(raw)[1]:
-            trouble.append(f"{plural}: an object without a name was left out")
-            continue
-        try:
-            yield parse(raw)
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
-            namespace, name = _place(raw)
-            trouble.append(f"{plural} {namespace}/{name} could not be read: {error}")
+        found = raw if isinstance(raw, Parsed) else parse_early(plural, parse, raw)
+        if found.trouble:
+            trouble.append(found.trouble)
+        else:
+            yield found.value
 
 
 def _place(raw: Any) -> tuple[str, str]:
+    if isinstance(raw, Parsed):
+        return raw.place
     meta = read.obj(raw, "metadata")
     return read.text(meta, "namespace"), read.text(meta, "name")
 

@@ -18,15 +18,17 @@ DEFAULT_REVISION = "default"
 _DOMAIN_FLAG = "--domain"
 
 
-def parse_settings(config_maps: Iterable[Json], pods: Iterable[Json]) -> MeshSettings:
+def parse_settings(config_maps: Iterable[Json], running: Iterable[str]) -> MeshSettings:
     """What the default revision's meshConfig says, else the first's by name.
 
     Without one these are Istio's defaults, marked as not known. The domain is the one that
-    sidecars are injected with, else the one that a running proxy was started with.
+    sidecars are injected with, else the first in `running`, what `running_domain` says of pods.
     """
     ordered = sorted(config_maps, key=_rank)
     found = next((raw for raw in ordered if _data(raw, "mesh")), None)
-    domain = next(filter(None, map(_injected_domain, ordered)), "") or _running_domain(pods)
+    domain = next(filter(None, map(_injected_domain, ordered)), "") or next(
+        filter(None, running), ""
+    )
     domain = domain or CLUSTER_DOMAIN
     if found is None:
         return MeshSettings(domain=domain, known=False)
@@ -69,13 +71,12 @@ def _injected_domain(raw: Json) -> str:
     return read.text(read.obj(values, "global", "proxy"), "clusterDomain").strip(".").lower()
 
 
-def _running_domain(pods: Iterable[Json]) -> str:
-    """The part behind `.svc.` of what a proxy was started with."""
-    for pod in pods:
-        spec = read.obj(pod, "spec")
-        for container in (*read.objects(spec, "initContainers"), *read.objects(spec, "containers")):
-            args = read.texts(container, "args")
-            if _DOMAIN_FLAG in args[:-1]:
-                domain = args[args.index(_DOMAIN_FLAG) + 1]
-                return domain.partition(".svc.")[2].strip(".").lower()
+def running_domain(pod: Json) -> str:
+    """The part behind `.svc.` of what a pod's proxy was started with; empty where it isn't told."""
+    spec = read.obj(pod, "spec")
+    for container in (*read.objects(spec, "initContainers"), *read.objects(spec, "containers")):
+        args = read.texts(container, "args")
+        if _DOMAIN_FLAG in args[:-1]:
+            domain = args[args.index(_DOMAIN_FLAG) + 1]
+            return domain.partition(".svc.")[2].strip(".").lower()
     return ""

@@ -110,11 +110,12 @@ class Session:
 
         Raises `NotFound` where a namespace is given that is not there.
         """
+        from meshtui.kube.early import EARLY
         from meshtui.kube.snapshot import read_objects
         from meshtui.mesh.parse import parse_mesh
         from meshtui.operations.namespaces import refuse_missing
 
-        raw = await read_objects(self.cluster, None)
+        raw = await read_objects(self.cluster, None, EARLY)
         mesh = parse_mesh(raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial)
         if self.options.namespace:
             await refuse_missing(self.cluster, mesh, self.options.namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hostile import Reply, Request, answer, hostile_cluster, ok, raw, status
 
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.kube.access import MOST_NAMESPACES, allowed
+from meshtui.kube.early import EARLY
 from meshtui.kube.events import record
 from meshtui.kube.failures import Expired
 from meshtui.kube.objects import get_object, list_all
@@ -30,6 +32,7 @@ from meshtui.kube.resources import (
     served,
 )
 from meshtui.kube.snapshot import place, read_objects
+from meshtui.mesh.parse import parse_mesh
 
 SVC = SERVICES.path()
 
@@ -137,12 +140,60 @@ async def test_a_route_of_the_gateway_api_that_is_not_served_is_not_there(tmp_pa
         assert (await read_objects(cluster)).partial["httproutes"] == frozenset()
 
 
-async def test_the_kinds_of_a_group_are_asked_for_once(tmp_path: Path) -> None:
+async def test_where_the_usual_version_is_served_nobody_asks_which_is(tmp_path: Path) -> None:
     async with hostile_cluster(tmp_path) as (hostile, cluster):
         script_mesh(hostile)
         await read_objects(cluster)
+        assert not hostile.asked(f"/apis/{ISTIO_GROUP}/v1")
+        assert (await served(cluster, VIRTUAL_SERVICES)).version == "v1"
+        assert not hostile.asked(f"/apis/{ISTIO_GROUP}/v1")
+
+
+async def test_the_kinds_of_a_group_are_asked_for_once(tmp_path: Path) -> None:
+    """By a cluster that serves older versions only."""
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        kinds = [{"name": r.plural} for r in MESH_RESOURCES if r.group == ISTIO_GROUP]
+        hostile.on(f"/apis/{ISTIO_GROUP}/v1beta1", ok({"resources": kinds}))
+        old = replace(VIRTUAL_SERVICES, version="v1beta1")
+        hostile.on(old.path(), ok(listing("reviews")))
+        found = await read_objects(cluster)
+        assert names(found.items["virtualservices"]) == ["reviews"]
+        assert found.istio
         assert len(hostile.asked(f"/apis/{ISTIO_GROUP}/v1")) == 1
         assert len(hostile.asked(f"/apis/{HTTP_ROUTES.group}/v1")) == 1
+
+
+class Pages:
+    """In place of a cluster: the pages of one list, and how many were asked for."""
+
+    def __init__(self, *pages: Any) -> None:
+        self.pages = pages
+        self.asked = 0
+
+    async def get(self, *_: Any, **__: Any) -> Any:
+        self.asked += 1
+        return self.pages[self.asked - 1]
+
+
+async def test_the_next_page_is_asked_for_while_one_is_worked_on() -> None:
+    pages = Pages(listing("a", "b", **{"continue": "more"}), listing("c"))
+    cluster: Any = pages
+    items, _ = await list_all(cluster, PODS, made_of=lambda raw: (place(raw)[1], pages.asked))
+    assert items == (("a", 2), ("b", 2), ("c", 2))
+
+
+async def test_pods_and_deployments_are_parsed_as_they_come(tmp_path: Path) -> None:
+    """And what is known of them is what their trimmed dictionaries say."""
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        hostile.on(PODS.path(), ok(listing("b", "a")))
+        hostile.on(DEPLOYMENTS.path(), ok(listing("d", "")))
+        early, whole = await read_objects(cluster, early=EARLY), await read_objects(cluster)
+        assert [one.value.name for one in early.items["pods"]] == ["a", "b"]
+        assert parse_mesh(early.items) == parse_mesh(whole.items)
+        assert parse_mesh(early.items).problems == (
+            "deployments: an object without a name was left out",
+        )
 
 
 async def test_a_cluster_without_istio_is_read(tmp_path: Path) -> None:

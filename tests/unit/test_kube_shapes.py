@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from meshtui.kube.resources import MESH_RESOURCES, PODS, Resource
+from meshtui.kube.early import EARLY
+from meshtui.kube.resources import DEPLOYMENTS, MESH_RESOURCES, PODS, Resource
 from meshtui.kube.shapes import decoder_of
 from meshtui.kube.trim import trim
 from meshtui.mesh import read
+from meshtui.mesh.parse import parse_mesh
 from tests.unit.test_hostile_objects import by_plural, places, replaced, sample
 
 VALUES = (None, True, 7, 1.5, "x", [], ["x"], [7], [{}], {}, {"x": "y"}, {"x": 7})
@@ -89,3 +91,19 @@ def test_whatever_a_pod_lacks_the_same_is_kept(path: tuple[Any, ...]) -> None:
     for value in VALUES:
         page = page_of(replaced(FULL, path, value))
         assert kept(PODS, page, decoder_of(PODS))[0] == kept(PODS, page, json.loads)[0]
+
+
+@pytest.mark.parametrize("resource", (PODS, DEPLOYMENTS), ids=by_plural)
+def test_parsed_as_they_come_objects_say_what_their_dictionaries_say(resource: Resource) -> None:
+    """Whatever stands in any one place of them."""
+    raw = sample(resource)
+    decode, early = decoder_of(resource), EARLY[resource.plural]
+    others: list[Any] = [{"configmaps": ()}, {}]
+    for path in ((), *places(raw)):
+        for value in VALUES if path else (raw,):
+            page = page_of(replaced(raw, path, value) if path else value)
+            found = read.objects(decode(json.dumps(page).encode()), "items")
+            for other in others:
+                parsed = parse_mesh({**other, resource.plural: [early(one) for one in found]})
+                items = kept(resource, page, json.loads)[0]
+                assert parsed == parse_mesh({**other, resource.plural: items}), (path, value)
