@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -245,14 +244,7 @@ def _print_prepared(one: Prepared) -> None:
 
 
 def _ask() -> None:
-    seen = output.prompt("begin? [y/N] ")
-    try:
-        answer = sys.stdin.readline() if sys.stdin is not None else ""
-    except (OSError, UnicodeError):
-        answer = ""
-    if not answer.endswith("\n"):
-        output.note("")
-    if not seen or answer.strip().lower() not in ("y", "yes"):
+    if output.ask("begin? [y/N] ").lower() not in ("y", "yes"):
         raise Refused("not begun, nothing was written", "answer yes, or give --yes")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -208,24 +207,10 @@ def ask(plan: Plan, arguments: argparse.Namespace) -> None:
     dangerous = plan.dangerous and not consented(arguments)
     wanted = (name,) if dangerous else ("y", "yes")
     question = f"type {name} to apply it: " if dangerous else "apply? [y/N] "
-    seen = output.prompt(question)
-    answer = _answer()
-    if not answer.endswith("\n"):
-        output.note("")
-    if seen and answer.strip().lower() in wanted:
+    if output.ask(question).lower() in wanted:
         return
     refuse_danger(arguments, plan)
     raise Refused("not applied, nothing was written", "answer yes, or give --yes")
-
-
-def _answer() -> str:
-    """A line of stdin; empty where there is none, or none that can be read."""
-    if sys.stdin is None:
-        return ""
-    try:
-        return sys.stdin.readline()
-    except (OSError, UnicodeError):
-        return ""
 
 
 def report(

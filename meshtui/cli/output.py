@@ -75,9 +75,20 @@ def note(text: str) -> bool:
     return _err(clean(text) + "\n")
 
 
-def prompt(text: str) -> bool:
-    """A question on stderr, without an end of line."""
-    return _err(clean(text))
+def ask(question: str) -> str:
+    """What a person answers to a question on stderr: a line of stdin without the blanks around it.
+
+    Empty where nobody could read the question, and where there is no line or none that can be
+    read.
+    """
+    seen = _err(clean(question))
+    try:
+        answer = sys.stdin.readline() if sys.stdin is not None else ""
+    except (OSError, UnicodeError):
+        answer = ""
+    if not answer.endswith("\n"):
+        note("")
+    return answer.strip() if seen else ""
 
 
 def lines(text: str) -> None:

@@ -22,6 +22,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "logs": ("logs", "logs"),
     "proxy": ("proxies", "show"),
     "trace": ("trace", "trace"),
+    "request": ("request", "request"),
     "exposure": ("exposure", "exposure"),
     "analyze": ("analysis", "analyze"),
     "journal": ("journal", "journal"),

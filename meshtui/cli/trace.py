@@ -20,7 +20,7 @@ async def trace(arguments: argparse.Namespace) -> int:
         mesh = await opened.read_mesh()
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         source = vars(arguments)["from"]
-        question = Question(service, _request(arguments), source, arguments.port)
+        question = Question(service, request_of(arguments), source, arguments.port)
         sample = None
         if not source:
             sample, error = await opening.sample(opened, mesh, 0.0)
@@ -37,13 +37,14 @@ async def trace(arguments: argparse.Namespace) -> int:
     return Exit.DONE if reached else Exit.UNREACHABLE
 
 
-def _request(arguments: argparse.Namespace) -> Request:
+def request_of(arguments: argparse.Namespace) -> Request:
+    """The request that the options describe."""
     path = arguments.path if arguments.path.startswith("/") else f"/{arguments.path}"
     return Request(
         method=arguments.method.upper(),
         path=path,
         authority=arguments.host,
-        scheme=arguments.scheme,
+        scheme=getattr(arguments, "scheme", "http"),
         headers=tuple(arguments.header),
     )
 

@@ -95,6 +95,10 @@ class PodRuntime(Protocol):
         """None where nothing listens on that port of the pod."""
         ...
 
+    def outbound(self, namespace: str, pod: str, port: int) -> Address | None:
+        """Where the pod's sidecar takes what its application sends to `port`; None without one."""
+        ...
+
     def delete_pod(self, namespace: str, pod: str) -> None:
         """Somebody deleted the pod: its processes end, its workload starts another."""
         ...

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110's safe methods: they are not meant to change anything. (TRACE no proxy lets through.)"""
+
 _NORMALISED = re.compile(r"/\.{1,2}(/|$)|\\|%|//")
 
 

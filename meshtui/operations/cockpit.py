@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
+    from meshtui.operations.request.ask import Asked
 
 """Called with each step of applying, in a few words."""
 
@@ -115,6 +116,10 @@ class Cockpit(Protocol):
 
     async def trace(self, question: Question) -> Traced:
         """Which rule takes a request, by the objects and in each caller's proxy."""
+        ...
+
+    async def request(self, question: Question) -> Asked:
+        """One real request, from a pod that calls the service; only of a method that is safe."""
         ...
 
     async def canary(self, service: ServiceKey) -> CanaryRun:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
+    from meshtui.operations.request.ask import Asked
 
 
 def _import_live() -> Callable[[Options], Cockpit]:
@@ -115,6 +116,9 @@ class DeferredCockpit:
 
     async def trace(self, question: Question) -> Traced:
         return await self._connected.trace(question)
+
+    async def request(self, question: Question) -> Asked:
+        return await self._connected.request(question)
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._connected.canary(service)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
+    from meshtui.operations.request.ask import Asked
 
 AHEAD = ("meshtui.envoy.proxy",)
 """What a rollback does not wait for when its key comes."""
@@ -351,6 +352,9 @@ class LiveCockpit:
 
     async def trace(self, question: Question) -> Traced:
         return await self._reading.trace(question)
+
+    async def request(self, question: Question) -> Asked:
+        return await self._reading.request(question)
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._reading.canary(service)

@@ -30,9 +30,14 @@ if TYPE_CHECKING:
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
+    from meshtui.operations.request.ask import Asked
 
 JOURNAL_LINES = 100
 """The newest changes that the screen shows; `meshtui journal` knows the rest."""
+
+
+REQUEST_TIMEOUT_S, REQUEST_LOGS_S = 10.0, 3.0
+"""How long a request of one's own waits for its answer, and is looked for in the logs."""
 
 
 class Reads:
@@ -128,6 +133,18 @@ class Reads:
 
         sample = self._telemetry.sample
         return await trace_request(self._session.cluster, self._mesh, question, sample)
+
+    async def request(self, question: Question) -> Asked:
+        from meshtui.operations.request.ask import ask_service
+
+        return await ask_service(
+            self._session.cluster,
+            self._mesh,
+            question,
+            self._telemetry.sample,
+            timeout_s=REQUEST_TIMEOUT_S,
+            wait_s=REQUEST_LOGS_S,
+        )
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         from meshtui.operations.canary.watching import watch_run

@@ -103,6 +103,24 @@ TRACE = Verb(
     ),
 )
 
+REQUEST = Verb(
+    "request",
+    "one real request from inside the mesh: the answer, who gave it, and what trace foretold",
+    (
+        *(TRACE.parameter(name) for name in ("path", "method", "host", "header")),
+        Parameter("from", "who sends it", TEXT, "WORKLOAD|POD|gateway", ""),
+        TRACE.parameter("port"),
+        Parameter("timeout", "how long to wait for the answer", DURATION, "10s", 10.0, "10s"),
+        Parameter("wait", "how long to look for it in the logs", DURATION, "3s", 3.0, "3s"),
+        Parameter("force", "send a method that is not safe without asking", None, default=False),
+    ),
+    needs="service",
+    examples=(
+        Example("--path /reviews/0", "By the first of its callers."),
+        Example("--from productpage-v1 --header end-user=jason", "By this caller."),
+    ),
+)
+
 EXPOSURE = Verb(
     "exposure",
     "how traffic from outside gets to a service, and which rate limits stand in its way",
@@ -151,4 +169,4 @@ DOCTOR = Verb(
     examples=(Example("", "Rights, telemetry, proxies, limits."),),
 )
 
-VERBS = (SERVICES, LOGS, PROXY, TRACE, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)
+VERBS = (SERVICES, LOGS, PROXY, TRACE, REQUEST, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)

@@ -44,6 +44,9 @@ class FakeRuntime:
     def address(self, namespace: str, pod: str, port: int) -> Address | None:
         return self.addresses.get((pod, port))
 
+    def outbound(self, namespace: str, pod: str, port: int) -> Address | None:
+        return self.addresses.get((pod, -port))
+
     def delete_pod(self, namespace: str, pod: str) -> None:
         self.deleted.append(pod)
 

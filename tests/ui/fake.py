@@ -17,6 +17,7 @@ from meshtui.changes.build import build_change
 from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Rollback, Target, joined
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.diagnosis import analysis
+from meshtui.envoy.accesslog import AccessRecord
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
@@ -30,6 +31,10 @@ from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
+from meshtui.operations.request.ask import Asked
+from meshtui.operations.request.foretold import Answerer, Sight, agrees
+from meshtui.operations.request.send import Sent
+from meshtui.operations.request.tools import Answer
 from meshtui.operations.types import (
     FeedHealth,
     Journaled,
@@ -88,6 +93,10 @@ class FakeCockpit:
         self.analyses = 0
         self.traces: list[Question] = []
         self.trace_error: MeshtuiError | None = None
+        self.requests: list[Question] = []
+        self.request_error: MeshtuiError | None = None
+        self.request_gate = asyncio.Event()
+        self.request_gate.set()
         self.has_clients = True
         self.deaf: set[str] = set()
         self.lagging: dict[str, Decision] = {}
@@ -356,6 +365,29 @@ class FakeCockpit:
             raise self.trace_error
         pods = self.clients(question.service.key) if self.has_clients else (None,)
         return Traced(tuple(self.seen(question, pod) for pod in pods), known=self.has_clients)
+
+    async def request(self, question: Question) -> Asked:
+        """Answered by the first pod of the service, or what a test has it be."""
+        self.requests.append(question)
+        await self.request_gate.wait()
+        if self.request_error is not None:
+            raise self.request_error
+        caller = self.clients(question.service.key)[0]
+        server = next(pod for pod in self.mesh.pods if pod.app == question.service.key.name)
+        name = f"outbound|9080|{server.version}|{question.service.host}"
+        line = AccessRecord(
+            "", code=503, details="via_upstream", duration_ms=7, upstream_cluster=name
+        )
+        traced = replace(self.seen(question, caller), actual=None)
+        return Asked(
+            caller,
+            "7af323db",
+            traced,
+            Sent(Answer(503, (), 0.012, 75), "app", "curl"),
+            Sight(line, ((server, line),)),
+            Answerer(server, False),
+            agrees(traced.intent, line),
+        )
 
     def seen(self, question: Question, pod: Pod | None) -> ProxyTrace:
         seen = by_objects(self.mesh, question, pod)

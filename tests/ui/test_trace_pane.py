@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshtui.errors import Unreachable, Usage
+from meshtui.errors import Refused, Unreachable, Usage
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
 from meshtui.mesh.request import Request
@@ -126,6 +126,48 @@ async def test_proxies_out_of_reach_and_no_proxies_at_all() -> None:
         await drive.press("r")
         await drive.until(lambda: "none is known to call" in drive.text)
         assert "no proxy asked" in drive.text and "v1 80%, v3 20%" in drive.text
+
+
+async def focus_pane(drive: Drive) -> None:
+    if drive.app.main.situation().focus != "trace":
+        await drive.press("tab")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_the_request_is_sent_once_and_what_came_of_it_is_shown(size: tuple[int, int]) -> None:
+    cockpit = FakeCockpit()
+    cockpit.request_gate.clear()
+    async with driving(cockpit, size=size) as drive:
+        await drive.press("t")
+        await drive.until(lambda: "by the objects" in drive.text)
+        await focus_pane(drive)
+        await drive.press("T", "T")
+        await drive.until(lambda: "sending it" in drive.text)
+        cockpit.request_gate.set()
+        await drive.until(lambda: "(app, curl)" in drive.text)
+        assert len(cockpit.requests) == 1
+        assert "503  in 12 ms  75 bytes" in drive.text
+        assert "reviews v1 (reviews-v1" in drive.text
+
+
+async def test_a_request_that_may_change_something_is_not_sent_from_the_pane() -> None:
+    async with driving(size=LARGE) as drive:
+        await ask(drive, "trace DELETE /x")
+        await drive.until(lambda: "DELETE http" in drive.text)
+        await focus_pane(drive)
+        await drive.press("T")
+        await drive.until(lambda: "is not sent from here" in drive.text)
+        assert drive.cockpit.requests == []
+
+
+async def test_a_request_that_nobody_can_send_says_so() -> None:
+    async with driving(size=LARGE) as drive:
+        drive.cockpit.request_error = Refused("no container can send a GET", "name another caller")
+        await drive.press("t")
+        await drive.until(lambda: "by the objects" in drive.text)
+        await focus_pane(drive)
+        await drive.press("T")
+        await drive.until(lambda: "✖ no container can send a GET" in drive.text)
 
 
 async def test_words_that_make_no_request_are_refused_in_the_status_line() -> None:

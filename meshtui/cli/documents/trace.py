@@ -29,7 +29,7 @@ def _seen(seen: ProxyTrace) -> dict[str, Any]:
         "pod": pod.name if pod else None,
         "workload": pod.workload if pod else None,
         "gateway": pod.gateway if pod else False,
-        "request": _request(seen.request),
+        "request": request_json(seen.request),
         "objects": decision_json(seen.intent),
         "proxy": decision_json(seen.actual) if seen.actual else None,
         "agrees": seen.agrees,
@@ -38,7 +38,8 @@ def _seen(seen: ProxyTrace) -> dict[str, Any]:
     }
 
 
-def _request(request: Request) -> dict[str, Any]:
+def request_json(request: Request) -> dict[str, Any]:
+    """A request, with its headers in their order."""
     headers = [{"name": name, "value": value} for name, value in request.headers]
     return {**asdict(request), "headers": headers}
 

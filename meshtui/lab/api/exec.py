@@ -1,4 +1,5 @@
-"""Commands in a pod's containers over a WebSocket: Istio's agent, and nothing else.
+"""Commands in a pod's containers over a WebSocket: Istio's agent, an application's curl, and
+nothing else.
 
 Each message's first byte is its channel: 1 stdout, 2 stderr, 3 the Status at the end.
 """
@@ -16,6 +17,7 @@ from yarl import URL
 
 from meshtui.lab.api import podlog, status, writes
 from meshtui.lab.api.call import Call
+from meshtui.lab.api.curl import curl, port_of
 from meshtui.lab.contract import Address, Obj
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -91,11 +93,10 @@ async def _answer(
 ) -> None:
     for channel in (_STDOUT, _STDERR, _STATUS):
         await socket.send_bytes(bytes([channel]))
-    if container != _PROXY or command[0] not in _AGENT:
+    ended = await _run(call, container, command)
+    if ended is None:
         await _send(socket, _STATUS, json.dumps(_cannot_start(command[0])).encode())
         return
-    address = call.server.runtime.address(call.target.namespace, call.target.name, ADMIN)
-    ended = await _agent(address, command[1:])
     for channel, wanted, data in (
         (_STDOUT, "stdout", ended.stdout),
         (_STDERR, "stderr", ended.stderr),
@@ -103,6 +104,17 @@ async def _answer(
         if call.target.flag(wanted):
             await _send(socket, channel, data)
     await _send(socket, _STATUS, json.dumps(ended.status).encode())
+
+
+async def _run(call: Call, container: str, command: list[str]) -> _Ended | None:
+    """None where the container has no such program."""
+    name, words = command[0], command[1:]
+    pod, runtime = (call.target.namespace, call.target.name), call.server.runtime
+    if container == _PROXY and name in _AGENT:
+        return await _agent(runtime.address(*pod, ADMIN), words)
+    if container != _PROXY and name == "curl":
+        return _Ended(*await curl(words, runtime.outbound(*pod, port_of(words))))
+    return None
 
 
 async def _send(socket: web.WebSocketResponse, channel: int, data: bytes) -> None:

@@ -63,6 +63,10 @@ class Kubelet:
         running = self._pods.get((namespace, pod))
         return None if running is None else running.address(port)
 
+    def outbound(self, namespace: str, pod: str, port: int) -> Address | None:
+        running = self._pods.get((namespace, pod))
+        return None if running is None else running.outbound(port)
+
     def delete_pod(self, namespace: str, pod: str) -> None:
         running = self._pods.get((namespace, pod))
         if running is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from meshtui.lab.contract import Address, Obj, PodLog
+from meshtui.lab.control.listeners import bound_port
 from meshtui.lab.control.world import Proxy
 from meshtui.lab.pods import objects
 from meshtui.lab.pods.addresses import PodAddress
@@ -88,6 +89,12 @@ class RunningPod:
         if port in self.ports | {AGENT, ENVOY_METRICS, HEALTH}:
             return Address(host=self.proxy.ip, port=port)
         return None
+
+    def outbound(self, port: int) -> Address | None:
+        """Where the sidecar takes what the application sends to a port."""
+        if self.spec is None:
+            return None
+        return Address(host=self.proxy.outbound_ip, port=bound_port(port))
 
 
 def proxy_of(obj: Obj, deployment: Obj, address: PodAddress) -> Proxy:

@@ -32,6 +32,11 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, frozenset({TRACE}), "service", 7, False,
     ),
     Action(
+        "send", ("T",), "T", "send it",
+        "Trace: send the request once, from a caller's pod, and find it in both sides' logs.",
+        LOOK, False, frozenset({TRACE}), "service", 8, False,
+    ),
+    Action(
         "signals", ("s",), "s", "signals",
         "Caller's and server's view: codes, statuses and flags, what each means and what to do.",
         LOOK, False, ANYWHERE, "service", 45,

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.message import Message
 from textual.timer import Timer
 
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.request import SAFE_METHODS
 from meshtui.operations.look.trace import Question, Traced
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.trace_request import TraceRequest, words_of
-from meshtui.ui.panes.tracetext import state_of, summary, trace_lines
+from meshtui.ui.panes.tracetext import sent_lines, state_of, summary, trace_lines
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.operations.request.ask import Asked
 
 
 class TracePane(Pane):
@@ -47,6 +49,14 @@ class TracePane(Pane):
             self.question = question
             self.error = error
 
+    class Sent(Message):
+        """What came of a request that was sent."""
+
+        def __init__(self, question: Question, found: Asked | MeshtuiError) -> None:
+            super().__init__()
+            self.question = question
+            self.found = found
+
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
         self._ask = TraceRequest()
@@ -58,6 +68,8 @@ class TracePane(Pane):
         self._answered_at: float | None = None
         self._error: MeshtuiError | None = None
         self._settling: Timer | None = None
+        self._sending = False
+        self._sent: Asked | MeshtuiError | None = None
 
     @property
     def words(self) -> str:
@@ -93,7 +105,7 @@ class TracePane(Pane):
             self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
 
     def _forget(self) -> None:
-        self._traced = self._error = self._answered_at = self._question = None
+        self._traced = self._error = self._answered_at = self._question = self._sent = None
         self._show()
 
     def read_again(self) -> None:
@@ -136,6 +148,41 @@ class TracePane(Pane):
         lagging = any(state_of(one) == "DIFFERS" for one in seen)
         return self.LAGGING_S if lagging else self.EVERY_S
 
+    # One real request
+
+    def do_send(self) -> None:
+        """Sends the request that is shown; a method that is not safe wants the command line."""
+        if self.view is None or self._sending:
+            return
+        ask = self._ask
+        if ask.request.method not in SAFE_METHODS:
+            self._sent = Refused(
+                f"a {ask.request.method} may change something: it is not sent from here",
+                f"`meshtui request {self.view.key} --method {ask.request.method}` asks first",
+            )
+            self._show()
+            return
+        self._sending, self._sent = True, None
+        question = Question(self.view.service, ask.request, ask.source, ask.port)
+        self._show()
+        in_background(self, "request", self._send, question)
+
+    async def _send(self, question: Question) -> None:
+        try:
+            found: Asked | MeshtuiError = await self.cockpit.request(question)
+        except MeshtuiError as error:
+            found = error
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            found = unexpected("sending the request", error)
+        self.post_message(self.Sent(question, found))
+
+    def on_trace_pane_sent(self, message: Sent) -> None:
+        """What came of it, unless the pane has gone to another service."""
+        self._sending = False
+        if self.view is not None and message.question.service.key == self.view.key:
+            self._sent = message.found
+        self._show()
+
     def title_words(self) -> tuple[Line, Line]:
         if self._traced is None or self._answered_at is None:
             return (), (Span("" if self._error else "asking…", "muted"),)
@@ -151,10 +198,18 @@ class TracePane(Pane):
         lines: list[Line] = []
         if self._error is not None:
             lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
+        lines += self._sent_lines(width)
         if self._traced is not None:
             lines += trace_lines(self._traced, width)
         hint = (Span(":trace GET /path header k=v", "key"), Span("  asks for another", "muted"))
         return [*lines, hint]
+
+    def _sent_lines(self, width: int) -> list[Line]:
+        if self._sending:
+            return [(Span("sending it, then looking for it in the logs…", "muted"),), BLANK]
+        if isinstance(self._sent, MeshtuiError):
+            return [*wrapped(f"✖ {self._sent}", width, "error"), BLANK]
+        return [*sent_lines(self._sent, width), BLANK] if self._sent is not None else []
 
     def on_resize(self) -> None:
         super().on_resize()

@@ -11,6 +11,8 @@ from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
 from meshtui.mesh.text import clean
 from meshtui.operations.look.trace import ProxyTrace, Traced
+from meshtui.operations.request.ask import Asked
+from meshtui.operations.request.words import request_line, request_rows
 from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, fit, span, wrapped
 
 LABEL = 9
@@ -45,6 +47,24 @@ def summary(traced: Traced) -> Line:
             pieces += [Span("  ")] if pieces else []
             pieces.append(Span(f"{sign} {states.count(state)} {state}", role))
     return tuple(pieces)
+
+
+def sent_lines(asked: Asked, width: int) -> list[Line]:
+    """What came of a request that was sent, each part behind its label."""
+    lines = _broken(f"sent  {request_line(asked)}", width, "strong")
+    for label, text in request_rows(asked):
+        rows = textwrap.wrap(clean(text), max(width - LABEL - GAP, 10)) or [""]
+        for place, row in enumerate(rows):
+            head = Span(f"{'' if place else label:<{LABEL + GAP}}", "muted")
+            lines.append((head, Span(row, _sent_role(asked, label))))
+    return lines
+
+
+def _sent_role(asked: Asked, label: str) -> str:
+    code = asked.sent.answer.code
+    if label == "answer":
+        return "error" if code == 0 or code >= 500 else "warning" if code >= 400 else "ok"
+    return "error" if label == "foretold" and asked.agrees is False else "text"
 
 
 def trace_lines(traced: Traced, width: int) -> list[Line]:

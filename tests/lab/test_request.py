@@ -1,0 +1,112 @@
+"""One real request: sent in a pod of the lab, counted at the applications, found in the logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshtui.lab.process import RunningLab
+from tests.lab.harness import Mesh, to, until
+from tests.lab.operator import Operator
+
+WAIT = ("--wait", "20s")
+
+
+@pytest.fixture
+def operator(lab: RunningLab, tmp_path: Path) -> Operator:
+    return Operator(lab.kubeconfig, tmp_path)
+
+
+def counted(mesh: Mesh) -> dict[str, int]:
+    """Requests at the applications of reviews, by version."""
+    counts = mesh.lab.counts()
+    return {v: counts.get(f"reviews-{v}", {}).get("requests", 0) for v in ("v1", "v2", "v3")}
+
+
+def ask(operator: Operator, *words: str) -> Any:
+    ran = operator.run("request", *words, *WAIT, "-o", "json")
+    assert ran.status == 0, ran.err
+    return ran.json
+
+
+def test_each_request_is_counted_once_at_the_version_that_it_names(
+    mesh: Mesh, operator: Operator
+) -> None:
+    mesh.write_rules({"name": "split", "route": [to("v1", 50), to("v2", 50), to("v3", 0)]})
+    mesh.until_routed("split")
+    before = counted(mesh)
+    seen = [ask(operator, "reviews", "--from", "productpage-v1") for _ in range(6)]
+    for one in seen:
+        assert one["agrees"] is True, one
+        assert one["answer"]["status"] == 200
+        assert one["answered_by"]["version"] in ("v1", "v2")
+        assert not one["answered_by"]["proxy"]
+        assert one["from"]["workload"] == "productpage-v1"
+        assert one["caller_log"]["upstream_cluster"].split("|")[2] == one["answered_by"]["version"]
+    named = [one["answered_by"]["version"] for one in seen]
+    after = counted(mesh)
+    for version in ("v1", "v2", "v3"):
+        assert after[version] - before[version] == named.count(version)
+
+
+def test_what_the_callers_proxy_answers_is_its_own(mesh: Mesh, operator: Operator) -> None:
+    mesh.write_rules({"name": "all", "route": [to("v1")]})
+    mesh.until_routed("all")
+    operator.change("fault", "reviews", "--abort", "503", "--abort-percent", "100")
+    found = ask(operator, "reviews", "--from", "productpage-v1")
+    assert found["answer"]["status"] == 503
+    assert found["answered_by"] == {
+        "namespace": "default",
+        "pod": found["from"]["pod"],
+        "workload": "productpage-v1",
+        "version": "v1",
+        "proxy": True,
+    }
+    assert found["caller_log"]["flags"] == ["FI"]
+    ran = operator.run("request", "reviews", "--from", "productpage-v1", *WAIT)
+    assert "the caller's own proxy" in ran.out
+
+
+def test_through_the_gateway(mesh: Mesh, operator: Operator) -> None:
+    found = until(
+        lambda: (
+            (one := ask(operator, "productpage", "--from", "gateway", "--path", "/productpage"))
+            and one["answer"]["status"] == 200
+            and one
+        ),
+        seconds=30,
+    )
+    assert found["from"]["by"] == "port-forward"
+    assert found["answered_by"]["workload"] == "productpage-v1"
+    assert found["agrees"] is True
+
+
+def test_what_may_change_something_wants_the_name(mesh: Mesh, operator: Operator) -> None:
+    before = counted(mesh)
+    words = ("request", "reviews", "--method", "DELETE")
+    refused = operator.run(*words, answer="yes\n")
+    assert (refused.status, refused.out) == (1, "")
+    assert "nothing was sent: type reviews when asked, or give --force" in refused.err
+    locked = operator.run(*words, "--force", "--read-only")
+    assert locked.status == 4
+    assert "read-only" in locked.err
+    assert counted(mesh) == before
+    sent = operator.run(*words, "-o", "json", *WAIT, answer="reviews\n")
+    assert sent.json["request"]["method"] == "DELETE"
+    assert ask(operator, "reviews", "--method", "POST", "--force")["answer"]["status"]
+
+
+def test_what_cannot_be_sent_is_one_line(mesh: Mesh, operator: Operator) -> None:
+    for words, status, line in (
+        (("nope",), 1, "no service nope"),
+        (("reviews", "--from", "nobody"), 1, "no pod of nobody runs a proxy"),
+        (("reviews", "--method", "G T"), 2, "is not an HTTP method"),
+        (("reviews", "--timeout", "0"), 2, "is not a duration"),
+        (("reviews", "--context", "viewer"), 4, "ask for create on pods/exec"),
+    ):
+        ran = operator.run("request", *words)
+        assert ran.status == status, ran.err
+        assert line in ran.err
+        assert ran.err.count("\n") <= 2
