@@ -9,8 +9,10 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.diagnosis.analysis import Finding
 from meshtui.diagnosis.analysis.unread import unchecked
+from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import Exit
-from meshtui.operations.look.analyze import findings, findings_json, is_limitable
+from meshtui.operations.look.analyze import findings, findings_json, is_limitable, with_refused
+from meshtui.operations.look.refused_config import read_refused
 
 
 async def analyze(arguments: argparse.Namespace) -> int:
@@ -24,13 +26,15 @@ async def analyze(arguments: argparse.Namespace) -> int:
         everywhere = getattr(arguments, "all_namespaces", False)
         namespace = opened.cluster.namespace
         journal = opened.journal if is_limitable(mesh) else None
+        refused = await read_refused(opened.cluster, mesh)
+        written = findings(mesh, journal, hints=arguments.hints)
         found = [
             finding
-            for finding in findings(mesh, journal, hints=arguments.hints)
+            for finding in with_refused(written, refused)
             if everywhere or finding.object.namespace == namespace
         ]
     form = opening.form(arguments)
-    missing = unchecked(mesh)
+    missing = [*unchecked(mesh), *not_asked(refused)]
     if form == "table":
         _print(found)
         for line in missing:
@@ -39,6 +43,12 @@ async def analyze(arguments: argparse.Namespace) -> int:
     else:
         output.data(findings_json(found, missing), form)
     return Exit.DONE
+
+
+def not_asked(refused: RefusedConfigs) -> list[str]:
+    """Why it is not known which proxies refuse their configuration."""
+    what = "not judged, as istiod's metrics are not read: which proxies refuse their configuration"
+    return [f"{what} ({refused.trouble})"] if refused.trouble else []
 
 
 def _print(found: Iterable[Finding]) -> None:

@@ -148,10 +148,14 @@ def _endpoint_json(seen: SeenEndpoint) -> dict[str, Any]:
 
 async def _diff(proxies: LiveProxies, matrix: Matrix, form: str) -> int:
     """1 where a proxy differs, 5 where the others agree but one could not be asked."""
-    found: list[Row] = []
-    await proxies.rows(matrix, found.append)
     places = {(pod.namespace, pod.name): n for n, pod in enumerate(matrix.pods)}
-    found.sort(key=lambda row: places[row.pod.namespace, row.pod.name])
+    rows: dict[int, Row] = {}
+
+    def report(row: Row) -> None:
+        rows[places[row.pod.namespace, row.pod.name]] = row
+
+    await proxies.rows(matrix, report)
+    found = [row for _, row in sorted(rows.items())]
     if form == "table":
         _table(matrix, found)
     else:
@@ -182,11 +186,12 @@ def _table(matrix: Matrix, found: list[Row]) -> None:
 def _troubles(matrix: Matrix, row: Row) -> list[str]:
     if row.trouble:
         return [row.trouble]
-    return [
+    found = [
         f"{route.rule.title}: {text}"
         for route, cell in zip(matrix.rules, row.cells, strict=True)
         for text in (*cell.differences, *cell.notes)
     ]
+    return [*found, row.behind] if row.behind else found
 
 
 def _in_sync(matrix: Matrix, found: list[Row]) -> bool | None:
@@ -211,6 +216,7 @@ def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
                 "gateway": row.pod.gateway,
                 "state": row.state,
                 "trouble": row.trouble or None,
+                "behind": row.behind or None,
                 "virtual_services": ["/".join(owner) for owner in row.owners],
                 "rules": [
                     {

@@ -73,6 +73,9 @@ _TEXT_ORDER = (
 """The fields of the text format by their keys in the JSON form."""
 
 
+NO_CHAIN = "filter_chain_not_found"
+"""A sidecar's listeners for what goes out take everything; that for what comes in does not."""
+
 _NEEDED = frozenset({"start_time", "response_code"})
 
 
@@ -112,8 +115,14 @@ class AccessRecord:
 
     @property
     def inbound(self) -> bool:
-        """Into the pod, also to a port that no service names (`InboundPassthroughCluster`)."""
-        return self.upstream_cluster.lower().startswith("inbound")
+        """Into the pod, also to a port that no service names (`InboundPassthroughCluster`).
+
+        What the pod's proxy turned away before it had chosen a cluster: by the name that Istio's
+        callers ask for in TLS (`outbound_.9080_._.HOST`), or as only an inbound listener does.
+        """
+        if self.upstream_cluster:
+            return self.upstream_cluster.lower().startswith("inbound")
+        return self.server_name.startswith("outbound_.") or self.details == NO_CHAIN
 
     @property
     def tcp(self) -> bool:

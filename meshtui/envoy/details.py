@@ -6,6 +6,7 @@ Envoys answered: `tests/lab/test_words_provoked.py` makes each of them, or says 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 _MEANINGS: Mapping[str, str] = {
@@ -67,9 +68,25 @@ _REFUSED_RETRY = (
 )
 
 
+_POLICY = re.compile(
+    r"rbac_access_denied_matched_policy\[ns\[(.+?)\]-policy\[(.+?)\]-rule\[(\d+)\]\]"
+)
+
+
+def denying_policy(details: str) -> tuple[str, str, int] | None:
+    """Namespace and name of the AuthorizationPolicy that denied, and which of its rules.
+
+    None where none did, or where no ALLOW policy let the caller in (`matched_policy[none]`).
+    """
+    found = _POLICY.fullmatch(details)
+    return (found[1], found[2], int(found[3])) if found and len(found[3]) < 9 else None
+
+
 def explain_details(details: str, flags: Iterable[str] = ()) -> str:
     """A sentence or two; empty for what is not in the tables. `flags` are of the same request."""
     name, brace, rest = details.partition("{")
+    if name == "rbac_access_denied_matched_policy[none]":
+        return "AuthorizationPolicies let nobody like the caller in."
     name = name.partition("[")[0].partition("(")[0]
     if name == "via_upstream" and "UO" in flags:
         return _REFUSED_RETRY

@@ -10,6 +10,7 @@ from meshtui.envoy.dump import ROUTE_CONFIGS, parse_route, refusal, resources
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
+from meshtui.mesh.pod_status import stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class ProxyHost:
 
     `routes` are Envoy's own JSON, in order; there may be none. `refused` are the words with which
     the proxy refused a newer version of the table, empty where it refused none or does not say.
+    `updated` is when the table came, in seconds since the epoch; None where that is not known.
     """
 
     table: str
@@ -26,6 +28,7 @@ class ProxyHost:
     routes: tuple[Json, ...] = ()
     requires_tls: bool = False
     refused: str = ""
+    updated: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ def parse_tables(dump: Any) -> tuple[RouteTable, ...]:
         RouteTable(
             name=read.text(config, "name"),
             hosts=tuple(
-                _host(config, host, refusal(entry))
-                for host in read.objects(config, "virtual_hosts")
+                _host(config, host, entry) for host in read.objects(config, "virtual_hosts")
             ),
             ignore_port=config.get("ignore_port_in_host_matching") is True,
             refused=refusal(entry),
@@ -64,14 +66,15 @@ def parse_hosts(dump: Any) -> tuple[ProxyHost, ...]:
     return tuple(host for table in parse_tables(dump) for host in table.hosts)
 
 
-def _host(config: Json, host: Json, refused: str) -> ProxyHost:
+def _host(config: Json, host: Json, entry: Json) -> ProxyHost:
     return ProxyHost(
         table=read.text(config, "name"),
         name=read.text(host, "name"),
         domains=read.texts(host, "domains"),
         routes=tuple(read.objects(host, "routes")),
         requires_tls=read.text(host, "require_tls") not in ("", "NONE"),
-        refused=refused,
+        refused=refusal(entry),
+        updated=stamp(read.text(entry, "last_updated")),
     )
 
 

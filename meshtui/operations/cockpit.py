@@ -13,6 +13,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
@@ -108,6 +109,10 @@ class Cockpit(Protocol):
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         """How the pods' proxies stand with the control plane."""
+        ...
+
+    async def evidence(self, service: ServiceKey) -> Evidence:
+        """What logs and istiod say of a service's errors; what can't be read is told in it."""
         ...
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:

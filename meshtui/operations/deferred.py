@@ -16,6 +16,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
@@ -110,6 +111,9 @@ class DeferredCockpit:
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         return await self._connected.proxy_statuses(pods)
+
+    async def evidence(self, service: ServiceKey) -> Evidence:
+        return await self._connected.evidence(service)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         return self._connected.journal(service)

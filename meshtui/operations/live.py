@@ -39,6 +39,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.journal import MadeChange
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -342,6 +343,9 @@ class LiveCockpit:
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         return await self._reading.proxy_statuses(pods)
+
+    async def evidence(self, service: ServiceKey) -> Evidence:
+        return await self._reading.evidence(service)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         return self._reading.journal(service)

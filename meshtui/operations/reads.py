@@ -23,6 +23,7 @@ from meshtui.operations.types import Journaled, LogEntry
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
+    from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.journal import Entry, MadeChange
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -84,10 +85,15 @@ class Reads:
     async def analyze(self) -> tuple[Finding, ...]:
         """In a thread: a thousand services cost a third of a second."""
         from meshtui.diagnosis.analysis import analyze
-        from meshtui.operations.look.analyze import limits_of
+        from meshtui.operations.look.analyze import limits_of, with_refused
+        from meshtui.operations.look.refused_config import read_refused
 
-        limited = limits_of(self._limits.entries())
-        return await asyncio.to_thread(analyze, self._mesh, limited=limited)
+        limited, mesh = limits_of(self._limits.entries()), self._mesh
+        found, refused = await asyncio.gather(
+            asyncio.to_thread(analyze, mesh, limited=limited),
+            read_refused(self._session.cluster, mesh),
+        )
+        return with_refused(found, refused)
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         from meshtui.operations.look.exposure import read_counters
@@ -98,6 +104,12 @@ class Reads:
         from meshtui.operations.look.proxy_status import read_statuses
 
         return await read_statuses(self._session.cluster, pods)
+
+    async def evidence(self, service: ServiceKey) -> Evidence:
+        from meshtui.operations.look.evidence import read_evidence
+
+        sample = self._telemetry.sample
+        return await read_evidence(self._session.cluster, self._mesh, service, sample)
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         journal = self._session.journal

@@ -17,6 +17,7 @@ from meshtui.changes.build import build_change
 from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Rollback, Target, joined
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.diagnosis import analysis
+from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh.decision import Decision
@@ -75,6 +76,8 @@ class FakeCockpit:
         self.noise: random.Random | None = None
         self.rps = 40.0
         self.statuses_asked: list[tuple[str, ...]] = []
+        self.evidence_asked: list[ServiceKey] = []
+        self.known_evidence = Evidence()
         self.findings: tuple[Caution, ...] = ()
         self.not_reached: tuple[str, ...] = ()
         self.notices: tuple[str, ...] = ()
@@ -332,6 +335,11 @@ class FakeCockpit:
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         self.statuses_asked.append(tuple(pod.name for pod in pods))
         return tuple(ProxyStatus(pod, connected=True) for pod in pods if pod.sidecar)
+
+    async def evidence(self, service: ServiceKey) -> Evidence:
+        self.evidence_asked.append(service)
+        await asyncio.sleep(0)
+        return self.known_evidence
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         self.canary_reads.append(service)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from meshtui.diagnosis.explain.evidence import Evidence, LoggedAnswer
 from meshtui.diagnosis.explain.scope import VersionScope, scope_of
+from meshtui.errors import Unreachable
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
@@ -250,3 +253,38 @@ async def test_the_key_needs_a_service(size: tuple[int, int]) -> None:
     async with driving(cockpit, size=size) as drive:
         await drive.press("s")
         assert "no service is selected" in drive.text
+
+
+async def test_logs_are_read_of_what_fails_and_add_what_they_say() -> None:
+    """Only of a service with something to explain, and only while the pane is shown."""
+    cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
+    answer = LoggedAnswer("server", 503, (), "via_upstream")
+    cockpit.known_evidence = Evidence(Counter({answer: 7}), ("the proxy of web-1 has refused …",))
+    async with driving(cockpit) as drive:
+        await drive.until(lambda: "v3" in drive.text)
+        assert not cockpit.evidence_asked
+        await drive.press("s")
+        await drive.until(lambda: "v3 answers the errors itself" in plain(drive))
+        assert not cockpit.evidence_asked
+        cockpit.clock.now += SignalsPane.SETTLE_S
+        cockpit.push()
+        await drive.until(lambda: "Its own proxy's log: 7× via_upstream." in plain(drive))
+        assert "The proxy of web-1 has refused" in plain(drive)
+        assert set(cockpit.evidence_asked) == {REVIEWS}
+
+
+async def test_logs_that_fail_leave_the_numbers_as_they_are() -> None:
+    cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
+
+    async def fail(service: ServiceKey) -> Evidence:
+        cockpit.evidence_asked.append(service)
+        raise Unreachable("no answer")
+
+    cockpit.evidence = fail  # type: ignore[method-assign]
+    async with driving(cockpit) as drive:
+        await drive.press("s")
+        await drive.until(lambda: "v3 answers the errors itself" in plain(drive))
+        cockpit.clock.now += SignalsPane.SETTLE_S
+        cockpit.push()
+        await drive.until(lambda: bool(cockpit.evidence_asked))
+        await drive.until(lambda: "v3 answers the errors itself" in plain(drive))

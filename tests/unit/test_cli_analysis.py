@@ -14,8 +14,10 @@ import pytest
 import yaml
 
 from meshtui.changes.change import SetFault
+from meshtui.cli import analysis
 from meshtui.cli import connect as opening
 from meshtui.cli.main import main
+from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
 from meshtui.errors import Unreachable
 from meshtui.journal import Journal
 from meshtui.mesh.model import Mesh
@@ -26,9 +28,15 @@ BROKEN = reviews({"route": [route("v9")]})
 
 
 def use(
-    monkeypatch: pytest.MonkeyPatch, mesh: Mesh | Exception, namespace: str = "default"
+    monkeypatch: pytest.MonkeyPatch,
+    mesh: Mesh | Exception,
+    namespace: str = "default",
+    refused: RefusedConfigs | None = None,
 ) -> None:
-    """Lets the command read `mesh` instead of a cluster."""
+    """Lets the command read `mesh` instead of a cluster, and istiod's counts."""
+
+    async def read_refused(*_: Any) -> RefusedConfigs:
+        return refused or RefusedConfigs()
 
     async def read_mesh() -> Mesh:
         if isinstance(mesh, Exception):
@@ -41,6 +49,7 @@ def use(
         yield SimpleNamespace(read_mesh=read_mesh, cluster=cluster, journal=None)
 
     monkeypatch.setattr(opening, "session", session)
+    monkeypatch.setattr(analysis, "read_refused", read_refused)
 
 
 def test_each_finding_says_what_where_why_and_what_to_do(
@@ -106,6 +115,34 @@ def test_only_the_namespace_that_was_asked_for(
     assert capsys.readouterr() == ("", "nothing found in namespace prod\n")
     assert main(["analyze", "-A"]) == 0
     assert "missing-subset" in capsys.readouterr().out
+
+
+def test_proxies_that_refuse_their_configuration_are_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mesh = reviews({"route": [route("v1")]})
+    written = (mesh.virtual_services[0].ref,)
+    pods = [RefusedConfig("default", f"web-{n}", ("rds",), written, 1.0) for n in range(3)]
+    use(monkeypatch, mesh, refused=RefusedConfigs(tuple(pods)))
+    assert main(["analyze"]) == 0
+    out = capsys.readouterr().out
+    assert "error    Pod default/web-0" in out
+    assert "[refused-configuration]" in out
+    assert "The proxy of web-0 has refused routes (RDS), by istiod's count" in out
+    assert "does not serve VirtualService default/reviews as written." in out
+    assert "So do 2 more of the namespace." in out
+
+
+def test_counts_of_istiod_that_cannot_be_read_are_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = RefusedConfigs(trouble="you may not get pods/proxy")
+    use(monkeypatch, reviews({"route": [route("v1")]}), refused=refused)
+    assert main(["analyze"]) == 0
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "not judged, as istiod's metrics are not read: which proxies refuse their configuration "
+        "(you may not get pods/proxy)"
+    )
 
 
 def test_hints_are_told_to_those_who_ask(

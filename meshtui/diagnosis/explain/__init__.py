@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from meshtui.diagnosis.explain import access, faults, pods, rules
 from meshtui.diagnosis.explain import responses as answers
+from meshtui.diagnosis.explain.logged import logged_sentence
 from meshtui.diagnosis.explain.pods import Words
 from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.mesh.flags import FLAGS
@@ -75,12 +76,13 @@ _OF_EACH_SIDE = ("UF", "URX", "NR", "RL")
 
 def explanations(scopes: Iterable[VersionScope]) -> tuple[Explanation, ...]:
     """Those of all scopes, what is worst for callers first; what reads alike stands once."""
+    scopes = tuple(scopes)
     found = [one for scope in scopes for one in _of_scope(scope)]
     joined: dict[tuple[object, ...], Explanation] = {}
     for one in found:
         place = (one.kind, one.code, one.side, one.sentences, one.next)
         joined[place] = _joined(joined[place], one) if place in joined else one
-    return _worst_first(joined.values())[:MOST]
+    return tuple(_with_log(one, scopes) for one in _worst_first(joined.values())[:MOST])
 
 
 def _worst_first(found: Collection[Explanation]) -> tuple[Explanation, ...]:
@@ -162,6 +164,20 @@ def _answers(scope: VersionScope, signals: Signals, side: str) -> Iterable[Expla
         sentences, step = answers.about_status(scope, status, number * each)
         name = answers.name_of_status(status)
         yield _made(GRPC, status, name, scope, signals, side, number, sentences, step)
+
+
+def _with_log(one: Explanation, scopes: Iterable[VersionScope]) -> Explanation:
+    """With what logs say of it, of all its versions together.
+
+    Of a code the server's own log says why, the callers' only that an answer came.
+    """
+    about = [scope for scope in scopes if scope.label in one.labels]
+    sides = [one.side] if one.kind == FLAG else [SERVER, one.side]
+    for side in sides if one.kind in (FLAG, HTTP) else ():
+        sentence = logged_sentence(about, side, one.kind == FLAG, one.code)
+        if sentence:
+            return replace(one, sentences=(*one.sentences, sentence))
+    return one
 
 
 def _first(counts: Mapping[str, float]) -> list[tuple[str, float]]:

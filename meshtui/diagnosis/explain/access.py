@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from meshtui.diagnosis.explain.logged import ITSELF, of_answers
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import MOST, Words
 from meshtui.diagnosis.explain.scope import (
@@ -30,6 +31,7 @@ from meshtui.mesh.authorization import (
 )
 from meshtui.mesh.istio import Ref
 from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.sides import SERVER
 
 One = TypeVar("One", AuthorizationPolicy, RequestAuthentication)
 
@@ -63,9 +65,25 @@ def attributed(scope: VersionScope, code: str) -> Attributed | None:
     pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
     if not pods:
         return None
-    if code == UNAUTHORIZED:
-        return _unauthorized(scope, pods)
-    return _counted(scope, pods, _forbidden(scope, pods))
+    found = _unauthorized(scope, pods) if code == UNAUTHORIZED else _forbidden(scope, pods)
+    if code == FORBIDDEN:
+        found = _counted(scope, pods, found)
+    return _logged(scope, code, found)
+
+
+def _logged(scope: VersionScope, code: str, found: Attributed) -> Attributed:
+    """With what the pods' proxies logged, where that was read: nothing is stronger."""
+    logged = scope.evidence.logged if scope.evidence else None
+    lines = of_answers(scope, logged.items(), SERVER, code=code) if logged else []
+    denied = sum(number for one, number in lines if one.denied)
+    own = sum(number for one, number in lines if one.details == ITSELF)
+    if denied and not own:
+        policies = dict.fromkeys(one.policy for one, _ in lines if one.policy)
+        step = next((_get(Ref("AuthorizationPolicy", ns, name)) for ns, name, _ in policies), "")
+        return Attributed(False, found.sentences, step or found.next)
+    if own and not denied:
+        return Attributed(True, [], _lines(code))
+    return found
 
 
 MOSTLY = 0.9

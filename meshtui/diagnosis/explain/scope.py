@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.mesh.carrying import Route, routes_to
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
 from meshtui.mesh.routing import pods_of, pods_of_subset, selects
@@ -67,6 +68,9 @@ class VersionScope:
     denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Requests that the proxies of a workload denied, as they count them themselves."""
 
+    evidence: Evidence | None = None
+    """What logs and istiod say, where they were asked."""
+
     @property
     def label(self) -> str:
         """What the requests are counted for, as the table names it."""
@@ -104,6 +108,7 @@ def scope_of(
     sample: Sample | None,
     views: Iterable[ServiceView] = (),
     ends_s: float | None = None,
+    evidence: Evidence | None = None,
 ) -> VersionScope:
     """What `sample` was measured by, and `views`, all services, give to the scope."""
     known = sample.clients if sample else {}
@@ -112,7 +117,9 @@ def scope_of(
     below = called_by(mesh, view, views, known)
     callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)
     denied = sample.denied if sample else {}
-    return VersionScope(mesh, view, row, clients, ends_s, window_s, callers, below, mirrors, denied)
+    return VersionScope(
+        mesh, view, row, clients, ends_s, window_s, callers, below, mirrors, denied, evidence
+    )
 
 
 def mirrors_to(mesh: Mesh, view: ServiceView) -> tuple[Mirror, ...]:

@@ -6,6 +6,7 @@ from meshtui.diagnosis.explain.copies import copies, percents
 from meshtui.diagnosis.explain.edge import edge
 from meshtui.diagnosis.explain.hidden import hidden_hosts
 from meshtui.diagnosis.explain.latency import waiting
+from meshtui.diagnosis.explain.logged import refused_sentences, turned_away
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.origin import by_flags, most, sides
 from meshtui.diagnosis.explain.scope import VersionScope, listed, parts_of
@@ -192,7 +193,8 @@ def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     state, head, first = found[0]
     hidden = hidden_hosts(scope) if state_of(scope) == NO_TRAFFIC else ()
-    texts = filter(None, (first, edge(scope), *hidden, below(scope), *_unread(scope)))
+    beside = (*refused_sentences(scope), turned_away(scope))
+    texts = filter(None, (first, *beside, edge(scope), *hidden, below(scope), *_unread(scope)))
     return ((state, head, "\n".join(texts)), *found[1:])
 
 

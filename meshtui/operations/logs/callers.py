@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 
-from meshtui.envoy.accesslog import parse_line
+from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.routing import pods_of
@@ -59,7 +59,11 @@ def of_workloads(mesh: Mesh, known: Iterable[Pod]) -> tuple[Pod, ...]:
 def is_about(text: str, service: Service) -> bool:
     """Is this access-log line a request to the service, as its caller's proxy saw it?"""
     record = parse_line(text)
-    if record is None or record.inbound:
+    return record is not None and is_about_record(record, service)
+
+
+def is_about_record(record: AccessRecord, service: Service) -> bool:
+    if record.inbound:
         return False
     host = parse_cluster_name(record.upstream_cluster).host
     if host:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from meshtui.diagnosis.analysis import Finding, Limit, analyze
+from meshtui.diagnosis.refused_config import RefusedConfigs, findings_of
 from meshtui.errors import JournalError
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
@@ -23,6 +25,12 @@ def findings(mesh: Mesh, journal: Journal | None, *, hints: bool = False) -> tup
     except JournalError:
         entries = ()
     return analyze(mesh, limited=limits_of(entries), hints=hints)
+
+
+def with_refused(found: Iterable[Finding], refused: RefusedConfigs) -> tuple[Finding, ...]:
+    """With the proxies that refuse what the objects come to, the worst of all first."""
+    more = findings_of(refused, time.time())
+    return tuple(sorted((*found, *more), key=lambda finding: finding.order))
 
 
 def is_limitable(mesh: Mesh) -> bool:

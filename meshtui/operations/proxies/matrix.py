@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.outcome import NOT_MEANT
+from meshtui.diagnosis.refused_config import RefusedConfigs, behind, sentence
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
 from meshtui.envoy.dead_ends import Counts, hosts_behind, unanswered, unreachable
 from meshtui.envoy.proxy import read_counts, read_hosts
@@ -47,13 +48,17 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One proxy. `owners` (namespace, name) are the VirtualServices whose routes it has for the
-    service; `trouble` says why it could not be asked, and then there are no cells.
+    service; `trouble` says why it could not be asked, and then there are no cells. `updated` is
+    when its routes came, in seconds since the epoch; `behind` why they are old, where that is
+    known.
     """
 
     pod: Pod
     cells: tuple[Cell, ...] = ()
     owners: tuple[tuple[str, str], ...] = ()
     trouble: str = ""
+    updated: float | None = None
+    behind: str = ""
 
     @property
     def state(self) -> str:
@@ -168,7 +173,23 @@ def row_of(
         if owner in refs or host.name.rpartition(":")[0] == matrix.service.host
     ]
     cells = tuple(_cell(view, route, compared, counts) for route in matrix.rules)
-    return Row(pod, cells, tuple(dict.fromkeys(owner for owner in owners if owner)))
+    times = [host.actual.updated for host in compared if host.actual]
+    updated = min((time for time in times if time is not None), default=None)
+    return Row(pod, cells, tuple(dict.fromkeys(filter(None, owners))), updated=updated)
+
+
+def with_reasons(rows: Iterable[Row], refused: RefusedConfigs, now: float) -> tuple[Row, ...]:
+    """The rows that differ, with why: by istiod's count, else by what the other proxies took."""
+    known = tuple(rows)
+    times = [row.updated for row in known if row.state == IN_SYNC and row.updated is not None]
+    found = []
+    for row in known:
+        if not Matrix.differs(row):
+            continue
+        one = refused.of(row.pod.namespace, row.pod.name)
+        why = sentence(one, now) if one is not None and one.still else ""
+        found.append(replace(row, behind=why or behind(times, row.updated, now)))
+    return tuple(row for row in found if row.behind)
 
 
 def _compared(asked: Iterable[VirtualHost], hosts: tuple[ProxyHost, ...]) -> tuple[Compared, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.operations.look.refused_config import read_refused
 from meshtui.operations.proxies.files import save_new
-from meshtui.operations.proxies.matrix import Matrix, Row, ask_rows, matrix_of
+from meshtui.operations.proxies.matrix import Matrix, Row, ask_rows, matrix_of, with_reasons
 from meshtui.operations.proxies.proxy_reads import ProxyReads, Reader
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ class Proxies(Protocol):
         ...
 
     async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
-        """Asks them; `told` gets each proxy's row. A proxy out of reach is a row, no error."""
+        """Asks them; `report` gets each proxy's row, and once more those that differ, with why.
+
+        A proxy out of reach is a row, no error.
+        """
         ...
 
     async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
@@ -65,7 +70,11 @@ class LiveProxies:
         return matrix_of(self.now, self._service(service), self.sample)
 
     async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
-        await ask_rows(self.cluster, self.now, matrix, report)
+        rows = await ask_rows(self.cluster, self.now, matrix, report)
+        if any(map(Matrix.differs, rows)):
+            refused = await read_refused(self.cluster, self.now)
+            for row in with_reasons(rows, refused, time.time()):
+                report(row)
 
     async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         chosen = self._service(service) if service else None

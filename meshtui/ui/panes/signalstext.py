@@ -52,6 +52,8 @@ def _body(scope: VersionScope, width: int) -> list[Line]:
             more = f"{len(shown) - SHOWN:,} more versions: the table has their numbers"
             lines += wrapped(more, width, "muted")
         lines += breakdown_lines(scope, width)
+    for text in scope.evidence.troubles if scope.evidence else ():
+        lines += [BLANK, *wrapped(f"not read: {text}", width, "warning")]
     found = explanations(parts)
     labelled = len(parts) > 1
     for one in found:

@@ -149,6 +149,8 @@ def _detail(matrix: Matrix, row: Row, width: int) -> list[Line]:
     lines: list[Line] = [head]
     if row.trouble:
         return [*lines, *wrapped(f"✖ {row.trouble}", width, "error")]
+    if row.behind:
+        lines += wrapped(f"✖ {row.behind}", width, "error")
     for route, cell in zip(matrix.rules, row.cells, strict=True):
         lines += _rule(route, cell, width)
     return lines

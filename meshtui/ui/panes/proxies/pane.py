@@ -129,7 +129,7 @@ class ProxiesPane(Pane):
     def on_row_came(self, message: RowCame) -> None:
         state = self.state
         if message.question == state.question:
-            state.awaited -= 1
+            state.awaited = max(state.awaited - 1, 0)
             state.rows[key_of(message.row.pod)] = (message.row, self.now)
             state.read_at, state.error = self.now, None
             worst = None if state.moved else state.worth_a_look
