@@ -71,7 +71,7 @@ class MeshtuiApp(App[int]):
         self.cockpit = cockpit
         self.opened: MainScreen | None = None
         self._clock = clock
-        self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key)
+        self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key, self.set_timer)
         self.ending = Ending(self, lambda: self.opened, lambda: self._driver, leaving)
         self._interrupted = False
         self.failure: MeshtuiError | None = None
@@ -99,7 +99,7 @@ class MeshtuiApp(App[int]):
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Key) and not event.is_forwarded:
-            if self._keys.splits(event):
+            if self._keys.splits(event) or self._keys.waits(event):
                 return
             self._keys.sent(event)
         await super().on_event(event)

@@ -136,7 +136,6 @@ async def screen(rate: float) -> None:
         assert isinstance(pane, LogsPane)
         await drive.until(lambda: pane.store.end == 20_000, 30.0)
         say(f"20,000 lines there after {time.perf_counter() - began:.1f} s")
-        await drive.press("tab")
         await keys(drive, "")
         await drive.press("w")
         await keys(drive, "wrapped ")

@@ -13,6 +13,7 @@ from textual import pilot as textual_pilot
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import DiffDialog, Phase
 from tests.ui.fake import FakeCockpit
@@ -100,7 +101,9 @@ class Drive:
         return dialog
 
     async def go_to(self, service: str, version: str = "") -> None:
-        """The cursor to a line, by keys alone."""
+        """The cursor to a line, by keys alone; the table has the focus then."""
+        while self.app.main.arrangement.focus != TABLE:
+            await self.press("tab")
         await self.press("g")
         for _ in range(len(self.app.main.table.entries)):
             place = self.app.main.table.place

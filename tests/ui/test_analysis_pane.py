@@ -53,8 +53,6 @@ async def test_the_selected_services_findings_stand_first(size: tuple[int, int])
         assert "✖ 2 errors" in drive.text
         assert "missing-host" not in drive.text.split("about reviews")[0]
         assert ("weight" in drive.text) is (size == LARGE)
-        if size == SMALL:
-            await drive.press("tab")
         await drive.go_to("ratings")
         if size == SMALL:
             await drive.press("tab")

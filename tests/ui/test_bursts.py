@@ -53,12 +53,24 @@ async def test_keys_behind_the_end_of_a_dialog_are_for_what_lies_below() -> None
         assert not drive.app.main.dock.open_kinds and drive.cockpit.applied == []
 
 
-async def test_an_enter_in_one_breath_with_the_key_of_a_change_applies_nothing() -> None:
+async def test_an_enter_in_one_breath_with_the_key_of_a_change_applies_it_once() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v3")
         await burst(drive, "R", "enter", "enter", "enter")
-        await drive.armed()
-        assert drive.cockpit.applied == []
+        await drive.until(lambda: drive.cockpit.applied)
+        await drive.until(lambda: drive.app.screen is drive.app.main)
+        assert len(drive.cockpit.applied) == 1
+
+
+async def test_a_pane_and_its_search_may_come_at_once() -> None:
+    async with driving() as drive:
+        await burst(drive, "l", "slash", *"code:5xx", "enter")
+        await drive.until(lambda: drive.app.main.dock.pane("logs"))
+        pane = drive.app.main.dock.pane("logs")
+        assert pane is not None
+        await drive.until(lambda: pane.search_text == "code:5xx")
+        await drive.until(lambda: not drive.app.main.prompt.display)
+        assert not drive.app.main.table.filter and "ratings" in drive.text
 
 
 async def test_escape_and_a_letter_that_the_terminal_took_for_alt_are_both_read() -> None:

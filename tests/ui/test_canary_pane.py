@@ -39,12 +39,10 @@ def driven(progress: Progress = RUNNING, **more: object) -> FakeCockpit:
     return cockpit
 
 
-async def look(drive: Drive, wanted: str, *, inside: bool = False) -> None:
+async def look(drive: Drive, wanted: str) -> None:
     await drive.go_to("reviews")
     await drive.press("C")
     await drive.until(lambda: wanted in drive.text)
-    if inside and drive.app.main.arrangement.focus != "canary":
-        await drive.press("tab")
 
 
 def said(drive: Drive) -> str:
@@ -131,7 +129,7 @@ async def test_one_that_nobody_drives_is_taken_up_by_a_process_of_its_own(
         ("P", "promote", "Promote the canary of reviews to v3"),
     )
     async with driving(driven(live=False), size) as drive:
-        await look(drive, "▲ nobody drives it", inside=True)
+        await look(drive, "▲ nobody drives it")
         assert "last ann@desk/4711" in said(drive)
         assert "`meshtui canary resume reviews.bookinfo`" in said(drive)
         for key, words, question in wanted:
@@ -160,7 +158,7 @@ async def test_one_that_nobody_drives_is_not_held_nor_begun_anew() -> None:
 
 async def test_one_that_is_over_takes_no_order() -> None:
     async with driving(driven(BACK, live=False, driver="")) as drive:
-        await look(drive, "rolled back from 25 %", inside=True)
+        await look(drive, "rolled back from 25 %")
         for key in ("space", "X", "P"):
             await drive.press(key)
             assert "nobody drives a canary of reviews" in drive.status
@@ -203,7 +201,7 @@ async def test_enter_in_the_pane_opens_the_line_with_what_is_known() -> None:
         await drive.go_to("reviews", "v3")
         await drive.press("C")
         await drive.until(lambda: "no canary of reviews is known" in said(drive))
-        await drive.press("tab", "enter")
+        await drive.press("enter")
         line = "canary run reviews.bookinfo --steps 5,10,25,50,75,100 --every 5m --to v3"
         assert drive.app.main.prompt.display and line in drive.text
         await drive.press("enter")
@@ -262,7 +260,7 @@ async def test_the_log_of_one_that_was_started_from_a_screen_is_named() -> None:
 )
 async def test_space_holds_and_goes_on(phase: str, order: Order) -> None:
     async with driving(driven(replace(RUNNING, phase=phase))) as drive:
-        await look(drive, f"{phase} at 25 %", inside=True)
+        await look(drive, f"{phase} at 25 %")
         await drive.press("space")
         await drive.until(lambda: f"{order.value}: ann@desk/4711 has it" in drive.status)
         assert drive.cockpit.orders == [(REVIEWS, order)]
@@ -270,7 +268,7 @@ async def test_space_holds_and_goes_on(phase: str, order: Order) -> None:
 
 async def test_space_again_goes_on_before_the_hold_is_reported() -> None:
     async with driving(driven()) as drive:
-        await look(drive, "observing at 25 %", inside=True)
+        await look(drive, "observing at 25 %")
         for order in (Order.HOLD, Order.RESUME):
             await drive.press("space")
             await drive.until(lambda: drive.status.startswith(f"{order.value}: ann@desk"))  # noqa: B023
@@ -283,7 +281,7 @@ async def test_what_moves_traffic_is_asked_first(
     size: tuple[int, int], key: str, order: Order
 ) -> None:
     async with driving(driven(), size) as drive:
-        await look(drive, "observing at 25 %", inside=True)
+        await look(drive, "observing at 25 %")
         await drive.press(key)
         await drive.until(lambda: isinstance(drive.app.screen, Question))
         assert "canary of reviews to v3" in drive.text
@@ -301,7 +299,7 @@ async def test_what_moves_traffic_is_asked_first(
 async def test_the_order_goes_to_the_service_that_was_asked_about() -> None:
     """The table moves below the question where a snapshot changes what is worst."""
     async with driving(driven()) as drive:
-        await look(drive, "observing at 25 %", inside=True)
+        await look(drive, "observing at 25 %")
         await drive.press("X")
         await drive.until(lambda: isinstance(drive.app.screen, Question))
         drive.app.main.table.move(1)
@@ -324,7 +322,7 @@ async def test_an_order_that_nobody_takes_is_one_line() -> None:
     cockpit = driven()
     cockpit.order_error = Refused("the canary of reviews does not answer", "try again")
     async with driving(cockpit) as drive:
-        await look(drive, "observing at 25 %", inside=True)
+        await look(drive, "observing at 25 %")
         await drive.press("space")
         await drive.until(lambda: "does not answer" in drive.status)
 
@@ -333,7 +331,7 @@ async def test_nothing_is_ordered_read_only() -> None:
     cockpit = driven()
     cockpit.read_only = True
     async with driving(cockpit) as drive:
-        await look(drive, "observing at 25 %", inside=True)
+        await look(drive, "observing at 25 %")
         await drive.press("X")
         assert "read-only" in drive.status
         for words in ("canary abort", "canary run --to v3"):
@@ -346,7 +344,7 @@ async def test_the_right_to_the_rules_is_not_asked_of_who_only_orders() -> None:
     cockpit = driven()
     cockpit.denied = {"bookinfo": "you may not patch virtualservices in bookinfo"}
     async with driving(cockpit) as drive:
-        await look(drive, "observing at 25 %", inside=True)
+        await look(drive, "observing at 25 %")
         await drive.press("space")
         await drive.until(lambda: cockpit.orders == [(REVIEWS, Order.HOLD)])
 

@@ -71,25 +71,60 @@ async def test_escape_leaves_the_dialog_and_keeps_the_draft() -> None:
         assert "20→15%" in drive.text and drive.cockpit.applied == []
 
 
-async def test_enter_does_nothing_before_the_plan_is_on_the_screen() -> None:
+async def test_an_enter_before_the_plan_is_there_is_kept_until_it_was_on_the_screen() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v3")
         with drive.cockpit.slow_plans():
             await drive.press("minus", "enter", "enter", "enter")
-            assert "planning" in drive.text
-            await drive.press("enter")
-        await drive.armed()
-        assert drive.cockpit.applied == []
+            assert "Enter is kept for the plan" in drive.text and drive.cockpit.applied == []
+            dialog = drive.dialog
+        await drive.until(lambda: drive.cockpit.applied)
+        await made(drive)
+        assert drive.cockpit.applied == [dialog.plan]
 
 
-async def test_a_double_enter_does_not_apply_what_was_just_painted() -> None:
+@pytest.mark.parametrize("key", ["escape", "x"])
+async def test_an_enter_that_is_kept_is_forgotten_by_any_other_key(key: str) -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v3")
         await drive.press("minus", "enter")
         await drive.until(lambda: "Enter apply" in drive.text)
-        if not drive.dialog.armed:
-            await drive.press("enter")
-            assert drive.cockpit.applied == []
+        await drive.press("enter")
+        if drive.cockpit.applied:
+            return
+        assert drive.dialog.armed or "Enter applies it in a moment" in drive.text
+        dialog = drive.dialog
+        await drive.press(key)
+        dialog._arm()
+        assert drive.cockpit.applied == [] and dialog.phase is Phase.SHOWN
+
+
+@pytest.mark.parametrize("level", ["warning", "danger"])
+async def test_an_enter_does_not_overtake_what_was_found(level: str) -> None:
+    async with driving() as drive:
+        drive.cockpit.findings = (Caution(level, "Argo CD owns this"),)
+        await drive.go_to("reviews", "v3")
+        with drive.cockpit.slow_plans():
+            await drive.press("minus", "enter", "enter")
+        await drive.armed()
+        assert "Argo CD owns this" in drive.text and drive.cockpit.applied == []
+        await drive.until(lambda: not drive.dialog._kept)
+        assert drive.cockpit.applied == []
+
+
+async def test_an_enter_that_plans_again_after_a_conflict_is_not_one_to_apply() -> None:
+    async with driving() as drive:
+        drive.cockpit.apply_error = Conflict("it was changed by kubectl-edit", "plan again")
+        await drive.go_to("reviews", "v3")
+        await drive.press("minus", "enter")
+        await drive.armed()
+        await drive.press("enter")
+        await drive.until(lambda: drive.dialog.phase is Phase.CONFLICT)
+        tried = len(drive.cockpit.applied)
+        with drive.cockpit.slow_plans():
+            await drive.press("enter", "enter")
+        await drive.armed()
+        assert len(drive.cockpit.applied) == tried
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -110,8 +145,8 @@ async def test_rolling_back_is_two_keys(size: tuple[int, int]) -> None:
         ["f"],
         ["m"],
         ["j", "j", "j", "minus", "enter"],
-        ["l", "tab"],
-        ["p", "y", "tab"],
+        ["l"],
+        ["p", "y"],
         ["u"],
         ["left"],
     ],
@@ -415,9 +450,9 @@ async def test_help_shows_every_action_and_command(size: tuple[int, int]) -> Non
 
     async with driving(size=size) as drive:
         await drive.press("question_mark")
-        await drive.until(lambda: "Change" in drive.text)
+        await drive.until(lambda: "Keys of the table" in drive.text)
         seen = ""
-        for _ in range(20):
+        for _ in range(30):
             seen += " ".join(drive.text.split())
             await drive.press("pagedown")
         for action in ACTIONS:

@@ -50,10 +50,6 @@ async def opened(drive: Drive) -> None:
     await drive.go_to("reviews")
     await drive.press("h")
     await drive.until(lambda: "errors " in drive.text and "┤" in drive.text)
-    if not drive.app.main.arrangement.wide:
-        return
-    while drive.app.main.arrangement.focus != "charts":
-        await drive.press("tab")
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -102,10 +98,11 @@ async def test_a_source_with_a_past_is_shown_with_half_an_hour_of_it() -> None:
 async def test_the_keys_of_the_charts_do_nothing_elsewhere() -> None:
     async with driving(watched()) as drive:
         await drive.press("greater_than_sign")
-        assert drive.status == "this key works in: charts, proxies"
+        words = "to the right: in proxies (p) · longer: in charts (h)"
+        assert drive.status == f"> does nothing here; {words}"
         await opened(drive)
         await drive.press("shift+tab", "greater_than_sign")
-        assert pane(drive).range == "15m" and "works in" in drive.status
+        assert pane(drive).range == "15m" and words in drive.status
 
 
 async def test_words_choose_range_chart_and_quantile_and_wrong_ones_change_nothing() -> None:
@@ -344,6 +341,8 @@ async def test_the_cursor_goes_through_a_services_versions_without_a_new_picture
         await drive.go_to("reviews")
         await drive.press("h")
         await drive.until(lambda: "c v3 12%" in drive.text)
+        await drive.press("shift+tab")
+        await drive.until(lambda: drive.app.main.table.has_focus)
         drawn: list[object] = []
         picture = drive.cockpit.history.picture
 

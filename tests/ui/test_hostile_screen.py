@@ -63,8 +63,6 @@ async def test_what_a_proxy_says(size: tuple[int, int]) -> None:
     async with driving(cockpit, size) as drive:
         await drive.go_to("reviews")
         await drive.press("p")
-        if size is LARGE:
-            await drive.press("tab")
         pane = drive.app.main.dock.pane("proxies")
         assert isinstance(pane, ProxiesPane)
         seen = ""

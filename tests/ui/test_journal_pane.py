@@ -50,7 +50,7 @@ async def test_the_newest_change_comes_first_with_what_became_of_it(size: tuple[
 async def test_space_narrows_it_to_the_selected_service_and_back() -> None:
     async with driving(with_entries()) as drive:
         await drive.go_to("ratings")
-        await drive.press("J", "tab")
+        await drive.press("J")
         await drive.until(lambda: "3 changes" in drive.text)
         await drive.press("space")
         await drive.until(lambda: "1 changes" in drive.text)
@@ -62,7 +62,7 @@ async def test_space_narrows_it_to_the_selected_service_and_back() -> None:
 @pytest.mark.parametrize("key", ["enter", "u"])
 async def test_the_change_under_the_cursor_is_the_one_taken_back(key: str) -> None:
     async with driving(with_entries()) as drive:
-        await drive.press("J", "tab")
+        await drive.press("J")
         await drive.until(lambda: "3 changes" in drive.text)
         await drive.press("j", key)
         await drive.armed()
@@ -71,7 +71,7 @@ async def test_the_change_under_the_cursor_is_the_one_taken_back(key: str) -> No
 
 async def test_the_cursor_stays_on_its_change_when_a_newer_one_arrives() -> None:
     async with driving(with_entries()) as drive:
-        await drive.press("J", "tab")
+        await drive.press("J")
         await drive.until(lambda: "3 changes" in drive.text)
         await drive.press("j")
         newer = Journaled("c4", NOW, "eve", "promote", REVIEWS, ("v1 80 → 100 %",), "verified")
@@ -88,7 +88,7 @@ async def test_a_conflict_shows_each_place_that_somebody_else_touched() -> None:
     places = [f"/spec/http/{n}/route: was 80, we left 100, now 5{n}" for n in range(9)]
     cockpit.undo_error = Conflict("change c3 can't be taken back", "; ".join(places))
     async with driving(cockpit) as drive:
-        await drive.press("J", "tab")
+        await drive.press("J")
         await drive.until(lambda: "3 changes" in drive.text)
         await drive.press("u")
         await drive.until(lambda: "can't be taken back" in drive.text)
@@ -101,7 +101,7 @@ async def test_a_journal_that_cannot_be_read_says_so_in_the_pane() -> None:
     cockpit = FakeCockpit()
     cockpit.journal_error = JournalError("the journal cannot be used (disk I/O error)")
     async with driving(cockpit) as drive:
-        await drive.press("J", "tab")
+        await drive.press("J")
         await drive.until(lambda: "disk I/O error" in drive.text)
         await drive.press("u")
         assert "no change to take back" in drive.status
@@ -118,7 +118,7 @@ async def test_a_change_that_may_not_be_taken_back_is_dimmed_and_says_why() -> N
     cockpit = with_entries()
     cockpit.entries = (replace(ENTRIES[0], denied=reason), ENTRIES[1])
     async with driving(cockpit) as drive:
-        await drive.press("J", "tab")
+        await drive.press("J")
         await drive.until(lambda: "2 changes" in drive.text)
         await drive.press("enter")
         assert drive.status == reason
@@ -141,7 +141,7 @@ async def test_an_entry_of_a_newer_version_is_shown_as_what_it_is_beside_the_oth
     cockpit = with_entries()
     cockpit.entries = (NEWER, *ENTRIES)
     async with driving(cockpit, size=size) as drive:
-        await drive.press("J", *(("tab",) if size == LARGE else ()))
+        await drive.press("J")
         await drive.until(lambda: "4 changes" in drive.text)
         assert "1 entry of a newer version" in drive.text
         assert "newer version" in line_of(drive, "bookinfo")

@@ -47,8 +47,6 @@ def logs(drive: Drive) -> LogsPane:
 async def opened(drive: Drive, *entries: LogEntry) -> None:
     """The pane is open, has the focus, and shows the last of the lines."""
     await drive.press("l")
-    if drive.app.main.arrangement.wide:
-        await drive.press("tab")
     await drive.until(lambda: drive.cockpit.tailed)
     feed(drive, *entries)
     await drive.until(lambda: logs(drive).store.end == len(entries))

@@ -21,8 +21,6 @@ SIZES = pytest.mark.parametrize("size", [SMALL, LARGE])
 async def opened(drive: Drive, *keys: str) -> ProxiesPane:
     """The pane with the focus, once its first answer is there."""
     await drive.press("p")
-    if drive.app.size.width >= 120:
-        await drive.press("tab")
     pane = drive.app.main.dock.pane("proxies")
     assert isinstance(pane, ProxiesPane)
     await drive.until(lambda: pane.state.read_at is not None or pane.state.error)
@@ -361,7 +359,7 @@ async def test_no_proxy_calls_the_service() -> None:
     cockpit = FakeCockpit()
     cockpit.proxies.gone = {"productpage", "ingressgateway"}
     async with driving(cockpit) as drive:
-        await drive.press("p", "tab")
+        await drive.press("p")
         await drive.until(lambda: "no proxy is known to call it" in drive.text)
         await drive.press("2", "enter", "w", "D", "full_stop", "space", "right", "3")
         await drive.until(lambda: "no proxy is known to call it" in drive.text)

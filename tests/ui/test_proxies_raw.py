@@ -55,8 +55,6 @@ async def test_escape_leads_from_the_raw_json_to_the_table_and_then_out(
 ) -> None:
     async with driving(size=size) as drive:
         await drive.press("p")
-        if size == LARGE:
-            await drive.press("tab")
         pane = drive.app.main.dock.pane("proxies")
         assert isinstance(pane, ProxiesPane)
         await drive.press("3", "w")
@@ -72,7 +70,7 @@ async def test_escape_leads_from_the_raw_json_to_the_table_and_then_out(
 async def test_what_proxies_of_another_cluster_said_is_gone_with_it(view: str) -> None:
     cockpit = FakeCockpit()
     async with driving(cockpit, LARGE) as drive:
-        await drive.press("p", "tab", view)
+        await drive.press("p", view)
         pane = drive.app.main.dock.pane("proxies")
         assert isinstance(pane, ProxiesPane)
         await drive.until(lambda: pane.state.read_at is not None and pane.state.awaited == 0)

@@ -82,7 +82,7 @@ async def test_escape_drops_the_draft() -> None:
         await drive.press("escape")
         assert "→" not in drive.text
         await drive.press("enter")
-        assert "there is no draft" in drive.status
+        assert drive.app.main.arrangement.focus == "signals" and drive.cockpit.asked == []
 
 
 async def test_a_filter_is_seen_while_it_is_typed_and_left_by_escape() -> None:

@@ -100,7 +100,7 @@ async def test_the_pane_follows_the_cursor_to_a_version() -> None:
         await drive.press("s")
         await drive.until(lambda: "signals reviews  v3" in drive.text)
         assert "to reviews fail" not in plain(drive)
-        await drive.press("k")
+        await drive.press("shift+tab", "k")
         await drive.until(lambda: "signals reviews  v2" in drive.text)
         assert "no traffic: no request for v2 in the last 10s; its weight is 0" in plain(drive)
 

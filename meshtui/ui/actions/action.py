@@ -44,6 +44,28 @@ IN_JOURNAL = frozenset({JOURNAL})
 MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"
 GROUPS = (CHANGE, LOOK, FIND, MOVE, PROGRAM)
 
+WAYS = {
+    TABLE: "Tab",
+    LOGS: "l",
+    PROXIES: "p",
+    RULES: "y",
+    ANALYSIS: "a",
+    TRACE: "t",
+    JOURNAL: "J",
+    CHARTS: "h",
+    SIGNALS: "s",
+    EXPOSURE: "x",
+    PODS: "i",
+    CANARY: "C",
+}
+"""The key that leads to each part of the screen."""
+
+
+def way_to(place: str) -> str:
+    """`logs (l)`."""
+    return f"{place} ({WAYS[place]})"
+
+
 ORDERS = frozenset({"canary_hold", "canary_abort", "canary_promote"})
 """Orders to whoever drives a canary: written to its Lease."""
 
@@ -68,7 +90,7 @@ class Action:
     changes: bool = False
     where: frozenset[str] = ANYWHERE
     needs: str = ""
-    """ "service", "version" or "draft": what there must be."""
+    """ "service", "version" or "draft": what there must be; "head": a service's own line."""
 
     footer: int = 0
     palette: bool = True
@@ -76,10 +98,15 @@ class Action:
     def why_not(self, now: Situation) -> str:
         """Why it cannot be done now, in words; empty where it can."""
         if now.focus not in self.where:
-            return f"{self.shown} ({self.label}) works in: {', '.join(sorted(self.where))}"
+            return f"{self.shown} does nothing here; {self.place_words(now)}"
         if self.needs and not now.connected:
             return "not connected yet"
-        return self.forbidden(now) or self._missing(now)
+        return self.forbidden(now) or self.missing(now)
+
+    def place_words(self, now: Situation) -> str:
+        """What it does, where, and how to get there: `clusters: in proxies (p)`."""
+        from_here = self.where - {now.focus}
+        return f"{self.label}: in {' or '.join(way_to(place) for place in sorted(from_here))}"
 
     def forbidden(self, now: Situation) -> str:
         """Why the person may not, whatever the cursor is on."""
@@ -89,11 +116,14 @@ class Action:
             return now.denied_verbs.get(self.id, "")
         return now.denied if self.changes else ""
 
-    def _missing(self, now: Situation) -> str:
+    def missing(self, now: Situation) -> str:
+        """What there would have to be."""
         if self.needs and not now.service:
             return "no service is selected"
         if self.needs == "version" and not now.version:
             return "choose a version first: the cursor is on a service"
+        if self.needs == "head" and now.version:
+            return f"{self.shown} ({self.label}) is for a service; the cursor is on a version"
         if self.needs == "draft" and not now.draft:
             return "there is no draft: + and - change the weight of the selected version"
         return ""

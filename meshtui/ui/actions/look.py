@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from meshtui.ui.actions.action import ANYWHERE, IN_JOURNAL, IN_RULES, LOOK, Action
+from meshtui.ui.actions.action import ANYWHERE, IN_JOURNAL, IN_RULES, IN_TABLE, LOOK, Action
 from meshtui.ui.actions.situation import TRACE
 
 LOOKING: tuple[Action, ...] = (
+    Action(
+        "open_version", ("enter",), "Enter", "why",
+        "On a version without a draft: its signals, which say in words what is wrong.",
+        LOOK, False, IN_TABLE, "version", 7, False,
+    ),
     Action(
         "logs", ("l",), "l", "logs",
         "Tail the access logs of the service's proxies, all pods.",

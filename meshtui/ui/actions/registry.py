@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual.binding import Binding
+from textual.keys import format_key
 
 from meshtui.ui.actions.action import (
     ANYWHERE,
@@ -22,7 +23,7 @@ from meshtui.ui.actions.charts import CHARTING
 from meshtui.ui.actions.logs import LOGGING
 from meshtui.ui.actions.look import LOOKING
 from meshtui.ui.actions.proxies import PROXYING
-from meshtui.ui.actions.situation import TABLE, Situation
+from meshtui.ui.actions.situation import PROMPTING, TABLE, Situation
 
 
 def _sort(key: str, letter: str, label: str, by: str) -> Action:
@@ -59,6 +60,11 @@ ACTIONS: tuple[Action, ...] = (
         "Type a command: :shift v1=80 v3=20 · :fault delay 3s 50% · :theme NAME …",
         FIND, palette=False, footer=120,
     ),
+    Action(
+        "all_namespaces", ("0",), "0", "all namespaces",
+        "On a service: the services of all namespaces again; :ns NAME shows those of one.",
+        FIND, False, IN_TABLE, "head",
+    ),
     _sort("worst", "W", "worst first", "what is worst"),
     _sort("name", "N", "by name", "name"),
     _sort("errors", "E", "by errors", "error ratio"),
@@ -74,6 +80,11 @@ ACTIONS: tuple[Action, ...] = (
     _move("fold", ("left",), "←", "fold", "Fold the service's versions.", IN_TABLE),
     _move("unfold", ("right",), "→", "unfold", "Unfold the service's versions.", IN_TABLE),
     _move("toggle", ("space",), "Space", "fold", "Fold or unfold the versions.", IN_TABLE),
+    Action(
+        "open_service", ("enter",), "Enter", "fold/unfold",
+        "On a service without a draft: fold or unfold its versions.",
+        MOVE, False, IN_TABLE, "head", 7, False,
+    ),
     _move("scroll_left", ("left",), "←", "left", "Logs and rules: to the left.", IN_TEXT),
     _move("scroll_right", ("right",), "→", "right", "Logs and rules: to the right.", IN_TEXT),
     Action(
@@ -82,6 +93,13 @@ ACTIONS: tuple[Action, ...] = (
         MOVE, footer=5, palette=False,
     ),
     _move("focus_back", ("shift+tab",), "Shift+Tab", "pane before", "The focus to the one before."),
+    Action(
+        "zoom", ("z",), "z", "zoom",
+        "What has the focus alone on the whole screen, and back beside the others.",
+        MOVE, footer=98,
+    ),
+    _move("border_left", ("ctrl+left",), "Ctrl+←", "wider panes", "The border to the left."),
+    _move("border_right", ("ctrl+right",), "Ctrl+→", "wider table", "The border to the right."),
     # Program
     Action(
         "help", ("question_mark", "f1"), "?", "help",
@@ -110,18 +128,26 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 def resolve(key: str, now: Situation) -> Action | None:
     """What a key means in the part of the screen with the focus: of several actions the one for
-    the fewest parts, None where it means something elsewhere only."""
+    the fewest parts, there the first for what the cursor is on; None where it means nothing."""
     fitting = [a for a in ACTIONS if key in a.keys and now.focus in a.where]
-    return min(fitting, key=lambda action: len(action.where), default=None)
+    return min(fitting, key=lambda a: (len(a.where), bool(a.missing(now))), default=None)
 
 
-def places(key: str) -> tuple[str, ...]:
-    """The parts of the screen in which a key means something."""
-    return tuple(sorted({place for a in ACTIONS if key in a.keys for place in a.where}))
+def elsewhere(key: str, now: Situation) -> str:
+    """What a key would do in other parts of the screen, and how to get there."""
+    known = [action for action in ACTIONS if key in action.keys]
+    if not known:
+        return f"{shown_key(key)} does nothing; ? shows the keys of the {now.focus}"
+    meanings = dict.fromkeys(action.place_words(now) for action in known)
+    return f"{shown_key(key)} does nothing here; {' · '.join(meanings)}"
 
 
-PROMPTING = ("colon", "slash")
-"""Keys that open the prompt: they go first, so that what is typed after them is in it."""
+def shown_key(key: str) -> str:
+    """As people write it: `Ctrl+A`, `F5`, `K`."""
+    *modifiers, last = key.split("+")
+    shown = format_key(last)
+    named = shown.replace("_", " ").title() if len(shown) > 1 else shown
+    return "+".join((*(modifier.title() for modifier in modifiers), named))
 
 
 def bindings() -> list[Binding]:
@@ -145,7 +171,7 @@ def _offered(action: Action, now: Situation) -> bool:
         return False
     if action.id == "back":
         return now.draft or now.filtered or now.focus != TABLE or bool(now.open_panes)
-    if action.id == "focus":
+    if action.id in ("focus", "zoom"):
         return bool(now.open_panes)
     return bool(action.forbidden(now)) or not action.why_not(now)
 

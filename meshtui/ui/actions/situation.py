@@ -10,6 +10,9 @@ ANALYSIS, TRACE = "analysis", "trace"
 CHARTS, SIGNALS = "charts", "signals"
 EXPOSURE, PODS, CANARY = "exposure", "pods", "canary"
 
+PROMPTING = ("colon", "slash")
+"""Keys that open the prompt: they go first, so that what is typed after them is in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:

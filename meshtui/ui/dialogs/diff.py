@@ -46,7 +46,11 @@ class DiffDialog(Dialog[None]):
     """Lines above, below and around the text."""
 
     ARM_DELAY_S: ClassVar[float] = 0.15
-    """A second Enter of a double stroke falls into this time and does nothing."""
+    """An Enter that comes before the plan has been on the screen for so long is kept."""
+
+    KEPT_S: ClassVar[float] = 0.3
+    """An Enter that was kept applies the plan once it has been on the screen for so long, and only
+    where there is no warning to be read; each further Enter begins this time anew."""
 
     STRAY_S: ClassVar[float] = 1.5
     """An Enter so soon behind a key that means nothing here was meant for something else."""
@@ -92,7 +96,8 @@ class DiffDialog(Dialog[None]):
         self._typed = FormInput(id="dialog-name", placeholder="the service's name")
         self._typed.display = False
         self._arming: Timer | None = None
-        self._strayed = False
+        self._strayed = self._kept = False
+        self._keeps = True
         self._foot = LinesBlock(id="dialog-foot")
         self._frame = Vertical(self._title, self._body, self._typed, self._foot, id="dialog")
 
@@ -110,6 +115,7 @@ class DiffDialog(Dialog[None]):
     def ask_plan(self, *, fresh: bool) -> None:
         """Fetch the plan in a worker; Enter means nothing until it is shown."""
         self.phase, self.armed, self.plan, self._error = Phase.PLANNING, False, None, None
+        self._kept, self._keeps = False, not fresh
         self._show()
         in_background(self, "plan", self._fetch, fresh)
 
@@ -126,6 +132,7 @@ class DiffDialog(Dialog[None]):
     def on_planned(self, message: Planned) -> None:
         self.plan = plan = message.plan
         self.phase = Phase.SHOWN
+        self._kept = self._kept and _clear(plan)
         dangerous = plan.dangerous and not plan.empty
         self._typed.display = dangerous
         if dangerous:
@@ -134,7 +141,7 @@ class DiffDialog(Dialog[None]):
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
-        self._arm_in(self.ARM_DELAY_S)
+        self._arm_in(self.KEPT_S if self._kept else self.ARM_DELAY_S)
 
     def _arm_in(self, seconds: float) -> None:
         if self._arming is not None:
@@ -143,7 +150,11 @@ class DiffDialog(Dialog[None]):
 
     def _arm(self) -> None:
         self.armed, self._strayed = self.phase is Phase.SHOWN, False
-        self._show_foot()
+        kept, self._kept = self._kept and self.is_current, False
+        if kept and self.armed and self.plan is not None:
+            self._confirm(self.plan)
+        else:
+            self._show_foot()
 
     def on_plan_failed(self, message: PlanFailed) -> None:
         self._fail(message.error)
@@ -163,7 +174,7 @@ class DiffDialog(Dialog[None]):
             self._stray()
 
     def _stray(self) -> None:
-        self.armed, self._strayed = False, True
+        self.armed, self._strayed, self._kept = False, True, False
         self._arm_in(self.STRAY_S)
         self._show_foot()
 
@@ -181,6 +192,15 @@ class DiffDialog(Dialog[None]):
             self.dismiss(None)
         elif self.phase is Phase.SHOWN and self.armed and self.plan is not None:
             self._confirm(self.plan)
+        elif self.phase in (Phase.PLANNING, Phase.SHOWN) and not self._strayed:
+            self._keep()
+
+    def _keep(self) -> None:
+        """An Enter that came too early for the plan to be read is not lost."""
+        self._kept = self._keeps and (self.plan is None or _clear(self.plan))
+        if self._kept and self.phase is Phase.SHOWN:
+            self._arm_in(self.KEPT_S)
+        self._show_foot()
 
     def action_widen(self) -> None:
         """Take along what the plan that is shown does not reach."""
@@ -298,6 +318,16 @@ class DiffDialog(Dialog[None]):
     def _keys(self) -> Line:
         missing = self.plan is not None and self._name_missing(self.plan)
         keys = keys_of(
-            self.phase, self.plan, armed=self.armed, strayed=self._strayed, name_missing=missing
+            self.phase,
+            self.plan,
+            armed=self.armed,
+            strayed=self._strayed,
+            kept=self._kept,
+            name_missing=missing,
         )
         return (*widening(typing=self._typed.display), *keys) if self._can_widen else keys
+
+
+def _clear(plan: Plan) -> bool:
+    """True where nothing was found that must be read before the plan is applied."""
+    return not plan.empty and not plan.warnings

@@ -26,14 +26,23 @@ BACK = (Span("Esc", "key"), Span(" back", "muted"))
 
 
 def keys_of(
-    phase: Phase, plan: Plan | None, *, armed: bool, strayed: bool, name_missing: bool
+    phase: Phase,
+    plan: Plan | None,
+    *,
+    armed: bool,
+    strayed: bool,
+    kept: bool,
+    name_missing: bool,
 ) -> Line:
-    """The last line of the dialog. `strayed`: a key that means nothing here was typed just now."""
+    """The last line of the dialog. `strayed`: a key that means nothing here was typed just now;
+    `kept`: Enter was, before the plan could be read."""
     if phase is Phase.CONFLICT:
         return (ENTER, Span(" plan again   ", "text"), *BACK)
     if phase is Phase.APPLYING:
         hide = (Span("Esc", "key"), Span(" hide, it goes on", "muted"))
         return (Span("applying…   ", "draft"), *hide)
+    if phase is Phase.PLANNING and kept:
+        return (Span("Enter is kept for the plan   ", "draft"), *BACK)
     if phase is Phase.PLANNING or (plan is not None and plan.empty):
         return BACK
     if phase is not Phase.SHOWN or plan is None:
@@ -42,6 +51,8 @@ def keys_of(
         return (span(f"type {plan.change.service.name} to go on   ", "error"), *BACK)
     if strayed:
         return (Span("no key of this dialog: Enter rests a moment   ", "warning"), *BACK)
+    if kept and not armed:
+        return (Span("Enter applies it in a moment   ", "draft"), *BACK)
     if not armed:
         return (Span("Enter apply   ", "faint"), *BACK)
     return (ENTER, Span(" apply   ", "strong"), *BACK)

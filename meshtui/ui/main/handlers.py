@@ -130,6 +130,16 @@ class Handlers:
     def do_toggle(self) -> None:
         self._table.toggle_fold()
 
+    def do_open_service(self) -> None:
+        self._table.toggle_fold()
+
+    def do_open_version(self) -> None:
+        """What its numbers mean, in words."""
+        self._arrangement.to_front("signals")
+
+    def do_all_namespaces(self) -> None:
+        self._rule_choice.narrow("")
+
     def do_scroll_left(self) -> None:
         self._sideways(-SIDEWAYS)
 
@@ -147,12 +157,21 @@ class Handlers:
     def do_focus_back(self) -> None:
         self._arrangement.turn(-1)
 
+    def do_zoom(self) -> None:
+        self._host.announce(self._arrangement.zoom())
+
+    def do_border_left(self) -> None:
+        self._host.announce(self._arrangement.move_border(-1))
+
+    def do_border_right(self) -> None:
+        self._host.announce(self._arrangement.move_border(1))
+
     # The program
 
     def do_help(self) -> None:
         from meshtui.ui.dialogs.help import HelpDialog
 
-        self._host.app.push_screen(HelpDialog())
+        self._host.app.push_screen(HelpDialog(self._arrangement.focus))
 
     def do_palette(self) -> None:
         self._host.app.action_command_palette()
@@ -161,14 +180,17 @@ class Handlers:
         self._host.app.run_worker(self._host.app.action_quit())
 
     def do_back(self) -> None:
-        """The draft under the cursor, the pane with the focus, the filter, other drafts, panes."""
+        """In a pane one step out of it; else the draft, rule, filter, all drafts, a pane."""
         view = self._table.view
         pane = self._arrangement.focused_pane
-        if view is not None and self._drafting.drop(view.key):
-            self._host.announce("draft dropped")
+        if pane is not None and pane.back():
+            return
+        if self._arrangement.zoomed:
+            self._arrangement.zoom()
         elif pane is not None:
-            if not pane.back():
-                self._arrangement.toggle(pane.kind)
+            self._arrangement.close(pane.kind)
+        elif view is not None and self._drafting.drop(view.key):
+            self._host.announce("draft dropped")
         elif view is not None and self._rule_choice.back(view.key):
             return
         elif self._table.filter:

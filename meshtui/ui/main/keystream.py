@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
 from textual.dom import DOMNode
 from textual.events import Key
 from textual.keys import _character_to_key
+
+from meshtui.ui.actions.situation import PROMPTING
+
+PATIENCE_S = 0.3
+"""How long the prompt waits for keys that were typed before it."""
 
 REMEMBERED = 256
 """Keys that are on their way through the widgets at one time, at most."""
@@ -20,15 +26,25 @@ class KeyOrder:
     this one was meant for that: it is read again. A terminal tells Esc and a letter in one burst
     like the letter with Alt, which means nothing here.
 
-    `in_focus` is what has the focus now; `read` has a key, and its character, read by the program.
+    A key that opens the prompt is acted on at once. It waits, and what is typed behind it, while
+    keys before it are on their way: one of them may open the pane that is to be searched.
+
+    `in_focus` is what has the focus now; `read` has a key, and its character, read by the program;
+    `later` calls something after some seconds.
     """
 
     def __init__(
-        self, in_focus: Callable[[], DOMNode], read: Callable[[str, str | None], None]
+        self,
+        in_focus: Callable[[], DOMNode],
+        read: Callable[[str, str | None], None],
+        later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._in_focus = in_focus
         self._read = read
+        self._later = later
         self._sent: deque[tuple[Key, DOMNode]] = deque(maxlen=REMEMBERED)
+        self._under_way: dict[int, float] = {}
+        self._waiting: list[Key] = []
 
     def splits(self, event: Key) -> bool:
         """True where the key was two, which are read one after the other in its place."""
@@ -38,12 +54,41 @@ class KeyOrder:
         self._read(_character_to_key(event.character), event.character)
         return True
 
+    def waits(self, event: Key) -> bool:
+        """True where the key is read again once those before it were acted on."""
+        if not self._waiting:
+            self._forget_taken()
+            if event.key not in PROMPTING or not self._under_way:
+                return False
+            self._later(PATIENCE_S, self._go_on)
+        self._waiting.append(event)
+        return True
+
+    def _forget_taken(self) -> None:
+        """A key that a widget took never comes back."""
+        old = time.monotonic() - PATIENCE_S
+        self._under_way = {key: at for key, at in self._under_way.items() if at > old}
+
+    def _go_on(self) -> None:
+        self._under_way.clear()
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self._read(event.key, event.character)
+
     def sent(self, event: Key) -> None:
         """The key is on its way to what has the focus."""
-        self._sent.append((event, self._in_focus()))
+        from textual.widgets import Input
+
+        target = self._in_focus()
+        self._sent.append((event, target))
+        if not isinstance(target, Input):
+            self._under_way[id(event)] = time.monotonic()
 
     def untaken(self, event: Key) -> None:
         """No widget took the key: it is read again where the focus has moved meanwhile."""
+        self._under_way.pop(id(event), None)
+        if self._waiting and not self._under_way:
+            self._go_on()
         target = next((node for sent, node in self._sent if sent is event), None)
         if target is not None and target is not self._in_focus():
             event.prevent_default()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from meshtui.errors import Refused
 from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.main.host import Defers, Sized, UpdatesKeys, UpdatesPanes
 from meshtui.ui.panes.base import Pane
@@ -14,6 +15,15 @@ from meshtui.ui.widgets.prompt import Prompt
 
 WIDE = 120
 """Columns from which a pane fits beside the table."""
+
+PANE_LINES = 11
+"""Lines that a pane needs below another one; with fewer they are tabs of one place."""
+
+CHROME = 4
+"""Lines above and below table and panes: header, status, keys."""
+
+DOCK_PERCENT, LEAST_PERCENT, MOST_PERCENT, STEP_PERCENT = 46, 26, 74, 4
+"""The part of a wide screen's width that the panes have, and how the border moves."""
 
 
 class Scrolled(Protocol):
@@ -37,11 +47,20 @@ class Arrangement:
         self._dock = dock
         self._prompt = prompt
         self._host = host
+        self._percent = DOCK_PERCENT
+        self._front = ""
         self.focus = TABLE
+        self.zoomed = False
+        """True where what has the focus fills a wide screen alone."""
 
     @property
     def wide(self) -> bool:
         return self._host.size.width >= WIDE
+
+    @property
+    def alone(self) -> bool:
+        """True where there is one thing at a time."""
+        return self.zoomed or not self.wide
 
     @property
     def focused_pane(self) -> Pane | None:
@@ -61,30 +80,28 @@ class Arrangement:
         return self.focused_pane or self._table
 
     def toggle(self, kind: str) -> None:
-        """Open a pane, or close it. On a narrow screen a pane behind another comes to the front."""
-        dock = self._dock
-        hidden = not self.wide and self.focus != kind
-        if dock.pane(kind) is None:
-            dock.open(kind)
-            if not self.wide:
-                self.focus = kind
-        elif hidden:
-            self.focus = kind
-        else:
-            dock.close(kind)
-            if self.focus == kind:
-                self.focus = TABLE
+        """Open a pane, which takes the focus; the focus to one that is open; or close it."""
+        if self.focus == kind:
+            self.close(kind)
+            return
+        if self._dock.pane(kind) is None:
+            self._dock.open(kind)
+        self.give_focus(kind)
+
+    def close(self, kind: str) -> None:
+        """Close a pane; the focus is the table's then, where it was the pane's."""
+        self._dock.close(kind)
+        if self.focus == kind:
+            self.focus, self.zoomed = TABLE, False
         self.arrange()
 
     def close_newest(self) -> None:
         """Close the pane that was opened last, wherever the focus is."""
-        self._dock.close(self._dock.open_kinds[-1])
-        self.arrange()
+        self.close(self._dock.open_kinds[-1])
 
     def to_front(self, kind: str) -> Pane:
-        """Open the pane where it is not; in front of the others where only one is shown."""
-        pane = self._dock.pane(kind)
-        if pane is None or (not self.wide and self.focus != kind):
+        """The pane with the focus, opened where it is not."""
+        if self.focus != kind:
             self.toggle(kind)
         found = self._dock.pane(kind)
         assert found is not None  # noqa: S101 - it has just been opened
@@ -94,22 +111,58 @@ class Arrangement:
         """The focus to the next of table and panes; from the table to the one opened last."""
         stops = (TABLE, *reversed(self._dock.open_kinds))
         place = stops.index(self.focus) if self.focus in stops else 0
-        self.focus = stops[(place + by) % len(stops)]
+        self.give_focus(stops[(place + by) % len(stops)])
+
+    def give_focus(self, place: str) -> None:
+        """The focus to the table or to a pane that is open."""
+        self.focus = place
         self.arrange()
+
+    def zoom(self) -> str:
+        """What has the focus to the whole screen, or back beside the others; says which."""
+        if not self.wide:
+            raise Refused(f"below {WIDE} columns each pane has the whole screen", "Tab: the next")
+        if not self._dock.open_kinds:
+            raise Refused("the table has the whole screen", "l, p, s … open a pane beside it")
+        self.zoomed = not self.zoomed
+        self.arrange()
+        return f"{self.focus} alone; z again: beside the others" if self.zoomed else ""
+
+    def move_border(self, by: int) -> str:
+        """The border between table and panes by some steps to the right; says where it is."""
+        if self.alone or not self._dock.open_kinds:
+            raise Refused("there is no border to move", "it is between the table and an open pane")
+        wanted = self._percent - by * STEP_PERCENT
+        self._percent = min(max(wanted, LEAST_PERCENT), MOST_PERCENT)
+        self.arrange()
+        return f"panes: {self._percent} % of the width"
 
     def arrange(self) -> None:
         """Display what belongs on this width, and give the focus to what should have it."""
-        dock = self._dock
-        narrow = not self.wide
-        self._host.set_class(narrow, "-narrow")
+        dock, alone = self._dock, self.alone
+        self._host.set_class(not self.wide, "-narrow")
         in_pane = self.focus != TABLE
-        self._table.display = not (narrow and in_pane)
-        dock.set_class(bool(dock.open_kinds) and (self.wide or in_pane), "-open")
-        for pane in dock.panes:
-            pane.display = self.wide or pane.kind == self.focus
-        self._host.call_after_refresh(self._give_focus)
+        self._table.display = not (alone and in_pane)
+        dock.set_class(bool(dock.open_kinds) and (in_pane or not alone), "-open")
+        dock.styles.width = "1fr" if alone else f"{self._percent}%"
+        self._show_panes()
+        self._host.call_after_refresh(self.return_focus)
 
-    def _give_focus(self) -> None:
+    def _show_panes(self) -> None:
+        """All of them one below the other where there is room, else one, and the others' names."""
+        dock, kinds = self._dock, self._dock.open_kinds
+        if self.focus in kinds:
+            self._front = self.focus
+        elif self._front not in kinds:
+            self._front = kinds[-1] if kinds else ""
+        room = (self._host.size.height - CHROME) // max(len(kinds), 1)
+        stacked = not self.alone and (len(kinds) < 2 or room >= PANE_LINES)
+        for pane in dock.panes:
+            pane.display = stacked or pane.kind == self._front
+        dock.show_tabs(() if stacked or len(kinds) < 2 else kinds, self._front)
+
+    def return_focus(self) -> None:
+        """To what should have it, once that can: a pane only after it was opened."""
         wanted = self.focused_pane or self._table
         if not self._prompt.display and wanted.is_mounted and not wanted.has_focus:
             wanted.focus()

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from meshtui.errors import Usage
+from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.main.filters import parse_filter
 from meshtui.ui.main.host import Defers, Guards, Notifies, UpdatesKeys
 from meshtui.ui.main.layout import Arrangement
@@ -49,6 +50,8 @@ class Prompts:
         pane = self._arrangement.focused_pane
         text = pane.search_text if pane else None
         self._pane = pane if text is not None else None
+        if pane is not None and text is None:
+            self._arrangement.give_focus(TABLE)
         self._before = self._table.filter.source if text is None else text
         self.open("/", self._before)
 

@@ -18,8 +18,7 @@ from meshtui.operations.ahead import import_ahead
 from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
-from meshtui.ui.actions.registry import PROMPTING
-from meshtui.ui.actions.situation import Situation
+from meshtui.ui.actions.situation import PROMPTING, Situation
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.main import snapshot_feed as feed
@@ -225,7 +224,7 @@ class MainScreen(Screen[None]):
             self.dock.read_again()
 
     def on_pane_opened(self) -> None:
-        self.update_panes()
+        self.arrangement.return_focus()
 
     def on_pane_reported(self, message: Pane.Reported) -> None:
         self.announce(message.text, message.level)
@@ -272,7 +271,12 @@ class MainScreen(Screen[None]):
         if action is not None:
             self.run(action, key)
         else:
-            self.announce(f"this key works in: {', '.join(actions.places(key))}", "warning")
+            self.announce(actions.elsewhere(key, self.situation()), "warning")
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that means nothing anywhere says where the keys are."""
+        if not self.prompt.display and event.key not in self.active_bindings:
+            self.announce(actions.elsewhere(event.key, self.situation()), "warning")
 
     def run_action_by_id(self, action_id: str) -> None:
         self.run(actions.BY_ID[action_id], "")

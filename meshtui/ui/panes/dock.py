@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.panes.base import Pane
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import Line, Span
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
@@ -45,6 +49,11 @@ class PaneDock(Vertical):
         super().__init__(id="dock")
         self._cockpit = cockpit
         self._panes: dict[str, Pane] = {}
+        self._tabs = LinesBlock(id="dock-tabs")
+        self._tabs.display = False
+
+    def compose(self) -> ComposeResult:
+        yield self._tabs
 
     @property
     def open_kinds(self) -> tuple[str, ...]:
@@ -68,6 +77,12 @@ class PaneDock(Vertical):
             pane.workers.cancel_node(pane)
             pane.remove()
 
+    def show_tabs(self, kinds: Sequence[str], front: str) -> None:
+        """The names of the panes of which one is in front; none where all are displayed."""
+        self._tabs.display = bool(kinds)
+        if kinds:
+            self._tabs.show([tabs_line(kinds, front)])
+
     def receive(
         self, view: ServiceView | None, snapshot: Snapshot, now: float, version: str = ""
     ) -> None:
@@ -84,3 +99,12 @@ class PaneDock(Vertical):
     def read_again(self) -> None:
         for pane in self.panes:
             pane.read_again()
+
+
+def tabs_line(kinds: Sequence[str], front: str) -> Line:
+    """`logs │ [rules] │ proxies`: which one is in front is told without colour, too."""
+    pieces: list[Span] = [Span(" ")]
+    for kind in kinds:
+        pieces += [Span(" │ ", "faint")] if len(pieces) > 1 else []
+        pieces.append(Span(f"[{kind}]", "tab") if kind == front else Span(kind, "muted"))
+    return tuple(pieces)

@@ -41,6 +41,7 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "head-sorted": ("mesh-key", "", "bold"),
     "key": ("mesh-key", "", "bold"),
     "brand": ("primary", "", "bold"),
+    "tab": ("primary", "", "bold"),
     "ok": ("success", "", ""),
     "degraded": ("warning", "", ""),
     "failing": ("error", "", "bold"),
