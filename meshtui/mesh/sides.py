@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.mesh.signals import CALLER as CALLER
+from meshtui.mesh.signals import SERVER as SERVER
+
 if TYPE_CHECKING:
     from meshtui.mesh.signals import Signals
     from meshtui.mesh.versions import VersionView
     from meshtui.mesh.view import ServiceView
 
-CALLER, SERVER = "caller", "server"
 SIDES = (CALLER, SERVER)
 
 

@@ -12,6 +12,9 @@ from meshtui.mesh.quantile import quantile
 
 _K = TypeVar("_K")
 
+CALLER, SERVER = "caller", "server"
+"""Who counted: those who call a version, or its own proxies."""
+
 UNKNOWN = "unknown"
 """The version of a request that never reached a pod, as Istio's metrics spell it."""
 
@@ -164,6 +167,9 @@ class Sample:
     filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
     denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Requests that a workload's proxies denied by AuthorizationPolicies, by their own counters."""
+
+    sent: Mapping[tuple[str, str], Signals] = field(default_factory=dict)
+    """What the workloads that are gateways sent on, to whatever service, as they saw it."""
 
     @property
     def calls(self) -> Mapping[Responder, Signals]:

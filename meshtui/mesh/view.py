@@ -23,8 +23,16 @@ from meshtui.mesh.judging import (
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
 from meshtui.mesh.row_work import RowWork
-from meshtui.mesh.sides import CALLER, SERVER
-from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
+from meshtui.mesh.signals import (
+    CALLER,
+    NO_REQUESTS,
+    SERVER,
+    UNKNOWN,
+    Responder,
+    Sample,
+    Signals,
+    merged,
+)
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.unread_callers import filled_words, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows
@@ -233,11 +241,13 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     mark_unread(rows, view.key, telemetry.sample)
     _judge(rows, limits)
+    sent = _add_sent(rows, view, telemetry.sample, limits)
     _share(rows)
     _mark_pods(rows, view, telemetry.sample.time)
     counted = any(work.row.proxies for work in rows) or not any(work.row.pods for work in rows)
     caller, seen = telemetry.total(joins.services)
     server = server_known(caller, seen, counted)
+    caller = merged((caller, *sent)) if sent else caller
     slow = over_limit(caller, limits)
     return changed(
         view,
@@ -249,6 +259,23 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         slow=slow,
         counted_because=filled_words(view.key, telemetry.sample),
     )
+
+
+def _add_sent(
+    rows: Sequence[RowWork], view: ServiceView, sample: Sample, limits: Thresholds
+) -> tuple[Signals, ...]:
+    """To the rows of a gateway what it sends on: that is its traffic, and how outsiders fare."""
+    if not any(namespace == view.key.namespace for namespace, _ in sample.sent):
+        return ()
+    found = []
+    for work in rows:
+        workloads = {(p.namespace, p.workload) for p in work.row.members if p.gateway}
+        mine = [sample.sent[place] for place in sorted(workloads) if place in sample.sent]
+        if mine and work.caller is not None:
+            work.caller = merged((work.caller, *mine))
+            work.state = state_of(work.caller, limits)
+            found += mine
+    return tuple(found)
 
 
 def _judge(rows: Sequence[RowWork], limits: Thresholds) -> None:

@@ -103,9 +103,16 @@ class Tally:
 class Ledger:
     """All tallies of one window. Feed it what each proxy counted, then take the views."""
 
-    def __init__(self, unread: frozenset[Client] = frozenset()) -> None:
-        """For the clients that are `unread` the servers' side counts as theirs."""
+    def __init__(
+        self, unread: frozenset[Client] = frozenset(), gateways: frozenset[Client] = frozenset()
+    ) -> None:
+        """For the clients that are `unread` the servers' side counts as theirs.
+
+        What the `gateways` sent on is counted by gateway, too.
+        """
         self._unread = unread
+        self._gateways = gateways
+        self._sent: dict[Client, Tally] = {}
         self._filled: dict[ServiceKey, set[Client]] = {}
         self._targets: dict[str, dict[Responder, Tally]] = {name: {} for name in REPORTERS}
         self._services: dict[str, dict[ServiceKey, Tally]] = {name: {} for name in REPORTERS}
@@ -163,14 +170,22 @@ class Ledger:
         if reporter == DESTINATION and client in self._unread:
             self._filled.setdefault(target.service, set()).add(client)
             reporters.append(SOURCE)
-        return tuple(
+        found = [
             tally
             for each in reporters
             for tally in (
                 self._targets[each].setdefault(target, Tally()),
                 self._services[each].setdefault(target.service, Tally()),
             )
-        )
+        ]
+        if reporter == SOURCE and client in self._gateways:
+            found.append(self._sent.setdefault(client, Tally()))
+        return tuple(found)
+
+    @property
+    def sent(self) -> Mapping[Client, Signals]:
+        """What each gateway sent on."""
+        return {client: tally.signals() for client, tally in self._sent.items()}
 
     @property
     def filled(self) -> Mapping[ServiceKey, frozenset[Client]]:

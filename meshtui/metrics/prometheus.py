@@ -16,7 +16,7 @@ from typing import Protocol
 
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
@@ -28,6 +28,7 @@ from meshtui.metrics.prometheus_reading import (
     clients_of,
     clusters_of,
     reading_of,
+    sent_by,
     summed_over,
 )
 from meshtui.metrics.prometheus_result import QueryResult
@@ -80,6 +81,7 @@ class _Targets:
     scraped: bool
     before: float | None
     denied: Denied = field(default_factory=dict)
+    sent: Mapping[Client, Signals] = field(default_factory=dict)
 
 
 class PrometheusSource:
@@ -129,7 +131,7 @@ class PrometheusSource:
             began = self._clock()
             try:
                 async with asyncio.timeout(self._limits.tick_s):
-                    sample, rhythm = await self._sample()
+                    sample, rhythm = await self._sample(mesh)
             except TimeoutError:
                 raise Unreachable(
                     f"{self.where}: no sample in {self._limits.tick_s:g} s", "it is too slow"
@@ -195,13 +197,13 @@ class PrometheusSource:
         await self._server.close()
         self._worker.close()
 
-    async def _sample(self) -> tuple[Sample, Rhythm]:
+    async def _sample(self, mesh: Mesh) -> tuple[Sample, Rhythm]:
         self._warnings.clear()
         asked_at = self._now()
         newest = await self._newest()
         rhythm = await self._rhythm_of(newest)
         self._known = newest, rhythm, newest.at - asked_at
-        targets = await self._targets(newest, rhythm)
+        targets = await self._targets(newest, rhythm, _gateways(mesh))
         self._refuse_old(newest, rhythm, targets)
         requests = await self._ask(queries.requests(rhythm.window, self._scope), newest.at)
         durations = await self._ask(queries.durations(rhythm.window, self._scope), newest.at)
@@ -216,7 +218,7 @@ class PrometheusSource:
         )
         summing = partial(_summed, sample, requests, durations)
         summed = await self._worker.run(summing, self._limits.tick_s)
-        return with_denied(summed, targets.denied), rhythm
+        return with_denied(replace(summed, sent=targets.sent), targets.denied), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
         answer = await self._server.ask(promql, at, self._limits.query_s)
@@ -251,9 +253,12 @@ class PrometheusSource:
         self._rhythm = self._clock() + self._limits.rhythm_s, newest.jobs, rhythm
         return rhythm
 
-    async def _targets(self, newest: Newest, rhythm: Rhythm) -> _Targets:
-        jobs = sorted(newest.jobs)
-        answer = await self._ask(queries.state(jobs, rhythm.window, self._scope), newest.at)
+    async def _targets(
+        self, newest: Newest, rhythm: Rhythm, gateways: frozenset[Client]
+    ) -> _Targets:
+        names = {workload for _, workload in gateways}
+        promql = queries.state(sorted(newest.jobs), rhythm.window, self._scope, names)
+        answer = await self._ask(promql, newest.at)
         points = list(answer.points())
         found = {point.labels.get(queries.WHAT): point.value for point in points}
         return _Targets(
@@ -269,6 +274,11 @@ class PrometheusSource:
                 for point in points
                 if point.labels.get(queries.WHAT) == queries.DENIED
             },
+            sent=sent_by(
+                (p for p in points if p.labels.get(queries.WHAT) == queries.SENT),
+                gateways,
+                rhythm.window_s,
+            ),
         )
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:
@@ -309,6 +319,10 @@ class PrometheusSource:
                 f"Prometheus: how often it scrapes cannot be seen; {rhythm.interval_s:g} s assumed"
             )
         return (*lines, *(f"Prometheus: {w}" for w in list(self._warnings)[:_MOST_WARNINGS]))
+
+
+def _gateways(mesh: Mesh) -> frozenset[Client]:
+    return frozenset((pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway)
 
 
 def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sample:

@@ -41,7 +41,7 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
-DENIED = "denied"
+DENIED, SENT = "denied", "sent"
 _WORKLOAD = "destination_workload, destination_workload_namespace"
 
 _REPLICAS = ("prometheus_replica", "replica")
@@ -71,9 +71,11 @@ def scrapes(targets: Iterable[tuple[str, str]], scope: Scope = ALL) -> str:
     return f"{up}[15m]"
 
 
-def state(jobs: Iterable[str], window: str, scope: Scope = ALL) -> str:
-    """How many proxies are read and how many are down; when `jobs` were scraped, then and now; and
-    what the RBAC filters of each workload have denied.
+def state(
+    jobs: Iterable[str], window: str, scope: Scope = ALL, gateways: Iterable[str] = ()
+) -> str:
+    """How many proxies are read and how many are down; when `jobs` were scraped, then and now;
+    what the RBAC filters of each workload have denied, and what `gateways`, workloads, sent on.
     """
     up = scope.targets("up", f"job=~{_any_of(jobs)}")
     counter = scope.mesh(REQUESTS)
@@ -87,6 +89,9 @@ def state(jobs: Iterable[str], window: str, scope: Scope = ALL) -> str:
         SCRAPED_BEFORE: f"max(timestamp({up} offset {window}))",
         DENIED: _denied(window, scope),
     }
+    known = tuple(gateways)
+    if known:
+        rows[SENT] = _sent(window, scope, known)
     named = (f'label_replace({row}, "{WHAT}", "{name}", "", "")' for name, row in rows.items())
     return " or ".join(named)
 
@@ -102,6 +107,20 @@ def _denied(window: str, scope: Scope) -> str:
         f" * on (job, instance) group_left ({_WORKLOAD}) {workload}"
     )
     return f"sum by ({_WORKLOAD}) (max by ({_WORKLOAD}, cluster, {_PROXY}) ({_named(whose)})) > 0"
+
+
+_SENT = (
+    *("source_workload", "source_workload_namespace", "request_protocol"),
+    *("response_code", "grpc_response_status", "response_flags"),
+)
+
+
+def _sent(window: str, scope: Scope, gateways: Iterable[str]) -> str:
+    """By gateway and answer, whichever service it was sent to."""
+    grown = _grown(
+        REQUESTS, window, scope, 'reporter="source"', f"source_workload=~{_any_of(gateways)}"
+    )
+    return f"({once(_SENT, grown)} > 0)"
 
 
 def requests(window: str, scope: Scope = ALL) -> str:

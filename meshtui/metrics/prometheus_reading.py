@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.text import clean
-from meshtui.metrics.aggregate import Client
+from meshtui.metrics.aggregate import Client, Tally
 from meshtui.metrics.counter_reading import Buckets, Reading
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_result import Point
 from meshtui.metrics.scope import CLUSTERS, Scope
-from meshtui.metrics.traffic import REQUESTS, Traffic, traffic_of, version_of
+from meshtui.metrics.traffic import REQUESTS, Traffic, answer_of, traffic_of, version_of
 
 _NEEDED = {
     "reporter": ("reporter",),
@@ -104,6 +104,19 @@ def clients_of(points: Iterable[Point]) -> Mapping[ServiceKey, frozenset[Client]
             client = traffic.client_namespace, traffic.client
             found.setdefault(traffic.service_key, set()).add(client)
     return {service: frozenset(clients) for service, clients in found.items()}
+
+
+def sent_by(
+    points: Iterable[Point], gateways: frozenset[Client], seconds: float
+) -> Mapping[Client, Signals]:
+    """What each gateway sent on in so many seconds; how long that took is not asked."""
+    tallies: dict[Client, Tally] = {}
+    for point in points:
+        labels = point.labels
+        client = labels.get("source_workload_namespace", ""), labels.get("source_workload", "")
+        if client in gateways and 0 <= point.value < math.inf:
+            tallies.setdefault(client, Tally()).count(answer_of(labels), point.value, seconds)
+    return {client: tally.signals() for client, tally in tallies.items()}
 
 
 @dataclass(frozen=True, slots=True)

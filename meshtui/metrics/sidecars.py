@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
@@ -151,7 +151,8 @@ class SidecarSource:
     def _summary(self, pods: Sequence[Pod], failures: Sequence[tuple[Pod, MeshtuiError]]) -> Sample:
         missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
         unread = self._unread(pods, [pod for pod, _ in missing])
-        ledger = Ledger(unread.whole)
+        gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
+        ledger = Ledger(unread.whole, gateways)
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
         denied: list[tuple[Client, float]] = []
         for pod, window in self._windows.items():
@@ -170,7 +171,8 @@ class SidecarSource:
             filled=ledger.filled,
             problems=_problems(missing) if pods else ("no running pod has a sidecar",),
         )
-        return with_denied(ledger.views().within(sample), summed(denied))
+        seen = replace(ledger.views().within(sample), sent=ledger.sent)
+        return with_denied(seen, summed(denied))
 
 
 class _Unread(NamedTuple):

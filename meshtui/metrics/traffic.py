@@ -108,6 +108,22 @@ def traffic_of(labels: Mapping[str, str]) -> Traffic | None:
     )
 
 
+def answer_of(labels: Mapping[str, str]) -> Traffic:
+    """How a caller's requests were answered, whichever service they went to."""
+    return Traffic(
+        reporter=SOURCE,
+        namespace="",
+        service="",
+        version=UNKNOWN,
+        code=_known(labels, "response_code"),
+        grpc=_known(labels, "grpc_response_status"),
+        flags=_known(labels, "response_flags"),
+        protocol=_known(labels, "request_protocol"),
+        client_namespace=_known(labels, "source_workload_namespace"),
+        client=_known(labels, "source_workload"),
+    )
+
+
 def version_of(labels: Mapping[str, str]) -> str:
     """The version that answered, or was asked and never did.
 

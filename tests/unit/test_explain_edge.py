@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from meshtui.diagnosis.explain import explanations
 from meshtui.diagnosis.explain.edge import edge
 from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.diagnosis.explain.triage import sentences
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import Sample, VersionKey
 from meshtui.mesh.view import service_views
 from tests.unit.explaining import signals
 from tests.unit.objects import pod, service
@@ -25,24 +26,38 @@ def gateway(*, seen: bool, name: str = "ingress") -> VersionScope:
         }
     )
     clients = {PAGE: frozenset({("default", "ingress-v1")})} if seen else {}
-    sample = Sample(1.0, "test", 10.0, caller_totals={PAGE: signals(40)}, clients=clients)
+    sent = {("default", "ingress-v1"): signals(40, c503=80)} if seen else {}
+    totals = {PAGE: signals(40, c503=80)}
+    place = VersionKey(PAGE, "v1")
+    sample = Sample(
+        1.0, "test", 10.0, {place: signals(40, c503=80)}, caller_totals=totals, clients=clients,
+        sent=sent,
+    )  # fmt: skip
     views = service_views(mesh, sample)
     view = next(view for view in views if view.key.name == name)
     return scope_of(mesh, view, None, sample, views)
 
 
-def test_a_gateway_without_traffic_of_its_own_names_the_services_that_count_it() -> None:
-    (_, head, said), *_ = sentences(gateway(seen=True))
-    assert head.startswith("no traffic")
+def test_a_gateways_numbers_are_what_it_sends_on_and_the_services_behind_it_are_named() -> None:
+    found = gateway(seen=True)
+    (_, head, said), *_ = sentences(found)
+    assert head == "failing: 20 % of the 40/s to ingress fail"
     assert said == (
-        "This is a gateway: its numbers are requests to it from inside the mesh, and what comes "
-        "in from outside is counted at the services behind it: productpage.shop (40/s of all its "
-        "callers). :exposure shows its doors, l what it answers."
+        "This is a gateway: its numbers are requests that it sends on to services of the mesh: "
+        "productpage.shop (40/s of all its callers); what it turns away itself, with no route for "
+        "it, is not among them. :exposure shows its doors, l what it answers.\n"
+        "It calls what fails: productpage.shop v1 20 %. Look there first."
     )
+    (row,) = found.view.versions
+    assert row.caller is not None
+    assert (row.caller.rps, row.caller.error_ratio) == (40, 0.2)
+    assert not explanations([found])
 
 
 def test_a_gateway_of_which_no_requests_were_seen_names_none() -> None:
-    assert "counted at the services behind it. :exposure" in edge(gateway(seen=False))
+    found = gateway(seen=False)
+    assert "sends on to services of the mesh; what it turns away" in edge(found)
+    assert sentences(found)[0][1].startswith("no traffic")
 
 
 def test_a_service_that_is_no_gateway_says_nothing_of_it() -> None:

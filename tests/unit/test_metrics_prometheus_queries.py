@@ -243,3 +243,27 @@ def test_what_the_filters_of_a_workload_denied_counts_once_for_each_proxy(tmp_pa
     ((labels, number),) = denied.items()
     assert 'destination_workload="web-v1"' in labels and number == pytest.approx(20, rel=0.1)
     assert any('"read"' in labels for labels in found)
+
+
+SENT = (
+    'istio_requests_total{job="%s",instance="%s",reporter="source",response_code="%s",'
+    'source_workload="%s",source_workload_namespace="edge",destination_service_name="%s"}'
+)
+
+
+def test_what_a_gateway_sent_on_counts_once_for_each_proxy(tmp_path: Path) -> None:
+    series = {
+        'up{job="istio",instance="1.1.1.1:15020"}': "1x60",
+        SENT % ("istio", "1.1.1.1:15020", 200, "ingress", "page"): "0+10x60",
+        SENT % ("again", "1.1.1.1:15090", 200, "ingress", "page"): "0+10x60",
+        SENT % ("istio", "1.1.1.1:15020", 200, "ingress", "shop"): "0+2x60",
+        SENT % ("istio", "1.1.1.1:15020", 503, "ingress", "page"): "0+1x60",
+        SENT % ("istio", "1.1.1.2:15020", 200, "page-v1", "shop"): "0+50x60",
+    }
+    promql = queries.state(["istio"], "60000ms", gateways=["ingress"])
+    found = evaluate(promql, series, AT, tmp_path)
+    sent = {labels: value for labels, value in found.items() if '"sent"' in labels}
+    assert sorted(sent.values()) == [4, 48]
+    assert any('"read"' in labels for labels in found)
+    plain = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
+    assert not any('"sent"' in labels for labels in plain)

@@ -12,11 +12,13 @@ import pytest
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, VersionKey
 from meshtui.metrics.prometheus import Limits, PrometheusSource
 from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
 from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, row, serving
+from tests.unit.objects import pod
 
 REVIEWS = ServiceKey("default", "reviews")
 V1, V2 = VersionKey(REVIEWS, "v1"), VersionKey(REVIEWS, "v2")
@@ -101,6 +103,28 @@ async def test_what_the_proxies_denied_is_refused(fake: Fake, source: Prometheus
     sample = await source.sample(Mesh())
     assert sample.caller[V1].refused == sample.server[V1].refused == 40
     assert dict(sample.denied) == {("default", "reviews-v1"): 40.0}
+    assert len(fake.asked) <= 6
+
+
+async def test_what_gateways_sent_on_is_counted_by_gateway_without_a_query_more(
+    fake: Fake, source: PrometheusSource
+) -> None:
+    """A workload of the same name in another namespace is none."""
+    proxy = pod("ingress", "v1")
+    proxy["spec"]["containers"] = [{"name": "istio-proxy"}]
+    mesh = parse_mesh({"pods": [proxy]})
+    fake.requests = [requests_row(50)]
+    place = {"source_workload": "ingress-v1", "source_workload_namespace": "default"}
+    fake.denied = [
+        row(90, what="sent", response_code="200", **place),
+        row(10, what="sent", response_code="503", response_flags="UF", **place),
+        row(70, what="sent", **(place | {"source_workload_namespace": "other"})),
+    ]
+    sample = await source.sample(mesh)
+    ((client, sent),) = sample.sent.items()
+    assert client == ("default", "ingress-v1")
+    assert (sent.requests, sent.error_ratio, sent.flags) == (100.0, 0.1, {"UF": 10.0})
+    assert sent.rps == pytest.approx(100 / sample.window_s)
     assert len(fake.asked) <= 6
 
 

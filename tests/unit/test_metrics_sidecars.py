@@ -351,3 +351,31 @@ async def test_no_more_is_refused_than_was_answered() -> None:
         2, web=answers("source", 5, 11), reviews=answers("destination", 5, 11) + many
     )
     assert sample.caller[V1].refused == 10
+
+
+EDGE = (
+    'istio_requests_total{{reporter="source",source_workload="ingress",'
+    'source_workload_namespace="default",destination_service_name="{service}",'
+    'destination_service_namespace="default",destination_version="v1",'
+    'destination_workload="{service}-v1",destination_workload_namespace="default",'
+    'request_protocol="http",response_code="{code}"}} {count}\n'
+)
+
+
+async def test_what_a_gateway_sent_on_is_counted_by_gateway() -> None:
+    """Whichever service it was for; what other callers sent is no gateway's."""
+    ingress = pod("ingress", workload="ingress", gateway=True)
+    bench = Bench(ingress, pod("web", workload="web"))
+
+    def edge(pages: int, carts: int, failed: int) -> str:
+        return (
+            EDGE.format(service="page", code=200, count=pages)
+            + EDGE.format(service="cart", code=200, count=carts)
+            + EDGE.format(service="cart", code=503, count=failed)
+        )
+
+    await bench.tick(0, ingress=edge(1, 1, 1), web=answers("source", 1, 1))
+    sample = await bench.tick(2, ingress=edge(31, 61, 11), web=answers("source", 90, 1))
+    ((client, sent),) = sample.sent.items()
+    assert client == ("default", "ingress")
+    assert (sent.requests, sent.rps, sent.error_ratio) == (100, 50, 0.1)

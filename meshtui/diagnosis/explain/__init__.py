@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from meshtui.diagnosis.explain import access, faults, pods, rules
 from meshtui.diagnosis.explain import responses as answers
+from meshtui.diagnosis.explain.edge import is_gateway
 from meshtui.diagnosis.explain.logged import logged_sentence
 from meshtui.diagnosis.explain.pods import Words
 from meshtui.diagnosis.explain.scope import VersionScope
@@ -116,8 +117,11 @@ def _joined(one: Explanation, other: Explanation) -> Explanation:
 
 
 def _of_scope(scope: VersionScope) -> list[Explanation]:
+    """Of a gateway none: what it sends on is explained at the services behind it."""
     caller, server = scope.caller, scope.server
     found: list[Explanation] = []
+    if is_gateway(scope.mesh, scope.view.service):
+        return found
     if caller is not None:
         found += _flags(scope, caller, CALLER, ())
         found += _answers(scope, caller, CALLER)

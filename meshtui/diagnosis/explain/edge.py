@@ -1,4 +1,4 @@
-"""A gateway's own numbers: what comes in from outside is not among them."""
+"""A gateway's own numbers: what it sends on, as it sees the answers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
 
 COUNTED = "what comes in from outside is counted at the services behind it"
+"""Of a gateway's past; of the present the table has what it sends on."""
+
+_LEFT_OUT = "what it turns away itself, with no route for it, is not among them"
 
 
 def is_gateway(mesh: Mesh, service: Service) -> bool:
@@ -16,15 +19,15 @@ def is_gateway(mesh: Mesh, service: Service) -> bool:
 
 
 def edge(scope: VersionScope) -> str:
-    """What the numbers of a gateway leave out, and where that is counted; empty for the others."""
+    """What the numbers of a gateway are of, and what they leave out; empty for the others."""
     if not is_gateway(scope.mesh, scope.view.service):
         return ""
     behind = sorted(scope.below, key=lambda view: (-_rps(view), view.key))
     names = listed(_named(scope, view) for view in behind)
     whom = f": {names}" if names else ""
     return (
-        "This is a gateway: its numbers are requests to it from inside the mesh, and "
-        f"{COUNTED}{whom}. :exposure shows its doors, l what it answers."
+        "This is a gateway: its numbers are requests that it sends on to services of the mesh"
+        f"{whom}; {_LEFT_OUT}. :exposure shows its doors, l what it answers."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from meshtui.diagnosis.explain.chance import APART, by_chance, near
 from meshtui.diagnosis.explain.copies import copies, included, percents
+from meshtui.diagnosis.explain.edge import is_gateway
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.responses import failing, unflagged
 from meshtui.diagnosis.explain.scope import VersionScope, routes_of, titled
@@ -42,6 +43,8 @@ def sides(scope: VersionScope) -> str:
     """Callers' errors against the server's own: where they are made. Empty where none are."""
     caller, server = scope.caller, scope.server
     if caller is None or scope.nowhere or caller.requests <= 0:
+        return ""
+    if is_gateway(scope.mesh, scope.view.service):
         return ""
     seen = caller.error_ratio or 0.0
     if server is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshtui.diagnosis.explain.copies import copies, percents
-from meshtui.diagnosis.explain.edge import edge
+from meshtui.diagnosis.explain.edge import edge, is_gateway
 from meshtui.diagnosis.explain.hidden import hidden_hosts
 from meshtui.diagnosis.explain.latency import waiting
 from meshtui.diagnosis.explain.logged import refused_sentences, turned_away
@@ -145,7 +145,8 @@ def below(scope: VersionScope) -> str:
 
     What fails far less often than the service itself is not the reason.
     """
-    own = _failed_rps(scope.server or scope.caller)
+    gateway = is_gateway(scope.mesh, scope.view.service)
+    own = _failed_rps(scope.caller if gateway else scope.server or scope.caller)
     if scope.nowhere or not own:
         return ""
     found = [
