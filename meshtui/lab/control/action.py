@@ -37,8 +37,10 @@ def cluster_of(destination: Rule, where: Where) -> str:
     """The cluster of a destination; a service with one port needs no port number."""
     host = str(destination["host"])
     number = (destination.get("port") or {}).get("number")
+    service = where.service(host)
+    if service is not None and service.alias_of:
+        host = service.alias_of
     if number is None:
-        service = where.service(host)
         alone = service is not None and len(service.ports) == 1
         number = service.ports[0].number if service and alone else where.port
     return cluster_name(host, int(number), str(destination.get("subset") or ""))

@@ -60,7 +60,7 @@ class Upstream:
 def upstreams(scope: Scope) -> list[Upstream]:
     """Every outbound cluster that a proxy has."""
     found = []
-    for service in scope.services:
+    for service in (service for service in scope.services if not service.alias_of):
         rule = scope.rule(service)
         names = ["", *(subset.name for subset in rule.subsets)] if rule else [""]
         ports = [port for port in service.ports if port.protocol != UDP]

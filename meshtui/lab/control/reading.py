@@ -127,6 +127,7 @@ def workload_of(meta: Obj) -> str:
 
 
 _EXPORT_TO = "networking.istio.io/exportTo"
+EXTERNAL = "ExternalName"
 
 
 def service_of(obj: Obj) -> Service:
@@ -144,6 +145,7 @@ def service_of(obj: Obj) -> Service:
         headless=ip == "None",
         exports=tuple(name.strip() for name in exports.split(",") if name.strip()),
         created=meta.get("creationTimestamp") or "",
+        alias_of=str(spec.get("externalName") or "") if spec.get("type") == EXTERNAL else "",
     )
 
 

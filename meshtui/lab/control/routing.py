@@ -73,9 +73,18 @@ def _virtual_hosts(scope: Scope, port: int) -> list[Obj]:
             service.host, [default_route(service.host, port, _hash(service, scope, port))], service
         )
         for service in registry.values()
-        if service.host not in done and service.ports[0].http
+        if service.host not in done and service.ports[0].http and not service.alias_of
     ]
-    return _rendered([*ruled, *plain], client)
+    return _rendered([*ruled, *plain], client, _aliases(scope))
+
+
+def _aliases(scope: Scope) -> Mapping[str, list[str]]:
+    """The other names of hosts (ExternalName Services), which are domains of theirs."""
+    found: dict[str, list[str]] = {}
+    for service in sorted(scope.listed, key=lambda s: (s.namespace, s.host)):
+        if service.alias_of:
+            found.setdefault(service.alias_of, []).append(service.host)
+    return found
 
 
 def _only(service: Service, number: int) -> Service:
@@ -134,7 +143,9 @@ def _same(one: Config | None, other: Config) -> bool:
     return one is not None and (one.namespace, one.name) == (other.namespace, other.name)
 
 
-def _rendered(hosts: Iterable[_Host], client: Client) -> list[Obj]:
+def _rendered(
+    hosts: Iterable[_Host], client: Client, aliases: Mapping[str, list[str]]
+) -> list[Obj]:
     """Each name once: the first virtual host of a name stands, and the first has a domain."""
     found: dict[str, Obj] = {}
     taken: set[str] = set()
@@ -144,8 +155,9 @@ def _rendered(hosts: Iterable[_Host], client: Client) -> list[Obj]:
         name = f"{host.name}:{client.where.port}"
         if name in found:
             continue
-        names = _domains(host, client.proxy.namespace)
-        names = [d for d in names if d == host.name or d not in services]
+        others = aliases.get(host.name, [])
+        names = _domains(host, client.proxy.namespace, others)
+        names = [d for d in names if d in (host.name, *others) or d not in services]
         own = [d for d in names if d.lower() not in taken and _is_domain(d)]
         taken.update(domain.lower() for domain in own)
         if own:
@@ -153,12 +165,12 @@ def _rendered(hosts: Iterable[_Host], client: Client) -> list[Obj]:
     return list(found.values())
 
 
-def _domains(host: _Host, client_namespace: str) -> list[str]:
+def _domains(host: _Host, client_namespace: str, aliases: Iterable[str]) -> list[str]:
     """Every name and address of a service; a name that no service has stands for itself."""
     service = host.service
     if service is None:
         return [host.name]
-    names = domains(service.host, client_namespace)
+    names = [n for name in (service.host, *aliases) for n in domains(name, client_namespace)]
     if service.headless:
         names += [f"*.{name}" for name in names]
     return [*names, *service.addresses]

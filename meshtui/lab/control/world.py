@@ -91,6 +91,8 @@ class Service:
     in_cluster: bool = True
     exports: tuple[str, ...] = ()
     created: str = ""
+    alias_of: str = ""
+    """An ExternalName: the host that it is another name of. It has no cluster of its own."""
 
     def port(self, number: int) -> Port | None:
         return next((port for port in self.ports if port.number == number), None)

@@ -64,14 +64,25 @@ class SidecarTable:
         found = self.host(name)
         if found is None:
             return self._ghost(name)
-        if found.resolution == ALIAS or not found.ports[0].takes_http_rules:
+        if not found.ports[0].takes_http_rules:
+            return None
+        ruling = next(self.ruling_order(name), None)
+        if found.resolution == ALIAS and self._is_domain(found.alias_of, ruling):
             return None
         domains = host_domains(found, self.aliases(name), self.listener.namespace, self.domain)
-        ruling = next(self.ruling_order(name), None)
         if ruling is None:
             return self._host(name, domains, (self.default(found, self.port),), (), found)
         made = self.make(ruling)
         return self._host(name, domains, made.routes, (ruling,), found, made.unused)
+
+    def _is_domain(self, target: str, ruling: Ruling | None) -> bool:
+        """Whether an alias is but a domain of the host that it stands for: what comes first has it.
+
+        So it is without a VirtualService of its own, and where the other host's is older.
+        """
+        other = next(self.ruling_order(target), None) if self.host(target) else None
+        places = self.listener.order.places
+        return ruling is None or (other is not None and places[other.place] < places[ruling.place])
 
     def sniffed(self, name: str) -> VirtualHost | None:
         """The same in a table of its own, for a port whose name says no protocol.
@@ -185,12 +196,16 @@ class SidecarTable:
                 domain
                 for domain in vhost.domains
                 if domain.lower() not in taken
-                and (domain not in known or vhost.host is None or domain == vhost.host.name)
+                and (domain not in known or vhost.host is None or domain in self._full(vhost.host))
             ]
             taken |= {domain.lower() for domain in domains}
             if domains:
                 found.append(replace(vhost, domains=tuple(domains)))
         return found
+
+    def _full(self, host: Host) -> tuple[str, ...]:
+        """The full names of a host, which no other host takes away."""
+        return (host.name, *self.aliases(host.name))
 
     def _all_names(self) -> Iterable[str]:
         """Services with the port, then the other hosts of VirtualServices."""
