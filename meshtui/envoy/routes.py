@@ -62,7 +62,9 @@ def in_order(
 
     The parts are sorted, and case is ignored only where the path's kind knows of it.
     """
-    ignore_case = ignore_case and path != ANY_PATH and path.kind in ("prefix", "exact")
+    ignore_case = (
+        ignore_case and path != ANY_PATH and path.kind in ("prefix", "exact", "path prefix")
+    )
     return RouteMatch(
         path,
         ignore_case,
