@@ -10,13 +10,22 @@ from meshtui.lab.control.reading import snapshot
 from meshtui.lab.control.resources import Configuration, configure
 from meshtui.lab.control.world import Proxy
 from meshtui.lab.store import Store
-from tests.recorded.cases import Case
+from tests.recorded.cases import Case, all_names, load
 
 Obj = dict[str, Any]
 GATEWAY = Proxy(
     "istio-system", "edge", "edge", {"istio": "ingressgateway"}, "0", "0", "0", gateway=True
 )
 _HERE = "10.77.0.9"
+
+
+def lab_names() -> list[str]:
+    """The cases without objects of the Gateway API, which the lab does not have."""
+    return [name for name in all_names() if not _needs_gateway_api(load(name))]
+
+
+def _needs_gateway_api(case: Case) -> bool:
+    return any(obj["apiVersion"].startswith("gateway.networking.k8s.io/") for obj in case.objects)
 
 
 def store_of(case: Case) -> Store:

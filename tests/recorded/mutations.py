@@ -136,7 +136,8 @@ def _others(route: Obj, path: Path, value: Any) -> Iterator[Any]:
 
 def _has_case(route: Obj) -> bool:
     match = route["match"]
-    return "path" in match or match.get("prefix", "/") != "/" or "path_separated_prefix" in match
+    texts = (match.get(kind, "") for kind in ("path", "prefix", "path_separated_prefix"))
+    return any(text.lower() != text.upper() for text in texts)
 
 
 def _other_text(path: Path, value: str) -> str:

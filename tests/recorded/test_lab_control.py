@@ -14,11 +14,11 @@ from meshtui.lab.api.status import ApiError
 from meshtui.lab.api.writes import create
 from meshtui.lab.store import Store
 from tests.recorded import lab_forms as forms
-from tests.recorded.cases import Case, all_names, load
-from tests.recorded.lab_meshes import Sent, sent, store_of
+from tests.recorded.cases import Case, load
+from tests.recorded.lab_meshes import Sent, lab_names, sent, store_of
 
 Obj = dict[str, Any]
-CASES = [name for name in all_names() if not load(name).refused]
+CASES = [name for name in lab_names() if not load(name).refused]
 REFUSED_BY_ENVOY = [name for name in CASES if "envoy_refused" in load(name).recorded]
 AT_A_GATEWAY = [name for name in CASES if "gateway" in load(name).recorded]
 
@@ -118,7 +118,7 @@ CUSTOM = {
 REVISION = {"istio.io/rev": "rev"}
 """The recorded cluster's webhook looks at objects of its own revision only."""
 
-ADVISED = [name for name in all_names() if load(name).recorded["webhook"]]
+ADVISED = [name for name in lab_names() if load(name).recorded["webhook"]]
 
 
 def _create(store: Store, obj: Obj) -> tuple[str, list[str]]:
@@ -156,7 +156,7 @@ def _escaped(text: str) -> str:
     return text.replace('"', '\\"')
 
 
-@pytest.mark.parametrize("name", [n for n in all_names() if n not in ADVISED])
+@pytest.mark.parametrize("name", [n for n in lab_names() if n not in ADVISED])
 def test_the_api_server_lets_in_what_was_let_in(name: str) -> None:
     case = load(name)
     store = store_of(replace(case, objects=()))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from meshtui.lab.pods.envoy import envoy_path
-from tests.recorded.cases import all_names, load
-from tests.recorded.lab_meshes import Sent, sent
+from tests.recorded.cases import load
+from tests.recorded.lab_meshes import Sent, lab_names, sent
 
 Obj = dict[str, Any]
 _MANAGER = (
@@ -24,7 +24,7 @@ _ROUTER = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
 }
-STORED = [name for name in all_names() if not load(name).refused]
+STORED = [name for name in lab_names() if not load(name).refused]
 REFUSED = [name for name in STORED if "envoy_refused" in load(name).recorded]
 
 

@@ -85,6 +85,8 @@ def assert_effect(found: Decision, recorded: Any) -> None:
         word, _, text = recorded.partition(" ")
         envoy = found.route.envoy if found.route else {}
         key = {"redirect": "redirect", "direct": "direct_response"}[word]
+        if found.host == BLOCK_ALL["name"]:
+            envoy = BLOCK_ALL["routes"][0]
         assert envoy[key] == json.loads(text)
         assert found.effects.answer
 
@@ -147,6 +149,13 @@ ALLOW_ANY: Obj = {
 }
 """Istio's own virtual host, which stands in each table of a sidecar and was not recorded."""
 
+BLOCK_ALL: Obj = {
+    "name": "block_all",
+    "domains": ["*"],
+    "routes": [{"name": "block_all", "match": {"prefix": "/"}, "direct_response": {"status": 502}}],
+}
+"""The same where only what is registered may be called."""
+
 
 def tables_of(case: Case, gateway: bool) -> tuple[RouteTable, ...]:
     """The recorded routes, read as a config dump has them."""
@@ -154,12 +163,13 @@ def tables_of(case: Case, gateway: bool) -> tuple[RouteTable, ...]:
     routes = case.recorded["gateway"]["routes"] if gateway else case.recorded["routes"]
     for vhost in routes:
         found.setdefault(vhost["route_config"], []).append(vhost)
+    rest = BLOCK_ALL if case.recorded.get("outbound") == "REGISTRY_ONLY" else ALLOW_ANY
     dump = [
         {
             "route_config": {
                 "name": name,
                 "ignore_port_in_host_matching": True,
-                "virtual_hosts": [*vhosts, *(() if gateway or ":" in name else (ALLOW_ANY,))],
+                "virtual_hosts": [*vhosts, *(() if gateway or ":" in name else (rest,))],
             }
         }
         for name, vhosts in found.items()
