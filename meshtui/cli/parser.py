@@ -23,6 +23,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "proxy": ("proxies", "show"),
     "trace": ("trace", "trace"),
     "request": ("request", "request"),
+    "load": ("load", "load"),
     "exposure": ("exposure", "exposure"),
     "analyze": ("analysis", "analyze"),
     "journal": ("journal", "journal"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 
-_STDOUT, _STDERR, _STATUS = 1, 2, 3
+_STDIN, _STDOUT, _STDERR, _STATUS = 0, 1, 2, 3
+_FRAME = 32 * 1024
 _MOST_WORDS = 64 * 1024
 _AFTER_STATUS_S = 0.5
 
@@ -81,6 +82,56 @@ async def run_in_pod(
     return Ended(code, bytes(output.stdout), bytes(output.stderr))
 
 
+class Running:
+    """A command that runs: its standard input and output. For one reader and one writer."""
+
+    def __init__(self, channels: Channels, what: str, server: str) -> None:
+        self._channels = channels
+        self._what = what
+        self._server = server
+        self._output = _Output()
+
+    async def write(self, data: bytes) -> None:
+        """To its standard input. Raises Unreachable where the connection is gone."""
+        for start in range(0, len(data), _FRAME):
+            await self._channels.send(_STDIN, data[start : start + _FRAME])
+
+    async def stdout(self) -> AsyncGenerator[bytes]:
+        """What it prints, as it comes, to its end. Waits without limit."""
+        while frame := await _next(self._channels, ended=bool(self._output.status)):
+            self._output.feed(*frame)
+            if self._output.stdout:
+                yield bytes(self._output.stdout)
+                self._output.stdout.clear()
+
+    @property
+    def ended(self) -> Ended:
+        """How it ended, once its output has. Raises as `run_in_pod` does."""
+        code = _exit_code(self._output, self._channels, self._what, self._server)
+        return Ended(code, b"", bytes(self._output.stderr))
+
+
+@asynccontextmanager
+async def running_in_pod(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    command: Sequence[str],
+    *,
+    timeout: float = 5.0,  # noqa: ASYNC109
+) -> AsyncIterator[Running]:
+    """Starts `command` within `timeout` seconds. Its standard input ends with the block, or with
+    the connection. Raises as `run_in_pod` does.
+    """
+    what = f"exec in {namespace}/{pod}"
+    channels = await _open(cluster, namespace, pod, container, command, timeout, stdin=True)
+    try:
+        yield Running(channels, what, cluster.server)
+    finally:
+        await channels.close()
+
+
 async def _open(
     cluster: Cluster,
     namespace: str,
@@ -88,8 +139,11 @@ async def _open(
     container: str,
     command: Sequence[str],
     timeout_s: float,
+    *,
+    stdin: bool = False,
 ) -> Channels:
     params = {
+        **({"stdin": "true"} if stdin else {}),
         "command": tuple(command),
         "container": container,
         "stdout": "true",

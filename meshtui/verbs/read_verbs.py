@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from meshtui.verbs.values import COUNT, DURATION, FREE, HEADER, METHOD, PATH, PORT, TEXT
+from meshtui.verbs.values import (
+    COUNT,
+    DURATION,
+    FREE,
+    HEADER,
+    LOAD_RATE,
+    METHOD,
+    PATH,
+    PORT,
+    TEXT,
+)
 from meshtui.verbs.verb import Example, Parameter, Verb
 
 WINDOW = Parameter("window", "time between two readings of the sidecars", DURATION, "5s", 5.0, "5s")
@@ -121,6 +131,26 @@ REQUEST = Verb(
     ),
 )
 
+LOAD = Verb(
+    "load",
+    "a bounded load from inside the mesh: codes, times, and what the caller's proxy made of it",
+    (
+        Parameter("rps", "requests per second, at most 1000", LOAD_RATE, "N", required=True),
+        Parameter("for", "how long, at most 10m", DURATION, "30s", required=True),
+        Parameter("concurrency", "connections at a time, at most 200", COUNT, "N", 16, "16"),
+        *(REQUEST.parameter(name) for name in ("path", "method", "host", "header")),
+        Parameter("from", "who sends it", TEXT, "WORKLOAD|POD", ""),
+        *(REQUEST.parameter(name) for name in ("port", "timeout")),
+        Parameter("yes", "no question", None, default=False),
+        REQUEST.parameter("force"),
+    ),
+    needs="service",
+    examples=(
+        Example("--rps 50 --for 30s", "By the first of its callers."),
+        Example("--rps 200 --for 10s --concurrency 64 --yes", "What a breaker's limits do."),
+    ),
+)
+
 EXPOSURE = Verb(
     "exposure",
     "how traffic from outside gets to a service, and which rate limits stand in its way",
@@ -169,4 +199,4 @@ DOCTOR = Verb(
     examples=(Example("", "Rights, telemetry, proxies, limits."),),
 )
 
-VERBS = (SERVICES, LOGS, PROXY, TRACE, REQUEST, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)
+VERBS = (SERVICES, LOGS, PROXY, TRACE, REQUEST, LOAD, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)

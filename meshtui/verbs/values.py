@@ -154,6 +154,17 @@ def rate(text: str) -> float:
     return value
 
 
+def load_rate(text: str) -> float:
+    """Requests per second of a load from inside a mesh: more than 0, at most 1000."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1000:
+        raise Usage(f"{text!r} is not a rate", "write requests per second, up to 1000")
+    return value
+
+
 def method(text: str) -> str:
     """An HTTP method, in capitals."""
     if _TOKEN.fullmatch(text):
@@ -184,6 +195,7 @@ WHOLE = Kind("whole number", whole, "100")
 COUNT = Kind("count", count, "10")
 PORT = Kind("port", port, "9080")
 RATE = Kind("rate", rate, "40")
+LOAD_RATE = Kind("rate", load_rate, "50")
 METHOD = Kind("method", method, "GET")
 PATH = Kind("path", path, "/")
 FOLDER = Kind("folder", folder, "D")

@@ -110,3 +110,63 @@ def test_what_cannot_be_sent_is_one_line(mesh: Mesh, operator: Operator) -> None
         assert ran.status == status, ran.err
         assert line in ran.err
         assert ran.err.count("\n") <= 2
+
+
+def test_a_load_is_what_the_applications_and_the_callers_proxy_counted(
+    mesh: Mesh, operator: Operator
+) -> None:
+    mesh.write_rules({"name": "loaded", "route": [to("v1", 50), to("v2", 50)]})
+    mesh.until_routed("loaded")
+    before = counted(mesh)
+    words = ("load", "reviews", "--from", "productpage-v1", "--rps", "60", "--for", "2s")
+    ran = operator.run(*words, "--yes", "-o", "json")
+    assert ran.status == 0, ran.err
+    found = ran.json
+    after = counted(mesh)
+    at_the_applications = {v: after[v] - before[v] for v in after}
+    assert found["requests"] == sum(at_the_applications.values()) > 60
+    assert found["codes"] == {"200": found["requests"]}
+    assert found["errors"] == {}
+    assert {one["version"]: one["requests"] for one in found["proxy"]} == {
+        version: n for version, n in at_the_applications.items() if n
+    }
+    assert found["p50_ms"] <= found["p99_ms"]
+    assert sum(one["requests"] for one in found["histogram"]) == found["requests"]
+    assert "to v1 50 %, v2 50 %" in ran.err
+
+
+def test_a_breakers_limit_is_seen_as_overflow(mesh: Mesh, operator: Operator) -> None:
+    mesh.write_rules({"name": "narrow", "route": [to("v1")]})
+    mesh.until_routed("narrow")
+    limits = {
+        "connectionPool": {"http": {"http1MaxPendingRequests": 1}, "tcp": {"maxConnections": 1}}
+    }
+    mesh.destination_rule(limits)
+    mesh.lab.set("reviews-v1", latency="50ms")
+    ran = operator.run(
+        "load", "reviews", "--from", "productpage-v1", "--rps", "100", "--for", "2s",
+        "--concurrency", "20", "--yes", "-o", "json",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    refused = sum(one["flags"].get("UO", 0) for one in ran.json["proxy"])
+    assert refused == ran.json["codes"]["503"] > 0
+
+
+def test_a_load_that_is_not_wanted_is_not_made(mesh: Mesh, operator: Operator) -> None:
+    before = counted(mesh)
+    words = ("load", "reviews", "--rps", "10", "--for", "1s")
+    for more, answer, status, line in (
+        ((), "no\n", 1, "nothing was sent: answer yes, or give --yes"),
+        (("--method", "POST", "--yes"), "yes\n", 1, "type reviews when asked"),
+        (("--read-only", "--yes"), "", 4, "read-only"),
+        (("--context", "viewer", "--yes"), "", 4, "ask for create on pods/exec"),
+        (("--from", "gateway", "--yes"), "", 1, "a gateway cannot make a load"),
+    ):
+        ran = operator.run(*words, *more, answer=answer)
+        assert ran.status == status, ran.err
+        assert line in ran.err
+        assert ran.out == ""
+    for wrong in (("--rps", "1001"), ("--for", "11m"), ("--concurrency", "201"), ("--rps", "0")):
+        given = operator.run(*words, *wrong, "--yes")
+        assert given.status == 2, given.err
+    assert counted(mesh) == before

@@ -1,5 +1,5 @@
-"""Commands in a pod's containers over a WebSocket: Istio's agent, an application's curl, and
-nothing else.
+"""Commands in a pod's containers over a WebSocket: Istio's agent, an application's curl and
+python3, and nothing else.
 
 Each message's first byte is its channel: 1 stdout, 2 stderr, 3 the Status at the end.
 """
@@ -18,6 +18,7 @@ from yarl import URL
 from meshtui.lab.api import podlog, status, writes
 from meshtui.lab.api.call import Call
 from meshtui.lab.api.curl import curl, port_of
+from meshtui.lab.api.python import run_python
 from meshtui.lab.contract import Address, Obj
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -70,6 +71,10 @@ async def answer_exec(call: Call) -> web.StreamResponse:
             f"unable to upgrade: only WebSocket with {' or '.join(PROTOCOLS)} is served"
         )
     await socket.prepare(request)
+    if container != _PROXY and command[0] == "python3":
+        await _python(call, socket, command[1:])
+        await socket.close()
+        return socket
     running = asyncio.ensure_future(_answer(call, socket, container, command))
     listening = asyncio.ensure_future(_ignore(socket))
     try:
@@ -80,6 +85,15 @@ async def answer_exec(call: Call) -> web.StreamResponse:
         await asyncio.gather(running, listening, return_exceptions=True)
         await socket.close()
     return socket
+
+
+async def _python(call: Call, socket: web.WebSocketResponse, words: list[str]) -> None:
+    pod, runtime = (call.target.namespace, call.target.name), call.server.runtime
+    for channel in (_STDOUT, _STDERR, _STATUS):
+        await socket.send_bytes(bytes([channel]))
+    code = await run_python(socket, words, lambda port: runtime.outbound(*pod, port))
+    if not socket.closed:
+        await _send(socket, _STATUS, json.dumps(_Ended(code=code).status).encode())
 
 
 async def _ignore(socket: web.WebSocketResponse) -> None:

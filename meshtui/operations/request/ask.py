@@ -119,7 +119,7 @@ async def _ask_from(
         request=replace(question.request, headers=headers),
     )
     traced = await _trace_of(cluster, mesh, asked, pod)
-    outgoing = _outgoing(asked, traced, timeout_s)
+    outgoing = outgoing_of(asked, traced, timeout_s)
     begun = time.monotonic()
     sent = await send(cluster, pod, outgoing)
     servers = list({(p.namespace, p.name): p for p in _servers(mesh, question, traced)}.values())
@@ -170,7 +170,7 @@ async def _trace_of(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) 
     return by_objects(mesh, question, pod)
 
 
-def _outgoing(question: Question, traced: ProxyTrace, timeout_s: float) -> Outgoing:
+def outgoing_of(question: Question, traced: ProxyTrace, timeout_s: float) -> Outgoing:
     """Raises Refused where the port can't be told, or speaks TLS."""
     request, pod = traced.request, traced.pod
     gateway = pod is not None and pod.gateway
