@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from meshtui.kube.resources import DEPLOYMENTS, PODS
 from meshtui.kube.trim import sound_metadata
 from meshtui.mesh.model import Json
-from meshtui.mesh.parse import Parsed, early_deployment, early_pod
+from meshtui.mesh.parse import early_deployment, early_pod
+from meshtui.mesh.parsed import Parsed
 
 
 def _sound(parse: Callable[[Json], Parsed]) -> Callable[[Json], Parsed]:

@@ -22,7 +22,7 @@ from meshtui.kube.resources import (
 )
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
-from meshtui.mesh.parse import Parsed
+from meshtui.mesh.parsed import Parsed
 
 Early = Mapping[str, Callable[[Json], Parsed]]
 """By plural name: how to parse the objects of a kind as they come."""

@@ -147,13 +147,13 @@ def rivals(
     """
     able = [r for r in routes if _is_able(r)]
     if callers:
-        named = [route for route in able if route.callers & callers]
+        named = [route for route in able if not route.callers.isdisjoint(callers)]
         able = named or able
     found = [route for route in able if route.rest and (not callers or _is_rest(route, callers))]
     in_mesh = [route for route in able if not route.edge]
-    covered = frozenset[Workload]().union(*(r.rest_of for r in in_mesh))
-    wanted = (callers or frozenset().union(*(r.callers for r in in_mesh))) - covered
-    left = [r for r in in_mesh if r.callers & wanted]
+    covered = _joined(r.rest_of for r in in_mesh)
+    wanted = _without(callers or _joined(r.callers for r in in_mesh), covered)
+    left = [r for r in in_mesh if not r.callers.isdisjoint(wanted)] if wanted else []
     if not left and not any(route.rest for route in in_mesh):
         left = in_mesh
     if left and (found or callers):
@@ -164,7 +164,17 @@ def rivals(
 
 def _is_rest(route: Route, callers: frozenset[Workload]) -> bool:
     """Whether it takes the rest for some of the callers, or of others where it has none of them."""
-    return bool(route.rest_of & callers) or not route.callers & callers
+    return not route.rest_of.isdisjoint(callers) or route.callers.isdisjoint(callers)
+
+
+def _joined(several: Iterable[frozenset[Workload]]) -> frozenset[Workload]:
+    """Not copied where they are one: most rules carry the traffic of the same thousands."""
+    found = tuple({id(one): one for one in several if one}.values())
+    return found[0] if len(found) == 1 else frozenset[Workload]().union(*found)
+
+
+def _without(some: frozenset[Workload], others: frozenset[Workload]) -> frozenset[Workload]:
+    return frozenset() if some is others else some - others if others else some
 
 
 def _is_able(route: Route) -> bool:
@@ -327,8 +337,8 @@ class _Found:
             known,
             rest=known.rest or found.rest,
             edge=known.edge and found.edge,
-            callers=known.callers | found.callers if differ else known.callers,
-            rest_of=known.rest_of | found.rest_of,
+            callers=_joined((known.callers, found.callers)) if differ else known.callers,
+            rest_of=_joined((known.rest_of, found.rest_of)),
             clients=_each_once(*known.clients, *found.clients) if differ else known.clients,
             pods=known.pods + (found.pods if differ else 0),
             ports=tuple(dict.fromkeys((*known.ports, *found.ports))),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial as bound
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from meshtui.mesh import read
 from meshtui.mesh.access_logging import parse_telemetry
@@ -25,6 +25,7 @@ from meshtui.mesh.parse_rules import (
     parse_virtual_service,
 )
 from meshtui.mesh.parse_settings import parse_settings, running_domain
+from meshtui.mesh.parsed import Parsed, ParsedObjects, parse_early, place_of
 from meshtui.mesh.pod_status import container_statuses, image_version, unscheduled
 from meshtui.mesh.security import parse_peer_authentication
 from meshtui.mesh.workloads import parse_deployment
@@ -42,20 +43,6 @@ EXPORT_TO = "networking.istio.io/exportTo"
 OTHER_ROUTES = {"grpcroutes": "GRPCRoute", "tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What is known of an object of which the dictionary is not retained.
-
-    `value` is None where `trouble` says why it was left out. `domain` is that of the cluster, of a
-    pod that tells it.
-    """
-
-    place: tuple[str, str]
-    value: Any = None
-    trouble: str = ""
-    domain: str = ""
-
-
 def parse_mesh(
     objects: Mapping[str, Iterable[Json | Parsed]],
     *,
@@ -63,21 +50,23 @@ def parse_mesh(
     problems: Sequence[str] = (),
     partial: Mapping[str, frozenset[str]] | None = None,
     settings: MeshSettings | None = None,
+    before: ParsedObjects | None = None,
 ) -> Mesh:
     """The mesh that `objects` (by plural resource name) describe.
 
     `partial` tells the kinds that were not read in the whole cluster, with the namespaces they
     were read in; `settings` is what the mesh as a whole is set to, by default what the objects
-    say of it.
+    say of it. `before` has what was parsed of an earlier snapshot, and gets what is of this one.
 
     An object that cannot be understood is left out and named in `problems`; the rest stands.
     """
     trouble = list(problems)
-    settings = settings or _settings(objects)
+    known = before or ParsedObjects()
+    settings = known.under(settings or _settings(objects))
     domain = settings.domain
 
     def parsed(plural: str, parse: Callable[[Json], T]) -> tuple[T, ...]:
-        return tuple(_parse_each(plural, objects.get(plural, ()), parse, trouble))
+        return known.each(plural, objects.get(plural, ()), parse, trouble)
 
     entries = parsed("serviceentries", lambda raw: parse_service_entry(raw, domain))
     return Mesh(
@@ -123,18 +112,6 @@ def early_deployment(raw: Json) -> Parsed:
     return parse_early("deployments", parse_deployment, raw)
 
 
-def parse_early(plural: str, parse: Callable[[Json], Any], raw: Json) -> Parsed:
-    """An object parsed, or why it was left out."""
-    place = _place(raw)
-    if not place[1]:
-        return Parsed(place, trouble=f"{plural}: an object without a name was left out")
-    try:
-        return Parsed(place, parse(raw))
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        namespace, name = place
-        return Parsed(place, trouble=f"{plural} {namespace}/{name} could not be read: {error}")
-
-
 def _settings(objects: Mapping[str, Iterable[Json | Parsed]]) -> MeshSettings:
     """Where nobody asked for the control plane's ConfigMaps, Istio's own settings hold."""
     if CONFIG_MAPS not in objects:
@@ -147,26 +124,8 @@ def _domain(pod: Json | Parsed) -> str:
     return pod.domain if isinstance(pod, Parsed) else running_domain(pod)
 
 
-def _parse_each(
-    plural: str, raws: Iterable[Json | Parsed], parse: Callable[[Json], T], trouble: list[str]
-) -> Iterable[T]:
-    for raw in sorted(raws, key=_place):
-        found = raw if isinstance(raw, Parsed) else parse_early(plural, parse, raw)
-        if found.trouble:
-            trouble.append(found.trouble)
-        else:
-            yield found.value
-
-
-def _place(raw: Any) -> tuple[str, str]:
-    if isinstance(raw, Parsed):
-        return raw.place
-    meta = read.obj(raw, "metadata")
-    return read.text(meta, "namespace"), read.text(meta, "name")
-
-
 def parse_service(raw: Json, domain: str = CLUSTER_DOMAIN) -> Service:
-    namespace, name = _place(raw)
+    namespace, name = place_of(raw)
     meta, spec = read.obj(raw, "metadata"), read.obj(raw, "spec")
     cluster_ip = read.text(spec, "clusterIP")
     exports = read.text(read.obj(meta, "annotations"), EXPORT_TO)
@@ -202,7 +161,7 @@ def _addresses(spec: Json, cluster_ip: str) -> tuple[str, ...]:
 
 
 def parse_pod(raw: Json) -> Pod:
-    namespace, name = _place(raw)
+    namespace, name = place_of(raw)
     meta, spec, status = (read.obj(raw, key) for key in ("metadata", "spec", "status"))
     labels = read.labels(meta, "labels")
     containers = _container_names(spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.absence import unread_mark, unread_words
@@ -23,22 +23,21 @@ from meshtui.mesh.judging import (
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
 from meshtui.mesh.row_work import RowWork
-from meshtui.mesh.signals import (
-    CALLER,
-    NO_REQUESTS,
-    SERVER,
-    UNKNOWN,
-    Responder,
-    Sample,
-    Signals,
-    merged,
-)
+from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.unread_callers import filled_words, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
 """The flag of a request that was answered as any other, only later."""
+
+
+@dataclass(slots=True)
+class Latest:
+    """The snapshot that services are of. A newer one takes its place as long as it makes the same
+    of them, so that what did not change holds on to no older one."""
+
+    mesh: Mesh = field(default_factory=Mesh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class ServiceView:
     no_rule: bool = False
     """The ordinary traffic takes no rule, though some callers have one: see `Unruled`."""
 
-    mesh: Mesh = field(default_factory=Mesh, compare=False, repr=False)
+    latest: Latest = field(default_factory=Latest, compare=False, repr=False)
     joins: Joins | None = field(default=None, compare=False, repr=False)
     """Kept for as long as the rows are; None where they were put together otherwise."""
 
@@ -82,6 +81,10 @@ class ServiceView:
     @property
     def key(self) -> ServiceKey:
         return self.service.key
+
+    @property
+    def mesh(self) -> Mesh:
+        return self.latest.mesh
 
     @property
     def usual(self) -> Route | None:
@@ -127,16 +130,19 @@ def service_views(
 
 def structure(mesh: Mesh, of: Iterable[Service] | None = None) -> tuple[ServiceView, ...]:
     """The services before anything is measured; worth keeping for as long as the mesh stands."""
-    return tuple(_structure_of(mesh, one) for one in (mesh.services if of is None else of))
+    latest = Latest(mesh)
+    return tuple(structure_of(latest, one) for one in (mesh.services if of is None else of))
 
 
-def _structure_of(mesh: Mesh, service: Service) -> ServiceView:
+def structure_of(latest: Latest, service: Service) -> ServiceView:
+    """One of them."""
+    mesh = latest.mesh
     traffic = traffic_to(mesh, service)
     routes, unruled = traffic.routes, traffic.unruled
     no_rule = is_unruled(routes, None, unruled)
     divided = len(rivals(routes)) > 1 or bool(unruled.callers)
     known = ServiceView(
-        service, routes=routes, unruled=unruled, no_rule=no_rule, mesh=mesh, divided=divided
+        service, routes=routes, unruled=unruled, no_rule=no_rule, latest=latest, divided=divided
     )
     return _named(known, known.usual)
 
@@ -282,7 +288,9 @@ def _judge(rows: Sequence[RowWork], limits: Thresholds) -> None:
     """By their answers first: what fails is no measure of how fast the others should be."""
     for work in rows:
         _by_answers(work, limits)
-    slow = [(_slow(work, rows, CALLER, limits), _slow(work, rows, SERVER, limits)) for work in rows]
+    slow = [
+        (_slow(work, rows, _called, limits), _slow(work, rows, _served, limits)) for work in rows
+    ]
     for work, (caller, server) in zip(rows, slow, strict=True):
         if caller or server:
             work.slow, work.server_slow = caller, server
@@ -300,8 +308,20 @@ def _by_answers(work: RowWork, limits: Thresholds) -> None:
     work.state, work.server_state = state_of(caller, limits), state_of(server, limits)
 
 
-def _slow(work: RowWork, rows: Sequence[RowWork], side: str, limits: Thresholds) -> str:
-    signals = work.caller if side == CALLER else work.server
+_Side = Callable[[RowWork], tuple[Signals | None, str]]
+"""What one side counted of a row, and how it sees it."""
+
+
+def _called(work: RowWork) -> tuple[Signals | None, str]:
+    return work.caller, work.state
+
+
+def _served(work: RowWork) -> tuple[Signals | None, str]:
+    return work.server, work.server_state
+
+
+def _slow(work: RowWork, rows: Sequence[RowWork], side: _Side, limits: Thresholds) -> str:
+    signals, _ = side(work)
     if signals is None or not signals.p95_ms or not work.row.host:
         return ""
     slow = over_limit(signals, limits)
@@ -314,11 +334,9 @@ def _slowed(state: str, slow: str) -> str:
     return worse(state, SLOW) if slow else state
 
 
-def _siblings(work: RowWork, rows: Iterable[RowWork], side: str) -> Iterator[tuple[str, Signals]]:
+def _siblings(work: RowWork, rows: Iterable[RowWork], side: _Side) -> Iterator[tuple[str, Signals]]:
     for other in rows:
-        signals, state = (
-            (other.caller, other.state) if side == CALLER else (other.server, other.server_state)
-        )
+        signals, state = side(other)
         if other is not work and other.row.host and signals is not None and state not in SICK:
             yield other.row.label, signals
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from meshtui.changes.change import Plan, Request, Target
 from meshtui.changes.checks import moves_weight
@@ -14,12 +16,12 @@ from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
-from meshtui.mesh.own_past import OwnPast
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.steady import SteadyStates
-from meshtui.mesh.view import ServiceView, measured, structure
+from meshtui.mesh.structure import Structure
+from meshtui.mesh.view import ServiceView
 from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.ahead import import_ahead
 from meshtui.operations.canary.offers import Offers
@@ -30,7 +32,7 @@ from meshtui.operations.change.unverified import UnverifiedChanges
 from meshtui.operations.look.charts import ChartHistory
 from meshtui.operations.look.events import Events
 from meshtui.operations.look.telemetry import Telemetry
-from meshtui.operations.mesh_feed import MeshFeed
+from meshtui.operations.mesh_feed import MeshFeed, News
 from meshtui.operations.options import Options
 from meshtui.operations.reads import Reads
 from meshtui.operations.session import Session
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 AHEAD = ("meshtui.envoy.proxy",)
 """What a rollback does not wait for when its key comes."""
 
+T = TypeVar("T")
+
 SETTLE_S = 0.05
 """How long to gather changes of the cluster before they make a new snapshot."""
 
@@ -72,14 +76,16 @@ class LiveCockpit:
         self._tasks: list[asyncio.Task[None]] = []
         self._notices: tuple[str, ...] = ()
         self._mesh = Mesh()
-        self._structure: tuple[ServiceView, ...] = ()
+        self._services: tuple[ServiceView, ...] = ()
+        self._structure = Structure()
+        self._measured = MeasuredViews()
+        self._thread: ThreadPoolExecutor | None = None
+        self._following = asyncio.Lock()
         self._session: Session | None = None
         self._reads: Reads | None = None
         self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
         self._seen = SampleHistory()
-        self._past = OwnPast()
-        self._steady = SteadyStates()
         self._events = Events()
         self._history: ChartHistory | None = None
 
@@ -149,16 +155,15 @@ class LiveCockpit:
         self._options = replace(self._options, context=context, namespace=None)
         self._shifted.clear()
         self._seen.clear()
-        self._steady.forget()
         self._events.forget()
-        self._past.forget()
         self._notices = ()
-        self._mesh, self._structure = Mesh(), ()
+        self._mesh, self._services = Mesh(), ()
+        self._structure, self._measured = Structure(), MeasuredViews()
 
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
             await self._feed.ready()
-            self._read_feed()
+            await self._read_feed()
             await work()
 
         async def reported() -> None:
@@ -181,6 +186,9 @@ class LiveCockpit:
             await self._source.close()
             session, self._session, self._reads = self._session, None, None
             await session.close()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+            self._thread = None
 
     def ask_again(self) -> None:
         if self._session is not None:
@@ -191,7 +199,7 @@ class LiveCockpit:
         while True:
             if await self._feed.changed(self._options.config.tick_s):
                 await asyncio.sleep(SETTLE_S)
-                self._read_feed()
+                await self._read_feed()
             self._bell.set()
 
     async def _recover(self) -> None:
@@ -201,22 +209,29 @@ class LiveCockpit:
         await self._offers.refresh()
         self._bell.set()
 
-    def _read_feed(self) -> None:
+    async def _read_feed(self) -> None:
         """Takes what the feed knows into the mesh, where that is something new."""
-        mesh = self._feed.mesh()
-        if mesh is self._mesh:
-            return
-        self._mesh = mesh
-        self._structure = structure(self._mesh)
-        self._events.record(self._mesh, self._clock())
+        async with self._following:
+            feed, structure = self._feed, self._structure
+            while (news := feed.news()) is not None:
+                read = partial(_read, feed, structure, news)
+                self._mesh, self._services = await self._beside(read)
+                feed.note(news)
+                self._events.record(self._mesh, self._clock())
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        """Long work beside the loop, in one thread: keys are answered while it goes on."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "mesh")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """At once, then whenever something is new; at least once each tick, for the ages."""
         await self._feed.ready()
-        self._read_feed()
+        await self._read_feed()
         while True:
             self._bell.clear()
-            yield self._snapshot()
+            yield await self._snapshot()
             await self._bell.wait()
 
     def _sampled(self) -> None:
@@ -233,20 +248,19 @@ class LiveCockpit:
     def _thresholds(self) -> Thresholds:
         return self._options.thresholds
 
-    def _snapshot(self) -> Snapshot:
-        sample = self._telemetry.current
-        found = measured(self._structure, sample, self._thresholds)
-        found = self._past.judged(found, sample)
-        views = self._steady.settle(found, sample, self._thresholds)
+    async def _snapshot(self) -> Snapshot:
+        sample, mesh, services = self._telemetry.current, self._mesh, self._services
+        show, limits = self._measured.of, self._thresholds
+        views = await self._beside(lambda: show(services, sample, limits))
         return Snapshot(
             time=self._clock(),
-            mesh=self._mesh,
+            mesh=mesh,
             sample=sample,
             views=views,
             cluster=self._feed.health(self.context),
             telemetry=self._telemetry.health,
             notices=(
-                *self._limits.notices(self._mesh),
+                *self._limits.notices(mesh),
                 *self._reversals.notices(),
                 *self._notices,
                 *self._offers.notices(),
@@ -368,6 +382,11 @@ class LiveCockpit:
 
     async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
         return await self._reading.start_canary(service, words)
+
+
+def _read(feed: MeshFeed, structure: Structure, news: News) -> tuple[Mesh, tuple[ServiceView, ...]]:
+    mesh = feed.parse(news)
+    return mesh, structure.follow(mesh)
 
 
 def _not_connected() -> Unreachable:

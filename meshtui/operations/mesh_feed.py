@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.parsed import ParsedObjects
 from meshtui.operations.health import cluster_health
 from meshtui.operations.types import FeedHealth
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+    from meshtui.kube.snapshot import RawObjects
 
 FIRST_READ_S = 10.0
 """How long the first reading of the cluster is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The objects of the cluster, and how many changes they have seen."""
+
+    generation: int
+    objects: RawObjects
 
 
 class MeshFeed:
@@ -31,6 +42,7 @@ class MeshFeed:
         self._pulse = Pulse(cluster, answered)
         self._beating: asyncio.Task[None] | None = None
         self._mesh = Mesh()
+        self._parsed = ParsedObjects()
         self._generation = -1
 
     async def start(self) -> None:
@@ -53,13 +65,33 @@ class MeshFeed:
 
     def mesh(self) -> Mesh:
         """The newest mesh; the same object as long as nothing has changed."""
-        if self._feed.generation != self._generation:
-            self._generation = self._feed.generation
-            raw = self._feed.objects()
-            self._mesh = parse_mesh(
-                raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial
-            )
+        if (news := self.news()) is not None:
+            self.parse(news)
+            self.note(news)
         return self._mesh
+
+    def news(self) -> News | None:
+        """The objects for `parse`, for who does that beside the loop; None where none are new."""
+        generation = self._feed.generation
+        if generation == self._generation:
+            return None
+        return News(generation, self._feed.objects())
+
+    def parse(self, news: News) -> Mesh:
+        """The mesh of them: what has changed is parsed."""
+        raw = news.objects
+        self._mesh = parse_mesh(
+            raw.items,
+            istio=raw.istio,
+            problems=raw.problems,
+            partial=raw.partial,
+            before=self._parsed,
+        )
+        return self._mesh
+
+    def note(self, news: News) -> None:
+        """They are known from now on."""
+        self._generation = news.generation
 
     def health(self, name: str) -> FeedHealth:
         return cluster_health(name, self._feed.health(), self._pulse)

@@ -33,4 +33,5 @@ from meshtui.mesh.resolution.tables import VirtualHost as VirtualHost
 from meshtui.mesh.resolution.unread import Unread as Unread
 from meshtui.mesh.resolution.view import View as View
 from meshtui.mesh.resolution.world import World as World
+from meshtui.mesh.resolution.world import succeed as succeed
 from meshtui.mesh.resolution.world import world as world

@@ -96,19 +96,30 @@ def _targets(service: Service, pod: Pod) -> Iterator[tuple[int, int]]:
         yield port.number, target
 
 
-def callers(mesh: Mesh) -> tuple[Callers, ...]:
-    """All pods with a proxy, together where istiod can't tell them apart."""
-    sources, selectors = frozenset(asked_labels(mesh)), frozenset(_gateway_labels(mesh))
+def callers(mesh: Mesh, asked: frozenset[str], at_gateways: frozenset[str]) -> tuple[Callers, ...]:
+    """All pods with a proxy, together where istiod can't tell them apart.
+
+    `asked` are the labels of clients that something asks for, `at_gateways` those beside them
+    that Gateways ask for.
+    """
     found: dict[object, tuple[Client, list[Pod]]] = {}
     for pod in mesh.pods:
-        if not pod.sidecar or pod.phase in ("Succeeded", "Failed"):
-            continue
-        whole = client_of(mesh, pod)
-        asked = sources | selectors if whole.gateway else sources
-        labels = {key: value for key, value in whole.labels.items() if key in asked}
-        client = Client(whole.namespace, labels, whole.gateway, whole.ports)
-        found.setdefault(client.key, (client, []))[1].append(pod)
+        client = caller_of(mesh, pod, asked, at_gateways)
+        if client is not None:
+            found.setdefault(client.key, (client, []))[1].append(pod)
     return tuple(Callers(client, tuple(pods)) for client, pods in found.values())
+
+
+def caller_of(
+    mesh: Mesh, pod: Pod, asked: frozenset[str], at_gateways: frozenset[str]
+) -> Client | None:
+    """The client that a pod's proxy is among the `callers`; None where it is none of them."""
+    if not pod.sidecar or pod.phase in ("Succeeded", "Failed"):
+        return None
+    whole = client_of(mesh, pod)
+    wanted = asked | at_gateways if whole.gateway else asked
+    labels = {key: value for key, value in whole.labels.items() if key in wanted}
+    return Client(whole.namespace, labels, whole.gateway, whole.ports)
 
 
 def asked_labels(mesh: Mesh) -> Iterator[str]:
@@ -128,6 +139,7 @@ def _source_labels(rule: Json) -> Iterator[str]:
         yield from read.labels(match, "sourceLabels")
 
 
-def _gateway_labels(mesh: Mesh) -> Iterator[str]:
+def gateway_labels(mesh: Mesh) -> Iterator[str]:
+    """The labels that Gateways choose their proxies by."""
     for gateway in mesh.gateways:
         yield from gateway.selector

@@ -48,6 +48,21 @@ class Endpoints:
     unknown: str = ""
 
 
+class KnownEndpoints:
+    """The endpoints of a snapshot's hosts, which are the same for all clients; each made once."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        self._known: dict[tuple[str, str, int], Endpoints] = {}
+
+    def of(self, host: Host, port: HostPort) -> Endpoints:
+        """All endpoints of a host on a port."""
+        key = (host.namespace, host.name, port.number)
+        if key not in self._known:
+            self._known[key] = host_endpoints(self.mesh, host, port)
+        return self._known[key]
+
+
 def host_endpoints(mesh: Mesh, host: Host, port: HostPort) -> Endpoints:
     """All endpoints of a host on a port."""
     origin = host.origin

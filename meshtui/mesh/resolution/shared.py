@@ -1,4 +1,6 @@
-"""What is the same for all clients of one snapshot: hosts, rulings, policies, endpoints."""
+"""What is the same for all clients of a snapshot, and for those after it in which only pods differ:
+hosts, rulings, policies, and what clients see of them.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,22 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from meshtui.mesh.model import Mesh, RuleOwner, VirtualService
-from meshtui.mesh.resolution.client import Client
-from meshtui.mesh.resolution.endpoints import Endpoints, host_endpoints
+from meshtui.mesh.resolution.client import Client, asked_labels, gateway_labels
 from meshtui.mesh.resolution.policies import Policies
-from meshtui.mesh.resolution.registry import Host, HostPort, Registry, registry
+from meshtui.mesh.resolution.registry import Registry, registry
 from meshtui.mesh.resolution.rulings import Rulings, rulings
 from meshtui.mesh.resolution.scope import Scope, scope, sidecar_of
 
 
 class Shared:
-    """What all clients of one snapshot share. Nothing is worked out before it is asked for."""
+    """What all clients share. Nothing is worked out before it is asked for.
+
+    `mesh` is the first snapshot that it holds for: its pods are not asked for here.
+    """
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         self._scopes: dict[object, Scope] = {}
-        self._endpoints: dict[tuple[str, str, int], Endpoints] = {}
 
     @cached_property
     def registry(self) -> Registry:
@@ -42,6 +45,16 @@ class Shared:
             if host.alias_of:
                 found.setdefault(host.alias_of, []).append((host.namespace, host.name))
         return {name: tuple(host for _, host in sorted(several)) for name, several in found.items()}
+
+    @cached_property
+    def asked_labels(self) -> frozenset[str]:
+        """The labels of clients that something asks for."""
+        return frozenset(asked_labels(self.mesh))
+
+    @cached_property
+    def gateway_labels(self) -> frozenset[str]:
+        """The labels that Gateways choose their proxies by."""
+        return frozenset(gateway_labels(self.mesh))
 
     @cached_property
     def _roots(self) -> Mapping[tuple[str, str], tuple[VirtualService, ...]]:
@@ -67,10 +80,3 @@ class Shared:
         if key not in self._scopes:
             self._scopes[key] = scope(self.mesh, client, self.registry, self.rulings, sidecar)
         return self._scopes[key]
-
-    def endpoints(self, host: Host, port: HostPort) -> Endpoints:
-        """All endpoints of a host on a port; they are the same for all clients."""
-        key = (host.namespace, host.name, port.number)
-        if key not in self._endpoints:
-            self._endpoints[key] = host_endpoints(self.mesh, host, port)
-        return self._endpoints[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import cached_property
 
 from meshtui.mesh import read
@@ -11,7 +12,7 @@ from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.answer import EdgeRoute, Overruled, Resolution, overruled
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.clusters import Cluster, Reach, host_clusters, missing, split_cluster
-from meshtui.mesh.resolution.endpoints import Endpoints, subset_endpoints
+from meshtui.mesh.resolution.endpoints import Endpoints, KnownEndpoints, subset_endpoints
 from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.gateways import Door, Doors, GatewayTable, doors
 from meshtui.mesh.resolution.names import MESH
@@ -28,9 +29,10 @@ from meshtui.mesh.resolution.unread import unread
 class View:
     """What one client gets of the world."""
 
-    def __init__(self, shared: Shared, client: Client) -> None:
+    def __init__(self, shared: Shared, client: Client, endpoints: KnownEndpoints) -> None:
         self.shared = shared
         self.client = client
+        self._endpoints = endpoints
         self.scope = shared.scope(client)
         self._tables: dict[int, SidecarTable | None] = {}
         self._rules: dict[str, Joined | None] = {}
@@ -38,7 +40,13 @@ class View:
 
     @property
     def mesh(self) -> Mesh:
-        return self.shared.mesh
+        return self._endpoints.mesh
+
+    def with_pods_of(self, endpoints: KnownEndpoints) -> View:
+        """The same in a snapshot in which only pods differ: nothing else here is made of them."""
+        found = copy(self)
+        found._endpoints = endpoints
+        return found
 
     # Hosts, DestinationRules, clusters, endpoints
 
@@ -80,7 +88,7 @@ class View:
 
     def endpoints(self, cluster: Cluster) -> Endpoints:
         """The endpoints of a cluster, by its host, its port and its subset's labels."""
-        everything = self.shared.endpoints(cluster.host, cluster.port)
+        everything = self._endpoints.of(cluster.host, cluster.port)
         return subset_endpoints(everything, cluster.labels) if cluster.subset else everything
 
     def _hidden(self, name: str) -> str:

@@ -21,6 +21,7 @@ from meshtui.mesh.model import (
 )
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.routing import pods_of
+from meshtui.mesh.successor import Difference, difference
 from meshtui.operations.change.writers import OURS, last_writer
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ KEPT = 2_000
 
 HASH = "pod-template-hash"
 KUBERNETES = "Kubernetes"
+_RULES = frozenset({"virtual_services", "destination_rules"})
 
 Workload = tuple[str, str]
 """Namespace and name."""
@@ -60,10 +62,14 @@ class Events:
     def record(self, mesh: Mesh, now: float) -> None:
         """A kind that was not read everywhere is compared where it was read before, too."""
         before, self._before = self._before, mesh
-        for event in (*_ended(mesh), *self._written(mesh)):
+        differ = difference(before, mesh) if before is not None else None
+        for event in _ended(mesh.pods if differ is None else differ.come):
             self._add(event)
-        if before is not None:
-            for event in (*_rolled_out(before, mesh, now), *_scaled(before, mesh, now)):
+        if differ is None or differ.fields & _RULES:
+            for event in self._written(mesh):
+                self._add(event)
+        if before is not None and differ is not None:
+            for event in (*_rolled_out(before, mesh, differ, now), *_scaled(before, mesh, now)):
                 self._add(event)
 
     def forget(self) -> None:
@@ -125,9 +131,9 @@ def _concerned(mesh: Mesh, item: VirtualService | DestinationRule) -> frozenset[
     return frozenset(service.key for service in found if service is not None)
 
 
-def _ended(mesh: Mesh) -> Iterator[Event]:
+def _ended(pods: Iterable[Pod]) -> Iterator[Event]:
     """Containers that were started again, at the time at which they had ended."""
-    for pod in mesh.pods:
+    for pod in pods:
         for one in pod.statuses if pod.ailing else ():
             at = stamp(one.ended)
             if one.restarts and at is not None:
@@ -140,18 +146,21 @@ def _workload(pod: Pod) -> Workload:
     return pod.namespace, pod.workload
 
 
-def _templates(mesh: Mesh) -> dict[Workload, frozenset[str]]:
+def _templates(mesh: Mesh, of: Iterable[Workload]) -> dict[Workload, frozenset[str]]:
+    wanted = frozenset(of)
     found: dict[Workload, set[str]] = {}
-    for pod in mesh.pods:
-        if HASH in pod.labels:
-            found.setdefault(_workload(pod), set()).add(pod.labels[HASH])
+    for namespace in {namespace for namespace, _ in wanted}:
+        for pod in mesh.pods_by_namespace.get(namespace, ()):
+            if HASH in pod.labels and _workload(pod) in wanted:
+                found.setdefault(_workload(pod), set()).add(pod.labels[HASH])
     return {workload: frozenset(hashes) for workload, hashes in found.items()}
 
 
-def _rolled_out(before: Mesh, after: Mesh, now: float) -> Iterator[Event]:
+def _rolled_out(before: Mesh, after: Mesh, differ: Difference, now: float) -> Iterator[Event]:
     """A workload that had pods and has some of another template now."""
-    known = _templates(before)
-    for workload, hashes in _templates(after).items():
+    came = tuple(dict.fromkeys(map(_workload, differ.come)))
+    known = _templates(before, came)
+    for workload, hashes in _templates(after, came).items():
         if workload in known and hashes - known[workload]:
             yield Event(now, "rollout", f"{workload[1]} rolls out", KUBERNETES, workload)
 

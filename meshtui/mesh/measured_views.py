@@ -1,0 +1,63 @@
+"""What the screen shows of each service, sample by sample and event by event.
+
+A service is worked out once for one sample and one reading of its objects: between two samples an
+event costs what its own services cost, and a look at what has not changed costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.own_past import OwnPast
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.steady import SteadyStates
+from meshtui.mesh.view import ServiceView, measured
+
+
+class _Shown(NamedTuple):
+    """A service before anything is measured, and what it came to."""
+
+    service: ServiceView
+    view: ServiceView
+
+
+class MeasuredViews:
+    """Remembers the past of one cluster's services: how fast they were, and their states."""
+
+    def __init__(self) -> None:
+        self._past = OwnPast()
+        self._steady = SteadyStates()
+        self._asked: tuple[Sample | None, Thresholds] | None = None
+        self._services: tuple[ServiceView, ...] = ()
+        self._shown: Mapping[ServiceKey, _Shown] = {}
+        self._views: tuple[ServiceView, ...] = ()
+
+    def of(
+        self, services: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
+    ) -> tuple[ServiceView, ...]:
+        """`services` with what `sample` says; the same tuple as long as both are the same."""
+        asked = self._asked
+        if asked is None or asked[0] is not sample or asked[1] != limits:
+            self._asked, self._services, self._shown = (sample, limits), (), {}
+        elif services is self._services:
+            return self._views
+        known = self._shown
+        new = tuple(one for one in services if not _is_known(known.get(one.key), one))
+        views = self._worked_out(new, sample, limits) if new else ()
+        made = {one.key: _Shown(one, view) for one, view in zip(new, views, strict=True)}
+        self._shown = {one.key: made.get(one.key) or known[one.key] for one in services}
+        self._services, self._views = services, tuple(s.view for s in self._shown.values())
+        return self._views
+
+    def _worked_out(
+        self, services: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
+    ) -> tuple[ServiceView, ...]:
+        found = self._past.judged(measured(services, sample, limits), sample)
+        return self._steady.settle(found, sample, limits)
+
+
+def _is_known(shown: _Shown | None, service: ServiceView) -> bool:
+    return shown is not None and shown.service is service

@@ -1,0 +1,97 @@
+"""The services of a mesh event by event: only those are made anew that an event may change.
+
+Making all of them is a second of work at a thousand services, and most events are of one pod. What
+can depend on a pod is bounded here: the services that select it, and those that a rule sends to
+such a service for. Where more than pods differs, or which pods call, everything is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.resolution import succeed
+from meshtui.mesh.routing import selects
+from meshtui.mesh.successor import Difference, difference, hand_on
+from meshtui.mesh.view import Latest, ServiceView, structure, structure_of
+
+OF_PODS = frozenset({"pods", "workloads", "problems"})
+"""Fields of a mesh that no rule is made of."""
+
+
+class Structure:
+    """The services before anything is measured, for one snapshot after the other."""
+
+    def __init__(self) -> None:
+        self._mesh = Mesh()
+        self._latest = Latest(self._mesh)
+        self._services: Mapping[ServiceKey, frozenset[str]] = {}
+        self.views: tuple[ServiceView, ...] = ()
+        self.made = 0
+        """How many of them were made for the newest snapshot."""
+
+    def follow(self, mesh: Mesh) -> tuple[ServiceView, ...]:
+        """The services of a snapshot; those that are the same are the same objects as before."""
+        before, self._mesh, self.made = self._mesh, mesh, 0
+        if before is mesh:
+            return self.views
+        differ = difference(before, mesh)
+        hand_on(before, mesh, differ)
+        same = differ.fields <= OF_PODS and succeed(before, mesh, differ.gone, differ.come)
+        if not same:
+            return self._anew(mesh)
+        self._latest.mesh = mesh
+        wanted = self._concerned(before, mesh, differ)
+        self.made = len(wanted)
+        if wanted:
+            self.views = tuple(
+                structure_of(self._latest, view.service) if view.key in wanted else view
+                for view in self.views
+            )
+        return self.views
+
+    def _anew(self, mesh: Mesh) -> tuple[ServiceView, ...]:
+        self.views = structure(mesh)
+        self.made = len(self.views)
+        self._latest = self.views[0].latest if self.views else Latest(mesh)
+        self._services = {view.key: _hosts(view) for view in self.views}
+        return self.views
+
+    def _concerned(self, before: Mesh, mesh: Mesh, differ: Difference) -> frozenset[ServiceKey]:
+        pods = [*differ.gone, *differ.come]
+        if "workloads" in differ.fields:
+            pods += _of_workloads(before, mesh)
+        hosts = frozenset(service.host for service in _selecting(mesh, pods))
+        if not hosts:
+            return frozenset()
+        return frozenset(
+            key for key, named in self._services.items() if not named.isdisjoint(hosts)
+        )
+
+
+def _hosts(view: ServiceView) -> frozenset[str]:
+    """The hosts whose pods its rows may have: its own, and those that its rules send to."""
+    rules = [route.rule for route in view.routes]
+    found = {target.host for rule in rules for target in rule.destinations}
+    found |= {mirror.host for rule in rules for mirror in rule.mirrors}
+    return frozenset({view.service.host, *found})
+
+
+def _selecting(mesh: Mesh, pods: Iterable[Pod]) -> Iterator[Service]:
+    labels: dict[str, dict[int, Pod]] = {}
+    for pod in pods:
+        labels.setdefault(pod.namespace, {})[id(pod)] = pod
+    for service in mesh.services if labels else ():
+        mine = labels.get(service.key.namespace)
+        if mine and any(selects(service.selector, pod.labels) for pod in mine.values()):
+            yield service
+
+
+def _of_workloads(before: Mesh, mesh: Mesh) -> Iterator[Pod]:
+    """The pods of Deployments that are others now, by what their rows say of a rollout."""
+    old, new = before.workloads_by_place, mesh.workloads_by_place
+    changed = {place for place in old.keys() | new.keys() if old.get(place) is not new.get(place)}
+    for namespace in {namespace for namespace, _ in changed}:
+        for pod in mesh.pods_by_namespace.get(namespace, ()):
+            if (pod.namespace, pod.workload) in changed:
+                yield pod

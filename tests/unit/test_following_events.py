@@ -1,0 +1,294 @@
+"""Event by event, a mesh comes to the same as if all of it were read anew."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.measured_views import MeasuredViews
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.parsed import ParsedObjects
+from meshtui.mesh.resolution import world
+from meshtui.mesh.signals import Responder, Sample, Signals
+from meshtui.mesh.structure import Structure
+from meshtui.mesh.successor import INDEXES
+from meshtui.mesh.view import ServiceView, measured, structure
+from tests.recorded import composed, composed_more
+from tests.recorded.cases import PLURALS, load
+from tests.unit.objects import Obj
+
+LIMITS = Thresholds()
+KINDS = {**PLURALS, "Deployment": "deployments"}
+SPACES = ("or-a", "or-b", "or-c")
+EVENTS = 14
+
+
+class Cluster:
+    """The objects of a random mesh, and what may happen to them; a changed one is another one."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        made = (composed if seed % 2 else composed_more).compose(seed)
+        self.kinds: dict[str, dict[tuple[str, str], Obj]] = {name: {} for name in KINDS.values()}
+        self.gone: list[tuple[str, Obj]] = []
+        self.partial: dict[str, frozenset[str]] = {}
+        for obj in (*load("all-method").base, *made.objects, *made.younger):
+            if plural := KINDS.get(obj["kind"]):
+                self.put(plural, copy.deepcopy(obj))
+        for _ in range(self.dice.randint(3, 9)):
+            self.put("pods", self.pod())
+        for name in ("rev", "det", "shop"):
+            self.put("deployments", self.deployment(name))
+
+    def put(self, plural: str, obj: Obj) -> None:
+        obj["metadata"].setdefault("namespace", "default")
+        obj["metadata"]["resourceVersion"] = str(self.dice.random())
+        self.kinds[plural][obj["metadata"]["namespace"], obj["metadata"]["name"]] = obj
+
+    def pod(self) -> Obj:
+        dice = self.dice
+        app, version = dice.choice(["rev", "det", "pay", "client", "gate"]), dice.choice("123")
+        labels = {"app": app, "version": f"v{version}", "role": dice.choice(["primary", "canary"])}
+        if app == "gate":
+            labels["istio"] = "ingressgateway"
+        owner = [{"kind": "ReplicaSet", "name": f"{app}-aa"}] if dice.random() < 0.7 else []
+        proxy = [{"name": "istio-proxy"}] if dice.random() < 0.8 else []
+        more = [] if app == "gate" and proxy else [{"name": "app"}]
+        return {
+            "metadata": {
+                "name": f"{app}-{dice.randint(1, 99):02}",
+                "namespace": dice.choice(SPACES),
+                "labels": labels,
+                "ownerReferences": owner,
+            },
+            "spec": {"containers": [*more, *proxy], "nodeName": dice.choice(["n1", "n2"])},
+            "status": {
+                "phase": "Running",
+                "podIP": f"10.1.0.{dice.randint(1, 250)}",
+                "conditions": [{"type": "Ready", "status": dice.choice(["True", "False"])}],
+            },
+        }
+
+    def deployment(self, name: str) -> Obj:
+        many = self.dice.randint(1, 3)
+        status = {"replicas": 3, "updatedReplicas": many, "readyReplicas": many}
+        return {
+            "metadata": {"name": name, "namespace": "or-a"},
+            "spec": {"replicas": 3},
+            "status": {**status, "availableReplicas": many},
+        }
+
+    def event(self) -> str:
+        """Most events are of pods."""
+        often = [self.pod_state] * 3
+        seldom = [self.labels, self.scaled, self.rolls, self.taken_away, self.comes_back]
+        happens = self.dice.choice([*often, *seldom, self.edited, self.read_in_part])
+        return f"{happens.__name__} {happens()}"
+
+    def changed(self, plural: str) -> Obj | None:
+        objects = self.kinds[plural]
+        if not objects:
+            return None
+        obj = copy.deepcopy(objects[self.dice.choice(sorted(objects))])
+        self.put(plural, obj)
+        return obj
+
+    def pod_state(self) -> str:
+        obj = self.changed("pods")
+        if obj is None:
+            return ""
+        dice, status = self.dice, obj.setdefault("status", {})
+        match dice.randint(0, 4):
+            case 0:
+                status["conditions"] = [{"type": "Ready", "status": dice.choice(["True", "False"])}]
+            case 1:
+                status["phase"] = dice.choice(["Running", "Succeeded", "Failed", "Pending"])
+            case 2:
+                obj["metadata"]["deletionTimestamp"] = "2026-08-30T10:00:00Z"
+            case 3:
+                status["containerStatuses"] = [
+                    {"name": "app", "restartCount": dice.randint(0, 9),
+                     "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+                ]  # fmt: skip
+            case _:
+                status["podIP"] = f"10.1.0.{dice.randint(1, 250)}"
+        return str(obj["metadata"]["name"])
+
+    def labels(self) -> str:
+        obj = self.changed("pods")
+        if obj is None:
+            return ""
+        value = self.dice.choice(["rev", "det", "v1", "v2", "canary"])
+        obj["metadata"].setdefault("labels", {})[self.dice.choice(["app", "version", "role"])] = (
+            value
+        )
+        return str(obj["metadata"]["name"])
+
+    def scaled(self) -> str:
+        obj = self.pod()
+        self.put("pods", obj)
+        return str(obj["metadata"]["name"])
+
+    def rolls(self) -> str:
+        name = self.dice.choice(["rev", "det", "shop"])
+        self.put("deployments", self.deployment(name))
+        return name
+
+    def taken_away(self) -> str:
+        plural = self.dice.choice(["pods", "pods", *sorted(self.kinds)])
+        if not self.kinds[plural]:
+            return ""
+        obj = self.kinds[plural].pop(self.dice.choice(sorted(self.kinds[plural])))
+        self.gone.append((plural, obj))
+        return f"{plural} {obj['metadata']['name']}"
+
+    def comes_back(self) -> str:
+        if not self.gone:
+            return ""
+        plural, obj = self.gone.pop(self.dice.randrange(len(self.gone)))
+        self.put(plural, copy.deepcopy(obj))
+        return f"{plural} {obj['metadata']['name']}"
+
+    def edited(self) -> str:
+        dice = self.dice
+        plural = dice.choice(["virtualservices", "destinationrules", "services", "sidecars"])
+        obj = self.changed(plural)
+        if obj is None:
+            return ""
+        spec = obj["spec"]
+        for rule in spec.get("http", ()):
+            for entry in rule.get("route", ()):
+                entry["weight"] = dice.randint(0, 100)
+        if plural == "virtualservices" and dice.random() < 0.4:
+            spec["exportTo"] = dice.choice([["*"], ["."], ["or-b"]])
+        if plural == "services" and dice.random() < 0.5:
+            spec["selector"] = {"app": dice.choice(["rev", "det", "pay"])}
+        if plural == "destinationrules" and spec.get("subsets") and dice.random() < 0.5:
+            spec["subsets"] = spec["subsets"][1:]
+        return f"{plural} {obj['metadata']['name']}"
+
+    def read_in_part(self) -> str:
+        plural = self.dice.choice(["pods", "destinationrules", "sidecars"])
+        if self.partial.pop(plural, None) is None:
+            self.partial[plural] = frozenset({"or-a"})
+        return plural
+
+    @property
+    def objects(self) -> dict[str, list[Obj]]:
+        return {plural: list(found.values()) for plural, found in self.kinds.items()}
+
+
+def everything(value: Any) -> Any:
+    """All that is in it, fields that are not compared among them; in words that can be compared."""
+    if isinstance(value, Mesh):
+        return "mesh"
+    if is_dataclass(value) and not isinstance(value, type):
+        unsaid = ("latest", "joins", "raw", "make", "join")
+        return {
+            f.name: everything(getattr(value, f.name))
+            for f in fields(value)
+            if f.name not in unsaid
+        }
+    if isinstance(value, dict):
+        return {key: everything(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [everything(one) for one in value]
+    return value
+
+
+def answers(mesh: Mesh) -> Iterator[Any]:
+    """What every caller gets for every host, and from which endpoints."""
+    whole = world(mesh)
+    yield [(everything(group.client), everything(group.pods)) for group in whole.callers]
+    for group in whole.callers:
+        view = whole.view(group.client)
+        for host in whole.shared.registry.hosts:
+            for port in host.ports:
+                answer = view.resolve(host.name, port.number)
+                yield answer.rest, answer.chains, answer.overruled, answer.unread
+                yield {name: everything(reach) for name, reach in answer.reaches.items()}
+
+
+def sample_of(views: tuple[ServiceView, ...], dice: random.Random, at: float) -> Sample:
+    called = {
+        Responder(view.key, row.version, view.key.namespace, dice.choice(["rev", "det", ""])): (
+            Signals(dice.randint(0, 99), 1.0, dice.choice([0.0, 0.0, 0.5, 1.0]), 3.0, 9.0, 10.0)
+        )
+        for view in views
+        for row in view.versions
+    }
+    workloads = sorted({w for view in views for route in view.routes for w in route.callers})
+    clients = {
+        view.key: frozenset(dice.sample(workloads, min(2, len(workloads))))
+        for view in views
+        if dice.random() < 0.5
+    }
+    return Sample(at, "test", 10.0, called=called, served=called, clients=clients)
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_what_is_followed_is_what_is_read_anew(chunk: int) -> None:
+    spared = sum(follow(seed) for seed in range(chunk * 4, chunk * 4 + 4))
+    assert spared > EVENTS / 2
+
+
+def follow(seed: int) -> int:
+    """How many times not all services were made anew."""
+    cluster, parsed, followed = Cluster(seed), ParsedObjects(), Structure()
+    shown, sample = MeasuredViews(), None
+    happened: list[str] = []
+    spared = 0
+    for step in range(EVENTS):
+        happened += [cluster.event() for _ in range(cluster.dice.choice([0, 1, 1, 1, 3]))]
+        said = f"seed {seed}: {happened}"
+        mesh = parse_mesh(cluster.objects, partial=dict(cluster.partial), before=parsed)
+        views = followed.follow(mesh)
+        spared += followed.made < len(views)
+        again = parse_mesh(cluster.objects, partial=dict(cluster.partial))
+        assert mesh == again, said
+        for name in INDEXES:
+            assert getattr(mesh, name) == getattr(again, name), f"{name}, {said}"
+        anew = structure(again)
+        assert everything(views) == everything(anew), said
+        assert list(answers(mesh)) == list(answers(again)), said
+        if step % 3 == 0:
+            sample = sample_of(views, cluster.dice, 1000.0 + 100 * step)
+        now = shown.of(views, sample, LIMITS)
+        for view, other in zip(now, measured(anew, sample, LIMITS), strict=True):
+            assert counted(view) == counted(other), f"{view.key}, {said}"
+    return spared
+
+
+def counted(view: ServiceView) -> Any:
+    """Without the states, which have a past."""
+    past = {"state": "", "server_state": "", "slow": "", "server_slow": ""}
+    rows = [everything(replace(row, **past)) for row in view.versions]
+    whole = replace(view, versions=(), state="", server_state="", slow="")
+    return everything(whole), rows
+
+
+def test_every_index_of_a_mesh_is_handed_on() -> None:
+    own = {name for name, value in vars(Mesh).items() if isinstance(value, cached_property)}
+    assert own == INDEXES.keys()
+
+
+def test_an_event_of_a_pod_costs_what_its_services_cost() -> None:
+    cluster, parsed, followed = Cluster(1), ParsedObjects(), Structure()
+    before = followed.follow(parse_mesh(cluster.objects, before=parsed))
+    assert followed.made == len(before)
+    for place, pod in cluster.kinds["pods"].items():
+        if pod["metadata"]["labels"].get("app") == "pay":
+            other = copy.deepcopy(pod)
+            other["status"] = {"phase": "Running", "podIP": "10.1.0.251"}
+            cluster.kinds["pods"][place] = other
+    after = followed.follow(parse_mesh(cluster.objects, before=parsed))
+    new = {view.key.name for view, old in zip(after, before, strict=True) if view is not old}
+    assert "pay" in new and followed.made == len(new) < len(before)
