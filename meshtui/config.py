@@ -20,21 +20,37 @@ _NUMBERS = (
     ("slow_ms", 0, 3_600_000),
     ("tick_s", 0.2, 3600),
 )
+BADGES = ("red", "yellow", "plain")
+"""How loud a context's badge is."""
+
 KEYS = (
-    *("theme", "stable", "degraded", "failing", "slow_ms", "tick_s", "prometheus"),
+    *(
+        "theme",
+        "ascii",
+        "badges",
+        "stable",
+        "degraded",
+        "failing",
+        "slow_ms",
+        "tick_s",
+        "prometheus",
+    ),
     *(*_LISTS, *_FILES),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`stable` names the stable version by `service.namespace` or `service`; `degraded` and
-    `failing` are error ratios (0 to 1); `slow_ms` is the time that 95 % of the requests must keep
-    (0: no limit); `tick_s` is the seconds between two looks at telemetry.
-    What begins with `prometheus` is as the options of that name.
+    """`ascii`: no signs and lines beyond ASCII; `badges` maps patterns of contexts' names, as a
+    shell's, to one of `BADGES`. `stable` names the stable version by `service.namespace` or
+    `service`; `degraded` and `failing` are error ratios (0 to 1); `slow_ms` is the time that 95 %
+    of the requests must keep (0: no limit); `tick_s` is the seconds between two looks at
+    telemetry. What begins with `prometheus` is as the options of that name.
     """
 
     theme: str = ""
+    ascii: bool = False
+    badges: Mapping[str, str] = field(default_factory=dict)
     stable: Mapping[str, str] = field(default_factory=dict)
     degraded: float = 0.0
     failing: float = 0.10
@@ -83,8 +99,15 @@ def _config(raw: Any, path: Path) -> Config:
     stable = raw.get("stable") or {}
     if not isinstance(stable, dict):
         raise Usage(f"{path}: stable maps services to versions")
+    if not isinstance(raw.get("ascii", False), bool):
+        raise Usage(f"{path}: ascii is true or false")
+    badges = raw.get("badges") or {}
+    if not isinstance(badges, dict) or not set(map(str, badges.values())) <= set(BADGES):
+        raise Usage(f"{path}: badges maps contexts to {', '.join(BADGES)}")
     lists = {key: _texts(raw.get(key), key, path) for key in _LISTS}
-    return Config(**{**raw, "stable": {str(k): str(v) for k, v in stable.items()}, **lists})
+    texts = {"stable": stable, "badges": badges}
+    mappings = {key: {str(k): str(v) for k, v in found.items()} for key, found in texts.items()}
+    return Config(**{**raw, **mappings, **lists})
 
 
 def _texts(value: Any, key: str, path: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from meshtui.cli.argument_types import prometheus
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
-from meshtui.verbs.everywhere import EVERYWHERE
+from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY
 from meshtui.verbs.verb import CANARY, CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
-        parents=[_everywhere()],
+        parents=[_everywhere(), _of_the_screen()],
     )
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
     parser.set_defaults(run=_deferred("screen", "screen"), command="")
@@ -96,7 +96,7 @@ def _add_lab(commands: Any) -> None:
     actions = None
     for verb in (verb for verb in VERBS if verb.group == LAB):
         if not verb.name.startswith("lab "):
-            _add_verb(commands, verb, parents=[_everywhere()])
+            _add_verb(commands, verb, parents=[_everywhere(), _of_the_screen()])
             continue
         if actions is None:
             lab = commands.add_parser("lab", help="the demo's mesh alone")
@@ -190,9 +190,17 @@ def _deferred(module: str, function: str) -> Run:
 
 
 def _everywhere() -> argparse.ArgumentParser:
+    return _parent("everywhere", EVERYWHERE)
+
+
+def _of_the_screen() -> argparse.ArgumentParser:
+    return _parent("the screen", SCREEN_ONLY)
+
+
+def _parent(title: str, parameters: Sequence[Parameter]) -> argparse.ArgumentParser:
     parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = parent.add_argument_group("everywhere")
-    for parameter in EVERYWHERE:
+    group = parent.add_argument_group(title)
+    for parameter in parameters:
         _add_global(group, parameter)
     return parent
 

@@ -38,7 +38,14 @@ def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     from meshtui.ui.app import MeshtuiApp
 
     chosen = options(arguments)
-    app = MeshtuiApp(DeferredCockpit(chosen), theme=chosen.config.theme, leaving=leaving)
+    config = chosen.config
+    app = MeshtuiApp(
+        DeferredCockpit(chosen),
+        theme=config.theme,
+        ascii_only=config.ascii or getattr(arguments, "ascii", False) or not _unicode(),
+        badges=config.badges,
+        leaving=leaving,
+    )
     try:
         status = app.run() or 0
     finally:
@@ -48,3 +55,8 @@ def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     if app.failure is not None:
         raise app.failure
     return status
+
+
+def _unicode() -> bool:
+    """Whether the terminal is said to take more than ASCII."""
+    return "utf" in (sys.stdout.encoding or "").lower()

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -18,6 +19,7 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.driver import Driver
 from textual.events import Event, Key
+from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 from textual.worker import WorkerFailed
@@ -47,7 +49,8 @@ Clock = Callable[[], float]
 class MeshtuiApp(App[int]):
     """`run()` returns an exit status. `clock` gives seconds since the epoch.
 
-    `leaving` watches the terminal already, from the start of the program.
+    `leaving` watches the terminal already, from the start of the program. `ascii_only`: no signs
+    and lines beyond ASCII; `badges`: how loud the contexts are whose names match a pattern.
     """
 
     CSS_PATH = "app.tcss"
@@ -64,11 +67,19 @@ class MeshtuiApp(App[int]):
         cockpit: Cockpit,
         *,
         theme: str = "",
+        ascii_only: bool = False,
+        badges: Mapping[str, str] = MappingProxyType({}),
         clock: Clock = time.time,
         leaving: Leaving | None = None,
     ) -> None:
         super().__init__()
         self.cockpit = cockpit
+        self._badges = badges
+        self._ascii: list[LineFilter] = []
+        if ascii_only:
+            from meshtui.ui.widgets.ascii import AsciiFilter
+
+            self._ascii.append(AsciiFilter())
         self.opened: MainScreen | None = None
         self._clock = clock
         self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key, self.set_timer)
@@ -91,6 +102,10 @@ class MeshtuiApp(App[int]):
             self._wanted_theme = DEFAULT
         if self.get_theme(self._wanted_theme) is not None:
             self.theme = self._wanted_theme
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """With plain ASCII as the last of them, where that is wanted."""
+        return [*super().get_line_filters(), *self._ascii]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return roles.default_variables(self.current_theme)
@@ -135,7 +150,7 @@ class MeshtuiApp(App[int]):
     async def _open(self) -> None:
         """The main screen, once it is imported; the thread leaves the first paint its time."""
         module = await asyncio.to_thread(import_module, "meshtui.ui.main.screen")
-        self.opened = module.MainScreen(self.cockpit, self._clock)
+        self.opened = module.MainScreen(self.cockpit, self._clock, self._badges)
         await self.push_screen(self.main)
         for problem in self._theme_problems:
             self.main.status_later(problem)

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from meshtui.mesh.text import clean
-from meshtui.ui.widgets.roles import VARIABLES
+from meshtui.ui.widgets.roles import OWN
 
 DEFAULT = "meshtui-dark"
 
@@ -66,13 +66,21 @@ def parse_theme(raw: object) -> Theme:
     missing = [colour for colour in _COLOURS if colour not in colours]
     if missing:
         raise ValueError(f"colours are missing: {', '.join(missing)}")
-    roles = _colours(raw.get("roles") or {}, VARIABLES)
+    roles = _colours(raw.get("roles") or {}, OWN)
+    dark, ansi = raw.get("dark", True) is not False, raw.get("ansi", False) is True
+    own = {f"mesh-{role}": value for role, value in roles.items()}
     return Theme(
         name=name.strip(),
-        dark=raw.get("dark", True) is not False,
-        variables={f"mesh-{role}": value for role, value in roles.items()},
+        dark=dark,
+        ansi=ansi,
+        variables={**(_of_the_terminal(dark) if ansi else {}), **own},
         **_arguments(colours),
     )
+
+
+def _of_the_terminal(dark: bool) -> Mapping[str, str]:
+    """What Textual's own style sheets want of a theme of the terminal's sixteen colours."""
+    return BUILTIN_THEMES["ansi-dark" if dark else "ansi-light"].variables
 
 
 def _arguments(colours: Mapping[str, str]) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from meshtui.verbs.values import FREE, TEXT
 from meshtui.verbs.verb import Parameter
 
+SCREEN_ONLY = (Parameter("ascii", "no signs and lines beyond ASCII", None),)
+"""Options of the screen, on a cluster or on the demo's."""
+
 EVERYWHERE = (
     Parameter("kubeconfig", "another kubeconfig", FREE, "FILE"),
     Parameter("context", "a context of the kubeconfig", FREE, "NAME"),

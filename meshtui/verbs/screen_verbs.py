@@ -41,17 +41,19 @@ VIEW = _screen(
     _one("side", "a side", choices=tuple(SIDES)),
     Example("server", "What the versions did themselves."),
 )
-THEME = _screen("theme", "another theme", _one("name", "a theme; without a name: which there are"))
+THEME = _screen(
+    "theme", "another theme", _one("name", "a theme; without a name: a list, each of them shown")
+)
 NAMESPACE = _screen(
     "ns",
     "only the services of a namespace",
-    _one("namespace", "a namespace, or all", optional=False),
+    _one("namespace", "a namespace, or all; without: a list"),
     Example("all", "The services of all namespaces."),
 )
 CONTEXT = _screen(
     "ctx",
     "another context of the kubeconfig",
-    _one("context", "a context; without a name: which there are"),
+    _one("context", "a context; without a name: a list"),
 )
 FILTER = Verb(
     "filter",

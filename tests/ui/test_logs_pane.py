@@ -58,7 +58,7 @@ def row(drive: Drive, words: str) -> str:
 
 def unbroken(drive: Drive) -> str:
     """What the pane shows as if no line were broken, without spaces."""
-    rows = (re.split("[▊▎]", line)[-1] for line in drive.text.splitlines())
+    rows = (re.split("[┃│]", line)[-1] for line in drive.text.splitlines())
     return "".join("".join(row.split()) for row in rows)
 
 
@@ -84,8 +84,8 @@ async def test_logs_of_all_pods_with_a_letter_for_each(size: tuple[int, int]) ->
 async def test_names_of_versions_are_read_whole_and_many_pods_get_two_letters() -> None:
     async with driving() as drive:
         await opened(drive, entry(1, "canary"), entry(2, "v1"))
-        assert row(drive, "/reviews/1").split("▊")[1].startswith(" canary a 21:")
-        assert row(drive, "/reviews/2").split("▊")[1].startswith(" v1     b 21:")
+        assert row(drive, "/reviews/1").split("┃")[1].startswith(" canary a 21:")
+        assert row(drive, "/reviews/2").split("┃")[1].startswith(" v1     b 21:")
         many = [LogEntry("b", f"p{n}", "a-very-long-version", f"line {n}") for n in range(30)]
         feed(drive, *many)
         await drive.until(lambda: "line 29" in drive.text)

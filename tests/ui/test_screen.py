@@ -138,7 +138,7 @@ async def test_old_numbers_do_not_look_like_new_ones_without_colour_either() -> 
         rows = [line for line in lines[2:] if "v3" in line or "reviews" in line]
         assert rows and all("◌" in line and "✖" not in line for line in rows)
         roles = {piece.role for piece in drive.app.main.table.line_at(0) if "%" in piece.text}
-        assert roles == {"faint"}
+        assert roles == {"old"}
         await drive.tick()
         assert "◌" not in drive.text and "last seen" not in drive.text
 

@@ -137,7 +137,7 @@ async def test_a_server_that_nobody_counts_for_is_unknown_in_its_column() -> Non
         await drive.go_to("reviews", "v3")
         await drive.press("s")
         await drive.until(lambda: "What v3 itself answered is unknown" in plain(drive))
-        beside = [line.partition("▊")[2] for line in drive.text.splitlines()]
+        beside = [line.partition("┃")[2] for line in drive.text.splitlines()]
         numbers = next(line for line in beside if "30.0%" in line)
         assert numbers.rstrip().endswith("unknown")
         code = next(line for line in drive.text.splitlines() if "503  unavailable" in line)
@@ -189,7 +189,7 @@ async def test_numbers_that_are_old_do_not_look_fresh_in_the_body() -> None:
         await drive.until(lambda: "STALE: what follows is old" in plain(drive))
         body = pane(drive).listing
         old = [body.line_at(at) for at in range(2, body.line_count())]
-        assert {piece.role for line in old for piece in line if piece.text.strip()} == {"faint"}
+        assert {piece.role for line in old for piece in line if piece.text.strip()} == {"old"}
         assert "failing: 30 %" in plain(drive) and "✖" not in plain(drive)
         await drive.tick()
         await drive.until(lambda: "STALE" not in plain(drive))

@@ -12,7 +12,7 @@ from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, CellContext
-from meshtui.ui.table.columns import grid
+from meshtui.ui.table.columns import FULL_WEIGHT, grid
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
@@ -44,9 +44,22 @@ def test_every_line_and_the_head_are_exactly_as_wide_as_the_grid(width: int) -> 
 
 
 def test_eighty_columns_show_what_a_decision_needs() -> None:
-    ids = {column.id for column in grid(78, 20).columns}
-    assert ids >= {"name", "weight", "rps", "err", "p99", "pods", "marks"}
+    ids = {column.id for column in grid(78, 18).columns}
+    assert ids >= {"name", "weight", "share", "rps", "err", "p99", "pods", "marks"}
     assert not ids & {"p50", "p95", "spark"}
+
+
+def test_the_share_outlasts_all_but_the_weight_and_the_errors() -> None:
+    for width in range(30, 100):
+        ids = {column.id for column in grid(width, 18).columns}
+        assert "share" in ids or not ids & {"rps", "p99", "pods", "marks", "spark"}
+
+
+@pytest.mark.parametrize("longest", [12, 17, 25, 44])
+@pytest.mark.parametrize("width", [78, 118, 158])
+def test_the_names_have_as_much_room_as_they_need_and_no_more(width: int, longest: int) -> None:
+    name = next(column.width for column in grid(width, longest).columns if column.id == "name")
+    assert name <= longest and (width < 158 or name == longest)
 
 
 def test_a_wide_table_shows_everything() -> None:
@@ -67,10 +80,12 @@ def test_what_a_narrow_table_gives_up_comes_back_in_order() -> None:
         return {column.id for column in grid(width, 20).columns}
 
     assert ids(24) == {"sign", "name", "err"}
-    assert ids(38) == {"sign", "name", "weight", "rps", "err"}
-    assert ids(51) == ids(77) == {"sign", "name", "weight", "rps", "err", "p99", "pods"}
-    assert next(c.width for c in grid(51, 12).columns if c.id == "weight") == WORDS
-    assert next(c.width for c in grid(77, 20).columns if c.id == "weight") == 15
+    few = {"sign", "name", "weight", "share", "err"}
+    assert ids(38) - {"rest"} == few
+    assert ids(44) - {"rest"} == few | {"rps"}
+    assert ids(56) - {"rest"} == ids(70) - {"rest"} == few | {"rps", "p99", "pods"}
+    assert next(c.width for c in grid(55, 12).columns if c.id == "weight") == WORDS
+    assert next(c.width for c in grid(70, 20).columns if c.id == "weight") == FULL_WEIGHT
 
 
 @pytest.mark.parametrize("width", [5, 20, 40, 60])
@@ -114,10 +129,16 @@ def test_latencies(ms: float, text: str) -> None:
 
 
 def test_a_bar_is_full_only_at_a_hundred_and_never_empty_above_zero() -> None:
-    assert numbers.bar(100, 6) == ("██████", "")
-    assert numbers.bar(99, 6) == ("█████", "░")
-    assert numbers.bar(1, 6) == ("█", "░░░░░")
-    assert numbers.bar(0, 6) == ("", "░░░░░░")
+    assert numbers.bar(100, 6) == "██████"
+    assert numbers.bar(99.9, 6) == "█████▉"
+    assert numbers.bar(1, 6) == "▏     "
+    assert numbers.bar(0, 6) == "      "
+
+
+@pytest.mark.parametrize("cells", [4, 6, 10])
+def test_weights_that_differ_by_five_percent_have_different_bars(cells: int) -> None:
+    bars = [numbers.bar(percent, cells) for percent in range(0, 101, 5)]
+    assert len(set(bars)) == len(bars) and {len(bar) for bar in bars} == {cells}
 
 
 def test_a_draft_stands_where_the_weight_was() -> None:

@@ -167,6 +167,8 @@ def footer(now: Situation) -> tuple[Action, ...]:
 
 
 def _offered(action: Action, now: Situation) -> bool:
+    if action.id == now.focus:
+        return False
     if resolve(action.keys[0], now) is not action:
         return False
     if action.id == "back":

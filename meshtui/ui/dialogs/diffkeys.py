@@ -54,7 +54,7 @@ def keys_of(
     if kept and not armed:
         return (Span("Enter applies it in a moment   ", "draft"), *BACK)
     if not armed:
-        return (Span("Enter apply   ", "faint"), *BACK)
+        return (Span("Enter apply   ", "off"), *BACK)
     return (ENTER, Span(" apply   ", "strong"), *BACK)
 
 

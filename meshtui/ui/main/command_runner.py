@@ -13,6 +13,7 @@ from meshtui.ui.actions.registry import BY_ID
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.main import commands
 from meshtui.ui.main.change_desk import ChangeDesk
+from meshtui.ui.main.choices import ALL, choose_context, choose_namespace, choose_theme
 from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.host import HasApp, Notifies
 from meshtui.ui.main.layout import Arrangement
@@ -31,6 +32,7 @@ class Host(Notifies, HasApp, Protocol):
     """What is used of the screen."""
 
     def situation(self) -> Situation: ...
+    def run_command(self, text: str) -> None: ...
     def run_action_by_id(self, action_id: str) -> None: ...
     def connect_elsewhere(self) -> None: ...
 
@@ -74,7 +76,7 @@ class CommandRunner:
             case commands.UseTheme(name):
                 self._theme(name)
             case commands.ShowNamespace(name):
-                self._rule_choice.narrow(name)
+                self._namespace(name)
             case commands.SwitchContext(name):
                 self._switch(name)
             case commands.FilterBy(words):
@@ -123,9 +125,7 @@ class CommandRunner:
         """Another cluster, unless a change to this one is under way."""
         cockpit = self._cockpit
         if not context:
-            self._host.announce(
-                f"the context is {cockpit.context}; {', '.join(cockpit.contexts())}"
-            )
+            choose_context(self._host.app, cockpit.contexts(), cockpit.context, self._chosen("ctx"))
         elif self._desk.busy:
             raise Refused("a change is being applied", "switch when it is done")
         else:
@@ -134,10 +134,27 @@ class CommandRunner:
 
     def _theme(self, name: str) -> None:
         app = self._host.app
-        names = sorted(theme for theme in app.available_themes)
-        if name not in names:
-            own = [theme for theme in names if theme.startswith("meshtui")]
-            problem = f"there is no theme {name}" if name else f"the theme is {app.theme}"
-            self._host.announce(f"{problem}; there are {', '.join(own)} and Textual's own")
-            return
-        app.theme = name
+        if not name:
+            choose_theme(app, self._theme_chosen)
+        elif name not in app.available_themes:
+            own = [theme for theme in sorted(app.available_themes) if theme.startswith("meshtui")]
+            words = f"there is no theme {name}; there are {', '.join(own)} and Textual's own"
+            self._host.announce(words)
+        else:
+            app.theme = name
+
+    def _theme_chosen(self, name: str) -> None:
+        self._host.announce(f"theme {name}; `theme: {name}` in config.yaml keeps it")
+
+    def _namespace(self, name: str) -> None:
+        """All of them, one, or the one that is picked from the list."""
+        feed = self._rule_choice
+        if name:
+            feed.narrow("" if name == ALL else name)
+        else:
+            chosen = self._chosen("ns")
+            choose_namespace(self._host.app, feed.namespaces, feed.recent, feed.namespace, chosen)
+
+    def _chosen(self, verb: str) -> Callable[[str], None]:
+        """As if it had been typed."""
+        return lambda name: self._host.run_command(f"{verb} {name}")

@@ -61,21 +61,21 @@ class ShowSide:
 
 @dataclass(frozen=True, slots=True)
 class UseTheme:
-    """Empty: say which there are."""
+    """Empty: pick one from a list."""
 
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowNamespace:
-    """Only its services; empty: those of all namespaces."""
+    """Only its services, or "all"; empty: pick one from a list."""
 
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchContext:
-    """Another cluster; empty: say which there are."""
+    """Another cluster; empty: pick one from a list."""
 
     name: str = ""
 
@@ -213,6 +213,6 @@ _SCREEN: Mapping[str, Callable[[Mapping[str, Any]], Command]] = {
     "sort": lambda values: SortBy(values["by"]),
     "view": lambda values: ShowSide(values["side"]),
     "theme": lambda values: UseTheme(values["name"]),
-    "ns": lambda values: ShowNamespace("" if values["namespace"] == "all" else values["namespace"]),
+    "ns": lambda values: ShowNamespace(values["namespace"]),
     "ctx": lambda values: SwitchContext(values["context"]),
 }

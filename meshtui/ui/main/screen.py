@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -19,6 +20,7 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
 from meshtui.ui.actions.situation import PROMPTING, Situation
+from meshtui.ui.badges import badge_of
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.main import snapshot_feed as feed
@@ -68,8 +70,15 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings()]
 
-    def __init__(self, cockpit: Cockpit, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        cockpit: Cockpit,
+        clock: Callable[[], float],
+        badges: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`badges`: how loud the contexts are whose names match a pattern."""
         super().__init__()
+        self._badges = badges
         self.cockpit = cockpit
         self.clock = clock
         self.snapshot: Snapshot | None = None
@@ -176,8 +185,9 @@ class MainScreen(Screen[None]):
     def place_again(self) -> None:
         """Where we are, in the header."""
         c = self.cockpit
+        badge = badge_of(c.context, self._badges)
         self.header.place = ConnectedTo(
-            c.context, self.rule_choice.namespace, c.server, c.read_only
+            c.context, self.rule_choice.namespace, c.server, c.read_only, badge
         )
         self.header.receive(self.snapshot, self.clock())
 

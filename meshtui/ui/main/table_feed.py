@@ -30,6 +30,9 @@ class TableFeed:
         self.namespace = namespace
         """Only its services are shown; empty for all. Before connecting it is what -n says."""
 
+        self.recent: tuple[str, ...] = ()
+        """The namespaces that were shown alone, the last one first."""
+
     def show(self) -> None:
         """The services of the last snapshot, each by the rule that is aimed at."""
         snapshot = self._host.snapshot
@@ -46,13 +49,20 @@ class TableFeed:
     def _narrowed(self, views: tuple[ServiceView, ...]) -> tuple[ServiceView, ...]:
         return tuple(v for v in views if not self.namespace or v.key.namespace == self.namespace)
 
+    @property
+    def namespaces(self) -> list[str]:
+        """Those that have services."""
+        snapshot = self._host.snapshot
+        return sorted({view.key.namespace for view in snapshot.views}) if snapshot else []
+
     def narrow(self, namespace: str) -> None:
         """Show one namespace's services, or all. Raises `NotFound` naming what there is."""
-        snapshot = self._host.snapshot
-        there = sorted({view.key.namespace for view in snapshot.views}) if snapshot else []
+        there = self.namespaces
         if namespace and namespace not in there:
             raise NotFound(f"no services in namespace {namespace}", f"there are {', '.join(there)}")
         self.namespace = namespace
+        if namespace:
+            self.recent = tuple(dict.fromkeys((namespace, *self.recent)))
         self.show()
         self._host.place_again()
         self._host.update_panes()

@@ -12,6 +12,7 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
 from meshtui.operations.canary.watching import CanaryRun
 from meshtui.paths import short_path
+from meshtui.ui.table.numbers import bar
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, span, width_of, wrapped
 
 LABEL = 10
@@ -139,7 +140,7 @@ def _step(progress: Progress, run: CanaryRun, now: float) -> list[Line]:
     if left is None or total <= 0:
         return []
     words = f"{human_duration(total - left)} of {human_duration(total)}"
-    return [_field("step", *_bar(1 - left / total, "bar"), Span(f"  {words}", "text"))]
+    return [_field("step", _bar(1 - left / total, "bar"), Span(f"  {words}", "text"))]
 
 
 def _table(progress: Progress, width: int) -> list[Line]:
@@ -190,7 +191,7 @@ def _against(label: str, value: float, limit: float) -> Line:
     role = "error" if part >= 1 else "warning" if part >= WARN else "bar"
     number = f"{value:.2g}" if value < 10 else f"{value:,.0f}" if value < 1e6 else "over a million"
     words = Span(f"  {number} of {limit:,.0f}", role if part >= WARN else "text")
-    return _field(label, *_bar(part, role), words)
+    return _field(label, _bar(part, _BARS[role]), words)
 
 
 def _weights(progress: Progress) -> list[Line]:
@@ -226,6 +227,8 @@ def _field(label: str, *pieces: Span) -> Line:
     return (Span(f"{label:<{LABEL}}", "muted"), *pieces)
 
 
-def _bar(part: float, role: str) -> tuple[Span, Span]:
-    full = round(min(max(part, 0.0), 1.0) * BAR)
-    return Span("█" * full, role), Span("░" * (BAR - full), "faint")
+_BARS = {"error": "bar-sick", "warning": "bar-warning", "bar": "bar"}
+
+
+def _bar(part: float, role: str) -> Span:
+    return Span(bar(min(max(part, 0.0), 1.0) * 100, BAR), role)

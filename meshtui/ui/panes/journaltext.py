@@ -31,7 +31,7 @@ def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
     lines = [first, *wrapped(summary, width, role, "  ")]
     if entry.detail and (not entry.took_effect or entry.status.startswith(REVERTED)):
         lines += wrapped(entry.detail, width, "muted", "  ")
-    return [*lines, (span(f"  {entry.who}  {entry.change_id}", "faint"),)]
+    return [*lines, (span(f"  {entry.who}  {entry.change_id}", "muted"),)]
 
 
 def unread_words(entries: Iterable[Journaled]) -> str:

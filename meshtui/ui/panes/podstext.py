@@ -9,7 +9,7 @@ from meshtui.mesh.pod_health import pod_trouble
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.look.proxy_status import ProxyStatus
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, width_of, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, width_of, wrapped
 
 PodPlace = tuple[str, str]
 Statuses = Mapping[PodPlace, ProxyStatus]
@@ -103,13 +103,9 @@ def _row(cells: Line, widths: Sequence[int]) -> Line:
     pieces: list[Span] = []
     for place, (cell, cells_wide) in enumerate(zip(cells, widths, strict=True)):
         pieces += [Span(" " * GAP)] if place else []
-        text = _end_of(cell.text, cells_wide) if not place else cell.text
-        pieces.append(Span(fit(text, cells_wide, right=TITLES[place] == "restarts"), cell.role))
+        if place:
+            text = fit(cell.text, cells_wide, right=TITLES[place] == "restarts")
+        else:
+            text = fit_middle(cell.text, cells_wide)
+        pieces.append(Span(text, cell.role))
     return tuple(pieces)
-
-
-def _end_of(name: str, width: int) -> str:
-    """The end of a pod's name tells it from its siblings."""
-    if width_of((Span(name),)) <= width or width < 8:
-        return name
-    return "…" + name[-(width - 1) :]

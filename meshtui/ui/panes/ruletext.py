@@ -65,12 +65,10 @@ def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
 
 def weight_line(name: str, weight: float) -> Line:
     """A destination with its part of the rule."""
-    full, empty = bar(weight, 8)
     return (
         ARROW,
         span(f"{name:<14}", "text"),
-        Span(full, "bar"),
-        Span(empty, "faint"),
+        Span(bar(weight, 8), "bar"),
         Span(f"{percent(weight):>5}%", "text" if weight else "muted"),
     )
 

@@ -34,9 +34,9 @@ def signals_lines(
 
 
 def _as_last_seen(line: Line) -> Line:
-    pieces = [Span(piece.text, "faint") for piece in line]
+    pieces = [Span(piece.text, "old") for piece in line]
     if pieces and pieces[0].text[:1] in SIGNS.values():
-        pieces[0] = Span(STALE_SIGN + pieces[0].text[1:], "faint")
+        pieces[0] = Span(STALE_SIGN + pieces[0].text[1:], "old")
     return tuple(pieces)
 
 

@@ -44,10 +44,17 @@ SIGNS = {
 STALE_SIGN = "◌"
 MEASURED = frozenset({"share", "rps", "err", "p50", "p95", "p99"})
 
-ROOMY_BAR = 10
-"""A bar of so many cells means that the marks have room for themselves."""
+BAD = frozenset({FAILING, ONLY_ERRORS, REFUSED})
+"""States whose lines are tinted, and whose errors are drawn over time in place of requests."""
 
-WORDS = 9
+TAG = 4
+"""Cells behind a sparkline that say what it draws where that is not requests."""
+
+LEAST_SCALE, HEADROOM = 0.02, 1.4
+"""The part of failing requests that at least fills the height of a sparkline of errors, and how
+much higher than its highest value a sparkline is."""
+
+WORDS = 8
 """Cells of a weight column that hold the numbers; the bar has the rest."""
 
 
@@ -68,14 +75,14 @@ class CellContext:
 def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     """The pieces of one cell, not yet cut or padded."""
     if column.id == "weight":
-        return _weight(entry, context, column.width - WORDS)
+        return _weight(entry, context, column)
     if column.id == "spark":
         return _spark(entry, context, column.width)
     if column.id == "marks":
         return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
     if context.stale and column.id in MEASURED:
-        return tuple(Span(piece.text, "faint") for piece in pieces)
+        return tuple(Span(piece.text, "old") for piece in pieces)
     return pieces
 
 
@@ -102,7 +109,7 @@ def _sign(entry: TableLine, context: CellContext) -> Line:
 
 def _sign_of(state: str, context: CellContext) -> Span:
     if context.stale and state != NOT_KNOWN:
-        return Span(STALE_SIGN, "faint")
+        return Span(STALE_SIGN, "old")
     return Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state)
 
 
@@ -127,38 +134,33 @@ def _version_cell(entry: TableLine, version: VersionView, context: CellContext) 
     )
 
 
-def _weight(entry: TableLine, context: CellContext, cells: int) -> Line:
-    draft = context.drafts.get(entry.view.key)
+def _weight(entry: TableLine, context: CellContext, column: Column) -> Line:
+    draft, cells = context.drafts.get(entry.view.key), column.width - WORDS
     if entry.version is None:
-        return _service_weight(entry, draft, cells)
+        return _service_weight(entry, draft, short=column.for_marks)
     before = entry.version.percent
     after = draft.percents.get(entry.version.label) if draft else None
     if after is not None and numbers.percent(after) != numbers.percent(before or 0.0):
         return _drafted(before or 0.0, after, cells)
     if before is None:
         return _unweighted(entry)
-    full, empty = numbers.bar(before, cells)
     role = "text" if before else "muted"
-    return (
-        Span(full, "bar"),
-        Span(empty, "faint"),
-        Span(f"{numbers.percent(before)}%".rjust(WORDS), role),
-    )
+    bar = Span(numbers.bar(before, cells), "bar-sick" if state_of(entry) in BAD else "bar")
+    return bar, Span(f"{numbers.percent(before)}%".rjust(WORDS), role)
 
 
-def _service_weight(entry: TableLine, draft: Draft | None, cells: int) -> Line:
-    """A service has no weight: its cell says what must not be overlooked on a narrow screen."""
+def _service_weight(entry: TableLine, draft: Draft | None, *, short: bool) -> Line:
+    """A service has no weight: its cell says what must not be overlooked where marks have none."""
     if draft is not None:
         return (Span("draft", "draft"),)
-    return short_marks(entry.view) if cells < ROOMY_BAR else ()
+    return short_marks(entry.view) if short else ()
 
 
 def _drafted(before: float, after: float, cells: int) -> Line:
-    full, empty = numbers.bar(after, cells)
     words = f"{numbers.percent(before)}→{numbers.percent(after)}%"
     if len(words) >= WORDS:
         words = f"{before:.0f}→{after:.0f}%"
-    return Span(full, "draft"), Span(empty, "faint"), Span(words.rjust(WORDS), "draft")
+    return Span(numbers.bar(after, cells), "bar-draft"), Span(words.rjust(WORDS), "draft")
 
 
 def _unweighted(entry: TableLine) -> Line:
@@ -202,9 +204,25 @@ def _role_of_odd(text: str) -> str:
 
 
 def _spark(entry: TableLine, context: CellContext, cells: int) -> Line:
-    rates = context.history.rates(entry.place)
-    peak = context.history.peak(entry.view.key)
-    return (Span(numbers.spark(rates, peak, cells), "spark"),)
+    """Of what is wrong over time; of all else, and lower, the requests."""
+    readings = context.history.readings(entry.place)
+    state = state_of(entry)
+    if state in BAD:
+        errors = [reading.errors for reading in readings]
+        return _trend(errors, LEAST_SCALE, cells, "err", "failing")
+    if state == SLOW:
+        times = [reading.p99_ms for reading in readings]
+        return _trend(times, 1.0, cells, "p99", "slow")
+    rates = (reading.rps for reading in readings)
+    drawn = numbers.spark(rates, context.history.peak(entry.view.key), cells, numbers.QUIET)
+    return (Span(drawn, "spark"),)
+
+
+def _trend(values: list[float | None], least: float, cells: int, what: str, role: str) -> Line:
+    """What does not change is no solid block: there is room above the highest value."""
+    peak = max(least, HEADROOM * max((value or 0.0 for value in values), default=0.0))
+    drawn = numbers.spark(values, peak, cells - TAG)
+    return Span(drawn, role), Span(what.rjust(TAG), "muted")
 
 
 def _pods(entry: TableLine, _: CellContext) -> Line:
@@ -230,6 +248,7 @@ def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
 
 _CELLS: Mapping[str, Callable[[TableLine, CellContext], Line]] = {
     "sign": _sign,
+    "rest": lambda _entry, _context: (),
     "name": _name,
     "share": _share,
     "rps": _rps,

@@ -64,23 +64,34 @@ def percent(value: float) -> str:
     return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
 
 
-def bar(value: float, width: int) -> tuple[str, str]:
-    """The full and the empty part; anything above 0 shows, only 100 is full."""
-    cells = round(value / 100 * width)
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(value: float, width: int) -> str:
+    """`width` cells, full to an eighth of one; anything above 0 shows, only 100 is full."""
+    eighths = round(value / 100 * width * 8)
     if 0 < value < 100:
-        cells = max(min(max(cells, 1), width - 1), 0)
-    return "█" * cells, "░" * (width - cells)
+        eighths = max(min(max(eighths, 1), width * 8 - 1), 0)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + _EIGHTHS[part] * (part > 0)).ljust(width)
 
 
-def spark(values: Iterable[float | None], peak: float, width: int) -> str:
-    """The last `width` values as blocks, the newest at the right; a gap where nothing is known."""
-    cells = "".join(_block(value, peak) for value in list(values)[-width:])
+QUIET = 4
+"""Heights of a sparkline that nobody needs to look at."""
+
+
+def spark(
+    values: Iterable[float | None], peak: float, width: int, levels: int = len(_BLOCKS)
+) -> str:
+    """The last `width` values as blocks of so many heights, the newest at the right; a gap where
+    nothing is known."""
+    cells = "".join(_block(value, peak, levels) for value in list(values)[-width:])
     return cells.rjust(width)
 
 
-def _block(value: float | None, peak: float) -> str:
+def _block(value: float | None, peak: float, levels: int) -> str:
     if value is None:
         return " "
     if value <= 0 or peak <= 0:
         return "·"
-    return _BLOCKS[min(len(_BLOCKS) - 1, int(value / peak * len(_BLOCKS)))]
+    return _BLOCKS[min(levels - 1, int(value / peak * levels))]

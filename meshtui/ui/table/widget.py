@@ -15,7 +15,7 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.main.filters import Filter
-from meshtui.ui.table.cells import CellContext
+from meshtui.ui.table.cells import BAD, CellContext, state_of
 from meshtui.ui.table.columns import ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import CalmOrder, Sort
@@ -24,6 +24,9 @@ from meshtui.ui.table.rows import head, row, wanted_name_width
 from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.lines import LinesView
 from meshtui.ui.widgets.paint import BLANK, Line, Span
+
+POINTER = "▌"
+"""In front of the cursor's line, which is told by more than a colour."""
 
 
 class MeshTable(LinesView, can_focus=True):
@@ -241,7 +244,11 @@ class MeshTable(LinesView, can_focus=True):
     def line_at(self, index: int) -> Line:
         if not self._entries:
             return self._empty_line(index)
-        return row(self._entries[index], self._grid, self._facts)
+        entry = self._entries[index]
+        pieces = row(entry, self._grid, self._facts)
+        if entry.place != self._place:
+            return pieces
+        return (Span(POINTER, "pointer-sick" if self._sick(index) else "pointer"), *pieces[1:])
 
     def _empty_line(self, index: int) -> Line:
         if index:
@@ -250,9 +257,17 @@ class MeshTable(LinesView, can_focus=True):
         return (Span(f"   {text}", "muted"),)
 
     def base_role_at(self, index: int) -> str:
-        if not self._entries or self._entries[index].place != self._place:
+        if not self._entries:
             return ""
-        return "cursor" if self.has_focus else "cursor-blurred"
+        here = self._entries[index].place == self._place
+        if here and self.has_focus:
+            return "cursor"
+        if self._sick(index):
+            return "sick"
+        return "cursor-blurred" if here else ""
+
+    def _sick(self, index: int) -> bool:
+        return not self._facts.stale and state_of(self._entries[index]) in BAD
 
     def on_focus(self) -> None:
         self.repaint_changed()

@@ -17,6 +17,7 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.sides import CALLER, state_of
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import FeedHealth, Snapshot
+from meshtui.ui.badges import PLAIN, RED
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import Line, Span, both_ends, span
@@ -39,6 +40,8 @@ class ConnectedTo:
     namespace: str
     server: str
     read_only: bool
+    badge: str = PLAIN
+    """How loud the context is: red, yellow or plain."""
 
 
 def header_lines(
@@ -58,11 +61,19 @@ def header_lines(
 
 
 def _where(place: ConnectedTo, width: int) -> Line:
-    pieces = [Span("meshtui", "brand"), GAP, span(place.context or "no context", "strong")]
+    pieces = [Span("meshtui", "brand"), GAP, _context(place)]
     pieces += [DOT, span(place.namespace or "all namespaces", "text")]
     if width >= 100 and place.server:
         pieces += [DOT, span(place.server, "muted")]
     return tuple(pieces)
+
+
+def _context(place: ConnectedTo) -> Span:
+    """Told by more than a colour: what is loud has a sign, too."""
+    name = place.context or "no context"
+    if place.badge == PLAIN:
+        return span(name, "strong")
+    return span(f" ! {name} ", "loud" if place.badge == RED else "stale")
 
 
 def _mode(place: ConnectedTo, side: str) -> Line:
@@ -125,7 +136,7 @@ def as_last_seen(counts: Line) -> Line:
     """The counts where telemetry is old: they say that they are, and shine no more."""
     if not counts:
         return counts
-    return (Span("last seen: ", "warning"), *(Span(piece.text, "faint") for piece in counts))
+    return (Span("last seen: ", "warning"), *(Span(piece.text, "old") for piece in counts))
 
 
 def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:

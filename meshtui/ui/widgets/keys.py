@@ -65,5 +65,5 @@ def _section(action: Action) -> int:
 
 def _entry(action: Action, forbidden: bool) -> Line:
     if forbidden:
-        return (Span(f"({action.shown} {action.label})", "faint"), Span("  "))
+        return (Span(f"({action.shown} {action.label})", "off"), Span("  "))
     return (Span(action.shown, "key"), Span(f" {action.label}", "muted"), Span("  "))

@@ -67,6 +67,21 @@ def fit(text: str, width: int, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
+@lru_cache(maxsize=4096)
+def fit_middle(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, cut in the middle: a pod's name has its workload at the
+    beginning, and what tells it from its siblings at the end."""
+    text = clean(text)
+    if cell_len(text) <= width or width < MIDDLE_LEAST:
+        return fit(text, width)
+    end = set_cell_size(text[::-1], (width - 1) // 2)[::-1]
+    return set_cell_size(text, width - 1 - cell_len(end)) + ELLIPSIS + end
+
+
+MIDDLE_LEAST = 8
+"""Cells below which the beginning of a name is worth more than its end."""
+
+
 def fit_line(pieces: Line, width: int) -> Line:
     """The line in exactly `width` cells; the piece that runs over is cut with an ellipsis."""
     retained: list[Span] = []
@@ -92,8 +107,15 @@ def both_ends(left: Line, right: Line, width: int) -> Line:
     return fit_line(left, room) + right
 
 
-LOUD = ("loud", "stale", "only errors", "read-only", "side")
+LOUD = (
+    *("loud", "stale", "only errors", "read-only", "side"),
+    *("bar", "bar-sick", "bar-warning", "bar-draft"),
+)
 """Roles that keep their own ground, on the cursor's line too."""
+
+
+BOLD = Style(bold=True)
+"""All that is left of a role on a ground that is reversed: its colours would be the grounds."""
 
 
 def strip_of(pieces: Sequence[Span], styles: Styles, ground: Style) -> Strip:
@@ -104,6 +126,9 @@ def strip_of(pieces: Sequence[Span], styles: Styles, ground: Style) -> Strip:
 def _segments(piece: Span, styles: Styles, ground: Style) -> Iterable[Segment]:
     """Spaces at the ends carry the ground only, so that equal looks are equal segments."""
     text = piece.text
+    if ground.reverse:
+        yield Segment(text, ground + BOLD if styles.get(piece.role, ground).bold else ground)
+        return
     if piece.role in LOUD:
         yield Segment(text, ground + styles[piece.role])
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
@@ -30,6 +31,16 @@ VARIABLES: Mapping[str, str] = {
 }
 """Colours a theme may set beside Textual's own, with the one that stands in for each."""
 
+BLENDS: Mapping[str, tuple[str, str, float]] = {
+    # the ground, what is mixed into it, how much
+    "track": ("background", "foreground", 0.16),
+    "sick": ("background", "error", 0.16),
+}
+"""Grounds that are mixed from others where a theme does not set them."""
+
+OWN = (*VARIABLES, *BLENDS)
+"""All that a theme may set beside Textual's own."""
+
 _ROLES: Mapping[str, tuple[str, str, str]] = {
     # role: colour of the text, of its ground, attributes
     "": ("", "", ""),
@@ -37,6 +48,8 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "strong": ("foreground", "", "bold"),
     "muted": ("mesh-muted", "", ""),
     "faint": ("mesh-faint", "", ""),
+    "old": ("mesh-muted", "", ""),
+    "off": ("mesh-muted", "", ""),
     "head": ("mesh-muted", "", ""),
     "head-sorted": ("mesh-key", "", "bold"),
     "key": ("mesh-key", "", "bold"),
@@ -51,7 +64,10 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "only errors": ("mesh-on-loud", "error", "bold"),
     "no traffic": ("mesh-muted", "", ""),
     "unknown": ("mesh-unknown", "", ""),
-    "bar": ("mesh-bar", "", ""),
+    "bar": ("mesh-bar", "mesh-track", ""),
+    "bar-sick": ("error", "mesh-track", ""),
+    "bar-warning": ("warning", "mesh-track", ""),
+    "bar-draft": ("mesh-draft", "mesh-track", ""),
     "draft": ("mesh-draft", "", "bold"),
     "spark": ("mesh-spark", "", ""),
     "mark": ("mesh-mark", "", ""),
@@ -67,6 +83,9 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "hunk": ("mesh-unknown", "", ""),
     "cursor": ("", "mesh-cursor", ""),
     "cursor-blurred": ("", "mesh-cursor-blurred", ""),
+    "sick": ("", "mesh-sick", ""),
+    "pointer": ("mesh-key", "", "bold"),
+    "pointer-sick": ("error", "", "bold"),
     "line-1": ("mesh-line-1", "", ""),
     "line-2": ("mesh-line-2", "", ""),
     "line-3": ("mesh-line-3", "", ""),
@@ -83,23 +102,41 @@ Styles = Mapping[str, Style]
 def default_variables(theme: Theme) -> dict[str, str]:
     """The variables of `VARIABLES` for a theme that does not set them."""
     own = {name: getattr(theme, name, None) for name in VARIABLES.values()}
-    return {
+    found = {
         f"mesh-{role}": str(own[stand_in] or theme.primary) for role, stand_in in VARIABLES.items()
     }
+    return found | {f"mesh-{role}": _blend(theme, found, *parts) for role, parts in BLENDS.items()}
+
+
+def _blend(theme: Theme, found: Mapping[str, str], ground: str, colour: str, part: float) -> str:
+    """Two of the theme's colours mixed; colours of the terminal's own cannot be mixed."""
+    below = theme.variables.get(ground) or found.get(ground) or getattr(theme, ground, None)
+    above = getattr(theme, colour, None) or theme.primary
+    base = Color.parse(str(below or _GROUNDS[theme.dark]))
+    mixed = Color.parse(str(above))
+    return base.hex if theme.ansi else base.blend(mixed, part).hex
+
+
+_GROUNDS = {True: "#121212", False: "#e0e0e0"}
+"""Of Textual's own themes that name none."""
 
 
 def styles(variables: Mapping[str, str]) -> Styles:
     """The style of each role, from the variables of the theme in use."""
-    return {role: _style(variables, *parts) for role, parts in _ROLES.items()}
+    return {role: _style(variables, role, *parts) for role, parts in _ROLES.items()}
 
 
-def _style(variables: Mapping[str, str], text: str, ground: str, attributes: str) -> Style:
+def _style(
+    variables: Mapping[str, str], role: str, text: str, ground: str, attributes: str
+) -> Style:
+    below = _colour(variables, ground)
     return Style(
         color=_colour(variables, text),
-        bgcolor=_colour(variables, ground),
+        bgcolor=below,
         bold=True if "bold" in attributes else None,
+        reverse=True if "cursor" in role and below is not None and below.is_default else None,
     )
 
 
-def _colour(variables: Mapping[str, str], name: str) -> str | None:
-    return Color.parse(variables[name]).hex6 if name else None
+def _colour(variables: Mapping[str, str], name: str) -> RichColor | None:
+    return Color.parse(variables[name]).rich_color if name else None

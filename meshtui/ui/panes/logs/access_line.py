@@ -98,7 +98,7 @@ def _request(request: LoggedRequest, clock: bool) -> Line:
     return (
         span(f"{request.time[_CLOCK]} " if clock else "", "muted"),
         span(code, role),
-        span(f" {flags:<3}", "warning" if request.flags else "faint"),
+        span(f" {flags:<3}", "warning" if request.flags else "muted"),
         span(f"{duration:>7} ", "muted"),
         Span("← " if request.inbound else "→ ", "faint"),
         span(asked, "text"),

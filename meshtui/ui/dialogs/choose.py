@@ -1,0 +1,116 @@
+"""A list to pick from: typing narrows it, the arrows move, Enter takes what is under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.widgets.item_list import Picked, PickList
+from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span
+
+ROUND = 8
+"""Lines of the dialog beside those of its list."""
+
+
+class Choice(NamedTuple):
+    """What can be picked, and a word about it."""
+
+    value: str
+    note: str = ""
+
+
+class ChooseDialog(Dialog[str]):
+    """Gives the value that was picked, None where nothing was.
+
+    `moved` is called with each value that the cursor comes to: it may show what picking it means.
+    """
+
+    CSS_PATH = "choose.tcss"
+    BINDINGS = [  # noqa: RUF012
+        Binding("down,ctrl+n", "move(1)", show=False, priority=True),
+        Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
+        Binding("pagedown", "move(10)", show=False, priority=True),
+        Binding("pageup", "move(-10)", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        at: str = "",
+        moved: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._heading = title
+        self._choices = tuple(choices)
+        self._moved = moved
+        self._title = LinesBlock(id="choose-title")
+        self._typed = Input(id="choose-typed", placeholder="type to narrow the list")
+        self._list = PickList(id="choose-list")
+        self._list.picked = at
+        self._list.lit = True
+        self._foot = LinesBlock(id="choose-foot")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="choose"):
+            yield self._title
+            yield self._typed
+            yield self._list
+            yield self._foot
+
+    def on_mount(self) -> None:
+        self._title.show([(span(self._heading, "strong"),), BLANK])
+        self._foot.show([BLANK, _KEYS])
+        self._typed.focus()
+        self.call_after_refresh(self._fill)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        words = self._typed.value.lower().split()
+        found = [c for c in self._choices if all(word in c.value.lower() for word in words)]
+        none = Picked((Span("  nothing matches", "warning"),))
+        width = max((len(choice.value) for choice in found), default=0)
+        before = self._list.picked
+        self._list.offer([Picked(_line(choice, width), choice.value) for choice in found] or [none])
+        self._list.fit_into(max(self.size.height - ROUND, 3))
+        if self._list.picked != before:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._moved is not None and self._list.picked:
+            self._moved(self._list.picked)
+
+    def action_move(self, by: int) -> None:
+        step = 1 if by > 0 else -1
+        for _ in range(abs(by)):
+            self._list.move(step)
+        self._tell()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._fill()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._list.picked:
+            self.dismiss(self._list.picked)
+
+
+def _line(choice: Choice, width: int) -> Line:
+    return span(f" {choice.value:<{width}}  ", "text"), span(choice.note, "muted")
+
+
+_KEYS: Line = tuple(
+    Span(text, role)
+    for keys, words in (("↑ ↓", "move"), ("Enter", "take it"), ("Esc", "back"))
+    for text, role in ((keys, "key"), (f" {words}   ", "muted"))
+)
