@@ -9,6 +9,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit
+from meshtui.mesh.control_plane import folded_away
 from meshtui.mesh.model import Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Signals
@@ -33,8 +34,11 @@ async def services(arguments: argparse.Namespace) -> int:
         side = SERVER if arguments.reporter == "destination" else CALLER
         views = service_views(mesh, sample, opened.options.thresholds, of=chosen)
         shown = [seen_from(view, side) for view in views]
+        only = "" if everywhere else opened.cluster.namespace
     form = opening.form(arguments)
     if form == "table":
+        if not wanted:
+            shown = [view for view in shown if not folded_away(view, only)]
         if side == SERVER:
             output.note("meshtui: the server's view: what the versions did themselves")
         _services_table(shown, everywhere)

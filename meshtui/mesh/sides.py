@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshtui.mesh.signals import CALLER as CALLER
-from meshtui.mesh.signals import SERVER as SERVER
+from meshtui.mesh.side_names import CALLER as CALLER
+from meshtui.mesh.side_names import SERVER as SERVER
 
 if TYPE_CHECKING:
     from meshtui.mesh.signals import Signals

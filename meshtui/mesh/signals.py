@@ -12,9 +12,6 @@ from meshtui.mesh.quantile import quantile
 
 _K = TypeVar("_K")
 
-CALLER, SERVER = "caller", "server"
-"""Who counted: those who call a version, or its own proxies."""
-
 UNKNOWN = "unknown"
 """The version of a request that never reached a pod, as Istio's metrics spell it."""
 

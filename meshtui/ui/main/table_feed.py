@@ -6,6 +6,7 @@ from typing import Protocol
 
 from meshtui.errors import NotFound
 from meshtui.mesh.carrying import Route
+from meshtui.mesh.control_plane import shown
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
@@ -38,16 +39,14 @@ class TableFeed:
         snapshot = self._host.snapshot
         if snapshot is None:
             return
-        views, lost = self._rules.seen(self._narrowed(snapshot.views), snapshot.mesh)
+        listed = shown(snapshot.views, self.namespace)
+        views, lost = self._rules.seen(listed, snapshot.mesh)
         self._table.empty_text = empty_text(snapshot, self.namespace)
         self._table.feed(views, snapshot.sample)
         for key in lost:
             self._drafting.drop(key)
             words = f"{key.name}: the chosen rule is gone; back to the ordinary one"
             self._host.announce(words, "warning")
-
-    def _narrowed(self, views: tuple[ServiceView, ...]) -> tuple[ServiceView, ...]:
-        return tuple(v for v in views if not self.namespace or v.key.namespace == self.namespace)
 
     @property
     def namespaces(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from meshtui.mesh.control_plane import shown
 from meshtui.mesh.judging import (
     DEGRADED,
     ONLY_ERRORS,
@@ -49,8 +50,7 @@ def header_lines(
 ) -> tuple[Line, Line]:
     """Two lines: the place and the counts as `side` sees them, the sources and their ages."""
     inner = max(width - 2, 0)
-    shown = snapshot.views if snapshot else ()
-    views = [view for view in shown if place.namespace in ("", view.key.namespace)]
+    views = shown(snapshot.views if snapshot else (), place.namespace)
     counts = counts_line(views, side)
     if snapshot is not None and snapshot.telemetry.stale(max(0.0, now - snapshot.time)):
         counts = as_last_seen(counts)
