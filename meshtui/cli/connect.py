@@ -39,11 +39,15 @@ async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
 async def mesh(opened: Session, without_istio: str = "") -> Mesh:
     """The mesh, with a line for each problem; `without_istio`: what a cluster without it lacks."""
     found = await opened.read_mesh()
+    note_problems(found, without_istio)
+    return found
+
+
+def note_problems(found: Mesh, without_istio: str = "") -> None:
     for problem in found.problems:
         output.note(f"meshtui: {problem}")
     if without_istio and not found.istio:
         output.note(f"meshtui: this cluster does not serve Istio's resources: {without_istio}")
-    return found
 
 
 def find(mesh: Mesh, name: str, namespace: str) -> Service:

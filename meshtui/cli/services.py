@@ -8,23 +8,28 @@ import time
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.services import services_json
-from meshtui.errors import Exit
+from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.control_plane import folded_away
-from meshtui.mesh.model import Service
+from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
-from meshtui.mesh.signals import Signals
+from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
+from meshtui.metrics.discovery import places
+from meshtui.operations.session import Session
+
+NO_RULES = "no rules to show"
+PROMETHEUS = "prometheus"
+"""The source of a sample that asks no sidecar."""
 
 
 async def services(arguments: argparse.Namespace) -> int:
     """One sample. Without telemetry the weights are printed all the same, and the status is 5."""
     async with opening.session(arguments) as opened:
-        mesh = await opening.mesh(opened, without_istio="no rules to show")
+        mesh, sample, error = await _read(opened, arguments)
         wanted = None
         if arguments.service:
             wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
-        sample, error = await opening.sample(opened, mesh, arguments.window)
         everywhere = getattr(arguments, "all_namespaces", False)
         chosen = [
             one
@@ -47,6 +52,28 @@ async def services(arguments: argparse.Namespace) -> int:
     for problem in (*(sample.problems if sample else ()), *([str(error)] if error else [])):
         output.note(f"meshtui: telemetry: {problem}")
     return Exit.UNREACHABLE if error else Exit.DONE
+
+
+async def _read(
+    opened: Session, arguments: argparse.Namespace
+) -> tuple[Mesh, Sample | None, MeshtuiError | None]:
+    """The mesh and what is measured in it; for one service no more of the mesh than it takes.
+
+    Where the sidecars are asked, all of them are: any of them may be a caller.
+    """
+    asked = opened.options.prometheus
+    if arguments.service and asked != "none":
+        part = await opened.read_part(arguments.service)
+        if part is not None and (asked != "auto" or places(part)):
+            sample, error = await opening.sample(opened, part, arguments.window)
+            if asked != "auto" or (sample is not None and sample.source == PROMETHEUS):
+                opening.note_problems(part, NO_RULES)
+                return part, sample, error
+    mesh = await opening.mesh(opened, without_istio=NO_RULES)
+    if arguments.service:
+        opening.find(mesh, arguments.service, opened.cluster.namespace)
+    sample, error = await opening.sample(opened, mesh, arguments.window)
+    return mesh, sample, error
 
 
 def _in(service: Service, namespace: str) -> bool:

@@ -42,15 +42,17 @@ async def list_all(
     namespace: str | None = None,
     selector: str | None = None,
     made_of: Callable[[Json], Any] | None = None,
+    most: int = 0,
 ) -> tuple[tuple[Any, ...], str]:
     """Every object of a namespace or of the cluster, and the resource version to watch from.
 
     Read in pages of 500, of which the next is asked for while one is worked on. When the server
     has forgotten the list half-way (410) it is read once more from the start. `resource` is taken
     as it is: see `resources.served`. `made_of` gives what is retained of each object, by default
-    the object as `trim` leaves it.
+    the object as `trim` leaves it. With `most` only so many are read: the first by name.
     """
-    reading = _Pages(cluster, resource, namespace, selector, made_of or bound(trim, resource))
+    retained = made_of or bound(trim, resource)
+    reading = _Pages(cluster, resource, namespace, selector, retained, most)
     try:
         return await reading.all()
     except Expired:
@@ -166,21 +168,23 @@ class _Pages:
         namespace: str | None,
         selector: str | None,
         made_of: Callable[[Json], Any],
+        most: int,
     ) -> None:
         self._cluster = cluster
         self._path = resource.path(namespace)
-        self._params = {"limit": str(PAGE)}
+        self._params = {"limit": str(most or PAGE)}
         if selectors := ",".join(filter(None, (resource.selector, selector))):
             self._params["labelSelector"] = selectors
         self._decode = decoder_of(resource)
         self._made_of = made_of
+        self._only_one = most > 0
 
     async def all(self) -> tuple[tuple[Any, ...], str]:
         found: list[Any] = []
         page, token = await self._page(""), ""
         while True:
             meta = read.obj(page, "metadata")
-            following = read.text(meta, "continue")
+            following = "" if self._only_one else read.text(meta, "continue")
             if following and following == token:
                 raise _not_kubernetes(self._cluster, self._path)
             ahead = asyncio.create_task(self._page(following)) if following else None

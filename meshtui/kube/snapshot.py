@@ -66,9 +66,12 @@ class _Kind:
 
 
 async def read_objects(
-    cluster: Cluster, namespaces: tuple[str, ...] | None = None, early: Early | None = None
+    cluster: Cluster,
+    namespaces: tuple[str, ...] | None = None,
+    early: Early | None = None,
+    kinds: Sequence[Resource] = MESH_RESOURCES,
 ) -> RawObjects:
-    """All kinds at once, in `namespaces` or, with None, in as much of the cluster as can be read.
+    """All `kinds` at once, in `namespaces` or, with None, in as much of the cluster as can be read.
 
     Of the kinds in `early` no dictionary is retained: each object is parsed as its page comes.
 
@@ -78,16 +81,16 @@ async def read_objects(
     """
     namespaces = tuple(dict.fromkeys(namespaces)) if namespaces else None
     reach = ReadableNamespaces(cluster)
-    kinds = await _all(_Reading(cluster, reach, early or {}), MESH_RESOURCES, namespaces)
-    refused = [kind.refused for kind in kinds if kind.refused is not None]
-    if refused and not any(kind.readable for kind in kinds):
+    found = await _all(_Reading(cluster, reach, early or {}), kinds, namespaces)
+    refused = [kind.refused for kind in found if kind.refused is not None]
+    if refused and not any(kind.readable for kind in found):
         raise refused[0]
     return RawObjects(
-        items={kind.resource.plural: kind.items for kind in kinds},
-        istio=any(kind.resource.group == ISTIO_GROUP and not kind.missing for kind in kinds),
-        problems=tuple(filter(None, [*(kind.problem for kind in kinds), reach.problem])),
-        namespaces=_read_in(kinds) if namespaces is None else namespaces,
-        partial=partly_read((kind.resource, kind.namespaces) for kind in kinds),
+        items={kind.resource.plural: kind.items for kind in found},
+        istio=any(kind.resource.group == ISTIO_GROUP and not kind.missing for kind in found),
+        problems=tuple(filter(None, [*(kind.problem for kind in found), reach.problem])),
+        namespaces=_read_in(found) if namespaces is None else namespaces,
+        partial=partly_read((kind.resource, kind.namespaces) for kind in found),
     )
 
 

@@ -121,6 +121,19 @@ class Session:
             await refuse_missing(self.cluster, mesh, self.options.namespace)
         return mesh
 
+    async def read_part(self, service: str) -> Mesh | None:
+        """As much of the mesh as the rows of one service rest on; None where that is all of it.
+
+        Not enough where the sidecars themselves are asked for the telemetry: see `read_mesh`.
+        """
+        from meshtui.operations.namespaces import refuse_missing
+        from meshtui.operations.one_service import read_part
+
+        mesh = await read_part(self.cluster, service, self.cluster.namespace)
+        if mesh is not None and self.options.namespace:
+            await refuse_missing(self.cluster, mesh, self.options.namespace)
+        return mesh
+
     async def recover(self) -> tuple[str, ...]:
         """What became of interrupted changes; empty where nothing was interrupted."""
         if self.journal is None:

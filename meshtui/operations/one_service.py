@@ -1,0 +1,116 @@
+"""A mesh as far as the rows of one service rest on it: all rules, and few of the pods.
+
+Which pods are needed follows from the rules (`mesh.pods_needed`). Two round trips and some hundred
+kilobytes of pods, where all pods of a large mesh are a hundred megabytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from meshtui.errors import NotAllowed, NotFound
+from meshtui.kube.cluster import Cluster
+from meshtui.kube.early import EARLY
+from meshtui.kube.failures import Unauthenticated
+from meshtui.kube.objects import list_all
+from meshtui.kube.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    MESH_RESOURCES,
+    NAMESPACES,
+    PODS,
+    Resource,
+)
+from meshtui.kube.snapshot import place, read_objects
+from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.parse_settings import parse_settings
+from meshtui.mesh.parsed import Parsed
+from meshtui.mesh.pods_needed import PodsNeeded, is_caller, is_settled, pods_needed
+from meshtui.mesh.routing import find_service
+
+MOST_NAMESPACES = 300
+"""More than these are not asked one by one whether a caller is in them."""
+
+_RULES = tuple(kind for kind in MESH_RESOURCES if kind not in (PODS, DEPLOYMENTS))
+
+
+async def read_part(cluster: Cluster, name: str, namespace: str) -> Mesh | None:
+    """The mesh for the rows of the service of that name; None where all pods have to be read.
+
+    That is so where its callers are told apart, where not all may be read, and where there is no
+    such service, of which the whole mesh tells more. Raises Unreachable, and Unauthenticated.
+    """
+    try:
+        return await _part(cluster, name, namespace)
+    except Unauthenticated:
+        raise
+    except (NotAllowed, NotFound):
+        return None
+
+
+async def _part(cluster: Cluster, name: str, namespace: str) -> Mesh | None:
+    rules, (spaces, _) = await asyncio.gather(
+        read_objects(cluster, None, None, _RULES),
+        list_all(cluster, NAMESPACES, made_of=lambda raw: place(raw)[1]),
+    )
+    mesh = parse_mesh(rules.items, istio=rules.istio, partial=rules.partial)
+    service = find_service(mesh, name, namespace)
+    if rules.problems or service is None or len(spaces) > MOST_NAMESPACES:
+        return None
+    needed = pods_needed(mesh, service)
+    if needed is None:
+        return None
+    pods, workloads = await _read_needed(cluster, needed, spaces)
+    settings = parse_settings(rules.items[CONFIG_MAPS.plural], (pod.domain for pod in pods))
+    if settings != mesh.settings or any(one.trouble for one in (*pods, *workloads)):
+        return None
+    mesh = replace(
+        mesh,
+        pods=tuple(pod.value for pod in pods),
+        workloads=tuple(workload.value for workload in workloads),
+    )
+    return mesh if is_settled(mesh, service) else None
+
+
+async def _read_needed(
+    cluster: Cluster, needed: PodsNeeded, spaces: Iterable[str]
+) -> tuple[list[Parsed], list[Parsed]]:
+    """Pods and Deployments, in one round trip."""
+    parts = [_listed(cluster, PODS, namespace, labels) for namespace, labels in needed.selected]
+    parts += [_listed(cluster, PODS, None, labels) for labels in needed.gateways]
+    parts += [_one_caller(cluster, namespace) for namespace in spaces]
+    parts += [_listed(cluster, DEPLOYMENTS, one) for one in sorted(needed.namespaces)]
+    found: dict[Resource, dict[tuple[str, str], Parsed]] = {PODS: {}, DEPLOYMENTS: {}}
+    for kind, items in await asyncio.gather(*parts):
+        found[kind].update((one.place, one) for one in items)
+    pods, workloads = ([one for _, one in sorted(found[kind].items())] for kind in found)
+    return pods, workloads
+
+
+_Read = tuple[Resource, tuple[Parsed, ...]]
+
+
+async def _listed(
+    cluster: Cluster,
+    kind: Resource,
+    namespace: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> _Read:
+    selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
+    items, _ = await list_all(cluster, kind, namespace, selector, EARLY[kind.plural])
+    return kind, items
+
+
+async def _one_caller(cluster: Cluster, namespace: str) -> _Read:
+    """A caller of the namespace, or all of its pods where the first is none."""
+    first = await list_all(cluster, PODS, namespace, made_of=EARLY[PODS.plural], most=1)
+    if not first[0] or any(_is_caller(one) for one in first[0]):
+        return PODS, first[0]
+    return await _listed(cluster, PODS, namespace)
+
+
+def _is_caller(found: Parsed) -> bool:
+    return isinstance(found.value, Pod) and is_caller(found.value)

@@ -1,0 +1,192 @@
+"""The rows of one service from the pods it rests on are those from all pods of the mesh."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from meshtui.cli.documents.services import services_json
+from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.model import Mesh, Pod, Service
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.pods_needed import is_caller, is_settled, pods_needed
+from meshtui.mesh.resolution.names import labels_in
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import service_views
+from tests.recorded.cases import all_names, load
+from tests.unit.objects import Obj, meta
+
+SPACES = ("edge", "one", "other", "three")
+SERVICES = ("cart", "pay")
+VERSIONS = ("v1", "v2")
+
+
+def narrowed(mesh: Mesh, service: Service) -> Mesh | None:
+    """The mesh with only what is read of it for one service; None where all of it is."""
+    needed = pods_needed(replace(mesh, pods=()), service)
+    if needed is None:
+        return None
+    seen: set[str] = set()
+
+    def is_read(pod: Pod) -> bool:
+        if is_caller(pod) and pod.namespace not in seen:
+            seen.add(pod.namespace)
+            return True
+        everywhere = ((pod.namespace, labels) for labels in needed.gateways)
+        return any(
+            namespace == pod.namespace and labels_in(labels, pod.labels)
+            for namespace, labels in (*needed.selected, *everywhere)
+        )
+
+    part = replace(mesh, pods=tuple(filter(is_read, mesh.pods)))
+    return part if is_settled(part, service) else None
+
+
+def shown(mesh: Mesh, service: Service, sample: Sample | None) -> Any:
+    return services_json(0.0, sample, service_views(mesh, sample, Thresholds(), of=[service]))
+
+
+def samples(mesh: Mesh, service: Service) -> Iterator[Sample | None]:
+    yield None
+    workloads = frozenset((pod.namespace, pod.workload) for pod in mesh.pods)
+    for callers in (workloads, frozenset(sorted(workloads)[:1]), frozenset[tuple[str, str]]()):
+        yield Sample(0.0, "test", 15.0, clients={service.key: callers})
+
+
+def compared(mesh: Mesh) -> tuple[int, int]:
+    """How many services were read by a part of the pods, and how many there are."""
+    read = 0
+    for service in mesh.services:
+        part = narrowed(mesh, service)
+        if part is None:
+            continue
+        read += 1
+        for sample in samples(mesh, service):
+            assert shown(part, service, sample) == shown(mesh, service, sample), service.key
+    return read, len(mesh.services)
+
+
+def test_every_recorded_case_is_shown_alike() -> None:
+    found = [compared(load(name).mesh) for name in all_names()]
+    assert sum(read for read, _ in found) > len(found) / 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_meshes_are_shown_alike(seed: int) -> None:
+    found = [compared(any_mesh(random.Random(f"{seed}/{n}"))) for n in range(60)]
+    read, services = (sum(part) for part in zip(*found, strict=True))
+    assert 0 < read < services
+
+
+def any_mesh(chance: random.Random) -> Mesh:
+    """Two services in some namespaces, with rules that tell callers apart in every other mesh."""
+    rare = chance.choice((0.0, 0.1))
+    spaces = chance.sample(SPACES, chance.randint(1, 4))
+    items: dict[str, list[Obj]] = {"services": [], "pods": [], "gateways": []}
+    for space in spaces:
+        for name in chance.sample(SERVICES, chance.randint(0, 2)):
+            items["services"].append(_service(name, space))
+            items["pods"] += _pods(name, space, chance)
+        items["pods"] += _pods("job", space, chance)[: chance.randint(0, 2)]
+    items["pods"] += _gateway_pods(chance)
+    if chance.random() < 0.5:
+        selector = {"istio": chance.choice(("ingressgateway", "other"))}
+        servers = [{"port": {"number": 80, "protocol": "HTTP", "name": "http"}, "hosts": ["*"]}]
+        spec = {"selector": selector, "servers": servers}
+        items["gateways"] = [{"metadata": meta("gw", "edge"), "spec": spec}]
+    items["virtualservices"] = [
+        _rules(n, spaces, chance, rare) for n in range(chance.randint(0, 3))
+    ]
+    items["destinationrules"] = [
+        _policy(n, spaces, chance, rare) for n in range(chance.randint(0, 3))
+    ]
+    return parse_mesh(items)
+
+
+def _service(name: str, space: str) -> Obj:
+    port = {"name": "http", "port": 80, "targetPort": 8080}
+    return {
+        "metadata": meta(name, space),
+        "spec": {"selector": {"app": name}, "ports": [port], "clusterIP": "10.0.0.1"},
+    }
+
+
+def _pods(name: str, space: str, chance: random.Random) -> list[Obj]:
+    return [
+        _pod(f"{name}-{version}-{n}", space, chance, app=name, version=version)
+        for version in VERSIONS
+        for n in range(chance.randint(0, 2))
+    ]
+
+
+def _pod(name: str, space: str, chance: random.Random, **labels: str) -> Obj:
+    containers = [{"name": "app"}, *([{"name": "istio-proxy"}] if chance.random() < 0.8 else [])]
+    phase = chance.choice(("Running", "Running", "Running", "Succeeded", "Pending"))
+    ready = [{"type": "Ready", "status": str(chance.random() < 0.8)}]
+    return {
+        "metadata": meta(name, space, labels=labels),
+        "spec": {"containers": containers},
+        "status": {"phase": phase, "podIP": "10.1.0.1", "conditions": ready},
+    }
+
+
+def _gateway_pods(chance: random.Random) -> list[Obj]:
+    space = chance.choice(SPACES)
+    return [
+        {
+            "metadata": meta(f"gw-{n}", space, labels={"istio": "ingressgateway"}),
+            "spec": {"containers": [{"name": "istio-proxy"}]},
+            "status": {"phase": "Running", "podIP": "10.2.0.1"},
+        }
+        for n in range(chance.randint(0, 2))
+    ]
+
+
+def _host(spaces: list[str], chance: random.Random, rare: float = 0.0) -> str:
+    if chance.random() < rare:
+        return "*.svc.cluster.local"
+    name, space = chance.choice(SERVICES), chance.choice(spaces)
+    return f"{name}.{space}.svc.cluster.local"
+
+
+def _rules(number: int, spaces: list[str], chance: random.Random, rare: float) -> Obj:
+    http = []
+    for _ in range(chance.randint(1, 2)):
+        routes = [
+            {"destination": {"host": _host(spaces, chance), "subset": version}, "weight": 50}
+            for version in chance.sample(VERSIONS, 2)
+        ]
+        match: Obj = {}
+        if chance.random() < 0.3:
+            match["uri"] = {"prefix": "/a"}
+        if chance.random() < rare:
+            match["sourceLabels"] = {"app": chance.choice(SERVICES)}
+        if chance.random() < rare:
+            match["sourceNamespace"] = chance.choice(spaces)
+        if chance.random() < 0.2:
+            match["gateways"] = [chance.choice(("mesh", "edge/gw"))]
+        http.append({"route": routes, **({"match": [match]} if match else {})})
+    spec: Obj = {"hosts": [_host(spaces, chance, rare)], "http": http}
+    if chance.random() < 0.3:
+        spec["gateways"] = chance.choice((["edge/gw"], ["edge/gw", "mesh"]))
+    if chance.random() < rare:
+        spec["exportTo"] = [chance.choice((".", "other"))]
+    return {"metadata": meta(f"vs-{number}", chance.choice(spaces)), "spec": spec}
+
+
+def _policy(number: int, spaces: list[str], chance: random.Random, rare: float) -> Obj:
+    host = _host(spaces, chance, rare)
+    home = (
+        host.split(".")[1]
+        if chance.random() > 3 * rare and host[0] != "*"
+        else chance.choice(spaces)
+    )
+    subsets = [{"name": version, "labels": {"version": version}} for version in VERSIONS]
+    spec: Obj = {"host": host, "subsets": chance.sample(subsets, chance.randint(1, 2))}
+    if chance.random() < rare:
+        spec["exportTo"] = [chance.choice((".", "other"))]
+    return {"metadata": meta(f"dr-{number}", home), "spec": spec}
