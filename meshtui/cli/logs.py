@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
@@ -43,7 +44,8 @@ async def logs(arguments: argparse.Namespace) -> int:
         if start.callers:
             callers = callers_of(mesh, service, await callers_sample(opened, mesh))
             asked += len(callers)
-        both = WithCallers(service, lambda: _of(pods, version), lambda: callers)
+        known = partial(formats_of, mesh)
+        both = WithCallers(service, lambda: _of(pods, version), lambda: callers, known)
         both_pods = tuple(both.pods())
         formats, silent = formats_of(mesh, both_pods), not_logged(mesh, pods)
         if silent:
@@ -56,6 +58,11 @@ async def logs(arguments: argparse.Namespace) -> int:
                 failed = await _print_all(entries, printing)
         finally:
             watching.cancel()
+    if both.unattributed:
+        output.note(
+            f"meshtui: {both.unattributed:,} lines of callers are left out: their format names "
+            "neither a cluster nor a host, so that they may be about any service"
+        )
     return next(iter(failed.values())).exit if len(failed) == asked else Exit.DONE
 
 

@@ -13,6 +13,7 @@ from meshtui.mesh.routing import pods_of
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.logs.callers import WithCallers, callers_of, of_workloads
+from meshtui.operations.logs.formats import formats_of
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.logs.tail import tail
 from meshtui.operations.look.journal import journaled, unread
@@ -68,7 +69,12 @@ class Reads:
             return tail(cluster, lambda: self._pods(service), start)
         callers = callers_of(self._mesh, found, self._telemetry.sample)
         theirs = partial(of_workloads, known=callers)
-        both = WithCallers(found, lambda: self._pods(service), lambda: theirs(self._mesh))
+        both = WithCallers(
+            found,
+            lambda: self._pods(service),
+            lambda: theirs(self._mesh),
+            lambda pods: formats_of(self._mesh, pods),
+        )
         return tail(cluster, both.pods, start, keep=both.keep)
 
     def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:

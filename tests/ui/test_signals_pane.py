@@ -288,3 +288,13 @@ async def test_logs_that_fail_leave_the_numbers_as_they_are() -> None:
         cockpit.push()
         await drive.until(lambda: bool(cockpit.evidence_asked))
         await drive.until(lambda: "v3 answers the errors itself" in plain(drive))
+
+
+async def test_that_numbers_sum_over_clusters_is_said_though_telemetry_does_well() -> None:
+    cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
+    words = "numbers sum over 2 clusters (east, west): choose one with --prometheus-match"
+    cockpit.telemetry = replace(cockpit.telemetry, state="ok", message=words)
+    async with driving(cockpit) as drive:
+        await drive.until(lambda: "numbers sum over 2 clusters (east, west)" in drive.text)
+        await drive.press("s")
+        await drive.until(lambda: f"telemetry: {words}" in plain(drive))

@@ -12,6 +12,7 @@ from itertools import islice
 
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusternames import parse_cluster_name
+from meshtui.mesh.access_logging import LogFormat
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample
@@ -19,15 +20,25 @@ from meshtui.operations.change.verify import MOST_PROXIES, client_proxies
 from meshtui.operations.types import LogEntry
 
 Pods = Callable[[], Iterable[Pod]]
+Formats = Callable[[Iterable[Pod]], tuple[LogFormat, ...]]
 
 
 class WithCallers:
-    """The pods of a service and those that call it, who stand there by their own names."""
+    """The pods of a service and those that call it, who stand there by their own names.
 
-    def __init__(self, service: Service, own: Pods, callers: Pods) -> None:
+    `formats` are those of the mesh's own that some pods' proxies write in. `unattributed` counts
+    the callers' lines that name neither a cluster nor a host: they may be about any service.
+    """
+
+    def __init__(
+        self, service: Service, own: Pods, callers: Pods, formats: Formats = lambda _: ()
+    ) -> None:
+        self.unattributed = 0
         self._service = service
         self._own = own
         self._callers = callers
+        self._find_formats = formats
+        self._formats: tuple[LogFormat, ...] = ()
         self._others: frozenset[tuple[str, str]] = frozenset()
 
     def pods(self) -> list[Pod]:
@@ -35,12 +46,18 @@ class WithCallers:
         names = {(pod.namespace, pod.name) for pod in own}
         others = [pod for pod in self._callers() if (pod.namespace, pod.name) not in names]
         self._others = frozenset((pod.namespace, pod.name) for pod in others)
+        self._formats = self._find_formats((*own, *others))
         return [*own, *(replace(pod, version=pod.app or pod.workload) for pod in others)]
 
     def keep(self, entry: LogEntry) -> bool:
         """Of a caller's log only what is about the service."""
-        of_caller = (entry.namespace, entry.pod) in self._others
-        return entry.own or not of_caller or is_about(entry.text, self._service)
+        if entry.own or (entry.namespace, entry.pod) not in self._others:
+            return True
+        record = parse_line(entry.text, self._formats)
+        if record is None or record.inbound:
+            return False
+        self.unattributed += not (record.upstream_cluster or record.authority)
+        return is_about_record(record, self._service)
 
 
 def callers_of(mesh: Mesh, service: Service, sample: Sample | None) -> tuple[Pod, ...]:
@@ -56,13 +73,8 @@ def of_workloads(mesh: Mesh, known: Iterable[Pod]) -> tuple[Pod, ...]:
     return tuple(islice(found, MOST_PROXIES))
 
 
-def is_about(text: str, service: Service) -> bool:
-    """Is this access-log line a request to the service, as its caller's proxy saw it?"""
-    record = parse_line(text)
-    return record is not None and is_about_record(record, service)
-
-
 def is_about_record(record: AccessRecord, service: Service) -> bool:
+    """Is this a request to the service, as its caller's proxy saw it?"""
     if record.inbound:
         return False
     host = parse_cluster_name(record.upstream_cluster).host

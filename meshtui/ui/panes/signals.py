@@ -136,7 +136,7 @@ class SignalsPane(Pane):
         if scope is None or self._snapshot is None:
             return
         health, self._old = self._snapshot.telemetry, self._stale
-        trouble = "" if health.state == "ok" else health.message or health.state
+        trouble = health.message or ("" if health.state == "ok" else health.state)
         width = self.size.width - 3
         self.listing.fill(signals_lines(scope, trouble, width, stale=self._old))
         place = (scope.view.key, self.version)

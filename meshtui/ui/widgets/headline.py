@@ -188,8 +188,9 @@ def source_words(health: FeedHealth, words: str, since: float) -> Line:
         pieces.append(span(health.state + " ", _ROLES.get(health.state, "warning")))
     if age is not None:
         pieces.append(Span(human_duration(age), "warning" if stale else "muted"))
-    if health.message and (stale or health.state != "ok"):
-        pieces += [Span(" "), span(health.message, "muted")]
+    if health.message:
+        well = not stale and health.state == "ok"
+        pieces += [Span(" "), span(health.message, "warning" if well else "muted")]
     return tuple(pieces)
 
 
