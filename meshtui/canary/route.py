@@ -10,13 +10,14 @@ from typing import Any
 from meshtui.canary.events import Edit, Edited
 from meshtui.changes.change import RuleRef, Target
 from meshtui.changes.checks import owners
-from meshtui.changes.locate import Located, locate, resolve_version, virtual_service_of
+from meshtui.changes.locate import Located, locate, resolve_version
 from meshtui.changes.undo import place_of
 from meshtui.mesh import read
 from meshtui.mesh.carrying import place_of as route_place
 from meshtui.mesh.carrying import routes_to
-from meshtui.mesh.model import Json, Mesh, Ref, Service, VirtualService
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.model import Json, Mesh, Ref, RuleOwner, Service
+from meshtui.mesh.parse_gateway_api import parse_owner
 from meshtui.mesh.rules import Rule
 
 _DRIVERS = ("Argo Rollouts", "Flagger")
@@ -26,8 +27,9 @@ _DRIVERS = ("Argo Rollouts", "Flagger")
 class RouteFacts:
     """The route of a run as its objects have it.
 
-    `kind`, `namespace`, `name` and `uid` are the VirtualService's, `rule`, `index` say which of
-    its rules; `spec` is the whole of it as JSON. `host` and `subset` are the canary's destination.
+    `kind`, `namespace`, `name` and `uid` are those of the VirtualService or HTTPRoute, `rule` and
+    `index` say which of its rules; `spec` is the whole of it as JSON. `host` and `subset` are the
+    canary's destination.
     `labels` are the labels that choose the pods, as JSON by subset and for the service itself.
     `drivers` are other programs that drive the weights. `version` is the resourceVersion. `idle`
     says why the rule carries nobody's traffic, empty where it does.
@@ -45,6 +47,7 @@ class RouteFacts:
     labels: tuple[tuple[str, str], ...] = ()
     drivers: tuple[str, ...] = ()
     idle: str = ""
+    kind: str = "VirtualService"
 
     @property
     def place(self) -> tuple[str, str]:
@@ -52,7 +55,26 @@ class RouteFacts:
 
     @property
     def ref(self) -> RuleRef:
-        return RuleRef(self.rule, self.index)
+        return RuleRef(self.rule, self.index, self.list_name)
+
+    @property
+    def list_name(self) -> str:
+        """The list in its spec that has the rules."""
+        return "rules" if self.kind == HTTP_ROUTE else "http"
+
+    @property
+    def targets(self) -> str:
+        """The list in the rule that has the destinations."""
+        return "backendRefs" if self.kind == HTTP_ROUTE else "route"
+
+    @property
+    def usual(self) -> int:
+        """The weight of a destination that says none."""
+        return 1 if self.kind == HTTP_ROUTE else 100
+
+    @property
+    def object_name(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
 
     @property
     def written(self) -> str:
@@ -64,48 +86,47 @@ def find_route(mesh: Mesh, target: Target, version: str) -> tuple[Located, Route
     """The rule that a run drives. Raises what `locate` and `resolve_version` raise."""
     located = locate(mesh, target)
     place = resolve_version(located, version)
-    vs, service = virtual_service_of(located.owner, "a canary"), located.service
-    facts = _facts(mesh, service, vs, located.rule, (place.host, place.subset))
+    facts = _facts(mesh, located.service, located.owner, located.rule, (place.host, place.subset))
     return located, facts
 
 
 def read_route_facts(mesh: Mesh, service: Service, known: RouteFacts) -> RouteFacts | None:
     """The same route as it is now; None where its rule or its object is gone."""
-    found = (
-        vs
-        for vs in mesh.virtual_services
-        if (vs.ref.namespace, vs.ref.name) == (known.namespace, known.name)
-    )
-    vs = next(found, None)
-    if vs is None or vs.ref.uid != known.uid:
+    owners: tuple[RuleOwner, ...] = mesh.virtual_services
+    if known.kind == HTTP_ROUTE:
+        owners = mesh.http_routes
+    names = known.namespace, known.name
+    owner = next((one for one in owners if (one.ref.namespace, one.ref.name) == names), None)
+    if owner is None or owner.ref.uid != known.uid:
         return None
-    index = place_of(known.ref, json.loads(known.spec), read.obj(vs.raw, "spec"))
-    rule = next((r for r in vs.rules if (r.protocol, r.index) == ("http", index)), None)
-    return None if rule is None else _facts(mesh, service, vs, rule, known.place)
+    index = place_of(known.ref, json.loads(known.spec), read.obj(owner.raw, "spec"))
+    rule = next((r for r in owner.rules if (r.protocol, r.index) == ("http", index)), None)
+    return None if rule is None else _facts(mesh, service, owner, rule, known.place)
 
 
 def _facts(
-    mesh: Mesh, service: Service, vs: VirtualService, rule: Rule, place: tuple[str, str]
+    mesh: Mesh, service: Service, owner: RuleOwner, rule: Rule, place: tuple[str, str]
 ) -> RouteFacts:
-    meta: Ref = vs.ref
-    owner_words = " ".join(caution.text for caution in owners(vs.raw))
+    meta: Ref = owner.ref
+    owner_words = " ".join(caution.text for caution in owners(owner.raw))
     return RouteFacts(
         meta.namespace,
         meta.name,
         meta.uid,
-        vs.resource_version,
+        owner.resource_version,
         rule.name,
         rule.index,
-        _json(read.obj(vs.raw, "spec")),
+        _json(read.obj(owner.raw, "spec")),
         *place,
         labels=tuple(_labels(mesh, rule, place)),
         drivers=tuple(name for name in _DRIVERS if name in owner_words),
-        idle=_idle(mesh, service, vs, rule),
+        idle=_idle(mesh, service, owner, rule),
+        kind=meta.kind,
     )
 
 
-def _idle(mesh: Mesh, service: Service, vs: VirtualService, rule: Rule) -> str:
-    own = (vs.ref.namespace, vs.ref.name, rule.protocol, rule.index)
+def _idle(mesh: Mesh, service: Service, owner: RuleOwner, rule: Rule) -> str:
+    own = (owner.ref.namespace, owner.ref.name, rule.protocol, rule.index)
     routes = [route for route in routes_to(mesh, service) if route_place(route) == own]
     return routes[0].unused if routes else "it is not among the rules of the service any more"
 
@@ -147,10 +168,11 @@ def mirrored(facts: RouteFacts) -> bool:
 
 def _parsed(facts: RouteFacts) -> Rule | None:
     raw = {
+        "kind": facts.kind,
         "metadata": {"namespace": facts.namespace, "name": facts.name},
         "spec": json.loads(facts.spec),
     }
-    rules = parse_virtual_service(raw, _domain(facts)).rules
+    rules = parse_owner(raw, _domain(facts)).rules
     return next((r for r in rules if (r.protocol, r.index) == ("http", facts.index)), None)
 
 
@@ -164,8 +186,8 @@ def edited(before: RouteFacts, now: RouteFacts | None, by: str = "") -> Edited |
     """The gravest thing that somebody changed; None where all is as it was."""
     whom = f" by {by}" if by else ""
     if now is None:
-        name = f"VirtualService {before.namespace}/{before.name}"
-        return Edited(Edit.REMOVED, f"the rule {before.rule or before.index} of {name} is gone")
+        rule = before.rule or before.index
+        return Edited(Edit.REMOVED, f"the rule {rule} of {before.object_name} is gone")
     found = next(_changes(before, now), None)
     return found and Edited(found.edit, f"{found.words}{whom}", found.weight)
 
@@ -195,22 +217,22 @@ def _changes(before: RouteFacts, now: RouteFacts) -> Iterator[Edited]:
     if percents_of(before) != percents_of(now):
         yield Edited(Edit.UNRELATED, "the other versions' weights were changed")
     if before.spec != now.spec:
-        name = f"VirtualService {now.namespace}/{now.name}"
-        yield Edited(Edit.UNRELATED, f"{name} was edited, not in what the canary rests on")
+        words = f"{now.object_name} was edited, not in what the canary rests on"
+        yield Edited(Edit.UNRELATED, words)
 
 
 def _rule(facts: RouteFacts) -> Mapping[str, Any]:
-    rules = json.loads(facts.spec).get("http") or []
+    rules = json.loads(facts.spec).get(facts.list_name) or []
     return rules[facts.index] if facts.index < len(rules) else {}
 
 
 def _match(rule: Mapping[str, Any]) -> Any:
-    return rule.get("match") or None
+    return rule.get("match") or rule.get("matches") or None
 
 
 def _ahead(facts: RouteFacts) -> list[Any]:
-    rules: list[Any] = json.loads(facts.spec).get("http") or []
-    return [(rule.get("match"), rule.get("name")) for rule in rules[: facts.index]]
+    rules: list[Any] = json.loads(facts.spec).get(facts.list_name) or []
+    return [(_match(rule), rule.get("name")) for rule in rules[: facts.index]]
 
 
 def _json(value: Json | dict[str, str]) -> str:

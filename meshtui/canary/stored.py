@@ -17,6 +17,10 @@ FORM = 1
 """Raised where what is kept changes its meaning: a run of another form is not gone on with."""
 
 
+ADDED = frozenset({"kind"})
+"""Fields that a run of an older version lacks; they have defaults that are true of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """All that a process needs to go on with a run: where it is, and the objects as it left them.
@@ -75,7 +79,11 @@ def _typed(kind: Any, raw: Any) -> Any:
         return _several(origin, get_args(kind), raw)
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        known = {f.name: _typed(hints[f.name], raw[f.name]) for f in fields(kind)}
+        known = {
+            f.name: _typed(hints[f.name], raw[f.name])
+            for f in fields(kind)
+            if f.name in raw or f.name not in ADDED
+        }
         return kind(**known)  # type: ignore[operator]
     if issubclass(kind, Enum):
         return kind(raw)

@@ -116,7 +116,7 @@ def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
         return owner
     raise Refused(
         f"{owner.ref} carries the traffic: {what} is not made in an HTTPRoute",
-        "only its weights are changed (shift, promote, rollback); "
+        "only its weights are changed (shift, promote, rollback, canary); "
         f"`kubectl -n {owner.ref.namespace} edit httproute {owner.ref.name}` changes the rest",
     )
 

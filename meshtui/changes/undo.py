@@ -142,7 +142,9 @@ def _rules(spec: Json, protocol: str) -> Sequence[Any]:
 
 def identity(rule: Any) -> tuple[Any, Any]:
     """By what a rule is known, wherever it stands: its name and what it matches."""
-    return (rule.get("name"), rule.get("match")) if isinstance(rule, Mapping) else (None, rule)
+    if not isinstance(rule, Mapping):
+        return None, rule
+    return rule.get("name"), rule.get("match") or rule.get("matches")
 
 
 def _relocated(path: str, moved: tuple[str, str, str] | None) -> str:

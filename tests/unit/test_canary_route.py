@@ -13,7 +13,7 @@ from meshtui.canary.route import edited, find_route, mirrored, percent_of, read_
 from meshtui.changes.change import Target
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
-from tests.unit.objects import Obj, destination_rule, pod, route, service, virtual_service
+from tests.unit.objects import Obj, destination_rule, meta, pod, route, service, virtual_service
 from tests.unit.test_mesh import REVIEWS
 
 VERSIONS = ("v1", "v2")
@@ -138,3 +138,105 @@ def test_the_canary_may_be_a_service_of_its_own() -> None:
     rules(found)[1].update(route=[{"destination": {"host": "reviews"}, "weight": 80}, entry])
     _, facts = find_route(parsed(found), Target(REVIEWS), "reviews-next")
     assert (facts.subset, percent_of(facts)) == ("", 20.0)
+
+
+def http_route() -> Objects:
+    """The same service by an HTTPRoute, whose backends are services."""
+
+    def to(name: str, weight: int | None = None) -> Obj:
+        found: Obj = {"name": f"reviews-{name}", "port": 9080}
+        return found if weight is None else {**found, "weight": weight}
+
+    testers = {"matches": [{"headers": [{"name": "a", "value": "b"}]}], "backendRefs": [to("v1")]}
+    ordinary = {"backendRefs": [to("v1", 95), to("v2", 5)]}
+    return {
+        "services": [
+            service("reviews"),
+            *(service(f"reviews-{v}", app="reviews", version=v) for v in VERSIONS),
+        ],
+        "pods": [pod("reviews", v, number=i) for i, v in enumerate(VERSIONS, 1)],
+        "httproutes": [
+            {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "HTTPRoute",
+                "metadata": meta("reviews"),
+                "spec": {
+                    "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
+                    "rules": [testers, ordinary],
+                },
+            }
+        ],
+    }
+
+
+def its_rules(found: Objects) -> list[Obj]:
+    own: list[Obj] = found["httproutes"][0]["spec"]["rules"]
+    return own
+
+
+HTTP_CASES: dict[str, tuple[Callable[[Objects], Any], Edit | None, str]] = {
+    "nothing": (lambda found: None, None, ""),
+    "weight": (
+        lambda found: its_rules(found)[1]["backendRefs"][1].update(weight=95),
+        Edit.WEIGHT, "from 5 to 50 %",
+    ),
+    "backend taken out": (
+        lambda found: its_rules(found)[1]["backendRefs"].pop(1), Edit.WEIGHT, "from 5 to 0 %",
+    ),
+    "match added": (
+        lambda found: its_rules(found)[1].update(
+            matches=[{"path": {"type": "Exact", "value": "/x"}}]
+        ),
+        Edit.REMOVED, "HTTPRoute default/reviews is gone",
+    ),
+    "rule ahead taken away": (lambda found: its_rules(found).pop(0), Edit.MATCH, "ahead"),
+    "rule ahead changed": (
+        lambda found: its_rules(found)[0].update(matches=[{"method": "POST"}]), Edit.MATCH, "ahead",
+    ),
+    "timeout set": (
+        lambda found: its_rules(found)[1].update(timeouts={"request": "3s"}),
+        Edit.UNRELATED, "HTTPRoute default/reviews was edited",
+    ),
+    "backend's selector": (
+        lambda found: found["services"][2]["spec"].update(selector={"app": "other"}),
+        Edit.LABELS, "service reviews-v2.default",
+    ),
+    "object gone": (lambda found: found["httproutes"].clear(), Edit.REMOVED, "gone"),
+    "object made anew": (
+        lambda found: found["httproutes"][0]["metadata"].update(uid="another"),
+        Edit.REMOVED, "gone",
+    ),
+    "another controller": (
+        lambda found: found["httproutes"][0]["metadata"].update(
+            labels={"app.kubernetes.io/managed-by": "flagger"}
+        ),
+        Edit.DRIVER, "Flagger drives",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HTTP_CASES)
+def test_each_edit_of_an_http_route_is_known_for_what_it_is(name: str) -> None:
+    change, edit, words = HTTP_CASES[name]
+    before = http_route()
+    located, facts = find_route(parsed(before), Target(REVIEWS), "reviews-v2")
+    assert (facts.kind, facts.index, percent_of(facts)) == ("HTTPRoute", 1, 5.0)
+    after = copy.deepcopy(before)
+    change(after)
+    changed = parsed(after)
+    service = changed.by_key.get(REVIEWS) or located.service
+    found = edited(facts, read_route_facts(changed, service, facts), "bob")
+    assert (found.edit if found else None) is edit
+    assert found is None or words in found.words
+
+
+def test_a_rule_of_an_http_route_that_moved_is_followed() -> None:
+    before = http_route()
+    _, facts = find_route(parsed(before), Target(REVIEWS), "reviews-v2")
+    its_rules(before).insert(
+        0, {"matches": [{"method": "PUT"}], "backendRefs": [{"name": "reviews-v1", "port": 9080}]}
+    )
+    mesh = parsed(before)
+    now = read_route_facts(mesh, mesh.by_key[REVIEWS], facts)
+    assert now is not None
+    assert (now.index, percent_of(now), mirrored(now)) == (2, 5.0, False)

@@ -26,7 +26,7 @@ from meshtui.changes.change import (
 from meshtui.changes.change import Shift as ShiftRequest
 from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Unreachable
-from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
+from meshtui.mesh.model import DestinationRule, Mesh, Pod, Ref, Rule, Service
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import VersionView, version_rows
 from meshtui.operations.canary.counting import Question
@@ -79,14 +79,14 @@ class Driver:
 
     @property
     def _rule(self) -> Rule | None:
-        vs = object_of(self._mesh(), self._ref)
-        rules = vs.rules if isinstance(vs, VirtualService) else ()
+        owner = object_of(self._mesh(), self._ref)
+        rules = () if owner is None or isinstance(owner, DestinationRule) else owner.rules
         return next((r for r in rules if (r.protocol, r.index) == ("http", self.facts.index)), None)
 
     @property
     def _ref(self) -> Ref:
         known = self.facts
-        return Ref("VirtualService", known.namespace, known.name, known.uid)
+        return Ref(known.kind, known.namespace, known.name, known.uid)
 
     def question(self, *, shadow: bool) -> Question | None:
         """What is to be counted now; None where the rule is gone."""
@@ -126,11 +126,11 @@ class Driver:
         return self._noticed(self._mesh())
 
     def _noticed(self, mesh: Mesh) -> Edited | None:
-        vs = object_of(mesh, self._ref)
-        if vs is not None and vs.resource_version in self._past:
+        owner = object_of(mesh, self._ref)
+        if owner is not None and owner.resource_version in self._past:
             return None  # the watch has not brought the newest one yet
         now = read_route_facts(mesh, self._service, self.facts)
-        by = last_writer(vs.raw)[0] if vs is not None else ""
+        by = last_writer(owner.raw)[0] if owner is not None else ""
         found = edited(self.facts, now, by)
         self._remember(now)
         return found
@@ -224,7 +224,7 @@ class Driver:
             raw = await read_raw(self._session.cluster, self._ref)
         except NotFound:
             return without_object(self._mesh(), self._ref)
-        mesh = with_object(self._mesh(), raw, "VirtualService")
+        mesh = with_object(self._mesh(), raw, self.facts.kind)
         if remember:
             self._remember(read_route_facts(mesh, self._service, self.facts))
         return mesh
@@ -242,14 +242,14 @@ def _as_if_new(change: Change, facts: RouteFacts) -> Change | None:
     """The change that would have brought the route to what it is: the question to the proxies."""
     spec: dict[str, Any] = json.loads(facts.spec)
     try:
-        routes: list[Mapping[str, Any]] = spec["http"][facts.index]["route"]
+        routes: list[Mapping[str, Any]] = spec[facts.list_name][facts.index][facts.targets]
     except (KeyError, IndexError, TypeError):
         return None
     other = json.loads(facts.spec)
-    entries = other["http"][facts.index]["route"]
+    entries = other[facts.list_name][facts.index][facts.targets]
     for entry, number in zip(entries, range(1, len(entries) + 1), strict=True):
         entry["weight"] = number
-    path = f"/spec/http/{facts.index}/route/0/weight"
-    patch = ({"op": "replace", "path": path, "value": routes[0].get("weight", 100)},)
+    path = f"/spec/{facts.list_name}/{facts.index}/{facts.targets}/0/weight"
+    patch = ({"op": "replace", "path": path, "value": routes[0].get("weight", facts.usual)},)
     after = spec_of({"spec": spec})
     return replace(change, patch=patch, spec_before=spec_of({"spec": other}), spec_after=after)
