@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
-from meshtui.diagnosis.analysis import Finding
-from meshtui.diagnosis.analysis.unread import unchecked
-from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import Exit
-from meshtui.operations.look.analyze import findings, findings_json, is_limitable, with_refused
-from meshtui.operations.look.refused_config import read_refused
+
+if TYPE_CHECKING:
+    from meshtui.diagnosis.analysis import Finding
+    from meshtui.diagnosis.refused_config import RefusedConfigs
+    from meshtui.mesh.model import Mesh
+    from meshtui.operations.session import Session
+
+_CHECKS = "meshtui.operations.look.analyze"
 
 
 async def analyze(arguments: argparse.Namespace) -> int:
@@ -22,12 +28,23 @@ async def analyze(arguments: argparse.Namespace) -> int:
     where the cluster could not be read. Scripts look at `counts` in the JSON.
     """
     async with opening.session(arguments) as opened:
-        mesh = await opening.mesh(opened, without_istio="nothing to check")
+        mesh = await _mesh(opened)
+        from meshtui.diagnosis.analysis.unread import unchecked
+        from meshtui.operations.look.analyze import (
+            findings,
+            findings_json,
+            is_limitable,
+            with_refused,
+        )
+        from meshtui.operations.look.refused_config import read_refused
+
         everywhere = getattr(arguments, "all_namespaces", False)
         namespace = opened.cluster.namespace
         journal = opened.journal if is_limitable(mesh) else None
-        refused = await read_refused(opened.cluster, mesh)
+        asked = asyncio.create_task(read_refused(opened.cluster, mesh))
+        await asyncio.sleep(0)
         written = findings(mesh, journal, hints=arguments.hints)
+        refused = await asked
         found = [
             finding
             for finding in with_refused(written, refused)
@@ -43,6 +60,16 @@ async def analyze(arguments: argparse.Namespace) -> int:
     else:
         output.data(findings_json(found, missing), form)
     return Exit.DONE
+
+
+async def _mesh(opened: Session) -> Mesh:
+    """All that checks it is imported while the server makes its lists."""
+    reading = asyncio.create_task(opening.mesh(opened, without_istio="nothing to check"))
+    try:
+        await asyncio.to_thread(import_module, _CHECKS)
+        return await reading
+    finally:
+        reading.cancel()
 
 
 def not_asked(refused: RefusedConfigs) -> list[str]:

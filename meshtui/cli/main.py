@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = build_parser().parse_args(argv)
+        arguments = build_parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     except SystemExit:  # the parser's own way out: --help, or words that are wrong
         output.flush()
         raise

@@ -65,8 +65,13 @@ class _Parser(argparse.ArgumentParser):
         output.lines(message)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Global options may stand before or after the command."""
+def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Global options may stand before or after the command.
+
+    Of the commands only those among `words` are there: thirty take as long to make as the rest of
+    the start. Where none of them is a command, all are, for the help and for what is misspelt.
+    """
+    wanted = _wanted(words)
     parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
@@ -75,12 +80,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
     parser.set_defaults(run=_deferred("screen", "screen"), command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for verb in VERBS:
+    for verb in wanted:
         if verb.command and verb.group not in (LAB, CANARY):
             _add_verb(commands, verb, parents=[_everywhere()])
-    _add_canary(commands)
-    _add_lab(commands)
+    if any(verb.group == CANARY for verb in wanted):
+        _add_canary(commands)
+    if any(verb.group == LAB for verb in wanted):
+        _add_lab(commands)
     return parser
+
+
+def _wanted(words: Sequence[str] | None) -> Sequence[Verb]:
+    named = [verb for verb in VERBS if words and verb.name.partition(" ")[0] in words]
+    return named if any(verb.command for verb in named) else VERBS
 
 
 def _add_canary(commands: Any) -> None:

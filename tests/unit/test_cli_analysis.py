@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from meshtui.changes.change import SetFault
-from meshtui.cli import analysis
 from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
 from meshtui.errors import Unreachable
 from meshtui.journal import Journal
 from meshtui.mesh.model import Mesh
+from meshtui.operations.look import refused_config
 from meshtui.operations.look.analyze import findings, limits_of
 from tests.unit.objects import reviews, route
 
@@ -49,7 +49,7 @@ def use(
         yield SimpleNamespace(read_mesh=read_mesh, cluster=cluster, journal=None)
 
     monkeypatch.setattr(opening, "session", session)
-    monkeypatch.setattr(analysis, "read_refused", read_refused)
+    monkeypatch.setattr(refused_config, "read_refused", read_refused)
 
 
 def test_each_finding_says_what_where_why_and_what_to_do(

@@ -244,3 +244,12 @@ def test_yes_means_the_errors_that_a_fault_is_for_and_no_other_danger(
         return
     with pytest.raises(Refused, match="it hurts"):
         changing.refuse_danger(arguments, plan)  # type: ignore[arg-type]
+
+
+def test_only_the_commands_among_the_words_are_made(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["-n", "services", "shift", "reviews", "v1=50"]
+    arguments = build_parser(words).parse_args(words)
+    assert (arguments.command, arguments.namespace) == ("shift", "services")
+    with pytest.raises(SystemExit):
+        build_parser(["sift", "reviews"]).parse_args(["sift", "reviews"])
+    assert "rollback" in capsys.readouterr().err
