@@ -63,15 +63,27 @@ class ProxyListener:
 
 
 def parse_listeners(dump: Any) -> tuple[ProxyListener, ...]:
-    """The listeners in force and those refused; by port and address, as istioctl has them."""
-    found = [
-        _listener(listener or {"name": read.text(entry, "name")}, refused)
-        for entry in resources(dump, ("dynamic_listeners", "static_listeners"))
-        for listener in [read.obj(entry, "active_state", "listener") or read.obj(entry, "listener")]
-        for refused in [refusal(entry)]
-        if listener or refused
-    ]
-    return tuple(sorted(found, key=lambda one: (one.port, one.address, one.name)))
+    """The listeners in force and those refused; by port and address, as istioctl has them.
+
+    An Envoy lists what it has refused in the last update once more, in entries without a name.
+    """
+    found: dict[str, ProxyListener] = {}
+    for number, entry in enumerate(resources(dump, ("dynamic_listeners", "static_listeners"))):
+        listener = read.obj(entry, "active_state", "listener") or read.obj(entry, "listener")
+        refused = refusal(entry)
+        name = read.text(listener, "name") or read.text(entry, "name") or _failed(entry, "name")
+        if listener or (refused and name not in found):
+            known = listener or {"name": name, "address": _failed_address(entry)}
+            found[name or str(number)] = _listener(known, refused)
+    return tuple(sorted(found.values(), key=lambda one: (one.port, one.address, one.name)))
+
+
+def _failed(entry: Json, key: str) -> str:
+    return read.text(read.obj(entry, "error_state", "failed_configuration"), key)
+
+
+def _failed_address(entry: Json) -> Json:
+    return read.obj(entry, "error_state", "failed_configuration", "address")
 
 
 def _listener(raw: Json, refused: str) -> ProxyListener:
