@@ -35,7 +35,7 @@ def missing_host(mesh: Mesh) -> Iterator[Finding]:
                 "missing-host",
                 severity(lost),
                 one.place.service.ref,
-                f"{one.path}.host",
+                one.field("host"),
                 f"Host {one.target.host} does not exist: {loss(one)}.",
                 _host_advice(mesh, one),
                 ("IST0101", "KIA1101"),
@@ -96,7 +96,7 @@ def hidden_host(mesh: Mesh) -> Iterator[Finding]:
                 "hidden-host",
                 severity(lost),
                 one.place.service.ref,
-                f"{one.path}.host",
+                one.field("host"),
                 f"{_hiding(one)}: {loss(one)}{_for(lost, group)}.",
                 "Export the host to these callers (exportTo), let it into their Sidecar, or keep "
                 "the route from them.",
@@ -171,7 +171,7 @@ def _undefined(mesh: Mesh, lost: Sequence[Sending], group: Sequence[Sending]) ->
             "or route to one that is defined."
         )
     codes = ("IST0101", "KIA1107")
-    place = f"{one.path}.subset"
+    place = one.field("subset")
     return Finding("missing-subset", severity(lost), ref, place, f"{why}.", advice, codes)
 
 
@@ -207,7 +207,7 @@ def missing_port(mesh: Mesh) -> Iterator[Finding]:
                 "missing-port",
                 severity(lost),
                 one.place.service.ref,
-                f"{one.path}.port.number",
+                one.field("port"),
                 f"{one.target.host} has no port {one.target.port}: {loss(one)}.",
                 f"Use a port that the host has ({_ports(one)}).",
             )
@@ -253,6 +253,8 @@ def _is_ghost(sending: Sending) -> bool:
 
 
 def _names_port(sending: Sending) -> bool:
+    if sending.in_http_route:
+        return True  # for a Service as a backend the port is required
     raw = sending.place.raw
     if sending.mirror:
         several = read.objects(raw, "mirrors")
@@ -286,13 +288,14 @@ def loss(sending: Sending, code: str = "NC, no cluster") -> str:
     if sending.mirror:
         return f"the copies of rule {title}'s requests are lost, which no caller notices"
     if sending.idle:
-        short = code.partition(",")[0]
-        return (
-            f"rule {title} gives it no weight now; whatever weight it gets is answered "
-            f"503 ({short})"
-        )
-    if sending.place.protocol != "http":
+        short = f"503 ({code.partition(',')[0]})"
+        if sending.in_http_route and not sending.reach.exists:
+            short = "500"
+        return f"rule {title} gives it no weight now; whatever weight it gets is answered {short}"
+    if sending.place.protocol in ("tcp", "tls"):
         return f"connections of rule {title} are closed"
+    if sending.in_http_route and not sending.reach.exists:
+        return f"{part(sending)} of rule {title} is answered 500"
     return f"{part(sending)} of rule {title} is answered 503 ({code})"
 
 

@@ -69,7 +69,7 @@ def no_endpoints(mesh: Mesh) -> Iterator[Finding]:
                 "no-endpoints",
                 severity([sending]),
                 ref,
-                f"{sending.path}.host",
+                sending.field("host"),
                 f"{host} has no endpoint: {loss(sending, 'UH, no healthy upstream')}.",
                 f"Start pods of {host}, correct its selector, or take the weight away.",
             )
@@ -115,7 +115,7 @@ def _unmeshed(sending: Sending, bare: list[Pod], total: int) -> Finding:
         "no-sidecar",
         WARNING,
         sending.place.service.ref,
-        f"{sending.path}.subset",
+        sending.field("subset"),
         f"{which} of subset {sending.target.subset} run no sidecar (first {bare[0].name}): "
         "requests reach them in plain text, and what they do is neither measured nor logged.",
         "Enable injection for their namespace and restart them.",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh import read
+from meshtui.mesh.model import HttpRoute
 from meshtui.mesh.resolution import (
     Chain,
     Client,
@@ -66,6 +67,16 @@ class Sending:
         return ref.namespace, ref.name, self.path
 
     @property
+    def in_http_route(self) -> bool:
+        return isinstance(self.place.service, HttpRoute)
+
+    def field(self, name: str) -> str:
+        """The path of a part: its `host`, `subset` or `port`."""
+        if self.in_http_route:
+            return f"{self.path}.{'name' if name == 'host' else name}"
+        return f"{self.path}.{'port.number' if name == 'port' else name}"
+
+    @property
     def title(self) -> str:
         rule = self.place.rule
         return rule.title if rule else f"{self.place.protocol}[{self.place.index}]"
@@ -88,7 +99,10 @@ def sendings_of(answer: ResolvedHost) -> Iterator[Sending]:
 
 
 def _sending(answer: ResolvedHost, place: RulePlace, target: RouteTarget, *, idle: bool) -> Sending:
-    path = f"spec.{place.protocol}[{place.index}].route[{target.index}].destination"
+    entry = f"route[{target.index}].destination"
+    if isinstance(place.service, HttpRoute):
+        entry = f"backendRefs[{target.index}]"
+    path = f"spec.{place.protocol}[{place.index}].{entry}"
     reach = answer.view.reach(target.cluster)
     return Sending(answer, target, place, path, mirror=False, idle=idle, reach=reach)
 
@@ -96,9 +110,12 @@ def _sending(answer: ResolvedHost, place: RulePlace, target: RouteTarget, *, idl
 def _copying(answer: ResolvedHost, rule: MergedRule, target: RouteTarget) -> Sending:
     """A delegate that has no mirror of its own has its root's."""
     own = "mirror" in rule.holder.raw or "mirrors" in rule.holder.raw
+    own = own or isinstance(rule.holder.service, HttpRoute)
     place = rule.holder if own else rule.root
     single = not read.objects(place.raw, "mirrors")
     part = "mirror" if single else f"mirrors[{target.index}].destination"
+    if isinstance(place.service, HttpRoute):
+        part = "filters"
     path = f"spec.{place.protocol}[{place.index}].{part}"
     reach = answer.view.reach(target.cluster)
     return Sending(answer, target, place, path, mirror=True, idle=not target.share, reach=reach)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.diagnosis.analysis.finding import INFO, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import raw_rule, rule_path
 from meshtui.diagnosis.analysis.match_cover import KNOWN, any_path, covers, in_one_case
+from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
-from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
+from meshtui.mesh.model import Json, Match, Mesh, Rule, VirtualService
 from meshtui.mesh.resolution.matches import envoy_match, takes_everything
 from meshtui.mesh.resolution.names import gateway_name
 
@@ -64,7 +65,11 @@ def _gateways(service: VirtualService, match: Match) -> set[str]:
 
 def _matches_all(service: VirtualService, rule: Rule) -> bool:
     """Whether istiod makes nothing behind the rule, for all callers."""
-    matches = read.objects(raw_rule(service, rule), "match")
+    return _takes_all(raw_rule(service, rule))
+
+
+def _takes_all(rule: Json) -> bool:
+    matches = read.objects(rule, "match")
     return not matches or any(
         takes_everything(envoy_match(raw))
         and not any(raw.get(key) for key in ("port", "sourceLabels", "sourceNamespace", "gateways"))
@@ -75,16 +80,30 @@ def _matches_all(service: VirtualService, rule: Rule) -> bool:
 def unreachable_rule(mesh: Mesh) -> Iterator[Finding]:
     """A rule all of whose matches are taken above it, or one match of it that is.
 
-    Only what is certain: each match must be taken whole by one match above. Rules that hand over
-    to another VirtualService take nothing for certain.
+    Only what is certain: each match must be taken whole by one match above. Of rules that hand
+    over to another VirtualService, those take for certain whose delegate takes everything.
     """
+    handing = _handing_all_over(mesh)
     for service in mesh.virtual_services:
         rules = [rule for rule in service.rules if rule.protocol == "http"]
         if len(rules) > 1:
-            yield from _in_list(service, rules)
+            place = (service.ref.namespace, service.ref.name)
+            yield from _in_list(service, rules, handing.get(place, frozenset()))
 
 
-def _in_list(service: VirtualService, rules: list[Rule]) -> Iterator[Finding]:
+def _handing_all_over(mesh: Mesh) -> Mapping[tuple[str, str], frozenset[int]]:
+    """By VirtualService: the rules whose delegate has one that takes everything from everybody."""
+    found: dict[tuple[str, str], set[int]] = {}
+    for ruling in resolved_hosts(mesh).rulings:
+        for rule in ruling.rules:
+            if rule.holder != rule.root and not rule.dropped and _takes_all(rule.raw):
+                found.setdefault(ruling.place[:2], set()).add(rule.root.index)
+    return {place: frozenset(indices) for place, indices in found.items()}
+
+
+def _in_list(
+    service: VirtualService, rules: list[Rule], handing: frozenset[int]
+) -> Iterator[Finding]:
     taken = _Claims(service)
     for rule in rules:
         entries = _entries(service, rule)
@@ -95,7 +114,9 @@ def _in_list(service: VirtualService, rules: list[Rule]) -> Iterator[Finding]:
             for index, found in enumerate(by):
                 if found:
                     yield _ineffective(service, rule, index, found)
-        if rule.delegate is None and (rule.destinations or rule.terminal):
+        if rule.index in handing:
+            taken.add(ALL, rule)
+        elif rule.delegate is None and (rule.destinations or rule.terminal):
             for match in entries:
                 if match is not None:
                     taken.add(match, rule)
