@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from meshtui.diagnosis.analysis import Finding, analyze
+from meshtui.mesh.model import MeshSettings
 from tests.recorded.cases import Case, Obj, identity, load, mesh_of
 
 _NOT_INJECTED = "sidecar.istio.io/inject"
@@ -20,6 +21,14 @@ def _gateway_pod() -> Obj:
         "labels": labels,
         "annotations": {"rig/ip": "10.77.200.250"},
     }
+    return {"kind": "Pod", "metadata": meta, "spec": {"containers": [{"name": "istio-proxy"}]}}
+
+
+def _gate_pod(gate: Obj) -> Obj:
+    """The pod that istiod starts for a Gateway of the Gateway API."""
+    labels = {"gateway.networking.k8s.io/gateway-name": gate["metadata"]["name"]}
+    meta = {"name": "gate-istio", "namespace": gate["metadata"]["namespace"], "labels": labels}
+    meta["annotations"] = {"rig/ip": "10.77.200.252"}
     return {"kind": "Pod", "metadata": meta, "spec": {"containers": [{"name": "istio-proxy"}]}}
 
 
@@ -47,7 +56,8 @@ def injected(obj: Obj) -> Obj:
 def findings(name: str, folder: str = "istio") -> tuple[Finding, ...]:
     """What is found in a case, its ground included."""
     case = load(name, folder)
-    return analyze(mesh_of(_objects(case), case.recorded.get("created") or {}))
+    settings = MeshSettings(domain=case.domain)
+    return analyze(mesh_of(_objects(case), case.recorded.get("created") or {}, settings))
 
 
 def _objects(case: Case) -> list[Obj]:
@@ -55,4 +65,5 @@ def _objects(case: Case) -> list[Obj]:
     without = refused if isinstance(refused, dict) else {}
     stored = [obj for obj in case.objects if identity(obj) not in without]
     own = [injected(obj) for obj in (*case.base, *stored)]
-    return [*own, _gateway_pod(), _productpage()]
+    gates = [obj for obj in case.base if obj["metadata"]["name"] == "gate"]
+    return [*own, _gateway_pod(), _productpage(), *map(_gate_pod, gates)]

@@ -32,6 +32,7 @@ PLURALS = {
     "RequestAuthentication": "requestauthentications",
 }
 COMPOSED = "mix-"
+GATEWAY_API = "gateway.networking.k8s.io/"
 CLIENT_LABELS = {"app": "client", "version": "v1"}
 GATEWAY = Client("istio-system", {"istio": "ingressgateway", "app": "ingressgateway"}, gateway=True)
 
@@ -51,7 +52,17 @@ class Case:
     @cached_property
     def mesh(self) -> Mesh:
         """The mesh as the API server had it, without the objects that it refused."""
-        return mesh_of((*self.base, *self.stored), self.recorded.get("created") or {})
+        created = self.recorded.get("created") or {}
+        return mesh_of((*self.base, *self.stored), created, MeshSettings(domain=self.domain))
+
+    @property
+    def domain(self) -> str:
+        """The cluster's domain, with which istiod and the proxies were started."""
+        return str(self.recorded.get("domain") or "cluster.local")
+
+    def host(self, name: str) -> str:
+        """The full name of `SERVICE.NAMESPACE`."""
+        return f"{name}.svc.{self.domain}"
 
     @property
     def stored(self) -> tuple[Obj, ...]:
@@ -101,6 +112,8 @@ def mesh_of(
     """The mesh of some objects; `created` has the seconds of those whose age matters."""
     found: dict[str, list[Obj]] = {plural: [] for plural in PLURALS.values()}
     for obj in objects:
+        if obj["kind"] == "Gateway" and obj["apiVersion"].startswith(GATEWAY_API):
+            continue  # not the Gateways that VirtualServices name
         if plural := PLURALS.get(obj["kind"]):
             found[plural].append(_stored(obj, created))
     return parse_mesh(found, settings=settings)

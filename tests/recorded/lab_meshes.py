@@ -10,7 +10,7 @@ from meshtui.lab.control.reading import snapshot
 from meshtui.lab.control.resources import Configuration, configure
 from meshtui.lab.control.world import Proxy
 from meshtui.lab.store import Store
-from tests.recorded.cases import Case, all_names, load
+from tests.recorded.cases import GATEWAY_API, Case, all_names, load
 
 Obj = dict[str, Any]
 GATEWAY = Proxy(
@@ -20,12 +20,16 @@ _HERE = "10.77.0.9"
 
 
 def lab_names() -> list[str]:
-    """The cases without objects of the Gateway API, which the lab does not have."""
-    return [name for name in all_names() if not _needs_gateway_api(load(name))]
+    """The cases without objects of the Gateway API, of the lab's own cluster domain.
+
+    The lab has no others.
+    """
+    return [name for name in all_names() if _is_of_the_lab(load(name))]
 
 
-def _needs_gateway_api(case: Case) -> bool:
-    return any(obj["apiVersion"].startswith("gateway.networking.k8s.io/") for obj in case.objects)
+def _is_of_the_lab(case: Case) -> bool:
+    foreign = (obj["apiVersion"].startswith(GATEWAY_API) for obj in case.objects)
+    return case.domain == "cluster.local" and not any(foreign)
 
 
 def store_of(case: Case) -> Store:

@@ -305,7 +305,7 @@ def test_what_is_found(name: str) -> None:
     assert [told(finding) for finding in found] == EXPECTED.get(name, [])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *names("composed")])
 def test_a_request_that_the_recording_lost_is_an_error(name: str) -> None:
     lost = list(lost_clusters(load(name)))
     errors = [f for f in findings(name) if f.severity == ERROR and f.code in LEAD_NOWHERE]
@@ -315,12 +315,43 @@ def test_a_request_that_the_recording_lost_is_an_error(name: str) -> None:
 def test_requests_are_lost_in_some_recordings() -> None:
     """So that the test above is no test of nothing."""
     assert len([name for name in CASES if list(lost_clusters(load(name)))]) >= 9
+    assert len([name for name in names("composed") if list(lost_clusters(load(name)))]) >= 9
+
+
+def test_a_route_to_a_port_that_is_not_there_is_answered_500() -> None:
+    (finding,) = findings("m-wrong-port", "gateway-api")
+    assert told(finding) == "error missing-port HTTPRoute rev spec.rules[0].backendRefs[1].port"
+    assert finding.effect.endswith("has no port 9999: 50 % of rule rules[0] is answered 500.")
+
+
+def test_every_case_is_analyzed() -> None:
+    for folder in ("composed", "gateway-api", "waypoint"):
+        for name in names(folder):
+            assert isinstance(findings(name, folder), tuple)
+
+
+def test_the_callers_namespace_decides_between_a_virtual_service_and_an_http_route() -> None:
+    """As it was recorded: gw-a has the HTTPRoute, gw-b the VirtualService, which is older."""
+    proxies = load("m-vs-older", "gateway-api").recorded["proxies"]
+    taken = {
+        namespace: route["name"]
+        for namespace in ("gw-a", "gw-b")
+        for host in proxies[namespace]["routes"]
+        if host["name"] == "rev.gw-a.svc.cluster.local:9080"
+        for route in host["routes"][-1:]
+    }
+    found = [f for f in findings("m-vs-older", "gateway-api") if f.code == "host-conflict"]
+    said = {finding.object.kind: finding.effect for finding in found}
+    assert taken["gw-a"].startswith("gw-a.rev.") and not taken["gw-b"].startswith("gw-a.rev.")
+    assert said["HTTPRoute"].endswith("by callers of gw-b, the older one.")
+    assert "by callers of gw-a, the HTTPRoute" in said["VirtualService"]
 
 
 def lost_clusters(case: Case) -> Iterator[str]:
     """The clusters that requests were given to, and that the asking proxy has not, or empty.
 
-    Recordings have the clusters of the services that a case is about, all of each.
+    Recordings have the clusters of the services that a case is about, all of each. A cluster that
+    sends to the address which the caller chose has no endpoints, and Bookinfo may not have run.
     """
     for request in case.recorded["requests"]:
         proxy = case.recorded
@@ -328,11 +359,13 @@ def lost_clusters(case: Case) -> Iterator[str]:
             proxy = case.recorded.get("gateway") or {}
         known = {cluster["name"] for cluster in proxy.get("clusters") or ()}
         hosts = {name.rpartition("|")[2] for name in known}
+        sent = {c["name"] for c in proxy.get("clusters") or () if c["type"] == "EDS"}
         empty = [name for name, found in (proxy.get("endpoints") or {}).items() if found == []]
+        empty = [name for name in empty if name in sent and ".default.svc." not in name]
         for cluster in request.get("effect") or {}:
             gone = cluster.rpartition("|")[2] in hosts and cluster not in known
             if gone or cluster in empty:
                 yield cluster
         live = request.get("live") or {}
-        if live.get("flags") in ("NC", "UH"):
+        if live.get("flags") in ("NC", "UH") and ".default.svc." not in live["cluster"]:
             yield str(live["cluster"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshtui.mesh.carrying import ordinary, traffic_to
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, MeshSettings
 from meshtui.mesh.resolution.clusters import split_cluster
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.view import service_views
@@ -24,7 +24,8 @@ def asked(case: Case) -> str:
 def with_proxies(case: Case) -> Mesh:
     """With the proxies that the recording's callers had."""
     objects = [injected(obj) for obj in (*case.base, *case.stored)]
-    return mesh_of(objects, case.recorded.get("created") or {})
+    created = case.recorded.get("created") or {}
+    return mesh_of(objects, created, MeshSettings(domain=case.domain))
 
 
 def rest_of(case: Case) -> dict[str, Any] | None:

@@ -45,7 +45,7 @@ def caller_of(case: Case, asked: Obj) -> Caller:
         return Caller(GATEWAY, asked.get("port", 8080))
     name, _, namespace = asked.get("to", case.recorded["service"]).partition(".")
     named = "host" in asked and "to" not in asked
-    host = "" if named else f"{name}.{namespace}.svc.cluster.local"
+    host = "" if named else case.host(f"{name}.{namespace}")
     return Caller(case.client, asked.get("port", 9080), host)
 
 
@@ -115,7 +115,7 @@ def domains(case: Case, asked: Obj, name: str) -> Iterable[str]:
 
 def own_table(case: Case, asked: Obj) -> str:
     """The table of a service whose port says no protocol, by the recorded listeners."""
-    name = f"{asked.get('to')}.svc.cluster.local:{asked.get('port', 9080)}"
+    name = f"{case.host(str(asked.get('to')))}:{asked.get('port', 9080)}"
     for listener in case.recorded.get("listeners", ()):
         if name in [chain.get("http") for chain in listener["filter_chains"]]:
             return name
