@@ -14,8 +14,8 @@ from meshtui.mesh.model import (
     Json,
     Mesh,
     Rule,
+    RuleOwner,
     ServiceKey,
-    VirtualService,
 )
 from meshtui.mesh.routing import service_of
 
@@ -52,7 +52,7 @@ def _in_map(
 
 
 def edited(
-    mesh: Mesh, target: VirtualService | DestinationRule, service: ServiceKey, after: Json
+    mesh: Mesh, target: RuleOwner | DestinationRule, service: ServiceKey, after: Json
 ) -> Change:
     """The change from the object as it was opened to `after`, which is the whole object.
 
@@ -69,7 +69,7 @@ def edited(
     return rule_change(Located(mesh, known, target, rule), VERB, operations)
 
 
-def _refuse_another(target: VirtualService | DestinationRule, after: Json) -> None:
+def _refuse_another(target: RuleOwner | DestinationRule, after: Json) -> None:
     meta = after.get("metadata") if isinstance(after, dict) else None
     if not isinstance(meta, dict) or not isinstance(after.get("spec"), dict):
         raise Refused("what was edited is no object with metadata and spec any more")
@@ -78,11 +78,11 @@ def _refuse_another(target: VirtualService | DestinationRule, after: Json) -> No
         raise Refused("kind, name and namespace can't be edited", f"this is {target.ref}")
 
 
-def _touched(target: VirtualService, operations: tuple[Operation, ...]) -> Rule | None:
+def _touched(target: RuleOwner, operations: tuple[Operation, ...]) -> Rule | None:
     """The first rule that an operation is in, else the first there is."""
     for operation in operations:
         steps = operation["path"].split("/")
         for rule in target.rules:
-            if steps[2:4] == [rule.protocol, str(rule.index)]:
+            if rule.pointer.split("/")[2:4] == steps[2:4]:
                 return rule
     return next(iter(target.rules), None)

@@ -242,7 +242,7 @@ EDIT = Verb(
     (
         Parameter(
             "object",
-            "vs/NAME, dr/NAME, or a service",
+            "vs/NAME, dr/NAME, route/NAME, or a service",
             placeholder="OBJECT",
             positional=True,
             default="",

@@ -12,9 +12,12 @@ from meshtui.changes.change import Change
 from meshtui.changes.edit import edited
 from meshtui.changes.patch import apply
 from meshtui.changes.stranding import stranding
-from meshtui.errors import Refused
+from meshtui.errors import NotFound, Refused, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.operations.change.edit import find_editable, service_of
 from tests.unit.objects import reviews, route
+from tests.unit.test_canary_route import http_route
 
 REVIEWS = ServiceKey("default", "reviews")
 TESTERS = {"name": "testers", "match": [{"uri": {"prefix": "/t"}}], "route": [route("v2")]}
@@ -118,3 +121,27 @@ def test_another_object_is_refused(what: Typing) -> None:
 
 def test_only_the_spec_is_taken_over() -> None:
     assert typed(lambda raw: raw["metadata"].update(labels={"a": "b"})).empty
+
+
+def test_a_backends_weight_typed_into_an_http_route() -> None:
+    objects = {kind: tuple(items) for kind, items in http_route().items()}
+    found = parse_mesh(objects)
+    (owner,) = found.http_routes
+    for words in ("reviews", "route/reviews", "httproute/reviews.default"):
+        assert find_editable(found, words, "default") is owner
+    after = copy.deepcopy(dict(owner.raw))
+    after["spec"]["rules"][1]["backendRefs"][1]["weight"] = 95
+    after["spec"]["rules"][1]["timeouts"] = {"request": "3s"}
+    change = edited(found, owner, service_of(found, owner), after)
+    assert change.service == REVIEWS
+    assert [op["path"] for op in change.patch] == [
+        "/spec/rules/1/backendRefs/1/weight",
+        "/spec/rules/1/timeouts",
+    ]
+    assert "reviews-v2 5 → 50 %" in change.words
+    assert apply(owner.raw, change.patch)["spec"] == after["spec"]
+    assert apply(apply(owner.raw, change.patch), change.inverse) == owner.raw
+    with pytest.raises(Usage, match="route/NAME"):
+        find_editable(found, "gw/reviews", "default")
+    with pytest.raises(NotFound, match="no HTTPRoute"):
+        find_editable(found, "route/nobody", "default")

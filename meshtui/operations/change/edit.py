@@ -17,8 +17,9 @@ from meshtui.changes.json_copy import plain
 from meshtui.changes.manifest import Unreadable, parse_manifest
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.gateway_api import HTTP_ROUTE
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import DestinationRule, Json, Mesh, ServiceKey, VirtualService
+from meshtui.mesh.model import DestinationRule, Json, Mesh, RuleOwner, ServiceKey
 from meshtui.paths import state_dir
 
 KINDS = {
@@ -26,27 +27,32 @@ KINDS = {
     "virtualservice": "VirtualService",
     "dr": "DestinationRule",
     "destinationrule": "DestinationRule",
+    "route": HTTP_ROUTE,
+    "httproute": HTTP_ROUTE,
 }
 _HEADER = """\
 # {what}. Save and leave the editor to go on; only `spec` is taken over.
 # An unchanged file, or an empty one, changes nothing.
 """
 
-Editable = VirtualService | DestinationRule
+Editable = RuleOwner | DestinationRule
 
 
 def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
-    """`vs/NAME`, `dr/NAME`, or a service's name for the VirtualService that routes it."""
+    """`vs/NAME`, `dr/NAME`, `route/NAME`, or a service's name for what routes it."""
     kind, slash, name = words.partition("/")
     if not slash:
         return _for_service(mesh, words, namespace)
     if kind.lower() not in KINDS:
-        raise Usage(f"{words}: say vs/NAME, dr/NAME or a service")
+        raise Usage(f"{words}: say vs/NAME, dr/NAME, route/NAME or a service")
     short, _, other = name.partition(".")
     places = [(namespace, name), (other or namespace, short)]
-    items: tuple[Editable, ...] = (
-        mesh.virtual_services if KINDS[kind.lower()] == "VirtualService" else mesh.destination_rules
-    )
+    of_kind: dict[str, tuple[Editable, ...]] = {
+        "VirtualService": mesh.virtual_services,
+        "DestinationRule": mesh.destination_rules,
+        HTTP_ROUTE: mesh.http_routes,
+    }
+    items = of_kind[KINDS[kind.lower()]]
     found = {(item.ref.namespace, item.ref.name): item for item in items}
     for place in places:
         if place in found:
@@ -54,14 +60,14 @@ def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
     raise NotFound(f"no {KINDS[kind.lower()]} {short} in namespace {other or namespace}")
 
 
-def _for_service(mesh: Mesh, name: str, namespace: str) -> VirtualService:
-    from meshtui.changes.locate import resolve_service, virtual_service_of
+def _for_service(mesh: Mesh, name: str, namespace: str) -> RuleOwner:
+    from meshtui.changes.locate import resolve_service
 
     service = resolve_service(mesh, name, namespace)
     route = ordinary(routes_to(mesh, service))
     if route is None:
         raise Refused(f"no VirtualService routes {service.key}", "`meshtui adopt` makes one")
-    return virtual_service_of(route.service, "an edit")
+    return route.service
 
 
 def service_of(mesh: Mesh, item: Editable) -> ServiceKey:
@@ -76,7 +82,7 @@ def service_of(mesh: Mesh, item: Editable) -> ServiceKey:
     return named or ServiceKey(item.ref.namespace, item.ref.name)
 
 
-def _destinations(item: VirtualService) -> list[str]:
+def _destinations(item: RuleOwner) -> list[str]:
     return [d.host for rule in item.rules for d in rule.destinations]
 
 

@@ -42,7 +42,7 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class EditObject:
-    """Open an object in the editor: vs/NAME, dr/NAME, or empty for the selected rule's own."""
+    """Open an object in the editor: vs/NAME, dr/NAME, route/NAME; empty: the selected rule's."""
 
     words: str = ""
 

@@ -33,15 +33,12 @@ class ExternalEditor:
 
     def open(self, view: ServiceView, mesh: Mesh, words: str = "") -> None:
         """`words` names the object (`dr/reviews`); by default the selected rule's own."""
-        from meshtui.changes.locate import virtual_service_of
         from meshtui.operations.change.edit import Editable, EditFile, find_editable
 
-        item: Editable | None = view.virtual_service
+        item: Editable | None = view.virtual_service or view.owner
         if words:
             wanted = f"dr/{view.key.name}" if words == "dr" else words
             item = find_editable(mesh, wanted, view.key.namespace)
-        if item is None and view.owner is not None:
-            virtual_service_of(view.owner, "an edit")
         if item is None:
             raise Refused(f"no VirtualService routes {view.key.name}", "A adopts it")
         draft = EditFile(item)
