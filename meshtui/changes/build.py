@@ -36,7 +36,12 @@ from meshtui.changes.mirror_ops import (
     mirror_filter_operations,
     mirror_operations,
 )
-from meshtui.changes.timeout_ops import clear_timeout_operations, timeout_operations
+from meshtui.changes.timeout_ops import (
+    clear_http_route_timeout_operations,
+    clear_timeout_operations,
+    http_route_timeout_operations,
+    timeout_operations,
+)
 from meshtui.changes.weight_ops import weight_operations
 from meshtui.errors import Usage
 from meshtui.mesh.model import HttpRoute, Mesh
@@ -103,8 +108,8 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
 
 def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
     """The operations of each verb on the located rule."""
-    if not isinstance(request, Shift | Promote | Rollback):
-        virtual_service_of(located.owner, _NAMES[type(request)])
+    if isinstance(located.owner, HttpRoute):
+        return _for_http_route(located, request)
     match request:
         case Shift():
             return weight_operations(located, request.weights)
@@ -127,6 +132,24 @@ def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, .
         case ClearTimeout():
             return clear_timeout_operations(located)
     assert_never(request)
+
+
+def _for_http_route(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
+    """What can be said in an HTTPRoute. Raises `Refused` for the rest."""
+    match request:
+        case Shift():
+            return weight_operations(located, request.weights)
+        case Promote():
+            return weight_operations(located, {request.version: 100.0})
+        case Rollback():
+            return rollback_operations(located, request.stable)
+        case SetTimeout():
+            return http_route_timeout_operations(located, request)
+        case ClearTimeout():
+            return clear_http_route_timeout_operations(located)
+        case _:
+            virtual_service_of(located.owner, _NAMES[type(request)])
+            return ()
 
 
 def rollback_operations(located: Located, stable: str) -> tuple[Operation, ...]:

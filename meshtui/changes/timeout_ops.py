@@ -9,7 +9,7 @@ from meshtui.changes.change import Operation, SetTimeout
 from meshtui.changes.locate import Located
 from meshtui.changes.nested import remove_all, set_leaves
 from meshtui.changes.patch import tokens
-from meshtui.errors import Usage
+from meshtui.errors import Refused, Usage
 from meshtui.mesh.quantity import go_duration
 
 MOST_ATTEMPTS = 50
@@ -47,6 +47,39 @@ def timeout_operations(located: Located, request: SetTimeout) -> tuple[Operation
     if not leaves:
         raise Usage("say a timeout, as in 10s, or retries")
     return set_leaves(located.owner.raw, tuple(tokens(located.rule.pointer)), leaves)
+
+
+def http_route_timeout_operations(located: Located, request: SetTimeout) -> tuple[Operation, ...]:
+    """The whole request's time. Raises `Refused` for retries, which are not in the standard API.
+
+    A time for one try is not set either: without retries istiod takes it for the whole request's.
+    """
+    if request.timeout_s is None or any(
+        value is not None for value in (request.attempts, request.per_try_s, request.retry_on)
+    ):
+        raise Refused(
+            f"{located.owner.ref} carries the traffic: retries are not in the standard HTTPRoute",
+            "say a timeout alone, as in 10s",
+        )
+    _duration(request.timeout_s, "a timeout")
+    leaves: dict[tuple[str, ...], Any] = {
+        ("timeouts", "request"): gateway_duration(request.timeout_s)
+    }
+    return set_leaves(located.owner.raw, tuple(tokens(located.rule.pointer)), leaves)
+
+
+def clear_http_route_timeout_operations(located: Located) -> tuple[Operation, ...]:
+    base = tuple(tokens(located.rule.pointer))
+    return remove_all(located.owner.raw, base, ("timeouts", "retry"))
+
+
+def gateway_duration(seconds: float) -> str:
+    """As the Gateway API writes it: whole hours, minutes, seconds and milliseconds (GEP-2257)."""
+    left, parts = round(seconds * 1000), []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, left = divmod(left, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
 
 
 def _leaves(request: SetTimeout) -> dict[tuple[str, ...], Any]:

@@ -11,9 +11,10 @@ import pytest
 
 from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
-from meshtui.changes.change import Rollback, SetMirror, Shift, Target
+from meshtui.changes.change import ClearTimeout, Rollback, SetMirror, SetTimeout, Shift, Target
 from meshtui.changes.locate import locate
 from meshtui.changes.patch import apply
+from meshtui.changes.timeout_ops import gateway_duration
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.exposure import api_routes_to
@@ -131,6 +132,37 @@ def test_weights_are_changed_in_the_backends_and_nothing_else(name: str) -> None
         changed += 1
     if not changed:
         pytest.skip("no HTTPRoute with several backends carries the traffic alone")
+
+
+def test_a_timeout_is_the_whole_requests_and_retries_are_refused() -> None:
+    mesh = with_clients(load("m-weights", "gateway-api"))
+    (service,) = ruled(mesh)
+    target = Target(service.key)
+    raw = locate(mesh, target).owner.raw
+    change = build_change(mesh, SetTimeout(timeout_s=2.5), target)
+    after: Any = apply(raw, change.patch)
+    assert after["spec"]["rules"][0]["timeouts"] == {"request": "2s500ms"}
+    assert change.words == ("timeout none → 2.5s",)
+    assert apply(after, change.inverse) == raw
+    limited = with_object(mesh, after, "HTTPRoute")
+    assert locate(limited, target).rule.timeout_s == 2.5
+    cleared: Any = apply(after, build_change(limited, ClearTimeout(), target).patch)
+    assert "timeouts" not in cleared["spec"]["rules"][0]
+    for request in (
+        SetTimeout(timeout_s=2.0, attempts=1),
+        SetTimeout(timeout_s=2.0, per_try_s=1.0),
+        SetTimeout(attempts=0),
+    ):
+        with pytest.raises(Refused, match="not in the standard HTTPRoute"):
+            build_change(mesh, request, target)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(10.0, "10s"), (0.25, "250ms"), (90.0, "1m30s"), (3661.5, "1h1m1s500ms"), (86400.0, "24h")],
+)
+def test_a_time_is_written_as_the_gateway_api_does(seconds: float, text: str) -> None:
+    assert gateway_duration(seconds) == text
 
 
 def test_another_service_becomes_a_backend_on_the_port_of_the_others() -> None:
