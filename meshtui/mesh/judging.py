@@ -146,7 +146,11 @@ def worse(*states: str) -> str:
 
 def bad_ratio(signals: Signals) -> float | None:
     """What part is no good, whether by its code, because it broke off, or refused by a proxy."""
-    return count_of(signals).bad / signals.requests if signals.requests > 0 else None
+    if not signals.requests > 0:
+        return None
+    if not (signals.error_ratio or signals.cut_off or signals.refused):
+        return 0.0
+    return count_of(signals).bad / signals.requests
 
 
 def over_limit(signals: Signals | None, limits: Thresholds) -> str:

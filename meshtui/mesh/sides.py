@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.mesh.changed import changed
 from meshtui.mesh.side_names import CALLER as CALLER
 from meshtui.mesh.side_names import SERVER as SERVER
 
@@ -32,7 +32,7 @@ def seen_from(view: ServiceView, side: str) -> ServiceView:
     if side == CALLER:
         return view
     rows = tuple(
-        replace(row, caller=signals_of(row, side), state=state_of(row, side))
+        changed(row, caller=signals_of(row, side), state=state_of(row, side))
         for row in view.versions
     )
-    return replace(view, versions=rows, caller=signals_of(view, side), state=state_of(view, side))
+    return changed(view, versions=rows, caller=signals_of(view, side), state=state_of(view, side))

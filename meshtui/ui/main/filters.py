@@ -24,6 +24,8 @@ class Filter:
     def takes(self, view: ServiceView) -> bool:
         if self.labels:
             return self._has_labels(view.service.labels, view.service.selector)
+        if not self.text:
+            return not self.inverse
         return (self.text in _words(view)) is not self.inverse
 
     def _has_labels(self, *sources: Mapping[str, str]) -> bool:

@@ -57,12 +57,11 @@ class CalmOrder:
         return tuple(reversed(ordered)) if sort.reverse else tuple(ordered)
 
     def _pin(self, view: ServiceView, fresh: bool) -> _Held:
-        measured = _measure(view)
         held = self._held.get(view.key)
         if held is None:
-            return _Held(severity_of(view), values=measured)
+            return _Held(severity_of(view), values=_measure(view))
         if fresh:
-            _follow(held, severity_of(view), measured)
+            _follow(held, severity_of(view), _measure(view))
         return held
 
 

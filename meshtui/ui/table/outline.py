@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import overload
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
@@ -32,23 +35,80 @@ def foldable(view: ServiceView) -> bool:
     return len(view.versions) < 2
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A service with its lines: its own, and unless it is `closed` one for each version."""
+
+    view: ServiceView
+    closed: bool
+
+    def __len__(self) -> int:
+        return 1 if self.closed else 1 + len(self.view.versions)
+
+    def line(self, index: int) -> TableLine:
+        if not index:
+            return TableLine(LineId(self.view.key), self.view, folded=self.closed)
+        version, last = self.view.versions[index - 1], index == len(self.view.versions)
+        return TableLine(LineId(self.view.key, version.label), self.view, version, last=last)
+
+    def find(self, version: str) -> int | None:
+        """The number of a version's line, or of the service's own."""
+        if not version:
+            return 0
+        labels = [] if self.closed else [row.label for row in self.view.versions]
+        found = [index for index, label in enumerate(labels, 1) if label == version]
+        return found[-1] if found else None
+
+
+class Outline(Sequence[TableLine]):
+    """The lines, top to bottom. Each is made when it is asked for: of thousands, fifty are seen."""
+
+    def __init__(self, blocks: Iterable[Block] = ()) -> None:
+        self.blocks = tuple(blocks)
+        self._starts = (0, *accumulate(map(len, self.blocks)))
+        self._at = {block.view.key: index for index, block in enumerate(self.blocks)}
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> TableLine: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[TableLine, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> TableLine | tuple[TableLine, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        block = bisect_right(self._starts, index) - 1
+        return self.blocks[block].line(index - self._starts[block])
+
+    def __iter__(self) -> Iterator[TableLine]:
+        for block in self.blocks:
+            for index in range(len(block)):
+                yield block.line(index)
+
+    def find(self, place: LineId) -> int | None:
+        """The number of a line; None where it is not there."""
+        block = self._at.get(place.service)
+        if block is None:
+            return None
+        index = self.blocks[block].find(place.version)
+        return None if index is None else self._starts[block] + index
+
+
 def outline(
     views: Iterable[ServiceView], folded: frozenset[ServiceKey], opened: frozenset[ServiceKey]
-) -> tuple[TableLine, ...]:
+) -> Outline:
     """The lines, top to bottom. `folded` and `opened` are what a person chose against the rule."""
-    entries: list[TableLine] = []
-    for view in views:
-        closed = view.key in folded or (foldable(view) and view.key not in opened)
-        entries.append(TableLine(LineId(view.key), view, folded=closed))
-        if not closed:
-            entries += _version_entries(view)
-    return tuple(entries)
-
-
-def _version_entries(view: ServiceView) -> Iterable[TableLine]:
-    final = len(view.versions) - 1
-    for index, version in enumerate(view.versions):
-        yield TableLine(LineId(view.key, version.label), view, version, last=index == final)
+    return Outline(
+        Block(view, view.key in folded or (foldable(view) and view.key not in opened))
+        for view in views
+    )
 
 
 def version_name(version: VersionView) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from rich.cells import cell_len
 
+from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.sides import CALLER
 from meshtui.ui.table.cells import CellContext, cell
 from meshtui.ui.table.columns import SORTED, Column, ColumnGrid
 from meshtui.ui.table.order import Sort
-from meshtui.ui.table.outline import TableLine, version_name
+from meshtui.ui.table.outline import Outline, TableLine, version_name
 from meshtui.ui.widgets.paint import Line, Span, fit, fit_line, width_of
 
 EDGE = Span(" ")
@@ -53,17 +54,30 @@ def head(grid: ColumnGrid, sort: Sort, side: str = CALLER) -> Line:
     return tuple(pieces)
 
 
-def wanted_name_width(entries: Iterable[TableLine], namespaces: bool) -> int:
+def wanted_name_width(lines: Outline, namespaces: bool) -> int:
     """Cells for the longest name, versions and namespaces included."""
-    return max((_name_width(entry, namespaces) for entry in entries), default=0)
+    return max(
+        (
+            _name_width(
+                block.view.key,
+                tuple([version_name(row) for row in block.view.versions]),
+                block.closed,
+                namespaces,
+            )
+            for block in lines.blocks
+        ),
+        default=0,
+    )
 
 
-def _name_width(entry: TableLine, namespaces: bool) -> int:
-    if entry.version is not None:
-        return 6 + cell_len(version_name(entry.version))
-    width = 2 + cell_len(entry.view.key.name)
+@lru_cache(maxsize=10_000)
+def _name_width(
+    service: ServiceKey, versions: tuple[str, ...], closed: bool, namespaces: bool
+) -> int:
+    """Of a service and, unless it is closed, its versions; names hardly ever change."""
+    width = 2 + cell_len(service.name)
     if namespaces:
-        width += 1 + cell_len(entry.view.key.namespace)
-    if entry.folded and len(entry.view.versions) == 1:
-        width += 2 + cell_len(version_name(entry.view.versions[0]))
-    return width
+        width += 1 + cell_len(service.namespace)
+    if not closed:
+        return max((width, *(6 + cell_len(name) for name in versions)))
+    return width + 2 + cell_len(versions[0]) if len(versions) == 1 else width

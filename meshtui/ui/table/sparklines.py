@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from meshtui.mesh.judging import bad_ratio
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.sides import CALLER, signals_of
+from meshtui.mesh.sides import CALLER
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.table.lineid import LineId
@@ -27,15 +28,25 @@ class Reading(NamedTuple):
 UNREAD = Reading()
 
 
+_Taken = tuple[float, float, float | None, float | None, float, float]
+"""What a reading is made of; see `_TAKE`."""
+
+_TAKE = attrgetter("requests", "rps", "error_ratio", "p99_ms", "cut_off", "refused")
+
+_Readings = tuple[tuple[str, ...], tuple[_Taken | None, ...]]
+"""The lines of a service, its own without a label, and what was taken of each."""
+
+
 class History:
     """What one side counted and measured, one reading for each sample.
 
-    What has gone is forgotten.
+    They are kept as they come; the course of one line is put together where it is drawn, which few
+    are. What has gone is forgotten.
     """
 
     def __init__(self, side: str = CALLER) -> None:
         self._side = side
-        self._readings: dict[LineId, deque[Reading]] = {}
+        self._samples: deque[Mapping[ServiceKey, _Readings]] = deque(maxlen=LENGTH)
         self._last = 0.0
 
     def record(self, sample: Sample | None, views: Iterable[ServiceView]) -> None:
@@ -43,23 +54,27 @@ class History:
         if sample is None or sample.time == self._last:
             return
         self._last = sample.time
-        retained: dict[LineId, deque[Reading]] = {}
-        for view in views:
-            self._append(retained, LineId(view.key), signals_of(view, self._side))
-            for version in view.versions:
-                place = LineId(view.key, version.label)
-                self._append(retained, place, signals_of(version, self._side))
-        self._readings = retained
+        before = self._samples[-1] if self._samples else {}
+        self._samples.append({view.key: self._read(view, before.get(view.key)) for view in views})
 
-    def _append(
-        self, retained: dict[LineId, deque[Reading]], place: LineId, signals: Signals | None
-    ) -> None:
-        readings = self._readings.get(place) or deque(maxlen=LENGTH)
-        readings.append(_reading(signals))
-        retained[place] = readings
+    def _read(self, view: ServiceView, before: _Readings | None) -> _Readings:
+        labels = ("", *[row.label for row in view.versions])
+        signals = [view.caller, *[row.caller for row in view.versions]]
+        if self._side != CALLER:
+            signals = [view.server, *[row.server for row in view.versions]]
+        taken = tuple([None if one is None else _TAKE(one) for one in signals])
+        return (before[0] if before is not None and before[0] == labels else labels, taken)
 
-    def readings(self, place: LineId) -> Iterable[Reading]:
-        return self._readings.get(place, ())
+    def readings(self, place: LineId) -> list[Reading]:
+        """Of a line, the oldest first, as long as it was there without a gap."""
+        found: list[Reading] = []
+        for sample in reversed(self._samples):
+            known = sample.get(place.service)
+            if known is None or place.version not in known[0]:
+                break
+            found.append(_reading(known[1][known[0].index(place.version)]))
+        found.reverse()
+        return found
 
     def rates(self, place: LineId) -> list[float | None]:
         return [reading.rps for reading in self.readings(place)]
@@ -69,7 +84,9 @@ class History:
         return max((value or 0.0 for value in self.rates(LineId(service))), default=0.0)
 
 
-def _reading(signals: Signals | None) -> Reading:
-    if signals is None:
+def _reading(taken: _Taken | None) -> Reading:
+    if taken is None:
         return UNREAD
-    return Reading(signals.rps, bad_ratio(signals), signals.p99_ms)
+    requests, rps, ratio, p99_ms, cut_off, refused = taken
+    counted = Signals(requests, rps, ratio, cut_off=cut_off, refused=refused)
+    return Reading(rps, bad_ratio(counted), p99_ms)

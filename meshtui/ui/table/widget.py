@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import is_
 
 from textual import events
 from textual.message import Message
@@ -19,11 +20,16 @@ from meshtui.ui.table.cells import BAD, CellContext, state_of
 from meshtui.ui.table.columns import ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import CalmOrder, Sort
-from meshtui.ui.table.outline import TableLine, foldable, outline
+from meshtui.ui.table.outline import Outline, TableLine, foldable, outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
 from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.lines import LinesView
 from meshtui.ui.widgets.paint import BLANK, Line, Span
+
+
+def _same(views: tuple[ServiceView, ...], others: tuple[ServiceView, ...]) -> bool:
+    return len(views) == len(others) and all(map(is_, views, others))
+
 
 POINTER = "▌"
 """In front of the cursor's line, which is told by more than a colour."""
@@ -49,8 +55,8 @@ class MeshTable(LinesView, can_focus=True):
         self._order = CalmOrder()
         self._views: dict[ServiceKey, ServiceView] = {}
         self._sampled = 0.0
-        self._entries: tuple[TableLine, ...] = ()
-        self._index: dict[LineId, int] = {}
+        self._entries = Outline()
+        self._fed: tuple[tuple[ServiceView, ...], Sample | None] = ((), None)
         self._facts = CellContext(history=self._histories[CALLER])
         self._folded: frozenset[ServiceKey] = frozenset()
         self._opened: frozenset[ServiceKey] = frozenset()
@@ -63,6 +69,9 @@ class MeshTable(LinesView, can_focus=True):
 
     def feed(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
         """Show these views; `sample` is what they were measured by."""
+        before, self._fed = self._fed, (views, sample)
+        if views and before[1] is sample and _same(views, before[0]):
+            return
         for history in self._histories.values():
             history.record(sample, views)
         self._views = {view.key: view for view in views}
@@ -116,7 +125,6 @@ class MeshTable(LinesView, can_focus=True):
         shown = [view for view in seen if self.filter.takes(view)]
         ordered = self._order.arrange(shown, self.sort, self._sampled)
         self._entries = outline(ordered, self._folded, self._opened)
-        self._index = {entry.place: i for i, entry in enumerate(self._entries)}
         self._name_width = wanted_name_width(self._entries, self._facts.namespaces)
         self._fit()
         self._follow()
@@ -141,7 +149,7 @@ class MeshTable(LinesView, can_focus=True):
             self._place = None
         elif before is None or not self._moved_by_hand:
             self._place = self._entries[0].place
-        elif before not in self._index:
+        elif self._entries.find(before) is None:
             self._place = self._nearest(before)
         if self._place != before:
             self.post_message(self.Moved(self._place))
@@ -150,15 +158,16 @@ class MeshTable(LinesView, can_focus=True):
     def _nearest(self, gone: LineId) -> LineId:
         """The service of a line that is gone, else the top."""
         service = LineId(gone.service)
-        return service if service in self._index else self._entries[0].place
+        return self._entries[0].place if self._entries.find(service) is None else service
 
     def _show_cursor(self) -> None:
-        if self._place in self._index:
-            self.show_line(self._index[self._place])
+        index = self._entries.find(self._place) if self._place else None
+        if index is not None:
+            self.show_line(index)
 
     @property
     def cursor(self) -> int:
-        return self._index.get(self._place, 0) if self._place else 0
+        return (self._entries.find(self._place) or 0) if self._place else 0
 
     @property
     def place(self) -> LineId | None:
@@ -182,7 +191,7 @@ class MeshTable(LinesView, can_focus=True):
         return next((row for row in rows if row.label == label), None)
 
     @property
-    def entries(self) -> tuple[TableLine, ...]:
+    def entries(self) -> Sequence[TableLine]:
         return self._entries
 
     def move(self, by: int) -> None:
@@ -205,7 +214,7 @@ class MeshTable(LinesView, can_focus=True):
         self.select(target)
 
     def select(self, place: LineId) -> None:
-        if place not in self._index:
+        if self._entries.find(place) is None:
             return
         self._moved_by_hand = True
         if place != self._place:
@@ -230,8 +239,8 @@ class MeshTable(LinesView, can_focus=True):
 
     def toggle_fold(self) -> None:
         if self._place is not None:
-            head_entry = self._entries[self._index[LineId(self._place.service)]]
-            self.fold(not head_entry.folded)
+            index = self._entries.find(LineId(self._place.service)) or 0
+            self.fold(not self._entries[index].folded)
 
     # Painting
 

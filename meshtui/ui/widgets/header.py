@@ -8,7 +8,7 @@ from textual import events
 
 from meshtui.mesh.sides import CALLER
 from meshtui.operations.types import Snapshot
-from meshtui.ui.widgets.headline import ConnectedTo, header_lines
+from meshtui.ui.widgets.headline import ConnectedTo, Counts, header_lines
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, span, wrapped
 
@@ -24,6 +24,7 @@ class Header(LinesBlock):
         self.side = CALLER
         self._snapshot: Snapshot | None = None
         self._now = 0.0
+        self._counts = Counts()
 
     def receive(self, snapshot: Snapshot | None, now: float) -> None:
         self._snapshot = snapshot
@@ -36,7 +37,8 @@ class Header(LinesBlock):
     def _update(self) -> None:
         width = self.size.width
         if width:
-            self.show(header_lines(self.place, self._snapshot, self._now, width, self.side))
+            now, counts = self._now, self._counts
+            self.show(header_lines(self.place, self._snapshot, now, width, counts, self.side))
 
 
 class Notices(LinesBlock):

@@ -45,13 +45,32 @@ class ConnectedTo:
     """How loud the context is: red, yellow or plain."""
 
 
+class Counts:
+    """The counts of the services of a snapshot, which are looked at each second."""
+
+    def __init__(self) -> None:
+        self._views: tuple[ServiceView, ...] = ()
+        self._asked = ("", "")
+        self._line: Line = ()
+
+    def line(self, views: tuple[ServiceView, ...], namespace: str, side: str) -> Line:
+        if views is not self._views or self._asked != (namespace, side):
+            self._views, self._asked = views, (namespace, side)
+            self._line = counts_line(shown(views, namespace), side)
+        return self._line
+
+
 def header_lines(
-    place: ConnectedTo, snapshot: Snapshot | None, now: float, width: int, side: str = CALLER
+    place: ConnectedTo,
+    snapshot: Snapshot | None,
+    now: float,
+    width: int,
+    counted: Counts,
+    side: str = CALLER,
 ) -> tuple[Line, Line]:
     """Two lines: the place and the counts as `side` sees them, the sources and their ages."""
     inner = max(width - 2, 0)
-    views = shown(snapshot.views if snapshot else (), place.namespace)
-    counts = counts_line(views, side)
+    counts = counted.line(snapshot.views if snapshot else (), place.namespace, side)
     if snapshot is not None and snapshot.telemetry.stale(max(0.0, now - snapshot.time)):
         counts = as_last_seen(counts)
     first = both_ends(_where(place, width), counts, inner)
