@@ -14,6 +14,7 @@ from typing import NamedTuple
 from meshtui.mesh.interval import above, below
 from meshtui.mesh.judging import (
     DEGRADED,
+    ENOUGH,
     FAILING,
     FEW,
     NO_TRAFFIC,
@@ -49,7 +50,13 @@ BUSY = 7.0
 """Requests of a usual window from which an empty one is no chance: 1 in 1,000."""
 
 LONG_S = 40.0
-"""Seconds of few requests, or none, after which a line that was judged is no longer."""
+"""Seconds that must be counted before few requests, or none, are said of a line."""
+
+UNJUDGED_S = 120.0
+"""Seconds without enough requests after which a line that was judged is no longer."""
+
+NONE_S = 180.0
+"""Seconds without any after which even a line that is seldom asked has no traffic."""
 
 _BAD = frozenset({ONLY_ERRORS, DEGRADED}) | {s for s in SEVERITY if SEVERITY[s] < SEVERITY[SLOW]}
 _UNJUDGED = frozenset({NOT_KNOWN, NO_TRAFFIC, FEW})
@@ -70,6 +77,9 @@ class Line:
     last minutes when something last succeeded. `clean` counts the requests since a failure,
     `dead` those since a success; both count windows once. Windows that begin before `since`
     belong to an earlier state. `bad` of `requests` failed, older ones counted in part.
+    `judged_at` is when there were enough requests last, `seen_at` when there were any, and
+    `usual_rps` how many they were then. It was looked at until `at`, and followed until
+    `followed_at`: between them it was calm.
     """
 
     state: str
@@ -90,6 +100,10 @@ class Line:
     counted_at: float = 0.0
     left: float = 0.0
     returns: int = 0
+    judged_at: float = 0.0
+    seen_at: float = 0.0
+    usual_rps: float = 0.0
+    followed_at: float = 0.0
 
     @property
     def shown(self) -> str:
@@ -104,16 +118,19 @@ def follow(line: Line, pools: Sequence[Count], newest: Span, limits: Thresholds)
     window, pool = pools[0], pools[-1]
     _note(line, window, pool, newest)
     found = _found(line, pools, limits)
+    _see(line, found, pools, newest)
     if line.state in _UNJUDGED:
-        _enter(line, found, pool, newest)
+        if found != NO_TRAFFIC or line.state != FEW or _is_gone(line, newest):
+            _enter(line, found, pool, newest)
     elif window.requests <= 0:
-        gone = _was_busy(pools) if pool.requests else _is_long(pools, newest)
-        line.state = (
-            NO_TRAFFIC if gone and (line.state in _BAD or not pool.requests) else line.state
-        )
+        gone = _was_busy(pools) if pool.requests else _is_gone(line, newest)
+        if gone and (line.state in _BAD or not pool.requests):
+            line.state, line.since = NO_TRAFFIC, newest.begin
+        elif pool.requests < FEW_AGAIN and _is_unjudged(line, pools, newest):
+            _fall_quiet(line, newest)
     elif found == FEW:
-        quiet = pool.requests < FEW_AGAIN and _is_long(pools, newest)
-        line.state = FEW if quiet else line.state
+        if pool.requests < FEW_AGAIN and _is_unjudged(line, pools, newest):
+            _fall_quiet(line, newest)
     elif SEVERITY[found] < SEVERITY[line.state]:
         _enter(line, found, pool, newest)
     elif found != line.state and _is_over(line, pools, newest.end, limits):
@@ -139,6 +156,38 @@ def _leave(line: Line, window: Count, newest: Span, limits: Thresholds) -> None:
     line.state, line.since = OK if state == FEW else state, newest.begin
     if line.state not in _BAD:
         line.left, line.failing_ratio = newest.end, 0.0
+
+
+def _see(line: Line, found: str, pools: Sequence[Count], newest: Span) -> None:
+    """How much there is to judge by. A line that is calm has enough."""
+    length = newest.end - newest.begin
+    if line.at > line.followed_at:
+        line.judged_at, line.seen_at, line.usual_rps = line.at, line.at, ENOUGH / length
+    line.followed_at = newest.end
+    if found not in (FEW, NO_TRAFFIC):
+        line.judged_at = newest.end
+    if pools[0].requests > 0:
+        enough = pools[0].requests >= ENOUGH
+        line.usual_rps = (ENOUGH if enough else pools[-1].requests / len(pools)) / length
+        line.seen_at = newest.end
+
+
+def _is_gone(line: Line, newest: Span) -> bool:
+    """Whether so long without a request is no chance, as often as it is asked otherwise."""
+    patience = min(NONE_S, BUSY / line.usual_rps) if line.usual_rps else NONE_S
+    return newest.end - line.seen_at >= max(patience, LONG_S)
+
+
+def _is_unjudged(line: Line, pools: Sequence[Count], newest: Span) -> bool:
+    """Whether what it was judged by is too long ago, the longer the oftener it comes back."""
+    patience = UNJUDGED_S * 2.0**line.returns
+    return newest.end - line.judged_at >= patience and _is_long(pools, newest)
+
+
+def _fall_quiet(line: Line, newest: Span) -> None:
+    if line.state in _BAD:
+        line.left = newest.end
+    line.state = FEW
 
 
 def _was_busy(pools: Sequence[Count]) -> bool:

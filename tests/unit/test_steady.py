@@ -150,6 +150,34 @@ def test_no_constant_ratio_flickers(errors: float, rps: float) -> None:
     assert sum(found) / len(found) <= 3
 
 
+@pytest.mark.parametrize("rps", [0.05, 0.1, 0.2, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize("errors", [0.0, 0.01, 0.1, 0.5, 1.0])
+def test_a_version_that_is_seldom_asked_does_not_flicker_either(errors: float, rps: float) -> None:
+    """With the last minute alone, up to 41 changes in these ten."""
+    found = []
+    for seed in range(6):
+        part = Traffic(always(rps), always(errors))
+        states = [states[0] for at, states in watched(part, seed=seed, length=720) if at > 120]
+        found.append(changes(states))
+    assert max(found) <= 4
+    assert sum(found) / len(found) <= 3
+
+
+@pytest.mark.parametrize(("rps", "errors", "most_s"), [
+    (0.2, 0.0, 200), (0.2, 1.0, 200), (1.0, 0.0, 90), (1.0, 0.5, 90), (8.0, 0.0, 90),
+    (8.0, 0.5, 30),
+])  # fmt: skip
+def test_a_version_that_is_asked_no_more_has_no_traffic_the_sooner_the_busier_it_was(
+    rps: float, errors: float, most_s: float
+) -> None:
+    for seed in range(4):
+        part = Traffic(until(240, rps, 0.0), always(errors))
+        seen = list(watched(part, seed=seed, length=480))
+        gone = next(at for at, states in seen if at > 240 and states == (NO_TRAFFIC,))
+        assert gone - 240 <= most_s + WINDOW_S
+        assert {states for at, states in seen if at >= gone} == {(NO_TRAFFIC,)}
+
+
 @pytest.mark.parametrize("rps", [8 / 3, 8])
 @pytest.mark.parametrize("errors", [0.08, 0.10, 0.12])
 def test_a_ratio_at_the_threshold_changes_its_state_about_once(errors: float, rps: float) -> None:
