@@ -45,6 +45,15 @@ def rules_in(change: Change, spec: Json, domain: str) -> list[Rule]:
     return list(parse_owner(raw, domain).rules)
 
 
+def sent_to(change: Change, mesh: Mesh) -> frozenset[str]:
+    """The hosts that an object's rules send or copy requests to, before or after the change."""
+    specs = (change.spec_before, change.spec_after)
+    rules = [rule for spec in specs for rule in rules_in(change, spec, mesh.settings.domain)]
+    destinations = (target.host for rule in rules for target in rule.destinations)
+    mirrors = (target.host for rule in rules for target in rule.mirrors)
+    return frozenset((*destinations, *mirrors))
+
+
 def _name(ref: Ref) -> tuple[str, str]:
     return ref.namespace, ref.name
 

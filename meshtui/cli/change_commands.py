@@ -6,9 +6,17 @@ import argparse
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from meshtui.changes.change import Plan, Request, Rollback, Target
+from meshtui.changes.change import (
+    ClearBreaker,
+    Plan,
+    Request,
+    Rollback,
+    SetBreaker,
+    Target,
+)
 from meshtui.changes.outcome import Outcome
 from meshtui.changes.requests import request_of
+from meshtui.changes.stranding import sent_to
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.changes import change_json, shares_json
@@ -18,8 +26,10 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.conflicts import explained
+from meshtui.operations.change.ejections import may_eject
 from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.one_service import Part
 from meshtui.operations.session import Session
 
 UNGATED = ("fault",)
@@ -54,7 +64,13 @@ async def _change(arguments: argparse.Namespace, request: Request) -> int:
         return opened.planner.goes_to_a_sound_version(mesh, request, target, sample)
 
     urgent = isinstance(request, Rollback) and arguments.yes and not arguments.dry_run
-    return await plan_and_apply(arguments, plan, enough=enough if urgent else None)
+    looked_at = arguments.dry_run and not isinstance(request, SetBreaker | ClearBreaker)
+    return await plan_and_apply(
+        arguments,
+        plan,
+        enough=enough if urgent else None,
+        of=arguments.service if looked_at else "",
+    )
 
 
 async def undo(arguments: argparse.Namespace) -> int:
@@ -70,16 +86,23 @@ async def plan_and_apply(
     *,
     parts: bool = False,
     enough: Enough | None = None,
+    of: str = "",
 ) -> int:
     """Everything from a connection to the outcome. `parts`: the document always lists objects.
 
-    `enough` may end the look at the telemetry before its time.
+    `enough` may end the look at the telemetry before its time. `of` is a service whose rules are
+    all that is planned for, in a plan to be looked at alone: it is made on a part of the mesh.
     """
     async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
+        part = await opening.part(opened, of)
+        mesh = part.mesh if part else await opened.read_mesh()
         await report_interrupted(opened, mesh)
         seen = await _rates(arguments, opened, mesh, enough)
-        plan = await planning(opened, mesh, seen)
+        plan = await _on_part(opened, part, planning, seen) if part else None
+        if part and not plan:
+            mesh = await opened.read_mesh()
+            seen = await _rates(arguments, opened, mesh, enough)
+        plan = plan or await planning(opened, mesh, seen)
         if arguments.dry_run or (plan.empty and not plan.dangerous):
             nothing = Outcome("", plan, applied=False)
             report(nothing, opening.form(arguments), dry=True, parts=parts)
@@ -88,6 +111,21 @@ async def plan_and_apply(
         shares = await measured(opened, outcome, arguments.measure)
     report(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
+
+
+async def _on_part(
+    opened: Session, part: Part, planning: Planning, seen: Sample | None
+) -> Plan | None:
+    """The plan by a part of the mesh; None where it rests on more, or where it is refused."""
+    if not opening.suits_part(opened, seen):
+        return None
+    if any(may_eject(part.mesh, host) for host in part.hosts):
+        return None  # The callers' own proxies are asked.
+    try:
+        plan = await planning(opened, part.mesh, seen)
+    except MeshtuiError:
+        return None
+    return plan if all(sent_to(one, part.mesh) <= part.hosts for one in plan.changes) else None
 
 
 async def _rates(

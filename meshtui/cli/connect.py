@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshtui.mesh.model import Mesh, Service, ServiceKey
     from meshtui.mesh.signals import Sample
     from meshtui.metrics.source import MetricsSource
+    from meshtui.operations.one_service import Part
 
 
 def form(arguments: argparse.Namespace) -> str:
@@ -48,6 +49,32 @@ def note_problems(found: Mesh, without_istio: str = "") -> None:
         output.note(f"meshtui: {problem}")
     if without_istio and not found.istio:
         output.note(f"meshtui: this cluster does not serve Istio's resources: {without_istio}")
+
+
+PROMETHEUS = "prometheus"
+"""The source of a sample for which no sidecar was asked."""
+
+
+async def part(opened: Session, service: str) -> Part | None:
+    """As much of the mesh as one service rests on; None where that is all of it.
+
+    Where the sidecars are asked, all of them are: any of them may be a caller.
+    """
+    asked = opened.options.prometheus
+    if not service or asked == "none":
+        return None
+    found = await opened.read_part(service)
+    if found is None or asked != "auto":
+        return found
+    from meshtui.metrics.discovery import places
+
+    return found if places(found.mesh) else None
+
+
+def suits_part(opened: Session, sample: Sample | None) -> bool:
+    """Whether a sample, or that there is none, would be the same with the whole mesh."""
+    by_prometheus = sample is not None and sample.source == PROMETHEUS
+    return opened.options.prometheus != "auto" or by_prometheus
 
 
 def find(mesh: Mesh, name: str, namespace: str) -> Service:

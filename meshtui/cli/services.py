@@ -15,12 +15,9 @@ from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
-from meshtui.metrics.discovery import places
 from meshtui.operations.session import Session
 
 NO_RULES = "no rules to show"
-PROMETHEUS = "prometheus"
-"""The source of a sample that asks no sidecar."""
 
 
 async def services(arguments: argparse.Namespace) -> int:
@@ -57,18 +54,13 @@ async def services(arguments: argparse.Namespace) -> int:
 async def _read(
     opened: Session, arguments: argparse.Namespace
 ) -> tuple[Mesh, Sample | None, MeshtuiError | None]:
-    """The mesh and what is measured in it; for one service no more of the mesh than it takes.
-
-    Where the sidecars are asked, all of them are: any of them may be a caller.
-    """
-    asked = opened.options.prometheus
-    if arguments.service and asked != "none":
-        part = await opened.read_part(arguments.service)
-        if part is not None and (asked != "auto" or places(part)):
-            sample, error = await opening.sample(opened, part, arguments.window)
-            if asked != "auto" or (sample is not None and sample.source == PROMETHEUS):
-                opening.note_problems(part, NO_RULES)
-                return part, sample, error
+    """The mesh and what is measured in it; for one service no more of the mesh than it takes."""
+    part = await opening.part(opened, arguments.service or "")
+    if part is not None:
+        sample, error = await opening.sample(opened, part.mesh, arguments.window)
+        if opening.suits_part(opened, sample):
+            opening.note_problems(part.mesh, NO_RULES)
+            return part.mesh, sample, error
     mesh = await opening.mesh(opened, without_istio=NO_RULES)
     if arguments.service:
         opening.find(mesh, arguments.service, opened.cluster.namespace)

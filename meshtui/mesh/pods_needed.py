@@ -34,9 +34,11 @@ Labels = Mapping[str, str]
 class PodsNeeded:
     """Pods of a namespace with all of some labels, and gateways with theirs, wherever they run.
 
-    Of each namespace counts besides whether a caller is in it: see `is_caller`.
+    Of each namespace counts besides whether a caller is in it: see `is_caller`. `hosts` are those
+    of which all is known then.
     """
 
+    hosts: frozenset[str]
     selected: tuple[tuple[str, Labels], ...]
     gateways: tuple[Labels, ...] = ()
 
@@ -72,6 +74,7 @@ def pods_needed(mesh: Mesh, service: Service) -> PodsNeeded | None:
     }
     selectors = {tuple(sorted(gateway.selector.items())) for gateway in mesh.gateways}
     return PodsNeeded(
+        hosts,
         tuple((namespace, dict(labels)) for namespace, labels in sorted(selected)),
         tuple(dict(selector) for selector in sorted(selectors)),
     )

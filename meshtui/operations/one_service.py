@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.cluster import Cluster
@@ -37,7 +37,15 @@ MOST_NAMESPACES = 300
 _RULES = tuple(kind for kind in MESH_RESOURCES if kind not in (PODS, DEPLOYMENTS))
 
 
-async def read_part(cluster: Cluster, name: str, namespace: str) -> Mesh | None:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A mesh in which all is known of some hosts, and of others the rules alone."""
+
+    mesh: Mesh
+    hosts: frozenset[str]
+
+
+async def read_part(cluster: Cluster, name: str, namespace: str) -> Part | None:
     """The mesh for the rows of the service of that name; None where all pods have to be read.
 
     That is so where its callers are told apart, where not all may be read, and where there is no
@@ -51,7 +59,7 @@ async def read_part(cluster: Cluster, name: str, namespace: str) -> Mesh | None:
         return None
 
 
-async def _part(cluster: Cluster, name: str, namespace: str) -> Mesh | None:
+async def _part(cluster: Cluster, name: str, namespace: str) -> Part | None:
     rules, (spaces, _) = await asyncio.gather(
         read_objects(cluster, None, None, _RULES),
         list_all(cluster, NAMESPACES, made_of=lambda raw: place(raw)[1]),
@@ -72,7 +80,7 @@ async def _part(cluster: Cluster, name: str, namespace: str) -> Mesh | None:
         pods=tuple(pod.value for pod in pods),
         workloads=tuple(workload.value for workload in workloads),
     )
-    return mesh if is_settled(mesh, service) else None
+    return Part(mesh, needed.hosts) if is_settled(mesh, service) else None
 
 
 async def _read_needed(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshtui.operations.change.apply import Applier, Callers
     from meshtui.operations.change.compound import Compound
     from meshtui.operations.change.plan import Planner
+    from meshtui.operations.one_service import Part
     from meshtui.operations.types import Progress
 
 ROLLBACK_TRIES = 5
@@ -121,7 +122,7 @@ class Session:
             await refuse_missing(self.cluster, mesh, self.options.namespace)
         return mesh
 
-    async def read_part(self, service: str) -> Mesh | None:
+    async def read_part(self, service: str) -> Part | None:
         """As much of the mesh as the rows of one service rest on; None where that is all of it.
 
         Not enough where the sidecars themselves are asked for the telemetry: see `read_mesh`.
@@ -129,10 +130,10 @@ class Session:
         from meshtui.operations.namespaces import refuse_missing
         from meshtui.operations.one_service import read_part
 
-        mesh = await read_part(self.cluster, service, self.cluster.namespace)
-        if mesh is not None and self.options.namespace:
-            await refuse_missing(self.cluster, mesh, self.options.namespace)
-        return mesh
+        part = await read_part(self.cluster, service, self.cluster.namespace)
+        if part is not None and self.options.namespace:
+            await refuse_missing(self.cluster, part.mesh, self.options.namespace)
+        return part
 
     async def recover(self) -> tuple[str, ...]:
         """What became of interrupted changes; empty where nothing was interrupted."""

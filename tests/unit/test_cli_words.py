@@ -111,7 +111,11 @@ async def test_only_a_plan_that_is_looked_at_or_gated_waits_for_the_rate(
 
     @asynccontextmanager
     async def session(_: Any) -> AsyncIterator[Any]:
-        yield SimpleNamespace(read_mesh=nothing, cluster=SimpleNamespace(namespace=""))
+        yield SimpleNamespace(
+            read_mesh=nothing,
+            cluster=SimpleNamespace(namespace=""),
+            options=SimpleNamespace(prometheus="none"),
+        )
 
     monkeypatch.setattr(opening, "sample", sample)
     monkeypatch.setattr(opening, "session", session)

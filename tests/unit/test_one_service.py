@@ -98,7 +98,7 @@ async def test_a_part_of_the_mesh_shows_the_rows_of_all_of_it(name: str) -> None
         key = service.key
         part = await read_part(api, str(key), "default")
         if part is not None:
-            assert rows(part, key.name, key.namespace) == rows(mesh, key.name, key.namespace)
+            assert rows(part.mesh, key.name, key.namespace) == rows(mesh, key.name, key.namespace)
 
 
 async def test_of_other_namespaces_one_caller_is_read_and_the_gateways() -> None:
@@ -115,7 +115,7 @@ async def test_of_other_namespaces_one_caller_is_read_and_the_gateways() -> None
     ]
     part = await read_part(api, "rev", "or-a")
     assert part is not None
-    assert [pod.name for pod in part.pods if pod.namespace == "far"] == ["one"]
+    assert [pod.name for pod in part.mesh.pods if pod.namespace == "far"] == ["one"]
     assert (PODS.path(), "") not in api.pods_read
     assert (PODS.path("or-a"), "app=rev") in api.pods_read
     assert (PODS.path(), "istio=ingressgateway") in api.pods_read

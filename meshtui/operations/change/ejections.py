@@ -38,7 +38,7 @@ async def ejected(
 
     Nobody is asked where no outlier detection is configured; who does not answer says nothing.
     """
-    places = [place for place in gains(mesh, change) if _may_eject(mesh, place[0])]
+    places = [place for place in gains(mesh, change) if may_eject(mesh, place[0])]
     if not places:
         return ()
     item = object_of(mesh, change.target)
@@ -48,7 +48,8 @@ async def ejected(
     return tuple(_findings(places, zip(pods, seen, strict=True)))
 
 
-def _may_eject(mesh: Mesh, host: str) -> bool:
+def may_eject(mesh: Mesh, host: str) -> bool:
+    """Whether any outlier detection is configured for the host."""
     rules = (r for r in mesh.destination_rules if r.host == host or r.host.startswith("*"))
     return any("outlierDetection" in json.dumps(rule.raw.get("spec")) for rule in rules)
 
