@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from meshtui.diagnosis.analysis.authorization import denied_service, idle_authorization
+from meshtui.diagnosis.analysis.authorization import (
+    denied_connections,
+    denied_service,
+    idle_authorization,
+)
 from meshtui.diagnosis.analysis.conflicts import host_conflict, stream_conflict
 from meshtui.diagnosis.analysis.deprecated import deprecated_field
 from meshtui.diagnosis.analysis.destinations import (
@@ -102,6 +106,7 @@ CHECKS: tuple[Check, ...] = (
     overlapping_sidecars,
     mtls_conflict,
     denied_service,
+    denied_connections,
     idle_authorization,
     duplicate_subset,
     several_rules,

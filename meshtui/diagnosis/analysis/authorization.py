@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from meshtui.diagnosis.analysis.finding import WARNING, Finding
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.mesh.access import DENIED, Decision, decide
-from meshtui.mesh.authorization import AuthorizationPolicy, RequestAuthentication, in_force
-from meshtui.mesh.model import Mesh, Pod, Ref, Service
+from meshtui.mesh.authorization import (
+    DENY,
+    AccessRule,
+    AuthorizationPolicy,
+    RequestAuthentication,
+    Terms,
+    in_force,
+)
+from meshtui.mesh.model import Mesh, Pod, Port, Ref, Service
+from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of, pods_selected
 
 NAMED = 3
@@ -70,6 +78,66 @@ def denied_service(mesh: Mesh) -> Iterator[Finding]:
             if decision.unmatched
             else "If that is not meant, name in the rule what is to be denied.",
         )
+
+
+_OF_REQUESTS = frozenset({"requestPrincipals", "hosts", "methods", "paths"})
+"""What a rule asks of an HTTP request; of a `when` all that begins with `request.`."""
+
+
+def denied_connections(mesh: Mesh) -> Iterator[Finding]:
+    """A DENY rule that asks for HTTP alone: on TCP ports it denies every connection.
+
+    There istiod leaves out what only a request could say, and in a DENY rule what is left holds
+    for more. A rule that names its ports has no such effect on others.
+    """
+    for policy in mesh.authorization_policies:
+        if policy.action != DENY:
+            continue
+        for index, rule in enumerate(policy.rules):
+            lost = list(_streams_under(mesh, policy)) if _denies_streams(rule) else []
+            if lost:
+                more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+                yield Finding(
+                    "denied-connections",
+                    ERROR,
+                    policy.ref,
+                    f"spec.rules[{index}]",
+                    f"Every connection to {', '.join(lost[:NAMED])}{more} is closed: this rule "
+                    "asks for HTTP only, and on TCP ports a DENY rule holds without that.",
+                    "Name the HTTP ports in the rule (`to.operation.ports`).",
+                    ("IST0133",),
+                )
+
+
+def _denies_streams(rule: AccessRule) -> bool:
+    """Whether nothing but HTTP stands in the way of a rule."""
+    blocks = (*rule.sources, *rule.operations, rule.conditions)
+    if not any(map(_of_requests, (term for block in blocks for term in block))):
+        return False
+    return all(map(_of_requests, rule.conditions)) and all(
+        not some or any(all(map(_of_requests, block)) for block in some)
+        for some in (rule.sources, rule.operations)
+    )
+
+
+def _of_requests(term: Terms) -> bool:
+    return term.name in _OF_REQUESTS or term.name.startswith("request.")
+
+
+def _streams_under(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[str]:
+    """The ports that are no HTTP of the services whose pods enforce a policy."""
+    root = mesh.settings.root_namespace
+    for service in mesh.services:
+        home = service.key.namespace
+        numbers = [port.number for port in service.ports if _is_stream(port)]
+        pods = (pod for pod in pods_of(mesh, service) if pod.sidecar) if numbers else ()
+        if any(in_force((policy,), root, home, pod.labels) for pod in pods):
+            yield from (f"{service.key} port {number}" for number in numbers)
+
+
+def _is_stream(port: Port) -> bool:
+    protocol = service_protocol(port)
+    return protocol != "UDP" and not takes_http_rules(protocol)
 
 
 def _denied(mesh: Mesh, service: Service) -> Decision | None:
