@@ -44,6 +44,12 @@ _STATUS_CODES = frozenset(str(int(status)) for status in HTTPStatus)
 def timeout_operations(located: Located, request: SetTimeout) -> tuple[Operation, ...]:
     """Sets what is asked for; parts of the rule's retry policy that are not asked for stay."""
     leaves = _leaves(request)
+    if located.rule.terminal:
+        raise Refused(
+            f"rule {located.rule.title} answers its requests itself ({located.rule.terminal}): "
+            "timeouts and retries have no effect there",
+            "name a rule that sends requests on with --rule",
+        )
     if not leaves:
         raise Usage("say a timeout, as in 10s, or retries")
     return set_leaves(located.owner.raw, tuple(tokens(located.rule.pointer)), leaves)

@@ -21,7 +21,7 @@ from meshtui.changes.change import (
 from meshtui.changes.checks import retry_findings, stranding
 from meshtui.changes.edit import edited
 from meshtui.changes.patch import apply
-from meshtui.errors import NotFound, Usage
+from meshtui.errors import NotFound, Refused, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import destination_rule, pod, reviews, route, service, virtual_service
@@ -72,6 +72,17 @@ def test_the_parts_of_a_retry_policy_that_are_not_asked_for_stay() -> None:
 def test_what_is_so_already_is_no_change() -> None:
     mesh = reviews({"route": [route("v1")], "timeout": "3s"})
     assert change(mesh, SetTimeout(3.0)).empty
+
+
+@pytest.mark.parametrize(
+    "answer", [{"redirect": {"uri": "/new"}}, {"directResponse": {"status": 503}}]
+)
+def test_a_rule_that_answers_itself_has_no_timeout(answer: Any) -> None:
+    match = {"match": [{"uri": {"prefix": "/old"}}]}
+    mesh = reviews({"name": "moved", **match, **answer}, {"route": [route("v1")]})
+    for request in (SetTimeout(3.0), SetTimeout(attempts=2)):
+        with pytest.raises(Refused, match="rule moved answers its requests itself"):
+            build_change(mesh, request, Target(REVIEWS, "moved"))
     assert change(reviews({"route": [route("v1")]}), ClearTimeout()).empty
 
 
