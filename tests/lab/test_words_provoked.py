@@ -37,19 +37,15 @@ NOT_PROVOKED_DETAILS: Mapping[str, str] = {
     "internal_redirect": "its own line has via_upstream",
     "max_duration_timeout": "older Envoys; now upstream_max_stream_duration_reached",
     "downstream_local_disconnect": "needs a proxy that shuts down under a request",
-    "filter_chain_not_found": "in the listener's own log",
     "connection_failure": "older Envoys; now remote_connection_failure",
     "local_connection_failure": "needs an address that cannot be bound",
     "connection_timeout": "needs an address that never answers",
     "local_reset": "HTTP/2 only",
-    "remote_reset": "HTTP/2 only",
     "upstream_max_stream_duration_reached": "of the cluster's own duration, HTTP/2",
     "path_normalization_failed": "a path this Envoy refuses in its codec",
 }
 NOT_PROVOKED_FLAGS: Mapping[str, str] = {
     "LR": "HTTP/2 only",
-    "UR": "HTTP/2 only",
-    "DPE": "seen without details; its line is the codec's",
 }
 
 
@@ -72,6 +68,8 @@ class Case(NamedTuple):
     detail: str
     raw: bytes = b""
     hang_up: bool = False
+    chainless: bool = False
+    """At the listener that has no filter chain for it."""
 
 
 CASES = (
@@ -79,6 +77,7 @@ CASES = (
     Case("/direct", 200, "", "direct_response"),
     Case("/nowhere", 404, "NR", "route_not_found"),
     Case("/no-cluster", 503, "NC", "cluster_not_found"),
+    Case("/no-backend", 500, "NC", "cluster_not_found"),
     Case("/no-endpoint", 503, "UH", "no_healthy_upstream"),
     Case("/maintained", 503, "UO", "maintenance_mode"),
     Case("/overflow", 503, "UO", "upstream_reset_before_response_started{overflow}"),
@@ -108,6 +107,9 @@ CASES = (
         b"POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
     ),
     Case("/slow/hang-up", 0, "DC", "downstream_remote_disconnect", hang_up=True),
+    Case("/reset", 503, "UR", "upstream_reset_before_response_started{remote_reset}"),
+    Case("-", 400, "DPE", "http1.codec_error", b"no HTTP at all\r\n\r\n"),
+    Case("-", 0, "NR", "filter_chain_not_found", b"anything", chainless=True),
 )  # fmt: skip
 
 
@@ -159,6 +161,23 @@ async def _web_socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     FRAMES.append(await reader.read())
 
 
+async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An HTTP/2 server that resets each stream that is opened (RFC 9113: types 1, 3 and 4)."""
+    settings = b"\x00\x00\x00\x04\x00" + bytes(4)
+    try:
+        await reader.readexactly(len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+        writer.write(settings)
+        while head := await reader.readexactly(9):
+            await reader.readexactly(int.from_bytes(head[:3], "big"))
+            if head[3] == 1:
+                writer.write(b"\x00\x00\x04\x03\x00" + head[5:] + b"\x00\x00\x00\x02")
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
 def cluster(name: str, port: int | None, **more: Any) -> Obj:
     place = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     endpoints = [{"endpoint": {"address": place}}] if port else []
@@ -196,7 +215,9 @@ def routes() -> list[Obj]:
     return [
         {"match": {"path": "/direct"}, "direct_response": {"status": 200}},
         route("/no-cluster", "missing"),
+        route("/no-backend", "missing", cluster_not_found_response_code="INTERNAL_SERVER_ERROR"),
         route("/no-endpoint", "empty"),
+        route("/reset", "resetting"),
         route("/maintained", "maintained"),
         route("/overflow", "narrow"),
         route("/slow/timeout", timeout="0.1s"),
@@ -264,24 +285,39 @@ def filters(port: int) -> list[Obj]:
     ]
 
 
-def bootstrap(listen: int, app: int, closed: int, directory: Path) -> Obj:
+class Ports(NamedTuple):
+    """Where the Envoy listens, and where what stands behind it does; at `closed` nothing does."""
+
+    listen: int
+    chainless: int
+    closed: int
+    app: int
+    resetting: int
+
+
+H2 = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def bootstrap(ports: Ports, directory: Path) -> Obj:
+    listen, app, closed = ports.listen, ports.app, ports.closed
     form = "%REQ(:PATH)%\t%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\n"
+    log = [
+        {
+            "name": "file",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3"
+                ".FileAccessLog",
+                "path": str(directory / "access.log"),
+                "log_format": {"text_format_source": {"inline_string": form}},
+            },
+        }
+    ]
     manager = {
         "@type": f"{TYPES}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "in",
         "request_timeout": "1s",
         "normalize_path": True,
-        "access_log": [
-            {
-                "name": "file",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3"
-                    ".FileAccessLog",
-                    "path": str(directory / "access.log"),
-                    "log_format": {"text_format_source": {"inline_string": form}},
-                },
-            }
-        ],
+        "access_log": log,
         "route_config": {
             "validate_clusters": False,
             "virtual_hosts": [
@@ -299,7 +335,20 @@ def bootstrap(listen: int, app: int, closed: int, directory: Path) -> Obj:
                     "name": "in",
                     "address": {"socket_address": {"address": "127.0.0.1", "port_value": listen}},
                     "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}],
-                }
+                },
+                {
+                    "name": "chainless",
+                    "address": {
+                        "socket_address": {"address": "127.0.0.1", "port_value": ports.chainless}
+                    },
+                    "access_log": log,
+                    "filter_chains": [
+                        {
+                            "filter_chain_match": {"destination_port": 1},
+                            "filters": [{"name": "hcm", "typed_config": manager}],
+                        }
+                    ],
+                },
             ],
             "clusters": [
                 cluster("app", app),
@@ -308,6 +357,16 @@ def bootstrap(listen: int, app: int, closed: int, directory: Path) -> Obj:
                 cluster("narrow", app, circuit_breakers=narrow),
                 cluster("unretried", app, circuit_breakers=unretried),
                 cluster("refused", closed),
+                cluster(
+                    "resetting",
+                    ports.resetting,
+                    typed_extension_protocol_options={
+                        H2: {
+                            "@type": f"type.googleapis.com/{H2}",
+                            "explicit_http_config": {"http2_protocol_options": {}},
+                        }
+                    },
+                ),
                 *ejecting.clusters(closed),
             ],
         },
@@ -331,29 +390,29 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(directory: Path) -> AsyncIterator[tuple[int, Path]]:
-    """The Envoy; its port and its access log."""
-    server = await asyncio.start_server(upstream, "127.0.0.1", 0)
-    listen, closed, log = free_port(), free_port(), directory / "access.log"
-    config = directory / "envoy.json"
-    config.write_text(
-        json.dumps(bootstrap(listen, server.sockets[0].getsockname()[1], closed, directory))
-    )
+async def running(directory: Path) -> AsyncIterator[tuple[Ports, Path]]:
+    """The Envoy; its ports and its access log."""
+    servers = [await asyncio.start_server(one, "127.0.0.1", 0) for one in (upstream, resetting)]
+    behind = (server.sockets[0].getsockname()[1] for server in servers)
+    ports = Ports(free_port(), free_port(), free_port(), *behind)
+    log, config = directory / "access.log", directory / "envoy.json"
+    config.write_text(json.dumps(bootstrap(ports, directory)))
     output = (directory / "output").open("wb")
     envoy = await asyncio.create_subprocess_exec(
         envoy_path(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
         "-l", "warning", "--file-flush-interval-msec", "50", stdout=output, stderr=output,
     )  # fmt: skip
     try:
-        await until(lambda: _listens(listen) or envoy.returncode is not None, "Envoy")
+        await until(lambda: _listens(ports.listen) or envoy.returncode is not None, "Envoy")
         assert envoy.returncode is None, (directory / "output").read_text()
-        yield listen, log
+        yield ports, log
     finally:
         if envoy.returncode is None:
             envoy.kill()
         await envoy.wait()
         output.close()
-        server.close()
+        for server in servers:
+            server.close()
 
 
 def _listens(port: int) -> bool:
@@ -368,7 +427,8 @@ async def until(condition: Callable[[], bool], what: str) -> None:
     assert condition(), what
 
 
-async def request(port: int, case: Case) -> None:
+async def request(ports: Ports, case: Case) -> None:
+    port = ports.chainless if case.chainless else ports.listen
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     usual = f"GET {case.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     writer.write(case.raw or usual.encode())
@@ -409,9 +469,10 @@ def lines(log: Path) -> list[Line]:
 
 
 async def test_a_real_envoy_makes_every_flag_and_detail_that_is_explained(tmp_path: Path) -> None:
-    async with running(tmp_path) as (port, log):
+    async with running(tmp_path) as (ports, log):
+        port = ports.listen
         for case in (*CASES, *(c for c in CASES if c.path == "/limited")):
-            await request(port, case)
+            await request(ports, case)
         with suppress(TimeoutError):
             await until(lambda: not missing(lines(log)), "all lines")
         seen = lines(log)
@@ -442,7 +503,11 @@ def test_what_is_explained_is_provoked_or_marked_as_not_provoked() -> None:
     assert not flags & NOT_PROVOKED_FLAGS.keys()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.path)
+REQUESTS = tuple(case for case in CASES if not case.chainless)
+"""Those that telemetry counts: a connection that no filter chain takes is none."""
+
+
+@pytest.mark.parametrize("case", REQUESTS, ids=lambda case: case.path)
 def test_a_flags_codes_are_those_that_were_seen(case: Case) -> None:
     codes = FLAGS[case.flag].codes if case.flag in FLAGS else ()
     assert not codes or str(case.code).startswith(codes)
