@@ -30,10 +30,14 @@ from meshtui.changes.change import (
 )
 from meshtui.changes.effects import effects_at
 from meshtui.changes.fault_ops import clear_fault_operations, fault_operations, targeted_name
+from meshtui.changes.http_route_mirror import (
+    clear_http_route_mirror_operations,
+    http_route_mirror_operations,
+    without_mirrors,
+)
 from meshtui.changes.locate import Located, locate, resolve_version, virtual_service_of
 from meshtui.changes.mirror_ops import (
     clear_mirror_operations,
-    mirror_filter_operations,
     mirror_operations,
 )
 from meshtui.changes.timeout_ops import (
@@ -64,13 +68,8 @@ VERBS: Mapping[type, str] = {
 
 
 _NAMES: Mapping[type, str] = {
-    SetMirror: "a mirror",
-    ClearMirror: "a mirror",
     SetFault: "a fault",
     ClearFault: "a fault",
-    ClearAll: "what ends mirrors and faults",
-    SetTimeout: "a timeout",
-    ClearTimeout: "a timeout",
 }
 
 
@@ -94,7 +93,7 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
     if isinstance(request, SetMirror):
         place = resolve_version(located, request.to)
         to = f"{place.host}/{place.subset}"
-        found = effects_at(change.spec_after, namespace, located.rule.protocol, index)
+        found = effects_at(change.spec_after, namespace, located.rule.place, index)
         return tuple(effect for effect in found if effect.to == to)
     if request.header is not None:
         changed = {**located.owner.raw, "spec": change.spec_after}
@@ -102,7 +101,7 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
         name = targeted_name(located, request.header)
         index = next(rule.index for rule in after.rules if rule.name == name)
     asked = {"delay": request.delay_s, "abort": request.abort_http or request.abort_grpc}
-    found = effects_at(change.spec_after, namespace, located.rule.protocol, index)
+    found = effects_at(change.spec_after, namespace, located.rule.place, index)
     return tuple(effect for effect in found if asked.get(effect.kind) is not None)
 
 
@@ -143,6 +142,12 @@ def _for_http_route(located: Located, request: RuleRequest) -> tuple[Operation, 
             return weight_operations(located, {request.version: 100.0})
         case Rollback():
             return rollback_operations(located, request.stable)
+        case SetMirror():
+            return http_route_mirror_operations(located, request.to, request.percent)
+        case ClearMirror():
+            return clear_http_route_mirror_operations(located, request.to)
+        case ClearAll():
+            return clear_http_route_mirror_operations(located)
         case SetTimeout():
             return http_route_timeout_operations(located, request)
         case ClearTimeout():
@@ -157,7 +162,7 @@ def rollback_operations(located: Located, stable: str) -> tuple[Operation, ...]:
     if not stable:
         raise Usage("a rollback needs to know which version is stable")
     if isinstance(located.owner, HttpRoute):
-        mirrors = mirror_filter_operations(located)
+        mirrors = without_mirrors(located)
         return (*weight_operations(located, {stable: 100.0}), *mirrors)
     return (
         *weight_operations(located, {stable: 100.0}),

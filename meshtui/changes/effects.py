@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.changes.change import Effect, Operation
+from meshtui.changes.http_route_mirror import MIRROR, part_of
 from meshtui.changes.patch import apply, pointer
 from meshtui.changes.shape import rule_json
 from meshtui.changes.undo import identity
 from meshtui.mesh import read
-from meshtui.mesh.hosts import full_host
+from meshtui.mesh.gateway_api import HTTP_ROUTE, RULES
+from meshtui.mesh.hosts import CLUSTER_DOMAIN, full_host
 from meshtui.mesh.model import Json
-from meshtui.mesh.parse_rules import parse_virtual_service
+from meshtui.mesh.parse_gateway_api import backend_host, parse_owner
 from meshtui.mesh.quantity import go_duration, number
 
 TARGETED = "meshtui-fault"
@@ -36,18 +38,24 @@ class Placed:
 
 
 def effects_of(spec: Json, namespace: str) -> dict[Effect, Placed]:
-    """The faults and mirrors of a VirtualService's spec."""
-    rules = parse_virtual_service({"metadata": {"namespace": namespace}, "spec": spec}).rules
+    """The faults and mirrors of the spec of a VirtualService or an HTTPRoute."""
+    raw = {"kind": _kind(spec), "metadata": {"namespace": namespace}, "spec": spec}
+    rules = parse_owner(raw).rules
     found: dict[Effect, Placed] = {}
     seen: dict[tuple[str, str], int] = {}
     for rule in rules:
-        known = _known_by(spec, rule.protocol, rule.index)
-        number_of = seen.get((rule.protocol, known), 0)
-        seen[rule.protocol, known] = number_of + 1
+        known = _known_by(spec, rule.place, rule.index)
+        number_of = seen.get((rule.place, known), 0)
+        seen[rule.place, known] = number_of + 1
         for (kind, to), value in _values(rule_json(rule)).items():
-            effect = Effect(rule.protocol, known, number_of, kind, to)
-            found[effect] = Placed(rule.protocol, rule.index, value)
+            effect = Effect(rule.place, known, number_of, kind, to)
+            found[effect] = Placed(rule.place, rule.index, value)
     return found
+
+
+def _kind(spec: Json) -> str:
+    """By the list that has the rules: what is kept of a change is the spec alone."""
+    return HTTP_ROUTE if RULES in spec else "VirtualService"
 
 
 def effects_at(spec: Json, namespace: str, protocol: str, index: int) -> dict[Effect, Placed]:
@@ -103,7 +111,9 @@ def restored(
             continue
         rule = read.items(spec, placed.protocol)[placed.index]
         steps = ("spec", placed.protocol, placed.index)
-        if effect.kind == "mirror":
+        if placed.protocol == RULES:
+            made = _filter(rule, steps, effect.to, value, namespace)
+        elif effect.kind == "mirror":
             made = _mirror(rule, steps, effect.to, value, namespace)
         else:
             made = _fault(rule, steps, effect.kind, value)
@@ -155,6 +165,28 @@ def _mirror(rule: Json, steps: Steps, to: str, percent: Any, namespace: str) -> 
         path = pointer(*steps, "mirrorPercentage")
         operations.append({"op": "add", "path": path, "value": percentage})
     return operations
+
+
+def _filter(rule: Json, steps: Steps, to: str, percent: Any, namespace: str) -> list[Operation]:
+    """A mirror of an HTTPRoute, which is a filter."""
+    filters = read.items(rule, "filters")
+    for index, entry in enumerate(filters):
+        backend = read.obj(read.obj(entry, "requestMirror"), "backendRef")
+        if read.text(entry, "type") != MIRROR or _backend(backend, to, namespace) != to:
+            continue
+        if percent is None:
+            only = () if len(filters) > 1 else ("filters",)
+            return [{"op": "remove", "path": pointer(*steps, *(only or ("filters", index)))}]
+        path = pointer(*steps, "filters", index, "requestMirror")
+        wanted = {"backendRef": backend, **part_of(percent)}
+        return [{"op": "replace", "path": path, "value": wanted}]
+    return []
+
+
+def _backend(backend: Json, to: str, namespace: str) -> str:
+    """`host/` of a backend, in the domain of `to`."""
+    _, _, domain = to.removesuffix("/").partition(".svc.")
+    return f"{backend_host(backend, namespace, domain or CLUSTER_DOMAIN)}/"
 
 
 def _to(destination: Json, namespace: str) -> str:

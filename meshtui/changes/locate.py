@@ -116,8 +116,7 @@ def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
         return owner
     raise Refused(
         f"{owner.ref} carries the traffic: {what} is not made in an HTTPRoute",
-        "only its weights are changed by a verb (shift, promote, rollback, canary); "
-        f"`meshtui edit route/{owner.ref.name}.{owner.ref.namespace}` changes the rest",
+        "the Gateway API has no field for it",
     )
 
 

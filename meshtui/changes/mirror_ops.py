@@ -11,7 +11,6 @@ from meshtui.changes.locate import HostSubset, Located, resolve_version
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like, host_in
 from meshtui.errors import Usage
-from meshtui.mesh import read
 from meshtui.mesh.quantity import number
 
 
@@ -106,13 +105,3 @@ def _place(target: Any, located: Located) -> HostSubset | None:
     if not isinstance(target, Mapping):
         return None
     return HostSubset(host_in(located, target), target.get("subset") or "")
-
-
-def mirror_filter_operations(located: Located) -> tuple[Operation, ...]:
-    """Takes the RequestMirror filters of an HTTPRoute's rule away, the last first."""
-    steps = tokens(located.rule.pointer)
-    filters = read.items(located.raw_rule, "filters")
-    mirrors = [i for i, raw in enumerate(filters) if read.text(raw, "type") == "RequestMirror"]
-    return tuple(
-        {"op": "remove", "path": pointer(*steps, "filters", index)} for index in reversed(mirrors)
-    )

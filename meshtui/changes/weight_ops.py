@@ -124,11 +124,11 @@ def _set_weight(route: Mapping[str, Any], weight: int, path: str, missing: int) 
 
 def _new_route(located: Located, place: HostSubset, weight: int) -> dict[str, Any]:
     if isinstance(located.owner, HttpRoute):
-        return {**_new_backend(located, place), "weight": weight}
+        return {**new_backend(located, place), "weight": weight}
     return {"destination": destination_like(located, place), "weight": weight}
 
 
-def _new_backend(located: Located, place: HostSubset) -> dict[str, Any]:
+def new_backend(located: Located, place: HostSubset) -> dict[str, Any]:
     """A Service as a backend, on the port of the others. Raises `Refused` for anything else."""
     service = located.mesh.by_host.get(place.host)
     if service is None or place.subset:

@@ -66,7 +66,7 @@ def limit_of(row: sqlite3.Row) -> Limit | None:
         was, left, (_, _) = (json.loads(row[key]) for key in ("was", "left_as", "rule"))
     except (ValueError, TypeError, RecursionError):
         return None
-    if row["kind"] != "VirtualService" or not isinstance(row["id"], int):
+    if row["kind"] not in ("VirtualService", "HTTPRoute") or not isinstance(row["id"], int):
         return None
     if row["effect"] not in ("delay", "abort", "mirror") or not isinstance(row["number"], int):
         return None

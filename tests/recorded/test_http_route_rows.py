@@ -11,7 +11,19 @@ import pytest
 
 from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
-from meshtui.changes.change import ClearTimeout, Rollback, SetMirror, SetTimeout, Shift, Target
+from meshtui.changes.change import (
+    ClearAll,
+    ClearMirror,
+    ClearTimeout,
+    Effect,
+    Rollback,
+    SetFault,
+    SetMirror,
+    SetTimeout,
+    Shift,
+    Target,
+)
+from meshtui.changes.effects import find_effect, restored
 from meshtui.changes.locate import locate
 from meshtui.changes.patch import apply
 from meshtui.changes.timeout_ops import gateway_duration
@@ -128,10 +140,63 @@ def test_weights_are_changed_in_the_backends_and_nothing_else(name: str) -> None
         assert now is not None
         assert weights(now)[now.rule.destinations[0].host, ""] == pytest.approx(30, abs=0.5)
         with pytest.raises(Refused, match="is not made in an HTTPRoute"):
-            build_change(mesh, SetMirror(labels[1], 10), target)
+            build_change(mesh, SetFault(delay_s=1.0), target)
         changed += 1
     if not changed:
         pytest.skip("no HTTPRoute with several backends carries the traffic alone")
+
+
+MIRRORS = (
+    (100.0, {}),
+    (25.0, {"percent": 25}),
+    (0.5, {"fraction": {"numerator": 5000, "denominator": 1_000_000}}),
+)
+
+
+@pytest.mark.parametrize(("percent", "part"), MIRRORS)
+def test_a_mirror_is_a_filter(percent: float, part: dict[str, Any]) -> None:
+    mesh = with_clients(load("m-weights", "gateway-api"))
+    (service,) = ruled(mesh)
+    target = Target(service.key)
+    located = locate(mesh, target)
+    raw, label = located.owner.raw, located.rule.destinations[1].label
+    change = build_change(mesh, SetMirror(label, percent, expires_s=60.0), target)
+    after: Any = apply(raw, change.patch)
+    (made,) = after["spec"]["rules"][0]["filters"]
+    backend = {"name": label, "port": 9080}
+    assert made == {"type": "RequestMirror", "requestMirror": {"backendRef": backend, **part}}
+    assert apply(after, change.inverse) == raw
+    (guard,) = change.guards
+    assert (guard.protocol, guard.kind) == ("rules", "mirror")
+    mirrored = with_object(mesh, after, "HTTPRoute")
+    (mirror,) = locate(mirrored, target).rule.mirrors
+    assert mirror.percent == pytest.approx(percent)
+    assert build_change(mirrored, SetMirror(label, percent), target).empty
+    for request in (ClearMirror(), ClearMirror(label), ClearAll()):
+        cleared: Any = apply(after, build_change(mirrored, request, target).patch)
+        assert cleared["spec"] == raw["spec"]
+
+
+def test_a_mirrors_limit_finds_it_wherever_its_rule_and_its_filter_stand() -> None:
+    mesh = with_clients(load("m-weights", "gateway-api"))
+    (service,) = ruled(mesh)
+    target = Target(service.key)
+    located = locate(mesh, target)
+    namespace, label = located.owner.ref.namespace, located.rule.destinations[1].label
+    change = build_change(mesh, SetMirror(label, 25.0, expires_s=60.0), target)
+    (guard,) = change.guards
+    spec: Any = apply({"spec": change.spec_after}, ())["spec"]
+    spec["rules"].insert(0, {"matches": [{"method": "PUT"}], "backendRefs": []})
+    added = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}}
+    spec["rules"][1]["filters"].insert(0, added)
+    (placed,) = find_effect(guard, spec, namespace)
+    assert (placed.index, placed.value) == (1, 25)
+    _, off = restored(spec, namespace, {guard: None})
+    assert off["rules"][1]["filters"] == [added]
+    _, less = restored(spec, namespace, {guard: 5})
+    assert find_effect(guard, less, namespace)[0].value == 5
+    other = Effect("rules", guard.rule, 0, "mirror", "nobody.gw-a.svc.cluster.local/")
+    assert restored(spec, namespace, {other: None}) == ((), spec)
 
 
 def test_a_timeout_is_the_whole_requests_and_retries_are_refused() -> None:

@@ -16,7 +16,7 @@ from meshtui.canary.route import find_route, percent_of, percents_of
 from meshtui.canary.stored import StoredRun, from_text
 from meshtui.canary.verdict import judge
 from meshtui.changes.change import Caution, Target
-from meshtui.changes.locate import Located, label_of, resolve_service, virtual_service_of
+from meshtui.changes.locate import Located, label_of, resolve_service
 from meshtui.errors import NotFound, Unreachable
 from meshtui.journal.rows import new_id
 from meshtui.mesh.hosts import split_host
@@ -114,8 +114,6 @@ class Autopilot:
         service = self._service(mesh, plan.service)
         target = Target(service.key, plan.rule, callers=self._callers(service.key))
         located, facts = find_route(mesh, target, plan.version)
-        if plan.shadow_s:
-            virtual_service_of(located.owner, "a shadow")
         label = label_of(located, facts.host, facts.subset)
         plan = from_where_it_is(plan, percent_of(facts))
         target = replace(target, rule=facts.written)

@@ -48,7 +48,7 @@ from meshtui.errors import Conflict, JournalError, MeshtuiError, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
 from meshtui.mesh.judging import Thresholds
-from meshtui.mesh.model import Json, Mesh, Ref, ServiceKey, VirtualService
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.versions import owner_of
 from meshtui.operations.change.ejections import ejected
@@ -217,24 +217,25 @@ class Planner:
         Raises `Conflict` where the rule is not there any more.
         """
         mesh = await self._fresh(mesh, change.target)
-        vs = object_of(mesh, change.target)
+        owner = object_of(mesh, change.target)
         known = change.rule
-        index = known and vs and place_of(known, change.spec_after, spec_of(vs.raw))
+        index = known and owner and place_of(known, change.spec_after, spec_of(owner.raw))
         if (
             known is None
             or index is None
-            or not isinstance(vs, VirtualService)
-            or vs.ref.uid != change.target.uid
+            or owner is None
+            or isinstance(owner, DestinationRule)
+            or owner.ref.uid != change.target.uid
         ):
             raise Conflict(f"rule {change.rule} is not in {change.target} any more", "look again")
         service = resolve_service(mesh, change.service.name, change.service.namespace)
-        rule = next(r for r in vs.rules if (r.protocol, r.index) == (known.protocol, index))
-        located = Located(mesh, service, vs, rule)
+        rule = next(r for r in owner.rules if (r.place, r.index) == (known.protocol, index))
+        located = Located(mesh, service, owner, rule)
         carrying = next(d for d in change.after["destinations"] if d["weight"] > 0)
         place = HostSubset(carrying["host"], carrying["subset"] or "")
         several = rules_touched(change.spec_before, change.spec_after) > 1
         left = beyond(located, place) if several else ()
-        own = [one for one in left if one.virtual_service.ref == vs.ref]
+        own = [one for one in left if one.virtual_service.ref == owner.ref]
         (again,) = rollback_rules(mesh, located, place, own)
         return await self.checked(mesh, again, sample)
 

@@ -11,7 +11,8 @@ from meshtui.changes.assemble import rule_change, spec_of
 from meshtui.changes.effects import find_effect, restored
 from meshtui.changes.locate import Located
 from meshtui.errors import Conflict, MeshtuiError, NotFound
-from meshtui.mesh.model import Json, Mesh, Ref, VirtualService
+from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import service_of
 from meshtui.operations.change.written_objects import object_of, read_raw, with_object
@@ -244,11 +245,13 @@ class Limits:
     ) -> None:
         """Only the faults and mirrors themselves, in a rule that is another one by now."""
         mesh = with_object(mesh, raw, entry.target.kind)
-        vs = object_of(mesh, entry.target)
+        owner = object_of(mesh, entry.target)
         spec, namespace = spec_of(raw), entry.target.namespace
+        if owner is None or isinstance(owner, DestinationRule):
+            raise Conflict(f"change {entry.id} can't be taken back", "its object is gone")
         for limit in limits:
             (placed, *others) = find_effect(limit.effect, spec, namespace)
-            if others or placed.value != limit.left or not isinstance(vs, VirtualService):
+            if others or placed.value != limit.left:
                 raise Conflict(
                     f"change {entry.id} can't be taken back, somebody else touched the same place",
                     f"{limit.effect.kind}: we left {limit.left}, now {placed.value}",
@@ -258,11 +261,10 @@ class Limits:
         if not operations:
             raise Conflict(f"change {entry.id} can't be taken back", "its rule is another one now")
         (place, *_) = find_effect(limits[0].effect, spec, namespace)
-        assert isinstance(vs, VirtualService)  # noqa: S101 - each limit was compared
-        rule = next(r for r in vs.rules if (r.protocol, r.index) == (place.protocol, place.index))
+        rule = next(r for r in owner.rules if (r.place, r.index) == (place.protocol, place.index))
         key = entry.service
         service = service_of(mesh, key)
-        located = Located(mesh, service, vs, rule)
+        located = Located(mesh, service, owner, rule)
         change = rule_change(located, "undo", operations, undoes=entry.id)
         plan = await self._session.planner.checked(mesh, change, None)
         await self._session.apply(plan, mesh, None, lambda _: None)
@@ -274,7 +276,8 @@ def _may_be_on(limit: Limit, mesh: Mesh, now: float) -> bool:
         return True
     item = object_of(mesh, limit.target)
     if item is None:
-        return not mesh.knows("virtualservices", limit.target.namespace)
+        plural = "httproutes" if limit.target.kind == HTTP_ROUTE else "virtualservices"
+        return not mesh.knows(plural, limit.target.namespace)
     return _on(limit, item.raw)
 
 
