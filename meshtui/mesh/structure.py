@@ -2,7 +2,8 @@
 
 Making all of them is a second of work at a thousand services, and most events are of one pod. What
 can depend on a pod is bounded here: the services that select it, and those that a rule sends to
-such a service for. Where more than pods differs, or which pods call, everything is made anew.
+such a service for. Where callers come or go, those of the other services are counted again; where
+more than pods differs, or who calls, everything is made anew.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
-from meshtui.mesh.resolution import succeed
+from meshtui.mesh.recount import Counts, recount
+from meshtui.mesh.resolution import recounts, succeed
 from meshtui.mesh.routing import selects
 from meshtui.mesh.successor import Difference, difference, hand_on
 from meshtui.mesh.view import Latest, ServiceView, structure, structure_of
@@ -37,18 +39,29 @@ class Structure:
             return self.views
         differ = difference(before, mesh)
         hand_on(before, mesh, differ)
-        same = differ.fields <= OF_PODS and succeed(before, mesh, differ.gone, differ.come)
-        if not same:
+        if not differ.fields <= OF_PODS:
+            return self._anew(mesh)
+        same = succeed(before, mesh, differ.gone, differ.come)
+        counts = None if same else recounts(before, mesh)
+        if not same and counts is None:
             return self._anew(mesh)
         self._latest.mesh = mesh
         wanted = self._concerned(before, mesh, differ)
-        self.made = len(wanted)
-        if wanted:
+        if wanted or counts is not None:
             self.views = tuple(
-                structure_of(self._latest, view.service) if view.key in wanted else view
+                self._made(view) if view.key in wanted else self._counted(view, counts)
                 for view in self.views
             )
         return self.views
+
+    def _made(self, view: ServiceView) -> ServiceView:
+        self.made += 1
+        return structure_of(self._latest, view.service)
+
+    def _counted(self, view: ServiceView, counts: Counts | None) -> ServiceView:
+        if counts is None:
+            return view
+        return recount(view, counts) or self._made(view)
 
     def _anew(self, mesh: Mesh) -> tuple[ServiceView, ...]:
         self.views = structure(mesh)

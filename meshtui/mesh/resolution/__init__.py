@@ -8,6 +8,7 @@ from meshtui.mesh.resolution.answer import Overruled as Overruled
 from meshtui.mesh.resolution.answer import Resolution as Resolution
 from meshtui.mesh.resolution.client import Callers as Callers
 from meshtui.mesh.resolution.client import Client as Client
+from meshtui.mesh.resolution.client import Crowd as Crowd
 from meshtui.mesh.resolution.client import client_of as client_of
 from meshtui.mesh.resolution.clusters import Cluster as Cluster
 from meshtui.mesh.resolution.clusters import Reach as Reach
@@ -33,5 +34,6 @@ from meshtui.mesh.resolution.tables import VirtualHost as VirtualHost
 from meshtui.mesh.resolution.unread import Unread as Unread
 from meshtui.mesh.resolution.view import View as View
 from meshtui.mesh.resolution.world import World as World
+from meshtui.mesh.resolution.world import recounts as recounts
 from meshtui.mesh.resolution.world import succeed as succeed
 from meshtui.mesh.resolution.world import world as world

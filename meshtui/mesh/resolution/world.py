@@ -76,6 +76,21 @@ class World:
         }
         return found, True
 
+    def recounted(self, before: World) -> Mapping[int, tuple[Crowd, Crowd]] | None:
+        """The crowds of the world before with what they are now, by the id of their workloads.
+
+        None where there are other groups of callers than before, or in another order.
+        """
+        old, new = before.callers, self.callers
+        if [group.client.key for group in old] != [group.client.key for group in new]:
+            return None
+        known = {id(one): other for one, other in zip(old, new, strict=True)}
+        return {
+            id(crowd.workloads): (crowd, self.crowd(tuple(known[one] for one in key)))
+            for key, crowd in list(before._crowds.items())
+            if key and all(one in known for one in key)
+        }
+
     def _exchanged(
         self, mesh: Mesh, gone: Iterable[Pod], come: Iterable[Pod]
     ) -> Mapping[int, Callers] | None:
@@ -120,3 +135,9 @@ def succeed(before: Mesh, after: Mesh, gone: Iterable[Pod], come: Iterable[Pod])
         return False
     after.__dict__[_SLOT], same = known.after(after, gone, come)
     return same
+
+
+def recounts(before: Mesh, after: Mesh) -> Mapping[int, tuple[Crowd, Crowd]] | None:
+    """The same of the worlds of two snapshots; None too where there was no world before."""
+    known = before.__dict__.get(_SLOT)
+    return world(after).recounted(known) if isinstance(known, World) else None
