@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshtui.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, Resource
+from meshtui.kube.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    DESTINATION_RULES,
+    PODS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Resource,
+)
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
@@ -37,9 +45,9 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 def trim(resource: Resource, raw: Json) -> Json:
     """`raw` with its kind told (a list leaves it out) and without what meshtui never looks at.
 
-    Istio's objects are kept whole: changes are planned on them, and the names of their managers
-    tell who else writes them. Metadata of a wrong type is left out: nobody after this has to
-    look twice.
+    Istio's objects are kept whole but for which fields each manager wrote: changes are planned on
+    them, and the names of the managers tell who else writes them. Metadata of a wrong type is left
+    out: nobody after this has to look twice.
     """
     kind = {"apiVersion": resource.api_version, "kind": resource.kind}
     named = {**raw, **kind, "metadata": sound_metadata(raw.get("metadata"))}
@@ -87,6 +95,18 @@ _METADATA_TYPES: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("labels", "annotations"), _texts),
     **dict.fromkeys(("ownerReferences", "managedFields"), _objects),
 }
+
+
+def _rules(raw: Json) -> Json:
+    """Which fields a manager wrote is half of an object, and nobody looks at it."""
+    meta = read.obj(raw, "metadata")
+    if "managedFields" not in meta:
+        return raw
+    managers = [
+        {key: value for key, value in entry.items() if key != "fieldsV1"}
+        for entry in read.objects(meta, "managedFields")
+    ]
+    return {**raw, "metadata": {**meta, "managedFields": managers}}
 
 
 def _service(raw: Json) -> Json:
@@ -152,6 +172,8 @@ def _picked(raw: Json, *keys: str) -> dict[str, Any]:
 
 
 _TRIMS: Mapping[str, Callable[[Json], Json]] = {
+    VIRTUAL_SERVICES.plural: _rules,
+    DESTINATION_RULES.plural: _rules,
     SERVICES.plural: _service,
     PODS.plural: _pod,
     DEPLOYMENTS.plural: _deployment,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshtui.kube.early import EARLY
-from meshtui.kube.resources import DEPLOYMENTS, MESH_RESOURCES, PODS, Resource
+from meshtui.kube.resources import DEPLOYMENTS, MESH_RESOURCES, PODS, VIRTUAL_SERVICES, Resource
 from meshtui.kube.shapes import decoder_of
 from meshtui.kube.trim import trim
 from meshtui.mesh import read
@@ -107,3 +107,14 @@ def test_parsed_as_they_come_objects_say_what_their_dictionaries_say(resource: R
                 parsed = parse_mesh({**other, resource.plural: [early(one) for one in found]})
                 items = kept(resource, page, json.loads)[0]
                 assert parsed == parse_mesh({**other, resource.plural: items}), (path, value)
+
+
+def test_of_the_managers_of_a_rule_all_but_their_fields_is_retained() -> None:
+    entry = {"manager": "argocd", "time": "2026-01-01T00:00:00Z", "operation": "Update"}
+    raw = {
+        "metadata": {"name": "a", "managedFields": [{**entry, "fieldsV1": {"f:spec": {}}}]},
+        "spec": {"hosts": ["a"], "fieldsV1": "of its own"},
+    }
+    found = trim(VIRTUAL_SERVICES, raw)
+    assert found["metadata"]["managedFields"] == [entry]
+    assert found["spec"] == raw["spec"]
