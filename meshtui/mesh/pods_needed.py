@@ -83,7 +83,8 @@ def pods_needed(mesh: Mesh, service: Service) -> PodsNeeded | None:
 def is_settled(mesh: Mesh, service: Service) -> bool:
     """Whether it does not matter for the rows who of the callers called, and how often."""
     traffic = traffic_to(mesh, service)
-    return len(rivals(traffic.routes)) < 2 and not traffic.unruled.pods
+    ruled = any(route.carries and not route.elsewhere for route in traffic.routes)
+    return len(rivals(traffic.routes)) < 2 and not (ruled and traffic.unruled.pods)
 
 
 def _hosts(mesh: Mesh, service: Service) -> frozenset[str] | None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from meshtui.changes.build import build_change
 from meshtui.changes.change import ClearMirror, Promote, Request, SetMirror, Shift, Target
 from meshtui.changes.checks import fault_findings, mirror_findings, shared_hosts
@@ -63,7 +61,7 @@ def shown(mesh: Mesh, service: Service, sample: Sample | None) -> Any:
 def samples(mesh: Mesh, service: Service) -> Iterator[Sample | None]:
     yield None
     workloads = frozenset((pod.namespace, pod.workload) for pod in mesh.pods)
-    for callers in (workloads, frozenset(sorted(workloads)[:1]), frozenset[tuple[str, str]]()):
+    for callers in (workloads, frozenset(sorted(workloads)[:1])):
         yield Sample(0.0, "test", 15.0, clients={service.key: callers})
 
 
@@ -103,7 +101,7 @@ def compared(mesh: Mesh, *, plans: bool = True) -> tuple[int, int]:
             continue
         read += 1
         (few, hosts) = part
-        for sample in samples(mesh, service):
+        for sample in samples(mesh, service) if plans else (None,):
             assert shown(few, service, sample) == shown(mesh, service, sample), service.key
             for request in REQUESTS if plans else ():
                 planned = findings(few, request, service, sample, hosts)
@@ -113,15 +111,14 @@ def compared(mesh: Mesh, *, plans: bool = True) -> tuple[int, int]:
 
 
 def test_every_recorded_case_is_shown_alike() -> None:
-    found = [compared(load(name).mesh, plans=at % 40 == 0) for at, name in enumerate(all_names())]
+    found = [compared(load(name).mesh, plans=at % 25 == 0) for at, name in enumerate(all_names())]
     assert sum(read for read, _ in found) > len(found) / 4
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_random_meshes_are_shown_alike(seed: int) -> None:
-    found = [compared(any_mesh(random.Random(f"{seed}/{n}"))) for n in range(16)]
+def test_random_meshes_are_shown_alike() -> None:
+    found = [compared(any_mesh(random.Random(seed))) for seed in range(60)]
     read, services = (sum(part) for part in zip(*found, strict=True))
-    assert 0 < read < services
+    assert services / 4 < read < services
 
 
 def any_mesh(chance: random.Random) -> Mesh:
@@ -197,23 +194,23 @@ def _host(spaces: list[str], chance: random.Random, rare: float = 0.0) -> str:
 
 def _rules(number: int, spaces: list[str], chance: random.Random, rare: float) -> Obj:
     http = []
-    for _ in range(chance.randint(1, 2)):
+    for last in chance.choice(((True,), (False, True))):
         routes = [
             {"destination": {"host": _host(spaces, chance), "subset": version}, "weight": 50}
             for version in chance.sample(VERSIONS, 2)
         ]
         match: Obj = {}
-        if chance.random() < 0.3:
+        if chance.random() < (rare if last else 0.7):
             match["uri"] = {"prefix": "/a"}
         if chance.random() < rare:
             match["sourceLabels"] = {"app": chance.choice(SERVICES)}
         if chance.random() < rare:
             match["sourceNamespace"] = chance.choice(spaces)
-        if chance.random() < 0.2:
+        if chance.random() < (rare if last else 0.2):
             match["gateways"] = [chance.choice(("mesh", "edge/gw"))]
         http.append({"route": routes, **({"match": [match]} if match else {})})
     spec: Obj = {"hosts": [_host(spaces, chance, rare)], "http": http}
-    if chance.random() < 0.3:
+    if chance.random() < 0.2:
         spec["gateways"] = chance.choice((["edge/gw"], ["edge/gw", "mesh"]))
     if chance.random() < rare:
         spec["exportTo"] = [chance.choice((".", "other"))]
