@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from meshtui.diagnosis.analysis import Finding, analyze
-from meshtui.mesh.model import MeshSettings
+from meshtui.mesh.model import Mesh, MeshSettings
 from tests.recorded.cases import Case, Obj, identity, load, mesh_of
 
 _NOT_INJECTED = "sidecar.istio.io/inject"
@@ -55,9 +55,13 @@ def injected(obj: Obj) -> Obj:
 @cache
 def findings(name: str, folder: str = "istio") -> tuple[Finding, ...]:
     """What is found in a case, its ground included."""
-    case = load(name, folder)
+    return analyze(whole_mesh(load(name, folder)))
+
+
+def whole_mesh(case: Case) -> Mesh:
+    """The case's mesh with the proxies of its callers and of its gateways."""
     settings = MeshSettings(domain=case.domain)
-    return analyze(mesh_of(_objects(case), case.recorded.get("created") or {}, settings))
+    return mesh_of(_objects(case), case.recorded.get("created") or {}, settings)
 
 
 def _objects(case: Case) -> list[Obj]:
