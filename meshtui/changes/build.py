@@ -33,13 +33,13 @@ from meshtui.changes.fault_ops import clear_fault_operations, fault_operations, 
 from meshtui.changes.http_route_mirror import (
     clear_http_route_mirror_operations,
     http_route_mirror_operations,
-    without_mirrors,
 )
 from meshtui.changes.locate import Located, locate, resolve_version, virtual_service_of
 from meshtui.changes.mirror_ops import (
     clear_mirror_operations,
     mirror_operations,
 )
+from meshtui.changes.not_reached import to_stable
 from meshtui.changes.timeout_ops import (
     clear_http_route_timeout_operations,
     clear_timeout_operations,
@@ -161,11 +161,4 @@ def rollback_operations(located: Located, stable: str) -> tuple[Operation, ...]:
     """All traffic to `stable`; the rule's mirrors and faults off."""
     if not stable:
         raise Usage("a rollback needs to know which version is stable")
-    if isinstance(located.owner, HttpRoute):
-        mirrors = without_mirrors(located)
-        return (*weight_operations(located, {stable: 100.0}), *mirrors)
-    return (
-        *weight_operations(located, {stable: 100.0}),
-        *clear_mirror_operations(located),
-        *clear_fault_operations(located),
-    )
+    return to_stable(located, resolve_version(located, stable))

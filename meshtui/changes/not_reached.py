@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from meshtui.changes.assemble import rule_change
 from meshtui.changes.change import Change, Operation
 from meshtui.changes.fault_ops import clear_fault_operations, targeted_removals
+from meshtui.changes.http_route_mirror import without_mirrors
 from meshtui.changes.locate import HostSubset, Located, label_of, whole_rule
 from meshtui.changes.mirror_ops import clear_mirror_operations
 from meshtui.changes.patch import apply
 from meshtui.changes.weight_ops import weight_operations
-from meshtui.mesh.model import Json, Mesh, Rule, VirtualService
+from meshtui.mesh.gateway_api import RULES
+from meshtui.mesh.model import HttpRoute, Json, Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.parse_gateway_api import parse_owner
 
 VERB = "rollback"
@@ -22,7 +24,7 @@ VERB = "rollback"
 class Beyond:
     """A rule that still sends the service's traffic elsewhere than to stable, in words."""
 
-    virtual_service: VirtualService
+    owner: RuleOwner
     rule: Rule
     words: str
 
@@ -36,19 +38,41 @@ def beyond(located: Located, stable: HostSubset) -> tuple[Beyond, ...]:
     own = located.owner
     skipped = {located.rule.index, *_removed(targeted_removals(located))}
     found = []
-    for vs, rule in located.mesh.rules_by_destination.get(located.service.host, ()):
-        if not isinstance(vs, VirtualService):
-            continue
-        mine = vs.ref == own.ref
+    for owner, rule in _candidates(located):
+        mine = owner.ref == own.ref
         if rule.protocol != "http" or (mine and rule.index in skipped):
             continue
-        parts = [*_elsewhere(rule, located.service.host, stable), *_effects(rule, stable)]
+        if isinstance(owner, HttpRoute):
+            away = _to_other_backends(located, rule, stable)
+        else:
+            away = _elsewhere(rule, located.service.host, stable)
+        parts = [*away, *_effects(rule, stable)]
         if parts:
-            whose = "" if mine else f" of {vs.ref}"
+            whose = "" if mine else f" of {owner.ref}"
             match = f" ({rule.match_text})" if rule.matches else ""
             words = f"rule {rule.title}{whose}{match}: {', '.join(parts)}"
-            found.append(Beyond(vs, rule, words))
-    return tuple(sorted(found, key=lambda one: one.virtual_service.ref != own.ref))
+            found.append(Beyond(owner, rule, words))
+    return tuple(sorted(found, key=lambda one: one.owner.ref != own.ref))
+
+
+def _candidates(located: Located) -> Iterator[tuple[RuleOwner, Rule]]:
+    """VirtualServices' rules that send to the service, and those of HTTPRoutes attached to it."""
+    mesh, host = located.mesh, located.service.host
+    for owner, rule in mesh.rules_by_destination.get(host, ()):
+        if isinstance(owner, VirtualService):
+            yield owner, rule
+    for route in mesh.http_routes:
+        if host in route.hosts:
+            yield from ((route, rule) for rule in route.rules)
+
+
+def _to_other_backends(located: Located, rule: Rule, stable: HostSubset) -> Iterator[str]:
+    """Backends that are versions too: the rule that is rolled back has them."""
+    versions = {destination.host for destination in located.rule.destinations}
+    for destination in rule.destinations:
+        percent = rule.percent(destination)
+        if destination.host in versions and destination.host != stable.host and percent > 0:
+            yield f"{percent:.3g} % to {destination.label}"
 
 
 def _elsewhere(rule: Rule, host: str, stable: HostSubset) -> Iterator[str]:
@@ -74,7 +98,7 @@ def rollback_rules(
     """One change for each object: the located rule and, with it, the `others`; its own first."""
     by_object: dict[tuple[str, str, str], list[Located]] = {_place(first): [first]}
     for one in others:
-        located = Located(mesh, first.service, one.virtual_service, one.rule)
+        located = Located(mesh, first.service, one.owner, one.rule)
         by_object.setdefault(_place(located), []).append(located)
     return tuple(_of_object(group, stable) for group in by_object.values())
 
@@ -125,6 +149,8 @@ def _removed(operations: Iterable[Operation]) -> Iterator[int]:
 def to_stable(located: Located, stable: HostSubset) -> tuple[Operation, ...]:
     """All of a rule's traffic to stable, its mirrors and faults off."""
     label = label_of(located, stable.host, stable.subset)
+    if isinstance(located.owner, HttpRoute):
+        return (*weight_operations(located, {label: 100.0}), *without_mirrors(located))
     return (
         *weight_operations(located, {label: 100.0}),
         *clear_mirror_operations(located),
@@ -134,5 +160,7 @@ def to_stable(located: Located, stable: HostSubset) -> tuple[Operation, ...]:
 
 def rules_touched(spec_before: Json, spec_after: Json) -> int:
     """How many rules of its object a change alters or takes away."""
-    before, after = (spec.get("http") or [] for spec in (spec_before, spec_after))
+    before, after = (
+        spec.get("http") or spec.get(RULES) or [] for spec in (spec_before, spec_after)
+    )
     return sum(rule not in after for rule in before)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from meshtui.changes.change import Change
+from meshtui.changes.change import Change, Target
 from meshtui.changes.edit import edited
+from meshtui.changes.locate import HostSubset, locate
+from meshtui.changes.not_reached import beyond, rollback_rules, rules_touched
 from meshtui.changes.patch import apply
 from meshtui.changes.stranding import stranding
 from meshtui.errors import NotFound, Refused, Usage
@@ -121,6 +123,30 @@ def test_another_object_is_refused(what: Typing) -> None:
 
 def test_only_the_spec_is_taken_over() -> None:
     assert typed(lambda raw: raw["metadata"].update(labels={"a": "b"})).empty
+
+
+def test_a_rollback_of_an_http_route_says_which_of_its_rules_it_does_not_reach() -> None:
+    raw = http_route()
+    mirror = {"requestMirror": {"backendRef": {"name": "reviews-v1", "port": 9080}}}
+    modifier = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}}
+    rules = raw["httproutes"][0]["spec"]["rules"]
+    rules[1]["filters"] = [modifier, {"type": "RequestMirror", **mirror}]
+    found = parse_mesh({kind: tuple(items) for kind, items in raw.items()})
+    located = locate(found, Target(REVIEWS))
+    assert located.rule.index == 1
+    v1, v2 = (HostSubset(f"reviews-{v}.default.svc.cluster.local", "") for v in ("v1", "v2"))
+    assert beyond(located, v1) == ()
+    (left,) = beyond(located, v2)
+    assert "100 % to reviews-v1" in left.words
+    assert rules_touched({"rules": rules}, {"rules": rules[:1]}) == 1
+    (own,) = rollback_rules(found, located, v2)
+    (whole,) = rollback_rules(found, located, v2, (left,))
+    for change, untouched in ((own, True), (whole, False)):
+        after = apply(located.owner.raw, change.patch)["spec"]["rules"]
+        assert after[1]["filters"] == [modifier]
+        assert [entry["weight"] for entry in after[1]["backendRefs"]] == [0, 100]
+        assert (after[0] == rules[0]) is untouched
+    assert located.owner.raw["spec"]["rules"] == rules
 
 
 def test_a_backends_weight_typed_into_an_http_route() -> None:

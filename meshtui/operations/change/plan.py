@@ -189,7 +189,7 @@ class Planner:
     ) -> tuple[Mesh, Located, tuple[Beyond, ...]]:
         """The other objects that are changed too, each as it is at this moment."""
         own = located.owner.ref
-        others = {one.virtual_service.ref for one in beyond(located, stable)} - {own}
+        others = {one.owner.ref for one in beyond(located, stable)} - {own}
         read = await asyncio.gather(*(read_raw(self._cluster, ref) for ref in others))
         for ref, raw in zip(others, read, strict=True):
             mesh = with_object(mesh, raw, ref.kind)
@@ -235,7 +235,7 @@ class Planner:
         place = HostSubset(carrying["host"], carrying["subset"] or "")
         several = rules_touched(change.spec_before, change.spec_after) > 1
         left = beyond(located, place) if several else ()
-        own = [one for one in left if one.virtual_service.ref == owner.ref]
+        own = [one for one in left if one.owner.ref == owner.ref]
         (again,) = rollback_rules(mesh, located, place, own)
         return await self.checked(mesh, again, sample)
 
