@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from meshtui.errors import JournalError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
+    from meshtui.operations.look.refused_config import RecentRefusals
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
@@ -59,6 +60,12 @@ class Reads:
         self._limits = limits
         self._rights = rights
 
+    @cached_property
+    def _refusals(self) -> RecentRefusals:
+        from meshtui.operations.look.refused_config import RecentRefusals
+
+        return RecentRefusals(self._session.cluster)
+
     @property
     def _mesh(self) -> Mesh:
         return self._current_mesh()
@@ -86,18 +93,18 @@ class Reads:
         """Of the mesh as it is at this moment."""
         from meshtui.operations.proxies.views import LiveProxies
 
-        return LiveProxies(self._session.cluster, self._mesh, self._telemetry.sample)
+        sample = self._telemetry.sample
+        return LiveProxies(self._session.cluster, self._mesh, sample, self._refusals.read)
 
     async def analyze(self) -> tuple[Finding, ...]:
         """In a thread: a thousand services cost a third of a second."""
         from meshtui.diagnosis.analysis import analyze
         from meshtui.operations.look.analyze import limits_of, with_refused
-        from meshtui.operations.look.refused_config import read_refused
 
         limited, mesh = limits_of(self._limits.entries()), self._mesh
         found, refused = await asyncio.gather(
             asyncio.to_thread(analyze, mesh, limited=limited),
-            read_refused(self._session.cluster, mesh),
+            self._refusals.read(mesh),
         )
         return with_refused(found, refused)
 
@@ -115,7 +122,9 @@ class Reads:
         from meshtui.operations.look.evidence import read_evidence
 
         sample = self._telemetry.sample
-        return await read_evidence(self._session.cluster, self._mesh, service, sample)
+        return await read_evidence(
+            self._session.cluster, self._mesh, service, sample, self._refusals
+        )
 
     def journal(self, service: ServiceKey | None = None) -> tuple[Journaled, ...]:
         journal = self._session.journal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,7 +21,13 @@ from meshtui.envoy.virtual_hosts import parse_hosts
 from meshtui.errors import NotAllowed
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.mesh.parse import parse_pod
-from meshtui.operations.look.refused_config import not_served, parse_rejects, read_refused
+from meshtui.operations.look.refused_config import (
+    FRESH_S,
+    RecentRefusals,
+    not_served,
+    parse_rejects,
+    read_refused,
+)
 from meshtui.operations.proxies.matrix import Cell, Row, with_reasons
 from tests.unit.explaining import mesh_of
 from tests.unit.objects import pod, route
@@ -161,3 +168,13 @@ async def test_istiods_metrics_are_asked_by_the_pod_proxy() -> None:
 async def test_an_istiod_that_does_not_answer_is_a_trouble(answer: str | Exception) -> None:
     found = await read_refused(Istiod(answer), with_istiod())  # type: ignore[arg-type]
     assert found.trouble and not found.found
+
+
+async def test_istiods_metrics_are_read_once_for_all_who_ask() -> None:
+    cluster, clock, mesh = Istiod("istiod_uptime_seconds 1\n"), [0.0], with_istiod()
+    refusals = RecentRefusals(cluster, lambda: clock[0])  # type: ignore[arg-type]
+    await asyncio.gather(*(refusals.read(mesh) for _ in range(5)))
+    assert len(cluster.asked) == 1
+    clock[0] = FRESH_S
+    await refusals.read(mesh)
+    assert len(cluster.asked) == 2

@@ -21,7 +21,7 @@ from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Sample
 from meshtui.operations.logs.callers import callers_of, is_about_record
 from meshtui.operations.logs.formats import formats_of
-from meshtui.operations.look.refused_config import read_refused
+from meshtui.operations.look.refused_config import RecentRefusals
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -39,7 +39,11 @@ Addresses = Mapping[str, tuple[str, str]]
 
 
 async def read_evidence(
-    cluster: Cluster, mesh: Mesh, key: ServiceKey, sample: Sample | None
+    cluster: Cluster,
+    mesh: Mesh,
+    key: ServiceKey,
+    sample: Sample | None,
+    refusals: RecentRefusals,
 ) -> Evidence:
     """Raises no `MeshtuiError`: what can't be read is among the troubles."""
     service = mesh.by_key.get(key)
@@ -56,7 +60,7 @@ async def read_evidence(
             return await _lines(cluster, pod)
 
     refused, logs = await asyncio.gather(
-        _refused(cluster, mesh, pods), asyncio.gather(*map(read, pods))
+        _refused(refusals, mesh, pods), asyncio.gather(*map(read, pods))
     )
     addresses = {pod.ip: (pod.namespace, pod.name) for pod in mesh.pods if pod.ip}
     logged: Counter[LoggedAnswer] = Counter()
@@ -78,10 +82,10 @@ def _spread(pods: Iterable[Pod], most: int) -> tuple[Pod, ...]:
     return tuple(pod for _, pod in ranked[:most])
 
 
-async def _refused(cluster: Cluster, mesh: Mesh, pods: Iterable[Pod]) -> tuple[str, ...]:
+async def _refused(refusals: RecentRefusals, mesh: Mesh, pods: Iterable[Pod]) -> tuple[str, ...]:
     """What these proxies refuse at this moment."""
     mine = {(pod.namespace, pod.name) for pod in pods}
-    found = (await read_refused(cluster, mesh)).found
+    found = (await refusals.read(mesh)).found
     return sentences_of((o for o in found if (o.namespace, o.pod) in mine), time.time())
 
 

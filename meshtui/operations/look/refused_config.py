@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from meshtui.diagnosis.refused_config import KINDS, ROUTES, RefusedConfig, RefusedConfigs
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 PORT = 15014
 MOST_COMPARED = 20
 """Proxies that refuse are asked what they serve; of more only that they refuse is known."""
+
+FRESH_S = 10.0
 
 _SELECTOR = {"app": "istiod"}
 _TIMEOUT_S = 5.0
@@ -49,6 +52,24 @@ async def read_refused(cluster: Cluster, mesh: Mesh) -> RefusedConfigs:
 
     asked = (one(pod, kinds, at < MOST_COMPARED) for at, (pod, kinds) in enumerate(mine))
     return RefusedConfigs(tuple(await asyncio.gather(*asked)))
+
+
+class RecentRefusals:
+    """What was read lately, for all who ask: istiod's metrics may be megabytes."""
+
+    def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: tuple[float, RefusedConfigs] | None = None
+
+    async def read(self, mesh: Mesh) -> RefusedConfigs:
+        """As `read_refused`, at most `FRESH_S` seconds old."""
+        async with self._lock:
+            now = self._clock()
+            if self._known is None or now - self._known[0] >= FRESH_S:
+                self._known = now, await read_refused(self._cluster, mesh)
+            return self._known[1]
 
 
 async def _counts(cluster: Cluster, mesh: Mesh) -> Counts:

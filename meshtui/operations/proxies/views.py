@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.signals import Sample
@@ -65,6 +66,8 @@ class LiveProxies:
     cluster: Cluster
     now: Mesh
     sample: Sample | None = None
+    refused: Callable[[Mesh], Awaitable[RefusedConfigs]] | None = None
+    """Reads which proxies refuse their configuration; by default anew each time."""
 
     def matrix(self, service: ServiceKey) -> Matrix:
         return matrix_of(self.now, self._service(service), self.sample)
@@ -72,7 +75,8 @@ class LiveProxies:
     async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
         rows = await ask_rows(self.cluster, self.now, matrix, report)
         if any(map(Matrix.differs, rows)):
-            refused = await read_refused(self.cluster, self.now)
+            reading = self.refused(self.now) if self.refused else None
+            refused = await (reading or read_refused(self.cluster, self.now))
             for row in with_reasons(rows, refused, time.time()):
                 report(row)
 
