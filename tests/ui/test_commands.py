@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import Input
 
 from meshtui.changes.change import (
     ClearBreaker,
@@ -19,19 +20,25 @@ from meshtui.changes.change import (
 )
 from meshtui.errors import Usage
 from meshtui.mesh.view import service_views
+from meshtui.ui.dialogs.choose import ChooseDialog
 from meshtui.ui.main.commands import (
     Adopt,
     ChangeService,
     Command,
     EditObject,
+    FilterBy,
     Run,
+    ShowNamespace,
     SortBy,
+    SwitchContext,
     Undo,
     UseTheme,
+    names,
     parse_command,
 )
 from meshtui.ui.main.filters import parse_filter
 from tests.ui import bookinfo
+from tests.ui.driving import SMALL, Drive, driving
 
 GOOD: list[tuple[str, Command | None]] = [
     ("", None),
@@ -90,6 +97,15 @@ GOOD: list[tuple[str, Command | None]] = [
     ("theme x", UseTheme("x")),
     ("q", Run("quit")),
     ("logs", Run("logs")),
+    ("vs", Run("rules")),
+    ("dr", Run("rules")),
+    ("po", Run("pods")),
+    ("gw", Run("exposure")),
+    ("svc", FilterBy("", to_table=True)),
+    ("svc rev", FilterBy("rev", to_table=True)),
+    ("ns", ShowNamespace()),
+    ("ns all", ShowNamespace("all")),
+    ("ctx", SwitchContext()),
 ]
 
 
@@ -141,7 +157,25 @@ def test_what_makes_no_sense_says_so_in_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def names(source: str) -> list[str]:
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("shfit v1=5", ":shift"), ("rollbck", ":rollback"), ("promot", ":promote"), ("lgos", ":logs")],
+)
+def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(typed: str, meant: str) -> None:
+    with pytest.raises(Usage) as caught:
+        parse_command(typed)
+    assert f"is it {meant}" in str(caught.value) or f"or {meant}" in str(caught.value)
+
+
+def test_every_name_that_completes_is_a_command() -> None:
+    for name in names():
+        try:
+            assert parse_command(name) is not None
+        except Usage as error:
+            assert "there is no command" not in str(error), name
+
+
+def shown(source: str) -> list[str]:
     mesh = bookinfo.mesh_of(bookinfo.objects())
     views = service_views(mesh, bookinfo.sample(mesh, 1.0))
     wanted = parse_filter(source)
@@ -149,15 +183,92 @@ def names(source: str) -> list[str]:
 
 
 def test_filters() -> None:
-    assert names("REV") == ["reviews"]
-    assert names("!rev") == ["details", "productpage", "ratings"]
-    assert names("-l app=ratings") == ["ratings"]
-    assert names("-l app=ratings,app=reviews") == []
-    assert names("failing") == ["reviews"]
-    assert len(names("")) == 4
+    assert shown("REV") == ["reviews"]
+    assert shown("!rev") == ["details", "productpage", "ratings"]
+    assert shown("-l app=ratings") == ["ratings"]
+    assert shown("-l app=ratings,app=reviews") == []
+    assert shown("failing") == ["reviews"]
+    assert len(shown("")) == 4
+
+
+def test_filters_by_expression_and_by_letters_in_order() -> None:
+    assert shown("^bookinfo|r(at|ev)") == ["ratings", "reviews"]
+    assert shown("RAT.*GS|det+ails") == ["details", "ratings"]
+    assert shown("!s\\b") == ["productpage"]
+    assert shown("-f rvw") == ["reviews"]
+    assert shown("!-f ts") == ["productpage", "reviews"]
+    assert shown("reviews.bookinfo") == ["reviews"], "a dot alone is one of a name"
+
+
+@pytest.mark.parametrize("source", ["(", "*x", "[z-a]", "-f", "-f "])
+def test_an_expression_that_is_none_is_refused_in_one_line(source: str) -> None:
+    with pytest.raises(Usage) as caught:
+        parse_filter(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_expression_takes_no_more_time_than_it_has_letters() -> None:
+    assert shown("(a+)+(a+)+$x") == []
 
 
 @pytest.mark.parametrize("source", ["-l", "-l app", "-l =x"])
 def test_a_label_filter_without_labels_is_refused(source: str) -> None:
     with pytest.raises(Usage):
         parse_filter(source)
+
+
+# At the prompt
+
+
+async def typed(drive: Drive, *keys: str, kind: str = "colon") -> None:
+    """What is typed after `:`, once the line for it is there."""
+    await drive.press(kind)
+    await drive.until(lambda: drive.app.main.prompt.query_one("#prompt-text", Input).has_focus)
+    await drive.press(*keys)
+
+
+async def reads(drive: Drive, text: str) -> None:
+    """The line holds this text; then it is left."""
+    line = drive.app.main.prompt.query_one("#prompt-text", Input)
+    await drive.until(lambda: line.value == text)
+    await drive.press("escape")
+    await drive.until(lambda: drive.app.main.table.has_focus)
+
+
+async def test_tab_completes_and_the_arrows_bring_back_what_was_typed() -> None:
+    async with driving(size=SMALL) as drive:
+        await typed(drive, *"prom", "tab")
+        await reads(drive, "promote ")
+        for words in ("sort name", "view server"):
+            await typed(drive, *words, "enter")
+            await drive.until(lambda: drive.app.main.table.has_focus)
+        await typed(drive, "up")
+        await reads(drive, "view server")
+        await typed(drive, *"x", "up", "up")
+        await reads(drive, "sort name")
+        await typed(drive, *"x", "up", "down")
+        await reads(drive, "x")
+        await typed(drive, "up", kind="slash")
+        await reads(drive, "")
+
+
+async def test_the_services_of_k9s_are_the_table_and_its_filter() -> None:
+    async with driving(size=SMALL) as drive:
+        await drive.press("s")
+        await typed(drive, *"svc rat", "enter")
+        await drive.until(lambda: drive.app.main.table.filter.source == "rat")
+        assert drive.app.main.arrangement.focus == "table"
+
+
+async def test_namespaces_and_contexts_are_picked_from_a_list() -> None:
+    async with driving(size=SMALL) as drive:
+        await typed(drive, *"ns", "enter")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        await drive.press("down", "enter")
+        await drive.until(lambda: "namespace bookinfo" in drive.status)
+        await typed(drive, *"ctx", "enter")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        await drive.type("oth")
+        await drive.press("enter")
+        await drive.until(lambda: drive.cockpit.connects == 2)
+        assert drive.cockpit.context == "other"

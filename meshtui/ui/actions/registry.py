@@ -52,7 +52,8 @@ ACTIONS: tuple[Action, ...] = (
     # Find and sort
     Action(
         "filter", ("slash",), "/", "filter",
-        "Show services that hold a text; /!text those that don't; /-l app=x by label.",
+        "Show services that hold a text or a regex; /!text those that don't; /-f letters in order; "
+        "/-l app=x by label.",
         FIND, footer=110,
     ),
     Action(

@@ -10,7 +10,7 @@ from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import BY_ID
-from meshtui.ui.actions.situation import Situation
+from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.main import commands
 from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.choices import ALL, choose_context, choose_namespace, choose_theme
@@ -79,7 +79,9 @@ class CommandRunner:
                 self._namespace(name)
             case commands.SwitchContext(name):
                 self._switch(name)
-            case commands.FilterBy(words):
+            case commands.FilterBy(words, to_table):
+                if to_table:
+                    self._arrangement.give_focus(TABLE)
                 self._filter(words)
             case commands.Trace(ask):
                 self._may("trace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from meshtui.changes.change import Request
@@ -83,6 +84,8 @@ class SwitchContext:
 @dataclass(frozen=True, slots=True)
 class FilterBy:
     text: str
+    to_table: bool = False
+    """True where the table gets the focus, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ OWN_WORDS = (
     ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
     ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),
     ("filter TEXT", "As after /."),
+    ("svc [TEXT] · vs · dr · po · gw", "As in kubectl: the table, its rules, pods, exposure."),
     ("shift v2=100 rule testers", "Another rule than the selected one, for every verb of a rule."),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
 )
@@ -155,9 +159,11 @@ def parse_command(text: str) -> Command | None:
     verb = named_after_colon(name)
     if verb is not None and not (verb.own_words and verb.name not in _OWN):
         return _command(verb, arguments)
-    action = {"q": "quit", "q!": "quit", "analyze": "analysis"}.get(name, name)
+    if name in SERVICES:
+        return FilterBy(" ".join(arguments), to_table=True)
+    action = ALIASES.get(name, name)
     if action not in BY_ID or action in _KEYS_ONLY:
-        raise Usage(f"there is no command :{name}", "? shows the commands")
+        raise Usage(f"there is no command :{name}", _meant(name))
     if arguments and action in PANES:
         return ToPane(action, tuple(arguments))
     if arguments:
@@ -176,7 +182,36 @@ def _words(text: str) -> list[str]:
     return words
 
 
-_KEYS_ONLY = {"digit", "backspace"}
+_KEYS_ONLY = {
+    *("digit", "backspace", "diff", "open_version", "open_service", "border_left", "border_right")
+}
+
+SERVICES = ("svc", "service", "services")
+ALIASES = {
+    "q": "quit",
+    "q!": "quit",
+    "qa": "quit",
+    "analyze": "analysis",
+    "h": "help",
+    "?": "help",
+    **dict.fromkeys(("vs", "virtualservice", "virtualservices"), "rules"),
+    **dict.fromkeys(("dr", "destinationrule", "destinationrules"), "rules"),
+    **dict.fromkeys(("po", "pod"), "pods"),
+    **dict.fromkeys(("gw", "gateway", "gateways"), "exposure"),
+}
+"""What users of kubectl and k9s type, by what shows it here."""
+
+
+def names() -> tuple[str, ...]:
+    """All that a command may begin with."""
+    verbs = (name for verb in VERBS if verb.line for name in (verb.name, *verb.aliases))
+    actions = (name for name in BY_ID if name not in _KEYS_ONLY)
+    return tuple(sorted({*verbs, *actions, *ALIASES, *SERVICES}))
+
+
+def _meant(name: str) -> str:
+    near = get_close_matches(name, names(), 3, 0.6)
+    return f"is it {' or '.join(f':{one}' for one in near)}?" if near else "? shows the commands"
 
 
 def _command(verb: Verb, words: Sequence[str]) -> Command:

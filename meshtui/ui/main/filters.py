@@ -1,22 +1,34 @@
-"""The `/` filter: a substring, `!` for what does not hold it, `-l app=x` for labels."""
+"""The `/` filter: a text or an expression, `!` for what does not hold it, `-f` for letters in
+order, `-l app=x` for labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from meshtui.errors import Usage
+from meshtui.mesh.regex import Search, Undecidable
 from meshtui.mesh.view import ServiceView
+
+EXPRESSION = re.compile(r"[\\^$*+?()\[\]{}|]")
+"""What makes a text an expression; a dot is one of names, too."""
+
+Holds = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked of a service. `text` is in lower case; `labels` must all hold."""
+    """What is asked of a service. `text` is in lower case; `labels` must all hold.
+
+    `holds` is asked of a service's words in place of `text` where that is more than a text.
+    """
 
     text: str = ""
     inverse: bool = False
     labels: tuple[tuple[str, str], ...] = ()
     source: str = ""
+    holds: Holds | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.text or self.labels)
@@ -26,7 +38,9 @@ class Filter:
             return self._has_labels(view.service.labels, view.service.selector)
         if not self.text:
             return not self.inverse
-        return (self.text in _words(view)) is not self.inverse
+        words = _words(view)
+        found = self.holds(words) if self.holds else self.text in words
+        return found is not self.inverse
 
     def _has_labels(self, *sources: Mapping[str, str]) -> bool:
         return all(any(source.get(k) == v for source in sources) for k, v in self.labels)
@@ -37,9 +51,38 @@ def parse_filter(source: str) -> Filter:
     text = source.strip()
     if text == "-l" or text.startswith("-l "):
         return Filter(labels=_labels(text[2:].strip()), source=text)
-    if text.startswith("!"):
-        return Filter(text=text[1:].strip().lower(), inverse=True, source=text)
-    return Filter(text=text.lower(), source=text)
+    inverse = text.startswith("!")
+    wanted = text[1:].strip() if inverse else text
+    if wanted == "-f" or wanted.startswith("-f "):
+        letters = wanted[2:].strip().lower()
+        if not letters:
+            raise Usage("after -f come letters, in the order in which a name has them")
+        return Filter(letters, inverse, source=text, holds=_fuzzy(letters))
+    return Filter(wanted.lower(), inverse, source=text, holds=_expression(wanted))
+
+
+def _expression(text: str) -> Holds | None:
+    """None for a text without any sign of an expression."""
+    if not EXPRESSION.search(text):
+        return None
+    try:
+        return Search(f"(?i){text}")
+    except Undecidable as error:
+        raise Usage(f"/{text} is no expression: {error}") from error
+
+
+def _fuzzy(letters: str) -> Holds:
+    """All of the letters in this order within one word."""
+
+    def holds(words: str) -> bool:
+        return any(_in_order(letters, word) for word in words.split())
+
+    return holds
+
+
+def _in_order(letters: str, word: str) -> bool:
+    left = iter(word)
+    return all(letter in left for letter in letters if letter != " ")
 
 
 def _labels(text: str) -> tuple[tuple[str, str], ...]:

@@ -29,6 +29,7 @@ from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.circumstances import situation_of
 from meshtui.ui.main.command_runner import CommandRunner
+from meshtui.ui.main.commands import names
 from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.handlers import Handlers
@@ -151,6 +152,7 @@ class MainScreen(Screen[None]):
             yield self.keys_line
 
     def on_mount(self) -> None:
+        self.prompt.known = names()
         self.table.focus()
         self.set_interval(1.0, self._tick)
         self.header.receive(None, self.clock())

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
+
+MOST = 50
+"""Filters and commands that are remembered, of each kind."""
 
 
 class Prompt(Horizontal):
@@ -39,6 +45,10 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.kind = ""
+        self.known: Sequence[str] = ()
+        """What the first word of a command may be."""
+
+        self._typed_before: dict[str, tuple[str, ...]] = {}
         self._kind = Label("", id="prompt-kind", markup=False)
         self._typed = Line(id="prompt-text")
 
@@ -54,7 +64,7 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             typed.value = text
         typed.cursor_position = len(text)
-        typed.begin()
+        typed.begin(self.known if kind == ":" else (), self._typed_before.get(kind, ()))
         self.screen.set_focus(typed)
 
     def close(self) -> None:
@@ -70,6 +80,8 @@ class Prompt(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        before = [text for text in self._typed_before.get(self.kind, ()) if text != event.value]
+        self._typed_before[self.kind] = (*before, *([event.value] if event.value else []))[-MOST:]
         self.post_message(self.Done(self.kind, event.value))
 
     def on_line_left(self, event: Line.Left) -> None:
@@ -89,17 +101,26 @@ class Line(Input):
 
     BINDINGS = [  # noqa: RUF012
         Binding("backspace", "erase", show=False),
-        Binding("up,down,tab,shift+tab,pageup,pagedown", "nothing", show=False),
+        Binding("up", "remember(-1)", show=False),
+        Binding("down", "remember(1)", show=False),
+        Binding("tab", "complete", show=False),
+        Binding("shift+tab,pageup,pagedown", "nothing", show=False),
     ]
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id, select_on_focus=False)
         self._ended = self._passing = False
         self._ahead: list[events.Key] = []
+        self._known: Sequence[str] = ()
+        self._before: Sequence[str] = ()
+        self._at = 0
+        self._draft = ""
 
-    def begin(self) -> None:
+    def begin(self, known: Sequence[str], before: Sequence[str]) -> None:
+        """`known`: what the first word may be; `before`: what was typed before, the last last."""
         self._ended = self._passing = False
         self._ahead.clear()
+        self._known, self._before, self._at = known, before, len(before)
 
     def pass_on(self) -> None:
         """Called when the focus is elsewhere: what is still on its way here goes there, too."""
@@ -134,6 +155,27 @@ class Line(Input):
             self.action_delete_left()
         else:
             self.action_drop()
+
+    def action_remember(self, by: int) -> None:
+        """What was typed before; beyond the last of it what is being typed."""
+        if self._at == len(self._before):
+            self._draft = self.value
+        self._at = min(max(self._at + by, 0), len(self._before))
+        self._put(self._before[self._at] if self._at < len(self._before) else self._draft)
+
+    def action_complete(self) -> None:
+        """The first word as far as it can only be one."""
+        found = [name for name in self._known if name.startswith(self.value)]
+        columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*found, strict=False))
+        common = "".join(letters[0] for letters in columns)
+        if len(found) == 1:
+            self._put(f"{found[0]} ")
+        elif len(common) > len(self.value):
+            self._put(common)
+
+    def _put(self, text: str) -> None:
+        self.value = text
+        self.cursor_position = len(text)
 
     def action_nothing(self) -> None:
         """Keys of the table mean nothing while typing."""
