@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from textual.widget import Widget
+
 from meshtui.errors import Refused
 from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.main.host import Defers, Sized, UpdatesKeys, UpdatesPanes
@@ -42,8 +44,12 @@ class Host(Sized, Defers, UpdatesKeys, UpdatesPanes, Protocol):
 class Arrangement:
     """Which pane is open, which has the focus, and what is displayed."""
 
-    def __init__(self, table: MeshTable, dock: PaneDock, prompt: Prompt, host: Host) -> None:
+    def __init__(
+        self, table: MeshTable, left: Widget, dock: PaneDock, prompt: Prompt, host: Host
+    ) -> None:
+        """`left`: the table and what is below it."""
         self._table = table
+        self._left = left
         self._dock = dock
         self._prompt = prompt
         self._host = host
@@ -142,7 +148,7 @@ class Arrangement:
         dock, alone = self._dock, self.alone
         self._host.set_class(not self.wide, "-narrow")
         in_pane = self.focus != TABLE
-        self._table.display = not (alone and in_pane)
+        self._table.display = self._left.display = not (alone and in_pane)
         dock.set_class(bool(dock.open_kinds) and (in_pane or not alone), "-open")
         dock.styles.width = "1fr" if alone else f"{self._percent}%"
         self._show_panes()

@@ -30,6 +30,7 @@ from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.circumstances import situation_of
 from meshtui.ui.main.command_runner import CommandRunner
 from meshtui.ui.main.commands import names
+from meshtui.ui.main.detail import Detail
 from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.handlers import Handlers
@@ -87,6 +88,8 @@ class MainScreen(Screen[None]):
         self.header = Header(ConnectedTo(cockpit.context, "", cockpit.server, cockpit.read_only))
         self.notices = Notices(id="notices")
         self.table = MeshTable(id="table")
+        self.detail = Detail(cockpit)
+        self.left = Vertical(self.table, self.detail, id="left")
         self.dock = PaneDock(cockpit)
         self.status = Status()
         self.prompt = Prompt()
@@ -94,7 +97,7 @@ class MainScreen(Screen[None]):
         self.drafting = Drafts(self.table.set_drafts)
         self.desk = ChangeDesk(cockpit, self)
         self.selection = Selection(self.table, self)
-        self.arrangement = Arrangement(self.table, self.dock, self.prompt, self)
+        self.arrangement = Arrangement(self.table, self.left, self.dock, self.prompt, self)
         self.rule_choice = TableFeed(self.table, self.drafting, cockpit.namespace, self)
         self.editing = ExternalEditor(self.desk.edited, self)
         self.prompting = Prompts(self.prompt, self.status, self.table, self.arrangement, self)
@@ -144,7 +147,7 @@ class MainScreen(Screen[None]):
         yield self.header
         yield self.notices
         with Horizontal(id="body"):
-            yield self.table
+            yield self.left
             yield self.dock
         with Vertical(id="bottom"):
             yield self.status
@@ -252,6 +255,16 @@ class MainScreen(Screen[None]):
             version = self.table.version
             label = version.label if version else ""
             self.dock.receive(self.table.view, self.snapshot, self.clock(), label)
+            self.update_detail()
+
+    def update_detail(self) -> None:
+        """The selected row below the table, where that leaves room."""
+        if self.snapshot is None or not self.left.display:
+            return
+        table = self.table
+        rows = table.line_count() + len(table.pinned())
+        free = self.left.size.height - rows
+        self.detail.show_row(table.view, table.version, self.snapshot, self.clock(), free)
 
     # The cursor, the size, the focus
 
@@ -262,6 +275,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, _: events.Resize) -> None:
         self.arrangement.arrange()
+        self.call_after_refresh(self.update_detail)
 
     def on_descendant_focus(self, _: events.DescendantFocus) -> None:
         self.update_keys()

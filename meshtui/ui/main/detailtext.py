@@ -1,0 +1,176 @@
+"""What stands below the table about the selected row. Pure.
+
+Of a version its errors and latency over time, what fails, and its pods; of a service the ordinary
+rule in words and its callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.pod_status import stamp
+from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+from meshtui.operations.look.charts import Picture
+from meshtui.ui.main.rule_selection import place_of
+from meshtui.ui.panes.charts.lines import (
+    ChartStyle,
+    Version,
+    cells_of,
+    chart_lines,
+    versions_of,
+)
+from meshtui.ui.panes.podstext import restarts
+from meshtui.ui.panes.ruletext import rules_lines
+from meshtui.ui.table.outline import version_name
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit_line, fit_middle, span, wrapped
+
+LEAST_LINES, MOST_LINES = 8, 24
+"""Lines, the title included, from which it is worth showing, and that it has at most."""
+
+LEAST_WIDTH = 60
+EDGE = Span(" ")
+GAP = 3
+MOST_PODS, MOST_CAUSES, MOST_CALLERS = 6, 4, 8
+POD_WIDTH = 34
+
+
+def title_line(view: ServiceView, version: VersionView | None, width: int) -> Line:
+    """What it is about, on a rule that parts it from the table."""
+    name = f"{view.key.name} {version_name(version)}" if version else view.key.name
+    head: Line = (Span(" ── ", "faint"), span(name, "strong"), Span(" ", "faint"))
+    rest = width - sum(len(piece.text) for piece in head)
+    return fit_line((*head, Span("─" * max(rest - 1, 0), "faint")), width)
+
+
+def version_lines(
+    version: VersionView, picture: Picture | None, size: tuple[int, int], now: float
+) -> list[Line]:
+    """Exactly within `size`, width and lines."""
+    width, height = size
+    left = left_of(width)
+    charts: Sequence[Line] = _charts(version, picture, (left, height), now)
+    side = [*_causes(version.caller), *_pods(version.members, now, width - left - GAP)]
+    return beside(charts, side, left, width)[:height]
+
+
+def left_of(width: int) -> int:
+    """Cells of the left column, which has the charts."""
+    return min(max(width * 6 // 10, 30), max(width - POD_WIDTH - GAP, 20))
+
+
+def chart_cells(width: int) -> int:
+    """How many cells of a detail `width` wide are time."""
+    return cells_of(left_of(width))
+
+
+def service_lines(view: ServiceView, sample: Sample | None, size: tuple[int, int]) -> list[Line]:
+    """The rule that carries the ordinary traffic, or the one that is chosen, and who calls."""
+    width, height = size
+    left = left_of(width)
+    return beside(_rule(view, left), _callers(view.key, sample), left, width)[:height]
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], cells: int, width: int) -> list[Line]:
+    """Two columns of lines; the left one has `cells` of the width."""
+    lines = []
+    for number in range(max(len(left), len(right))):
+        one = left[number] if number < len(left) else BLANK
+        other = right[number] if number < len(right) else BLANK
+        room = max(width - cells - GAP, 0)
+        lines.append((*fit_line(one, cells), Span(" " * GAP), *fit_line(other, room)))
+    return lines
+
+
+def _charts(
+    version: VersionView, picture: Picture | None, size: tuple[int, int], now: float
+) -> list[Line]:
+    names = {version.version: version_name(version)}
+    shown: Iterable[Version] = versions_of(picture, names) if picture else ()
+    own = [one for one in shown if one.name == version_name(version)]
+    if picture is None or not own or not own[0].course:
+        return [(Span("nothing was measured of it yet", "muted"),)]
+    only = replace(picture, courses={version.version: own[0].course})
+    return chart_lines(only, ChartStyle(), own, size, now)
+
+
+def _causes(signals: Signals | None) -> list[Line]:
+    """The codes and flags of what fails, the most frequent first."""
+    title: Line = (Span("what fails", "muted"),)
+    if signals is None:
+        return [title, (Span("not known", "unknown"),), BLANK]
+    bad = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
+    found = [*_most(bad, signals), *_most(signals.flags, signals)]
+    if not found:
+        return [title, (Span("nothing", "ok"),), BLANK]
+    more: Line = (Span("l", "key"), Span(" its log lines, by path  ", "muted"))
+    return [title, *found[:MOST_CAUSES], more, BLANK]
+
+
+def _most(counts: Mapping[str, float], signals: Signals) -> list[Line]:
+    total = max(signals.requests, 1e-9)
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return [
+        (span(f"{name:<5}", "failing"), Span(f"{100 * count / total:6.1f}%", "text"))
+        for name, count in ordered
+        if count > 0
+    ]
+
+
+def _pods(pods: Sequence[Pod], now: float, width: int) -> list[Line]:
+    """Those that restarted or do not serve come first."""
+    ordered = sorted(pods, key=lambda pod: (pod.serving, -restarts(pod), pod.name))
+    lines: list[Line] = [(Span(f"pods {len(pods)}", "muted"),)]
+    name = max(width - 24, 10)
+    for pod in ordered[:MOST_PODS]:
+        count, made = restarts(pod), stamp(pod.created)
+        age = "?" if made is None else human_duration(now - made)
+        again = f"restarts {count}"
+        lines.append(
+            (
+                Span("● " if pod.serving else "✖ ", "ok" if pod.serving else "failing"),
+                Span(fit_middle(pod.name, name), "text"),
+                Span(f"  {again:<12}", "warning" if count else "muted"),
+                Span(f"{age:>7}", "muted"),
+            )
+        )
+    if len(ordered) > MOST_PODS:
+        lines.append((Span("i", "key"), Span(f" all {len(ordered)}", "muted")))
+    return lines
+
+
+def _rule(view: ServiceView, width: int) -> list[Line]:
+    route = view.route
+    if route is None:
+        words = "no rule names this service: its pods share the traffic"
+        return wrapped(words, width, "muted")
+    owner = route.service.ref
+    head: Line = (
+        Span("rule ", "muted"),
+        span(f"{owner.kind} {owner.namespace}/{owner.name}", "text"),
+    )
+    picked = rules_lines(view, view.mesh, width)
+    lines = [head, *(one.line for one in picked if one.owner == place_of(route))]
+    more = len(view.routes) - 1
+    words = f" {more} more rule{'s' if more > 1 else ''}"
+    return [*lines, *([(Span("y", "key"), Span(words, "muted"))] if more > 0 else [])]
+
+
+def _callers(key: ServiceKey, sample: Sample | None) -> list[Line]:
+    title: Line = (Span("called by", "muted"),)
+    if sample is None:
+        return [title, (Span("not known", "unknown"),)]
+    found = sorted(sample.clients.get(key, ()))
+    if not found:
+        return [title, (Span("nobody that was seen", "muted"),)]
+    lines: list[Line] = [title]
+    for namespace, workload in found[:MOST_CALLERS]:
+        place = f".{namespace}" if namespace != key.namespace else ""
+        lines.append((span(workload, "text"), span(place, "muted")))
+    if len(found) > MOST_CALLERS:
+        lines.append((Span(f"and {len(found) - MOST_CALLERS} more", "muted"),))
+    return lines

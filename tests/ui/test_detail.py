@@ -1,0 +1,129 @@
+"""The selected row in detail, below the table of a tall screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.view import service_views
+from meshtui.ui.main.detailtext import service_lines, version_lines
+from meshtui.ui.widgets.paint import width_of
+from tests.ui import bookinfo
+from tests.ui.big import big_objects
+from tests.ui.driving import LARGE, SMALL, Drive, driving
+from tests.ui.fake import NOW, FakeCockpit
+
+REVIEWS = ServiceKey(bookinfo.NAMESPACE, "reviews")
+CALLED = {REVIEWS: frozenset({(bookinfo.NAMESPACE, "productpage-v1"), ("other", "batch")})}
+
+
+def detail(drive: Drive) -> str:
+    """What stands below the table; empty where nothing does."""
+    found = drive.app.main.detail
+    return "\n".join("".join(p.text for p in line) for line in found.lines) if found.display else ""
+
+
+async def test_of_a_version_errors_and_latency_over_time_what_fails_and_its_pods() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.until(lambda: "reviews v3" in detail(drive))
+        for words in ("errors", "latency p99", "12%", "failing", "what fails", "503", "UF"):
+            assert words in detail(drive)
+        assert "pods 1" in detail(drive) and "restarts 0" in detail(drive)
+        assert "reviews v3" in drive.text
+
+
+async def test_of_a_service_its_rule_in_words_and_who_calls_it() -> None:
+    cockpit = FakeCockpit()
+    measure = cockpit.measure
+
+    def measured() -> None:
+        measure()
+        assert cockpit.sample is not None
+        cockpit.sample = replace(cockpit.sample, clients=CALLED)
+
+    cockpit.measure = measured  # type: ignore[method-assign]
+    async with driving(cockpit, LARGE) as drive:
+        await drive.go_to("reviews")
+        await drive.until(lambda: "called by" in detail(drive))
+        for words in ("VirtualService bookinfo/reviews", "any request", "80%", "timeout 10s"):
+            assert words in detail(drive)
+        assert "productpage-v1" in detail(drive) and "batch.other" in detail(drive)
+        await drive.go_to("ratings")
+        await drive.until(lambda: "no rule names this service" in detail(drive))
+
+
+async def test_it_is_not_there_where_there_is_no_room() -> None:
+    async with driving(size=SMALL) as drive:
+        assert not drive.app.main.detail.display
+        for size, there in (((100, 29), False), ((100, 34), True), ((50, 40), False)):
+            await drive.pilot.resize_terminal(*size)
+            await drive.until(lambda wanted=there: drive.app.main.detail.display is wanted)  # type: ignore[misc]
+
+
+async def test_a_table_that_needs_the_room_has_it() -> None:
+    cockpit = FakeCockpit()
+    cockpit.raw = big_objects(60)
+    async with driving(cockpit, LARGE) as drive:
+        assert not drive.app.main.detail.display
+
+
+async def test_a_pane_alone_on_the_screen_hides_it_with_the_table() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.until(lambda: detail(drive))
+        await drive.press("y", "z")
+        pane = drive.app.main.dock.pane("rules")
+        assert pane is not None
+        await drive.until(lambda: pane.size.width > LARGE[0] - 4)
+        await drive.press("z")
+        await drive.until(lambda: drive.app.main.left.display and detail(drive))
+
+
+async def test_a_chart_is_drawn_anew_for_another_row_at_once_and_else_at_its_own_beat() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.until(lambda: "reviews v3" in detail(drive))
+        before = drive.app.main.detail.lines
+        await drive.tick()
+        assert drive.app.main.detail.lines is before
+        for _ in range(5):
+            await drive.tick()
+        assert drive.app.main.detail.lines is not before
+        await drive.press("k")
+        assert "reviews v2" in detail(drive)
+
+
+@pytest.mark.parametrize("size", [(60, 8), (88, 12), (158, 24)])
+def test_nothing_is_wider_or_higher_than_its_room_whatever_it_is_called(
+    size: tuple[int, int],
+) -> None:
+    raw = bookinfo.objects()
+    for pod in raw["pods"]:
+        pod["metadata"]["name"] = "[red]" + pod["metadata"]["name"] * 4 + "\x1b[2J"
+    mesh = bookinfo.mesh_of(raw)
+    many = {REVIEWS: frozenset(("b", "caller-" * 20 + str(n)) for n in range(30))}
+    sample = replace(bookinfo.sample(mesh, 1.0), clients=many)
+    for view in service_views(mesh, sample):
+        blocks = [service_lines(view, sample, size), service_lines(view, None, size)]
+        blocks += [version_lines(version, None, size, NOW) for version in view.versions]
+        for lines in blocks:
+            assert len(lines) <= size[1] and max(map(width_of, lines)) <= size[0]
+            assert "\x1b" not in "".join(piece.text for line in lines for piece in line)
+
+
+def test_what_is_not_known_is_said() -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, None) if v.key == REVIEWS)
+    text = [
+        version_lines(view.versions[0], None, (100, 12), NOW),
+        service_lines(view, None, (99, 9)),
+    ]
+    words = " ".join(piece.text for lines in text for line in lines for piece in line)
+    assert words.count("not known") == 2 and "nothing was measured" in words
+    quiet = Sample(1.0, "sidecars", 10.0)
+    callers = service_lines(view, quiet, (99, 9))
+    assert "nobody that was seen" in "".join(p.text for line in callers for p in line)
+    assert Signals().requests == 0
