@@ -207,9 +207,10 @@ def _spark(entry: TableLine, context: CellContext, cells: int) -> Line:
     """Of what is wrong over time; of all else, and lower, the requests."""
     readings = context.history.readings(entry.place)
     state = state_of(entry)
-    if state in BAD:
+    if state in BAD or state == DEGRADED:
         errors = [reading.errors for reading in readings]
-        return _trend(errors, LEAST_SCALE, cells, "err", "failing")
+        role = "failing" if state in BAD else state
+        return _trend(errors, LEAST_SCALE, cells, "err", role)
     if state == SLOW:
         times = [reading.p99_ms for reading in readings]
         return _trend(times, 1.0, cells, "p99", "slow")
