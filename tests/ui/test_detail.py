@@ -36,6 +36,16 @@ async def test_of_a_version_errors_and_latency_over_time_what_fails_and_its_pods
         assert "reviews v3" in drive.text
 
 
+async def test_numbers_that_are_old_do_not_pass_for_new_ones() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.until(lambda: "what fails" in detail(drive))
+        drive.cockpit.clock.now += 60
+        await drive.until(lambda: "what failed when it was last seen" in detail(drive))
+        roles = {p.role for line in drive.app.main.detail.lines for p in line if "503" in p.text}
+        assert roles == {"old"}
+
+
 async def test_of_a_service_its_rule_in_words_and_who_calls_it() -> None:
     cockpit = FakeCockpit()
     measure = cockpit.measure

@@ -48,13 +48,18 @@ def title_line(view: ServiceView, version: VersionView | None, width: int) -> Li
 
 
 def version_lines(
-    version: VersionView, picture: Picture | None, size: tuple[int, int], now: float
+    version: VersionView,
+    picture: Picture | None,
+    size: tuple[int, int],
+    now: float,
+    *,
+    stale: bool = False,
 ) -> list[Line]:
     """Exactly within `size`, width and lines."""
     width, height = size
     left = left_of(width)
     charts: Sequence[Line] = _charts(version, picture, (left, height), now)
-    side = [*_causes(version.caller), *_pods(version.members, now, width - left - GAP)]
+    side = [*_causes(version.caller, stale), *_pods(version.members, now, width - left - GAP)]
     return beside(charts, side, left, width)[:height]
 
 
@@ -98,24 +103,25 @@ def _charts(
     return chart_lines(only, ChartStyle(), own, size, now)
 
 
-def _causes(signals: Signals | None) -> list[Line]:
+def _causes(signals: Signals | None, stale: bool) -> list[Line]:
     """The codes and flags of what fails, the most frequent first."""
-    title: Line = (Span("what fails", "muted"),)
+    title: Line = (Span("what failed when it was last seen" if stale else "what fails", "muted"),)
     if signals is None:
         return [title, (Span("not known", "unknown"),), BLANK]
     bad = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
-    found = [*_most(bad, signals), *_most(signals.flags, signals)]
+    role = "old" if stale else "failing"
+    found = [*_most(bad, signals, role), *_most(signals.flags, signals, role)]
     if not found:
-        return [title, (Span("nothing", "ok"),), BLANK]
+        return [title, (Span("nothing", "muted"),), BLANK]
     more: Line = (Span("l", "key"), Span(" its log lines, by path  ", "muted"))
     return [title, *found[:MOST_CAUSES], more, BLANK]
 
 
-def _most(counts: Mapping[str, float], signals: Signals) -> list[Line]:
+def _most(counts: Mapping[str, float], signals: Signals, role: str) -> list[Line]:
     total = max(signals.requests, 1e-9)
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return [
-        (span(f"{name:<5}", "failing"), Span(f"{100 * count / total:6.1f}%", "text"))
+        (span(f"{name:<5}", role), Span(f"{100 * count / total:6.1f}%", "text"))
         for name, count in ordered
         if count > 0
     ]

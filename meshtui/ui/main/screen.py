@@ -30,7 +30,7 @@ from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.circumstances import situation_of
 from meshtui.ui.main.command_runner import CommandRunner
 from meshtui.ui.main.commands import names
-from meshtui.ui.main.detail import Detail
+from meshtui.ui.main.detail import Detail, Row
 from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.handlers import Handlers
@@ -229,7 +229,10 @@ class MainScreen(Screen[None]):
         self.header.receive(self.snapshot, now)
         if self.snapshot is not None:
             since = max(0.0, now - self.snapshot.time)
+            before = self.table.stale
             self.table.set_stale(self.snapshot.telemetry.stale(since))
+            if before is not self.table.stale:
+                self.update_detail()
 
     def ask_again(self) -> None:
         """All sources at once, without waiting for their next time."""
@@ -264,7 +267,8 @@ class MainScreen(Screen[None]):
         table = self.table
         rows = table.line_count() + len(table.pinned())
         free = self.left.size.height - rows
-        self.detail.show_row(table.view, table.version, self.snapshot, self.clock(), free)
+        row = Row(table.view, table.version, stale=table.stale)
+        self.detail.show_row(row, self.snapshot, self.clock(), free)
 
     # The cursor, the size, the focus
 

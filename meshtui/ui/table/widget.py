@@ -97,6 +97,11 @@ class MeshTable(LinesView, can_focus=True):
             self._facts = replace(self._facts, stale=stale)
             self.repaint_changed()
 
+    @property
+    def stale(self) -> bool:
+        """Whether the numbers are old."""
+        return self._facts.stale
+
     def set_sort(self, sort: Sort) -> None:
         self.sort = sort
         self._moved_by_hand = self._moved_by_hand and self._place is not None
