@@ -166,6 +166,11 @@ GATEWAY_API: dict[str, tuple[str, ...]] = {
     ),
 }
 
+WAYPOINT: dict[str, tuple[str, ...]] = {
+    "w-tcp": ("IST0106",),
+    "w-vs-gateways": ("IST0101", "IST0132"),
+}
+
 OF_A_WILDCARD = "the subsets are those of a wildcard's rule: the recorded clients have the clusters"
 UNUSED = "no caller gets the VirtualService: host-conflict"
 NO_GATEWAY = "the Gateway is not there at all: missing-gateway"
@@ -183,6 +188,7 @@ NOT_SAID = {
     ("mix-455", "IST0101"): UNUSED,
     ("g-vs-on-gate", "IST0132"): NO_GATEWAY,
     ("m-vs-delegate-and-route", "IST0132"): NO_GATEWAY,
+    ("w-vs-gateways", "IST0132"): NO_GATEWAY,
     ("dr-wildcard-only", "IST0101"): "the subsets are those of a wildcard's rule: it is answered",
     ("gw-short-gateway-other-ns", "IST0132"): NO_GATEWAY,
     ("two-wildcards", "IST0109"): "one is inside the other, each rules hosts of its own",
@@ -198,10 +204,11 @@ SAID = {
     **{("istio", name): codes for name, codes in ISTIOCTL.items()},
     **{("composed", name): codes for name, codes in COMPOSED.items()},
     **{("gateway-api", name): codes for name, codes in GATEWAY_API.items()},
+    **{("waypoint", name): codes for name, codes in WAYPOINT.items()},
 }
 OTHERS = [
     (folder, name)
-    for folder in ("composed", "gateway-api")
+    for folder in ("composed", "gateway-api", "waypoint")
     for name in names(folder)
     if load(name, folder).domain == "cluster.local" and not load(name, folder).refused
 ]
