@@ -48,30 +48,36 @@ LISTS = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a command: seconds, and mebibytes."""
+    """One run of a command: seconds, mebibytes, and whether it failed with nothing printed."""
 
     wall_s: float
     cpu_s: float
     memory_mib: float
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The medians of several runs, and the fastest and the slowest."""
+    """The medians of several runs, and the fastest and the slowest.
+
+    The time of those that `failed` says nothing.
+    """
 
     wall_s: float
     cpu_s: float
     memory_mib: float
     fastest_s: float
     slowest_s: float
+    failed: int = 0
 
 
 _RUN = """
 import json, os, resource, subprocess, sys, time
 began = time.perf_counter()
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 wall, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+failed = done.returncode != 0 and not done.stdout
+print(json.dumps([wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, failed]))
 """
 """In a process of its own: what it waited for is then this command and nothing else."""
 
@@ -91,6 +97,7 @@ def figures_of(runs: Sequence[Run]) -> Figures:
         statistics.median(run.memory_mib for run in runs),
         min(walls),
         max(walls),
+        sum(run.failed for run in runs),
     )
 
 
@@ -133,6 +140,7 @@ def bare() -> None:
             token = page["metadata"].get("continue", "")
             if not token:
                 break
+    print("read")
 
 
 def table(command: str, found: Mapping[str, Figures]) -> str:
@@ -144,6 +152,7 @@ def table(command: str, found: Mapping[str, Figures]) -> str:
             f"  {name:<32} wall {1000 * one.wall_s:7.0f} ms"
             f" ({1000 * one.fastest_s:.0f}-{1000 * one.slowest_s:.0f})"
             f"  CPU {1000 * one.cpu_s:6.0f} ms  {one.memory_mib:6.0f} MiB  x {parts}"
+            + (f"  {one.failed} FAILED" if one.failed else "")
         )
     return "\n".join(lines)
 
