@@ -2,8 +2,9 @@
 
 Making all of them is a second of work at a thousand services, and most events are of one pod. What
 can depend on a pod is bounded here: the services that select it, and those that a rule sends to
-such a service for. Where callers come or go, those of the other services are counted again; where
-more than pods differs, or who calls, everything is made anew.
+such a service for. Where callers come or go, those of the other services are counted again. What a
+VirtualService may concern is bounded in `rule_events`. Where anything else differs, or who calls,
+everything is made anew.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.recount import Counts, recount
-from meshtui.mesh.resolution import recounts, succeed
+from meshtui.mesh.resolution import recounts, succeed, succeed_with_rules
 from meshtui.mesh.routing import selects
+from meshtui.mesh.rule_events import hosts_concerned
 from meshtui.mesh.successor import Difference, difference, hand_on
 from meshtui.mesh.view import Latest, ServiceView, structure, structure_of
 
 OF_PODS = frozenset({"pods", "workloads", "problems"})
 """Fields of a mesh that no rule is made of."""
+
+
+OF_RULES = frozenset({"virtual_services", "problems"})
 
 
 class Structure:
@@ -39,6 +44,8 @@ class Structure:
             return self.views
         differ = difference(before, mesh)
         hand_on(before, mesh, differ)
+        if differ.fields and differ.fields <= OF_RULES:
+            return self._by_rules(before, mesh)
         if not differ.fields <= OF_PODS:
             return self._anew(mesh)
         same = succeed(before, mesh, differ.gone, differ.come)
@@ -52,6 +59,18 @@ class Structure:
                 self._made(view) if view.key in wanted else self._counted(view, counts)
                 for view in self.views
             )
+        return self.views
+
+    def _by_rules(self, before: Mesh, mesh: Mesh) -> tuple[ServiceView, ...]:
+        """Where only VirtualServices differ."""
+        hosts = hosts_concerned(before, mesh)
+        if hosts is None or not succeed_with_rules(before, mesh):
+            return self._anew(mesh)
+        self._latest.mesh = mesh
+        wanted = self._named(hosts)
+        made = {view.key: self._made(view) for view in self.views if view.key in wanted}
+        self.views = tuple(made.get(view.key, view) for view in self.views)
+        self._services = {**self._services, **{key: _hosts(view) for key, view in made.items()}}
         return self.views
 
     def _made(self, view: ServiceView) -> ServiceView:
@@ -75,6 +94,10 @@ class Structure:
         if "workloads" in differ.fields:
             pods += _of_workloads(before, mesh)
         hosts = frozenset(service.host for service in _selecting(mesh, pods))
+        return self._named(hosts)
+
+    def _named(self, hosts: frozenset[str]) -> frozenset[ServiceKey]:
+        """The services that are one of these hosts, or have a rule that sends to one."""
         if not hosts:
             return frozenset()
         return frozenset(

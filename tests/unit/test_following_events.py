@@ -29,6 +29,7 @@ LIMITS = Thresholds()
 KINDS = {**PLURALS, "Deployment": "deployments"}
 SPACES = ("or-a", "or-b", "or-c")
 EVENTS = 14
+HOSTS = [f"{host}.svc.cluster.local" for host in ("rev.or-a", "det.or-a", "pay.or-b", "rev.or-b")]
 
 
 class Cluster:
@@ -36,7 +37,9 @@ class Cluster:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        made = (composed if seed % 2 else composed_more).compose(seed)
+        made = composed.Composed(self.dice)
+        if seed % 3:
+            made = (composed if seed % 2 else composed_more).compose(seed)
         self.kinds: dict[str, dict[tuple[str, str], Obj]] = {name: {} for name in KINDS.values()}
         self.gone: list[tuple[str, Obj]] = []
         self.partial: dict[str, frozenset[str]] = {}
@@ -45,6 +48,8 @@ class Cluster:
                 self.put(plural, copy.deepcopy(obj))
         for _ in range(self.dice.randint(3, 9)):
             self.put("pods", self.pod())
+        for _ in range(0 if seed % 3 else self.dice.randint(2, 6)):
+            self.put("virtualservices", self.virtual_service())
         for name in ("rev", "det", "shop"):
             self.put("deployments", self.deployment(name))
 
@@ -77,6 +82,31 @@ class Cluster:
             },
         }
 
+    def virtual_service(self) -> Obj:
+        """One of the ordinary kind, whose reach is bounded."""
+        dice = self.dice
+        targets = [
+            {"destination": {"host": host, **dice.choice([{}, {"subset": "v1"}])}, "weight": 50}
+            for host in dice.sample(HOSTS, dice.choice([1, 2]))
+        ]
+        rule: Obj = {"route": targets}
+        if dice.random() < 0.3:
+            rule["match"] = [dice.choice([{"port": 9080}, {"sourceNamespace": "or-b"}])]
+        if dice.random() < 0.2:
+            rule["match"] = [{"sourceLabels": {"app": "client"}}]
+        if dice.random() < 0.2:
+            rule["mirror"] = {"host": dice.choice(HOSTS)}
+        hosts = dice.sample([*HOSTS, "ghost.test"], dice.choice([1, 1, 2]))
+        return {
+            "metadata": {"name": f"vs-{dice.randint(1, 6)}", "namespace": dice.choice(SPACES)},
+            "spec": {"hosts": hosts, "http": [rule, {"route": targets[:1]}]},
+        }
+
+    def written(self) -> str:
+        obj = self.virtual_service()
+        self.put("virtualservices", obj)
+        return str(obj["metadata"]["name"])
+
     def deployment(self, name: str) -> Obj:
         many = self.dice.randint(1, 3)
         status = {"replicas": 3, "updatedReplicas": many, "readyReplicas": many}
@@ -90,7 +120,7 @@ class Cluster:
         """Most events are of pods."""
         often = [self.pod_state] * 3
         seldom = [self.labels, self.scaled, self.rolls, self.taken_away, self.comes_back]
-        happens = self.dice.choice([*often, *seldom, self.edited, self.read_in_part])
+        happens = self.dice.choice([*often, *seldom, self.edited, self.written, self.read_in_part])
         return f"{happens.__name__} {happens()}"
 
     def changed(self, plural: str) -> Obj | None:
@@ -159,7 +189,8 @@ class Cluster:
 
     def edited(self) -> str:
         dice = self.dice
-        plural = dice.choice(["virtualservices", "destinationrules", "services", "sidecars"])
+        others = ["destinationrules", "services", "sidecars"]
+        plural = dice.choice(["virtualservices", "virtualservices", "virtualservices", *others])
         obj = self.changed(plural)
         if obj is None:
             return ""
@@ -167,7 +198,9 @@ class Cluster:
         for rule in spec.get("http", ()):
             for entry in rule.get("route", ()):
                 entry["weight"] = dice.randint(0, 100)
-        if plural == "virtualservices" and dice.random() < 0.4:
+        if plural == "virtualservices" and dice.random() < 0.3:
+            spec["hosts"] = dice.sample(["rev", "det", "pay.or-b.svc.cluster.local", "duo"], 2)
+        if plural == "virtualservices" and dice.random() < 0.2:
             spec["exportTo"] = dice.choice([["*"], ["."], ["or-b"]])
         if plural == "services" and dice.random() < 0.5:
             spec["selector"] = {"app": dice.choice(["rev", "det", "pay"])}

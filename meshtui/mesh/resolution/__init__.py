@@ -36,4 +36,5 @@ from meshtui.mesh.resolution.view import View as View
 from meshtui.mesh.resolution.world import World as World
 from meshtui.mesh.resolution.world import recounts as recounts
 from meshtui.mesh.resolution.world import succeed as succeed
+from meshtui.mesh.resolution.world import succeed_with_rules as succeed_with_rules
 from meshtui.mesh.resolution.world import world as world

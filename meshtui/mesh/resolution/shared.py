@@ -25,6 +25,14 @@ class Shared:
         self.mesh = mesh
         self._scopes: dict[object, Scope] = {}
 
+    def with_rules_of(self, mesh: Mesh) -> Shared:
+        """The same of a snapshot in which only VirtualServices differ."""
+        found = Shared(mesh)
+        for name in ("registry", "policies", "aliases", "gateway_labels"):
+            if name in self.__dict__:
+                found.__dict__[name] = self.__dict__[name]
+        return found
+
     @cached_property
     def registry(self) -> Registry:
         return registry(self.mesh)

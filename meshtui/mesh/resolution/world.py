@@ -76,6 +76,18 @@ class World:
         }
         return found, True
 
+    def with_rules_of(self, mesh: Mesh) -> World | None:
+        """The world of a snapshot that differs from this one's in VirtualServices alone.
+
+        None where these tell callers apart by other labels.
+        """
+        shared = self.shared.with_rules_of(mesh)
+        if shared.asked_labels != self.shared.asked_labels:
+            return None
+        found = World(mesh, shared)
+        found.__dict__["callers"], found._crowds = self.callers, dict(self._crowds)
+        return found
+
     def recounted(self, before: World) -> Mapping[int, tuple[Crowd, Crowd]] | None:
         """The crowds of the world before with what they are now, by the id of their workloads.
 
@@ -135,6 +147,15 @@ def succeed(before: Mesh, after: Mesh, gone: Iterable[Pod], come: Iterable[Pod])
         return False
     after.__dict__[_SLOT], same = known.after(after, gone, come)
     return same
+
+
+def succeed_with_rules(before: Mesh, after: Mesh) -> bool:
+    """Likewise of one that differs in VirtualServices alone."""
+    known = before.__dict__.get(_SLOT)
+    found = known.with_rules_of(after) if isinstance(known, World) else None
+    if found is not None:
+        after.__dict__[_SLOT] = found
+    return found is not None
 
 
 def recounts(before: Mesh, after: Mesh) -> Mapping[int, tuple[Crowd, Crowd]] | None:
