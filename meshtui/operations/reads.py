@@ -114,9 +114,12 @@ class Reads:
         return await read_counters(self._session.cluster, pods)
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        from meshtui.operations.look.proxy_status import read_statuses
+        from meshtui.operations.look.proxy_status import read_statuses, with_refused
 
-        return await read_statuses(self._session.cluster, pods)
+        statuses, refused = await asyncio.gather(
+            read_statuses(self._session.cluster, pods), self._refusals.read(self._mesh)
+        )
+        return with_refused(statuses, refused)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         from meshtui.operations.look.evidence import read_evidence

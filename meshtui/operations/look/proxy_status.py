@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from meshtui.diagnosis.refused_config import RefusedConfigs, kinds_words
 from meshtui.mesh.model import Pod
 from meshtui.operations.look.proxy_counters import counters_of
 
@@ -28,16 +29,20 @@ _FILTER = (
 @dataclass(frozen=True, slots=True)
 class ProxyStatus:
     """One proxy: whether it is connected to istiod (None: it does not say), and how many updates
-    it has refused since it started. `trouble` says why it could not be asked."""
+    it has refused since it started. `refuses` is what it refuses now, by istiod's count: of routes
+    the proxy itself does not tell. `trouble` says why it could not be asked."""
 
     pod: Pod
     connected: bool | None = None
     rejected: int = 0
     trouble: str = ""
     known: bool = True
+    refuses: str = ""
 
     @property
     def words(self) -> str:
+        if self.refuses:
+            return f"refuses {self.refuses}"
         if self.trouble:
             return "not read"
         if not self.known:
@@ -61,6 +66,18 @@ async def read_statuses(cluster: Cluster, pods: Iterable[Pod]) -> tuple[ProxySta
         ProxyStatus(one.pod, trouble=one.trouble) if one.trouble else status_of(one.pod, one.counts)
         for one in found
     )
+
+
+def with_refused(
+    statuses: Iterable[ProxyStatus], refused: RefusedConfigs
+) -> tuple[ProxyStatus, ...]:
+    """With what istiod counts, where a proxy still refuses it."""
+    found = []
+    for status in statuses:
+        one = refused.of(status.pod.namespace, status.pod.name)
+        kinds = kinds_words(one.kinds) if one is not None and one.still else ""
+        found.append(replace(status, refuses=kinds) if kinds else status)
+    return tuple(found)
 
 
 def status_of(pod: Pod, counters: Mapping[str, int]) -> ProxyStatus:
