@@ -102,22 +102,6 @@ def changed_cells(old: Line, new: Line) -> Iterator[tuple[int, int]]:
         yield start, length
 
 
-NEAR = 6
-"""Cells between two runs that cost less to be painted than to be jumped over."""
-
-
-def joined(runs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Runs that are near each other as one."""
-    first, last = next(runs, (0, 0))
-    for start, end in runs:
-        if start - last > NEAR:
-            yield first, last
-            first = start
-        last = end
-    if last:
-        yield first, last
-
-
 def _cells(pieces: Line) -> list[tuple[str, str] | None]:
     cells: list[tuple[str, str] | None] = []
     for piece in pieces:
@@ -171,22 +155,13 @@ class LinesView(Styled, ScrollView, inherit_bindings=False):
             self.virtual_size = size
 
     def repaint_changed(self) -> None:
-        """Refresh the visible cells whose content is not what was painted."""
-        for y in range(self.size.height):
-            before, now = self._painted.get(y), self._content(y)
-            if before != now:
-                for start, end in self._changed(before, now):
-                    self.refresh(Region(start, y, end - start, 1))
+        """Refresh the visible lines whose content is not what was painted.
 
-    def _changed(
-        self, before: tuple[Line, str] | None, now: tuple[Line, str]
-    ) -> Iterator[tuple[int, int]]:
-        """The runs of cells, as (start, end), that differ; all of them on another ground."""
-        width = self.size.width
-        if before is None or before[1] != now[1] or self.scroll_offset.x:
-            return iter(((0, width),))
-        shown = self.scrollable_content_region.width
-        return joined(changed_cells(fit_line(before[0], shown), fit_line(now[0], shown)))
+        Whole lines: of several regions of a line Textual writes each from the line's begin.
+        """
+        for y in range(self.size.height):
+            if self._painted.get(y) != self._content(y):
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def _content(self, y: int) -> tuple[Line, str]:
         fixed = self.pinned()
