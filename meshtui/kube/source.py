@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.kube.access import ReadableNamespaces, allowed
@@ -12,7 +13,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.pace import Pace
 from meshtui.kube.resources import Resource, forget_kinds, served
-from meshtui.kube.snapshot import in_order, kind_problem
+from meshtui.kube.snapshot import kind_problem
 from meshtui.kube.watch import State, Watch
 from meshtui.mesh.model import Json
 
@@ -77,7 +78,8 @@ class Source:
     def objects(self) -> tuple[Json, ...]:
         """What is known, ordered by namespace and name; nothing goes because of a failure."""
         if self._objects is None:
-            self._objects = in_order(list(self._known()))
+            ordered = sorted(self._known(), key=itemgetter(0))
+            self._objects = tuple(raw for _, raw in ordered)
         return self._objects
 
     def health(self) -> SourceHealth:
@@ -207,13 +209,14 @@ class Source:
         in_parts = self._namespaces is not None or self._refused is not None
         return list(self._parts.values()) if in_parts and self._parts else [self._whole]
 
-    def _known(self) -> Iterable[Json]:
+    def _known(self) -> Iterable[tuple[tuple[str, str], Json]]:
+        """By namespace and name; a list comes in this order, so that little is left to sort."""
         read = {namespace for namespace, watch in self._parts.items() if watch.listed}
-        for (namespace, _), raw in self._whole.objects.items():
-            if namespace not in read:
-                yield raw
+        for found, raw in self._whole.objects.items():
+            if found[0] not in read:
+                yield found, raw
         for watch in self._parts.values():
-            yield from watch.objects.values()
+            yield from watch.objects.items()
 
     def _on_change(self) -> None:
         self._objects = None
