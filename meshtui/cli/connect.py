@@ -63,12 +63,9 @@ async def part(opened: Session, service: str) -> Part | None:
     asked = opened.options.prometheus
     if not service or asked == "none":
         return None
-    found = await opened.read_part(service)
-    if found is None or asked != "auto":
-        return found
     from meshtui.metrics.discovery import places
 
-    return found if places(found.mesh) else None
+    return await opened.read_part(service, lambda mesh: asked != "auto" or bool(places(mesh)))
 
 
 def suits_part(opened: Session, sample: Sample | None) -> bool:

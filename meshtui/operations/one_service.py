@@ -7,7 +7,7 @@ kilobytes of pods, where all pods of a large mesh are a hundred megabytes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from meshtui.errors import NotAllowed, NotFound
@@ -45,21 +45,29 @@ class Part:
     hosts: frozenset[str]
 
 
-async def read_part(cluster: Cluster, name: str, namespace: str) -> Part | None:
+async def read_part(
+    cluster: Cluster,
+    name: str,
+    namespace: str,
+    enough: Callable[[Mesh], bool] = lambda _: True,
+) -> Part | None:
     """The mesh for the rows of the service of that name; None where all pods have to be read.
 
-    That is so where its callers are told apart, where not all may be read, and where there is no
-    such service, of which the whole mesh tells more. Raises Unreachable, and Unauthenticated.
+    That is so where its callers are told apart, where not all may be read, where there is no such
+    service, of which the whole mesh tells more, and where a mesh without pods is not `enough`.
+    Raises Unreachable, and Unauthenticated.
     """
     try:
-        return await _part(cluster, name, namespace)
+        return await _part(cluster, name, namespace, enough)
     except Unauthenticated:
         raise
     except (NotAllowed, NotFound):
         return None
 
 
-async def _part(cluster: Cluster, name: str, namespace: str) -> Part | None:
+async def _part(
+    cluster: Cluster, name: str, namespace: str, enough: Callable[[Mesh], bool]
+) -> Part | None:
     rules, (spaces, _) = await asyncio.gather(
         read_objects(cluster, None, None, _RULES),
         list_all(cluster, NAMESPACES, made_of=lambda raw: place(raw)[1]),
@@ -68,7 +76,7 @@ async def _part(cluster: Cluster, name: str, namespace: str) -> Part | None:
     service = find_service(mesh, name, namespace)
     if rules.problems or service is None or len(spaces) > MOST_NAMESPACES:
         return None
-    needed = pods_needed(mesh, service)
+    needed = pods_needed(mesh, service) if enough(mesh) else None
     if needed is None:
         return None
     pods, workloads = await _read_needed(cluster, needed, spaces)

@@ -122,7 +122,7 @@ class Session:
             await refuse_missing(self.cluster, mesh, self.options.namespace)
         return mesh
 
-    async def read_part(self, service: str) -> Part | None:
+    async def read_part(self, service: str, enough: Callable[[Mesh], bool]) -> Part | None:
         """As much of the mesh as the rows of one service rest on; None where that is all of it.
 
         Not enough where the sidecars themselves are asked for the telemetry: see `read_mesh`.
@@ -130,7 +130,7 @@ class Session:
         from meshtui.operations.namespaces import refuse_missing
         from meshtui.operations.one_service import read_part
 
-        part = await read_part(self.cluster, service, self.cluster.namespace)
+        part = await read_part(self.cluster, service, self.cluster.namespace, enough)
         if part is not None and self.options.namespace:
             await refuse_missing(self.cluster, part.mesh, self.options.namespace)
         return part

@@ -143,3 +143,9 @@ async def test_a_refused_login_is_no_reason_to_read_more() -> None:
     api.failures["/api/v1/namespaces"] = Unauthenticated("log in")
     with pytest.raises(Unauthenticated):
         await read_part(api, "rev", "or-a")
+
+
+async def test_where_the_sidecars_are_asked_the_pods_are_not_read_twice() -> None:
+    api = api_of("dr-two-merge")
+    assert await read_part(api, "rev", "or-a", lambda mesh: bool(mesh.pods)) is None
+    assert api.pods_read == []
