@@ -337,7 +337,7 @@ async def test_a_source_that_remembers_nothing_yet_is_asked_again_soon() -> None
 async def test_the_cursor_goes_through_a_services_versions_without_a_new_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with driving(watched()) as drive:
+    async with driving(watched(), size=(160, 29)) as drive:
         await drive.go_to("reviews")
         await drive.press("h")
         await drive.until(lambda: "c v3 12%" in drive.text)
