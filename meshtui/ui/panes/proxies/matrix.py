@@ -20,7 +20,7 @@ from meshtui.operations.proxies.matrix import (
 )
 from meshtui.ui.panes.proxies.state import Key, key_of
 from meshtui.ui.widgets.item_list import Picked
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, wrapped
 
 Rows = Mapping[Key, tuple[Row, float]]
 """By the pod's namespace and name: its row, and when it came."""
@@ -105,9 +105,9 @@ def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:
     name, column = _layout(matrix, width)
     row, at = rows.get(key_of(pod), (None, now))
     if row is None:
-        return (Span("  "), Span(fit_middle(_name(pod), name)), Span(" reading…", "muted"))
+        return (Span("  "), Span(fit(_name(pod), name)), Span(" reading…", "muted"))
     sign, _, role = LOOKS[row.state]
-    head: Line = (Span(f"{sign} ", role), Span(fit_middle(_name(pod), name), "text"), Span(" "))
+    head: Line = (Span(f"{sign} ", role), Span(fit(_name(pod), name), "text"), Span(" "))
     room = (column + 1) * max(len(matrix.rules), 1)
     if row.trouble:
         return (
