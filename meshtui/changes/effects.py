@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.changes.change import Effect, Operation
-from meshtui.changes.http_route_mirror import MIRROR, part_of
+from meshtui.changes.mirror_filter import MIRROR, part_of
 from meshtui.changes.patch import apply, pointer
 from meshtui.changes.shape import rule_json
 from meshtui.changes.undo import identity

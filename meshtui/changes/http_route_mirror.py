@@ -6,16 +6,12 @@ from typing import Any
 
 from meshtui.changes.change import Operation
 from meshtui.changes.locate import HostSubset, Located, resolve_version
+from meshtui.changes.mirror_filter import MIRROR, part_of
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import new_backend
 from meshtui.errors import Usage
 from meshtui.mesh import read
-from meshtui.mesh.model import Json
 from meshtui.mesh.parse_gateway_api import backend_host
-
-MIRROR = "RequestMirror"
-_PARTS = 1_000_000
-"""Of a fraction: as fine as istiod's own percentages."""
 
 
 def http_route_mirror_operations(
@@ -67,12 +63,3 @@ def mirror_host(entry: Any, located: Located) -> str:
         return ""
     backend = read.obj(read.obj(entry, "requestMirror"), "backendRef")
     return backend_host(backend, located.owner.ref.namespace, located.domain)
-
-
-def part_of(percent: float) -> Json:
-    """A percentage as the Gateway API has it: whole, or as a fraction; all where it is left out."""
-    if percent >= 100:
-        return {}
-    if percent == int(percent):
-        return {"percent": int(percent)}
-    return {"fraction": {"numerator": round(percent * _PARTS / 100), "denominator": _PARTS}}
