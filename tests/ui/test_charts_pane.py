@@ -343,6 +343,10 @@ async def test_the_cursor_goes_through_a_services_versions_without_a_new_picture
         await drive.until(lambda: "c v3 12%" in drive.text)
         await drive.press("shift+tab")
         await drive.until(lambda: drive.app.main.table.has_focus)
+        pane = drive.app.main.dock.pane("charts")
+        assert isinstance(pane, ChartsPane)
+        # The answer about the past draws too, whenever it comes.
+        await drive.until(lambda: pane._asked is not None and not pane._busy)
         drawn: list[object] = []
         picture = drive.cockpit.history.picture
 
