@@ -87,7 +87,7 @@ def explain_details(details: str, flags: Iterable[str] = ()) -> str:
     """A sentence or two; empty for what is not in the tables. `flags` are of the same request."""
     name, brace, rest = details.partition("{")
     if name == "rbac_access_denied_matched_policy[none]":
-        return "AuthorizationPolicies let nobody like the caller in."
+        return "No AuthorizationPolicy allows the caller."
     name = name.partition("[")[0].partition("(")[0]
     if name == "via_upstream" and "UO" in flags:
         return _REFUSED_RETRY

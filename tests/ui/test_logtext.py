@@ -110,7 +110,7 @@ def test_any_line_can_be_opened(text: str, width: int) -> None:
             "upstream_reset_before_response_started{remote_connection_failure|delayed_connect}",
             "The upstream's stream ended before an answer: the connection could not be made.",
         ),
-        ("rbac_access_denied_matched_policy[none]", "An AuthorizationPolicy refuses the caller."),
+        ("rbac_access_denied_matched_policy[none]", "No AuthorizationPolicy allows the caller."),
         ("other{overflow}", "A circuit breaker's limit was reached."),
         ("who_knows{what}", ""),
         ("", ""),

@@ -73,7 +73,7 @@ def test_a_policy_that_denied_is_named_by_the_log_with_its_rule() -> None:
 def test_policies_that_let_nobody_in_have_no_rule() -> None:
     text = "rbac_access_denied_matched_policy[none]"
     assert denying_policy(text) is None
-    assert explain_details(text) == "AuthorizationPolicies let nobody like the caller in."
+    assert explain_details(text) == "No AuthorizationPolicy allows the caller."
 
 
 def test_the_log_says_that_the_program_itself_answered() -> None:
