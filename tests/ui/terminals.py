@@ -87,8 +87,11 @@ class Terminal:
         self.keys(b"R")
         self.until(b"apply")
         while b"applying" not in self.seen:
+            # One Enter behind the other would put the moment off in which it counts.
             self.keys(b"\r")
-            self.read()
+            end = time.monotonic() + 2
+            while b"applying" not in self.seen and time.monotonic() < end:
+                self.read()
         assert not self.applied.exists()
 
     def send(self, number: int) -> None:
