@@ -81,7 +81,7 @@ class KeyOrder:
 
         target = self._in_focus()
         self._sent.append((event, target))
-        if not isinstance(target, Input):
+        if not isinstance(target, Input) and event.key not in PROMPTING:
             self._under_way[id(event)] = time.monotonic()
 
     def untaken(self, event: Key) -> None:
