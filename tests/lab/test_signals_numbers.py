@@ -115,7 +115,8 @@ async def test_an_abort_reaches_no_pod_and_is_the_callers_error(
     )
     signals = sample.caller[version("unknown")]
     assert (signals.requests, signals.error_ratio, signals.flags) == (20.0, 1.0, {"FI": 20.0})
-    assert REVIEWS not in sample.server_totals
+    # The times of what an earlier test sent may come only now: no requests are counted with them.
+    assert not sample.server_totals.get(REVIEWS, Signals()).requests
 
 
 async def test_clients_are_known_from_one_reading(
