@@ -82,6 +82,7 @@ PICTURES = (
     Picture("journal-small", ("j", "J"), size=SMALL, pause_s=2.0),
     Picture("analysis", ("j", "a"), pause_s=2.0),
     Picture("trace", ("j", "t"), pause_s=3.0),
+    Picture("request", (*REVIEWS, "t", "T"), pause_s=9.0),
     Picture("signals", ("s",), pause_s=2.0),
     Picture("signals-small", (*V3, "s"), size=SMALL, pause_s=2.0),
     Picture("servers-view", ("V",), pause_s=2.0),
