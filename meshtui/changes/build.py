@@ -107,8 +107,6 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
 
 def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
     """The operations of each verb on the located rule."""
-    if isinstance(located.owner, HttpRoute):
-        return _for_http_route(located, request)
     match request:
         case Shift():
             return weight_operations(located, request.weights)
@@ -116,6 +114,9 @@ def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, .
             return weight_operations(located, {request.version: 100.0})
         case Rollback():
             return rollback_operations(located, request.stable)
+    if isinstance(located.owner, HttpRoute):
+        return _for_http_route(located, request)
+    match request:
         case SetMirror():
             return mirror_operations(located, request.to, request.percent)
         case ClearMirror():
@@ -134,14 +135,8 @@ def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, .
 
 
 def _for_http_route(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
-    """What can be said in an HTTPRoute. Raises `Refused` for the rest."""
+    """What can be said in an HTTPRoute beside weights. Raises `Refused` for the rest."""
     match request:
-        case Shift():
-            return weight_operations(located, request.weights)
-        case Promote():
-            return weight_operations(located, {request.version: 100.0})
-        case Rollback():
-            return rollback_operations(located, request.stable)
         case SetMirror():
             return http_route_mirror_operations(located, request.to, request.percent)
         case ClearMirror():

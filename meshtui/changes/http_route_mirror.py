@@ -6,10 +6,9 @@ from typing import Any
 
 from meshtui.changes.change import Operation
 from meshtui.changes.locate import HostSubset, Located, resolve_version
-from meshtui.changes.mirror_filter import MIRROR, part_of
+from meshtui.changes.mirror_filter import MIRROR, part_of, require_percent
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import new_backend
-from meshtui.errors import Usage
 from meshtui.mesh import read
 from meshtui.mesh.parse_gateway_api import backend_host
 
@@ -18,8 +17,7 @@ def http_route_mirror_operations(
     located: Located, to: str, percent: float
 ) -> tuple[Operation, ...]:
     """Mirror `percent` (above 0, to 100) of the rule's requests to a backend; others stay."""
-    if not 0 < percent <= 100:
-        raise Usage(f"--percent {percent:g}: a mirror takes more than 0 and at most 100 percent")
+    require_percent(percent)
     place = resolve_version(located, to)
     steps, filters = tokens(located.rule.pointer), read.items(located.raw_rule, "filters")
     for index, entry in enumerate(filters):

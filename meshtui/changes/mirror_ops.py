@@ -8,16 +8,15 @@ from typing import Any
 from meshtui.changes.change import Operation
 from meshtui.changes.effects import SINGLE_PERCENTS
 from meshtui.changes.locate import HostSubset, Located, resolve_version
+from meshtui.changes.mirror_filter import require_percent
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like, host_in
-from meshtui.errors import Usage
 from meshtui.mesh.quantity import number
 
 
 def mirror_operations(located: Located, to: str, percent: float) -> tuple[Operation, ...]:
     """Mirror `percent` (above 0, to 100) of the rule's requests to `to`; other mirrors stay."""
-    if not 0 < percent <= 100:
-        raise Usage(f"--percent {percent:g}: a mirror takes more than 0 and at most 100 percent")
+    require_percent(percent)
     place = resolve_version(located, to)
     rule, steps = located.raw_rule, tokens(located.rule.pointer)
     percentage = {"value": number(percent)}

@@ -25,7 +25,7 @@ from meshtui.operations.request.load_plan import (
     program,
     read_line,
 )
-from meshtui.operations.request.send import applications
+from meshtui.operations.request.send import applications, run_if_there
 from meshtui.operations.request.tools import Outgoing
 
 if TYPE_CHECKING:
@@ -72,25 +72,9 @@ def load_targets(
 
 async def has_python(cluster: Cluster, target: LoadTarget) -> bool:
     """Raises NotAllowed, NotFound or Unreachable."""
-    from meshtui.kube.exec import run_in_pod
-
-    pod = target.pod
-    try:
-        ended = await run_in_pod(
-            cluster,
-            pod.namespace,
-            pod.name,
-            target.container,
-            ("python3", "-I", "-c", "print(1)"),
-            limit=1024,
-        )
-    except NotAllowed as error:
-        raise NotAllowed(error.what, "ask for create on pods/exec") from error
-    except NotFound:
-        raise
-    except Refused:
-        return False
-    return ended.code == 0
+    probe = ("python3", "-I", "-c", "print(1)")
+    ended = await run_if_there(cluster, target.pod, target.container, probe, limit=1024)
+    return ended is not None and ended.code == 0
 
 
 async def choose(cluster: Cluster, targets: list[LoadTarget]) -> LoadTarget:

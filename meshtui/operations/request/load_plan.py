@@ -11,13 +11,11 @@ from pathlib import Path
 from meshtui.errors import Usage
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.request import SAFE_METHODS
+from meshtui.operations.request.load_program import FIRST_MS, GROWTH
 from meshtui.operations.request.tools import Outgoing
 
 MOST_REQUESTS, MOST_SECONDS = 100_000, 600.0
 MOST_RATE, MOST_CONNECTIONS = 1_000.0, 200
-FIRST_MS, GROWTH = 0.01, 1.05
-"""The bounds of a time's bucket: `FIRST_MS * GROWTH ** n` to the next, as the program counts."""
-
 _BUCKETS = 500
 _LOADER = "import sys; exec(sys.stdin.buffer.read({size}).decode())"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.exec import Ended, run_in_pod
 from meshtui.mesh.model import Pod
 from meshtui.mesh.text import clean
-from meshtui.operations.request.tools import MOST_HEADERS, TOOLS, Answer, Outgoing, Tool
+from meshtui.operations.request.tools import MOST_HEADERS, TOOLS, Answer, Outgoing
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +68,14 @@ async def _from_container(
 ) -> Sent | None:
     for tool in TOOLS:
         if tool.can(outgoing.method):
-            ended = await _run(cluster, pod, container, tool, outgoing)
+            ended = await run_if_there(
+                cluster,
+                pod,
+                container,
+                tool.command(outgoing),
+                limit=_OUTPUT,
+                timeout=outgoing.timeout_s + _STARTING_S,
+            )
             if ended is not None:
                 out, words = (
                     part.decode("utf-8", "replace") for part in (ended.stdout, ended.stderr)
@@ -76,19 +84,19 @@ async def _from_container(
     return None
 
 
-async def _run(
-    cluster: Cluster, pod: Pod, container: str, tool: Tool, outgoing: Outgoing
+async def run_if_there(
+    cluster: Cluster,
+    pod: Pod,
+    container: str,
+    command: Sequence[str],
+    *,
+    limit: int,
+    timeout: float = _STARTING_S,  # noqa: ASYNC109
 ) -> Ended | None:
-    """None where the container has no such program."""
+    """None where the container has no such program. Raises NotAllowed, NotFound, Unreachable."""
     try:
         ended = await run_in_pod(
-            cluster,
-            pod.namespace,
-            pod.name,
-            container,
-            tool.command(outgoing),
-            limit=_OUTPUT,
-            timeout=outgoing.timeout_s + _STARTING_S,
+            cluster, pod.namespace, pod.name, container, command, limit=limit, timeout=timeout
         )
     except NotAllowed as error:
         raise NotAllowed(error.what, "ask for create on pods/exec") from error
