@@ -96,17 +96,52 @@ def lines(text: str) -> None:
     _out("\n".join(map(clean, text.split("\n"))))
 
 
+LEAST_CELLS = 9
+"""A column that is made narrower keeps this much of its texts."""
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
-    """Columns two spaces apart; those in `right` are numbers. Cells are cleaned and kept whole."""
+    """Columns two spaces apart; those in `right` are numbers. Cells are cleaned, and kept whole
+    where a program reads them; a terminal has no line that is wider than it is."""
     lines = [[clean(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
+    most = columns()
+    if most:
+        widths = fitted(widths, most, [len(title) for title in header])
     numbers = set(right)
     for row in lines:
         cells = [
-            cell.rjust(width) if i in numbers else cell.ljust(width)
+            _cut(cell, width).rjust(width) if i in numbers else _cut(cell, width).ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        line("  ".join(cells).rstrip())
+        line("  ".join(cells).rstrip()[:most])
+
+
+def fitted(widths: Sequence[int], most: int, titles: Sequence[int]) -> list[int]:
+    """The widest column made narrower until another is as wide, and so on until all fit."""
+    found = list(widths)
+    over = sum(found) + 2 * (len(found) - 1) - most
+    least = [
+        min(width, max(title, LEAST_CELLS)) for width, title in zip(found, titles, strict=True)
+    ]
+    while over > 0 and found != least:
+        wide = (i for i in range(len(found)) if found[i] > least[i])
+        found[max(wide, key=found.__getitem__)] -= 1
+        over -= 1
+    return found
+
+
+def _cut(text: str, width: int) -> str:
+    """In the middle: names of pods differ at their end."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}" if width > 1 else text[:width]
+
+
+def columns() -> int | None:
+    """How wide the terminal is; None where the output is for a program."""
+    return streams.columns(sys.stdout)
 
 
 def flush() -> None:

@@ -21,6 +21,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "services": ("services", "services"),
     "logs": ("logs", "logs"),
     "proxy": ("proxies", "show"),
+    "status": ("status", "status"),
     "trace": ("trace", "trace"),
     "request": ("request", "request"),
     "load": ("load", "load"),

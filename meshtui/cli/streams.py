@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import errno
 import os
+import shutil
 import sys
 from typing import TextIO
 
@@ -59,6 +60,13 @@ def at_terminal() -> bool:
 
 def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
+
+
+def columns(stream: TextIO | None) -> int | None:
+    """How wide the terminal is that the stream writes to; None where it is none, or says not."""
+    if not is_terminal(stream):
+        return None
+    return shutil.get_terminal_size((0, 0)).columns or None
 
 
 _discarded: set[int] = set()

@@ -6,6 +6,7 @@ A port-forward where it is allowed, else exec of Istio's agent in the proxy's co
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -59,17 +60,31 @@ async def _ask(
     timeout_s: float,
     limit: int,
 ) -> bytes:
-    """By the first way that is allowed; which one is not is remembered for a while."""
+    """From Envoy, by the first way that is allowed."""
+
+    async def forward() -> bytes:
+        return await forwarded_get(cluster, namespace, pod, path, timeout=timeout_s, limit=limit)
+
+    async def execute() -> bytes:
+        return await agent_get(
+            cluster, namespace, pod, path, container=container, timeout=timeout_s, limit=limit
+        )
+
+    return await first_allowed(cluster, namespace, pod, forward, execute)
+
+
+async def first_allowed(
+    cluster: Cluster,
+    namespace: str,
+    pod: str,
+    forward: Callable[[], Awaitable[bytes]],
+    execute: Callable[[], Awaitable[bytes]],
+) -> bytes:
+    """By port-forward or by exec; which of them is not allowed is remembered for a while."""
     transports = transports_of(cluster)
     for transport in transports.open(namespace):
         try:
-            if transport == PORT_FORWARD:
-                return await forwarded_get(
-                    cluster, namespace, pod, path, timeout=timeout_s, limit=limit
-                )
-            return await agent_get(
-                cluster, namespace, pod, path, container=container, timeout=timeout_s, limit=limit
-            )
+            return await (forward() if transport == PORT_FORWARD else execute())
         except Unauthenticated:
             raise
         except NotAllowed:

@@ -11,6 +11,8 @@ from meshtui.mesh.text import clean
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
+AGENT = "pilot-agent"
+
 
 async def agent_get(
     cluster: Cluster,
@@ -19,22 +21,28 @@ async def agent_get(
     path: str,
     *,
     container: str,
+    agent: str = AGENT,
+    who: str = "",
     timeout: float,  # noqa: ASYNC109
     limit: int,
 ) -> bytes:
     """What `pilot-agent request GET path` prints. Errors as `admin_get`.
 
+    Another `agent` that knows the same words is istiod's `pilot-discovery`; `who` is what the
+    errors call the one that answers.
+
     It prints the whole body and a line feed. A status of 400 or more is an exit code and a line
     on stderr, except for 404, whose body comes as if it were an answer: do not ask for pages
     that may not be there (https://github.com/istio/istio/blob/master/pilot/pkg/request/command.go).
     """
-    command = ("pilot-agent", "request", "GET", path)
+    command = (agent, "request", "GET", path)
     ended = await run_in_pod(
         cluster, namespace, pod, container, command, limit=limit + 1, timeout=timeout
     )
     if ended.code:
-        reason = _error_line(ended.stderr) or f"exit code {ended.code} of pilot-agent"
-        raise Refused(f"the proxy of {namespace}/{pod} does not answer {path}: {reason}")
+        reason = _error_line(ended.stderr) or f"exit code {ended.code} of {agent}"
+        who = who or f"the proxy of {namespace}/{pod}"
+        raise Refused(f"{who} does not answer {path}: {reason}")
     return ended.stdout.removesuffix(b"\n")
 
 

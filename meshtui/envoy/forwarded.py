@@ -1,4 +1,4 @@
-"""HTTP to Envoy's admin interface through a port-forward."""
+"""HTTP to a port of a pod's own loopback through a port-forward: Envoy's admin interface, say."""
 
 from __future__ import annotations
 
@@ -26,16 +26,22 @@ async def forwarded_get(
     pod: str,
     path: str,
     *,
+    port: int = ADMIN_PORT,
+    who: str = "",
     timeout: float,  # noqa: ASYNC109
     limit: int,
 ) -> bytes:
-    """The body of `GET path`; `timeout` is for making the connection. Errors as `admin_get`."""
+    """The body of `GET path`; `timeout` is for making the connection. Errors as `admin_get`.
+
+    `who` is what the errors call the one that answers.
+    """
     if "httpx" not in sys.modules:
         # It takes a tenth of a second to import: not on the event loop.
         await asyncio.to_thread(__import__, "httpx")
-    stream = await cluster.port_forward(namespace, pod, ADMIN_PORT, timeout=timeout)
+    who = who or f"the proxy of {namespace}/{pod}"
+    stream = await cluster.port_forward(namespace, pod, port, timeout=timeout)
     try:
-        return await _exchange(stream, f"the proxy of {namespace}/{pod}", path, limit)
+        return await _exchange(stream, who, path, limit)
     finally:
         await stream.aclose()
 
@@ -58,9 +64,11 @@ async def _exchange(stream: PortForward, who: str, path: str, limit: int) -> byt
             return await _body(response, who, path, limit)
     except (OSError, httpx.HTTPError) as error:
         reason = clean(str(error), 200)
-        raise Unreachable(
-            f"{who} answers {path} wrongly: {reason}", "is Envoy running in that pod?"
-        ) from error
+        raise Unreachable(f"{who} answers {path} wrongly: {reason}", _hint(who)) from error
+
+
+def _hint(who: str) -> str:
+    return "is Envoy running in that pod?" if who.startswith("the proxy") else "try again"
 
 
 async def _body(response: httpx.Response, who: str, path: str, limit: int) -> bytes:

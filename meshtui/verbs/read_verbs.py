@@ -86,6 +86,16 @@ PROXY = Verb(
     ),
 )
 
+STATUS = Verb(
+    "status",
+    "each proxy of the mesh: version, in sync by type, the last refused configuration",
+    (SERVICE,),
+    examples=(
+        Example("", "Every proxy, as istiod has it; -n NS: those of a namespace."),
+        Example("reviews -o json", "The proxies of a service's pods, as JSON."),
+    ),
+)
+
 TRACE = Verb(
     "trace",
     "which rule takes a request, by the objects and by each proxy",
@@ -199,4 +209,7 @@ DOCTOR = Verb(
     examples=(Example("", "Rights, telemetry, proxies, limits."),),
 )
 
-VERBS = (SERVICES, LOGS, PROXY, TRACE, REQUEST, LOAD, EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR)
+VERBS = (
+    *(SERVICES, LOGS, PROXY, STATUS, TRACE, REQUEST, LOAD),
+    *(EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR),
+)

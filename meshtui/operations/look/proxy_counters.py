@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import Pod
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ class Counters:
     """What a pod's proxy counted since it started, by the counter's name.
 
     Empty where it keeps no such counters: Istio's proxies keep those of HTTP limits only where
-    `proxyStatsMatcher` says so. `trouble` says why the proxy could not be asked.
+    `proxyStatsMatcher` says so. `trouble` says why the proxy could not be asked; `denied`: because
+    a right is missing.
     """
 
     pod: Pod
     counts: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
+    denied: bool = False
 
 
 async def counters_of(cluster: Cluster, pods: Iterable[Pod], names: str) -> tuple[Counters, ...]:
@@ -53,7 +55,7 @@ async def _read(cluster: Cluster, pod: Pod, path: str) -> Counters:
             container=pod.proxy_container, timeout=_TIMEOUT_S, limit=_LARGEST,
         )  # fmt: skip
     except MeshtuiError as error:
-        return Counters(pod, trouble=str(error))
+        return Counters(pod, trouble=str(error), denied=isinstance(error, NotAllowed))
     return Counters(pod, dict(parse_counters(page.decode("utf-8", "replace"))))
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from meshtui.diagnosis.proxy_sync import ProxyAnswer
 from meshtui.diagnosis.refused_config import RefusedConfigs, kinds_words
+from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
-from meshtui.operations.look.proxy_counters import counters_of
+from meshtui.metrics.exposition import is_exposition, points, read_labels
+from meshtui.metrics.scrape import AGENT_PORT, ENVOY_PORT
+from meshtui.operations.look.proxy_counters import Counters, counters_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 MOST_PODS = 50
+_CONCURRENCY = 8
+_TIMEOUT_S = 5.0
 
 CONNECTED = ".upstream_rq_active"
 """Of the cluster `xds-grpc`: the stream that a proxy of Istio has its configuration from. What
@@ -85,3 +93,76 @@ def status_of(pod: Pod, counters: Mapping[str, int]) -> ProxyStatus:
     refusals = [count for name, count in counters.items() if name.endswith(REJECTED)]
     connected = any(streams) if streams else None
     return ProxyStatus(pod, connected, sum(refusals), known=bool(streams or refusals))
+
+
+async def read_answers(
+    cluster: Cluster, pods: Sequence[Pod], most: int
+) -> dict[tuple[str, str], ProxyAnswer]:
+    """What each proxy says of itself, by its place; at most `most` are asked.
+
+    Where neither port-forward nor exec is allowed, by its statistics through the API server's pod
+    proxy. Raises no `MeshtuiError`: each has its own.
+    """
+    found = await counters_of(cluster, pods[:most], _FILTER)
+    gate = asyncio.Semaphore(_CONCURRENCY)
+
+    async def answered(one: Counters) -> ProxyAnswer:
+        if not one.denied:
+            return answer_of(one)
+        async with gate:
+            return await _scraped(cluster, one)
+
+    answers = await asyncio.gather(*map(answered, found))
+    places = [(pod.namespace, pod.name) for pod in pods]
+    unasked = ProxyAnswer(trouble=f"not asked, as one of more than {most}: -n narrows it")
+    return dict.fromkeys(places, unasked) | dict(zip(places, answers, strict=False))
+
+
+def answer_of(one: Counters) -> ProxyAnswer:
+    """`listener_manager.lds.update_rejected`: the type is the part before the last."""
+    rejected: Counter[str] = Counter()
+    for name, count in one.counts.items():
+        if name.endswith(REJECTED):
+            rejected[_type_of(name)] += count
+    status = status_of(one.pod, one.counts)
+    return ProxyAnswer(status.connected, {k: n for k, n in rejected.items() if n}, one.trouble)
+
+
+def _type_of(name: str) -> str:
+    return next((kind for kind in ("CDS", "LDS") if f".{kind.lower()}." in name), "RDS")
+
+
+_STREAM = "envoy_cluster_upstream_rq_active"
+_REFUSED = {
+    "envoy_cluster_manager_cds_update_rejected": "CDS",
+    "envoy_listener_manager_lds_update_rejected": "LDS",
+}
+_QUERY = {"filter": r"xds-grpc.*upstream_rq_active|[cl]ds\.update_rejected"}
+
+
+async def _scraped(cluster: Cluster, one: Counters) -> ProxyAnswer:
+    """The agent's port, then Envoy's own; why not, where neither answers."""
+    pod = one.pod
+    for port in (AGENT_PORT, ENVOY_PORT):
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{port}/proxy/stats/prometheus"
+        try:
+            text = await cluster.get_text(path, _QUERY, timeout=_TIMEOUT_S)
+        except MeshtuiError:
+            continue
+        if is_exposition(text):
+            return parse_scraped(text)
+    return ProxyAnswer(trouble=one.trouble)
+
+
+def parse_scraped(text: str) -> ProxyAnswer:
+    """The same of a proxy's statistics in Prometheus' format."""
+    streams = [
+        point.value
+        for point in points(text, [_STREAM])
+        if read_labels(point.labels).get("cluster_name", "").startswith("xds-grpc")
+    ]
+    rejected: Counter[str] = Counter()
+    for point in points(text, _REFUSED):
+        if 0 < point.value < float("inf"):
+            rejected[_REFUSED[point.name]] += int(point.value)
+    return ProxyAnswer(any(value > 0 for value in streams) if streams else None, dict(rejected))

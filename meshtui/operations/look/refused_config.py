@@ -80,7 +80,7 @@ async def _counts(cluster: Cluster, mesh: Mesh) -> Counts:
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     failed: MeshtuiError | None = None
     answered = False
-    for pod in await _istiods(cluster, mesh):
+    for pod in await running_istiods(cluster, mesh):
         try:
             path = f"/api/v1/namespaces/{root}/pods/{pod.name}:{PORT}/proxy/metrics"
             text = await cluster.get_text(path, timeout=_TIMEOUT_S)
@@ -95,7 +95,8 @@ async def _counts(cluster: Cluster, mesh: Mesh) -> Counts:
     raise failed or NotFound(f"no istiod answers in {root}")
 
 
-async def _istiods(cluster: Cluster, mesh: Mesh) -> tuple[Pod, ...]:
+async def running_istiods(cluster: Cluster, mesh: Mesh) -> tuple[Pod, ...]:
+    """All of the mesh's own namespace, of every revision. Raises where its pods may not be read."""
     from meshtui.kube.objects import list_all
     from meshtui.kube.resources import PODS
 
