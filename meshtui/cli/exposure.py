@@ -106,19 +106,19 @@ def _doors_table(mesh: Mesh, entrances: Iterable[tuple[ServiceKey, Door]]) -> No
     if rows:
         output.table(header, rows, right=(1,))
     else:
-        output.note("no way in through Istio's own Gateways: none leads to a service here")
+        output.note("no way in through a Gateway: none leads to a service here")
         output.note(not_read_words(api_routes_known(mesh)))
 
 
 def _door_row(key: ServiceKey, door: Door, host: str) -> tuple[str, ...]:
     ready = sum(pod.serving for pod in door.pods)
-    owner = door.virtual_service
+    owner = door.rules_of
     return (
         host,
         str(door.port),
         door.protocol,
         "redirect" if door.redirect else door.tls or "none",
-        f"{door.gateway.namespace}/{door.gateway.name}",
+        f"{door.gateway.namespace}/{door.gateway.name}" + (door.listener and f"/{door.listener}"),
         f"{ready}/{len(door.pods)}",
         f"{owner.namespace}/{owner.name}" if owner else "-",
         str(key),
@@ -179,12 +179,14 @@ def _show(found: Exposed, counted: Counted) -> None:
 def _door(door: Door) -> None:
     _field("way", f"{door.protocol} {door.port}  {', '.join(door.hosts)}  ({tls_words(door)})")
     served = pods_words(door.pods) if door.pods else "NO POD: its selector finds none"
-    _field("", f"{door.gateway}, {served}")
+    listener = f" listener {door.listener}" if door.listener else ""
+    _field("", f"{door.gateway}{listener}, {served}")
     for front in door.fronts:
         _field("", f"Service {front.key} ({front.type or 'type not known'})")
     for lead in door.leads:
         share = f"{lead.percent:g}% of " if lead.percent is not None else ""
-        owner = f"{door.virtual_service} " if door.virtual_service else ""
+        own = door.rules_of and not lead.rule.startswith(str(door.rules_of))
+        owner = f"{door.rules_of} " if own else ""
         _field("", f"{owner}{lead.rule}: {share}{lead.match}")
 
 

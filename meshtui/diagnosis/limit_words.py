@@ -18,7 +18,7 @@ _TLS = {
     "PASSTHROUGH": "TLS PASSTHROUGH: not opened at the gateway, goes by its server name",
     "AUTO_PASSTHROUGH": "TLS AUTO_PASSTHROUGH: from other networks of the mesh, as it is",
 }
-NO_WAY = "no way in through Istio's own Gateways: none leads to it"
+NO_WAY = "no way in through a Gateway: none leads to it"
 NOT_READ = "whether an Ingress leads there is not known: they are not read"
 _ROUND = {"LoadBalancer", "NodePort"}
 
@@ -34,11 +34,11 @@ def not_read_words(routes_known: bool) -> str:
 
 
 def api_route_words(route: ApiRoute) -> str:
-    """A route of the Gateway API that leads to a service."""
-    return (
-        f"{route.ref} at Gateway {', '.join(route.gateways)} (Gateway API) leads to it: for which "
-        "hosts and ports is not resolved"
-    )
+    """A route of the Gateway API that names a service as its backend."""
+    where = f"{route.ref} at Gateway {', '.join(route.gateways)} (Gateway API)"
+    if route.why:
+        return f"{where} is no way in to it: {route.why}"
+    return f"{where} leads to it: for which hosts and ports is not resolved"
 
 
 def tls_words(door: Door) -> str:

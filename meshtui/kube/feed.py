@@ -107,7 +107,7 @@ class Feed:
         parts = [source.namespaces for source in self._sources]
         names = {name for part in parts if part is not None for name in part}
         return RawObjects(
-            items={source.resource.plural: source.objects() for source in self._sources},
+            items={source.resource.key: source.objects() for source in self._sources},
             istio=not all(s.missing for s in self._sources if s.resource.group == ISTIO_GROUP),
             problems=tuple(filter(None, (source.problem for source in self._sources))),
             namespaces=tuple(sorted(names)) if names else None,

@@ -33,7 +33,8 @@ class Resource:
     """One kind of object; `group` is empty for the core API.
 
     `selector` is a label selector: objects without these labels are never listed. What is
-    `optional` may be out of reach without anybody having to be told: it is unknown then.
+    `optional` may be out of reach without anybody having to be told: it is unknown then. `alias`
+    tells it from a kind of another group that has the same plural name.
     """
 
     group: str
@@ -43,6 +44,12 @@ class Resource:
     namespaced: bool = True
     selector: str = ""
     optional: bool = False
+    alias: str = ""
+
+    @property
+    def key(self) -> str:
+        """How snapshots call it: no two kinds have one key."""
+        return self.alias or self.plural
 
     @property
     def api_version(self) -> str:
@@ -93,6 +100,20 @@ HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES = (
 )
 """Few clusters serve all of them."""
 
+API_GATEWAYS = Resource(
+    GATEWAY_API_GROUP,
+    "v1",
+    "gateways",
+    "Gateway",
+    optional=True,
+    alias=f"gateways.{GATEWAY_API_GROUP}",
+)
+LISTENER_SETS = Resource(GATEWAY_API_GROUP, "v1", "listenersets", "ListenerSet", optional=True)
+REFERENCE_GRANTS = Resource(
+    GATEWAY_API_GROUP, "v1beta1", "referencegrants", "ReferenceGrant", optional=True
+)
+"""In the version that all releases of the Gateway API serve."""
+
 CONFIG_MAPS = Resource(
     "", "v1", "configmaps", "ConfigMap", selector=f"{REVISION},{_PILOT}", optional=True
 )
@@ -118,6 +139,9 @@ MESH_RESOURCES = (
     GRPC_ROUTES,
     TLS_ROUTES,
     TCP_ROUTES,
+    API_GATEWAYS,
+    LISTENER_SETS,
+    REFERENCE_GRANTS,
     CONFIG_MAPS,
 )
 """All that a mesh is made of, and all that is listed and watched."""

@@ -86,7 +86,7 @@ async def read_objects(
     if refused and not any(kind.readable for kind in found):
         raise refused[0]
     return RawObjects(
-        items={kind.resource.plural: kind.items for kind in found},
+        items={kind.resource.key: kind.items for kind in found},
         istio=any(kind.resource.group == ISTIO_GROUP and not kind.missing for kind in found),
         problems=tuple(filter(None, [*(kind.problem for kind in found), reach.problem])),
         namespaces=_read_in(found) if namespaces is None else namespaces,
@@ -99,7 +99,7 @@ def partly_read(
 ) -> Mapping[str, frozenset[str]]:
     """Which kinds were read only in some namespaces; without it what is unread looks missing."""
     return {
-        resource.plural: frozenset(namespaces)
+        resource.key: frozenset(namespaces)
         for resource, namespaces in kinds
         if namespaces is not None
     }
@@ -113,8 +113,8 @@ def kind_problem(
         return ""
     if namespaces:
         shown = ", ".join(namespaces[:5]) + (" …" if len(namespaces) > 5 else "")
-        return f"{resource.plural}: read only in {shown}; {refused.what}"
-    return f"{resource.plural}: {refused.what}"
+        return f"{resource.key}: read only in {shown}; {refused.what}"
+    return f"{resource.key}: {refused.what}"
 
 
 def in_order(items: Sequence[Json | Parsed]) -> tuple[Any, ...]:
@@ -138,7 +138,7 @@ class _Reading:
     early: Early
 
     async def items(self, resource: Resource, namespace: str | None = None) -> tuple[Any, ...]:
-        early = self.early.get(resource.plural)
+        early = self.early.get(resource.key)
         items, _ = await list_all(self.cluster, resource, namespace, made_of=early)
         return items
 

@@ -88,7 +88,7 @@ class Source:
             (watch.state() for watch in watches), key=lambda found: _WORST_FIRST.index(found[0])
         )
         age = max(self._pace.clock() - watch.last_event_at for watch in watches)
-        return SourceHealth(self.resource.plural, state, age, message or self.problem)
+        return SourceHealth(self.resource.key, state, age, message or self.problem)
 
     @property
     def answered(self) -> bool:

@@ -51,7 +51,7 @@ def trim(resource: Resource, raw: Json) -> Json:
     """
     kind = {"apiVersion": resource.api_version, "kind": resource.kind}
     named = {**raw, **kind, "metadata": sound_metadata(raw.get("metadata"))}
-    trimmed = _TRIMS.get(resource.plural)
+    trimmed = _TRIMS.get(resource.key)
     return trimmed(named) if trimmed else named
 
 

@@ -86,6 +86,9 @@ def route_effects(route: Route, rule: Rule | None) -> Effects:
 
 
 def odds(target: RouteTarget) -> Odds:
+    """A destination; what istiod takes for none has a cluster of a name alone."""
+    if not target.host:
+        return Odds("", percent=100.0 * target.share, cluster=target.cluster)
     return Odds(target.host, target.subset, target.port, 100.0 * target.share)
 
 

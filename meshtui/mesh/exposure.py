@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from meshtui.mesh.model import Gateway, HttpRoute, Mesh, OtherRoute, Pod, Ref, Server, Service
+from meshtui.mesh.gateway_api import API_GATEWAYS
+from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Server, Service
 from meshtui.mesh.request import covers
 from meshtui.mesh.resolution import Client, Route, RulePlace, Ruling, View, client_of, world
 from meshtui.mesh.resolution import Door as OpenDoor
 from meshtui.mesh.resolution.gateways import admitted
+from meshtui.mesh.resolution.httproutes import unserved
+from meshtui.mesh.resolution.listeners import with_listeners
 from meshtui.mesh.resolution.routes import reached
 from meshtui.mesh.routing import pods_selected, selects
 from meshtui.mesh.trace_entries import place_title
@@ -33,12 +36,13 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The ways in through one server of a Gateway that one VirtualService gives.
+    """The ways in through one server of a Gateway that one VirtualService or HTTPRoute gives.
 
-    `tls` is the server's mode, empty for plain text; `redirect` is true where the door only sends
-    on to HTTPS. `pods` are those the Gateway's selector finds, `fronts` the Services before them.
-    An AUTO_PASSTHROUGH server leads to every service by the name in the TLS handshake: there is
-    no VirtualService then.
+    `gateway` is Istio's own or one of the Gateway API; of that `listener` is the name. `tls` is the
+    server's mode, empty for plain text; `redirect` is true where the door only sends on to HTTPS.
+    `pods` are those the Gateway's selector finds, `fronts` the Services before them. An
+    AUTO_PASSTHROUGH server leads to every service by the name in the TLS handshake: there are no
+    rules then.
     """
 
     gateway: Ref
@@ -47,43 +51,54 @@ class Door:
     tls: str
     redirect: bool
     hosts: tuple[str, ...]
-    virtual_service: Ref | None
+    rules_of: Ref | None
     leads: tuple[Lead, ...]
     pods: tuple[Pod, ...]
     fronts: tuple[Service, ...]
+    listener: str = ""
 
 
 def doors_to(mesh: Mesh, service: Service) -> tuple[Door, ...]:
-    """The ways in to a service, by the servers of Gateways and the VirtualServices behind them."""
+    """The ways in to a service, by the servers of Gateways and the rules behind them."""
     ruled = (_door(mesh, openings) for openings in _all_openings(mesh).get(service.host, ()))
     return (*ruled, *_passed_through(mesh, service))
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """A route of the Gateway API that leads to a service from a Gateway of that API.
+    """A route of the Gateway API that names a service and a Gateway of that API, and no way in.
 
-    What the Gateway admits is not resolved: neither its ports nor its hosts are known.
+    `why` says why none of the Gateway's listeners has it; empty for a kind that is not resolved.
     """
 
     ref: Ref
     gateways: tuple[str, ...]
+    why: str = ""
 
 
 def api_routes_known(mesh: Mesh) -> bool:
     """Whether all routes of the Gateway API were read, or none is served."""
-    kinds = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes")
+    kinds = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes", API_GATEWAYS)
     return all(mesh.knows(kind) for kind in kinds)
 
 
 def api_routes_to(mesh: Mesh, service: Service) -> tuple[ApiRoute, ...]:
-    """The routes at Gateways of the Gateway API that name the service as a backend."""
-    routes: tuple[HttpRoute | OtherRoute, ...] = (*mesh.http_routes, *mesh.other_routes)
-    return tuple(
+    """The routes at Gateways of the Gateway API that name the service and are no way in to it.
+
+    Those that are one are among the doors.
+    """
+    found = [
+        ApiRoute(route.ref, route.at_gateways, why)
+        for route in mesh.http_routes
+        if route.at_gateways and service.host in route.backends
+        if (why := unserved(mesh, route))
+    ]
+    others = (
         ApiRoute(route.ref, route.at_gateways)
-        for route in routes
+        for route in mesh.other_routes
         if route.at_gateways and service.host in route.backends
     )
+    return (*found, *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +145,13 @@ def _openings(mesh: Mesh) -> Iterator[_Opening]:
 
 def _clients(mesh: Mesh) -> Iterator[Client]:
     """The gateways that serve each Gateway, pods that are alike once."""
-    for gateway in mesh.gateways:
+    for gateway in with_listeners(mesh):
         pods = gateway_pods(mesh, gateway)
         alike = {(pod.namespace, *sorted(pod.labels.items())): pod for pod in pods}
         for pod in alike.values():
             yield client_of(mesh, replace(pod, gateway=True))
         if not pods:
-            yield Client(gateway.ref.namespace, gateway.selector, gateway=True)
+            yield Client(gateway.home or gateway.ref.namespace, gateway.selector, gateway=True)
 
 
 def _through_routes(view: View, door: OpenDoor) -> Iterator[_Opening]:
@@ -157,8 +172,12 @@ def _routes(view: View, door: OpenDoor, name: str, ruling: Ruling) -> Iterator[R
         if name.lower() in vhost.domains:
             for route in reached(vhost.routes):
                 rule = route.rule
-                if rule is not None and rule.root.service is ruling.service:
+                if rule is not None and _is_of(rule.root, ruling):
                     yield route
+
+
+def _is_of(place: RulePlace, ruling: Ruling) -> bool:
+    return place.service is ruling.service or place.service in ruling.routes
 
 
 def _through_chains(view: View, door: OpenDoor) -> Iterator[_Opening]:
@@ -187,16 +206,17 @@ def _door(mesh: Mesh, openings: _Openings) -> Door:
     gateway, server = first.door.gateway, first.door.server
     pods = gateway_pods(mesh, gateway)
     return Door(
-        gateway=gateway.ref,
+        gateway=gateway.owner,
         port=server.port,
         protocol=server.protocol,
         tls=server.tls,
         redirect=server.redirect,
         hosts=tuple(dict.fromkeys(host for one in openings for host in one.hosts)),
-        virtual_service=first.holder.service.ref,
+        rules_of=first.holder.service.ref,
         leads=tuple(dict.fromkeys(_lead(one) for one in openings)),
         pods=pods,
         fronts=_fronts(mesh, pods),
+        listener=gateway.listener,
     )
 
 
@@ -224,7 +244,8 @@ def gateway_pods(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
 
     Pods with the labels whose kind can't be told are taken for gateways where no other has them.
     """
-    some = pods_selected(mesh, gateway.selector) if gateway.selector else mesh.pods
+    homes = (gateway.home,) if gateway.home else None
+    some = pods_selected(mesh, gateway.selector, homes) if gateway.selector else mesh.pods
     found = [pod for pod in some if pod.phase not in ("Succeeded", "Failed")]
     gateways = tuple(pod for pod in found if pod.gateway)
     return gateways if gateways or not gateway.selector else tuple(found)

@@ -11,14 +11,23 @@ HTTP_ROUTE = "HTTPRoute"
 RULES = "rules"
 """The list of an HTTPRoute in which its rules stand."""
 
+API_GROUP = "gateway.networking.k8s.io"
+API_GATEWAYS = f"gateways.{API_GROUP}"
+"""The plural name of its Gateways; that of Istio's own is `gateways`."""
+
+GATEWAY_NAME = f"{API_GROUP}/gateway-name"
+"""The label of the pods that istiod starts for a Gateway."""
+
+SAME, ALL, SELECTOR = "Same", "All", "Selector"
+
 
 @dataclass(frozen=True)
 class HttpRoute:
     """An HTTPRoute. `hosts` are the full names of the Services that it is attached to.
 
     `rules` has one entry for each of its own, with every match; the backends are destinations
-    without a subset. How istiod sorts and joins them is the resolution's matter. `at_gateways`:
-    it is attached to a Gateway of the Gateway API, which is not resolved.
+    without a subset. How istiod sorts and joins them is the resolution's matter. `at_gateways`
+    are the Gateways and ListenerSets that it is attached to, as `namespace/name`.
     """
 
     ref: Ref
@@ -48,3 +57,70 @@ class OtherRoute:
     hosts: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
     at_gateways: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listener of a Gateway or of a ListenerSet.
+
+    `tls` is the mode that an Istio Gateway would have (SIMPLE, PASSTHROUGH …), empty for none.
+    `hostname` is empty for all. `admits` says routes of which namespaces may be attached (Same,
+    All, Selector or None), `selector` by which labels; `kinds` which kinds, None for all that its
+    protocol has.
+    """
+
+    name: str
+    port: int = 0
+    protocol: str = ""
+    hostname: str = ""
+    tls: str = ""
+    admits: str = SAME
+    selector: Json = field(default_factory=dict)
+    kinds: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True)
+class ApiGateway:
+    """A Gateway of the Gateway API. `services` are the hosts of the Services before its pods.
+
+    `managed`: istiod starts its pods. `admits` and `selector` are for ListenerSets.
+    """
+
+    ref: Ref
+    created: str = ""
+    class_name: str = ""
+    listeners: tuple[Listener, ...] = ()
+    services: tuple[str, ...] = ()
+    managed: bool = True
+    admits: str = ""
+    selector: Json = field(default_factory=dict)
+    raw: Json = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSet:
+    """Listeners that are added to a Gateway, `gateway` by its namespace and name."""
+
+    ref: Ref
+    gateway: tuple[str, str]
+    created: str = ""
+    listeners: tuple[Listener, ...] = ()
+    raw: Json = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGrant:
+    """Objects of its namespace that may be named from others.
+
+    `sources` are kinds with the namespaces that they may be in, `targets` kinds with a name, or
+    with an empty one for all.
+    """
+
+    ref: Ref
+    sources: frozenset[tuple[str, str]] = frozenset()
+    targets: frozenset[tuple[str, str]] = frozenset()
+
+    def grants(self, kind: str, namespace: str, target: tuple[str, str]) -> bool:
+        """Whether a route of that kind and namespace may name the `target`, a kind and a name."""
+        allowed = self.targets & {target, (target[0], "")}
+        return bool(allowed) and (kind, namespace) in self.sources

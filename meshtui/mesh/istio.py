@@ -43,7 +43,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """An Istio Gateway: which pods it configures and the hosts it lets in."""
+    """An Istio Gateway: which pods it configures and the hosts it lets in.
+
+    `origin` and `listener` are set where istiod makes it of a listener of the Gateway API: then
+    pods of `home` alone serve it, on the ports of their Service.
+    """
 
     ref: Ref
     selector: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +55,14 @@ class Gateway:
     servers: tuple[Server, ...] = ()
     raw: Json = field(default_factory=dict, compare=False, repr=False)
     created: str = ""
+    origin: Ref | None = None
+    listener: str = ""
+    home: str = ""
+
+    @property
+    def owner(self) -> Ref:
+        """The object that somebody has written."""
+        return self.origin or self.ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,11 @@ from typing import NamedTuple
 from meshtui.mesh.access_logging import Telemetry as Telemetry
 from meshtui.mesh.authorization import AuthorizationPolicy as AuthorizationPolicy
 from meshtui.mesh.authorization import RequestAuthentication as RequestAuthentication
+from meshtui.mesh.gateway_api import ApiGateway as ApiGateway
 from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
+from meshtui.mesh.gateway_api import ListenerSet as ListenerSet
 from meshtui.mesh.gateway_api import OtherRoute as OtherRoute
+from meshtui.mesh.gateway_api import ReferenceGrant as ReferenceGrant
 from meshtui.mesh.istio import EnvoyFilter as EnvoyFilter
 from meshtui.mesh.istio import Gateway as Gateway
 from meshtui.mesh.istio import Json as Json
@@ -224,6 +227,11 @@ class Mesh:
     other_routes: tuple[OtherRoute, ...] = ()
     """GRPCRoutes, TLSRoutes and TCPRoutes, which are not resolved."""
 
+    api_gateways: tuple[ApiGateway, ...] = ()
+    """Gateways of the Gateway API; `gateways` are Istio's own."""
+
+    listener_sets: tuple[ListenerSet, ...] = ()
+    reference_grants: tuple[ReferenceGrant, ...] = ()
     peer_authentications: tuple[PeerAuthentication, ...] = ()
     authorization_policies: tuple[AuthorizationPolicy, ...] = ()
     telemetries: tuple[Telemetry, ...] = ()

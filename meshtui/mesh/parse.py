@@ -10,9 +10,15 @@ from typing import TypeVar
 from meshtui.mesh import read
 from meshtui.mesh.access_logging import parse_telemetry
 from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
+from meshtui.mesh.gateway_api import API_GATEWAYS
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_other_route
+from meshtui.mesh.parse_listeners import (
+    parse_api_gateway,
+    parse_listener_set,
+    parse_reference_grant,
+)
 from meshtui.mesh.parse_registered import (
     parse_service_entry,
     parse_sidecar,
@@ -90,6 +96,9 @@ def parse_mesh(
             for plural, kind in OTHER_ROUTES.items()
             for route in parsed(plural, bound(parse_other_route, kind=kind, domain=domain))
         ),
+        api_gateways=parsed(API_GATEWAYS, lambda raw: parse_api_gateway(raw, domain)),
+        listener_sets=parsed("listenersets", parse_listener_set),
+        reference_grants=parsed("referencegrants", parse_reference_grant),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
         telemetries=parsed("telemetries", parse_telemetry),
         authorization_policies=parsed("authorizationpolicies", parse_authorization_policy),

@@ -72,7 +72,7 @@ def _parents(spec: Json, namespace: str, domain: str) -> Iterator[str]:
 
 def _gateways(spec: Json, namespace: str) -> Iterator[str]:
     for parent in read.objects(spec, "parentRefs"):
-        if (read.text(parent, "kind") or "Gateway") == "Gateway":
+        if (read.text(parent, "kind") or "Gateway") in ("Gateway", "ListenerSet"):
             yield f"{read.text(parent, 'namespace') or namespace}/{read.text(parent, 'name')}"
 
 

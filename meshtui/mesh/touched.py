@@ -63,11 +63,15 @@ def roots_of(shared: Shared, ref: Ref) -> tuple[RuleOwner, ...]:
     """The objects with hosts through which the rules of one count: of a delegate those it is of."""
     if ref.kind == HTTP_ROUTE:
         routes = shared.mesh.http_routes
-        return tuple(route for route in routes if route.hosts and _place(route) == _name(ref))
+        return tuple(r for r in routes if _place(r) == _name(ref) and _has_parents(r))
     for service in shared.mesh.virtual_services:
         if (service.ref.namespace, service.ref.name) == (ref.namespace, ref.name):
             return shared.roots(service)
     return ()
+
+
+def _has_parents(route: HttpRoute) -> bool:
+    return bool(route.hosts or route.at_gateways)
 
 
 def hosts_named(service: RuleOwner, domain: str) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ def script_istio(hostile: Hostile) -> None:
         (ISTIO_GROUP, "v1"),
         (ISTIO_GROUP, "v1alpha3"),
         (GATEWAY_API_GROUP, "v1"),
+        (GATEWAY_API_GROUP, "v1beta1"),
     ):
         mine = [r for r in MESH_RESOURCES if (r.group, r.version) == (group, version)]
         names = [{"name": r.plural} for r in mine]

@@ -202,7 +202,7 @@ async def test_a_feed_follows_what_is_made_changed_and_deleted(lab: Lab, viewer:
         assert await feed.ready(10)
         states = {health.name: health.state for health in feed.health()}
         missing = {name for name, state in states.items() if state == "missing"}
-        gateway_api = [r.plural for r in MESH_RESOURCES if r.group == GATEWAY_API_GROUP]
+        gateway_api = [r.key for r in MESH_RESOURCES if r.group == GATEWAY_API_GROUP]
         assert missing == {*gateway_api, "requestauthentications", "telemetries"}, (
             "the lab has no such CRDs"
         )

@@ -119,7 +119,7 @@ async def test_all_kinds_are_read_at_once(tmp_path: Path) -> None:
         script_mesh(hostile)
         hostile.on(SVC, ok(listing("b", "a")))
         found = await read_objects(cluster)
-        assert set(found.items) == {resource.plural for resource in MESH_RESOURCES}
+        assert set(found.items) == {resource.key for resource in MESH_RESOURCES}
         assert names(found.items["services"]) == ["a", "b"]
         assert found.items["services"][0]["kind"] == "Service"
         assert (found.istio, found.problems, found.namespaces) == (True, (), None)

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from meshtui.mesh.gateway_api import API_GATEWAYS
 from meshtui.mesh.model import Mesh, MeshSettings
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.resolution import Client
@@ -27,6 +28,11 @@ PLURALS = {
     "Sidecar": "sidecars",
     "EnvoyFilter": "envoyfilters",
     "HTTPRoute": "httproutes",
+    "GRPCRoute": "grpcroutes",
+    "TCPRoute": "tcproutes",
+    "TLSRoute": "tlsroutes",
+    "ReferenceGrant": "referencegrants",
+    "ListenerSet": "listenersets",
     "PeerAuthentication": "peerauthentications",
     "AuthorizationPolicy": "authorizationpolicies",
     "RequestAuthentication": "requestauthentications",
@@ -111,12 +117,28 @@ def mesh_of(
 ) -> Mesh:
     """The mesh of some objects; `created` has the seconds of those whose age matters."""
     found: dict[str, list[Obj]] = {plural: [] for plural in PLURALS.values()}
+    found[API_GATEWAYS] = []
     for obj in objects:
         if obj["kind"] == "Gateway" and obj["apiVersion"].startswith(GATEWAY_API):
+            found[API_GATEWAYS].append(_stored(obj, created))
+            found["services"] += made_services(obj)
             continue  # not the Gateways that VirtualServices name
         if plural := PLURALS.get(obj["kind"]):
             found[plural].append(_stored(obj, created))
     return parse_mesh(found, settings=settings)
+
+
+def made_services(gateway: Obj) -> list[Obj]:
+    """The Service that istiod makes for a Gateway of the Gateway API; no recording lists it."""
+    meta, spec = gateway["metadata"], gateway["spec"]
+    if spec["gatewayClassName"] != "istio":
+        return []
+    numbers = dict.fromkeys(listener["port"] for listener in spec["listeners"])
+    ports = [{"name": f"http-{number}", "port": number} for number in (15021, *numbers)]
+    selector = {"gateway.networking.k8s.io/gateway-name": meta["name"]}
+    named = {"name": f"{meta['name']}-istio", "namespace": meta["namespace"]}
+    service = {"kind": "Service", "metadata": named, "spec": {"ports": ports, "selector": selector}}
+    return [_stored(service, {})]
 
 
 def identity(obj: Obj) -> str:

@@ -84,4 +84,4 @@ def test_rules_that_are_handed_over() -> None:
         "virtualservices": [root, part],
     }
     (door,) = doors(parse_mesh(objects))
-    assert str(door.virtual_service) == "VirtualService default/part"
+    assert str(door.rules_of) == "VirtualService default/part"

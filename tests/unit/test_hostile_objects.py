@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from meshtui.changes.checks import owners
 from meshtui.diagnosis.analysis import analyze
 from meshtui.kube.resources import (
+    API_GATEWAYS,
     AUTHORIZATION_POLICIES,
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -22,9 +23,11 @@ from meshtui.kube.resources import (
     GATEWAYS,
     GRPC_ROUTES,
     HTTP_ROUTES,
+    LISTENER_SETS,
     MESH_RESOURCES,
     PEER_AUTHENTICATIONS,
     PODS,
+    REFERENCE_GRANTS,
     REQUEST_AUTHENTICATIONS,
     SERVICE_ENTRIES,
     SERVICES,
@@ -101,6 +104,26 @@ PATCH = {
     "match": {"context": "SIDECAR_INBOUND"},
     "patch": {"operation": "MERGE", "value": {"name": "x", "typed_config": {"a": [1]}}},
 }
+LISTENER: Obj = {
+    "name": "http",
+    "port": 80,
+    "protocol": "HTTP",
+    "hostname": "*.a",
+    "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "MUTUAL"}},
+    "allowedRoutes": {
+        "namespaces": {
+            "from": "Selector",
+            "selector": {
+                "matchLabels": {"kubernetes.io/metadata.name": "default"},
+                "matchExpressions": [
+                    {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["default"]}
+                ],
+            },
+        },
+        "kinds": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}],
+    },
+}
+
 SPECS: dict[Resource, Obj] = {
     SERVICES: samples.service("reviews")["spec"],
     PODS: {
@@ -182,7 +205,10 @@ SPECS: dict[Resource, Obj] = {
         "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
     },
     HTTP_ROUTES: {
-        "parentRefs": [{"group": "", "kind": "Service", "name": "reviews", "port": 9080}],
+        "parentRefs": [
+            {"group": "", "kind": "Service", "name": "reviews", "port": 9080},
+            {"name": "reviews", "namespace": "default", "sectionName": "http", "port": 80},
+        ],
         "hostnames": ["a"],
         "rules": [
             {
@@ -216,6 +242,24 @@ SPECS: dict[Resource, Obj] = {
             "rules": [{"backendRefs": [{"name": "reviews", "port": 1, "weight": 1}]}],
         }
         for kind in (GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES)
+    },
+    API_GATEWAYS: {
+        "gatewayClassName": "istio",
+        "listeners": [LISTENER],
+        "addresses": [{"type": "Hostname", "value": "ratings"}],
+        "allowedListeners": {
+            "namespaces": {"from": "Selector", "selector": {"matchLabels": {"a": "b"}}}
+        },
+    },
+    LISTENER_SETS: {
+        "parentRef": {"name": "reviews", "namespace": "default"},
+        "listeners": [LISTENER],
+    },
+    REFERENCE_GRANTS: {
+        "from": [
+            {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}
+        ],
+        "to": [{"group": "", "kind": "Service", "name": "reviews"}],
     },
     PEER_AUTHENTICATIONS: {
         "selector": {"matchLabels": {"app": "reviews"}},
@@ -274,8 +318,8 @@ GOOD: dict[str, list[Obj]] = {
 def read_all(resource: Resource, raw: Any) -> Mesh:
     """As a list gives it: trimmed, ordered, parsed, judged; with a good object of each kind."""
     listed = {plural: list(raws) for plural, raws in GOOD.items()}
-    listed.setdefault(resource.plural, []).append(raw)
-    kinds = {kind.plural: kind for kind in MESH_RESOURCES}
+    listed.setdefault(resource.key, []).append(raw)
+    kinds = {kind.key: kind for kind in MESH_RESOURCES}
     items = {
         plural: in_order([trim(kinds[plural], one) for one in raws])
         for plural, raws in listed.items()
@@ -293,7 +337,7 @@ def holds_the_good(mesh: Mesh) -> bool:
 
 
 def by_plural(resource: Resource) -> str:
-    return resource.plural
+    return resource.key
 
 
 def failures(

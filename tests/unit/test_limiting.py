@@ -134,7 +134,7 @@ class TestDoors:
         east_west = server(15443, "TLS", "*.local", mode="AUTO_PASSTHROUGH")
         mesh = shop(servers=[east_west])
         (door,) = doors_to(mesh, mesh.by_key[REVIEWS])
-        assert (door.port, door.virtual_service) == (15443, None)
+        assert (door.port, door.rules_of) == (15443, None)
         assert tls_words(door).startswith("TLS AUTO_PASSTHROUGH: from other networks")
 
     def test_what_is_called_by_what_has_a_way_in(self) -> None:

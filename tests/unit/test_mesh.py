@@ -127,7 +127,7 @@ def test_an_object_without_a_name_is_said_and_the_rest_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    "plural", [kind.plural for kind in MESH_RESOURCES if kind not in (CONFIG_MAPS, SERVICES)]
+    "plural", [kind.key for kind in MESH_RESOURCES if kind not in (CONFIG_MAPS, SERVICES)]
 )
 def test_what_is_left_out_of_each_kind_is_a_problem(plural: str) -> None:
     nameless = {"metadata": {"namespace": "default"}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from meshtui.mesh.exposure import Door
+from meshtui.mesh.gateway_api import HTTP_ROUTE
 from meshtui.mesh.model import Pod, Ref, Service, ServiceKey
 from meshtui.mesh.ratelimits import Bucket, RateLimit
 from meshtui.mesh.service_limits import Exposed, Limiting
@@ -21,7 +22,8 @@ def exposed_json(found: Exposed, tallies: Sequence[tuple[Tally, float | None]]) 
         "service": _service(found.service),
         "ways": [_door(door) for door in found.doors],
         "gateway_api_routes": [
-            {**_ref(one.ref), "gateways": list(one.gateways)} for one in found.routes
+            {**_ref(one.ref), "gateways": list(one.gateways), "why": one.why or None}
+            for one in found.routes
         ],
         "callers": [
             {"namespace": key.namespace, "name": key.name, "ways": [_door(door) for door in doors]}
@@ -68,6 +70,10 @@ def _service(service: Service) -> Json:
     }
 
 
+def _of_kind(ref: Ref | None, kind: str) -> Json | None:
+    return _ref(ref) if ref is not None and ref.kind == kind else None
+
+
 def _door(door: Door) -> Json:
     return {
         "gateway": _ref(door.gateway),
@@ -76,7 +82,9 @@ def _door(door: Door) -> Json:
         "protocol": door.protocol,
         "tls": door.tls or None,
         "https_redirect": door.redirect,
-        "virtual_service": _ref(door.virtual_service) if door.virtual_service else None,
+        "listener": door.listener or None,
+        "virtual_service": _of_kind(door.rules_of, "VirtualService"),
+        "http_route": _of_kind(door.rules_of, HTTP_ROUTE),
         "rules": [
             {
                 "rule": lead.rule,

@@ -8,7 +8,8 @@ from functools import cached_property
 from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Gateway, Mesh, VirtualService
 from meshtui.mesh.resolution import Callers, Client, Door, View, World
-from meshtui.mesh.resolution.names import labels_in
+from meshtui.mesh.resolution.gateways import serves
+from meshtui.mesh.resolution.listeners import with_listeners
 
 _MOST_STAND_INS = 200
 
@@ -41,9 +42,10 @@ class Askers:
     def gateways(self) -> tuple[View, ...]:
         """The gateways; one that no pod is known for is asked for in its own namespace."""
         clients = [group.client for group in self.world.callers if group.client.gateway]
-        for gateway in self.mesh.gateways:
+        for gateway in with_listeners(self.mesh):
             if not any(_served_by(gateway, client) for client in clients):
-                clients.append(Client(gateway.ref.namespace, gateway.selector, gateway=True))
+                home = gateway.home or gateway.ref.namespace
+                clients.append(Client(home, gateway.selector, gateway=True))
         return tuple(self.world.view(client) for client in clients)
 
     def doors(self, gateway: Gateway) -> Iterator[tuple[View, Door]]:
@@ -115,7 +117,7 @@ class Askers:
 
 
 def _served_by(gateway: Gateway, client: Client) -> bool:
-    return client.gateway and labels_in(gateway.selector, client.labels)
+    return client.gateway and serves(gateway, client)
 
 
 def _matches(service: VirtualService) -> Iterator[Mapping[str, object]]:

@@ -89,8 +89,8 @@ def left_out_server(mesh: Mesh) -> Iterator[Finding]:
             yield Finding(
                 "gateway-conflict",
                 ERROR,
-                skipped.gateway.ref,
-                f"spec.servers[{index}]",
+                skipped.gateway.owner,
+                _path(skipped.gateway, index),
                 f"This server is left out: {skipped.why}. Its requests are served by the other "
                 "server, or not at all.",
                 "Put both into one Gateway, or give this one other hosts or another port.",
@@ -108,7 +108,7 @@ def gateway_conflict(mesh: Mesh) -> Iterator[Finding]:
     for view in resolved_hosts(mesh).askers.gateways:
         doors = [door for door in view.doors.doors if door.table]
         for one, other in combinations(doors, 2):
-            pair = (str(one.gateway.ref), str(other.gateway.ref))
+            pair = (str(one.gateway.owner), str(other.gateway.owner))
             both = _common(one, other)
             if pair in reported or pair[0] == pair[1] or one.table != other.table or not both:
                 continue
@@ -122,13 +122,18 @@ def gateway_conflict(mesh: Mesh) -> Iterator[Finding]:
             yield Finding(
                 "gateway-conflict",
                 WARNING if redirects else INFO,
-                other.gateway.ref,
-                f"spec.servers[{other.gateway.servers.index(other.server)}]",
-                f"{one.gateway.ref} serves {both} on port {one.server.port} of the same proxies: "
+                other.gateway.owner,
+                _path(other.gateway, other.gateway.servers.index(other.server)),
+                f"{one.gateway.owner} serves {both} on port {one.server.port} of the same proxies: "
                 f"{what}.",
                 "Let one Gateway have the host on this port.",
                 ("IST0145",),
             )
+
+
+def _path(gateway: Gateway, index: int) -> str:
+    """Where a server is written; of the Gateway API it is a listener, which has a name."""
+    return f"spec.listeners[{gateway.listener}]" if gateway.origin else f"spec.servers[{index}]"
 
 
 def _common(one: Door, other: Door) -> str:

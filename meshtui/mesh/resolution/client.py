@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh, Pod, Service
+from meshtui.mesh.resolution.listeners import with_listeners
 from meshtui.mesh.resolution.names import labels_in
 
 _PLAIN_PORTS = "experimental.istio.io/disable-gateway-port-translation"
@@ -141,5 +142,5 @@ def _source_labels(rule: Json) -> Iterator[str]:
 
 def gateway_labels(mesh: Mesh) -> Iterator[str]:
     """The labels that Gateways choose their proxies by."""
-    for gateway in mesh.gateways:
+    for gateway in with_listeners(mesh):
         yield from gateway.selector

@@ -14,6 +14,7 @@ from meshtui.mesh.istio import Gateway, Server
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.forwarding import Surroundings
+from meshtui.mesh.resolution.listeners import with_listeners
 from meshtui.mesh.resolution.names import intersection, is_wild, labels_in
 from meshtui.mesh.resolution.protocols import is_http, parse_protocol
 from meshtui.mesh.resolution.routes import MadeRoutes, build_routes, last_things_last
@@ -66,6 +67,8 @@ class Doors:
 
 def serves(gateway: Gateway, client: Client) -> bool:
     """Whether a gateway pod serves the Gateway; without a selector each pod does."""
+    if gateway.home not in ("", client.namespace):
+        return False
     return labels_in(gateway.selector, client.labels)
 
 
@@ -81,16 +84,17 @@ class _Listening:
 
 def doors(mesh: Mesh, client: Client) -> Doors:
     """The servers that a gateway pod serves, the older Gateway first."""
-    ordered = sorted(mesh.gateways, key=lambda g: (g.created, g.ref.name, g.ref.namespace))
     listening = _Listening()
     found: list[Door] = []
     skipped: list[Skipped] = []
-    for gateway in ordered:
+    for gateway in with_listeners(mesh):
         if not serves(gateway, client):
             continue
         for server in gateway.servers:
             door = _door(gateway, server, client)
-            if why := _clash(door, listening):
+            if gateway.home and client.ports and server.port not in client.ports:
+                skipped.append(Skipped(gateway, server, f"its Service has no port {server.port}"))
+            elif why := _clash(door, listening):
                 skipped.append(Skipped(gateway, server, why))
             else:
                 found.append(door)

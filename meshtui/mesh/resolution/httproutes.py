@@ -1,9 +1,10 @@
-"""HTTPRoutes whose parents are Services or ServiceEntries, as rules like a VirtualService's.
+"""HTTPRoutes as rules like a VirtualService's.
 
 From istiod (pilot/pkg/config/kube/gateway: convertHTTPRoute, sortHTTPRoutes, mergeHTTPRoutes): each
 match is a rule of its own; the routes of a namespace for one host (and one port, where the parent
-names one) are joined, the older first, and sorted: exact paths, prefixes, expressions, the longer
-first, then by method, headers and query parameters.
+names one), or all those of one name at a Gateway's listener, are joined, the older first, and
+sorted: exact paths, prefixes, expressions, the longer first, then by method, headers and query
+parameters.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse_gateway_api import as_match, backend_weight, mirror_percent
 from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
+from meshtui.mesh.resolution.listeners import attached
+from meshtui.mesh.resolution.names import MESH
 
 _RANKS = {"exact": 3, "prefix": 2, "regex": 1}
 _RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
@@ -33,27 +36,111 @@ class Invalid(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Backends:
+    """What the backends of a route come to, as its namespace may name them."""
+
+    mesh: Mesh
+    route: HttpRoute
+    at_gateway: bool = False
+
+    def destination(self, raw: Json) -> tuple[Json, str]:
+        """The destination of a backend, and why it is none; empty where it is one."""
+        mesh, namespace = self.mesh, self.route.ref.namespace
+        kind = (read.text(raw, "group"), read.text(raw, "kind") or "Service")
+        home, name = read.text(raw, "namespace") or namespace, read.text(raw, "name")
+        if not self._is_granted(kind[1], home, name):
+            grant = f"no ReferenceGrant of {home} lets {self.route.ref} name"
+            return {}, f"{grant} {kind[1]} {name}"
+        if kind == ("", "Service"):
+            host = service_host(home, name, mesh.settings.domain)
+            problem = "" if host in mesh.by_host else f"there is no Service {home}/{name}"
+            if "." in name:
+                raise Invalid("a Service is named by its name, not by its host")
+        elif kind == ("networking.istio.io", "Hostname"):
+            host, known = name, name in mesh.by_host or name in mesh.service_entry_hosts
+            problem = "" if known else f"no host is called {name}"
+        else:
+            return {}, f"a {kind[1]} can't be a backend"
+        if "port" not in raw:
+            raise Invalid("a backend has no port")
+        return {"host": host, "port": {"number": read.integer(raw, "port")}}, problem
+
+    def _is_granted(self, kind: str, home: str, name: str) -> bool:
+        """Only Gateways ask. Where grants can't be read, they are taken for given."""
+        ref = self.route.ref
+        if not self.at_gateway or home == ref.namespace:
+            return True
+        if not self.mesh.knows("referencegrants", home):
+            return True
+        mine = (one for one in self.mesh.reference_grants if one.ref.namespace == home)
+        return any(one.grants(ref.kind, ref.namespace, (kind, name)) for one in mine)
+
+
+@dataclass(frozen=True, slots=True)
 class RouteGroup:
-    """The routes of a namespace for one host; `port` is 0 for all of its ports."""
+    """The routes of a namespace for one host; `port` is 0 for all of its ports.
+
+    Or those of all namespaces for one host name at a listener, `gateway`.
+    """
 
     namespace: str
     host: str
     port: int
     routes: tuple[HttpRoute, ...]
     rules: tuple[MergedRule, ...]
+    gateway: str = MESH
 
     @property
     def name(self) -> str:
         """How istiod names the VirtualService that it makes of them."""
+        if self.gateway != MESH:
+            return f"{self.gateway.replace('/', '~')}~{self.host}"
         port = f"~{self.port}" if self.port else ""
         return f"{self.namespace}{port}~{self.host}"
 
 
+def _oldest_first(mesh: Mesh) -> list[HttpRoute]:
+    return sorted(mesh.http_routes, key=lambda r: (r.created, r.ref.namespace, r.ref.name))
+
+
+def gateway_groups(mesh: Mesh) -> Iterator[RouteGroup]:
+    """What the HTTPRoutes of a mesh come to at the listeners of Gateways."""
+    found: dict[tuple[str, str], list[tuple[HttpRoute, tuple[MergedRule, ...]]]] = {}
+    for route in _oldest_first(mesh):
+        if not route.at_gateways:
+            continue
+        try:
+            rules = tuple(route_rules(mesh, route, at_gateway=True))
+        except Invalid:
+            continue
+        for place in attached(mesh, route):
+            for host in place.hosts if rules else ():
+                found.setdefault((place.open.name, host), []).append((route, rules))
+    for (gateway, host), members in found.items():
+        # each parent that leads here brings its rules
+        joined = sorted((rule for _, rules in members for rule in rules), key=_precedence)
+        routes = tuple(dict.fromkeys(route for route, _ in members))
+        yield RouteGroup(routes[0].ref.namespace, host, 0, routes, tuple(joined), gateway)
+
+
+def unserved(mesh: Mesh, route: HttpRoute) -> str:
+    """Why no listener of the Gateways that a route names has it; empty where one does."""
+    places = attached(mesh, route)
+    if not places:
+        return f"there is no Gateway {', '.join(route.at_gateways)} of Istio's with a listener"
+    if all(place.why for place in places):
+        return "; ".join(f"listener {place.open.listener.name}: {place.why}" for place in places)
+    try:
+        tuple(route_rules(mesh, route, at_gateway=True))
+    except Invalid as error:
+        return f"istiod takes none of its rules: {error}"
+    return ""
+
+
 def route_groups(mesh: Mesh) -> Iterator[RouteGroup]:
     """What the HTTPRoutes of a mesh come to for hosts that are called through sidecars."""
-    ordered = sorted(mesh.http_routes, key=lambda r: (r.created, r.ref.name, r.ref.namespace))
     found: dict[tuple[str, str, int], list[tuple[HttpRoute, tuple[MergedRule, ...]]]] = {}
-    for route in ordered:
+    for route in _oldest_first(mesh):
         try:
             rules = tuple(route_rules(mesh, route))
         except Invalid:
@@ -110,40 +197,43 @@ def _precedence(rule: MergedRule) -> tuple[int, ...]:
     )
 
 
-def route_rules(mesh: Mesh, route: HttpRoute) -> Iterator[MergedRule]:
-    """A rule for each match of the route. Raises Invalid where istiod takes none of it."""
-    spec = read.obj(route.raw, "spec")
+def route_rules(mesh: Mesh, route: HttpRoute, at_gateway: bool = False) -> Iterator[MergedRule]:
+    """A rule for each match of the route. Raises Invalid where istiod takes none of it.
+
+    At a Gateway a backend of another namespace needs a ReferenceGrant.
+    """
+    spec, ask = read.obj(route.raw, "spec"), Backends(mesh, route, at_gateway)
     for index, raw in enumerate(read.items(spec, "rules")):
         place = RulePlace(route, index, "rules")
-        rule = _rule(mesh, route, index, raw if isinstance(raw, Mapping) else {})
+        rule = _rule(ask, index, raw if isinstance(raw, Mapping) else {})
         for match in read.objects(raw, "matches") or [{}]:
             yield MergedRule(place, place, {**rule, "match": [as_match(match)]})
 
 
-def _rule(mesh: Mesh, route: HttpRoute, index: int, raw: Json) -> dict[str, Any]:
-    namespace = route.ref.namespace
-    name = read.text(raw, "name") or f"{namespace}.{route.ref.name}.{index}"
+def _rule(ask: Backends, index: int, raw: Json) -> dict[str, Any]:
+    ref = ask.route.ref
+    name = read.text(raw, "name") or f"{ref.namespace}.{ref.name}.{index}"
     found: dict[str, Any] = {"name": name}
     for entry in read.objects(raw, "filters"):
-        _filter(mesh, namespace, entry, found)
+        _filter(ask, entry, found)
     _timing(raw, found)
     backends = read.objects(raw, "backendRefs")
     total = sum(backend_weight(backend) for backend in backends)
     if total == 0 and "redirect" not in found:
         found["directResponse"] = {"status": 500}
     else:
-        found["route"] = list(_destinations(mesh, namespace, backends))
+        found["route"] = list(_destinations(ask, backends))
     return found
 
 
-def _filter(mesh: Mesh, namespace: str, raw: Json, found: dict[str, Any]) -> None:
+def _filter(ask: Backends, raw: Json, found: dict[str, Any]) -> None:
     kind = read.text(raw, "type")
     if kind in _MODIFIERS:
         _modify(raw, found)
     elif kind == "RequestRedirect":
         found["redirect"] = _redirect(read.obj(raw, "requestRedirect"))
     elif kind == "RequestMirror":
-        if mirror := _mirror(mesh, namespace, read.obj(raw, "requestMirror")):
+        if mirror := _mirror(ask, read.obj(raw, "requestMirror")):
             found.setdefault("mirrors", []).append(mirror)
     elif kind == "URLRewrite":
         if rewrite := _rewrite(read.obj(raw, "urlRewrite")):
@@ -224,9 +314,9 @@ def _origin(origin: str) -> Json:
     return {"exact": origin}
 
 
-def _mirror(mesh: Mesh, namespace: str, raw: Json) -> Json | None:
+def _mirror(ask: Backends, raw: Json) -> Json | None:
     """None where its backend is none: such a mirror is left out."""
-    host, problem = _backend(mesh, namespace, read.obj(raw, "backendRef"))
+    host, problem = ask.destination(read.obj(raw, "backendRef"))
     if problem:
         return None
     found: dict[str, Any] = {"destination": host}
@@ -261,11 +351,11 @@ def _length(timeouts: Json, key: str) -> str:
     return "" if text.strip("0.hms") == "" else text
 
 
-def _destinations(mesh: Mesh, namespace: str, backends: list[Json]) -> Iterator[Json]:
+def _destinations(ask: Backends, backends: list[Json]) -> Iterator[Json]:
     """What is no backend keeps its share: its requests are answered 500."""
     weighed = [backend for backend in backends if backend_weight(backend) > 0]
     for backend in weighed:
-        target, _ = _backend(mesh, namespace, backend)
+        target, _ = ask.destination(backend)
         found: dict[str, Any] = {"destination": target}
         if len(weighed) > 1:
             found["weight"] = backend_weight(backend)
@@ -274,22 +364,3 @@ def _destinations(mesh: Mesh, namespace: str, backends: list[Json]) -> Iterator[
                 raise Invalid(f"filter {read.text(entry, 'type')} of a backend")
             _modify(entry, found)
         yield found
-
-
-def _backend(mesh: Mesh, namespace: str, raw: Json) -> tuple[Json, str]:
-    """The destination of a backend, and why it is none; empty where it is one."""
-    kind = (read.text(raw, "group"), read.text(raw, "kind") or "Service")
-    home, name = read.text(raw, "namespace") or namespace, read.text(raw, "name")
-    if kind == ("", "Service"):
-        host = service_host(home, name, mesh.settings.domain)
-        problem = "" if host in mesh.by_host else f"there is no Service {home}/{name}"
-        if "." in name:
-            raise Invalid("a Service is named by its name, not by its host")
-    elif kind == ("networking.istio.io", "Hostname"):
-        host, known = name, name in mesh.by_host or name in mesh.service_entry_hosts
-        problem = "" if known else f"no host is called {name}"
-    else:
-        return {}, f"a {kind[1]} can't be a backend"
-    if "port" not in raw:
-        raise Invalid("a backend has no port")
-    return {"host": host, "port": {"number": read.integer(raw, "port")}}, problem

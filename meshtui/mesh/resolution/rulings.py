@@ -16,7 +16,7 @@ from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import HttpRoute, Mesh, VirtualService
 from meshtui.mesh.resolution.delegates import MergedRule, completed, merged_rules
-from meshtui.mesh.resolution.httproutes import RouteGroup, route_groups
+from meshtui.mesh.resolution.httproutes import RouteGroup, gateway_groups, route_groups
 from meshtui.mesh.resolution.names import MESH, full_name, gateway_name, is_wild, most_specific
 from meshtui.mesh.resolution.registry import NOBODY, PRIVATE, PUBLIC
 
@@ -155,7 +155,8 @@ def rulings(mesh: Mesh) -> Rulings:
     """The VirtualServices of a mesh by who sees them; delegates are joined into their roots."""
     delegates = {(s.ref.namespace, s.ref.name): s for s in mesh.virtual_services if not s.hosts}
     ordered = [_ruling(mesh, s, delegates) for s in mesh.virtual_services if s.hosts]
-    ordered += [_of_routes(mesh, group) for group in route_groups(mesh)]
+    groups = (*route_groups(mesh), *gateway_groups(mesh))
+    ordered += [_of_routes(mesh, group) for group in groups]
     ordered.sort(key=lambda r: (r.service.created, r.place[1], r.namespace))
     private: dict[tuple[str, str], list[Ruling]] = {}
     exported: dict[tuple[str, str], list[Ruling]] = {}
@@ -168,7 +169,9 @@ def rulings(mesh: Mesh) -> Rulings:
             hidden.append(ruling)
         else:
             _add_to_namespaces(private, exported, ruling)
-    consumers = frozenset(ruling.namespace for ruling in ordered if ruling.gateway_api)
+    consumers = frozenset(
+        ruling.namespace for ruling in ordered if ruling.gateway_api and MESH in ruling.gateways
+    )
     return Rulings(_frozen(private), _frozen(exported), _frozen(public), tuple(hidden), consumers)
 
 
@@ -177,7 +180,7 @@ def _of_routes(mesh: Mesh, group: RouteGroup) -> Ruling:
     return Ruling(
         service=group.routes[0],
         hosts=(group.host,),
-        gateways=(MESH,),
+        gateways=(group.gateway,),
         exports=frozenset(group.namespace if to == PRIVATE else to for to in everybody),
         join=lambda: group.rules,
         domain=mesh.settings.domain,

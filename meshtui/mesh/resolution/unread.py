@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from meshtui.mesh.gateway_api import API_GATEWAYS
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.registry import Host
@@ -52,7 +53,9 @@ def _unread(mesh: Mesh, client: Client, host: Host | None) -> Iterator[Unread]:
     for home in dict.fromkeys((client.namespace, root)):
         if not client.gateway and not mesh.knows("sidecars", home):
             yield Unread("sidecars", home, f"the Sidecars of {home} are not read")
-    if client.gateway and not mesh.knows("gateways"):
-        yield Unread(
-            "gateways", EVERYWHERE, "a Gateway of a namespace that can't be read may count"
-        )
+    if not client.gateway:
+        return
+    for plural in ("gateways", API_GATEWAYS):
+        if not mesh.knows(plural):
+            why = "a Gateway of a namespace that can't be read may count"
+            yield Unread(plural, EVERYWHERE, why)

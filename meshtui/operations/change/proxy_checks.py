@@ -30,7 +30,8 @@ from meshtui.envoy.compare import (
 from meshtui.envoy.dead_ends import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
-from meshtui.mesh.model import Json, Mesh, Pod, VirtualService
+from meshtui.mesh.gateway_api import RULES
+from meshtui.mesh.model import Json, Mesh, Pod
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.touched import (
     TouchedCluster,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 OUT_OF_REACH = "out of reach"
 REFUSED = "the proxy refused a newer table: "
 _TIMEOUT_S = 3.0
+_LISTS = ("http", RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,9 @@ def _contains_any(host: VirtualHost | None, rules: Collection[RulePlace]) -> boo
 
 
 def _not_touched(view: View, before: Mesh, after: Mesh, change: Change) -> Wanted:
-    """Why the client gets nothing of a VirtualService."""
+    """Why the client gets nothing of what holds the rules."""
     roots = [r for mesh in (before, after) for r in roots_of(world(mesh).shared, change.target)]
-    services = [root for root in roots if isinstance(root, VirtualService)]
-    if not any(is_for(view, root) for root in services):
+    if not any(is_for(view, root) for root in roots):
         gateway = view.client.gateway
         whom = "not for this gateway" if gateway else "for gateways only"
         return Wanted(view, reason=f"{change.target} is {whom}")
@@ -151,8 +152,8 @@ def _why_not(view: View, change: Change) -> str:
         for port in sorted(view.shared.registry.ports):
             for other in view.resolve(name, port).overruled:
                 if (other.service.ref.namespace, other.service.ref.name) == place:
-                    return f"it does not get this VirtualService: {other.why}"
-    return "it does not get this VirtualService"
+                    return f"it does not get this {change.target.kind}: {other.why}"
+    return f"it does not get this {change.target.kind}"
 
 
 def _named(change: Change, view: View) -> list[str]:
@@ -178,10 +179,10 @@ def _rules(change: Change) -> frozenset[RulePlace] | None:
     if len(change.patch) == 1 and whole_rule(change.patch[0]):
         return None
     steps = [tokens(operation["path"]) for operation in change.patch]
-    if not all(len(step) > 3 and step[1] == "http" and step[2].isdigit() for step in steps):
+    if not all(len(step) > 3 and step[1] in _LISTS and step[2].isdigit() for step in steps):
         return None
     place = (change.target.namespace, change.target.name)
-    return frozenset((*place, "http", int(step[2])) for step in steps)
+    return frozenset((*place, step[1], int(step[2])) for step in steps)
 
 
 def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:

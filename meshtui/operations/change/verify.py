@@ -110,11 +110,19 @@ def _with(mesh: Mesh, owner: RuleOwner, pods: list[Pod]) -> list[Pod]:
 def is_for(view: View, vs: RuleOwner) -> bool:
     """Whether what holds rules is for such a client, by the Gateways that it names alone."""
     if isinstance(vs, HttpRoute):
-        return vs.in_mesh and not view.client.gateway
+        return is_route_for(view, vs)
     if not view.client.gateway:
         return "mesh" in vs.gateways
     named = {gateway_name(name, vs.ref.namespace) for name in vs.gateways}
     return any(door.name in named for door in view.doors.doors)
+
+
+def is_route_for(view: View, route: HttpRoute) -> bool:
+    """The same of an HTTPRoute, by the parents that it names."""
+    if not view.client.gateway:
+        return route.in_mesh
+    owners = (door.gateway.owner for door in view.doors.doors if door.gateway.origin)
+    return any(f"{owner.namespace}/{owner.name}" in route.at_gateways for owner in owners)
 
 
 def _spread(pods: list[Pod]) -> tuple[Pod, ...]:

@@ -92,7 +92,7 @@ async def _rights(session: Session) -> AsyncGenerator[Check, None]:
     from meshtui.kube.access import allowed
     from meshtui.kube.leases import LEASES
 
-    known = {r.plural: r for r in (*resources.MESH_RESOURCES, LEASES)}
+    known = {r.key: r for r in (*resources.MESH_RESOURCES, LEASES)}
     namespace = session.cluster.namespace
     for verb, plural, sub in RIGHTS:
         name = f"{verb} {plural}{'/' + sub if sub else ''}"

@@ -109,7 +109,8 @@ def _door(door: Door, width: int) -> list[Line]:
     for host in door.hosts[1:MOST]:
         lines += _behind(Span(" " * (len(at) + 2)), host, width, "text")
     lines += _field("tls", tls_words(door), width, "text")
-    lines += _field("Gateway", _name(door.gateway), width)
+    listener = f", listener {door.listener}" if door.listener else ""
+    lines += _field("Gateway", f"{_name(door.gateway)}{listener}", width)
     if door.pods:
         lines += _field("served by", pods_words(door.pods), width)
     else:
@@ -117,8 +118,9 @@ def _door(door: Door, width: int) -> list[Line]:
     for front in door.fronts:
         text = f"Service {front.key}, {front.type or 'type not known'}"
         lines += _field("behind", text, width, "muted")
-    if door.virtual_service:
-        lines += _field("rules of", _name(door.virtual_service), width)
+    if door.rules_of:
+        kind = "" if door.rules_of.kind == "VirtualService" else f"{door.rules_of.kind} "
+        lines += _field("rules of", f"{kind}{_name(door.rules_of)}", width)
     for lead in door.leads[:MOST]:
         lines += _field("", _lead(lead), width, "muted")
     for noun, number in (("hosts", len(door.hosts)), ("rules", len(door.leads))):
