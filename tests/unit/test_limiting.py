@@ -91,7 +91,7 @@ class TestDoors:
     def test_a_door_says_who_listens_there_and_what_stands_before_it(self) -> None:
         plain, secure = doors_to(shop(), shop().by_key[PAGE])
         assert (plain.port, plain.redirect, secure.port, secure.tls) == (80, True, 443, "SIMPLE")
-        assert (secure.hosts, str(secure.virtual_service)) == (
+        assert (secure.hosts, str(secure.rules_of)) == (
             ("shop.example",),
             "VirtualService default/shop",
         )
