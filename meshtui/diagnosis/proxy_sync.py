@@ -88,7 +88,7 @@ class ProxyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SyncFacts:
     """All that was read beside the pods. `istiod_trouble` says why istiod's own account is not
     known or not whole; `counted` are istiod's counts of refusals."""
 
@@ -111,7 +111,7 @@ def proxies_among(pods: Iterable[Pod]) -> tuple[Pod, ...]:
     return tuple(pod for pod in pods if pod.sidecar and pod.phase not in _ENDED)
 
 
-def proxy_rows(pods: Iterable[Pod], asked: Asked, now: float) -> tuple[ProxyRow, ...]:
+def proxy_rows(pods: Iterable[Pod], asked: SyncFacts, now: float) -> tuple[ProxyRow, ...]:
     """A row for each proxy's pod and for each further client of istiod, by namespace and name."""
     clients = newest_of(asked.clients)
     known = proxies_among(pods)
@@ -120,7 +120,7 @@ def proxy_rows(pods: Iterable[Pod], asked: Asked, now: float) -> tuple[ProxyRow,
     return tuple(sorted(rows, key=lambda row: row.place))
 
 
-def _row(pod: Pod, client: ProxySync | None, asked: Asked, now: float) -> ProxyRow:
+def _row(pod: Pod, client: ProxySync | None, asked: SyncFacts, now: float) -> ProxyRow:
     counted = asked.counted.of(pod.namespace, pod.name)
     answer = asked.answers.get((pod.namespace, pod.name), ProxyAnswer())
     refused = tuple(_refusals(client, counted, answer))
@@ -131,11 +131,11 @@ def _row(pod: Pod, client: ProxySync | None, asked: Asked, now: float) -> ProxyR
         state, why = NOT_RUNNING, trouble.words if trouble else f"its pod is {pod.phase or '?'}"
     else:
         state, why = _by_itself(answer, refused, asked)
-    kind = _kind(client) if client is not None and client.kind == WAYPOINT else kind_of(pod)
+    kind = _kind(client) if client is not None and client.kind else kind_of(pod)
     return ProxyRow(pod.namespace, pod.name, kind, state, pod, client, refused, why)
 
 
-def _foreign(client: ProxySync, asked: Asked, now: float) -> ProxyRow:
+def _foreign(client: ProxySync, asked: SyncFacts, now: float) -> ProxyRow:
     counted = asked.counted.of(client.namespace, client.name)
     refused = tuple(_refusals(client, counted, ProxyAnswer()))
     state, why = _by_istiod(client, refused, now)
@@ -161,7 +161,9 @@ def _by_istiod(client: ProxySync, refused: Iterable[Refusal], now: float) -> tup
     return IN_SYNC, ""
 
 
-def _by_itself(answer: ProxyAnswer, refused: Iterable[Refusal], asked: Asked) -> tuple[str, str]:
+def _by_itself(
+    answer: ProxyAnswer, refused: Iterable[Refusal], asked: SyncFacts
+) -> tuple[str, str]:
     """A proxy that istiod does not name, or where no istiod could be asked."""
     if any(one.still for one in refused):
         return REFUSES, ""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
+    from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
@@ -109,6 +110,10 @@ class Cockpit(Protocol):
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         """How the pods' proxies stand with the control plane."""
+        ...
+
+    async def mesh_sync(self) -> MeshSync:
+        """How every proxy of the mesh stands with the control plane."""
         ...
 
     async def evidence(self, service: ServiceKey) -> Evidence:

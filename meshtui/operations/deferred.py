@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
+    from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
@@ -111,6 +112,9 @@ class DeferredCockpit:
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         return await self._connected.proxy_statuses(pods)
+
+    async def mesh_sync(self) -> MeshSync:
+        return await self._connected.mesh_sync()
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         return await self._connected.evidence(service)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from meshtui.operations.logs.pod_tail import TailFrom
     from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
+    from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
@@ -357,6 +358,9 @@ class LiveCockpit:
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         return await self._reading.proxy_statuses(pods)
+
+    async def mesh_sync(self) -> MeshSync:
+        return await self._reading.mesh_sync()
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         return await self._reading.evidence(service)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.look.proxy_counters import Counters
     from meshtui.operations.look.proxy_status import ProxyStatus
+    from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.refused_config import RecentRefusals
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
@@ -120,6 +121,11 @@ class Reads:
             read_statuses(self._session.cluster, pods), self._refusals.read(self._mesh)
         )
         return with_refused(statuses, refused)
+
+    async def mesh_sync(self) -> MeshSync:
+        from meshtui.operations.look.proxy_sync import read_sync
+
+        return await read_sync(self._session.cluster, self._mesh, refused=self._refusals.read)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         from meshtui.operations.look.evidence import read_evidence

@@ -18,6 +18,7 @@ from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Roll
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.diagnosis import analysis
 from meshtui.diagnosis.explain.evidence import Evidence
+from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh.decision import Decision
@@ -31,6 +32,7 @@ from meshtui.operations.change.edit import EditFile
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import ProxyStatus
+from meshtui.operations.look.proxy_sync import MeshSync
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
 from meshtui.operations.request.ask import Asked
 from meshtui.operations.request.foretold import Answerer, Sight, agrees
@@ -75,6 +77,7 @@ class FakeCockpit:
         self.raw = bookinfo.objects()
         self.noise: random.Random | None = None
         self.rps = 40.0
+        self.sync: MeshSync | MeshtuiError | None = None
         self.statuses_asked: list[tuple[str, ...]] = []
         self.evidence_asked: list[ServiceKey] = []
         self.known_evidence = Evidence()
@@ -335,6 +338,16 @@ class FakeCockpit:
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
         self.statuses_asked.append(tuple(pod.name for pod in pods))
         return tuple(ProxyStatus(pod, connected=True) for pod in pods if pod.sidecar)
+
+    async def mesh_sync(self) -> MeshSync:
+        """What a test has it be; else every proxy is connected, and no istiod may be asked."""
+        await asyncio.sleep(0)
+        if isinstance(self.sync, MeshtuiError):
+            raise self.sync
+        answers = {(pod.namespace, pod.name): ProxyAnswer(True) for pod in self.mesh.pods}
+        facts = SyncFacts(istiod_trouble="you may not", answers=answers)
+        rows = proxy_rows(self.mesh.pods, facts, self.clock.now)
+        return self.sync or MeshSync(self.clock.now, rows, trouble=facts.istiod_trouble)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         self.evidence_asked.append(service)

@@ -14,10 +14,10 @@ import pytest
 from meshtui.cli.main import main
 from meshtui.diagnosis.proxy_sync import (
     CUT_OFF,
-    Asked,
     ProxyAnswer,
     ProxyRow,
     Refusal,
+    SyncFacts,
     counts_of,
     is_cut_off,
     kind_of,
@@ -85,7 +85,7 @@ def row_of(
 ) -> ProxyRow:
     answers = {place: answer} if answer else {}
     return only(
-        proxy_rows([proxy(place, **changes)], Asked(listed, trouble, counted, answers), NOW)
+        proxy_rows([proxy(place, **changes)], SyncFacts(listed, trouble, counted, answers), NOW)
     )
 
 
@@ -134,7 +134,7 @@ def test_an_older_istiod_gives_the_nonces_alone_and_its_counts_tell_a_refusal() 
 def test_what_is_no_account_is_passed_over(found: Any) -> None:
     for one in parse_syncz(found):
         assert all(t.state == NOT_SENT for t in one.types)
-    assert proxy_rows([], Asked(parse_syncz(found)), NOW) is not None
+    assert proxy_rows([], SyncFacts(parse_syncz(found)), NOW) is not None
 
 
 def test_a_type_that_was_never_sent_is_so_and_has_no_time() -> None:
@@ -142,7 +142,7 @@ def test_a_type_that_was_never_sent_is_so_and_has_no_time() -> None:
     entry = {"proxy": "a.b", "resources": {url: {"sentTime": "0001-01-01T00:00:00Z"}}}
     (one,) = parse_syncz([entry])[0].types
     assert (one.type, one.state, one.sent_at) == ("RDS", NOT_SENT, None)
-    row = only(proxy_rows([], Asked(parse_syncz([entry])), NOW))
+    row = only(proxy_rows([], SyncFacts(parse_syncz([entry])), NOW))
     assert (row.state, row.why.partition(";")[0]) == (
         "stale",
         "is connected, and was sent nothing yet",
@@ -158,7 +158,7 @@ def test_of_two_istiods_that_know_a_proxy_the_one_that_sent_last_counts() -> Non
 
 def test_rows_of_a_recorded_mesh() -> None:
     pods = [proxy(place) for place in (BROKEN, STOPPED, WELL, DOOR)]
-    rows = {row.place: row for row in proxy_rows(pods, Asked(parse_syncz(RECORDED)), NOW)}
+    rows = {row.place: row for row in proxy_rows(pods, SyncFacts(parse_syncz(RECORDED)), NOW)}
     states = {place: row.state for place, row in rows.items()}
     assert states == {BROKEN: "refuses", STOPPED: "stale", WELL: "in sync", DOOR: "in sync"}
     assert [rows[place].in_sync for place in (BROKEN, STOPPED, WELL)] == [False, False, True]
@@ -174,7 +174,7 @@ def test_rows_of_a_recorded_mesh() -> None:
 
 
 def test_a_client_that_is_no_pod_of_ours_is_a_row_too() -> None:
-    row = only(proxy_rows([], Asked([clients()[DOOR]]), NOW))
+    row = only(proxy_rows([], SyncFacts([clients()[DOOR]]), NOW))
     assert (row.kind, row.pod, row.version) == ("gateway", None, "unknown")
     assert row.why == "no pod of this name is known here"
 
@@ -219,7 +219,7 @@ def test_a_proxy_that_istiod_does_not_name_is_a_row_with_the_reason(
 
 
 def test_of_a_pod_that_has_ended_there_is_no_proxy() -> None:
-    assert proxy_rows([proxy(WELL, phase="Succeeded")], Asked(), NOW) == ()
+    assert proxy_rows([proxy(WELL, phase="Succeeded")], SyncFacts(), NOW) == ()
 
 
 def test_a_refusal_that_is_over_is_told_as_that() -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshtui.diagnosis.proxy_sync import (
-    Asked,
     ProxyRow,
+    SyncFacts,
     is_cut_off,
     logged_refusals,
     proxies_among,
@@ -86,7 +86,7 @@ async def read_sync(
     clients = [one for one in clients if chosen(one.namespace, one.name)]
     answers = await read_answers(cluster, _unnamed(pods, clients), MOST_ASKED)
     now = clock()
-    rows = proxy_rows(pods, Asked(clients, trouble, counted, answers), now)
+    rows = proxy_rows(pods, SyncFacts(clients, trouble, counted, answers), now)
     return MeshSync(now, await _with_reasons(cluster, rows), istiods, trouble)
 
 

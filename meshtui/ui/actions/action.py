@@ -15,6 +15,7 @@ from meshtui.ui.actions.situation import (
     PROXIES,
     RULES,
     SIGNALS,
+    STATUS,
     TABLE,
     TRACE,
     Situation,
@@ -34,6 +35,7 @@ ANYWHERE = frozenset(
         EXPOSURE,
         PODS,
         CANARY,
+        STATUS,
     }
 )
 IN_TABLE = frozenset({TABLE})
@@ -57,6 +59,7 @@ WAYS = {
     EXPOSURE: "x",
     PODS: "i",
     CANARY: "C",
+    STATUS: "H",
 }
 """The key that leads to each part of the screen."""
 

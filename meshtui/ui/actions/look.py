@@ -67,6 +67,11 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, ANYWHERE, "service", 98,
     ),
     Action(
+        "status", ("H",), "H", "status",
+        "Every proxy of the mesh: version, sync state by type, what it refuses; / narrows it.",
+        LOOK, footer=99,
+    ),
+    Action(
         "journal", ("J",), "J", "journal",
         "The changes made to this cluster, newest first, each with its way back.",
         LOOK, footer=95,

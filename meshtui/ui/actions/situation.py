@@ -9,6 +9,7 @@ TABLE, LOGS, PROXIES, RULES, JOURNAL = "table", "logs", "proxies", "rules", "jou
 ANALYSIS, TRACE = "analysis", "trace"
 CHARTS, SIGNALS = "charts", "signals"
 EXPOSURE, PODS, CANARY = "exposure", "pods", "canary"
+STATUS = "status"
 
 PROMPTING = ("colon", "slash")
 """Keys that open the prompt: they go first, so that what is typed after them is in it."""

@@ -134,6 +134,7 @@ OWN_WORDS = (
     ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
     ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),
     ("filter TEXT", "As after /."),
+    ("status [TEXT]", "Every proxy's sync state: those of a name, a namespace, a state."),
     ("svc [TEXT] · vs · dr · po · gw", "As in kubectl: the table, its rules, pods, exposure."),
     ("shift v2=100 rule testers", "Another rule than the selected one, for every verb of a rule."),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),

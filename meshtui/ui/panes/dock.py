@@ -31,6 +31,7 @@ PANES = {
     "signals": "signals.SignalsPane",
     "pods": "pods.PodsPane",
     "canary": "canary.CanaryPane",
+    "status": "status.StatusPane",
 }
 """Where the class of each kind of pane is."""
 

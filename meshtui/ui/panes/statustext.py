@@ -1,0 +1,103 @@
+"""The proxies and how they stand with the control plane, as they are read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshtui.diagnosis.proxy_sync import (
+    BEHIND,
+    IN_SYNC,
+    NOT_CONNECTED,
+    REFUSES,
+    STATES,
+    ProxyRow,
+    counts_of,
+    row_lines,
+    types_words,
+)
+from meshtui.mesh.quantity import human_duration
+from meshtui.operations.look.proxy_sync import MeshSync
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, width_of, wrapped
+
+TITLES = ("proxy", "kind", "version", "state", "types", "sent")
+GAP = 2
+LEAST = (20, 7, 6, 13, 9, 5)
+MOST = (60, 8, 24, 13, 40, 6)
+"""Cells of each column at the least, where there is something to be cut, and at the most."""
+
+_ROLES = {REFUSES: "failing", NOT_CONNECTED: "failing", BEHIND: "warning", IN_SYNC: "ok"}
+_MARKS = {REFUSES: "✖", NOT_CONNECTED: "✖", BEHIND: "▲", IN_SYNC: "●"}
+
+
+def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
+    """A line for each proxy whose line holds `text`, the worst first, below it what is wrong."""
+    lines: list[Line] = []
+    if found.trouble:
+        lines += [*wrapped(f"▲ istiod: {found.trouble}", width, "warning"), BLANK]
+    rows = shown_rows(found, text)
+    if not rows:
+        return [*lines, (Span(f"no proxy with {text!r}" if text else "no proxy", "muted"),)]
+    titles = tuple(Span(title, "head") for title in TITLES)
+    cells = [_cells(row, found.time) for row in rows]
+    widths = _widths([titles, *cells], width)
+    lines.append(_line(titles, widths))
+    for row, own in zip(rows, cells, strict=True):
+        lines.append(_line(own, widths))
+        role = "failing" if row.state == REFUSES else "warning"
+        for words in row_lines(row, found.time):
+            lines += wrapped(words, width, role if row.in_sync is not True else "muted", "  └ ")
+    return lines
+
+
+def shown_rows(found: MeshSync, text: str) -> list[ProxyRow]:
+    """Those that hold the text in name, kind, version, state or istiod; by state, then place."""
+    wanted = text.lower()
+    rows = [row for row in found.rows if wanted in _searched(row).lower()]
+    return sorted(rows, key=lambda row: (STATES.index(row.state), row.place))
+
+
+def _searched(row: ProxyRow) -> str:
+    istiod = row.sync.istiod if row.sync else ""
+    return f"{row.name}.{row.namespace} {row.kind} {row.version} {row.state} {istiod}"
+
+
+def summary(found: MeshSync) -> Line:
+    """`2 refuses  1 stale  9 in sync`."""
+    counted = counts_of(found.rows)
+    return tuple(
+        Span(f"{number} {state}  ", _ROLES.get(state, "muted")) for state, number in counted.items()
+    )
+
+
+def _cells(row: ProxyRow, now: float) -> Line:
+    role, sync = _ROLES.get(row.state, "muted"), row.sync
+    ago = human_duration(now - sync.newest) if sync and sync.newest else "–"
+    return (
+        span(f"{row.name}.{row.namespace}", "text" if row.in_sync else role),
+        span(row.kind, "muted"),
+        span(row.version or "?", "text"),
+        Span(f"{_MARKS.get(row.state, '○')} {row.state}", role),
+        span(types_words(sync) if sync else "–", "muted" if row.in_sync else role),
+        Span(ago, "muted"),
+    )
+
+
+def _widths(rows: Sequence[Line], width: int) -> list[int]:
+    """As wide as the widest; what does not fit is taken from the types, then from the names."""
+    widest = [max(width_of((row[at],)) for row in rows) for at in range(len(TITLES))]
+    found = [min(cells, most) for cells, most in zip(widest, MOST, strict=True)]
+    over = sum(found) + GAP * (len(found) - 1) - width
+    for place in (4, 0, 2):
+        cut = min(max(over, 0), max(found[place] - LEAST[place], 0))
+        found[place] -= cut
+        over -= cut
+    return found
+
+
+def _line(cells: Line, widths: Sequence[int]) -> Line:
+    pieces: list[Span] = []
+    for place, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
+        pieces += [Span(" " * GAP)] if place else []
+        text = fit(cell.text, wide) if place else fit_middle(cell.text, wide)
+        pieces.append(Span(text, cell.role))
+    return tuple(pieces)
