@@ -87,6 +87,19 @@ async def test_a_failure_is_told_and_r_asks_again() -> None:
         assert "broken" in shown(drive)
 
 
+async def test_proxies_that_are_new_are_asked_before_the_next_beat() -> None:
+    cockpit = FakeCockpit()
+    pods = cockpit.raw["pods"]
+    cockpit.raw["pods"] = []
+    async with driving(cockpit, size=LARGE) as drive:
+        await drive.press("H")
+        await drive.until(lambda: "no proxy" in shown(drive))
+        cockpit.raw["pods"] = pods
+        await drive.tick()
+        await drive.tick()
+        await drive.until(lambda: "reviews-v3" in shown(drive))
+
+
 @pytest.mark.parametrize("width", [60, 76, 100, 157, 300])
 def test_no_line_is_wider_than_the_pane(width: int) -> None:
     lines = status_lines(RECORDED, "", width)

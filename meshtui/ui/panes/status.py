@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
 
+from meshtui.diagnosis.proxy_sync import proxies_among
 from meshtui.errors import MeshtuiError, Usage
+from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
@@ -29,6 +31,8 @@ class StatusPane(Pane):
 
     kind = "status"
     EVERY_S: ClassVar[float] = 15.0
+    NEW_S: ClassVar[float] = 2.0
+    """How soon it is read again where there are proxies that were not asked for."""
 
     class Read(Message):
         """How the proxies stand."""
@@ -51,8 +55,16 @@ class StatusPane(Pane):
         self._began_at: float | None = None
         self._busy = False
         self._text = ""
+        self._mesh: Mesh | None = None
+        self._there: frozenset[tuple[str, str]] = frozenset()
+        self._asked: frozenset[tuple[str, str]] = frozenset()
 
     def update_body(self, snapshot: Snapshot) -> None:
+        """A mesh is the same object for as long as nothing changes in it."""
+        if self._mesh is not snapshot.mesh:
+            self._mesh = snapshot.mesh
+            pods = proxies_among(snapshot.mesh.pods)
+            self._there = frozenset((pod.namespace, pod.name) for pod in pods)
         self._read_if_due()
 
     def tick(self, now: float) -> None:
@@ -64,10 +76,11 @@ class StatusPane(Pane):
         self._read_if_due()
 
     def _read_if_due(self) -> None:
-        early = self._began_at is not None and self.now - self._began_at < self.EVERY_S
-        if self._busy or early or not self.display or not self.is_mounted:
+        wait = self.NEW_S if self._there - self._asked else self.EVERY_S
+        early = self._began_at is not None and self.now - self._began_at < wait
+        if self._busy or early or not self.display or self._mesh is None:
             return
-        self._busy, self._began_at = True, self.now
+        self._busy, self._began_at, self._asked = True, self.now, self._there
         in_background(self, "status", self._read)
 
     async def _read(self) -> None:
