@@ -22,6 +22,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "logs": ("logs", "logs"),
     "proxy": ("proxies", "show"),
     "status": ("status", "status"),
+    "pods": ("pods", "pods"),
     "trace": ("trace", "trace"),
     "request": ("request", "request"),
     "load": ("load", "load"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from meshtui.mesh.judging import DEGRADED, FAILING, worse
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.mesh.pod_status import PodTrouble, trouble_of
+from meshtui.mesh.pod_status import ContainerStatus, PodTrouble, stamp, trouble_of
 from meshtui.mesh.versions import VersionView
 
 
@@ -17,6 +17,24 @@ def pod_trouble(pod: Pod, now: float | None) -> PodTrouble | None:
     if pod.deleting or not (pod.waits_for or pod.statuses):
         return None
     return trouble_of(pod.statuses, pod.waits_for, now)
+
+
+def restarts(pod: Pod) -> int:
+    """Of all its containers, its native sidecars too."""
+    return max(pod.restarts, sum(one.restarts for one in pod.statuses))
+
+
+def last_end(pod: Pod) -> ContainerStatus | None:
+    """The container that ended last; None where none of them ever did."""
+    ended = [one for one in pod.statuses if one.why_ended]
+    return max(ended, key=lambda one: stamp(one.ended) or 0.0, default=None)
+
+
+def rollouts(pods: Iterable[Pod], mesh: Mesh) -> list[str]:
+    """`reviews-v3: rollout 1/3 updated`, for each Deployment whose rollout goes on."""
+    places = dict.fromkeys((pod.namespace, pod.workload) for pod in pods)
+    known = (mesh.workloads_by_place.get(place) for place in places)
+    return [f"{one.name}: {one.rollout}" for one in known if one and one.rollout]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,16 @@ STATUS = Verb(
     ),
 )
 
+PODS = Verb(
+    "pods",
+    "ready, restarts and why, age, node, and how the proxy of each pod stands",
+    (SERVICE,),
+    examples=(
+        Example("reviews", "The pods of a service."),
+        Example("-A -o json", "All pods that may be read, as JSON."),
+    ),
+)
+
 TRACE = Verb(
     "trace",
     "which rule takes a request, by the objects and by each proxy",
@@ -210,6 +220,6 @@ DOCTOR = Verb(
 )
 
 VERBS = (
-    *(SERVICES, LOGS, PROXY, STATUS, TRACE, REQUEST, LOAD),
+    *(SERVICES, LOGS, PROXY, STATUS, PODS, TRACE, REQUEST, LOAD),
     *(EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR),
 )

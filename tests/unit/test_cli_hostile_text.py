@@ -28,7 +28,7 @@ READING = (
     ("trace", "reviews", "--header", f"end-user=jason{EVIL}"), ("exposure",),
     ("exposure", "reviews"), ("logs", "reviews"), ("logs", "reviews", "--callers"),
     *(("proxy", what, "reviews" if what == "diff" else "productpage") for what in WHAT),
-    ("journal",), ("doctor",), ("status", "-A"), ("canary", "status"),
+    ("journal",), ("doctor",), ("status", "-A"), ("pods", "-A"), ("canary", "status"),
 )  # fmt: skip
 CHANGING = (
     ("shift", "reviews", "v3=10"), ("promote", "reviews", "v1"), ("rollback", "reviews"),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.signals import Sample, Signals
@@ -24,7 +25,6 @@ from meshtui.ui.panes.charts.lines import (
     chart_lines,
     versions_of,
 )
-from meshtui.ui.panes.podstext import restarts
 from meshtui.ui.panes.ruletext import rules_lines
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit_line, fit_middle, span, wrapped

@@ -8,12 +8,13 @@ from textual.message import Message
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.routing import pods_of
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.podstext import PodPlace, pods_lines, restarts
+from meshtui.ui.panes.podstext import PodPlace, pods_lines
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.mesh.pod_health import pod_trouble
+from meshtui.mesh.pod_health import pod_trouble, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.look.proxy_status import ProxyStatus
@@ -39,13 +39,6 @@ def pods_lines(
     return lines
 
 
-def rollouts(pods: Iterable[Pod], mesh: Mesh) -> list[str]:
-    """`reviews-v3: rollout 1/3 updated`, for each Deployment whose rollout goes on."""
-    places = dict.fromkeys((pod.namespace, pod.workload) for pod in pods)
-    known = (mesh.workloads_by_place.get(place) for place in places)
-    return [f"{one.name}: {one.rollout}" for one in known if one and one.rollout]
-
-
 def _cells(pod: Pod, status: ProxyStatus | None, now: float) -> Line:
     ready = sum(one.running for one in pod.statuses)
     total = len(pod.containers)
@@ -59,11 +52,6 @@ def _cells(pod: Pod, status: ProxyStatus | None, now: float) -> Line:
         span(pod.node or "–", "muted"),
         *_proxy(pod, status),
     )
-
-
-def restarts(pod: Pod) -> int:
-    """Of all its containers, its native sidecars too."""
-    return max(pod.restarts, sum(one.restarts for one in pod.statuses))
 
 
 def _proxy(pod: Pod, status: ProxyStatus | None) -> tuple[Span, Span]:
