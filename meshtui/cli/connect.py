@@ -17,6 +17,7 @@ from meshtui.mesh.text import clean
 from meshtui.operations.session import Session
 
 if TYPE_CHECKING:
+    from meshtui.mesh.calls import Calls
     from meshtui.mesh.model import Mesh, Service, ServiceKey
     from meshtui.mesh.signals import Sample
     from meshtui.metrics.source import MetricsSource
@@ -108,14 +109,38 @@ async def sample(
 
     source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
     try:
-        found = await source.sample(mesh)
-        if window_s > 0 and found.window_s <= 0 and found.read:
-            found = await _over(source, mesh, window_s, enough)
+        return await _sampled(source, mesh, window_s, enough), None
     except MeshtuiError as error:
         return None, error
     finally:
         await source.close()
-    return found, None
+
+
+async def sample_and_calls(
+    opened: Session, mesh: Mesh, window_s: float
+) -> tuple[Sample | None, Calls | None, MeshtuiError | None]:
+    """Golden signals and who called whom in the same window, or why there is not both."""
+    from meshtui.metrics.choose import source_for
+    from meshtui.operations.look.telemetry import calls_of
+
+    source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
+    found = None
+    try:
+        found = await _sampled(source, mesh, window_s, None)
+        return found, await calls_of(source, mesh), None
+    except MeshtuiError as error:
+        return found, None, error
+    finally:
+        await source.close()
+
+
+async def _sampled(
+    source: MetricsSource, mesh: Mesh, window_s: float, enough: Enough | None
+) -> Sample:
+    found = await source.sample(mesh)
+    if window_s > 0 and found.window_s <= 0 and found.read:
+        return await _over(source, mesh, window_s, enough)
+    return found
 
 
 async def _over(

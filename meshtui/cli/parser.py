@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "request": ("request", "request"),
     "load": ("load", "load"),
     "exposure": ("exposure", "exposure"),
+    "graph": ("graph", "graph"),
     "analyze": ("analysis", "analyze"),
     "journal": ("journal", "journal"),
     "keep": ("maintenance", "keep"),

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
+from meshtui.mesh.calls import Calls
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
-from meshtui.metrics.source import MetricsSource, PastSource
+from meshtui.metrics.source import CallSource, MetricsSource, PastSource
 
 LOOK_EVERY_S = 30.0
 FIRST_LOOK_S = 3.0
@@ -79,6 +80,13 @@ class AutoSource:
         if not isinstance(preferred, PastSource):
             return None
         return await preferred.past(service, stretch)
+
+    async def calls(self, mesh: Mesh) -> Calls:
+        """Of the source that the last sample is from."""
+        chosen = self.chosen
+        if not isinstance(chosen, CallSource):
+            raise Unreachable(f"{chosen.name} tells no callers apart")
+        return await chosen.calls(mesh)
 
     async def close(self) -> None:
         if self._discovering is not None:

@@ -67,11 +67,12 @@ def found_in(cluster: Cluster, mesh: Mesh, access: Access = PLAIN) -> Sequence[M
 def _prometheus(
     server_on: Callable[[Worker], UrlServer | ServiceServer], access: Access
 ) -> MetricsSource:
-    """With a second way to it for the past, which may take longer than samples can wait."""
+    """With a second way to it for the past and the callers, which samples do not wait for."""
     from meshtui.metrics.prometheus import PrometheusSource
     from meshtui.metrics.prometheus_past import PrometheusPast
     from meshtui.metrics.worker import Worker
 
-    worker, beside = Worker("prometheus"), Worker("prometheus-past")
-    past = PrometheusPast(server_on(beside), beside, access.scope)
-    return PrometheusSource(server_on(worker), worker, past=past, scope=access.scope)
+    worker, second = Worker("prometheus"), Worker("prometheus-past")
+    beside = server_on(second)
+    past = PrometheusPast(beside, second, access.scope)
+    return PrometheusSource(server_on(worker), worker, past=past, beside=beside, scope=access.scope)

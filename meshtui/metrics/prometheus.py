@@ -15,11 +15,14 @@ from functools import partial
 from typing import Protocol
 
 from meshtui.errors import Unreachable
+from meshtui.mesh.calls import Calls
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
+from meshtui.metrics.call_ledger import CallLedger
+from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.denied import Denied, with_denied
 from meshtui.metrics.prometheus_past import PrometheusPast
 from meshtui.metrics.prometheus_reading import (
@@ -28,6 +31,7 @@ from meshtui.metrics.prometheus_reading import (
     clients_of,
     clusters_of,
     reading_of,
+    requests_of,
     sent_by,
     summed_over,
 )
@@ -96,12 +100,15 @@ class PrometheusSource:
         limits: Limits = DEFAULTS,
         *,
         past: PrometheusPast | None = None,
+        beside: PrometheusServer | None = None,
         scope: Scope = ALL,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`beside` is a second way to the server, for what samples should not wait for."""
         self.where = server.where
         self._server = server
+        self._beside = beside or server
         self._worker = worker
         self._past = past
         self._scope = scope
@@ -190,6 +197,15 @@ class PrometheusSource:
         if self._known is None:
             raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
         return await self._past.read(service, stretch, *self._known)
+
+    async def calls(self, mesh: Mesh) -> Calls:
+        """One query, over the window that the last sample was counted in."""
+        if self._known is None or self._last is None:
+            raise Unreachable(f"{self.where} has not answered yet", "callers are asked after that")
+        (newest, rhythm, _), (_, _, sample) = self._known, self._last
+        query = queries.calls(rhythm.window, self._scope)
+        answer = await self._beside.ask(query, newest.at, self._limits.query_s)
+        return await self._worker.run(partial(_summed_calls, sample, answer), self._limits.tick_s)
 
     async def close(self) -> None:
         if self._past is not None:
@@ -332,3 +348,9 @@ def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sa
     ledger.add(reading_of(requests.points(), durations.points(), flaws), sample.window_s)
     known = replace(sample, problems=(*flaws.problems(), *sample.problems))
     return ledger.views().within(known)
+
+
+def _summed_calls(sample: Sample, answer: QueryResult) -> Calls:
+    ledger = CallLedger()
+    ledger.add(Reading(requests_of(answer.points(), Flaws())), sample.window_s)
+    return Calls(sample.time, sample.source, sample.window_s, ledger.calls())

@@ -128,6 +128,12 @@ def requests(window: str, scope: Scope = ALL) -> str:
     return f"{once(REQUEST_LABELS, _grown(REQUESTS, window, scope))} > 0"
 
 
+def calls(window: str, scope: Scope = ALL) -> str:
+    """The same by caller and by how the connection was secured, asked only where wanted."""
+    labels = (*REQUEST_LABELS, "source_workload", "connection_security_policy")
+    return f"{once(labels, _grown(REQUESTS, window, scope))} > 0"
+
+
 def durations(window: str, scope: Scope = ALL) -> str:
     """Buckets of the last `window`, by service, version and reporter.
 

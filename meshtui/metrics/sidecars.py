@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.calls import Calls
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
+from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.denied import summed, with_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
@@ -66,6 +68,7 @@ class SidecarSource:
         self._scraper = Scraper(cluster, limits.pod_timeout_s)
         self._series = SeriesCache()
         self._windows: dict[PodId, Window] = {}
+        self._sampled_at = 0.0
         # Two samples at once would take the older counters for a reset of the newer ones.
         self._one_at_a_time = asyncio.Lock()
 
@@ -82,6 +85,24 @@ class SidecarSource:
             failures = await self._read_all(pods)
             _refuse_nothing(pods, failures)
             return await asyncio.to_thread(self._summary, pods, failures)
+
+    async def calls(self, mesh: Mesh) -> Calls:
+        """From what the last sample was counted of: no proxy is asked."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._summed_calls)
+
+    def _summed_calls(self) -> Calls:
+        ledger, window_s = CallLedger(), self._window_s
+        if window_s <= 0:
+            raise Unreachable("the sidecars have been read only once", "rates need two readings")
+        for window in self._windows.values():
+            for counted in window.counted:
+                ledger.add(counted, window.elapsed_s)
+        return Calls(self._sampled_at, self.name, window_s, ledger.calls())
+
+    @property
+    def _window_s(self) -> float:
+        return max((window.elapsed_s for window in self._windows.values()), default=0.0)
 
     async def close(self) -> None:
         """Forget all readings."""
@@ -160,10 +181,11 @@ class SidecarSource:
                 ledger.add(counted, window.elapsed_s)
                 if counted.denied and pod in workloads:
                     denied.append((workloads[pod], counted.denied))
+        self._sampled_at = self._now()
         sample = Sample(
-            time=self._now(),
+            time=self._sampled_at,
             source=self.name,
-            window_s=max((window.elapsed_s for window in self._windows.values()), default=0.0),
+            window_s=self._window_s,
             clients=clients_of(w.latest for w in self._windows.values() if w.latest),
             read=len(pods) - len(failures),
             failed=len(missing),

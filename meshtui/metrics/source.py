@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from meshtui.mesh.calls import Calls
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
@@ -38,5 +39,17 @@ class PastSource(Protocol):
         """Of one service, in a constant number of queries; None where it remembers nothing.
 
         Raises `Unreachable` or `NotAllowed`.
+        """
+        ...
+
+
+@runtime_checkable
+class CallSource(Protocol):
+    """A source that tells callers apart. Nothing is asked for it before somebody wants it."""
+
+    async def calls(self, mesh: Mesh) -> Calls:
+        """Who called whom in the window of the last sample, in at most one query.
+
+        Raises `Unreachable` or `NotAllowed`; `Unreachable` too before the first sample with rates.
         """
         ...

@@ -45,6 +45,8 @@ class Traffic(NamedTuple):
     workload_namespace: str = ""
     workload: str = ""
     revision: str = ""
+    security: str = ""
+    """How the connection was secured, which only the servers know."""
 
     @property
     def target(self) -> Responder:
@@ -105,6 +107,7 @@ def traffic_of(labels: Mapping[str, str]) -> Traffic | None:
         workload_namespace=_known(labels, "destination_workload_namespace"),
         workload=_known(labels, "destination_workload"),
         revision=_known(labels, "destination_canonical_revision"),
+        security=_known(labels, "connection_security_policy"),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
+    from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
@@ -114,6 +115,10 @@ class Cockpit(Protocol):
 
     async def mesh_sync(self) -> MeshSync:
         """How every proxy of the mesh stands with the control plane."""
+        ...
+
+    async def calls(self) -> Calls:
+        """Who calls whom, in the window of the last sample."""
         ...
 
     async def evidence(self, service: ServiceKey) -> Evidence:

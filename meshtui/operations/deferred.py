@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
+    from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
@@ -115,6 +116,9 @@ class DeferredCockpit:
 
     async def mesh_sync(self) -> MeshSync:
         return await self._connected.mesh_sync()
+
+    async def calls(self) -> Calls:
+        return await self._connected.calls()
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         return await self._connected.evidence(service)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.journal import MadeChange
+    from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
@@ -270,6 +271,7 @@ class LiveCockpit:
             denied=self._denied(),
             seen=dict(self._unverified.seen),
             measured=self._shares(sample, views),
+            thresholds=limits,
         )
 
     def _denied(self) -> Mapping[str, str]:
@@ -361,6 +363,9 @@ class LiveCockpit:
 
     async def mesh_sync(self) -> MeshSync:
         return await self._reading.mesh_sync()
+
+    async def calls(self) -> Calls:
+        return await self._reading.calls()
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         return await self._reading.evidence(service)

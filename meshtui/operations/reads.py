@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.journal import Entry, MadeChange
+    from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.look.proxy_counters import Counters
@@ -126,6 +127,9 @@ class Reads:
         from meshtui.operations.look.proxy_sync import read_sync
 
         return await read_sync(self._session.cluster, self._mesh, refused=self._refusals.read)
+
+    async def calls(self) -> Calls:
+        return await self._telemetry.calls(self._mesh)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         from meshtui.operations.look.evidence import read_evidence

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
@@ -74,6 +75,9 @@ class Snapshot:
 
     seen: Mapping[ServiceKey, str] = field(default_factory=dict)
     """What became of changes that were not verified in time, in words, by service."""
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """What states are judged by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,18 @@ EXPOSURE = Verb(
     examples=(Example("reviews", "One service."),),
 )
 
+GRAPH = Verb(
+    "graph",
+    "who calls whom: callers, versions, rates, errors and mutual TLS",
+    (SERVICE, WINDOW),
+    line=True,
+    own_words=True,
+    examples=(
+        Example("reviews", "Who calls one service, and what it calls."),
+        Example("-A -o json", "All calls of the mesh, as JSON."),
+    ),
+)
+
 ANALYZE = Verb(
     "analyze",
     "what is wrong with the rules as written; status 0 whatever is found",
@@ -221,5 +233,5 @@ DOCTOR = Verb(
 
 VERBS = (
     *(SERVICES, LOGS, PROXY, STATUS, PODS, TRACE, REQUEST, LOAD),
-    *(EXPOSURE, ANALYZE, JOURNAL, KEEP, DOCTOR),
+    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR),
 )

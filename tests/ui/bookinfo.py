@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from meshtui.mesh.calls import Call, Calls
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
+from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 
 Obj = dict[str, Any]
@@ -160,6 +162,26 @@ def sample(
             bad += part * ratio * (1 - abort)
         totals[view.key] = measured(wobble, min(bad, 1.0), 7.0, window)
     return Sample(time, "sidecars", 10.0, caller, caller, totals, totals, read=7)
+
+
+CALLERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "details": ((NAMESPACE, "productpage-v1"),),
+    "productpage": ((NAMESPACE, "ingressgateway"),),
+    "ratings": ((NAMESPACE, "reviews-v2"), (NAMESPACE, "reviews-v3")),
+    "reviews": ((NAMESPACE, "productpage-v1"),),
+}
+
+
+def calls(sample: Sample) -> Calls:
+    """The sample's requests by their callers, who share them alike."""
+    found = []
+    for key, signals in sample.caller.items():
+        callers = CALLERS.get(key.service.name, ())
+        for caller in callers if signals.requests else ():
+            part = 1 / len(callers)
+            mine = replace(signals, requests=signals.requests * part, rps=signals.rps * part)
+            found.append(Call(caller, Responder(key.service, key.version), mine, ("http",), 1.0))
+    return Calls(sample.time, sample.source, sample.window_s, tuple(found))
 
 
 def mesh_of(raw: Mapping[str, Iterable[Obj]]) -> Mesh:

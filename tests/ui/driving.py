@@ -104,7 +104,7 @@ class Drive:
         """The cursor to a line, by keys alone; the table has the focus then."""
         while self.app.main.arrangement.focus != TABLE:
             await self.press("tab")
-        await self.press("g")
+        await self.press("home")
         for _ in range(len(self.app.main.table.entries)):
             place = self.app.main.table.place
             if place and (place.service.name, place.version) == (service, version):

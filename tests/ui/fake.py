@@ -21,6 +21,7 @@ from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
+from meshtui.mesh.calls import Calls
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.shares import Share
@@ -140,6 +141,9 @@ class FakeCockpit:
         self.order_error: MeshtuiError | None = None
         self.started: list[tuple[ServiceKey, tuple[str, ...]]] = []
         self.start_error: MeshtuiError | None = None
+        self.calls_asked = 0
+        self.calls_error: MeshtuiError | None = None
+        self.calls_override: Calls | None = None
 
     # Reading
 
@@ -209,6 +213,13 @@ class FakeCockpit:
             if isinstance(item, MeshtuiError):
                 raise item
             yield item
+
+    async def calls(self) -> Calls:
+        self.calls_asked += 1
+        if self.calls_error is not None:
+            raise self.calls_error
+        assert self.sample is not None
+        return self.calls_override or bookinfo.calls(self.sample)
 
     # Changing
 

@@ -269,7 +269,16 @@ async def test_in_ascii_nothing_else_reaches_the_terminal(size: tuple[int, int])
         drive = Drive(app, cockpit, pilot)
         await drive.until(lambda: app.opened is not None and app.main.snapshot is not None)
         assert "X v3" in drive.text
-        for keys in (("s",), ("y",), ("l",), ("h",), ("question_mark",), ("escape", "m"), ("R",)):
+        for keys in (
+            ("s",),
+            ("y",),
+            ("l",),
+            ("h",),
+            ("g",),
+            ("question_mark",),
+            ("escape", "m"),
+            ("R",),
+        ):
             await drive.press(*keys)
             assert drive.text.isascii(), [c for c in drive.text if not c.isascii()]
 

@@ -28,6 +28,7 @@ class Fake:
     requests: list[Row] = field(default_factory=list)
     durations: list[Row] = field(default_factory=list)
     clients: list[Row] = field(default_factory=list)
+    calls: list[Row] = field(default_factory=list)
     past_requests: list[Row] = field(default_factory=list)
     past_durations: list[Row] = field(default_factory=list)
     age: float = 1.0
@@ -88,8 +89,13 @@ class Fake:
     def _clients(self) -> list[Row]:
         return self.clients
 
+    def _calls(self) -> list[Row]:
+        return self.calls
+
 
 def kind_of(query: str) -> str:
+    if "connection_security_policy" in query:
+        return "calls"
     starts = {
         "topk": "newest",
         "up{": "scrapes",

@@ -37,9 +37,9 @@ def _service(view: ServiceView) -> dict[str, Any]:
         "state": view.state,
         "counted_because": view.counted_because or None,
         "unread": list(view.unread),
-        **_signals(view.caller),
-        "server": _signals(view.server),
-        "rules": [_rule(route, ordinary=route == view.route) for route in view.routes],
+        **signals_document(view.caller),
+        "server": signals_document(view.server),
+        "rules": [rule_document(route, ordinary=route == view.route) for route in view.routes],
         "versions": [_version(version, view.pods_known) for version in view.versions],
     }
 
@@ -48,7 +48,7 @@ def _is_virtual_service(route: Route) -> bool:
     return isinstance(route.service, VirtualService)
 
 
-def _rule(route: Route, *, ordinary: bool) -> dict[str, Any]:
+def rule_document(route: Route, *, ordinary: bool) -> dict[str, Any]:
     """A rule with whose traffic it carries; `unused` says why it carries none."""
     return {
         **rule_json(route.rule),
@@ -66,35 +66,35 @@ def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:
         "subset": version.subset or None,
         "host": version.host or None,
         "weight": version.weight,
-        "share": _rounded(version.share, 6),
+        "share": rounded(version.share, 6),
         "pods": version.pods if pods_known else None,
         "pods_ready": version.pods_ready if pods_known else None,
-        **_signals(version.caller),
+        **signals_document(version.caller),
         "state": version.state,
         "unknown_because": version.unknown_because or None,
         "pods_because": version.pods_words or None,
-        "server": _signals(version.server),
+        "server": signals_document(version.server),
     }
 
 
-def _signals(signals: Signals | None) -> dict[str, Any]:
+def signals_document(signals: Signals | None) -> dict[str, Any]:
     """The caller's or the server's numbers; all null where nothing is known."""
     if signals is None:
         keys = ("rps", "error_ratio", "p50_ms", "p95_ms", "p99_ms", "requests", "flags", "codes")
         return dict.fromkeys(keys)
     return {
-        "rps": _rounded(signals.rps, 3),
-        "error_ratio": _rounded(signals.error_ratio, 6),
-        "p50_ms": _rounded(signals.p50_ms, 3),
-        "p95_ms": _rounded(signals.p95_ms, 3),
-        "p99_ms": _rounded(signals.p99_ms, 3),
-        "requests": _rounded(signals.requests, 3),
-        "flags": {flag: _rounded(count, 3) for flag, count in signals.flags.items()},
-        "codes": {code: _rounded(count, 3) for code, count in signals.codes.items()},
+        "rps": rounded(signals.rps, 3),
+        "error_ratio": rounded(signals.error_ratio, 6),
+        "p50_ms": rounded(signals.p50_ms, 3),
+        "p95_ms": rounded(signals.p95_ms, 3),
+        "p99_ms": rounded(signals.p99_ms, 3),
+        "requests": rounded(signals.requests, 3),
+        "flags": {flag: rounded(count, 3) for flag, count in signals.flags.items()},
+        "codes": {code: rounded(count, 3) for code, count in signals.codes.items()},
     }
 
 
-def _rounded(value: float | None, digits: int) -> float | int | None:
+def rounded(value: float | None, digits: int) -> float | int | None:
     if value is None:
         return None
     rounded = round(value, digits)

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, Unreachable
+from meshtui.mesh.calls import Calls
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
+from meshtui.metrics.source import CallSource
 from meshtui.operations.types import FeedHealth
 
 if TYPE_CHECKING:
@@ -69,6 +71,10 @@ class Telemetry:
             self._error = str(error)
         self._changed()
 
+    async def calls(self, mesh: Mesh) -> Calls:
+        """Who calls whom, from the same source. Raises `MeshtuiError`."""
+        return await calls_of(self._source, mesh)
+
     @property
     def current(self) -> Sample | None:
         """The sample, unless it is so old that its numbers would pass for what they are not."""
@@ -87,3 +93,10 @@ class Telemetry:
         if self._error or age > self.limit_s:
             return FeedHealth(name, "stale", age, self._error or "no answer", self.limit_s)
         return FeedHealth(name, "ok", age, "; ".join(self.sample.problems[:2]), self.limit_s)
+
+
+async def calls_of(source: MetricsSource, mesh: Mesh) -> Calls:
+    """Who called whom in the window of the source's last sample. Raises `MeshtuiError`."""
+    if not isinstance(source, CallSource):
+        raise Unreachable(f"{source.name} tells no callers apart")
+    return await source.calls(mesh)

@@ -9,6 +9,7 @@ from meshtui.ui.actions.situation import (
     CANARY,
     CHARTS,
     EXPOSURE,
+    GRAPH,
     JOURNAL,
     LOGS,
     PODS,
@@ -36,10 +37,15 @@ ANYWHERE = frozenset(
         PODS,
         CANARY,
         STATUS,
+        GRAPH,
     }
 )
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
+IN_LONG = frozenset({LOGS, RULES, PROXIES, JOURNAL})
+"""Parts that are read from end to end, where `g` is what it is to less and vim."""
+
+IN_GRAPH = frozenset({GRAPH})
 IN_RULES = frozenset({RULES})
 IN_JOURNAL = frozenset({JOURNAL})
 
@@ -60,6 +66,7 @@ WAYS = {
     PODS: "i",
     CANARY: "C",
     STATUS: "H",
+    GRAPH: "g",
 }
 """The key that leads to each part of the screen."""
 

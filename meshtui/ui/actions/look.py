@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from meshtui.ui.actions.action import ANYWHERE, IN_JOURNAL, IN_RULES, IN_TABLE, LOOK, Action
+from meshtui.ui.actions.action import (
+    ANYWHERE,
+    IN_GRAPH,
+    IN_JOURNAL,
+    IN_RULES,
+    IN_TABLE,
+    LOOK,
+    Action,
+)
 from meshtui.ui.actions.situation import TRACE
 
 LOOKING: tuple[Action, ...] = (
@@ -50,6 +58,31 @@ LOOKING: tuple[Action, ...] = (
         "view_side", ("V",), "V", "caller/server",
         "The table's numbers: what callers saw, or what the versions themselves did.",
         LOOK, footer=99,
+    ),
+    Action(
+        "graph", ("g",), "g", "graph",
+        "Who calls the service and which versions they reach: rates, errors, mTLS, the rules.",
+        LOOK, False, ANYWHERE, "", 46,
+    ),
+    Action(
+        "open_row", ("enter",), "Enter", "to its row",
+        "Graph: the table's cursor to the caller, version or service under the pane's.",
+        LOOK, False, IN_GRAPH, "", 7, False,
+    ),
+    Action(
+        "to_callers", ("left",), "←", "callers",
+        "Graph: the cursor to the callers.",
+        LOOK, False, IN_GRAPH, "", 8, False,
+    ),
+    Action(
+        "to_versions", ("right",), "→", "versions",
+        "Graph: the cursor to the versions.",
+        LOOK, False, IN_GRAPH, "", 8, False,
+    ),
+    Action(
+        "whole_graph", ("space",), "Space", "service/all",
+        "Graph: what is around the selected service, or the whole mesh.",
+        LOOK, False, IN_GRAPH, "", 9, False,
     ),
     Action(
         "analysis", ("a",), "a", "analysis",

@@ -118,6 +118,9 @@ class Handlers:
     def do_top(self) -> None:
         self._arrangement.scrolled.to_top()
 
+    def do_top_of_text(self) -> None:
+        self.do_top()
+
     def do_end(self) -> None:
         self._arrangement.scrolled.to_end()
 

@@ -12,6 +12,7 @@ from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.main.host import Defers, Sized, UpdatesKeys, UpdatesPanes
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
+from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.prompt import Prompt
 
@@ -112,6 +113,20 @@ class Arrangement:
         found = self._dock.pane(kind)
         assert found is not None  # noqa: S101 - it has just been opened
         return found
+
+    def seek(self, place: LineId) -> None:
+        """The focus to the table and its cursor to a line, or to that of the line's service.
+
+        Raises `Refused` where the table has neither.
+        """
+        service = LineId(place.service)
+        found = next((one for one in (place, service) if self._table.has(one)), None)
+        if found is None:
+            raise Refused(
+                f"{place.service} is not in the table", "0: all namespaces; Esc: no filter"
+            )
+        self._table.select(found)
+        self.give_focus(TABLE)
 
     def turn(self, by: int) -> None:
         """The focus to the next of table and panes; from the table to the one opened last."""

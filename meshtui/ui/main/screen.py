@@ -51,6 +51,7 @@ from meshtui.ui.main.selection import Selection
 from meshtui.ui.main.table_feed import TableFeed
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
+from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.header import Header, Notices
@@ -252,6 +253,9 @@ class MainScreen(Screen[None]):
 
     def on_pane_prompted(self, message: Pane.Prompted) -> None:
         self.prompting.open(":", message.words)
+
+    def on_pane_sought(self, message: Pane.Sought) -> None:
+        self.guarded(lambda: self.arrangement.seek(LineId(message.service, message.version)))
 
     def update_panes(self) -> None:
         if self.snapshot is not None:

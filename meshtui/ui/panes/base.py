@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from meshtui.errors import MeshtuiError, Usage
+from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.widgets.lines import LinesBlock, LinesView
@@ -49,6 +50,14 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         def __init__(self, words: str) -> None:
             super().__init__()
             self.words = words
+
+    class Sought(Message):
+        """The person wants the table's cursor on this service, or this version of it."""
+
+        def __init__(self, service: ServiceKey, version: str = "") -> None:
+            super().__init__()
+            self.service = service
+            self.version = version
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(id=f"pane-{self.kind}", classes="pane")

@@ -32,6 +32,7 @@ PANES = {
     "pods": "pods.PodsPane",
     "canary": "canary.CanaryPane",
     "status": "status.StatusPane",
+    "graph": "graph.GraphPane",
 }
 """Where the class of each kind of pane is."""
 

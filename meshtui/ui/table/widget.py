@@ -218,6 +218,10 @@ class MeshTable(LinesView, can_focus=True):
         target = self._entries[min(max(index, 0), len(self._entries) - 1)].place
         self.select(target)
 
+    def has(self, place: LineId) -> bool:
+        """Whether there is such a line now."""
+        return self._entries.find(place) is not None
+
     def select(self, place: LineId) -> None:
         if self._entries.find(place) is None:
             return

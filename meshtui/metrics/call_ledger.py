@@ -1,0 +1,93 @@
+"""From counted requests to calls: who called whom, as the callers saw it where they counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshtui.mesh.calls import Call, Client
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Responder
+from meshtui.metrics.aggregate import Tally
+from meshtui.metrics.counter_reading import Reading
+from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
+
+MUTUAL_TLS, PLAIN = "mutual_tls", "none"
+"""Values of `connection_security_policy`. Only the servers know it; callers count "unknown"."""
+
+_Pair = tuple[Client, ServiceKey]
+
+
+class CallLedger:
+    """Feed it what each proxy counted, then take the calls."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[str, dict[_Pair, dict[Responder, _Tallied]]] = {
+            name: {} for name in REPORTERS
+        }
+        self._policies: dict[_Pair, dict[str, float]] = {}
+
+    def add(self, counted: Reading, seconds: float) -> None:
+        """Requests counted by one proxy; `seconds` is how long it was watched."""
+        for traffic, requests in counted.requests.items():
+            if traffic.reporter in REPORTERS and requests > 0:
+                self._add(traffic, requests, seconds)
+
+    def _add(self, traffic: Traffic, requests: float, seconds: float) -> None:
+        pair = (traffic.client_namespace, traffic.client), traffic.service_key
+        if not traffic.client:
+            pair = ("", ""), traffic.service_key
+        targets = self._tallies[traffic.reporter].setdefault(pair, {})
+        targets.setdefault(traffic.target, _Tallied()).count(traffic, requests, seconds)
+        if traffic.reporter != SOURCE and traffic.security in (MUTUAL_TLS, PLAIN):
+            policies = self._policies.setdefault(pair, {})
+            policies[traffic.security] = policies.get(traffic.security, 0.0) + requests
+
+    def calls(self) -> tuple[Call, ...]:
+        """By caller, service and who answered."""
+        return tuple(sorted(self._calls(), key=lambda call: (call.target, call.caller)))
+
+    def _calls(self) -> Iterator[Call]:
+        """Each pair of caller and service as one side counted it: the caller's own where it did.
+
+        A waypoint counts what its destination's own proxy counts too: one of them is enough.
+        """
+        pairs = {pair for tallies in self._tallies.values() for pair in tallies}
+        for pair in pairs:
+            counting = next(
+                name for name in (SOURCE, DESTINATION, WAYPOINT) if pair in self._tallies[name]
+            )
+            for target, tallied in self._tallies[counting][pair].items():
+                yield Call(
+                    caller=pair[0],
+                    target=target,
+                    signals=tallied.tally.signals(),
+                    protocols=tallied.ranked,
+                    mutual_tls=self._mutual_tls(pair),
+                    by_server=counting != SOURCE,
+                )
+
+    def _mutual_tls(self, pair: _Pair) -> float | None:
+        policies = self._policies.get(pair)
+        if not policies:
+            return None
+        return policies.get(MUTUAL_TLS, 0.0) / sum(policies.values())
+
+
+class _Tallied:
+    """A tally, and the protocols of what it counted."""
+
+    __slots__ = ("protocols", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.protocols: dict[str, float] = {}
+
+    def count(self, traffic: Traffic, requests: float, seconds: float) -> None:
+        self.tally.count(traffic, requests, seconds)
+        if traffic.protocol:
+            before = self.protocols.get(traffic.protocol, 0.0)
+            self.protocols[traffic.protocol] = before + requests
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        return tuple(sorted(self.protocols, key=lambda name: (-self.protocols[name], name)))
