@@ -97,7 +97,15 @@ def traffic_to(mesh: Mesh, service: Service) -> Traffic:
             if host != service.host and not host.startswith("*"):
                 found.add_host(host, only=service.host)
     found.add_idle(named)
-    return Traffic(found.in_order(), found.unruled())
+    routes = found.in_order()
+    if all(route.edge for route in routes) and _is_sent_to(service.host, named):
+        return Traffic(routes)
+    return Traffic(routes, found.unruled())
+
+
+def _is_sent_to(host: str, named: Iterable[tuple[RuleOwner, Rule]]) -> bool:
+    """Whether rules of another host send to it in the mesh: who calls it may call that one."""
+    return any(owner.in_mesh and host not in owner.hosts for owner, _ in named)
 
 
 def ordinary(

@@ -14,8 +14,9 @@ from meshtui.mesh.resolution import Route
 class Tried:
     """A rule's entry that stands above the one that takes the request, or that one itself.
 
-    `owner` is the VirtualService (namespace, name), None for what Istio makes by itself. `holds`
-    is None where it can't be decided here; `why` says why it did not take the request.
+    `owner` is the VirtualService (namespace, name), None for what Istio makes by itself; of a route
+    of the Gateway API it is one that nobody has written, and the title names the route. `holds` is
+    None where it can't be decided here; `why` says why it did not take the request.
     """
 
     owner: tuple[str, str] | None
@@ -25,7 +26,8 @@ class Tried:
     match: str = ""
 
     def __str__(self) -> str:
-        return f"{'/'.join(self.owner)} {self.title}" if self.owner else self.title
+        written = self.owner is not None and "~" not in self.owner[1]
+        return f"{'/'.join(self.owner)} {self.title}" if self.owner and written else self.title
 
 
 @dataclass(frozen=True, slots=True)

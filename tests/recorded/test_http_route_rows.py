@@ -29,7 +29,6 @@ from meshtui.changes.patch import apply
 from meshtui.changes.timeout_ops import gateway_duration
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
-from meshtui.mesh.exposure import api_routes_to
 from meshtui.mesh.model import HttpRoute, Mesh, Service
 from meshtui.mesh.parse import parse_mesh
 from meshtui.operations.change.written_objects import with_object
@@ -286,19 +285,3 @@ def test_a_service_without_an_http_port_is_not_adopted() -> None:
     service = next(s for s in case.mesh.services if s.key.name == "raw")
     with pytest.raises(Refused, match=r"has no HTTP port \(9090 tcp\)"):
         adopt(case.mesh, service.key)
-
-
-def test_the_routes_at_gateways_of_the_gateway_api_are_named() -> None:
-    case = load("g-weights", "gateway-api")
-    found = {
-        service.key.name: [str(route.ref) for route in api_routes_to(case.mesh, service)]
-        for service in case.mesh.services
-        if api_routes_to(case.mesh, service)
-    }
-    backends = {
-        host.split(".")[0]
-        for route in case.mesh.http_routes
-        if route.at_gateways
-        for host in route.backends
-    }
-    assert set(found) == backends and backends

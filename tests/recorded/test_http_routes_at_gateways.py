@@ -15,7 +15,7 @@ from meshtui.envoy.compare import compare_host, host_of
 from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
 from meshtui.envoy.virtual_hosts import RouteTable, parse_hosts, parse_tables
-from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.carrying import ordinary, routes_to, traffic_to
 from meshtui.mesh.exposure import api_routes_to, doors_to
 from meshtui.mesh.model import HttpRoute, Mesh, Pod
 from meshtui.mesh.parse_gateway_api import mirror_percent
@@ -265,6 +265,34 @@ def test_the_rule_of_a_backend_has_the_weights_of_the_gateway(case: Case) -> Non
             assert route is not None and route.rest, host
             wanted = {d.host for d in route.rule.destinations if route.rule.percent(d)}
             assert host in wanted
+
+
+def test_a_backend_without_weight_has_the_rule_to_be_given_some() -> None:
+    case = load("g-weights", "gateway-api")
+    mesh = with_gate(case)
+    (owner,) = mesh.http_routes
+    key = mesh.by_host["rev-v1.gw-a.svc.cluster.local"].key
+    change = build_change(mesh, Shift({"rev-v1": 0}), Target(key))
+    moved = with_object(mesh, apply(owner.raw, change.patch), "HTTPRoute")
+    assert build_change(moved, Shift({"rev-v1": 30}), Target(key)).words == (
+        "rev-v1 0 → 30 %",
+        "rev-v2 100 → 70 %",
+    )
+
+
+def test_who_gets_a_backend_by_the_rule_of_another_host_is_not_without_a_rule() -> None:
+    """Telemetry tells of a backend's callers, and not which host they have called."""
+    outside, inside = load("g-weights", "gateway-api"), load("m-weights", "gateway-api")
+    (route,) = inside.mesh.http_routes
+    before = with_gate(outside)
+    mesh = replace(before, http_routes=(*before.http_routes, route))
+    service = mesh.by_host["rev-v2.gw-a.svc.cluster.local"]
+    callers = frozenset({("gw-a", "client"), ("gw-b", "client"), ("gw-a", "gate-istio")})
+    traffic = traffic_to(mesh, service)
+    found = ordinary(traffic.routes, callers, traffic.unruled)
+    assert found is not None and found.service.ref.name == "web"
+    alone = traffic_to(before, service)
+    assert ordinary(alone.routes, callers, alone.unruled) is None
 
 
 VERBS = {

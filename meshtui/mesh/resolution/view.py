@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 
@@ -194,12 +194,12 @@ class View:
         for vhosts in self.gateway_tables.values():
             for vhost in vhosts:
                 for route in reached(vhost.routes):
-                    for host in dict.fromkeys(target.host for target in route.targets):
+                    for host in dict.fromkeys(_hosts_of(route)):
                         found.setdefault(host, []).append(EdgeRoute(vhost, route))
         return {host: tuple(routes) for host, routes in found.items()}
 
     def edge_routes(self, name: str) -> tuple[EdgeRoute, ...]:
-        """The routes of a gateway that send to a host, where a request can reach them."""
+        """The routes of a gateway that name a host, with weight 0 too, and that can be reached."""
         return self._edge.get(name, ())
 
     @property
@@ -260,6 +260,13 @@ class View:
 
     def _overruled(self, name: str, table: SidecarTable | None) -> tuple[Overruled, ...]:
         return overruled(self.mesh, self.client, name, table, self.scope)
+
+
+def _hosts_of(route: Route) -> Iterator[str]:
+    """Where a route sends, and the destinations of its rule that get nothing now."""
+    yield from (target.host for target in route.targets)
+    rule = route.holder.rule if route.holder else None
+    yield from (destination.host for destination in (rule.destinations if rule else ()))
 
 
 def _consistent(policy: Json | None) -> Json | None:
