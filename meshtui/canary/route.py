@@ -11,6 +11,7 @@ from meshtui.canary.events import Edit, Edited
 from meshtui.changes.change import RuleRef, Target
 from meshtui.changes.checks import owners
 from meshtui.changes.locate import Located, locate, resolve_version
+from meshtui.changes.stream_rules import is_stream, refuse_requests
 from meshtui.changes.undo import place_of
 from meshtui.mesh import read
 from meshtui.mesh.carrying import place_of as route_place
@@ -85,6 +86,8 @@ class RouteFacts:
 def find_route(mesh: Mesh, target: Target, version: str) -> tuple[Located, RouteFacts]:
     """The rule that a run drives. Raises what `locate` and `resolve_version` raise."""
     located = locate(mesh, target)
+    if is_stream(located.rule):
+        refuse_requests(located.owner.ref, located.rule, "a canary is judged by requests")
     place = resolve_version(located, version)
     facts = _facts(mesh, located.service, located.owner, located.rule, (place.host, place.subset))
     return located, facts

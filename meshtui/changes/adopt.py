@@ -17,7 +17,7 @@ from meshtui.errors import NotFound, Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey, VirtualService
 from meshtui.mesh.parse import VERSION_LABELS
-from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
+from meshtui.mesh.resolution.protocols import is_tls, service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of
 
 VERB = "adopt"
@@ -62,23 +62,33 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "", rule: str = "") -> Adop
         return _completed(mesh, service, _rule_to_complete(mesh, service, own, rule))
     if rule:
         raise Refused(f"{service.key} has no rule yet", "adopt it without --rule: that makes one")
-    _refuse_without_effect(mesh, service)
+    refuse_other_routes(mesh, service)
+    kind = _kind_of_rules(service)
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
     chosen, why = _stable(service, versions, stable)
-    routes = _routes(mesh, service, [names[v.value] for v in versions], names[chosen.value])
+    named = [names[v.value] for v in versions]
+    routes = _routes(mesh, service, kind, named, names[chosen.value])
     return Adoption(subsets, routes, names[chosen.value], why)
 
 
-def _refuse_without_effect(mesh: Mesh, service: Service) -> None:
-    """Where HTTP rules would count for no caller, or for a part of them only."""
-    if service.ports and not any(takes_http_rules(service_protocol(p)) for p in service.ports):
-        ports = ", ".join(f"{port.number} {port.name}".rstrip() for port in service.ports)
-        raise Refused(
-            f"{service.key} has no HTTP port ({ports}): weights in HTTP rules do nothing there",
-            "name its port http-…, or set appProtocol, if it speaks HTTP",
-        )
-    refuse_other_routes(mesh, service)
+def _kind_of_rules(service: Service) -> str:
+    """The list that counts on the service's ports: that of requests, else that of connections.
+
+    Raises `Refused` where there are TLS ports alone: a rule there is for server names (SNI), and a
+    connection by any other name would be closed.
+    """
+    spoken = [service_protocol(port) for port in service.ports]
+    if not spoken or any(takes_http_rules(protocol) for protocol in spoken):
+        return "http"
+    if any(protocol != "UDP" and not is_tls(protocol) for protocol in spoken):
+        return "tcp"
+    ports = ", ".join(f"{port.number} {port.name}".rstrip() for port in service.ports)
+    raise Refused(
+        f"{service.key} has no HTTP port and no TCP port ({ports}): a TLS rule is for the server "
+        "names that clients ask for, which are not known",
+        "write a VirtualService with tls rules for these names",
+    )
 
 
 def _rule_to_complete(mesh: Mesh, service: Service, own: list[Route], rule: str) -> Route:
@@ -207,7 +217,7 @@ def _stable(service: Service, versions: list[_Version], wanted: str) -> tuple[_V
     return chosen, f"it has the most ready pods ({chosen.ready})"
 
 
-def _routes(mesh: Mesh, service: Service, subsets: list[str], stable: str) -> Change:
+def _routes(mesh: Mesh, service: Service, kind: str, subsets: list[str], stable: str) -> Change:
     route: list[dict[str, Any]] = [
         {"destination": {"host": service.key.name, "subset": subset}} for subset in subsets
     ]
@@ -215,8 +225,9 @@ def _routes(mesh: Mesh, service: Service, subsets: list[str], stable: str) -> Ch
         for entry in route:
             entry["weight"] = 100 if entry["destination"]["subset"] == stable else 0
     body = _body("VirtualService", service, free_name(mesh.virtual_services, service))
-    body["spec"] = {"hosts": [service.key.name], "http": [{"route": route}]}
-    words = f"VirtualService is made: all traffic to {stable}"
+    body["spec"] = {"hosts": [service.key.name], kind: [{"route": route}]}
+    what = "traffic" if kind == "http" else "connections"
+    words = f"VirtualService is made: all {what} to {stable}"
     return creation(service.key, VERB, body, (words,))
 
 

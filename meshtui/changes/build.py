@@ -40,6 +40,7 @@ from meshtui.changes.mirror_ops import (
     mirror_operations,
 )
 from meshtui.changes.not_reached import to_stable
+from meshtui.changes.stream_rules import is_stream, refuse_for_streams
 from meshtui.changes.timeout_ops import (
     clear_http_route_timeout_operations,
     clear_timeout_operations,
@@ -107,6 +108,7 @@ def _guards(located: Located, change: Change, request: SetFault | SetMirror) -> 
 
 def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
     """The operations of each verb on the located rule."""
+    refuse_for_streams(located.owner.ref, located.rule, request)
     match request:
         case Shift():
             return weight_operations(located, request.weights)
@@ -116,6 +118,8 @@ def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, .
             return rollback_operations(located, request.stable)
     if isinstance(located.owner, HttpRoute):
         return _for_http_route(located, request)
+    if is_stream(located.rule):
+        return ()
     match request:
         case SetMirror():
             return mirror_operations(located, request.to, request.percent)

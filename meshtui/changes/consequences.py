@@ -21,6 +21,13 @@ from meshtui.mesh.touched import (
     touched_clusters,
     touched_hosts,
 )
+from meshtui.mesh.touched_ports import (
+    ClosedEnd,
+    TouchedPort,
+    closed_ends,
+    ports_sending_to,
+    touched_ports,
+)
 
 _NAMED = 2
 
@@ -30,14 +37,20 @@ def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Caution, ..
     old, new = world(before), world(after)
     groups = {group.client.key: group for group in (*old.callers, *new.callers)}
     lost: dict[tuple[str, str], list[tuple[DeadEnd, Callers]]] = {}
+    closed: dict[tuple[str, int, str], list[tuple[ClosedEnd, Callers]]] = {}
     gets_it = False
     for group in groups.values():
         views = old.view(group.client), new.view(group.client)
         touched = _touched(*views, change)
-        gets_it = gets_it or touched is not None
+        ports = _touched_ports(*views, change)
+        gets_it = gets_it or touched is not None or bool(ports)
+        for closing in _closed(*views, change, ports):
+            key = (closing.port.title, closing.port.port, closing.cluster)
+            closed.setdefault(key, []).append((closing, group))
         for end in _lost(*views, *(touched or ((), ()))):
             lost.setdefault((end.host.name, end.cluster), []).append((end, group))
     found = [_caution(ends) for ends in lost.values()]
+    found += [_closing(ends) for ends in closed.values()]
     if groups and before.knows("pods") and not gets_it:
         found.append(Caution("danger", _nobody(change)))
     elif groups and before.knows("pods"):
@@ -66,6 +79,27 @@ def _touched(old: View, new: View, change: Change) -> tuple[_Hosts, _Hosts] | No
     return hosts_sending_to(old, gone).values(), hosts_sending_to(new, gone).values()
 
 
+def _touched_ports(old: View, new: View, change: Change) -> tuple[TouchedPort, ...]:
+    if change.target.kind == "DestinationRule":
+        return ()
+    return touched_ports(old, new, change.target)
+
+
+def _closed(
+    old: View, new: View, change: Change, ports: Iterable[TouchedPort]
+) -> Iterator[ClosedEnd]:
+    """Connections that lead to no cluster afterwards, and did before."""
+    before = [port.before for port in ports if port.before]
+    after = [port.after for port in ports if port.after]
+    if change.target.kind == "DestinationRule":
+        names = hosts_of_policy(old.shared, new.shared, change.target)
+        before, after = (list(ports_sending_to(view, names)) for view in (old, new))
+    known = {(end.port.title, end.port.port, end.cluster) for end in closed_ends(old, before)}
+    for end in closed_ends(new, after):
+        if end.share > 0 and (end.port.title, end.port.port, end.cluster) not in known:
+            yield end
+
+
 def _both(old: View, new: View, hosts: Iterable[TouchedHost]) -> Iterator[tuple[View, VirtualHost]]:
     for touched in hosts:
         for view, host in ((old, touched.before), (new, touched.after)):
@@ -92,14 +126,26 @@ def _lost(old: View, new: View, before: _Hosts, after: _Hosts) -> Iterator[DeadE
 
 def _caution(ends: list[tuple[DeadEnd, Callers]]) -> Caution:
     end = ends[0][0]
-    clients = list(dict.fromkeys(str(group.client) for _, group in ends))
-    more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
-    whose = f"{', '.join(clients[:_NAMED])}{more}"
     return Caution(
         "danger",
         f"{end.share * 100:.4g} % of the requests to {end.host.name} would be answered 503 "
-        f"({whose}): {end.why}",
+        f"({_whose(group for _, group in ends)}): {end.why}",
     )
+
+
+def _closing(ends: list[tuple[ClosedEnd, Callers]]) -> Caution:
+    end = ends[0][0]
+    return Caution(
+        "danger",
+        f"{end.share * 100:.4g} % of the connections to {end.port.title}:{end.port.port} would be "
+        f"closed ({_whose(group for _, group in ends)}): {end.why}",
+    )
+
+
+def _whose(groups: Iterable[Callers]) -> str:
+    clients = list(dict.fromkeys(str(group.client) for group in groups))
+    more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
+    return f"{', '.join(clients[:_NAMED])}{more}"
 
 
 def _nobody(change: Change) -> str:
@@ -117,4 +163,5 @@ def _idle_rule(mesh: Mesh, change: Change) -> Iterator[Caution]:
     place = (target.namespace, target.name, rule.protocol, rule.index)
     for route in routes_to(mesh, service):
         if place_of(route) == place and route.unused:
-            yield Caution("danger", f"no client's requests come to rule {rule}: {route.unused}")
+            what = "requests" if route.rule.protocol == "http" else "connections"
+            yield Caution("danger", f"no client's {what} come to rule {rule}: {route.unused}")

@@ -64,7 +64,7 @@ def edited(
         return policy_change(target, service, VERB, operations)
     rule = _touched(target, operations)
     if rule is None:
-        raise Refused(f"{target.ref} has no HTTP rule to edit", "use `kubectl edit`")
+        raise Refused(f"{target.ref} has no rule to edit", "use `kubectl edit`")
     known = service_of(mesh, service)
     return rule_change(Located(mesh, known, target, rule), VERB, operations)
 

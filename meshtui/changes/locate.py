@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from meshtui.changes.patch import tokens, value_at
 from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.carrying import Route, Traffic, is_unruled, ordinary, rivals, traffic_to
+from meshtui.mesh.carrying_streams import wrong_kind
+from meshtui.mesh.gateway_api import HTTP_ROUTE
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import (
     Destination,
@@ -92,19 +94,20 @@ def locate(mesh: Mesh, target: Target) -> Located:
     """
     service = resolve_service(mesh, target.service.name, target.service.namespace)
     traffic = traffic_to(mesh, service)
-    routes = [route for route in traffic.routes if route.rule.protocol == "http"]
-    if not routes:
+    if not any(route.rule.protocol == "http" for route in traffic.routes):
         refuse_other_routes(mesh, service)
+    if not traffic.routes:
         home = service.key.namespace
         require_read(mesh, "virtualservices", home, f"which rules carry {service.key}'s traffic")
         raise Refused(
-            f"no VirtualService sends HTTP traffic to {service.key}",
+            f"no VirtualService sends traffic to {service.key}",
             f"make one first (`meshtui adopt {service.key.name}`)",
         )
     if target.rule:
-        route = _named_rule(routes, target.rule)
+        route = _named_rule(traffic.routes, target.rule)
+        refuse_wrong_kind(mesh, service, route)
     else:
-        route = _ordinary_rule(service, replace(traffic, routes=tuple(routes)), target)
+        route = _ordinary_rule(service, traffic, target)
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
     return Located(mesh, service, route.service, route.rule)
@@ -129,6 +132,19 @@ def refuse_other_routes(mesh: Mesh, service: Service) -> None:
         )
 
 
+def refuse_wrong_kind(mesh: Mesh, service: Service, route: Route) -> None:
+    """Raises `Refused` for a rule of a kind that no port of the service asks for."""
+    hosts = world(mesh).shared.registry.by_name.get(service.host, ())
+    if route.carries or route.edge or route.elsewhere:
+        return
+    reasons = [wrong_kind(route.rule, port) for host in hosts for port in host.ports]
+    if reasons and all(reasons) and isinstance(route.service, VirtualService):
+        raise Refused(
+            f"{route.service.ref} rule {route.rule.title} has no effect: {reasons[0]}",
+            "write it in the list of the port's kind, or give the port the protocol spoken on it",
+        )
+
+
 def emergency_target(mesh: Mesh, target: Target) -> Target:
     """The target with the most telling rule, where several carry the service's traffic.
 
@@ -139,7 +155,7 @@ def emergency_target(mesh: Mesh, target: Target) -> Target:
         return target
     service = resolve_service(mesh, target.service.name, target.service.namespace)
     traffic = traffic_to(mesh, service)
-    routes = [route for route in traffic.routes if route.rule.protocol == "http"]
+    routes = traffic.routes
     several = rivals(routes, target.callers)
     if len(several) > 1 or (several and is_unruled(routes, target.callers, traffic.unruled)):
         return replace(target, rule=_written(several[0], routes))
@@ -174,6 +190,14 @@ def _ordinary_rule(service: Service, traffic: Traffic, target: Target) -> Route:
             f"{service.key} itself: there are no weights",
             "name another rule with --rule, or edit it",
         )
+    connections = next((r for r in routes if r.carries and r.beside), None)
+    if connections is not None:
+        ports = ", ".join(map(str, connections.ports))
+        raise Refused(
+            f"the requests to {service.key} take no rule; {connections.service.ref} rule "
+            f"{connections.rule.title} carries the connections to port {ports}",
+            f"name it with --rule {_written(connections, routes)}",
+        )
     idle = next((route for route in routes if route.unused), None)
     if idle is not None:
         raise Refused(
@@ -190,8 +214,13 @@ def _written(route: Route, among: Iterable[Route]) -> str:
     others = {other.service.ref for other in among} - {own}
     for spelling in _spelt(own):
         if not any(spelling in _spelt(ref) for ref in others):
-            return f"{spelling}/{route.rule.index}"
-    return f"{own.name}/{route.rule.index}"
+            return f"{spelling}/{_index(route.rule)}"
+    return f"{own.name}/{_index(route.rule)}"
+
+
+def _index(rule: Rule) -> str:
+    """Rules of requests are named by their number alone, those of connections with their list."""
+    return str(rule.index) if rule.protocol == "http" else f"{rule.place}[{rule.index}]"
 
 
 def _spelt(ref: Ref) -> tuple[str, ...]:
@@ -215,10 +244,11 @@ def whole_rule(operation: Operation) -> tuple[str, int] | None:
     return None
 
 
-def _named_rule(routes: list[Route], wanted: str) -> Route:
-    """By name, by index (`1`, `http[1]`) in the first object, or `OBJECT/INDEX`.
+def _named_rule(routes: Sequence[Route], wanted: str) -> Route:
+    """By name, by index (`1`, `http[1]`, `tcp[0]`) in the first object, or `OBJECT/INDEX`.
 
-    The object is named by its name, or by `NAMESPACE/NAME` where two are called alike.
+    The object is named by its name, or by `NAMESPACE/NAME` where two are called alike. A number
+    alone is that of an HTTP rule where the object has any.
     """
     service, slash, rule = wanted.rpartition("/")
     if any(route.rule.name == wanted for route in routes):
@@ -227,8 +257,11 @@ def _named_rule(routes: list[Route], wanted: str) -> Route:
     named = [route for route in mine if route.rule.name == rule]
     if not named and mine:
         first = mine[0].service.ref
-        places = (rule, rule.removeprefix("http[").removeprefix("rules[").removesuffix("]"))
-        named = [r for r in mine if r.service.ref == first and str(r.rule.index) in places]
+        own = [r for r in mine if r.service.ref == first]
+        requests = [r for r in own if r.rule.protocol == "http"]
+        spelt = rule.replace("http[", "rules[") if first.kind == HTTP_ROUTE else rule
+        named = [r for r in own if f"{r.rule.place}[{r.rule.index}]" == spelt]
+        named = named or [r for r in requests or own if str(r.rule.index) == rule]
     if not named:
         titles = ", ".join(f"{r.rule.index} ({r.rule.title})" for r in routes[:8])
         raise NotFound(f"no rule {wanted}", f"there are: {titles}")

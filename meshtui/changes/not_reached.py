@@ -12,10 +12,12 @@ from meshtui.changes.http_route_mirror import without_mirrors
 from meshtui.changes.locate import HostSubset, Located, label_of, whole_rule
 from meshtui.changes.mirror_ops import clear_mirror_operations
 from meshtui.changes.patch import apply
+from meshtui.changes.stream_rules import is_stream
 from meshtui.changes.weight_ops import weight_operations
 from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.model import HttpRoute, Json, Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.parse_gateway_api import parse_owner
+from meshtui.mesh.parse_rules import PROTOCOLS
 
 VERB = "rollback"
 
@@ -30,17 +32,17 @@ class Beyond:
 
 
 def beyond(located: Located, stable: HostSubset) -> tuple[Beyond, ...]:
-    """The HTTP rules that use the service too and are not as a rollback would leave them.
+    """The rules that use the service too and are not as a rollback would leave them.
 
     Those of the located rule's object come first. A rule that names no subset chooses no version;
     the rules that only target faults at the located one go with it.
     """
     own = located.owner
-    skipped = {located.rule.index, *_removed(targeted_removals(located))}
+    skipped = {_at(located), *_removed(_targeted(located))}
     found = []
     for owner, rule in _candidates(located):
         mine = owner.ref == own.ref
-        if rule.protocol != "http" or (mine and rule.index in skipped):
+        if mine and (rule.place, rule.index) in skipped:
             continue
         if isinstance(owner, HttpRoute):
             away = _to_other_backends(located, rule, stable)
@@ -113,10 +115,10 @@ def _of_object(group: Sequence[Located], stable: HostSubset) -> Change:
     first, several = group[0], len(group) > 1
     raw = first.owner.raw
     operations: list[Operation] = []
-    words: dict[int, list[str]] = {}
-    gone: set[int] = set()
+    words: dict[tuple[str, int], list[str]] = {}
+    gone: set[tuple[str, int]] = set()
     for one in sorted(group, key=lambda located: -located.rule.index):
-        if one.rule.index in gone:
+        if _at(one) in gone:
             continue
         service = parse_owner(raw, one.domain)
         rule = next(r for r in service.rules if (r.place, r.index) == _at(one))
@@ -127,11 +129,11 @@ def _of_object(group: Sequence[Located], stable: HostSubset) -> Change:
         gone |= set(_removed(steps))
         if steps:
             change = rule_change(there, VERB, steps)
-            words[one.rule.index] = [
+            words[_at(one)] = [
                 f"rule {rule.title}: {text}" if several else text for text in change.words
             ]
     made = rule_change(first, VERB, tuple(operations))
-    lines = [text for index in sorted(words) for text in words[index]]
+    lines = [text for at in sorted(words) for text in words[at]]
     return replace(made, words=tuple(lines)) if lines else made
 
 
@@ -139,11 +141,15 @@ def _at(located: Located) -> tuple[str, int]:
     return located.rule.place, located.rule.index
 
 
-def _removed(operations: Iterable[Operation]) -> Iterator[int]:
+def _targeted(located: Located) -> tuple[Operation, ...]:
+    return () if is_stream(located.rule) else targeted_removals(located)
+
+
+def _removed(operations: Iterable[Operation]) -> Iterator[tuple[str, int]]:
     for operation in operations:
         whole = whole_rule(operation)
         if whole is not None and operation["op"] == "remove":
-            yield whole[1]
+            yield whole
 
 
 def to_stable(located: Located, stable: HostSubset) -> tuple[Operation, ...]:
@@ -151,6 +157,8 @@ def to_stable(located: Located, stable: HostSubset) -> tuple[Operation, ...]:
     label = label_of(located, stable.host, stable.subset)
     if isinstance(located.owner, HttpRoute):
         return (*weight_operations(located, {label: 100.0}), *without_mirrors(located))
+    if is_stream(located.rule):
+        return weight_operations(located, {label: 100.0})
     return (
         *weight_operations(located, {label: 100.0}),
         *clear_mirror_operations(located),
@@ -160,7 +168,8 @@ def to_stable(located: Located, stable: HostSubset) -> tuple[Operation, ...]:
 
 def rules_touched(spec_before: Json, spec_after: Json) -> int:
     """How many rules of its object a change alters or takes away."""
-    before, after = (
-        spec.get("http") or spec.get(RULES) or [] for spec in (spec_before, spec_after)
+    return sum(
+        rule not in (spec_after.get(name) or [])
+        for name in (*PROTOCOLS, RULES)
+        for rule in spec_before.get(name) or []
     )
-    return sum(rule not in after for rule in before)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from meshtui.changes.change import Caution, Change
+from meshtui.changes.stream_rules import is_stream
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import split_host
@@ -16,7 +17,7 @@ from meshtui.mesh.resolution.endpoints import ADDED
 from meshtui.mesh.resolution.names import covered, full_name
 from meshtui.mesh.routing import pods_of, pods_of_subset
 
-ERROR, NO_COPY = "answers 503", "gets no copy"
+ERROR, NO_COPY, CLOSED = "answers 503", "gets no copy", "gets no connection"
 
 
 def stranding(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
@@ -92,14 +93,15 @@ def _of_rules(
     mesh: Mesh, before: list[Rule], after: list[Rule], callers: frozenset[Workload]
 ) -> Iterator[Caution]:
     for rule in after:
+        effect = CLOSED if is_stream(rule) else ERROR
         if len(rule.destinations) > 1 and rule.total_weight == 0:
-            text = f"all weights of rule {rule.title} are 0: it {ERROR}"
+            text = f"all weights of rule {rule.title} are 0: it {effect}"
             yield Caution("danger", text)
         old = counterpart(before, rule)
         percents = percents_of(old)
         for place, percent in percents_of(rule).items():
             if percent > percents.get(place, 0.0) + 1e-9:
-                yield from _cannot_serve(mesh, place, "danger", ERROR, callers)
+                yield from _cannot_serve(mesh, place, "danger", effect, callers)
         mirrored = {(mirror.host, mirror.subset) for mirror in (old.mirrors if old else ())}
         for mirror in rule.mirrors:
             if _place(mirror) not in mirrored:
@@ -147,8 +149,9 @@ def _of_policy(mesh: Mesh, change: Change) -> Iterator[Caution]:
             for place, percent in percents_of(rule).items():
                 if place[0] != host or percent <= 0:
                     continue
-                known = set(_cannot_serve(mesh, place, "danger", ERROR))
-                for finding in _cannot_serve(later, place, "danger", ERROR):
+                effect = CLOSED if is_stream(rule) else ERROR
+                known = set(_cannot_serve(mesh, place, "danger", effect))
+                for finding in _cannot_serve(later, place, "danger", effect):
                     if finding not in known:
                         text = f"rule {rule.title} of {vs.ref} sends traffic there: {finding.text}"
                         yield Caution("danger", text)

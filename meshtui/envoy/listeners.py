@@ -23,6 +23,8 @@ _PROTOCOLS = {
 }  # fmt: skip
 """The ALPN lists that istiod writes, by istioctl's names for them."""
 
+_KNOWN = ("server_names", "prefix_ranges", "transport_protocol", "application_protocols")
+
 
 @dataclass(frozen=True, slots=True)
 class FilterChain:
@@ -37,6 +39,9 @@ class FilterChain:
 
     http_only: bool = field(default=False, compare=False)
     """It is for what the proxy finds to be HTTP."""
+
+    others: tuple[str, ...] = field(default=(), compare=False)
+    """What else it asks of a connection, in Envoy's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ def _chain(raw: Json) -> FilterChain:
         tuple(map(_range, read.objects(match, "prefix_ranges"))),
         tuple(_passed_on(raw)),
         bool(read.texts(match, "application_protocols")),
+        tuple(sorted(name for name in match if name not in _KNOWN)),
     )
 
 

@@ -10,6 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.caller_groups import callers_of
+from meshtui.mesh.carrying_streams import (
+    StreamRule,
+    edge_streams,
+    has_http,
+    stream_rules,
+    takes_no_rule,
+)
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, VirtualService
 from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
 from meshtui.mesh.resolution import Route as ResolvedRoute
@@ -27,7 +34,8 @@ class Route:
     `callers` are the workloads whose traffic it carries, of `pods` pods in all; none where nothing
     in the mesh has a proxy yet. For `rest_of` of them it is the rest. `by_address`: requests go to
     the pod that the caller chose, so that weights do nothing. `ports` are the service's ports that
-    it is used on. `elsewhere`: it is of another host, and sends to this one.
+    it is used on. `elsewhere`: it is of another host, and sends to this one. `beside`: it carries
+    connections of a service that has HTTP ports too, whose ordinary traffic are requests.
     """
 
     service: RuleOwner
@@ -42,6 +50,7 @@ class Route:
     by_address: bool = field(default=False, compare=False)
     ports: tuple[int, ...] = field(default=(), compare=False)
     elsewhere: bool = field(default=False, compare=False)
+    beside: bool = field(default=False, compare=False)
 
     @property
     def carries(self) -> bool:
@@ -186,7 +195,7 @@ def _without(some: frozenset[Workload], others: frozenset[Workload]) -> frozense
 
 
 def _is_able(route: Route) -> bool:
-    return route.carries and not route.elsewhere and route.rule.protocol == "http"
+    return route.carries and not route.elsewhere and not route.beside
 
 
 def place_of(route: Route) -> _Place:
@@ -222,12 +231,10 @@ class _Found:
         """What callers in the mesh get for a host; with `only`, the rules that send there."""
         for client, callers in callers_of(self._world, host):
             view = self._world.view(client)
-            rests: list[ResolvedRoute | None] = []
-            for port in _ports(self._world, host):
-                answer = view.resolve(host, port)
-                rests.append(answer.rest)
-                self._add_answer(answer, rests[-1], callers, only)
-            if not only and any(rests) and all(rest is None or not rest.rule for rest in rests):
+            answers = [view.resolve(host, port) for port in _ports(self._world, host)]
+            for answer in answers:
+                self._add_answer(answer, answer.rest, callers, only)
+            if not only and takes_no_rule(answers):
                 self._unruled += callers
 
     def unruled(self) -> Unruled:
@@ -241,7 +248,11 @@ class _Found:
         for group in self._world.callers:
             if not group.client.gateway:
                 continue
-            for edge in self._world.view(group.client).edge_routes(host):
+            view = self._world.view(group.client)
+            for stream in edge_streams(view, host):
+                found = Route(stream.service, stream.rule, rest=stream.rest, edge=True)
+                self._join(self._of(found, group.client, (group,)))
+            for edge in view.edge_routes(host):
                 holder = edge.route.holder
                 rule = holder.rule if holder else None
                 if holder is None or rule is None:
@@ -272,7 +283,8 @@ class _Found:
         for ruling in answer.virtual_host.rulings if answer.virtual_host else ():
             for merged in ruling.rules:
                 self._add_rule(merged, answer, carried.get(id(merged)), groups, only)
-        self._add_streams(answer, groups, only)
+        for stream in stream_rules(self._world.mesh, answer):
+            self._add_stream(stream, answer, groups, only)
         for other in answer.overruled:
             if answer.name not in other.service.hosts:
                 continue
@@ -304,23 +316,22 @@ class _Found:
         )
         self._join(self._of(found, answer.client, groups) if not why else found)
 
-    def _add_streams(self, answer: Resolution, groups: tuple[Callers, ...], only: str) -> None:
-        """TCP and TLS rules; HTTP rules on such a port have no effect, and are said to."""
-        carried = {
-            (c.place.service.ref, c.place.protocol, c.place.index) for c in answer.chains if c.place
-        }
-        services = dict.fromkeys(c.ruling.service for c in answer.chains if c.ruling)
-        named = self._world.mesh.virtual_services_by_host.get(answer.name.lower(), ())
-        for service in dict.fromkeys((*services, *(named if answer.chains else ()))):
-            if not isinstance(service, VirtualService):
-                continue
-            for rule in service.rules:
-                if only and all(d.host != only for d in rule.destinations):
-                    continue
-                is_carried = (service.ref, rule.protocol, rule.index) in carried
-                why = "" if is_carried else f"port {answer.port} is no HTTP port"
-                found = Route(service, rule, unused=why)
-                self._join(self._of(found, answer.client, groups) if not why else found)
+    def _add_stream(
+        self, stream: StreamRule, answer: Resolution, groups: tuple[Callers, ...], only: str
+    ) -> None:
+        if only and all(d.host != only for d in stream.rule.destinations):
+            return
+        found = Route(
+            stream.service,
+            stream.rule,
+            rest=stream.rest,
+            unused=stream.unused,
+            by_address=answer.by_address,
+            ports=(answer.port,),
+            elsewhere=bool(only),
+            beside=has_http(answer),
+        )
+        self._join(found if found.unused else self._of(found, answer.client, groups))
 
     def _of(self, route: Route, client: Client, groups: tuple[Callers, ...]) -> Route:
         crowd = self._world.crowd(groups)

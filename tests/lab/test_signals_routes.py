@@ -31,7 +31,7 @@ from meshtui.mesh.model import Pod
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.resolution import client_of, world
 from meshtui.mesh.touched import ruled_hosts
-from meshtui.operations.change.proxy_checks import worst
+from meshtui.operations.change.listener_checks import worst_of
 from tests.lab.harness import ISTIO, Mesh, Obj, to
 
 HOST = "reviews.default.svc.cluster.local"
@@ -78,7 +78,7 @@ async def verdict(cluster: Cluster, pod: Pod, service: Obj, index: int = 0) -> V
     wanted = ruled_hosts(world(mesh).view(client_of(mesh, pod)), item.ref)
     compared = [compare_host(host, host_of(hosts, host)) for host in wanted]
     found = [host.verdict(place) for host in compared if host.holds(place)]
-    return worst(found) if found else None
+    return worst_of(found) if found else None
 
 
 async def endpoints(cluster: Cluster, pod: Pod) -> tuple[ProxyEndpoint, ...]:

@@ -280,8 +280,8 @@ def test_a_route_of_another_kind_is_not_adopted_over() -> None:
         locate(mesh, Target(key))
 
 
-def test_a_service_without_an_http_port_is_not_adopted() -> None:
+def test_a_service_with_tls_ports_alone_is_not_adopted() -> None:
     case = load("m-weights", "gateway-api")
-    service = next(s for s in case.mesh.services if s.key.name == "raw")
-    with pytest.raises(Refused, match=r"has no HTTP port \(9090 tcp\)"):
+    service = next(s for s in case.mesh.services if s.key.name == "sec-v1")
+    with pytest.raises(Refused, match=r"has no HTTP port and no TCP port \(9443 tls\)"):
         adopt(case.mesh, service.key)

@@ -87,6 +87,12 @@ class Resolution:
         return last if last is not None and last.takes_everything else None
 
     @property
+    def rest_chain(self) -> Chain | None:
+        """What takes the connections that no other rule takes: the ordinary one."""
+        rest = (chain for chain in self.chains if chain.place is None or chain.takes_everything)
+        return next(rest, None)
+
+    @property
     def by_address(self) -> bool:
         """Requests go to the address that the caller chose: subsets and weights do nothing."""
         own = [

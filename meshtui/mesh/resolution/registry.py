@@ -59,6 +59,11 @@ class HostPort:
     def tls(self) -> bool:
         return is_tls(self.protocol)
 
+    @property
+    def streams(self) -> bool:
+        """Whether connections are passed on by it as they are; on a sniffed port some are."""
+        return not self.http and self.protocol != "UDP"
+
 
 @dataclass(frozen=True, slots=True)
 class Host:

@@ -35,6 +35,11 @@ class Chain:
     ruling: Ruling | None = None
     place: RulePlace | None = None
 
+    @property
+    def takes_everything(self) -> bool:
+        """Whether no connection to the port passes it by."""
+        return not self.server_names and not self.subnets
+
 
 def sidecar_chains(
     host: Host, port: HostPort, rulings: Iterable[Ruling], client: Client, find: Find

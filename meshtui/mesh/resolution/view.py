@@ -229,7 +229,7 @@ class View:
         """What a sidecar does with connections to a TCP or TLS port of a host."""
         host, listener = self.host(name), self.scope.listener(port)
         found = host.port(port) if host else None
-        if host is None or found is None or listener is None or found.http:
+        if host is None or found is None or listener is None or not found.streams:
             return ()
         return sidecar_chains(host, found, listener.rulings, self.client, self.host)
 

@@ -43,6 +43,7 @@ from meshtui.changes.locate import (
     resolve_service,
 )
 from meshtui.changes.not_reached import Beyond, beyond, rollback_rules, rules_touched
+from meshtui.changes.stream_rules import open_connections
 from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, MeshtuiError, NotFound
 from meshtui.journal import Status
@@ -300,6 +301,7 @@ class Planner:
             *fault_findings(mesh, change),
             *mirror_findings(mesh, change, sample, self._limits),
             *retry_findings(change),
+            *open_connections(change),
             *shared_hosts(mesh, change),
             *stops_inheriting(change),
             *ejecting_none(mesh, mesh_after(mesh, change), change),

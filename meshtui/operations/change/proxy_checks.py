@@ -15,9 +15,9 @@ from meshtui.changes.change import Change
 from meshtui.changes.locate import whole_rule
 from meshtui.changes.outcome import GONE, NOT_MEANT, WITHOUT, ProxyVerdict
 from meshtui.changes.patch import tokens
+from meshtui.changes.stream_rules import STREAMS
 from meshtui.envoy.cluster_facts import cluster_differences
 from meshtui.envoy.compare import (
-    ABSENT,
     IN_SYNC,
     OLD,
     Compared,
@@ -32,6 +32,7 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.model import Json, Mesh, Pod
+from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.touched import (
     TouchedCluster,
@@ -44,6 +45,8 @@ from meshtui.mesh.touched import (
     touched_clusters,
     touched_hosts,
 )
+from meshtui.mesh.touched_ports import TouchedPort, touched_ports
+from meshtui.operations.change.listener_checks import check_ports, worst_of
 from meshtui.operations.change.verify import Ask, is_for
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ if TYPE_CHECKING:
 OUT_OF_REACH = "out of reach"
 REFUSED = "the proxy refused a newer table: "
 _TIMEOUT_S = 3.0
-_LISTS = ("http", RULES)
+_LISTS = (*PROTOCOLS, RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Wanted:
 
     view: View
     hosts: tuple[TouchedHost, ...] = ()
+    ports: tuple[TouchedPort, ...] = ()
     clusters: tuple[TouchedCluster, ...] = ()
     rules: frozenset[RulePlace] | None = None
     reason: str = ""
@@ -120,15 +124,28 @@ def gone(pod: Pod) -> ProxyVerdict:
 
 def _of_rules(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     old, new = (world(mesh).view(client_of(mesh, pod)) for mesh in (before, after))
-    touched = touched_hosts(old, new, change.target)
     rules = _rules(change)
-    if not touched:
+    streams = rules is not None and all(place[2] in STREAMS for place in rules)
+    touched = () if streams else touched_hosts(old, new, change.target)
+    ports = touched_ports(old, new, change.target) if streams or rules is None else ()
+    if not touched and not ports:
         return _not_touched(new, before, after, change)
+    if not touched:
+        return _of_connections(new, ports, rules)
     if rules is not None and not any(_contains_any(host.after, rules) for host in touched):
         if not any(_contains_any(host.before, rules) for host in touched):
             return Wanted(new, reason=_why_no_rule(touched, rules))
         rules = None
-    return Wanted(new, touched, rules=rules)
+    return Wanted(new, touched, ports, rules=rules)
+
+
+def _of_connections(
+    view: View, ports: tuple[TouchedPort, ...], rules: frozenset[RulePlace] | None
+) -> Wanted:
+    sides = [side for touched in ports for side in touched.both]
+    if rules is not None and all(side.rules.isdisjoint(rules) for side in sides):
+        return Wanted(view, reason="no connection of it comes to this rule")
+    return Wanted(view, ports=ports)
 
 
 def _contains_any(host: VirtualHost | None, rules: Collection[RulePlace]) -> bool:
@@ -181,6 +198,8 @@ def _rules(change: Change) -> frozenset[RulePlace] | None:
     steps = [tokens(operation["path"]) for operation in change.patch]
     if not all(len(step) > 3 and step[1] in _LISTS and step[2].isdigit() for step in steps):
         return None
+    if len({step[1] in STREAMS for step in steps}) > 1:
+        return None
     place = (change.target.namespace, change.target.name)
     return frozenset((*place, step[1], int(step[2])) for step in steps)
 
@@ -197,7 +216,7 @@ def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     dead = {(d.host.table, d.host.name) for d in dead_ends(new, will.values())}
     hosts = [TouchedHost(was.get(key), will.get(key)) for key in will]
     hosts = [h for h in hosts if h.changes or (h.after and (h.after.table, h.after.name) in dead)]
-    return Wanted(new, tuple(hosts), clusters)
+    return Wanted(new, tuple(hosts), clusters=clusters)
 
 
 def _no_policy(view: View, names: Collection[str]) -> Wanted:
@@ -219,10 +238,14 @@ async def check(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[Verdict, tu
         names = {c.host.name for t in wanted.clusters for c in (t.before, t.after) if c}
         found = await read_clusters(cluster, pod, names, timeout=_TIMEOUT_S)
         verdict = clusters_verdict(wanted.clusters, found)
-        if not verdict.in_sync or not wanted.hosts:
+        if not verdict.in_sync or not (wanted.hosts or wanted.ports):
             return verdict, ()
+    if wanted.ports:
+        verdict, notes = await check_ports(cluster, pod, wanted.view, wanted.ports)
+        if not verdict.in_sync or not wanted.hosts:
+            return verdict, notes
     compared = compare_hosts(wanted.hosts, await _hosts(cluster, pod, wanted))
-    verdict = worst([host.verdict(wanted.rules) for host in compared])
+    verdict = worst_of(host.verdict(wanted.rules) for host in compared)
     if not verdict.in_sync:
         return verdict, refusals(compared)
     return await _reached(cluster, pod, wanted.view, pairs_of(compared, wanted.rules))
@@ -295,12 +318,3 @@ def clusters_verdict(touched: Collection[TouchedCluster], found: Mapping[str, Js
         else:
             differences += cluster_differences(one.after, raw)
     return Verdict(OLD if differences else IN_SYNC, tuple(dict.fromkeys(differences)))
-
-
-def worst(verdicts: Collection[Verdict]) -> Verdict:
-    """All differences; absent only where nothing of it is there at all."""
-    differences = tuple(dict.fromkeys(d for verdict in verdicts for d in verdict.differences))
-    states = {verdict.state for verdict in verdicts}
-    if states == {ABSENT}:
-        return Verdict(ABSENT, differences)
-    return Verdict(OLD if states - {IN_SYNC} else IN_SYNC, differences)

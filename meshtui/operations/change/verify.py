@@ -15,6 +15,7 @@ from meshtui.mesh.resolution import View, world
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import roots_of, ruled_hosts
+from meshtui.mesh.touched_ports import ruled_ports
 from meshtui.operations.types import Progress, ProgressStep
 
 MOST_PROXIES = 20
@@ -102,9 +103,13 @@ def _with(mesh: Mesh, owner: RuleOwner, pods: list[Pod]) -> list[Pod]:
     got: dict[tuple[str, str], bool] = {}
     for group in whole.callers:
         view = whole.view(group.client)
-        has = bool(ruled_hosts(view, owner.ref)) if known else is_for(view, owner)
+        has = _gets(view, owner) if known else is_for(view, owner)
         got |= {(pod.namespace, pod.name): has for pod in group.pods}
     return [pod for pod in pods if got.get((pod.namespace, pod.name))]
+
+
+def _gets(view: View, owner: RuleOwner) -> bool:
+    return bool(ruled_hosts(view, owner.ref) or ruled_ports(view, owner.ref))
 
 
 def is_for(view: View, vs: RuleOwner) -> bool:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.outcome import NOT_MEANT
 from meshtui.diagnosis.refused_config import RefusedConfigs, behind, sentence
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
+from meshtui.envoy.compare_chains import (
+    compare_port,
+    refused_listeners,
+    unanswered_ends,
+    unreachable_ends,
+)
 from meshtui.envoy.dead_ends import Counts, hosts_behind, unanswered, unreachable
+from meshtui.envoy.listeners import ProxyListener
 from meshtui.envoy.proxy import read_counts, read_hosts
 from meshtui.envoy.route_facts import owner_of
 from meshtui.envoy.routes import ProxyRoute
@@ -21,7 +28,9 @@ from meshtui.mesh.model import Mesh, Pod, RuleOwner, Service
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import ruled_hosts
-from meshtui.operations.change.proxy_checks import pairs_of, refusals, tables_regex, worst
+from meshtui.mesh.touched_ports import PortChains, TouchedPort, ruled_ports
+from meshtui.operations.change.listener_checks import read_ends, read_ports, worst_of
+from meshtui.operations.change.proxy_checks import pairs_of, refusals, tables_regex
 from meshtui.operations.change.verify import MOST_PROXIES, client_proxies
 
 if TYPE_CHECKING:
@@ -93,8 +102,12 @@ class Matrix:
 
 
 def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
-    """The http rules for the service, and the proxies that any of them is for."""
-    rules = tuple(r for r in routes_to(mesh, service) if r.rule.protocol == "http")
+    """The rules for the service, and the proxies that any of them is for.
+
+    Rules of connections stand among them where they carry some.
+    """
+    found_rules = routes_to(mesh, service)
+    rules = tuple(r for r in found_rules if r.rule.protocol == "http" or r.carries)
     owners: list[RuleOwner | None] = []
     owners += {route.service.ref: route.service for route in rules}.values()
     named: dict[tuple[str, str], Pod] = {}
@@ -131,15 +144,17 @@ async def ask_rows(
 
 
 async def _ask(cluster: Cluster, mesh: Mesh, matrix: Matrix, pod: Pod) -> Row:
-    asked = asked_hosts(mesh, matrix, pod)
+    asked, ports = asked_hosts(mesh, matrix, pod), asked_ports(mesh, matrix, pod)
     names = tables_regex({host.table for host in asked}) if asked else ""
     try:
         hosts = await read_hosts(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
         behind = hosts_behind(pairs_of(_compared(asked, hosts), None))
         counts = await read_counts(cluster, pod, behind, timeout=_TIMEOUT_S) if behind else {}
+        listeners = await read_ports(cluster, pod, ports) if ports else ()
+        counts |= await read_ends(cluster, pod, ports) if ports else {}
     except MeshtuiError as error:
         return Row(pod, trouble=str(error))
-    return row_of(mesh, matrix, pod, hosts, counts)
+    return row_of(mesh, matrix, pod, hosts, counts, listeners)
 
 
 def asked_hosts(mesh: Mesh, matrix: Matrix, pod: Pod) -> tuple[VirtualHost, ...]:
@@ -151,14 +166,25 @@ def asked_hosts(mesh: Mesh, matrix: Matrix, pod: Pod) -> tuple[VirtualHost, ...]
     return tuple(found.values())
 
 
+def asked_ports(mesh: Mesh, matrix: Matrix, pod: Pod) -> tuple[PortChains, ...]:
+    """The ports on which the proxy should send connections by rules of the matrix."""
+    view = world(mesh).view(client_of(mesh, pod))
+    streams = [route for route in matrix.rules if route.rule.protocol != "http"]
+    found: dict[tuple[str, int], PortChains] = {}
+    for ref in dict.fromkeys(route.service.ref for route in streams):
+        found |= {(port.title, port.port): port for port in ruled_ports(view, ref)}
+    return tuple(found.values())
+
+
 def row_of(
     mesh: Mesh,
     matrix: Matrix,
     pod: Pod,
     hosts: Iterable[ProxyHost],
     counts: Counts | None = None,
+    listeners: Collection[ProxyListener] = (),
 ) -> Row:
-    """What a proxy with these virtual hosts does about each rule.
+    """What a proxy with these virtual hosts and listeners does about each rule.
 
     `counts` are its clusters with their endpoints; None where they were not asked for.
     """
@@ -172,7 +198,13 @@ def row_of(
         for owner in map(owner_of, host.routes)
         if owner in refs or host.name.rpartition(":")[0] == matrix.service.host
     ]
-    cells = tuple(_cell(view, route, compared, counts) for route in matrix.rules)
+    ports = asked_ports(mesh, matrix, pod)
+    cells = tuple(
+        _cell(view, route, compared, counts)
+        if route.rule.protocol == "http"
+        else _stream_cell(view, route, ports, counts, listeners)
+        for route in matrix.rules
+    )
     times = [host.actual.updated for host in compared if host.actual]
     updated = min((time for time in times if time is not None), default=None)
     return Row(pod, cells, tuple(dict.fromkeys(filter(None, owners))), updated=updated)
@@ -196,17 +228,38 @@ def _compared(asked: Iterable[VirtualHost], hosts: tuple[ProxyHost, ...]) -> tup
     return tuple(compare_host(host, host_of(hosts, host)) for host in asked)
 
 
+def _stream_cell(
+    view: View,
+    route: Route,
+    ports: Iterable[PortChains],
+    counts: Counts | None,
+    listeners: Collection[ProxyListener],
+) -> Cell:
+    """A rule of connections in the proxy's listeners."""
+    own = place_of(route)
+    mine = [port for port in ports if own in port.rules]
+    if not mine:
+        return Cell(NOT_MEANT)
+    touched = [TouchedPort(port, port) for port in mine]
+    verdict = worst_of(compare_port(one, listeners) for one in touched)
+    if not verdict.in_sync or counts is None:
+        return Cell(verdict.state, verdict.differences, (), refused_listeners(touched, listeners))
+    if missing := unreachable_ends(mine, view, counts):
+        return Cell(OLD, missing)
+    return Cell(verdict.state, (), (), unanswered_ends(mine, view, counts))
+
+
 def _cell(view: View, route: Route, compared: tuple[Compared, ...], counts: Counts | None) -> Cell:
     rules = (place_of(route),)
     holding = [host for host in compared if host.holds(rules)]
     if not holding:
         return Cell(NOT_MEANT)
-    verdict = worst([host.verdict(rules) for host in holding])
+    verdict = worst_of(host.verdict(rules) for host in holding)
     pairs = pairs_of(holding, rules)
     notes = refusals(holding) if not verdict.in_sync else ()
     if counts is not None:
         missing = unreachable(pairs, view, counts) if verdict.state != ABSENT else ()
-        verdict = worst([verdict, Verdict(OLD, missing)]) if missing else verdict
+        verdict = worst_of([verdict, Verdict(OLD, missing)]) if missing else verdict
         notes += unanswered(pairs, view, counts)
     both = ((host.actual, host.served(rules)) for host in holding)
     served = tuple(route for host, found in both if host for route in routes_in(host, found))

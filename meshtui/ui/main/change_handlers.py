@@ -99,7 +99,7 @@ class ChangeHandlers:
         route = next((r for r in self._view.routes if place_of(r) == picked), None)
         if route is None:
             raise Refused("there is no rule under the cursor", "w shows the rules in words")
-        if route.rule.protocol != "http" or not route.rule.destinations:
+        if not route.rule.destinations:
             raise Refused(f"rule {route.rule.title} sends nothing anywhere that could be changed")
         self._rule_choice.select_rule(self._view, route)
 

@@ -54,7 +54,8 @@ def rule_name(view: ServiceView) -> str:
     rule, service = view.route.rule, view.route.service
     if rule.name and sum(route.rule.name == rule.name for route in view.routes) == 1:
         return rule.name
-    return f"{service.ref.name}/{rule.index}"
+    index = rule.index if rule.protocol == "http" else f"{rule.place}[{rule.index}]"
+    return f"{service.ref.name}/{index}"
 
 
 def by_rule(view: ServiceView, route: Route, mesh: Mesh) -> ServiceView:
