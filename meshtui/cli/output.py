@@ -97,37 +97,73 @@ def lines(text: str) -> None:
 
 
 LEAST_CELLS = 9
-"""A column that is made narrower keeps this much of its texts."""
+"""A column that is made narrower keeps this much of its texts, as long as that is enough."""
+
+TINY_CELLS = 4
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Iterable[int] = (),
+    spare: Iterable[str] = (),
+) -> None:
     """Columns two spaces apart; those in `right` are numbers. Cells are cleaned, and kept whole
-    where a program reads them; a terminal has no line that is wider than it is."""
+    where a program reads them.
+
+    A terminal has no line that is wider than it is. What gives way first are columns with nothing
+    but dashes, then those whose titles are in `spare`, in that order, then the widest.
+    """
     lines = [[clean(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
-    most = columns()
+    numbers, most = set(right), columns()
+    places = _places(lines, most, tuple(spare)) if most else list(range(len(header)))
+    widths = _widths(lines, places)
     if most:
-        widths = fitted(widths, most, [len(title) for title in header])
-    numbers = set(right)
+        widths = fitted(widths, most, [len(header[at]) for at in places])
     for row in lines:
-        cells = [
-            _cut(cell, width).rjust(width) if i in numbers else _cut(cell, width).ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        line("  ".join(cells).rstrip()[:most])
+        cells = []
+        for at, width in zip(places, widths, strict=True):
+            text = _cut(row[at], width)
+            cells.append(text.rjust(width) if at in numbers else text.ljust(width))
+        line((" " * GAP).join(cells).rstrip()[:most])
+
+
+NOTHING = ("", "-", "?")
+
+
+def _places(lines: Sequence[Sequence[str]], most: int, spare: Sequence[str]) -> list[int]:
+    """The columns for which there is room."""
+    header, *rows = lines
+    found = list(range(len(header)))
+    empty = [at for at in found if rows and all(row[at] in NOTHING for row in rows)]
+    for at in (*empty, *(header.index(title) for title in spare if title in header)):
+        if sum(_widths(lines, found)) + GAP * (len(found) - 1) <= most:
+            break
+        if at in found and len(found) > 1:
+            found.remove(at)
+    return found
+
+
+GAP = 2
+
+
+def _widths(lines: Sequence[Sequence[str]], places: Iterable[int]) -> list[int]:
+    return [max(len(row[at]) for row in lines) for at in places]
 
 
 def fitted(widths: Sequence[int], most: int, titles: Sequence[int]) -> list[int]:
-    """The widest column made narrower until another is as wide, and so on until all fit."""
+    """The widest column made narrower until another is as wide, and so on until all fit: first as
+    far as their titles are whole, then further."""
     found = list(widths)
-    over = sum(found) + 2 * (len(found) - 1) - most
-    least = [
-        min(width, max(title, LEAST_CELLS)) for width, title in zip(found, titles, strict=True)
-    ]
-    while over > 0 and found != least:
-        wide = (i for i in range(len(found)) if found[i] > least[i])
-        found[max(wide, key=found.__getitem__)] -= 1
-        over -= 1
+    over = sum(found) + GAP * (len(found) - 1) - most
+    for least in (
+        [max(title, LEAST_CELLS) for title in titles],
+        [TINY_CELLS for _ in titles],
+    ):
+        while over > 0 and any(cells > low for cells, low in zip(found, least, strict=True)):
+            wide = (at for at in range(len(found)) if found[at] > least[at])
+            found[max(wide, key=found.__getitem__)] -= 1
+            over -= 1
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from meshtui.cli import output
 from meshtui.envoy.compare import IN_SYNC
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.errors import Exit, Usage
-from meshtui.operations.proxies.columns import COLUMNS, NUMBERS, rows
+from meshtui.operations.proxies.columns import COLUMNS, NUMBERS, SPARE, rows
 from meshtui.operations.proxies.files import refuse_unfit, save_as
 from meshtui.operations.proxies.matrix import OUT_OF_REACH, Matrix, Row
+from meshtui.operations.proxies.narrowing import Narrowing, narrowed
+from meshtui.operations.proxies.narrowing import refuse_unfit as refuse_unfit_filters
 from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
     ENDPOINTS,
@@ -31,6 +33,8 @@ from meshtui.operations.proxies.views import LiveProxies
 async def show(arguments: argparse.Namespace) -> int:
     if arguments.file and arguments.what != "dump":
         raise Usage("--file belongs to `proxy dump`")
+    narrowing = _narrowing(arguments)
+    refuse_unfit_filters(narrowing, arguments.what)
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         if arguments.what == "diff":
@@ -41,11 +45,20 @@ async def show(arguments: argparse.Namespace) -> int:
             proxies = LiveProxies(opened.cluster, mesh, sample)
             return await _diff(proxies, proxies.matrix(service.key), opening.form(arguments))
         proxies = LiveProxies(opened.cluster, mesh)
-        pod = proxies.find(arguments.pod, opened.cluster.namespace)
+        everywhere = getattr(arguments, "all_namespaces", False)
+        pod = proxies.find(arguments.pod, "" if everywhere else opened.cluster.namespace)
         if arguments.what == "dump":
             return await _dump(proxies, pod, arguments.file, opening.form(arguments))
-        _show(await proxies.read(arguments.what, pod, None), opening.form(arguments))
+        reading = narrowed(await proxies.read(arguments.what, pod, None), narrowing)
+        _show(reading, opening.form(arguments))
+        if narrowing.words and not rows(reading):
+            output.note(f"meshtui: {pod.name}.{pod.namespace}: nothing with {narrowing.words}")
     return Exit.DONE
+
+
+def _narrowing(arguments: argparse.Namespace) -> Narrowing:
+    given = vars(arguments)
+    return Narrowing(**{one.name: given[one.name] for one in fields(Narrowing)})
 
 
 async def _dump(proxies: LiveProxies, pod: Any, file: str, form: str) -> int:
@@ -75,7 +88,7 @@ def _show(reading: ProxyReads, form: str) -> None:
     if form == "table":
         columns = COLUMNS[reading.view]
         right = [place for place, title in enumerate(columns) if title in NUMBERS]
-        output.table(columns, rows(reading), right=right)
+        output.table(columns, rows(reading), right=right, spare=SPARE.get(reading.view, ()))
         return
     found = {"namespace": reading.pod.namespace, "pod": reading.pod.name}
     output.data({**found, reading.view: _documents(reading), **_beside(reading)}, form)

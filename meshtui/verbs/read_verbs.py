@@ -76,12 +76,22 @@ PROXY = Verb(
             choices=("routes", "clusters", "endpoints", "listeners", "dump", "diff"),
         ),
         Parameter(
-            "pod", "a pod, POD.NAMESPACE, or a workload", TEXT, "POD|SERVICE", positional=True
+            "pod",
+            "a pod, its beginning, POD.NAMESPACE, or a workload",
+            TEXT,
+            "POD|SERVICE",
+            positional=True,
         ),
+        Parameter("fqdn", "only hosts with this in their name", FREE, "HOST", ""),
+        Parameter("port", "only this port", PORT, "N", 0),
+        Parameter("subset", "only this subset", FREE, "V", ""),
+        Parameter("direction", "only this one", default="", choices=("inbound", "outbound")),
+        Parameter("name", "only the route table, listener or cluster of this name", FREE, "X", ""),
         Parameter("file", "dump: a new file, or - for standard output", TEXT, "F", ""),
     ),
     examples=(
-        Example("routes productpage-v1", "What a proxy really routes."),
+        Example("routes productpage-v1 --fqdn reviews", "What a proxy really routes to a host."),
+        Example("endpoints productpage-v1 --subset v3 --port 9080", "As `istioctl proxy-config`."),
         Example("diff reviews", "The rules of a service against every client's proxy."),
     ),
 )

@@ -352,7 +352,9 @@ def test_a_proxy_by_what_a_person_calls_it(mesh: Mesh, name: str) -> None:
     assert find_pod(mesh, "productpage", "").app == "productpage"
 
 
-@pytest.mark.parametrize(("name", "hint"), [("productpage-v1", "did you mean"), ("x", "kubectl")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("productpage-v1", "did you mean"), ("x", "meshtui pods -A")]
+)
 def test_a_name_of_no_proxy_there(mesh: Mesh, name: str, hint: str) -> None:
     with pytest.raises(NotFound, match=hint):
         find_pod(mesh, name, "elsewhere")

@@ -42,6 +42,13 @@ NUMBERS = frozenset(
 )
 """Columns that stand at the right."""
 
+SPARE: Mapping[str, tuple[str, ...]] = {
+    ROUTES: ("DOMAINS", "RETRIES", "NAME"),
+    CLUSTERS: ("TYPE", "DIRECTION", "OVERFLOW"),
+    ENDPOINTS: ("OUTLIER CHECK", "STATUS", "CLUSTER", "LOCALITY", "PRIORITY", "WEIGHT"),
+}
+"""Columns that a terminal goes without first where there is no room for all."""
+
 EJECTED, NOT_KEPT, NONE = "EJECTED", "?", "-"
 
 _OUTLIER = {

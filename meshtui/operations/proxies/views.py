@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.diagnosis.refused_config import RefusedConfigs
-from meshtui.errors import NotFound
+from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.operations.look.refused_config import read_refused
@@ -55,7 +55,8 @@ class Proxies(Protocol):
         ...
 
     def find(self, name: str, namespace: str) -> Pod:
-        """A proxy by what a person calls it; namespace "" is any. Raises `NotFound`."""
+        """A proxy by what a person calls it; namespace "" is any. Raises `NotFound`, and `Usage`
+        where several are called so."""
         ...
 
 
@@ -116,18 +117,27 @@ def raw_lines(reading: ProxyReads, most: int = MOST_LINES) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
-    """A pod by name, `NAME.NAMESPACE` or `NAMESPACE/NAME`; or a workload's first ready pod.
+TYPES = frozenset(("pod", "pods", "po", "deploy", "deployment", "deployments"))
+"""What kubectl and istioctl have before the slash."""
 
-    Where nothing has just this name, the first ready pod of those whose name begins so.
+MOST_NAMED = 5
+
+
+def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
+    """A pod with a proxy by its name, by `NAME.NAMESPACE` or `NAMESPACE/NAME`; or a workload's
+    first ready pod; or the only pod whose name begins so.
+
+    Raises NotFound, and Usage where several begin so.
     """
+    kind, slash, rest = name.partition("/")
+    if slash and kind in TYPES:
+        name = rest
     places = [(namespace, name)]
-    if "/" in name:
-        first, _, rest = name.partition("/")
-        places.insert(0, (first, rest))
+    if slash and kind not in TYPES:
+        places.insert(0, (kind, rest))
     if "." in name:
-        rest, _, last = name.rpartition(".")
-        places.append((last, rest))
+        before, _, last = name.rpartition(".")
+        places.append((last, before))
     proxies = [pod for pod in mesh.pods if pod.sidecar]
     for place in places:
         found = _named(proxies, *place)
@@ -137,7 +147,7 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
     if elsewhere:
         hint = f"did you mean {elsewhere[0].namespace}/{name}?"
     else:
-        hint = "`kubectl get pods -A` lists them"
+        hint = "`meshtui pods -A` lists them"
     where = f"namespace {namespace}" if namespace else "any namespace"
     raise NotFound(f"no pod or workload {name} with a proxy in {where}", hint)
 
@@ -145,9 +155,17 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
 def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:
     near = [pod for pod in proxies if namespace in ("", pod.namespace)]
     exact = [pod for pod in near if pod.name == name]
-    mine = [pod for pod in near if pod.workload == name]
-    begins = [pod for pod in near if name and pod.name.startswith(f"{name}-")]
-    for found in (exact, mine, begins):
+    for found in (exact, [pod for pod in near if pod.workload == name]):
         if found:
             return next((pod for pod in found if pod.serving), found[0])
-    return None
+    begins = [pod for pod in near if name and pod.name.startswith(name)]
+    if len(begins) > 1:
+        raise Usage(f"{name} is the beginning of {_names(begins)}", "write more of the name")
+    return begins[0] if begins else None
+
+
+def _names(pods: list[Pod]) -> str:
+    spaces = len({pod.namespace for pod in pods}) > 1
+    names = sorted(f"{pod.name}.{pod.namespace}" if spaces else pod.name for pod in pods)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{len(names)} pods: {', '.join(names[:MOST_NAMED])}{more}"
