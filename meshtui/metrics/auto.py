@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
@@ -74,12 +75,14 @@ class AutoSource:
         """The source that is asked now."""
         return self._preferred or self._fallback
 
-    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+    async def past(
+        self, service: ServiceKey, stretch: Stretch, named: Named = by_telemetry
+    ) -> Past | None:
         """Of the preferred source while it works; one that fails here is not left for it."""
         preferred = self._preferred
         if not isinstance(preferred, PastSource):
             return None
-        return await preferred.past(service, stretch)
+        return await preferred.past(service, stretch, named)
 
     async def calls(self, mesh: Mesh) -> Calls:
         """Of the source that the last sample is from."""

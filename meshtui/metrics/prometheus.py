@@ -16,6 +16,7 @@ from typing import Protocol
 
 from meshtui.errors import Unreachable
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.time_series import Past, Stretch
@@ -187,7 +188,9 @@ class PrometheusSource:
         summed = await self._worker.run(summing, self._limits.tick_s)
         return summed, end, rhythm.interval_s
 
-    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+    async def past(
+        self, service: ServiceKey, stretch: Stretch, named: Named = by_telemetry
+    ) -> Past | None:
         """What it remembers of one service, up to the newest scrape that a sample has seen.
 
         Raises Unreachable or NotAllowed; Unreachable too where there was no sample yet.
@@ -196,7 +199,7 @@ class PrometheusSource:
             return None
         if self._known is None:
             raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
-        return await self._past.read(service, stretch, *self._known)
+        return await self._past.read(service, stretch, named, *self._known)
 
     async def calls(self, mesh: Mesh) -> Calls:
         """One query, over the window that the last sample was counted in."""

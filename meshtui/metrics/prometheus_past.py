@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from meshtui.errors import Unreachable
+from meshtui.mesh.courses import Named
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
 from meshtui.mesh.time_series import Course, Moment, Past, Stretch
@@ -22,7 +23,7 @@ from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_result import Over, QueryResult
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
 from meshtui.metrics.scope import ALL, Scope
-from meshtui.metrics.traffic import SOURCE, traffic_of, version_of
+from meshtui.metrics.traffic import SOURCE, responder_of, traffic_of
 from meshtui.metrics.worker import Worker
 
 MOST_POINTS = 1_000
@@ -63,12 +64,18 @@ class PrometheusPast:
         self._one_at_a_time = asyncio.Lock()
 
     async def read(
-        self, service: ServiceKey, stretch: Stretch, newest: Newest, rhythm: Rhythm, ahead_s: float
+        self,
+        service: ServiceKey,
+        stretch: Stretch,
+        named: Named,
+        newest: Newest,
+        rhythm: Rhythm,
+        ahead_s: float,
     ) -> Past:
         """Points up to the newest scrape; what came after it is not known yet.
 
-        `ahead_s` is what the server's clock is ahead of this one. Raises Unreachable or
-        NotAllowed.
+        `named` says whose a target's requests are, `ahead_s` is what the server's clock is ahead
+        of this one. Raises Unreachable or NotAllowed.
         """
         skew = int(ahead_s / _SKEW_S) * _SKEW_S
         end = newest.at - newest.age_s
@@ -79,7 +86,8 @@ class PrometheusPast:
             what = service, window, rhythm.oldest_s, self._scope
             requests = await self._ask(queries.requests(*what), over)
             durations = await self._ask(queries.durations(*what), over)
-            reading = partial(courses_of, requests, durations, service, over.step_s, window_s, skew)
+            asked = requests, durations, service, named
+            reading = partial(courses_of, *asked, over.step_s, window_s, skew)
             courses = await self._read(reading)
         begin = over.begin - over.step_s - skew
         return Past("prometheus", begin, over.end - skew, over.step_s, courses)
@@ -120,6 +128,7 @@ def courses_of(
     requests: QueryResult,
     durations: QueryResult,
     service: ServiceKey,
+    named: Named,
     step_s: int,
     window_s: float,
     skew: float,
@@ -128,9 +137,9 @@ def courses_of(
 
     Where anything of the service is known, a version that has no counter had no traffic.
     """
-    counted = _counted(requests, service)
+    counted = _counted(requests, service, named)
     times = sorted({at for one in counted.values() for at in one.requests})
-    timed = _timed(durations)
+    timed = _timed(durations, service, named)
     busiest = sorted(counted, key=lambda name: -sum(counted[name].requests.values()))
     return {
         version: tuple(
@@ -158,13 +167,13 @@ def _moment(
     return Moment(stamp, step_s, requests / window_s, ratio, **of)
 
 
-def _counted(answer: QueryResult, service: ServiceKey) -> dict[str, _Counted]:
+def _counted(answer: QueryResult, service: ServiceKey, named: Named) -> dict[str, _Counted]:
     found: dict[str, _Counted] = {}
     for labels, values in answer.series():
         traffic = traffic_of(labels)
         if traffic is None or traffic.reporter != SOURCE or traffic.service_key != service:
             continue
-        version = found.setdefault(traffic.version, _Counted())
+        version = found.setdefault(named(traffic.target), _Counted())
         for time, value in values:
             if 0 <= value < math.inf:
                 at = round(time)
@@ -174,14 +183,14 @@ def _counted(answer: QueryResult, service: ServiceKey) -> dict[str, _Counted]:
     return {version: counted for version, counted in found.items() if counted.requests}
 
 
-def _timed(answer: QueryResult) -> dict[str, dict[int, Buckets]]:
+def _timed(answer: QueryResult, service: ServiceKey, named: Named) -> dict[str, dict[int, Buckets]]:
     """Cumulative counts by version, time and upper bound in milliseconds."""
     found: dict[str, dict[int, Buckets]] = {}
     for labels, values in answer.series():
         bound = number_of(labels.get("le", ""))
         if bound is None or math.isnan(bound):
             continue
-        of_version = found.setdefault(version_of(labels), {})
+        of_version = found.setdefault(named(responder_of(labels, service)), {})
         for at, value in values:
             if 0 <= value < math.inf:
                 buckets = of_version.setdefault(round(at), {})

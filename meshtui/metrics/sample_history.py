@@ -7,9 +7,11 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
+from meshtui.mesh.courses import called_by_course
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.time_series import Course, Moment, within
+from meshtui.mesh.view import ServiceView
 
 TIERS = ((5.0, 72), (30.0, 130), (120.0, 182))
 """Seconds of a slot and slots kept: 6 minutes, an hour, 6 hours."""
@@ -149,8 +151,11 @@ class SampleHistory:
         self._first = self._last = None
         self._tiers = self._empty()
 
-    def record(self, sample: Sample | None) -> None:
-        """A new sample; the one before, given again, counts once."""
+    def record(self, sample: Sample | None, views: Iterable[ServiceView] = ()) -> None:
+        """A new sample; the one before, given again, counts once.
+
+        `views` are the services that it was measured of: their rows' courses are remembered.
+        """
         if sample is None or sample.window_s <= 0 or sample.time == self._last:
             return
         if self._last is not None and sample.time < self._last:
@@ -159,7 +164,8 @@ class SampleHistory:
             self.clear()
         since = sample.time - sample.window_s
         since = since if self._last is None else max(since, self._last)
-        traffic = [(k, _values(s)) for k, s in sample.caller.items() if s.requests > 0]
+        counted = called_by_course(views, sample)
+        traffic = [(k, _values(s)) for k, s in counted.items() if s.requests > 0]
         for tier in self._tiers:
             tier.record(traffic, since, sample.time)
         self._first = since if self._first is None else self._first

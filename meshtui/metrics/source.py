@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
@@ -35,8 +36,12 @@ class MetricsSource(Protocol):
 class PastSource(Protocol):
     """A source that remembers what it counted before anybody asked."""
 
-    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+    async def past(
+        self, service: ServiceKey, stretch: Stretch, named: Named = by_telemetry
+    ) -> Past | None:
         """Of one service, in a constant number of queries; None where it remembers nothing.
+
+        `named` says to which course the requests belong that a target answered.
 
         Raises `Unreachable` or `NotAllowed`.
         """

@@ -127,6 +127,17 @@ def answer_of(labels: Mapping[str, str]) -> Traffic:
     )
 
 
+def responder_of(labels: Mapping[str, str], service: ServiceKey) -> Responder:
+    """Who of a service answered, by as much as these labels say of it."""
+    return Responder(
+        service,
+        version_of(labels),
+        _known(labels, "destination_workload_namespace"),
+        _known(labels, "destination_workload"),
+        _known(labels, "destination_canonical_revision"),
+    )
+
+
 def version_of(labels: Mapping[str, str]) -> str:
     """The version that answered, or was asked and never did.
 

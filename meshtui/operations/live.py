@@ -15,6 +15,7 @@ from meshtui.changes.checks import moves_weight
 from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
+from meshtui.mesh.courses import Named, by_telemetry, course_names
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
@@ -79,6 +80,7 @@ class LiveCockpit:
         self._notices: tuple[str, ...] = ()
         self._mesh = Mesh()
         self._services: tuple[ServiceView, ...] = ()
+        self._views: tuple[ServiceView, ...] = ()
         self._structure = Structure()
         self._measured = MeasuredViews()
         self._thread: ThreadPoolExecutor | None = None
@@ -108,9 +110,10 @@ class LiveCockpit:
         self.namespace = session.cluster.namespace
         self._feed = MeshFeed(session.cluster, self._bell.set)
         self._source = source
-        self._telemetry = Telemetry(source, self._options.config.tick_s, self._sampled)
+        self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
         overdue_s = self._telemetry.limit_s
-        self._history = ChartHistory(self._seen, source, self._made, self._thresholds, overdue_s)
+        chart = self._seen, source, self._made, self._thresholds, overdue_s, self._named
+        self._history = ChartHistory(*chart)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
         self._reads = Reads(
@@ -159,7 +162,7 @@ class LiveCockpit:
         self._seen.clear()
         self._events.forget()
         self._notices = ()
-        self._mesh, self._services = Mesh(), ()
+        self._mesh, self._services, self._views = Mesh(), (), ()
         self._structure, self._measured = Structure(), MeasuredViews()
 
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
@@ -236,9 +239,9 @@ class LiveCockpit:
             yield await self._snapshot()
             await self._bell.wait()
 
-    def _sampled(self) -> None:
-        self._seen.record(self._telemetry.sample)
-        self._bell.set()
+    def _named(self, service: ServiceKey) -> Named:
+        view = next((view for view in self._views if view.key == service), None)
+        return course_names(view) if view else by_telemetry
 
     @property
     def history(self) -> ChartHistory:
@@ -253,7 +256,8 @@ class LiveCockpit:
     async def _snapshot(self) -> Snapshot:
         sample, mesh, services = self._telemetry.current, self._mesh, self._services
         show, limits = self._measured.of, self._thresholds
-        views = await self._beside(lambda: show(services, sample, limits))
+        views = self._views = await self._beside(lambda: show(services, sample, limits))
+        self._seen.record(sample, views)
         return Snapshot(
             time=self._clock(),
             mesh=mesh,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from meshtui.errors import MeshtuiError
 from meshtui.journal import MadeChange
+from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
@@ -31,7 +32,9 @@ class FakeMemory:
     async def sample(self, mesh: Mesh) -> Sample:
         raise NotImplementedError
 
-    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+    async def past(
+        self, service: ServiceKey, stretch: Stretch, named: Named = by_telemetry
+    ) -> Past | None:
         self.asked.append((service, stretch))
         await self.gate.wait()
         if self.error is not None:

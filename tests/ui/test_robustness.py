@@ -105,6 +105,7 @@ def test_a_pane_takes_few_keys_from_the_others_and_none_that_takes_something_bac
         ("logs", "c", "clear"),
         ("logs", "C", "canary"),
         ("logs", "v", "rules"),
+        ("logs", "g", "graph"),
         ("logs", "N", "sort_name"),
         ("logs", "T", "sort_traffic"),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from meshtui.errors import NotAllowed, Unreachable
+from meshtui.mesh.courses import by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.time_series import Course, Past, Stretch
 from meshtui.metrics import prometheus_past
@@ -54,7 +55,15 @@ def bucket(bound: str, values: dict[int, float | str], version: str = "v1") -> R
 def read(requests: list[Row], durations: list[Row] | None = None) -> dict[str, Course]:
     """With a step of 15 s and a window of 60 s."""
     return dict(
-        courses_of(QueryResult(requests), QueryResult(durations or []), REVIEWS, 15, 60.0, 0.0)
+        courses_of(
+            QueryResult(requests),
+            QueryResult(durations or []),
+            REVIEWS,
+            by_telemetry,
+            15,
+            60.0,
+            0.0,
+        )
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import MadeChange
+from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
@@ -34,7 +35,9 @@ class Memory:
     async def sample(self, mesh: Mesh) -> Sample:
         raise Unreachable("not asked here")
 
-    async def past(self, service: ServiceKey, stretch: Stretch) -> Past | None:
+    async def past(
+        self, service: ServiceKey, stretch: Stretch, named: Named = by_telemetry
+    ) -> Past | None:
         self.asked.append(stretch)
         if self.fails:
             raise Unreachable("it is down")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.time_series import (
@@ -84,7 +85,10 @@ class ChartHistory:
         made: Callable[[ServiceKey, float], tuple[MadeChange, ...]],
         thresholds: Thresholds,
         overdue_s: float = 10.0,
+        named: Callable[[ServiceKey], Named] = lambda _: by_telemetry,
     ) -> None:
+        """`named` gives the names of a service's courses, which what was seen has already."""
+        self._named = named
         self._seen = seen
         self._source = source
         self._made = made
@@ -124,7 +128,7 @@ class ChartHistory:
         asked, begin = (service, range_s, cells), columns.begin - columns.step_s
         known = self._past if asked == self._asked else None
         wanted = max(begin, known.end - ASKED_AGAIN * known.step_s) if known else begin
-        found = await source.past(service, Stretch(wanted, columns.step_s))
+        found = await source.past(service, Stretch(wanted, columns.step_s), self._named(service))
         if found is None:
             return
         if known is not None and known.step_s == found.step_s:

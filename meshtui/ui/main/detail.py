@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -87,7 +88,8 @@ class Detail(LinesBlock):
         else:
             cells = text.chart_cells(inner[0])
             picture = self._cockpit.history.picture(view.key, RANGE_S, cells, now)
-            lines = text.version_lines(version, picture, inner, now, stale=row.stale)
+            course = course_name(view.versions, version)
+            lines = text.version_lines(version, picture, inner, now, course=course, stale=row.stale)
         indented = [(text.EDGE, *line) for line in lines]
         blank: list[Line] = [()] * (inner[1] - len(indented))
         return [text.title_line(view, version, width), *indented, *blank]

@@ -53,12 +53,14 @@ def version_lines(
     size: tuple[int, int],
     now: float,
     *,
+    course: str = "",
     stale: bool = False,
 ) -> list[Line]:
-    """Exactly within `size`, width and lines."""
+    """Exactly within `size`, width and lines. `course`: what the picture calls the version."""
     width, height = size
     left = left_of(width)
-    charts: Sequence[Line] = _charts(version, picture, (left, height), now)
+    named = course or version.version
+    charts: Sequence[Line] = _charts(version, named, picture, (left, height), now)
     side = [*_causes(version.caller, stale), *_pods(version.members, now, width - left - GAP)]
     return beside(charts, side, left, width)[:height]
 
@@ -92,14 +94,18 @@ def beside(left: Sequence[Line], right: Sequence[Line], cells: int, width: int) 
 
 
 def _charts(
-    version: VersionView, picture: Picture | None, size: tuple[int, int], now: float
+    version: VersionView,
+    course: str,
+    picture: Picture | None,
+    size: tuple[int, int],
+    now: float,
 ) -> list[Line]:
-    names = {version.version: version_name(version)}
+    names = {course: version_name(version)}
     shown: Iterable[Version] = versions_of(picture, names) if picture else ()
     own = [one for one in shown if one.name == version_name(version)]
     if picture is None or not own or not own[0].course:
         return [(Span("nothing was measured of it yet", "muted"),)]
-    only = replace(picture, courses={version.version: own[0].course})
+    only = replace(picture, courses={course: own[0].course})
     return chart_lines(only, ChartStyle(), own, size, now)
 
 
