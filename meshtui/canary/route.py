@@ -16,7 +16,7 @@ from meshtui.changes.undo import place_of
 from meshtui.mesh import read
 from meshtui.mesh.carrying import place_of as route_place
 from meshtui.mesh.carrying import routes_to
-from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import Json, Mesh, Ref, RuleOwner, Service
 from meshtui.mesh.parse_gateway_api import parse_owner
 from meshtui.mesh.rules import Rule
@@ -61,17 +61,17 @@ class RouteFacts:
     @property
     def list_name(self) -> str:
         """The list in its spec that has the rules."""
-        return "rules" if self.kind == HTTP_ROUTE else "http"
+        return "rules" if self.kind in ROUTE_KINDS else "http"
 
     @property
     def targets(self) -> str:
         """The list in the rule that has the destinations."""
-        return "backendRefs" if self.kind == HTTP_ROUTE else "route"
+        return "backendRefs" if self.kind in ROUTE_KINDS else "route"
 
     @property
     def usual(self) -> int:
         """The weight of a destination that says none."""
-        return 1 if self.kind == HTTP_ROUTE else 100
+        return 1 if self.kind in ROUTE_KINDS else 100
 
     @property
     def object_name(self) -> str:
@@ -96,8 +96,8 @@ def find_route(mesh: Mesh, target: Target, version: str) -> tuple[Located, Route
 def read_route_facts(mesh: Mesh, service: Service, known: RouteFacts) -> RouteFacts | None:
     """The same route as it is now; None where its rule or its object is gone."""
     owners: tuple[RuleOwner, ...] = mesh.virtual_services
-    if known.kind == HTTP_ROUTE:
-        owners = mesh.http_routes
+    if known.kind in ROUTE_KINDS:
+        owners = tuple(one for one in mesh.http_routes if one.ref.kind == known.kind)
     names = known.namespace, known.name
     owner = next((one for one in owners if (one.ref.namespace, one.ref.name) == names), None)
     if owner is None or owner.ref.uid != known.uid:

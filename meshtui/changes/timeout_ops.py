@@ -10,6 +10,7 @@ from meshtui.changes.locate import Located
 from meshtui.changes.nested import remove_all, set_leaves
 from meshtui.changes.patch import tokens
 from meshtui.errors import Refused, Usage
+from meshtui.mesh.gateway_api import HTTP_ROUTE
 from meshtui.mesh.quantity import go_duration
 
 MOST_ATTEMPTS = 50
@@ -59,7 +60,13 @@ def http_route_timeout_operations(located: Located, request: SetTimeout) -> tupl
     """The whole request's time. Raises `Refused` for retries, which are not in the standard API.
 
     A time for one try is not set either: without retries istiod takes it for the whole request's.
+    A GRPCRoute has no times at all.
     """
+    if located.owner.ref.kind != HTTP_ROUTE:
+        raise Refused(
+            f"{located.owner.ref} carries the traffic: a timeout is not made in it",
+            "the Gateway API has times in HTTPRoutes only; gRPC clients send a deadline themselves",
+        )
     if request.timeout_s is None or any(
         value is not None for value in (request.attempts, request.per_try_s, request.retry_on)
     ):

@@ -16,6 +16,7 @@ from typing import Any
 from meshtui.changes.change import Change, Effect
 from meshtui.changes.effects import effects_of
 from meshtui.journal.decode import LATEST
+from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import Json, Ref
 
 TABLE = """
@@ -66,7 +67,7 @@ def limit_of(row: sqlite3.Row) -> Limit | None:
         was, left, (_, _) = (json.loads(row[key]) for key in ("was", "left_as", "rule"))
     except (ValueError, TypeError, RecursionError):
         return None
-    if row["kind"] not in ("VirtualService", "HTTPRoute") or not isinstance(row["id"], int):
+    if row["kind"] not in ("VirtualService", *ROUTE_KINDS) or not isinstance(row["id"], int):
         return None
     if row["effect"] not in ("delay", "abort", "mirror") or not isinstance(row["number"], int):
         return None

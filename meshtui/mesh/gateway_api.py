@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from meshtui.mesh.istio import Json, Ref
 from meshtui.mesh.rules import Rule
 
-HTTP_ROUTE = "HTTPRoute"
+HTTP_ROUTE, GRPC_ROUTE = "HTTPRoute", "GRPCRoute"
+ROUTE_KINDS = (HTTP_ROUTE, GRPC_ROUTE)
+"""The kinds whose rules are those of requests. They differ in what they match and in filters."""
+
 RULES = "rules"
 """The list of an HTTPRoute in which its rules stand."""
 
@@ -23,11 +26,12 @@ SAME, ALL, SELECTOR = "Same", "All", "Selector"
 
 @dataclass(frozen=True)
 class HttpRoute:
-    """An HTTPRoute. `hosts` are the full names of the Services that it is attached to.
+    """An HTTPRoute, or a GRPCRoute: the kind of its `ref` says which.
 
-    `rules` has one entry for each of its own, with every match; the backends are destinations
-    without a subset. How istiod sorts and joins them is the resolution's matter. `at_gateways`
-    are the Gateways and ListenerSets that it is attached to, as `namespace/name`.
+    `hosts` are the full names of the Services that it is attached to. `rules` has one entry for
+    each of its own, with every match; the backends are destinations without a subset. How istiod
+    sorts and joins them is the resolution's matter. `at_gateways` are the Gateways and ListenerSets
+    that it is attached to, as `namespace/name`.
     """
 
     ref: Ref
@@ -51,7 +55,7 @@ class HttpRoute:
 
 @dataclass(frozen=True, slots=True)
 class OtherRoute:
-    """A GRPCRoute, TLSRoute or TCPRoute: only what it is for and where it sends is read."""
+    """A TLSRoute or a TCPRoute: only what it is for and where it sends is read."""
 
     ref: Ref
     hosts: tuple[str, ...] = ()

@@ -224,8 +224,10 @@ class Mesh:
     workload_entries: tuple[WorkloadEntry, ...] = ()
     sidecars: tuple[Sidecar, ...] = ()
     http_routes: tuple[HttpRoute, ...] = ()
+    """HTTPRoutes, then GRPCRoutes."""
+
     other_routes: tuple[OtherRoute, ...] = ()
-    """GRPCRoutes, TLSRoutes and TCPRoutes, which are not resolved."""
+    """TLSRoutes and TCPRoutes, which are not resolved."""
 
     api_gateways: tuple[ApiGateway, ...] = ()
     """Gateways of the Gateway API; `gateways` are Istio's own."""
@@ -305,7 +307,7 @@ class Mesh:
 
     @cached_property
     def other_routes_by_host(self) -> Mapping[str, tuple[OtherRoute, ...]]:
-        """GRPCRoutes, TLSRoutes and TCPRoutes by the hosts of the Services they are for."""
+        """TLSRoutes and TCPRoutes by the hosts of the Services they are for."""
         found: dict[str, list[OtherRoute]] = {}
         for route in self.other_routes:
             for host in route.hosts:

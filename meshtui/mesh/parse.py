@@ -10,7 +10,7 @@ from typing import TypeVar
 from meshtui.mesh import read
 from meshtui.mesh.access_logging import parse_telemetry
 from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
-from meshtui.mesh.gateway_api import API_GATEWAYS
+from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_other_route
@@ -46,7 +46,8 @@ PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
 INJECT = "sidecar.istio.io/inject"
 EXPORT_TO = "networking.istio.io/exportTo"
-OTHER_ROUTES = {"grpcroutes": "GRPCRoute", "tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
+ROUTES = {"httproutes": HTTP_ROUTE, "grpcroutes": GRPC_ROUTE}
+OTHER_ROUTES = {"tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
 
 
 def parse_mesh(
@@ -90,7 +91,11 @@ def parse_mesh(
         service_entries=entries,
         workload_entries=parsed("workloadentries", parse_workload_entry),
         sidecars=parsed("sidecars", parse_sidecar),
-        http_routes=parsed("httproutes", lambda raw: parse_http_route(raw, domain)),
+        http_routes=tuple(
+            route
+            for plural, kind in ROUTES.items()
+            for route in parsed(plural, bound(parse_http_route, domain=domain, kind=kind))
+        ),
         other_routes=tuple(
             route
             for plural, kind in OTHER_ROUTES.items()

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HTTP_ROUTE, RULES, HttpRoute, OtherRoute
+from meshtui.mesh.gateway_api import HTTP_ROUTE, ROUTE_KINDS, RULES, HttpRoute, OtherRoute
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
-from meshtui.mesh.istio import Json
+from meshtui.mesh.istio import Json, Ref
 from meshtui.mesh.model import RuleOwner
 from meshtui.mesh.parse_rules import parse_match, parse_ref, parse_virtual_service
 from meshtui.mesh.quantity import seconds
@@ -20,8 +20,9 @@ _TRIES = 2
 """What istiod makes of a retry without a number."""
 
 
-def parse_http_route(raw: Json, domain: str = CLUSTER_DOMAIN) -> HttpRoute:
-    ref = parse_ref(raw, HTTP_ROUTE)
+def parse_http_route(raw: Json, domain: str = CLUSTER_DOMAIN, kind: str = HTTP_ROUTE) -> HttpRoute:
+    """An HTTPRoute, or with another `kind` a GRPCRoute."""
+    ref = parse_ref(raw, kind)
     spec = read.obj(raw, "spec")
     return HttpRoute(
         ref=ref,
@@ -30,17 +31,17 @@ def parse_http_route(raw: Json, domain: str = CLUSTER_DOMAIN) -> HttpRoute:
         raw=raw,
         hosts=tuple(_parents(spec, ref.namespace, domain)),
         rules=tuple(
-            _rule(rule, index, ref.namespace, domain)
-            for index, rule in enumerate(read.items(spec, RULES))
+            _rule(rule, index, ref, domain) for index, rule in enumerate(read.items(spec, RULES))
         ),
         at_gateways=tuple(_gateways(spec, ref.namespace)),
     )
 
 
 def parse_owner(raw: Json, domain: str = CLUSTER_DOMAIN) -> RuleOwner:
-    """What holds rules, by its kind: an HTTPRoute, else a VirtualService."""
-    if read.text(raw, "kind") == HTTP_ROUTE:
-        return parse_http_route(raw, domain)
+    """What holds rules, by its kind: a route of the Gateway API, else a VirtualService."""
+    kind = read.text(raw, "kind")
+    if kind in ROUTE_KINDS:
+        return parse_http_route(raw, domain, kind)
     return parse_virtual_service(raw, domain)
 
 
@@ -98,7 +99,8 @@ def backend_weight(backend: Json) -> int:
     return read.integer(backend, "weight", 1)
 
 
-def _rule(raw: Any, index: int, namespace: str, domain: str) -> Rule:
+def _rule(raw: Any, index: int, ref: Ref, domain: str) -> Rule:
+    namespace, matches = ref.namespace, read.objects(raw, "matches")
     filters = read.objects(raw, "filters")
     timeouts = read.obj(raw, "timeouts")
     timeout = read.text(timeouts, "request") or read.text(timeouts, "backendRequest")
@@ -106,7 +108,7 @@ def _rule(raw: Any, index: int, namespace: str, domain: str) -> Rule:
     return Rule(
         index=index,
         name=read.text(raw, "name"),
-        matches=tuple(parse_match(as_match(match)) for match in read.objects(raw, "matches")),
+        matches=tuple(parse_match(as_match(match, ref.kind)) for match in matches),
         destinations=tuple(_destinations(raw, namespace, domain)),
         mirrors=tuple(_mirrors(filters, namespace, domain)),
         timeout_s=seconds(timeout) or None,
@@ -155,20 +157,37 @@ def mirror_percent(mirror: Json) -> float | None:
     return float(read.integer(mirror, "percent")) if "percent" in mirror else None
 
 
-def as_match(raw: Json) -> Json:
-    """A match of an HTTPRoute as istiod writes it in a VirtualService."""
-    path = read.obj(raw, "path")
-    kind, value = read.text(path, "type") or _PREFIX, read.text(path, "value") or "/"
-    if kind == _PREFIX and value != "/":
-        value = value.removesuffix("/")
-    found: dict[str, Any] = {"uri": {_KINDS.get(kind, "exact"): value}}
+def as_match(raw: Json, kind: str = HTTP_ROUTE) -> Json:
+    """A match of a route as istiod writes it in a VirtualService."""
+    found: dict[str, Any] = {}
+    if kind == HTTP_ROUTE:
+        found["uri"] = _path(read.obj(raw, "path"))
+    elif method := read.obj(raw, "method"):
+        found["uri"] = _called(method)
     for key in ("headers", "queryParams"):
         entries = read.objects(raw, key)
         if values := {read.text(entry, "name"): _comparison(entry) for entry in entries}:
             found[key] = values
-    if method := read.text(raw, "method"):
-        found["method"] = {"exact": method}
+    if verb := read.text(raw, "method"):
+        found["method"] = {"exact": verb}
     return found
+
+
+def _path(path: Json) -> Json:
+    kind, value = read.text(path, "type") or _PREFIX, read.text(path, "value") or "/"
+    if kind == _PREFIX and value != "/":
+        value = value.removesuffix("/")
+    return {_KINDS.get(kind, "exact"): value}
+
+
+def _called(method: Json) -> Json:
+    """A gRPC call as a path, `/SERVICE/METHOD`; one of both may be left out."""
+    service, name = read.text(method, "service"), read.text(method, "method")
+    if read.text(method, "type") == _REGEX:
+        return {"regex": f"/{service or '[^/]+'}/{name or '.+'}"}
+    if service and name:
+        return {"exact": f"/{service}/{name}"}
+    return {"prefix": f"/{service}/"} if service else {"regex": f"/[^/]+/{name}"}
 
 
 def _comparison(entry: Json) -> Json:

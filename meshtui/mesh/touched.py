@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import HttpRoute, Ref, RuleOwner
 from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
@@ -61,7 +61,7 @@ class DeadEnd:
 
 def roots_of(shared: Shared, ref: Ref) -> tuple[RuleOwner, ...]:
     """The objects with hosts through which the rules of one count: of a delegate those it is of."""
-    if ref.kind == HTTP_ROUTE:
+    if ref.kind in ROUTE_KINDS:
         routes = shared.mesh.http_routes
         return tuple(r for r in routes if _place(r) == _name(ref) and _has_parents(r))
     for service in shared.mesh.virtual_services:
@@ -115,7 +115,7 @@ def _place(owner: RuleOwner) -> ObjectName:
 
 def _name(ref: Ref) -> ObjectName:
     """Of two kinds with one name there are two."""
-    return ref.namespace, f"{HTTP_ROUTE} {ref.name}" if ref.kind == HTTP_ROUTE else ref.name
+    return ref.namespace, f"{ref.kind} {ref.name}" if ref.kind in ROUTE_KINDS else ref.name
 
 
 def _places(ruling: Ruling) -> Iterator[ObjectName]:

@@ -30,8 +30,8 @@ from meshtui.changes.timeout_ops import gateway_duration
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.model import HttpRoute, Mesh, Service
-from meshtui.mesh.parse import parse_mesh
-from meshtui.operations.change.written_objects import with_object
+from meshtui.mesh.parse_gateway_api import as_match
+from meshtui.operations.change.written_objects import object_of, with_object, without_object
 from tests.recorded.cases import Case, load, names
 from tests.recorded.test_carrying import weights_of
 
@@ -262,22 +262,79 @@ def test_a_rollback_takes_the_mirrors_off() -> None:
 
 
 def test_a_route_of_another_kind_is_not_adopted_over() -> None:
-    case = load("m-grpc-and-http", "gateway-api")
-    kinds = {"httproutes": (), "grpcroutes": [o for o in case.objects if o["kind"] == "GRPCRoute"]}
-    listed = [o for o in case.base if o["kind"] in ("Service", "Pod")]
-    mesh = parse_mesh(
-        {
-            "services": [o for o in listed if o["kind"] == "Service"],
-            "pods": [o for o in listed if o["kind"] == "Pod"],
-            **kinds,
-        }
-    )
-    (host,) = mesh.other_routes_by_host
-    key = mesh.by_host[host].key
-    with pytest.raises(Refused, match="is routed by GRPCRoute"):
-        adopt(mesh, key)
-    with pytest.raises(Refused, match="is routed by GRPCRoute"):
-        locate(mesh, Target(key))
+    case = load("m-tcp-on-http", "gateway-api")
+    (host, *_) = case.mesh.other_routes_by_host
+    key = case.mesh.by_host[host].key
+    with pytest.raises(Refused, match="is routed by TCPRoute"):
+        adopt(case.mesh, key)
+    with pytest.raises(Refused, match="is routed by TCPRoute"):
+        locate(case.mesh, Target(key))
+
+
+def with_weights_in_grpc() -> Mesh:
+    """A GRPCRoute that divides all calls of a Service, beside one for a single method."""
+    mesh = with_clients(load("m-grpc-and-http", "gateway-api"))
+    raw: Any = next(r for r in mesh.http_routes if r.ref.kind == "GRPCRoute").raw
+    backends = [
+        {"name": "rev-v1", "port": 9080, "weight": 9},
+        {"name": "rev-v2", "port": 9080, "weight": 1},
+    ]
+    rules = [*raw["spec"]["rules"], {"backendRefs": backends}]
+    changed = {**raw, "spec": {**raw["spec"], "rules": rules}}
+    alone = replace(mesh, http_routes=())
+    return with_object(alone, changed, "GRPCRoute")
+
+
+def test_the_verbs_work_on_a_grpc_route() -> None:
+    mesh = with_weights_in_grpc()
+    (service,) = ruled(mesh)
+    target = Target(service.key)
+    located = locate(mesh, target)
+    assert (located.owner.ref.kind, located.rule.index) == ("GRPCRoute", 1)
+    change = build_change(mesh, Shift({"rev-v2": 30}), target)
+    assert change.words == ("rev-v1 90 → 70 %", "rev-v2 10 → 30 %")
+    after: Any = apply(located.owner.raw, change.patch)
+    moved = with_object(mesh, after, "GRPCRoute")
+    (route,) = [r for r in moved.http_routes if r.ref.kind == "GRPCRoute"]
+    assert [d.weight for d in route.rules[1].destinations] == [7, 3]
+    assert apply(after, change.inverse) == located.owner.raw
+    mirror = build_change(mesh, SetMirror("rev-v2", 50.0), target)
+    assert mirror.words == ("mirror none → rev-v2 50%",)
+    with pytest.raises(Refused, match="GRPCRoute gw-a/g carries the traffic: a timeout is not"):
+        build_change(mesh, SetTimeout(timeout_s=2.0), target)
+    with pytest.raises(Refused, match="a fault is not made in"):
+        build_change(mesh, SetFault(delay_s=1.0), target)
+
+
+def test_two_routes_of_one_name_and_two_kinds_are_two_objects() -> None:
+    mesh = with_clients(load("m-grpc-and-http", "gateway-api"))
+    grpc, http = (next(r for r in mesh.http_routes if r.ref.kind == k) for k in KINDS)
+    renamed: Any = {**grpc.raw, "metadata": {**grpc.raw["metadata"], "name": http.ref.name}}
+    both = with_object(mesh, renamed, "GRPCRoute")
+    assert sorted(r.ref.kind for r in both.http_routes if r.ref.name == http.ref.name) == [*KINDS]
+    found = object_of(both, http.ref)
+    assert found is http
+    assert [str(r.ref) for r in without_object(both, http.ref).http_routes] == [
+        "GRPCRoute gw-a/g",
+        "GRPCRoute gw-a/h",
+    ]
+
+
+KINDS = ("GRPCRoute", "HTTPRoute")
+CALLS = (
+    ({"service": "a.B"}, {"prefix": "/a.B/"}),
+    ({"service": "a.B", "method": "C"}, {"exact": "/a.B/C"}),
+    ({"method": "C"}, {"regex": "/[^/]+/C"}),
+    ({"type": "RegularExpression", "service": "a.*"}, {"regex": "/a.*/.+"}),
+    ({"type": "RegularExpression", "service": "a.*", "method": "C"}, {"regex": "/a.*/C"}),
+    ({"type": "RegularExpression", "method": "C.*"}, {"regex": "/[^/]+/C.*"}),
+)
+
+
+@pytest.mark.parametrize(("method", "uri"), CALLS)
+def test_a_call_is_a_path(method: dict[str, str], uri: dict[str, str]) -> None:
+    """As istiod's createGRPCURIMatch has it."""
+    assert as_match({"method": method}, "GRPCRoute") == {"uri": uri}
 
 
 def test_a_service_with_tls_ports_alone_is_not_adopted() -> None:

@@ -1,4 +1,4 @@
-"""HTTPRoutes of the mesh against what a real istiod made of them, case by case."""
+"""HTTPRoutes and GRPCRoutes of the mesh against what a real istiod made of them, case by case."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import pytest
 from meshtui.mesh.resolution import Client, world
 from tests.recorded.cases import CLIENT_LABELS, Case, load, names
 
-OTHER_KINDS = "GRPCRoutes, TCPRoutes and TLSRoutes are not resolved yet"
+OTHER_KINDS = "TCPRoutes and TLSRoutes are not resolved yet"
 NOT_HELD = {
     name: OTHER_KINDS
     for name in names("gateway-api")
     if name.startswith("m-")
-    and any(
-        obj["kind"] in ("GRPCRoute", "TCPRoute", "TLSRoute")
-        for obj in load(name, "gateway-api").objects
-    )
+    and any(obj["kind"] in ("TCPRoute", "TLSRoute") for obj in load(name, "gateway-api").objects)
 }
 """Cases that can't be compared, with the reason."""
 

@@ -17,7 +17,6 @@ from tests.recorded.cases import Case, load, names
 Obj = dict[str, Any]
 NOT_HELD = {
     "w-consumer": "nothing changes at a waypoint, and a caller in the mesh would have the route",
-    "w-grpc": "GRPCRoutes are not resolved yet",
     "w-httproute-and-vs": "a waypoint has both, HTTPRoutes first; a caller has one of them",
     "w-httproute-part-and-vs": "a waypoint has both, HTTPRoutes first; a caller has one of them",
     "w-opt-out": "nothing was sent for a Service that opts out; that is the waypoint's own choice",

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from meshtui.kube.leases import LEASES
-from meshtui.kube.resources import HTTP_ROUTES, MESH_RESOURCES, NAMESPACES
+from meshtui.kube.resources import GRPC_ROUTES, HTTP_ROUTES, MESH_RESOURCES, NAMESPACES
 from meshtui.operations.change.rights import QUESTIONS
 from meshtui.operations.look.doctor import RIGHTS
 
@@ -54,7 +54,8 @@ def test_the_operator_writes_what_the_verbs_write() -> None:
         for verb in ("patch", "create", "delete")
     }
     leases = {(LEASES.group, LEASES.plural, verb) for verb in ("get", "create", "patch")}
-    more = {("", "events", "create"), (HTTP_ROUTES.group, HTTP_ROUTES.plural, "patch")}
+    routes = {(kind.group, kind.plural, "patch") for kind in (HTTP_ROUTES, GRPC_ROUTES)}
+    more = {("", "events", "create"), *routes}
     assert grants("meshtui-operator-writes") == routing | leases | more
     asked = {(ISTIO, plural, verb) for _, verb, plural in QUESTIONS}
     assert asked <= routing

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from meshtui.mesh.exposure import Door
-from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import Pod, Ref, Service, ServiceKey
 from meshtui.mesh.ratelimits import Bucket, RateLimit
 from meshtui.mesh.service_limits import Exposed, Limiting
@@ -70,8 +70,8 @@ def _service(service: Service) -> Json:
     }
 
 
-def _of_kind(ref: Ref | None, kind: str) -> Json | None:
-    return _ref(ref) if ref is not None and ref.kind == kind else None
+def _of_kind(ref: Ref | None, *kinds: str) -> Json | None:
+    return _ref(ref) if ref is not None and ref.kind in kinds else None
 
 
 def _door(door: Door) -> Json:
@@ -84,7 +84,7 @@ def _door(door: Door) -> Json:
         "https_redirect": door.redirect,
         "listener": door.listener or None,
         "virtual_service": _of_kind(door.rules_of, "VirtualService"),
-        "http_route": _of_kind(door.rules_of, HTTP_ROUTE),
+        "route": _of_kind(door.rules_of, *ROUTE_KINDS),
         "rules": [
             {
                 "rule": lead.rule,

@@ -1,10 +1,10 @@
-"""HTTPRoutes as rules like a VirtualService's.
+"""HTTPRoutes and GRPCRoutes as rules like a VirtualService's.
 
-From istiod (pilot/pkg/config/kube/gateway: convertHTTPRoute, sortHTTPRoutes, mergeHTTPRoutes): each
-match is a rule of its own; the routes of a namespace for one host (and one port, where the parent
-names one), or all those of one name at a Gateway's listener, are joined, the older first, and
-sorted: exact paths, prefixes, expressions, the longer first, then by method, headers and query
-parameters.
+From istiod (pilot/pkg/config/kube/gateway: convertHTTPRoute, convertGRPCRoute, sortHTTPRoutes,
+mergeHTTPRoutes): each match is a rule of its own; the routes of a namespace for one host (and one
+port, where the parent names one), or all those of one name at a Gateway's listener, are joined, the
+older first, and sorted: exact paths, prefixes, expressions, the longer first, then by method,
+headers and query parameters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HttpRoute
+from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, HttpRoute
 from meshtui.mesh.hosts import service_host
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh
@@ -185,7 +185,7 @@ def _on_port(rule: MergedRule, port: int) -> MergedRule:
 
 def _precedence(rule: MergedRule) -> tuple[int, ...]:
     """Smaller is tried first; rules that are alike keep their order."""
-    match = rule.matches[0]
+    match = rule.matches[0] if rule.matches else {}
     uri = read.obj(match, "uri")
     kind, value = next(iter(uri.items()), ("", ""))
     return (
@@ -206,8 +206,17 @@ def route_rules(mesh: Mesh, route: HttpRoute, at_gateway: bool = False) -> Itera
     for index, raw in enumerate(read.items(spec, "rules")):
         place = RulePlace(route, index, "rules")
         rule = _rule(ask, index, raw if isinstance(raw, Mapping) else {})
-        for match in read.objects(raw, "matches") or [{}]:
-            yield MergedRule(place, place, {**rule, "match": [as_match(match)]})
+        for match in _matches(raw, route.ref.kind):
+            yield MergedRule(place, place, {**rule, **match})
+
+
+def _matches(raw: Any, kind: str) -> Iterator[Json]:
+    """The API server gives each rule of an HTTPRoute a match, and none to a GRPCRoute's."""
+    written = read.objects(raw, "matches")
+    if not written and kind != HTTP_ROUTE:
+        yield {}
+    for match in written or ([{}] if kind == HTTP_ROUTE else []):
+        yield {"match": [as_match(match, kind)]}
 
 
 def _rule(ask: Backends, index: int, raw: Json) -> dict[str, Any]:
@@ -216,7 +225,8 @@ def _rule(ask: Backends, index: int, raw: Json) -> dict[str, Any]:
     found: dict[str, Any] = {"name": name}
     for entry in read.objects(raw, "filters"):
         _filter(ask, entry, found)
-    _timing(raw, found)
+    if ref.kind == HTTP_ROUTE:
+        _timing(raw, found)
     backends = read.objects(raw, "backendRefs")
     total = sum(backend_weight(backend) for backend in backends)
     if total == 0 and "redirect" not in found:
@@ -230,6 +240,8 @@ def _filter(ask: Backends, raw: Json, found: dict[str, Any]) -> None:
     kind = read.text(raw, "type")
     if kind in _MODIFIERS:
         _modify(raw, found)
+    elif ask.route.ref.kind == GRPC_ROUTE and kind != "RequestMirror":
+        raise Invalid(f"filter {kind}")
     elif kind == "RequestRedirect":
         found["redirect"] = _redirect(read.obj(raw, "requestRedirect"))
     elif kind == "RequestMirror":
@@ -315,8 +327,10 @@ def _origin(origin: str) -> Json:
 
 
 def _mirror(ask: Backends, raw: Json) -> Json | None:
-    """None where its backend is none: such a mirror is left out."""
+    """None where its backend is none: such a mirror is left out, and of a GRPCRoute all."""
     host, problem = ask.destination(read.obj(raw, "backendRef"))
+    if problem and ask.route.ref.kind == GRPC_ROUTE:
+        raise Invalid(problem)
     if problem:
         return None
     found: dict[str, Any] = {"destination": host}

@@ -39,6 +39,7 @@ def _unread(mesh: Mesh, client: Client, host: Host | None) -> Iterator[Unread]:
     for plural, kind in (
         ("virtualservices", "VirtualService"),
         ("httproutes", "HTTPRoute"),
+        ("grpcroutes", "GRPCRoute"),
         ("services", "Service"),
         ("serviceentries", "ServiceEntry"),
     ):

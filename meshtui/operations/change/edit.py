@@ -17,7 +17,7 @@ from meshtui.changes.json_copy import plain
 from meshtui.changes.manifest import Unreadable, parse_manifest
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.carrying import ordinary, routes_to
-from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, ROUTE_KINDS
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, RuleOwner, ServiceKey
 from meshtui.paths import state_dir
@@ -29,6 +29,8 @@ KINDS = {
     "destinationrule": "DestinationRule",
     "route": HTTP_ROUTE,
     "httproute": HTTP_ROUTE,
+    "grpc": GRPC_ROUTE,
+    "grpcroute": GRPC_ROUTE,
 }
 _HEADER = """\
 # {what}. Save and leave the editor to go on; only `spec` is taken over.
@@ -50,9 +52,10 @@ def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
     of_kind: dict[str, tuple[Editable, ...]] = {
         "VirtualService": mesh.virtual_services,
         "DestinationRule": mesh.destination_rules,
-        HTTP_ROUTE: mesh.http_routes,
+        **dict.fromkeys(ROUTE_KINDS, mesh.http_routes),
     }
-    items = of_kind[KINDS[kind.lower()]]
+    wanted = KINDS[kind.lower()]
+    items = [item for item in of_kind[wanted] if item.ref.kind == wanted]
     found = {(item.ref.namespace, item.ref.name): item for item in items}
     for place in places:
         if place in found:

@@ -11,7 +11,7 @@ from meshtui.changes.assemble import rule_change, spec_of
 from meshtui.changes.effects import find_effect, restored
 from meshtui.changes.locate import Located
 from meshtui.errors import Conflict, MeshtuiError, NotFound
-from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.routing import service_of
@@ -276,7 +276,8 @@ def _may_be_on(limit: Limit, mesh: Mesh, now: float) -> bool:
         return True
     item = object_of(mesh, limit.target)
     if item is None:
-        plural = "httproutes" if limit.target.kind == HTTP_ROUTE else "virtualservices"
+        kind = limit.target.kind
+        plural = f"{kind.lower()}s" if kind in ROUTE_KINDS else "virtualservices"
         return not mesh.knows(plural, limit.target.namespace)
     return _on(limit, item.raw)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HTTP_ROUTE
-from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, RuleOwner
+from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, ROUTE_KINDS
+from meshtui.mesh.model import DestinationRule, HttpRoute, Json, Mesh, Ref, RuleOwner
 from meshtui.mesh.parse_gateway_api import parse_http_route
 from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
 
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 
 
 def resource_of(kind: str) -> Resource:
-    from meshtui.kube.resources import DESTINATION_RULES, HTTP_ROUTES, VIRTUAL_SERVICES
+    from meshtui.kube.resources import (
+        DESTINATION_RULES,
+        GRPC_ROUTES,
+        HTTP_ROUTES,
+        VIRTUAL_SERVICES,
+    )
 
     return {
         "VirtualService": VIRTUAL_SERVICES,
         "DestinationRule": DESTINATION_RULES,
         HTTP_ROUTE: HTTP_ROUTES,
+        GRPC_ROUTE: GRPC_ROUTES,
     }[kind]
 
 
@@ -43,12 +49,11 @@ def with_object(mesh: Mesh, raw: Json, kind: str) -> Mesh:
         rules = [r for r in mesh.destination_rules if _place(r.ref) != _place(rule.ref)]
         ordered = sorted([*rules, rule], key=lambda r: _place(r.ref))
         return replace(mesh, destination_rules=tuple(ordered))
-    if kind == HTTP_ROUTE:
-        route = parse_http_route(raw, mesh.settings.domain)
-        routes = [r for r in mesh.http_routes if _place(r.ref) != _place(route.ref)]
-        return replace(
-            mesh, http_routes=tuple(sorted([*routes, route], key=lambda r: _place(r.ref)))
-        )
+    if kind in ROUTE_KINDS:
+        route = parse_http_route(raw, mesh.settings.domain, kind)
+        routes = [r for r in mesh.http_routes if not _is_same(r.ref, route.ref)]
+        ordered_routes = sorted([*routes, route], key=_kind_and_place)
+        return replace(mesh, http_routes=tuple(ordered_routes))
     service = parse_virtual_service(raw, mesh.settings.domain)
     others = [s for s in mesh.virtual_services if _place(s.ref) != _place(service.ref)]
     services = sorted([*others, service], key=lambda s: _place(s.ref))
@@ -60,8 +65,8 @@ def without_object(mesh: Mesh, ref: Ref) -> Mesh:
     if ref.kind == "DestinationRule":
         rules = tuple(r for r in mesh.destination_rules if _place(r.ref) != _place(ref))
         return replace(mesh, destination_rules=rules)
-    if ref.kind == HTTP_ROUTE:
-        routes = tuple(r for r in mesh.http_routes if _place(r.ref) != _place(ref))
+    if ref.kind in ROUTE_KINDS:
+        routes = tuple(r for r in mesh.http_routes if not _is_same(r.ref, ref))
         return replace(mesh, http_routes=routes)
     services = tuple(s for s in mesh.virtual_services if _place(s.ref) != _place(ref))
     return replace(mesh, virtual_services=services)
@@ -71,15 +76,23 @@ def _place(ref: Ref) -> tuple[str, str]:
     return ref.namespace, ref.name
 
 
+def _is_same(one: Ref, other: Ref) -> bool:
+    return one.kind == other.kind and _place(one) == _place(other)
+
+
+def _kind_and_place(route: HttpRoute) -> tuple[int, str, str]:
+    return ROUTE_KINDS.index(route.ref.kind), *_place(route.ref)
+
+
 def object_of(mesh: Mesh, ref: Ref) -> RuleOwner | DestinationRule | None:
     """The object that has this kind, namespace and name, whatever its uid."""
     found: Mapping[str, tuple[RuleOwner | DestinationRule, ...]] = {
         "VirtualService": mesh.virtual_services,
         "DestinationRule": mesh.destination_rules,
-        HTTP_ROUTE: mesh.http_routes,
+        **dict.fromkeys(ROUTE_KINDS, mesh.http_routes),
     }
     for item in found.get(ref.kind, ()):
-        if (item.ref.namespace, item.ref.name) == (ref.namespace, ref.name):
+        if _is_same(item.ref, ref):
             return item
     return None
 
