@@ -89,37 +89,62 @@ class Count(NamedTuple):
         return Count(a + e, b + f, c + g, d + h)
 
 
+Counts = tuple[float, float, float, float]
+"""The same without its names, for what is made for every line at every tick."""
+
+Tally = float | Counts
+"""The requests alone where none of them failed."""
+
+
 def count_of(signals: Signals) -> Count:
     errors = signals.requests * (signals.error_ratio or 0.0)
     return Count(signals.requests, errors, signals.cut_off, signals.refused)
 
 
-def judged(count: Count, limits: Thresholds) -> str:
+def tally(signals: Signals | None) -> Tally | None:
+    """What was counted; None where nothing is known."""
+    if signals is None:
+        return None
+    requests, ratio = signals.requests, signals.error_ratio
+    if ratio is None:
+        return 0.0
+    if ratio or signals.cut_off or signals.refused:
+        return requests, requests * ratio, signals.cut_off, signals.refused
+    return requests
+
+
+def counts_of(known: Tally) -> Counts:
+    return known if isinstance(known, tuple) else (known, 0.0, 0.0, 0.0)
+
+
+def judged(count: Counts, limits: Thresholds) -> str:
     """The state by the answers alone.
 
     A version that may be failing, or may not, is degraded: that much is certain.
     """
     requests, errors, cut_off, refused = count
-    bad = min(requests, errors + cut_off + refused)
     if requests <= 0:
         return NO_TRAFFIC
-    if bad >= requests and requests >= ALL_FAILED:
+    bad = errors + cut_off + refused
+    if bad >= requests >= ALL_FAILED:
         return ONLY_ERRORS if errors >= requests else _why(count, limits)
     if requests < ENOUGH:
         return FEW
     if not bad:
         return OK
-    if above(bad, requests, limits.failing):
+    # Most ratios lie below the limit: they are spared the bounds of their interval.
+    if bad / requests >= limits.failing and above(bad, requests, limits.failing):
         return _why(count, limits)
     return DEGRADED if not limits.degraded or above(bad, requests, limits.degraded) else OK
 
 
-def _why(count: Count, limits: Thresholds) -> str:
+def _why(count: Counts, limits: Thresholds) -> str:
     """Whether what fails fails by itself, or the proxies refuse it."""
-    failed = count.errors + count.cut_off
-    if failed >= count.refused:
+    requests, errors, cut_off, refused = count
+    failed = errors + cut_off
+    if failed >= refused:
         return FAILING
-    return FAILING if above(failed, count.requests, limits.failing) else REFUSED
+    return FAILING if above(failed, requests, limits.failing) else REFUSED
 
 
 def may_be_failing(count: Count, limits: Thresholds) -> bool:
@@ -130,14 +155,18 @@ def may_be_failing(count: Count, limits: Thresholds) -> bool:
 
 
 def state_of(signals: Signals | None, limits: Thresholds) -> str:
+    return state_by(tally(signals), limits)
+
+
+def state_by(known: Tally | None, limits: Thresholds) -> str:
     """The three that are no number never look alike: unknown, no traffic, only errors."""
-    if signals is None:
+    if known is None:
         return NOT_KNOWN
-    if signals.requests <= 0 or signals.error_ratio is None:
-        return NO_TRAFFIC
-    if not (signals.error_ratio or signals.cut_off or signals.refused):
-        return FEW if signals.requests < ENOUGH else OK
-    return judged(count_of(signals), limits)
+    if isinstance(known, tuple):
+        return judged(known, limits)
+    if known < ENOUGH:
+        return FEW if known > 0 else NO_TRAFFIC
+    return OK
 
 
 def worse(*states: str) -> str:

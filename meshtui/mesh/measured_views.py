@@ -14,7 +14,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.own_past import OwnPast
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.steady import SteadyStates
-from meshtui.mesh.view import ServiceView, measured
+from meshtui.mesh.view import ServiceView, put_to
 
 
 class _Shown(NamedTuple):
@@ -55,8 +55,10 @@ class MeasuredViews:
     def _worked_out(
         self, services: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
     ) -> tuple[ServiceView, ...]:
-        found = self._past.judged(measured(services, sample, limits), sample)
-        return self._steady.settle(found, sample, limits)
+        works = put_to(services, sample, limits)
+        self._past.judge(works, sample)
+        self._steady.settle(works, sample, limits)
+        return tuple([work.done() for work in works])
 
 
 def _is_known(shown: _Shown | None, service: ServiceView) -> bool:

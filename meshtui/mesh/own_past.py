@@ -7,16 +7,15 @@ slow by its own past are left out of it, until it has been so for an hour: then 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from meshtui.mesh.changed import changed
 from meshtui.mesh.judging import LONGER_MS, SICK, SLOW, slower_than_before, worse
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.row_work import RowWork, ServiceWork
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Sample, Signals
-from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 
 BLOCK_S = 300.0
@@ -46,7 +45,7 @@ class _Times:
 
 @dataclass(slots=True)
 class OwnPast:
-    """Give it the views of each sample; it gives them back with what is slower than it was."""
+    """Give it the services of each sample; it marks what is slower than it was."""
 
     _times: dict[_Place, _Times] = field(default_factory=dict)
     _begun: float = 0.0
@@ -54,13 +53,13 @@ class OwnPast:
     _slow: set[ServiceKey] = field(default_factory=set)
     """Services that may have a version that is slow by its own past."""
 
-    def judged(
-        self, views: tuple[ServiceView, ...], sample: Sample | None
-    ) -> tuple[ServiceView, ...]:
+    def judge(self, works: Sequence[ServiceWork], sample: Sample | None) -> None:
         if sample is None or sample.window_s <= 0:
-            return views
-        self._count(views, sample)
-        return tuple(self._judged(view) for view in views)
+            return
+        self._count(works, sample)
+        for work in works:
+            for row in work.rows:
+                self._judge(work.view, row)
 
     def forget(self) -> None:
         """Another cluster."""
@@ -68,7 +67,7 @@ class OwnPast:
         self._slow.clear()
         self._begun = self._counted = 0.0
 
-    def _count(self, views: tuple[ServiceView, ...], sample: Sample) -> None:
+    def _count(self, works: Sequence[ServiceWork], sample: Sample) -> None:
         """Each window once: those that have a second in common with one before are left out."""
         if sample.time < self._counted:
             self.forget()
@@ -77,11 +76,11 @@ class OwnPast:
         self._counted = sample.time
         if not self._begun or sample.time - self._begun >= BLOCK_S:
             self._next_block(sample.time)
-        for view in views:
-            for row in view.versions:
+        for work in works:
+            for row in work.rows:
                 for side, signals in ((CALLER, row.caller), (SERVER, row.server)):
                     if signals is not None and row.host and signals.buckets:
-                        self._add((view.key, row.host, row.label, side), signals, sample.time)
+                        self._add(_place(work.view, row, side), signals, sample.time)
 
     def _next_block(self, now: float) -> None:
         passed, self._begun = now - self._begun if self._begun else 0.0, now
@@ -104,35 +103,22 @@ class OwnPast:
         _added(times.running, signals.buckets)
         times.counted_at = now
 
-    def _judged(self, view: ServiceView) -> ServiceView:
-        rows = tuple(self._judged_row(view.key, row) for row in view.versions)
-        if all(new is old for new, old in zip(rows, view.versions, strict=True)):
-            return view
-        return changed(view, versions=rows)
+    def _judge(self, view: ServiceView, row: RowWork) -> None:
+        if row.caller is not None and not row.slow and row.state not in SICK:
+            row.slow = self._slower(view, row, CALLER, row.caller)
+            row.state = worse(row.state, SLOW) if row.slow else row.state
+        if row.server is not None and not row.server_slow and row.server_state not in SICK:
+            row.server_slow = self._slower(view, row, SERVER, row.server)
+            row.server_state = (
+                worse(row.server_state, SLOW) if row.server_slow else row.server_state
+            )
 
-    def _judged_row(self, key: ServiceKey, row: VersionView) -> VersionView:
-        slow = row.slow or self._slower(key, row, CALLER, row.caller, row.state)
-        server = row.server_slow or self._slower(key, row, SERVER, row.server, row.server_state)
-        if slow == row.slow and server == row.server_slow:
-            return row
-        return changed(
-            row,
-            slow=slow,
-            server_slow=server,
-            state=worse(row.state, SLOW) if slow else row.state,
-            server_state=worse(row.server_state, SLOW) if server else row.server_state,
-        )
-
-    def _slower(
-        self, key: ServiceKey, row: VersionView, side: str, signals: Signals | None, state: str
-    ) -> str:
-        """Empty too for what fails: how long that takes says nothing."""
-        if signals is None or state in SICK:
-            return ""
+    def _slower(self, view: ServiceView, row: RowWork, side: str, signals: Signals) -> str:
+        """Asked of what does not fail only: how long a failure takes says nothing."""
         quick = (signals.p95_ms or 0.0) <= LONGER_MS
-        if quick and key not in self._slow:
+        if quick and view.key not in self._slow:
             return ""
-        times = self._times.get((key, row.host, row.label, side))
+        times = self._times.get(_place(view, row, side))
         if times is None or times.past.get(inf, 0.0) < ENOUGH:
             return ""
         if not times.slow_since and quick:
@@ -140,8 +126,12 @@ class OwnPast:
         found = slower_than_before(signals, times.past)
         times.slow_since = (times.slow_since or self._counted) if found else 0.0
         if found:
-            self._slow.add(key)
+            self._slow.add(view.key)
         return found
+
+
+def _place(view: ServiceView, row: RowWork, side: str) -> _Place:
+    return view.key, row.host, row.subset or row.version, side
 
 
 def _added(to: dict[float, float], more: _Buckets) -> None:

@@ -23,7 +23,7 @@ from meshtui.mesh.judging import (
     ONLY_ERRORS,
     SEVERITY,
     SLOW,
-    Count,
+    Counts,
     Thresholds,
     judged,
     worse,
@@ -59,7 +59,8 @@ NONE_S = 180.0
 """Seconds without any after which even a line that is seldom asked has no traffic."""
 
 _BAD = frozenset({ONLY_ERRORS, DEGRADED}) | {s for s in SEVERITY if SEVERITY[s] < SEVERITY[SLOW]}
-_UNJUDGED = frozenset({NOT_KNOWN, NO_TRAFFIC, FEW})
+_TOO_FEW = frozenset({NO_TRAFFIC, FEW})
+_UNJUDGED = _TOO_FEW | {NOT_KNOWN}
 
 
 class Span(NamedTuple):
@@ -110,66 +111,92 @@ class Line:
         return worse(self.state, SLOW) if self.slow else self.state
 
 
-def follow(line: Line, pools: Sequence[Count], newest: Span, limits: Thresholds) -> None:
+def follow(
+    line: Line, windows: Sequence[Counts], first: str, newest: Span, limits: Thresholds
+) -> None:
     """The state after one more window.
 
-    `pools` are the newest window, it and the one before, and so on; the last is all that counts.
+    `windows` are the newest, which by itself says `first`, and those before it that count with
+    it, none with a second of another.
     """
-    window, pool = pools[0], pools[-1]
+    window = windows[0]
+    pool = added(windows)
     _note(line, window, pool, newest)
-    found = _found(line, pools, limits)
-    _see(line, found, pools, newest)
+    found = _found(line, windows, pool, first, limits)
+    _see(line, found, windows, pool, newest)
     if line.state in _UNJUDGED:
         if found != NO_TRAFFIC or line.state != FEW or _is_gone(line, newest):
             _enter(line, found, pool, newest)
-    elif window.requests <= 0:
-        gone = _was_busy(pools) if pool.requests else _is_gone(line, newest)
-        if gone and (line.state in _BAD or not pool.requests):
+    elif window[0] <= 0:
+        gone = _was_busy(len(windows), pool) if pool[0] else _is_gone(line, newest)
+        if gone and (line.state in _BAD or not pool[0]):
             line.state, line.since = NO_TRAFFIC, newest.begin
-        elif pool.requests < FEW_AGAIN and _is_unjudged(line, pools, newest):
+        elif pool[0] < FEW_AGAIN and _is_unjudged(line, len(windows), newest):
             _fall_quiet(line, newest)
     elif found == FEW:
-        if pool.requests < FEW_AGAIN and _is_unjudged(line, pools, newest):
+        if pool[0] < FEW_AGAIN and _is_unjudged(line, len(windows), newest):
             _fall_quiet(line, newest)
+    elif found == line.state:
+        return
     elif SEVERITY[found] < SEVERITY[line.state]:
         _enter(line, found, pool, newest)
-    elif found != line.state and _is_over(line, pools, newest.end, limits):
-        _leave(line, window, newest, limits)
-    elif line.state == ONLY_ERRORS and found != ONLY_ERRORS:
+    elif _is_over(line, windows, newest.end, limits):
+        _leave(line, first, newest)
+    elif line.state == ONLY_ERRORS:
         line.state = FAILING
+
+
+def added(windows: Sequence[Counts]) -> Counts:
+    """All of them together."""
+    if len(windows) == 1:
+        return windows[0]
+    requests = errors = cut_off = refused = 0.0
+    for asked, failed, broken, denied in windows:
+        requests += asked
+        errors += failed
+        cut_off += broken
+        refused += denied
+    return requests, errors, cut_off, refused
+
+
+def _bad(count: Counts) -> float:
+    requests, errors, cut_off, refused = count
+    bad = errors + cut_off + refused
+    return bad if bad < requests else requests
 
 
 FEW_AGAIN = 5
 """Requests of a minute below which a line that was judged is too quiet to be."""
 
 
-def _enter(line: Line, state: str, pool: Count, newest: Span) -> None:
+def _enter(line: Line, state: str, pool: Counts, newest: Span) -> None:
     if state in _BAD and line.state not in _BAD:
         again = bool(line.left) and newest.end - line.left <= RETURNS_S
         line.returns = min(line.returns + 1, MOST_RETURNS) if again else 0
-        line.bad, line.requests, line.counted_at = pool.bad, pool.requests, newest.end
+        line.bad, line.requests, line.counted_at = _bad(pool), pool[0], newest.end
     line.state = state
 
 
-def _leave(line: Line, window: Count, newest: Span, limits: Thresholds) -> None:
-    state = judged(window, limits)
+def _leave(line: Line, state: str, newest: Span) -> None:
     line.state, line.since = OK if state == FEW else state, newest.begin
     if line.state not in _BAD:
         line.left, line.failing_ratio = newest.end, 0.0
 
 
-def _see(line: Line, found: str, pools: Sequence[Count], newest: Span) -> None:
+def _see(line: Line, found: str, windows: Sequence[Counts], pool: Counts, newest: Span) -> None:
     """How much there is to judge by. A line that is calm has enough."""
-    length = newest.end - newest.begin
+    begin, end = newest
     if line.at > line.followed_at:
-        line.judged_at, line.seen_at, line.usual_rps = line.at, line.at, ENOUGH / length
-    line.followed_at = newest.end
-    if found not in (FEW, NO_TRAFFIC):
-        line.judged_at = newest.end
-    if pools[0].requests > 0:
-        enough = pools[0].requests >= ENOUGH
-        line.usual_rps = (ENOUGH if enough else pools[-1].requests / len(pools)) / length
-        line.seen_at = newest.end
+        line.judged_at, line.seen_at = line.at, line.at
+        line.usual_rps = ENOUGH / (end - begin)
+    line.followed_at = end
+    if found not in _TOO_FEW:
+        line.judged_at = end
+    requests = windows[0][0]
+    if requests > 0:
+        usual = ENOUGH if requests >= ENOUGH else pool[0] / len(windows)
+        line.usual_rps = usual / (end - begin)
+        line.seen_at = end
 
 
 def _is_gone(line: Line, newest: Span) -> bool:
@@ -178,10 +205,10 @@ def _is_gone(line: Line, newest: Span) -> bool:
     return newest.end - line.seen_at >= max(patience, LONG_S)
 
 
-def _is_unjudged(line: Line, pools: Sequence[Count], newest: Span) -> bool:
+def _is_unjudged(line: Line, windows: int, newest: Span) -> bool:
     """Whether what it was judged by is too long ago, the longer the oftener it comes back."""
     patience = UNJUDGED_S * 2.0**line.returns
-    return newest.end - line.judged_at >= patience and _is_long(pools, newest)
+    return newest.end - line.judged_at >= patience and _is_long(windows, newest)
 
 
 def _fall_quiet(line: Line, newest: Span) -> None:
@@ -190,55 +217,60 @@ def _fall_quiet(line: Line, newest: Span) -> None:
     line.state = FEW
 
 
-def _was_busy(pools: Sequence[Count]) -> bool:
-    return len(pools) > 1 and pools[-1].requests >= BUSY * len(pools)
+def _was_busy(windows: int, pool: Counts) -> bool:
+    return windows > 1 and pool[0] >= BUSY * windows
 
 
-def _is_long(pools: Sequence[Count], newest: Span) -> bool:
+def _is_long(windows: int, newest: Span) -> bool:
     """Whether enough seconds are counted to call what is rare rare."""
-    return len(pools) * (newest.end - newest.begin) >= LONG_S
+    return windows * (newest.end - newest.begin) >= LONG_S
 
 
-def _found(line: Line, pools: Sequence[Count], limits: Thresholds) -> str:
+def _found(
+    line: Line, windows: Sequence[Counts], pool: Counts, first: str, limits: Thresholds
+) -> str:
     """What the newest window says, or all of them together where that is worse.
 
     Only errors are said once three windows had nothing else, or all that is known; and where
     something had succeeded lately, once so many failed that this ratio is excluded.
     """
-    first = judged(pools[0], limits)
-    last = first if len(pools) == 1 else judged(pools[-1], limits)
-    known = [state for state in (first, last) if state not in (FEW, NO_TRAFFIC)]
-    if not known:
-        return last
-    found = worse(*known)
+    last = first if len(windows) == 1 else judged(pool, limits)
+    if last in _TOO_FEW:
+        found = last if first in _TOO_FEW else first
+    else:
+        found = last if first in _TOO_FEW or SEVERITY[last] < SEVERITY[first] else first
     if found != ONLY_ERRORS:
         return found
-    sure = last == ONLY_ERRORS or judged(pools[min(2, len(pools) - 1)], limits) == ONLY_ERRORS
+    sure = last == ONLY_ERRORS or judged(added(windows[:3]), limits) == ONLY_ERRORS
     return ONLY_ERRORS if sure and above(line.dead, line.dead, line.failing_ratio) else FAILING
 
 
-def _note(line: Line, window: Count, pool: Count, newest: Span) -> None:
+def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
     """What was counted, each window once; what broke off a series counts at once."""
-    bad = window.bad
-    fresh = newest.begin >= line.counted_at - 1e-6
+    begin, end = newest
+    requests, errors, cut_off, refused = window
+    bad = errors + cut_off + refused
+    bad = bad if bad < requests else requests
+    fresh = begin >= line.counted_at - 1e-6
     if fresh:
-        faded = 0.5 ** (max(0.0, newest.end - line.counted_at) / HALF_LIFE_S)
-        line.bad, line.requests = line.bad * faded + bad, line.requests * faded + window.requests
-        line.counted_at = newest.end
+        faded = 0.5 ** (max(0.0, end - line.counted_at) / HALF_LIFE_S)
+        line.bad, line.requests = line.bad * faded + bad, line.requests * faded + requests
+        line.counted_at = end
     if bad:
-        line.ratio, line.failed_at, line.clean = pool.bad / pool.requests, newest.end, 0.0
-    elif not line.clean or newest.begin >= line.clean_at - 1e-6:
-        line.clean += window.requests
-        line.clean_at = newest.end
-    if bad < window.requests:
+        line.ratio, line.failed_at, line.clean = _bad(pool) / pool[0], end, 0.0
+    elif not line.clean or begin >= line.clean_at - 1e-6:
+        line.clean += requests
+        line.clean_at = end
+    if bad < requests:
         line.dead = 0.0
         if line.state in _BAD and line.requests:
-            line.failing_ratio = min(line.bad / line.requests, 1.0)
+            ratio = line.bad / line.requests
+            line.failing_ratio = ratio if ratio < 1.0 else 1.0
     elif fresh or not line.dead:
-        line.dead += window.requests
+        line.dead += requests
 
 
-def _is_over(line: Line, pools: Sequence[Count], now: float, limits: Thresholds) -> bool:
+def _is_over(line: Line, windows: Sequence[Counts], now: float, limits: Thresholds) -> bool:
     """Whether what was counted lately excludes that the state still holds."""
     patience = 2.0**line.returns
     if now - line.failed_at >= FORGOTTEN_S * patience:
@@ -246,18 +278,29 @@ def _is_over(line: Line, pools: Sequence[Count], now: float, limits: Thresholds)
     if line.state == DEGRADED:
         return below(0, line.clean / patience, min(line.ratio, limits.failing))
     bound = LEAVE * limits.failing
-    if below(0, line.clean / patience, bound) or below(
-        line.bad, line.requests, limits.failing, Z99
-    ):
+    if line.clean and below(0, line.clean / patience, bound):
         return True
-    for pool in pools:
-        bad, requests = pool.bad, pool.requests / patience
-        if bad < bound * requests and below(bad, requests, bound, Z99):
+    if below(line.bad, line.requests, limits.failing, Z99):
+        return True
+    return _fails_less(windows, bound, patience)
+
+
+def _fails_less(windows: Sequence[Counts], bound: float, patience: float) -> bool:
+    """Whether the newest window, or it and those just before, exclude a ratio of `bound`."""
+    requests = errors = cut_off = refused = 0.0
+    for asked, failed, broken, denied in windows:
+        requests += asked
+        errors += failed
+        cut_off += broken
+        refused += denied
+        bad, weighed = errors + cut_off + refused, requests / patience
+        # Asked first, as it spares nearly all of them the interval.
+        if bad < bound * weighed and below(bad, weighed, bound, Z99):
             return True
     return False
 
 
-def slowed(line: Line, slow: str, newest: Span, count: Count) -> None:
+def slowed(line: Line, slow: str, newest: Span, requests: float) -> None:
     """Slow until two windows in a row were not, or nothing is there that could be.
 
     What is slow again soon after must be well for twice as long.
@@ -269,5 +312,5 @@ def slowed(line: Line, slow: str, newest: Span, count: Count) -> None:
         line.slow, line.slow_at = slow, newest.end
         return
     length = (newest.end - newest.begin) * 2.0**line.slow_returns
-    if line.slow and (count.requests <= 0 or newest.begin - line.slow_at >= length):
+    if line.slow and (requests <= 0 or newest.begin - line.slow_at >= length):
         line.slow, line.slow_left = "", newest.end

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import NO_REVISION
-from meshtui.mesh.row_work import RowWork
-from meshtui.mesh.signals import NO_REQUESTS, Responder, Signals, merged
+from meshtui.mesh.row_work import RowWork, begun
+from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Signals, merged
 from meshtui.mesh.versions import VersionView
 
 REVISION_LABELS = (
@@ -48,6 +48,7 @@ class Joins:
         self._rows = rows
         self._owners = [row.owner or split_host(row.host) or key for row in rows]
         self._known: dict[Responder, Join] = {}
+        self._alone: dict[Responder, int] = {}
         self.services = tuple(dict.fromkeys((key, *self._owners)))
         """The service itself, then the others that its rows are of."""
 
@@ -55,6 +56,15 @@ class Joins:
         found = self._known.get(target)
         if found is None:
             found = self._known[target] = self._find(target)
+        return found
+
+    def alone(self, target: Responder) -> int:
+        """The row that a target is of where it is of no other; -1 for all others."""
+        found = self._alone.get(target)
+        if found is None:
+            join = self.find(target)
+            found = join.rows[0] if len(join.rows) == 1 and not join.beside else -1
+            self._alone[target] = found
         return found
 
     def _find(self, target: Responder) -> Join:
@@ -155,13 +165,57 @@ def joined(
     joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
 ) -> list[RowWork]:
     """The rows with what either side counted, then what belongs to no single row."""
+    return _each_apart(joins, rows, called, served) or _joined(joins, rows, called, served)
+
+
+def _each_apart(
+    joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
+) -> list[RowWork] | None:
+    """The same where all that was counted is of one row each, as nearly always; else None."""
+    caller, server = _apart(joins, rows, called), _apart(joins, rows, served)
+    if caller is None or server is None:
+        return None
+    found = [begun(row) for row in rows]
+    for work, seen, (answered, _) in zip(found, caller, server, strict=True):
+        if not work.unknown_because:
+            (work.caller, work.reached), work.server = seen, answered
+    return found
+
+
+def _apart(
+    joins: Joins, rows: Sequence[VersionView], counted: Counted
+) -> list[tuple[Signals, float]] | None:
+    """What was counted of each row, and how much of it reached a pod."""
+    found = [(NO_REQUESTS, 0.0)] * len(rows)
+    several: dict[int, list[Signals]] = {}
+    for target, signals in counted:
+        at = joins.alone(target)
+        if at < 0:
+            if signals.requests or len(joins.find(target).rows) == 1:
+                return None
+            continue
+        known, reached = found[at]
+        if target.version != UNKNOWN or target.workload:
+            reached += signals.requests
+        if known is not NO_REQUESTS:
+            several.setdefault(at, [known]).append(signals)
+        found[at] = signals, reached
+    for at, (signals, reached) in enumerate(found):
+        if at in several or (signals.buckets and not signals.requests):
+            found[at] = merged(several.get(at, (signals,))), reached
+    return found
+
+
+def _joined(
+    joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
+) -> list[RowWork]:
     caller, server = Parts().add(joins, called), Parts().add(joins, served)
     groups = _groups(caller, server)
     beside = caller.beside | server.beside
-    measured = [RowWork.on(row) for row in rows]
+    measured = [begun(row) for row in rows]
     for i, work in enumerate(measured):
         if i in groups or i in beside:
-            work.unknown_because = _unknown(work.row, rows, groups.get(i))
+            work.unknown_because = _unknown(rows[i], rows, groups.get(i))
         elif not work.unknown_because:
             work.caller, work.server = _merged(caller.of.get(i)), _merged(server.of.get(i))
             work.reached = caller.reached.get(i, 0.0)
@@ -169,7 +223,7 @@ def joined(
     for side in (caller, server):
         for i in beside & side.of.keys() - groups.keys():
             side.strays.setdefault(f"{rows[i].label} (in part)", []).extend(side.of[i])
-    return [*measured, *map(RowWork.on, more), *map(RowWork.on, _strays(caller, server))]
+    return [*measured, *map(begun, more), *map(begun, _strays(caller, server))]
 
 
 def _merged(parts: Sequence[Signals] | None) -> Signals:

@@ -34,11 +34,11 @@ def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) ->
 
 
 def _mark(work: RowWork, callers: frozenset[tuple[str, str]], sample: Sample) -> None:
-    own = {(pod.namespace, pod.workload) for pod in work.row.members if pod.sidecar or pod.ambient}
+    own = {(pod.namespace, pod.workload) for pod in work.members if pod.sidecar or pod.ambient}
     silent = bool(own & sample.unread)
     if silent and work.server is not None and not work.server.requests:
         work.server = None
-    if not callers or work.caller is None or work.caller.requests or not work.row.host:
+    if not callers or work.caller is None or work.caller.requests or not work.host:
         return
     if not own or silent:
         work.caller, work.unknown_because = None, f"{_names(callers)} can't be read"

@@ -7,22 +7,24 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.absence import unread_mark, unread_words
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
-from meshtui.mesh.changed import changed
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.judging import (
     LONGER_MS,
     NOT_KNOWN,
     SICK,
     SLOW,
+    Tally,
     Thresholds,
     over_limit,
     slower_than_sibling,
+    state_by,
     state_of,
+    tally,
     worse,
 )
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
-from meshtui.mesh.row_work import RowWork
+from meshtui.mesh.row_work import RowWork, ServiceWork
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.unread_callers import filled_words, mark_unread
@@ -167,7 +169,7 @@ def _chosen_by_callers(route: Route | None) -> tuple[str, ...]:
 
 def _by_callers(view: ServiceView, sample: Sample) -> ServiceView:
     """By the rule of those who call, where callers have different ones."""
-    callers = sample.clients.get(view.key) if view.divided else None
+    callers = sample.clients.get(view.key)
     if not callers:
         return view
     no_rule = is_unruled(view.routes, callers, view.unruled)
@@ -181,10 +183,17 @@ def measured(
     views: Iterable[ServiceView], sample: Sample | None, limits: Thresholds
 ) -> tuple[ServiceView, ...]:
     """`views` with what `sample` says. A source read only once has no rates: nothing is known."""
+    return tuple([work.done() for work in put_to(views, sample, limits)])
+
+
+def put_to(
+    views: Iterable[ServiceView], sample: Sample | None, limits: Thresholds
+) -> list[ServiceWork]:
+    """The same for those who have more to say of them before they are done."""
     if sample is None or sample.window_s <= 0:
-        return tuple(_by_pods(view, None) for view in views)
-    by_service = _Telemetry(sample, _by_service(sample.calls), _by_service(sample.answers))
-    return tuple(_measured_service(view, by_service, limits) for view in views)
+        return [ServiceWork.on(_by_pods(view, None)) for view in views]
+    telemetry = _Telemetry(sample, _by_service(sample.calls), _by_service(sample.answers))
+    return [_measured_service(view, telemetry, limits) for view in views]
 
 
 def _pods_of(view: ServiceView) -> tuple[RowPods | None, ...]:
@@ -213,22 +222,20 @@ class _Telemetry:
     called: _ByService
     served: _ByService
 
-    def total(self, services: Iterable[ServiceKey]) -> tuple[Signals, Signals]:
+    def total(self, services: Sequence[ServiceKey]) -> tuple[Signals, Signals]:
         """What was counted of several services, on either side."""
         caller, server = self.sample.caller_totals, self.sample.server_totals
-        mine = tuple(services)
         return (
-            merged(caller.get(key, NO_REQUESTS) for key in mine),
-            merged(server.get(key, NO_REQUESTS) for key in mine),
+            merged([caller.get(key, NO_REQUESTS) for key in services]),
+            merged([server.get(key, NO_REQUESTS) for key in services]),
         )
 
-    def counted(self, services: Iterable[ServiceKey]) -> tuple[Counted, Counted]:
+    def counted(self, services: Sequence[ServiceKey]) -> tuple[Counted, Counted]:
         """The same by who answered."""
-        mine = tuple(services)
-        if len(mine) == 1:
-            return self.called.get(mine[0], ()), self.served.get(mine[0], ())
+        if len(services) == 1:
+            return self.called.get(services[0], ()), self.served.get(services[0], ())
         called, served = (
-            [each for key in mine for each in side.get(key, ())]
+            [each for key in services for each in side.get(key, ())]
             for side in (self.called, self.served)
         )
         return called, served
@@ -241,30 +248,50 @@ def _by_service(targets: Mapping[Responder, Signals]) -> _ByService:
     return found
 
 
-def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Thresholds) -> ServiceView:
-    view = _by_callers(view, telemetry.sample)
+def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Thresholds) -> ServiceWork:
+    sample = telemetry.sample
+    if view.divided:
+        view = _by_callers(view, sample)
     joins = view.joins or Joins(view.key, view.versions)
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
-    mark_unread(rows, view.key, telemetry.sample)
-    _judge(rows, limits)
-    sent = _add_sent(rows, view, telemetry.sample, limits)
+    if sample.unread:
+        mark_unread(rows, view.key, sample)
+    tallies, judged = _judge(rows, limits)
+    sent = _add_sent(rows, view, sample, limits) if sample.sent else ()
+    if sent:
+        tallies = [tally(signals) for row in rows for signals in (row.caller, row.server)]
+        judged = [state_by(known, limits) for known in tallies]
     _share(rows)
-    _mark_pods(rows, view, telemetry.sample.time)
-    counted = any(work.row.proxies for work in rows) or not any(work.row.pods for work in rows)
+    _mark_pods(rows, view, sample.time)
     caller, seen = telemetry.total(joins.services)
-    server = server_known(caller, seen, counted)
+    server = server_known(caller, seen, _are_counted(rows))
     caller = merged((caller, *sent)) if sent else caller
     slow = over_limit(caller, limits)
-    return changed(
+    called, served = tally(caller), tally(server)
+    state, server_state = state_by(called, limits), state_by(served, limits)
+    filled = filled_words(view.key, sample) if sample.filled else ""
+    return ServiceWork(
         view,
-        versions=tuple([work.done() for work in rows]),
-        caller=caller,
-        server=server,
-        state=_slowed(state_of(caller, limits), slow),
-        server_state=state_of(server, limits),
-        slow=slow,
-        counted_because=filled_words(view.key, telemetry.sample),
+        rows,
+        caller,
+        server,
+        _slowed(state, slow),
+        server_state,
+        slow,
+        filled,
+        [called, served, *tallies],
+        [state, server_state, *judged],
     )
+
+
+def _are_counted(rows: Sequence[RowWork]) -> bool:
+    """Whether a proxy counts requests at the server's side, as far as there are pods."""
+    pods = 0
+    for work in rows:
+        if work.proxies:
+            return True
+        pods += work.pods
+    return not pods
 
 
 def _add_sent(
@@ -275,7 +302,7 @@ def _add_sent(
         return ()
     found = []
     for work in rows:
-        workloads = {(p.namespace, p.workload) for p in work.row.members if p.gateway}
+        workloads = {(p.namespace, p.workload) for p in work.members if p.gateway}
         mine = [sample.sent[place] for place in sorted(workloads) if place in sample.sent]
         if mine and work.caller is not None:
             work.caller = merged((work.caller, *mine))
@@ -284,10 +311,36 @@ def _add_sent(
     return tuple(found)
 
 
-def _judge(rows: Sequence[RowWork], limits: Thresholds) -> None:
-    """By their answers first: what fails is no measure of how fast the others should be."""
+def _judge(
+    rows: Sequence[RowWork], limits: Thresholds
+) -> tuple[Sequence[Tally | None], Sequence[str]]:
+    """By their answers first: what fails is no measure of how fast the others should be.
+
+    What was counted of each row on either side, and the states by that alone.
+    """
+    quick_ms = min(LONGER_MS, limits.slow_ms or LONGER_MS)
+    slow = False
+    tallies: list[Tally | None] = []
+    states: list[str] = []
     for work in rows:
-        _by_answers(work, limits)
+        caller, server = work.caller, work.server
+        if server is not None and not server.requests > 0:
+            counted = bool(work.proxies or not work.pods)
+            server = work.server = server_known(caller or NO_REQUESTS, server, counted)
+        called, served = tally(caller), tally(server)
+        state, server_state = state_by(called, limits), state_by(served, limits)
+        work.state, work.server_state = state, server_state
+        tallies += called, served
+        states += state, server_state
+        for signals in (caller, server):
+            if signals is not None and signals.p95_ms is not None:
+                slow = slow or signals.p95_ms > quick_ms
+    if slow:
+        _judge_times(rows, limits)
+    return tallies, states
+
+
+def _judge_times(rows: Sequence[RowWork], limits: Thresholds) -> None:
     slow = [
         (_slow(work, rows, _called, limits), _slow(work, rows, _served, limits)) for work in rows
     ]
@@ -296,16 +349,6 @@ def _judge(rows: Sequence[RowWork], limits: Thresholds) -> None:
             work.slow, work.server_slow = caller, server
             work.state = _slowed(work.state, caller)
             work.server_state = _slowed(work.server_state, server)
-
-
-def _by_answers(work: RowWork, limits: Thresholds) -> None:
-    caller, server = work.caller, work.server
-    if caller is None and server is None:
-        return
-    if server is not None:
-        counted = bool(work.row.proxies or not work.row.pods)
-        server = work.server = server_known(caller or NO_REQUESTS, server, counted)
-    work.state, work.server_state = state_of(caller, limits), state_of(server, limits)
 
 
 _Side = Callable[[RowWork], tuple[Signals | None, str]]
@@ -322,7 +365,7 @@ def _served(work: RowWork) -> tuple[Signals | None, str]:
 
 def _slow(work: RowWork, rows: Sequence[RowWork], side: _Side, limits: Thresholds) -> str:
     signals, _ = side(work)
-    if signals is None or not signals.p95_ms or not work.row.host:
+    if signals is None or not signals.p95_ms or not work.host:
         return ""
     slow = over_limit(signals, limits)
     if slow or signals.p95_ms <= LONGER_MS:
@@ -337,13 +380,16 @@ def _slowed(state: str, slow: str) -> str:
 def _siblings(work: RowWork, rows: Iterable[RowWork], side: _Side) -> Iterator[tuple[str, Signals]]:
     for other in rows:
         signals, state = side(other)
-        if other is not work and other.row.host and signals is not None and state not in SICK:
-            yield other.row.label, signals
+        if other is not work and other.host and signals is not None and state not in SICK:
+            yield other.subset or other.version, signals
 
 
 def _mark_pods(rows: Iterable[RowWork], view: ServiceView, now: float) -> None:
     """What belongs to no row of the view has no pods."""
-    for work, pods in zip(rows, _pods_of(view), strict=False):
+    known = _pods_of(view)
+    if not any(known):
+        return
+    for work, pods in zip(rows, known, strict=False):
         if pods is None:
             continue
         state, words = pods.health(now)
@@ -371,14 +417,10 @@ def _reached(flag: str) -> bool:
 
 def _share(rows: Sequence[RowWork]) -> None:
     """Shares are of the requests that reached a pod: an injected abort takes nobody's share."""
-    known = [
-        (work, work.reached)
-        for work in rows
-        if work.reached is not None and work.row.version != UNKNOWN
-    ]
-    total = sum(reached for _, reached in known)
-    for work, reached in known if total else ():
-        work.share = reached / total
+    known = [work for work in rows if work.reached is not None and work.version != UNKNOWN]
+    total = sum([work.reached or 0.0 for work in known])
+    for work in known if total else ():
+        work.share = (work.reached or 0.0) / total
 
 
 def marks_of(rule: Rule | None) -> tuple[str, ...]:

@@ -1,40 +1,36 @@
-"""What taking in one tick of 3,000 rows costs: `python tests/bench/bench_tick.py [ROOT]`.
+"""What taking in one tick of 3,000 rows costs: `python tests/bench/bench_tick.py [OTHER …]`.
 
-ROOT is the work tree of another build to measure (`git worktree add DIR COMMIT`); run both side by
-side and compare the medians of their CPU times. Prints them for a healthy mesh and for one where
-every version has errors.
+OTHER is the work tree of another build (`git worktree add DIR COMMIT`). All of them are imported
+into this one process and take in the same ticks by turns, so that what else the machine does
+meets all alike. Prints the median CPU time of a tick, from a sample to what the screen shows of
+each service, and its ratio to the first OTHER's: for a healthy mesh, for one where every version
+has errors and for one where all requests fail. Each build has the garbage collector as its program
+sets it.
 """
 
 from __future__ import annotations
 
+import gc
+import importlib
 import random
 import statistics
 import sys
 import time
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from math import inf
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parents[2]
-ROOT = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parent))
 
 from synthetic import objects  # noqa: E402
 
-from meshtui.mesh import signals as measuring  # noqa: E402
-from meshtui.mesh.parse import parse_mesh  # noqa: E402
-from meshtui.mesh.signals import Sample, Signals, VersionKey  # noqa: E402
-from meshtui.mesh.view import Thresholds, measured, structure  # noqa: E402
-
-try:
-    from meshtui.mesh.steady import SteadyStates
-except ImportError:  # an older build
-    SteadyStates = None  # type: ignore[assignment,misc]
-
-SERVICES, TICKS, COUNTED = 1000, 45, 11
+SERVICES, TICKS, COUNTED = 1000, 41, 11
 BOUNDS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
-KNOWN = {one.name for one in fields(Signals)}
+MESHES = {"healthy": (0.0, 0.0), "errors everywhere": (0.0, 0.2), "all fail": (1.0, 1.0)}
+PYTHON_S_OWN = (700, 10, 10)
 
 
 def mesh_items() -> dict[str, list[Any]]:
@@ -46,60 +42,125 @@ def mesh_items() -> dict[str, list[Any]]:
     return items
 
 
-def signals(requests: float, bad: float) -> Signals:
-    buckets = {float(b): min(requests, requests * 0.2 * (i + 1)) for i, b in enumerate(BOUNDS)}
-    every = {
-        "requests": requests,
-        "rps": requests / 15,
-        "error_ratio": bad / requests,
-        "p50_ms": 3.0,
-        "p95_ms": 9.0,
-        "p99_ms": 10.0,
-        "codes": {"200": requests - bad, **({"503": bad} if bad else {})},
-        "buckets": {**buckets, inf: requests},
-    }
-    return Signals(**{name: value for name, value in every.items() if name in KNOWN})
+@dataclass
+class Build:
+    """The modules of one work tree: they are found in `sys.modules` no more."""
 
+    name: str
+    signals: Any
+    parse: Any
+    view: Any
+    measured_views: Any
+    garbage: tuple[int, int, int]
 
-def sample(views: Any, at: float, errors: float, chance: random.Random) -> Sample:
-    rows: dict[VersionKey, Signals] = {}
-    totals = {}
-    for view in views:
-        counts = [(float(n := chance.randint(50, 150)), float(chance.randint(0, int(n * errors))))
-                  for _ in view.versions]  # fmt: skip
-        for row, (requests, bad) in zip(view.versions, counts, strict=True):
-            rows[VersionKey(view.key, row.version)] = signals(requests, bad)
-        totals[view.key] = signals(sum(n for n, _ in counts), sum(b for _, b in counts))
-    more: dict[str, Any] = {}
-    if hasattr(measuring, "Responder"):
-        targets = {
-            measuring.Responder(
-                k.service, k.version, k.service.namespace, f"{k.service.name}-{k.version}"
-            ): s
-            for k, s in rows.items()
+    @classmethod
+    def of(cls, root: Path) -> Build:
+        sys.path.insert(0, str(root))
+        try:
+            main = importlib.import_module("meshtui.cli.main")
+            signals, parse, view = (
+                importlib.import_module(f"meshtui.mesh.{name}")
+                for name in ("signals", "parse", "view")
+            )
+            try:
+                views = importlib.import_module("meshtui.mesh.measured_views")
+            except ModuleNotFoundError:  # an older build
+                views = None
+        finally:
+            sys.path.remove(str(root))
+            for name in [n for n in sys.modules if n.partition(".")[0] == "meshtui"]:
+                del sys.modules[name]
+        young = getattr(main, "YOUNG_OBJECTS", 0)
+        garbage = (young, 20, 20) if young else PYTHON_S_OWN
+        return cls(root.name, signals, parse, view, views, garbage)
+
+    def taking_in(self) -> Callable[[Any], Any]:
+        """What a sample comes to, as the build's screen works it out."""
+        structure = self.view.structure(self.parse.parse_mesh(mesh_items()))
+        limits = self.view.Thresholds()
+        if self.measured_views is None:
+            return lambda sample: self.view.measured(structure, sample, limits)
+        views = self.measured_views.MeasuredViews()
+        return lambda sample: views.of(structure, sample, limits)
+
+    def sample(self, rows: Any, at: float) -> Any:
+        """`rows` are the requests and the bad ones by service and version."""
+        own = self.signals
+        versions = {
+            own.VersionKey(key, version): self.signals_of(*counts)
+            for key, counted in rows.items()
+            for version, counts in counted.items()
         }
-        more = {"called": targets, "served": targets}
-    return Sample(
-        at, "sidecars", 15.0, rows, rows, caller_totals=totals, server_totals=totals, **more
-    )
+        totals = {
+            key: self.signals_of(*map(sum, zip(*counted.values(), strict=True)))
+            for key, counted in rows.items()
+        }
+        more: dict[str, Any] = {}
+        if hasattr(own, "Responder"):
+            targets = {
+                own.Responder(
+                    k.service, k.version, k.service.namespace, f"{k.service.name}-{k.version}"
+                ): s
+                for k, s in versions.items()
+            }
+            more = {"called": targets, "served": dict(targets)}
+        return own.Sample(
+            at, "sidecars", 15.0, versions, versions,
+            caller_totals=totals, server_totals=totals, **more,
+        )  # fmt: skip
+
+    def signals_of(self, requests: float, bad: float) -> Any:
+        buckets = {float(b): min(requests, requests * 0.2 * (i + 1)) for i, b in enumerate(BOUNDS)}
+        every = {
+            "requests": requests,
+            "rps": requests / 15,
+            "error_ratio": bad / requests,
+            "p50_ms": 3.0,
+            "p95_ms": 9.0,
+            "p99_ms": 10.0,
+            "codes": {"200": requests - bad, **({"503": bad} if bad else {})},
+            "buckets": {**buckets, inf: requests},
+        }
+        known = {one.name for one in fields(self.signals.Signals)}
+        return self.signals.Signals(**{n: value for n, value in every.items() if n in known})
+
+
+def traffic(views: Any, errors: tuple[float, float], chance: random.Random) -> Any:
+    """Requests and how many of them were bad, by service and version."""
+    found: dict[Any, dict[str, tuple[float, float]]] = {}
+    for view in views:
+        for row in view.versions:
+            requests = chance.randint(50, 150)
+            bad = chance.randint(int(requests * errors[0]), int(requests * errors[1]))
+            found.setdefault(view.key, {})[row.version] = float(requests), float(bad)
+    return found
+
+
+def spend(build: Build, taking_in: Callable[[Any], Any], sample: Any) -> float:
+    gc.set_threshold(*build.garbage)
+    began = time.process_time()
+    taking_in(sample)
+    spent = time.process_time() - began
+    gc.set_threshold(*PYTHON_S_OWN)
+    return spent
 
 
 def main() -> None:
-    views, limits = structure(parse_mesh(mesh_items())), Thresholds()
-    for kind, errors in (("healthy", 0.0), ("errors everywhere", 0.2)):
+    builds = [Build.of(Path(root).resolve()) for root in (*sys.argv[1:], HERE)]
+    structure = builds[-1].view.structure(builds[-1].parse.parse_mesh(mesh_items()))
+    for kind, errors in MESHES.items():
         chance = random.Random(1)
-        steady = SteadyStates() if SteadyStates else None
-        spent = []
+        ways = [build.taking_in() for build in builds]
+        spent: list[list[float]] = [[] for _ in builds]
         for tick in range(TICKS):
-            now = sample(views, 1000.0 + 2 * tick, errors, chance)
-            began = time.process_time()
-            found = measured(views, now, limits)
-            if steady is not None:
-                found = steady.settle(found, now, limits)
-            spent.append(time.process_time() - began)
-        rows = sum(len(view.versions) for view in found)
-        middle = statistics.median(spent[-COUNTED:])
-        print(f"{ROOT.name}: {rows} rows, {kind}: {1000 * middle:.0f} ms of CPU a tick")
+            rows = traffic(structure, errors, chance)
+            for build, taking_in, times in zip(builds, ways, spent, strict=True):
+                sample = build.sample(rows, 1000.0 + 2 * tick)
+                times.append(spend(build, taking_in, sample))
+        middles = [1000 * statistics.median(times[-COUNTED:]) for times in spent]
+        for build, middle in zip(builds, middles, strict=True):
+            ratio = f", {middle / middles[0]:.2f} of the first" if build is not builds[0] else ""
+            print(f"{build.name}: 3000 rows, {kind}: {middle:.0f} ms of CPU a tick{ratio}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from meshtui.mesh.judging import FAILING, OK, SLOW
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.own_past import OwnPast
 from meshtui.mesh.quantile import quantile
+from meshtui.mesh.row_work import ServiceWork
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -37,8 +38,13 @@ def view_of(*versions: Signals | None, state: str = OK) -> ServiceView:
 
 
 def seen(past: OwnPast, at: float, view: ServiceView) -> list[str]:
-    (found,) = past.judged((view,), Sample(at, "sidecars", WINDOW_S))
-    return [row.slow for row in found.versions]
+    return [row.slow for row in judged(past, at, view).rows]
+
+
+def judged(past: OwnPast, at: float, view: ServiceView) -> ServiceWork:
+    work = ServiceWork.on(view)
+    past.judge([work], Sample(at, "sidecars", WINDOW_S))
+    return work
 
 
 def hour(past: OwnPast, ms: Iterable[float], begin: float = 1000.0, minutes: int = 60) -> float:
@@ -58,8 +64,8 @@ def test_what_all_versions_share_shows_against_their_own_hour() -> None:
 def test_slow_is_its_state_then_on_either_side() -> None:
     past = OwnPast()
     now = hour(past, (8,))
-    (found,) = past.judged((view_of(timed(300)),), Sample(now, "sidecars", WINDOW_S))
-    assert (found.versions[0].state, found.versions[0].server_state) == (SLOW, SLOW)
+    (row,) = judged(past, now, view_of(timed(300))).rows
+    assert (row.state, row.server_state) == (SLOW, SLOW)
 
 
 @pytest.mark.parametrize(("before", "now"), [(8, 40), (300, 400), (300, 8), (80, 100)])

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from meshtui.mesh.judging import FAILING
 from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.mesh.row_work import RowWork
+from meshtui.mesh.row_work import begun, done
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
 
@@ -24,14 +24,14 @@ def values(row: VersionView) -> dict[str, object]:
 
 def test_a_row_that_nothing_was_found_of_stays_as_it_is() -> None:
     assert all(values(FULL).values())
-    assert values(RowWork.on(FULL).done()) == values(FULL)
+    assert values(done(begun(FULL))) == values(FULL)
 
 
 def test_what_was_found_stands_in_the_row() -> None:
-    work = RowWork.on(VersionView("1"))
+    work = begun(VersionView("1"))
     work.caller, work.state, work.share = Signals(5.0), FAILING, 0.25
     work.slow, work.pods_words = "longer than 300 ms", "rollout begins"
-    assert work.done() == replace(
+    assert done(work) == replace(
         VersionView("1"), caller=Signals(5.0), state=FAILING, share=0.25,
         slow="longer than 300 ms", pods_words="rollout begins",
     )  # fmt: skip

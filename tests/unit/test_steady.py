@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import FrozenInstanceError, dataclass, replace
 from itertools import pairwise
 from unittest import mock
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.mesh import steady as steady_module
+from meshtui.mesh import service_lines
 from meshtui.mesh.changed import changed
 from meshtui.mesh.interval import above, below, interval
 from meshtui.mesh.judging import (
@@ -29,6 +29,7 @@ from meshtui.mesh.judging import (
     judged,
 )
 from meshtui.mesh.model import Service, ServiceKey
+from meshtui.mesh.row_work import ServiceWork
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.versions import VersionView
@@ -98,6 +99,12 @@ def view_of(*versions: Signals | None, slow: str = "") -> ServiceView:
     return ServiceView(SERVICE, rows)
 
 
+def settled(steady: SteadyStates, view: ServiceView, sample: Sample) -> ServiceView:
+    work = ServiceWork.on(view)
+    steady.settle([work], sample, LIMITS)
+    return work.done()
+
+
 def watched(*traffics: Traffic, seed: int, length: int) -> Iterator[tuple[float, tuple[str, ...]]]:
     """Time and the states of the rows as a screen of two-second ticks shows them."""
     chance = random.Random(seed)
@@ -110,7 +117,7 @@ def watched(*traffics: Traffic, seed: int, length: int) -> Iterator[tuple[float,
             for one in counted
         ]
         sample = Sample(1000.0 + end, "sidecars", float(end - begin))
-        (view,) = steady.settle((view_of(*windows),), sample, LIMITS)
+        view = settled(steady, view_of(*windows), sample)
         yield float(end), tuple(row.state for row in view.versions)
 
 
@@ -213,8 +220,7 @@ def test_what_begins_to_fail_whole_is_found_in_a_window(seed: int) -> None:
 
 
 def settle(steady: SteadyStates, at: float, view: ServiceView) -> str:
-    (shown,) = steady.settle((view,), Sample(at, "sidecars", WINDOW_S), LIMITS)
-    return shown.versions[0].state
+    return settled(steady, view, Sample(at, "sidecars", WINDOW_S)).versions[0].state
 
 
 def test_2_errors_of_4_requests_are_few_requests() -> None:
@@ -273,15 +279,6 @@ def test_a_single_failure_goes_once_the_ratio_that_it_was_is_excluded() -> None:
     assert states[-1] == OK
 
 
-def test_a_view_that_does_not_change_is_the_same_object() -> None:
-    steady, view = SteadyStates(), view_of(signals(100, 0))
-    sample = Sample(100.0, "sidecars", WINDOW_S)
-    view = replace(view, caller=signals(100, 0), server=signals(100, 0), state=OK, server_state=OK)
-    view = replace(view, versions=tuple(replace(r, server_state=OK) for r in view.versions))
-    (shown,) = steady.settle((view,), sample, LIMITS)
-    assert shown is view
-
-
 windows = st.lists(
     st.tuples(
         st.one_of(st.just(0), st.integers(0, 12), st.integers(0, 200)), st.sampled_from((0, 0, 1))
@@ -300,8 +297,8 @@ def test_what_is_spared_where_all_is_well_changes_no_state(
     for i, one in enumerate(samples):
         shown = settle(quick, 1000 + step * i, view_of(one))
         with (
-            mock.patch.object(steady_module, "_is_calm", return_value=False),
-            mock.patch.object(steady_module, "_is_well", return_value=False),
+            mock.patch.object(service_lines, "_is_calm", return_value=False),
+            mock.patch.object(service_lines, "_is_well", return_value=False),
         ):
             assert settle(thorough, 1000 + step * i, view_of(one)) == shown
 
@@ -323,3 +320,13 @@ def test_a_copy_with_other_fields_is_as_dataclasses_make_it() -> None:
     (row,) = view_of(signals(10, 1)).versions
     assert changed(row, state=OK, share=0.5) == replace(row, state=OK, share=0.5)
     assert changed(row) == row
+
+
+def test_a_copy_is_as_frozen_as_what_it_was_made_of() -> None:
+    (row,) = view_of(signals(10, 1)).versions
+    with pytest.raises(FrozenInstanceError):
+        changed(row, share=0.5).share = 0.6  # type: ignore[misc]
+    assert type(changed(row)) is VersionView
+    assert hash(changed(row, caller=None, server=None)) == hash(
+        replace(row, caller=None, server=None)
+    )

@@ -1,0 +1,178 @@
+"""The lines of one service on the screen, as either side counts them, and what they counted lately.
+
+Lines and counts stand at fixed places of lists for as long as the rows of the service stay: to find
+them by name at every tick costs more than to judge them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from meshtui.mesh.judging import ENOUGH, OK, Counts, Tally, Thresholds, counts_of
+from meshtui.mesh.pod_health import with_pods_state
+from meshtui.mesh.row_work import RowWork, ServiceWork
+from meshtui.mesh.side_names import CALLER, SERVER
+from meshtui.mesh.standing import Line, Span, follow, slowed
+from meshtui.mesh.telemetry_join import Joins
+
+POOLED_S = 60.0
+"""Seconds that are counted together, as windows that do not overlap."""
+
+Place = tuple[str, str, str]
+"""A line as one side counts it: host, label, side; the service's own has no host and no label."""
+
+_WHOLE: tuple[Place, Place] = (("", "", CALLER), ("", "", SERVER))
+
+_Tick = list[Tally | None]
+"""What one sample counted, by the places of the lines; None where that is not known."""
+
+Windows = Sequence[tuple[int, float]]
+"""Windows that have no second in common: how many samples ago each was, and when it began."""
+
+
+@dataclass(slots=True)
+class ServiceLines:
+    """`places`, `lines` and what each tick of `past` counted go together; the newest is the last.
+
+    Lines of rows that are gone stand behind the others for as long as they may come back. `calm`
+    says that all is well with each, and none is slow.
+    """
+
+    places: list[Place] = field(default_factory=list)
+    lines: list[Line | None] = field(default_factory=list)
+    past: list[_Tick] = field(default_factory=list)
+    calm: bool = False
+    _slow: dict[int, str] = field(default_factory=dict)
+    _joins: Joins | None = None
+    _rows: int = -1
+
+    def count(self, work: ServiceWork, samples: int, now: float) -> None:
+        """Take in one more sample; `samples` of them are remembered."""
+        if len(self.places) != 2 + 2 * self._rows or not self._fits(work):
+            self._arrange(work, now)
+        ticks, slow = self.past, self._slow
+        slow.clear()
+        if work.slow:
+            slow[0] = work.slow
+        for at, row in enumerate(work.rows, 1):
+            if row.slow:
+                slow[2 * at] = row.slow
+            if row.server_slow:
+                slow[2 * at + 1] = row.server_slow
+        newest = work.tallies
+        if len(newest) < len(self.places):
+            newest = [*newest, *[None] * (len(self.places) - len(newest))]
+        ticks.append(newest)
+        if len(ticks) > samples:
+            del ticks[:-samples]
+
+    def follow(
+        self, judged: Sequence[str], windows: Windows, newest: Span, limits: Thresholds
+    ) -> None:
+        """The states after the sample that was counted last; `judged` are those by it alone."""
+        lines, slow, end = self.lines, self._slow, newest.end
+        quiet = newest.begin - POOLED_S
+        calm = not slow
+        known: Sequence[tuple[float, _Tick]] = ()
+        for at, count in enumerate(self.past[-1]):
+            if count is None:
+                continue
+            line = lines[at]
+            if line is None or end - line.at > POOLED_S:
+                line = lines[at] = Line(judged[at], end, newest.begin)
+            if not _is_calm(line, count, quiet):
+                known = known or self._ticks(windows)
+                counted = _windows_of(at, known, line.since - 1e-6)
+                follow(line, counted, judged[at], newest, limits)
+            line.at = end
+            if line.slow or at in slow:
+                slowed(line, slow.get(at, ""), newest, counts_of(count)[0])
+            if line.state != OK or line.slow:
+                calm = False
+        self.calm = calm
+
+    def show(self, work: ServiceWork) -> None:
+        """Give the service and its rows the states of their lines."""
+        if self.calm and _is_well(work) and all(map(_is_well, work.rows)):
+            return
+        lines = self.lines if self._fits(work) else self._lines_of(work)
+        caller, server = lines[0], lines[1]
+        if caller is not None and work.caller is not None:
+            work.state, work.slow = caller.shown, caller.slow
+        if server is not None and work.server is not None:
+            work.server_state = server.shown
+        for at, row in enumerate(work.rows, 1):
+            _show(row, lines[2 * at], lines[2 * at + 1])
+
+    def _fits(self, work: ServiceWork) -> bool:
+        """Whether the service has the rows that the lines were arranged for."""
+        joins = work.view.joins
+        return joins is not None and joins is self._joins and len(work.rows) == self._rows
+
+    def _arrange(self, work: ServiceWork, now: float) -> None:
+        old = self.places
+        places = _places(work)
+        gone = set(old) - set(places)
+        known = dict(zip(old, self.lines, strict=True))
+        away = [p for p in old if p in gone and (line := known[p]) and now - line.at <= POOLED_S]
+        self._joins, self._rows = work.view.joins, len(work.rows)
+        if len(work.rows) != len(work.view.versions):
+            self._joins = None
+        if [*places, *away] == old:
+            return
+        self.places = [*places, *away]
+        self.lines = [known.get(place) for place in self.places]
+        where = {place: at for at, place in enumerate(old)}
+        moved = [where.get(place) for place in self.places]
+        self.past = [[None if at is None else tick[at] for at in moved] for tick in self.past]
+
+    def _lines_of(self, work: ServiceWork) -> list[Line | None]:
+        known = dict(zip(self.places, self.lines, strict=True))
+        return [known.get(place) for place in _places(work)]
+
+    def _ticks(self, windows: Windows) -> Sequence[tuple[float, _Tick]]:
+        ticks = self.past
+        return [(begin, ticks[-1 - ago]) for ago, begin in windows if ago < len(ticks)]
+
+
+def _places(work: ServiceWork) -> list[Place]:
+    found = [*_WHOLE]
+    for row in work.rows:
+        host, label = row.host, row.subset or row.version
+        found.append((host, label, CALLER))
+        found.append((host, label, SERVER))
+    return found
+
+
+def _is_calm(line: Line, count: Tally, quiet: float) -> bool:
+    """Nothing fails and nothing has since `quiet`: there is nothing to pool."""
+    if line.state != OK or isinstance(count, tuple) or count < ENOUGH:
+        return False
+    return line.failed_at < quiet
+
+
+def _is_well(work: ServiceWork | RowWork) -> bool:
+    """Whether it shows already what a line says with which all is well."""
+    if work.caller is not None and work.state != OK:
+        return False
+    return work.server is None or work.server_state == OK
+
+
+def _show(row: RowWork, caller: Line | None, server: Line | None) -> None:
+    if caller is not None and row.caller is not None:
+        row.state, row.slow = with_pods_state(caller.shown, row.pods_state), caller.slow
+    if server is not None and row.server is not None:
+        row.server_state = with_pods_state(server.shown, row.pods_state)
+        row.server_slow = server.slow
+
+
+def _windows_of(at: int, known: Sequence[tuple[float, _Tick]], since: float) -> Sequence[Counts]:
+    """What each window counted of a line, the newest first, no further back than `since`."""
+    found: list[Counts] = []
+    for begin, tick in known:
+        count = tick[at]
+        if count is None or (begin < since and found):
+            break
+        found.append(count if isinstance(count, tuple) else counts_of(count))
+    return found
