@@ -66,7 +66,7 @@ class Cluster:
         The server is not asked anything yet. `terminal`: a credential plugin may use it. Raises
         Unreachable, Usage or NotAllowed.
         """
-        # In a thread: aiohttp takes a fifth of a second to import, and a screen has to paint.
+        # In a thread: a screen has to paint.
         await asyncio.to_thread(_import_client)
         from meshtui.kube.credentials import login_for
         from meshtui.kube.transport import Transport
@@ -163,7 +163,7 @@ class Cluster:
             if opened is not None:
                 opened()
             with self._transport.described_failures(ask):
-                async for chunk in response.content.iter_any():
+                while chunk := await response.read():
                     for line in splitter.feed(chunk):
                         yield line
             for line in splitter.end():
@@ -206,4 +206,5 @@ class Cluster:
 
 def _import_client() -> None:
     import meshtui.kube.credentials
+    import meshtui.kube.http_session
     import meshtui.kube.transport  # noqa: F401

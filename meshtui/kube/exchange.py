@@ -16,9 +16,7 @@ from meshtui.kube.warning_headers import warnings_of
 from meshtui.mesh.text import clean
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse
-    from multidict import CIMultiDictProxy
-
+    from meshtui.kube.http import Headers, Response
     from meshtui.kube.transport import Transport
 
 LARGEST_ANSWER = 128 * 2**20
@@ -42,7 +40,7 @@ class ApiResponse:
 @dataclass(frozen=True, slots=True)
 class _Response:
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: Headers
     body: bytes
 
 
@@ -62,7 +60,7 @@ class Exchange:
         """The text of the answer; what is not UTF-8 is replaced."""
         return await self._call(ask, seconds, _decoded)
 
-    async def stream(self, ask: ApiRequest, silence: float | None) -> ClientResponse:
+    async def stream(self, ask: ApiRequest, silence: float | None) -> Response:
         """The response once it begins; `silence` seconds without a byte break it off."""
         if silence is None:
             return await self._opened(ask, None)
@@ -138,7 +136,7 @@ class Exchange:
             return Unanswered(problem, MAYBE_DONE_HINT)
         return Unreachable(problem, "ask for less: a namespace or a selector")
 
-    async def _opened(self, ask: ApiRequest, silence: float | None) -> ClientResponse:
+    async def _opened(self, ask: ApiRequest, silence: float | None) -> Response:
         response = await self._transport.open(ask, silence=silence)
         if response.status < 300:
             return response
@@ -154,7 +152,7 @@ class Exchange:
             value = ask.decode(response.body)
         except (ValueError, RecursionError) as error:
             raise self._garbled(ask, response.body) from error
-        return ApiResponse(value, warnings_of(response.headers.getall("Warning", ())))
+        return ApiResponse(value, warnings_of(response.headers.getall("Warning")))
 
     def _garbled(self, ask: ApiRequest, body: bytes) -> MeshtuiError:
         start = clean(body[:60].decode("utf-8", "replace"))
@@ -171,12 +169,10 @@ def _decoded(_: ApiRequest, response: _Response) -> str:
     return response.body.decode("utf-8", "replace")
 
 
-async def _body(response: ClientResponse, most: int) -> bytes:
+async def _body(response: Response, most: int) -> bytes:
     """The body, or a little more than `most` bytes of it."""
     chunks, size = [], 0
-    async for chunk in response.content.iter_any():
+    while size <= most and (chunk := await response.read()):
         chunks.append(chunk)
         size += len(chunk)
-        if size > most:
-            break
     return b"".join(chunks)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from meshtui.kube.api_request import ApiRequest
+from meshtui.kube.http import Headers
 
 _TOO_MANY = 429
 _BUSY = frozenset({_TOO_MANY, 503, 504})
@@ -32,11 +33,11 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    def wait(self, ask: ApiRequest, status: int, headers: Mapping[str, str]) -> float | None:
+    def wait(self, ask: ApiRequest, status: int, headers: Headers) -> float | None:
         """Seconds until the next try; None where there is to be none."""
         if status not in _BUSY or (ask.writes and status != _TOO_MANY):
             return None
-        given = headers.get("Retry-After", "").strip()
+        given = headers.get("Retry-After").strip()
         if not (given.isascii() and given.isdigit() and len(given) < 6):
             return None
         seconds = float(given)

@@ -1,42 +1,122 @@
-"""The HTTP session with an API server: TLS, sockets, and silence on the terminal.
+"""aiohttp's session with an API server: for WebSockets, and for all requests through a proxy.
 
-Importing this module imports aiohttp: do it late.
+Importing this module imports aiohttp: do it late, in a thread.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import logging
 import socket
-from urllib.parse import urlsplit
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import aiohttp
 from aiohttp.connector import AddrInfoType
+from multidict import CIMultiDict
+from yarl import URL
 
-from meshtui.errors import Usage
-from meshtui.kube.login import Connection, tls_context
-from meshtui.mesh.text import clean
+from meshtui.kube.http import (
+    CONNECT_S,
+    HANDSHAKE_S,
+    Header,
+    Headers,
+    packing,
+    through_environment,
+)
+from meshtui.kube.http_errors import (
+    REDIRECTS,
+    ConnectTimeout,
+    Garbled,
+    HttpError,
+    Lost,
+    NoAddress,
+    NoName,
+    ProxyFailed,
+    Redirect,
+    Unconnected,
+    Untrusted,
+)
+from meshtui.kube.login import Connection
+from meshtui.kube.wire import keep_alive
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # An API server may warn in many headers, and a client that chokes on them does so after a write.
 _HEADERS = 2048
-_UNPACKED = {"Accept-Encoding": "identity"}
-"""For a server on this machine: packing costs both sides a quarter of their time, and a line saves
-seconds by it (a list of pods is packed to a twentieth)."""
-
 _HEADER_BYTES = 2**15
+_LARGEST_FRAME = 16 * 2**20
 
 
-class Redirect(aiohttp.ClientError):
-    """An answer that sends the client elsewhere, with its credentials and what it writes."""
+class ProxiedSession:
+    """See `http.HttpSession`. `tls` is None for plain HTTP."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"redirect ({status})")
-        self.status = status
+    def __init__(self, connection: Connection, tls: ssl.SSLContext | None) -> None:
+        self._connection = connection
+        self._session = _new_session(connection, tls)
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[Header],
+        body: bytes | None,
+        silence: float | None,
+    ) -> ProxiedResponse:
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=HANDSHAKE_S, sock_connect=CONNECT_S, sock_read=silence
+        )
+        with described():
+            return ProxiedResponse(
+                await self._session.request(
+                    method,
+                    self._url(target),
+                    headers=CIMultiDict(headers),
+                    data=body,
+                    timeout=timeout,
+                    proxy=self._connection.proxy,
+                    server_hostname=self._connection.server_name,
+                )
+            )
+
+    async def websocket(
+        self, target: str, headers: Sequence[Header], protocols: Sequence[str]
+    ) -> aiohttp.ClientWebSocketResponse | int:
+        """An upgraded connection, or the status the server refuses it with."""
+        with described():
+            try:
+                return await self._session.ws_connect(
+                    self._url(target),
+                    protocols=protocols,
+                    headers=CIMultiDict(headers),
+                    proxy=self._connection.proxy,
+                    server_hostname=self._connection.server_name,
+                    max_msg_size=_LARGEST_FRAME,
+                )
+            except aiohttp.WSServerHandshakeError as error:
+                return error.status
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    def _url(self, target: str) -> URL:
+        return URL(f"{self._connection.host}{target}", encoded=True)
 
 
-class Lost(aiohttp.ClientError):
-    """The connection broke before there was an answer."""
+class ProxiedResponse:
+    """See `http.Response`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = Headers(response.headers.items())
+
+    async def read(self) -> bytes:
+        with described():
+            return await self._response.content.readany()
+
+    def release(self) -> None:
+        self._response.release()
+
+    def close(self) -> None:
+        self._response.close()
 
 
 async def sent_once(
@@ -53,29 +133,51 @@ async def sent_once(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise Lost(str(error)) from error
-    if response.status in _REDIRECTS:
+    if response.status in REDIRECTS:
         response.close()
         raise Redirect(response.status)
     return response
 
 
-def new_session(connection: Connection) -> aiohttp.ClientSession:
-    """Raises Usage where the kubeconfig's certificates cannot be used.
-
-    Every watch and followed log holds a connection: a limit on them would stop the rest.
-    """
-    # As in kubectl: what HTTPS_PROXY names cannot reach this machine's own ports.
-    environment = not _is_loopback(connection.host)
-    plain = connection.host.startswith("http://") and not environment and not connection.proxy
+@contextmanager
+def described() -> Iterator[None]:
+    """aiohttp's errors as ours."""
     try:
-        tls = True if plain else tls_context(connection)
-    except (OSError, ValueError) as error:
-        raise Usage(
-            "the kubeconfig's certificates cannot be used", clean(str(error), 200)
-        ) from error
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ConnectTimeout(str(error)) from error
+    except TimeoutError:
+        raise
+    except (aiohttp.ClientError, ValueError) as error:
+        raise _ours(error) from error
+
+
+def _ours(error: Exception) -> HttpError:
+    """The order matters: most particular first."""
+    text = str(error) or type(error).__name__
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return Untrusted(text)
+        case aiohttp.ClientConnectorDNSError():
+            return NoName(text)
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return ProxyFailed(text)
+        case aiohttp.ClientConnectorError():
+            return Unconnected(str(error.os_error))
+        case aiohttp.InvalidURL():
+            return NoAddress(text)
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | OSError():
+            return Lost(text)
+        case _:
+            return Garbled(text)
+
+
+def _new_session(connection: Connection, tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
+    """Every watch and followed log holds a connection: a limit on them would stop the rest."""
+    environment = through_environment(connection)
     return aiohttp.ClientSession(
-        headers=None if environment else _UNPACKED,
-        connector=aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket),
+        headers={"Accept-Encoding": packing(connection.host)},
+        connector=aiohttp.TCPConnector(limit=0, ssl=tls or True, socket_factory=_socket),
         trust_env=environment,
         read_bufsize=2**20,
         middlewares=(sent_once,),
@@ -86,29 +188,7 @@ def new_session(connection: Connection) -> aiohttp.ClientSession:
 
 
 def _socket(address: AddrInfoType) -> socket.socket:
-    """A half-dead connection is noticed within a minute, where only the server would speak."""
     family, kind, protocol, _, _ = address
     made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-        option = getattr(socket, name, None)
-        if option is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    keep_alive(made)
     return made
-
-
-def _is_loopback(url: str) -> bool:
-    try:
-        name = urlsplit(url).hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def be_quiet() -> None:
-    """A screen is open: what these libraries log must never reach it."""
-    for name in ("kubernetes", "aiohttp.client", "aiohttp.internal", "aiohttp.websocket"):
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())

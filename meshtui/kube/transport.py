@@ -1,23 +1,18 @@
-"""The one place that talks HTTP to an API server, and its failures by name.
-
-Importing this module imports aiohttp: do it late.
-"""
+"""The one place that talks HTTP to an API server, and its failures by name."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
-from meshtui.errors import Unreachable
+from meshtui.errors import Unreachable, Usage
 from meshtui.kube.address import without_userinfo
 from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.failures import (
@@ -27,14 +22,27 @@ from meshtui.kube.failures import (
     Unauthenticated,
     redirected,
 )
-from meshtui.kube.login import Login
-from meshtui.kube.session import Lost, Redirect, be_quiet, new_session
+from meshtui.kube.http import Header, HttpSession, Response, needs_proxy
+from meshtui.kube.http_errors import (
+    HttpError,
+    Lost,
+    NoAddress,
+    NoName,
+    NotSent,
+    ProxyFailed,
+    Redirect,
+    Unconnected,
+    Untrusted,
+)
+from meshtui.kube.login import Connection, Login, tls_context
 from meshtui.mesh.text import clean
 
-CONNECT_S = 3.0
-_HANDSHAKE_S = 5.0
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+
+    from meshtui.kube.session import ProxiedSession
+
 _LOG_IN_AGAIN_S = 10.0
-_LARGEST_FRAME = 16 * 2**20
 _UNAUTHORIZED = 401
 _PATH_SAFE = "/%:@~!$&'()*+,;="
 
@@ -49,18 +57,16 @@ class Transport:
         self._log_in = log_in
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = time.monotonic() - _LOG_IN_AGAIN_S
-        self._retired: list[aiohttp.ClientSession] = []
+        self._retired: list[_Sessions] = []
         self.logins = 1
         self._login = login
-        self._session = new_session(login.connection)
+        self._sessions = _Sessions(login.connection)
 
     @property
     def server(self) -> str:
         return clean(self._login.connection.host, 200)
 
-    async def open(
-        self, ask: ApiRequest, *, silence: float | None = None
-    ) -> aiohttp.ClientResponse:
+    async def open(self, ask: ApiRequest, *, silence: float | None = None) -> Response:
         """The response once its head is here. `silence` seconds without a byte break it off.
 
         Where the login is refused (401) the same is asked once more with a new one.
@@ -82,7 +88,7 @@ class Transport:
 
     async def websocket(
         self, ask: ApiRequest, protocols: Sequence[str]
-    ) -> aiohttp.ClientWebSocketResponse | int:
+    ) -> ClientWebSocketResponse | int:
         """An upgraded connection, or the status the server refuses it with."""
         await self._renew_expired()
         seen = self.logins
@@ -95,15 +101,15 @@ class Transport:
         if self._refreshing is not None and not self._refreshing.done():
             self._refreshing.cancel()
             await asyncio.wait([self._refreshing])
-        for session in (*self._retired, self._session):
-            await session.close()
+        for sessions in (*self._retired, self._sessions):
+            await sessions.close()
 
     @contextmanager
     def described_failures(self, ask: ApiRequest) -> Iterator[None]:
         """Turns everything the network can do into Unreachable, naming the server."""
         try:
             yield
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (HttpError, TimeoutError, OSError, ValueError) as error:
             raise self.unreachable(ask, error) from error
 
     def unreachable(self, ask: ApiRequest, error: BaseException) -> Unreachable:
@@ -111,50 +117,29 @@ class Transport:
         problem = f"{self.server} {what} ({ask})"
         if isinstance(error, Redirect):
             return redirected(str(ask), self.server, error.status)
-        if isinstance(error, _NEVER_SENT):
+        if isinstance(error, NotSent):
             return Unreachable(problem, hint)
         if ask.writes:
             return Unanswered(problem, MAYBE_DONE_HINT)
-        broke = isinstance(error, _BROKE) and not isinstance(error, TimeoutError)
+        broke = isinstance(error, Lost | OSError) and not isinstance(error, TimeoutError)
         return (Broken if broke else Unreachable)(problem, hint)
 
-    async def _open(self, ask: ApiRequest, silence: float | None) -> aiohttp.ClientResponse:
-        headers = await self._headers(ask.accept)
-        headers["Content-Type"] = ask.content_type
-        for name, value in ask.headers.items():
-            headers.setdefault(name, value)
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=_HANDSHAKE_S, sock_connect=CONNECT_S, sock_read=silence
-        )
-        connection = self._login.connection
+    async def _open(self, ask: ApiRequest, silence: float | None) -> Response:
+        headers = [*await self._headers(ask.accept), ("Content-Type", ask.content_type)]
+        known = {name.lower() for name, _ in headers}
+        headers += [pair for pair in ask.headers.items() if pair[0].lower() not in known]
+        body = None if ask.body is None else json.dumps(ask.body).encode()
         with self.described_failures(ask):
-            return await self._session.request(
-                ask.method,
-                self._url(ask),
-                headers=headers,
-                data=None if ask.body is None else json.dumps(ask.body),
-                timeout=timeout,
-                proxy=connection.proxy,
-                server_hostname=connection.server_name,
-            )
+            session = await self._sessions.for_requests()
+            return await session.request(ask.method, _target(ask), headers, body, silence)
 
     async def _upgrade(
         self, ask: ApiRequest, protocols: Sequence[str]
-    ) -> aiohttp.ClientWebSocketResponse | int:
+    ) -> ClientWebSocketResponse | int:
         headers = await self._headers("*/*")
-        connection = self._login.connection
         with self.described_failures(ask):
-            try:
-                return await self._session.ws_connect(
-                    self._url(ask),
-                    protocols=protocols,
-                    headers=headers,
-                    proxy=connection.proxy,
-                    server_hostname=connection.server_name,
-                    max_msg_size=_LARGEST_FRAME,
-                )
-            except aiohttp.WSServerHandshakeError as error:
-                return error.status
+            session = await self._sessions.for_websockets()
+            return await session.websocket(_target(ask), headers, protocols)
 
     async def _renew_expired(self) -> None:
         """A plugin says until when its credential is good."""
@@ -177,23 +162,15 @@ class Transport:
         await asyncio.shield(self._refreshing)
         return True
 
-    def _url(self, ask: ApiRequest) -> URL:
-        query = urlencode(ask.params, quote_via=quote, doseq=True)
-        host = self._login.connection.host
-        path = quote(ask.path, safe=_PATH_SAFE)
-        return URL(f"{host}{path}?{query}" if query else f"{host}{path}", encoded=True)
-
-    async def _headers(self, accept: str) -> CIMultiDict[str]:
-        headers = CIMultiDict({"Accept": accept, "User-Agent": "meshtui"})
+    async def _headers(self, accept: str) -> list[Header]:
+        headers = [("Accept", accept), ("User-Agent", "meshtui")]
         try:
             authorization = await self._login.authorization()
         except OSError as error:
             raise Unauthenticated(f"the token cannot be read: {clean(str(error), 200)}") from error
         if authorization:
-            headers["Authorization"] = authorization
-        for name, value in self._login.headers:
-            headers.add(name, value)
-        return headers
+            headers.append(("Authorization", authorization))
+        return [*headers, *self._login.headers]
 
     async def _log_in_again(self) -> None:
         try:
@@ -203,24 +180,73 @@ class Transport:
                     f"the kubeconfig no longer leads to {self.server}", "start meshtui anew"
                 )
             if login.connection != self._login.connection:
-                # Streams that run on the old session end in their own time.
-                session = new_session(login.connection)
-                self._retired.append(self._session)
-                self._session = session
+                # Streams that run on the old sessions end in their own time.
+                sessions = _Sessions(login.connection)
+                self._retired.append(self._sessions)
+                self._sessions = sessions
             self._login = login
             self.logins += 1
         finally:
             self._refreshed_at = time.monotonic()
 
 
-_NEVER_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-)
+class _Sessions:
+    """The clients of one login: made when they are first needed.
+
+    Raises Usage where the kubeconfig's certificates cannot be used.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tls = _tls(connection)
+        self._proxied = needs_proxy(connection)
+        self._pooled: HttpSession | None = None
+        self._aiohttp: ProxiedSession | None = None
+
+    async def for_requests(self) -> HttpSession:
+        if self._proxied:
+            return await self.for_websockets()
+        if self._pooled is None:
+            from meshtui.kube.http_session import PooledSession
+
+            self._pooled = PooledSession(self._connection, self._tls)
+        return self._pooled
+
+    async def for_websockets(self) -> ProxiedSession:
+        # In a thread: aiohttp takes a fifth of a second to import, and a screen has to paint.
+        made = await asyncio.to_thread(_import_aiohttp)
+        if self._aiohttp is None:
+            self._aiohttp = made(self._connection, self._tls)
+        return self._aiohttp
+
+    async def close(self) -> None:
+        for session in (self._pooled, self._aiohttp):
+            if session is not None:
+                await session.close()
 
 
-_BROKE = (Lost, aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, OSError)
+def _import_aiohttp() -> type[ProxiedSession]:
+    from meshtui.kube.session import ProxiedSession
+
+    return ProxiedSession
+
+
+def _tls(connection: Connection) -> ssl.SSLContext | None:
+    """None where all is plain: making one reads every authority that the system knows."""
+    if connection.host.startswith("http://") and not needs_proxy(connection):
+        return None
+    try:
+        return tls_context(connection)
+    except (OSError, ValueError) as error:
+        raise Usage(
+            "the kubeconfig's certificates cannot be used", clean(str(error), 200)
+        ) from error
+
+
+def _target(ask: ApiRequest) -> str:
+    query = urlencode(ask.params, quote_via=quote, doseq=True)
+    path = quote(ask.path, safe=_PATH_SAFE)
+    return f"{path}?{query}" if query else path
 
 
 def _why(error: BaseException) -> tuple[str, str]:
@@ -228,19 +254,28 @@ def _why(error: BaseException) -> tuple[str, str]:
     reason = clean(without_userinfo(str(error) or type(error).__name__), 160)
     network = "is the cluster up, and is this the right context?"
     match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+        case Untrusted() | ssl.SSLError():
             return f"cannot be trusted: {reason}", "check certificate-authority in the kubeconfig"
-        case aiohttp.ClientConnectorDNSError():
+        case NoName():
             return "has a name that cannot be resolved", network
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+        case ProxyFailed():
             return f"is behind a proxy that fails: {reason}", "check proxy-url and HTTPS_PROXY"
-        case aiohttp.ClientConnectorError():
-            return f"cannot be reached: {clean(str(error.os_error), 120)}", network
-        case aiohttp.InvalidURL():
+        case Unconnected():
+            return f"cannot be reached: {clean(str(error), 120)}", network
+        case NoAddress():
             return "is not an address", "check server in the kubeconfig"
         case TimeoutError():
             return "does not answer in time", network
-        case error if isinstance(error, _BROKE):
+        case Lost() | OSError():
             return f"broke the connection: {reason}", "try again"
         case _:
             return f"gave an answer that is not HTTP: {reason}", network
+
+
+def be_quiet() -> None:
+    """A screen is open: what these libraries log must never reach it."""
+    for name in ("kubernetes", "aiohttp.client", "aiohttp.internal", "aiohttp.websocket"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
