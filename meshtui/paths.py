@@ -1,4 +1,4 @@
-"""Where meshtui keeps its files (XDG base directories)."""
+"""Where meshtui keeps its files (XDG base directories), and where kubectl keeps its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,22 @@ def config_dir() -> Path:
     return _base("XDG_CONFIG_HOME", ".config") / "meshtui"
 
 
+def cache_dir() -> Path:
+    """What may be lost: names of a cluster, for the completion of words."""
+    return _base("XDG_CACHE_HOME", ".cache") / "meshtui"
+
+
 def _base(variable: str, fallback: str) -> Path:
     given = os.environ.get(variable, "")
     return Path(given) if given.startswith("/") else Path.home() / fallback
+
+
+def kubeconfig_paths(given: str | None) -> tuple[Path, ...]:
+    """The files to read: `given` alone, else those of KUBECONFIG, else ~/.kube/config."""
+    if given:
+        return (Path(given).expanduser(),)
+    listed = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return tuple(Path(part).expanduser() for part in listed or ["~/.kube/config"])
 
 
 def short_path(path: Path) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 
 from meshtui import children
 from meshtui.cli import output, streams
-from meshtui.cli.parser import build_parser
 from meshtui.cli.streams import Unwritable
 from meshtui.errors import Exit, MeshtuiError
+
+HIDDEN = ("__complete", "__names")
+"""What the shells' completion asks: see `completion/words.py`. It has to be quick."""
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -28,8 +30,13 @@ a command goes into looking at them again and again.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Data goes to stdout, everything else to stderr."""
+    words = sys.argv[1:] if argv is None else argv
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     streams.occupy()
+    if words and words[0] in HIDDEN:
+        from meshtui.cli.completion.words import run_hidden
+
+        return run_hidden(words)
     try:
         with _no_tracebacks(), children.ending_with_us():
             status = _run(argv)
@@ -49,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    from meshtui.cli.parser import build_parser
+
     try:
         arguments = build_parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     except SystemExit:  # the parser's own way out: --help, or words that are wrong

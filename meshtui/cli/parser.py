@@ -32,6 +32,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "journal": ("journal", "journal"),
     "keep": ("maintenance", "keep"),
     "doctor": ("maintenance", "doctor"),
+    "completion": ("completion.command", "completion"),
     "undo": ("change_commands", "undo"),
     "adopt": ("object_commands", "adopt"),
     "edit": ("object_commands", "edit"),

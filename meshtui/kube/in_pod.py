@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from meshtui.errors import Unreachable
-from meshtui.kube.kubeconfig import Context, kubeconfig_paths
+from meshtui.kube.kubeconfig import Context
 from meshtui.kube.login import Authorization, Connection, Login
 from meshtui.mesh.text import clean
+from meshtui.paths import kubeconfig_paths
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 

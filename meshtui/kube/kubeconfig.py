@@ -17,6 +17,7 @@ import yaml
 
 from meshtui.errors import Unreachable, Usage
 from meshtui.mesh.text import clean
+from meshtui.paths import kubeconfig_paths
 
 _SECTIONS = ("clusters", "contexts", "users")
 _PATH_KEYS = (
@@ -35,14 +36,6 @@ class Context:
     cluster: str
     user: str
     namespace: str
-
-
-def kubeconfig_paths(given: str | None) -> tuple[Path, ...]:
-    """The files to read: `given` alone, else those of KUBECONFIG, else ~/.kube/config."""
-    if given:
-        return (Path(given).expanduser(),)
-    listed = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return tuple(Path(part).expanduser() for part in listed or ["~/.kube/config"])
 
 
 def read_kubeconfig(given: str | None) -> dict[str, Any]:

@@ -241,7 +241,17 @@ DOCTOR = Verb(
     examples=(Example("", "Rights, telemetry, proxies, limits."),),
 )
 
+COMPLETION = Verb(
+    "completion",
+    "a script that completes commands, options, services, versions, namespaces and contexts",
+    (Parameter("shell", "whose script", positional=True, choices=("bash", "zsh", "fish")),),
+    examples=(
+        Example("bash", "source <(meshtui completion bash) in ~/.bashrc."),
+        Example("fish", "meshtui completion fish | source in config.fish; zsh as bash."),
+    ),
+)
+
 VERBS = (
     *(SERVICES, LOGS, PROXY, STATUS, PODS, TRACE, REQUEST, LOAD),
-    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR),
+    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION),
 )

@@ -1,0 +1,1 @@
+"""`completion`: the script for a shell, and the words that the script asks for."""
