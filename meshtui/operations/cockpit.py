@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
+    from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -119,6 +120,10 @@ class Cockpit(Protocol):
 
     async def calls(self) -> Calls:
         """Who calls whom, in the window of the last sample."""
+        ...
+
+    async def paths(self, service: ServiceKey) -> LoggedPaths:
+        """The paths in the last lines of the logs around a service, and which of them fail."""
         ...
 
     async def evidence(self, service: ServiceKey) -> Evidence:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
+    from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -119,6 +120,9 @@ class DeferredCockpit:
 
     async def calls(self) -> Calls:
         return await self._connected.calls()
+
+    async def paths(self, service: ServiceKey) -> LoggedPaths:
+        return await self._connected.paths(service)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         return await self._connected.evidence(service)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
+    from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.journal import MadeChange
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
@@ -370,6 +371,9 @@ class LiveCockpit:
 
     async def calls(self) -> Calls:
         return await self._reading.calls()
+
+    async def paths(self, service: ServiceKey) -> LoggedPaths:
+        return await self._reading.paths(service)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         return await self._reading.evidence(service)

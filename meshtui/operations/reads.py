@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
+    from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.journal import Entry, MadeChange
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
@@ -130,6 +131,12 @@ class Reads:
 
     async def calls(self) -> Calls:
         return await self._telemetry.calls(self._mesh)
+
+    async def paths(self, service: ServiceKey) -> LoggedPaths:
+        from meshtui.operations.look.failing_paths import read_paths
+
+        sample = self._telemetry.sample
+        return await read_paths(self._session.cluster, self._mesh, service, sample)
 
     async def evidence(self, service: ServiceKey) -> Evidence:
         from meshtui.operations.look.evidence import read_evidence

@@ -18,6 +18,7 @@ from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Roll
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.diagnosis import analysis
 from meshtui.diagnosis.explain.evidence import Evidence
+from meshtui.diagnosis.logged_paths import LoggedPaths
 from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
@@ -141,6 +142,9 @@ class FakeCockpit:
         self.order_error: MeshtuiError | None = None
         self.started: list[tuple[ServiceKey, tuple[str, ...]]] = []
         self.start_error: MeshtuiError | None = None
+        self.paths_asked: list[ServiceKey] = []
+        self.paths_error: MeshtuiError | None = None
+        self.known_paths = LoggedPaths()
         self.calls_asked = 0
         self.calls_error: MeshtuiError | None = None
         self.calls_override: Calls | None = None
@@ -213,6 +217,12 @@ class FakeCockpit:
             if isinstance(item, MeshtuiError):
                 raise item
             yield item
+
+    async def paths(self, service: ServiceKey) -> LoggedPaths:
+        self.paths_asked.append(service)
+        if self.paths_error is not None:
+            raise self.paths_error
+        return self.known_paths
 
     async def calls(self) -> Calls:
         self.calls_asked += 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from meshtui.diagnosis.logged_paths import LoggedPath, LoggedPaths
+from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.view import service_views
@@ -137,3 +140,67 @@ def test_what_is_not_known_is_said() -> None:
     callers = service_lines(view, quiet, (99, 9))
     assert "nobody that was seen" in "".join(p.text for line in callers for p in line)
     assert Signals().requests == 0
+
+
+# Which paths fail
+
+V3 = ("bookinfo", "reviews-v3-5f6d8c7b9-bx2k1")
+FAILED = Counter({LoggedPath("caller", "/reviews/0", "v3"): 9, LoggedPath("caller", "/x", "v1"): 5})
+PATHS = LoggedPaths(
+    requests=FAILED + Counter({LoggedPath("caller", "/reviews/0", "v3"): 31}),
+    failed=FAILED,
+    proxies=2,
+)
+
+
+async def test_of_a_version_that_fails_the_logs_are_read_once_the_cursor_rests_on_it() -> None:
+    cockpit = FakeCockpit()
+    cockpit.known_paths = PATHS
+    async with driving(cockpit, LARGE) as drive:
+        await drive.go_to("reviews", "v1")
+        await drive.until(lambda: "reviews v1" in detail(drive))
+        assert "failing paths" not in detail(drive)
+        await drive.go_to("reviews", "v3")
+        await drive.until(lambda: "/reviews/0" in detail(drive))
+        assert "22.5% 9/40 /reviews/0" in detail(drive) and "/x" not in detail(drive)
+        assert cockpit.paths_asked == [REVIEWS]
+        await drive.tick()
+        await drive.tick()
+        assert cockpit.paths_asked == [REVIEWS], "logs are not read with each sample"
+        cockpit.clock.now += 100
+        await drive.tick()
+        await drive.until(lambda: cockpit.paths_asked == [REVIEWS, REVIEWS])
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (NotAllowed("pods/log is forbidden", "ask"), "not read: pods/log is forbidden"),
+        (LoggedPaths(troubles=("these proxies write no log",)), "not read: these proxies write no"),
+        (LoggedPaths(proxies=3), "its requests are not in the logs"),
+        (LoggedPaths(requests=PATHS.requests, proxies=3), "none in the last lines of the logs"),
+    ],
+)
+async def test_what_the_logs_do_not_say_is_said(
+    found: LoggedPaths | MeshtuiError, words: str
+) -> None:
+    cockpit = FakeCockpit()
+    if isinstance(found, MeshtuiError):
+        cockpit.paths_error = found
+    else:
+        cockpit.known_paths = found
+    async with driving(cockpit, LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.until(lambda: "failing paths not read" in detail(drive))
+        await drive.until(lambda: words in detail(drive))
+
+
+def test_paths_of_any_length_and_letters_stay_in_their_room() -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, bookinfo.sample(mesh, 1.0)) if v.key == REVIEWS)
+    counted = Counter({LoggedPath("caller", "/日本\x1b[2J" * 40, "v3"): 10**7})
+    for size in ((60, 8), (88, 12), (158, 24)):
+        paths = LoggedPaths(NOW, counted, counted, 1)
+        lines = version_lines(view.versions[2], None, size, NOW, paths=paths)
+        assert len(lines) <= size[1] and max(map(width_of, lines)) <= size[0]
+        assert "\x1b" not in "".join(piece.text for line in lines for piece in line)

@@ -49,15 +49,15 @@ async def read_evidence(
     service = mesh.by_key.get(key)
     if service is None:
         return Evidence()
-    own = _spread(pods_of(mesh, service), MOST_OWN)
-    callers = _spread(callers_of(mesh, service, sample), MOST_CALLERS)
+    own = spread(pods_of(mesh, service), MOST_OWN)
+    callers = spread(callers_of(mesh, service, sample), MOST_CALLERS)
     pods = (*own, *callers)
     formats = formats_of(mesh, pods)
     gate = asyncio.Semaphore(_CONCURRENCY)
 
     async def read(pod: Pod) -> tuple[list[str], str]:
         async with gate:
-            return await _lines(cluster, pod)
+            return await log_lines(cluster, pod)
 
     refused, logs = await asyncio.gather(
         _refused(refusals, mesh, pods), asyncio.gather(*map(read, pods))
@@ -70,7 +70,7 @@ async def read_evidence(
     return Evidence(logged, refused, tuple(troubles))
 
 
-def _spread(pods: Iterable[Pod], most: int) -> tuple[Pod, ...]:
+def spread(pods: Iterable[Pod], most: int) -> tuple[Pod, ...]:
     """At most so many, of as many workloads as there are."""
     seen: Counter[str] = Counter()
     ranked = []
@@ -89,7 +89,8 @@ async def _refused(refusals: RecentRefusals, mesh: Mesh, pods: Iterable[Pod]) ->
     return sentences_of((o for o in found if (o.namespace, o.pod) in mine), time.time())
 
 
-async def _lines(cluster: Cluster, pod: Pod) -> tuple[list[str], str]:
+async def log_lines(cluster: Cluster, pod: Pod, tail: int = LINES) -> tuple[list[str], str]:
+    """The last lines of a proxy's log, and why there are not all of them."""
     from meshtui.kube.logs import pod_log
 
     found: list[str] = []
@@ -97,7 +98,7 @@ async def _lines(cluster: Cluster, pod: Pod) -> tuple[list[str], str]:
         async with asyncio.timeout(_TIMEOUT_S):
             log = pod_log(
                 cluster, pod.namespace, pod.name, pod.proxy_container,
-                tail=LINES, since_s=SINCE_S,
+                tail=tail, since_s=SINCE_S,
             )  # fmt: skip
             async with aclosing(log) as lines:
                 async for line in lines:

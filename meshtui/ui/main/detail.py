@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 
+from meshtui.diagnosis.logged_paths import LoggedPaths
+from meshtui.errors import MeshtuiError
 from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
+from meshtui.ui.main.background import in_background
+from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line
 
@@ -25,6 +31,11 @@ RANGE_S = 900.0
 REDRAWN_S = 10.0
 """Seconds after which a chart is drawn anew: each time costs bytes."""
 
+PATHS_S, NO_PATHS_S, REST_S = 60.0, 15.0, 1.0
+"""Seconds after which logs are read again for the paths that fail, and where there were none: a
+proxy may write its log seconds later. The cursor rests so long before they are read at all."""
+
+NOT_READ, READING = "not read", "reading the logs…"
 SPARED = 2
 """Lines left free below the table's last one, its head counted."""
 
@@ -41,8 +52,23 @@ class Row:
 class Detail(LinesBlock):
     """Below the table; not there where the table needs the room."""
 
+    class PathsRead(Message):
+        """What the logs around a service say of its paths."""
+
+        def __init__(self, service: ServiceKey, paths: LoggedPaths) -> None:
+            super().__init__()
+            self.service = service
+            self.paths = paths
+
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(id="detail")
+        self._shown: tuple[Row, Snapshot, float, int] | None = None
+        self._paths: dict[ServiceKey, LoggedPaths] = {}
+        """Of the service that was read last."""
+
+        self._reading: ServiceKey | None = None
+        self._resting: Timer | None = None
+        self._rests_on: tuple[ServiceKey, str] | None = None
         self._cockpit = cockpit
         self._drawn_for: tuple[ServiceKey, str, int, int, bool] | None = None
         self._drawn_at = 0.0
@@ -53,6 +79,7 @@ class Detail(LinesBlock):
         for the same one at its own beat."""
         from meshtui.ui.main.detailtext import LEAST_LINES, LEAST_WIDTH, MOST_LINES
 
+        self._shown = row, snapshot, now, free
         view, version = row.view, row.version
         height = min(free - SPARED, MOST_LINES)
         width = self.parent.size.width if isinstance(self.parent, Widget) else 0
@@ -63,8 +90,9 @@ class Detail(LinesBlock):
             and width >= LEAST_WIDTH
         )
         if view is None or not self.display:
-            self._drawn_for = None
+            self._drawn_for = self._rests_on = None
             return
+        self._read_paths_of(view, version)
         shown = (view.key, version.label if version else "", width, height, row.stale)
         if version is None or shown != self._drawn_for or now - self._drawn_at >= REDRAWN_S:
             self._drawn_for, self._drawn_at = shown, now
@@ -89,7 +117,59 @@ class Detail(LinesBlock):
             cells = text.chart_cells(inner[0])
             picture = self._cockpit.history.picture(view.key, RANGE_S, cells, now)
             course = course_name(view.versions, version)
-            lines = text.version_lines(version, picture, inner, now, course=course, stale=row.stale)
+            lines = text.version_lines(
+                version,
+                picture,
+                inner,
+                now,
+                course=course,
+                paths=self._paths_of(view.key),
+                stale=row.stale,
+            )
         indented = [(text.EDGE, *line) for line in lines]
         blank: list[Line] = [()] * (inner[1] - len(indented))
         return [text.title_line(view, version, width), *indented, *blank]
+
+    # Which paths fail
+
+    def _paths_of(self, service: ServiceKey) -> LoggedPaths | str:
+        return self._paths.get(service) or (READING if service == self._reading else NOT_READ)
+
+    def _read_paths_of(self, view: ServiceView, version: VersionView | None) -> None:
+        """Logs cost much more than samples: only of what fails, where the cursor comes to rest."""
+        from meshtui.ui.main.detailtext import fails
+
+        place = (view.key, version.label) if version is not None and fails(version) else None
+        if place != self._rests_on:
+            self._rests_on = place
+            if self._resting is not None:
+                self._resting.stop()
+            self._resting = self.set_timer(REST_S, self._read_paths) if place else None
+        elif place is not None and self._resting is None:
+            self._read_paths()
+
+    def _read_paths(self) -> None:
+        """Not while they are read, and not before what is known is old."""
+        self._resting = None
+        if self._rests_on is None or self._shown is None or self._reading is not None:
+            return
+        service, now = self._rests_on[0], self._shown[2]
+        known = self._paths.get(service)
+        if known is None or now - known.at >= (PATHS_S if known.failed else NO_PATHS_S):
+            self._reading = service
+            in_background(self, "paths", self._read, service, now)
+
+    async def _read(self, service: ServiceKey, now: float) -> None:
+        try:
+            found = await self._cockpit.paths(service)
+        except MeshtuiError as error:
+            found = LoggedPaths(troubles=(str(error),))
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            found = LoggedPaths(troubles=(str(unexpected("reading logs", error)),))
+        self.post_message(self.PathsRead(service, replace(found, at=now)))
+
+    def on_detail_paths_read(self, message: PathsRead) -> None:
+        self._reading, self._paths = None, {message.service: message.paths}
+        self._drawn_for = None
+        if self._shown is not None:
+            self.show_row(*self._shown)

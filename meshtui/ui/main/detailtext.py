@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_paths, was_logged
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
@@ -27,7 +28,7 @@ from meshtui.ui.panes.charts.lines import (
 )
 from meshtui.ui.panes.ruletext import rules_lines
 from meshtui.ui.table.outline import version_name
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit_line, fit_middle, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
 
 LEAST_LINES, MOST_LINES = 8, 24
 """Lines, the title included, from which it is worth showing, and that it has at most."""
@@ -35,7 +36,7 @@ LEAST_LINES, MOST_LINES = 8, 24
 LEAST_WIDTH = 60
 EDGE = Span(" ")
 GAP = 3
-MOST_PODS, MOST_CAUSES, MOST_CALLERS = 6, 4, 8
+MOST_PODS, MOST_CAUSES, MOST_CALLERS, MOST_PATHS = 6, 4, 8, 4
 POD_WIDTH = 34
 
 
@@ -54,14 +55,22 @@ def version_lines(
     now: float,
     *,
     course: str = "",
+    paths: LoggedPaths | str = "",
     stale: bool = False,
 ) -> list[Line]:
-    """Exactly within `size`, width and lines. `course`: what the picture calls the version."""
+    """Exactly within `size`, width and lines.
+
+    `course` is what the picture calls the version, and `paths` what logs say of it, or why they
+    say nothing.
+    """
     width, height = size
     left = left_of(width)
     named = course or version.version
     charts: Sequence[Line] = _charts(version, named, picture, (left, height), now)
-    side = [*_causes(version.caller, stale), *_pods(version.members, now, width - left - GAP)]
+    room = width - left - GAP
+    causes = _causes(version.caller, stale)
+    logged = _paths(version, paths, now, room) if fails(version) else []
+    side = [*causes, *logged, BLANK, *_pods(version.members, now, room)]
     return beside(charts, side, left, width)[:height]
 
 
@@ -113,14 +122,47 @@ def _causes(signals: Signals | None, stale: bool) -> list[Line]:
     """The codes and flags of what fails, the most frequent first."""
     title: Line = (Span("what failed when it was last seen" if stale else "what fails", "muted"),)
     if signals is None:
-        return [title, (Span("not known", "unknown"),), BLANK]
-    bad = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
+        return [title, (Span("not known", "unknown"),)]
     role = "old" if stale else "failing"
-    found = [*_most(bad, signals, role), *_most(signals.flags, signals, role)]
-    if not found:
-        return [title, (Span("nothing", "muted"),), BLANK]
-    more: Line = (Span("l", "key"), Span(" its log lines, by path  ", "muted"))
-    return [title, *found[:MOST_CAUSES], more, BLANK]
+    found = [*_most(_bad(signals), signals, role), *_most(signals.flags, signals, role)]
+    return [title, *(found[:MOST_CAUSES] or [(Span("nothing", "muted"),)])]
+
+
+def _bad(signals: Signals) -> Mapping[str, float]:
+    """Requests by those codes that are failures."""
+    return {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
+
+
+def fails(version: VersionView) -> bool:
+    """Whether there are paths to look for."""
+    return version.caller is not None and any(n > 0 for n in _bad(version.caller).values())
+
+
+def _paths(version: VersionView, paths: LoggedPaths | str, now: float, width: int) -> list[Line]:
+    """The paths that fail most often among the last lines of the logs."""
+    if isinstance(paths, str):
+        return [(Span("failing paths ", "muted"), span(paths, "unknown"))]
+    age = human_duration(max(now - paths.at, 0.0))
+    title: Line = (Span("failing paths ", "muted"), Span(f"{age} ago", "muted"))
+    found = failing_paths(paths, version, MOST_PATHS)
+    if found:
+        return [title, *(_failing(one, width) for one in found), _IN_LOG]
+    if not paths.proxies:
+        why = paths.troubles[0] if paths.troubles else "no proxy has a log"
+        return [title, *wrapped(f"not read: {why}", width, "unknown")[:2]]
+    seen = was_logged(paths, version)
+    words = "none in the last lines of the logs" if seen else "its requests are not in the logs"
+    return [title, (Span(words, "muted"),), _IN_LOG]
+
+
+_IN_LOG: Line = (Span("l", "key"), Span(" its log lines", "muted"))
+
+
+def _failing(one: FailingPath, width: int) -> Line:
+    part = f"{100 * one.failed / one.requests:5.1f}%"
+    counted = f" {one.failed}/{one.requests} "
+    room = max(width - len(part) - len(counted), 4)
+    return Span(part, "text"), Span(counted, "muted"), Span(fit(one.path, room), "text")
 
 
 def _most(counts: Mapping[str, float], signals: Signals, role: str) -> list[Line]:
