@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshtui.changes.change import Change
+from meshtui.changes.stream_rules import STREAMS
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.quantity import go_duration
 
@@ -22,7 +23,8 @@ LEAST = 0.01
 def blast_radius(change: Change, rps: float | None) -> str:
     """Requests per second that are moved, hit or copied, and until when; empty where none are.
 
-    `rps` is the service's present rate, None where it is not known.
+    `rps` is the service's present rate, None where it is not known; that of new connections where
+    the rule is one of connections.
     """
     return _moved(change, rps) or _faulted(change, rps) or _mirrored(change, rps)
 
@@ -63,7 +65,13 @@ def _moved(change: Change, rps: float | None) -> str:
         return ""
     if rps is None:
         return f"moves {moved:.3g} % of the rule's traffic (its rate is not known)"
-    return f"moves {moved:.3g} % ≈ {about(rps * moved / 100)} requests/s"
+    what = "connections" if of_connections(change) else "requests"
+    return f"moves {moved:.3g} % ≈ {about(rps * moved / 100)} {what}/s"
+
+
+def of_connections(change: Change) -> bool:
+    """Whether the rule that changes is one of connections."""
+    return change.rule is not None and change.rule.protocol in STREAMS
 
 
 def _moved_percent(change: Change) -> float:

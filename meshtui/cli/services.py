@@ -116,7 +116,8 @@ def _number(value: float | None, spec: str) -> str:
 def _reasons(version: VersionView) -> str:
     """Its flags, then what is wrong with its pods or why it is not known."""
     why = version.unknown_because or version.pods_words
-    return " ".join(filter(None, (_flags(version.caller), f"({why})" if why else "")))
+    tcp = version.tcp.text if version.tcp else ""
+    return " ".join(filter(None, (_flags(version.caller), tcp, f"({why})" if why else "")))
 
 
 def _flags(signals: Signals | None) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.mesh.changed import frozen, unfrozen
+from meshtui.mesh.connections import Connections
 from meshtui.mesh.judging import Tally, tally
 from meshtui.mesh.model import Pod
 from meshtui.mesh.signals import Signals
@@ -41,6 +42,7 @@ class RowWork(Protocol):
     pods_state: str
     pods_words: str
     members: tuple[Pod, ...]
+    tcp: Connections | None
 
 
 def begun(row: VersionView) -> RowWork:
@@ -71,6 +73,8 @@ class ServiceWork:
     """What was counted, and the state by that alone: of callers and of the server, of the service
     and then of each row. `judged` is empty where that was not worked out."""
 
+    tcp: Connections | None = None
+
     @classmethod
     def on(cls, view: ServiceView) -> ServiceWork:
         lines: tuple[ServiceView | VersionView, ...] = (view, *view.versions)
@@ -86,6 +90,7 @@ class ServiceWork:
             view.counted_because,
             [tally(signals) for signals in sides],
             [],
+            view.tcp,
         )
 
     def done(self) -> ServiceView:
@@ -94,4 +99,5 @@ class ServiceWork:
         found.caller, found.server = self.caller, self.server
         found.state, found.server_state = self.state, self.server_state
         found.slow, found.counted_because = self.slow, self.counted_because
+        found.tcp = self.tcp
         return frozen(found, type(self.view))

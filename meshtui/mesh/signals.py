@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple, TypeVar
 
+from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
 
@@ -167,6 +168,21 @@ class Sample:
 
     sent: Mapping[tuple[str, str], Signals] = field(default_factory=dict)
     """What the workloads that are gateways sent on, to whatever service, as they saw it."""
+
+    connected: Mapping[Responder, Connections] = field(default_factory=dict)
+    """Connections that are no HTTP, by who took them, as callers counted them."""
+
+    accepted: Mapping[Responder, Connections] = field(default_factory=dict)
+    """The same as the servers counted them."""
+
+    @property
+    def connections(self) -> Mapping[Responder, Connections]:
+        """The callers' side; of a service that no caller's proxy counts, its own."""
+        if not self.accepted:
+            return self.connected
+        counted = {target.service for target in self.connected}
+        own = {t: one for t, one in self.accepted.items() if t.service not in counted}
+        return {**self.connected, **own}
 
     @property
     def calls(self) -> Mapping[Responder, Signals]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
+from meshtui.mesh.connections import Connections
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset
@@ -69,6 +70,8 @@ class VersionView:
     owner: ServiceKey | None = field(default=None, compare=False, repr=False)
     named: bool = field(default=False, compare=False, repr=False)
     limited: bool = field(default=False, compare=False, repr=False)
+    tcp: Connections | None = None
+    """Its connections that are no HTTP, where any were counted."""
 
     @property
     def label(self) -> str:

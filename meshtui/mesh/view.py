@@ -7,6 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from meshtui.mesh.absence import unread_mark, unread_words
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
+from meshtui.mesh.connections import Connections
+from meshtui.mesh.connections_join import (
+    ByService,
+    add_connections,
+    by_service,
+    judge_connections,
+    with_connections,
+)
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.judging import (
     LONGER_MS,
@@ -62,6 +70,9 @@ class ServiceView:
     server_state: str = NOT_KNOWN
     slow: str = ""
     """Against which limit callers found it slow as a whole; empty where they did not."""
+
+    tcp: Connections | None = None
+    """All its connections that are no HTTP, where any were counted."""
 
     counted_because: str = ""
     """Why the callers' numbers are the servers' own; empty where callers counted."""
@@ -192,7 +203,8 @@ def put_to(
     """The same for those who have more to say of them before they are done."""
     if sample is None or sample.window_s <= 0:
         return [ServiceWork.on(_by_pods(view, None)) for view in views]
-    telemetry = _Telemetry(sample, _by_service(sample.calls), _by_service(sample.answers))
+    sides = _by_service(sample.calls), _by_service(sample.answers)
+    telemetry = _Telemetry(sample, *sides, by_service(sample.connections))
     return [_measured_service(view, telemetry, limits) for view in views]
 
 
@@ -221,6 +233,7 @@ class _Telemetry:
     sample: Sample
     called: _ByService
     served: _ByService
+    connected: ByService
 
     def total(self, services: Sequence[ServiceKey]) -> tuple[Signals, Signals]:
         """What was counted of several services, on either side."""
@@ -261,13 +274,16 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     if sent:
         tallies = [tally(signals) for row in rows for signals in (row.caller, row.server)]
         judged = [state_by(known, limits) for known in tallies]
+    tcp = add_connections(rows, joins, telemetry.connected) if telemetry.connected else None
+    if tcp is not None:
+        tallies, judged = judge_connections(rows, tallies, judged, limits)
     _share(rows)
     _mark_pods(rows, view, sample.time)
     caller, seen = telemetry.total(joins.services)
     server = server_known(caller, seen, _are_counted(rows))
     caller = merged((caller, *sent)) if sent else caller
     slow = over_limit(caller, limits)
-    called, served = tally(caller), tally(server)
+    called, served = with_connections(tally(caller), tcp), with_connections(tally(server), tcp)
     state, server_state = state_by(called, limits), state_by(served, limits)
     filled = filled_words(view.key, sample) if sample.filled else ""
     return ServiceWork(
@@ -281,6 +297,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         filled,
         [called, served, *tallies],
         [state, server_state, *judged],
+        tcp,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from meshtui.metrics.connections import COUNTERS, Counted, grown
 from meshtui.metrics.denied import denied_in
 from meshtui.metrics.exposition import points, read_labels, split_le
 from meshtui.metrics.traffic import BUCKETS, REQUESTS, Traffic, traffic_of
@@ -22,6 +23,9 @@ class Reading:
     durations: Mapping[Traffic, Buckets] = field(default_factory=dict)
     unusable: int = 0
     """Counters of requests whose value is no count: infinite, negative or none at all."""
+
+    connections: Mapping[Counted, float] = field(default_factory=dict)
+    """Connections that are no HTTP, by the counter."""
 
     denied: float = 0.0
     """Requests into the pod that its proxy denied by AuthorizationPolicies."""
@@ -54,9 +58,16 @@ def read(text: str, cache: SeriesCache) -> Reading:
     requests: dict[Traffic, float] = {}
     durations: dict[Traffic, Buckets] = {}
     unusable = 0
-    for name, labels, value in points(text, (REQUESTS, BUCKETS)):
+    connections: dict[Counted, float] = {}
+    for name, labels, value in points(text, (REQUESTS, BUCKETS, *COUNTERS)):
         if not 0 <= value < math.inf:
             unusable += name == REQUESTS
+            continue
+        if name in COUNTERS:
+            traffic = cache.traffic(labels)
+            if traffic is not None:
+                key = name, traffic
+                connections[key] = connections.get(key, 0.0) + value
             continue
         if name == REQUESTS:
             traffic = cache.traffic(labels)
@@ -68,7 +79,7 @@ def read(text: str, cache: SeriesCache) -> Reading:
         if traffic is not None and bound is not None:
             buckets = durations.setdefault(traffic, {})
             buckets[bound] = buckets.get(bound, 0.0) + value
-    return Reading(requests, durations, unusable, denied_in(text))
+    return Reading(requests, durations, unusable, connections, denied_in(text))
 
 
 def growth(before: Reading, after: Reading) -> Reading:
@@ -80,16 +91,17 @@ def growth(before: Reading, after: Reading) -> Reading:
     requests: dict[Traffic, float] = {}
     for traffic, count in after.requests.items():
         last = before.requests.get(traffic, 0.0)
-        grown = count - last if count >= last else count
-        if grown:
-            requests[traffic] = grown
+        counted = count - last if count >= last else count
+        if counted:
+            requests[traffic] = counted
     durations: dict[Traffic, Buckets] = {}
     for traffic, buckets in after.durations.items():
         grown_buckets = _bucket_growth(before.durations.get(traffic), buckets)
         if grown_buckets:
             durations[traffic] = grown_buckets
     denied = after.denied - before.denied if after.denied >= before.denied else after.denied
-    return Reading(requests, durations, denied=denied)
+    connections = grown(before.connections, after.connections)
+    return Reading(requests, durations, connections=connections, denied=denied)
 
 
 def _bucket_growth(before: Buckets | None, after: Buckets) -> Buckets:

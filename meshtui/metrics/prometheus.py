@@ -23,6 +23,7 @@ from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.call_ledger import CallLedger
+from meshtui.metrics.connections import ConnectionLedger, Counted, counted_by
 from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.denied import Denied, with_denied
 from meshtui.metrics.prometheus_past import PrometheusPast
@@ -87,6 +88,7 @@ class _Targets:
     before: float | None
     denied: Denied = field(default_factory=dict)
     sent: Mapping[Client, Signals] = field(default_factory=dict)
+    connections: Mapping[Counted, float] = field(default_factory=dict)
 
 
 class PrometheusSource:
@@ -237,7 +239,10 @@ class PrometheusSource:
         )
         summing = partial(_summed, sample, requests, durations)
         summed = await self._worker.run(summing, self._limits.tick_s)
-        return with_denied(replace(summed, sent=targets.sent), targets.denied), rhythm
+        ledger = ConnectionLedger()
+        ledger.add(targets.connections, rhythm.window_s)
+        seen = ledger.within(replace(summed, sent=targets.sent))
+        return with_denied(seen, targets.denied), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
         answer = await self._server.ask(promql, at, self._limits.query_s)
@@ -298,6 +303,7 @@ class PrometheusSource:
                 gateways,
                 rhythm.window_s,
             ),
+            connections=counted_by(points, queries.WHAT),
         )
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:

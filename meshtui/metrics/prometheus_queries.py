@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from meshtui.metrics.connections import COUNTERS, OPENED
 from meshtui.metrics.scope import ALL, CLUSTERS, Scope
 from meshtui.metrics.traffic import BUCKETS, REQUESTS
 
@@ -42,6 +43,7 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
 DENIED, SENT = "denied", "sent"
+CONNECTION_LABELS = (*_SERVICE, "source_workload", "response_flags")
 _WORKLOAD = "destination_workload, destination_workload_namespace"
 
 _REPLICAS = ("prometheus_replica", "replica")
@@ -59,9 +61,12 @@ def clients(scope: Scope = ALL) -> str:
     """Who ever sent to whom, and in which clusters. An hour back as well, for the proxies that
     are not scraped just now.
     """
-    sent = scope.mesh(REQUESTS, 'reporter="source"')
     labels = ", ".join((*_CLIENT, *CLUSTERS))
-    return f"count by ({labels}) (({sent} or max_over_time({sent}[1h:5m])) > 0)"
+    ever = []
+    for counter in (REQUESTS, OPENED):
+        sent = scope.mesh(counter, 'reporter="source"')
+        ever.append(f"({sent} or max_over_time({sent}[1h:5m]))")
+    return f"count by ({labels}) (({' or '.join(ever)}) > 0)"
 
 
 def scrapes(targets: Iterable[tuple[str, str]], scope: Scope = ALL) -> str:
@@ -75,7 +80,8 @@ def state(
     jobs: Iterable[str], window: str, scope: Scope = ALL, gateways: Iterable[str] = ()
 ) -> str:
     """How many proxies are read and how many are down; when `jobs` were scraped, then and now;
-    what the RBAC filters of each workload have denied, and what `gateways`, workloads, sent on.
+    what the RBAC filters of each workload have denied, what `gateways`, workloads, sent on, and
+    the connections that are no HTTP, by counter.
     """
     up = scope.targets("up", f"job=~{_any_of(jobs)}")
     counter = scope.mesh(REQUESTS)
@@ -92,6 +98,8 @@ def state(
     known = tuple(gateways)
     if known:
         rows[SENT] = _sent(window, scope, known)
+    for counter in COUNTERS:
+        rows[counter] = f"({once(CONNECTION_LABELS, _grown(counter, window, scope))} > 0)"
     named = (f'label_replace({row}, "{WHAT}", "{name}", "", "")' for name, row in rows.items())
     return " or ".join(named)
 

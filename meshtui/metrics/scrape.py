@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh.model import Pod
 from meshtui.mesh.text import clean
+from meshtui.metrics.connections import OPENED
 from meshtui.metrics.denied import FILTER as DENIED
 from meshtui.metrics.exposition import is_exposition
 from meshtui.metrics.traffic import REQUESTS
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 AGENT_PORT, ENVOY_PORT = 15020, 15090
 """Istio's agent serves the merged statistics, Envoy its own; old agents ignore the query."""
 
-QUERY = {"usedonly": "", "filter": f"istio_requests_total|istio_request_duration|{DENIED}"}
+_COUNTERS = f"istio_requests_total|istio_request_duration|istio_tcp_|{DENIED}"
+QUERY = {"usedonly": "", "filter": _COUNTERS}
 
 SILENT_READS = 10
 """How often a proxy without a request counter is believed before its other port is asked again."""
@@ -76,7 +78,7 @@ class Scraper:
         or whose Envoy starts, has none either: only where both say so it is nothing.
         """
         key = pod_id(pod)
-        if REQUESTS in text:
+        if REQUESTS in text or OPENED in text:
             self._silent.pop(key, None)
             return text
         if self._silent.get(key, 0) > 0:
@@ -87,7 +89,7 @@ class Scraper:
         except MeshtuiError as error:
             what = f"port {port} has no counter of requests, and port {_other(port)} does not"
             raise Unreachable(f"{what} answer: {error.what}") from None
-        if REQUESTS not in second:
+        if REQUESTS not in second and OPENED not in second:
             self._silent[key] = SILENT_READS
         return second
 

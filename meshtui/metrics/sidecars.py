@@ -19,6 +19,7 @@ from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.call_ledger import CallLedger
+from meshtui.metrics.connections import ConnectionLedger, with_clients
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.denied import summed, with_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
@@ -173,27 +174,29 @@ class SidecarSource:
         missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
         unread = self._unread(pods, [pod for pod, _ in missing])
         gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
-        ledger = Ledger(unread.whole, gateways)
+        ledger, connections = Ledger(unread.whole, gateways), ConnectionLedger()
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
         denied: list[tuple[Client, float]] = []
         for pod, window in self._windows.items():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
+                connections.add(counted.connections, window.elapsed_s)
                 if counted.denied and pod in workloads:
                     denied.append((workloads[pod], counted.denied))
         self._sampled_at = self._now()
+        latest = [window.latest for window in self._windows.values() if window.latest]
         sample = Sample(
             time=self._sampled_at,
             source=self.name,
             window_s=self._window_s,
-            clients=clients_of(w.latest for w in self._windows.values() if w.latest),
+            clients=with_clients(clients_of(latest), (one.connections for one in latest)),
             read=len(pods) - len(failures),
             failed=len(missing),
             unread=unread.any,
             filled=ledger.filled,
             problems=_problems(missing) if pods else ("no running pod has a sidecar",),
         )
-        seen = replace(ledger.views().within(sample), sent=ledger.sent)
+        seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
         return with_denied(seen, summed(denied))
 
 

@@ -25,6 +25,13 @@ class Step:
     counted: Reading
 
 
+def _fell_silent(before: Reading, reading: Reading) -> bool:
+    return bool(
+        (before.requests and not reading.requests)
+        or (before.connections and not reading.connections)
+    )
+
+
 class Window:
     """The steps of one proxy, oldest first, and its counters as last read."""
 
@@ -39,7 +46,7 @@ class Window:
             then, before = self._last
             if now <= then:
                 return
-            if before.requests and not reading.requests:
+            if _fell_silent(before, reading):
                 # Istio's agent answers without Envoy's part when Envoy was too slow. Taken for
                 # a restart, it would make the next reading count the proxy's whole life.
                 self.miss(now)

@@ -10,6 +10,7 @@ import pytest
 
 from meshtui.canary.route import find_route
 from meshtui.changes.adopt import adopt
+from meshtui.changes.blast import blast_radius
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
     Change,
@@ -276,6 +277,7 @@ class TestVerbs:
             {"op": "replace", "path": "/spec/tcp/0/route/1/weight", "value": 10},
         )
         assert str(made.rule) == "tcp[0]"
+        assert blast_radius(made, 30.0) == "moves 40 % ≈ 12 connections/s"
         assert [caution.level for caution in open_connections(made)] == ["warning"]
 
     def test_the_tls_rule_is_shifted_by_its_list(self) -> None:

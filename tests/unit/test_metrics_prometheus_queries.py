@@ -267,3 +267,34 @@ def test_what_a_gateway_sent_on_counts_once_for_each_proxy(tmp_path: Path) -> No
     assert any('"read"' in labels for labels in found)
     plain = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
     assert not any('"sent"' in labels for labels in plain)
+
+
+TCP = (
+    'istio_tcp_%s_total{job="%s",instance="%s",reporter="source",response_flags="-",'
+    'source_workload="web",source_workload_namespace="shop",destination_version="v1",'
+    'destination_service_name="db",destination_service_namespace="shop"}'
+)
+
+
+def test_connections_are_counted_beside_the_state(tmp_path: Path) -> None:
+    """A proxy that two jobs scrape counts once, and one without any request counts too."""
+    series = {
+        'up{job="istio",instance="1.1.1.1:15020"}': "1x60",
+        TCP % ("connections_opened", "istio", "1.1.1.1:15020"): "0+10x60",
+        TCP % ("connections_opened", "again", "1.1.1.1:15090"): "0+10x60",
+        TCP % ("sent_bytes", "istio", "1.1.1.1:15020"): "0+500x60",
+        OK: "0+10x60",
+    }
+    found = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
+    counted_as = {
+        name: [value for labels, value in found.items() if f'"istio_tcp_{name}_total"' in labels]
+        for name in ("connections_opened", "connections_closed", "sent_bytes")
+    }
+    assert counted_as == {
+        "connections_opened": [40],
+        "connections_closed": [],
+        "sent_bytes": [2000],
+    }
+    clients = evaluate(queries.clients(), series, AT, tmp_path)
+    assert any('destination_service_name="db"' in labels for labels in clients)
+    assert any('destination_service_name="reviews"' in labels for labels in clients)

@@ -62,7 +62,7 @@ class FakeCluster:
         assert path.endswith("/proxy/stats/prometheus")
         assert params == {
             "usedonly": "",
-            "filter": r"istio_requests_total|istio_request_duration|rbac\.denied",
+            "filter": r"istio_requests_total|istio_request_duration|istio_tcp_|rbac\.denied",
         }
         name, port = path.split("/")[6].split(":")
         self.asked.append((name, int(port)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+from meshtui.mesh.connections import Connections
 from meshtui.mesh.judging import FAILING
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.row_work import begun, done
@@ -15,6 +16,7 @@ PODS = (Pod("default", "reviews-v1-0"),)
 FULL = VersionView(
     "1", "v1", "reviews", 80, 80.0, 0.5, 1, 1, Signals(9.0), Signals(8.0), "ok", 10.0, 1, "ok",
     "because", 9.0, "slow", "slower", "degraded", "1 of 1 pods", PODS, KEY, True, True,
+    Connections(1.0),
 )  # fmt: skip
 
 

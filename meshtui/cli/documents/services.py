@@ -8,6 +8,7 @@ from typing import Any
 from meshtui.changes.shape import rule_json
 from meshtui.cli.documents.times import iso
 from meshtui.mesh.carrying import Route
+from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import VirtualService
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
@@ -39,6 +40,7 @@ def _service(view: ServiceView) -> dict[str, Any]:
         "unread": list(view.unread),
         **signals_document(view.caller),
         "server": signals_document(view.server),
+        "tcp": connections_document(view.tcp),
         "rules": [rule_document(route, ordinary=route == view.route) for route in view.routes],
         "versions": [_version(version, view.pods_known) for version in view.versions],
     }
@@ -54,6 +56,7 @@ def rule_document(route: Route, *, ordinary: bool) -> dict[str, Any]:
         **rule_json(route.rule),
         "virtual_service": str(route.service.ref) if _is_virtual_service(route) else None,
         "owner": str(route.service.ref),
+        "list": route.rule.place,
         "ordinary": ordinary,
         "callers": None if route.unused else route.whose,
         "unused": route.unused or None,
@@ -74,6 +77,20 @@ def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:
         "unknown_because": version.unknown_because or None,
         "pods_because": version.pods_words or None,
         "server": signals_document(version.server),
+        "tcp": connections_document(version.tcp),
+    }
+
+
+def connections_document(connections: Connections | None) -> dict[str, Any] | None:
+    """Connections that are no HTTP; null where none were counted. Bytes sent are the server's."""
+    if connections is None:
+        return None
+    return {
+        "connections": rounded(connections.opened, 3),
+        "connections_per_s": rounded(connections.opened_s, 3),
+        "closed_per_s": rounded(connections.closed_s, 3),
+        "sent_bytes_per_s": rounded(connections.sent_s, 1),
+        "received_bytes_per_s": rounded(connections.received_s, 1),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.assemble import spec_of
+from meshtui.changes.blast import of_connections
 from meshtui.changes.breaker_ops import bypassed, stops_inheriting
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
@@ -351,5 +352,8 @@ def _rate(mesh: Mesh, change: Change, sample: Sample | None) -> float | None:
         return None
     hosts = (d["host"] for d in change.before.get("destinations", ()))
     keys = dict.fromkeys((change.service, *(owner_of(mesh, host) for host in hosts)))
+    if of_connections(change):
+        opened = [one.opened_s for t, one in sample.connections.items() if t.service in keys]
+        return sum(opened) if sample.connections else None
     totals = (sample.caller_totals.get(key) for key in keys if key is not None)
     return sum(total.rps for total in totals if total)

@@ -87,6 +87,7 @@ def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:
         pods_state=known.pods_state,
         pods_words=known.pods_words,
         server_slow=known.server_slow,
+        tcp=known.tcp,
     )
 
 

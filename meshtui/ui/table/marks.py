@@ -106,6 +106,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
         pieces.append(span(version.slow if whole else brief_slow(version.slow), "slow"))
     if version.mirrored_percent:
         pieces.append(Span(f"mirror {version.mirrored_percent:g}%", "mark"))
+    if version.tcp is not None:
+        pieces.append(span(version.tcp.text, "muted"))
     if version.unknown_because:
         pieces.append(span(version.unknown_because, "unknown"))
     reason = error_reason(version.caller)
