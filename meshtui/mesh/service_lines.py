@@ -81,12 +81,12 @@ class ServiceLines:
             line = lines[at]
             if line is None or end - line.at > POOLED_S:
                 line = lines[at] = Line(judged[at], end, newest.begin)
-            if not _is_calm(line, count, quiet):
+            if isinstance(count, tuple) or not _is_calm(line, count, quiet):
                 known = known or self._ticks(windows)
                 counted = _windows_of(at, known, line.since - 1e-6)
                 follow(line, counted, judged[at], newest, limits)
             line.at = end
-            if line.slow or at in slow:
+            if line.slow or (slow and at in slow):
                 slowed(line, slow.get(at, ""), newest, counts_of(count)[0])
             if line.state != OK or line.slow:
                 calm = False
@@ -145,11 +145,9 @@ def _places(work: ServiceWork) -> list[Place]:
     return found
 
 
-def _is_calm(line: Line, count: Tally, quiet: float) -> bool:
-    """Nothing fails and nothing has since `quiet`: there is nothing to pool."""
-    if line.state != OK or isinstance(count, tuple) or count < ENOUGH:
-        return False
-    return line.failed_at < quiet
+def _is_calm(line: Line, requests: float, quiet: float) -> bool:
+    """Whether nothing has failed since `quiet`, where nothing fails now: nothing to pool."""
+    return line.state == OK and requests >= ENOUGH and line.failed_at < quiet
 
 
 def _is_well(work: ServiceWork | RowWork) -> bool:

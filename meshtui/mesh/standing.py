@@ -79,8 +79,8 @@ class Line:
     `dead` those since a success; both count windows once. Windows that begin before `since`
     belong to an earlier state. `bad` of `requests` failed, older ones counted in part.
     `judged_at` is when there were enough requests last, `seen_at` when there were any, and
-    `usual_rps` how many they were then. It was looked at until `at`, and followed until
-    `followed_at`: between them it was calm.
+    `usual_rps` how many they were then. It was looked at until `at`, and had few requests at
+    `followed_at` last: between them it had enough.
     """
 
     state: str
@@ -119,15 +119,16 @@ def follow(
     `windows` are the newest, which by itself says `first`, and those before it that count with
     it, none with a second of another.
     """
-    window = windows[0]
+    requests = windows[0][0]
     pool = added(windows)
-    _note(line, window, pool, newest)
+    _note(line, windows[0], pool, newest)
     found = _found(line, windows, pool, first, limits)
-    _see(line, found, windows, pool, newest)
+    if requests < ENOUGH:
+        _see(line, found, requests, pool[0] / len(windows), newest)
     if line.state in _UNJUDGED:
         if found != NO_TRAFFIC or line.state != FEW or _is_gone(line, newest):
             _enter(line, found, pool, newest)
-    elif window[0] <= 0:
+    elif requests <= 0:
         gone = _was_busy(len(windows), pool) if pool[0] else _is_gone(line, newest)
         if gone and (line.state in _BAD or not pool[0]):
             line.state, line.since = NO_TRAFFIC, newest.begin
@@ -183,8 +184,8 @@ def _leave(line: Line, state: str, newest: Span) -> None:
         line.left, line.failing_ratio = newest.end, 0.0
 
 
-def _see(line: Line, found: str, windows: Sequence[Counts], pool: Counts, newest: Span) -> None:
-    """How much there is to judge by. A line that is calm has enough."""
+def _see(line: Line, found: str, requests: float, usual: float, newest: Span) -> None:
+    """How little there is to judge by. A line that was not followed here had enough."""
     begin, end = newest
     if line.at > line.followed_at:
         line.judged_at, line.seen_at = line.at, line.at
@@ -192,9 +193,7 @@ def _see(line: Line, found: str, windows: Sequence[Counts], pool: Counts, newest
     line.followed_at = end
     if found not in _TOO_FEW:
         line.judged_at = end
-    requests = windows[0][0]
     if requests > 0:
-        usual = ENOUGH if requests >= ENOUGH else pool[0] / len(windows)
         line.usual_rps = usual / (end - begin)
         line.seen_at = end
 
@@ -234,11 +233,9 @@ def _found(
     Only errors are said once three windows had nothing else, or all that is known; and where
     something had succeeded lately, once so many failed that this ratio is excluded.
     """
-    last = first if len(windows) == 1 else judged(pool, limits)
-    if last in _TOO_FEW:
-        found = last if first in _TOO_FEW else first
-    else:
-        found = last if first in _TOO_FEW or SEVERITY[last] < SEVERITY[first] else first
+    found = last = first if len(windows) == 1 else judged(pool, limits)
+    if last != first and first not in _TOO_FEW:
+        found = first if last in _TOO_FEW else worse(first, last)
     if found != ONLY_ERRORS:
         return found
     sure = last == ONLY_ERRORS or judged(added(windows[:3]), limits) == ONLY_ERRORS
@@ -257,7 +254,8 @@ def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
         line.bad, line.requests = line.bad * faded + bad, line.requests * faded + requests
         line.counted_at = end
     if bad:
-        line.ratio, line.failed_at, line.clean = _bad(pool) / pool[0], end, 0.0
+        line.ratio = _bad(pool) / pool[0]
+        line.failed_at, line.clean = end, 0.0
     elif not line.clean or begin >= line.clean_at - 1e-6:
         line.clean += requests
         line.clean_at = end
@@ -280,7 +278,8 @@ def _is_over(line: Line, windows: Sequence[Counts], now: float, limits: Threshol
     bound = LEAVE * limits.failing
     if line.clean and below(0, line.clean / patience, bound):
         return True
-    if below(line.bad, line.requests, limits.failing, Z99):
+    lately = line.bad < limits.failing * line.requests
+    if lately and below(line.bad, line.requests, limits.failing, Z99):
         return True
     return _fails_less(windows, bound, patience)
 
