@@ -56,8 +56,8 @@ def open_connections(change: Change) -> Iterator[Caution]:
     if any(_rules(change.spec_before, one) != _rules(change.spec_after, one) for one in STREAMS):
         yield Caution(
             "warning",
-            "only new connections follow the new weights: open ones stay where they are until "
-            "the proxy has drained the old listener (meshConfig drainDuration, 45 s by default)",
+            "only new connections follow the new weights: open ones stay where they are until the "
+            "proxy closes them, when the old listener is drained (drainDuration, 45 s by default)",
         )
 
 

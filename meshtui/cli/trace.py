@@ -40,11 +40,12 @@ async def trace(arguments: argparse.Namespace) -> int:
 def request_of(arguments: argparse.Namespace) -> Request:
     """The request that the options describe."""
     path = arguments.path if arguments.path.startswith("/") else f"/{arguments.path}"
+    sni = getattr(arguments, "sni", "")
     return Request(
         method=arguments.method.upper(),
         path=path,
-        authority=arguments.host,
-        scheme=getattr(arguments, "scheme", "http"),
+        authority=sni or arguments.host,
+        scheme="https" if sni else getattr(arguments, "scheme", "http"),
         headers=tuple(arguments.header),
     )
 

@@ -71,6 +71,8 @@ def _in_mesh(view: View, request: Request, caller: Caller) -> Decision:
         chains = view.chains(host.name, port)
         found, chain = connection(chains, host.name, host.addresses, port, request)
         spoken = host.ports[0].protocol
+        if chain is None and host.ports[0].tls:
+            return _to_no_name(view, found, f"port {port} is {spoken}: {RAW}")
         return _to(view, found, chain.targets if chain else (), f"port {port} is {spoken}: {RAW}")
     vhost = table.sniffed(called) if table else None
     if table and vhost is None:
@@ -78,6 +80,15 @@ def _in_mesh(view: View, request: Request, caller: Caller) -> Decision:
     if vhost is not None:
         return _among(view, vhost, vhost.host.name if vhost.host else "", request, caller)
     return _to_nobody(view, called or request.hostname, port)
+
+
+def _to_no_name(view: View, found: Decision, note: str) -> Decision:
+    """Behind the server names of the rules a listener has outboundTrafficPolicy's own chain."""
+    cluster = _PASSTHROUGH if view.outbound == "ALLOW_ANY" else _BLACK_HOLE
+    decided = f"no rule has the server name: outboundTrafficPolicy {view.outbound} decides"
+    effects = Effects(destinations=(Odds("", cluster=cluster),), connection=True)
+    taken = Tried(None, "every other server name")
+    return replace(found, taken=taken, effects=effects, notes=(decided, note))
 
 
 def named(view: View, hostname: str) -> str:

@@ -133,6 +133,7 @@ TRACE = Verb(
         Parameter("header", "repeatable", HEADER, "K=V", many=True),
         Parameter("from", "only this caller", TEXT, "WORKLOAD|gateway", ""),
         Parameter("port", "the service's port", PORT, "N", 0),
+        Parameter("sni", "the server name that a TLS client asks for", TEXT, "NAME", ""),
     ),
     needs="service",
     line=True,

@@ -27,6 +27,7 @@ from meshtui.changes.change import (
 from meshtui.changes.consequences import consequences
 from meshtui.changes.patch import apply
 from meshtui.changes.stream_rules import open_connections
+from meshtui.envoy.agree import agreement
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.compare_chains import (
     compare_port,
@@ -35,11 +36,14 @@ from meshtui.envoy.compare_chains import (
     unreachable_ends,
 )
 from meshtui.envoy.listeners import ProxyListener, parse_listeners
+from meshtui.envoy.trace_connections import trace_connection
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import ordinary, traffic_to
 from meshtui.mesh.model import Mesh, ServiceKey, VirtualService
+from meshtui.mesh.request import Request
 from meshtui.mesh.resolution import Client, View, world
 from meshtui.mesh.touched_ports import PortChains, TouchedPort, ports_of, touched_ports
+from meshtui.mesh.trace import Caller, trace
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.written_objects import mesh_after
 from tests.recorded.cases import CLIENT_LABELS, Case, load, names
@@ -263,6 +267,42 @@ EDITS = {
     "gone": _gone,
     "surplus": _surplus,
 }
+
+
+TRACED = {
+    "subset-weights": ("raw", 9090, ""),
+    "two-ports": ("two", 9092, ""),
+    "subnets": ("raw", 9090, ""),
+    "tls-names": ("sec", 9443, "a.sec.st-a.svc.cluster.local"),
+    "tcp-on-tls": ("sec", 9443, "anything.test"),
+    "http-on-tcp": ("raw", 9090, ""),
+    "mixed": ("mixed", 9094, ""),
+    "no-such-subset": ("raw", 9090, ""),
+}
+"""A service, its port and the server name asked for, if any."""
+
+
+class TestTrace:
+    @pytest.mark.parametrize("name", TRACED)
+    def test_a_connection_goes_where_the_recorded_listener_sends_it(self, name: str) -> None:
+        service, port, sni = TRACED[name]
+        assert traced(name, service, port, sni)
+
+    @pytest.mark.parametrize("sni", ["", "other.test"])
+    def test_a_name_that_no_rule_has_is_up_to_the_outbound_policy(self, sni: str) -> None:
+        assert traced("tls-names", "sec", 9443, sni) == ["PassthroughCluster"]
+
+
+def traced(name: str, service: str, port: int, sni: str) -> list[str]:
+    """Where the objects and the recorded listener agree that a connection goes."""
+    case = of(name)
+    key = case.mesh.by_key[ServiceKey(SPACE, service)]
+    request = Request(authority=sni or service, scheme="https" if sni else "http")
+    intent = trace(case.mesh, request, Caller(CLIENTS["client"], port, key.host))
+    listeners = listeners_of(case.recorded["proxies"]["client"])
+    followed = trace_connection(listeners, request, port, key.addresses)
+    assert agreement(intent, followed) == (True, ()), intent
+    return [to.cluster or to.label for to in followed.decision.effects.destinations]
 
 
 def change(case: Case, request: Any, service: str = "raw", rule: str = "") -> Change:

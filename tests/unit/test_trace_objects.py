@@ -416,7 +416,8 @@ def test_a_tls_port_is_decided_by_the_name_of_the_handshake() -> None:
     named = ask(mesh, host="db.test:9080", scheme="https", caller=called)
     assert taken(named) == "tls[0]"
     plain = ask(mesh, host="db.test:9080", caller=called)
-    assert plain.taken is None
+    assert taken(plain) == "every other server name"
+    assert [to.cluster for to in plain.effects.destinations] == ["PassthroughCluster"]
     assert why(plain) == ["the TLS name is absent, asks db.test"]
 
 
