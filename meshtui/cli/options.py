@@ -17,7 +17,7 @@ def options(arguments: argparse.Namespace) -> Options:
         kubeconfig=getattr(arguments, "kubeconfig", None),
         context=getattr(arguments, "context", None),
         namespace=getattr(arguments, "namespace", None),
-        read_only=getattr(arguments, "read_only", False),
+        read_only=getattr(arguments, "read_only", False) or config.read_only,
         verify=not getattr(arguments, "no_verify", False),
         wait_s=getattr(arguments, "timeout", 10.0),
         dry_run=getattr(arguments, "dry_run", False),

@@ -33,6 +33,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "keep": ("maintenance", "keep"),
     "doctor": ("maintenance", "doctor"),
     "completion": ("completion.command", "completion"),
+    "config": ("config", "config"),
     "undo": ("change_commands", "undo"),
     "adopt": ("object_commands", "adopt"),
     "edit": ("object_commands", "edit"),

@@ -252,7 +252,25 @@ COMPLETION = Verb(
     ),
 )
 
+CONFIG = Verb(
+    "config",
+    "what is set and by what, where the file is, or a file to begin with",
+    (
+        Parameter(
+            "what",
+            "init: a file with every setting as a comment",
+            positional=True,
+            choices=("show", "path", "init"),
+        ),
+        Parameter("force", "init: write over a file that is there", None, default=False),
+    ),
+    examples=(
+        Example("show", "Each setting, its value, and the line or variable that it is from."),
+        Example("init", "~/.config/meshtui/config.yaml, unless there is one."),
+    ),
+)
+
 VERBS = (
     *(SERVICES, LOGS, PROXY, STATUS, PODS, TRACE, REQUEST, LOAD),
-    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION),
+    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION, CONFIG),
 )

@@ -30,6 +30,7 @@ READING = (
     ("logs", "reviews"), ("logs", "reviews", "--callers"),
     *(("proxy", what, "reviews" if what == "diff" else "productpage") for what in WHAT),
     ("journal",), ("doctor",), ("status", "-A"), ("pods", "-A"), ("canary", "status"),
+    ("config", "show"),
 )  # fmt: skip
 CHANGING = (
     ("shift", "reviews", "v3=10"), ("promote", "reviews", "v1"), ("rollback", "reviews"),

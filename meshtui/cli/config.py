@@ -1,0 +1,80 @@
+"""`config show|path|init`: what is set, by what, and a file to begin with."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from meshtui.cli import connect as opening
+from meshtui.cli import output
+from meshtui.config import SETTINGS, Loaded, Setting, config_path, load
+from meshtui.config.template import write_template
+from meshtui.errors import Exit, Usage
+from meshtui.kube.address import without_userinfo
+
+HIDDEN = "(hidden)"
+
+
+def config(arguments: argparse.Namespace) -> int:
+    form = opening.form(arguments)
+    if arguments.force and arguments.what != "init":
+        raise Usage("--force belongs to `config init`")
+    if arguments.what == "show":
+        _show(load(), form)
+        return Exit.DONE
+    path = config_path()
+    if arguments.what == "init":
+        write_template(path, force=arguments.force)
+    if form == "table":
+        output.line(str(path))
+    else:
+        output.data({"file": str(path), "found": path.is_file()}, form)
+    return Exit.DONE
+
+
+def _show(loaded: Loaded, form: str) -> None:
+    if form != "table":
+        settings = [_setting_json(one, loaded) for one in SETTINGS]
+        found = {"file": str(loaded.path), "found": loaded.found, "settings": settings}
+        output.data(found, form)
+        return
+    rows = [(one.name, _words(_value(one, loaded)), loaded.sources[one.name]) for one in SETTINGS]
+    output.table(("SETTING", "VALUE", "FROM"), rows)
+    if not loaded.found:
+        output.note(f"meshtui: there is no {loaded.path}: `meshtui config init` writes one")
+
+
+def _setting_json(one: Setting, loaded: Loaded) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "value": _value(one, loaded),
+        "from": loaded.sources[one.name],
+        "default": _plain(one.default),
+        "variable": one.variable or None,
+        "help": one.help,
+    }
+
+
+def _value(one: Setting, loaded: Loaded) -> Any:
+    """Nobody's password: neither a header nor what stands in a URL."""
+    value = _plain(getattr(loaded.config, one.name))
+    if one.secret:
+        return [HIDDEN for _ in value]
+    return without_userinfo(value) if one.name == "prometheus" else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {one}" for key, one in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(value) or "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value) or "-"

@@ -1,0 +1,165 @@
+"""The settings: one table of their names, what each may be, and what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+BADGES = ("red", "yellow", "plain")
+"""How loud a context's badge is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`ascii`: no signs and lines beyond ASCII; `badges` maps patterns of contexts' names, as a
+    shell's, to one of `BADGES`. `stable` names the stable version by `service.namespace` or
+    `service`; `degraded` and `failing` are error ratios (0 to 1); `slow_ms` is the time that 95 %
+    of the requests must keep (0: no limit); `tick_s` is the seconds between two looks at
+    telemetry. What begins with `prometheus` is as the options of that name.
+    """
+
+    theme: str = ""
+    ascii: bool = False
+    badges: Mapping[str, str] = field(default_factory=dict)
+    read_only: bool = False
+    stable: Mapping[str, str] = field(default_factory=dict)
+    degraded: float = 0.0
+    failing: float = 0.10
+    slow_ms: float = 0.0
+    tick_s: float = 2.0
+    prometheus: str = "auto"
+    prometheus_match: tuple[str, ...] = ()
+    prometheus_headers: tuple[str, ...] = ()
+    prometheus_token_file: str = ""
+    prometheus_basic_file: str = ""
+
+
+Check = Callable[[Any], Any]
+"""The value as `Config` has it. Raises `ValueError` with what it has to be: "a word"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`example` is how it is written in YAML; `secret`: its value is for nobody's eyes."""
+
+    name: str
+    help: str
+    check: Check
+    example: str
+    secret: bool = False
+
+    @property
+    def default(self) -> Any:
+        return getattr(Config(), self.name)
+
+    @property
+    def variable(self) -> str:
+        """The environment's variable that goes before the file; empty for what is no one value."""
+        mapping = isinstance(self.default, Mapping)
+        return "" if mapping else f"MESHTUI_{self.name.upper()}"
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a word")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """Also as a shell has it."""
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    found = words.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise ValueError("true or false")
+    return found
+
+
+def number(low: float, high: float) -> Check:
+    """Also one that is written as a word, as in the environment."""
+
+    def check(value: Any) -> float:
+        words = ValueError(f"a number from {low:g} to {high:g}")
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                raise words from None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise words
+        if not low <= value <= high:
+            raise words
+        return value
+
+    return check
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """One text or a list of them."""
+    found = [value] if isinstance(value, str) else value or []
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError("a text or a list of texts")
+    return tuple(found)
+
+
+def versions(value: Any) -> Mapping[str, str]:
+    if not isinstance(value or {}, dict):
+        raise ValueError("a map of services to versions: {reviews.default: v1}")
+    return {str(key): str(one) for key, one in (value or {}).items()}
+
+
+def badges(value: Any) -> Mapping[str, str]:
+    found = value or {}
+    if not isinstance(found, dict) or not set(map(str, found.values())) <= set(BADGES):
+        raise ValueError(f"a map of contexts to {', '.join(BADGES)}")
+    return {str(key): str(one) for key, one in found.items()}
+
+
+SETTINGS = (
+    Setting(
+        "theme",
+        "the screen's colours: meshtui-dark, -light, -contrast, -colourblind, -ansi, or your own",
+        text,
+        "meshtui-dark",
+    ),
+    Setting("ascii", "no signs and lines beyond ASCII, as --ascii", flag, "true"),
+    Setting(
+        "badges",
+        "how loud a context is in the header, by a pattern of its name",
+        badges,
+        '{"*prod*": red, staging: yellow, lab: plain}',
+    ),
+    Setting("read_only", "refuse every write, as --read-only", flag, "true"),
+    Setting(
+        "stable",
+        "the version that a rollback goes back to, by service or service.namespace",
+        versions,
+        "{reviews.default: v1}",
+    ),
+    Setting("degraded", "error ratio from which a version is degraded", number(0, 1), "0.01"),
+    Setting("failing", "error ratio from which a version is failing", number(0, 1), "0.10"),
+    Setting(
+        "slow_ms",
+        "time that 95 % of the requests must keep; 0: no limit",
+        number(0, 3_600_000),
+        "500",
+    ),
+    Setting("tick_s", "seconds between two looks at telemetry", number(0.2, 3600), "2.0"),
+    Setting("prometheus", "where golden signals come from: a URL, auto or none", text, "auto"),
+    Setting(
+        "prometheus_match",
+        "only these series, as --prometheus-match",
+        texts,
+        "'cluster=\"east\"'",
+    ),
+    Setting(
+        "prometheus_headers",
+        "sent with every query, as --prometheus-header",
+        texts,
+        "['X-Scope-OrgID: a']",
+        secret=True,
+    ),
+    Setting("prometheus_token_file", "a file with a bearer token", text, "/run/token"),
+    Setting("prometheus_basic_file", "a file with user:password", text, "/run/password"),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
