@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+VIP = "inbound-vip"
+"""The direction of the clusters that a waypoint has of the services that it stands before."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ClusterName:
@@ -20,8 +23,12 @@ class ClusterName:
 
     @property
     def label(self) -> str:
-        """What a person calls it: the subset, or the first part of the host."""
-        return self.subset or self.host.split(".", 1)[0] or self.raw
+        """What a person calls it: the subset, or the first part of the host.
+
+        A waypoint's subset has the protocol before it, `http/v1`.
+        """
+        subset = self.subset.partition("/")[2] if self.direction == VIP else self.subset
+        return subset or self.host.split(".", 1)[0] or self.raw
 
 
 def parse_cluster_name(name: str) -> ClusterName:

@@ -15,7 +15,7 @@ _GOOD = ("", "HEALTHY", "UNKNOWN")
 
 @dataclass(frozen=True, slots=True)
 class ProxyEndpoint:
-    """One address of one cluster, as a proxy sees it.
+    """One address of one cluster, as a proxy sees it; of a pod behind a tunnel it is the pod's.
 
     `ejected` is outlier detection's doing; `health` is what the control plane or a health check
     says ("healthy", "draining", "unhealthy", …). `active` requests and `connections` are under
@@ -52,7 +52,7 @@ def parse_endpoints(status: Any) -> tuple[ProxyEndpoint, ...]:
 
 
 def _endpoint(cluster: ClusterName, raw: Json) -> ProxyEndpoint:
-    socket = read.obj(raw, "address", "socket_address")
+    socket = read.obj(raw, "address", "socket_address") or _tunnelled(raw)
     state = read.obj(raw, "health_status")
     stats = dict(_stats(raw))
     return ProxyEndpoint(
@@ -85,6 +85,15 @@ def _health(state: Json) -> str:
         return reason.lower()
     checks = ("failed_active_health_check", "failed_active_degraded_check")
     return "unhealthy" if any(state.get(check) is True for check in checks) else "healthy"
+
+
+def _tunnelled(raw: Json) -> Json:
+    """The address behind an internal listener: a waypoint tunnels to its pods."""
+    behind = read.text(read.obj(raw, "address", "envoy_internal_address"), "endpoint_id")
+    address, _, port = behind.rpartition(":")
+    if not address or not (port.isascii() and port.isdigit() and len(port) < 6):
+        return {}
+    return {"address": address.strip("[]"), "port_value": int(port)}
 
 
 def _other_address(raw: Json) -> str:

@@ -59,13 +59,17 @@ def _named(path: str, name_regex: str) -> str:
     return f"{path}&name_regex={quote(name_regex, safe='')}" if name_regex else path
 
 
+_CLUSTER = r"(outbound|inbound-vip)\|\d+\|[^|]*\|"
+"""What the clusters of a service begin with; a waypoint has its own name for them."""
+
+
 def _of_host(host: str) -> str:
-    return rf"outbound\|\d+\|[^|]*\|{re.escape(host)}" if host else ""
+    return rf"{_CLUSTER}{re.escape(host)}" if host else ""
 
 
 def _of_hosts(hosts: Iterable[str]) -> str:
     names = "|".join(re.escape(host) for host in sorted(set(hosts)))
-    return rf"outbound\|\d+\|[^|]*\|({names})"
+    return rf"{_CLUSTER}({names})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,10 @@ def routes_path(name_regex: str = "") -> str:
 
 
 INLINE_ROUTES_PATH = "/config_dump?resource=static_route_configs"
-"""RouteConfigurations that stand inside of listeners: inbound ones, and a waypoint's."""
+"""RouteConfigurations that stand inside of listeners: inbound ones, and a waypoint's.
+
+`name_regex` picks none of them.
+"""
 
 
 def listeners_path(name_regex: str = "") -> str:
@@ -112,10 +119,15 @@ async def read_tables(
     pod: Pod,
     *,
     name_regex: str = "",
+    inline: bool = False,
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[RouteTable, ...]:
-    """The proxy's RouteConfigurations, virtual hosts without routes too. Errors as `admin_get`."""
-    return (await ask(cluster, pod, routes_path(name_regex), parse_tables, timeout)).facts
+    """The proxy's RouteConfigurations, virtual hosts without routes too. Errors as `admin_get`.
+
+    With `inline` those that stand inside of listeners.
+    """
+    path = INLINE_ROUTES_PATH if inline else routes_path(name_regex)
+    return (await ask(cluster, pod, path, parse_tables, timeout)).facts
 
 
 async def read_listeners(
@@ -134,10 +146,15 @@ async def read_hosts(
     pod: Pod,
     *,
     name_regex: str = "",
+    inline: bool = False,
     timeout: float = _TIMEOUT_S,  # noqa: ASYNC109
 ) -> tuple[ProxyHost, ...]:
-    """The proxy's virtual hosts, with their routes as the config dump has them."""
-    return (await ask(cluster, pod, routes_path(name_regex), parse_hosts, timeout)).facts
+    """The proxy's virtual hosts, with their routes as the config dump has them.
+
+    With `inline` those that stand inside of listeners, all of them.
+    """
+    path = INLINE_ROUTES_PATH if inline else routes_path(name_regex)
+    return (await ask(cluster, pod, path, parse_hosts, timeout)).facts
 
 
 async def read_clusters(

@@ -38,7 +38,13 @@ class Feed:
         # `-n` given twice or given as nothing at all must not end in no watch at all.
         wanted = tuple(dict.fromkeys(namespaces)) if namespaces else None
         self._sources = [
-            Source(cluster, resource, wanted, self._pace, self._changed)
+            Source(
+                cluster,
+                resource,
+                wanted if resource.namespaced else None,
+                self._pace,
+                self._changed,
+            )
             for resource in MESH_RESOURCES
         ]
         self._tasks: list[asyncio.Task[None]] = []

@@ -68,7 +68,7 @@ class Resource:
 
 _PILOT = "operator.istio.io/component=Pilot"
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, optional=True)
 SERVICES = Resource("", "v1", "services", "Service")
 PODS = Resource("", "v1", "pods", "Pod")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -142,6 +142,7 @@ MESH_RESOURCES = (
     API_GATEWAYS,
     LISTENER_SETS,
     REFERENCE_GRANTS,
+    NAMESPACES,
     CONFIG_MAPS,
 )
 """All that a mesh is made of, and all that is listed and watched."""

@@ -156,6 +156,8 @@ async def _all(
 
 
 async def _kind(reading: _Reading, resource: Resource, namespaces: tuple[str, ...] | None) -> _Kind:
+    if not resource.namespaced:
+        namespaces = None
     try:
         if namespaces is None and in_several_versions(resource):
             guessed = await _in_usual_version(reading, resource)
@@ -170,6 +172,8 @@ async def _kind(reading: _Reading, resource: Resource, namespaces: tuple[str, ..
     except Unauthenticated:
         raise
     except NotAllowed as error:
+        if not resource.namespaced:
+            return _Kind(resource, namespaces=(), refused=error)
         readable = await reading.reach.namespaces(resource)
         if not readable:
             return _Kind(resource, namespaces=(), refused=error)

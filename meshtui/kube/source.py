@@ -196,6 +196,8 @@ class Source:
                 self._on_change()
 
     async def _readable(self) -> tuple[str, ...]:
+        if not self.resource.namespaced:
+            return ()
         reach = ReadableNamespaces(self._cluster)
         namespaces = await reach.namespaces(self.resource)
         self._left_out = reach.problem

@@ -9,6 +9,7 @@ from meshtui.kube.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     DESTINATION_RULES,
+    NAMESPACES,
     PODS,
     SERVICES,
     VIRTUAL_SERVICES,
@@ -178,4 +179,5 @@ _TRIMS: Mapping[str, Callable[[Json], Json]] = {
     PODS.plural: _pod,
     DEPLOYMENTS.plural: _deployment,
     CONFIG_MAPS.plural: _config_map,
+    NAMESPACES.plural: _service,
 }

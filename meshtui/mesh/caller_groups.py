@@ -20,6 +20,8 @@ def callers_of(whole: World, host: str) -> Iterator[tuple[Client, tuple[Callers,
     asked = _asked_labels(whole, host)
     found: dict[object, tuple[Client, list[Callers]]] = {}
     for group in whole.callers:
+        if group.client.waypoint and any(whole.view(group.client).waypoint.hosts(host)):
+            found[group.client.key] = (group.client, [group])
         if group.client.gateway:
             continue
         home = group.client.namespace

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from meshtui.mesh.ambient import without_waypoint
 from meshtui.mesh.caller_groups import callers_of
 from meshtui.mesh.carrying_streams import (
     StreamRule,
@@ -232,10 +233,19 @@ class _Found:
         for client, callers in callers_of(self._world, host):
             view = self._world.view(client)
             answers = [view.resolve(host, port) for port in _ports(self._world, host)]
+            why = "" if callers else self._nobody_asks(host)
             for answer in answers:
-                self._add_answer(answer, answer.rest, callers, only)
+                if why:
+                    self._add_unasked(answer, why)
+                else:
+                    self._add_answer(answer, answer.rest, callers, only)
             if not only and takes_no_rule(answers):
                 self._unruled += callers
+
+    def _nobody_asks(self, host: str) -> str:
+        """Why whoever is to call a service will have no HTTP rules; empty where they will."""
+        service = self._world.mesh.by_host.get(host)
+        return without_waypoint(self._world.mesh, service) if service is not None else ""
 
     def unruled(self) -> Unruled:
         if not self._unruled:
@@ -246,7 +256,7 @@ class _Found:
     def add_edges(self, host: str) -> None:
         """What gateways send to a host."""
         for group in self._world.callers:
-            if not group.client.gateway:
+            if not group.client.gateway or group.client.waypoint:
                 continue
             view = self._world.view(group.client)
             for stream in edge_streams(view, host):
@@ -290,6 +300,13 @@ class _Found:
                 continue
             rules = other.service.rules
             self._after += [Route(other.service, rule, unused=other.why) for rule in rules]
+
+    def _add_unasked(self, answer: Resolution, why: str) -> None:
+        """The HTTP rules of a host that nobody asks for."""
+        for ruling in answer.virtual_host.rulings if answer.virtual_host else ():
+            for merged in ruling.rules:
+                if (rule := merged.holder.rule) is not None:
+                    self._join(Route(merged.holder.service, rule, unused=why))
 
     def _add_rule(
         self,

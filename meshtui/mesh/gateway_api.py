@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meshtui.mesh.istio import Json, Ref
@@ -98,6 +99,7 @@ class ApiGateway:
     managed: bool = True
     admits: str = ""
     selector: Json = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     raw: Json = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -21,6 +21,7 @@ from meshtui.mesh.istio import Json as Json
 from meshtui.mesh.istio import Ref as Ref
 from meshtui.mesh.istio import Server as Server
 from meshtui.mesh.istio import Sidecar as Sidecar
+from meshtui.mesh.namespaces import Namespace as Namespace
 from meshtui.mesh.pod_status import ContainerStatus as ContainerStatus
 from meshtui.mesh.registered import EntryEndpoint as EntryEndpoint
 from meshtui.mesh.registered import EntryPort as EntryPort
@@ -234,6 +235,7 @@ class Mesh:
 
     listener_sets: tuple[ListenerSet, ...] = ()
     reference_grants: tuple[ReferenceGrant, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
     peer_authentications: tuple[PeerAuthentication, ...] = ()
     authorization_policies: tuple[AuthorizationPolicy, ...] = ()
     telemetries: tuple[Telemetry, ...] = ()
@@ -318,6 +320,16 @@ class Mesh:
     def gateways_by_place(self) -> Mapping[tuple[str, str], Gateway]:
         """Gateways by namespace and name."""
         return {(gateway.ref.namespace, gateway.ref.name): gateway for gateway in self.gateways}
+
+    @cached_property
+    def api_gateways_by_place(self) -> Mapping[tuple[str, str], ApiGateway]:
+        """Gateways of the Gateway API by namespace and name."""
+        return {(one.ref.namespace, one.ref.name): one for one in self.api_gateways}
+
+    @cached_property
+    def namespace_labels(self) -> Mapping[str, Mapping[str, str]]:
+        """The labels of namespaces by their names."""
+        return {one.name: one.labels for one in self.namespaces}
 
     @cached_property
     def wildcard_destination_rules(self) -> tuple[DestinationRule, ...]:

@@ -13,6 +13,7 @@ from meshtui.mesh.authorization import parse_authorization_policy, parse_request
 from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
+from meshtui.mesh.namespaces import parse_namespace
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_other_route
 from meshtui.mesh.parse_listeners import (
     parse_api_gateway,
@@ -104,6 +105,7 @@ def parse_mesh(
         api_gateways=parsed(API_GATEWAYS, lambda raw: parse_api_gateway(raw, domain)),
         listener_sets=parsed("listenersets", parse_listener_set),
         reference_grants=parsed("referencegrants", parse_reference_grant),
+        namespaces=parsed("namespaces", parse_namespace),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
         telemetries=parsed("telemetries", parse_telemetry),
         authorization_policies=parsed("authorizationpolicies", parse_authorization_policy),

@@ -38,6 +38,7 @@ def parse_api_gateway(raw: Json, domain: str = CLUSTER_DOMAIN) -> ApiGateway:
         managed=managed,
         admits=read.text(namespaces, "from"),
         selector=read.obj(namespaces, "selector"),
+        labels=read.labels(read.obj(raw, "metadata"), "labels"),
         raw=raw,
     )
 

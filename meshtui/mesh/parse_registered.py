@@ -33,6 +33,7 @@ def parse_service_entry(raw: Json, domain: str = CLUSTER_DOMAIN) -> ServiceEntry
         selector=_selector(spec, "labels"),
         export_to=read.texts(spec, "exportTo"),
         created=read.created(raw),
+        labels=read.labels(read.obj(raw, "metadata"), "labels"),
     )
 
 

@@ -44,6 +44,7 @@ class ServiceEntry:
     """Empty where the mesh's default holds."""
 
     created: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ INDEXES: Mapping[str, frozenset[str]] = {
     "rules_by_destination": frozenset({"virtual_services", "http_routes"}),
     "other_routes_by_host": frozenset({"other_routes"}),
     "gateways_by_place": frozenset({"gateways"}),
+    "api_gateways_by_place": frozenset({"api_gateways"}),
+    "namespace_labels": frozenset({"namespaces"}),
     "wildcard_destination_rules": frozenset({"destination_rules"}),
     "rules_by_host": frozenset({"destination_rules"}),
 }

@@ -5,7 +5,7 @@ What the proxy has is the resolution's answer; the request is tried against it a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from meshtui.mesh.decision import Decision, Tried, split
@@ -53,13 +53,30 @@ class Caller:
 def trace(mesh: Mesh, request: Request, caller: Caller) -> Decision:
     """The decision of a caller's proxy, once it has what istiod makes of the objects."""
     view = world(mesh).view(caller.client)
-    found = (_at_gateway if caller.client.gateway else _in_mesh)(view, request, caller)
+    found = _decider(caller.client)(view, request, caller)
     missing = [why for why in unread(mesh, caller.client, None) if why.plural not in _ELSEWHERE]
     guessed = found.host in (PASSED_ON, REFUSED) and not mesh.settings.known
     policy = ["meshConfig was not read: its outboundTrafficPolicy is not known"] if guessed else []
     unknown = tuple(dict.fromkeys((*policy, *map(str, missing))))
     notes = (NORMALISED,) if request.normalisable else ()
     return replace(found, notes=(*found.notes, *unknown, *notes), unknown=unknown)
+
+
+def _decider(client: Client) -> Callable[[View, Request, Caller], Decision]:
+    if client.waypoint:
+        return _at_waypoint
+    return _at_gateway if client.gateway else _in_mesh
+
+
+def _at_waypoint(view: View, request: Request, caller: Caller) -> Decision:
+    """A waypoint has one virtual host for each port of a service: what was sent to its address."""
+    port = caller.port or port_of(request.authority) or _HTTP_PORT
+    called = caller.host or named(view, request.hostname)
+    answer = view.resolve(called, port)
+    if answer.virtual_host is None:
+        why = f"the waypoint does not stand before {called or request.hostname} on port {port}"
+        return Decision(notes=(why,))
+    return _among(view, answer.virtual_host, called, request, caller)
 
 
 def _in_mesh(view: View, request: Request, caller: Caller) -> Decision:

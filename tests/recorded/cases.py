@@ -33,6 +33,7 @@ PLURALS = {
     "TLSRoute": "tlsroutes",
     "ReferenceGrant": "referencegrants",
     "ListenerSet": "listenersets",
+    "Namespace": "namespaces",
     "PeerAuthentication": "peerauthentications",
     "AuthorizationPolicy": "authorizationpolicies",
     "RequestAuthentication": "requestauthentications",

@@ -1,17 +1,32 @@
-"""Waypoints: what the resolution of a caller in the mesh says of what a real one was sent.
+"""Waypoints against what a real istiod sent to one, and beside what callers in the mesh have.
 
-A waypoint's clusters and tables have names of their own; what they hold is what its namespace's
-callers are told by the same rules. `NOT_HELD` names the cases in which a waypoint does otherwise.
+A waypoint's clusters and tables have names of their own; what they hold is mostly what its
+namespace's callers are told by the same rules. `NOT_HELD` names the cases in which it is not.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from meshtui.mesh.resolution import Client, View, world
+from meshtui.changes.build import build_change
+from meshtui.changes.change import Shift, Target
+from meshtui.changes.locate import locate
+from meshtui.changes.patch import apply
+from meshtui.envoy.compare import compare_host, host_of
+from meshtui.envoy.virtual_hosts import parse_hosts
+from meshtui.errors import Refused
+from meshtui.mesh.carrying import ordinary, routes_to
+from meshtui.mesh.model import Mesh
+from meshtui.mesh.request import Request
+from meshtui.mesh.resolution import Client, View, VirtualHost, client_of, world
+from meshtui.mesh.touched import touched_hosts
+from meshtui.mesh.trace import Caller, trace
+from meshtui.operations.change.verify import client_proxies
+from meshtui.operations.change.written_objects import with_object
 from tests.recorded.cases import Case, load, names
 
 Obj = dict[str, Any]
@@ -77,3 +92,142 @@ def test_its_clusters_have_the_policies_and_endpoints_of_its_services(case: Case
 def test_only_known_cases_are_left_out() -> None:
     assert len(names("waypoint")) == 18
     assert set(NOT_HELD) < set(names("waypoint"))
+
+
+# As a waypoint
+
+
+WAY = Client("gw-w", gateway=True, waypoint="waypoint")
+OTHER_KINDS = {"w-tcp": "TCPRoutes are not resolved yet"}
+"""Cases of which only the HTTP chains are compared, with the reason."""
+
+
+@pytest.fixture(params=names("waypoint"))
+def any_case(request: pytest.FixtureRequest) -> Case:
+    return load(request.param, "waypoint")
+
+
+def tables_of(case: Case) -> dict[str, VirtualHost]:
+    found = world(case.mesh).view(WAY).gateway_tables
+    return {name: vhost for name, (vhost,) in found.items()}
+
+
+def recorded_tables(case: Case) -> dict[str, Obj]:
+    """What the case changed, or of the case without rules all."""
+    return {
+        name: chain["route_config"]
+        for name, chain in case.recorded["filter_chains"].items()
+        if WAYPOINT.fullmatch(name) and "route_config" in chain
+    }
+
+
+def test_a_waypoint_has_the_recorded_routes(any_case: Case) -> None:
+    made = tables_of(any_case)
+    for name, config in recorded_tables(any_case).items():
+        (vhost,) = config["virtual_hosts"]
+        assert (made[name].name, list(made[name].domains)) == (vhost["name"], vhost["domains"])
+        assert [route.envoy for route in made[name].routes] == vhost["routes"], name
+
+
+def test_it_has_no_rule_where_nothing_was_recorded(any_case: Case) -> None:
+    known = recorded_tables(any_case)
+    ruled = {name for name, vhost in tables_of(any_case).items() if vhost.rulings}
+    assert ruled <= known.keys()
+
+
+def test_it_stands_before_all_services_of_its_namespace() -> None:
+    case = load("w-nothing", "waypoint")
+    assert tables_of(case).keys() == recorded_tables(case).keys()
+
+
+def test_its_own_dump_is_in_sync_with_the_objects(any_case: Case) -> None:
+    configs = [{"route_config": config} for config in recorded_tables(any_case).values()]
+    proxy = parse_hosts({"configs": [{"static_route_configs": configs}]})
+    for name in recorded_tables(any_case):
+        vhost = tables_of(any_case)[name]
+        verdict = compare_host(vhost, host_of(proxy, vhost)).verdict()
+        assert verdict.in_sync, verdict.differences
+
+
+def with_waypoint(case: Case) -> Mesh:
+    pods = (
+        replace(pod, gateway=True, proxy_container="istio-proxy", phase="Running")
+        if pod.name == "waypoint-abc"
+        else pod
+        for pod in case.mesh.pods
+    )
+    return replace(case.mesh, pods=tuple(pods))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("w-httproute", "HTTPRoute"), ("w-vs", "VirtualService")]
+)
+def test_a_shift_is_verified_in_the_waypoint(name: str, kind: str) -> None:
+    case = load(name, "waypoint")
+    mesh = with_waypoint(case)
+    service = mesh.by_host["rev.gw-w.svc.cluster.local"]
+    located = locate(mesh, Target(service.key))
+    assert located.owner.ref.kind == kind
+    labels = [d.label for d in located.rule.destinations]
+    change = build_change(mesh, Shift({labels[1]: 50}), Target(service.key))
+    clients = client_proxies(mesh, service.key, located.owner, None)
+    assert [pod.name for pod in clients.pods] == ["waypoint-abc"]
+    moved = with_object(mesh, apply(located.owner.raw, change.patch), kind)
+    old, new = (world(m).view(client_of(m, clients.pods[0])) for m in (mesh, moved))
+    (host,) = touched_hosts(old, new, change.target)
+    assert host.changes and host.after is not None
+    assert [target.share for target in host.after.routes[-1].targets] == [0.5, 0.5]
+    assert {t.cluster.partition("|")[0] for t in host.after.routes[-1].targets} == {"inbound-vip"}
+    assert all(new.reach(t.cluster).exists for t in host.after.routes[-1].targets)
+
+
+def test_the_rows_have_the_weights_of_the_waypoint() -> None:
+    mesh = with_waypoint(load("w-httproute", "waypoint"))
+    service = mesh.by_host["rev.gw-w.svc.cluster.local"]
+    route = ordinary(routes_to(mesh, service))
+    assert route is not None and not route.edge
+    assert [round(route.rule.percent(d)) for d in route.rule.destinations] == [80, 20]
+    assert route.whose == "waypoint waypoint of gw-w"
+
+
+def test_a_request_through_it_takes_the_rule() -> None:
+    mesh = with_waypoint(load("w-httproute", "waypoint"))
+    host = "rev.gw-w.svc.cluster.local"
+    found = trace(
+        mesh, Request(authority="rev:9080", headers=(("x-t", "1"),)), Caller(WAY, 9080, host)
+    )
+    assert found.table == f"inbound-vip|9080|http|{host}"
+    assert [(to.host, to.percent) for to in found.effects.destinations] == [
+        ("rev-v1.gw-w.svc.cluster.local", 100.0)
+    ]
+    other = trace(mesh, Request(authority="nobody"), Caller(WAY, 9080, "nobody.gw-w.test"))
+    assert other.taken is None and "does not stand before" in other.notes[0]
+
+
+WITHOUT = {
+    "no waypoint is there": (
+        lambda m: replace(m, api_gateways=()),
+        "there is no waypoint gw-w/waypoint",
+    ),
+    "the service wants none": (lambda m: relabelled(m, "none"), "it has no waypoint"),
+    "it wants another": (lambda m: relabelled(m, "other"), "there is no waypoint gw-w/other"),
+}
+
+
+def relabelled(mesh: Mesh, waypoint: str) -> Mesh:
+    services = (
+        replace(s, labels={"istio.io/use-waypoint": waypoint}) if s.key.name == "rev" else s
+        for s in mesh.services
+    )
+    return replace(mesh, services=tuple(services))
+
+
+@pytest.mark.parametrize("why", WITHOUT)
+def test_without_a_waypoint_http_rules_do_nothing_and_no_verb_pretends_to(why: str) -> None:
+    change, words = WITHOUT[why]
+    mesh = change(load("w-httproute", "waypoint").mesh)
+    service = mesh.by_host["rev.gw-w.svc.cluster.local"]
+    (first, *_) = routes_to(mesh, service)
+    assert words in first.unused and "HTTP rules do nothing" in first.unused
+    with pytest.raises(Refused, match="has no effect"):
+        build_change(mesh, Shift({"rev-v2": 50}), Target(service.key))

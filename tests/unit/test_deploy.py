@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from meshtui.kube.leases import LEASES
-from meshtui.kube.resources import GRPC_ROUTES, HTTP_ROUTES, MESH_RESOURCES, NAMESPACES
+from meshtui.kube.resources import GRPC_ROUTES, HTTP_ROUTES, MESH_RESOURCES
 from meshtui.operations.change.rights import QUESTIONS
 from meshtui.operations.look.doctor import RIGHTS
 
@@ -44,7 +44,7 @@ def test_the_viewer_reads_each_kind_that_the_mesh_is_made_of() -> None:
         for kind in MESH_RESOURCES
         for verb in ("get", "list", "watch")
     }
-    assert grants("meshtui-viewer") == read | SUBRESOURCES | {("", NAMESPACES.plural, "list")}
+    assert grants("meshtui-viewer") == read | SUBRESOURCES
 
 
 def test_the_operator_writes_what_the_verbs_write() -> None:

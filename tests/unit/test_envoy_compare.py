@@ -355,4 +355,4 @@ def test_an_endpoint_behind_an_internal_listener_is_told_by_its_own_address() ->
     host = {"address": {"envoy_internal_address": internal}}
     name = "inbound-vip|9080|http|reviews.default.svc.cluster.local"
     (found,) = parse_endpoints({"cluster_statuses": [{"name": name, "host_statuses": [host]}]})
-    assert (found.address, found.port) == ("connect_originate/10.1.2.3:9080", 0)
+    assert (found.address, found.port) == ("10.1.2.3", 9080)

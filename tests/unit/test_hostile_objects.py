@@ -25,6 +25,7 @@ from meshtui.kube.resources import (
     HTTP_ROUTES,
     LISTENER_SETS,
     MESH_RESOURCES,
+    NAMESPACES,
     PEER_AUTHENTICATIONS,
     PODS,
     REFERENCE_GRANTS,
@@ -283,6 +284,8 @@ MESH_CONFIG = {"data": {"mesh": "rootNamespace: istio-system\n", "values": '{"a"
 
 def sample(resource: Resource, name: str = "reviews") -> Obj:
     meta = {**samples.meta(name), **METADATA}
+    if resource is NAMESPACES:
+        return {"metadata": {**meta, "labels": {"istio.io/dataplane-mode": "ambient"}}}
     if resource is CONFIG_MAPS:
         return {"metadata": {**meta, "name": "istio", "namespace": "istio-system"}, **MESH_CONFIG}
     raw: Obj = {"metadata": meta, "spec": copy.deepcopy(SPECS[resource])}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.mesh import read
+from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.resolution.listeners import with_listeners
@@ -26,17 +27,22 @@ class Client:
     labels: Mapping[str, str] = field(default_factory=dict)
     gateway: bool = False
     ports: Mapping[int, int] = field(default_factory=dict)
+    waypoint: str = ""
+    """The waypoint that it is, in its namespace: no gateway then, but what others call through."""
 
     @property
-    def key(self) -> tuple[str, bool, frozenset[tuple[str, str]], frozenset[tuple[int, int]]]:
+    def key(self) -> tuple[str, str, bool, frozenset[tuple[str, str]], frozenset[tuple[int, int]]]:
         return (
             self.namespace,
+            self.waypoint,
             self.gateway,
             frozenset(self.labels.items()),
             frozenset(self.ports.items()),
         )
 
     def __str__(self) -> str:
+        if self.waypoint:
+            return f"waypoint {self.waypoint} of {self.namespace}"
         label_text = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
         what = "gateway" if self.gateway else "callers"
         return f"{what} of {self.namespace}{f' with {label_text}' if label_text else ''}"
@@ -69,6 +75,8 @@ def crowd_of(groups: Iterable[Callers]) -> Crowd:
 
 def client_of(mesh: Mesh, pod: Pod) -> Client:
     """The client that a pod's proxy is."""
+    if waypoint := waypoint_name(mesh, pod):
+        return Client(pod.namespace, gateway=True, waypoint=waypoint)
     ports = gateway_ports(mesh, pod) if pod.gateway else {}
     return Client(pod.namespace, pod.labels, pod.gateway, ports)
 
@@ -120,7 +128,7 @@ def caller_of(
     whole = client_of(mesh, pod)
     wanted = asked | at_gateways if whole.gateway else asked
     labels = {key: value for key, value in whole.labels.items() if key in wanted}
-    return Client(whole.namespace, labels, whole.gateway, whole.ports)
+    return Client(whole.namespace, labels, whole.gateway, whole.ports, whole.waypoint)
 
 
 def asked_labels(mesh: Mesh) -> Iterator[str]:

@@ -123,12 +123,16 @@ def missing(host: Host | None, hidden: str, rule: Joined | None, port: int, subs
 
 
 def split_cluster(name: str) -> tuple[int, str, str] | None:
-    """Port, subset and host of an outbound cluster's name."""
+    """Port, subset and host of an outbound cluster's name, or of a waypoint's own.
+
+    A waypoint's has the protocol before the subset, `http/v1`.
+    """
     parts = name.split("|")
-    port = parts[1] if len(parts) == 4 and parts[0] == "outbound" else ""
+    port = parts[1] if len(parts) == 4 and parts[0] in ("outbound", "inbound-vip") else ""
     if not (port.isascii() and port.isdigit() and len(port) < 6):
         return None
-    return int(parts[1]), parts[2], parts[3]
+    subset = parts[2] if parts[0] == "outbound" else parts[2].partition("/")[2]
+    return int(parts[1]), subset, parts[3]
 
 
 def _envoy(cluster: Cluster) -> Json:

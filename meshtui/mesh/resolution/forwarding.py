@@ -54,6 +54,7 @@ class Surroundings:
     hashing: Callable[[Json], Json | None]
     retries: Json | None = None
     tls: bool = False
+    name_cluster: Callable[[str, int, str], str] = cluster_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _target(
         port = found.ports[0].number
     if found is not None and found.alias_of:
         name = found.alias_of
-    cluster = cluster_name(name, port, subset) if name else "UnknownService"
+    cluster = around.name_cluster(name, port, subset) if name else "UnknownService"
     return RouteTarget(cluster, name, subset, port, share, weight, index)
 
 

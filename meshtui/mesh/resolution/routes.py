@@ -206,9 +206,11 @@ def _filters(raw: Json) -> Json:
     return found
 
 
-def default_route(host: Host, port: int, consistent: Json | None, retries: Json | None) -> Route:
+def default_route(
+    host: Host, port: int, consistent: Json | None, retries: Json | None, cluster: str = ""
+) -> Route:
     """What a host without a VirtualService has: all requests to the host itself."""
-    cluster = cluster_name(host.name, port)
+    cluster = cluster or cluster_name(host.name, port)
     action: dict[str, Any] = {"cluster": cluster, "timeout": "0s", "max_grpc_timeout": "0s"}
     if policy := retry_policy(retries, hashed=False):
         action["retry_policy"] = policy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 
 from meshtui.mesh import read
@@ -13,7 +14,7 @@ from meshtui.mesh.resolution.answer import EdgeRoute, Overruled, Resolution, ove
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.clusters import Cluster, Reach, host_clusters, missing, split_cluster
 from meshtui.mesh.resolution.endpoints import Endpoints, KnownEndpoints, subset_endpoints
-from meshtui.mesh.resolution.forwarding import Surroundings
+from meshtui.mesh.resolution.forwarding import Surroundings, cluster_name
 from meshtui.mesh.resolution.gateways import Door, Doors, GatewayTable, doors
 from meshtui.mesh.resolution.names import MESH
 from meshtui.mesh.resolution.policies import Joined, for_port
@@ -24,6 +25,7 @@ from meshtui.mesh.resolution.shared import Shared
 from meshtui.mesh.resolution.streams import Chain, gateway_chains, sidecar_chains
 from meshtui.mesh.resolution.tables import SidecarTable, VirtualHost
 from meshtui.mesh.resolution.unread import unread
+from meshtui.mesh.resolution.waypoints import Waypoint
 
 
 class View:
@@ -79,7 +81,7 @@ class View:
         if parts is None:
             return Reach(name, missing=f"{name} is no cluster of a service")
         port, subset, host_name = parts
-        cluster = self.clusters(host_name).get(name)
+        cluster = self.clusters(host_name).get(cluster_name(host_name, port, subset))
         if cluster is None:
             host = self.host(host_name)
             why = missing(host, self._hidden(host_name), self.rule(host_name), port, subset)
@@ -151,13 +153,13 @@ class View:
             tls=tls,
         )
 
-    def _default_route(self, host: Host, port: int) -> Route:
+    def _default_route(self, host: Host, port: int, cluster: str = "") -> Route:
         rule = self.rule(host.name)
         consistent = _consistent(rule.policy) if rule else None
         own, is_own = for_port(rule.policy if rule else None, port)
         if is_own:
             consistent = _consistent(own) or consistent
-        return default_route(host, port, consistent, self.mesh.settings.retries)
+        return default_route(host, port, consistent, self.mesh.settings.retries, cluster)
 
     def hashing(self, destination: Json) -> Json | None:
         """What requests to a destination are hashed by: port, subset, host, the nearest first."""
@@ -176,11 +178,34 @@ class View:
     @cached_property
     def doors(self) -> Doors:
         """The servers that the client serves as a gateway."""
-        return doors(self.mesh, self.client) if self.client.gateway else Doors()
+        edge = self.client.gateway and not self.client.waypoint
+        return doors(self.mesh, self.client) if edge else Doors()
+
+    @cached_property
+    def waypoint(self) -> Waypoint:
+        """What the client has as a waypoint."""
+        listener = self.scope.listener(0)
+        return Waypoint(
+            self.mesh,
+            self.client,
+            self.shared.registry,
+            listener.rulings if listener else (),
+            self._at_waypoint,
+            self._default_route,
+        )
+
+    def _at_waypoint(self, port: int, name: Callable[[str, int, str], str]) -> Surroundings:
+        around = self._around(port, frozenset({MESH}), self.host)
+        return replace(around, labels={}, name_cluster=name)
 
     @cached_property
     def gateway_tables(self) -> Mapping[str, tuple[VirtualHost, ...]]:
-        """The virtual hosts of a gateway's tables: `http.8080`, `https.443.name.gateway.space`."""
+        """The virtual hosts of a gateway's tables: `http.8080`, `https.443.name.gateway.space`.
+
+        Of a waypoint they are `inbound-vip|9080|http|host`.
+        """
+        if self.client.waypoint:
+            return {vhost.table: (vhost,) for vhost in self.waypoint.virtual_hosts()}
         return {
             name: GatewayTable(
                 name, self.doors.table(name), self.shared.rulings, self.client, self._at_door
@@ -234,9 +259,14 @@ class View:
         return sidecar_chains(host, found, listener.rulings, self.client, self.host)
 
     def resolve(self, name: str, port: int) -> Resolution:
-        """What the client gets when it calls a host (by its full name) on a port."""
+        """What the client gets when it calls a host (by its full name) on a port.
+
+        Of a waypoint: what it does with what was sent to that host.
+        """
         table = self.table(port)
         vhost = table.virtual_host(name) if table else None
+        if self.client.waypoint:
+            vhost = self._before(name, port)
         host = self.host(name)
         reaches = {}
         for route in vhost.routes if vhost else ():
@@ -257,6 +287,11 @@ class View:
             overruled=self._overruled(name, table),
             unread=unread(self.mesh, self.client, host),
         )
+
+    def _before(self, name: str, port: int) -> VirtualHost | None:
+        """A waypoint's virtual host for a service on a port."""
+        found = self.waypoint.virtual_hosts(name)
+        return next((one for one in found if one.name.endswith(f"|{port}")), None)
 
     def _overruled(self, name: str, table: SidecarTable | None) -> tuple[Overruled, ...]:
         return overruled(self.mesh, self.client, name, table, self.scope)

@@ -272,7 +272,8 @@ async def _hosts(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[ProxyHost,
 
     both = (host for touched in wanted.hosts for host in (touched.before, touched.after))
     names = tables_regex({host.table for host in both if host})
-    return await read_hosts(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+    inline = bool(wanted.view.client.waypoint)
+    return await read_hosts(cluster, pod, name_regex=names, inline=inline, timeout=_TIMEOUT_S)
 
 
 def tables_regex(tables: Collection[str]) -> str:

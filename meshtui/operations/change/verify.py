@@ -114,6 +114,8 @@ def _gets(view: View, owner: RuleOwner) -> bool:
 
 def is_for(view: View, vs: RuleOwner) -> bool:
     """Whether what holds rules is for such a client, by the Gateways that it names alone."""
+    if view.client.waypoint:
+        return vs.in_mesh and any(any(view.waypoint.hosts(host)) for host in vs.hosts)
     if isinstance(vs, HttpRoute):
         return is_route_for(view, vs)
     if not view.client.gateway:

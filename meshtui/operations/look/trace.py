@@ -12,6 +12,7 @@ from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
 from meshtui.envoy.trace_connections import REST, trace_connection
 from meshtui.errors import MeshtuiError, NotFound
+from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
 from meshtui.mesh.request import Request, port_of
@@ -181,7 +182,13 @@ async def _follow(
         return trace_connection(listeners, request, seen.intent.port, addresses)
     port = 0 if pod.gateway else port_for(question)
     names = proxy.sidecar_route_names([port]) if port else ""
-    tables = await proxy.read_tables(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+    tables = await proxy.read_tables(
+        cluster,
+        pod,
+        name_regex=names,
+        inline=bool(waypoint_name(mesh, pod)),
+        timeout=_TIMEOUT_S,
+    )
     return follow(
         tables, request, port=port, gateway=pod.gateway, table=table, separately=separately
     )
@@ -209,7 +216,7 @@ def _caller(mesh: Mesh, question: Question, pod: Pod | None, separately: bool | 
     if pod is None:
         client = Client(question.service.key.namespace)
         return Caller(client, port_for(question), question.service.host)
-    if pod.gateway:
+    if pod.gateway and not waypoint_name(mesh, pod):
         return Caller(client_of(mesh, pod), question.port, separately=separately)
     return Caller(client_of(mesh, pod), port_for(question), question.service.host, separately)
 
@@ -228,7 +235,7 @@ def _authority(mesh: Mesh, service: Service, caller: Caller) -> str:
     """The name that a caller would use: a short one in the mesh, an outside one at a gateway."""
     key, client = service.key, caller.client
     name = key.name if key.namespace == client.namespace else str(key)
-    if not client.gateway:
+    if not client.gateway or client.waypoint:
         return f"{name}:{caller.port}" if caller.port not in (0, 80) else name
     outside = next(_leading(world(mesh).view(client), service.host), None)
     return outside[0].replace("*", key.name) if outside else name

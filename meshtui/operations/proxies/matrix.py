@@ -23,6 +23,7 @@ from meshtui.envoy.route_facts import owner_of
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.virtual_hosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.carrying import Route, place_of, routes_to
 from meshtui.mesh.model import Mesh, Pod, RuleOwner, Service
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
@@ -147,7 +148,8 @@ async def _ask(cluster: Cluster, mesh: Mesh, matrix: Matrix, pod: Pod) -> Row:
     asked, ports = asked_hosts(mesh, matrix, pod), asked_ports(mesh, matrix, pod)
     names = tables_regex({host.table for host in asked}) if asked else ""
     try:
-        hosts = await read_hosts(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+        inline = bool(waypoint_name(mesh, pod))
+        hosts = await read_hosts(cluster, pod, name_regex=names, inline=inline, timeout=_TIMEOUT_S)
         behind = hosts_behind(pairs_of(_compared(asked, hosts), None))
         counts = await read_counts(cluster, pod, behind, timeout=_TIMEOUT_S) if behind else {}
         listeners = await read_ports(cluster, pod, ports) if ports else ()
