@@ -174,7 +174,9 @@ def test_questions_are_about_one_host() -> None:
     assert clusters_path(HOST).endswith("%5C%7Creviews%5C.default%5C.svc%5C.cluster%5C.local")
     assert "mask=cluster.name,cluster.alt_stat_name" in clusters_path(HOST)
     assert "name_regex" not in clusters_path()
-    assert endpoints_path(HOST).startswith("/clusters?format=json&filter=%5E%28outbound%7Cinbound-vip%29")
+    assert endpoints_path(HOST).startswith(
+        "/clusters?format=json&filter=%5E%28outbound%7Cinbound-vip%29"
+    )
     assert endpoints_path() == "/clusters?format=json"
     assert re.fullmatch(sidecar_listener_names([9080]), "10.96.0.1_9080")
 
