@@ -6,7 +6,10 @@ from meshtui.mesh.sides import SIDES
 from meshtui.verbs.values import FREE
 from meshtui.verbs.verb import SCREEN, Example, Parameter, Verb
 
-SORTS = ("worst", "name", "errors", "traffic", "latency")
+SORTS = (
+    *("worst", "name", "weight", "share", "traffic", "errors"),
+    *("p50", "p95", "p99", "latency", "pods"),
+)
 
 
 def _one(
@@ -32,8 +35,9 @@ def _screen(name: str, sentence: str, parameter: Parameter, *examples: Example) 
 SORT = _screen(
     "sort",
     f"order the services by {', '.join(SORTS)}",
-    _one("by", "a column", choices=SORTS, optional=False),
+    _one("by", "a column; again turns it round", choices=SORTS, optional=False),
     Example("errors", "By error ratio."),
+    Example("share", "What is farthest from its weight first."),
 )
 VIEW = _screen(
     "view",

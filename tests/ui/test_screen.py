@@ -39,6 +39,25 @@ async def test_the_cursor_follows_its_line_through_sorts_and_ticks() -> None:
         assert table.cursor != before
 
 
+async def test_the_keys_go_through_the_columns_in_sight_and_round() -> None:
+    async with driving(size=SMALL) as drive:
+        table, found = drive.app.main.table, []
+        for _ in range(12):
+            await drive.press("greater_than_sign")
+            found.append(table.sort.key)
+        assert found[:3] == ["name", "weight", "share"] and "worst" in found and "p50" not in found
+        await drive.press("less_than_sign")
+        assert table.sort.key == found[-2]
+        await drive.press("colon")
+        await drive.type("sort p99")
+        await drive.press("enter")
+        await drive.until(lambda: (table.sort.key, table.sort.reverse) == ("latency", False))
+        await drive.press("colon")
+        await drive.type("sort p99")
+        await drive.press("enter")
+        await drive.until(lambda: table.sort.reverse)
+
+
 async def test_until_a_key_moves_it_the_cursor_stays_on_the_worst() -> None:
     async with driving() as drive:
         assert drive.app.main.table.place == LineId(REVIEWS)

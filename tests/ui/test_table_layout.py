@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
-from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, CellContext
-from meshtui.ui.table.columns import FULL_WEIGHT, grid
+from meshtui.ui.table.columns import COLUMNS, FULL_WEIGHT, SORTED, grid
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
@@ -276,3 +278,44 @@ def test_a_note_that_is_about_no_mark_stands_before_all_of_them() -> None:
     assert marks(60, "NOT VERIFIED", fault=ABORT).startswith("NOT VERIFIED · fault abort 503 10%")
     assert marks(60, "fault ends 4m") == "fault ends 4m · timeout 10s"
     assert marks(10, "fault OVERDUE", fault=ABORT).startswith("OVERDUE")
+
+
+def one_version(name: str, **row: object) -> ServiceView:
+    version = replace(VersionView("v1", percent=100.0, share=1.0, pods=1, pods_ready=1), **row)  # type: ignore[arg-type]
+    signals = version.caller
+    key = ServiceKey("shop", name)
+    return ServiceView(Service(key, f"{name}.shop"), (version,), caller=signals)
+
+
+@pytest.mark.parametrize(
+    ("key", "row"),
+    [
+        ("weight", {"percent": 60.0}),
+        ("share", {"share": 0.8}),
+        ("traffic", {"caller": Signals(100, 20.0)}),
+        ("errors", {"caller": Signals(100, 5.0, 0.5)}),
+        ("p50", {"caller": Signals(100, 5.0, p50_ms=90.0)}),
+        ("p95", {"caller": Signals(100, 5.0, p95_ms=90.0)}),
+        ("latency", {"caller": Signals(100, 5.0, p99_ms=90.0)}),
+        ("pods", {"pods": 3, "pods_ready": 2}),
+    ],
+)
+def test_each_column_sorts_what_stands_out_to_the_top(key: str, row: dict[str, object]) -> None:
+    usual = {"caller": Signals(100, 5.0, 0.0, 1.0, 2.0, 3.0)}
+    views = [
+        one_version("a", **usual),
+        one_version("z", **{**usual, **row}),
+        one_version("m", **usual),
+    ]
+    ordered = CalmOrder().arrange(views, Sort(key), 1.0)
+    assert [view.key.name for view in ordered] == ["z", "a", "m"]
+    turned = CalmOrder().arrange(views, Sort(key, True), 1.0)
+    assert [view.key.name for view in turned] == ["m", "a", "z"]
+
+
+def test_every_column_with_numbers_can_be_sorted_by_and_shows_it() -> None:
+    numbers = {column.id for column in COLUMNS} - {"spark", "marks"}
+    assert set(SORTED.values()) == numbers
+    layout = grid(158, 20)
+    for key in SORTED:
+        assert "▼" in "".join(piece.text for piece in head(layout, Sort(key)))

@@ -72,6 +72,16 @@ ACTIONS: tuple[Action, ...] = (
     _sort("errors", "E", "by errors", "error ratio"),
     _sort("traffic", "T", "by traffic", "requests per second"),
     _sort("latency", "L", "by latency", "p99"),
+    Action(
+        "column_before", ("less_than_sign",), "<", "sort column before",
+        "Sort by the column to the left of the one that is sorted by.",
+        FIND, False, IN_TABLE,
+    ),
+    Action(
+        "column_after", ("greater_than_sign",), ">", "next sort column",
+        "Sort by the column to the right: any of them, :sort NAME too.",
+        FIND, False, IN_TABLE,
+    ),
     # Move
     _move("down", ("j", "down"), "j ↓", "down", "One line down."),
     _move("up", ("k", "up"), "k ↑", "up", "One line up."),

@@ -19,7 +19,6 @@ from meshtui.ui.main.host import HasApp, Notifies
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.selection import Selection
 from meshtui.ui.main.table_feed import TableFeed
-from meshtui.ui.table.order import Sort
 from meshtui.ui.table.widget import MeshTable
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ class CommandRunner:
     _selection: Selection
     _filter: Callable[[str], None]
     _show_side: Callable[[str], None]
+    _sort: Callable[[str], None]
     _host: Host
 
     def run(self, text: str) -> None:
@@ -70,7 +70,7 @@ class CommandRunner:
                 self._may("undo")
                 self._desk.undo(change_id)
             case commands.SortBy(key):
-                self._table.set_sort(Sort(key))
+                self._sort("latency" if key == "p99" else key)
             case commands.ShowSide(side):
                 self._show_side(side)
             case commands.UseTheme(name):

@@ -101,6 +101,12 @@ class Handlers:
         self._table.set_sort(Sort(key, reverse=again))
         self._host.announce(f"sorted by {key}{', reversed' if again else ''}")
 
+    def do_column_before(self) -> None:
+        self.sort(self._table.next_sort(-1))
+
+    def do_column_after(self) -> None:
+        self.sort(self._table.next_sort(1))
+
     # Moving
 
     def do_down(self) -> None:

@@ -141,6 +141,7 @@ class MainScreen(Screen[None]):
             self.selection,
             self.prompting.filter,
             self.handlers.show_side,
+            self.handlers.sort,
             self,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,14 @@ class GraphPane(Pane):
             super().__init__()
             self.error = error
 
+    class WorkedOut(Message):
+        """The whole mesh, of the calls that were read."""
+
+        def __init__(self, of: CallGraph, graph: Graph) -> None:
+            super().__init__()
+            self.of = of
+            self.graph = graph
+
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
         self.shown = AROUND
@@ -58,7 +67,9 @@ class GraphPane(Pane):
         self._error: MeshtuiError | None = None
         self._known: tuple[Snapshot, Calls | None, CallGraph] | None = None
         self._graph = Graph()
-        self._place: tuple[str, ServiceKey | None] | None = None
+        self._whole: tuple[CallGraph, Graph] | None = None
+        self._working_out: CallGraph | None = None
+        self._place: tuple[str, ServiceKey | None, bool] | None = None
         self._old = False
 
     def make_body(self) -> PickList:
@@ -126,7 +137,7 @@ class GraphPane(Pane):
             return
         self._graph, self._old = self._around(self._snapshot), self._stale
         self._draw()
-        place = self.shown, self._graph.centre
+        place = self.shown, self._graph.centre, bool(self._graph.callees)
         if place != self._place:
             self._place = place
             self.to_top()
@@ -141,8 +152,28 @@ class GraphPane(Pane):
             )
             known = self._known = snapshot, self._calls, graph
         if self.shown == WHOLE:
-            return known[2].whole()
+            return self._whole_of(known[2])
         return known[2].neighbourhood(self.view.key) if self.view else Graph()
+
+    def _whole_of(self, calls: CallGraph) -> Graph:
+        """As last worked out; a newer one comes later, as of a large mesh it takes long."""
+        if self._working_out is None and (self._whole is None or self._whole[0] is not calls):
+            self._working_out = calls
+            in_background(self, "whole", self._work_out, calls)
+        return self._whole[1] if self._whole else Graph()
+
+    async def _work_out(self, calls: CallGraph) -> None:
+        try:
+            graph = await asyncio.to_thread(calls.whole)
+        except Exception as error:  # noqa: BLE001 - the edge of a worker
+            self._working_out = None
+            self.post_message(self.Unread(unexpected("drawing the mesh", error)))
+        else:
+            self.post_message(self.WorkedOut(calls, graph))
+
+    def on_graph_pane_worked_out(self, message: WorkedOut) -> None:
+        self._working_out, self._whole = None, (message.of, message.graph)
+        self._show()
 
     def _draw(self) -> None:
         width = self.size.width - 3

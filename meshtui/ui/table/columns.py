@@ -54,8 +54,19 @@ COLUMNS = (
 REST = Column("rest", "", 0, 0, right=False)
 """Cells at the right that nothing needs."""
 
-SORTED = {"name": "name", "errors": "err", "traffic": "rps", "latency": "p99", "worst": "sign"}
-"""The column that shows which sort is on."""
+SORTED = {
+    "worst": "sign",
+    "name": "name",
+    "weight": "weight",
+    "share": "share",
+    "traffic": "rps",
+    "errors": "err",
+    "p50": "p50",
+    "p95": "p95",
+    "latency": "p99",
+    "pods": "pods",
+}
+"""The column that shows which sort is on, from left to right."""
 
 
 @dataclass(frozen=True, slots=True)

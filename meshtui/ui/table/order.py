@@ -24,8 +24,16 @@ class Sort:
     reverse: bool = False
 
 
-_FLOORS = {"errors": 0.005, "traffic": 1.0, "latency": 5.0}
-"""Differences below these are noise, whatever their part: ratio, requests/s, milliseconds."""
+_FLOORS = {
+    "errors": 0.005,
+    "traffic": 1.0,
+    **dict.fromkeys(("p50", "p95", "latency"), 5.0),
+    "weight": 0.0,
+    "share": 2.0,
+    **dict.fromkeys(("missing", "pods"), 0.0),
+}
+"""Differences below these are noise, whatever their part: ratio, requests/s, milliseconds,
+percent, percent, pods."""
 
 
 @dataclass(slots=True)
@@ -81,7 +89,28 @@ def _measure(view: ServiceView) -> dict[str, float]:
     return {
         "errors": max((one.error_ratio or 0.0 for one in known), default=0.0),
         "traffic": view.caller.rps if view.caller else 0.0,
+        "p50": max((one.p50_ms or 0.0 for one in known), default=0.0),
+        "p95": max((one.p95_ms or 0.0 for one in known), default=0.0),
         "latency": max((one.p99_ms or 0.0 for one in known), default=0.0),
+        **_of_rows(view),
+    }
+
+
+def _of_rows(view: ServiceView) -> dict[str, float]:
+    """How far a service is from all traffic to one version, and measured shares from weights."""
+    rows = view.versions
+    weights = [row.percent for row in rows if row.percent is not None]
+    gaps = [
+        abs(100 * row.share - row.percent)
+        for row in rows
+        if row.share is not None and row.percent is not None
+    ]
+    pods = sum(row.pods for row in rows)
+    return {
+        "weight": 100.0 - max(weights, default=100.0),
+        "share": max(gaps, default=0.0),
+        "missing": float(pods - sum(row.pods_ready for row in rows)),
+        "pods": float(pods),
     }
 
 
@@ -104,4 +133,9 @@ _RANKS: Mapping[str, Callable[[_Held], _Rank]] = {
     "errors": lambda h: (-h.values["errors"],),
     "traffic": lambda h: (-h.values["traffic"],),
     "latency": lambda h: (-h.values["latency"],),
+    "p50": lambda h: (-h.values["p50"],),
+    "p95": lambda h: (-h.values["p95"],),
+    "weight": lambda h: (-h.values["weight"],),
+    "share": lambda h: (-h.values["share"],),
+    "pods": lambda h: (-h.values["missing"], -h.values["pods"]),
 }

@@ -45,7 +45,7 @@ def head(grid: ColumnGrid, sort: Sort, side: str = CALLER) -> Line:
         if index:
             pieces.append(Span(" " * grid.gap))
         here = SORTED[sort.key] == column.id
-        title = arrow if here and not column.title else column.title + (arrow if here else "")
+        title = column.title[: column.width - 1] + arrow if here else column.title
         role = "head-sorted" if here else "head"
         if side != CALLER and column.id == "name":
             pieces += fit_line((Span(SERVERS, "side"), Span(arrow * here, role)), column.width)

@@ -17,7 +17,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.main.filters import Filter
 from meshtui.ui.table.cells import BAD, CellContext, state_of
-from meshtui.ui.table.columns import ColumnGrid, grid
+from meshtui.ui.table.columns import SORTED, ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import Outline, TableLine, foldable, outline
@@ -106,6 +106,13 @@ class MeshTable(LinesView, can_focus=True):
         self.sort = sort
         self._moved_by_hand = self._moved_by_hand and self._place is not None
         self._arrange()
+
+    def next_sort(self, by: int) -> str:
+        """The sort of the column so many to the right of the present one's, of those in sight."""
+        shown = {column.id for column in self._grid.columns}
+        known = [key for key, column in SORTED.items() if column in shown]
+        place = known.index(self.sort.key) if self.sort.key in known else 0
+        return known[(place + by) % len(known)]
 
     def set_side(self, side: str) -> None:
         """Whose numbers are shown, the callers' or the servers'; the cursor stays on its line."""

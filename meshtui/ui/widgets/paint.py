@@ -99,12 +99,13 @@ def fit_line(pieces: Line, width: int) -> Line:
 
 
 def both_ends(left: Line, right: Line, width: int) -> Line:
-    """`left` at the left and `right` at the right edge; the right one wins where both don't fit."""
-    right_width = width_of(right)
-    room = width - right_width
+    """`left` at the left and `right` at the right edge, with a blank between them; the right one
+    wins where both don't fit."""
+    room = width - width_of(right)
     if room < 8:
         return fit_line(left if not right or room < 0 else right, width)
-    return fit_line(left, room) + right
+    blank = right and not right[0].text.startswith(" ")
+    return (*fit_line(left, room - 1), Span(" "), *right) if blank else fit_line(left, room) + right
 
 
 LOUD = (

@@ -1,0 +1,20 @@
+"""What stands at the left of a line never touches what stands at its right."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshtui.ui.widgets.paint import Span, both_ends, width_of
+
+WORDS = st.text("ab é日", min_size=1, max_size=40)
+
+
+@given(WORDS, WORDS, st.integers(1, 60))
+def test_a_blank_is_between_them_in_exactly_the_width(left: str, right: str, width: int) -> None:
+    line = both_ends((Span(left),), (Span(right),), width)
+    assert width_of(line) == width
+    text = "".join(piece.text for piece in line)
+    if width - width_of((Span(right),)) >= 8:
+        assert text.endswith(right)
+        assert text[: len(text) - len(right)].endswith(" ") or right.startswith(" ")
