@@ -79,8 +79,12 @@ async def doctor(arguments: argparse.Namespace) -> int:
         output.table(
             ("CHECK", "STATE", "WHAT"), [(c.name, c.level.upper(), c.text) for c in checks]
         )
+        for name, advice in dict.fromkeys((c.name, c.do) for c in checks if c.do):
+            output.line(f"{name}: → {advice}")
     else:
-        found = [{"check": c.name, "state": c.level, "text": c.text} for c in checks]
+        found = [
+            {"check": c.name, "state": c.level, "text": c.text, "do": c.do or None} for c in checks
+        ]
         output.data({"checks": found}, form)
     if any(c.level == FAIL and c.name == "cluster" for c in checks):
         return Exit.UNREACHABLE

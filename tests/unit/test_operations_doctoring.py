@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from meshtui.kube.resources import Resource
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
 from meshtui.metrics import choose
-from meshtui.operations.look.doctor import FAIL, OK, WARN, examine
+from meshtui.operations.look import doctor
+from meshtui.operations.look.doctor import ELSEWHERE, FAIL, OK, TO_DO, WARN, examine
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.unit.fake_cluster import FakeCluster
@@ -129,3 +131,28 @@ async def test_the_rights_of_a_canary_are_asked_for_with_what_to_do(
     assert [check.text.split()[0] for check in checks] == ["get", "create", "patch"]
     assert {check.level for check in checks} == {OK if may else WARN}
     assert all(("deploy/rbac.yaml" in check.text) != may for check in checks)
+
+
+async def test_each_check_that_is_not_well_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def allowed(*_: object) -> bool:
+        return False
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(access, "allowed", allowed)
+    monkeypatch.setattr(Session, "read_mesh", read_mesh)
+    cluster = FakeCluster()
+    cluster.objects["/version"] = {"gitVersion": "v1.36.0"}
+    session = Session(cluster, Options(prometheus="none"))
+    checks = [check async for check in examine(session)]
+    await session.close()
+    assert {check.name for check in checks} >= {"right", "istiod", "telemetry"}
+    assert all(bool(check.do) == (check.level != OK) for check in checks)
+    assert next(check.do for check in checks if check.name == "istiod") == ELSEWHERE
+
+
+def test_there_is_something_to_do_for_every_check_of_the_doctor() -> None:
+    source = Path(doctor.__file__).read_text()
+    names = set(re.findall(r"Check\(\s*\"(\w+)\"", source)) - {"context"}
+    assert names == set(TO_DO)

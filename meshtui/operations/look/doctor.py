@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshtui.errors import JournalError, MeshtuiError
@@ -21,11 +21,29 @@ OK, WARN, FAIL = "ok", "warning", "fail"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `level` is "ok", "warning" or "fail"."""
+    """One thing that was looked at. `level` is "ok", "warning" or "fail"; `do` is what to do about
+    it, empty where there is nothing to be done."""
 
     name: str
     level: str
     text: str
+    do: str = ""
+
+
+TO_DO = {
+    "journal": "see to the folder that it names, or set XDG_STATE_HOME to another",
+    "cluster": "`kubectl version` should say the same; --context or --kubeconfig chooses another",
+    "right": "deploy/rbac.yaml has all that meshtui needs: ask who administers the cluster for it",
+    "mesh": "ask for list and watch on what is named; a cluster without Istio has nothing to show",
+    "istiod": "ask for get and create on pods/portforward there; without it `status` knows less",
+    "proxies": "ask for get and create on pods/portforward, or on pods/exec, in that namespace",
+    "telemetry": "--prometheus URL, or get on pods/proxy for the sidecars' own numbers",
+    "interrupted": "`meshtui journal` lists it; `meshtui undo CHANGE` takes it back",
+    "limit": "`meshtui keep --once` takes back what is overdue; `meshtui undo CHANGE` one of them",
+}
+"""What to do about a check that is not well, by its name."""
+
+ELSEWHERE = "where the control plane is another cluster's, the proxies are asked themselves"
 
 
 RIGHTS = (
@@ -45,6 +63,11 @@ _WANTED_FOR = {"leases": "a canary needs it: deploy/rbac.yaml grants it to the o
 
 async def examine(session: Session) -> AsyncGenerator[Check, None]:
     """Each check as soon as it is done; a cluster that is out of reach ends it."""
+    async for check in _checks(session):
+        yield check if check.level == OK else replace(check, do=check.do or TO_DO[check.name])
+
+
+async def _checks(session: Session) -> AsyncGenerator[Check, None]:
     cluster = session.cluster
     yield Check("context", OK, f"{cluster.context} as {cluster.user or '?'}, {cluster.server}")
     yield _journal(session)
@@ -62,6 +85,7 @@ async def examine(session: Session) -> AsyncGenerator[Check, None]:
         yield Check("mesh", FAIL, str(error))
         return
     yield _mesh(mesh)
+    yield await _istiod(session, mesh)
     for good, text in access_lines(await reach(cluster, mesh)):
         yield Check("proxies", OK if good else WARN, text)
     yield await _telemetry(session, mesh)
@@ -115,6 +139,17 @@ def _mesh(mesh: Mesh) -> Check:
         f"{len(mesh.destination_rules)} DestinationRules, {sidecars} pods with a proxy"
     )
     return Check("mesh", WARN if mesh.problems else OK, "; ".join([text, *mesh.problems[:3]]))
+
+
+async def _istiod(session: Session, mesh: Mesh) -> Check:
+    """Whether istiod itself says how the proxies stand."""
+    from meshtui.operations.look.proxy_sync import read_accounts
+
+    istiods, clients, trouble = await read_accounts(session.cluster, mesh)
+    text = f"{len(istiods)} of them, {len(clients)} proxies"
+    if not trouble:
+        return Check("istiod", OK, text)
+    return Check("istiod", WARN, trouble, "" if istiods else ELSEWHERE)
 
 
 async def _telemetry(session: Session, mesh: Mesh) -> Check:

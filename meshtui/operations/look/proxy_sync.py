@@ -81,7 +81,9 @@ async def read_sync(
     """Of the proxies whose namespace and name are `chosen`. Raises no `MeshtuiError`: each row has
     its own trouble. `refused` reads istiod's counts; by default anew."""
     counting = refused(mesh) if refused else read_refused(cluster, mesh)
-    (istiods, clients, trouble), counted = await asyncio.gather(_accounts(cluster, mesh), counting)
+    (istiods, clients, trouble), counted = await asyncio.gather(
+        read_accounts(cluster, mesh), counting
+    )
     pods = [pod for pod in proxies_among(mesh.pods) if chosen(pod.namespace, pod.name)]
     clients = [one for one in clients if chosen(one.namespace, one.name)]
     answers = await read_answers(cluster, _unnamed(pods, clients), MOST_ASKED)
@@ -95,7 +97,7 @@ def _unnamed(pods: Iterable[Pod], clients: Iterable[ProxySync]) -> list[Pod]:
     return [p for p in pods if p.phase == "Running" and (p.namespace, p.name) not in named]
 
 
-async def _accounts(
+async def read_accounts(
     cluster: Cluster, mesh: Mesh
 ) -> tuple[tuple[Istiod, ...], Sequence[ProxySync], str]:
     """Each istiod, the clients of all, and why that is not all there is to know."""
