@@ -6,9 +6,11 @@ build is about the change; `dev` tries 50 others each time; `nightly` tries 1,00
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 from zlib import crc32
 
@@ -56,6 +58,24 @@ def own_folders(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("state", "config", "cache", "data"):
         monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
     return home
+
+
+GARBAGE = (50_000, 20, 50)
+"""So many objects more than before begin a collection of the youngest, then of the older ones."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None]:
+    """What is collected stays until the end: the garbage collector need not look at it, neither
+    meanwhile nor in each of the tests, which took a fifth of their time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:
