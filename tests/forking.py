@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ def serve(path: Path, attend: Callable[[socket.socket], object]) -> None:
     Ends with the process that started it.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()  # what is imported stays: no process need look at it, or copy its pages
     parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

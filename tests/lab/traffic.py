@@ -9,13 +9,13 @@ from types import TracebackType
 
 from meshtui.lab.client import Answer, LabClient
 
-BATCH = 40
+BATCH = 20
 
 
 class Traffic:
     """`rps` requests a second from productpage to a service; every answer is counted."""
 
-    def __init__(self, lab: LabClient, service: str, rps: int = 200) -> None:
+    def __init__(self, lab: LabClient, service: str, rps: int = 80) -> None:
         self.answers: list[Answer] = []
         self._lab, self._pause = lab, BATCH / rps
         self._host = f"{service}:9080"

@@ -21,6 +21,8 @@ from tests.hostile_admin import hostile_proxies
 from tests.meshserver import EVIL, MeshServer, mesh_server
 
 __all__ = ["hostile_proxies"]
+QUICK = ("--window", "50ms")
+"""The two readings of the sidecars in each other's wake: it is the words that are looked at."""
 FORMS = ("table", "json", "yaml")
 WHAT = next(p.choices for p in BY_NAME["proxy"].parameters if p.name == "what")
 READING = (
@@ -125,7 +127,7 @@ def test_what_a_change_asks_and_says(
     tmp_path: Path,
     words: tuple[str, ...],
 ) -> None:
-    offline = ("--prometheus", "none", "--no-verify", "--timeout", "100ms")
+    offline = ("--prometheus", "none", "--no-verify", "--timeout", "100ms", *QUICK)
     script = tmp_path / "an-editor"
     script.write_text(f"#!/bin/sh\nsed -i 's/timeout: .*/timeout: 7s/' \"$1\"\n# {EVIL!a}\n")
     script.chmod(0o755)
