@@ -15,6 +15,8 @@ from typing import Any
 
 from tests.forking import serving
 
+GLANCE = ("--window", "200ms")
+"""For a change whose plan need not know how much traffic there is: the usual window is 2 s."""
 RELAY = Path(__file__).parents[1] / "relay.py"
 
 
@@ -67,7 +69,11 @@ class Operator:
         return Ran(process.returncode, out, err)
 
     def change(self, *words: str) -> Any:
-        """A change that must succeed, as its JSON, whatever stands against it."""
-        ran = self.run(*words, "--yes", "--force", "-o", "json")
+        """A change that must succeed, as its JSON, whatever stands against it.
+
+        A rollback looks at the traffic as long as it likes.
+        """
+        window = () if "--window" in words or words[0] == "rollback" else GLANCE
+        ran = self.run(*words, *window, "--yes", "--force", "-o", "json")
         assert ran.status == 0, ran.err
         return ran.json

@@ -12,7 +12,7 @@ from meshtui.lab.process import RunningLab
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.lab.harness import ISTIO, Mesh, Obj, to
-from tests.lab.operator import Operator
+from tests.lab.operator import GLANCE, Operator
 
 VS = f"{ISTIO}/virtualservices/reviews"
 ALL: Obj = {"name": "all", "retries": {"attempts": 0}, "route": [to("v1", 100), to("v3", 0)]}
@@ -86,7 +86,7 @@ def http(mesh: Mesh) -> list[Obj]:
 
 
 def die(operator: Operator, step: str, *words: str) -> None:
-    died = operator.run(step, *words, "--yes", "--force", code=KILLED)
+    died = operator.run(step, *words, *GLANCE, "--yes", "--force", code=KILLED)
     assert died.status == -signal.SIGKILL, died.err
 
 

@@ -12,7 +12,7 @@ from meshtui.lab.process import RunningLab
 from meshtui.operations.options import Options
 from meshtui.operations.session import Session
 from tests.lab.harness import ISTIO, Mesh, Obj, until
-from tests.lab.operator import Operator
+from tests.lab.operator import GLANCE, Operator
 
 SERVICES = "/api/v1/namespaces/default/services"
 PLURALS = ("destinationrules", "virtualservices")
@@ -111,7 +111,7 @@ def there(mesh: Mesh) -> list[str]:
 
 
 def die(operator: Operator, step: str, *words: str) -> None:
-    died = operator.run(step, *words, "--yes", "--force", code=KILLED)
+    died = operator.run(step, *words, *GLANCE, "--yes", "--force", code=KILLED)
     assert died.status == -signal.SIGKILL, died.err
 
 

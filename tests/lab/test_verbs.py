@@ -22,7 +22,7 @@ from tests.lab.harness import (
     until,
     within_three_sigma,
 )
-from tests.lab.operator import Operator
+from tests.lab.operator import GLANCE, Operator
 
 VS = f"{ISTIO}/virtualservices/reviews"
 ENOUGH = 3000
@@ -199,7 +199,7 @@ def test_the_viewer_may_look_and_not_touch(rules: Mesh, operator: Operator) -> N
         ("rollback", "reviews"),
         ("promote", "reviews", "v2"),
     ):
-        ran = operator.run(*verb, "--yes", "--context", "viewer")
+        ran = operator.run(*verb, *GLANCE, "--yes", "--context", "viewer")
         if verb[0] != "rollback":
             assert ran.status == 4, ran.err
             assert ran.err.count("\n") == 1
@@ -211,9 +211,9 @@ def test_the_viewer_may_look_and_not_touch(rules: Mesh, operator: Operator) -> N
 def test_wrong_words_are_told_in_one_line(rules: Mesh, operator: Operator) -> None:
     for words, status in (
         (("shift", "reviews", "v1"), 2),
-        (("shift", "reviews", "v9=10", "--yes"), 1),
-        (("shift", "reviewz", "v1=10", "--yes"), 1),
-        (("shift", "reviews", "v1=80", "v2=40", "--yes"), 2),
+        (("shift", "reviews", "v9=10", "--yes", *GLANCE), 1),
+        (("shift", "reviewz", "v1=10", "--yes", *GLANCE), 1),
+        (("shift", "reviews", "v1=80", "v2=40", "--yes", *GLANCE), 2),
         (("mirror", "reviews", "--yes"), 2),
         (("fault", "reviews", "--yes"), 2),
         (("undo", "nothing-like-it", "--yes"), 1),

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab.operator import Operator, Ran
+from tests.lab.operator import GLANCE, Operator, Ran
 from tests.live.conftest import GROUP, RULE, SPECS, VERSION, Place
 
 
 def run(operator: Operator, place: Place, *words: str) -> Ran:
-    return operator.run(*words, "-n", place.namespace, "-o", "json")
+    window = GLANCE if "--yes" in words or "--dry-run" in words else ()
+    return operator.run(*words, *window, "-n", place.namespace, "-o", "json")
 
 
 def change(operator: Operator, place: Place, *words: str) -> Any:
