@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent
-LABS = 2
-"""So many labs run at once, each for the tests of one worker; two keep two cores busy."""
+LABS = 3
+"""So many labs run at once, each for the tests of one worker: they wait for most of their time."""
 
 _common = {
     "deadline": None,
@@ -79,8 +79,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: the tests of a lab wait for real traffic half of the time."""
-    return min((os.cpu_count() or 1) + 1, 8)
+    """Two more than there are cores: the tests of a lab wait for real traffic most of the time."""
+    return min((os.cpu_count() or 1) + 2, 9)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
