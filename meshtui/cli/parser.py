@@ -34,6 +34,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "doctor": ("maintenance", "doctor"),
     "completion": ("completion.command", "completion"),
     "config": ("config", "config"),
+    "man": ("completion.command", "man"),
     "undo": ("change_commands", "undo"),
     "adopt": ("object_commands", "adopt"),
     "edit": ("object_commands", "edit"),

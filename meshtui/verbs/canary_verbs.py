@@ -74,7 +74,10 @@ STATUS = Verb(
     "where a canary is, and who drives it",
     (SERVICE,),
     group=CANARY,
-    examples=(Example("reviews -o json", "The ladder, the counts, the evidence, as JSON."),),
+    examples=(
+        Example("reviews -o json", "The ladder, the counts, the evidence, as JSON."),
+        Example("", "Every canary of this cluster."),
+    ),
 )
 HOLD = Verb(
     "canary hold",
@@ -82,7 +85,10 @@ HOLD = Verb(
     (),
     group=CANARY,
     needs="service",
-    examples=(Example("", "Until `canary resume`; where it fails meanwhile, that is said."),),
+    examples=(
+        Example("", "Until `canary resume`; where it fails meanwhile, that is said."),
+        Example("-n shop", "Of another namespace's service."),
+    ),
 )
 RESUME = Verb(
     "canary resume",
@@ -90,7 +96,10 @@ RESUME = Verb(
     (TIMEOUT,),
     group=CANARY,
     needs="service",
-    examples=(Example("", "With the same ladder, counts and evidence."),),
+    examples=(
+        Example("", "With the same ladder, counts and evidence."),
+        Example("--timeout 30s", "With more patience for the proxies."),
+    ),
 )
 ABORT = Verb(
     "canary abort",
@@ -98,7 +107,10 @@ ABORT = Verb(
     (FORCE, TIMEOUT),
     group=CANARY,
     needs="service",
-    examples=(Example("", "At once, from every step."),),
+    examples=(
+        Example("", "At once, from every step."),
+        Example("--force", "Also where stable has no ready pod."),
+    ),
 )
 PROMOTE = Verb(
     "canary promote",
@@ -106,7 +118,10 @@ PROMOTE = Verb(
     (TIMEOUT,),
     group=CANARY,
     needs="service",
-    examples=(Example("", "It is still observed there."),),
+    examples=(
+        Example("", "It is still observed there."),
+        Example("--timeout 30s", "With more patience for the proxies."),
+    ),
 )
 
 VERBS = (RUN, STATUS, HOLD, RESUME, ABORT, PROMOTE)

@@ -43,7 +43,10 @@ PROMOTE = Verb(
     needs="service",
     rule=True,
     line=True,
-    examples=(Example("v2", "All traffic to v2."),),
+    examples=(
+        Example("v2", "All traffic to v2."),
+        Example("v2 --dry-run", "The change as a diff; nothing is written."),
+    ),
 )
 
 ROLLBACK = Verb(
@@ -91,7 +94,10 @@ UNDO = Verb(
     ),
     group=CHANGES,
     line=True,
-    examples=(Example("", "The last change that stands."),),
+    examples=(
+        Example("", "The last change that stands."),
+        Example("3f2a9c --dry-run", "One change of `meshtui journal`, as a diff."),
+    ),
 )
 
 MIRROR = Verb(
@@ -233,7 +239,10 @@ ADOPT = Verb(
     group=CHANGES,
     needs="service",
     line=True,
-    examples=(Example("--stable v1", "DestinationRule and VirtualService; all traffic to v1."),),
+    examples=(
+        Example("--stable v1", "DestinationRule and VirtualService; all traffic to v1."),
+        Example("--dry-run", "What would be made; nothing is written."),
+    ),
 )
 
 EDIT = Verb(
@@ -251,7 +260,10 @@ EDIT = Verb(
     ),
     group=CHANGES,
     line=True,
-    examples=(Example("dr/reviews", "The DestinationRule reviews, diffed before it is written."),),
+    examples=(
+        Example("dr/reviews", "The DestinationRule reviews, diffed before it is written."),
+        Example("vs/reviews -n shop", "The VirtualService of another namespace."),
+    ),
 )
 
 HOW = (

@@ -15,14 +15,20 @@ DEMO = Verb(
     "a real small mesh, and the screen on it",
     (SCENARIO,),
     LAB,
-    examples=(Example("", "Bookinfo behind eight Envoys; version v3 of reviews fails."),),
+    examples=(
+        Example("", "Bookinfo behind eight Envoys; version v3 of reviews fails."),
+        Example("--ascii", "The same without signs beyond ASCII."),
+    ),
 )
 UP = Verb(
     "lab up",
     "run a lab until ^C; prints its kubeconfig",
     (SCENARIO, RPS, FOLDER),
     LAB,
-    examples=(Example("--dir /tmp/lab", "With its kubeconfig in a folder of your choice."),),
+    examples=(
+        Example("--dir /tmp/lab", "With its kubeconfig in a folder of your choice."),
+        Example("--rps 5", "With little traffic."),
+    ),
 )
 SET = Verb(
     "lab set",
@@ -34,14 +40,20 @@ SET = Verb(
         FOLDER,
     ),
     LAB,
-    examples=(Example("reviews-v3 --errors 30%", "Three of ten answers fail."),),
+    examples=(
+        Example("reviews-v3 --errors 30%", "Three of ten answers fail."),
+        Example("reviews-v3 --errors 0% --latency 200ms", "None fails, all are slow."),
+    ),
 )
 LOAD = Verb(
     "lab load",
     "change the rate of requests",
     (Parameter("rps", "requests per second", RATE, "N", required=True), FOLDER),
     LAB,
-    examples=(Example("--rps 100", "A hundred requests per second."),),
+    examples=(
+        Example("--rps 100", "A hundred requests per second."),
+        Example("--rps 0.5 --dir /tmp/lab", "One in two seconds, in another lab."),
+    ),
 )
 
 VERBS = (DEMO, UP, SET, LOAD)

@@ -188,7 +188,10 @@ EXPOSURE = Verb(
     (SERVICE, WINDOW),
     line=True,
     own_words=True,
-    examples=(Example("reviews", "One service."),),
+    examples=(
+        Example("reviews", "One service."),
+        Example("-A -o json", "All ways in and all limits, as JSON."),
+    ),
 )
 
 GRAPH = Verb(
@@ -209,7 +212,10 @@ ANALYZE = Verb(
     (Parameter("hints", "also what is often meant so: subsets nobody uses", None, default=False),),
     line=True,
     own_words=True,
-    examples=(Example("-A", "The whole mesh."),),
+    examples=(
+        Example("-A", "The whole mesh."),
+        Example("-n shop -o json", "One namespace, as JSON with `counts` by severity."),
+    ),
 )
 
 JOURNAL = Verb(
@@ -223,7 +229,10 @@ JOURNAL = Verb(
     ),
     line=True,
     own_words=True,
-    examples=(Example("reviews --since 2h", "What was changed lately."),),
+    examples=(
+        Example("reviews --since 2h", "What was changed lately."),
+        Example("--who ann -o json", "What one person changed, as JSON."),
+    ),
 )
 
 KEEP = Verb(
@@ -233,13 +242,19 @@ KEEP = Verb(
         Parameter("once", "what is over now, then exit (cron)", None, default=False),
         Parameter("every", "time between two checks", DURATION, "1s", 1.0, "1s"),
     ),
-    examples=(Example("--once", "For cron."),),
+    examples=(
+        Example("--once", "For cron."),
+        Example("--every 5s", "In the background, until it is ended."),
+    ),
 )
 
 DOCTOR = Verb(
     "doctor",
     "what works and what is overdue",
-    examples=(Example("", "Rights, telemetry, proxies, limits."),),
+    examples=(
+        Example("", "Rights, telemetry, proxies, limits."),
+        Example("--context prod -o json", "Another context, as JSON with what to do."),
+    ),
 )
 
 COMPLETION = Verb(
@@ -270,7 +285,16 @@ CONFIG = Verb(
     ),
 )
 
+MAN = Verb(
+    "man",
+    "the manual page, for man",
+    examples=(
+        Example("| man -l -", "To read it."),
+        Example("> ~/.local/share/man/man1/meshtui.1", "For `man meshtui`."),
+    ),
+)
+
 VERBS = (
     *(SERVICES, LOGS, PROXY, STATUS, PODS, TRACE, REQUEST, LOAD),
-    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION, CONFIG),
+    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION, CONFIG, MAN),
 )

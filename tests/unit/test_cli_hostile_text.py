@@ -59,7 +59,7 @@ WRONG = (
     ("request", "reviews", "--path", f"/{EVIL}", "--header", f"a={EVIL}", "--prometheus", "none"),
     ("load", "reviews", "--rps", EVIL, "--for", "1s"),
     ("load", "reviews", "--rps", "1", "--for", "1s", "--from", f"pod{EVIL}", "--yes"),
-    ("completion", f"tcsh{EVIL}"),
+    ("completion", f"tcsh{EVIL}"), ("man", f"x{EVIL}"),
     ("demo", f"--scenario={EVIL}"), ("lab", "up", f"--scenario={EVIL}"),
     ("lab", "set", f"w{EVIL}", "--errors", f"5%{EVIL}"),
     ("lab", "load", "--rps", "5", "--dir", f"/none{EVIL}"),

@@ -14,6 +14,7 @@ from meshtui.ui.dialogs.forms import request_from
 from meshtui.ui.main.commands import parse_command
 from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
 from meshtui.verbs.line_values import parse_words
+from meshtui.verbs.man import man_page
 from meshtui.verbs.text import line_usage, markdown, usage
 
 VALUES = {
@@ -170,11 +171,14 @@ def test_wrong_words_are_refused_in_one_line(words: str) -> None:
 
 
 def test_every_example_is_read_by_the_grammar() -> None:
-    import shlex
+    import re
+import shlex
+import shutil
+import subprocess
 
     for verb in VERBS:
         for example in verb.examples:
-            words = shlex.split(example.words)
+            words = shlex.split(re.split(r"[|>] ", example.words)[0])  # up to the shell's own
             if verb.command:
                 service = ["reviews"] if verb.needs == "service" else []
                 build_parser().parse_args([*verb.name.split(), *service, *words])
@@ -196,3 +200,29 @@ def test_verbs_after_the_colon_are_found_by_name() -> None:
     assert "max-connections N" in line_usage(BY_NAME["breaker"])
     assert usage(BY_NAME["undo"]) == "undo [CHANGE]"
     assert markdown().count("\n") > 20
+
+
+def test_every_command_has_two_examples_that_differ() -> None:
+    for verb in VERBS:
+        if verb.command:
+            assert len({example.words for example in verb.examples}) >= 2, verb.name
+
+
+def test_the_manual_page_has_every_command_option_and_example() -> None:
+    page = man_page("1.0").replace("\\-", "-")
+    assert page.startswith('.TH MESHTUI 1 "" "meshtui 1.0"')
+    for verb in VERBS:
+        assert not verb.command or f'.SS "{verb.name}' in page
+        for parameter in verb.parameters if verb.command else ():
+            assert parameter.positional or f"--{parameter.name}" in page
+    assert all(line.startswith((".", "\\&")) or line[:1] not in ".'" for line in page.splitlines())
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="no groff here")
+def test_man_has_nothing_to_say_against_the_page() -> None:
+    ran = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww"],
+        input=man_page("1.0"), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "a terminal cockpit for a live Istio mesh" in ran.stdout
