@@ -135,6 +135,12 @@ class Pod:
     proxy_version: str = ""
     """The tag of its proxy's image."""
 
+    images: tuple[str, ...] = ()
+    """One for each of its containers."""
+
+    revision: str = ""
+    """Of the control plane that injected its proxy; empty where it does not say."""
+
     service_account: str = ""
     """Whose identity its proxy has; empty where it is not known."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial as bound
@@ -46,6 +47,7 @@ APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name"
 PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
 INJECT = "sidecar.istio.io/inject"
+REVISION = "istio.io/rev"
 EXPORT_TO = "networking.istio.io/exportTo"
 ROUTES = {"httproutes": HTTP_ROUTE, "grpcroutes": GRPC_ROUTE}
 OTHER_ROUTES = {"tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
@@ -208,6 +210,8 @@ def parse_pod(raw: Json) -> Pod:
         statuses=container_statuses(status, containers),
         waits_for=unscheduled(status),
         proxy_version=_proxy_version(spec),
+        images=_images(spec, containers),
+        revision=_revision(meta, labels),
         service_account=read.text(spec, "serviceAccountName"),
     )
 
@@ -227,6 +231,18 @@ def _named_ports(spec: Json) -> Mapping[str, int]:
             if name := read.text(port, "name"):
                 found.setdefault(name, read.integer(port, "containerPort"))
     return found
+
+
+def _images(spec: Json, containers: tuple[str, ...]) -> tuple[str, ...]:
+    """Interned, as the same few stand in thousands of pods."""
+    both = (*read.objects(spec, "containers"), *read.objects(spec, "initContainers"))
+    known = {read.text(c, "name"): sys.intern(read.text(c, "image")) for c in both}
+    return tuple(known.get(name, "") for name in containers)
+
+
+def _revision(meta: Json, labels: Mapping[str, str]) -> str:
+    annotated = read.text(read.obj(meta, "annotations"), REVISION)
+    return sys.intern(annotated or labels.get(REVISION, ""))
 
 
 def _proxy_version(spec: Json) -> str:

@@ -8,6 +8,7 @@ from meshtui.ui.actions.situation import (
     ANALYSIS,
     CANARY,
     CHARTS,
+    DESCRIBE,
     EXPOSURE,
     GRAPH,
     JOURNAL,
@@ -38,11 +39,12 @@ ANYWHERE = frozenset(
         CANARY,
         STATUS,
         GRAPH,
+        DESCRIBE,
     }
 )
 IN_TABLE = frozenset({TABLE})
 IN_TEXT = frozenset({LOGS, RULES})
-IN_LONG = frozenset({LOGS, RULES, PROXIES, JOURNAL})
+IN_LONG = frozenset({LOGS, RULES, PROXIES, JOURNAL, DESCRIBE})
 """Parts that are read from end to end, where `g` is what it is to less and vim."""
 
 IN_GRAPH = frozenset({GRAPH})
@@ -67,6 +69,7 @@ WAYS = {
     CANARY: "C",
     STATUS: "H",
     GRAPH: "g",
+    DESCRIBE: "d",
 }
 """The key that leads to each part of the screen."""
 

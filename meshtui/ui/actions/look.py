@@ -65,6 +65,11 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, ANYWHERE, "", 46,
     ),
     Action(
+        "describe", ("d",), "d", "describe",
+        "All that configures the service or version: rules, mTLS, policies, Sidecar, images.",
+        LOOK, False, ANYWHERE, "service", 91,
+    ),
+    Action(
         "open_row", ("enter",), "Enter", "to its row",
         "Graph: the table's cursor to the caller, version or service under the pane's.",
         LOOK, False, IN_GRAPH, "", 7, False,

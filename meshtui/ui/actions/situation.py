@@ -10,7 +10,7 @@ ANALYSIS, TRACE = "analysis", "trace"
 CHARTS, SIGNALS = "charts", "signals"
 EXPOSURE, PODS, CANARY = "exposure", "pods", "canary"
 STATUS = "status"
-GRAPH = "graph"
+GRAPH, DESCRIBE = "graph", "describe"
 
 PROMPTING = ("colon", "slash")
 """Keys that open the prompt: they go first, so that what is typed after them is in it."""

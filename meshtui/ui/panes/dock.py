@@ -33,6 +33,7 @@ PANES = {
     "canary": "canary.CanaryPane",
     "status": "status.StatusPane",
     "graph": "graph.GraphPane",
+    "describe": "describe.DescribePane",
 }
 """Where the class of each kind of pane is."""
 

@@ -100,13 +100,13 @@ def _rules(callee: Callee, drawing: Drawing) -> list[Line]:
     indent = " " * min(drawing.end_cells, drawing.width // 4)
     lines: list[Line] = []
     for route in routes[:MOST_RULES]:
-        lines += wrapped(_rule_words(route, callee.key), drawing.width, "mark", indent)
+        lines += wrapped(rule_words(route, callee.key), drawing.width, "mark", indent)
     if len(routes) > MOST_RULES:
         lines.append((Span(f"{indent}… {len(routes) - MOST_RULES} more rules", "muted"),))
     return lines
 
 
-def _rule_words(route: Route, key: ServiceKey) -> str:
+def rule_words(route: Route, key: ServiceKey) -> str:
     """`header end-user = jason → v2 100%`, and what is done on the way."""
     rule = route.rule
     name = f"{rule.name}: " if rule.name else ""
