@@ -26,6 +26,7 @@ from meshtui.mesh.model import (
 )
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import world
+from meshtui.mesh.resolution.httproutes import without_effect
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import version_rows
@@ -108,9 +109,17 @@ def locate(mesh: Mesh, target: Target) -> Located:
         refuse_wrong_kind(mesh, service, route)
     else:
         route = _ordinary_rule(service, traffic, target)
+    _refuse_without_effect(mesh, service, route)
     if target.uid and route.service.ref.uid != target.uid:
         raise Conflict(f"{route.service.ref} was replaced by another object", "look again")
     return Located(mesh, service, route.service, route.rule)
+
+
+def _refuse_without_effect(mesh: Mesh, service: Service, route: Route) -> None:
+    """Raises `Refused` for a route of the Gateway API that nobody has: it is mended by hand."""
+    for owner, why in without_effect(mesh).get(service.host, ()):
+        if owner.ref == route.service.ref:
+            raise Refused(f"{owner.ref} has no effect: {why}", "`meshtui edit` changes it whole")
 
 
 def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:

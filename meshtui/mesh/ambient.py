@@ -75,4 +75,4 @@ def without_waypoint(mesh: Mesh, service: Service) -> str:
         return ""
     wanted = waypoint_named(mesh, service)
     named = f"there is no waypoint {'/'.join(wanted)}" if wanted else "it has no waypoint"
-    return f"{service.key} is in the ambient mesh and {named}: HTTP rules do nothing there"
+    return f"{service.key} is in the ambient mesh and {named}, so that HTTP rules do nothing there"

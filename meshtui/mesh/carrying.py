@@ -21,6 +21,7 @@ from meshtui.mesh.carrying_streams import (
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, VirtualService
 from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
 from meshtui.mesh.resolution import Route as ResolvedRoute
+from meshtui.mesh.resolution.httproutes import without_effect
 
 Workload = tuple[str, str]
 """A namespace and the name of a workload in it."""
@@ -107,6 +108,7 @@ def traffic_to(mesh: Mesh, service: Service) -> Traffic:
             if host != service.host and not host.startswith("*"):
                 found.add_host(host, only=service.host)
     found.add_idle(named)
+    found.add_without_effect(service.host)
     routes = found.in_order()
     if all(route.edge for route in routes) and _is_sent_to(service.host, named):
         return Traffic(routes)
@@ -278,6 +280,11 @@ class _Found:
                 why = "no gateway that runs serves it" if known else ""
                 found = Route(service, rule, rest=not rule.matches, edge=True, unused=why)
                 self._after.append(found)
+
+    def add_without_effect(self, host: str) -> None:
+        """Routes of the Gateway API that nobody has."""
+        for route, why in without_effect(self._world.mesh).get(host, ()):
+            self._after += [Route(route, rule, unused=why) for rule in route.rules]
 
     def _add_answer(
         self,

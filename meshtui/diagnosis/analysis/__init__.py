@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meshtui.diagnosis.analysis.api_routes import (
+    ambient_rules,
+    bad_backend,
+    dropped_route,
+    unserved_route,
+)
 from meshtui.diagnosis.analysis.authorization import (
     denied_connections,
     denied_service,
@@ -122,6 +128,10 @@ CHECKS: tuple[Check, ...] = (
     deprecated_field,
     invalid_rule,
     idle_rate_limit,
+    unserved_route,
+    dropped_route,
+    bad_backend,
+    ambient_rules,
 )
 
 HINTS: tuple[Check, ...] = (unused_subset,)

@@ -26,11 +26,12 @@ def host_conflict(mesh: Mesh) -> Iterator[Finding]:
     """Both have rules for the same callers of a host on the same port.
 
     A proxy has one list of routes for a host and port: it comes from one of them (istiod merges
-    at gateways only). A namespace that has its own on purpose is a warning, not an error.
+    at gateways and waypoints only). A namespace that has its own on purpose is a warning, not an
+    error.
     """
     found: dict[_Pair, list[tuple[ResolvedHost, Ruling, Ruling]]] = {}
     for answer in resolved_hosts(mesh).answers:
-        if answer.edge or len(answer.rulings) < 2:
+        if answer.edge or answer.client.waypoint or len(answer.rulings) < 2:
             continue
         winner = answer.rulings[0]
         for loser in answer.rulings[1:]:

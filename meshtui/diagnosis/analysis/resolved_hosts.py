@@ -13,7 +13,15 @@ from meshtui.diagnosis.analysis.askers import Askers
 from meshtui.diagnosis.analysis.sendings import ResolvedHost, Sending, sendings_of
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.resolution import MergedRule, RulePlace, Ruling, View, World, world
+from meshtui.mesh.resolution import (
+    MergedRule,
+    RulePlace,
+    Ruling,
+    View,
+    VirtualHost,
+    World,
+    world,
+)
 from meshtui.mesh.resolution.names import MESH, covered, is_wild
 from meshtui.mesh.resolution.routes import never_reached, reached
 
@@ -112,17 +120,7 @@ class ResolvedHosts:
     def _outside(self) -> Iterator[ResolvedHost]:
         for view in self.askers.gateways:
             for vhosts in view.gateway_tables.values():
-                for vhost in vhosts:
-                    yield ResolvedHost(
-                        view=view,
-                        host=vhost.domains[0],
-                        port=int(vhost.name.rpartition(":")[2]),
-                        routes=reached(vhost.routes),
-                        behind=never_reached(vhost.routes),
-                        unused=vhost.unused,
-                        rulings=vhost.rulings,
-                        edge=True,
-                    )
+                yield from (_at_gateway(view, vhost) for vhost in vhosts)
             for door in view.doors.doors:
                 if not door.table:
                     chains = view.door_chains(door)
@@ -219,6 +217,22 @@ def _in_mesh(view: View, host: str, port: int) -> ResolvedHost:
         unused=unused,
         rulings=rulings,
         chains=view.chains(host, port),
+    )
+
+
+def _at_gateway(view: View, vhost: VirtualHost) -> ResolvedHost:
+    """What a gateway does for a name, or a waypoint for a service that it stands before."""
+    service = vhost.host
+    number = vhost.name.rpartition("|" if service else ":")[2]
+    return ResolvedHost(
+        view=view,
+        host=service.name if service else vhost.domains[0],
+        port=int(number),
+        routes=reached(vhost.routes),
+        behind=never_reached(vhost.routes),
+        unused=vhost.unused,
+        rulings=vhost.rulings,
+        edge=service is None,
     )
 
 

@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, HttpRoute
+from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE, HttpRoute
 from meshtui.mesh.hosts import service_host
 from meshtui.mesh.istio import Json
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse_gateway_api import as_match, backend_weight, mirror_percent
 from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
 from meshtui.mesh.resolution.listeners import attached
 from meshtui.mesh.resolution.names import MESH
 
+_SERVICES = (("", "Service"), ("core", "Service"))
+_SLOT = "_idle_routes"
 _RANKS = {"exact": 3, "prefix": 2, "regex": 1}
 _RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 _MODIFIERS = {
@@ -124,17 +126,76 @@ def gateway_groups(mesh: Mesh) -> Iterator[RouteGroup]:
 
 
 def unserved(mesh: Mesh, route: HttpRoute) -> str:
+    """Why nothing of a route comes in through the Gateways that it names; empty where it does."""
+    why = dropped(mesh, route)
+    return unattached(mesh, route) or (f"istiod takes none of its rules: {why}" if why else "")
+
+
+def unattached(mesh: Mesh, route: HttpRoute) -> str:
     """Why no listener of the Gateways that a route names has it; empty where one does."""
     places = attached(mesh, route)
     if not places:
         return f"there is no Gateway {', '.join(route.at_gateways)} of Istio's with a listener"
-    if all(place.why for place in places):
-        return "; ".join(f"listener {place.open.listener.name}: {place.why}" for place in places)
+    if not all(place.why for place in places):
+        return ""
+    meant = [place for place in places if not place.elsewhere]
+    if not meant:
+        return f"no listener of Gateway {', '.join(route.at_gateways)} is meant: {places[0].why}"
+    return "; ".join(f"listener {place.open.listener.name}: {place.why}" for place in meant)
+
+
+def dropped(mesh: Mesh, route: HttpRoute) -> str:
+    """Why istiod makes nothing of a whole route; empty where it takes it."""
     try:
-        tuple(route_rules(mesh, route, at_gateway=True))
+        tuple(route_rules(mesh, route, at_gateway=bool(route.at_gateways)))
     except Invalid as error:
-        return f"istiod takes none of its rules: {error}"
+        return str(error)
     return ""
+
+
+def without_effect(mesh: Mesh) -> Mapping[str, tuple[tuple[HttpRoute, str], ...]]:
+    """By host, for its parents and its backends: routes that nobody has, and why.
+
+    Worked out once for a snapshot.
+    """
+    found = mesh.__dict__.get(_SLOT)
+    if found is None:
+        idle: dict[str, list[tuple[HttpRoute, str]]] = {}
+        for route in mesh.http_routes:
+            if why := _why_idle(mesh, route):
+                for host in dict.fromkeys((*route.hosts, *route.backends)):
+                    idle.setdefault(host, []).append((route, why))
+        found = mesh.__dict__[_SLOT] = {host: tuple(routes) for host, routes in idle.items()}
+    routes_by_host: Mapping[str, tuple[tuple[HttpRoute, str], ...]] = found
+    return routes_by_host
+
+
+def _why_idle(mesh: Mesh, route: HttpRoute) -> str:
+    if why := dropped(mesh, route):
+        return f"istiod takes none of its rules: {why}"
+    if any(host in mesh.by_host for host in route.hosts) or _is_for_entry(route):
+        return ""
+    if route.at_gateways:
+        return unattached(mesh, route) if mesh.knows(API_GATEWAYS) else ""
+    gone = ", ".join(name for _, name in parents_missing(mesh, route))
+    return f"there is no {gone}" if gone else "no parent of it is a Gateway or a Service"
+
+
+def _is_for_entry(route: HttpRoute) -> bool:
+    parents = read.objects(read.obj(route.raw, "spec"), "parentRefs")
+    return any(read.text(parent, "kind") == "ServiceEntry" for parent in parents)
+
+
+def parents_missing(mesh: Mesh, route: HttpRoute) -> Iterator[tuple[int, str]]:
+    """The Services among a route's parents that are not there, with their places."""
+    for index, parent in enumerate(read.objects(read.obj(route.raw, "spec"), "parentRefs")):
+        kind = (read.text(parent, "group"), read.text(parent, "kind"))
+        home = read.text(parent, "namespace") or route.ref.namespace
+        name = read.text(parent, "name")
+        if kind not in _SERVICES or not mesh.knows("services", home):
+            continue
+        if ServiceKey(home, name) not in mesh.by_key:
+            yield index, f"Service {home}/{name}"
 
 
 def route_groups(mesh: Mesh) -> Iterator[RouteGroup]:
@@ -166,7 +227,7 @@ def _parents(mesh: Mesh, route: HttpRoute) -> Iterator[tuple[str, int]]:
 
 
 def _parent_hosts(mesh: Mesh, kind: tuple[str, str], place: tuple[str, str]) -> Iterator[str]:
-    if kind in (("", "Service"), ("core", "Service")):
+    if kind in _SERVICES:
         for service in mesh.services:
             if (service.key.namespace, service.key.name) == place:
                 yield service.host

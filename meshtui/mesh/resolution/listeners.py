@@ -238,11 +238,15 @@ def parent_kind(named: Json) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A route at a listener. `why` says why it is not admitted; `hosts` are the names it has."""
+    """A route at a listener. `why` says why it is not admitted; `hosts` are the names it has.
+
+    `elsewhere`: the route names another listener or port of the Gateway.
+    """
 
     open: OpenListener
     why: str = ""
     hosts: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 def attached(mesh: Mesh, route: HttpRoute) -> tuple[Attached, ...]:
@@ -253,20 +257,24 @@ def attached(mesh: Mesh, route: HttpRoute) -> tuple[Attached, ...]:
     for named in read.objects(spec, "parentRefs"):
         for one in open_listeners(mesh):
             if _is_parent(named, route.ref.namespace, one.parent):
-                why = _refusal(one, named, route, names)
+                other = _elsewhere(one, named)
+                why = other or _refusal(one, route, names)
                 hosts = () if why else tuple(host for host in names if _is_own(one, host))
-                found.append(Attached(one, why, hosts))
+                found.append(Attached(one, why, hosts, bool(other)))
     return tuple(sorted(found, key=lambda a: a.open.name))
 
 
-def _refusal(one: OpenListener, named: Json, route: HttpRoute, names: tuple[str, ...]) -> str:
+def _elsewhere(one: OpenListener, named: Json) -> str:
+    """Which other listener a parent's port or section means; empty for this one."""
+    port, section = read.integer(named, "port"), read.text(named, "sectionName")
+    if port and port != one.listener.port:
+        return f"it is for port {port}"
+    return f"it is for listener {section}" if section not in ("", one.listener.name) else ""
+
+
+def _refusal(one: OpenListener, route: HttpRoute, names: tuple[str, ...]) -> str:
     """Why a listener does not admit a route; empty where it does."""
     listener, namespace = one.listener, route.ref.namespace
-    port, section = read.integer(named, "port"), read.text(named, "sectionName")
-    if port and port != listener.port:
-        return f"it is for port {port}"
-    if section and section != listener.name:
-        return f"it is for listener {section}"
     fitting = [host for host in one.hosts if any(_meets(host, name) for name in names)]
     if not fitting:
         return f"no hostname of the route meets {listener.hostname or '*'}"

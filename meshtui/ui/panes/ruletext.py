@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from meshtui.mesh import read
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import DestinationRule, Json, Mesh, Rule, RuleOwner, VirtualService
+from meshtui.mesh.model import (
+    DestinationRule,
+    HttpRoute,
+    Json,
+    Mesh,
+    Rule,
+    RuleOwner,
+    VirtualService,
+)
+from meshtui.mesh.route_status import route_troubles
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.table.numbers import bar, percent
@@ -24,7 +34,7 @@ def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
     before: RuleOwner | None = None
     for route in view.routes:
         if route.service is not before:
-            lines += map(Picked, _owner_lines(route.service))
+            lines += map(Picked, _owner_lines(route.service, width))
             before = route.service
         *mine, gap = _rule_lines(route, view, width)
         lines += [*(Picked(line, place_of(route)) for line in mine), Picked(gap)]
@@ -36,14 +46,31 @@ def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
     return lines
 
 
-def _owner_lines(vs: RuleOwner) -> list[Line]:
+def _owner_lines(vs: RuleOwner, width: int) -> list[Line]:
+    """What holds rules, whose requests they are for, and what is wrong with it."""
     name = span(f"{vs.ref.namespace}/{vs.ref.name}", "strong")
-    title = (Span(f"{vs.ref.kind} ", "muted"), name)
+    title: Line = (Span(f"{vs.ref.kind} ", "muted"), name)
     hosts = ", ".join(short_host(host, vs.ref.namespace) for host in vs.hosts)
-    lines = [title, (Span("hosts ", "muted"), span(hosts))]
+    lines: list[Line] = [title]
+    if hosts:
+        lines.append((Span("hosts ", "muted"), span(hosts)))
+    if isinstance(vs, HttpRoute):
+        lines += _route_lines(vs, width)
     if isinstance(vs, VirtualService) and vs.gateways != ("mesh",):
         lines.append((Span("gateways ", "muted"), span(", ".join(vs.gateways))))
     return [*lines, BLANK]
+
+
+def _route_lines(route: HttpRoute, width: int) -> list[Line]:
+    """Its Gateways, and what its status says is wrong."""
+    lines: list[Line] = []
+    if route.at_gateways:
+        names = ", ".join(read.texts(read.obj(route.raw, "spec"), "hostnames")) or "any host"
+        where = f"{', '.join(route.at_gateways)}: {names}"
+        lines += wrapped(f"at Gateway {where}", width, "text")
+    for condition in route_troubles(route):
+        lines += wrapped(f"▲ {condition}", width, "warning")
+    return lines
 
 
 def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:

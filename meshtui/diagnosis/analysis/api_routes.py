@@ -1,0 +1,127 @@
+"""Routes of the Gateway API: who has them, and what their status does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.mesh import read
+from meshtui.mesh.ambient import without_waypoint
+from meshtui.mesh.gateway_api import API_GATEWAYS, HttpRoute
+from meshtui.mesh.istio import Json
+from meshtui.mesh.model import Mesh, RuleOwner
+from meshtui.mesh.resolution.httproutes import Backends, dropped, parents_missing, unattached
+from meshtui.mesh.route_status import is_accepted
+
+_ANSWERED = "is answered 500"
+
+
+def unserved_route(mesh: Mesh) -> Iterator[Finding]:
+    """A route that a parent of it does not have: no listener admits it, or the Service is gone."""
+    for route in mesh.http_routes:
+        if route.at_gateways and mesh.knows(API_GATEWAYS) and (why := unattached(mesh, route)):
+            yield Finding(
+                "unserved-route",
+                ERROR,
+                route.ref,
+                "spec.parentRefs",
+                f"No Gateway serves it: {why}.",
+                "Correct the parent, its section and port, the hostnames, or what the listener "
+                "allows.",
+            )
+        for index, name in parents_missing(mesh, route):
+            yield Finding(
+                "unserved-route",
+                ERROR,
+                route.ref,
+                f"spec.parentRefs[{index}]",
+                f"There is no {name}: nobody asks these rules for it.",
+                "Correct the name and the namespace of the parent.",
+            )
+
+
+def dropped_route(mesh: Mesh) -> Iterator[Finding]:
+    """A route of which istiod takes no rule, as one of them has what it does not know.
+
+    The others go with it, and its status says Accepted all the same.
+    """
+    for route in mesh.http_routes:
+        why = dropped(mesh, route)
+        if not why or not (route.hosts or route.at_gateways):
+            continue
+        status = ", and its status says Accepted" if is_accepted(route) else ""
+        yield Finding(
+            "dropped-route",
+            ERROR,
+            route.ref,
+            "spec.rules",
+            f"istiod takes none of its rules: {why}{status}. Requests go on as if it were not "
+            "there.",
+            "Remove what Istio does not know, or put it into a route of its own.",
+        )
+
+
+def bad_backend(mesh: Mesh) -> Iterator[Finding]:
+    """A backend that may not be named from the route's namespace, or can't be one.
+
+    A Service or a port that is missing is another check's.
+    """
+    for route in mesh.http_routes:
+        if dropped(mesh, route):
+            continue
+        ask = Backends(mesh, route, at_gateway=bool(route.at_gateways))
+        for index, rule in enumerate(read.items(read.obj(route.raw, "spec"), "rules")):
+            backends = read.objects(rule, "backendRefs")
+            total = sum(_weight(backend) for backend in backends)
+            for place, backend in enumerate(backends):
+                target, why = ask.destination(backend)
+                if why and not target:
+                    yield _bad(route, index, place, why, _part(backend, total))
+
+
+def _weight(backend: Json) -> int:
+    return max(0, read.integer(backend, "weight", 1))
+
+
+def _part(backend: Json, total: int) -> str:
+    percent = 100 * _weight(backend) / total if total else 0.0
+    return "every request" if percent >= 100 else f"{percent:.3g} %"
+
+
+def _bad(route: HttpRoute, index: int, place: int, why: str, part: str) -> Finding:
+    grant = "ReferenceGrant" in why
+    of = f"{part} of rule rules[{index}]"
+    where = " at Gateways" if grant and route.hosts else ""
+    return Finding(
+        "missing-grant" if grant else "bad-backend",
+        ERROR,
+        route.ref,
+        f"spec.rules[{index}].backendRefs[{place}]",
+        f"{why[0].upper()}{why[1:]}: {of} {_ANSWERED}{where}.",
+        "Make a ReferenceGrant in the backend's namespace."
+        if grant
+        else "Name a Service, or a host of a ServiceEntry (group networking.istio.io, kind "
+        "Hostname).",
+    )
+
+
+def ambient_rules(mesh: Mesh) -> Iterator[Finding]:
+    """HTTP rules for a service that is in the ambient mesh without a waypoint."""
+    if not mesh.knows("namespaces"):
+        return
+    for service in mesh.services:
+        if not (why := without_waypoint(mesh, service)):
+            continue
+        owners: list[RuleOwner] = [*mesh.virtual_services_by_host.get(service.host, ())]
+        owners += (route for route in mesh.http_routes if service.host in route.hosts)
+        for owner in owners:
+            if owner.in_mesh and any(rule.protocol == "http" for rule in owner.rules):
+                yield Finding(
+                    "no-waypoint",
+                    WARNING,
+                    owner.ref,
+                    "spec.parentRefs" if isinstance(owner, HttpRoute) else "spec.hosts",
+                    f"{why}: callers with a sidecar alone have these rules.",
+                    "Start a waypoint (`istioctl waypoint apply`) and label the namespace or the "
+                    "Service with istio.io/use-waypoint.",
+                )
