@@ -12,7 +12,7 @@ from meshtui.cli.argument_types import prometheus
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
-from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY
+from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND
 from meshtui.verbs.verb import CANARY, CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
@@ -81,7 +81,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
-        parents=[_everywhere(), _of_the_screen()],
+        parents=[_everywhere(), _of_the_screen(), _parent("without a command", WITHOUT_COMMAND)],
     )
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
     parser.set_defaults(run=_deferred("screen", "screen"), command="")

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from meshtui.cli import output
 from meshtui.cli.streams import at_terminal
 from meshtui.errors import Usage
 
 if TYPE_CHECKING:
+    from meshtui.ui.app import MeshtuiApp
     from meshtui.ui.terminal.watchdog import Leaving
 
 
-def screen(arguments: argparse.Namespace) -> int:
+def screen(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
+    if getattr(arguments, "check", False):
+        from meshtui.cli.check import check
+
+        return check(arguments)
+    if getattr(arguments, "snapshot", ""):
+        from meshtui.cli.snapshot import snapshot
+
+        return snapshot(arguments)
+    if getattr(arguments, "size", ""):
+        raise Usage("--size belongs to --snapshot")
     with watched_terminal() as leaving:
         return run_screen(arguments, leaving)
 
@@ -33,19 +45,7 @@ def watched_terminal() -> Iterator[Leaving]:
 
 def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     """Opens the screen and returns when it is left."""
-    from meshtui.cli.options import options
-    from meshtui.operations.deferred import DeferredCockpit
-    from meshtui.ui.app import MeshtuiApp
-
-    chosen = options(arguments)
-    config = chosen.config
-    app = MeshtuiApp(
-        DeferredCockpit(chosen),
-        theme=config.theme,
-        ascii_only=config.ascii or getattr(arguments, "ascii", False) or not _unicode(),
-        badges=config.badges,
-        leaving=leaving,
-    )
+    app = app_of(arguments, leaving)
     try:
         status = app.run() or 0
     finally:
@@ -55,6 +55,26 @@ def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     if app.failure is not None:
         raise app.failure
     return status
+
+
+def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> MeshtuiApp:
+    """The program on the screen, as the options and the configuration want it; without a terminal
+    nothing is changed, not even what is overdue."""
+    from meshtui.cli.options import options
+    from meshtui.operations.deferred import DeferredCockpit
+    from meshtui.ui.app import MeshtuiApp
+
+    chosen = options(arguments)
+    chosen = chosen if leaving is not None else replace(chosen, read_only=True)
+    config = chosen.config
+    plain = config.ascii or getattr(arguments, "ascii", False)
+    return MeshtuiApp(
+        DeferredCockpit(chosen),
+        theme=config.theme,
+        ascii_only=plain or (leaving is not None and not _unicode()),
+        badges=config.badges,
+        leaving=leaving,
+    )
 
 
 def _unicode() -> bool:

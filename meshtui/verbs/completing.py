@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
-from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY
+from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND
 from meshtui.verbs.verb import CHANGES, LAB
 
 SERVICE, VERSION, NAMESPACE, CONTEXT, POD, WORKLOAD, FILES, NOTHING = (
@@ -19,7 +19,7 @@ SERVICE, VERSION, NAMESPACE, CONTEXT, POD, WORKLOAD, FILES, NOTHING = (
 
 _KINDS = {
     **dict.fromkeys(("to", "version", "subset", "stable"), VERSION),
-    **dict.fromkeys(("kubeconfig", "file", "plan", "dir"), FILES),
+    **dict.fromkeys(("kubeconfig", "file", "plan", "dir", "snapshot"), FILES),
     **dict.fromkeys(("prometheus_token_file", "prometheus_basic_file"), FILES),
     "weights": VERSION,
     "service": SERVICE,
@@ -168,7 +168,7 @@ class _State:
 
     def _parameters(self) -> list[Parameter]:
         if self.verb is None:
-            return [*EVERYWHERE, *SCREEN_ONLY]
+            return [*EVERYWHERE, *SCREEN_ONLY, *WITHOUT_COMMAND]
         own = [one for one in self.verb.parameters if not one.positional]
         how = HOW if self.verb.group == CHANGES else ()
         everywhere = () if self.verb.name.startswith(LAB) else EVERYWHERE

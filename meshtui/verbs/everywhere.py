@@ -8,6 +8,13 @@ from meshtui.verbs.verb import Parameter
 SCREEN_ONLY = (Parameter("ascii", "no signs and lines beyond ASCII", None),)
 """Options of the screen, on a cluster or on the demo's."""
 
+WITHOUT_COMMAND = (
+    Parameter("check", "no screen: one line for each thing that is wrong, then exit", None),
+    Parameter("snapshot", "no screen: one frame of it into a file", FREE, "FILE.svg|FILE.txt"),
+    Parameter("size", "of that frame, in cells (160x48)", FREE, "WxH"),
+)
+"""What `meshtui` without a command can do in place of opening the screen."""
+
 EVERYWHERE = (
     Parameter("kubeconfig", "another kubeconfig", FREE, "FILE"),
     Parameter("context", "a context of the kubeconfig", FREE, "NAME"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
-from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY
+from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND
 from meshtui.verbs.text import usage
 from meshtui.verbs.verb import CANARY, CHANGES, LAB, LOOKS
 
@@ -47,6 +47,7 @@ def man_page(version: str) -> str:
         lines += _section(title.upper(), [line for verb in found for line in _verb(verb)])
     lines += _section("HOW TO CHANGE", _parameters(HOW))
     lines += _section("OPTIONS OF EVERY COMMAND", _parameters([*EVERYWHERE, *SCREEN_ONLY]))
+    lines += _section("WITHOUT A COMMAND", _parameters(WITHOUT_COMMAND))
     lines += _section("EXIT STATUS", _items((str(code), clear) for code, clear in EXITS))
     lines += _section("FILES", _items(FILES))
     return "\n".join(lines) + "\n"

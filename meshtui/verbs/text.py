@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshtui.verbs import VERBS
-from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY
+from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND
 from meshtui.verbs.verb import Parameter, Verb
 
 
@@ -52,8 +52,8 @@ def _option(parameter: Parameter) -> str:
 def markdown(verbs: Iterable[Verb] = VERBS) -> str:
     """The README's table of commands."""
     rows = ["| command | what it does |", "|---|---|"]
-    words = " ".join(_option(parameter) for parameter in SCREEN_ONLY)
-    rows += [f"| `meshtui {words}` | the screen, on the current kube context |"]
+    words = " ".join(_option(parameter) for parameter in (*SCREEN_ONLY, *WITHOUT_COMMAND))
+    rows += [f"| `meshtui {_escaped(words)}` | the screen, on the current kube context |"]
     rows += [
         f"| `meshtui {_escaped(usage(verb))}` | {_escaped(verb.sentence)} |"
         for verb in verbs
