@@ -42,20 +42,25 @@ class CallLedger:
             policies = self._policies.setdefault(pair, {})
             policies[traffic.security] = policies.get(traffic.security, 0.0) + requests
 
-    def calls(self) -> tuple[Call, ...]:
-        """By caller, service and who answered."""
-        return tuple(sorted(self._calls(), key=lambda call: (call.target, call.caller)))
+    def calls(self, read: frozenset[Client] = frozenset()) -> tuple[Call, ...]:
+        """By caller, service and who answered. `read` are workloads of which all proxies were;
+        without them it is those that count anything."""
+        return tuple(sorted(self._calls(read), key=lambda call: (call.target, call.caller)))
 
-    def _calls(self) -> Iterator[Call]:
+    def _calls(self, read: frozenset[Client]) -> Iterator[Call]:
         """Each pair of caller and service as one side counted it: the caller's own where it did.
 
-        A waypoint counts what its destination's own proxy counts too: one of them is enough.
+        A caller that counts knows best whom it calls: a server that names it otherwise is not
+        believed. A waypoint counts what its destination's own proxy counts too: one is enough.
         """
         pairs = {pair for tallies in self._tallies.values() for pair in tallies}
+        counts = read or {client for client, _ in self._tallies[SOURCE]}
         for pair in pairs:
             counting = next(
                 name for name in (SOURCE, DESTINATION, WAYPOINT) if pair in self._tallies[name]
             )
+            if counting != SOURCE and pair[0] in counts:
+                continue
             for target, tallied in self._tallies[counting][pair].items():
                 yield Call(
                     caller=pair[0],

@@ -90,16 +90,20 @@ class SidecarSource:
     async def calls(self, mesh: Mesh) -> Calls:
         """From what the last sample was counted of: no proxy is asked."""
         async with self._one_at_a_time:
-            return await asyncio.to_thread(self._summed_calls)
+            read = {pod: window.elapsed_s > 0 for pod, window in self._windows.items()}
+            known = [(pod, read.get(pod_id(pod), False)) for pod in mesh.pods if _counts(pod)]
+            partly = {(pod.namespace, pod.workload) for pod, is_read in known if not is_read}
+            whole = {(pod.namespace, pod.workload) for pod, is_read in known if is_read} - partly
+            return await asyncio.to_thread(self._summed_calls, frozenset(whole))
 
-    def _summed_calls(self) -> Calls:
+    def _summed_calls(self, read: frozenset[Client]) -> Calls:
         ledger, window_s = CallLedger(), self._window_s
         if window_s <= 0:
             raise Unreachable("the sidecars have been read only once", "rates need two readings")
         for window in self._windows.values():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
-        return Calls(self._sampled_at, self.name, window_s, ledger.calls())
+        return Calls(self._sampled_at, self.name, window_s, ledger.calls(read))
 
     @property
     def _window_s(self) -> float:

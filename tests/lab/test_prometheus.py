@@ -31,6 +31,7 @@ from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.sidecars import Limits, SidecarSource
 from meshtui.metrics.source import MetricsSource
+from meshtui.operations.look.telemetry import calls_of
 from tests.lab import prometheus as server
 from tests.lab.harness import Api, Mesh, statuses, to, until, within_three_sigma
 from tests.lab.operator import Operator
@@ -281,6 +282,24 @@ async def test_a_burst_is_counted_to_the_request(mesh: Mesh, pair: Pair) -> None
         own = [answer for answer in answers if answer.served_by == f"reviews-{version}"]
         for sample in (ours, theirs):
             assert_p99(sample.caller[key], own)
+    assert await called(pair.sidecars, pair.facts) == await called(pair.prometheus, pair.facts)
+
+
+async def called(source: MetricsSource, facts: Facts) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """Who called which version of `reviews`, how often, with which answers and how secured."""
+    found = await calls_of(source, facts)
+    assert found.window_s > 0
+    calls = {
+        (call.caller[1], call.target.version): (
+            *(round(call.signals.requests), dict(call.signals.codes)),
+            *(call.protocols, call.mutual_tls, call.by_server),
+        )
+        for call in found.calls
+        if call.target.service == REVIEWS
+    }
+    assert {caller for caller, _ in calls} == {"productpage-v1"}
+    assert sum(numbers[0] for numbers in calls.values()) == 200
+    return calls
 
 
 @thrice

@@ -18,7 +18,7 @@ from tests.ui.driving import LARGE, SMALL, driving
 from tests.ui.fake import FakeCockpit
 
 __all__ = ["hostile_proxies"]
-PANES = ("l", "p", "y", "t", "s", "a", "x", "J", "H", "c", "question_mark", "ctrl+p")
+PANES = ("l", "p", "y", "t", "s", "a", "x", "J", "H", "g", "d", "c", "question_mark", "ctrl+p")
 CHANGES = ("P", "R", "m", "f", "b", "o", "U")
 
 

@@ -14,7 +14,7 @@ from tests.unit.fake_prometheus import Fake, requests_row
 from tests.unit.promtool import require
 from tests.unit.test_metrics_prometheus_queries import OK, vector
 from tests.unit.test_metrics_prometheus_source import clock, fake, source
-from tests.unit.test_metrics_sidecars import Bench, stats
+from tests.unit.test_metrics_sidecars import Bench, pod, stats
 
 __all__ = ["clock", "fake", "source"]
 
@@ -85,3 +85,24 @@ def test_the_query_tells_callers_and_connections_apart(tmp_path: Path) -> None:
     assert sorted(found.values()) == [4, 8, 40]
     scope = Scope(parse_matchers('cluster="east"'))
     assert 'cluster="east"' in queries.calls("60000ms", scope)
+
+
+SERVED = stats(9, client="web").replace('reporter="source"', 'reporter="destination"')
+
+
+async def test_a_caller_that_was_read_is_believed_before_the_server_that_names_it() -> None:
+    """It was seen to count nothing; the server of one that can't be read counts in its place."""
+    web = {"workload": "web", "ip": "10.0.0.2"}
+    bench = Bench(pod("a"), pod("b", **web))
+    for second in (0, 2):
+        await bench.tick(
+            second, a=SERVED.replace(" 9", f" {9 + second}"), b=stats(1, client="cron")
+        )
+    assert [call.caller[1] for call in (await bench.source.calls(bench.mesh)).calls] == []
+    lost = Bench(pod("a"), pod("b", **web))
+    for second in (0, 2):
+        await lost.tick(second, a=SERVED.replace(" 9", f" {9 + second}"), b=Unreachable("gone"))
+    found = (await lost.source.calls(lost.mesh)).calls
+    assert [(call.caller[1], call.by_server, call.signals.requests) for call in found] == [
+        ("web", True, 2.0)
+    ]
