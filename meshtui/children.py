@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+
+from meshtui.dataclass import dataclass
 
 KINDLY_S, SHORT_S = 1.0, 0.3
 """How long a program may take to end by itself; an editor saves what was typed."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from meshtui.canary.tally import Interval
+from meshtui.dataclass import dataclass
 
 
 class Order(Enum):

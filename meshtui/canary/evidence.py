@@ -24,9 +24,10 @@ Three additions, none of which can raise the false alarm rate:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import exp, log, log1p, sqrt
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.interval import interval
 
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from meshtui.canary.plan import Plan
+from meshtui.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Commands are repeated by `Revived`, so each must be harmless where it is done al
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from meshtui.canary.events import (
@@ -33,6 +33,7 @@ from meshtui.canary.ladder import Rung, ladder, rung_below
 from meshtui.canary.plan import Choice, Plan
 from meshtui.canary.tally import Interval, Tally
 from meshtui.canary.verdict import Outcome, Verdict, judge
+from meshtui.dataclass import dataclass
 from meshtui.errors import Exit
 
 GAP_S = 60.0

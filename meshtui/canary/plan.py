@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from meshtui.canary.tally import Limits
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.verbs.canary_verbs import PLAN
 from meshtui.verbs.values import duration, percent

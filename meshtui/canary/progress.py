@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from meshtui.canary.evidence import Evidence
 from meshtui.canary.machine import Phase, State
 from meshtui.canary.tally import Counts
 from meshtui.canary.verdict import percent
+from meshtui.dataclass import dataclass
 from meshtui.mesh.interval import interval
 
 

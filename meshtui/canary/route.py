@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from meshtui.canary.events import Edit, Edited
@@ -13,6 +12,7 @@ from meshtui.changes.checks import owners
 from meshtui.changes.locate import Located, locate, resolve_version
 from meshtui.changes.stream_rules import is_stream, refuse_requests
 from meshtui.changes.undo import place_of
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.carrying import place_of as route_place
 from meshtui.mesh.carrying import routes_to

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from meshtui.canary.machine import State
 from meshtui.canary.route import RouteFacts
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 
 FORM = 1

@@ -8,10 +8,11 @@ included. In a shadow step the canary's are its own answers to the copies.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import isfinite
 
 from meshtui.canary.evidence import LIMIT, Evidence, upper_bound
+from meshtui.dataclass import dataclass
 
 P99_SHARE = 0.01
 """The part of the requests that may be slower than a p99 limit."""

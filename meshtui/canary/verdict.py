@@ -6,11 +6,11 @@ few requests, pass. Before the step's end the last two read "watching".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from meshtui.canary.evidence import Evidence, upper_bound
 from meshtui.canary.tally import P99_SHARE, Counts, Tally
+from meshtui.dataclass import dataclass
 
 LOOKED_AT = 3.3
 """How many standard errors the bound of a baseline lies above what was counted."""

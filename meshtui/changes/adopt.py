@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
@@ -13,6 +13,7 @@ from meshtui.changes.change import Change, Operation, Target
 from meshtui.changes.locate import HostSubset, Located, locate, refuse_other_routes, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
+from meshtui.dataclass import dataclass
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey, VirtualService

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from meshtui.changes.shape import yaml_diff
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Json, Ref, ServiceKey
 
 Operation = dict[str, Any]

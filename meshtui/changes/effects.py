@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from meshtui.changes.change import Effect, Operation
@@ -12,6 +11,7 @@ from meshtui.changes.mirror_filter import MIRROR, part_of
 from meshtui.changes.patch import apply, pointer
 from meshtui.changes.shape import rule_json
 from meshtui.changes.undo import identity
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HTTP_ROUTE, RULES
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, full_host

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from meshtui.changes.change import Caution, Change
 from meshtui.changes.health import VersionHealth, about_percent, health_of
 from meshtui.changes.stranding import counterpart, percents_of, rules_in
+from meshtui.dataclass import dataclass
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Rule
 from meshtui.mesh.quantity import go_duration

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from meshtui.dataclass import dataclass
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.interval import interval
 from meshtui.mesh.judging import (

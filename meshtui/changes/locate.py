@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.change import Operation, Target
 from meshtui.changes.patch import tokens, value_at
 from meshtui.changes.unread import require_read
+from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.carrying import Route, Traffic, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.carrying_streams import wrong_kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from meshtui.changes.assemble import rule_change
 from meshtui.changes.change import Change, Operation
@@ -14,6 +14,7 @@ from meshtui.changes.mirror_ops import clear_mirror_operations
 from meshtui.changes.patch import apply
 from meshtui.changes.stream_rules import is_stream
 from meshtui.changes.weight_ops import weight_operations
+from meshtui.dataclass import dataclass
 from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.model import HttpRoute, Json, Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.parse_gateway_api import parse_owner

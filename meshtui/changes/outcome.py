@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from meshtui.changes.change import Plan
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Json
 
 NOT_MEANT = "not meant"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from meshtui.changes.change import Operation
 from meshtui.changes.locate import whole_rule
 from meshtui.changes.patch import tokens
+from meshtui.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

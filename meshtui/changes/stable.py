@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from meshtui.changes.health import VersionHealth
+from meshtui.dataclass import dataclass
 
 HostAndSubset = tuple[str, str]
 """A host and a subset."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.change import Operation, RuleRef
 from meshtui.changes.patch import PatchError, apply, exists, pointer, tokens, value_at
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Json
 
 _ABSENT = object()

@@ -6,11 +6,12 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
+from meshtui.dataclass import dataclass
 from meshtui.envoy import logfilter
 from meshtui.envoy.accesslog import is_unknown_format, parse_line
 from meshtui.envoy.logfilter import LogFilter, parse_filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 import threading
@@ -28,10 +29,18 @@ a command goes into looking at them again and again.
 """
 
 
+SWITCH_S = 0.0005
+"""A thread that imports lets the loop go on so often: Python's five milliseconds for each answer of
+the server would be longer than the import."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Data goes to stdout, everything else to stderr."""
     words = sys.argv[1:] if argv is None else argv
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+    sys.setswitchinterval(SWITCH_S)
+    # The interpreter would look for cycles among all there is before it frees all there is.
+    atexit.register(gc.freeze)
     streams.occupy()
     if words and words[0] in HIDDEN:
         from meshtui.cli.completion.words import run_hidden

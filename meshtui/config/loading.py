@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import yaml
 
 from meshtui.config.settings import BY_NAME, SETTINGS, Config, Setting
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.paths import config_dir
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.sides import SIDES
 from meshtui.mesh.versions import VersionView
 

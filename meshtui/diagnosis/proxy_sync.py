@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
 from meshtui.mesh import read
 from meshtui.mesh.model import Pod

@@ -7,8 +7,8 @@ takes one back. Whether a proxy still refuses shows in what it does not serve.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, Finding
 from meshtui.mesh.model import Ref
 from meshtui.mesh.quantity import human_duration

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.logformat import json_values, text_format
 from meshtui.envoy.logkeys import canonical
 from meshtui.mesh.access_logging import LogFormat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from meshtui.dataclass import dataclass
 
 VIP = "inbound-vip"
 """The direction of the clusters that a waypoint has of the services that it stands before."""

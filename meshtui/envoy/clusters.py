@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.dump import resources
 from meshtui.envoy.policies import ProxyCluster, parse_clusters
 from meshtui.mesh import read

@@ -7,9 +7,9 @@ it is held against the proxy's own virtual host, route by route.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.matches import parse_match
 from meshtui.envoy.route_differences import route_differences
 from meshtui.envoy.route_facts import match_fact, owner_of

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Verdict
 from meshtui.envoy.listeners import ProxyListener

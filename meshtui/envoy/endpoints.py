@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.clusternames import ClusterName, parse_cluster_name
 from meshtui.mesh import read
 from meshtui.mesh.model import Json

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.logline import LOOKED_AT, LoggedRequest, LogLine
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import seconds

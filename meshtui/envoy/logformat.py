@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from meshtui.dataclass import dataclass
 
 _OPERATOR = re.compile(r"%([A-Z_0-9]+)(?:\(([^%)]*)\))?(?::\d+)?%", re.ASCII)
 _MOST = 200

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.clusternames import ClusterName, parse_cluster_name
 from meshtui.mesh import read
 from meshtui.mesh.model import Json

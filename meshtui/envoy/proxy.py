@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.admin import admin_get
 from meshtui.envoy.cluster_facts import parse_raw_clusters
 from meshtui.envoy.clusters import MASK

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.matches import parse_match
 from meshtui.mesh import read

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Fault, Json, Retries, StringMatch
 
 ANY_PATH = StringMatch("prefix", "/")

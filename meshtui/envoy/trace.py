@@ -6,8 +6,8 @@ From Envoy: source/common/router/config_impl.cc (findVirtualHost, getRouteFromEn
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.routes import ProxyRoute, RouteMatch
 from meshtui.envoy.virtual_hosts import ProxyHost, RouteTable, routes_in
 from meshtui.mesh.conditions import ConditionResult, all_of, on_header, on_path, on_query

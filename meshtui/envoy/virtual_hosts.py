@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.dump import ROUTE_CONFIGS, parse_route, refusal, resources
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh import read

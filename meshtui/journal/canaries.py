@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
 
 TABLE = """

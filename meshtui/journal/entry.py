@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
 from meshtui.changes.change import Operation, RuleRef
 from meshtui.changes.undo import Record
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Ref, ServiceKey
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from meshtui.changes.change import Change, Effect
 from meshtui.changes.effects import effects_of
+from meshtui.dataclass import dataclass
 from meshtui.journal.decode import LATEST
 from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import Json, Ref

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh import read
 from meshtui.mesh.text import clean

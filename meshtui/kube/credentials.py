@@ -41,9 +41,9 @@ def login_for(
 ) -> tuple[Context, Callable[[], Awaitable[Login]]]:
     """The context to use and how to log in to it, now and again when the login has expired.
 
-    The kubeconfig is read again each time: its token may have been replaced by then. A plugin's
-    credential is used again by the next connection while it is good, but not by one that has
-    seen it refused. `terminal`: a plugin may speak with the person.
+    The kubeconfig is read again for each later log-in: its token may have been replaced by then.
+    A plugin's credential is used again by the next connection while it is good, but not by one
+    that has seen it refused. `terminal`: a plugin may speak with the person.
     """
     if in_pod(kubeconfig, context):
         chosen = pod_context()
@@ -52,14 +52,14 @@ def login_for(
             return await asyncio.to_thread(log_in_from_pod)
 
         return replace(chosen, namespace=namespace or chosen.namespace), from_pod
-    chosen = choose_context(read_kubeconfig(kubeconfig), context)
-
+    known = read_kubeconfig(kubeconfig)
+    chosen = choose_context(known, context)
     logins = itertools.count()
 
     async def from_kubeconfig() -> Login:
         first = next(logins) == 0
         seconds = LOG_IN_S if not terminal else TALK_S
-        config = read_kubeconfig(kubeconfig)
+        config = known if first else read_kubeconfig(kubeconfig)
         return await log_in(config, chosen, seconds, fresh=not first, terminal=terminal)
 
     return replace(chosen, namespace=namespace or chosen.namespace), from_kubeconfig

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.failures import MAYBE_DONE_HINT, Broken, Unanswered, failure, maybe_done

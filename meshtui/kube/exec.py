@@ -10,9 +10,10 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Refused, Unreachable
 from meshtui.kube.channels import Channels, pod_ask
 from meshtui.kube.failures import ServerFailed, failure

@@ -35,8 +35,13 @@ from meshtui.kube.wire import Wire
 
 FEW = 4
 SPARE_S = 0.025
+SPARE_TIMES = 4
 """With so many connections a request waits a moment for one that comes free: near a server that is
-quicker than another handshake, and far from it nobody notices."""
+quicker than another handshake, which costs both sides more than a list does. Several short moments:
+where the loop was held up, the answers that came meanwhile are read between them."""
+
+LASTS_S = 1.0
+"""What has gone on for longer is a stream: nobody waits for its connection."""
 
 IDLE_S = 15.0
 """A connection that was not used for longer may be closed by the server just now."""
@@ -137,7 +142,7 @@ class PooledSession:
             if line.wire.quiet and time.monotonic() - since < IDLE_S:
                 return line
             self.drop(line)
-        if len(self._lines) + self._connecting >= FEW:
+        if self._soon_free() >= FEW:
             spare = await self._spare()
             if spare is not None:
                 return spare
@@ -149,11 +154,17 @@ class PooledSession:
         self._lines.add(line)
         return line
 
+    def _soon_free(self) -> int:
+        since = time.monotonic() - LASTS_S
+        return self._connecting + sum(line.used_at > since for line in self._lines)
+
     async def _spare(self) -> _Line | None:
         waiter: asyncio.Future[_Line] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            await asyncio.wait([waiter], timeout=SPARE_S)
+            for _ in range(SPARE_TIMES):
+                if not waiter.done():
+                    await asyncio.wait([waiter], timeout=SPARE_S)
         except asyncio.CancelledError:
             if waiter.done():
                 self.give_back(waiter.result())
@@ -218,9 +229,11 @@ class _Line:
         self.wire = wire
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
         self._begun = self._ended = False
+        self.used_at = time.monotonic()
 
     def send(self, asked: h11.Request, body: bytes | None) -> None:
         self._begun = False
+        self.used_at = time.monotonic()
         parts = [self._http.send(asked)]
         if body:
             parts.append(self._http.send(h11.Data(data=body)))

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable, Usage
 from meshtui.mesh.text import clean
 from meshtui.paths import kubeconfig_paths
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: a kubeconfig of many clusters takes the other a second."""
 
 _SECTIONS = ("clusters", "contexts", "users")
 _PATH_KEYS = (
@@ -87,7 +90,7 @@ def _context(entry: Mapping[str, Any]) -> Context:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - both are safe
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Usage(f"the kubeconfig {path} cannot be read", clean(str(error), 200)) from error
     if config is None:

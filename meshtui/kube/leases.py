@@ -6,9 +6,10 @@ https://kubernetes.io/docs/concepts/architecture/leases/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, NotFound
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.objects import create_object, get_object, patch_json

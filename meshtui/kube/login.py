@@ -11,12 +11,13 @@ import os
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from meshtui.dataclass import dataclass
 from meshtui.kube.address import basic_auth, without_userinfo
 
 _HTTP = ("http://", "https://")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial as bound
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.exchange import ApiResponse

@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from meshtui.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

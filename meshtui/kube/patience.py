@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.http import Headers
 

@@ -17,11 +17,11 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from meshtui import children
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.kube.credential import FORBIDDEN_TEXT, VERSIONS, Credential, credential_of, failed
 from meshtui.kube.plugin_policy import why_forbidden

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated

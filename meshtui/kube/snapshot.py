@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.access import ReadableNamespaces
 from meshtui.kube.cluster import Cluster

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from operator import itemgetter
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.kube.access import ReadableNamespaces, allowed
 from meshtui.kube.cluster import Cluster

@@ -7,8 +7,8 @@ telemetry does not tell of a request (its path, its method, its headers) leaves 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.authorization import (
     ALLOW,
     CUSTOM,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from meshtui.dataclass import dataclass
 from meshtui.mesh.signals import Responder, Signals
 
 Client = tuple[str, str]

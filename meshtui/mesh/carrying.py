@@ -7,8 +7,9 @@ side. Callers that istiod can't tell apart for a host are asked about once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.ambient import without_waypoint
 from meshtui.mesh.caller_groups import callers_of
 from meshtui.mesh.carrying_streams import (

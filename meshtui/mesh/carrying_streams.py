@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.resolution import Chain, HostPort, Resolution, RulePlace, View
 from meshtui.mesh.resolution.names import MESH

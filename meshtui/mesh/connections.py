@@ -6,7 +6,8 @@ Istio counts them where it sees no requests (`istio_tcp_*`), each side for itsel
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from meshtui.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.effects import Effects
 from meshtui.mesh.model import Rule
 from meshtui.mesh.resolution import Route

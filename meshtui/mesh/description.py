@@ -6,10 +6,10 @@ What could not be read is named in `unread`; nothing is said to be absent becaus
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.authorization import (
     AuthorizationPolicy,

@@ -7,9 +7,9 @@ dump has the same JSON: both are put into words here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.flags import GRPC_CODES
 from meshtui.mesh.model import Fault, Json, Retries, Rule

@@ -7,8 +7,9 @@ it; a Gateway that none serves is asked as if one of its own namespace did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.gateway_api import API_GATEWAYS
 from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Server, Service
 from meshtui.mesh.request import covers

@@ -6,7 +6,8 @@ Meanings: Envoy's documentation of `%RESPONSE_FLAGS%` and gRPC's of its status c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from meshtui.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

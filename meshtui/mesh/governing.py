@@ -5,8 +5,7 @@ What one caller gets is the resolution's answer; here those of all callers are p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Subset
 from meshtui.mesh.resolution import Callers, Client, Joined, World, world
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.calls import UNKNOWN_CLIENT, Call, Calls, Client
 from meshtui.mesh.judging import NOT_KNOWN, SEVERITY, Thresholds, state_of, worse
 from meshtui.mesh.model import Mesh, ServiceKey

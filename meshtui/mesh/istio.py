@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from meshtui.dataclass import dataclass
 
 Json = Mapping[str, Any]
 """An object as the API server gave it. Read only: it is shared between snapshots."""

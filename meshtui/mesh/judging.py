@@ -7,10 +7,10 @@ in (Wilson's score interval, 95 %), never by the ratio alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.interval import above, interval
 from meshtui.mesh.quantile import quantile
 from meshtui.mesh.signals import Signals

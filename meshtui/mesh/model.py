@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import NamedTuple
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.access_logging import Telemetry as Telemetry
 from meshtui.mesh.authorization import AuthorizationPolicy as AuthorizationPolicy
 from meshtui.mesh.authorization import RequestAuthentication as RequestAuthentication

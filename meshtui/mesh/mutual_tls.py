@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution import Cluster, Endpoint, View

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.read import Json
 

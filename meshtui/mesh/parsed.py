@@ -8,12 +8,12 @@ whatever was made of it can be told to hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from operator import is_
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.settings import MeshSettings

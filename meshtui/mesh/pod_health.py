@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.judging import DEGRADED, FAILING, worse
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.pod_status import ContainerStatus, PodTrouble, stamp, trouble_of

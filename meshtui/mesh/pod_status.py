@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.read import Json
 

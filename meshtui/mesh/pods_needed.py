@@ -9,8 +9,8 @@ needed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.caller_groups import special_namespaces
 from meshtui.mesh.carrying import rivals, traffic_to
 from meshtui.mesh.model import (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from meshtui.dataclass import dataclass
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110's safe methods: they are not meant to change anything. (TRACE no proxy lets through.)"""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.istio import Json

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.exposure import ApiRoute, Door, api_routes_known, api_routes_to, doors_to
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit, rate_limits

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.access_logging import LogSettings, log_settings
 

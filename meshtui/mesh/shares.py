@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.interval import Z95
 from meshtui.mesh.view import ServiceView
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import NamedTuple, TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile

@@ -8,10 +8,11 @@ costs is not what a mesh costs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import is_
 from typing import Any, TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Pod
 
 K = TypeVar("K")

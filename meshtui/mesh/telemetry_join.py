@@ -7,8 +7,9 @@ telemetry cannot tell apart share what is counted, and neither has numbers of it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import NO_REVISION

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from meshtui.dataclass import dataclass
 
 RANGES: Mapping[str, float] = {
     "5m": 300.0,

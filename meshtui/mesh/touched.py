@@ -6,8 +6,8 @@ Two worlds are compared for one client: that without a change, and that with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import HttpRoute, Ref, RuleOwner

@@ -6,8 +6,8 @@ Two worlds are compared for one client: that without a change, and that with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Ref
 from meshtui.mesh.resolution import Chain, Host, View
 from meshtui.mesh.touched import ObjectName, hosts_covered, hosts_named, roots_of

@@ -6,8 +6,9 @@ What the proxy has is the resolution's answer; the request is tried against it a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.decision import Decision, Tried, split
 from meshtui.mesh.effects import Effects, Odds, route_effects
 from meshtui.mesh.model import Mesh, Retries, Rule

@@ -7,8 +7,8 @@ stands in its VirtualService, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.decision import Tried
 from meshtui.mesh.gateway_api import HttpRoute

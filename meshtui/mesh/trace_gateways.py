@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.request import Request, best_domain, port_of, rank
 from meshtui.mesh.resolution import Door, View, VirtualHost
 from meshtui.mesh.resolution.protocols import is_http, parse_protocol

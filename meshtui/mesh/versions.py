@@ -7,9 +7,10 @@ have a pod in common, only a destination that is named by a rule can have sent r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypedDict
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.judging import NOT_KNOWN

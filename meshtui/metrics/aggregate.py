@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
 from meshtui.mesh.signals import Responder, Sample, Signals, VersionKey, by_version, merged

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.metrics.connections import COUNTERS, Counted, grown
 from meshtui.metrics.denied import denied_in
 from meshtui.metrics.exposition import points, read_labels, split_le

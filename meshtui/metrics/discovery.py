@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Port, Service
 
 NAMESPACES = ("istio-system", "monitoring", "observability", "prometheus")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Protocol
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.courses import Named, by_telemetry

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable, Usage
 from meshtui.metrics.scope import ALL, Scope
 

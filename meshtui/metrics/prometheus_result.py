@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh import read
 from meshtui.mesh.json_text import decode

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from meshtui.dataclass import dataclass
 from meshtui.metrics.prometheus_result import Point
 
 SCRAPES_A_WINDOW = 4

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 
 CLUSTERS = ("cluster", "source_cluster")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.metrics.counter_reading import Reading, growth
 
 _ROUNDING_S = 0.5

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.early import EARLY

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from meshtui.config import Config
+from meshtui.dataclass import dataclass
 from meshtui.mesh.judging import Thresholds
 from meshtui.metrics.prometheus_access import PLAIN, Access
 

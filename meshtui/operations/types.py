@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey

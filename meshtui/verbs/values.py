@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.flags import GRPC, GRPC_CODES
 from meshtui.mesh.quantity import percentage, seconds

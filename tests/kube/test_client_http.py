@@ -73,8 +73,12 @@ async def test_many_requests_at_once_share_few_connections(
         assert len(seen) <= FEW
 
 
-async def test_a_request_does_not_wait_for_those_that_last() -> None:
+async def test_a_request_does_not_wait_for_those_that_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Watches hold their connections for as long as they go on."""
+    monkeypatch.setattr(http_session, "SPARE_S", 60.0)
+    monkeypatch.setattr(http_session, "LASTS_S", 0.0)
     async with hostile_server() as hostile, session_of(hostile.url) as session:
         hostile.on("/watch", silence)
         hostile.on(PATH, answer(200, b"a"))

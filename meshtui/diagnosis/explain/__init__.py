@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain import access, faults, pods, rules
 from meshtui.diagnosis.explain import responses as answers
 from meshtui.diagnosis.explain.edge import is_gateway

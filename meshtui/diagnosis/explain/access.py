@@ -8,9 +8,9 @@ counters, and the policies that hold for the pods.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.logged import ITSELF, of_answers
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import MOST, Words

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.chance import APART, by_chance, near
 from meshtui.diagnosis.explain.copies import copies, included, percents
 from meshtui.diagnosis.explain.edge import is_gateway

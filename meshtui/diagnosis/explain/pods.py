@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.number_text import begun
 from meshtui.diagnosis.explain.policy import (
     ONLY_WAITS,

@@ -8,8 +8,8 @@ a port's settings stand in the place of all others and inherit nothing, a subset
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.scope import CallingWorkload, RouteDestination, VersionScope
 from meshtui.mesh import read
 from meshtui.mesh.model import DestinationRule, Json, Mesh

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.mesh.carrying import Route, routes_to
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey

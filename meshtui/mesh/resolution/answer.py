@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, VirtualService
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.clusters import Reach

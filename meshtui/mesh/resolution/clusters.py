@@ -8,9 +8,10 @@ subset of the DestinationRule that counts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import MeshSettings, Subset

@@ -8,8 +8,8 @@ as it would be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.clusters import Cluster

@@ -8,10 +8,10 @@ or in conflict is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.istio import Json

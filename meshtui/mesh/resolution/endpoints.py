@@ -8,8 +8,9 @@ and WorkloadEntries that its selector finds. To their labels istiod adds where t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Pod, ServiceEntry
 from meshtui.mesh.registered import EntryEndpoint
 from meshtui.mesh.resolution.names import labels_in

@@ -6,9 +6,9 @@ From istiod (pilot/pkg/networking/core/route: applyHTTPRouteDestination, GetDest
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution import actions

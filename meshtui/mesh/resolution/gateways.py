@@ -7,9 +7,11 @@ takes everything behind the rest; several servers of one plain port are one tabl
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.istio import Gateway, Server
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client
@@ -72,7 +74,7 @@ def serves(gateway: Gateway, client: Client) -> bool:
     return labels_in(gateway.selector, client.labels)
 
 
-@dataclass
+@dataclasses.dataclass
 class _Listening:
     """What is known of the ports while servers are added: plain ones by protocol, TLS hosts."""
 

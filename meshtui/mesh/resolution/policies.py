@@ -7,9 +7,10 @@ networking/util: GetPortLevelTrafficPolicy, MergeSubsetTrafficPolicy).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import DestinationRule, Mesh, Subset

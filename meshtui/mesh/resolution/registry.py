@@ -7,9 +7,10 @@ Sources: pilot/pkg/serviceregistry (ConvertService, convertServices) and pilot/p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Service, ServiceEntry
 from meshtui.mesh.resolution.protocols import (
     is_http,

@@ -7,9 +7,10 @@ first, that of the namespace before that of the root namespace; without one, eve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import EgressListener, Json, Sidecar
 from meshtui.mesh.model import Mesh

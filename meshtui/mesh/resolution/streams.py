@@ -7,8 +7,8 @@ effect here, and these have none on an HTTP port.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.client import Client

@@ -8,9 +8,10 @@ for each other host of a VirtualService that has one of these, too; on port 80 f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.resolution.domains import host_domains
 from meshtui.mesh.resolution.forwarding import Surroundings
 from meshtui.mesh.resolution.names import is_wild, overlap

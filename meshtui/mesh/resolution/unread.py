@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.gateway_api import API_GATEWAYS
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client

@@ -8,8 +8,8 @@ first, then its VirtualServices; those of other namespaces and of callers have n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.ambient import waypoint_of
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client

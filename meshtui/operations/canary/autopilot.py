@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.canary.events import Asked, Order, Revived
@@ -17,6 +17,7 @@ from meshtui.canary.stored import StoredRun, from_text
 from meshtui.canary.verdict import judge
 from meshtui.changes.change import Caution, Target
 from meshtui.changes.locate import Located, label_of, resolve_service
+from meshtui.dataclass import dataclass
 from meshtui.errors import NotFound, Unreachable
 from meshtui.journal.rows import new_id
 from meshtui.mesh.hosts import split_host

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, log
 
 from meshtui.canary.progress import Measured
 from meshtui.canary.tally import Counts, Interval
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.judging import Thresholds, count_of
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey

@@ -15,10 +15,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.text import clean

@@ -14,11 +14,12 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from meshtui.canary.events import Asked, Order
+from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, Refused
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.leases import Lease, read_lease, write_lease

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from meshtui.canary.events import Asked, Order
 from meshtui.canary.progress import Progress, progress_of
 from meshtui.canary.reported import progress_from
 from meshtui.canary.stored import from_text
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.text import clean

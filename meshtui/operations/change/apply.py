@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import Change, Plan
 from meshtui.changes.outcome import Outcome, ProxyVerdict
+from meshtui.dataclass import dataclass
 from meshtui.envoy.admin_transports import EXEC
 from meshtui.envoy.compare import ABSENT, OLD
 from meshtui.errors import JournalError, MeshtuiError

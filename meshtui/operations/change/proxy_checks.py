@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
@@ -16,6 +15,7 @@ from meshtui.changes.locate import whole_rule
 from meshtui.changes.outcome import GONE, NOT_MEANT, WITHOUT, ProxyVerdict
 from meshtui.changes.patch import tokens
 from meshtui.changes.stream_rules import STREAMS
+from meshtui.dataclass import dataclass
 from meshtui.envoy.cluster_facts import cluster_differences
 from meshtui.envoy.compare import (
     IN_SYNC,

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
 from meshtui.changes.outcome import ProxyVerdict
+from meshtui.dataclass import dataclass
 from meshtui.envoy.compare import OLD
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Ref

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import Caution
 from meshtui.changes.reverted import how_to_pause, stands, what_now
+from meshtui.dataclass import dataclass
 from meshtui.errors import JournalError
 from meshtui.mesh.model import Json, Mesh
 from meshtui.operations.change.writers import last_writer

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshtui.changes.assemble import rule_change, spec_of
 from meshtui.changes.effects import find_effect, restored
 from meshtui.changes.locate import Located
+from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, MeshtuiError, NotFound
 from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref

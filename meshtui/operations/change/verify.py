@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from meshtui.changes.outcome import NOT_MEANT, ProxyVerdict
+from meshtui.dataclass import dataclass
 from meshtui.envoy.compare import IN_SYNC
 from meshtui.mesh.model import HttpRoute, Mesh, Pod, RuleOwner, ServiceKey
 from meshtui.mesh.resolution import View, world

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from meshtui.changes.assemble import spec_of
 from meshtui.changes.change import Change
+from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Unreachable
 from meshtui.journal import Status
 from meshtui.kube.failures import Unanswered

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotFound, Refused, Unreachable
 from meshtui.kube.logs import pod_log, split_stamp
 from meshtui.mesh.model import Pod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.proxy_sync import BEHIND, NOT_CONNECTED, NOT_RUNNING, REFUSES, row_lines
 from meshtui.mesh.judging import DEGRADED, FAILING, ONLY_ERRORS, REFUSED, SLOW
 from meshtui.mesh.view import ServiceView, service_views

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh

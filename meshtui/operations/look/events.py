@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import (
     DestinationRule,
     Mesh,

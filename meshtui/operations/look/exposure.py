@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Pod
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
 from meshtui.mesh.service_limits import Limiting

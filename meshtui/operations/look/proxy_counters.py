@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import Pod
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.proxy_sync import ProxyAnswer
 from meshtui.diagnosis.refused_config import RefusedConfigs, kinds_words
 from meshtui.errors import MeshtuiError

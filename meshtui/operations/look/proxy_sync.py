@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.proxy_sync import (
     ProxyRow,
     SyncFacts,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.admin_transports import EXEC, PORT_FORWARD
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import Mesh, Pod

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.outcome import NOT_MEANT
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.refused_config import RefusedConfigs, behind, sentence
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD, Compared, Verdict, compare_host, host_of
 from meshtui.envoy.compare_chains import (

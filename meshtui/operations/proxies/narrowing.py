@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.clusternames import ClusterName, parse_cluster_name
 from meshtui.envoy.listeners import ProxyListener
 from meshtui.envoy.routes import ProxyRoute

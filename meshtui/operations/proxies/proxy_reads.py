@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy import proxy
 from meshtui.envoy.clusters import ConfiguredCluster, parse_configured
 from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints

@@ -6,10 +6,10 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey

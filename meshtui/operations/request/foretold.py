@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.mesh.decision import Decision

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.request import SAFE_METHODS

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.exec import Ended, run_in_pod
 from meshtui.mesh.model import Pod

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.request import SAFE_METHODS
 

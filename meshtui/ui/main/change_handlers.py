@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Rollback
+from meshtui.dataclass import dataclass
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.situation import JOURNAL

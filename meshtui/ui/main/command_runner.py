@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearBreaker, SetBreaker, Target
+from meshtui.dataclass import dataclass
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import BY_ID

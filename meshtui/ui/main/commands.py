@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.ui.actions.registry import BY_ID
 from meshtui.ui.panes.dock import PANES

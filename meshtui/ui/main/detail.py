@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.logged_paths import LoggedPaths
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.courses import course_name

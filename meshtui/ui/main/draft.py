@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from meshtui.changes.change import Shift, Target
 from meshtui.changes.weights import redistribute, whole_weights
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import rule_name

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.regex import Search, Undecidable
 from meshtui.mesh.view import ServiceView

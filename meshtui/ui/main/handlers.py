@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.drafts import Drafts

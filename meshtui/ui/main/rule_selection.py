@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Match, Mesh, ServiceKey
 from meshtui.mesh.versions import VersionView, version_rows

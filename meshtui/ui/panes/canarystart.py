@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from meshtui.canary.ladder import ladder
@@ -11,6 +11,7 @@ from meshtui.canary.plan import Choice, Plan, from_where_it_is, given_of, plans_
 from meshtui.canary.progress import Progress, ladder_text
 from meshtui.canary.verdict import percent
 from meshtui.changes.locate import resolve_service
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import go_duration, human_duration

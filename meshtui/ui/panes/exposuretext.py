@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.limit_words import (
     NO_WAY,
     api_route_words,

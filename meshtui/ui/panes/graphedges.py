@@ -7,11 +7,12 @@ of them it stands there once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 
 from rich.cells import cell_len
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.graph import Callee, Caller, Edge
 from meshtui.mesh.judging import FEW, NO_TRAFFIC, OK, ONLY_ERRORS
 from meshtui.mesh.signals import UNKNOWN, Signals

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain import Explanation
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.responses import failing, name_of_code, name_of_status

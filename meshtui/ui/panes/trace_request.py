@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.request import Request
 from meshtui.verbs.read_verbs import TRACE

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from meshtui.dataclass import dataclass
 
 GAP = 2
 NARROW_GAP = 1

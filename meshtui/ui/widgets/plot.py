@@ -7,9 +7,9 @@ nothing is known; a chart library draws whole pictures of escape codes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.time_series import DOTS
 from meshtui.ui.widgets.paint import Line, Span
 

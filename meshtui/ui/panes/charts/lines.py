@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RPS, Course, Moment, resampled
 from meshtui.operations.look.charts import Picture

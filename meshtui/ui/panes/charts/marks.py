@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.time_series import DOTS, RANGES, Grid
 from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.panes.charts.scale import Tick, ticks

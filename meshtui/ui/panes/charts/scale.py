@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RPS, Grid
 
 LEAST: dict[str, float] = {ERRORS: 0.10, RPS: 1.0, P50: 10.0, P95: 10.0, P99: 10.0}

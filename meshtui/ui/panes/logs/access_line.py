@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from string import ascii_lowercase
 
 from rich.cells import cell_len, set_cell_size
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.logline import LOOKED_AT, LoggedRequest, LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.mesh.text import ELLIPSIS, clean

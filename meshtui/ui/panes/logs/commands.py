@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.envoy.logstore import KEPT
 from meshtui.errors import Usage

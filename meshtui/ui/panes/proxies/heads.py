@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.proxies.columns import NOT_KEPT, ejected_versions
 from meshtui.operations.proxies.proxy_reads import CLUSTERS, ROUTES, ProxyReads

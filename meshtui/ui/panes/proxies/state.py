@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from meshtui.changes.outcome import NOT_MEANT
+from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.operations.proxies.matrix import Matrix, Row

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rich.cells import cell_len
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.text import clean
 from meshtui.operations.proxies import columns as proxycolumns
 from meshtui.operations.proxies.proxy_reads import (
