@@ -114,8 +114,8 @@ def _number(value: float | None, spec: str) -> str:
 
 
 def _reasons(version: VersionView) -> str:
-    """Its flags, then what is wrong with its pods or why it is not known."""
-    why = version.unknown_because or version.pods_words
+    """Its flags, then what is wrong with its pods, or what is not known of it and why."""
+    why = version.unknown_because or version.pods_words or version.undecided
     tcp = version.tcp.text if version.tcp else ""
     return " ".join(filter(None, (_flags(version.caller), tcp, f"({why})" if why else "")))
 

@@ -42,6 +42,7 @@ class RowWork(Protocol):
     pods_state: str
     pods_words: str
     members: tuple[Pod, ...]
+    undecided: str
     tcp: Connections | None
 
 

@@ -167,6 +167,10 @@ class Sample:
     denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Requests that a workload's proxies denied by AuthorizationPolicies, by their own counters."""
 
+    tokens: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Requests whose tokens they refused, where they count it: istiod has them keep no such
+    counter unless `proxyStatsMatcher` names `jwt_authn.denied`."""
+
     sent: Mapping[tuple[str, str], Signals] = field(default_factory=dict)
     """What the workloads that are gateways sent on, to whatever service, as they saw it."""
 

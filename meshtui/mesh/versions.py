@@ -44,6 +44,8 @@ class VersionView:
     `pods_words` says what is wrong with its pods or how far a rollout is, and `pods_state` what
     that makes of it, empty where it is nothing.
 
+    `undecided` names answers that may be its proxies' or its own, where nobody counts them apart.
+
     `slow` and `server_slow` say against what either side found it slow, empty where it is not.
     """
 
@@ -72,6 +74,7 @@ class VersionView:
     named: bool = field(default=False, compare=False, repr=False)
     limited: bool = field(default=False, compare=False, repr=False)
     tcp: Connections | None = None
+    undecided: str = ""
     """Its connections that are no HTTP, where any were counted."""
 
     @property

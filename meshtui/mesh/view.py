@@ -36,6 +36,7 @@ from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_stat
 from meshtui.mesh.row_work import RowWork, ServiceWork
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
+from meshtui.mesh.undecided import mark_undecided
 from meshtui.mesh.unread_callers import filled_words, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows
 
@@ -270,6 +271,8 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     if sample.unread:
         mark_unread(rows, view.key, sample)
+    if view.mesh.request_authentications:
+        mark_undecided(rows, view.mesh, sample)
     tallies, judged = _judge(rows, limits)
     sent = _add_sent(rows, view, sample, limits) if sample.sent else ()
     if sent:

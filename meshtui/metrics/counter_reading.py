@@ -9,6 +9,7 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.metrics.connections import COUNTERS, Counted, grown
 from meshtui.metrics.denied import denied_in
+from meshtui.metrics.denied import grown as denied_since
 from meshtui.metrics.exposition import points, read_labels, split_le
 from meshtui.metrics.traffic import BUCKETS, REQUESTS, Traffic, traffic_of
 
@@ -28,8 +29,8 @@ class Reading:
     connections: Mapping[Counted, float] = field(default_factory=dict)
     """Connections that are no HTTP, by the counter."""
 
-    denied: float = 0.0
-    """Requests into the pod that its proxy denied by AuthorizationPolicies."""
+    denied: Mapping[str, float] = field(default_factory=dict)
+    """Requests into the pod that its proxy's own filters denied, by the code of the answer."""
 
 
 class SeriesCache:
@@ -100,7 +101,7 @@ def growth(before: Reading, after: Reading) -> Reading:
         grown_buckets = _bucket_growth(before.durations.get(traffic), buckets)
         if grown_buckets:
             durations[traffic] = grown_buckets
-    denied = after.denied - before.denied if after.denied >= before.denied else after.denied
+    denied = denied_since(before.denied, after.denied)
     connections = grown(before.connections, after.connections)
     return Reading(requests, durations, connections=connections, denied=denied)
 

@@ -1,7 +1,8 @@
-"""Requests that Envoy's RBAC filters denied: 403 without a flag, which look like the program's.
+"""Requests that Envoy's own filters denied: 403 and 401 without a flag, as a program gives them.
 
-Istio's proxies count them by listener, `http.inbound_0.0.0.0_9080;.rbac.denied`, whoever asked for
-what; older ones have the listener in the metric's name.
+Istio's proxies count what their RBAC filters deny by listener, whoever asked for what:
+`http.inbound_0.0.0.0_9080;.rbac.denied`; older ones have the listener in the metric's name. What
+their JWT filters deny they count only where `proxyStatsMatcher` names `jwt_authn.denied`.
 """
 
 from __future__ import annotations
@@ -15,41 +16,65 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder, Sample, Signals, by_version
 from meshtui.metrics.exposition import number_of
 
-FILTER = r"rbac\.denied"
+FILTER = r"rbac\.denied|jwt_authn\.denied"
 """Of the names that Envoy's own statistics have."""
 
-FORBIDDEN, EXTERNAL = "403", "UAEX"
+FORBIDDEN, UNAUTHORIZED, EXTERNAL = "403", "401", "UAEX"
 
 Denied = Mapping[tuple[str, str], float]
 """Requests by the namespace and name of the workload whose proxies denied them."""
 
-_DENIED = re.compile(r"^envoy_http_(\w*?)_?rbac\{([^}\n]{0,2000})\} (\S{1,64})", re.ASCII | re.M)
+_DENIED = re.compile(
+    r"^envoy_http_(\w*?)_?(rbac|jwt_authn_denied)\{([^}\n]{0,2000})\} (\S{1,64})",
+    re.ASCII | re.M,
+)
+_COUNTS = {"rbac": FORBIDDEN, "jwt_authn_denied": UNAUTHORIZED}
 
 
-def denied_in(text: str) -> float:
-    """What a proxy has denied of the requests that come into its pod, since it started."""
-    found = 0.0
-    for name, labels, value in _DENIED.findall(text):
+def denied_in(text: str) -> dict[str, float]:
+    """What a proxy has denied of the requests that come into its pod since it started, by code."""
+    found: dict[str, float] = {}
+    for name, what, labels, value in _DENIED.findall(text):
         inbound = name.startswith("inbound") or 'conn_manager_prefix="inbound' in labels
+        denied = what != "rbac" or 'authz_enforce_result="denied"' in labels
         number = number_of(value)
-        if 'authz_enforce_result="denied"' in labels and inbound and number is not None:
-            found += number if 0 <= number < math.inf else 0.0
+        if denied and inbound and number is not None and 0 < number < math.inf:
+            code = _COUNTS[what]
+            found[code] = found.get(code, 0.0) + number
     return found
 
 
-def with_denied(sample: Sample, denied: Denied) -> Sample:
-    """`sample` with what its proxies denied counted as refused, on both sides.
+def grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """By how much; a counter that is lower than before was reset."""
+    last = {code: before.get(code, 0.0) for code in after}
+    return {code: now - last[code] if now >= last[code] else now for code, now in after.items()}
 
-    A workload's proxies do not say which of the answers 403 were theirs: their part is.
+
+def with_denied(sample: Sample, denied: Denied, tokens: Denied) -> Sample:
+    """`sample` with what its proxies denied (403) and whose `tokens` they refused (401) counted as
+    refused, on both sides.
     """
+    found = _counted(sample, denied, FORBIDDEN)
+    found = _counted(found, tokens, UNAUTHORIZED)
+    seen = sample.served or sample.called
+    return replace(
+        found,
+        denied={at: number for at, number in denied.items() if _of(seen, at, FORBIDDEN)},
+        tokens={at: number for at, number in tokens.items() if _of(seen, at, UNAUTHORIZED)},
+    )
+
+
+def _counted(sample: Sample, denied: Denied, code: str) -> Sample:
+    """A workload's proxies do not say which of the answers were theirs: their part is."""
+    seen = sample.served or sample.called
     parts = {
         workload: min(1.0, number / answers)
         for workload, number in denied.items()
-        if number > 0 and (answers := _forbidden(sample.served or sample.called, workload)) > 0
+        if number > 0 and (answers := _of(seen, workload, code)) > 0
     }
     if not parts:
         return sample
-    called, served = _refused(sample.called, parts), _refused(sample.served, parts)
+    called, served = _refused(sample.called, parts, code), _refused(sample.served, parts, code)
     return replace(
         sample,
         called=called,
@@ -58,26 +83,27 @@ def with_denied(sample: Sample, denied: Denied) -> Sample:
         server=by_version(served),
         caller_totals=_totals(sample.caller_totals, sample.called, called),
         server_totals=_totals(sample.server_totals, sample.served, served),
-        denied={workload: number for workload, number in denied.items() if workload in parts},
     )
 
 
-def _forbidden(side: Mapping[Responder, Signals], workload: tuple[str, str]) -> float:
+def _of(side: Mapping[Responder, Signals], workload: tuple[str, str], code: str) -> float:
     mine = (s for target, s in side.items() if (target.namespace, target.workload) == workload)
-    return sum(map(_unflagged, mine))
+    return sum(unflagged(signals, code) for signals in mine)
 
 
-def _unflagged(signals: Signals) -> float:
-    number = signals.codes.get(FORBIDDEN, 0.0) - signals.flags.get(EXTERNAL, 0.0)
+def unflagged(signals: Signals, code: str) -> float:
+    """Answers with the code that no flag tells from the program's own."""
+    number = signals.codes.get(code, 0.0) - signals.flags.get(EXTERNAL, 0.0)
     return max(number, 0.0)
 
 
 def _refused(
-    side: Mapping[Responder, Signals], parts: Mapping[tuple[str, str], float]
+    side: Mapping[Responder, Signals], parts: Mapping[tuple[str, str], float], code: str
 ) -> dict[Responder, Signals]:
     found = dict(side)
     for target, signals in side.items():
-        more = _unflagged(signals) * parts.get((target.namespace, target.workload), 0.0)
+        part = parts.get((target.namespace, target.workload), 0.0)
+        more = unflagged(signals, code) * part if part else 0.0
         if more:
             found[target] = replace(signals, refused=signals.refused + more)
     return found
@@ -97,8 +123,12 @@ def _totals(
     return found
 
 
-def summed(counted: Iterable[tuple[tuple[str, str], float]]) -> dict[tuple[str, str], float]:
+def summed(
+    counted: Iterable[tuple[tuple[str, str], Mapping[str, float]]], code: str
+) -> dict[tuple[str, str], float]:
+    """What the pods of each workload denied with `code`."""
     found: dict[tuple[str, str], float] = {}
-    for workload, number in counted:
-        found[workload] = found.get(workload, 0.0) + number
+    for workload, numbers in counted:
+        if numbers.get(code):
+            found[workload] = found.get(workload, 0.0) + numbers[code]
     return found

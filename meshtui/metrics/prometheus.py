@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from functools import partial
 from typing import Protocol
@@ -38,7 +38,7 @@ from meshtui.metrics.prometheus_reading import (
     sent_by,
     summed_over,
 )
-from meshtui.metrics.prometheus_result import QueryResult
+from meshtui.metrics.prometheus_result import Point, QueryResult
 from meshtui.metrics.prometheus_timing import (
     USUAL_INTERVAL_S,
     Newest,
@@ -88,6 +88,7 @@ class _Targets:
     scraped: bool
     before: float | None
     denied: Denied = field(default_factory=dict)
+    tokens: Denied = field(default_factory=dict)
     sent: Mapping[Client, Signals] = field(default_factory=dict)
     connections: Mapping[Counted, float] = field(default_factory=dict)
 
@@ -243,7 +244,7 @@ class PrometheusSource:
         ledger = ConnectionLedger()
         ledger.add(targets.connections, rhythm.window_s)
         seen = ledger.within(replace(summed, sent=targets.sent))
-        return with_denied(seen, targets.denied), rhythm
+        return with_denied(seen, targets.denied, targets.tokens), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
         answer = await self._server.ask(promql, at, self._limits.query_s)
@@ -291,14 +292,8 @@ class PrometheusSource:
             down=int(found.get(queries.DOWN, 0)),
             scraped=queries.SCRAPED in found,
             before=found.get(queries.SCRAPED_BEFORE),
-            denied={
-                (
-                    point.labels.get("destination_workload_namespace", ""),
-                    point.labels.get("destination_workload", ""),
-                ): point.value
-                for point in points
-                if point.labels.get(queries.WHAT) == queries.DENIED
-            },
+            denied=_by_workload(points, queries.DENIED),
+            tokens=_by_workload(points, queries.TOKENS),
             sent=sent_by(
                 (p for p in points if p.labels.get(queries.WHAT) == queries.SENT),
                 gateways,
@@ -349,6 +344,17 @@ class PrometheusSource:
 
 def _gateways(mesh: Mesh) -> frozenset[Client]:
     return frozenset((pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway)
+
+
+def _by_workload(points: Iterable[Point], what: str) -> Denied:
+    return {
+        (
+            point.labels.get("destination_workload_namespace", ""),
+            point.labels.get("destination_workload", ""),
+        ): point.value
+        for point in points
+        if point.labels.get(queries.WHAT) == what
+    }
 
 
 def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sample:

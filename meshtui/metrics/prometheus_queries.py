@@ -42,7 +42,7 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
-DENIED, SENT = "denied", "sent"
+DENIED, TOKENS, SENT = "denied", "tokens", "sent"
 CONNECTION_LABELS = (*_SERVICE, "source_workload", "response_flags")
 _WORKLOAD = "destination_workload, destination_workload_namespace"
 
@@ -80,8 +80,8 @@ def state(
     jobs: Iterable[str], window: str, scope: Scope = ALL, gateways: Iterable[str] = ()
 ) -> str:
     """How many proxies are read and how many are down; when `jobs` were scraped, then and now;
-    what the RBAC filters of each workload have denied, what `gateways`, workloads, sent on, and
-    the connections that are no HTTP, by counter.
+    what the RBAC and JWT filters of each workload have denied, what `gateways`, workloads, sent
+    on, and the connections that are no HTTP, by counter.
     """
     up = scope.targets("up", f"job=~{_any_of(jobs)}")
     counter = scope.mesh(REQUESTS)
@@ -93,7 +93,8 @@ def state(
         DOWN: f"count({down} unless on (cluster, {_PROXY}) {read})",
         SCRAPED: f"max(timestamp({up}))",
         SCRAPED_BEFORE: f"max(timestamp({up} offset {window}))",
-        DENIED: _denied(window, scope),
+        DENIED: _denied("envoy_http_rbac", window, scope, 'authz_enforce_result="denied"'),
+        TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope),
     }
     known = tuple(gateways)
     if known:
@@ -104,10 +105,10 @@ def state(
     return " or ".join(named)
 
 
-def _denied(window: str, scope: Scope) -> str:
+def _denied(counter: str, window: str, scope: Scope, *more: str) -> str:
     """By the workload whose proxies denied it: they name it in what they served."""
-    filters = 'authz_enforce_result="denied",http_conn_manager_prefix=~"inbound.*"'
-    denied = f"increase({scope.targets('envoy_http_rbac', filters)}[{window}])"
+    inbound = 'http_conn_manager_prefix=~"inbound.*"'
+    denied = f"increase({scope.targets(counter, *more, inbound)}[{window}])"
     served = scope.mesh(REQUESTS, 'reporter="destination"')
     workload = f"topk by (job, instance) (1, group by (job, instance, {_WORKLOAD}) ({served}))"
     whose = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,7 @@ from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.connections import ConnectionLedger, with_clients
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
-from meshtui.metrics.denied import summed, with_denied
+from meshtui.metrics.denied import FORBIDDEN, UNAUTHORIZED, summed, with_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
 
@@ -181,7 +181,7 @@ class SidecarSource:
         gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
         ledger, connections = Ledger(unread.whole, gateways), ConnectionLedger()
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
-        denied: list[tuple[Client, float]] = []
+        denied: list[tuple[Client, Mapping[str, float]]] = []
         for pod, window in self._windows.items():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
@@ -202,7 +202,7 @@ class SidecarSource:
             problems=_problems(missing) if pods else ("no running pod has a sidecar",),
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
-        return with_denied(seen, summed(denied))
+        return with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
 
 
 class _Unread(NamedTuple):

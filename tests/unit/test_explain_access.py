@@ -10,8 +10,12 @@ import pytest
 
 from meshtui.diagnosis.explain import explanations
 from meshtui.diagnosis.explain.scope import VersionScope
+from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Responder, Sample
+from meshtui.mesh.view import measured, structure
+from meshtui.ui.table.marks import version_marks
 from tests.unit.explaining import scope, signals, told, words
 from tests.unit.objects import Obj, destination_rule, meta, pod, route, service, virtual_service
 
@@ -198,3 +202,31 @@ def test_the_proxies_own_counters_prove_that_they_deny() -> None:
     some = words(counted(40, hidden), "403")
     assert "count 4.0/s of 10/s; the program answers the rest." in some
     assert "No policy that was read now denies" in words(counted(100), "403")
+
+
+def test_what_the_jwt_filters_count_is_the_proxies_answer() -> None:
+    tokens = {"metadata": meta("jwt"), "spec": {"jwtRules": [{"issuer": "me@example.com"}]}}
+    found = forbidden(code="401", tokens=[tokens])
+    counts = {("default", "reviews-v1"): 100.0}
+    text = words(replace(found, tokens=counts), "401")
+    assert text.startswith("The proxies of v1 deny it: their JWT filters count 10/s. ")
+    assert "RequestAuthentication jwt takes tokens of" in text and "keep no counter" not in text
+    assert "Its proxies keep no counter of the tokens they refuse" in words(found, "401")
+
+
+def test_401s_that_nobody_counts_apart_are_undecided_in_the_row() -> None:
+    tokens = {"metadata": meta("jwt"), "spec": {"jwtRules": [{"issuer": "me@example.com"}]}}
+    mesh = mesh_with(tokens=[tokens])
+    (view,) = structure(mesh, [one for one in mesh.services if one.key.name == "reviews"])
+    target = Responder(view.key, "v1", "default", "reviews-v1")
+    known = {("default", "reviews-v1"): 9.0}
+    none: Mapping[tuple[str, str], float] = {}
+    for code, counts, said in (("c401", none, True), ("c401", known, False), ("c403", none, False)):
+        counted = {target: signals(**{"c200": 90, code: 10})}
+        sample = Sample(1.0, "test", 10.0, called=counted, served=counted, tokens=counts)
+        (found,) = measured((view,), sample, Thresholds())
+        row = next(row for row in found.versions if row.version == "v1")
+        assert bool(row.undecided) == said
+        if said:
+            assert row.undecided == "401s may be RequestAuthentication jwt's: not counted apart"
+            assert "401s may be" in "".join(piece.text for piece in version_marks(row))

@@ -218,6 +218,7 @@ RBAC = (
     'envoy_http_rbac{job="%s",instance="%s",authz_enforce_result="%s",'
     'http_conn_manager_prefix="%s"}'
 )
+JWT = 'envoy_http_jwt_authn_denied{job="%s",instance="%s",http_conn_manager_prefix="%s"}'
 SERVED = (
     'istio_requests_total{job="%s",instance="%s",reporter="destination",response_code="403",'
     'destination_workload="%s",destination_workload_namespace="shop"}'
@@ -236,6 +237,8 @@ def test_what_the_filters_of_a_workload_denied_counts_once_for_each_proxy(tmp_pa
         RBAC % ("istio", "1.1.1.1:15020", "allowed", inbound): "0+7x60",
         RBAC % ("istio", "1.1.1.1:15020", "denied", "outbound_0.0.0.0_80"): "0+7x60",
         RBAC % ("istio", "1.1.1.2:15020", "denied", inbound): "0x60",
+        JWT % ("istio", "1.1.1.2:15020", inbound): "0+2x60",
+        JWT % ("istio", "1.1.1.1:15020", "outbound_0.0.0.0_80"): "0+2x60",
     }
     found = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
     denied = {labels: value for labels, value in found.items() if '"denied"' in labels}
@@ -243,6 +246,8 @@ def test_what_the_filters_of_a_workload_denied_counts_once_for_each_proxy(tmp_pa
     ((labels, number),) = denied.items()
     assert 'destination_workload="web-v1"' in labels and number == pytest.approx(20, rel=0.1)
     assert any('"read"' in labels for labels in found)
+    ((labels, number),) = ((k, v) for k, v in found.items() if '"tokens"' in k)
+    assert 'destination_workload="web-v2"' in labels and number == pytest.approx(8, rel=0.1)
 
 
 SENT = (

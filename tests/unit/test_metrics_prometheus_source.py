@@ -106,6 +106,22 @@ async def test_what_the_proxies_denied_is_refused(fake: Fake, source: Prometheus
     assert len(fake.asked) <= 6
 
 
+async def test_tokens_that_the_proxies_refused_are_too(
+    fake: Fake, source: PrometheusSource
+) -> None:
+    place = {"destination_workload": "reviews-v1", "destination_workload_namespace": "default"}
+    fake.requests = [
+        requests_row(50, reporter=side, response_code=code, **place)
+        for side in ("source", "destination")
+        for code in ("200", "401", "403")
+    ]
+    fake.denied = [row(10, what="denied", **place), row(30, what="tokens", **place)]
+    sample = await source.sample(Mesh())
+    assert sample.caller[V1].refused == sample.server[V1].refused == 40
+    assert dict(sample.tokens) == {("default", "reviews-v1"): 30.0}
+    assert len(fake.asked) <= 6
+
+
 async def test_what_gateways_sent_on_is_counted_by_gateway_without_a_query_more(
     fake: Fake, source: PrometheusSource
 ) -> None:

@@ -62,7 +62,8 @@ class FakeCluster:
         assert path.endswith("/proxy/stats/prometheus")
         assert params == {
             "usedonly": "",
-            "filter": r"istio_requests_total|istio_request_duration|istio_tcp_|rbac\.denied",
+            "filter": r"istio_requests_total|istio_request_duration|istio_tcp_"
+            r"|rbac\.denied|jwt_authn\.denied",
         }
         name, port = path.split("/")[6].split(":")
         self.asked.append((name, int(port)))
@@ -340,6 +341,26 @@ async def test_what_the_proxies_denied_counts_as_refused(denied: str, refused: f
     assert sample.caller_totals[V1.service].refused == refused
     assert sample.caller[V1].error_ratio == 0.0
     assert dict(sample.denied) == ({("default", "reviews-v1"): 40.0} if refused else {})
+
+
+JWT = 'envoy_http_jwt_authn_denied{http_conn_manager_prefix="inbound_0.0.0.0_9080"} %d\n'
+"""As an Envoy 1.40 under istiod wrote it once `proxyStatsMatcher` named it."""
+
+
+async def test_tokens_that_the_proxies_refused_count_as_refused_where_they_count_them() -> None:
+    bench = Bench(pod("web", workload="web"), pod("reviews", workload="reviews-v1"))
+
+    def side(reporter: str, ok: int, refused: int) -> str:
+        return answers(reporter, ok, refused).replace('"403"', '"401"')
+
+    other = JWT.replace("inbound_0.0.0.0_9080", "outbound_0.0.0.0_8080") % 90
+    await bench.tick(0, web=side("source", 50, 10), reviews=side("destination", 50, 10) + JWT % 3)
+    sample = await bench.tick(
+        2, web=side("source", 50, 60), reviews=side("destination", 50, 60) + JWT % 43 + other
+    )
+    assert sample.caller[V1].refused == sample.server[V1].refused == 40
+    assert dict(sample.tokens) == {("default", "reviews-v1"): 40.0}
+    assert dict(sample.denied) == {}
 
 
 async def test_no_more_is_refused_than_was_answered() -> None:

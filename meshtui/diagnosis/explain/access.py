@@ -66,9 +66,7 @@ def attributed(scope: VersionScope, code: str) -> Attributed | None:
     if not pods:
         return None
     found = _unauthorized(scope, pods) if code == UNAUTHORIZED else _forbidden(scope, pods)
-    if code == FORBIDDEN:
-        found = _counted(scope, pods, found)
-    return _logged(scope, code, found)
+    return _logged(scope, code, _counted(scope, code, pods, found))
 
 
 def _logged(scope: VersionScope, code: str, found: Attributed) -> Attributed:
@@ -90,22 +88,30 @@ MOSTLY = 0.9
 """Part of the answers that the proxies' own counters must name to be called theirs alone."""
 
 
-def _counted(scope: VersionScope, pods: tuple[Pod, ...], found: Attributed) -> Attributed:
-    """With what the RBAC filters of the pods counted, where that is known: it is the proof."""
-    denied = sum(scope.denied.get(w, 0.0) for w in {(p.namespace, p.workload) for p in pods})
+def _counted(
+    scope: VersionScope, code: str, pods: tuple[Pod, ...], found: Attributed
+) -> Attributed:
+    """With what the filters of the pods counted, where that is known: it is the proof."""
+    counts, filters = _FILTERS[code](scope)
+    denied = sum(counts.get(w, 0.0) for w in {(p.namespace, p.workload) for p in pods})
     server = scope.server
     if not denied or server is None or not server.requests:
         return found
     per = server.rps / server.requests
-    answers = server.codes.get(FORBIDDEN, 0.0)
+    answers = server.codes.get(code, 0.0)
     whole = denied >= MOSTLY * answers
-    sentence = f"The proxies of {scope.name} deny it: their RBAC filters count {rate(denied * per)}"
+    sentence = f"The proxies of {scope.name} deny it: their {filters} count {rate(denied * per)}"
     sentence += "." if whole else f" of {rate(answers * per)}; the program answers the rest."
     step = found.next
     if found.program:
         return Attributed(False, [sentence, _ELSEWHERE], step)
     return Attributed(False, [sentence, *found.sentences], step)
 
+
+_FILTERS: Mapping[str, Callable[[VersionScope], tuple[Mapping[tuple[str, str], float], str]]] = {
+    FORBIDDEN: lambda scope: (scope.denied, "RBAC filters"),
+    UNAUTHORIZED: lambda scope: (scope.tokens, "JWT filters"),
+}
 
 _ELSEWHERE = "No policy that was read now denies a caller that is known: who else calls is logged."
 
@@ -253,7 +259,16 @@ def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
         "one that is out of date, is refused by the proxy. No token at all passes."
         for one in found
     ]
-    return Attributed(None, sentences[:MOST], f"{_get(found[0].ref)}; why: :logs code:401")
+    counted = any((pod.namespace, pod.workload) in scope.tokens for pod in pods)
+    more = [] if counted else [_NOT_COUNTED]
+    step = f"{_get(found[0].ref)}; why: :logs code:401"
+    return Attributed(None, [*sentences[:MOST], *more], step)
+
+
+_NOT_COUNTED = (
+    "Its proxies keep no counter of the tokens they refuse (proxyStatsMatcher may name "
+    "jwt_authn.denied), so these count as the program's own answers."
+)
 
 
 def _tokens(mesh: Mesh, pods: Iterable[Pod]) -> tuple[RequestAuthentication, ...]:

@@ -69,6 +69,9 @@ class VersionScope:
     denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Requests that the proxies of a workload denied, as they count them themselves."""
 
+    tokens: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Requests whose tokens they refused, likewise."""
+
     evidence: Evidence | None = None
     """What logs and istiod say, where they were asked."""
 
@@ -117,9 +120,20 @@ def scope_of(
     window_s = sample.window_s if sample else 0.0
     below = called_by(mesh, view, views, known)
     callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)
-    denied = sample.denied if sample else {}
+    denied, tokens = (sample.denied, sample.tokens) if sample else ({}, {})
     return VersionScope(
-        mesh, view, row, clients, ends_s, window_s, callers, below, mirrors, denied, evidence
+        mesh,
+        view,
+        row,
+        clients,
+        ends_s,
+        window_s,
+        callers,
+        below,
+        mirrors,
+        denied,
+        tokens,
+        evidence,
     )
 
 

@@ -110,6 +110,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
         pieces.append(span(version.tcp.text, "muted"))
     if version.unknown_because:
         pieces.append(span(version.unknown_because, "unknown"))
+    if version.undecided:
+        pieces.append(span(version.undecided, "unknown"))
     reason = error_reason(version.caller)
     if reason:
         pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
