@@ -10,7 +10,7 @@ from typing import Any
 from meshtui.changes.assemble import creation, free_name, policy_change, rule_change
 from meshtui.changes.breaker_ops import API_VERSION
 from meshtui.changes.change import Change, Operation, Target
-from meshtui.changes.locate import HostSubset, Located, locate, refuse_other_routes, resolve_service
+from meshtui.changes.locate import HostSubset, Located, locate, resolve_service
 from meshtui.changes.patch import APPEND, pointer, tokens
 from meshtui.changes.weight_ops import destination_like
 from meshtui.dataclass import dataclass
@@ -63,7 +63,6 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "", rule: str = "") -> Adop
         return _completed(mesh, service, _rule_to_complete(mesh, service, own, rule))
     if rule:
         raise Refused(f"{service.key} has no rule yet", "adopt it without --rule: that makes one")
-    refuse_other_routes(mesh, service)
     kind = _kind_of_rules(service)
     versions = _versions(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)

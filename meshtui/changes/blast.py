@@ -7,6 +7,7 @@ from typing import Any
 
 from meshtui.changes.change import Change
 from meshtui.changes.stream_rules import STREAMS
+from meshtui.mesh.gateway_api import STREAM_KINDS
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.quantity import go_duration
 
@@ -71,7 +72,8 @@ def _moved(change: Change, rps: float | None) -> str:
 
 def of_connections(change: Change) -> bool:
     """Whether the rule that changes is one of connections."""
-    return change.rule is not None and change.rule.protocol in STREAMS
+    of_route = change.target.kind in STREAM_KINDS
+    return of_route or (change.rule is not None and change.rule.protocol in STREAMS)
 
 
 def _moved_percent(change: Change) -> float:

@@ -13,7 +13,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, NotFound, Refused
 from meshtui.mesh.carrying import Route, Traffic, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.carrying_streams import wrong_kind
-from meshtui.mesh.gateway_api import HTTP_ROUTE
+from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.model import (
     Destination,
@@ -96,8 +96,6 @@ def locate(mesh: Mesh, target: Target) -> Located:
     """
     service = resolve_service(mesh, target.service.name, target.service.namespace)
     traffic = traffic_to(mesh, service)
-    if not any(route.rule.protocol == "http" for route in traffic.routes):
-        refuse_other_routes(mesh, service)
     if not traffic.routes:
         home = service.key.namespace
         require_read(mesh, "virtualservices", home, f"which rules carry {service.key}'s traffic")
@@ -133,22 +131,13 @@ def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
     )
 
 
-def refuse_other_routes(mesh: Mesh, service: Service) -> None:
-    """Raises `Refused` where a route that is not resolved carries the traffic."""
-    for route in mesh.other_routes_by_host.get(service.host, ()):
-        raise Refused(
-            f"{service.key} is routed by {route.ref}, which meshtui does not change",
-            "a VirtualService would fight it for a part of the callers",
-        )
-
-
 def refuse_wrong_kind(mesh: Mesh, service: Service, route: Route) -> None:
     """Raises `Refused` for a rule of a kind that no port of the service asks for."""
     hosts = world(mesh).shared.registry.by_name.get(service.host, ())
     if route.carries or route.edge or route.elsewhere:
         return
     reasons = [wrong_kind(route.rule, port) for host in hosts for port in host.ports]
-    if reasons and all(reasons) and isinstance(route.service, VirtualService):
+    if reasons and all(reasons):
         raise Refused(
             f"{route.service.ref} rule {route.rule.title} has no effect: {reasons[0]}",
             "write it in the list of the port's kind, or give the port the protocol spoken on it",
@@ -269,7 +258,7 @@ def _named_rule(routes: Sequence[Route], wanted: str) -> Route:
         first = mine[0].service.ref
         own = [r for r in mine if r.service.ref == first]
         requests = [r for r in own if r.rule.protocol == "http"]
-        spelt = rule.replace("http[", "rules[") if first.kind == HTTP_ROUTE else rule
+        spelt = rule.replace("http[", "rules[") if first.kind in ALL_ROUTE_KINDS else rule
         named = [r for r in own if f"{r.rule.place}[{r.rule.index}]" == spelt]
         named = named or [r for r in requests or own if str(r.rule.index) == rule]
     if not named:

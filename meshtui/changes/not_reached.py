@@ -64,7 +64,7 @@ def _candidates(located: Located) -> Iterator[tuple[RuleOwner, Rule]]:
     for owner, rule in mesh.rules_by_destination.get(host, ()):
         if isinstance(owner, VirtualService):
             yield owner, rule
-    for route in mesh.http_routes:
+    for route in (*mesh.http_routes, *mesh.stream_routes):
         if host in route.hosts:
             yield from ((route, rule) for rule in route.rules)
 

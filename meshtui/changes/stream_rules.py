@@ -17,6 +17,7 @@ from meshtui.changes.change import (
 )
 from meshtui.errors import Refused
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import RULES, STREAM_KINDS
 from meshtui.mesh.model import Json, Ref, Rule
 
 STREAMS = ("tcp", "tls")
@@ -53,7 +54,8 @@ def refuse_requests(owner: Ref, rule: Rule, why: str) -> None:
 
 def open_connections(change: Change) -> Iterator[Caution]:
     """Connections that are open follow no new weights."""
-    if any(_rules(change.spec_before, one) != _rules(change.spec_after, one) for one in STREAMS):
+    lists = (RULES,) if change.target.kind in STREAM_KINDS else STREAMS
+    if any(_routes(change.spec_before, one) != _routes(change.spec_after, one) for one in lists):
         yield Caution(
             "warning",
             "only new connections follow the new weights: open ones stay where they are until the "
@@ -61,5 +63,6 @@ def open_connections(change: Change) -> Iterator[Caution]:
         )
 
 
-def _rules(spec: Json, protocol: str) -> list[object]:
-    return [read.obj(rule).get("route") for rule in read.items(spec, protocol)]
+def _routes(spec: Json, place: str) -> list[object]:
+    key = "backendRefs" if place == RULES else "route"
+    return [read.obj(rule).get(key) for rule in read.items(spec, place)]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from meshtui.changes.change import Operation, RuleRef
 from meshtui.changes.patch import PatchError, tokens
 from meshtui.journal.entry import Entry, Status, Unread
-from meshtui.mesh.gateway_api import ROUTE_KINDS
+from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
 from meshtui.mesh.model import Ref, ServiceKey
 
 T = TypeVar("T")
@@ -168,7 +168,7 @@ def _status(row: sqlite3.Row) -> Status:
 def _target(row: sqlite3.Row) -> Ref:
     names = ("kind", "object_namespace", "object_name", "uid")
     target = Ref(*(_text(row, name) for name in names))
-    if target.kind not in ("VirtualService", "DestinationRule", *ROUTE_KINDS):
+    if target.kind not in ("VirtualService", "DestinationRule", *ALL_ROUTE_KINDS):
         raise Undecodable(f"is about a {target.kind!r}", newer=True)
     return target
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.gateway_api import STREAM_KINDS
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.resolution import Chain, HostPort, Resolution, RulePlace, View
 from meshtui.mesh.resolution.names import MESH
@@ -68,22 +69,23 @@ def stream_rules(mesh: Mesh, answer: Resolution) -> Iterator[StreamRule]:
             rests[key] = rests.get(key, False) or chain.takes_everything
     for service in _asked(mesh, answer):
         for rule in service.rules:
-            key = (service.ref, rule.protocol, rule.index)
+            key = (service.ref, rule.place, rule.index)
             if key in rests:
                 yield StreamRule(service, rule, rests[key])
             elif rule.protocol != "http" or wrong_kind(rule, port):
                 yield StreamRule(service, rule, unused=_why(service, rule, port, answer))
 
 
-def _asked(mesh: Mesh, answer: Resolution) -> Iterator[VirtualService]:
-    """The VirtualServices of the port's rules, and those of the mesh that name the host."""
+def _asked(mesh: Mesh, answer: Resolution) -> Iterator[RuleOwner]:
+    """What holds the port's rules, and what of the mesh names the host."""
     rulings = [chain.ruling for chain in answer.chains if chain.ruling]
     found = [ruling.service for ruling in rulings]
     found += [r.service for r in (answer.virtual_host.rulings if answer.virtual_host else ())]
     named = mesh.virtual_services_by_host.get(answer.name.lower(), ())
     found += [service for service in named if MESH in service.gateways]
+    found += mesh.stream_routes_by_host.get(answer.name, ())
     for service in dict.fromkeys(found):
-        if isinstance(service, VirtualService):
+        if isinstance(service, VirtualService) or service.ref.kind in STREAM_KINDS:
             yield service
 
 
@@ -92,11 +94,12 @@ def _place(chain: Chain) -> object:
     return (place.service.ref, place.protocol, place.index) if place else None
 
 
-def _why(service: VirtualService, rule: Rule, port: HostPort, answer: Resolution) -> str:
+def _why(service: RuleOwner, rule: Rule, port: HostPort, answer: Resolution) -> str:
     if wrong := wrong_kind(rule, port):
         return wrong
-    raw = RulePlace(service, rule.index, rule.protocol).raw
-    if meant_for(raw, rule.protocol, port.number, answer.client):
+    raw = RulePlace(service, rule.index, rule.place).raw
+    of_route = not isinstance(service, VirtualService)
+    if of_route or meant_for(raw, rule.protocol, port.number, answer.client):
         return f"an earlier rule takes its connections on port {port.number}"
     return f"it is for other connections than those to port {port.number}"
 

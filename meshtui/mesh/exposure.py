@@ -96,7 +96,7 @@ def api_routes_to(mesh: Mesh, service: Service) -> tuple[ApiRoute, ...]:
     ]
     others = (
         ApiRoute(route.ref, route.at_gateways)
-        for route in mesh.other_routes
+        for route in mesh.stream_routes
         if route.at_gateways and service.host in route.backends
     )
     return (*found, *others)

@@ -13,6 +13,12 @@ HTTP_ROUTE, GRPC_ROUTE = "HTTPRoute", "GRPCRoute"
 ROUTE_KINDS = (HTTP_ROUTE, GRPC_ROUTE)
 """The kinds whose rules are those of requests. They differ in what they match and in filters."""
 
+TCP_ROUTE, TLS_ROUTE = "TCPRoute", "TLSRoute"
+STREAM_KINDS = (TCP_ROUTE, TLS_ROUTE)
+"""The kinds whose rules are those of connections."""
+
+ALL_ROUTE_KINDS = (*ROUTE_KINDS, *STREAM_KINDS)
+
 RULES = "rules"
 """The list of an HTTPRoute in which its rules stand."""
 
@@ -28,7 +34,7 @@ SAME, ALL, SELECTOR = "Same", "All", "Selector"
 
 @dataclass(frozen=True)
 class HttpRoute:
-    """An HTTPRoute, or a GRPCRoute: the kind of its `ref` says which.
+    """An HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: the kind of its `ref` says which.
 
     `hosts` are the full names of the Services that it is attached to. `rules` has one entry for
     each of its own, with every match; the backends are destinations without a subset. How istiod
@@ -53,16 +59,6 @@ class HttpRoute:
     def in_mesh(self) -> bool:
         """Whether it is for callers in the mesh."""
         return bool(self.hosts)
-
-
-@dataclass(frozen=True, slots=True)
-class OtherRoute:
-    """A TLSRoute or a TCPRoute: only what it is for and where it sends is read."""
-
-    ref: Ref
-    hosts: tuple[str, ...] = ()
-    backends: tuple[str, ...] = ()
-    at_gateways: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

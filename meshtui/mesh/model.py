@@ -14,7 +14,6 @@ from meshtui.mesh.authorization import RequestAuthentication as RequestAuthentic
 from meshtui.mesh.gateway_api import ApiGateway as ApiGateway
 from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
 from meshtui.mesh.gateway_api import ListenerSet as ListenerSet
-from meshtui.mesh.gateway_api import OtherRoute as OtherRoute
 from meshtui.mesh.gateway_api import ReferenceGrant as ReferenceGrant
 from meshtui.mesh.istio import EnvoyFilter as EnvoyFilter
 from meshtui.mesh.istio import Gateway as Gateway
@@ -234,8 +233,8 @@ class Mesh:
     http_routes: tuple[HttpRoute, ...] = ()
     """HTTPRoutes, then GRPCRoutes."""
 
-    other_routes: tuple[OtherRoute, ...] = ()
-    """TLSRoutes and TCPRoutes, which are not resolved."""
+    stream_routes: tuple[HttpRoute, ...] = ()
+    """TLSRoutes and TCPRoutes, whose rules are those of connections."""
 
     api_gateways: tuple[ApiGateway, ...] = ()
     """Gateways of the Gateway API; `gateways` are Istio's own."""
@@ -315,10 +314,10 @@ class Mesh:
         return {host: tuple(rules) for host, rules in found.items()}
 
     @cached_property
-    def other_routes_by_host(self) -> Mapping[str, tuple[OtherRoute, ...]]:
+    def stream_routes_by_host(self) -> Mapping[str, tuple[HttpRoute, ...]]:
         """TLSRoutes and TCPRoutes by the hosts of the Services they are for."""
-        found: dict[str, list[OtherRoute]] = {}
-        for route in self.other_routes:
+        found: dict[str, list[HttpRoute]] = {}
+        for route in self.stream_routes:
             for host in route.hosts:
                 found.setdefault(host, []).append(route)
         return {host: tuple(routes) for host, routes in found.items()}

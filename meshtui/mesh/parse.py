@@ -15,7 +15,7 @@ from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.namespaces import parse_namespace
-from meshtui.mesh.parse_gateway_api import parse_http_route, parse_other_route
+from meshtui.mesh.parse_gateway_api import parse_http_route, parse_stream_route
 from meshtui.mesh.parse_listeners import (
     parse_api_gateway,
     parse_listener_set,
@@ -50,7 +50,7 @@ INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
 EXPORT_TO = "networking.istio.io/exportTo"
 ROUTES = {"httproutes": HTTP_ROUTE, "grpcroutes": GRPC_ROUTE}
-OTHER_ROUTES = {"tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
+STREAM_ROUTES = {"tlsroutes": "TLSRoute", "tcproutes": "TCPRoute"}
 
 
 def parse_mesh(
@@ -99,10 +99,10 @@ def parse_mesh(
             for plural, kind in ROUTES.items()
             for route in parsed(plural, bound(parse_http_route, domain=domain, kind=kind))
         ),
-        other_routes=tuple(
+        stream_routes=tuple(
             route
-            for plural, kind in OTHER_ROUTES.items()
-            for route in parsed(plural, bound(parse_other_route, kind=kind, domain=domain))
+            for plural, kind in STREAM_ROUTES.items()
+            for route in parsed(plural, bound(parse_stream_route, kind=kind, domain=domain))
         ),
         api_gateways=parsed(API_GATEWAYS, lambda raw: parse_api_gateway(raw, domain)),
         listener_sets=parsed("listenersets", parse_listener_set),

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HTTP_ROUTE, ROUTE_KINDS, RULES, HttpRoute, OtherRoute
+from meshtui.mesh.gateway_api import (
+    HTTP_ROUTE,
+    ROUTE_KINDS,
+    RULES,
+    STREAM_KINDS,
+    TLS_ROUTE,
+    HttpRoute,
+)
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.istio import Json, Ref
 from meshtui.mesh.model import RuleOwner
 from meshtui.mesh.parse_rules import parse_match, parse_ref, parse_virtual_service
 from meshtui.mesh.quantity import seconds
-from meshtui.mesh.rules import Destination, Mirror, Retries, Rule
+from meshtui.mesh.rules import Destination, Match, Mirror, Retries, Rule
 
 _EXACT, _PREFIX, _REGEX = "Exact", "PathPrefix", "RegularExpression"
 _KINDS = {_EXACT: "exact", _PREFIX: "prefix", _REGEX: "regex"}
@@ -42,23 +50,19 @@ def parse_owner(raw: Json, domain: str = CLUSTER_DOMAIN) -> RuleOwner:
     kind = read.text(raw, "kind")
     if kind in ROUTE_KINDS:
         return parse_http_route(raw, domain, kind)
+    if kind in STREAM_KINDS:
+        return parse_stream_route(raw, kind, domain)
     return parse_virtual_service(raw, domain)
 
 
-def parse_other_route(raw: Json, kind: str, domain: str = CLUSTER_DOMAIN) -> OtherRoute:
-    ref = parse_ref(raw, kind)
-    spec = read.obj(raw, "spec")
-    backends = (
-        backend_host(backend, ref.namespace, domain)
-        for rule in read.objects(spec, RULES)
-        for backend in read.objects(rule, "backendRefs")
-    )
-    return OtherRoute(
-        ref,
-        tuple(_parents(spec, ref.namespace, domain)),
-        tuple(dict.fromkeys(filter(None, backends))),
-        tuple(_gateways(spec, ref.namespace)),
-    )
+def parse_stream_route(raw: Json, kind: str, domain: str = CLUSTER_DOMAIN) -> HttpRoute:
+    """A TCPRoute or a TLSRoute, whose rules all have the names of the route."""
+    found = parse_http_route(raw, domain, kind)
+    names = read.texts(read.obj(raw, "spec"), "hostnames") if kind == TLS_ROUTE else ()
+    matches = (Match(server_names=names),) if names else ()
+    protocol = "tls" if kind == TLS_ROUTE else "tcp"
+    rules = tuple(replace(rule, protocol=protocol, matches=matches) for rule in found.rules)
+    return replace(found, rules=rules)
 
 
 def _parents(spec: Json, namespace: str, domain: str) -> Iterator[str]:

@@ -185,6 +185,8 @@ def parse_match(raw: Json) -> Match:
         source_labels=tuple(sorted(read.labels(raw, "sourceLabels").items())),
         source_namespace=read.text(raw, "sourceNamespace"),
         gateways=read.texts(raw, "gateways"),
+        server_names=read.texts(raw, "sniHosts"),
+        networks=read.texts(raw, "destinationSubnets"),
     )
 
 

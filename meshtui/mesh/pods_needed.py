@@ -55,7 +55,7 @@ def is_caller(pod: Pod) -> bool:
 
 def pods_needed(mesh: Mesh, service: Service) -> PodsNeeded | None:
     """What has to be known beside `mesh`, in which all but the pods is; None for all pods."""
-    if mesh.partial or mesh.sidecars or mesh.http_routes or mesh.other_routes:
+    if mesh.partial or mesh.sidecars or mesh.http_routes or mesh.stream_routes:
         return None
     if not _all_public(mesh.settings) or any(asked_labels(mesh)):
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from meshtui.dataclass import dataclass
 
+ANY_REQUEST = "any request"
+
 
 @dataclass(frozen=True, slots=True)
 class StringMatch:
@@ -38,6 +40,8 @@ class Match:
     source_labels: tuple[tuple[str, str], ...] = ()
     source_namespace: str = ""
     gateways: tuple[str, ...] = ()
+    server_names: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [
@@ -57,7 +61,9 @@ class Match:
         parts += [f"from {k}={v}" for k, v in self.source_labels]
         parts += [f"from namespace {self.source_namespace}"] if self.source_namespace else []
         parts += [f"gateway {g}" for g in self.gateways]
-        return " and ".join(parts) or "any request"
+        parts += [f"server name {', '.join(self.server_names)}"] if self.server_names else []
+        parts += [f"to {', '.join(self.networks)}"] if self.networks else []
+        return " and ".join(parts) or ANY_REQUEST
 
 
 def _first_name(host: str) -> str:
@@ -175,7 +181,9 @@ class Rule:
 
     @property
     def match_text(self) -> str:
-        return " or ".join(str(match) for match in self.matches) or "any request"
+        anything = "any request" if self.protocol == "http" else "any connection"
+        found = [str(match) for match in self.matches]
+        return " or ".join(anything if text == ANY_REQUEST else text for text in found) or anything
 
     @property
     def total_weight(self) -> int:

@@ -26,7 +26,7 @@ INDEXES: Mapping[str, frozenset[str]] = {
     "virtual_services_by_host": frozenset({"virtual_services"}),
     "wildcard_virtual_services": frozenset({"virtual_services"}),
     "rules_by_destination": frozenset({"virtual_services", "http_routes"}),
-    "other_routes_by_host": frozenset({"other_routes"}),
+    "stream_routes_by_host": frozenset({"stream_routes"}),
     "gateways_by_place": frozenset({"gateways"}),
     "api_gateways_by_place": frozenset({"api_gateways"}),
     "namespace_labels": frozenset({"namespaces"}),

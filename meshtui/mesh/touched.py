@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import ROUTE_KINDS
+from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
 from meshtui.mesh.model import HttpRoute, Ref, RuleOwner
 from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
@@ -61,9 +61,9 @@ class DeadEnd:
 
 def roots_of(shared: Shared, ref: Ref) -> tuple[RuleOwner, ...]:
     """The objects with hosts through which the rules of one count: of a delegate those it is of."""
-    if ref.kind in ROUTE_KINDS:
-        routes = shared.mesh.http_routes
-        return tuple(r for r in routes if _place(r) == _name(ref) and _has_parents(r))
+    if ref.kind in ALL_ROUTE_KINDS:
+        routes = (*shared.mesh.http_routes, *shared.mesh.stream_routes)
+        return tuple(r for r in routes if place_of(r) == _name(ref) and _has_parents(r))
     for service in shared.mesh.virtual_services:
         if (service.ref.namespace, service.ref.name) == (ref.namespace, ref.name):
             return shared.roots(service)
@@ -85,7 +85,7 @@ def hosts_named(service: RuleOwner, domain: str) -> tuple[str, ...]:
 def ruled_hosts(view: View, ref: Ref) -> tuple[VirtualHost, ...]:
     """The client's virtual hosts that an object rules, itself or as a delegate."""
     roots = roots_of(view.shared, ref)
-    places = {_place(root) for root in roots}
+    places = {place_of(root) for root in roots}
     found = _virtual_hosts(view, places, _names(view.shared, roots))
     return tuple(host for host in found.values() if _ruled_by(host, places))
 
@@ -93,7 +93,7 @@ def ruled_hosts(view: View, ref: Ref) -> tuple[VirtualHost, ...]:
 def touched_hosts(before: View, after: View, ref: Ref) -> tuple[TouchedHost, ...]:
     """The client's virtual hosts that an object rules before or after a change of it."""
     roots = (*roots_of(before.shared, ref), *roots_of(after.shared, ref))
-    places = {_place(root) for root in roots}
+    places = {place_of(root) for root in roots}
     names = [*_names(before.shared, roots), *_names(after.shared, roots)]
     return _touched(before, after, places, names)
 
@@ -109,23 +109,23 @@ def _touched(
     )
 
 
-def _place(owner: RuleOwner) -> ObjectName:
+def place_of(owner: RuleOwner) -> ObjectName:
     return _name(owner.ref)
 
 
 def _name(ref: Ref) -> ObjectName:
     """Of two kinds with one name there are two."""
-    return ref.namespace, f"{ref.kind} {ref.name}" if ref.kind in ROUTE_KINDS else ref.name
+    return ref.namespace, f"{ref.kind} {ref.name}" if ref.kind in ALL_ROUTE_KINDS else ref.name
 
 
-def _places(ruling: Ruling) -> Iterator[ObjectName]:
-    yield from map(_place, ruling.routes) if ruling.routes else (ruling.place,)
+def places_of(ruling: Ruling) -> Iterator[ObjectName]:
+    yield from map(place_of, ruling.routes) if ruling.routes else (ruling.place,)
 
 
 def _ruled_by(host: VirtualHost | None, places: set[ObjectName]) -> bool:
     if host is None:
         return False
-    return any(place in places for ruling in host.rulings for place in _places(ruling))
+    return any(place in places for ruling in host.rulings for place in places_of(ruling))
 
 
 def _names(shared: Shared, roots: Iterable[RuleOwner]) -> Iterator[str]:

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Ref
 from meshtui.mesh.resolution import Chain, Host, View
-from meshtui.mesh.touched import ObjectName, hosts_covered, hosts_named, roots_of
+from meshtui.mesh.touched import (
+    ObjectName,
+    hosts_covered,
+    hosts_named,
+    place_of,
+    places_of,
+    roots_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class ClosedEnd:
 def ruled_ports(view: View, ref: Ref) -> tuple[PortChains, ...]:
     """The client's ports whose connections go by an object's rules."""
     roots = roots_of(view.shared, ref)
-    places = {(root.ref.namespace, root.ref.name) for root in roots}
+    places = {place_of(root) for root in roots}
     return tuple(port for port in ports_of(view, _names(view, ref)) if _ruled_by(port, places))
 
 
@@ -69,7 +76,7 @@ def touched_ports(before: View, after: View, ref: Ref) -> tuple[TouchedPort, ...
     """The client's ports in which an object has a say before or after a change of it."""
     names = tuple(dict.fromkeys((*_names(before, ref), *_names(after, ref))))
     roots = (*roots_of(before.shared, ref), *roots_of(after.shared, ref))
-    places = {(root.ref.namespace, root.ref.name) for root in roots}
+    places = {place_of(root) for root in roots}
     old, new = (
         {(port.title, port.port): port for port in ports_of(view, names)}
         for view in (before, after)
@@ -140,4 +147,5 @@ def _addresses(view: View, host: Host, port: int) -> tuple[tuple[str, ...], tupl
 
 
 def _ruled_by(port: PortChains, places: set[ObjectName]) -> bool:
-    return any(chain.ruling and chain.ruling.place in places for chain in port.chains)
+    rulings = [chain.ruling for chain in port.chains if chain.ruling]
+    return any(place in places for ruling in rulings for place in places_of(ruling))

@@ -62,7 +62,8 @@ def subnet_length(subnet: str, address: str) -> int | None:
 
 
 def _owner(chain: Chain) -> tuple[str, str] | None:
-    return chain.ruling.place if chain.ruling else None
+    """None where the title names it: of a route of the Gateway API."""
+    return chain.ruling.place if chain.ruling and not chain.ruling.gateway_api else None
 
 
 def _title(chain: Chain) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from meshtui.changes.change import (
 from meshtui.changes.consequences import consequences
 from meshtui.changes.patch import apply
 from meshtui.changes.stream_rules import open_connections
+from meshtui.diagnosis.analysis import analyze
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.compare_chains import (
@@ -85,19 +87,51 @@ def test_the_recorded_listeners_are_in_sync(name: str, who: str) -> None:
 
 
 CORPUS = [(name, folder) for folder in ("istio", "composed") for name in names(folder)]
-CORPUS += [(name, "gateway-api") for name in names("gateway-api") if name.startswith("c-t")]
 
 
 @pytest.mark.parametrize(("name", "folder"), CORPUS)
 def test_the_corpus_s_listeners_are_in_sync(name: str, folder: str) -> None:
     case = load(name, folder)
-    recorded = case.recorded
-    found = recorded["proxies"]["gw-a"] if folder == "gateway-api" else recorded
-    listeners = listeners_of([as_dumped(one) for one in found.get("listeners") or ()])
-    client = Client("gw-a", CLIENT_LABELS) if folder == "gateway-api" else case.client
-    known = {one.name for one in listeners}
-    for port in ports_of(world(case.mesh).view(client), hosts_behind(listeners)):
-        if known & {f"{address}_{port.port}" for address in port.addresses or ("0.0.0.0",)}:
+    listeners = listeners_of([as_dumped(one) for one in case.recorded.get("listeners") or ()])
+    assert_in_sync(world(case.mesh).view(case.client), listeners, hosts_behind(listeners))
+
+
+ROUTES = [
+    name
+    for name in names("gateway-api")
+    if name.startswith(("c-", "m-tcp", "m-tls", "m-vs-tcp")) and not name.endswith("on-http")
+]
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_the_listeners_of_routes_of_connections_are_in_sync(name: str) -> None:
+    """VirtualServices beside TCPRoutes and TLSRoutes, by callers of two namespaces."""
+    case = load(name, "gateway-api")
+    asked = [one["request"] for one in case.recorded["requests"] if one["request"].get("tcp")]
+    assert asked
+    for request in asked:
+        recorded = case.recorded["proxies"][request["who"]]["listeners"]
+        view = world(case.mesh).view(Client(request["who"], CLIENT_LABELS))
+        found = ports_of(view, [f"{request['to']}.svc.cluster.local"])
+        (port,) = (one for one in found if one.port == request["port"])
+        for listener in listeners_of([as_dumped(one) for one in recorded]):
+            there = replace(port, addresses=(listener.address,))
+            assert compare_port(TouchedPort(there, there), (listener,)).differences == ()
+
+
+@pytest.mark.parametrize("name", ["m-tcp-on-http", "c-tcp-on-http"])
+def test_rules_of_connections_have_no_effect_on_an_http_port(name: str) -> None:
+    case = load(name, "gateway-api")
+    view = world(case.mesh).view(Client("gw-a", CLIENT_LABELS))
+    assert not list(ports_of(view, ["rev.gw-a.svc.cluster.local"]))
+    with pytest.raises(Refused, match="port 9080 is HTTP: TCP rules do nothing there"):
+        build_change(case.mesh, Promote("rev-v2"), Target(ServiceKey("gw-a", "rev")))
+
+
+def assert_in_sync(view: View, listeners: tuple[ProxyListener, ...], hosts: list[str]) -> None:
+    known = {(one.address, one.port) for one in listeners if one.chains}
+    for port in ports_of(view, hosts):
+        if any((address, port.port) in known for address in port.addresses or ("0.0.0.0",)):
             assert compare_port(TouchedPort(port, port), listeners).differences == (), port.title
 
 
@@ -490,3 +524,67 @@ def edited(mesh: Mesh, after: Obj) -> Change:
 
 def ruler(mesh: Mesh) -> VirtualService:
     return next(v for v in mesh.virtual_services if v.ref.name == "raw")
+
+
+@pytest.mark.parametrize("name", [*STREAMS, *(f"gateway-api/{name}" for name in ROUTES)])
+def test_each_case_is_analyzed(name: str) -> None:
+    folder, _, own = name.rpartition("/")
+    mesh = load(own, folder or "streams").mesh
+    found = {one.code for one in analyze(mesh) if one.object.namespace == SPACE}
+    assert ("host-conflict" in found) is (name in CONFLICTS), found
+
+
+CONFLICTS = {"two-rulers", "route-and-older-rule"}
+"""Cases with a VirtualService that another one, or a TCPRoute, takes the connections of."""
+
+
+class TestRoutes:
+    """A TCPRoute is shifted and rolled back as a VirtualService's rule is."""
+
+    def test_a_shift_writes_the_backends_weights(self) -> None:
+        made = change(of("route-weights"), Shift({"raw-v2": 60}))
+        assert made.target.kind == "TCPRoute"
+        assert made.patch == (
+            {"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 40},
+            {"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 60},
+        )
+
+    def test_a_new_backend_is_a_service(self) -> None:
+        made = change(of("route-two-rules"), Shift({"raw-v1": 30}))
+        assert made.patch[-1] == {
+            "op": "add",
+            "path": "/spec/rules/0/backendRefs/-",
+            "value": {"name": "raw-v1", "port": 9090, "weight": 30},
+        }
+
+    def test_a_change_touches_the_port(self) -> None:
+        case = of("route-weights")
+        made = change(case, Promote("raw-v2"))
+        (touched,) = touched_ports(*views(case.mesh, made), made.target)
+        listeners = listeners_of(case.recorded["proxies"]["client"])
+        assert compare_port(touched, listeners).differences == (
+            "raw:9090: connections go to raw-v1 80 %, raw-v2 20 %, asked raw-v2 100 %",
+        )
+
+    def test_what_needs_requests_is_refused(self) -> None:
+        with pytest.raises(Refused, match="passes TCP connections on, and a fault needs requests"):
+            change(of("route-weights"), SetFault(abort_http=503))
+
+    def test_the_newer_of_two_has_no_say(self) -> None:
+        mesh = of("route-two").mesh
+        traffic = traffic_to(mesh, mesh.by_key[RAW])
+        assert {route.service.ref.name: route.unused for route in traffic.routes} == {
+            "z-old": "",
+            "a-new": "an earlier rule takes its connections on port 9090",
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [("route-and-older-rule", "TCPRoute"), ("route-and-private-rule", "VirtualService")],
+    )
+    def test_who_rules_is_changed(self, name: str, kind: str) -> None:
+        assert change(of(name), Shift({"two": 30})).target.kind == kind
+
+    def test_a_service_with_a_route_is_not_adopted(self) -> None:
+        with pytest.raises(Refused, match="is routed by TCPRoute st-a/raw already"):
+            adopt(of("route-weights").mesh, RAW)

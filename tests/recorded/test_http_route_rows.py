@@ -263,11 +263,11 @@ def test_a_rollback_takes_the_mirrors_off() -> None:
 
 def test_a_route_of_another_kind_is_not_adopted_over() -> None:
     case = load("m-tcp-on-http", "gateway-api")
-    (host, *_) = case.mesh.other_routes_by_host
+    (host, *_) = case.mesh.stream_routes_by_host
     key = case.mesh.by_host[host].key
     with pytest.raises(Refused, match="is routed by TCPRoute"):
         adopt(case.mesh, key)
-    with pytest.raises(Refused, match="is routed by TCPRoute"):
+    with pytest.raises(Refused, match=r"rule rules\[0\] has no effect \(port 9080 is HTTP"):
         locate(case.mesh, Target(key))
 
 

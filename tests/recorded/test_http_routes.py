@@ -7,7 +7,7 @@ import pytest
 from meshtui.mesh.resolution import Client, world
 from tests.recorded.cases import CLIENT_LABELS, Case, load, names
 
-OTHER_KINDS = "TCPRoutes and TLSRoutes are not resolved yet"
+OTHER_KINDS = "their connections are in test_connections"
 NOT_HELD = {
     name: OTHER_KINDS
     for name in names("gateway-api")

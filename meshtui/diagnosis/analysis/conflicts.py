@@ -12,6 +12,7 @@ from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, resolved_hosts, whose
 from meshtui.diagnosis.analysis.sendings import ResolvedHost
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import RULES, TLS_ROUTE
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, VirtualService
 from meshtui.mesh.resolution import Client, RulePlace, Ruling
@@ -109,6 +110,8 @@ def _streaming(answer: ResolvedHost) -> Iterator[Ruling]:
     if answer.edge or not answer.chains or listener is None:
         return
     for ruling in listener.rulings:
+        if ruling.gateway_api:
+            continue
         if any(overlap(name, answer.host) for name in ruling.hosts):
             yield ruling
 
@@ -135,12 +138,17 @@ def _before(answer: ResolvedHost, place: RulePlace) -> RulePlace | None:
             continue
         names = (chain.server_names, chain.subnets)
         same = names in wanted and len(wanted) == 1 if wanted else not any(names)
-        rules = chain.ruling.streams(chain.place.protocol)
-        if same and meant_for(
-            rules[chain.place.index], chain.place.protocol, answer.port, Client("")
-        ):
+        kind = _kind(chain.place)
+        rule = chain.ruling.streams(kind)[chain.place.index]
+        if same and meant_for(rule, kind, answer.port, Client("")):
             return chain.place
     return None
+
+
+def _kind(place: RulePlace) -> str:
+    """Of a route of the Gateway API its kind says it."""
+    of_route = "tls" if place.service.ref.kind == TLS_ROUTE else "tcp"
+    return of_route if place.protocol == RULES else place.protocol
 
 
 def _names(place: RulePlace) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:

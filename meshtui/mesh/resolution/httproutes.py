@@ -206,7 +206,7 @@ def route_groups(mesh: Mesh) -> Iterator[RouteGroup]:
             rules = tuple(route_rules(mesh, route))
         except Invalid:
             continue
-        for host, port in _parents(mesh, route):
+        for host, port in route_parents(mesh, route):
             found.setdefault((route.ref.namespace, host, port), []).append((route, rules))
     for (namespace, host, port), members in found.items():
         joined = [_on_port(rule, port) for _, rules in members for rule in rules]
@@ -214,7 +214,7 @@ def route_groups(mesh: Mesh) -> Iterator[RouteGroup]:
         yield RouteGroup(namespace, host, port, tuple(r for r, _ in members), tuple(joined))
 
 
-def _parents(mesh: Mesh, route: HttpRoute) -> Iterator[tuple[str, int]]:
+def route_parents(mesh: Mesh, route: HttpRoute) -> Iterator[tuple[str, int]]:
     """The hosts that a route is for, each with the port that it is for, 0 for all."""
     found: dict[tuple[str, int], None] = {}
     for parent in read.objects(read.obj(route.raw, "spec"), "parentRefs"):

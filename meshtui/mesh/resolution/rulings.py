@@ -20,6 +20,7 @@ from meshtui.mesh.resolution.delegates import MergedRule, completed, merged_rule
 from meshtui.mesh.resolution.httproutes import RouteGroup, gateway_groups, route_groups
 from meshtui.mesh.resolution.names import MESH, full_name, gateway_name, is_wild, most_specific
 from meshtui.mesh.resolution.registry import NOBODY, PRIVATE, PUBLIC
+from meshtui.mesh.resolution.streamroutes import StreamGroup, stream_groups
 
 _K = TypeVar("_K")
 
@@ -39,6 +40,9 @@ class Ruling:
     join: Callable[[], tuple[MergedRule, ...]] = field(compare=False, repr=False)
     domain: str = "cluster.local"
     routes: tuple[HttpRoute, ...] = ()
+    connections: Mapping[str, list[Json]] = field(default_factory=dict, compare=False, repr=False)
+    """The `tcp` or `tls` rules that istiod makes of a TCPRoute or a TLSRoute."""
+
     name: str = ""
     """What istiod calls it; empty for the VirtualService's own name."""
 
@@ -71,7 +75,7 @@ class Ruling:
     def streams(self, protocol: str) -> list[Json]:
         """Its `tcp` or `tls` rules with full names."""
         if self.gateway_api:
-            return []
+            return self.connections.get(protocol, [])
         rules = read.objects(read.obj(self.service.raw, "spec"), protocol)
         return [completed(rule, self.namespace, self.domain) for rule in rules]
 
@@ -158,6 +162,7 @@ def rulings(mesh: Mesh) -> Rulings:
     ordered = [_ruling(mesh, s, delegates) for s in mesh.virtual_services if s.hosts]
     groups = (*route_groups(mesh), *gateway_groups(mesh))
     ordered += [_of_routes(mesh, group) for group in groups]
+    ordered += [_of_streams(mesh, group) for group in stream_groups(mesh)]
     ordered.sort(key=lambda r: (r.service.created, r.place[1], r.namespace))
     private: dict[tuple[str, str], list[Ruling]] = {}
     exported: dict[tuple[str, str], list[Ruling]] = {}
@@ -174,6 +179,22 @@ def rulings(mesh: Mesh) -> Rulings:
         ruling.namespace for ruling in ordered if ruling.gateway_api and MESH in ruling.gateways
     )
     return Rulings(_frozen(private), _frozen(exported), _frozen(public), tuple(hidden), consumers)
+
+
+def _of_streams(mesh: Mesh, group: StreamGroup) -> Ruling:
+    everybody = mesh.settings.virtual_service_exports
+    namespace = group.route.ref.namespace
+    return Ruling(
+        service=group.route,
+        hosts=(group.host,),
+        gateways=(MESH,),
+        exports=frozenset(namespace if to == PRIVATE else to for to in everybody),
+        join=tuple,
+        domain=mesh.settings.domain,
+        routes=(group.route,),
+        connections=group.lists,
+        name=group.name,
+    )
 
 
 def _of_routes(mesh: Mesh, group: RouteGroup) -> Ruling:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.delegates import RulePlace
@@ -125,7 +126,8 @@ def _chain(
     subnets: tuple[str, ...] = (),
 ) -> Chain:
     targets = tuple(_targets(rule, port, find))
-    return Chain(targets, names, subnets, ruling, RulePlace(ruling.service, index, protocol))
+    place = RulePlace(ruling.service, index, RULES if ruling.gateway_api else protocol)
+    return Chain(targets, names, subnets, ruling, place)
 
 
 def _targets(rule: Json, listener: int, find: Find) -> Iterator[RouteTarget]:

@@ -17,7 +17,14 @@ from meshtui.changes.json_copy import plain
 from meshtui.changes.manifest import Unreadable, parse_manifest
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.carrying import ordinary, routes_to
-from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, ROUTE_KINDS
+from meshtui.mesh.gateway_api import (
+    GRPC_ROUTE,
+    HTTP_ROUTE,
+    ROUTE_KINDS,
+    STREAM_KINDS,
+    TCP_ROUTE,
+    TLS_ROUTE,
+)
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, RuleOwner, ServiceKey
 from meshtui.paths import state_dir
@@ -31,6 +38,8 @@ KINDS = {
     "httproute": HTTP_ROUTE,
     "grpc": GRPC_ROUTE,
     "grpcroute": GRPC_ROUTE,
+    "tcproute": TCP_ROUTE,
+    "tlsroute": TLS_ROUTE,
 }
 _HEADER = """\
 # {what}. Save and leave the editor to go on; only `spec` is taken over.
@@ -53,6 +62,7 @@ def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
         "VirtualService": mesh.virtual_services,
         "DestinationRule": mesh.destination_rules,
         **dict.fromkeys(ROUTE_KINDS, mesh.http_routes),
+        **dict.fromkeys(STREAM_KINDS, mesh.stream_routes),
     }
     wanted = KINDS[kind.lower()]
     items = [item for item in of_kind[wanted] if item.ref.kind == wanted]

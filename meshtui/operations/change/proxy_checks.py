@@ -30,7 +30,7 @@ from meshtui.envoy.compare import (
 from meshtui.envoy.dead_ends import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import RULES
+from meshtui.mesh.gateway_api import RULES, STREAM_KINDS
 from meshtui.mesh.model import Json, Mesh, Pod
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
@@ -125,7 +125,9 @@ def gone(pod: Pod) -> ProxyVerdict:
 def _of_rules(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     old, new = (world(mesh).view(client_of(mesh, pod)) for mesh in (before, after))
     rules = _rules(change)
-    streams = rules is not None and all(place[2] in STREAMS for place in rules)
+    streams = change.target.kind in STREAM_KINDS or (
+        rules is not None and all(place[2] in STREAMS for place in rules)
+    )
     touched = () if streams else touched_hosts(old, new, change.target)
     ports = touched_ports(old, new, change.target) if streams or rules is None else ()
     if not touched and not ports:

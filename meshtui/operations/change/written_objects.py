@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Change
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, ROUTE_KINDS
+from meshtui.mesh.gateway_api import (
+    ALL_ROUTE_KINDS,
+    GRPC_ROUTE,
+    HTTP_ROUTE,
+    ROUTE_KINDS,
+    STREAM_KINDS,
+    TCP_ROUTE,
+    TLS_ROUTE,
+)
 from meshtui.mesh.model import DestinationRule, HttpRoute, Json, Mesh, Ref, RuleOwner
-from meshtui.mesh.parse_gateway_api import parse_http_route
+from meshtui.mesh.parse_gateway_api import parse_http_route, parse_stream_route
 from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
 
 if TYPE_CHECKING:
@@ -24,6 +32,8 @@ def resource_of(kind: str) -> Resource:
         DESTINATION_RULES,
         GRPC_ROUTES,
         HTTP_ROUTES,
+        TCP_ROUTES,
+        TLS_ROUTES,
         VIRTUAL_SERVICES,
     )
 
@@ -32,6 +42,8 @@ def resource_of(kind: str) -> Resource:
         "DestinationRule": DESTINATION_RULES,
         HTTP_ROUTE: HTTP_ROUTES,
         GRPC_ROUTE: GRPC_ROUTES,
+        TCP_ROUTE: TCP_ROUTES,
+        TLS_ROUTE: TLS_ROUTES,
     }[kind]
 
 
@@ -54,6 +66,10 @@ def with_object(mesh: Mesh, raw: Json, kind: str) -> Mesh:
         routes = [r for r in mesh.http_routes if not _is_same(r.ref, route.ref)]
         ordered_routes = sorted([*routes, route], key=_kind_and_place)
         return replace(mesh, http_routes=tuple(ordered_routes))
+    if kind in STREAM_KINDS:
+        stream = parse_stream_route(raw, kind, mesh.settings.domain)
+        streams = [r for r in mesh.stream_routes if not _is_same(r.ref, stream.ref)]
+        return replace(mesh, stream_routes=tuple(sorted([*streams, stream], key=_kind_and_place)))
     service = parse_virtual_service(raw, mesh.settings.domain)
     others = [s for s in mesh.virtual_services if _place(s.ref) != _place(service.ref)]
     services = sorted([*others, service], key=lambda s: _place(s.ref))
@@ -68,6 +84,9 @@ def without_object(mesh: Mesh, ref: Ref) -> Mesh:
     if ref.kind in ROUTE_KINDS:
         routes = tuple(r for r in mesh.http_routes if not _is_same(r.ref, ref))
         return replace(mesh, http_routes=routes)
+    if ref.kind in STREAM_KINDS:
+        streams = tuple(r for r in mesh.stream_routes if not _is_same(r.ref, ref))
+        return replace(mesh, stream_routes=streams)
     services = tuple(s for s in mesh.virtual_services if _place(s.ref) != _place(ref))
     return replace(mesh, virtual_services=services)
 
@@ -81,7 +100,7 @@ def _is_same(one: Ref, other: Ref) -> bool:
 
 
 def _kind_and_place(route: HttpRoute) -> tuple[int, str, str]:
-    return ROUTE_KINDS.index(route.ref.kind), *_place(route.ref)
+    return ALL_ROUTE_KINDS.index(route.ref.kind), *_place(route.ref)
 
 
 def object_of(mesh: Mesh, ref: Ref) -> RuleOwner | DestinationRule | None:
@@ -90,6 +109,7 @@ def object_of(mesh: Mesh, ref: Ref) -> RuleOwner | DestinationRule | None:
         "VirtualService": mesh.virtual_services,
         "DestinationRule": mesh.destination_rules,
         **dict.fromkeys(ROUTE_KINDS, mesh.http_routes),
+        **dict.fromkeys(STREAM_KINDS, mesh.stream_routes),
     }
     for item in found.get(ref.kind, ()):
         if _is_same(item.ref, ref):
