@@ -16,7 +16,7 @@ from meshtui.operations.look.proxy_sync import MeshSync, read_sync
 
 
 async def status(arguments: argparse.Namespace) -> int:
-    """Every proxy of the mesh, with `-n` of a namespace. 5 where nothing is known of any."""
+    """Every proxy of the mesh, with `-n` of a namespace. 5 where nobody has answered."""
     async with opening.session(arguments) as opened:
         mesh = await opening.mesh(opened)
         namespace = getattr(arguments, "namespace", None) or ""
@@ -37,7 +37,7 @@ async def status(arguments: argparse.Namespace) -> int:
     else:
         output.data(status_json(found), form)
     _notes(found)
-    return Exit.UNREACHABLE if found.unknown else Exit.DONE
+    return Exit.UNREACHABLE if found.silent else Exit.DONE
 
 
 WIDE = 130

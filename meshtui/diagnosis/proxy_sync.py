@@ -39,11 +39,13 @@ _DEBUG_STRING = "goo.gle/debug"
 @dataclass(frozen=True, slots=True)
 class ProxyAnswer:
     """What a proxy said of itself: `connected` None where it does not say, `rejected` the updates
-    of each type that it refused since it started; `trouble` why it could not be asked."""
+    of each type that it refused since it started, which it counts where `counts` is true;
+    `trouble` why it could not be asked."""
 
     connected: bool | None = None
     rejected: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _by_itself(
     if answer.connected is False:
         return NOT_CONNECTED, "it says that it is not connected to istiod"
     if answer.connected is None:
-        own = answer.trouble or "it does not say whether it is connected"
+        own = answer.trouble or _silence(answer)
         if asked.istiod_trouble:
             return UNKNOWN, own
         return NOT_CONNECTED, f"istiod does not know it; {own}"
@@ -180,6 +182,12 @@ def _by_itself(
     if asked.counted.trouble or any(one.still is None for one in refused):
         return UNKNOWN, "it is connected; whether it has taken everything only istiod knows"
     return IN_SYNC, ""
+
+
+def _silence(answer: ProxyAnswer) -> str:
+    """Of a proxy that answers, and keeps no statistics of its stream from istiod."""
+    nothing = answer.counts and not answer.rejected
+    return f"it {'refused nothing, and ' if nothing else ''}does not say whether it is connected"
 
 
 def _refusals(

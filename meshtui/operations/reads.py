@@ -117,12 +117,11 @@ class Reads:
         return await read_counters(self._session.cluster, pods)
 
     async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        from meshtui.operations.look.proxy_status import read_statuses, with_refused
+        from meshtui.operations.look.proxy_sync import read_pod_statuses
 
-        statuses, refused = await asyncio.gather(
-            read_statuses(self._session.cluster, pods), self._refusals.read(self._mesh)
-        )
-        return with_refused(statuses, refused)
+        mesh = self._mesh
+        refused = await self._refusals.read(mesh)
+        return await read_pod_statuses(self._session.cluster, mesh, pods, refused)
 
     async def mesh_sync(self) -> MeshSync:
         from meshtui.operations.look.proxy_sync import read_sync

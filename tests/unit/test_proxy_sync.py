@@ -38,7 +38,12 @@ from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.syncz import ERROR, NOT_SENT, STALE, SYNCED, ProxySync, newest_of, parse_syncz
 from meshtui.operations.look import proxy_sync
 from meshtui.operations.look.proxy_counters import Counters
-from meshtui.operations.look.proxy_status import answer_of, parse_scraped, read_answers
+from meshtui.operations.look.proxy_status import (
+    ProxyStatus,
+    answer_of,
+    parse_scraped,
+    read_answers,
+)
 from meshtui.operations.look.proxy_sync import read_sync
 from tests.unit.objects import pod, service
 from tests.unit.test_cli_analysis import use
@@ -193,6 +198,11 @@ UNREAD = "you may not port-forward"
         # istiod could not be asked
         ({"trouble": UNREAD}, "unknown", "it does not say whether it is connected"),
         ({"trouble": UNREAD, "answer": ProxyAnswer(trouble="gone")}, "unknown", "gone"),
+        (
+            {"trouble": UNREAD, "answer": ProxyAnswer(counts=True)},
+            "unknown",
+            "it refused nothing, ",
+        ),
         ({"trouble": UNREAD, "answer": ProxyAnswer(False)}, "not connected", "not connected to"),
         ({"trouble": UNREAD, "answer": ProxyAnswer(True)}, "in sync", ""),
         (
@@ -283,7 +293,7 @@ def test_a_proxys_counters_tell_the_same_by_both_ways() -> None:
         "cluster_manager.cds.update_rejected": 0,
         "http.outbound_0.0.0.0_9080;.rds.9080.update_rejected": 3,
     }
-    assert answer_of(Counters(one, counts)) == ProxyAnswer(True, {"LDS": 2, "RDS": 3})
+    assert answer_of(Counters(one, counts)) == ProxyAnswer(True, {"LDS": 2, "RDS": 3}, counts=True)
     assert answer_of(Counters(one, trouble="gone")) == ProxyAnswer(trouble="gone")
     text = (
         'envoy_cluster_upstream_rq_active{cluster_name="xds-grpc"} 1\n'
@@ -291,7 +301,7 @@ def test_a_proxys_counters_tell_the_same_by_both_ways() -> None:
         "envoy_listener_manager_lds_update_rejected{} 2\n"
         "envoy_cluster_manager_cds_update_rejected{} 0\n"
     )
-    assert parse_scraped(text) == ProxyAnswer(True, {"LDS": 2})
+    assert parse_scraped(text) == ProxyAnswer(True, {"LDS": 2}, counts=True)
     assert parse_scraped("") == ProxyAnswer()
 
 
@@ -361,7 +371,7 @@ async def test_istiod_is_asked_and_the_log_of_a_proxy_whose_reason_it_cut_off(
     rows = {row.place: row for row in found.rows}
     assert set(rows) == {BROKEN, STOPPED, WELL, DOOR}
     assert [one.words for one in rows[BROKEN].refused] == [REASON, "missing ): ("]
-    assert (found.trouble, found.by_istiod, found.unknown) == ("", True, False)
+    assert (found.trouble, found.by_istiod, found.silent) == ("", True, False)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +398,7 @@ async def test_a_mesh_without_an_istiod_of_its_own_says_so(monkeypatch: pytest.M
     whole = recorded_mesh()
     pods = tuple(one for one in whole.pods if one.namespace != "istio-system")
     found = await read_sync(Any, replace(whole, pods=pods))  # type: ignore[arg-type]
-    assert (found.trouble, found.unknown) == ("no istiod runs in istio-system", True)
+    assert (found.trouble, found.silent) == ("no istiod runs in istio-system", True)
 
 
 class Guarded:
@@ -436,6 +446,29 @@ async def test_who_may_only_get_pods_by_the_pod_proxy_still_learns_that_they_are
         f"{WELL[1]}:15020/proxy/stats/prometheus",
         f"{WELL[1]}:15090/proxy/stats/prometheus",
     ]
+
+
+async def test_the_pods_pane_has_istiods_word_and_else_the_proxys_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def statuses(_: Any, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
+        return tuple(ProxyStatus(one, connected=True) for one in pods)
+
+    answering(monkeypatch, SYNCZ)
+    monkeypatch.setattr(proxy_sync, "read_statuses", statuses)
+    mesh, other = recorded_mesh(), ("terminal-a", "shop-v1-new")
+    pods = [proxy(place) for place in (BROKEN, STOPPED, WELL, other)]
+    found = await proxy_sync.read_pod_statuses(Any, mesh, pods, RefusedConfigs())  # type: ignore[arg-type]
+    words = {(one.pod.namespace, one.pod.name): one.words for one in found}
+    assert words == {
+        BROKEN: "refuses listeners (LDS), routes (RDS)",
+        STOPPED: "stale",
+        WELL: "in sync",
+        other: "in sync",
+    }
+    well = {(one.pod.namespace, one.pod.name): one.well for one in found}
+    assert well == {BROKEN: False, STOPPED: False, WELL: True, other: True}
+    assert next(o.trouble for o in found if o.words == "stale").startswith("has not acknowledged")
 
 
 # The command

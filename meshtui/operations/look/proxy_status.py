@@ -47,11 +47,15 @@ class ProxyStatus:
     trouble: str = ""
     known: bool = True
     refuses: str = ""
+    told: str = ""
+    """Its state by istiod's own account, which goes before what the proxy says."""
 
     @property
     def words(self) -> str:
         if self.refuses:
             return f"refuses {self.refuses}"
+        if self.told:
+            return self.told
         if self.trouble:
             return "not read"
         if not self.known:
@@ -126,7 +130,8 @@ def answer_of(one: Counters) -> ProxyAnswer:
         if name.endswith(REJECTED):
             rejected[_type_of(name)] += count
     status = status_of(one.pod, one.counts)
-    return ProxyAnswer(status.connected, {k: n for k, n in rejected.items() if n}, one.trouble)
+    refused = {kind: count for kind, count in rejected.items() if count}
+    return ProxyAnswer(status.connected, refused, one.trouble, counts=bool(rejected))
 
 
 def _type_of(name: str) -> str:
@@ -162,8 +167,10 @@ def parse_scraped(text: str) -> ProxyAnswer:
         for point in points(text, [_STREAM])
         if read_labels(point.labels).get("cluster_name", "").startswith("xds-grpc")
     ]
+    found = [point for point in points(text, _REFUSED) if 0 <= point.value < float("inf")]
     rejected: Counter[str] = Counter()
-    for point in points(text, _REFUSED):
-        if 0 < point.value < float("inf"):
-            rejected[_REFUSED[point.name]] += int(point.value)
-    return ProxyAnswer(any(value > 0 for value in streams) if streams else None, dict(rejected))
+    for point in found:
+        rejected[_REFUSED[point.name]] += int(point.value)
+    refused = {kind: count for kind, count in rejected.items() if count}
+    connected = any(value > 0 for value in streams) if streams else None
+    return ProxyAnswer(connected, refused, counts=bool(found))
