@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.pods import Rows, pods_json
+from meshtui.cli.status import grouped
 from meshtui.diagnosis.proxy_sync import row_lines
 from meshtui.errors import Exit
 from meshtui.mesh.model import Mesh, Pod
@@ -53,10 +54,12 @@ def _show(pods: Sequence[Pod], rows: Rows, now: float, mesh: Mesh, everywhere: b
     header = ("POD", "READY", "RESTARTS", "LAST END", "AGE", "NODE", "SIDECAR", "CONFIG")
     spaces = everywhere or len({pod.namespace for pod in pods}) > 1
     output.table(header, [_cells(pod, rows, now, spaces) for pod in pods], right=(2,))
-    for pod in pods:
-        name = f"{pod.name}.{pod.namespace}" if spaces else pod.name
-        for text in _troubles(pod, rows, now):
-            output.line(f"{name}: {text}")
+    words = (
+        (f"{pod.name}.{pod.namespace}" if spaces else pod.name, _troubles(pod, rows, now))
+        for pod in pods
+    )
+    for text in grouped(words):
+        output.line(text)
 
 
 def _cells(pod: Pod, rows: Rows, now: float, spaces: bool) -> tuple[str, ...]:

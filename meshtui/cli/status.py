@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
@@ -49,9 +50,21 @@ def _show(found: MeshSync) -> None:
     if found.rows:
         wide = columns is None or columns >= WIDE
         output.table(*(_wide if wide else _narrow)(found))
-    for row in found.rows:
-        for text in row_lines(row, found.time):
-            output.line(f"{row.name}.{row.namespace}: {text}")
+    words = ((f"{one.name}.{one.namespace}", row_lines(one, found.time)) for one in found.rows)
+    for text in grouped(words):
+        output.line(text)
+
+
+def grouped(found: Iterable[tuple[str, Iterable[str]]]) -> list[str]:
+    """`NAME: words`, each words once: of those that several have the first, and how many more."""
+    names: dict[str, list[str]] = {}
+    for name, texts in found:
+        for text in texts:
+            names.setdefault(text, []).append(name)
+    return [
+        f"{theirs[0]}{f' and {len(theirs) - 1} more' if theirs[1:] else ''}: {text}"
+        for text, theirs in names.items()
+    ]
 
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]

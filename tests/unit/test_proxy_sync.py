@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from meshtui.cli.main import main
+from meshtui.cli.status import grouped
 from meshtui.diagnosis.proxy_sync import (
     CUT_OFF,
     ProxyAnswer,
@@ -547,3 +548,8 @@ def test_where_nothing_is_known_of_any_proxy_each_is_a_row_with_the_reason_and_t
     assert [(one["state"], one["in_sync"]) for one in found["proxies"]] == [("unknown", None)] * 3
     assert (found["source"], found["trouble"]) == ("proxies", "you may not")
     assert "istiod's own account of its proxies is not known: you may not" in err
+
+
+def test_words_that_several_proxies_have_are_told_once() -> None:
+    found = grouped([("a", ["x"]), ("b", ["x", "y"]), ("c", ["x"]), ("d", [])])
+    assert found == ["a and 2 more: x", "b: y"]
