@@ -47,7 +47,7 @@ def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     """Opens the screen and returns when it is left."""
     app = app_of(arguments, leaving)
     try:
-        status = app.run() or 0
+        status = app.run(mouse=app.mouse) or 0
     finally:
         app.release_terminal()
         for words in app.ending.parting:
@@ -73,6 +73,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
         theme=config.theme,
         ascii_only=plain or (leaving is not None and not _unicode()),
         badges=config.badges,
+        mouse=config.mouse or getattr(arguments, "mouse", False),
         leaving=leaving,
     )
 

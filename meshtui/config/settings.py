@@ -14,15 +14,17 @@ BADGES = ("red", "yellow", "plain")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`ascii`: no signs and lines beyond ASCII; `badges` maps patterns of contexts' names, as a
-    shell's, to one of `BADGES`. `stable` names the stable version by `service.namespace` or
-    `service`; `degraded` and `failing` are error ratios (0 to 1); `slow_ms` is the time that 95 %
-    of the requests must keep (0: no limit); `tick_s` is the seconds between two looks at
-    telemetry. What begins with `prometheus` is as the options of that name.
+    """`ascii`: no signs and lines beyond ASCII; `mouse`: it clicks and scrolls here, and selects no
+    text; `badges` maps patterns of contexts' names, as a shell's, to one of `BADGES`. `stable`
+    names the stable version by `service.namespace` or `service`; `degraded` and `failing` are
+    error ratios (0 to 1); `slow_ms` is the time that 95 % of the requests must keep (0: no limit);
+    `tick_s` is the seconds between two looks at telemetry. What begins with `prometheus` is as
+    the options of that name.
     """
 
     theme: str = ""
     ascii: bool = False
+    mouse: bool = False
     badges: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
     stable: Mapping[str, str] = field(default_factory=dict)
@@ -125,6 +127,7 @@ SETTINGS = (
         "meshtui-dark",
     ),
     Setting("ascii", "no signs and lines beyond ASCII, as --ascii", flag, "true"),
+    Setting("mouse", "click and scroll with the mouse, as --mouse", flag, "true"),
     Setting(
         "badges",
         "how loud a context is in the header, by a pattern of its name",

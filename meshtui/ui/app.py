@@ -50,7 +50,8 @@ class MeshtuiApp(App[int]):
     """`run()` returns an exit status. `clock` gives seconds since the epoch.
 
     `leaving` watches the terminal already, from the start of the program. `ascii_only`: no signs
-    and lines beyond ASCII; `badges`: how loud the contexts are whose names match a pattern.
+    and lines beyond ASCII; `badges`: how loud the contexts are whose names match a pattern;
+    `mouse`: whether the mouse is ours, else its selection is the terminal's.
     """
 
     CSS_PATH = "app.tcss"
@@ -69,12 +70,14 @@ class MeshtuiApp(App[int]):
         theme: str = "",
         ascii_only: bool = False,
         badges: Mapping[str, str] = MappingProxyType({}),
+        mouse: bool = False,
         clock: Clock = time.time,
         leaving: Leaving | None = None,
     ) -> None:
         super().__init__()
         self.cockpit = cockpit
         self._badges = badges
+        self.mouse = mouse
         self._ascii: list[LineFilter] = []
         if ascii_only:
             from meshtui.ui.widgets.ascii import AsciiFilter

@@ -5,7 +5,10 @@ from __future__ import annotations
 from meshtui.verbs.values import FREE, TEXT
 from meshtui.verbs.verb import Parameter
 
-SCREEN_ONLY = (Parameter("ascii", "no signs and lines beyond ASCII", None),)
+SCREEN_ONLY = (
+    Parameter("ascii", "no signs and lines beyond ASCII", None),
+    Parameter("mouse", "click and scroll with the mouse, which then selects no text", None),
+)
 """Options of the screen, on a cluster or on the demo's."""
 
 WITHOUT_COMMAND = (

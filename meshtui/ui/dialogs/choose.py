@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.widgets.item_list import Picked, PickList
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span
 
@@ -56,7 +57,7 @@ class ChooseDialog(Dialog[str]):
         self._list = PickList(id="choose-list")
         self._list.picked = at
         self._list.lit = True
-        self._foot = LinesBlock(id="choose-foot")
+        self._foot = KeyBlock(id="choose-foot")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="choose"):
@@ -93,6 +94,9 @@ class ChooseDialog(Dialog[str]):
         step = 1 if by > 0 else -1
         for _ in range(abs(by)):
             self._list.move(step)
+        self._tell()
+
+    def on_pick_list_clicked(self) -> None:
         self._tell()
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -30,6 +30,7 @@ from meshtui.ui.dialogs.form import FormInput
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.messages import PlanFailed, Planned
 from meshtui.ui.main.snapshot_feed import unexpected
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
@@ -98,7 +99,7 @@ class DiffDialog(Dialog[None]):
         self._arming: Timer | None = None
         self._strayed = self._kept = False
         self._keeps = True
-        self._foot = LinesBlock(id="dialog-foot")
+        self._foot = KeyBlock(id="dialog-foot")
         self._frame = Vertical(self._title, self._body, self._typed, self._foot, id="dialog")
 
     def compose(self) -> ComposeResult:

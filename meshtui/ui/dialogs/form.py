@@ -15,6 +15,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.text import clean
 from meshtui.ui.dialogs.base import Dialog
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span
 
@@ -56,7 +57,7 @@ class FormDialog(Dialog[Request]):
         self._read = read
         self._error: MeshtuiError | None = None
         self._title = LinesBlock(id="form-title")
-        self._foot = LinesBlock(id="form-foot")
+        self._foot = KeyBlock(id="form-foot")
         self._entries = {field.id: _entry(field) for field in fields}
 
     def compose(self) -> ComposeResult:

@@ -17,7 +17,7 @@ from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
 from meshtui.ui.main.commands import examples
 from meshtui.ui.table.cells import SIGNS
-from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
@@ -102,7 +102,7 @@ class HelpDialog(Dialog[None]):
         self._body = Listing(id="help-body")
         self._typed = Input(id="help-search", placeholder="words of the help, or a key")
         self._typed.display = False
-        self._foot = LinesBlock(id="help-foot")
+        self._foot = KeyBlock(id="help-foot")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help"):

@@ -12,7 +12,7 @@ from meshtui.envoy.logline import LogLine
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
 from meshtui.ui.panes.logs.fields import field_lines
 from meshtui.ui.panes.logs.text import to_copy
-from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import Line, Span
 
@@ -39,7 +39,7 @@ class LogLineDialog(Dialog[None]):
         self._line = line
         self._step = step
         self._body = Listing(id="logline-body")
-        self._foot = LinesBlock(id="logline-foot")
+        self._foot = KeyBlock(id="logline-foot")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="logline"):

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from meshtui.errors import MeshtuiError
-from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 RETRY_S = 5.0
@@ -34,7 +34,7 @@ class OfflineScreen(ModalScreen[None]):
         self.error = error
         self._where = context
         self._note = ""
-        self._text = LinesBlock(id="offline-text")
+        self._text = KeyBlock(id="offline-text")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="offline"):

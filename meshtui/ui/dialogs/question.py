@@ -7,7 +7,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 
 from meshtui.ui.dialogs.base import Dialog
-from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 
@@ -21,7 +21,7 @@ class Question(Dialog[bool]):
         super().__init__()
         self._question = question
         self._consequence = consequence
-        self._text = LinesBlock(id="question-text")
+        self._text = KeyBlock(id="question-text")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):

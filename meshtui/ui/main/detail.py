@@ -19,7 +19,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
-from meshtui.ui.widgets.lines import LinesBlock
+from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.paint import Line
 
 if TYPE_CHECKING:
@@ -50,8 +50,11 @@ class Row:
     stale: bool = False
 
 
-class Detail(LinesBlock):
+class Detail(KeyBlock):
     """Below the table; not there where the table needs the room."""
+
+    only = ("i", "l", "y")
+    """Of the keys that it names; a rule may be called like one."""
 
     class PathsRead(Message):
         """What the logs around a service say of its paths."""

@@ -19,7 +19,7 @@ from meshtui.operations.ahead import import_ahead
 from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
-from meshtui.ui.actions.situation import PROMPTING, Situation
+from meshtui.ui.actions.situation import PROMPTING, TABLE, Situation
 from meshtui.ui.badges import badge_of
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
@@ -254,6 +254,17 @@ class MainScreen(Screen[None]):
 
     def on_pane_prompted(self, message: Pane.Prompted) -> None:
         self.prompting.open(":", message.words)
+
+    def on_pane_clicked(self, message: Pane.Clicked) -> None:
+        self.arrangement.give_focus(message.kind)
+
+    def on_mesh_table_clicked(self, message: MeshTable.Clicked) -> None:
+        self.arrangement.give_focus(TABLE)
+        if message.sort:
+            self.handlers.sort(message.sort)
+
+    def on_keys_line_clicked(self, message: KeysLine.Clicked) -> None:
+        self.run(message.action, message.action.keys[0])
 
     def on_pane_sought(self, message: Pane.Sought) -> None:
         self.guarded(lambda: self.arrangement.seek(LineId(message.service, message.version)))

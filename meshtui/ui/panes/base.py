@@ -51,6 +51,13 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
             super().__init__()
             self.words = words
 
+    class Clicked(Message):
+        """The pane, or its tab, was clicked."""
+
+        def __init__(self, kind: str) -> None:
+            super().__init__()
+            self.kind = kind
+
     class Sought(Message):
         """The person wants the table's cursor on this service, or this version of it."""
 
@@ -127,6 +134,10 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
 
     def on_resize(self) -> None:
         self.update_title()
+
+    def on_click(self) -> None:
+        """Whatever was clicked in it: it has the focus then."""
+        self.post_message(self.Clicked(self.kind))
 
     # Keys
 

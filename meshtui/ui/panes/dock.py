@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
@@ -45,6 +46,20 @@ def pane_class(kind: str) -> type[Pane]:
     return found
 
 
+class Tabs(LinesBlock):
+    """The names of the panes; a click on one brings it to the front."""
+
+    def on_click(self, event: events.Click) -> None:
+        end = 0
+        for piece in self.lines[0] if self.lines else ():
+            end += len(piece.text)
+            if event.x < end:
+                kind = piece.text.strip("[]")
+                if kind in PANES:
+                    self.post_message(Pane.Clicked(kind))
+                return
+
+
 class PaneDock(Vertical):
     """Opens and closes panes, and tells them what the table shows."""
 
@@ -52,7 +67,7 @@ class PaneDock(Vertical):
         super().__init__(id="dock")
         self._cockpit = cockpit
         self._panes: dict[str, Pane] = {}
-        self._tabs = LinesBlock(id="dock-tabs")
+        self._tabs = Tabs(id="dock-tabs")
         self._tabs.display = False
 
     def compose(self) -> ComposeResult:

@@ -225,6 +225,10 @@ class GraphPane(Pane):
         super().to_end()
         self._draw()
 
+    def on_pick_list_clicked(self, message: PickList.Clicked) -> None:
+        """The end that is nearer."""
+        self._turn(CALLER if message.x < self.size.width // 2 else VERSION)
+
     def do_to_callers(self) -> None:
         self._turn(CALLER)
 

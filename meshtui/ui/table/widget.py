@@ -31,6 +31,9 @@ def _same(views: tuple[ServiceView, ...], others: tuple[ServiceView, ...]) -> bo
     return len(views) == len(others) and all(map(is_, views, others))
 
 
+FOLDS = 5
+"""Cells at the left of a service's line that fold it, where there is a mouse."""
+
 POINTER = "▌"
 """In front of the cursor's line, which is told by more than a colour."""
 
@@ -44,6 +47,13 @@ class MeshTable(LinesView, can_focus=True):
         def __init__(self, place: LineId | None) -> None:
             super().__init__()
             self.place = place
+
+    class Clicked(Message):
+        """The table was clicked, `sort` where it was the head of a column that sorts."""
+
+        def __init__(self, sort: str = "") -> None:
+            super().__init__()
+            self.sort = sort
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -257,6 +267,29 @@ class MeshTable(LinesView, can_focus=True):
         if self._place is not None:
             index = self._entries.find(LineId(self._place.service)) or 0
             self.fold(not self._entries[index].folded)
+
+    # The mouse
+
+    def click_head(self, x: int) -> None:
+        end = 1
+        for column in self._grid.columns:
+            end += column.width + self._grid.gap
+            if x < end:
+                known = [key for key, name in SORTED.items() if name == column.id]
+                self.post_message(self.Clicked(known[0] if known else ""))
+                return
+
+    def click_line(self, index: int, x: int, *, again: bool) -> None:
+        """The sign in front of a service folds it; the second click is Enter."""
+        if not self._entries:
+            return
+        entry = self._entries[index]
+        self.select(entry.place)
+        self.post_message(self.Clicked())
+        if not entry.is_version and x < FOLDS:
+            self.toggle_fold()
+        elif again:
+            self.app.simulate_key("enter")
 
     # Painting
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from textual.message import Message
+
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import Line
 
@@ -18,6 +20,13 @@ class Picked(NamedTuple):
 
 class PickList(Listing):
     """The cursor stays on what it is on, wherever that moves to; else it is on the first."""
+
+    class Clicked(Message):
+        """A thing was picked by the mouse, at a cell of its line."""
+
+        def __init__(self, x: int) -> None:
+            super().__init__()
+            self.x = x
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
@@ -53,6 +62,15 @@ class PickList(Listing):
         self.show_line(mine[-1])
         self.show_line(mine[0])
         self.repaint_changed()
+
+    def click_line(self, index: int, x: int, *, again: bool) -> None:
+        """The second time is Enter."""
+        if not self._owners[index]:
+            return
+        self.pick(self._owners[index])
+        self.post_message(self.Clicked(x))
+        if again:
+            self.app.simulate_key("enter")
 
     def to_top(self) -> None:
         self._to_end_of(0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from textual import events
+from textual.message import Message
 
 from meshtui.ui.actions.action import ANYWHERE, CHANGE, FIND, LOOK, Action
 from meshtui.ui.actions.registry import footer
@@ -18,9 +20,31 @@ DIVIDER = Span("│ ", "faint")
 class KeysLine(LinesBlock):
     """One line of keys; what has no room is in the help."""
 
+    class Clicked(Message):
+        """The key of an action was clicked."""
+
+        def __init__(self, action: Action) -> None:
+            super().__init__()
+            self.action = action
+
     def __init__(self) -> None:
         super().__init__(id="keys")
         self._situation = Situation()
+
+    def on_click(self, event: events.Click) -> None:
+        """What may not be done says why, as its key does."""
+        end, action = 0, None
+        offered = footer(self._situation)
+        for piece in self.lines[0] if self.lines else ():
+            end += cell_len(piece.text)
+            if piece.role in ("key", "off"):
+                action = next((a for a in offered if piece.text in (a.shown, _barred(a))), None)
+            elif piece.role != "muted":
+                action = None
+            if event.x < end:
+                break
+        if action is not None and event.x < end:
+            self.post_message(self.Clicked(action))
 
     def receive(self, situation: Situation) -> None:
         self._situation = situation
@@ -63,7 +87,12 @@ def _section(action: Action) -> int:
     return {CHANGE: 2, LOOK: 3, FIND: 4}.get(action.group, 0)
 
 
+def _barred(action: Action) -> str:
+    """What may not be done now."""
+    return f"({action.shown} {action.label})"
+
+
 def _entry(action: Action, forbidden: bool) -> Line:
     if forbidden:
-        return (Span(f"({action.shown} {action.label})", "off"), Span("  "))
+        return (Span(_barred(action), "off"), Span("  "))
     return (Span(action.shown, "key"), Span(f" {action.label}", "muted"), Span("  "))

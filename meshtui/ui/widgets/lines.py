@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.style import Style
+from textual import events
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -15,6 +16,9 @@ from textual.widget import Widget
 
 from meshtui.ui.widgets import roles
 from meshtui.ui.widgets.paint import BLANK, Line, fit_line, strip_of
+
+WHEEL = 3
+"""Lines by which one step of a mouse's wheel moves."""
 
 CACHED = 2000
 """Strips kept by a scrolled list: some screens full in each direction."""
@@ -187,6 +191,36 @@ class LinesView(Styled, ScrollView, inherit_bindings=False):
         if not left:
             return strip_of(fit_line(pieces, width), self.by_role, ground)
         return strip_of(pieces, self.by_role, ground).crop_extend(left, left + width, ground)
+
+    # The mouse, where there is one
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y - len(self.pinned()) + self.scroll_offset.y
+        if event.y < len(self.pinned()):
+            self.click_head(event.x)
+        elif index < self.line_count():
+            self.click_line(index, event.x + self.scroll_offset.x, again=event.chain > 1)
+
+    def click_head(self, x: int) -> None:
+        """On one of the lines on top."""
+
+    def click_line(self, index: int, x: int, *, again: bool) -> None:
+        """On a line; `again`: the second time in a row."""
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, -WHEEL)
+
+    def _wheel(self, event: events.MouseEvent, by: int) -> None:
+        """As the keys move it: what has a cursor takes that along."""
+        event.stop()
+        event.prevent_default()
+        self.move(by)
+
+    def move(self, by: int) -> None:
+        """By so many lines, or things."""
 
     def jump(self, x: int | None = None, y: int | None = None) -> None:
         """Scroll at once, also before the scroll bars know that they are needed."""
