@@ -45,6 +45,13 @@ def waypoint_named(mesh: Mesh, service: Service | ServiceEntry) -> Place | None:
     return labels.get(USE_NAMESPACE) or home, name
 
 
+def waypoints(mesh: Mesh) -> tuple[Place, ...]:
+    """The waypoints that stand before services, whether a pod runs them or not."""
+    return tuple(
+        place for place, one in mesh.api_gateways_by_place.items() if _serves_services(one)
+    )
+
+
 def _serves_services(gateway: ApiGateway) -> bool:
     return (
         gateway.class_name == WAYPOINT_CLASS

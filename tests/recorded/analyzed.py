@@ -52,6 +52,18 @@ def injected(obj: Obj) -> Obj:
     return {**obj, "metadata": meta, "spec": {**obj["spec"], "containers": containers}}
 
 
+def _is_ambient(obj: Obj) -> bool:
+    labels = obj["metadata"].get("labels", {})
+    return obj["kind"] == "Namespace" and labels.get("istio.io/dataplane-mode") == "ambient"
+
+
+def _has_no_proxy(obj: Obj, ambient: set[str]) -> bool:
+    """In the ambient mesh a waypoint's pod alone has one."""
+    meta = obj["metadata"]
+    gateway = "gateway.networking.k8s.io/gateway-name" in meta.get("labels", {})
+    return meta.get("namespace", "default") in ambient and not gateway
+
+
 @cache
 def findings(name: str, folder: str = "istio") -> tuple[Finding, ...]:
     """What is found in a case, its ground included."""
@@ -68,6 +80,8 @@ def _objects(case: Case) -> list[Obj]:
     refused = case.recorded.get("refused")
     without = refused if isinstance(refused, dict) else {}
     stored = [obj for obj in case.objects if identity(obj) not in without]
-    own = [injected(obj) for obj in (*case.base, *stored)]
+    whole = (*case.base, *stored)
+    ambient = {obj["metadata"]["name"] for obj in whole if _is_ambient(obj)}
+    own = [obj if _has_no_proxy(obj, ambient) else injected(obj) for obj in whole]
     gates = [obj for obj in case.base if obj["metadata"]["name"] == "gate"]
     return [*own, _gateway_pod(), _productpage(), *map(_gate_pod, gates)]

@@ -324,6 +324,30 @@ def test_a_route_to_a_port_that_is_not_there_is_answered_500() -> None:
     assert finding.effect.endswith("has no port 9999: 50 % of rule rules[0] is answered 500.")
 
 
+AT_WAYPOINT = {
+    "w-dr": [
+        "warning never-ejects DestinationRule rev "
+        "spec.trafficPolicy.outlierDetection.maxEjectionPercent"
+    ],
+    "w-httproute-and-vs": ["warning unreachable-rule VirtualService rev spec.hosts[0]"],
+    "w-httproute-invalid": [
+        "error missing-host HTTPRoute rev spec.rules[0].backendRefs[1].name",
+        "error missing-port HTTPRoute rev spec.rules[1].backendRefs[1].port",
+    ],
+    "w-opt-out": ["warning no-waypoint HTTPRoute solo spec.parentRefs"],
+    "w-tcp": ["warning invalid-rule VirtualService two spec.tls[0].match[0].sniHosts"],
+    "w-vs-gateways": ["error missing-gateway VirtualService a spec.gateways[0]"],
+}
+"""What is said of the objects of a case with a waypoint, as the recording bears out."""
+
+
+@pytest.mark.parametrize("name", names("waypoint"))
+def test_what_is_found_before_a_waypoint(name: str) -> None:
+    """No sidecar is known there: what two objects come to is the waypoint's answer."""
+    found = [f for f in findings(name, "waypoint") if f.object.namespace != "default"]
+    assert [told(f) for f in found if f.severity != INFO] == AT_WAYPOINT.get(name, [])
+
+
 def test_every_case_is_analyzed() -> None:
     for folder in ("composed", "gateway-api", "waypoint"):
         for name in names(folder):

@@ -15,7 +15,7 @@ from meshtui.diagnosis.analysis.authorization import (
     denied_service,
     idle_authorization,
 )
-from meshtui.diagnosis.analysis.conflicts import host_conflict, stream_conflict
+from meshtui.diagnosis.analysis.conflicts import behind_at_waypoint, host_conflict, stream_conflict
 from meshtui.diagnosis.analysis.deprecated import deprecated_field
 from meshtui.diagnosis.analysis.destinations import (
     hidden_host,
@@ -91,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
     headless_weights,
     unreachable_rule,
     host_conflict,
+    behind_at_waypoint,
     stream_conflict,
     missing_delegate,
     nested_delegate,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from meshtui.mesh import read
+from meshtui.mesh.ambient import waypoints
 from meshtui.mesh.model import DestinationRule, Gateway, Mesh, VirtualService
 from meshtui.mesh.resolution import Callers, Client, Door, View, World
 from meshtui.mesh.resolution.gateways import serves
@@ -40,12 +41,20 @@ class Askers:
 
     @cached_property
     def gateways(self) -> tuple[View, ...]:
-        """The gateways; one that no pod is known for is asked for in its own namespace."""
+        """The gateways and waypoints; one that no pod is known for is asked for in its own
+        namespace.
+        """
         clients = [group.client for group in self.world.callers if group.client.gateway]
         for gateway in with_listeners(self.mesh):
             if not any(_served_by(gateway, client) for client in clients):
                 home = gateway.home or gateway.ref.namespace
                 clients.append(Client(home, gateway.selector, gateway=True))
+        known = {(client.namespace, client.waypoint) for client in clients}
+        clients += [
+            Client(home, gateway=True, waypoint=name)
+            for home, name in waypoints(self.mesh)
+            if (home, name) not in known
+        ]
         return tuple(self.world.view(client) for client in clients)
 
     def doors(self, gateway: Gateway) -> Iterator[tuple[View, Door]]:

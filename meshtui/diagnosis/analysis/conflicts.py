@@ -42,6 +42,39 @@ def host_conflict(mesh: Mesh) -> Iterator[Finding]:
         yield _conflict(several, resolved_hosts(mesh))
 
 
+def behind_at_waypoint(mesh: Mesh) -> Iterator[Finding]:
+    """Rules of a waypoint behind those of another object, which take everything.
+
+    A waypoint has the routes of all: HTTPRoutes first, then VirtualServices.
+    """
+    found: dict[_Pair, Finding] = {}
+    for answer in resolved_hosts(mesh).answers:
+        if not answer.client.waypoint or len(answer.rulings) < 2:
+            continue
+        reached = {route.rule.root.service.ref for route in answer.routes if route.rule}
+        first = next((one for one in answer.rulings if one.service.ref in reached), None)
+        for ruling in answer.rulings:
+            if first is not None and ruling.service.ref not in reached:
+                place = (first.place, ruling.place, answer.host)
+                found.setdefault(place, _behind(answer, first, ruling))
+    yield from found.values()
+
+
+def _behind(answer: ResolvedHost, first: Ruling, ruling: Ruling) -> Finding:
+    ref = ruling.service.ref
+    name = short_host(answer.host, ref.namespace)
+    return Finding(
+        "unreachable-rule",
+        WARNING,
+        ref,
+        _field(ruling, answer.host),
+        f"{first.service.ref} comes first in {answer.client} and takes every request for "
+        f"{name}: no rule of this object is reached there.",
+        "Put the rules into one object.",
+        ("IST0130",),
+    )
+
+
 def _conflict(
     several: Sequence[tuple[ResolvedHost, Ruling, Ruling]], whole: ResolvedHosts
 ) -> Finding:

@@ -56,9 +56,20 @@ class ResolvedHosts:
 
     def _inside(self) -> Iterator[ResolvedHost]:
         for host, wanted in self._hosts().items():
+            if self.askers.stand_ins and host in self._behind_waypoints:
+                continue
             for view in self.askers.views_of(host, wanted):
                 for port in self.ports(host):
                     yield _in_mesh(view, host, port)
+
+    @cached_property
+    def _behind_waypoints(self) -> frozenset[str]:
+        """The hosts that a waypoint answers for: where no sidecar is known, nobody else does."""
+        waypoints = (view for view in self.askers.gateways if view.client.waypoint)
+        vhosts = (
+            one for view in waypoints for table in view.gateway_tables.values() for one in table
+        )
+        return frozenset(vhost.host.name for vhost in vhosts if vhost.host is not None)
 
     def ports(self, host: str) -> tuple[int, ...]:
         """The ports of a host; where it is in no registry, the one on which it may be asked for.
