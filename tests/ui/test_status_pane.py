@@ -7,7 +7,7 @@ import pytest
 from meshtui.diagnosis.proxy_sync import SyncFacts, proxy_rows
 from meshtui.errors import Unreachable
 from meshtui.operations.look.proxy_sync import Istiod, MeshSync
-from meshtui.ui.panes.statustext import status_lines, summary
+from meshtui.ui.panes.statustext import MOST_ROWS, status_lines, summary
 from meshtui.ui.widgets.paint import width_of
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
@@ -112,3 +112,11 @@ def test_no_line_is_wider_than_the_pane(width: int) -> None:
 def test_a_text_that_no_proxy_holds_says_so() -> None:
     (line,) = status_lines(RECORDED, "nobody", 80)
     assert line[0].text == "no proxy with 'nobody'"
+
+
+def test_of_a_large_mesh_the_worst_are_shown_and_a_text_finds_the_others() -> None:
+    pods = [proxy(("terminal-a", f"p-{number}")) for number in range(MOST_ROWS + 7)]
+    facts = SyncFacts(istiod_trouble="no")
+    found = MeshSync(NOW, proxy_rows([*pods, *PODS], facts, NOW))
+    assert "… 11 more" in status_lines(found, "", 100)[-1][0].text
+    assert "more" not in status_lines(found, "p-40", 100)[-1][0].text

@@ -92,7 +92,8 @@ async def read_sync(
     clients = [one for one in clients if chosen(one.namespace, one.name)]
     answers = await read_answers(cluster, _unnamed(pods, clients), MOST_ASKED)
     now = clock()
-    rows = proxy_rows(pods, SyncFacts(clients, trouble, counted, answers), now)
+    facts = SyncFacts(clients, trouble, counted, answers)
+    rows = await asyncio.to_thread(proxy_rows, pods, facts, now)
     heard = any(not one.trouble for one in istiods) or any(not a.trouble for a in answers.values())
     rows = await _with_reasons(cluster, rows)
     return MeshSync(now, rows, istiods, trouble, silent=bool(rows) and not heard)

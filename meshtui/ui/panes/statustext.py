@@ -25,6 +25,9 @@ LEAST = (20, 7, 6, 13, 9, 5)
 MOST = (60, 8, 24, 13, 40, 6)
 """Cells of each column at the least, where there is something to be cut, and at the most."""
 
+MOST_ROWS = 400
+"""Proxies that have a line, the worst of them; a text shows the others."""
+
 _ROLES = {REFUSES: "failing", NOT_CONNECTED: "failing", BEHIND: "warning", IN_SYNC: "ok"}
 _MARKS = {REFUSES: "✖", NOT_CONNECTED: "✖", BEHIND: "▲", IN_SYNC: "●"}
 
@@ -37,6 +40,7 @@ def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
     rows = shown_rows(found, text)
     if not rows:
         return [*lines, (Span(f"no proxy with {text!r}" if text else "no proxy", "muted"),)]
+    rows, more = rows[:MOST_ROWS], len(rows) - MOST_ROWS
     titles = tuple(Span(title, "head") for title in TITLES)
     cells = [_cells(row, found.time) for row in rows]
     widths = _widths([titles, *cells], width)
@@ -46,6 +50,10 @@ def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
         role = "failing" if row.state == REFUSES else "warning"
         for words in row_lines(row, found.time):
             lines += wrapped(words, width, role if row.in_sync is not True else "muted", "  └ ")
+    if more > 0:
+        lines.append(
+            (Span(f"… {more} more, none of them worse: / and a text shows others", "muted"),)
+        )
     return lines
 
 
