@@ -118,11 +118,21 @@ class AccessRecord:
         """Into the pod, also to a port that no service names (`InboundPassthroughCluster`).
 
         What the pod's proxy turned away before it had chosen a cluster: by the name that Istio's
-        callers ask for in TLS (`outbound_.9080_._.HOST`), or as only an inbound listener does.
+        callers ask for in TLS (`outbound_.9080_._.HOST`), or as only an inbound listener does. In
+        plain text only the pod's address tells: see `came_to`.
         """
         if self.upstream_cluster:
             return self.upstream_cluster.lower().startswith("inbound")
         return self.server_name.startswith("outbound_.") or self.details == NO_CHAIN
+
+    def came_to(self, address: str) -> bool:
+        """The same where the address of the pod is known, empty where it is not.
+
+        What is sent out has the address that was asked for as its local one.
+        """
+        if self.upstream_cluster or not address or self.inbound:
+            return self.inbound
+        return self.downstream_local.rpartition(":")[0].strip("[]") == address
 
     @property
     def tcp(self) -> bool:

@@ -65,9 +65,13 @@ def read_line(
     text: str,
     stamp: int = 0,
     formats: tuple[LogFormat, ...] = (),
+    address: str = "",
 ) -> LogLine:
-    """The line a proxy wrote, in one of the mesh's own `formats` or a known one; never raises."""
-    request = _request(text, formats)
+    """The line a proxy wrote, in one of the mesh's own `formats` or a known one; never raises.
+
+    `address` is its pod's, where that is known.
+    """
+    request = _request(text, formats, address)
     unknown = request is None and is_unknown_format(text, formats)
     return LogLine(namespace, pod, version, text, stamp, request, unknown=unknown, formats=formats)
 
@@ -79,7 +83,7 @@ def own_line(
     return LogLine("", pod, version, text, stamp, None, True, trouble)
 
 
-def _request(text: str, formats: tuple[LogFormat, ...]) -> LoggedRequest | None:
+def _request(text: str, formats: tuple[LogFormat, ...], address: str) -> LoggedRequest | None:
     record = parse_line(text, formats)
     if record is None:
         return None
@@ -91,7 +95,7 @@ def _request(text: str, formats: tuple[LogFormat, ...]) -> LoggedRequest | None:
         record.flags,
         record.details,
         record.duration_ms,
-        record.inbound,
+        record.came_to(address),
         record.tcp,
         (record.server_name or record.upstream_host) if record.tcp else "",
     )

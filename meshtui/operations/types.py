@@ -86,7 +86,8 @@ class LogEntry:
     """One line of a proxy's access log, as it came. `pod` and `version` say whose it is.
 
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not known.
-    `own`: no line of the log, but what meshtui says of it; `error` is what failed.
+    `own`: no line of the log, but what meshtui says of it; `error` is what failed. `address` is
+    the pod's, empty where it is not known.
     """
 
     namespace: str
@@ -96,6 +97,7 @@ class LogEntry:
     stamp: int = 0
     own: bool = False
     error: MeshtuiError | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

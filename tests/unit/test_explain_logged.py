@@ -13,7 +13,9 @@ from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.diagnosis.explain.triage import sentences
 from meshtui.envoy.accesslog import parse_line
 from meshtui.envoy.details import denying_policy, explain_details
-from meshtui.mesh.model import Mesh, Pod, Service
+from meshtui.envoy.logline import read_line
+from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.sides import SERVER
 from meshtui.mesh.signals import Signals
 from meshtui.operations.look.evidence import answers
 from tests.unit.explaining import scope, signals, told
@@ -130,6 +132,35 @@ def test_a_line_without_a_cluster_is_inbound_by_the_name_that_istios_callers_ask
     )
     assert came_in is not None and went_out is not None
     assert (came_in.inbound, went_out.inbound) == (True, False)
+
+
+PLAIN = "- - 10.77.0.22:9080 10.77.0.26:41 - -"
+"""The addresses of what a caller without TLS sent to 10.77.0.22."""
+
+
+@pytest.mark.parametrize(
+    ("address", "tail", "came_in"),
+    [
+        ("10.77.0.22", PLAIN, True),
+        ("10.77.0.26", PLAIN, False),
+        ("", PLAIN, False),
+        ("fd00::7", "- - [fd00::7]:9080 [fd00::9]:41 - -", True),
+        ("10.77.0.22", PLAIN.replace("- -", "outbound|80||x.y 10.77.0.22:1", 1), False),
+    ],
+)
+def test_a_plain_text_line_without_a_cluster_is_inbound_by_the_pods_own_address(
+    address: str, tail: str, came_in: bool
+) -> None:
+    text = line(400, "DPE", "http1.codec_error", tail=tail)
+    record = parse_line(text)
+    assert record is not None
+    assert record.came_to(address) == came_in
+    shown = read_line("default", "reviews-1", "v1", text, address=address).request
+    assert shown is not None and shown.inbound == came_in
+    pod = Pod("default", "reviews-1", ip=address)
+    reviews = Service(ServiceKey("default", "reviews"), "reviews.default.svc.cluster.local")
+    sides = {one.side for one in answers([text], pod, True, reviews, {})}
+    assert (sides == {SERVER}) == came_in
 
 
 def test_successes_and_other_services_are_not_counted() -> None:

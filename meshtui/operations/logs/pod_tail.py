@@ -234,7 +234,9 @@ class PodTail:
                     if again(stamp):
                         self._place.passed(stamp)
                         words = text.decode("utf-8", "replace")
-                        yield LogEntry(pod.namespace, pod.name, pod.version, words, stamp)
+                        yield LogEntry(
+                            pod.namespace, pod.name, pod.version, words, stamp, address=pod.ip
+                        )
         except Unreachable:
             if follow and clock() - last_line_at >= 0.9 * QUIET_S:
                 raise _Quiet from None

@@ -126,7 +126,7 @@ def answers(
         record = parse_line(line, known)
         if record is None or not (record.flags or record.code == 0 or record.code >= 400):
             continue
-        if own and record.inbound:
+        if own and record.came_to("" if pod.gateway else pod.ip):
             found[_answer(record, SERVER, (pod.namespace, pod.name))] += 1
         elif is_about_record(record, service):
             place = addresses.get(record.upstream_host.rpartition(":")[0])

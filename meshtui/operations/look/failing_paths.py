@@ -64,7 +64,7 @@ def served(records: Iterable[AccessRecord], pod: Pod) -> Counter[tuple[LoggedPat
     return Counter(
         (LoggedPath(SERVER, path_of(one.path), pod=place), _failed(one))
         for one in records
-        if one.inbound and not one.tcp
+        if one.came_to("" if pod.gateway else pod.ip) and not one.tcp
     )
 
 

@@ -78,7 +78,7 @@ async def _look(
     async def one(pod: Pod) -> list[tuple[Pod, AccessRecord]]:
         async with gate:
             records, _ = await _lines(cluster, mesh, pod, mark, age_s)
-        return [(pod, record) for record in records if record.inbound]
+        return [(pod, record) for record in records if record.came_to(pod.ip)]
 
     seen = await asyncio.gather(*map(one, asked))
     return Sight(record, tuple(pair for pairs in seen for pair in pairs))

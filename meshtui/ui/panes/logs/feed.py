@@ -53,7 +53,9 @@ def read(entry: LogEntry, formats: tuple[LogFormat, ...] = ()) -> LogLine:
     if entry.own:
         trouble = entry.error is not None
         return own_line(entry.text, entry.pod, entry.version, entry.stamp, trouble)
-    return read_line(entry.namespace, entry.pod, entry.version, entry.text, entry.stamp, formats)
+    return read_line(
+        entry.namespace, entry.pod, entry.version, entry.text, entry.stamp, formats, entry.address
+    )
 
 
 async def in_batches(
