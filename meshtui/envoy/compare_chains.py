@@ -39,9 +39,9 @@ def listeners_for(port: PortChains, listeners: Iterable[ProxyListener]) -> list[
     """The listeners that take connections to the port: on its addresses, else on all."""
     able = [one for one in listeners if one.port == port.port and one.direction != "inbound"]
     wanted = set(port.addresses)
-    return [one for one in able if wanted & set(one.addresses)] or [
-        one for one in able if ANY_ADDRESS & set(one.addresses)
-    ]
+    names = {f"{address}_{port.port}" for address in wanted}
+    own = [one for one in able if wanted & set(one.addresses) or one.name in names]
+    return own or [one for one in able if ANY_ADDRESS & set(one.addresses)]
 
 
 def compare_port(touched: TouchedPort, listeners: Collection[ProxyListener]) -> Verdict:
@@ -84,7 +84,7 @@ def _differences(touched: TouchedPort, listener: ProxyListener) -> Iterator[str]
     if known is None:
         return
     asked, served = _asked(known), _served(listener)
-    own = bool(set(known.addresses) & set(listener.addresses))
+    own = not ANY_ADDRESS & set(listener.addresses)
     for takes, shares in asked.items():
         there = served.get(takes)
         if there is None:

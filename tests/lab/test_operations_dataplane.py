@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import Any
 import pytest
 
 from meshtui.lab.process import RunningLab
-from tests.lab.harness import ISTIO, Mesh, Obj, flags, served, statuses, to, until
+from tests.lab.harness import (
+    ISTIO,
+    Mesh,
+    Obj,
+    flags,
+    served,
+    statuses,
+    to,
+    until,
+    within_three_sigma,
+)
 from tests.lab.operator import Operator
 from tests.lab.traffic import Traffic
 
@@ -177,3 +188,88 @@ def test_one_undo_takes_an_adoption_back_in_reverse(unruled: Mesh, operator: Ope
     assert traffic.statuses.keys() == {200}
     newest, adoption = operator.run("journal", "critics", "-o", "json").json["changes"]
     assert (newest["undoes"], adoption["undone_by"]) == (made["change"], told["change"])
+
+
+RAW: Obj = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "raw"},
+    "spec": {
+        "ports": [{"name": "tcp-raw", "port": 9777, "targetPort": 9080}],
+        "selector": {"app": "reviews"},
+    },
+}
+CONNECTIONS = 1000
+
+
+@pytest.fixture
+def raw(mesh: Mesh) -> Iterator[Mesh]:
+    """The pods of `reviews` once more, as a service whose connections are passed on."""
+    subsets = [{"name": name, "labels": {"version": name}} for name in ("v1", "v2")]
+    mesh.api.call("POST", SERVICES, RAW)
+    try:
+        mesh.create(
+            "destinationrules",
+            {
+                "kind": "DestinationRule",
+                "metadata": {"name": "raw"},
+                "spec": {"host": "raw", "subsets": subsets},
+            },
+        )
+        route = [
+            {"destination": {"host": "raw", "subset": name}, "weight": 50} for name in ("v1", "v2")
+        ]
+        mesh.create(
+            "virtualservices",
+            {
+                "kind": "VirtualService",
+                "metadata": {"name": "raw"},
+                "spec": {"hosts": ["raw"], "tcp": [{"route": route}]},
+            },
+        )
+        yield mesh
+    finally:
+        mesh.api.call("DELETE", f"{SERVICES}/raw")
+
+
+def way_in(mesh: Mesh) -> tuple[str, int] | None:
+    """Where an application's connections to the port arrive at productpage's proxy."""
+    path = "/config_dump?resource=dynamic_listeners"
+    for entry in json.loads(mesh.lab.admin("productpage-v1", path))["configs"]:
+        listener = entry.get("active_state", {}).get("listener", {})
+        if listener.get("name", "").endswith("_9777") and "weighted" in json.dumps(listener):
+            socket = listener["address"]["socket_address"]
+            return socket["address"], socket["port_value"]
+    return None
+
+
+def connected(mesh: Mesh) -> int:
+    """How many of so many new connections came to v2, by what its application counted."""
+    where = until(lambda: way_in(mesh), what="a listener with weights")
+    mesh.lab.reset()
+    for _ in range(CONNECTIONS):
+        connection = http.client.HTTPConnection(*where, timeout=20)
+        connection.request("GET", "/reviews/0", headers={"Connection": "close"})
+        assert connection.getresponse().status == 200
+        connection.close()
+    counts = {name: one["requests"] for name, one in mesh.lab.counts().items()}
+    assert counts["reviews-v1"] + counts["reviews-v2"] == CONNECTIONS, counts
+    return int(counts["reviews-v2"])
+
+
+def test_weights_of_a_tcp_service_are_shares_of_its_connections(
+    raw: Mesh, operator: Operator
+) -> None:
+    shifted = operator.change("shift", "raw", "v2=10")
+    assert shifted["verified"] is True
+    assert shifted["patch"][0]["path"] == "/spec/tcp/0/route/0/weight"
+    assert within_three_sigma(connected(raw), CONNECTIONS, 0.1)
+    assert operator.change("undo")["verified"] is True
+    assert within_three_sigma(connected(raw), CONNECTIONS, 0.5)
+    ran = operator.run("fault", "raw", "--abort", "503", "--yes")
+    assert ran.status == 1 and "passes TCP connections on, and a fault needs requests" in ran.err
+    shown = operator.run("services", "raw", "-o", "json").json["services"][0]
+    assert [(one["subset"], one["weight"]) for one in shown["versions"]][:2] == [
+        ("v1", 50),
+        ("v2", 50),
+    ]
