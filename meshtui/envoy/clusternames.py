@@ -23,12 +23,13 @@ class ClusterName:
 
     @property
     def label(self) -> str:
-        """What a person calls it: the subset, or the first part of the host.
+        """What a person calls it: the subset, or the first part of the host."""
+        return self.chosen or self.host.split(".", 1)[0] or self.raw
 
-        A waypoint's subset has the protocol before it, `http/v1`.
-        """
-        subset = self.subset.partition("/")[2] if self.direction == VIP else self.subset
-        return subset or self.host.split(".", 1)[0] or self.raw
+    @property
+    def chosen(self) -> str:
+        """The subset of a DestinationRule; a waypoint has the protocol before it, `http/v1`."""
+        return self.subset.partition("/")[2] if self.direction == VIP else self.subset
 
 
 def parse_cluster_name(name: str) -> ClusterName:

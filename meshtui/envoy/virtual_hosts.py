@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from meshtui.dataclass import dataclass
@@ -46,7 +46,7 @@ class RouteTable:
 
 
 def parse_tables(dump: Any) -> tuple[RouteTable, ...]:
-    """Every RouteConfiguration of a config dump, in its order."""
+    """Every RouteConfiguration of a config dump that is in force, in its order."""
     return tuple(
         RouteTable(
             name=read.text(config, "name"),
@@ -56,9 +56,33 @@ def parse_tables(dump: Any) -> tuple[RouteTable, ...]:
             ignore_port=config.get("ignore_port_in_host_matching") is True,
             refused=refusal(entry),
         )
-        for entry in resources(dump, ROUTE_CONFIGS)
+        for entry in _in_force(list(resources(dump, ROUTE_CONFIGS)))
         for config in [read.obj(entry, "route_config")]
     )
+
+
+def _in_force(entries: list[Json]) -> Iterator[Json]:
+    """Without the earlier editions of a table that stands inside of a listener.
+
+    As long as its old connections drain (45 s by Istio's default), Envoy lists those too.
+    """
+    newest: dict[str, Json] = {}
+    for entry in entries:
+        name = read.text(read.obj(entry, "route_config"), "name")
+        known = newest.get(name)
+        if known is None or _updated(entry) > _updated(known):
+            newest[name] = entry
+    for entry in entries:
+        config = read.obj(entry, "route_config")
+        last = newest[read.text(config, "name")]
+        named = bool(read.text(config, "name"))
+        same = config == read.obj(last, "route_config")
+        if not named or same or _updated(entry) >= _updated(last):
+            yield entry
+
+
+def _updated(entry: Json) -> float:
+    return stamp(read.text(entry, "last_updated")) or 0.0
 
 
 def parse_hosts(dump: Any) -> tuple[ProxyHost, ...]:

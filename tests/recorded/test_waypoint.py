@@ -6,6 +6,7 @@ namespace's callers are told by the same rules. `NOT_HELD` names the cases in wh
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from meshtui.changes.change import Shift, Target
 from meshtui.changes.locate import locate
 from meshtui.changes.patch import apply
 from meshtui.envoy.compare import compare_host, host_of
-from meshtui.envoy.virtual_hosts import parse_hosts
+from meshtui.envoy.virtual_hosts import parse_hosts, parse_tables
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import ordinary, routes_to
 from meshtui.mesh.model import Mesh
@@ -147,6 +148,25 @@ def test_its_own_dump_is_in_sync_with_the_objects(any_case: Case) -> None:
         vhost = tables_of(any_case)[name]
         verdict = compare_host(vhost, host_of(proxy, vhost)).verdict()
         assert verdict.in_sync, verdict.differences
+
+
+def test_of_a_table_that_drains_the_newest_edition_is_in_force() -> None:
+    """As a real Envoy lists them for 45 s: all of one name, in any order."""
+    case = load("w-httproute", "waypoint")
+    (config,) = recorded_tables(case).values()
+    old: Obj = copy.deepcopy(config)
+    old["virtual_hosts"][0]["routes"].pop()
+    editions = [
+        {"route_config": old, "last_updated": "2026-11-28T00:27:29.953Z"},
+        {"route_config": config, "last_updated": "2026-11-28T00:28:20.865Z"},
+        {"route_config": config, "last_updated": "2026-11-28T00:28:20.864Z"},
+        {"route_config": {"virtual_hosts": []}, "last_updated": "2026-11-28T00:25:00Z"},
+        {"route_config": {"virtual_hosts": []}, "last_updated": "2026-11-28T00:26:00Z"},
+    ]
+    for order in (editions, editions[::-1]):
+        tables = parse_tables({"configs": [{"static_route_configs": order}]})
+        assert [len(h.routes) for table in tables for h in table.hosts] == [2, 2]
+        assert len([table for table in tables if not table.name]) == 2
 
 
 def with_waypoint(case: Case) -> Mesh:
