@@ -77,7 +77,12 @@ def _at_address(scope: Scope, service: Service, port: Port) -> Obj:
     address = service.addresses[0]
     name = f"{address}_{port.number}"
     chains = service_chains(scope, service, port, False)
-    if not port.sniffed:
+    if any("server_names" in chain.get("filter_chain_match", {}) for chain in chains):
+        made = _listener(name, address, port.number, chains, "OUTBOUND")
+        fallback = BLACK_HOLE if scope.registry_only else PASSTHROUGH
+        made["default_filter_chain"] = passthrough_chain(fallback)
+        made["listener_filters"] = [_inspector("tls")]
+    elif not port.sniffed:
         made = _listener(name, address, port.number, chains, "OUTBOUND")
     else:
         manager = _outbound_manager(scope.proxy, f"{service.host}:{port.number}", port.number)
@@ -87,7 +92,7 @@ def _at_address(scope: Scope, service: Service, port: Port) -> Obj:
         }
         http = {"filter_chain_match": looked_for, "filters": [_http_filter(manager)]}
         made = _listener(name, address, port.number, [http], "OUTBOUND")
-        made["default_filter_chain"] = chains[0]
+        made["default_filter_chain"] = chains[-1]
         made["listener_filters"] = [_inspector("tls"), _inspector("http")]
     return made | {"bind_to_port": False}
 

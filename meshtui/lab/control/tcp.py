@@ -31,7 +31,13 @@ def service_chains(scope: Scope, service: Service, port: Port, shared: bool) -> 
     else:
         found = _tcp_chains(rules, scope.proxy, where)
         names = []
-    return found or [_chain(_to(cluster_name(service.host, port.number)), names)]
+    if any(not _is_for_networks(chain) for chain in found):
+        return found
+    return [*found, _chain(_to(cluster_name(service.host, port.number)), names)]
+
+
+def _is_for_networks(chain: Obj) -> bool:
+    return "prefix_ranges" in chain.get("filter_chain_match", {})
 
 
 def _rules(config: Config, service: Service) -> bool:
@@ -53,15 +59,20 @@ def _tls_chains(rules: list[Config], proxy: Proxy, where: Where) -> list[Obj]:
 
 
 def _tcp_chains(rules: list[Config], proxy: Proxy, where: Where) -> list[Obj]:
-    """The first rule that is for this client takes every connection."""
+    """Rules that are for this client, up to the first that asks for no network."""
+    found: list[Obj] = []
     for config in rules:
         for rule in config.spec["tcp"]:
-            matches = rule.get("match") or [{}]
-            if rule.get("route") and any(_fits(m, proxy, MESH, where.port) for m in matches):
-                chain = _safely(rule, where, config)
-                if chain:
-                    return [_chain(chain, [])]
-    return []
+            written = rule.get("match") or [{}]
+            matches = [m for m in written if _fits(m, proxy, MESH, where.port)]
+            chain = _safely(rule, where, config) if rule.get("route") and matches else None
+            if chain is None:
+                continue
+            networks = [str(n) for m in matches for n in m.get("destinationSubnets") or ()]
+            if not all(m.get("destinationSubnets") for m in matches):
+                return [*found, _chain(chain, [])]
+            found.append(_chain(chain, [], networks))
+    return found
 
 
 def _fits(match: Mapping[str, Any], proxy: Proxy, gateway: str, port: int) -> bool:
@@ -98,13 +109,21 @@ def _to(cluster: str) -> Obj:
     return {"cluster": cluster}
 
 
-def _chain(target: Obj, names: list[str]) -> Obj:
+def _chain(target: Obj, names: list[str], networks: list[str] | None = None) -> Obj:
     prefix = target.get("cluster") or target["weighted_clusters"]["clusters"][0]["name"]
     config = {"@type": _PROXY, "stat_prefix": prefix, **target}
+    match: Obj = {"server_names": names} if names else {}
+    if networks:
+        match["prefix_ranges"] = [_range(network) for network in networks]
     return {
-        **({"filter_chain_match": {"server_names": names}} if names else {}),
+        **({"filter_chain_match": match} if match else {}),
         "filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": config}],
     }
+
+
+def _range(network: str) -> Obj:
+    address, _, length = network.partition("/")
+    return {"address_prefix": address, "prefix_len": int(length or (128 if ":" in address else 32))}
 
 
 def passthrough_chain(cluster: str) -> Obj:
