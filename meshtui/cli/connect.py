@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -112,6 +113,27 @@ async def sample(
         return await _sampled(source, mesh, window_s, enough), None
     except MeshtuiError as error:
         return None, error
+    finally:
+        await source.close()
+
+
+async def sample_and_hour(
+    opened: Session, mesh: Mesh, window_s: float
+) -> tuple[Sample | None, Sample | None, MeshtuiError | None]:
+    """Golden signals with the times of the hour before, where the source remembers them."""
+    from meshtui.metrics.choose import source_for
+    from meshtui.metrics.source import HourSource
+
+    source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
+    try:
+        found = await _sampled(source, mesh, window_s, None)
+        before = None
+        if isinstance(source, HourSource):
+            with contextlib.suppress(MeshtuiError):
+                before = await source.hour_before()
+        return found, before, None
+    except MeshtuiError as error:
+        return None, None, error
     finally:
         await source.close()
 

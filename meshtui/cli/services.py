@@ -10,11 +10,13 @@ from meshtui.cli import output
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.control_plane import folded_away
+from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
-from meshtui.mesh.view import ServiceView, service_views
+from meshtui.mesh.view import ServiceView, structure
 from meshtui.operations.session import Session
 
 NO_RULES = "no rules to show"
@@ -23,7 +25,7 @@ NO_RULES = "no rules to show"
 async def services(arguments: argparse.Namespace) -> int:
     """One sample. Without telemetry the weights are printed all the same, and the status is 5."""
     async with opening.session(arguments) as opened:
-        mesh, sample, error = await _read(opened, arguments)
+        mesh, sample, before, error = await _read(opened, arguments)
         wanted = None
         if arguments.service:
             wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
@@ -34,7 +36,8 @@ async def services(arguments: argparse.Namespace) -> int:
             if (one.key == wanted if wanted else everywhere or _in(one, opened.cluster.namespace))
         ]
         side = SERVER if arguments.reporter == "destination" else CALLER
-        views = service_views(mesh, sample, opened.options.thresholds, of=chosen)
+        limits = opened.options.thresholds or Thresholds()
+        views = looked_at(structure(mesh, chosen), sample, limits, before)
         shown = [seen_from(view, side) for view in views]
         only = "" if everywhere else opened.cluster.namespace
     form = opening.form(arguments)
@@ -53,19 +56,21 @@ async def services(arguments: argparse.Namespace) -> int:
 
 async def _read(
     opened: Session, arguments: argparse.Namespace
-) -> tuple[Mesh, Sample | None, MeshtuiError | None]:
-    """The mesh and what is measured in it; for one service no more of the mesh than it takes."""
+) -> tuple[Mesh, Sample | None, Sample | None, MeshtuiError | None]:
+    """The mesh, what is measured in it and what was in the hour before, where that is known; for
+    one service no more of the mesh than it takes.
+    """
     part = await opening.part(opened, arguments.service or "")
     if part is not None:
-        sample, error = await opening.sample(opened, part.mesh, arguments.window)
+        sample, before, error = await opening.sample_and_hour(opened, part.mesh, arguments.window)
         if opening.suits_part(opened, sample):
             opening.note_problems(part.mesh, NO_RULES)
-            return part.mesh, sample, error
+            return part.mesh, sample, before, error
     mesh = await opening.mesh(opened, without_istio=NO_RULES)
     if arguments.service:
         opening.find(mesh, arguments.service, opened.cluster.namespace)
-    sample, error = await opening.sample(opened, mesh, arguments.window)
-    return mesh, sample, error
+    sample, before, error = await opening.sample_and_hour(opened, mesh, arguments.window)
+    return mesh, sample, before, error
 
 
 def _in(service: Service, namespace: str) -> bool:
@@ -114,8 +119,9 @@ def _number(value: float | None, spec: str) -> str:
 
 
 def _reasons(version: VersionView) -> str:
-    """Its flags, then what is wrong with its pods, or what is not known of it and why."""
-    why = version.unknown_because or version.pods_words or version.undecided
+    """Its flags, then what is wrong with its pods, or against what it is slow, or what is
+    not known of it and why."""
+    why = version.unknown_because or version.pods_words or version.slow or version.undecided
     tcp = version.tcp.text if version.tcp else ""
     return " ".join(filter(None, (_flags(version.caller), tcp, f"({why})" if why else "")))
 

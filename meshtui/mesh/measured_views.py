@@ -6,12 +6,12 @@ event costs what its own services cost, and a look at what has not changed costs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.own_past import OwnPast
+from meshtui.mesh.own_past import OwnPast, judge_by
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.view import ServiceView, put_to
@@ -63,3 +63,17 @@ class MeasuredViews:
 
 def _is_known(shown: _Shown | None, service: ServiceView) -> bool:
     return shown is not None and shown.service is service
+
+
+def looked_at(
+    services: Iterable[ServiceView],
+    sample: Sample | None,
+    limits: Thresholds,
+    before: Sample | None = None,
+) -> tuple[ServiceView, ...]:
+    """The services as one sample shows them; `before` is the hour before, where it is known."""
+    known = tuple(services)
+    works = put_to(known, sample, limits)
+    if before is not None and sample is not None and sample.window_s > 0:
+        judge_by(works, put_to(known, before, limits))
+    return tuple([work.done() for work in works])

@@ -137,3 +137,30 @@ def _place(view: ServiceView, row: RowWork, side: str) -> _Place:
 def _added(to: dict[float, float], more: _Buckets) -> None:
     for bound, count in more.items():
         to[bound] = to.get(bound, 0.0) + count
+
+
+def judge_by(works: Sequence[ServiceWork], before: Sequence[ServiceWork]) -> None:
+    """The same for who looks once, by an hour that somebody else has counted."""
+    known = {
+        _place(work.view, row, side): signals
+        for work in before
+        for row in work.rows
+        for side, signals in ((CALLER, row.caller), (SERVER, row.server))
+        if signals is not None and signals.buckets.get(inf, 0.0) >= ENOUGH
+    }
+    for work in works:
+        for row in work.rows:
+            slow = _slow_by(work.view, row, CALLER, known)
+            if slow and not row.slow:
+                row.slow, row.state = slow, worse(row.state, SLOW)
+            slow = _slow_by(work.view, row, SERVER, known)
+            if slow and not row.server_slow:
+                row.server_slow, row.server_state = slow, worse(row.server_state, SLOW)
+
+
+def _slow_by(view: ServiceView, row: RowWork, side: str, known: Mapping[_Place, Signals]) -> str:
+    signals, state = (row.caller, row.state) if side == CALLER else (row.server, row.server_state)
+    before = known.get(_place(view, row, side))
+    if before is None or signals is None or state in SICK:
+        return ""
+    return slower_than_before(signals, before.buckets) if (signals.p95_ms or 0) > LONGER_MS else ""

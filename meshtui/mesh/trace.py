@@ -60,7 +60,13 @@ def trace(mesh: Mesh, request: Request, caller: Caller) -> Decision:
     policy = ["meshConfig was not read: its outboundTrafficPolicy is not known"] if guessed else []
     unknown = tuple(dict.fromkeys((*policy, *map(str, missing))))
     notes = (NORMALISED,) if request.normalisable else ()
+    if any(name.lower() == _OWN_TIMEOUT for name, _ in request.headers):
+        notes = (*notes, f"Istio's proxies ignore a caller's {_OWN_TIMEOUT}")
     return replace(found, notes=(*found.notes, *unknown, *notes), unknown=unknown)
+
+
+_OWN_TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
+"""Envoy obeys it only of requests that it calls internal: sidecars and gateways call none so."""
 
 
 def _decider(client: Client) -> Callable[[View, Request, Caller], Decision]:

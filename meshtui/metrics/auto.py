@@ -13,7 +13,7 @@ from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
-from meshtui.metrics.source import CallSource, MetricsSource, PastSource
+from meshtui.metrics.source import CallSource, HourSource, MetricsSource, PastSource
 
 LOOK_EVERY_S = 30.0
 FIRST_LOOK_S = 3.0
@@ -83,6 +83,12 @@ class AutoSource:
         if not isinstance(preferred, PastSource):
             return None
         return await preferred.past(service, stretch, named)
+
+    async def hour_before(self) -> Sample:
+        chosen = self.chosen
+        if not isinstance(chosen, HourSource):
+            raise Unreachable(f"{chosen.name} know nothing of the hour before")
+        return await chosen.hour_before()
 
     async def calls(self, mesh: Mesh) -> Calls:
         """Of the source that the last sample is from."""

@@ -37,6 +37,7 @@ from meshtui.metrics.prometheus_reading import (
     requests_of,
     sent_by,
     summed_over,
+    times_of,
 )
 from meshtui.metrics.prometheus_result import Point, QueryResult
 from meshtui.metrics.prometheus_timing import (
@@ -214,6 +215,21 @@ class PrometheusSource:
         answer = await self._beside.ask(query, newest.at, self._limits.query_s)
         return await self._worker.run(partial(_summed_calls, sample, answer), self._limits.tick_s)
 
+    async def hour_before(self) -> Sample:
+        """How long requests took in the hour before, in one query: no more than that is known.
+
+        Raises Unreachable or NotAllowed; Unreachable too where there was no sample yet.
+        """
+        if self._known is None:
+            raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
+        newest, _, _ = self._known
+        answer = await self._beside.ask(
+            queries.before(self._scope), newest.at, self._limits.query_s
+        )
+        ends = self._now() - queries.BEFORE_S
+        sample = Sample(ends, self.name, queries.HOUR_S)
+        return await self._worker.run(partial(_summed_times, sample, answer), self._limits.tick_s)
+
     async def close(self) -> None:
         if self._past is not None:
             await self._past.close()
@@ -296,6 +312,7 @@ class PrometheusSource:
             tokens=_by_workload(points, queries.TOKENS),
             sent=sent_by(
                 (p for p in points if p.labels.get(queries.WHAT) == queries.SENT),
+                (p for p in points if p.labels.get(queries.WHAT) == queries.SENT_TIMES),
                 gateways,
                 rhythm.window_s,
             ),
@@ -364,6 +381,12 @@ def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sa
     ledger.add(reading_of(requests.points(), durations.points(), flaws), sample.window_s)
     known = replace(sample, problems=(*flaws.problems(), *sample.problems))
     return ledger.views().within(known)
+
+
+def _summed_times(sample: Sample, answer: QueryResult) -> Sample:
+    ledger = Ledger()
+    ledger.add(times_of(answer.points()), sample.window_s)
+    return ledger.views().within(sample)
 
 
 def _summed_calls(sample: Sample, answer: QueryResult) -> Calls:

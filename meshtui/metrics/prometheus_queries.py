@@ -42,9 +42,12 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
-DENIED, TOKENS, SENT = "denied", "tokens", "sent"
+DENIED, TOKENS, SENT, SENT_TIMES = "denied", "tokens", "sent", "sent times"
 CONNECTION_LABELS = (*_SERVICE, "source_workload", "response_flags")
 _WORKLOAD = "destination_workload, destination_workload_namespace"
+
+HOUR_S, BEFORE_S = 3600.0, 300.0
+"""The hour that times are held against, and how long ago it ended: what is new is no part of it."""
 
 _REPLICAS = ("prometheus_replica", "replica")
 _PROXY = "proxy"
@@ -99,6 +102,7 @@ def state(
     known = tuple(gateways)
     if known:
         rows[SENT] = _sent(window, scope, known)
+        rows[SENT_TIMES] = _sent_times(window, scope, known)
     for counter in COUNTERS:
         rows[counter] = f"({once(CONNECTION_LABELS, _grown(counter, window, scope))} > 0)"
     named = (f'label_replace({row}, "{WHAT}", "{name}", "", "")' for name, row in rows.items())
@@ -132,6 +136,13 @@ def _sent(window: str, scope: Scope, gateways: Iterable[str]) -> str:
     return f"({once(_SENT, grown)} > 0)"
 
 
+def _sent_times(window: str, scope: Scope, gateways: Iterable[str]) -> str:
+    """Their buckets by gateway, the empty ones too: see `durations`."""
+    labels = ("source_workload", "source_workload_namespace")
+    sent = ('reporter="source"', f"source_workload=~{_any_of(gateways)}")
+    return f"({_timed(labels, window, scope, *sent)})"
+
+
 def requests(window: str, scope: Scope = ALL) -> str:
     """Requests of the last `window` by everything that tells errors and services apart."""
     return f"{once(REQUEST_LABELS, _grown(REQUESTS, window, scope))} > 0"
@@ -149,12 +160,22 @@ def durations(window: str, scope: Scope = ALL) -> str:
     All buckets of a histogram that counted anything, the empty ones too: a quantile lies between
     two bounds, and without the lower one it would lie between 0 and the upper.
     """
-    labels = ", ".join(_SERVICE)
-    counted = _grown(BUCKETS, window, scope, 'le="+Inf"')
+    return _timed(_SERVICE, window, scope)
+
+
+def _timed(by: Iterable[str], window: str, scope: Scope, *more: str) -> str:
+    labels = ", ".join(by)
+    counted = _grown(BUCKETS, window, scope, *more, 'le="+Inf"')
     return (
-        f"{once((*_SERVICE, 'le'), _grown(BUCKETS, window, scope))}"
+        f"{once((*by, 'le'), _grown(BUCKETS, window, scope, *more))}"
         f" and on ({labels}) sum by ({labels}) ({counted}) > 0"
     )
+
+
+def before(scope: Scope = ALL) -> str:
+    """Buckets of the hour that ended a while ago, by service, version and reporter."""
+    counted = f"increase({scope.mesh(BUCKETS)}[{HOUR_S:.0f}s] offset {BEFORE_S:.0f}s)"
+    return once((*_SERVICE, "le"), counted)
 
 
 def once(labels: Iterable[str], counted: str) -> str:

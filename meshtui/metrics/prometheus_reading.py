@@ -108,16 +108,32 @@ def clients_of(points: Iterable[Point]) -> Mapping[ServiceKey, frozenset[Client]
 
 
 def sent_by(
-    points: Iterable[Point], gateways: frozenset[Client], seconds: float
+    points: Iterable[Point], times: Iterable[Point], gateways: frozenset[Client], seconds: float
 ) -> Mapping[Client, Signals]:
-    """What each gateway sent on in so many seconds; how long that took is not asked."""
+    """What each gateway sent on in so many seconds, and how long that took."""
     tallies: dict[Client, Tally] = {}
     for point in points:
-        labels = point.labels
-        client = labels.get("source_workload_namespace", ""), labels.get("source_workload", "")
+        client = _sender(point)
         if client in gateways and 0 <= point.value < math.inf:
-            tallies.setdefault(client, Tally()).count(answer_of(labels), point.value, seconds)
+            found = tallies.setdefault(client, Tally())
+            found.count(answer_of(point.labels), point.value, seconds)
+    for point in times:
+        bound, tally = number_of(point.labels.get("le", "")), tallies.get(_sender(point))
+        if tally and bound is not None and bound >= 0 and 0 <= point.value < math.inf:
+            tally.time({bound: point.value})
     return {client: tally.signals() for client, tally in tallies.items()}
+
+
+def _sender(point: Point) -> Client:
+    labels = point.labels
+    return labels.get("source_workload_namespace", ""), labels.get("source_workload", "")
+
+
+def times_of(points: Iterable[Point]) -> Reading:
+    """Requests that were timed, and how long they took; of nothing else is there a count."""
+    durations = durations_of(points)
+    return Reading({traffic: found.get(math.inf, 0.0) for traffic, found in durations.items()},
+                   durations)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

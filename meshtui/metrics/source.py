@@ -49,6 +49,18 @@ class PastSource(Protocol):
 
 
 @runtime_checkable
+class HourSource(Protocol):
+    """A source that knows how long requests took before anybody asked."""
+
+    async def hour_before(self) -> Sample:
+        """Of the hour before, the times of every version of every service, in one query.
+
+        Raises `Unreachable` or `NotAllowed`; `Unreachable` too before the first sample.
+        """
+        ...
+
+
+@runtime_checkable
 class CallSource(Protocol):
     """A source that tells callers apart. Nothing is asked for it before somebody wants it."""
 

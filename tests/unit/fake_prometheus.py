@@ -29,6 +29,9 @@ class Fake:
     durations: list[Row] = field(default_factory=list)
     clients: list[Row] = field(default_factory=list)
     calls: list[Row] = field(default_factory=list)
+    hour: list[Row] = field(default_factory=list)
+    """How long requests took in the hour before."""
+
     past_requests: list[Row] = field(default_factory=list)
     past_durations: list[Row] = field(default_factory=list)
     age: float = 1.0
@@ -92,10 +95,15 @@ class Fake:
     def _calls(self) -> list[Row]:
         return self.calls
 
+    def _hour(self) -> list[Row]:
+        return self.hour
+
 
 def kind_of(query: str) -> str:
     if "connection_security_policy" in query:
         return "calls"
+    if "[3600s] offset" in query:
+        return "hour"
     starts = {
         "topk": "newest",
         "up{": "scrapes",

@@ -110,6 +110,13 @@ def test_an_empty_bucket_below_is_told_as_quantiles_begin_at_its_bound(tmp_path:
     assert sorted(found.values()) == [0, 12, 16]
 
 
+def test_the_hour_before_ends_before_what_is_new(tmp_path: Path) -> None:
+    late = dict.fromkeys(buckets(1, 3, 4), "0x56 4 8 12 16")
+    assert not any(vector(queries.before(), tmp_path, late).values())
+    found = vector(queries.before(), tmp_path, buckets(1, 3, 4))
+    assert len(found) == 3 and max(found.values()) > 60
+
+
 def test_a_histogram_without_requests_is_left_out(tmp_path: Path) -> None:
     assert vector(queries.durations("60000ms"), tmp_path, buckets(0, 0, 0)) == {}
 
@@ -265,10 +272,17 @@ def test_what_a_gateway_sent_on_counts_once_for_each_proxy(tmp_path: Path) -> No
         SENT % ("istio", "1.1.1.1:15020", 503, "ingress", "page"): "0+1x60",
         SENT % ("istio", "1.1.1.2:15020", 200, "page-v1", "shop"): "0+50x60",
     }
+    times = SENT.replace("requests_total", "request_duration_milliseconds_bucket")
+    for bound, growth in (("5", 0), ("+Inf", 11)):
+        for job, port in (("istio", 15020), ("again", 15090)):
+            named = times % (job, f"1.1.1.1:{port}", 200, "ingress", "page")
+            series[named.replace("}", f',le="{bound}"}}')] = f"0+{growth}x60"
     promql = queries.state(["istio"], "60000ms", gateways=["ingress"])
     found = evaluate(promql, series, AT, tmp_path)
     sent = {labels: value for labels, value in found.items() if '"sent"' in labels}
     assert sorted(sent.values()) == [4, 48]
+    timed = {k: v for k, v in found.items() if '"sent times"' in k}
+    assert sorted(timed.values()) == [0, 44]
     assert any('"read"' in labels for labels in found)
     plain = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
     assert not any('"sent"' in labels for labels in plain)

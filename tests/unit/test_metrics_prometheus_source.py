@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
+from meshtui.mesh.judging import OK, SLOW, Thresholds
+from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, VersionKey
+from meshtui.mesh.view import structure
 from meshtui.metrics.prometheus import Limits, PrometheusSource
 from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
-from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, row, serving
-from tests.unit.objects import pod
+from tests.unit.fake_prometheus import Fake, Row, bucket_rows, requests_row, row, serving
+from tests.unit.objects import pod, service
 
 REVIEWS = ServiceKey("default", "reviews")
 V1, V2 = VersionKey(REVIEWS, "v1"), VersionKey(REVIEWS, "v2")
@@ -135,13 +138,47 @@ async def test_what_gateways_sent_on_is_counted_by_gateway_without_a_query_more(
         row(90, what="sent", response_code="200", **place),
         row(10, what="sent", response_code="503", response_flags="UF", **place),
         row(70, what="sent", **(place | {"source_workload_namespace": "other"})),
+        *(
+            row(count, what="sent times", le=bound, **place)
+            for bound, count in (("10", 0), ("20", 100), ("+Inf", 100))
+        ),
     ]
     sample = await source.sample(mesh)
     ((client, sent),) = sample.sent.items()
     assert client == ("default", "ingress-v1")
     assert (sent.requests, sent.error_ratio, sent.flags) == (100.0, 0.1, {"UF": 10.0})
     assert sent.rps == pytest.approx(100 / sample.window_s)
+    assert (sent.p50_ms, sent.p99_ms) == (15.0, pytest.approx(19.9))
     assert len(fake.asked) <= 6
+
+
+def timed(*counts: float) -> list[Row]:
+    several = zip(("10", "100", "500", "+Inf"), (*counts, counts[-1]), strict=True)
+    return [requests_row(count, response_code="", le=bound) for bound, count in several]
+
+
+async def test_the_hour_before_says_what_is_slower_than_it_was(
+    fake: Fake, source: PrometheusSource
+) -> None:
+    """All siblings are slow alike, so only their own past shows it; one query more, when asked."""
+    mesh = parse_mesh({"services": [service("reviews")], "pods": [pod("reviews", "v1")]})
+    fake.requests = [requests_row(100)]
+    fake.durations = timed(0, 0, 100)
+    fake.hour = timed(9000, 9000, 9000)
+    with pytest.raises(Unreachable, match="has not answered yet"):
+        await source.hour_before()
+    sample = await source.sample(mesh)
+    assert len(fake.asked) <= 6 and "hour" not in fake.kinds
+    before = await source.hour_before()
+    assert fake.kinds.count("hour") == 1
+    limits, views = Thresholds(), structure(mesh)
+    (row,) = looked_at(views, sample, limits, before)[0].versions
+    assert row.state == SLOW and "and 0% in the hour before" in row.slow
+    (row,) = looked_at(views, sample, limits)[0].versions
+    assert (row.state, row.slow) == (OK, "")
+    fake.hour = timed(0, 0, 9000)
+    (row,) = looked_at(views, sample, limits, await source.hour_before())[0].versions
+    assert row.state == OK
 
 
 async def test_errors_of_grpc_and_without_an_answer(fake: Fake, source: PrometheusSource) -> None:

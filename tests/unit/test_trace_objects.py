@@ -219,6 +219,17 @@ def test_all_that_is_done_with_a_request() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["x-envoy-upstream-rq-timeout-ms", "X-Envoy-Upstream-RQ-Timeout-Ms"]
+)
+def test_a_timeout_that_a_caller_asks_for_is_ignored(name: str) -> None:
+    """As a real mesh did, at a sidecar and at a gateway, with a rule's timeout and without."""
+    found = ask(reviews({"route": [route("v1")], "timeout": "5s"}), headers=((name, "200"),))
+    assert ("timeout", "5s") in effect_lines(found.effects)
+    assert "Istio's proxies ignore a caller's x-envoy-upstream-rq-timeout-ms" in found.notes
+    assert not ask(reviews({"route": [route("v1")]}), headers=(("x-a", "200"),)).notes
+
+
 def test_answers_without_a_destination() -> None:
     redirect = {"redirect": {"uri": "/new", "authority": "x.test", "redirectCode": 302}}
     assert effect_lines(ask(reviews(redirect)).effects) == (

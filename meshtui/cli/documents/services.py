@@ -76,6 +76,7 @@ def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:
         "state": version.state,
         "unknown_because": version.unknown_because or None,
         "pods_because": version.pods_words or None,
+        "slow_because": version.slow or None,
         "undecided": version.undecided or None,
         "server": signals_document(version.server),
         "tcp": connections_document(version.tcp),

@@ -126,7 +126,7 @@ def timed_out(scope: VersionScope) -> Words:
     if not sentences:
         sentences = [
             "No rule that was read has a timeout for it: the rule has changed since, or an "
-            "EnvoyFilter sets one (a sidecar ignores a caller's x-envoy-upstream-rq-timeout-ms)."
+            "EnvoyFilter sets one (proxies ignore a caller's x-envoy-upstream-rq-timeout-ms)."
         ]
         step = "o: set a timeout that the callers expect"
     slow = _p99(scope)
