@@ -49,6 +49,7 @@ from meshtui.mesh.trace import Caller, trace
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.written_objects import mesh_after
 from tests.recorded.cases import CLIENT_LABELS, Case, load, names
+from tests.recorded.test_http_routes_at_gateways import GATE
 
 Obj = dict[str, Any]
 SPACE = "st-a"
@@ -117,6 +118,17 @@ def test_the_listeners_of_routes_of_connections_are_in_sync(name: str) -> None:
         for listener in listeners_of([as_dumped(one) for one in recorded]):
             there = replace(port, addresses=(listener.address,))
             assert compare_port(TouchedPort(there, there), (listener,)).differences == ()
+
+
+@pytest.mark.parametrize(("name", "listener"), {"g-tcp-two": 9000, "g-tls-pass": 9443}.items())
+def test_the_listeners_of_gateways_are_in_sync(name: str, listener: int) -> None:
+    case = load(name, "gateway-api")
+    recorded = [as_dumped(one) for one in case.recorded["proxies"]["gate"]["listeners"]]
+    found = [port for port in ports_of(world(case.mesh).view(GATE), ()) if port.chains]
+    assert [port.port for port in found] == [listener]
+    for port in found:
+        verdict = compare_port(TouchedPort(port, port), listeners_of(recorded))
+        assert verdict.differences == ()
 
 
 @pytest.mark.parametrize("name", ["m-tcp-on-http", "c-tcp-on-http"])

@@ -27,7 +27,12 @@ from meshtui.operations.change.written_objects import with_object
 from tests.recorded.analyzed import whole_mesh
 from tests.recorded.cases import Case, load, names
 from tests.recorded.test_exposure import reachable
-from tests.recorded.test_resolution import assert_clusters, cluster_names
+from tests.recorded.test_resolution import (
+    assert_clusters,
+    chain_clusters,
+    cluster_names,
+    tcp_chains,
+)
 from tests.recorded.test_trace import recorded_shares, shares
 
 Obj = dict[str, Any]
@@ -43,8 +48,8 @@ OTHER_CLUSTERS = {
 """Cases whose clusters can't be compared, with the reason."""
 
 CONNECTIONS = {
-    "g-tcp-two": "TCPRoutes are not resolved yet",
-    "g-tls-pass": "TLSRoutes are not resolved yet",
+    "g-tcp-two": "its connections are in test_connections",
+    "g-tls-pass": "its connections are in test_connections",
 }
 """Cases of routes that pass connections on, with the reason why only their HTTP is compared."""
 
@@ -178,8 +183,15 @@ def test_requests_are_made_in_most_cases() -> None:
 
 
 def recorded_ways(case: Case) -> set[tuple[str, str]]:
-    """Each name at the gateway with each host that its requests go to."""
-    return {
+    """Each name at the gateway with each host that its requests or connections go to."""
+    passed = {
+        (name, cluster.split("|")[3])
+        for listener in recorded(case).get("listeners") or ()
+        for chain in tcp_chains(listener)
+        for cluster in chain_clusters(chain)
+        for name in chain["server_names"] or ["*"]
+    }
+    return passed | {
         (domain, parts[3])
         for vhost in recorded(case)["routes"]
         for cluster in cluster_names(reachable(vhost["routes"]))
@@ -202,7 +214,8 @@ def test_the_ways_in_are_those_of_the_gateway(case: Case) -> None:
     for door in found.values():
         assert [pod.name for pod in door.pods] == ["gate-istio"]
         if door.listener:
-            assert door.rules_of is not None and door.rules_of.kind == "HTTPRoute"
+            kinds = {obj["kind"] for obj in case.objects}
+            assert door.rules_of is not None and door.rules_of.kind in kinds
 
 
 NOT_SERVED = {

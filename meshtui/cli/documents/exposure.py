@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from meshtui.mesh.exposure import Door
-from meshtui.mesh.gateway_api import ROUTE_KINDS
+from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
 from meshtui.mesh.model import Pod, Ref, Service, ServiceKey
 from meshtui.mesh.ratelimits import Bucket, RateLimit
 from meshtui.mesh.service_limits import Exposed, Limiting
@@ -84,7 +84,7 @@ def _door(door: Door) -> Json:
         "https_redirect": door.redirect,
         "listener": door.listener or None,
         "virtual_service": _of_kind(door.rules_of, "VirtualService"),
-        "route": _of_kind(door.rules_of, *ROUTE_KINDS),
+        "route": _of_kind(door.rules_of, *ALL_ROUTE_KINDS),
         "rules": [
             {
                 "rule": lead.rule,

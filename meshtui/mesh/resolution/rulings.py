@@ -186,8 +186,8 @@ def _of_streams(mesh: Mesh, group: StreamGroup) -> Ruling:
     namespace = group.route.ref.namespace
     return Ruling(
         service=group.route,
-        hosts=(group.host,),
-        gateways=(MESH,),
+        hosts=group.hosts,
+        gateways=(group.gateway,),
         exports=frozenset(namespace if to == PRIVATE else to for to in everybody),
         join=tuple,
         domain=mesh.settings.domain,
