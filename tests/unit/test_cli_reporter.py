@@ -28,9 +28,9 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> None:
     async def read_mesh() -> Mesh:
         return mesh_of()
 
-    async def sample(*_: Any) -> tuple[Sample, None]:
+    async def sample(*_: Any) -> tuple[Sample, None, None]:
         totals = {V1.service: caller}, {V1.service: server}
-        return Sample(1.0, "test", 10.0, {V1: caller}, {V1: server}, *totals), None
+        return Sample(1.0, "test", 10.0, {V1: caller}, {V1: server}, *totals), None, None
 
     @asynccontextmanager
     async def session(_: Any) -> AsyncIterator[Any]:
@@ -39,7 +39,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> None:
         yield SimpleNamespace(read_mesh=read_mesh, cluster=cluster, options=options)
 
     monkeypatch.setattr(opening, "session", session)
-    monkeypatch.setattr(opening, "sample", sample)
+    monkeypatch.setattr(opening, "sample_and_hour", sample)
 
 
 def v1(out: str) -> dict[str, Any]:
