@@ -8,7 +8,9 @@ from typing import Any
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
+from meshtui.cli.options import context_name
 from meshtui.config import SETTINGS, Loaded, Setting, config_path, load
+from meshtui.config.settings import BY_NAME
 from meshtui.config.template import write_template
 from meshtui.errors import Exit, Usage
 from meshtui.kube.address import without_userinfo
@@ -21,7 +23,10 @@ def config(arguments: argparse.Namespace) -> int:
     if arguments.force and arguments.what != "init":
         raise Usage("--force belongs to `config init`")
     if arguments.what == "show":
-        _show(load(), form)
+        loaded = load()
+        if loaded.config.contexts:
+            loaded = loaded.in_context(context_name(arguments))
+        _show(loaded, form)
         return Exit.DONE
     path = config_path()
     if arguments.what == "init":
@@ -57,11 +62,19 @@ def _setting_json(one: Setting, loaded: Loaded) -> dict[str, Any]:
 
 
 def _value(one: Setting, loaded: Loaded) -> Any:
-    """Nobody's password: neither a header nor what stands in a URL."""
-    value = _plain(getattr(loaded.config, one.name))
-    if one.secret:
+    return shown(one.name, getattr(loaded.config, one.name))
+
+
+def shown(name: str, value: Any) -> Any:
+    """Nobody's password: neither a header nor what stands in a URL, a context's neither."""
+    if name == "contexts":
+        return {
+            pattern: {key: shown(key, one) for key, one in given.items()}
+            for pattern, given in value.items()
+        }
+    if BY_NAME[name].secret:
         return [HIDDEN for _ in value]
-    return without_userinfo(value) if one.name == "prometheus" else value
+    return without_userinfo(value) if name == "prometheus" else _plain(value)
 
 
 def _plain(value: Any) -> Any:
@@ -72,7 +85,8 @@ def _plain(value: Any) -> Any:
 
 def _words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {one}" for key, one in value.items()) or "-"
+        inner = (f"{key}: {_words(one)}" for key, one in value.items())
+        return f"{{{', '.join(inner)}}}" if value else "-"
     if isinstance(value, list):
         return ", ".join(value) or "-"
     if isinstance(value, bool):

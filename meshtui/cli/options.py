@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
-from meshtui.config import Config, load_config
+from meshtui.config import Config, load
+from meshtui.errors import MeshtuiError
 from meshtui.metrics.prometheus_access import Access, read_headers
 from meshtui.metrics.scope import Scope, parse_matchers
 from meshtui.operations.options import Options
 
 
 def options(arguments: argparse.Namespace) -> Options:
-    """The command line goes before the file."""
-    config = load_config()
+    """The command line goes before the environment, and that before the file. Raises `Usage`."""
+    loaded = load()
+    if not loaded.config.contexts:
+        return _options(arguments, loaded.config)
+
+    def in_context(name: str) -> Options:
+        return replace(_options(arguments, loaded.in_context(name).config), for_context=in_context)
+
+    return in_context(context_name(arguments))
+
+
+def _options(arguments: argparse.Namespace, config: Config) -> Options:
     return Options(
         kubeconfig=getattr(arguments, "kubeconfig", None),
         context=getattr(arguments, "context", None),
-        namespace=getattr(arguments, "namespace", None),
+        namespace=getattr(arguments, "namespace", None) or config.namespace or None,
         read_only=getattr(arguments, "read_only", False) or config.read_only,
         verify=not getattr(arguments, "no_verify", False),
         wait_s=getattr(arguments, "timeout", 10.0),
@@ -25,6 +37,21 @@ def options(arguments: argparse.Namespace) -> Options:
         access=_access(arguments, config),
         config=config,
     )
+
+
+def context_name(arguments: argparse.Namespace) -> str:
+    """The context that is meant; empty where there is none, of which connecting says more."""
+    from meshtui.kube.in_pod import CONTEXT, in_pod
+    from meshtui.kube.kubeconfig import choose_context, read_kubeconfig
+
+    kubeconfig = getattr(arguments, "kubeconfig", None)
+    context = getattr(arguments, "context", None)
+    if in_pod(kubeconfig, context):
+        return CONTEXT
+    try:
+        return choose_context(read_kubeconfig(kubeconfig), context).name
+    except MeshtuiError:
+        return context or ""
 
 
 def _access(arguments: argparse.Namespace, config: Config) -> Access:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,19 @@ class Loaded:
     path: Path
     found: bool
     sources: Mapping[str, str]
+
+    def in_context(self, name: str) -> Loaded:
+        """With what the file has for a context; the environment still goes before it."""
+        values: dict[str, Any] = {}
+        sources = dict(self.sources)
+        for pattern, given in self.config.contexts.items():
+            if not fnmatchcase(name, pattern):
+                continue
+            for key, value in given.items():
+                if self.sources[key] != BY_NAME[key].variable:
+                    values[key] = value
+                    sources[key] = f"{self.sources['contexts']} ({pattern})"
+        return replace(self, config=replace(self.config, **values), sources=sources)
 
 
 def config_path() -> Path:

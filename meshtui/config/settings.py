@@ -19,7 +19,8 @@ class Config:
     names the stable version by `service.namespace` or `service`; `degraded` and `failing` are
     error ratios (0 to 1); `slow_ms` is the time that 95 % of the requests must keep (0: no limit);
     `tick_s` is the seconds between two looks at telemetry. What begins with `prometheus` is as
-    the options of that name.
+    the options of that name. `contexts` has further settings for the contexts whose names match a
+    pattern, as a shell's.
     """
 
     theme: str = ""
@@ -27,6 +28,7 @@ class Config:
     mouse: bool = False
     badges: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    namespace: str = ""
     stable: Mapping[str, str] = field(default_factory=dict)
     degraded: float = 0.0
     failing: float = 0.10
@@ -37,6 +39,7 @@ class Config:
     prometheus_headers: tuple[str, ...] = ()
     prometheus_token_file: str = ""
     prometheus_basic_file: str = ""
+    contexts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 Check = Callable[[Any], Any]
@@ -45,13 +48,16 @@ Check = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`example` is how it is written in YAML; `secret`: its value is for nobody's eyes."""
+    """`example` is how it is written in YAML; `secret`: its value is for nobody's eyes; `local`: it
+    may differ from context to context; `exported`: the environment may set it."""
 
     name: str
     help: str
     check: Check
     example: str
     secret: bool = False
+    local: bool = True
+    exported: bool = True
 
     @property
     def default(self) -> Any:
@@ -60,8 +66,8 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment's variable that goes before the file; empty for what is no one value."""
-        mapping = isinstance(self.default, Mapping)
-        return "" if mapping else f"MESHTUI_{self.name.upper()}"
+        unfit = isinstance(self.default, Mapping) or not self.exported
+        return "" if unfit else f"MESHTUI_{self.name.upper()}"
 
 
 def text(value: Any) -> str:
@@ -119,22 +125,47 @@ def badges(value: Any) -> Mapping[str, str]:
     return {str(key): str(one) for key, one in found.items()}
 
 
+def contexts(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Each pattern's settings, checked as those of the file are."""
+    found = value or {}
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise ValueError("a map of patterns of contexts to settings")
+    return {str(pattern): _local(str(pattern), given) for pattern, given in found.items()}
+
+
+def _local(pattern: str, given: Mapping[Any, Any]) -> Mapping[str, Any]:
+    values = {}
+    for key, value in given.items():
+        setting = BY_NAME.get(str(key))
+        if setting is None or not setting.local:
+            names = ", ".join(one.name for one in SETTINGS if one.local)
+            raise ValueError(f"wrong at {pattern}: {key} is none of {names}")
+        try:
+            values[setting.name] = setting.check(value)
+        except ValueError as error:
+            raise ValueError(f"wrong at {pattern}: {key} is {error}") from None
+    return values
+
+
 SETTINGS = (
     Setting(
         "theme",
         "the screen's colours: meshtui-dark, -light, -contrast, -colourblind, -ansi, or your own",
         text,
         "meshtui-dark",
+        local=False,
     ),
-    Setting("ascii", "no signs and lines beyond ASCII, as --ascii", flag, "true"),
-    Setting("mouse", "click and scroll with the mouse, as --mouse", flag, "true"),
+    Setting("ascii", "no signs and lines beyond ASCII, as --ascii", flag, "true", local=False),
+    Setting("mouse", "click and scroll with the mouse, as --mouse", flag, "true", local=False),
     Setting(
         "badges",
         "how loud a context is in the header, by a pattern of its name",
         badges,
         '{"*prod*": red, staging: yellow, lab: plain}',
+        local=False,
     ),
     Setting("read_only", "refuse every write, as --read-only", flag, "true"),
+    Setting("namespace", "the services of this namespace, as -n", text, "shop", exported=False),
     Setting(
         "stable",
         "the version that a rollback goes back to, by service or service.namespace",
@@ -166,5 +197,12 @@ SETTINGS = (
     ),
     Setting("prometheus_token_file", "a file with a bearer token", text, "/run/token"),
     Setting("prometheus_basic_file", "a file with user:password", text, "/run/password"),
+    Setting(
+        "contexts",
+        "settings of the contexts whose names match a pattern; they go before those above",
+        contexts,
+        '{"*prod*": {read_only: true, failing: 0.02}}',
+        local=False,
+    ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}

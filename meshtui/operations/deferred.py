@@ -66,7 +66,7 @@ class DeferredCockpit:
 
     @property
     def read_only(self) -> bool:
-        return self._options.read_only
+        return self._live.read_only if self._live else self._options.read_only
 
     # The connection
 

@@ -158,7 +158,8 @@ class LiveCockpit:
         from meshtui.kube.kubeconfig import choose_context, read_kubeconfig
 
         choose_context(read_kubeconfig(self._options.kubeconfig), context)
-        self._options = replace(self._options, context=context, namespace=None)
+        self._options = self._options.chosen(context)
+        self.read_only = self._options.read_only
         self._shifted.clear()
         self._seen.clear()
         self._events.forget()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Callable
+from dataclasses import field, replace
 
 from meshtui.config import Config
 from meshtui.dataclass import dataclass
@@ -29,6 +30,14 @@ class Options:
     """Whether a credential plugin may speak with the person: not where a screen is drawn."""
 
     config: Config = field(default_factory=Config)
+    for_context: Callable[[str], Options] | None = field(default=None, compare=False, repr=False)
+    """The same in another context, where the configuration has something to say of contexts."""
+
+    def chosen(self, context: str) -> Options:
+        """In another context; the namespace was that of the one before."""
+        found = self.for_context(context) if self.for_context else self
+        namespace = found.config.namespace or None
+        return replace(found, context=context, namespace=namespace, terminal=self.terminal)
 
     @property
     def thresholds(self) -> Thresholds:

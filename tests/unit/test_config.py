@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 import yaml
 
 from meshtui.cli.main import main
+from meshtui.cli.options import options
 from meshtui.config import SETTINGS, Config, load, load_config
 from meshtui.config.settings import BY_NAME
 from meshtui.config.template import template
 from meshtui.errors import Usage
+from meshtui.operations.live import LiveCockpit
 
 Capture = pytest.CaptureFixture[str]
 NO_ENVIRONMENT: dict[str, str] = {}
@@ -68,6 +71,12 @@ def test_without_a_file_all_is_by_default(path: Path) -> None:
         ("a: [", "is not YAML"),
         ("[" * 5000, "is not YAML"),
         ("1: 2", "unknown key 1"),
+        ("\ncontexts: [a]", ":2: contexts is a map of patterns of contexts to settings"),
+        ("contexts: {prod: 1}", "contexts is a map of patterns"),
+        ("contexts: {prod: {failing: 2}}", "wrong at prod: failing is a number from 0 to 1"),
+        ("contexts: {prod: {thme: x}}", "wrong at prod: thme is none of read_only, namespace"),
+        ("contexts: {prod: {ascii: true}}", "wrong at prod: ascii is none of"),
+        ("contexts: {prod: {contexts: {}}}", "wrong at prod: contexts is none of"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(path: Path, text: str, words: str) -> None:
@@ -142,3 +151,99 @@ def test_show_says_where_each_value_comes_from_and_shows_no_secret(
     assert (found["theme"]["value"], found["theme"]["from"]) == ("dusk", f"{path}:1")
     assert (found["failing"]["value"], found["failing"]["from"]) == (0.1, "default")
     assert found["failing"]["variable"] == "MESHTUI_FAILING"
+
+
+# Settings of contexts
+
+KUBECONFIG = {
+    "current-context": "prod-eu",
+    "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "me", "user": {"token": "x"}}],
+    "contexts": [
+        {"name": name, "context": {"cluster": "c", "user": "me"}} for name in ("prod-eu", "lab")
+    ],
+}
+CONTEXTS = """\
+failing: 0.2
+contexts:
+  "prod-*": {read_only: true, failing: 0.02, namespace: shop}
+  "*-eu": {failing: 0.01, prometheus: "http://eu:9090"}
+"""
+
+
+@pytest.fixture
+def prod(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kubeconfig whose current context is of production, and what the file says of it."""
+    kubeconfig = path.parent / "kubeconfig"
+    kubeconfig.write_text(json.dumps(KUBECONFIG))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    path.write_text(CONTEXTS)
+    return path
+
+
+def test_a_contexts_settings_go_before_the_files_and_later_patterns_before_earlier(
+    prod: Path,
+) -> None:
+    found = load(None, NO_ENVIRONMENT).in_context("prod-eu")
+    assert (found.config.read_only, found.config.failing) == (True, 0.01)
+    assert found.sources["failing"] == f"{prod}:2 (*-eu)"
+    assert found.sources["read_only"] == f"{prod}:2 (prod-*)"
+    assert load(None, NO_ENVIRONMENT).in_context("lab").config.failing == 0.2
+
+
+def test_the_environment_goes_before_a_contexts_settings(prod: Path) -> None:
+    found = load(None, {"MESHTUI_FAILING": "0.5"}).in_context("prod-eu")
+    assert (found.config.failing, found.sources["failing"]) == (0.5, "MESHTUI_FAILING")
+    assert found.config.read_only is True
+
+
+@pytest.mark.usefixtures("prod")
+def test_the_options_are_those_of_the_current_context_or_of_the_one_that_is_given() -> None:
+    current = options(Namespace())
+    assert (current.read_only, current.namespace) == (True, "shop")
+    assert (current.prometheus, current.thresholds.failing) == ("http://eu:9090", 0.01)
+    given = options(Namespace(context="lab"))
+    assert (given.read_only, given.namespace, given.thresholds.failing) == (False, None, 0.2)
+    assert options(Namespace(namespace="mine", prometheus="none")).namespace == "mine"
+    assert options(Namespace(prometheus="none")).prometheus == "none"
+
+
+@pytest.mark.usefixtures("prod")
+def test_another_context_on_the_screen_has_settings_of_its_own_and_the_flags_stay() -> None:
+    cockpit = LiveCockpit(options(Namespace(context="lab", namespace="mine")))
+    assert cockpit.read_only is False
+    cockpit.choose("prod-eu")
+    assert cockpit.read_only is True
+    assert cockpit._options.namespace == "shop"
+    cockpit.choose("lab")
+    assert (cockpit.read_only, cockpit._options.namespace) == (False, None)
+    flagged = LiveCockpit(options(Namespace(context="prod-eu", read_only=True)))
+    flagged.choose("lab")
+    assert flagged.read_only is True
+
+
+def test_a_kubeconfig_that_is_away_leaves_the_file_as_it_is(
+    prod: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(prod.parent / "none"))
+    assert options(Namespace()).thresholds.failing == 0.2
+
+
+def test_show_is_of_the_context_that_is_meant(prod: Path, capsys: Capture) -> None:
+    assert main(["config", "show", "-o", "json"]) == 0
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["settings"]}
+    assert (found["read_only"]["value"], found["read_only"]["from"]) == (True, f"{prod}:2 (prod-*)")
+    assert main(["config", "show", "--context", "lab", "-o", "json"]) == 0
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["settings"]}
+    assert (found["read_only"]["value"], found["namespace"]["variable"]) == (False, None)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+def test_a_contexts_secrets_are_hidden_too(prod: Path, capsys: Capture, form: str) -> None:
+    prod.write_text(
+        "contexts:\n  a: {prometheus_headers: 'X: s3cret', prometheus_match: b='c',"
+        " prometheus: 'http://u:s3cret@h'}\n"
+    )
+    assert main(["config", "show", "-o", form]) == 0
+    out = capsys.readouterr().out
+    assert "s3cret" not in out and "(hidden)" in out and "http://h" in out
