@@ -11,6 +11,8 @@ from meshtui.changes.change import Caution, Change
 from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
+from meshtui.mesh.ambient import without_waypoint
+from meshtui.mesh.gateway_api import ROUTE_KINDS
 from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Json, Mesh
 from meshtui.mesh.resolution import world
@@ -61,6 +63,15 @@ def shared_hosts(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     text = f"{change.target} rules {', '.join(others[:_NAMED])}{more} too: it changes there as well"
     return (Caution("warning", text),)
+
+
+def ambient_findings(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
+    """HTTP rules of a service in the ambient mesh, whose callers there ask none."""
+    if change.target.kind not in ("VirtualService", *ROUTE_KINDS):
+        return ()
+    why = without_waypoint(mesh, service_of(mesh, change.service))
+    text = f"{why}: callers with a sidecar alone get this change"
+    return (Caution("warning", text),) if why else ()
 
 
 _UNSAFE_RETRIES = ("5xx", "reset", "gateway-error", "retriable-4xx", "500", "502", "503", "504")

@@ -12,6 +12,7 @@ from meshtui.changes.change import SetMirror, SetTimeout, Shift, Target
 from meshtui.changes.patch import apply
 from meshtui.envoy.agree import agreement
 from meshtui.envoy.compare import compare_host, host_of
+from meshtui.envoy.dead_ends import unanswered, unreachable
 from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
 from meshtui.envoy.virtual_hosts import RouteTable, parse_hosts, parse_tables
@@ -278,6 +279,22 @@ def test_the_rule_of_a_backend_has_the_weights_of_the_gateway(case: Case) -> Non
             assert route is not None and route.rest, host
             wanted = {d.host for d in route.rule.destinations if route.rule.percent(d)}
             assert host in wanted
+
+
+@pytest.mark.parametrize("name", ["g-no-grant", "g-invalid-service"])
+def test_a_backend_that_is_none_is_no_fault_of_the_proxy(name: str) -> None:
+    case = load(name, "gateway-api")
+    view = gate_of(case)
+    (vhost,) = own_hosts(view).values()
+    pairs = compare_host(vhost, host_of(parse_hosts(dump_of(case)), vhost)).pairs
+    counts = {t.cluster: 1 for route in vhost.routes for t in route.targets}
+    counts = {name: 1 for name in counts if view.reach(name).exists}
+    assert unreachable(pairs, view, counts) == ()
+    notes = unanswered(pairs, view, counts)
+    assert notes and all("no backend, and are answered 500" in note for note in notes)
+    there = next(name for name in counts if "rev-v1" in name)
+    del counts[there]
+    assert any("the proxy has no cluster" in text for text in unreachable(pairs, view, counts))
 
 
 def test_a_backend_without_weight_has_the_rule_to_be_given_some() -> None:

@@ -15,13 +15,14 @@ import pytest
 
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Shift, Target
+from meshtui.changes.checks import ambient_findings
 from meshtui.changes.locate import locate
 from meshtui.changes.patch import apply
 from meshtui.envoy.compare import compare_host, host_of
 from meshtui.envoy.virtual_hosts import parse_hosts, parse_tables
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import ordinary, routes_to
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.request import Request
 from meshtui.mesh.resolution import Client, View, VirtualHost, client_of, world
 from meshtui.mesh.touched import touched_hosts
@@ -251,3 +252,18 @@ def test_without_a_waypoint_http_rules_do_nothing_and_no_verb_pretends_to(why: s
     assert words in first.unused and "HTTP rules do nothing" in first.unused
     with pytest.raises(Refused, match="has no effect"):
         build_change(mesh, Shift({"rev-v2": 50}), Target(service.key))
+
+
+@pytest.mark.parametrize("why", WITHOUT)
+def test_where_callers_with_a_sidecar_have_the_rules_a_change_says_that_others_do_not(
+    why: str,
+) -> None:
+    change, words = WITHOUT[why]
+    caller = Pod("other", "client", proxy_container="istio-proxy", phase="Running")
+    case = load("w-httproute", "waypoint")
+    mesh = change(replace(case.mesh, pods=(*case.mesh.pods, caller)))
+    service = mesh.by_host["rev.gw-w.svc.cluster.local"]
+    made = build_change(mesh, Shift({"rev-v2": 50}), Target(service.key))
+    (caution,) = ambient_findings(mesh, made)
+    assert words in caution.text and "callers with a sidecar alone" in caution.text
+    assert ambient_findings(with_waypoint(case), made) == ()

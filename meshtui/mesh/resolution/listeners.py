@@ -283,7 +283,7 @@ def _refusal(one: OpenListener, route: HttpRoute, names: tuple[str, ...]) -> str
     kinds = _KINDS.get(listener.protocol, ())
     wanted = (API_GROUP, route.ref.kind)
     if route.ref.kind not in kinds or (listener.kinds is not None and wanted not in listener.kinds):
-        return f"a {route.ref.kind} is not allowed"
+        return f"routes of kind {route.ref.kind} are not allowed"
     return ""
 
 

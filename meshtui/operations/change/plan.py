@@ -23,6 +23,7 @@ from meshtui.changes.change import (
     joined,
 )
 from meshtui.changes.checks import (
+    ambient_findings,
     blast_radius,
     deletion,
     fault_findings,
@@ -304,6 +305,7 @@ class Planner:
             *retry_findings(change),
             *open_connections(change),
             *shared_hosts(mesh, change),
+            *ambient_findings(mesh, change),
             *stops_inheriting(change),
             *ejecting_none(mesh, mesh_after(mesh, change), change),
             *bypassed(mesh_after(mesh, change), change, _callers(change.service, sample)),
