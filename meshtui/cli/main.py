@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meshtui import children
 from meshtui.cli import output, streams
 from meshtui.cli.streams import Unwritable
-from meshtui.errors import Exit, MeshtuiError
+from meshtui.errors import Exit, MeshtuiError, Usage
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 HIDDEN = ("__complete", "__names")
 """What the shells' completion asks: see `completion/words.py`. It has to be quick."""
@@ -72,8 +75,18 @@ def _run(argv: Sequence[str] | None) -> int:
     except SystemExit:  # the parser's own way out: --help, or words that are wrong
         output.flush()
         raise
+    _refuse_mixed(arguments)
     result = arguments.run(arguments)
     return result if isinstance(result, int) else _run_loop(result)
+
+
+def _refuse_mixed(arguments: Namespace) -> None:
+    """What stands in place of the screen stands alone. Raises `Usage`."""
+    from meshtui.verbs.everywhere import WITHOUT_COMMAND
+
+    given = [one.name for one in WITHOUT_COMMAND if getattr(arguments, one.attribute, None)]
+    if given and arguments.command:
+        raise Usage(f"--{given[0]} stands without a command", f"leave out {arguments.command}")
 
 
 def _run_loop(work: Coroutine[Any, Any, int]) -> int:

@@ -79,6 +79,9 @@ def test_the_command_writes_a_file_or_says_why_not(
     assert main(["--snapshot", str(tmp_path / "none" / "frame.txt"), "--size", "80x24"]) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert main(["--size", "80x24"]) == 2
+    capsys.readouterr()
+    assert main(["--check", "services"]) == main(["--snapshot", "x.svg", "doctor"]) == 2
+    assert "--check stands without a command: leave out services" in capsys.readouterr().err
 
 
 def test_without_a_terminal_nothing_is_changed() -> None:
