@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
+    from meshtui.envoy.logline import LogLine
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
+    from meshtui.operations.request.follow import FollowedRequest
 
 """Called with each step of applying, in a few words."""
 
@@ -120,6 +122,10 @@ class Cockpit(Protocol):
 
     async def calls(self) -> Calls:
         """Who calls whom, in the window of the last sample."""
+        ...
+
+    async def follow(self, line: LogLine) -> FollowedRequest:
+        """The request of a log's line through the logs of the pods on its way."""
         ...
 
     async def paths(self, service: ServiceKey) -> LoggedPaths:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
+    from meshtui.envoy.logline import LogLine
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
+    from meshtui.operations.request.follow import FollowedRequest
 
 
 def _import_live() -> Callable[[Options], Cockpit]:
@@ -120,6 +122,9 @@ class DeferredCockpit:
 
     async def calls(self) -> Calls:
         return await self._connected.calls()
+
+    async def follow(self, line: LogLine) -> FollowedRequest:
+        return await self._connected.follow(line)
 
     async def paths(self, service: ServiceKey) -> LoggedPaths:
         return await self._connected.paths(service)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
+    from meshtui.envoy.logline import LogLine
     from meshtui.journal import MadeChange
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
+    from meshtui.operations.request.follow import FollowedRequest
 
 AHEAD = ("meshtui.envoy.proxy",)
 """What a rollback does not wait for when its key comes."""
@@ -372,6 +374,9 @@ class LiveCockpit:
 
     async def calls(self) -> Calls:
         return await self._reading.calls()
+
+    async def follow(self, line: LogLine) -> FollowedRequest:
+        return await self._reading.follow(line)
 
     async def paths(self, service: ServiceKey) -> LoggedPaths:
         return await self._reading.paths(service)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
+    from meshtui.envoy.logline import LogLine
     from meshtui.journal import Entry, MadeChange
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
+    from meshtui.operations.request.follow import FollowedRequest
 
 JOURNAL_LINES = 100
 """The newest changes that the screen shows; `meshtui journal` knows the rest."""
@@ -130,6 +132,11 @@ class Reads:
 
     async def calls(self) -> Calls:
         return await self._telemetry.calls(self._mesh)
+
+    async def follow(self, line: LogLine) -> FollowedRequest:
+        from meshtui.operations.request.follow import follow_request
+
+        return await follow_request(self._session.cluster, self._mesh, line)
 
     async def paths(self, service: ServiceKey) -> LoggedPaths:
         from meshtui.operations.look.failing_paths import read_paths

@@ -21,6 +21,7 @@ from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.diagnosis.logged_paths import LoggedPaths
 from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
 from meshtui.envoy.accesslog import AccessRecord
+from meshtui.envoy.logline import LogLine
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.decision import Decision
@@ -37,6 +38,7 @@ from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.proxy_sync import MeshSync
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
 from meshtui.operations.request.ask import Asked
+from meshtui.operations.request.follow import FollowedRequest
 from meshtui.operations.request.foretold import Answerer, Sight, agrees
 from meshtui.operations.request.send import Sent
 from meshtui.operations.request.tools import Answer
@@ -145,6 +147,9 @@ class FakeCockpit:
         self.paths_asked: list[ServiceKey] = []
         self.paths_error: MeshtuiError | None = None
         self.known_paths = LoggedPaths()
+        self.followed: list[LogLine] = []
+        self.follow_error: MeshtuiError | None = None
+        self.known_follow = FollowedRequest("id")
         self.calls_asked = 0
         self.calls_error: MeshtuiError | None = None
         self.calls_override: Calls | None = None
@@ -217,6 +222,12 @@ class FakeCockpit:
             if isinstance(item, MeshtuiError):
                 raise item
             yield item
+
+    async def follow(self, line: LogLine) -> FollowedRequest:
+        self.followed.append(line)
+        if self.follow_error is not None:
+            raise self.follow_error
+        return self.known_follow
 
     async def paths(self, service: ServiceKey) -> LoggedPaths:
         self.paths_asked.append(service)

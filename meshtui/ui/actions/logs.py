@@ -18,6 +18,11 @@ LOGGING: tuple[Action, ...] = (
         LOOK, False, IN_LOGS, "", 7, False,
     ),
     Action(
+        "follow_request", ("F",), "F", "follow request",
+        "Logs: the request of the line under the cursor through every proxy's and program's log.",
+        LOOK, False, IN_LOGS, "", 12, False,
+    ),
+    Action(
         "pause", ("space",), "Space", "pause/follow",
         "Logs: stop following, or follow again.",
         LOOK, False, IN_LOGS, "", 8, False,

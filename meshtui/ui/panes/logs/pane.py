@@ -281,16 +281,28 @@ class LogsPane(Pane):
         self.update_title()
 
     def do_open_line(self) -> None:
-        """Following: the line that has just come; the view stands still meanwhile."""
         from meshtui.ui.dialogs.logline import LogLineDialog
 
+        line = self._line_of_cursor()
+        if line is not None:
+            self.app.push_screen(LogLineDialog(line, self._step))
+
+    def do_follow_request(self) -> None:
+        from meshtui.ui.dialogs.followed import FollowedDialog
+
+        line = self._line_of_cursor()
+        if line is not None:
+            self.app.push_screen(FollowedDialog(self.cockpit, line))
+
+    def _line_of_cursor(self) -> LogLine | None:
+        """Following: the line that has just come; the view stands still meanwhile."""
         lines = self.log_lines
         lines.pause()
         self.update_title()
         if lines.cursor is None:
             self.report("there is no line yet")
-            return
-        self.app.push_screen(LogLineDialog(lines.store.line(lines.cursor), self._step))
+            return None
+        return lines.store.line(lines.cursor)
 
     def _step(self, by: int) -> LogLine | None:
         """The line before or after, to where the cursor goes; None past the ends."""
