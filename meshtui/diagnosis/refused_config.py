@@ -40,8 +40,15 @@ class RefusedConfig:
 
     @property
     def still(self) -> bool | None:
-        """Whether it refuses now; None where that can't be seen."""
-        return None if self.missing is None else bool(self.missing)
+        """Whether it refuses now; None where that can't be seen, as of all but routes."""
+        if self.missing:
+            return True
+        return None if self.missing is None or self.unseen else False
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The kinds of which a proxy's own configuration does not show that it refuses one."""
+        return tuple(kind for kind in self.kinds if kind != ROUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,9 @@ def sentence(one: RefusedConfig, now: float) -> str:
     what = f"the proxy of {clean(one.pod)} has refused {kinds_words(one.kinds)}, by istiod's count"
     if one.missing is None:
         return f"{what}; whether it still does is not known."
+    if not one.missing and one.unseen:
+        unseen = kinds_words(one.unseen)
+        return f"{what}; whether it still does is not known of {unseen}, its routes are as written."
     if not one.missing:
         return f"{what}, and serves by now what is written."
     age = f" of {human_duration(now - one.updated)} ago" if one.updated is not None else ""
@@ -98,10 +108,10 @@ def _alike(found: Iterable[RefusedConfig]) -> Iterator[tuple[RefusedConfig, int]
 
 
 def sentences_of(found: Iterable[RefusedConfig], now: float) -> tuple[str, ...]:
-    """Of what proxies refuse at this moment."""
+    """Of what proxies refuse at this moment, or may refuse still where no proxy shows it."""
     return tuple(
         f"{sentence(first, now)}{f' So do {others} more.' if others else ''}"
-        for first, others in _alike(one for one in found if one.still)
+        for first, others in _alike(one for one in found if one.still or one.unseen)
     )
 
 

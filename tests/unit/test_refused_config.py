@@ -15,6 +15,7 @@ from meshtui.diagnosis.refused_config import (
     behind,
     findings_of,
     sentence,
+    sentences_of,
 )
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.virtual_hosts import parse_hosts
@@ -121,6 +122,22 @@ def test_only_rows_that_differ_have_a_reason_and_istiods_comes_first() -> None:
     assert "has refused routes (RDS), by istiod's count" in row.behind
 
 
+@pytest.mark.parametrize("kind", ["cds", "lds", "eds"])
+def test_what_is_refused_besides_routes_is_said_wherever_routes_are(kind: str) -> None:
+    """In `s`, in the proxies pane of a proxy that serves the rules as written, and in `analyze`."""
+    one = replace(parse_pod(pod("web", "v1")), namespace="shop", name="web-1")
+    for found in (refused(None, [kind]), refused([], ["rds", kind])):
+        known = RefusedConfigs((found,))
+        (row,) = with_reasons([Row(one, (Cell(IN_SYNC),))], known, 1000.0)
+        (text,) = sentences_of(known.found, 1000.0)
+        assert f"({kind.upper()})" in row.behind and "not known" in row.behind
+        assert text == row.behind
+        (finding,) = findings_of(known, 1000.0)
+        assert finding.severity == "info" and f"({kind.upper()})" in finding.effect
+    both = refused([WEB], ["rds", kind])
+    assert both.still and f"({kind.upper()})" in sentence(both, 1000.0)
+
+
 def test_what_a_proxy_does_not_serve_is_found_by_its_own_tables() -> None:
     """The proxy has no route for reviews but istiod's default one."""
     mesh = mesh_of({"route": [route("v1")], "timeout": "3s"})
@@ -186,5 +203,10 @@ def test_a_proxy_that_refuses_routes_is_not_in_sync_though_it_says_nothing_of_it
     status = ProxyStatus(one, connected=True)
     (found,) = with_refused([status], RefusedConfigs((refused([WEB]),)))
     assert (status.words, found.words, found.well) == ("in sync", "refuses routes (RDS)", False)
-    for over in (refused([]), refused(None, ["cds"])):
-        assert with_refused([status], RefusedConfigs((over,))) == (status,)
+    assert with_refused([status], RefusedConfigs((refused([]),))) == (status,)
+    for kinds, words in (
+        (["cds"], "refused clusters (CDS)"),
+        (["lds", "eds"], "refused listeners (LDS), endpoints (EDS)"),
+    ):
+        (found,) = with_refused([status], RefusedConfigs((refused(None, kinds),)))
+        assert (found.words, found.well) == (words, False)

@@ -39,7 +39,8 @@ _FILTER = (
 class ProxyStatus:
     """One proxy: whether it is connected to istiod (None: it does not say), and how many updates
     it has refused since it started. `refuses` is what it refuses now, by istiod's count: of routes
-    the proxy itself does not tell. `trouble` says why it could not be asked."""
+    the proxy itself does not tell; `refused` what it refused of which that is not known. `trouble`
+    says why it could not be asked."""
 
     pod: Pod
     connected: bool | None = None
@@ -47,6 +48,7 @@ class ProxyStatus:
     trouble: str = ""
     known: bool = True
     refuses: str = ""
+    refused: str = ""
     told: str = ""
     """Its state by istiod's own account, which goes before what the proxy says."""
 
@@ -62,8 +64,8 @@ class ProxyStatus:
             return "does not say"
         if self.connected is False:
             return "NOT connected"
-        if self.rejected:
-            return f"refused {self.rejected}×"
+        if self.rejected or self.refused:
+            return f"refused {self.refused or f'{self.rejected}×'}"
         return "in sync" if self.connected else "none refused"
 
     @property
@@ -84,12 +86,14 @@ async def read_statuses(cluster: Cluster, pods: Iterable[Pod]) -> tuple[ProxySta
 def with_refused(
     statuses: Iterable[ProxyStatus], refused: RefusedConfigs
 ) -> tuple[ProxyStatus, ...]:
-    """With what istiod counts, where a proxy still refuses it."""
+    """With what istiod counts, where a proxy still refuses it or may do so."""
     found = []
     for status in statuses:
         one = refused.of(status.pod.namespace, status.pod.name)
         kinds = kinds_words(one.kinds) if one is not None and one.still else ""
-        found.append(replace(status, refuses=kinds) if kinds else status)
+        unseen = kinds_words(one.unseen) if one is not None else ""
+        more = kinds or unseen
+        found.append(replace(status, refuses=kinds, refused=unseen) if more else status)
     return tuple(found)
 
 

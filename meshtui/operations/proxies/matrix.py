@@ -214,16 +214,19 @@ def row_of(
 
 
 def with_reasons(rows: Iterable[Row], refused: RefusedConfigs, now: float) -> tuple[Row, ...]:
-    """The rows that differ, with why: by istiod's count, else by what the other proxies took."""
+    """The rows with something to say beside them: of those that differ why, by istiod's count,
+    else by what the other proxies took; of all what they have refused besides routes.
+    """
     known = tuple(rows)
     times = [row.updated for row in known if row.state == IN_SYNC and row.updated is not None]
     found = []
     for row in known:
-        if not Matrix.differs(row):
-            continue
         one = refused.of(row.pod.namespace, row.pod.name)
-        why = sentence(one, now) if one is not None and one.still else ""
-        found.append(replace(row, behind=why or behind(times, row.updated, now)))
+        differs = Matrix.differs(row)
+        if one is not None and ((differs and one.still) or one.unseen):
+            found.append(replace(row, behind=sentence(one, now)))
+        elif differs:
+            found.append(replace(row, behind=behind(times, row.updated, now)))
     return tuple(row for row in found if row.behind)
 
 

@@ -75,11 +75,10 @@ class LiveProxies:
 
     async def rows(self, matrix: Matrix, report: Callable[[Row], None]) -> None:
         rows = await ask_rows(self.cluster, self.now, matrix, report)
-        if any(map(Matrix.differs, rows)):
-            reading = self.refused(self.now) if self.refused else None
-            refused = await (reading or read_refused(self.cluster, self.now))
-            for row in with_reasons(rows, refused, time.time()):
-                report(row)
+        reading = self.refused(self.now) if self.refused else None
+        refused = await (reading or read_refused(self.cluster, self.now))
+        for row in with_reasons(rows, refused, time.time()):
+            report(row)
 
     async def read(self, view: str, pod: Pod, service: ServiceKey | None) -> ProxyReads:
         chosen = self._service(service) if service else None
