@@ -183,7 +183,7 @@ def _table(matrix: Matrix, found: list[Row]) -> None:
     if not matrix.rules:
         output.note("meshtui: no rule to compare with")
         return
-    titles = [route.rule.title for route in matrix.rules]
+    titles = matrix.titles
     lines = [
         (f"{row.pod.name}.{row.pod.namespace}", *(cell.state for cell in row.cells))
         if row.cells
@@ -200,8 +200,8 @@ def _troubles(matrix: Matrix, row: Row) -> list[str]:
     if row.trouble:
         return [row.trouble]
     found = [
-        f"{route.rule.title}: {text}"
-        for route, cell in zip(matrix.rules, row.cells, strict=True)
+        f"{title}: {text}"
+        for title, cell in zip(matrix.titles, row.cells, strict=True)
         for text in (*cell.differences, *cell.notes)
     ]
     return [*found, row.behind] if row.behind else found

@@ -25,6 +25,7 @@ from meshtui.mesh.resolution import Client, View, VirtualHost, client_of, world
 from meshtui.mesh.trace import Caller, trace
 from meshtui.operations.change.verify import client_proxies
 from meshtui.operations.change.written_objects import with_object
+from meshtui.operations.proxies.matrix import matrix_of
 from tests.recorded.analyzed import whole_mesh
 from tests.recorded.cases import Case, load, names
 from tests.recorded.test_exposure import reachable
@@ -295,6 +296,21 @@ def test_a_backend_that_is_none_is_no_fault_of_the_proxy(name: str) -> None:
     there = next(name for name in counts if "rev-v1" in name)
     del counts[there]
     assert any("the proxy has no cluster" in text for text in unreachable(pairs, view, counts))
+
+
+def test_rules_of_several_routes_are_told_apart_by_their_objects() -> None:
+    case = load("g-two-routes-same", "gateway-api")
+    mesh = with_gate(case)
+    backend = mesh.by_host["rev-v1.gw-a.svc.cluster.local"]
+    assert matrix_of(mesh, backend, None).titles == ("rules[0]",)
+    (older, newer) = sorted(mesh.http_routes, key=lambda route: route.created)
+    both = replace(mesh, http_routes=(older, replace(older, ref=newer.ref, raw=named(older, "b"))))
+    assert matrix_of(both, backend, None).titles == ("z-old rules[0]", "a-new rules[0]")
+
+
+def named(route: HttpRoute, host: str) -> Obj:
+    """The same route for another host name."""
+    return {**route.raw, "spec": {**route.raw["spec"], "hostnames": [f"{host}.gw.test"]}}
 
 
 def test_a_backend_without_weight_has_the_rule_to_be_given_some() -> None:

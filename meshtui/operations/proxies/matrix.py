@@ -97,6 +97,15 @@ class Matrix:
         """Whether telemetry names all of them as callers."""
         return not self.guessed
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The rules' titles, with the names of their objects where two are called alike."""
+        plain = [route.rule.title for route in self.rules]
+        return tuple(
+            title if plain.count(title) == 1 else f"{route.service.ref.name} {title}"
+            for route, title in zip(self.rules, plain, strict=True)
+        )
+
     @staticmethod
     def differs(row: Row) -> bool:
         """True where the proxy does something else than what istiod should have sent to it."""

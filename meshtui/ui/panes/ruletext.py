@@ -94,7 +94,7 @@ def weight_line(name: str, weight: float) -> Line:
     """A destination with its part of the rule."""
     return (
         ARROW,
-        span(f"{name:<14}", "text"),
+        span(f"{name:<13} ", "text"),
         Span(bar(weight, 8), "bar"),
         Span(f"{percent(weight):>5}%", "text" if weight else "muted"),
     )

@@ -46,7 +46,7 @@ def owner_of(pod: Pod) -> str:
 
 def matrix_head(matrix: Matrix, width: int) -> Line:
     name, column = _layout(matrix, width)
-    titles = "".join(fit(r.rule.title, column) + " " for r in matrix.rules)
+    titles = "".join(fit(title, column) + " " for title in matrix.titles)
     return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("   AGE", "head"))
 
 
@@ -151,16 +151,16 @@ def _detail(matrix: Matrix, row: Row, width: int) -> list[Line]:
         return [*lines, *wrapped(f"✖ {row.trouble}", width, "error")]
     if row.behind:
         lines += wrapped(f"✖ {row.behind}", width, "error")
-    for route, cell in zip(matrix.rules, row.cells, strict=True):
-        lines += _rule(route, cell, width)
+    for route, title, cell in zip(matrix.rules, matrix.titles, row.cells, strict=True):
+        lines += _rule(route, title, cell, width)
     return lines
 
 
-def _rule(route: Route, cell: Cell, width: int) -> list[Line]:
+def _rule(route: Route, title: str, cell: Cell, width: int) -> list[Line]:
     sign, word, role = LOOKS[cell.state]
     lines: list[Line] = [
         BLANK,
-        (Span(f"{sign} {word:<12}", role), span(f"{route.rule.title}  ", "key"),
+        (Span(f"{sign} {word:<12}", role), span(f"{title}  ", "key"),
          span(route.rule.match_text, "muted")),
     ]  # fmt: skip
     if cell.state == NOT_MEANT:
