@@ -6,8 +6,10 @@ import pytest
 
 from meshtui.diagnosis.logged_paths import LoggedPaths, failing_paths, was_logged
 from meshtui.envoy.accesslog import AccessRecord, parse_line
-from meshtui.mesh.model import Pod
+from meshtui.mesh.model import Pod, Service, ServiceKey
+from meshtui.mesh.sides import CALLER
 from meshtui.mesh.versions import VersionView
+from meshtui.operations.look.evidence import answers
 from meshtui.operations.look.failing_paths import _count, called, served
 
 V1, V3 = Pod("default", "reviews-v1-0", "10.0.0.1"), Pod("default", "reviews-v3-0", "10.0.0.3")
@@ -85,3 +87,20 @@ def test_its_own_proxies_are_believed_where_no_caller_logged_anything() -> None:
 @pytest.mark.parametrize("row", ["v1", "v3", "bare"])
 def test_nothing_read_is_nothing_known(row: str) -> None:
     assert told(LoggedPaths(), row) == [] and not was_logged(LoggedPaths(), ROWS[row])
+
+
+def test_a_headless_services_answers_are_the_pods_whatever_cluster_stands_in_the_line() -> None:
+    """As a real istiod has it: the first weight's cluster is logged, the called pod answers."""
+    lines = (sent("/a", 503, "v1", V3), sent("/a", 200, "v1", V1), sent("/b", 503, "v1"))
+    found = LoggedPaths(1.0, proxies=1)
+    _count(found, called(lines, ADDRESSES, headless=True))
+    assert told(found, "v3") == [("/a", 1, 1)]
+    assert told(found, "v1") == []
+
+
+def test_what_explains_a_headless_services_errors_goes_by_the_pod_too() -> None:
+    reviews = Service(ServiceKey("default", "reviews"), "reviews.default.svc.cluster.local")
+    caller = Pod("default", "page-1", "10.0.0.9")
+    text = sent("/a", 503, "v1", V3).raw
+    ((answer, number),) = answers([text], caller, False, reviews, ADDRESSES).items()
+    assert (answer.pod, answer.side, number) == ((V3.namespace, V3.name), CALLER, 1)

@@ -54,7 +54,7 @@ async def read_paths(
             _count(found, served(records, pod))
         else:
             about = (record for record in records if is_about_record(record, service))
-            _count(found, called(about, addresses))
+            _count(found, called(about, addresses, headless=service.headless))
     return found
 
 
@@ -69,15 +69,19 @@ def served(records: Iterable[AccessRecord], pod: Pod) -> Counter[tuple[LoggedPat
 
 
 def called(
-    records: Iterable[AccessRecord], addresses: Addresses
+    records: Iterable[AccessRecord], addresses: Addresses, *, headless: bool = False
 ) -> Counter[tuple[LoggedPath, bool]]:
-    """What a caller sent, by path, by whom it was for, and by whether it failed."""
+    """What a caller sent, by path, by whom it was for, and by whether it failed.
+
+    A headless service's requests go to the pod whose address was called, whichever subset's
+    cluster stands in the line: only the pod tells the version.
+    """
     return Counter(
         (
             LoggedPath(
                 CALLER,
                 path_of(one.path),
-                parse_cluster_name(one.upstream_cluster).subset,
+                "" if headless else parse_cluster_name(one.upstream_cluster).subset,
                 addresses.get(one.upstream_host.rpartition(":")[0]),
             ),
             _failed(one),
