@@ -24,7 +24,7 @@ from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.call_ledger import CallLedger
-from meshtui.metrics.connections import ConnectionLedger, Counted, counted_by
+from meshtui.metrics.connections import ConnectionLedger, counted_by
 from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.denied import Denied, with_denied
 from meshtui.metrics.prometheus_past import PrometheusPast
@@ -91,7 +91,6 @@ class _Targets:
     denied: Denied = field(default_factory=dict)
     tokens: Denied = field(default_factory=dict)
     sent: Mapping[Client, Signals] = field(default_factory=dict)
-    connections: Mapping[Counted, float] = field(default_factory=dict)
 
 
 class PrometheusSource:
@@ -245,7 +244,8 @@ class PrometheusSource:
         targets = await self._targets(newest, rhythm, _gateways(mesh))
         self._refuse_old(newest, rhythm, targets)
         requests = await self._ask(queries.requests(rhythm.window, self._scope), newest.at)
-        durations = await self._ask(queries.durations(rhythm.window, self._scope), newest.at)
+        promql = queries.durations_and_connections(rhythm.window, self._scope)
+        durations = await self._ask(promql, newest.at)
         sample = Sample(
             time=asked_at,
             source=self.name,
@@ -257,9 +257,7 @@ class PrometheusSource:
         )
         summing = partial(_summed, sample, requests, durations)
         summed = await self._worker.run(summing, self._limits.tick_s)
-        ledger = ConnectionLedger()
-        ledger.add(targets.connections, rhythm.window_s)
-        seen = ledger.within(replace(summed, sent=targets.sent))
+        seen = replace(summed, sent=targets.sent)
         return with_denied(seen, targets.denied, targets.tokens), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
@@ -316,7 +314,6 @@ class PrometheusSource:
                 gateways,
                 rhythm.window_s,
             ),
-            connections=counted_by(points, queries.WHAT),
         )
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:
@@ -380,7 +377,9 @@ def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sa
     ledger = Ledger()
     ledger.add(reading_of(requests.points(), durations.points(), flaws), sample.window_s)
     known = replace(sample, problems=(*flaws.problems(), *sample.problems))
-    return ledger.views().within(known)
+    connections = ConnectionLedger()
+    connections.add(counted_by(durations.points(), queries.WHAT), sample.window_s)
+    return connections.within(ledger.views().within(known))
 
 
 def _summed_times(sample: Sample, answer: QueryResult) -> Sample:

@@ -43,7 +43,7 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
 DENIED, TOKENS, SENT, SENT_TIMES = "denied", "tokens", "sent", "sent times"
-CONNECTION_LABELS = (*_SERVICE, "source_workload", "response_flags")
+CONNECTION_LABELS = (*_SERVICE, "response_flags")
 _WORKLOAD = "destination_workload, destination_workload_namespace"
 
 HOUR_S, BEFORE_S = 3600.0, 300.0
@@ -83,8 +83,8 @@ def state(
     jobs: Iterable[str], window: str, scope: Scope = ALL, gateways: Iterable[str] = ()
 ) -> str:
     """How many proxies are read and how many are down; when `jobs` were scraped, then and now;
-    what the RBAC and JWT filters of each workload have denied, what `gateways`, workloads, sent
-    on, and the connections that are no HTTP, by counter.
+    what the RBAC and JWT filters of each workload have denied, and what `gateways`, workloads,
+    sent on.
     """
     up = scope.targets("up", f"job=~{_any_of(jobs)}")
     counter = scope.mesh(REQUESTS)
@@ -103,10 +103,25 @@ def state(
     if known:
         rows[SENT] = _sent(window, scope, known)
         rows[SENT_TIMES] = _sent_times(window, scope, known)
-    for counter in COUNTERS:
-        rows[counter] = f"({once(CONNECTION_LABELS, _grown(counter, window, scope))} > 0)"
     named = (f'label_replace({row}, "{WHAT}", "{name}", "", "")' for name, row in rows.items())
     return " or ".join(named)
+
+
+def _connections(window: str, scope: Scope) -> str:
+    """All counters of connections at once, named by a label: one by one they are 5 kB of a URL.
+
+    As `_grown` counts, but for `increase`: a counter that is lower than before began at 0.
+    """
+    counters = scope.mesh("", f"__name__=~{_any_of(COUNTERS)}")
+    now, then = (
+        f'label_replace({vector}, "{WHAT}", "$1", "__name__", "(.+)")'
+        for vector in (counters, f"{counters} offset {window}")
+    )
+    grown = (
+        f"({now} - {then} >= 0) or {now} < {then}"
+        f" or (({now} unless {then}) and on (job, instance) {_read_then(window, scope)})"
+    )
+    return f"({once((WHAT, *CONNECTION_LABELS), grown)} > 0)"
 
 
 def _denied(counter: str, window: str, scope: Scope, *more: str) -> str:
@@ -176,6 +191,11 @@ def before(scope: Scope = ALL) -> str:
     """Buckets of the hour that ended a while ago, by service, version and reporter."""
     counted = f"increase({scope.mesh(BUCKETS)}[{HOUR_S:.0f}s] offset {BEFORE_S:.0f}s)"
     return once((*_SERVICE, "le"), counted)
+
+
+def durations_and_connections(window: str, scope: Scope = ALL) -> str:
+    """The durations, and beside them, by counter, the connections that are no HTTP."""
+    return f"({durations(window, scope)}) or {_connections(window, scope)}"
 
 
 def once(labels: Iterable[str], counted: str) -> str:

@@ -109,6 +109,7 @@ def kind_of(query: str) -> str:
         "up{": "scrapes",
         "label_replace": "state",
         "count by": "clients",
+        "(sum by": "durations",
         "sum by": "durations" if ", le)" in query or "(le," in query else "requests",
     }
     return next(kind for start, kind in starts.items() if query.startswith(start))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -295,7 +296,7 @@ TCP = (
 )
 
 
-def test_connections_are_counted_beside_the_state(tmp_path: Path) -> None:
+def test_connections_are_counted_beside_the_durations(tmp_path: Path) -> None:
     """A proxy that two jobs scrape counts once, and one without any request counts too."""
     series = {
         'up{job="istio",instance="1.1.1.1:15020"}': "1x60",
@@ -304,7 +305,7 @@ def test_connections_are_counted_beside_the_state(tmp_path: Path) -> None:
         TCP % ("sent_bytes", "istio", "1.1.1.1:15020"): "0+500x60",
         OK: "0+10x60",
     }
-    found = evaluate(queries.state(["istio"], "60000ms"), series, AT, tmp_path)
+    found = evaluate(queries.durations_and_connections("60000ms"), series, AT, tmp_path)
     counted_as = {
         name: [value for labels, value in found.items() if f'"istio_tcp_{name}_total"' in labels]
         for name in ("connections_opened", "connections_closed", "sent_bytes")
@@ -317,3 +318,26 @@ def test_connections_are_counted_beside_the_state(tmp_path: Path) -> None:
     clients = evaluate(queries.clients(), series, AT, tmp_path)
     assert any('destination_service_name="db"' in labels for labels in clients)
     assert any('destination_service_name="reviews"' in labels for labels in clients)
+
+
+def test_connections_of_a_proxy_that_began_again_are_counted_from_0(tmp_path: Path) -> None:
+    """And all of those of a series that was not there when its proxy was read."""
+    series = {
+        'up{job="istio",instance="1.1.1.1:15020"}': "1x60",
+        TCP % ("connections_opened", "istio", "1.1.1.1:15020"): "0+10x37 0+3x22",
+        TCP % ("connections_closed", "istio", "1.1.1.1:15020"): "_x37 7x22",
+        OK: "0+10x60",
+    }
+    found = evaluate(queries.durations_and_connections("60000ms"), series, AT, tmp_path)
+    values = {
+        name: value
+        for labels, value in found.items()
+        for name in ("opened", "closed")
+        if f"connections_{name}_total" in labels
+    }
+    assert values == {"opened": 6, "closed": 7}
+
+
+def test_queries_fit_into_a_url() -> None:
+    """They go through the API server's proxy in one, of which some servers take 8 kB."""
+    assert len(quote(queries.durations_and_connections("60000ms"))) < 7_000

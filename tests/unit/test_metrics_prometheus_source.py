@@ -475,3 +475,17 @@ async def test_a_sample_that_is_not_wanted_any_more_leaves_nothing_behind(
 
 def test_a_row_is_what_prometheus_answers() -> None:
     assert row(1, a="b") == {"metric": {"a": "b"}, "value": [1_700_000_000.0, "1"]}
+
+
+async def test_connections_come_with_the_durations(fake: Fake, source: PrometheusSource) -> None:
+    names = ("connections_opened", "connections_closed", "sent_bytes", "received_bytes")
+    fake.durations += [
+        requests_row(60 * n, "db", response_code="", what=f"istio_tcp_{name}_total")
+        for n, name in enumerate(names, 1)
+    ]
+    sample = await source.sample(Mesh())
+    ((target, one),) = sample.connected.items()
+    assert target.service.name == "db"
+    assert (one.opened, one.opened_s, one.closed_s, one.sent_s, one.received_s) == (60, 1, 2, 3, 4)
+    assert sample.caller[V1].p50_ms == 5.0
+    assert len(fake.asked) <= 6
