@@ -32,6 +32,9 @@ def _dataclass(*, frozen: bool = False, slots: bool = False, order: bool = False
 
 def _made(collect: Callable[[Kind], Kind], kind: Kind) -> Kind:
     own = dict(vars(kind))
+    if not kind.__doc__:
+        # The standard library would work out a signature for it.
+        kind.__doc__ = kind.__name__
     made = collect(kind)
     fields = dataclasses.fields(made)
     if any(field.kw_only for field in fields):

@@ -13,11 +13,11 @@ from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
 from meshtui.mesh.ambient import without_waypoint
 from meshtui.mesh.gateway_api import ROUTE_KINDS
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Json, Mesh
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.touched import hosts_named, roots_of
 from meshtui.mesh.view import service_views
 

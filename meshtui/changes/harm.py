@@ -8,10 +8,10 @@ from meshtui.changes.change import Caution, Change
 from meshtui.changes.health import VersionHealth, about_percent, health_of
 from meshtui.changes.stranding import counterpart, percents_of, rules_in
 from meshtui.dataclass import dataclass
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Rule
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import version_rows
 from meshtui.mesh.view import ServiceView, measured
 

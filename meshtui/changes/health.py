@@ -15,7 +15,6 @@ from meshtui.mesh.judging import (
     ONLY_ERRORS,
     REFUSED,
     SLOW,
-    Thresholds,
     bad_ratio,
     count_of,
     may_be_failing,
@@ -24,6 +23,7 @@ from meshtui.mesh.model import Mesh, Pod, Rule, Service
 from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.subsets import usable_subsets
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView, version_rows
 from meshtui.mesh.view import ServiceView, measured
 

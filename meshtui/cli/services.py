@@ -10,11 +10,11 @@ from meshtui.cli import output
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.control_plane import folded_away
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, structure
 from meshtui.operations.session import Session

@@ -58,7 +58,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     """What the environment says goes before the file. Raises `Usage`."""
     path = path or config_path()
     text = _text(path)
-    values, sources = _from_file(text or "", path)
+    values, sources = _from_file(text, path) if text else ({}, {})
     variables = os.environ if environment is None else environment
     for setting in SETTINGS:
         given = variables.get(setting.variable, "") if setting.variable else ""

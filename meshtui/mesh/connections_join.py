@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshtui.mesh.connections import Connections, summed
-from meshtui.mesh.judging import NO_TRAFFIC, Tally, Thresholds, state_by
+from meshtui.mesh.judging import NO_TRAFFIC, Tally, state_by
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import Responder
 from meshtui.mesh.telemetry_join import Joins
+from meshtui.mesh.thresholds import Thresholds
 
 ByService = Mapping[ServiceKey, Sequence[tuple[Responder, Connections]]]
 

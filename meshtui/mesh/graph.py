@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.calls import UNKNOWN_CLIENT, Call, Calls, Client
-from meshtui.mesh.judging import NOT_KNOWN, SEVERITY, Thresholds, state_of, worse
+from meshtui.mesh.judging import NOT_KNOWN, SEVERITY, state_of, worse
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import NO_REQUESTS, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Joins
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 

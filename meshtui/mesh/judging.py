@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import NamedTuple
 
-from meshtui.dataclass import dataclass
 from meshtui.mesh.interval import above, interval
 from meshtui.mesh.quantile import quantile
 from meshtui.mesh.signals import Signals
+from meshtui.mesh.thresholds import Thresholds
 
 OK = "ok"
 DEGRADED = "degraded"
@@ -55,20 +55,6 @@ SLOW_PART = 0.10
 
 LIMIT_PART = 0.05
 """Part of the requests that may take longer than the limit of the configuration."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Error ratios (0 to 1) above which a version is degraded, and from which it is failing.
-
-    The defaults are Kiali's for HTTP 5xx: anything above 0 is degraded, 10 % is failing. A
-    threshold counts as passed where the whole interval of the ratio lies beyond it.
-    `slow_ms`: at most 5 % of the requests may take longer; 0 sets no limit.
-    """
-
-    degraded: float = 0.0
-    failing: float = 0.10
-    slow_ms: float = 0.0
 
 
 class Count(NamedTuple):

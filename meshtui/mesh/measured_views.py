@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.own_past import OwnPast, judge_by
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.steady import SteadyStates
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, put_to
 
 

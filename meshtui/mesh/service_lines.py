@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from meshtui.mesh.judging import ENOUGH, OK, Counts, Tally, Thresholds, counts_of
+from meshtui.mesh.judging import ENOUGH, OK, Counts, Tally, counts_of
 from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.row_work import RowWork, ServiceWork
 from meshtui.mesh.side_names import CALLER, SERVER
 from meshtui.mesh.standing import Line, Span, follow, slowed
 from meshtui.mesh.telemetry_join import Joins
+from meshtui.mesh.thresholds import Thresholds
 
 POOLED_S = 60.0
 """Seconds that are counted together, as windows that do not overlap."""

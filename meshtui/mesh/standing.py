@@ -24,10 +24,10 @@ from meshtui.mesh.judging import (
     SEVERITY,
     SLOW,
     Counts,
-    Thresholds,
     judged,
     worse,
 )
+from meshtui.mesh.thresholds import Thresholds
 
 FORGOTTEN_S = 300.0
 """Seconds without a failure after which a state goes, however few requests there were."""

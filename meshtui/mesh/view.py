@@ -23,7 +23,6 @@ from meshtui.mesh.judging import (
     SICK,
     SLOW,
     Tally,
-    Thresholds,
     over_limit,
     slower_than_sibling,
     state_by,
@@ -36,6 +35,7 @@ from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_stat
 from meshtui.mesh.row_work import RowWork, ServiceWork
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.undecided import mark_undecided
 from meshtui.mesh.unread_callers import filled_words, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows

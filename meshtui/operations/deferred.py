@@ -6,20 +6,18 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Plan, Request, Target
-from meshtui.changes.outcome import Outcome
 from meshtui.errors import Unreachable
-from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.operations.options import Options
-from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
+    from meshtui.changes.change import Plan, Request, Target
+    from meshtui.changes.outcome import Outcome
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
     from meshtui.mesh.calls import Calls
+    from meshtui.mesh.model import Pod, ServiceKey
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
@@ -30,9 +28,11 @@ if TYPE_CHECKING:
     from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
+    from meshtui.operations.options import Options
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
     from meshtui.operations.request.follow import FollowedRequest
+    from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 
 def _import_live() -> Callable[[Options], Cockpit]:

@@ -16,12 +16,12 @@ from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
 from meshtui.mesh.courses import Named, by_telemetry, course_names
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.structure import Structure
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView
 from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.ahead import import_ahead

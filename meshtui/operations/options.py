@@ -7,7 +7,7 @@ from dataclasses import field, replace
 
 from meshtui.config import Config
 from meshtui.dataclass import dataclass
-from meshtui.mesh.judging import Thresholds
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.metrics.prometheus_access import PLAIN, Access
 
 

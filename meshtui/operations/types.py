@@ -7,10 +7,10 @@ from dataclasses import field
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView
 
 

@@ -148,10 +148,14 @@ class MeshtuiApp(App[int]):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self._aside(context.get("exception")))
         self.app_resume_signal.subscribe(self, lambda _: self.resumed())
+        # The first paint comes first: imports beside it would take half of its time.
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         self.run_worker(self._open(), exit_on_error=True)
 
     async def _open(self) -> None:
-        """The main screen, once it is imported; the thread leaves the first paint its time."""
+        """The main screen, once it is imported, in a thread: keys are answered meanwhile."""
         module = await asyncio.to_thread(import_module, "meshtui.ui.main.screen")
         self.opened = module.MainScreen(self.cockpit, self._clock, self._badges)
         await self.push_screen(self.main)

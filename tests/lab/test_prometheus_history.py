@@ -12,10 +12,10 @@ import pytest
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.lab.process import RunningLab
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.time_series import Course, Past, Stretch
 from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from meshtui.errors import MeshtuiError
 from meshtui.journal import MadeChange
 from meshtui.mesh.courses import Named, by_telemetry
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.look.charts import ChartHistory

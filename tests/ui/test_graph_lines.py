@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.mesh.graph import Callee, Caller, Edge, Graph, Row
-from meshtui.mesh.judging import WORST_FIRST, Thresholds, state_of
+from meshtui.mesh.judging import WORST_FIRST, state_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Signals
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.ui.panes.graphedges import CALLER, VERSION, Cursor, Drawing, owner_of
 from meshtui.ui.panes.graphtext import MOST_OF_ONE, MOST_SERVICES, graph_lines
 from meshtui.ui.widgets.ascii import to_ascii

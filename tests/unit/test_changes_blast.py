@@ -19,9 +19,9 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.changes.checks import blast_radius, mirror_findings, moves_weight
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from tests.unit.objects import reviews, route
 
 REVIEWS = ServiceKey("default", "reviews")

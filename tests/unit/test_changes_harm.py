@@ -13,9 +13,9 @@ from meshtui.changes.edit import edited
 from meshtui.changes.harm import harm
 from meshtui.changes.health import health_of
 from meshtui.changes.locate import locate
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from tests.unit.objects import reviews, route
 
 KEY = ServiceKey("default", "reviews")

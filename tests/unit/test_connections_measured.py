@@ -8,10 +8,11 @@ import pytest
 
 from meshtui.cli.documents.services import services_json
 from meshtui.mesh.connections import Connections
-from meshtui.mesh.judging import FAILING, FEW, NO_TRAFFIC, OK, Thresholds
+from meshtui.mesh.judging import FAILING, FEW, NO_TRAFFIC, OK
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Responder, Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.metrics.connections import (
     CLOSED,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from meshtui.mesh.courses import course_name, course_names
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.time_series import Course
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views

@@ -10,10 +10,10 @@ import pytest
 
 from meshtui.diagnosis.explain import explanations
 from meshtui.diagnosis.explain.scope import VersionScope
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Responder, Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import measured, structure
 from meshtui.ui.table.marks import version_marks
 from tests.unit.explaining import scope, signals, told, words

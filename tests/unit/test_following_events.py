@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
@@ -20,6 +19,7 @@ from meshtui.mesh.resolution import world
 from meshtui.mesh.signals import Responder, Sample, Signals
 from meshtui.mesh.structure import Structure
 from meshtui.mesh.successor import INDEXES
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, measured, structure
 from tests.recorded import composed, composed_more
 from tests.recorded.cases import PLURALS, load

@@ -10,10 +10,11 @@ import pytest
 
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.graph import ENTRY, OUTSIDE, SERVICE, Callee, CallGraph, Edge, Row
-from meshtui.mesh.judging import FAILING, FEW, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS, Thresholds
+from meshtui.mesh.judging import FAILING, FEW, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import service_views
 from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.call_ledger import CallLedger

@@ -9,7 +9,6 @@ import pytest
 from meshtui.mesh.judging import (
     SEVERITY,
     Count,
-    Thresholds,
     interval,
     judged,
     may_be_failing,
@@ -20,6 +19,7 @@ from meshtui.mesh.judging import (
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import service_views
 from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.counter_reading import Reading

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from meshtui.kube.resources import CONFIG_MAPS, MESH_RESOURCES, SERVICES
 from meshtui.mesh.carrying import ordinary, rivals, routes_to
 from meshtui.mesh.hosts import full_host, short_host, split_host
-from meshtui.mesh.judging import Thresholds, state_of
+from meshtui.mesh.judging import state_of
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh, parse_pod
 from meshtui.mesh.quantity import go_duration, human_duration, seconds
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import service_views
 from tests.unit.objects import meta, pod, reviews, route, service, virtual_service
 

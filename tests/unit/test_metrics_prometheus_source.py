@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
-from meshtui.mesh.judging import OK, SLOW, Thresholds
+from meshtui.mesh.judging import OK, SLOW
 from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import structure
 from meshtui.metrics.prometheus import Limits, PrometheusSource
 from meshtui.metrics.prometheus_url import UrlServer

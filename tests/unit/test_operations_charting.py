@@ -9,9 +9,9 @@ import pytest
 from meshtui.errors import JournalError, Unreachable
 from meshtui.journal import MadeChange
 from meshtui.mesh.courses import Named, by_telemetry
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.time_series import Moment, Past, Stretch
 from meshtui.metrics.sample_history import SampleHistory
 from meshtui.operations.look.charts import ChartHistory

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.time_series import ERRORS, P99, RPS, Grid, Moment, grid
 from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.panes.charts.lines import ChartStyle, cells_of, chart_lines, versions_of

@@ -16,12 +16,12 @@ from meshtui.changes.harm import harm
 from meshtui.changes.stranding import sent_to, stranding
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.pods_needed import is_caller, is_settled, pods_needed
 from meshtui.mesh.resolution.names import labels_in
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.plan import with_callers
 from meshtui.operations.change.written_objects import mesh_after

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, service_views
 from tests.unit.objects import destination_rule, pod, service
 

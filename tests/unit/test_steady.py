@@ -24,7 +24,6 @@ from meshtui.mesh.judging import (
     OK,
     ONLY_ERRORS,
     SLOW,
-    Thresholds,
     count_of,
     judged,
 )
@@ -32,6 +31,7 @@ from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.row_work import ServiceWork
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.steady import SteadyStates
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 

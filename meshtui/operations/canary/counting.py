@@ -11,10 +11,11 @@ from meshtui.canary.progress import Measured
 from meshtui.canary.tally import Counts, Interval
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.judging import Thresholds, count_of
+from meshtui.mesh.judging import count_of
 from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Joins
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView, version_rows
 from meshtui.mesh.view import ServiceView, measured
 from meshtui.metrics.intervals import IntervalSource

@@ -10,9 +10,9 @@ from meshtui.changes.change import Caution, Request, SetMirror, Shift, Target
 from meshtui.changes.checks import owners
 from meshtui.changes.locate import Located
 from meshtui.mesh.carrying import ordinary, traffic_to
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView, version_rows
 from meshtui.mesh.view import ServiceView, measured
 from meshtui.operations.session import Session

@@ -50,9 +50,9 @@ from meshtui.changes.undo import place_of
 from meshtui.errors import Conflict, JournalError, MeshtuiError, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Ref, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import owner_of
 from meshtui.operations.change.ejections import ejected
 from meshtui.operations.change.limit_changes import limit_change, undo_limit

@@ -12,8 +12,8 @@ from meshtui.changes.locate import Located, resolve_version
 from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
 from meshtui.changes.undo import place_of
 from meshtui.errors import JournalError, NotFound, Refused
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry, Journal

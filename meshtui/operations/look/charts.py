@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.courses import Named, by_telemetry
-from meshtui.mesh.judging import Thresholds
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.time_series import (
     Course,
     Grid,
