@@ -5,37 +5,44 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from meshtui.config import Config, load
+from meshtui.config import Config, Loaded, load
 from meshtui.errors import MeshtuiError
 from meshtui.metrics.prometheus_access import Access, read_headers
 from meshtui.metrics.scope import Scope, parse_matchers
 from meshtui.operations.options import Options
 
 
-def options(arguments: argparse.Namespace) -> Options:
-    """The command line goes before the environment, and that before the file. Raises `Usage`."""
-    loaded = load()
+def options(arguments: argparse.Namespace, *, lenient: bool = False) -> Options:
+    """The command line goes before the environment, and that before the file.
+
+    Raises `Usage`. With `lenient` what is wrong in the file is left out, and nothing may be
+    changed, for nobody knows what it was to forbid.
+    """
+    loaded = load(lenient=lenient)
     if not loaded.config.contexts:
-        return _options(arguments, loaded.config)
+        return _options(arguments, loaded)
 
     def in_context(name: str) -> Options:
-        return replace(_options(arguments, loaded.in_context(name).config), for_context=in_context)
+        return replace(_options(arguments, loaded.in_context(name)), for_context=in_context)
 
     return in_context(context_name(arguments))
 
 
-def _options(arguments: argparse.Namespace, config: Config) -> Options:
+def _options(arguments: argparse.Namespace, loaded: Loaded) -> Options:
+    config = loaded.config
+    forbidden = config.read_only or bool(loaded.problems)
     return Options(
         kubeconfig=getattr(arguments, "kubeconfig", None),
         context=getattr(arguments, "context", None),
         namespace=getattr(arguments, "namespace", None) or config.namespace or None,
-        read_only=getattr(arguments, "read_only", False) or config.read_only,
+        read_only=getattr(arguments, "read_only", False) or forbidden,
         verify=not getattr(arguments, "no_verify", False),
         wait_s=getattr(arguments, "timeout", 10.0),
         dry_run=getattr(arguments, "dry_run", False),
         prometheus=getattr(arguments, "prometheus", "") or config.prometheus or "auto",
         access=_access(arguments, config),
         config=config,
+        problems=loaded.problems,
     )
 
 

@@ -64,7 +64,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
     from meshtui.operations.deferred import DeferredCockpit
     from meshtui.ui.app import MeshtuiApp
 
-    chosen = options(arguments)
+    chosen = options(arguments, lenient=True)
     chosen = chosen if leaving is not None else replace(chosen, read_only=True)
     config = chosen.config
     plain = config.ascii or getattr(arguments, "ascii", False)
@@ -75,6 +75,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
         badges=config.badges,
         mouse=config.mouse or getattr(arguments, "mouse", False),
         leaving=leaving,
+        problems=[f"{problem}; read-only until that is right" for problem in chosen.problems],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -24,12 +24,13 @@ LARGEST = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The settings, and for each by name where it comes from: `default`, the file with the line,
-    or the environment's variable."""
+    or the environment's variable. `problems` are what was wrong and is left out."""
 
     config: Config
     path: Path
     found: bool
     sources: Mapping[str, str]
+    problems: tuple[str, ...] = ()
 
     def in_context(self, name: str) -> Loaded:
         """With what the file has for a context; the environment still goes before it."""
@@ -54,55 +55,76 @@ def load_config(path: Path | None = None) -> Config:
     return load(path).config
 
 
-def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Loaded:
-    """What the environment says goes before the file. Raises `Usage`."""
+Wrong = Callable[[Usage], None]
+"""Called with what is wrong; it may raise it, and otherwise the rest is read."""
+
+
+def load(
+    path: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    lenient: bool = False,
+) -> Loaded:
+    """What the environment says goes before the file. Raises `Usage`, or with `lenient` goes
+    without what is wrong, which then stands in `problems`."""
     path = path or config_path()
-    text = _text(path)
-    values, sources = _from_file(text, path) if text else ({}, {})
+    problems: list[str] = []
+
+    def wrong(error: Usage) -> None:
+        if not lenient:
+            raise error
+        problems.append(str(error))
+
+    text = _text(path, wrong)
+    values, sources = _from_file(text, path, wrong) if text else ({}, {})
     variables = os.environ if environment is None else environment
     for setting in SETTINGS:
         given = variables.get(setting.variable, "") if setting.variable else ""
         if given:
-            values[setting.name] = _checked(setting, given, setting.variable)
-            sources[setting.name] = setting.variable
+            _take(setting, given, setting.variable, (values, sources), wrong)
     every = {setting.name: sources.get(setting.name, DEFAULT) for setting in SETTINGS}
-    return Loaded(Config(**values), path, text is not None, every)
+    return Loaded(Config(**values), path, text is not None, every, tuple(problems))
 
 
-def _text(path: Path) -> str | None:
-    """None where there is no file."""
+def _text(path: Path, wrong: Wrong) -> str | None:
+    """None where there is no file, or none that can be read."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise Usage(f"{path} is larger than {LARGEST >> 20} MiB", "is it the right file?")
-        return path.read_text(encoding="utf-8")
+        if path.stat().st_size <= LARGEST:
+            return path.read_text(encoding="utf-8")
+        wrong(Usage(f"{path} is larger than {LARGEST >> 20} MiB", "is it the right file?"))
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"{path} cannot be read ({error})") from error
+        wrong(Usage(f"{path} cannot be read ({error})"))
+    return None
 
 
-def _from_file(text: str, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values that stand in it, and the line of each. Raises `Usage`."""
+Found = tuple[dict[str, Any], dict[str, str]]
+"""The values, and where each of them stands."""
+
+
+def _from_file(text: str, path: Path, wrong: Wrong) -> Found:
+    found: Found = ({}, {})
     try:
         raw = yaml.safe_load(text)
         lines = _lines(yaml.compose(text, yaml.SafeLoader))
     except (yaml.YAMLError, RecursionError) as error:
         words = " ".join(str(error).split()) or "it is nested too deeply"
-        raise Usage(f"{path} is not YAML ({words})") from error
-    if raw is None:
-        return {}, {}
+        wrong(Usage(f"{path} is not YAML ({words})"))
+        return found
     if not isinstance(raw, dict):
-        raise Usage(f"{path}: expected keys and values", "`meshtui config init` writes an example")
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
+        if raw is not None:
+            hint = "`meshtui config init` writes an example"
+            wrong(Usage(f"{path}: expected keys and values", hint))
+        return found
     for key, value in raw.items():
         where = f"{path}:{lines[str(key)]}" if str(key) in lines else str(path)
         setting = BY_NAME.get(str(key))
         if setting is None:
-            raise Usage(f"{where}: unknown key {key}", _meant(str(key)))
-        values[setting.name] = _checked(setting, value, where)
-        sources[setting.name] = where
-    return values, sources
+            wrong(Usage(f"{where}: unknown key {key}", _meant(str(key))))
+        else:
+            _take(setting, value, where, found, wrong)
+    return found
 
 
 def _lines(node: yaml.Node | None) -> dict[str, int]:
@@ -112,12 +134,14 @@ def _lines(node: yaml.Node | None) -> dict[str, int]:
     return {str(key.value): key.start_mark.line + 1 for key, _ in node.value}
 
 
-def _checked(setting: Setting, value: Any, where: str) -> Any:
+def _take(setting: Setting, value: Any, where: str, found: Found, wrong: Wrong) -> None:
+    values, sources = found
     try:
-        return setting.check(value)
+        values[setting.name] = setting.check(value)
+        sources[setting.name] = where
     except ValueError as error:
         example = f"as in `{setting.name}: {setting.example}`"
-        raise Usage(f"{where}: {setting.name} is {error}", example) from None
+        wrong(Usage(f"{where}: {setting.name} is {error}", example))
 
 
 def _meant(key: str) -> str:

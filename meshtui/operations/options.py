@@ -30,6 +30,9 @@ class Options:
     """Whether a credential plugin may speak with the person: not where a screen is drawn."""
 
     config: Config = field(default_factory=Config)
+    problems: tuple[str, ...] = ()
+    """What is wrong in the configuration, and was left out."""
+
     for_context: Callable[[str], Options] | None = field(default=None, compare=False, repr=False)
     """The same in another context, where the configuration has something to say of contexts."""
 

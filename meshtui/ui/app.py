@@ -73,7 +73,9 @@ class MeshtuiApp(App[int]):
         mouse: bool = False,
         clock: Clock = time.time,
         leaving: Leaving | None = None,
+        problems: Iterable[str] = (),
     ) -> None:
+        """`problems` are told as soon as the screen is there."""
         super().__init__()
         self.cockpit = cockpit
         self._badges = badges
@@ -91,6 +93,7 @@ class MeshtuiApp(App[int]):
         self.failure: MeshtuiError | None = None
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
+        self._problems = tuple(problems)
         self._load_themes()
 
     # Themes
@@ -159,7 +162,7 @@ class MeshtuiApp(App[int]):
         module = await asyncio.to_thread(import_module, "meshtui.ui.main.screen")
         self.opened = module.MainScreen(self.cockpit, self._clock, self._badges)
         await self.push_screen(self.main)
-        for problem in self._theme_problems:
+        for problem in (*self._theme_problems, *self._problems):
             self.main.status_later(problem)
 
     async def on_unmount(self) -> None:

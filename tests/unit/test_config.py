@@ -13,6 +13,7 @@ import yaml
 
 from meshtui.cli.main import main
 from meshtui.cli.options import options
+from meshtui.cli.screen import app_of
 from meshtui.config import SETTINGS, Config, load, load_config
 from meshtui.config.settings import BY_NAME
 from meshtui.config.template import template
@@ -247,3 +248,45 @@ def test_a_contexts_secrets_are_hidden_too(prod: Path, capsys: Capture, form: st
     assert main(["config", "show", "-o", form]) == 0
     out = capsys.readouterr().out
     assert "s3cret" not in out and "(hidden)" in out and "http://h" in out
+
+
+# The screen, which starts where it can
+
+
+@pytest.mark.parametrize(
+    ("text", "theme", "words"),
+    [
+        ("thme: x\ntheme: dusk\n", "dusk", ["unknown key thme"]),
+        ("readonly: true\nfailing: 7\ntheme: dusk", "dusk", ["unknown key readonly", "failing is"]),
+        ("theme: [", "", ["is not YAML"]),
+        ("[]", "", ["expected keys and values"]),
+        ("", "", []),
+    ],
+)
+def test_what_is_wrong_is_left_out_and_nothing_may_be_changed_then(
+    path: Path, text: str, theme: str, words: list[str]
+) -> None:
+    path.write_text(text)
+    found = options(Namespace(), lenient=True)
+    assert [word in one for word, one in zip(words, found.problems, strict=True)] == [True] * len(
+        words
+    )
+    assert (found.config.theme, found.read_only) == (theme, bool(words))
+    if words:
+        with pytest.raises(Usage):
+            options(Namespace())
+
+
+def test_a_file_that_cannot_be_read_is_such_a_problem(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe")
+    found = load(None, NO_ENVIRONMENT, lenient=True)
+    assert (found.config, found.found) == (Config(), False)
+    assert "cannot be read" in found.problems[0]
+
+
+@pytest.mark.usefixtures("path")
+def test_the_screen_has_the_words(path: Path) -> None:
+    path.write_text("thme: x\n")
+    app = app_of(Namespace())
+    (problem,) = app._problems
+    assert problem.endswith("is it theme?; read-only until that is right")
