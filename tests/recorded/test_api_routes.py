@@ -24,9 +24,22 @@ from tests.recorded.cases import Case, load, names
 from tests.recorded.test_http_routes_at_gateways import with_gate
 
 Obj = dict[str, Any]
-CODES = {"unserved-route", "dropped-route", "missing-grant", "bad-backend", "no-waypoint"}
+CODES = {
+    "unserved-route",
+    "dropped-route",
+    "missing-grant",
+    "bad-backend",
+    "no-waypoint",
+    "unreachable-rule",
+}
 
 EXPECTED = {
+    "g-istio-gateway": ["unreachable-rule VirtualService gw-a/edge spec.http[0]"],
+    "g-istio-gateway-older": ["unreachable-rule VirtualService gw-a/edge spec.http[0]"],
+    "g-precedence": ["unreachable-rule HTTPRoute gw-a/web spec.rules[4]"],
+    "g-two-routes-same": ["unreachable-rule HTTPRoute gw-a/a-new spec.rules[0]"],
+    "m-regex": ["unreachable-rule HTTPRoute gw-a/rev spec.rules[0]"],
+    "m-two-routes-same": ["unreachable-rule HTTPRoute gw-a/a-new spec.rules[0]"],
     "g-no-grant": ["missing-grant HTTPRoute gw-a/web spec.rules[0].backendRefs[1]"],
     "g-no-match-host": [
         "unserved-route HTTPRoute gw-a/w1 spec.parentRefs",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from meshtui.diagnosis.analysis.api_routes import (
     ambient_rules,
     bad_backend,
+    cut_rule,
     dropped_route,
     unserved_route,
 )
@@ -26,6 +27,7 @@ from meshtui.diagnosis.analysis.destinations import (
     port_needed,
 )
 from meshtui.diagnosis.analysis.edges import (
+    behind_another,
     edge_without_weights,
     gateway_conflict,
     left_out_server,
@@ -129,9 +131,11 @@ CHECKS: tuple[Check, ...] = (
     deprecated_field,
     invalid_rule,
     idle_rate_limit,
+    behind_another,
     unserved_route,
     dropped_route,
     bad_backend,
+    cut_rule,
     ambient_rules,
 )
 

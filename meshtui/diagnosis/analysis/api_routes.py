@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
+from meshtui.diagnosis.analysis.resolved_hosts import at, resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.ambient import without_waypoint
 from meshtui.mesh.gateway_api import API_GATEWAYS, HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh, RuleOwner
+from meshtui.mesh.resolution import RulePlace
 from meshtui.mesh.resolution.httproutes import Backends, dropped, parents_missing, unattached
 from meshtui.mesh.route_status import is_accepted
 
@@ -59,6 +61,39 @@ def dropped_route(mesh: Mesh) -> Iterator[Finding]:
             "there.",
             "Remove what Istio does not know, or put it into a route of its own.",
         )
+
+
+def cut_rule(mesh: Mesh) -> Iterator[Finding]:
+    """A rule that is sorted behind one that takes everything: expressions are, wherever they stand.
+
+    Also the rule of a younger route that asks for the same as an older one.
+    """
+    whole = resolved_hosts(mesh)
+    seen: set[tuple[str, str, str, int]] = set()
+    for answer in whole.answers:
+        before = answer.routes[-1].rule if answer.routes else None
+        for unused in answer.unused:
+            place = at(unused.rule.root)
+            if not unused.behind or before is None or place in seen or place in whole.used_rules:
+                continue
+            if isinstance(unused.rule.root.service, HttpRoute):
+                seen.add(place)
+                yield _cut(unused.rule.root, before.root, answer.host)
+
+
+def _cut(place: RulePlace, before: RulePlace, host: str) -> Finding:
+    title = place.rule.title if place.rule else place.pointer
+    other = before.rule.title if before.rule else before.pointer
+    return Finding(
+        "unreachable-rule",
+        WARNING,
+        place.service.ref,
+        f"spec.{place.protocol}[{place.index}]",
+        f"No request comes to rule {title}: {before.service.ref} rule {other} takes everything for "
+        f"{host} and is sorted before it.",
+        "Ask for a path or a prefix instead of an expression, or put both into one rule.",
+        ("IST0130",),
+    )
 
 
 def bad_backend(mesh: Mesh) -> Iterator[Finding]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
-from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, resolved_hosts
+from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, at, resolved_hosts
 from meshtui.diagnosis.analysis.sendings import ResolvedHost, Sending
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Gateway, Mesh, Server, VirtualService
-from meshtui.mesh.resolution import Door, Route
+from meshtui.mesh.resolution import Door, Route, RulePlace
 from meshtui.mesh.resolution.forwarding import cluster_name
 from meshtui.mesh.resolution.names import labels_in
 
@@ -129,6 +129,40 @@ def gateway_conflict(mesh: Mesh) -> Iterator[Finding]:
                 "Let one Gateway have the host on this port.",
                 ("IST0145",),
             )
+
+
+def behind_another(mesh: Mesh) -> Iterator[Finding]:
+    """A rule at a gateway behind one of another object that takes everything for its host.
+
+    istiod joins what is bound to one host there, HTTPRoutes and older objects first.
+    """
+    whole = resolved_hosts(mesh)
+    seen: set[tuple[str, str, str, int]] = set()
+    for answer in whole.answers:
+        first = answer.routes[-1].rule if answer.edge and answer.routes else None
+        for route in answer.behind if first else ():
+            rule = route.rule
+            if rule is None or first is None or rule.root.service is first.root.service:
+                continue
+            place = at(rule.root)
+            if place in whole.used_rules or place in seen:
+                continue
+            seen.add(place)
+            yield _behind(rule.root, first.root, answer.host)
+
+
+def _behind(place: RulePlace, before: RulePlace, host: str) -> Finding:
+    title = place.rule.title if place.rule else place.pointer
+    return Finding(
+        "unreachable-rule",
+        WARNING,
+        place.service.ref,
+        f"spec.{place.protocol}[{place.index}]",
+        f"No request comes to rule {title} at the gateway: {before.service.ref} takes all for "
+        f"{host} before it.",
+        "Put both into one object, or let the first ask for less.",
+        ("IST0130",),
+    )
 
 
 def _path(gateway: Gateway, index: int) -> str:
