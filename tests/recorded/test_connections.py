@@ -48,8 +48,9 @@ from meshtui.mesh.touched_ports import PortChains, TouchedPort, ports_of, touche
 from meshtui.mesh.trace import Caller, trace
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.written_objects import mesh_after
-from tests.recorded.cases import CLIENT_LABELS, Case, load, names
+from tests.recorded.cases import CLIENT_LABELS, GATEWAY, Case, load, names
 from tests.recorded.test_http_routes_at_gateways import GATE
+from tests.recorded.test_resolution import tcp_chains
 
 Obj = dict[str, Any]
 SPACE = "st-a"
@@ -129,6 +130,36 @@ def test_the_listeners_of_gateways_are_in_sync(name: str, listener: int) -> None
     for port in found:
         verdict = compare_port(TouchedPort(port, port), listeners_of(recorded))
         assert verdict.differences == ()
+
+
+EDGES = [
+    name
+    for name in names("istio")
+    if any(map(list, map(tcp_chains, load(name).recorded.get("gateway", {}).get("listeners", ()))))
+]
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_the_listeners_of_istio_s_gateways_are_in_sync(name: str) -> None:
+    case = load(name)
+    listeners = listeners_of([as_dumped(one) for one in case.recorded["gateway"]["listeners"]])
+    found = [port for port in ports_of(world(case.mesh).view(GATEWAY), ()) if port.chains]
+    assert found
+    for port in found:
+        assert compare_port(TouchedPort(port, port), listeners).differences == ()
+
+
+def test_a_shift_at_a_gateway_touches_its_listener() -> None:
+    case = load("gw-tcp")
+    service = next(s for s in case.mesh.services if s.key.name == "rev")
+    ruler = next(v.ref for v in case.mesh.virtual_services if "tcp" in v.raw["spec"])
+    target = Target(service.key, f"{ruler.name}/tcp[0]")
+    made = build_change(case.mesh, Shift({"v2": 70}), target)
+    old, new = (world(m).view(GATEWAY) for m in (case.mesh, mesh_after(case.mesh, made)))
+    (touched,) = touched_ports(old, new, made.target)
+    listeners = listeners_of([as_dumped(one) for one in case.recorded["gateway"]["listeners"]])
+    (text,) = compare_port(touched, listeners).differences
+    assert text.endswith("connections go to v1 80 %, v2 20 %, asked v1 30 %, v2 70 %")
 
 
 @pytest.mark.parametrize("name", ["m-tcp-on-http", "c-tcp-on-http"])

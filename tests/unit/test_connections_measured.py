@@ -27,6 +27,7 @@ from meshtui.metrics.connections import (
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
 from meshtui.metrics.prometheus_result import Point
 from meshtui.metrics.window import Window
+from meshtui.ui.table.marks import version_marks
 from tests.unit.objects import destination_rule, pod, service
 
 Obj = dict[str, Any]
@@ -183,3 +184,9 @@ def test_prometheus_names_the_counter_in_a_label() -> None:
 def test_hostile_counters_are_passed_over() -> None:
     text = f'{OPENED}{{reporter="source"}} NaN\n{SENT}{{}} -1\n{CLOSED} 3\n{OPENED}{{x="y"}} 4\n'
     assert read(text, SeriesCache()).connections == {}
+
+
+def test_the_screen_tells_connections_beside_the_version() -> None:
+    row = view_of(sample_of(line(OPENED, 270), line(SENT, 5_000_000))).versions[0]
+    words = "".join(span.text for span in version_marks(row))
+    assert "27.0 conn/s, 500 kB/s sent, 0 B/s received" in words
