@@ -51,6 +51,7 @@ EXPECTED = {
     "m-backend-hostname": ["bad-backend HTTPRoute gw-a/rev spec.rules[1].backendRefs[0]"],
     "m-bad-filter-one-rule": ["dropped-route HTTPRoute gw-a/rev spec.rules"],
     "m-parent-missing": ["unserved-route HTTPRoute gw-a/a spec.parentRefs[0]"],
+    "w-httproute-and-vs": ["unreachable-rule VirtualService gw-w/rev spec.hosts[0]"],
     "w-opt-out": ["no-waypoint HTTPRoute gw-w/solo spec.parentRefs"],
 }
 """By case, of all of them: what is found of its routes beside missing Services and ports."""
