@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.connections_join import as_signals
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.interval import interval
 from meshtui.mesh.judging import (
@@ -57,6 +58,8 @@ class VersionHealth:
     state: str = NOT_KNOWN
     errors: float | None = None
     requests: float = 0.0
+    counted: str = "requests"
+    """What `requests` counts: connections where there were no requests."""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -85,7 +88,7 @@ class VersionHealth:
     def words(self) -> str:
         """`20 % errors of 45 requests, 1 of 1 pods ready`."""
         if self.errors is not None:
-            health = f"{about_percent(self.errors)} errors of {self.requests:.0f} requests"
+            health = f"{about_percent(self.errors)} errors of {self.requests:.0f} {self.counted}"
         else:
             health = "no traffic" if self.state == NO_TRAFFIC else "nothing measured"
         health += _MORE.get(self.state, "")
@@ -128,7 +131,14 @@ def failing_ratio(row: VersionView) -> float:
 
 
 def _sides(row: VersionView) -> tuple[tuple[str, Signals | None], ...]:
+    if _of_connections(row) and row.tcp is not None:
+        seen = as_signals(row.tcp)
+        return (row.state, seen), (row.server_state, seen)
     return (row.state, row.caller), (row.server_state, row.server)
+
+
+def _of_connections(row: VersionView) -> bool:
+    return row.tcp is not None and not any(s and s.requests for s in (row.caller, row.server))
 
 
 def _health(
@@ -176,6 +186,7 @@ def _measured(health: VersionHealth, row: VersionView, limits: Thresholds) -> Ve
         state,
         bad_ratio(signals) if signals else None,
         signals.requests if signals else 0.0,
+        "connections" if _of_connections(row) else "requests",
     )
 
 

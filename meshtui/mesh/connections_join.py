@@ -8,7 +8,7 @@ from meshtui.mesh.connections import Connections, summed
 from meshtui.mesh.judging import NO_TRAFFIC, Tally, state_by
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.row_work import RowWork
-from meshtui.mesh.signals import Responder
+from meshtui.mesh.signals import Responder, Signals
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.thresholds import Thresholds
 
@@ -72,6 +72,12 @@ def judge_connections(
             states[sides] = [state_by(one, limits) for one in counts[sides]]
             work.state, work.server_state = states[sides]
     return counts, states
+
+
+def as_signals(tcp: Connections) -> Signals:
+    """The connections as what is judged; see `with_connections`."""
+    number = max(tcp.opened, tcp.closed, 1.0)
+    return Signals(number, tcp.opened_s, min(tcp.failed, number) / number)
 
 
 def with_connections(counted: Tally | None, tcp: Connections | None) -> Tally | None:

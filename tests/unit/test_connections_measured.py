@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from meshtui.changes.health import health_of
+from meshtui.changes.stable import choose_stable
 from meshtui.cli.documents.services import services_json
+from meshtui.mesh.carrying import traffic_to
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.judging import FAILING, FEW, NO_TRAFFIC, OK
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -190,3 +193,19 @@ def test_the_screen_tells_connections_beside_the_version() -> None:
     row = view_of(sample_of(line(OPENED, 270), line(SENT, 5_000_000))).versions[0]
     words = "".join(span.text for span in version_marks(row))
     assert "27.0 conn/s, 500 kB/s sent, 0 B/s received" in words
+
+
+def test_the_health_of_a_version_is_that_of_its_connections() -> None:
+    sample = sample_of(
+        line(OPENED, 500), line(CLOSED, 500),
+        line(OPENED, 400, "v2"), line(CLOSED, 400, "v2", flags="UF"),
+    )  # fmt: skip
+    known = mesh()
+    (route,) = traffic_to(known, known.by_key[DB]).routes
+    found = health_of(known, known.by_key[DB], route.rule, sample, Thresholds())
+    v1, v2 = found
+    assert (v1.healthy, v1.words) == (True, "0 % errors of 500 connections, 1 of 1 pods ready")
+    assert (v2.failing, v2.words) == (True, "100 % errors of 400 connections, 1 of 1 pods ready")
+    stable = choose_stable(found, ())
+    assert stable is not None
+    assert (stable.version.label, stable.dangers) == ("v1", ())
