@@ -21,7 +21,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
@@ -139,7 +139,9 @@ async def _rates(
     if not looked_at and (arguments.command not in GATED or consented(arguments)):
         return None
     early = partial(enough, opened, mesh) if enough else None
-    return await opening.reading(opened, mesh, arguments.window, early)
+    name = getattr(arguments, "service", "")
+    about = opening.key_of(name, opened.cluster.namespace) if name else None
+    return await opening.reading(opened, mesh, arguments.window, early, about)
 
 
 def consented(arguments: argparse.Namespace) -> bool:
@@ -185,7 +187,7 @@ async def carry_out(
     else:
         show(plan)
         ask(plan, arguments)
-    asking = None if arguments.no_verify else lambda: callers(opened, mesh)
+    asking = None if arguments.no_verify else lambda: callers(opened, mesh, plan.change.service)
     if asking and seen is None and plan.change.verb != "rollback":
         seen = await asking()
     try:
@@ -205,17 +207,17 @@ async def measured(opened: Session, outcome: Outcome, seconds: float | None) -> 
     except MeshtuiError as unread:  # the change is made all the same
         output.note(f"meshtui: {unread}")
         return ()
-    sample, error = await opening.sample(opened, mesh, seconds)
+    key = outcome.plan.change.service
+    sample, error = await opening.sample(opened, mesh, seconds, about=key)
     if error:
         output.note(f"meshtui: telemetry: {error}")
-    key = outcome.plan.change.service
-    own = [service for service in mesh.services if service.key == key]
-    return shares_of(service_views(mesh, sample, of=own)[0]) if own else ()
+    own = mesh.by_key.get(key)
+    return shares_of(service_views(mesh, sample, of=[own])[0]) if own else ()
 
 
-async def callers(opened: Session, mesh: Mesh) -> Sample | None:
-    """Who sends traffic to whom, for the choice of the proxies to ask."""
-    sample, error = await opening.sample(opened, mesh, 0.0)
+async def callers(opened: Session, mesh: Mesh, about: ServiceKey) -> Sample | None:
+    """Who sends traffic to a service, for the choice of the proxies to ask."""
+    sample, error = await opening.sample(opened, mesh, 0.0, about=about)
     if error:
         output.note(f"meshtui: telemetry: {error}")
     return sample

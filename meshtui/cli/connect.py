@@ -99,16 +99,18 @@ EARLIER = (0.25, 0.5)
 
 
 async def sample(
-    opened: Session, mesh: Mesh, window_s: float, enough: Enough | None = None
+    opened: Session,
+    mesh: Mesh,
+    window_s: float,
+    enough: Enough | None = None,
+    about: ServiceKey | None = None,
 ) -> tuple[Sample | None, MeshtuiError | None]:
-    """Golden signals, or why there are none.
+    """Golden signals, or why there are none; `about` is the service that they are wanted for.
 
     Sidecars are read twice, `window_s` seconds apart (0: once, for who calls whom), or less where
     what was seen by then is `enough`; a Prometheus knows the past.
     """
-    from meshtui.metrics.choose import source_for
-
-    source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
+    source = _source(opened, mesh, about)
     try:
         return await _sampled(source, mesh, window_s, enough), None
     except MeshtuiError as error:
@@ -117,14 +119,26 @@ async def sample(
         await source.close()
 
 
-async def sample_and_hour(
-    opened: Session, mesh: Mesh, window_s: float
-) -> tuple[Sample | None, Sample | None, MeshtuiError | None]:
-    """Golden signals with the times of the hour before, where the source remembers them."""
+def _source(opened: Session, mesh: Mesh, about: ServiceKey | None) -> MetricsSource:
+    """What is asked for golden signals: about one service no more than tells of it."""
     from meshtui.metrics.choose import source_for
-    from meshtui.metrics.source import HourSource
+    from meshtui.metrics.source import FocusedSource
 
     source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
+    if about is not None and isinstance(source, FocusedSource) and about in mesh.by_key:
+        from meshtui.metrics.focus import services_about
+
+        source.focus(services_about(mesh, mesh.by_key[about]))
+    return source
+
+
+async def sample_and_hour(
+    opened: Session, mesh: Mesh, window_s: float, about: ServiceKey | None = None
+) -> tuple[Sample | None, Sample | None, MeshtuiError | None]:
+    """Golden signals with the times of the hour before, where the source remembers them."""
+    from meshtui.metrics.source import HourSource
+
+    source = _source(opened, mesh, about)
     try:
         found = await _sampled(source, mesh, window_s, None)
         before = None
@@ -184,12 +198,16 @@ READING_S = 4.0
 
 
 async def reading(
-    opened: Session, mesh: Mesh, window_s: float, enough: Enough | None = None
+    opened: Session,
+    mesh: Mesh,
+    window_s: float,
+    enough: Enough | None = None,
+    about: ServiceKey | None = None,
 ) -> Sample | None:
     """Golden signals to plan on; None where there are none in time, and a line says why."""
     try:
         async with asyncio.timeout(window_s + READING_S):
-            found, error = await sample(opened, mesh, window_s, enough)
+            found, error = await sample(opened, mesh, window_s, enough, about)
     except TimeoutError:
         found, error = None, None
         output.note(f"meshtui: telemetry: no answer in {window_s + READING_S:g} s")

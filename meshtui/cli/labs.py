@@ -16,7 +16,12 @@ def up(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
     return commands.up(
-        arguments.dir, arguments.scenario, arguments.rps, report=_line, complain=output.note
+        arguments.dir,
+        arguments.scenario,
+        arguments.rps,
+        synthetic=arguments.synthetic or 0,
+        report=_line,
+        complain=output.note,
     )
 
 

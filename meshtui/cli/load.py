@@ -65,7 +65,7 @@ async def _target(
     question = Question(service, request_of(arguments), vars(arguments)["from"], arguments.port)
     sample = None
     if not question.source:
-        sample, error = await opening.sample(opened, mesh, 0.0)
+        sample, error = await opening.sample(opened, mesh, 0.0, about=service.key)
         if error:
             output.note(f"meshtui: telemetry: {error}")
     targets = load_targets(mesh, question, sample, arguments.timeout)

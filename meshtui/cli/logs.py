@@ -43,7 +43,7 @@ async def logs(arguments: argparse.Namespace) -> int:
         follow = arguments.follow and not arguments.previous
         callers: tuple[Pod, ...] = ()
         if start.callers:
-            callers = callers_of(mesh, service, await callers_sample(opened, mesh))
+            callers = callers_of(mesh, service, await callers_sample(opened, mesh, service.key))
             asked += len(callers)
         known = partial(formats_of, mesh)
         both = WithCallers(service, lambda: _of(pods, version), lambda: callers, known)

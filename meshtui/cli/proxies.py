@@ -38,10 +38,10 @@ async def show(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         if arguments.what == "diff":
-            sample, error = await opening.sample(opened, mesh, 0.0)
+            service = opening.find(mesh, arguments.pod, opened.cluster.namespace)
+            sample, error = await opening.sample(opened, mesh, 0.0, about=service.key)
             if error:
                 output.note(f"meshtui: telemetry: {error}")
-            service = opening.find(mesh, arguments.pod, opened.cluster.namespace)
             proxies = LiveProxies(opened.cluster, mesh, sample)
             return await _diff(proxies, proxies.matrix(service.key), opening.form(arguments))
         proxies = LiveProxies(opened.cluster, mesh)

@@ -27,7 +27,7 @@ async def request(arguments: argparse.Namespace) -> int:
             _consent(arguments, service)
         sample = None
         if not question.source:
-            sample, error = await opening.sample(opened, mesh, 0.0)
+            sample, error = await opening.sample(opened, mesh, 0.0, about=service.key)
             if error:
                 output.note(f"meshtui: telemetry: {error}")
         asked = await ask_service(

@@ -67,9 +67,12 @@ async def _read(
             opening.note_problems(part.mesh, NO_RULES)
             return part.mesh, sample, before, error
     mesh = await opening.mesh(opened, without_istio=NO_RULES)
+    about = None
     if arguments.service:
-        opening.find(mesh, arguments.service, opened.cluster.namespace)
-    sample, before, error = await opening.sample_and_hour(opened, mesh, arguments.window)
+        about = opening.find(mesh, arguments.service, opened.cluster.namespace).key
+    sample, before, error = await opening.sample_and_hour(
+        opened, mesh, arguments.window, about
+    )
     return mesh, sample, before, error
 
 

@@ -23,7 +23,7 @@ async def trace(arguments: argparse.Namespace) -> int:
         question = Question(service, request_of(arguments), source, arguments.port)
         sample = None
         if not source:
-            sample, error = await opening.sample(opened, mesh, 0.0)
+            sample, error = await opening.sample(opened, mesh, 0.0, about=service.key)
             if error:
                 output.note(f"meshtui: telemetry: {error}")
         traced = await trace_request(opened.cluster, mesh, question, sample)

@@ -14,7 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the answer is its exit status."""
     given = _parser().parse_args(arguments)
     if given.command == "up":
-        return commands.up(given.dir, given.scenario, given.rps, given.follow_stdin)
+        return commands.up(
+            given.dir, given.scenario, given.rps, given.follow_stdin, given.synthetic
+        )
     if given.command == "set":
         return commands.set_workload(given.workload, given.errors, given.latency, given.dir)
     return commands.load(given.rps, given.dir)
@@ -26,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", help="run a lab until ^C")
     up.add_argument("--scenario", choices=list(SCENARIOS), default="errors")
     up.add_argument("--rps", type=float, default=40.0)
+    up.add_argument("--synthetic", type=int, default=0)
     up.add_argument("--follow-stdin", action="store_true", help=argparse.SUPPRESS)
     change = verbs.add_parser("set", help="let a workload fail or be slow")
     change.add_argument("workload")

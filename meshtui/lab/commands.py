@@ -31,11 +31,15 @@ def up(
     scenario: str = "errors",
     rps: float = 40.0,
     follow_stdin: bool = False,
+    synthetic: int = 0,
     *,
     report: Report = _print,
     complain: Report = _complain,
 ) -> int:
-    """Run a lab in the foreground; its kubeconfig's path is the first line on standard output."""
+    """Run a lab in the foreground; its kubeconfig's path is the first line on standard output.
+
+    `synthetic`: so many services without proxies in place of Bookinfo.
+    """
 
     def run() -> None:
         if scenario not in SCENARIOS:
@@ -46,7 +50,7 @@ def up(
         def announce(kubeconfig: Path) -> None:
             report(str(kubeconfig))
 
-        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin), announce))
+        asyncio.run(serve(Options(dir, scenario, rps, follow_stdin, synthetic), announce))
 
     return _guarded(run, complain)
 

@@ -51,10 +51,12 @@ def spawn(
     scenario: str = "errors",
     rps: float = 40.0,
     dir: Path | None = None,  # noqa: A002 - the name of the option
+    synthetic: int = 0,
 ) -> Iterator[RunningLab]:
     """A running lab; LabError with its last words where it does not start."""
     command = [sys.executable, "-m", "meshtui.lab", "up", "--scenario", scenario, "--rps", str(rps)]
     command += ["--follow-stdin", *(["--dir", str(dir)] if dir else [])]
+    command += ["--synthetic", str(synthetic)]
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
             command,

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from meshtui.lab import rundir
 from meshtui.lab.api.server import ApiServer
 from meshtui.lab.bookinfo.objects import GATEWAY, seed
+from meshtui.lab.certificate import certificate
 from meshtui.lab.control.discovery import Discovery
 from meshtui.lab.control.listeners import bound_port
 from meshtui.lab.control.plane import ControlPlane
@@ -38,12 +39,26 @@ _SERVICE_PORT = 9080
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run a lab; with `follow_stdin` it ends when its standard input does."""
+    """How to run a lab; with `follow_stdin` it ends when its standard input does.
+
+    `synthetic`: so many services without proxies in place of Bookinfo.
+    """
 
     dir: Path | None = None
     scenario: str = "errors"
     rps: float = 40.0
     follow_stdin: bool = False
+    synthetic: int = 0
+
+
+class Running(Protocol):
+    """A lab that is started and stopped."""
+
+    kubeconfig: Path
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class Lab:
@@ -63,7 +78,7 @@ class Lab:
         )
         self._kubelet = Kubelet(self._store, self._plane, self._fleet, self._block, path, LogBuffer)
         self._endpoints = EndpointsController(self._store)
-        self._api = ApiServer(self._store, self._kubelet, certs=_certificate(path))
+        self._api = ApiServer(self._store, self._kubelet, certs=certificate(path))
         self._control = ControlSocket(self, held.run.control)
         self._tasks: list[asyncio.Task[None]] = []
         self.kubeconfig = Path()
@@ -155,14 +170,6 @@ class Lab:
         self._tasks.append(asyncio.create_task(job))
 
 
-def _certificate(directory: Path) -> Any:
-    try:
-        from meshtui.lab.certs import self_signed
-    except ImportError as error:
-        raise LabError("no cryptography: pip install 'meshtui-istio[demo]'") from error
-    return self_signed(directory)
-
-
 async def serve(options: Options, ready: Callable[[Path], None]) -> None:
     """Run a lab until a signal or the end of standard input; `ready` gets the kubeconfig."""
     over = asyncio.Event()
@@ -171,7 +178,8 @@ async def serve(options: Options, ready: Callable[[Path], None]) -> None:
         loop.add_signal_handler(number, over.set)
     if options.follow_stdin:
         loop.add_reader(sys.stdin.fileno(), _read_stdin, over)
-    envoy_path()
+    if not options.synthetic:
+        envoy_path()
     held = rundir.create(options.dir)
     try:
         await _run(options, held, over, ready)
@@ -185,10 +193,18 @@ def _read_stdin(over: asyncio.Event) -> None:
         over.set()
 
 
+def _lab(options: Options, held: HeldRunDir) -> Running:
+    if not options.synthetic:
+        return Lab(options, held)
+    from meshtui.lab.synthetic.lab import SyntheticLab
+
+    return SyntheticLab(options.synthetic, options.scenario, options.rps, held.run)
+
+
 async def _run(
     options: Options, held: HeldRunDir, over: asyncio.Event, ready: Callable[[Path], None]
 ) -> None:
-    lab = Lab(options, held)
+    lab = _lab(options, held)
     waiting, starting = asyncio.create_task(over.wait()), asyncio.create_task(lab.start())
     try:
         await asyncio.wait({waiting, starting}, return_when=asyncio.FIRST_COMPLETED)

@@ -87,6 +87,11 @@ def is_settled(mesh: Mesh, service: Service) -> bool:
     return len(rivals(traffic.routes)) < 2 and not (ruled and traffic.unruled.pods)
 
 
+def related_hosts(mesh: Mesh, service: Service) -> frozenset[str]:
+    """The service's host, and those that share rules with it as far as these have names."""
+    return _hosts(mesh, service) or frozenset({service.host})
+
+
 def _hosts(mesh: Mesh, service: Service) -> frozenset[str] | None:
     """The service's host, and all that rules for it and for these name; None for any host."""
     found, seen = {service.host}, set[int]()

@@ -13,7 +13,13 @@ from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
-from meshtui.metrics.source import CallSource, HourSource, MetricsSource, PastSource
+from meshtui.metrics.source import (
+    CallSource,
+    FocusedSource,
+    HourSource,
+    MetricsSource,
+    PastSource,
+)
 
 LOOK_EVERY_S = 30.0
 FIRST_LOOK_S = 3.0
@@ -69,6 +75,11 @@ class AutoSource:
                 return sample
         self.name = self._fallback.name
         return await self._from_fallback(mesh)
+
+    def focus(self, about: frozenset[ServiceKey]) -> None:
+        """For the fallback: what is preferred knows all services at once."""
+        if isinstance(self._fallback, FocusedSource):
+            self._fallback.focus(about)
 
     @property
     def chosen(self) -> MetricsSource:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.calls import Calls
-from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.connections import ConnectionLedger, with_clients
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.denied import FORBIDDEN, UNAUTHORIZED, summed, with_denied
+from meshtui.metrics.focus import FEW, callers_among, own_pods
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
 
@@ -71,6 +72,7 @@ class SidecarSource:
         self._series = SeriesCache()
         self._windows: dict[PodId, Window] = {}
         self._sampled_at = 0.0
+        self._about: frozenset[ServiceKey] = frozenset()
         # Two samples at once would take the older counters for a reset of the newer ones.
         self._one_at_a_time = asyncio.Lock()
 
@@ -84,9 +86,30 @@ class SidecarSource:
         async with self._one_at_a_time:
             pods = [pod for pod in mesh.pods if _counts(pod)]
             self._keep_only({pod_id(pod) for pod in pods})
-            failures = await self._read_all(pods)
-            _refuse_nothing(pods, failures)
-            return await asyncio.to_thread(self._summary, pods, failures)
+            asked, failures = await self._read_wanted(mesh, pods)
+            _refuse_nothing(asked, failures)
+            return await asyncio.to_thread(self._summary, pods, asked, failures)
+
+    def focus(self, about: frozenset[ServiceKey]) -> None:
+        """Of a large mesh only the proxies of these services are read, and of who reached them."""
+        self._about = about
+
+    async def _read_wanted(
+        self, mesh: Mesh, pods: Sequence[Pod]
+    ) -> tuple[Sequence[Pod], list[tuple[Pod, MeshtuiError]]]:
+        """The pods that were asked, and those of them that failed.
+
+        A service that nobody reached names no caller: then all are asked.
+        """
+        if not self._about or len(pods) <= FEW:
+            return pods, await self._read_all(pods)
+        own = own_pods(mesh, self._about, pods)
+        failures = await self._read_all(own)
+        known = {pod_id(pod) for pod in own}
+        latest = [w.latest for pod, w in self._windows.items() if pod in known and w.latest]
+        callers = callers_among(clients_of(latest), self._about, pods)
+        rest = [pod for pod in (callers or pods) if pod_id(pod) not in known]
+        return [*own, *rest], [*failures, *await self._read_all(rest)]
 
     async def calls(self, mesh: Mesh) -> Calls:
         """From what the last sample was counted of: no proxy is asked."""
@@ -175,9 +198,16 @@ class SidecarSource:
         window = self._windows.get(pod_id(pod))
         return window is not None and window.elapsed_s > 0
 
-    def _summary(self, pods: Sequence[Pod], failures: Sequence[tuple[Pod, MeshtuiError]]) -> Sample:
+    def _summary(
+        self,
+        pods: Sequence[Pod],
+        asked: Sequence[Pod],
+        failures: Sequence[tuple[Pod, MeshtuiError]],
+    ) -> Sample:
         missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
-        unread = self._unread(pods, [pod for pod, _ in missing])
+        left = {pod_id(pod) for pod in pods} - {pod_id(pod) for pod in asked}
+        passed_over = [pod for pod in pods if pod_id(pod) in left]
+        unread = self._unread(pods, [*(pod for pod, _ in missing), *passed_over])
         gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
         ledger, connections = Ledger(unread.whole, gateways), ConnectionLedger()
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
@@ -195,14 +225,26 @@ class SidecarSource:
             source=self.name,
             window_s=self._window_s,
             clients=with_clients(clients_of(latest), (one.connections for one in latest)),
-            read=len(pods) - len(failures),
+            read=len(asked) - len(failures),
             failed=len(missing),
             unread=unread.any,
             filled=ledger.filled,
-            problems=_problems(missing) if pods else ("no running pod has a sidecar",),
+            problems=(*_left_out(asked, pods), *_problems(missing))
+            if pods
+            else ("no running pod has a sidecar",),
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
         return with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
+
+
+def _left_out(asked: Sequence[Pod], pods: Sequence[Pod]) -> tuple[str, ...]:
+    """Which share of the mesh the numbers cover."""
+    if len(asked) == len(pods):
+        return ()
+    return (
+        f"{len(asked)} of {len(pods)} sidecars are read: the service's own, the gateways', and"
+        " those of who reached it",
+    )
 
 
 class _Unread(NamedTuple):

@@ -33,6 +33,15 @@ class MetricsSource(Protocol):
 
 
 @runtime_checkable
+class FocusedSource(Protocol):
+    """A source that need not read all of a mesh where some services are asked for."""
+
+    def focus(self, about: frozenset[ServiceKey]) -> None:
+        """From now on a sample tells of these services; of the others it may know nothing."""
+        ...
+
+
+@runtime_checkable
 class PastSource(Protocol):
     """A source that remembers what it counted before anybody asked."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from meshtui.verbs.values import COUNT, FREE, RATE, TEXT
 from meshtui.verbs.values import FOLDER as FOLDER_KIND
-from meshtui.verbs.values import FREE, RATE, TEXT
 from meshtui.verbs.verb import LAB, Example, Parameter, Verb
 
 SCENARIO = Parameter("scenario", "what is wrong in it", TEXT, "errors", "errors", "errors")
@@ -20,14 +20,21 @@ DEMO = Verb(
         Example("--ascii", "The same without signs beyond ASCII."),
     ),
 )
+SYNTHETIC = Parameter(
+    "synthetic",
+    "so many services without proxies in place of Bookinfo, each with `--rps` on average",
+    COUNT,
+    "1000",
+)
+
 UP = Verb(
     "lab up",
     "run a lab until ^C; prints its kubeconfig",
-    (SCENARIO, RPS, FOLDER),
+    (SCENARIO, RPS, SYNTHETIC, FOLDER),
     LAB,
     examples=(
         Example("--dir /tmp/lab", "With its kubeconfig in a folder of your choice."),
-        Example("--rps 5", "With little traffic."),
+        Example("--synthetic 1000", "A thousand services on 9,000 pods, to see how that is."),
     ),
 )
 SET = Verb(

@@ -122,7 +122,7 @@ def test_how_far_back(tail: Tail, options: list[str], start: TailFrom, follow: b
 
 
 def test_with_the_callers(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def sample(*_: Any) -> Any:
+    async def sample(*_: Any, **__: Any) -> Any:
         return None, None
 
     monkeypatch.setattr(opening, "sample", sample)

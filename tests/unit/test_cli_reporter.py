@@ -28,7 +28,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> None:
     async def read_mesh() -> Mesh:
         return mesh_of()
 
-    async def sample(*_: Any) -> tuple[Sample, None, None]:
+    async def sample(*_: Any, **__: Any) -> tuple[Sample, None, None]:
         totals = {V1.service: caller}, {V1.service: server}
         return Sample(1.0, "test", 10.0, {V1: caller}, {V1: server}, *totals), None, None
 

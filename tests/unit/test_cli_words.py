@@ -102,7 +102,7 @@ async def test_only_a_plan_that_is_looked_at_or_gated_waits_for_the_rate(
 ) -> None:
     windows: list[float] = []
 
-    async def sample(_: Any, __: Any, window_s: float, ___: Any) -> tuple[None, None]:
+    async def sample(_: Any, __: Any, window_s: float, *___: Any) -> tuple[None, None]:
         windows.append(window_s)
         return None, None
 
@@ -178,7 +178,7 @@ async def test_a_rollback_is_written_before_anybody_is_asked_who_calls(
             await callers()
 
     monkeypatch.setattr(changing, "callers", asked)
-    change = SimpleNamespace(verb=verb)
+    change = SimpleNamespace(verb=verb, service="reviews")
     plan: Any = SimpleNamespace(empty=False, dangerous=False, change=change, others=())
     opened: Any = SimpleNamespace(apply=apply)
     arguments = build_parser().parse_args(["rollback", "reviews", "--yes"])

@@ -123,10 +123,10 @@ MOST_NAMED = 5
 
 
 def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
-    """A pod with a proxy by its name, by `NAME.NAMESPACE` or `NAMESPACE/NAME`; or a workload's
-    first ready pod; or the only pod whose name begins so.
+    """A pod with a proxy by its name, by `NAME.NAMESPACE` or `NAMESPACE/NAME`; or the first ready
+    pod of a workload; or of the only workload whose pods' names begin so.
 
-    Raises NotFound, and Usage where several begin so.
+    Raises NotFound, and Usage where those of several workloads do.
     """
     kind, slash, rest = name.partition("/")
     if slash and kind in TYPES:
@@ -154,13 +154,13 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
 def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:
     near = [pod for pod in proxies if namespace in ("", pod.namespace)]
     exact = [pod for pod in near if pod.name == name]
-    for found in (exact, [pod for pod in near if pod.workload == name]):
+    begins = [pod for pod in near if name and pod.name.startswith(name)]
+    for found in (exact, [pod for pod in near if pod.workload == name], begins):
+        if found is begins and len({(pod.namespace, pod.workload) for pod in begins}) > 1:
+            raise Usage(f"{name} is the beginning of {_names(begins)}", "write more of the name")
         if found:
             return next((pod for pod in found if pod.serving), found[0])
-    begins = [pod for pod in near if name and pod.name.startswith(name)]
-    if len(begins) > 1:
-        raise Usage(f"{name} is the beginning of {_names(begins)}", "write more of the name")
-    return begins[0] if begins else None
+    return None
 
 
 def _names(pods: list[Pod]) -> str:

@@ -1,0 +1,119 @@
+"""One service of a large mesh: its own sidecars and its callers' are read, and it is said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from meshtui.lab.synthetic.objects import VERSIONS, namespace, objects
+from meshtui.lab.synthetic.statistics import Proxy, statistics
+from meshtui.lab.synthetic.traffic import Traffic
+from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import service_views
+from meshtui.metrics.focus import FEW, services_about
+from meshtui.metrics.sidecars import SidecarSource
+
+SERVICES, PODS = 40, 3
+NUMBER = 22
+CALLER = (NUMBER - 1) // 3
+KEY = ServiceKey(namespace(NUMBER), f"service-{NUMBER}")
+
+
+class Sidecars:
+    """A cluster that answers for the sidecars of a synthetic mesh, and counts who was asked."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.traffic = Traffic(
+            SERVICES, 40.0, lambda _: {"v1": 80.0, "v2": 15.0, "v3": 5.0}, self.now
+        )
+        self.asked: Counter[str] = Counter()
+        self._proxies: dict[str, Proxy] = {}
+        items: dict[str, list[Any]] = {}
+        copies: Counter[str] = Counter()
+        for made in objects(SERVICES, PODS):
+            plural = made.path.rpartition("/")[2]
+            items.setdefault(plural, []).append({**made.body, "status": made.status or {}})
+            if plural == "pods":
+                meta = made.body["metadata"]
+                workload = f"{meta['labels']['app']}-{meta['labels']['version']}"
+                number = int(meta["labels"]["app"].rpartition("-")[2])
+                self._proxies[meta["name"]] = Proxy(
+                    number, meta["labels"]["version"], copies[workload], PODS
+                )
+                copies[workload] += 1
+        self.mesh: Mesh = parse_mesh(items)
+
+    async def get_text(self, path: str, query: Any, timeout: float) -> str:  # noqa: ASYNC109
+        name = path.split("/pods/")[1].split(":")[0]
+        self.asked[name] += 1
+        return statistics(self.traffic, self._proxies[name], self.now)
+
+    def source(self) -> SidecarSource:
+        return SidecarSource(self, clock=lambda: self.now, now=lambda: self.now)  # type: ignore[arg-type]
+
+
+async def twice(sidecars: Sidecars, source: SidecarSource) -> Sample:
+    sidecars.now = 100.0
+    await source.sample(sidecars.mesh)
+    sidecars.now = 110.0
+    return await source.sample(sidecars.mesh)
+
+
+def rows(mesh: Mesh, sample: Sample, key: ServiceKey) -> dict[str, Any]:
+    (view,) = service_views(mesh, sample, of=[mesh.by_key[key]])
+    return {
+        one.version: (one.share, one.state, one.caller and (one.caller.requests, one.caller.codes))
+        for one in view.versions
+    }
+
+
+async def test_the_rows_are_those_of_a_whole_reading() -> None:
+    whole, part = Sidecars(), Sidecars()
+    assert len(whole.mesh.pods) > FEW
+    focused = part.source()
+    service = part.mesh.by_key[KEY]
+    assert services_about(part.mesh, service) == {KEY}
+    focused.focus(services_about(part.mesh, service))
+    found = await twice(part, focused)
+    everything = await twice(whole, whole.source())
+    assert rows(part.mesh, found, KEY) == rows(whole.mesh, everything, KEY)
+    workloads = {name.rpartition("-")[0].rpartition("-")[0] for name in part.asked}
+    assert workloads == {f"service-{NUMBER}-{v}" for v in VERSIONS} | {f"service-{CALLER}-v1"}
+    assert f"12 of {len(part.mesh.pods)} sidecars are read" in found.problems[0]
+    assert everything.problems == ()
+
+
+async def test_of_other_services_it_is_not_known() -> None:
+    part = Sidecars()
+    focused = part.source()
+    focused.focus(frozenset({KEY}))
+    found = await twice(part, focused)
+    for _, state, counted in rows(part.mesh, found, ServiceKey(namespace(1), "service-1")).values():
+        assert (state, counted) == ("unknown", None)
+
+
+async def test_a_service_that_nobody_reached_has_all_asked() -> None:
+    part = Sidecars()
+    part.traffic.rps = 0.0
+    focused = part.source()
+    focused.focus(frozenset({KEY}))
+    found = await twice(part, focused)
+    assert len(part.asked) == len(part.mesh.pods)
+    assert not any("sidecars are read" in line for line in found.problems)
+
+
+@pytest.mark.parametrize("few", [True, False])
+async def test_of_a_small_mesh_all_are_read(few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Sidecars()
+    if few:
+        monkeypatch.setattr("meshtui.metrics.sidecars.FEW", len(part.mesh.pods))
+    focused = part.source()
+    if few:
+        focused.focus(frozenset({KEY}))
+    await twice(part, focused)
+    assert len(part.asked) == len(part.mesh.pods)
