@@ -70,9 +70,7 @@ async def _read(
     about = None
     if arguments.service:
         about = opening.find(mesh, arguments.service, opened.cluster.namespace).key
-    sample, before, error = await opening.sample_and_hour(
-        opened, mesh, arguments.window, about
-    )
+    sample, before, error = await opening.sample_and_hour(opened, mesh, arguments.window, about)
     return mesh, sample, before, error
 
 
