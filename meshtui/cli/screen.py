@@ -6,15 +6,14 @@ import argparse
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meshtui.cli import output
+from meshtui.cli.application import app_of
 from meshtui.cli.streams import at_terminal
 from meshtui.errors import Usage
 
 if TYPE_CHECKING:
-    from meshtui.ui.app import MeshtuiApp
     from meshtui.ui.terminal.watchdog import Leaving
 
 
@@ -55,30 +54,3 @@ def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     if app.failure is not None:
         raise app.failure
     return status
-
-
-def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> MeshtuiApp:
-    """The program on the screen, as the options and the configuration want it; without a terminal
-    nothing is changed, not even what is overdue."""
-    from meshtui.cli.options import options
-    from meshtui.operations.deferred import DeferredCockpit
-    from meshtui.ui.app import MeshtuiApp
-
-    chosen = options(arguments, lenient=True)
-    chosen = chosen if leaving is not None else replace(chosen, read_only=True)
-    config = chosen.config
-    plain = config.ascii or getattr(arguments, "ascii", False)
-    return MeshtuiApp(
-        DeferredCockpit(chosen),
-        theme=config.theme,
-        ascii_only=plain or (leaving is not None and not _unicode()),
-        badges=config.badges,
-        mouse=config.mouse or getattr(arguments, "mouse", False),
-        leaving=leaving,
-        problems=[f"{problem}; read-only until that is right" for problem in chosen.problems],
-    )
-
-
-def _unicode() -> bool:
-    """Whether the terminal is said to take more than ASCII."""
-    return "utf" in (sys.stdout.encoding or "").lower()

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from meshtui.cli import output
-from meshtui.cli.screen import app_of
+from meshtui.cli.application import app_of
 from meshtui.errors import Exit, MeshtuiError, Usage
 
 SIZE = (160, 48)

@@ -85,7 +85,7 @@ def test_the_command_writes_a_file_or_says_why_not(
 
 
 def test_without_a_terminal_nothing_is_changed() -> None:
-    from meshtui.cli.screen import app_of
+    from meshtui.cli.application import app_of
 
     assert app_of(Namespace()).cockpit.read_only is True
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from meshtui.cli.application import app_of
 from meshtui.cli.main import main
 from meshtui.cli.options import options
-from meshtui.cli.screen import app_of
 from meshtui.config import SETTINGS, Config, load, load_config
 from meshtui.config.settings import BY_NAME
 from meshtui.config.template import template

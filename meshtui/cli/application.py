@@ -1,0 +1,39 @@
+"""The program on the screen, made from the command line and the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshtui.ui.app import MeshtuiApp
+    from meshtui.ui.terminal.watchdog import Leaving
+
+
+def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> MeshtuiApp:
+    """The program on the screen, as the options and the configuration want it; without a terminal
+    nothing is changed, not even what is overdue."""
+    from meshtui.cli.options import options
+    from meshtui.operations.deferred import DeferredCockpit
+    from meshtui.ui.app import MeshtuiApp
+
+    chosen = options(arguments, lenient=True)
+    chosen = chosen if leaving is not None else replace(chosen, read_only=True)
+    config = chosen.config
+    plain = config.ascii or getattr(arguments, "ascii", False)
+    return MeshtuiApp(
+        DeferredCockpit(chosen),
+        theme=config.theme,
+        ascii_only=plain or (leaving is not None and not _unicode()),
+        badges=config.badges,
+        mouse=config.mouse or getattr(arguments, "mouse", False),
+        leaving=leaving,
+        problems=[f"{problem}; read-only until that is right" for problem in chosen.problems],
+    )
+
+
+def _unicode() -> bool:
+    """Whether the terminal is said to take more than ASCII."""
+    return "utf" in (sys.stdout.encoding or "").lower()
