@@ -13,10 +13,10 @@ from math import inf
 
 from meshtui.mesh.judging import LONGER_MS, SICK, SLOW, slower_than_before, worse
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.row_work import RowWork, ServiceWork
+from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Sample, Signals
-from meshtui.mesh.view import ServiceView
+from meshtui.mesh.view import ServiceView, ServiceWork
 
 BLOCK_S = 300.0
 HALF_LIFE_S = 1200.0

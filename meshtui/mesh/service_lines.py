@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh.judging import ENOUGH, OK, Counts, Tally, counts_of
 from meshtui.mesh.pod_health import with_pods_state
-from meshtui.mesh.row_work import RowWork, ServiceWork
+from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.side_names import CALLER, SERVER
 from meshtui.mesh.standing import Line, Span, follow, slowed
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.thresholds import Thresholds
+from meshtui.mesh.view import ServiceWork
 
 POOLED_S = 60.0
 """Seconds that are counted together, as windows that do not overlap."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh.judging import state_by
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.row_work import ServiceWork
 from meshtui.mesh.service_lines import POOLED_S, ServiceLines, Windows
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.standing import Span
 from meshtui.mesh.thresholds import Thresholds
+from meshtui.mesh.view import ServiceWork
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from meshtui.dataclass import dataclass
 from meshtui.mesh.absence import unread_mark, unread_words
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
+from meshtui.mesh.changed import frozen, unfrozen
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.connections_join import (
     ByService,
@@ -32,7 +33,7 @@ from meshtui.mesh.judging import (
 )
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
-from meshtui.mesh.row_work import RowWork, ServiceWork
+from meshtui.mesh.row_work import RowWork, begun, done
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
@@ -127,6 +128,53 @@ class ServiceView:
     @property
     def virtual_service(self) -> VirtualService | None:
         return self.owner if isinstance(self.owner, VirtualService) else None
+
+
+@dataclass(slots=True)
+class ServiceWork:
+    """The same of a service; see `ServiceView`."""
+
+    view: ServiceView
+    rows: list[RowWork]
+    caller: Signals | None
+    server: Signals | None
+    state: str
+    server_state: str
+    slow: str
+    counted_because: str
+    tallies: list[Tally | None]
+    judged: list[str]
+    """What was counted, and the state by that alone: of callers and of the server, of the service
+    and then of each row. `judged` is empty where that was not worked out."""
+
+    tcp: Connections | None = None
+
+    @classmethod
+    def on(cls, view: ServiceView) -> ServiceWork:
+        lines: tuple[ServiceView | VersionView, ...] = (view, *view.versions)
+        sides = [signals for line in lines for signals in (line.caller, line.server)]
+        return cls(
+            view,
+            [begun(row) for row in view.versions],
+            view.caller,
+            view.server,
+            view.state,
+            view.server_state,
+            view.slow,
+            view.counted_because,
+            [tally(signals) for signals in sides],
+            [],
+            view.tcp,
+        )
+
+    def done(self) -> ServiceView:
+        found = unfrozen(self.view)
+        found.versions = tuple([done(work) for work in self.rows])
+        found.caller, found.server = self.caller, self.server
+        found.state, found.server_state = self.state, self.server_state
+        found.slow, found.counted_because = self.slow, self.counted_because
+        found.tcp = self.tcp
+        return frozen(found, type(self.view))
 
 
 def service_views(

@@ -11,10 +11,9 @@ from meshtui.mesh.judging import FAILING, OK, SLOW
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.own_past import OwnPast
 from meshtui.mesh.quantile import quantile
-from meshtui.mesh.row_work import ServiceWork
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
-from meshtui.mesh.view import ServiceView
+from meshtui.mesh.view import ServiceView, ServiceWork
 
 KEY = ServiceKey("default", "reviews")
 HOST = "reviews.default.svc.cluster.local"

@@ -28,12 +28,11 @@ from meshtui.mesh.judging import (
     judged,
 )
 from meshtui.mesh.model import Service, ServiceKey
-from meshtui.mesh.row_work import ServiceWork
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
-from meshtui.mesh.view import ServiceView
+from meshtui.mesh.view import ServiceView, ServiceWork
 
 KEY = ServiceKey("default", "reviews")
 HOST = "reviews.default.svc.cluster.local"
