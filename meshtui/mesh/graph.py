@@ -24,6 +24,9 @@ OUTSIDE = "outside"
 """The version of a host that a ServiceEntry names, of whose endpoints telemetry says nothing."""
 
 
+CONNECTIONS = "TCP connections are not counted by caller"
+
+
 class Row(NamedTuple):
     """A version of a service, as a row of the table."""
 
@@ -169,6 +172,12 @@ class CallGraph:
         entries = self._mesh.service_entries
         return self._mesh.service_entry_hosts | {host for entry in entries for host in entry.hosts}
 
+    @cached_property
+    def _connected(self) -> frozenset[ServiceKey]:
+        """The services to which there are connections that are no HTTP."""
+        found = self._sample.connections if self._sample else {}
+        return frozenset(target.service for target in found)
+
     def _clients(self, key: ServiceKey) -> frozenset[Client]:
         return self._sample.clients.get(key, frozenset()) if self._sample else frozenset()
 
@@ -280,6 +289,8 @@ class CallGraph:
             if not self._read or client in unread:
                 why = "its proxies can't be read" if client in unread else ""
                 yield Edge(caller, "", None, NOT_KNOWN, why=why)
+            elif key in self._connected:
+                yield Edge(caller, "", None, NOT_KNOWN, protocols=("tcp",), why=CONNECTIONS)
             else:
                 yield Edge(caller, "", NO_REQUESTS, state_of(NO_REQUESTS, self._limits))
 

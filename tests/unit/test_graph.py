@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.connections import Connections
 from meshtui.mesh.graph import ENTRY, OUTSIDE, SERVICE, Callee, CallGraph, Edge, Row
 from meshtui.mesh.judging import FAILING, FEW, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import UNKNOWN, Sample
+from meshtui.mesh.signals import UNKNOWN, Responder, Sample
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import service_views
 from meshtui.metrics.aggregate import Ledger
@@ -178,6 +179,17 @@ def test_a_caller_that_cannot_be_read_has_the_servers_numbers() -> None:
     clients = {REVIEWS: frozenset({PAGE})}
     found = graph_of(served(50), clients=clients, unread=frozenset({PAGE})).of(REVIEWS)
     assert [(edge.rps, edge.by_server) for edge in found.edges] == [(5.0, True)]
+
+
+def test_a_caller_that_opens_connections_is_not_called_silent() -> None:
+    """TCP is counted by version, not by caller: what each sends is not known."""
+    target = Responder(REVIEWS, "v1", "default", "reviews-v1")
+    clients = {REVIEWS: frozenset({PAGE}), RATINGS: frozenset({PAGE})}
+    graph = graph_of(clients=clients, connected={target: Connections(opened=3)})
+    (edge,) = graph.of(REVIEWS).edges
+    assert (edge.state, edge.signals, edge.protocols) == (NOT_KNOWN, None, ("tcp",))
+    assert edge.why == "TCP connections are not counted by caller"
+    assert [one.state for one in graph.of(RATINGS).edges] == [NO_TRAFFIC]
 
 
 def test_before_the_calls_are_read_the_callers_are_known_and_nothing_of_their_requests() -> None:
