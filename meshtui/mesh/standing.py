@@ -120,7 +120,7 @@ def follow(
     it, none with a second of another.
     """
     requests = windows[0][0]
-    pool = added(windows)
+    pool, few_bad = _pooled(windows, LEAVE * limits.failing)
     _note(line, windows[0], pool, newest)
     found = _found(line, windows, pool, first, limits)
     if requests < ENOUGH:
@@ -141,16 +141,31 @@ def follow(
         return
     elif SEVERITY[found] < SEVERITY[line.state]:
         _enter(line, found, pool, newest)
-    elif _is_over(line, windows, newest.end, limits):
+    elif _is_over(line, windows if few_bad else (), newest.end, limits):
         _leave(line, first, newest)
     elif line.state == ONLY_ERRORS:
         line.state = FAILING
 
 
+def _pooled(windows: Sequence[Counts], bound: float) -> tuple[Counts, bool]:
+    """All of them together, and whether the newest, or it and those just before, may exclude a
+    ratio of `bound`: mostly they are too few, or too many failed.
+    """
+    requests = errors = cut_off = refused = 0.0
+    few_bad, enough = False, Z99 * Z99 * (1 - bound) * (1 - 1e-9)
+    for asked, failed, broken, denied in windows:
+        requests += asked
+        errors += failed
+        cut_off += broken
+        refused += denied
+        limit = bound * requests
+        if limit >= enough and errors + cut_off + refused < limit:
+            few_bad = True
+    return (requests, errors, cut_off, refused), few_bad
+
+
 def added(windows: Sequence[Counts]) -> Counts:
     """All of them together."""
-    if len(windows) == 1:
-        return windows[0]
     requests = errors = cut_off = refused = 0.0
     for asked, failed, broken, denied in windows:
         requests += asked
@@ -269,7 +284,10 @@ def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
 
 
 def _is_over(line: Line, windows: Sequence[Counts], now: float, limits: Thresholds) -> bool:
-    """Whether what was counted lately excludes that the state still holds."""
+    """Whether what was counted lately excludes that the state still holds.
+
+    `windows` are those that may do so: none where `_pooled` says that they can't.
+    """
     patience = 2.0**line.returns
     if now - line.failed_at >= FORGOTTEN_S * patience:
         return True
