@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.resolution.httproutes import IDLE_ROUTES_SLOT
+from meshtui.mesh.resolution.listeners import LISTENERS_SLOT
 
 K = TypeVar("K")
 
@@ -34,6 +36,26 @@ INDEXES: Mapping[str, frozenset[str]] = {
     "rules_by_host": frozenset({"destination_rules"}),
 }
 """The indexes of a snapshot, each with the fields that it is made of."""
+
+_OF_ROUTES = frozenset(
+    {
+        "api_gateways",
+        "listener_sets",
+        "reference_grants",
+        "namespaces",
+        "http_routes",
+        "services",
+        "service_entries",
+        "service_entry_hosts",
+        "settings",
+        "partial",
+    }
+)
+WORKED_OUT: Mapping[str, frozenset[str]] = {
+    LISTENERS_SLOT: _OF_ROUTES,
+    IDLE_ROUTES_SLOT: _OF_ROUTES,
+}
+"""What the resolution has worked out of a snapshot's routes of the Gateway API, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +101,7 @@ def _apart(before: Sequence[Pod], after: Sequence[Pod]) -> tuple[tuple[Pod, ...]
 def hand_on(before: Mesh, after: Mesh, differ: Difference) -> None:
     """Gives `after` the indexes that `before` has worked out and that hold for it, too."""
     known, found = before.__dict__, after.__dict__
-    for name, made_of in INDEXES.items():
+    for name, made_of in {**INDEXES, **WORKED_OUT}.items():
         if name in known and not made_of & differ.fields:
             found.setdefault(name, known[name])
     if "pods" not in differ.fields:

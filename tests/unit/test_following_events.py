@@ -16,9 +16,11 @@ from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.parsed import ParsedObjects
 from meshtui.mesh.resolution import world
+from meshtui.mesh.resolution.httproutes import without_effect
+from meshtui.mesh.resolution.listeners import open_listeners
 from meshtui.mesh.signals import Responder, Sample, Signals
 from meshtui.mesh.structure import Structure
-from meshtui.mesh.successor import INDEXES
+from meshtui.mesh.successor import INDEXES, difference, hand_on
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, measured, structure
 from tests.recorded import composed, composed_more
@@ -311,6 +313,22 @@ def counted(view: ServiceView) -> Any:
 def test_every_index_of_a_mesh_is_handed_on() -> None:
     own = {name for name, value in vars(Mesh).items() if isinstance(value, cached_property)}
     assert own == INDEXES.keys()
+
+
+def test_what_is_worked_out_of_routes_is_handed_on_while_they_are_the_same() -> None:
+    case = load("g-no-match-host", "gateway-api")
+    before = case.mesh
+    without_effect(before)
+    pods = replace(before, pods=before.pods[:-1])
+    hand_on(before, pods, difference(before, pods))
+    assert without_effect(pods) is without_effect(before)
+    assert open_listeners(pods) is open_listeners(before)
+    routes = replace(before, http_routes=before.http_routes[:-1])
+    hand_on(before, routes, difference(before, routes))
+    assert len(without_effect(routes)["rev-v1.gw-a.svc.cluster.local"]) == 2
+    shut = replace(before, api_gateways=())
+    hand_on(before, shut, difference(before, shut))
+    assert open_listeners(shut) == ()
 
 
 def test_an_event_of_a_pod_costs_what_its_services_cost() -> None:

@@ -24,7 +24,7 @@ from meshtui.mesh.resolution.listeners import attached
 from meshtui.mesh.resolution.names import MESH
 
 _SERVICES = (("", "Service"), ("core", "Service"))
-_SLOT = "_idle_routes"
+IDLE_ROUTES_SLOT = "_idle_routes"
 _RANKS = {"exact": 3, "prefix": 2, "regex": 1}
 _RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 _MODIFIERS = {
@@ -158,16 +158,17 @@ def without_effect(mesh: Mesh) -> Mapping[str, tuple[tuple[HttpRoute, str], ...]
 
     Worked out once for a snapshot.
     """
-    found = mesh.__dict__.get(_SLOT)
-    if found is None:
+    known: Mapping[str, tuple[tuple[HttpRoute, str], ...]] | None
+    known = mesh.__dict__.get(IDLE_ROUTES_SLOT)
+    if known is None:
         idle: dict[str, list[tuple[HttpRoute, str]]] = {}
         for route in mesh.http_routes:
             if why := _why_idle(mesh, route):
                 for host in dict.fromkeys((*route.hosts, *route.backends)):
                     idle.setdefault(host, []).append((route, why))
-        found = mesh.__dict__[_SLOT] = {host: tuple(routes) for host, routes in idle.items()}
-    routes_by_host: Mapping[str, tuple[tuple[HttpRoute, str], ...]] = found
-    return routes_by_host
+        known = {host: tuple(routes) for host, routes in idle.items()}
+        mesh.__dict__[IDLE_ROUTES_SLOT] = known
+    return known
 
 
 def _why_idle(mesh: Mesh, route: HttpRoute) -> str:

@@ -40,7 +40,7 @@ _CONNECTIONS = frozenset({"TCP", "UDP"})
 _WITHOUT_ROUTES = frozenset({"istio-waypoint", "istio-remote"})
 """The classes of Gateways whose listeners are not those of an edge."""
 
-_SLOT = "_listeners"
+LISTENERS_SLOT = "_listeners"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class OpenListener:
 
 def open_listeners(mesh: Mesh) -> tuple[OpenListener, ...]:
     """The listeners of all Gateways of the Gateway API; worked out once for a snapshot."""
-    found = mesh.__dict__.get(_SLOT)
+    found = mesh.__dict__.get(LISTENERS_SLOT)
     if found is None:
-        found = mesh.__dict__[_SLOT] = tuple(_all_listeners(mesh))
+        found = mesh.__dict__[LISTENERS_SLOT] = tuple(_all_listeners(mesh))
     listeners: tuple[OpenListener, ...] = found
     return listeners
 
