@@ -7,8 +7,9 @@ needs `get` on `pods/proxy`, and rates are what they grew by over the last secon
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,6 +35,10 @@ _LARGE = 256 * 1024
 """Characters of statistics that are worth a thread, so that the screen goes on meanwhile."""
 
 _MOST_PROBLEMS = 8
+
+ROUNDS = 4.0
+"""So many rounds over all proxies a reading stands where one sample is too short for a round: two
+samples go to each proxy before the next ones have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,9 @@ class SidecarSource:
         self._scraper = Scraper(cluster, limits.pod_timeout_s)
         self._series = SeriesCache()
         self._windows: dict[PodId, Window] = {}
+        self._window_length_s = limits.window_s
+        self._turns: dict[PodId, float] = {}
+        self._began = clock()
         self._sampled_at = 0.0
         self._about: frozenset[ServiceKey] = frozenset()
         # Two samples at once would take the older counters for a reset of the newer ones.
@@ -139,41 +147,70 @@ class SidecarSource:
 
     def _keep_only(self, pods: set[PodId]) -> None:
         self._windows = {pod: window for pod, window in self._windows.items() if pod in pods}
+        self._turns = {pod: at for pod, at in self._turns.items() if pod in pods}
         self._scraper.keep_only(pods)
 
     async def _read_all(self, pods: Sequence[Pod]) -> list[tuple[Pod, MeshtuiError]]:
-        """Read the pods until the deadline; who failed, and why."""
-        if not pods:
-            return []
-        overdue_error = Unreachable(f"not read within {self._limits.deadline_s:g} s")
-        gate = asyncio.Semaphore(self._limits.concurrency)
-        tasks = {asyncio.create_task(self._read(pod, gate)): pod for pod in pods}
+        """Read the pods until the deadline; who failed, and why.
+
+        Where that is too short for all of them, each has its turn: first those that were read once,
+        since only a second reading gives rates, then whoever waits longest.
+        """
+        queue, began = deque(sorted(pods, key=self._turn)), self._clock()
+        outcomes: dict[PodId, MeshtuiError | None] = {}
+
+        async def work() -> None:
+            while queue:
+                pod = queue.popleft()
+                outcomes[pod_id(pod)] = await self._read(pod)
+                self._turns[pod_id(pod)] = self._clock()
+
+        workers = min(self._limits.concurrency, len(pods))
+        tasks = [asyncio.create_task(work()) for _ in range(workers)]
         try:
-            _, overdue = await asyncio.wait(tasks, timeout=self._limits.deadline_s)
+            if tasks:
+                await asyncio.wait(tasks, timeout=self._limits.deadline_s)
         finally:
             unfinished = [task for task in tasks if task.cancel()]
             await asyncio.gather(*unfinished, return_exceptions=True)
-        errors = (
-            (pod, overdue_error if task in overdue else task.result())
-            for task, pod in tasks.items()
-        )
+        for task in set(tasks) - set(unfinished):
+            task.result()
+        self._fit_windows(len(pods), len(outcomes), began)
+        overdue = Unreachable(f"not read within {self._limits.deadline_s:g} s")
+        errors = ((pod, outcomes.get(pod_id(pod), overdue)) for pod in pods)
         failures = [(pod, error) for pod, error in errors if error is not None]
         for pod, _ in failures:
             self._miss(pod)
         return failures
 
-    async def _read(self, pod: Pod, gate: asyncio.Semaphore) -> MeshtuiError | None:
+    def _turn(self, pod: Pod) -> tuple[bool, float]:
+        window = self._windows.get(pod_id(pod))
+        half = window is not None and window.half
+        return not half, self._turns.get(pod_id(pod), -math.inf)
+
+    def _fit_windows(self, wanted: int, done: int, began: float) -> None:
+        """What a proxy said stands until its turn comes again, or twice as long."""
+        every_s = max(began - self._began, self._clock() - began)
+        self._began = began
+        length_s = self._limits.window_s
+        if done < wanted:
+            length_s = max(length_s, ROUNDS * every_s * wanted / max(done, 1))
+        if length_s != self._window_length_s:
+            self._window_length_s = length_s
+            for window in self._windows.values():
+                window.length_s = length_s
+
+    async def _read(self, pod: Pod) -> MeshtuiError | None:
         """Take one pod's reading into its window; the failure is the answer where there is one."""
-        async with gate:
-            try:
-                text = await self._scraper.fetch(pod)
-            except MeshtuiError as error:
-                return error
-            at = self._clock()
-            reading = await self._parse(text)
-            if reading.unusable and not reading.requests:
-                return Unreachable("its counters of requests are no numbers")
-        window = self._windows.setdefault(pod_id(pod), Window(self._limits.window_s))
+        try:
+            text = await self._scraper.fetch(pod)
+        except MeshtuiError as error:
+            return error
+        at = self._clock()
+        reading = await self._parse(text)
+        if reading.unusable and not reading.requests:
+            return Unreachable("its counters of requests are no numbers")
+        window = self._windows.setdefault(pod_id(pod), Window(self._window_length_s))
         window.add(at, reading)
         return None
 

@@ -36,7 +36,7 @@ class Window:
     """The steps of one proxy, oldest first, and its counters as last read."""
 
     def __init__(self, length_s: float) -> None:
-        self._length_s = length_s
+        self.length_s = length_s
         self._last: tuple[float, Reading] | None = None
         self._steps: deque[Step] = deque()
 
@@ -73,12 +73,17 @@ class Window:
             self._steps.clear()
 
     def _oldest(self, now: float) -> float:
-        return now - self._length_s - _ROUNDING_S
+        return now - self.length_s - _ROUNDING_S
 
     @property
     def latest(self) -> Reading | None:
         """The counters as last read, since the proxy started."""
         return self._last[1] if self._last else None
+
+    @property
+    def half(self) -> bool:
+        """Read once: the next reading gives the first rate."""
+        return self._last is not None and not self._steps
 
     @property
     def elapsed_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,7 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.metrics.focus import FEW, services_about
-from meshtui.metrics.sidecars import SidecarSource
+from meshtui.metrics.sidecars import Limits, SidecarSource
 
 SERVICES, PODS = 40, 3
 NUMBER = 22
@@ -32,6 +33,8 @@ class Sidecars:
             SERVICES, 40.0, lambda _: {"v1": 80.0, "v2": 15.0, "v3": 5.0}, self.now
         )
         self.asked: Counter[str] = Counter()
+        self.most: int | None = None
+        self._left = 0
         self._proxies: dict[str, Proxy] = {}
         items: dict[str, list[Any]] = {}
         copies: Counter[str] = Counter()
@@ -49,9 +52,18 @@ class Sidecars:
         self.mesh: Mesh = parse_mesh(items)
 
     async def get_text(self, path: str, query: Any, timeout: float) -> str:  # noqa: ASYNC109
+        if self.most is not None:
+            if not self._left:
+                await asyncio.sleep(60)
+            self._left -= 1
         name = path.split("/pods/")[1].split(":")[0]
         self.asked[name] += 1
         return statistics(self.traffic, self._proxies[name], self.now)
+
+    def step(self) -> None:
+        """Ten seconds later; as many answers more as `most`."""
+        self.now += 10.0
+        self._left = self.most or 0
 
     def source(self) -> SidecarSource:
         return SidecarSource(self, clock=lambda: self.now, now=lambda: self.now)  # type: ignore[arg-type]
@@ -117,3 +129,28 @@ async def test_of_a_small_mesh_all_are_read(few: bool, monkeypatch: pytest.Monke
         focused.focus(frozenset({KEY}))
     await twice(part, focused)
     assert len(part.asked) == len(part.mesh.pods)
+
+
+async def test_in_a_mesh_that_is_too_large_for_one_sample_each_has_its_turn() -> None:
+    """A sample ends after a tenth of the proxies; after some rounds every row has its numbers."""
+    sidecars = Sidecars()
+    part = len(sidecars.mesh.pods) // 10
+    sidecars.most = part
+    source = SidecarSource(
+        sidecars,  # type: ignore[arg-type]
+        Limits(deadline_s=0.2),
+        clock=lambda: sidecars.now,
+        now=lambda: sidecars.now,
+    )
+    for _ in range(2):
+        sidecars.step()
+        found = await source.sample(sidecars.mesh)
+    assert found.window_s == 10.0, "two samples give a rate"
+    for _ in range(40):
+        sidecars.step()
+        found = await source.sample(sidecars.mesh)
+    for number in range(1, SERVICES):
+        key = ServiceKey(namespace(number), f"service-{number}")
+        for share, state, counted in rows(sidecars.mesh, found, key).values():
+            assert state != "unknown" and share and counted
+    assert min(sidecars.asked.values()) >= 3, "each has its turn again"
