@@ -130,7 +130,7 @@ class MeshServer:
             return 200, {"resources": [{"name": name} for name in names]}
         for resource in MESH_RESOURCES:
             if path == resource.path():
-                return 200, self._list(resource.api_version, resource.kind, resource.plural)
+                return 200, self._list(resource.api_version, resource.kind, resource.key)
         return self._object(method, path, query, body)
 
     def _list(self, api: str, kind: str, plural: str) -> Obj:

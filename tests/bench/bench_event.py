@@ -37,7 +37,7 @@ Items = dict[str, list[Any]]
 
 
 def mesh_items() -> Items:
-    kinds = {resource.plural: resource for resource in MESH_RESOURCES}
+    kinds = {resource.key: resource for resource in MESH_RESOURCES}
     items: Items = {}
     for made in objects(SERVICES, 3):
         plural = made.path.rpartition("/")[2]
