@@ -1,5 +1,5 @@
 """`python -m meshtui`."""
 
-from meshtui.cli import main
+from meshtui.cli import run
 
-raise SystemExit(main())
+raise SystemExit(run())

@@ -35,10 +35,11 @@ from meshtui.kube.wire import Wire
 
 FEW = 4
 SPARE_S = 0.025
-SPARE_TIMES = 4
-"""With so many connections a request waits a moment for one that comes free: near a server that is
-quicker than another handshake, which costs both sides more than a list does. Several short moments:
-where the loop was held up, the answers that came meanwhile are read between them."""
+MOST_SPARE_S = 0.1
+"""With so many connections a request waits for one that comes free, as long as some do: near a
+server that is quicker than another handshake, which costs both sides more than a list does. In
+short moments: where the loop was held up, the answers that came meanwhile are read between them.
+"""
 
 LASTS_S = 1.0
 """What has gone on for longer is a stream: nobody waits for its connection."""
@@ -66,6 +67,7 @@ class PooledSession:
         self._idle: deque[tuple[float, _Line]] = deque()
         self._lines: set[_Line] = set()
         self._connecting = 0
+        self._freed_at = 0.0
         self._waiting: deque[asyncio.Future[_Line]] = deque()
         self._packing = ("Accept-Encoding", packing(connection.host))
 
@@ -103,6 +105,7 @@ class PooledSession:
         """It may be used again, by whoever waits longest."""
         if not line.renew():
             return self.drop(line)
+        self._freed_at = time.monotonic()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -162,9 +165,11 @@ class PooledSession:
         waiter: asyncio.Future[_Line] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            for _ in range(SPARE_TIMES):
-                if not waiter.done():
-                    await asyncio.wait([waiter], timeout=SPARE_S)
+            since = time.monotonic()
+            while (
+                not waiter.done() and time.monotonic() - max(since, self._freed_at) < MOST_SPARE_S
+            ):
+                await asyncio.wait([waiter], timeout=SPARE_S)
         except asyncio.CancelledError:
             if waiter.done():
                 self.give_back(waiter.result())

@@ -23,6 +23,11 @@ from tests.bench.synthetic import Created, objects
 
 AT_ONCE = 48
 THERE = 409
+BUSY = frozenset({429, 500, 502, 503, 504})
+"""An API server that is short of time answers so; what it did all the same is there the next time.
+"""
+
+TRIES, PAUSE_S = 8, 0.5
 
 
 async def main(services: int, crds: Path | None) -> None:
@@ -62,17 +67,31 @@ async def _create(session: aiohttp.ClientSession, created: Created) -> None:
     parts = created.path.split("/")
     version = parts[2] if parts[1] == "api" else "/".join(parts[2:4])
     body = {"apiVersion": version, **created.body}
-    async with session.post(created.path, json=body) as answer:
-        if answer.status not in (200, 201, THERE):
-            sys.exit(f"{created.path}: {answer.status} {(await answer.text())[:300]}")
+    await _done(session, "POST", created.path, body, "application/json")
     if created.status is None:
         return
-    name = created.body["metadata"]["name"]
-    patch = {"status": created.status}
-    kind = {"Content-Type": "application/merge-patch+json"}
-    async with session.patch(f"{created.path}/{name}/status", json=patch, headers=kind) as answer:
-        if answer.status != 200:
-            sys.exit(f"{created.path}/{name}: {answer.status} {(await answer.text())[:300]}")
+    path = f"{created.path}/{created.body['metadata']['name']}/status"
+    await _done(session, "PATCH", path, {"status": created.status}, "application/merge-patch+json")
+
+
+async def _done(
+    session: aiohttp.ClientSession, method: str, path: str, body: Any, kind: str
+) -> None:
+    """Sent until it is answered for certain, more seldom each time."""
+    words = ""
+    for tried in range(TRIES):
+        headers = {"Content-Type": kind}
+        try:
+            async with session.request(method, path, json=body, headers=headers) as answer:
+                if answer.status in (200, 201, THERE):
+                    return
+                words = f"{answer.status} {(await answer.text())[:300]}"
+                if answer.status not in BUSY:
+                    break
+        except (aiohttp.ClientError, TimeoutError) as error:
+            words = str(error) or type(error).__name__
+        await asyncio.sleep(PAUSE_S * 2**tried)
+    sys.exit(f"{path}: {words}")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ async def test_a_connection_is_used_again() -> None:
 async def test_many_requests_at_once_share_few_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_session, "SPARE_S", 60.0)
+    monkeypatch.setattr(http_session, "MOST_SPARE_S", 60.0)
     seen: set[object] = set()
     async with hostile_server() as hostile, session_of(hostile.url) as session:
         hostile.on(PATH, counting(seen, answer(200, b"a")))
@@ -77,7 +77,7 @@ async def test_a_request_does_not_wait_for_those_that_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Watches hold their connections for as long as they go on."""
-    monkeypatch.setattr(http_session, "SPARE_S", 60.0)
+    monkeypatch.setattr(http_session, "MOST_SPARE_S", 60.0)
     monkeypatch.setattr(http_session, "LASTS_S", 0.0)
     async with hostile_server() as hostile, session_of(hostile.url) as session:
         hostile.on("/watch", silence)
