@@ -34,5 +34,5 @@ def _words(work: RowWork, mesh: Mesh, sample: Sample) -> str:
             continue
         found = tokens_in_force(mesh.request_authentications, root, pod.namespace, pod.labels)
         if found:
-            return f"401s may be RequestAuthentication {found[0].ref.name}'s: not counted apart"
+            return f"401s may be by RequestAuthentication {found[0].ref.name}: not counted apart"
     return ""

@@ -228,5 +228,5 @@ def test_401s_that_nobody_counts_apart_are_undecided_in_the_row() -> None:
         row = next(row for row in found.versions if row.version == "v1")
         assert bool(row.undecided) == said
         if said:
-            assert row.undecided == "401s may be RequestAuthentication jwt's: not counted apart"
+            assert row.undecided == "401s may be by RequestAuthentication jwt: not counted apart"
             assert "401s may be" in "".join(piece.text for piece in version_marks(row))
