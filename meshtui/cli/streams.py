@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import errno
 import os
-import shutil
 import sys
 from typing import TextIO
 
@@ -66,6 +65,8 @@ def columns(stream: TextIO | None) -> int | None:
     """How wide the terminal is that the stream writes to; None where it is none, or says not."""
     if not is_terminal(stream):
         return None
+    import shutil
+
     return shutil.get_terminal_size((0, 0)).columns or None
 
 

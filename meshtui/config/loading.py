@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -145,5 +144,7 @@ def _take(setting: Setting, value: Any, where: str, found: Found, wrong: Wrong) 
 
 
 def _meant(key: str) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(key.lower(), BY_NAME, 1, 0.6)
     return f"is it {near[0]}?" if near else f"there are: {', '.join(BY_NAME)}"

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meshtui.errors import Unreachable, Usage
 from meshtui.kube.address import without_userinfo
@@ -18,9 +18,11 @@ from meshtui.kube.in_pod import in_pod, log_in_from_pod, pod_context, pod_server
 from meshtui.kube.kubeconfig import Context, choose_context, read_kubeconfig
 from meshtui.kube.login import Login, always, authorization_of, connection_of, server_of
 from meshtui.kube.oidc import provider_token
-from meshtui.kube.plugin import Plugin, plugin_of
 from meshtui.mesh import read
 from meshtui.mesh.text import clean
+
+if TYPE_CHECKING:
+    from meshtui.kube.plugin import Plugin
 
 LOG_IN_S = 60.0
 TALK_S = 300.0
@@ -99,6 +101,8 @@ async def log_in(
         cluster = _cluster(config, context)
         async with asyncio.timeout(seconds):
             if "exec" in user and not _has_credentials(user):
+                from meshtui.kube.plugin import plugin_of
+
                 plugin = plugin_of(read.obj(user, "exec"), _with_authority(cluster))
                 found = await _credential(plugin, fresh=fresh, terminal=terminal)
                 user, expires = {**user, **found.fields}, found.expires

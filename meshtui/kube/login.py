@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import ssl
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
@@ -119,6 +118,8 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
 
 def _present(context: ssl.SSLContext, connection: Connection) -> None:
     """OpenSSL reads a certificate and its key from files only: for no longer than that."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="meshtui-") as folder:
         names = []
         for name, pem in (("certificate", connection.certificate), ("key", connection.key)):
