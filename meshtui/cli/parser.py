@@ -75,7 +75,8 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """Global options may stand before or after the command.
 
     Of the commands only those among `words` are there: thirty take as long to make as the rest of
-    the start. Where none of them is a command, all are, for the help and for what is misspelt.
+    the start. Where none of them is a command, all are, for the help and for what is misspelt;
+    and none where there are only options, as for the screen.
     """
     wanted = _wanted(words)
     parser = _Parser(
@@ -97,8 +98,17 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
 
 def _wanted(words: Sequence[str] | None) -> Sequence[Verb]:
+    if words is not None and all(map(_is_option, words)):
+        return ()
     named = [verb for verb in VERBS if words and verb.name.partition(" ")[0] in words]
     return named if any(verb.command for verb in named) else VERBS
+
+
+def _is_option(word: str) -> bool:
+    """Whether it is an option, and not the one for help, which names the commands."""
+    if word.startswith("--"):
+        return word != "--" and not word.startswith("--h")
+    return word.startswith("-") and word != "-" and "h" not in word
 
 
 def _add_canary(commands: Any) -> None:

@@ -257,3 +257,21 @@ def test_only_the_commands_among_the_words_are_made(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         build_parser(["sift", "reviews"]).parse_args(["sift", "reviews"])
     assert "rollback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["-Ah"], ["--he"], ["-A", "--help"], ["-"]])
+def test_the_commands_are_named_where_somebody_looks_for_them(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        build_parser(words).parse_args(words)
+    written = capsys.readouterr()
+    assert "rollback" in written.out + written.err
+
+
+@pytest.mark.parametrize("words", [[], ["-A"], ["--namespace=shop", "-A"], ["--read-only"]])
+def test_options_alone_mean_the_screen(words: list[str]) -> None:
+    assert vars(build_parser(words).parse_args(words)).keys() == (
+        vars(build_parser().parse_args(words)).keys()
+    )
+    assert build_parser(words).parse_args(words).command == ""
