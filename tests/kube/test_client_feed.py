@@ -199,7 +199,7 @@ async def test_a_silent_watch_is_dropped_and_resumed(tmp_path: Path, time: FakeT
         f"GET {VS}": [ok(listing("a"))],
         f"watch {VS}": [first, second],
     }
-    async with following(tmp_path, time, scripts, silence_s=0.1) as (feed, hostile):
+    async with following(tmp_path, time, scripts, silence_s=1.0) as (feed, hostile):
         await until(lambda: time.sleeping == len(MESH_RESOURCES))
         time.advance(0.5)
         assert (await second.wait_opened()).params["resourceVersion"] == "10"
