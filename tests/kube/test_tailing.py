@@ -151,14 +151,16 @@ async def test_a_restart_loses_no_line_and_gives_none_twice(logs: Logs) -> None:
     logs.write("p1", "1", "2")
     async with logs.following():
         await logs.until("1", "2")
+        logs.write("p1", "3")
+        await logs.until("1", "2", "3")  # so that the log that ends is the one that is followed
         logs.write("p1", "last words", "of it", after=0.0)
         logs.start("p1")
         logs.restarted("p1")
         logs.write("p1", "anew", after=0.0)
-        await logs.until("1", "2", "last words", "of it", "anew")
+        await logs.until("1", "2", "3", "last words", "of it", "anew")
         await logs.told("p1: its proxy has restarted (once so far)")
         logs.write("p1", "on")
-        await logs.until("1", "2", "last words", "of it", "anew", "on")
+        await logs.until("1", "2", "3", "last words", "of it", "anew", "on")
     assert len(logs.notes) == 1
 
 

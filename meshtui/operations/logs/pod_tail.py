@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
@@ -148,10 +149,8 @@ class PodTail:
             try:
                 pause = RETRY_S
                 await self._restarted(put)
-                async with aclosing(self._lines(tail=self._start.lines, follow=True)) as lines:
-                    async for entry in lines:
-                        await self._back(put)
-                        await put(entry)
+                if await self._stream(put):
+                    pause = 0.0
             except NotFound:
                 self.gone = True
             except _Quiet:
@@ -161,6 +160,21 @@ class PodTail:
             if self.gone:
                 await put(self.note("is gone"))
                 return
+
+    async def _stream(self, put: Put) -> bool:
+        """One connection, to its end. True where the proxy has restarted meanwhile: what comes is
+        the new container's, and the rest of the one before has to be read first.
+        """
+        read = replace(self._place)
+        async with aclosing(self._lines(tail=self._start.lines, follow=True)) as lines:
+            async for entry in lines:
+                if self.pod.proxy_restarts > self._restarts:
+                    self._place = read
+                    return True
+                await self._back(put)
+                await put(entry)
+                read = replace(self._place)
+        return False
 
     async def _restarted(self, put: Put) -> None:
         """The rest of the container that ended, asked for once after each restart."""
