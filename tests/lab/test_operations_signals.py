@@ -53,9 +53,15 @@ def test_a_keeper_ends_a_fault_on_time_when_nobody_is_at_the_screen(
     assert statuses(rules.send(5)) == {418: 5}
     until(lambda: http(rules) == [ALL], seconds=20, what="the fault is off")
     until(lambda: statuses(rules.send(5)) == {200: 5}, what="the proxies serve it")
-    made, taken_back = reversed(operator.run("journal", "-o", "json").json["changes"])
+    until(lambda: changes(operator)[0]["status"] == "verified", what="the journal says so")
+    taken_back, made = changes(operator)
     assert taken_back["undoes"] == made["change"]
-    assert taken_back["status"] == "verified"
+
+
+def changes(operator: Operator) -> list[Obj]:
+    """What the journal has, the newest first."""
+    found: list[Obj] = operator.run("journal", "-o", "json").json["changes"]
+    return found
 
 
 def test_a_hang_up_does_not_end_the_keeper(
@@ -74,7 +80,7 @@ def test_a_hang_up_does_not_end_the_keeper(
 def test_a_keeper_says_once_what_it_can_not_end(
     rules: Mesh, operator: Operator, keeper: subprocess.Popen[str]
 ) -> None:
-    operator.change("fault", "reviews", "--abort", "418", "--for", "5s", "--no-verify")
+    operator.change("fault", "reviews", "--abort", "418", "--for", "10s", "--no-verify")
     fault = {"abort": {"httpStatus": 500, "percentage": {"value": 1}}}
     rules.write_rules({**ALL, "fault": fault})
     until(lambda: operator.run("keep", "--once").status == 1, what="it is overdue")

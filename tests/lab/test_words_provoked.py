@@ -436,8 +436,9 @@ async def request(ports: Ports, case: Case) -> None:
     if case.hang_up:
         await HUNG_UP.wait()
     else:
-        async with asyncio.timeout(30):
-            await reader.read(64 if case.raw else -1)
+        with suppress(ConnectionResetError):  # an end like any other
+            async with asyncio.timeout(30):
+                await reader.read(64 if case.raw else -1)
     writer.close()
 
 
