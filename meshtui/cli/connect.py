@@ -119,7 +119,7 @@ async def sample(
         await source.close()
 
 
-def _source(opened: Session, mesh: Mesh, about: ServiceKey | None) -> MetricsSource:
+def _source(opened: Session, mesh: Mesh, about: ServiceKey | None = None) -> MetricsSource:
     """What is asked for golden signals: about one service no more than tells of it."""
     from meshtui.metrics.choose import source_for
     from meshtui.metrics.source import FocusedSource
@@ -156,10 +156,9 @@ async def sample_and_calls(
     opened: Session, mesh: Mesh, window_s: float
 ) -> tuple[Sample | None, Calls | None, MeshtuiError | None]:
     """Golden signals and who called whom in the same window, or why there is not both."""
-    from meshtui.metrics.choose import source_for
     from meshtui.operations.look.telemetry import calls_of
 
-    source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
+    source = _source(opened, mesh)
     found = None
     try:
         found = await _sampled(source, mesh, window_s, None)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from meshtui.mesh.calls import Client
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.pods_needed import related_hosts
+from meshtui.mesh.routing import pods_of
+from meshtui.metrics.scrape import pod_id
 
 FEW = 300
 """So many sidecars are read in a few seconds: then all are, whoever is asked for."""
-
-Client = tuple[str, str]
 
 
 def services_about(mesh: Mesh, service: Service) -> frozenset[ServiceKey]:
@@ -26,21 +27,9 @@ def services_about(mesh: Mesh, service: Service) -> frozenset[ServiceKey]:
 
 def own_pods(mesh: Mesh, about: Iterable[ServiceKey], pods: Sequence[Pod]) -> list[Pod]:
     """The pods behind these services, and the gateways: requests from outside begin there."""
-    wanted = frozenset(about)
-    selectors = [
-        (service.key.namespace, service.selector)
-        for service in mesh.services
-        if service.key in wanted and service.selector
-    ]
-    return [
-        pod
-        for pod in pods
-        if pod.gateway
-        or any(
-            pod.namespace == namespace and _selected(pod.labels, labels)
-            for namespace, labels in selectors
-        )
-    ]
+    services = [mesh.by_key[key] for key in about if key in mesh.by_key]
+    behind = {pod_id(pod) for service in services for pod in pods_of(mesh, service)}
+    return [pod for pod in pods if pod.gateway or pod_id(pod) in behind]
 
 
 def callers_among(
@@ -51,7 +40,3 @@ def callers_among(
     """The pods of the workloads that ever reached these services."""
     found = frozenset().union(*(clients.get(key, frozenset()) for key in about))
     return [pod for pod in pods if (pod.namespace, pod.workload) in found]
-
-
-def _selected(labels: Mapping[str, str], selector: Mapping[str, str]) -> bool:
-    return all(labels.get(key) == value for key, value in selector.items())

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from meshtui.cli.documents.sample import measured_json
 from meshtui.cli.documents.services import rounded, rule_document, signals_document
-from meshtui.cli.documents.times import iso
 from meshtui.mesh.graph import Callee, Caller, Edge
 from meshtui.mesh.signals import Sample
 
@@ -26,12 +26,7 @@ _COUNTED = ("rps", "requests", "error_ratio", "codes", "flags")
 
 def graph_json(time: float, sample: Sample | None, callees: Sequence[Callee]) -> dict[str, Any]:
     return {
-        "time": iso(time),
-        "source": sample.source if sample else None,
-        "window_s": round(sample.window_s, 3) if sample else None,
-        "proxies_read": sample.read if sample else None,
-        "proxies_failed": sample.failed if sample else None,
-        "problems": list(sample.problems) if sample else [],
+        **measured_json(time, sample),
         "services": [_service(callee) for callee in callees],
         "calls": list(_calls(callees)),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from meshtui.changes.shape import rule_json
-from meshtui.cli.documents.times import iso
+from meshtui.cli.documents.sample import measured_json
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import VirtualService
@@ -20,12 +20,7 @@ def services_json(
 ) -> dict[str, Any]:
     """`services -o json`: a number that is not known is null."""
     return {
-        "time": iso(time),
-        "source": sample.source if sample else None,
-        "window_s": round(sample.window_s, 3) if sample else None,
-        "proxies_read": sample.read if sample else None,
-        "proxies_failed": sample.failed if sample else None,
-        "problems": list(sample.problems) if sample else [],
+        **measured_json(time, sample),
         "services": [_service(view) for view in views],
     }
 

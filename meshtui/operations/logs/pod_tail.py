@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
@@ -165,15 +164,16 @@ class PodTail:
         """One connection, to its end. True where the proxy has restarted meanwhile: what comes is
         the new container's, and the rest of the one before has to be read first.
         """
-        read = replace(self._place)
+        place = self._place
+        read = place.stamp, place.alike
         async with aclosing(self._lines(tail=self._start.lines, follow=True)) as lines:
             async for entry in lines:
                 if self.pod.proxy_restarts > self._restarts:
-                    self._place = read
+                    self._place = LogPosition(*read)
                     return True
                 await self._back(put)
                 await put(entry)
-                read = replace(self._place)
+                read = place.stamp, place.alike
         return False
 
     async def _restarted(self, put: Put) -> None:
