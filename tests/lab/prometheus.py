@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,16 @@ class Prometheus:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+    def until_scraped_for(self, seconds: int) -> None:
+        """Wait until what the sidecars counted lies so far behind it too."""
+        query = urllib.parse.urlencode({"query": f"istio_requests_total offset {seconds}s"})
+
+        def scraped() -> bool:
+            with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=5) as answer:
+                return bool(json.load(answer)["data"]["result"])
+
+        until(scraped, 60 + seconds, f"{seconds} s of scrapes")
 
     def pause(self) -> None:
         self.process.send_signal(signal.SIGSTOP)

@@ -25,6 +25,8 @@ from tests.lab.traffic import Traffic
 VS = f"{ISTIO}/virtualservices/reviews"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/meshtui-canary-reviews"
 PATIENCE_S = 120.0
+WINDOW_S = 15
+"""What the product counts in, of a Prometheus that scrapes every second."""
 SERVICES = "/api/v1/namespaces/default/services"
 PORTS = [{"name": "http", "port": 9080, "targetPort": 9080}]
 QUICK = ("--steps", "50,100", "--every", "2s", "--interval", "1s", "--min-requests", "10")
@@ -35,7 +37,7 @@ ONE = ("--steps", "50", "--interval", "1s", "--min-requests", "10")
 
 @pytest.fixture(scope="module", autouse=True)
 def prometheus(lab: RunningLab) -> Iterator[Prometheus]:
-    """Begun before the first test: a window of its own lies behind it when it is asked."""
+    """Started before the first test, so that it has a window behind it when it is asked."""
     lab.send(1, via="productpage", host="reviews:9080")
     with server.running(Api(lab)) as found:
         yield found
@@ -332,6 +334,7 @@ def test_a_service_of_its_own_is_a_canary_too(rules: Mesh, operator: Operator) -
 def test_a_prometheus_that_stops_freezes_the_run_and_it_goes_on(
     rules: Mesh, operator: Operator, prometheus: Prometheus
 ) -> None:
+    prometheus.until_scraped_for(WINDOW_S + 2)
     with Traffic(rules.lab, "reviews"):
         words = ("--steps", "50,100", "--every", "3s", "--interval", "1s", "--min-requests", "10")
         with climbing(operator, *words, prometheus=prometheus.url) as run:

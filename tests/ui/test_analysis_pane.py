@@ -116,7 +116,7 @@ async def test_the_command_opens_it_and_the_place_is_kept_while_the_mesh_changes
         await drive.tick()
         assert pane(drive).listing.scroll_offset.y == 3
         await drive.press("escape")
-        assert "weight" in drive.text
+        await drive.until(lambda: "weight" in drive.text)
 
 
 @pytest.mark.parametrize("width", [30, 74])
