@@ -18,7 +18,8 @@ _MEANINGS: Mapping[str, str] = {
     "no_healthy_upstream": "The cluster has no endpoint that may be used.",
     "maintenance_mode": "The cluster is in maintenance mode.",
     "overload": "The proxy is overloaded and turns requests away.",
-    "response_timeout": "The upstream did not answer, or not to the end, within the timeout.",
+    "response_timeout": "The upstream did not answer, or not to the end, within the rule's timeout"
+    " or a gRPC caller's deadline.",
     "upstream_per_try_timeout": "The upstream did not answer within the timeout of one try.",
     "upstream_max_stream_duration_reached": "The stream lasted longer than is allowed.",
     "max_duration_timeout": "The request lasted longer than is allowed.",

@@ -73,8 +73,9 @@ _TABLE = (
     Flag(
         "UT",
         "upstream timeout",
-        "The answer was not there, or not whole, within the rule's timeout: 504, or 200 cut off.",
-        "the version's p99 against the timeout, and timeouts further down",
+        "The answer was not there, or not whole, within the rule's timeout or a gRPC caller's "
+        "deadline: 504, or 200.",
+        "the version's p99 against the timeout or deadline, and timeouts further down",
         ("504", "200"),
         reached=True,
     ),

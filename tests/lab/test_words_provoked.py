@@ -83,6 +83,11 @@ CASES = (
     Case("/overflow", 503, "UO", "upstream_reset_before_response_started{overflow}"),
     Case("/slow/timeout", 504, "UT", "response_timeout"),
     Case("/slow/per-try", 504, "UT", "upstream_per_try_timeout"),
+    Case(
+        "/slow/deadline", 200, "UT", "response_timeout",  # of a gRPC caller, and of no rule
+        b"POST /slow/deadline HTTP/1.1\r\nHost: x\r\nContent-Type: application/grpc\r\n"
+        b"TE: trailers\r\ngrpc-timeout: 200m\r\nContent-Length: 0\r\n\r\n",
+    ),
     Case("/half/timeout", 200, "UT", "response_timeout"),
     Case("/refused", 503, "UF", "upstream_reset_before_response_started{remote_connection_fail"),
     Case("/close", 503, "UC", "upstream_reset_before_response_started{connection_termination}"),
@@ -221,6 +226,8 @@ def routes() -> list[Obj]:
         route("/maintained", "maintained"),
         route("/overflow", "narrow"),
         route("/slow/timeout", timeout="0.1s"),
+        # As istiod makes it of a rule without a timeout.
+        route("/slow/deadline", timeout="0s", max_grpc_timeout="0s"),
         route("/half/timeout", timeout="0.1s"),
         route("/slow/per-try", retry_policy={"per_try_timeout": "0.1s", "num_retries": 0}),
         route("/slow/idle", idle_timeout="0.1s", timeout="0s"),

@@ -98,7 +98,7 @@ def test_a_token_that_was_refused_is_the_proxys_answer() -> None:
     ("flag", "details", "words"),
     [
         ("UT", "upstream_per_try_timeout", "within the timeout of one try"),
-        ("UT", "response_timeout", "within the timeout"),
+        ("UT", "response_timeout", "within the rule"),
         ("UC", "upstream_reset_before_response_started{connection_termination}", "was closed"),
         ("UF", "upstream_reset_before_response_started{remote_connection_failure|TLS_error}",
          "could not be made"),

@@ -125,8 +125,9 @@ def timed_out(scope: VersionScope) -> Words:
     step = "o: a longer timeout"
     if not sentences:
         sentences = [
-            "No rule that was read has a timeout for it: the rule has changed since, or an "
-            "EnvoyFilter sets one (proxies ignore a caller's x-envoy-upstream-rq-timeout-ms)."
+            "No rule that was read has a timeout for it: a gRPC call's own deadline "
+            "(grpc-timeout) passed, the rule has changed since, or an EnvoyFilter sets one "
+            "(proxies ignore a caller's x-envoy-upstream-rq-timeout-ms)."
         ]
         step = "o: set a timeout that the callers expect"
     slow = _p99(scope)
