@@ -57,6 +57,31 @@ def line(text: str = "") -> None:
     _out(clean(text) + "\n")
 
 
+_ATTRIBUTES = {"match": "1;7", "failing": "1"}
+_COLOURS = {
+    "failing": "31",
+    "degraded": "33",
+    "warning": "33",
+    "ok": "32",
+    **{f"line-{1 + at}": code for at, code in enumerate(("36", "32", "33", "35", "34", "39"))},
+}
+"""How a role looks at a terminal, in the terminal's own colours."""
+
+
+def pieces(found: Iterable[tuple[str, str]]) -> None:
+    """A line made of texts with roles; at a terminal roles are seen, without colour where
+    NO_COLOR is set."""
+    styled = streams.takes_styles(sys.stdout)
+    _out("".join(_styled(clean(text), role, styled) for text, role in found).rstrip() + "\n")
+
+
+def _styled(text: str, role: str, styled: bool) -> str:
+    codes = [_ATTRIBUTES.get(role, "")] if styled else []
+    codes += [_COLOURS.get(role, "")] if styled and streams.takes_colours() else []
+    wanted = ";".join(filter(None, codes))
+    return f"\x1b[{wanted}m{text}\x1b[0m" if wanted and text.strip() else text
+
+
 def octets(body: bytes) -> None:
     """A file as it is, for another program; on a terminal, as text that drives nothing."""
     if streams.is_terminal(sys.stdout):

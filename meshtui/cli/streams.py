@@ -61,6 +61,16 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def takes_styles(stream: TextIO | None) -> bool:
+    """Whether it is a terminal that knows more than text."""
+    return is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def takes_colours() -> bool:
+    """See no-color.org."""
+    return not os.environ.get("NO_COLOR")
+
+
 def columns(stream: TextIO | None) -> int | None:
     """How wide the terminal is that the stream writes to; None where it is none, or says not."""
     if not is_terminal(stream):

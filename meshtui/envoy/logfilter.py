@@ -167,6 +167,11 @@ def _pod(value: str) -> Term:
     return Term(lambda line: any(fit(line.pod) for fit in fits))
 
 
+def _container(value: str) -> Term:
+    fits = [_part(part) for part in value.split(",") if part]
+    return Term(lambda line: any(fit(line.container or "istio-proxy") for fit in fits))
+
+
 def _path(value: str) -> Term:
     fit = _part(value)
     return Term(of_request=lambda request: fit(request.path[:LOOKED_AT]))
@@ -229,11 +234,16 @@ def _text(word: str) -> Term:
     return Term(lambda line: wanted in line.text[:LOOKED_AT].lower())
 
 
-def _regex(pattern: str) -> Term:
+def expression(pattern: str) -> Search:
+    """A regular expression that is looked for in lines. Raises `Usage`."""
     try:
-        search = Search(pattern)
+        return Search(pattern)
     except Undecidable as error:
         raise Usage(f"{pattern!r} is no regular expression: {error}", "RE2's syntax") from None
+
+
+def _regex(pattern: str) -> Term:
+    search = expression(pattern)
     return Term(lambda line: search(line.text[:LOOKED_AT]))
 
 
@@ -243,6 +253,7 @@ _KEYS: dict[str, Callable[[str], Term]] = {
     "version": _version,
     "v": _version,
     "pod": _pod,
+    "container": _container,
     "path": _path,
     "method": _method,
     "dur": _slower,
@@ -255,6 +266,7 @@ _EXAMPLES = {
     "version": "as in version:v3",
     "v": "as in v:v3",
     "pod": "as in pod:reviews-v1",
+    "container": "as in container:app or !container:istio-proxy",
     "path": "as in path:/reviews/*",
     "method": "as in method:POST",
     "dur": "as in >200ms or dur<1s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from meshtui.envoy.accesslog import is_unknown_format, parse_line
@@ -57,6 +58,9 @@ class LogLine(NamedTuple):
     formats: tuple[LogFormat, ...] = ()
     """Those of the mesh's own that its proxy may write in."""
 
+    container: str = ""
+    """Whose line it is where it is not the proxy's: no request is read out of it."""
+
 
 def read_line(
     namespace: str,
@@ -66,14 +70,26 @@ def read_line(
     stamp: int = 0,
     formats: tuple[LogFormat, ...] = (),
     address: str = "",
+    container: str = "",
 ) -> LogLine:
     """The line a proxy wrote, in one of the mesh's own `formats` or a known one; never raises.
 
-    `address` is its pod's, where that is known.
+    `address` is its pod's, where that is known; `container` names another one than the proxy.
     """
+    if container:
+        return LogLine(namespace, pod, version, text, stamp, container=container)
     request = _request(text, formats, address)
     unknown = request is None and is_unknown_format(text, formats)
     return LogLine(namespace, pod, version, text, stamp, request, unknown=unknown, formats=formats)
+
+
+def iso_stamp(stamp: int) -> str:
+    """ISO 8601 to the millisecond, in UTC as the lines themselves have it; empty for 0."""
+    if not stamp:
+        return ""
+    seconds, rest = divmod(stamp, 10**9)
+    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{rest // 10**6:03d}Z"
 
 
 def own_line(

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from meshtui.envoy.logfilter import LogFilter
 from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logmarks import PodMarks
 from meshtui.envoy.logsummary import Summary
 
 KEPT = 20_000
@@ -44,8 +45,11 @@ class LogStore:
         self._gone = 0
         """How many at the head of `_shown` are no longer kept."""
 
-        self._pods: dict[tuple[str, str], int] = {}
-        self._versions: dict[str, int] = {}
+        self.marks = PodMarks()
+        """Whose numbers the pods have; another log may go on with them."""
+
+        self._seen: set[tuple[str, str]] = set()
+        self._versions: dict[str, None] = {}
 
     @property
     def retained(self) -> int:
@@ -84,19 +88,13 @@ class LogStore:
 
     @property
     def pods(self) -> int:
-        return len(self._pods)
+        """Those that were seen."""
+        return len(self._seen)
 
     @property
     def versions(self) -> Collection[str]:
         """Those that were seen."""
         return self._versions
-
-    def pod_number(self, line: LogLine) -> int:
-        """0 for the first pod that was seen."""
-        return self._pods.get((line.namespace, line.pod), 0)
-
-    def version_number(self, line: LogLine) -> int:
-        return self._versions.get(line.version, 0)
 
     # Lines come
 
@@ -119,8 +117,9 @@ class LogStore:
         self._unknown += line.unknown
         self.end += 1
         if not line.own:
-            self._pods.setdefault((line.namespace, line.pod), len(self._pods))
-            self._versions.setdefault(line.version, len(self._versions))
+            self.marks.see(line)
+            self._seen.add((line.namespace, line.pod))
+            self._versions[line.version] = None
 
     @property
     def _too_long(self) -> bool:

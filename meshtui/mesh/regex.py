@@ -7,8 +7,9 @@ mean alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Protocol
 
 from meshtui.mesh import regex_plain
@@ -21,6 +22,9 @@ _LARGEST = 50_000_000
 
 _MOST_INSTRUCTIONS = 10_000
 """Of an expression that is searched for in many texts."""
+
+Places = Callable[[str], Iterable[tuple[int, int]]]
+"""Where an expression is found in a text, one behind the other: begins and ends."""
 
 _TOO_LARGE = "it is too large to be decided here"
 
@@ -39,9 +43,14 @@ class Search:
 
     def __init__(self, pattern: str) -> None:
         self._found = _engine().search(pattern)
+        self._places = _engine().places(pattern)
 
     def __call__(self, text: str) -> bool:
         return self._found(text)
+
+    def spans(self, text: str, most: int = 100) -> list[tuple[int, int]]:
+        """Where it is found, as begins and ends in characters; never where nothing is matched."""
+        return list(islice(self._places(text), most))
 
 
 class _Re2:
@@ -79,6 +88,10 @@ class _Re2:
             raise Undecidable(_TOO_LARGE)
         return lambda text: program.search(_bytes(text)) is not None
 
+    def places(self, pattern: str) -> Places:
+        program = self._compiled(pattern, "UTF8")
+        return lambda text: _in_characters(text, _spans(program.finditer(_bytes(text))))
+
     def _compiled(self, pattern: str, encoding: str) -> Any:
         try:
             return self._re2.compile(_bytes(pattern), self._options[encoding])
@@ -90,6 +103,21 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def _spans(found: Iterable[Any]) -> Iterator[tuple[int, int]]:
+    return ((begin, end) for begin, end in (match.span() for match in found) if begin < end)
+
+
+def _in_characters(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Spans of the bytes of a text as those of its characters."""
+    if text.isascii():
+        yield from spans
+        return
+    given = _bytes(text)
+    for begin, end in spans:
+        before = len(given[:begin].decode("utf-8", "surrogatepass"))
+        yield before, before + len(given[begin:end].decode("utf-8", "surrogatepass"))
+
+
 def _words(error: Exception) -> str:
     """The library's errors hold bytes."""
     reason = error.args[0] if error.args else ""
@@ -99,6 +127,7 @@ def _words(error: Exception) -> str:
 class _Engine(Protocol):
     def full_match(self, pattern: str, text: str) -> bool: ...
     def search(self, pattern: str) -> Callable[[str], bool]: ...
+    def places(self, pattern: str) -> Places: ...
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ open repetitions).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 LONGEST = 1_000
@@ -42,6 +42,12 @@ def search(pattern: str) -> Callable[[str], bool]:
     """Is it anywhere in a text? Raises Undecidable."""
     compiled = _compiled(pattern, _MOST_OPEN - 1)
     return lambda text: compiled.search(text) is not None
+
+
+def places(pattern: str) -> Callable[[str], Iterable[tuple[int, int]]]:
+    """Where in a text is it? Raises Undecidable."""
+    compiled = _compiled(pattern, _MOST_OPEN - 1)
+    return lambda text: (found.span() for found in compiled.finditer(text) if found[0])
 
 
 @lru_cache(maxsize=128)

@@ -83,7 +83,8 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One line of a proxy's access log, as it came. `pod` and `version` say whose it is.
+    """One line of a proxy's access log, as it came. `pod` and `version` say whose it is, and
+    `container` where it is another one than the proxy.
 
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not known.
     `own`: no line of the log, but what meshtui says of it; `error` is what failed. `address` is
@@ -98,6 +99,7 @@ class LogEntry:
     own: bool = False
     error: MeshtuiError | None = None
     address: str = ""
+    container: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ LOGS = Verb(
         Parameter("slower", "only slower than this", FREE, "200ms", ""),
         Parameter("grep", "lines that match, in RE2's syntax", FREE, "RE", ""),
         Parameter("filter", 'the words of the screen: "code:5xx >200ms !x"', FREE, "EXPR", ""),
+        Parameter("app", "with the logs of its programs beside the proxies'", None, default=False),
+        Parameter("container", "with the log of this container", TEXT, "NAME", many=True),
+        Parameter("template", "each line by its fields: '{time} {pod} {status}'", FREE, "T", ""),
+        Parameter("highlight", "mark what matches, in RE2's syntax", FREE, "RE", ""),
+        Parameter("raw", "lines as they were written", None, default=False),
     ),
     needs="service",
     line=True,
@@ -62,6 +67,8 @@ LOGS = Verb(
     examples=(
         Example("-f --code 5xx", "Follow what fails."),
         Example("--filter 'flag:UO path:/x* >200ms'", "The screen's filter."),
+        Example("--app --highlight 'ERROR|WARN' -f", "With what its programs write, by time."),
+        Example("--template '{time} {pod} {status} {duration:>7} {path}'", "The fields one wants."),
     ),
 )
 

@@ -45,7 +45,11 @@ class Logs:
     def add(self, name: str, version: str) -> Pod:
         self.lab.store.put("", "pods", pod(name, containers=("app", "istio-proxy")))
         self.start(name)
-        return Pod("default", name, version=version, proxy_container="istio-proxy", ready=True)
+        names = ("app", "istio-proxy")
+        return Pod(
+            "default", name, version=version, containers=names,
+            proxy_container="istio-proxy", ready=True,
+        )  # fmt: skip
 
     def start(self, name: str) -> None:
         """A container starts; the one that was there before has ended."""
@@ -57,10 +61,13 @@ class Logs:
         if before is not None:
             before.close()
 
-    def write(self, name: str, *lines: str, after: float = 0.25) -> None:
+    def write(
+        self, name: str, *lines: str, after: float = 0.25, container: str = "istio-proxy"
+    ) -> None:
         self.now += after
         data = "".join(f"{line}\n" for line in lines)
-        self.lab.runtime.logs[name, "istio-proxy"].append(data.encode())
+        log = self.lab.runtime.logs.setdefault((name, container), LogBuffer(now=lambda: self.now))
+        log.append(data.encode())
 
     def restarted(self, name: str, times: int = 1) -> None:
         self.pods = [replace(p, proxy_restarts=times) if p.name == name else p for p in self.pods]
@@ -136,6 +143,44 @@ async def test_the_last_lines_of_each_pod(logs: Logs) -> None:
     logs.now = 0.0
     await logs.all(TailFrom(None, since_s=3600.0))
     assert logs.texts == []
+
+
+@pytest.mark.parametrize("start", [TailFrom(programs=True), TailFrom(containers=("app",))])
+async def test_programs_lines_stand_between_the_proxies_in_the_order_of_time(
+    logs: Logs, start: TailFrom
+) -> None:
+    logs.write("p1", "1")
+    logs.write("p1", "2", container="app")
+    logs.write("p2", "3")
+    logs.write("p2", "4", container="app")
+    async with logs.following(start):
+        await logs.until("1", "2", "3", "4")
+        logs.write("p1", "5", container="app")
+        await logs.until("1", "2", "3", "4", "5")
+        assert [entry.container for entry in logs.got] == ["", "app", "", "app", "app"]
+        logs.pods = [pod for pod in logs.pods if pod.name == "p2"]
+        del logs.lab.runtime.logs["p1", "istio-proxy"], logs.lab.runtime.logs["p1", "app"]
+        logs.pods.append(logs.add("p3", "v1"))
+        logs.write("p3", "6", container="app")
+        await logs.told("p3: has come")
+        await until(lambda: "6" in logs.texts)
+    assert sum("p3: has come" in note for note in logs.notes) == 1
+
+
+async def test_without_being_asked_for_programs_are_not_read(logs: Logs) -> None:
+    logs.write("p1", "1")
+    logs.write("p1", "2", container="app")
+    await logs.all()
+    assert logs.texts == ["1"]
+
+
+def test_which_logs_of_a_pod_are_read() -> None:
+    pod = Pod("d", "p", containers=("app", "istio-proxy", "cron"), proxy_container="istio-proxy")
+    assert TailFrom().logs_of(pod) == ("",)
+    assert TailFrom(programs=True).logs_of(pod) == ("", "app", "cron")
+    assert TailFrom(containers=("cron", "istio-proxy")).logs_of(pod) == ("", "cron")
+    bare = replace(pod, containers=("app",), proxy_container="")
+    assert TailFrom().logs_of(bare) == () and TailFrom(programs=True).logs_of(bare) == ("app",)
 
 
 async def test_lines_that_come_follow_those_that_were_there(logs: Logs) -> None:

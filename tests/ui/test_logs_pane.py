@@ -538,3 +538,70 @@ async def test_keys_that_change_the_mesh_elsewhere_and_those_that_always_do() ->
         await drive.press("R")
         await drive.armed()
         assert drive.cockpit.asked
+
+
+# Programs' lines, what is marked, and whose letter is whose
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_programs_lines_are_added_by_a_key_and_by_words(size: tuple[int, int]) -> None:
+    async with driving(size=size) as drive:
+        await opened(drive)
+        await drive.press("O")
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == TailFrom(programs=True))
+        await drive.until(lambda: "each pod, programs too" in drive.status)
+        program = LogEntry("bookinfo", "reviews-v1-x", "v1", "Traceback", 10**18, container="app")
+        feed(drive, entry(1), program)
+        await drive.until(lambda: "app: Traceback" in drive.text)
+        assert (
+            re.split("[┃│]", row(drive, "Traceback"))[-1]
+            .strip()
+            .startswith("v1 a 01:46:40.000 app:")
+        )
+        await drive.press("B")
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == TailFrom(1_000, programs=True))
+        await drive.press(":")
+        await drive.type("logs container app helper")
+        await drive.press("enter")
+        wanted = TailFrom(1_000, containers=("app", "helper"))
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == wanted)
+        await drive.press("O")
+        await drive.until(lambda: drive.cockpit.tailed_from[-1] == TailFrom(1_000))
+
+
+async def test_what_matches_is_marked_and_the_rest_stays() -> None:
+    async with driving() as drive:
+        await opened(drive, entry(17), entry(23, code=503, flag="UF"))
+        await drive.press("M")
+        await drive.type("reviews/1[0-9]")
+        await drive.press("enter")
+        await drive.until(lambda: "is marked" in drive.status)
+        lines = logs(drive).log_lines
+        marked = [[p.text for p in lines.line_at(i) if p.role == "match"] for i in range(2)]
+        assert marked == [["reviews/17"], []]
+        await drive.until(lambda: "M reviews/1[0-9]" in drive.text and "/reviews/23" in drive.text)
+        await drive.press(":")
+        await drive.type("logs highlight (")
+        await drive.press("enter")
+        await drive.until(lambda: "is no regular expression" in drive.status)
+        assert lines.highlight == "reviews/1[0-9]"
+        await drive.press(":")
+        await drive.type("logs highlight")
+        await drive.press("enter")
+        await drive.until(lambda: "nothing is marked" in drive.status)
+        assert not any(p.role == "match" for p in lines.line_at(0))
+
+
+async def test_a_pod_has_its_letter_and_colour_for_the_whole_session() -> None:
+    async with driving() as drive:
+        await opened(drive, entry(1), entry(2, "v3"))
+        letter = logs(drive).log_lines.line_at(1)[1]
+        assert letter.text == "b "
+        await drive.press("l")
+        await drive.until(lambda: drive.app.main.dock.open_kinds == ())
+        await drive.press("l")
+        await drive.until(lambda: len(drive.cockpit.tailed) == 2)
+        feed(drive, entry(3, "v3"), entry(4, "v2"))
+        await drive.until(lambda: logs(drive).store.end == 2)
+        assert logs(drive).log_lines.line_at(0)[1] == letter
+        assert logs(drive).log_lines.line_at(1)[1].text == "c "

@@ -67,7 +67,7 @@ def test_a_connection_is_shown_as_one_and_as_no_error() -> None:
     for flags, role in (("-", "ok"), ("UF,URX", "failing")):
         text = TCP.format(flags=flags, cluster="outbound|27017||mongo.a", name="db.example.com")
         found = read_line("n", "p", "v1", text)
-        row = log_line(found, Span("v1 a "), LineStyle())
+        row = log_line(found, (Span("v1 a "),), LineStyle())
         assert Span("tcp", role) in row and "→ connection to db.example.com" in said([row])
         opened = said(field_lines(found, 80))
         assert "it has no code" in opened and "no response" not in opened
@@ -86,7 +86,7 @@ def test_no_field_of_a_json_line_is_painted_without_end() -> None:
             "response_flags": "UF",
             key: "x" * 60_000,
         }
-        row = log_line(read_line("n", "p", "v1", json.dumps(fields)), Span("v1 a "), LineStyle())
+        row = log_line(read_line("n", "p", "v1", json.dumps(fields)), (Span("v1 a "),), LineStyle())
         assert len(said([row])) < LOOKED_AT + 500
 
 

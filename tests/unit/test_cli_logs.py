@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from meshtui.cli import connect as opening
+from meshtui.cli import streams
 from meshtui.cli.main import main
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.operations.logs import tail as tailing
@@ -19,6 +20,8 @@ from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry
 from tests.unit.objects import reviews, route
 from tests.unit.test_logfilter import FOREIGN, line
+
+WIDTH = len("reviews-v1-5f6d-1")
 
 
 class Tail:
@@ -61,11 +64,39 @@ def tail(monkeypatch: pytest.MonkeyPatch) -> Tail:
     return Tail(monkeypatch)
 
 
-def test_each_line_stands_behind_its_pod(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:
-    tail.give(line(), FOREIGN)
+def test_lines_are_readable_behind_their_pods_and_summed_up(
+    tail: Tail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tail.give(line(), line(503, "UO", took="2500", version="v3"), FOREIGN)
     assert main(["logs", "reviews"]) == 0
-    out = capsys.readouterr().out.splitlines()
-    assert out == [f"reviews-v1-x  {line().text}", f"reviews-v1-x  {FOREIGN.text}"]
+    out, err = capsys.readouterr()
+    name = f"{'reviews-v1-x':{WIDTH}}  "
+    assert out.splitlines() == [
+        f"{name}10:11:12.345 200 -     12ms ← GET /reviews/1?a=b",
+        f"{'reviews-v3-x':{WIDTH}}  10:11:12.345 503 UO  2500ms ← GET /reviews/1?a=b  via_upstream",
+        f"{name}{FOREIGN.text}",
+    ]
+    assert "meshtui: 503 ×1  200 ×1  │ UO ×1\n" in err
+    assert "meshtui: slowest by mean  /reviews/1 1.26s ×2\n" in err
+
+
+def test_raw_lines_stand_as_they_came(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:
+    tail.give(line(), FOREIGN)
+    assert main(["logs", "reviews", "--raw"]) == 0
+    out, err = capsys.readouterr()
+    assert "503" not in err and out.splitlines() == [
+        f"reviews-v1-x  {line().text}",
+        f"reviews-v1-x  {FOREIGN.text}",
+    ]
+
+
+def test_what_is_counted_of_no_requests_at_all(
+    tail: Tail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tail.give(FOREIGN)
+    assert main(["logs", "reviews"]) == 0
+    assert "no requests among these lines; --callers adds" in capsys.readouterr().err
+
     assert tail.start == TailFrom(200, None) and tail.pods == ["v1", "v2", "v3"]
 
 
@@ -87,7 +118,7 @@ def test_the_options_choose_lines(
 ) -> None:
     wanted = line(503, "UO", path="/slow", took="500", method="POST", version="v3")
     tail.give(line(), wanted, FOREIGN)
-    assert main(["logs", "reviews", *options]) == 0
+    assert main(["logs", "reviews", "--raw", *options]) == 0
     assert capsys.readouterr().out == f"reviews-v3-x  {wanted.text}\n"
 
 
@@ -148,6 +179,10 @@ def _err(capsys: pytest.CaptureFixture[str]) -> str:
         (["--grep", "("], "is no regular expression"),
         (["--slower", "soon"], ">soon is no duration"),
         (["--filter", "flag:"], "flag: of what"),
+        (["--highlight", "("], "is no regular expression"),
+        (["--template", "{tiem}"], "there is no field {tiem}: is it {time}?"),
+        (["--template", "{pod}", "--raw"], "write one of --template, --raw and -o"),
+        (["--template", "{pod}", "-o", "json"], "write one of --template, --raw and -o"),
         (["--since", "yesterday"], "is not a duration"),
     ],
 )
@@ -168,7 +203,7 @@ def test_what_is_said_of_the_logs_goes_to_stderr(
     tail.fail("p2", Unreachable("the kubelet is away"))
     assert main(["logs", "reviews"]) == 0
     out, err = capsys.readouterr()
-    assert out.count("\n") == 1 and err == "meshtui: p2: the kubelet is away\n"
+    assert out.count("\n") == 1 and err.startswith("meshtui: p2: the kubelet is away\n")
 
 
 def test_where_no_pod_can_be_read_the_status_is_that_of_the_failure(tail: Tail) -> None:
@@ -194,3 +229,74 @@ def test_json_lines_hold_nothing_for_a_terminal_and_nothing_that_is_no_utf8(
     out.encode()
     assert "/é" in out and not set("\x9b\x7f\u202e\U000e0041") & set(out)
     assert json.loads(out.splitlines()[0])["path"] == path
+
+
+# Fields by a template, programs' lines, what is marked
+
+
+def test_a_template_writes_the_fields_of_requests(
+    tail: Tail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tail.give(line(), FOREIGN, line(503, "UO", path="/slow", took="1500"))
+    words = "{time} {pod} {status} {duration:>7} {{{path}}}"
+    assert main(["logs", "reviews", "--template", words]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "2026-11-20T10:11:12.345Z reviews-v1-x 200    12ms {/reviews/1?a=b}",
+        "2026-11-20T10:11:12.345Z reviews-v1-x 503  1500ms {/slow}",
+    ]
+    assert err.startswith("meshtui: 1 line that is no request is left out by the template\n")
+
+
+def test_programs_lines_stand_among_the_proxies_by_their_container(
+    tail: Tail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamp = 1_700_000_000_500_000_000
+    text = json.dumps({"start_time": "t", "response_code": 500})
+    tail.give(line())
+    tail.entries.append(LogEntry("default", "p1", "v1", text, stamp, container="app"))
+    assert main(["logs", "reviews", "--app"]) == 0
+    assert tail.start == TailFrom(200, programs=True)
+    readable = capsys.readouterr().out.splitlines()[1]
+    assert readable.split(maxsplit=2) == ["p1/app", "22:13:20.500", text]
+    assert main(["logs", "reviews", "--app", "-o", "json"]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[1])
+    assert document["container"] == "app" and document["raw"] == text
+    assert main(["logs", "reviews", "--app", "--filter", "container:app", "--raw"]) == 0
+    assert capsys.readouterr().out == f"p1/app  {text}\n"
+
+
+def test_a_container_that_no_pod_has_is_named_beside_those_there_are(
+    tail: Tail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["logs", "reviews", "--container", "reveiws"]) == 1
+    assert "has a container reveiws: there are reviews, istio-proxy" in _err(capsys)
+    assert main(["logs", "reviews", "--container", "reviews"]) == 0
+    assert tail.start == TailFrom(200, containers=("reviews",))
+
+
+@pytest.mark.parametrize(
+    ("environment", "marked"),
+    [
+        ({"TERM": "xterm"}, "\x1b[1;7m503\x1b[0m"),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, "\x1b[1;7m503\x1b[0m"),
+        ({"TERM": "dumb"}, " 503 "),
+    ],
+)
+def test_what_is_marked_is_seen_at_a_terminal_that_can_show_it(
+    tail: Tail,
+    environment: dict[str, str],
+    marked: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(streams, "is_terminal", lambda _: True)
+    tail.give(line(503, "UO"))
+    assert main(["logs", "reviews", "--highlight", "50[0-9]"]) == 0
+    out = capsys.readouterr().out
+    assert marked in out
+    coloured = {code for code in ("[33m", "[36m") if code in out}
+    assert bool(coloured) is (environment == {"TERM": "xterm"})

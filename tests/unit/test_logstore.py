@@ -67,7 +67,9 @@ def test_pods_and_versions_are_numbered_as_they_are_seen() -> None:
     store = LogStore(10)
     store.add([line(version="v2"), own_line("meshtui: x", "z"), line(version="v1"), line()])
     assert store.pods == 2
-    assert store.pod_number(line(version="v2")) == 0 and store.version_number(line()) == 1
+    assert (
+        store.marks.pod_number(line(version="v2")) == 0 and store.marks.version_number(line()) == 1
+    )
 
 
 LINES = st.builds(

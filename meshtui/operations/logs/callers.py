@@ -47,7 +47,7 @@ class WithCallers:
         others = [pod for pod in self._callers() if (pod.namespace, pod.name) not in names]
         self._others = frozenset((pod.namespace, pod.name) for pod in others)
         self._formats = self._find_formats((*own, *others))
-        return [*own, *(replace(pod, version=pod.app or pod.workload) for pod in others)]
+        return [*own, *map(_as_caller, others)]
 
     def keep(self, entry: LogEntry) -> bool:
         """Of a caller's log only what is about the service."""
@@ -58,6 +58,11 @@ class WithCallers:
             return False
         self.unattributed += not (record.upstream_cluster or record.authority)
         return is_about_record(record, self._service)
+
+
+def _as_caller(pod: Pod) -> Pod:
+    """By its own name; what its programs write is not about the service."""
+    return replace(pod, version=pod.app or pod.workload, containers=())
 
 
 def callers_of(mesh: Mesh, service: Service, sample: Sample | None) -> tuple[Pod, ...]:

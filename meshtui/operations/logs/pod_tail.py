@@ -1,4 +1,4 @@
-"""One pod's access log, through dropped connections and restarts: no line lost, none twice."""
+"""One container's log, through dropped connections and restarts: no line lost, none twice."""
 
 from __future__ import annotations
 
@@ -30,13 +30,24 @@ Put = Callable[[LogEntry], Awaitable[None]]
 class TailFrom:
     """How far back a tail begins: `lines` of each pod (None: all that are kept), and how old the
     oldest may be, in seconds. `previous`: the containers before the present ones, and only they.
-    `callers`: with what the service's callers logged of it.
+    `callers`: with what the service's callers logged of it. `programs`: with the logs of the other
+    containers beside the proxy's; `containers`: of those with these names.
     """
 
     lines: int | None = 200
     since_s: float | None = None
     previous: bool = False
     callers: bool = False
+    programs: bool = False
+    containers: tuple[str, ...] = ()
+
+    def logs_of(self, pod: Pod) -> tuple[str, ...]:
+        """The containers of a pod that are read; an empty name is the proxy."""
+        proxy = ("",) if pod.sidecar else ()
+        return (*proxy, *(name for name in pod.containers if self._wants(name, pod)))
+
+    def _wants(self, name: str, pod: Pod) -> bool:
+        return name != pod.proxy_container and (self.programs or name in self.containers)
 
 
 @dataclass(slots=True)
@@ -82,15 +93,23 @@ class PodTail:
     keeps them up.
     """
 
-    def __init__(self, cluster: Cluster, pod: Pod, start: TailFrom) -> None:
+    def __init__(self, cluster: Cluster, pod: Pod, start: TailFrom, container: str = "") -> None:
         self.pod = pod
+        self.container = container
         self.gone = False
         self._cluster = cluster
         self._start = start
         self._place = LogPosition()
-        self._restarts = pod.proxy_restarts
+        self._restarts = self._known_restarts
         self._last_error = ""
         self._failures = 0
+
+    @property
+    def _known_restarts(self) -> int:
+        if not self.container:
+            return self.pod.proxy_restarts
+        named = (one.restarts for one in self.pod.statuses if one.name == self.container)
+        return next(named, 0)
 
     # What is there
 
@@ -126,7 +145,8 @@ class PodTail:
     @property
     def _anew(self) -> str:
         times = "once" if self._restarts == 1 else f"{self._restarts} times"
-        return f"its proxy has restarted ({times} so far): a new log begins"
+        who = self.container or "its proxy"
+        return f"{who} has restarted ({times} so far): a new log begins"
 
     async def _previous(self, tail: int | None = None) -> AsyncGenerator[LogEntry, None]:
         """That there is no container before this one is no failure, unless it was asked for."""
@@ -157,7 +177,8 @@ class PodTail:
             except MeshtuiError as error:
                 pause = await self._trouble(error, put)
             if self.gone:
-                await put(self.note("is gone"))
+                if self.speaks_for_pod:
+                    await put(self.note("is gone"))
                 return
 
     async def _stream(self, put: Put) -> bool:
@@ -168,7 +189,7 @@ class PodTail:
         read = place.stamp, place.alike
         async with aclosing(self._lines(tail=self._start.lines, follow=True)) as lines:
             async for entry in lines:
-                if self.pod.proxy_restarts > self._restarts:
+                if self._known_restarts > self._restarts:
                     self._place = LogPosition(*read)
                     return True
                 await self._back(put)
@@ -178,9 +199,9 @@ class PodTail:
 
     async def _restarted(self, put: Put) -> None:
         """The rest of the container that ended, asked for once after each restart."""
-        if self.pod.proxy_restarts <= self._restarts:
+        if self._known_restarts <= self._restarts:
             return
-        self._restarts = self.pod.proxy_restarts
+        self._restarts = self._known_restarts
         async with aclosing(self._previous(self._start.lines)) as lines:
             async for entry in lines:
                 await put(entry)
@@ -207,11 +228,23 @@ class PodTail:
         self._last_error = str(error)
         return self.note(str(error), error)
 
+    @property
+    def speaks_for_pod(self) -> bool:
+        """One of a pod's logs says what becomes of the pod."""
+        return self.container == next(iter(self._start.logs_of(self.pod)), self.container)
+
     def note(self, words: str, error: MeshtuiError | None = None) -> LogEntry:
         """A line of meshtui's own, behind the last that was read."""
+        text = f"meshtui: {self.pod.name}: {words}"
+        return self._entry(text, self._place.stamp, own=True, error=error)
+
+    def _entry(
+        self, text: str, stamp: int, *, own: bool = False, error: MeshtuiError | None = None
+    ) -> LogEntry:
         pod = self.pod
-        text = f"meshtui: {pod.name}: {words}"
-        return LogEntry(pod.namespace, pod.name, pod.version, text, self._place.stamp, True, error)
+        place = pod.namespace, pod.name, pod.version
+        address = "" if own else pod.ip
+        return LogEntry(*place, text, stamp, own, error, address, self.container)
 
     # One connection
 
@@ -229,7 +262,7 @@ class PodTail:
             self._cluster,
             pod.namespace,
             pod.name,
-            pod.proxy_container,
+            self.container or pod.proxy_container,
             follow=follow,
             previous=previous,
             tail=tail,
@@ -247,10 +280,7 @@ class PodTail:
                     stamp, text = split_stamp(raw)
                     if again(stamp):
                         self._place.passed(stamp)
-                        words = text.decode("utf-8", "replace")
-                        yield LogEntry(
-                            pod.namespace, pod.name, pod.version, words, stamp, address=pod.ip
-                        )
+                        yield self._entry(text.decode("utf-8", "replace"), stamp)
         except Unreachable:
             if follow and clock() - last_line_at >= 0.9 * QUIET_S:
                 raise _Quiet from None

@@ -1,12 +1,12 @@
-"""The access logs of a service's proxies as one stream, through restarts and new pods."""
+"""The logs of a service's pods as one stream, through restarts and new pods."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod, Service
@@ -38,14 +38,17 @@ async def tail(
     follow: bool = True,
     keep: Callable[[LogEntry], bool] = lambda _: True,
 ) -> AsyncGenerator[LogEntry, None]:
-    """What each pod's access log holds, in the order of time, then, with `follow`, what comes.
+    """What each pod's access log holds, in the order of time, then, with `follow`, what comes;
+    with the logs of its other containers where `start` asks for them.
 
     `pods` is asked again every two seconds, so that pods that come are tailed too. What happens
     to a log, and what fails, is said as an entry of its own (`own`): a log that could not be read
     behind all that is there, where it is seen. Only what is to be kept is given.
     """
     wanted = start or TailFrom()
-    readers = {_key(p): PodTail(cluster, p, wanted) for p in pods() if p.sidecar}
+    readers = {
+        key: PodTail(cluster, pod, wanted, key.container) for key, pod in _logs(pods(), wanted)
+    }
     logs = [reader.backlog() for reader in readers.values()]
     failed = []
     async with aclosing(in_order(logs, PATIENCE_S if follow else None)) as there:
@@ -94,11 +97,18 @@ async def in_order(
                 heapreplace(heads, (max(stamp, following.stamp), place, following))
 
 
-Key = tuple[str, str]
+class Key(NamedTuple):
+    """One log; an empty container is the proxy."""
+
+    namespace: str
+    pod: str
+    container: str
 
 
-def _key(pod: Pod) -> Key:
-    return pod.namespace, pod.name
+def _logs(pods: Iterable[Pod], wanted: TailFrom) -> Iterator[tuple[Key, Pod]]:
+    for pod in pods:
+        for container in wanted.logs_of(pod):
+            yield Key(pod.namespace, pod.name, container), pod
 
 
 async def _following(
@@ -111,12 +121,13 @@ async def _following(
         """Keeps the readers up with the pods there are; the list may tell late who is gone."""
         left: dict[Key, Pod] = {}
         while True:
-            present = {_key(pod): pod for pod in pods() if pod.sidecar}
+            present = dict(_logs(pods(), start))
             left = {key: pod for key, pod in left.items() if present.get(key) == pod}
             for key, pod in present.items():
                 if key not in readers and key not in left:
-                    readers[key] = reader = PodTail(cluster, pod, start)
-                    await queue.put(reader.note("has come"))
+                    readers[key] = reader = PodTail(cluster, pod, start, key.container)
+                    if reader.speaks_for_pod:
+                        await queue.put(reader.note("has come"))
                     tasks[key] = asyncio.create_task(reader.follow(queue.put))
             for key, reader in tuple(readers.items()):
                 if tasks[key].done():

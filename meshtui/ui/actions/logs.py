@@ -63,6 +63,16 @@ LOGGING: tuple[Action, ...] = (
         LOOK, False, IN_LOGS, "", 0, False,
     ),
     Action(
+        "programs", ("O",), "O", "programs too",
+        "Logs: with what the pods' own programs write, by time; :logs container NAME one's.",
+        LOOK, False, IN_LOGS, "", 0, False,
+    ),
+    Action(
+        "highlight", ("M",), "M", "highlight",
+        "Logs: mark what matches a regular expression in the lines; without one nothing.",
+        LOOK, False, IN_LOGS, "", 0, False,
+    ),
+    Action(
         "mark", ("m",), "m", "mark",
         "Logs: draw a line with the time.",
         LOOK, False, IN_LOGS, "", 0, False,

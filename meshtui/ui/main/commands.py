@@ -130,6 +130,7 @@ OWN_WORDS = (
     ("charts 1h [errors] [p95]", "How far back the charts look, and what they show."),
     ("logs code:5xx v:v3 >200ms text", "Also flag:UO path:/x* method:GET pod:x ~regex, ! turns."),
     ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], callers.   :logs off: all"),
+    ("logs highlight RE", "Also app: the programs' lines too; container NAME: those of one."),
     ("trace GET /path header k=v", "Which rule takes it; also host H, from WORKLOAD, port N."),
     ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
     ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),

@@ -109,7 +109,7 @@ def both_ends(left: Line, right: Line, width: int) -> Line:
 
 
 LOUD = (
-    *("loud", "stale", "only errors", "read-only", "side"),
+    *("loud", "stale", "only errors", "read-only", "side", "match"),
     *("bar", "bar-sick", "bar-warning", "bar-draft"),
 )
 """Roles that keep their own ground, on the cursor's line too."""

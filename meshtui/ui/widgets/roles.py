@@ -77,6 +77,7 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "stale": ("mesh-on-loud", "warning", "bold"),
     "read-only": ("mesh-on-loud", "mesh-unknown", "bold"),
     "side": ("mesh-on-loud", "mesh-key", "bold"),
+    "match": ("mesh-on-loud", "mesh-draft", "bold underline"),
     "notice": ("foreground", "mesh-notice", ""),
     "added": ("success", "", ""),
     "removed": ("error", "", ""),
@@ -134,6 +135,7 @@ def _style(
         color=_colour(variables, text),
         bgcolor=below,
         bold=True if "bold" in attributes else None,
+        underline=True if "underline" in attributes else None,
         reverse=True if "cursor" in role and below is not None and below.is_default else None,
     )
 

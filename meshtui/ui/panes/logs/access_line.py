@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from string import ascii_lowercase
 
 from rich.cells import cell_len, set_cell_size
 
 from meshtui.dataclass import dataclass
-from meshtui.envoy.logline import LOOKED_AT, LoggedRequest, LogLine
+from meshtui.envoy.logline import LOOKED_AT, LogLine, iso_stamp
+from meshtui.envoy.logmarks import PodMarks
 from meshtui.envoy.logstore import LogStore
+from meshtui.envoy.logview import Piece, begins_with_time, highlighted, request_pieces
+from meshtui.mesh.regex import Search
 from meshtui.mesh.text import ELLIPSIS, clean
 from meshtui.ui.widgets.paint import Line, Span, fit, span, width_of
 from meshtui.ui.widgets.roles import LINE_ROLES
@@ -20,9 +22,6 @@ _CLOCK = slice(11, 23)
 _RULE = Span("─── ", "faint")
 LONGEST_VERSION = 8
 """Cells of the longest name of a version before lines; a longer one is cut."""
-
-_LONGEST_WORD = 80
-"""Characters of a method, and of all flags, that are shown."""
 
 MOST_ROWS = 15
 """Rows that one wrapped line takes; opened it is seen whole."""
@@ -40,22 +39,38 @@ class LineStyle:
     wrap: bool = False
 
 
-def log_line(line: LogLine, prefix: Span, style: LineStyle) -> Line:
+def log_line(
+    line: LogLine, prefix: Line, style: LineStyle, highlight: Search | None = None
+) -> Line:
     """The prefix, then the line; one that is no access log stands as it came."""
     if line.own:
         sign, role = (Span("▲ ", "warning"), "warning") if line.trouble else (_RULE, "unknown")
         return sign, span(line.text, role)
+    body = highlighted(_body(line, style), highlight)
+    return *prefix, *_times(line, style), *(span(*piece) for piece in body)
+
+
+def _times(line: LogLine, style: LineStyle) -> Line:
+    """When the kubelet took what does not say when it was written, or stands as it was."""
     if style.raw:
-        time = (Span(stamp_words(line.stamp), "muted"),) if style.stamps else ()
-        return prefix, *time, span(line.text[:LOOKED_AT], "text")
+        return (Span(stamp_words(line.stamp), "muted"),) if style.stamps else ()
+    of_program = line.container and style.clock and not begins_with_time(line.text)
+    return (Span(stamp_words(line.stamp), "muted"),) if of_program else ()
+
+
+def _body(line: LogLine, style: LineStyle) -> tuple[Piece, ...]:
+    if line.container:
+        return (f"{line.container}: ", "mark"), (line.text[:LOOKED_AT], "text")
+    if style.raw:
+        return ((line.text[:LOOKED_AT], "text"),)
     if line.request is None:
-        return prefix, span(line.text[:LOOKED_AT], "muted")
-    return prefix, *_request(line.request, style.clock)
+        return ((line.text[:LOOKED_AT], "muted"),)
+    return request_pieces(line.request, style.clock)
 
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
-    """`v3 b `: the version in its colour, and a letter for the pod; two where there are many.
+    """`v3 b `: the version and a letter for the pod in their colours; two where there are many.
 
     As wide as the versions that were seen; which number is whose, the store says.
     """
@@ -67,49 +82,27 @@ class Prefixes:
     def for_(cls, store: LogStore) -> Prefixes:
         widest = max((cell_len(clean(name)) for name in store.versions), default=1)
         width = max(1, min(widest, LONGEST_VERSION))
-        return cls(width, 1 if store.pods <= len(ascii_lowercase) else 2)
+        return cls(width, 1 if store.marks.pods <= len(ascii_lowercase) else 2)
 
-    def of(self, line: LogLine, store: LogStore) -> Span:
-        high, low = divmod(store.pod_number(line), len(ascii_lowercase))
+    def of(self, line: LogLine, marks: PodMarks) -> Line:
+        number = marks.pod_number(line)
+        high, low = divmod(number, len(ascii_lowercase))
         letters = ascii_lowercase[high % 26] + ascii_lowercase[low]
         name = fit(span(line.version or "?").text, self.width)
-        role = LINE_ROLES[store.version_number(line) % len(LINE_ROLES)]
-        return Span(f"{name} {letters[-self.letters :]} ", role)
+        return (
+            Span(f"{name} ", _colour(marks.version_number(line))),
+            Span(f"{letters[-self.letters :]} ", _colour(number)),
+        )
+
+
+def _colour(number: int) -> str:
+    return LINE_ROLES[number % len(LINE_ROLES)]
 
 
 def stamp_words(stamp: int) -> str:
     """To the millisecond, in UTC as the lines themselves have it; empty where there is none."""
-    if not stamp:
-        return ""
-    seconds, rest = divmod(stamp, 10**9)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S")
-    return f"{whole}.{rest // 10**6:03d} "
-
-
-def _request(request: LoggedRequest, clock: bool) -> Line:
-    flags = ",".join(request.flags)[:_LONGEST_WORD] or "-"
-    duration = "-" if request.duration_ms is None else f"{request.duration_ms}ms"
-    why = f"  {request.details[:LOOKED_AT]}" if request.flags and request.details else ""
-    code, role = f"{request.code:>3}", code_role(request.code)
-    asked = f"{request.method[:_LONGEST_WORD]} {request.path[:LOOKED_AT]}"
-    if request.tcp:
-        code, role = "tcp", "failing" if request.failed else "ok"
-        asked = f"connection to {request.to[:LOOKED_AT] or '?'}"
-    return (
-        span(f"{request.time[_CLOCK]} " if clock else "", "muted"),
-        span(code, role),
-        span(f" {flags:<3}", "warning" if request.flags else "muted"),
-        span(f"{duration:>7} ", "muted"),
-        Span("← " if request.inbound else "→ ", "faint"),
-        span(asked, "text"),
-        span(why, "muted"),
-    )
-
-
-def code_role(code: int) -> str:
-    if code >= 500 or code == 0:
-        return "failing"
-    return "degraded" if code >= 400 else "ok"
+    found = iso_stamp(stamp)[_CLOCK]
+    return f"{found} " if found else ""
 
 
 def wrapped_line(pieces: Line, width: int, indent: int) -> list[Line]:
@@ -145,4 +138,4 @@ def _fitting(text: str, room: int) -> str:
 
 
 def prefix_width(pieces: Line) -> int:
-    return width_of(pieces[:1])
+    return width_of(pieces[:2])

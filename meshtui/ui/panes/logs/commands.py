@@ -45,7 +45,21 @@ class WithCallerLines:
     """With the callers' lines, or without them again."""
 
 
-Command = LogFilter | TailFrom | Save | Mark | Copy | WithCallerLines
+@dataclass(frozen=True, slots=True)
+class WithPrograms:
+    """With what the pods' own programs write, or without it again; or that of some containers."""
+
+    containers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """Mark what matches in the lines; empty: nothing."""
+
+    pattern: str = ""
+
+
+Command = LogFilter | TailFrom | Save | Mark | Copy | WithCallerLines | WithPrograms | Highlight
 
 
 def parse_log_command(words: Sequence[str]) -> Command:
@@ -64,6 +78,12 @@ def parse_log_command(words: Sequence[str]) -> Command:
             return Copy()
         case "callers" if not rest:
             return WithCallerLines()
+        case "app" if not rest:
+            return WithPrograms()
+        case "container" if rest:
+            return WithPrograms(tuple(words[1:]))
+        case "highlight":
+            return Highlight(rest)
         case "all" | "off" if not rest:
             return LogFilter()
         case "filter":
@@ -86,7 +106,14 @@ def _since(text: str) -> TailFrom:
 
 
 def next_start(start: TailFrom) -> TailFrom:
-    """Whether with the callers' lines stays as it is."""
-    callers, start = start.callers, replace(start, callers=False)
-    place = STARTS.index(start) if start in STARTS else -1
-    return replace(STARTS[(place + 1) % len(STARTS)], callers=callers)
+    """Whose lines they are stays as it is."""
+    back = TailFrom(start.lines, start.since_s)
+    place = STARTS.index(back) if back in STARTS else -1
+    return whose(STARTS[(place + 1) % len(STARTS)], start)
+
+
+def whose(start: TailFrom, other: TailFrom) -> TailFrom:
+    """As far back as `start`, with the lines of all those that `other` has."""
+    return replace(
+        start, callers=other.callers, programs=other.programs, containers=other.containers
+    )

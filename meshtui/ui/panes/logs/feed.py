@@ -53,9 +53,8 @@ def read(entry: LogEntry, formats: tuple[LogFormat, ...] = ()) -> LogLine:
     if entry.own:
         trouble = entry.error is not None
         return own_line(entry.text, entry.pod, entry.version, entry.stamp, trouble)
-    return read_line(
-        entry.namespace, entry.pod, entry.version, entry.text, entry.stamp, formats, entry.address
-    )
+    place = entry.namespace, entry.pod, entry.version
+    return read_line(*place, entry.text, entry.stamp, formats, entry.address, entry.container)
 
 
 async def in_batches(

@@ -9,8 +9,9 @@ from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.details import explain_details
 from meshtui.envoy.logline import LogLine
+from meshtui.envoy.logview import code_role
 from meshtui.mesh.flags import explain
-from meshtui.ui.panes.logs.access_line import code_role, stamp_words, wrapped_line
+from meshtui.ui.panes.logs.access_line import stamp_words, wrapped_line
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 NAMED = 19
@@ -19,7 +20,7 @@ NAMED = 19
 
 def field_lines(line: LogLine, width: int) -> list[Line]:
     """What came of the request, first in words, then every field; last the line as it came."""
-    record = parse_line(line.text, line.formats)
+    record = None if line.container else parse_line(line.text, line.formats)
     lines = _whose(line, width)
     if record is not None:
         lines += [BLANK, *_outcome(record, width), BLANK]
@@ -48,6 +49,8 @@ def _whose(line: LogLine, width: int) -> list[Line]:
         version = f" {line.version}" if line.version else ""
         pod = f"{line.namespace}/{line.pod}" if line.namespace else line.pod
         found += _field("pod", (span(pod, "strong"), span(version, "text")), width)
+    if line.container:
+        found += _field("container", (span(line.container, "text"),), width)
     if line.stamp:
         found += _field("taken by kubelet", (Span(f"{stamp_words(line.stamp)}UTC"),), width)
     return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshtui.envoy.hops import AppLine, Hop, LoggedHop
+from meshtui.envoy.logview import code_role
 from meshtui.operations.request.follow import FollowedRequest
-from meshtui.ui.panes.logs.access_line import code_role
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
 
 TIMES = 20

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from textual.cache import LRUCache
 
+from meshtui.envoy.logfilter import expression
 from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
+from meshtui.mesh.regex import Search
 from meshtui.ui.panes.logs.access_line import (
     LineStyle,
     Prefixes,
@@ -43,6 +45,10 @@ class LogLines(LinesView, can_focus=False):
         self._cursor = 0
         self._paused_at = 0
         self._prefixes = Prefixes()
+        self.highlight = ""
+        """The expression that is marked in the lines."""
+
+        self._search: Search | None = None
         self._rows: list[Row] = []
         self._laid_out: LRUCache[tuple[int, int, LineStyle, Prefixes], list[Line]] = LRUCache(
             _LAID_OUT
@@ -76,6 +82,13 @@ class LogLines(LinesView, can_focus=False):
         self.jump(x=0)
         self.refit()
 
+    def set_highlight(self, pattern: str) -> None:
+        """Raises `Usage` where it is no regular expression."""
+        self._search = expression(pattern) if pattern else None
+        self.highlight = pattern
+        self._laid_out.clear()
+        self.refit()
+
     @property
     def missed(self) -> int:
         """Lines that are shown and came since the pause."""
@@ -97,7 +110,8 @@ class LogLines(LinesView, can_focus=False):
 
     def line_at(self, index: int) -> Line:
         line = self.store.line(self.store.number(index))
-        return log_line(line, self._prefixes.of(line, self.store), self.line_style)
+        prefix = self._prefixes.of(line, self.store.marks)
+        return log_line(line, prefix, self.line_style, self._search)
 
     def _lay_out(self, index: int) -> list[Line]:
         """The rows of one line."""

@@ -24,15 +24,19 @@ from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.logs.commands import (
     Copy,
+    Highlight,
     Mark,
     Save,
     WithCallerLines,
+    WithPrograms,
     next_start,
     parse_log_command,
+    whose,
 )
 from meshtui.ui.panes.logs.export import LogExport, LogSaved
 from meshtui.ui.panes.logs.feed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.logs.lines import LogLines
+from meshtui.ui.panes.logs.marks import marks_of
 from meshtui.ui.panes.logs.text import count_words, start_words, state_words, summary_lines
 from meshtui.ui.widgets.lines import LinesBlock, LinesView
 from meshtui.ui.widgets.paint import Line
@@ -97,6 +101,7 @@ class LogsPane(Pane):
         self._ended = None
         self._tail = tail = object()
         store = LogStore()
+        store.marks = marks_of(self.cockpit)
         store.set_filter(self.store.filter)
         self.log_lines.begin(store)
         if self._key is None:
@@ -144,7 +149,9 @@ class LogsPane(Pane):
 
     def title_words(self) -> tuple[Line, Line]:
         lines = self.log_lines
-        return count_words(self.store), state_words(lines.following, lines.missed, self._ended)
+        return count_words(self.store, lines.highlight), state_words(
+            lines.following, lines.missed, self._ended
+        )
 
     def update_title(self) -> None:
         super().update_title()
@@ -194,9 +201,13 @@ class LogsPane(Pane):
             case LogFilter() as wanted:
                 self.choose(wanted)
             case TailFrom() as start:
-                self._begin_at(replace(start, callers=self.start.callers))
+                self._begin_at(whose(start, self.start))
             case WithCallerLines():
                 self.do_callers()
+            case WithPrograms(containers):
+                self._with_programs(containers)
+            case Highlight(pattern):
+                self._highlight(pattern)
             case Save(path):
                 self.exporting.save(path)
             case Mark(text):
@@ -258,6 +269,21 @@ class LogsPane(Pane):
 
     def do_callers(self) -> None:
         self._begin_at(replace(self.start, callers=not self.start.callers))
+
+    def do_programs(self) -> None:
+        self._with_programs(())
+
+    def _with_programs(self, containers: tuple[str, ...]) -> None:
+        every = not containers and not (self.start.programs or self.start.containers)
+        self._begin_at(replace(self.start, programs=every, containers=containers))
+
+    def do_highlight(self) -> None:
+        self.post_message(self.Prompted(f"logs highlight {self.log_lines.highlight}"))
+
+    def _highlight(self, pattern: str) -> None:
+        self.log_lines.set_highlight(pattern)
+        self.update_title()
+        self.report(f"logs: {pattern} is marked" if pattern else "logs: nothing is marked")
 
     def _begin_at(self, start: TailFrom) -> None:
         self.start = start

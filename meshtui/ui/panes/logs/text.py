@@ -7,22 +7,24 @@ from collections.abc import Iterable
 from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.envoy.logsummary import Summary
+from meshtui.envoy.logview import Piece, code_pieces, flag_pieces, path_pieces
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
-from meshtui.ui.panes.logs.access_line import code_role
 from meshtui.ui.widgets.paint import Line, Span, fit_line, span
 
-MOST_CODES = 8
-MOST_FLAGS = 8
-MOST_PATHS = 4
 COPIED_MOST = 65_536
 """Bytes; terminals and multiplexers take no more in one go."""
 
 
-def count_words(store: LogStore) -> Line:
-    """`312 of 20,000`, and the filter."""
+def count_words(store: LogStore, highlight: str = "") -> Line:
+    """`312 of 20,000`, the filter, and what is marked in the lines."""
+    marked = (Span("M ", "key"), span(highlight, "match"), Span("  ")) if highlight else ()
+    return (*_counted(store), *marked)
+
+
+def _counted(store: LogStore) -> Line:
     if not store.filter:
         return (Span(f"{store.retained:,} lines  ", "muted"),)
     if store.behind:
@@ -44,8 +46,13 @@ def state_words(following: bool, missed: int, ended: MeshtuiError | None) -> Lin
 def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> list[Line]:
     """Codes and flags of what is shown; below them, where there is room, its slowest paths."""
     summary = store.summary
-    first = (*_unknown(store), *_codes(summary, callers), *_flags(summary), *_dropped(store))
-    lines = [first] if not high else [first, _paths(summary)]
+    first = (
+        *_unknown(store),
+        *_codes(summary, callers),
+        *_spans(flag_pieces(summary)),
+        *_dropped(store),
+    )
+    lines = [first] if not high else [first, _spans(path_pieces(summary))]
     return [fit_line((Span(" "), *line), width) for line in lines]
 
 
@@ -55,24 +62,11 @@ def _codes(summary: Summary, callers: bool) -> Iterable[Span]:
         none = Span("no requests among these lines  ", "muted")
         more = (Span("C", "key"), Span(" adds the callers' ", "muted"))
         return (none,) if callers else (none, *more)
-    ranked = sorted(summary.codes, key=lambda code: (code != 0, -code))
-    pieces: list[Span] = []
-    for code in ranked[:MOST_CODES]:
-        pieces += [
-            Span(str(code), code_role(code)),
-            Span(f" ×{summary.codes[code]:,}  ", "muted"),
-        ]
-    if summary.connections:
-        pieces += [Span("tcp", "text"), Span(f" ×{summary.connections:,}  ", "muted")]
-    return pieces
+    return _spans(code_pieces(summary))
 
 
-def _flags(summary: Summary) -> Iterable[Span]:
-    ranked = sorted(summary.flags.items(), key=lambda item: (-item[1], item[0]))
-    pieces: list[Span] = [Span("│ ", "faint")] if ranked else []
-    for flag, count in ranked[:MOST_FLAGS]:
-        pieces += [span(flag, "warning"), Span(f" ×{count:,}  ", "muted")]
-    return pieces
+def _spans(pieces: Iterable[Piece]) -> Line:
+    return tuple(span(*piece) for piece in pieces)
 
 
 def _unknown(store: LogStore) -> Iterable[Span]:
@@ -93,28 +87,11 @@ def _dropped(store: LogStore) -> Iterable[Span]:
     return (Span(f"│ {store.first:,} older lines dropped", "draft"),)
 
 
-def _paths(summary: Summary) -> Line:
-    slow = summary.slowest(MOST_PATHS)
-    if not slow:
-        return ()
-    pieces = [Span("slowest by mean  ", "muted")]
-    for path, count, mean in slow:
-        pieces += [
-            span(f"{path or '/'} ", "text"),
-            Span(f"{duration(mean)}", "draft"),
-            Span(f" ×{count:,}  ", "muted"),
-        ]
-    return tuple(pieces)
-
-
-def duration(milliseconds: float) -> str:
-    """As short as it may be read: `12ms`, `1.5s`."""
-    return f"{milliseconds:.0f}ms" if milliseconds < 1_000 else f"{milliseconds / 1e3:.3g}s"
-
-
 def start_words(start: TailFrom) -> str:
     """How far back the log begins, and whose it is."""
-    return f"{_back(start)}{', callers too' if start.callers else ''}"
+    programs = "programs" if start.programs else "/".join(start.containers)
+    also = " and ".join(filter(None, ("callers" if start.callers else "", programs)))
+    return f"{_back(start)}{f', {also} too' if also else ''}"
 
 
 def _back(start: TailFrom) -> str:
@@ -128,7 +105,10 @@ def _back(start: TailFrom) -> str:
 
 def plain(line: LogLine) -> str:
     """A line for a file or the clipboard, without anything that drives a terminal."""
-    return clean(line.text) if line.own else f"{clean(line.pod)}  {clean(line.text)}"
+    if line.own:
+        return clean(line.text)
+    name = f"{line.pod}/{line.container}" if line.container else line.pod
+    return f"{clean(name)}  {clean(line.text)}"
 
 
 def to_copy(lines: Iterable[LogLine]) -> tuple[str, int, int]:
