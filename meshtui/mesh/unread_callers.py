@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.row_work import RowWork
@@ -17,7 +18,7 @@ def filled_words(service: ServiceKey, sample: Sample) -> str:
     found = sample.filled.get(service)
     if not found:
         return ""
-    return f"{_names(found)} can't be read: counted by {service.name} itself"
+    return f"{_names(frozenset(found))} can't be read: counted by {service.name} itself"
 
 
 def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:
@@ -44,7 +45,9 @@ def _mark(work: RowWork, callers: frozenset[tuple[str, str]], sample: Sample) ->
         work.caller, work.unknown_because = None, f"{_names(callers)} can't be read"
 
 
-def _names(workloads: Iterable[tuple[str, str]]) -> str:
+@lru_cache(maxsize=16)
+def _names(workloads: frozenset[tuple[str, str]]) -> str:
+    """Of a large mesh the same thousands are named at each service of a sample."""
     names = sorted(name for _, name in workloads)
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return ", ".join(names[:MOST]) + more

@@ -28,12 +28,15 @@ _DENIED = re.compile(
     r"^envoy_http_(\w*?)_?(rbac|jwt_authn_denied)\{([^}\n]{0,2000})\} (\S{1,64})",
     re.ASCII | re.M,
 )
+_PREFIX = "envoy_http_"
 _COUNTS = {"rbac": FORBIDDEN, "jwt_authn_denied": UNAUTHORIZED}
 
 
 def denied_in(text: str) -> dict[str, float]:
     """What a proxy has denied of the requests that come into its pod since it started, by code."""
     found: dict[str, float] = {}
+    if _PREFIX not in text:  # most proxies deny nothing, and the expression tries each line
+        return found
     for name, what, labels, value in _DENIED.findall(text):
         inbound = name.startswith("inbound") or 'conn_manager_prefix="inbound' in labels
         denied = what != "rbac" or 'authz_enforce_result="denied"' in labels

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _LARGE = 256 * 1024
 """Characters of statistics that are worth a thread, so that the screen goes on meanwhile."""
 
+REST = 2.0
+"""Between two proxies of a large mesh the loop is left alone for so many times as long as the first
+took to parse: keys are answered in between."""
+
 _MOST_PROBLEMS = 8
 
 ROUNDS = 4.0
@@ -83,6 +87,8 @@ class SidecarSource:
         self._about: frozenset[ServiceKey] = frozenset()
         # Two samples at once would take the older counters for a reset of the newer ones.
         self._one_at_a_time = asyncio.Lock()
+        self._parsing = asyncio.Lock()
+        self._rest, self._rested_at = 0.0, 0.0
 
     async def sample(self, mesh: Mesh) -> Sample:
         """Read all sidecars once.
@@ -157,6 +163,7 @@ class SidecarSource:
         since only a second reading gives rates, then whoever waits longest.
         """
         queue, began = deque(sorted(pods, key=self._turn)), self._clock()
+        self._rest = REST if len(pods) > FEW else 0.0
         outcomes: dict[PodId, MeshtuiError | None] = {}
 
         async def work() -> None:
@@ -207,17 +214,25 @@ class SidecarSource:
         except MeshtuiError as error:
             return error
         at = self._clock()
-        reading = await self._parse(text)
-        if reading.unusable and not reading.requests:
-            return Unreachable("its counters of requests are no numbers")
-        window = self._windows.setdefault(pod_id(pod), Window(self._window_length_s))
-        window.add(at, reading)
-        return None
+        async with self._parsing:
+            await asyncio.sleep(self._rested_at - time.perf_counter())
+            began = time.perf_counter()
+            outcome = self._take(pod, at, await self._parse(text))
+            done = time.perf_counter()
+            self._rested_at = done + self._rest * (done - began)
+        return outcome
 
     async def _parse(self, text: str) -> Reading:
         if len(text) < _LARGE:
             return read(text, self._series)
         return await asyncio.to_thread(read, text, self._series)
+
+    def _take(self, pod: Pod, at: float, reading: Reading) -> MeshtuiError | None:
+        if reading.unusable and not reading.requests:
+            return Unreachable("its counters of requests are no numbers")
+        window = self._windows.setdefault(pod_id(pod), Window(self._window_length_s))
+        window.add(at, reading)
+        return None
 
     def _miss(self, pod: Pod) -> None:
         window = self._windows.get(pod_id(pod))
