@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from meshtui.errors import MeshtuiError
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.pace import Pace
 from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES
-from meshtui.kube.snapshot import RawObjects, partly_read
+from meshtui.kube.snapshot import Early, RawObjects, partly_read
 from meshtui.kube.source import Source, SourceHealth
 from meshtui.mesh.text import clean
 
@@ -29,7 +29,9 @@ class Feed:
         *,
         clock: Callable[[], float] | None = None,
         pace: Pace | None = None,
+        early: Early | None = None,
     ) -> None:
+        """Of the kinds in `early` no dictionary is retained: each object is parsed as it comes."""
         self.generation = 0
         """Rises with every change of the objects, of what can be read, or of a failure."""
 
@@ -44,6 +46,7 @@ class Feed:
                 wanted if resource.namespaced else None,
                 self._pace,
                 self._changed,
+                early,
             )
             for resource in MESH_RESOURCES
         ]
@@ -79,9 +82,13 @@ class Feed:
         self._seen_generation = self.generation
         return news
 
-    async def ready(self, timeout: float) -> bool:  # noqa: ASYNC109
-        """Wait until every kind was read once or has failed; False where that takes longer."""
-        return await self._until(lambda: all(s.answered for s in self._sources), timeout)
+    async def ready(self, timeout: float, without: Collection[str] = ()) -> bool:  # noqa: ASYNC109
+        """Wait until every kind was read once or has failed; False where that takes longer.
+
+        `without`: by plural name, kinds that are not waited for.
+        """
+        awaited = [one for one in self._sources if one.resource.plural not in without]
+        return await self._until(lambda: all(one.answered for one in awaited), timeout)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         try:

@@ -19,6 +19,9 @@ from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
 PAGE = 500
+SLICE = 50
+"""So many objects of a page are worked on before others have their turn."""
+
 MANAGER = "meshtui"
 """The name the API server writes down for what meshtui changes."""
 
@@ -189,9 +192,11 @@ class _Pages:
                 raise _not_kubernetes(self._cluster, self._path)
             ahead = asyncio.create_task(self._page(following)) if following else None
             try:
-                # It is sent before this page is worked on: the server makes it meanwhile.
-                await asyncio.sleep(0)
-                found += map(self._made_of, read.objects(page, "items"))
+                items = read.objects(page, "items")
+                for start in range(0, max(len(items), 1), SLICE):
+                    # The next is sent before this page is worked on: the server makes it meanwhile.
+                    await asyncio.sleep(0)
+                    found += map(self._made_of, items[start : start + SLICE])
                 if ahead is None:
                     return tuple(found), read.text(meta, "resourceVersion")
                 page, token = await ahead, following

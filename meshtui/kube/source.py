@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from operator import itemgetter
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
@@ -13,9 +12,10 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.pace import Pace
 from meshtui.kube.resources import Resource, forget_kinds, served
-from meshtui.kube.snapshot import kind_problem
+from meshtui.kube.snapshot import Early, kind_problem
 from meshtui.kube.watch import State, Watch
 from meshtui.mesh.model import Json
+from meshtui.mesh.parsed import Parsed
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "stale", "forbidden", "missing", "ok")
 
@@ -46,15 +46,18 @@ class Source:
         namespaces: tuple[str, ...] | None,
         pace: Pace,
         changed: Callable[[], None],
+        early: Early | None = None,
     ) -> None:
         self.resource = resource
+        self._made_of = (early or {}).get(resource.key)
         self._cluster = cluster
         self._namespaces = namespaces
         self._pace = pace
         self._notify = changed
         self._refused: NotAllowed | None = None
         self._left_out = ""
-        self._objects: tuple[Json, ...] | None = ()
+        self._objects: tuple[Json | Parsed, ...] | None = ()
+        self._places: dict[tuple[str, str], None] = {}
         self._whole = self._watch(None)
         self._parts = {namespace: self._watch(namespace) for namespace in namespaces or ()}
 
@@ -75,11 +78,13 @@ class Source:
         for watch in self._active():
             watch.notify(error)
 
-    def objects(self) -> tuple[Json, ...]:
+    def objects(self) -> tuple[Json | Parsed, ...]:
         """What is known, ordered by namespace and name; nothing goes because of a failure."""
         if self._objects is None:
-            ordered = sorted(self._known(), key=itemgetter(0))
-            self._objects = tuple(raw for _, raw in ordered)
+            known = dict(self._known())
+            if known.keys() != self._places.keys():
+                self._places = dict.fromkeys(sorted(known))
+            self._objects = tuple(map(known.__getitem__, self._places))
         return self._objects
 
     def health(self) -> SourceHealth:
@@ -204,14 +209,15 @@ class Source:
         return namespaces
 
     def _watch(self, namespace: str | None) -> Watch:
-        return Watch(self._cluster, self.resource, namespace, self._pace, self._on_change)
+        read = self._cluster, self.resource, namespace, self._pace, self._on_change
+        return Watch(*read, self._made_of)
 
     def _active(self) -> list[Watch]:
         """The watches that count now: without a part to read, the refused whole does."""
         in_parts = self._namespaces is not None or self._refused is not None
         return list(self._parts.values()) if in_parts and self._parts else [self._whole]
 
-    def _known(self) -> Iterable[tuple[tuple[str, str], Json]]:
+    def _known(self) -> Iterable[tuple[tuple[str, str], Json | Parsed]]:
         """By namespace and name; a list comes in this order, so that little is left to sort."""
         read = {namespace for namespace, watch in self._parts.items() if watch.listed}
         for found, raw in self._whole.objects.items():

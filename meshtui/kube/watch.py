@@ -21,6 +21,7 @@ from meshtui.kube.trim import trim
 from meshtui.mesh import read
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Json
+from meshtui.mesh.parsed import Parsed
 
 _LONGEST_EVENT = 16 * 2**20
 _RELIST_AFTER = 3
@@ -39,9 +40,11 @@ class Watch:
         namespace: str | None,
         pace: Pace,
         changed: Callable[[], None],
+        made_of: Callable[[Json], Json | Parsed] | None = None,
     ) -> None:
+        """`made_of` gives what is retained of each object, by default what `trim` leaves."""
         self.resource = resource
-        self.objects: dict[tuple[str, str], Json] = {}
+        self.objects: dict[tuple[str, str], Json | Parsed] = {}
         self.listed = False
         self.last_event_at = pace.clock()
         self.error: MeshtuiError | None = None
@@ -49,6 +52,7 @@ class Watch:
         self._namespace = namespace
         self._pace = pace
         self._changed = changed
+        self._made_of = made_of
         self._version = ""
         self._opened_at: float | None = None
         self._progress = False
@@ -113,10 +117,16 @@ class Watch:
         return None
 
     async def relist(self) -> None:
-        """Read all objects anew. Raises what the list raises."""
-        items, version = await list_all(self._cluster, self.resource, self._namespace)
-        found = {place(item): item for item in items}
-        differs = not self.listed or _versions(found) != _versions(self.objects)
+        """Read all objects anew; those that are as before stay. Raises what the list raises."""
+        items, version = await list_all(
+            self._cluster, self.resource, self._namespace, made_of=self._retained
+        )
+        before, found = self.objects, {place(item): item for item in items}
+        for key, new in found.items():
+            if (old := before.get(key)) is not None and old == new:
+                found[key] = old
+        differs = not self.listed or found.keys() != before.keys()
+        differs = differs or any(before[key] is not item for key, item in found.items())
         self.objects, self._version, self.listed = found, version, True
         self._note_event()
         if differs:
@@ -180,8 +190,11 @@ class Watch:
         if kind == "DELETED":
             self.objects.pop(key, None)
         else:
-            self.objects[key] = trim(self.resource, raw)
+            self.objects[key] = self._retained(raw)
         self._changed()
+
+    def _retained(self, raw: Json) -> Json | Parsed:
+        return self._made_of(raw) if self._made_of else trim(self.resource, raw)
 
     def _opened(self) -> None:
         self._opened_at = self._pace.clock()
@@ -199,9 +212,3 @@ class Watch:
             return True
         opened = self._opened_at
         return opened is not None and self._pace.clock() - opened >= self._pace.steady_s
-
-
-def _versions(objects: dict[tuple[str, str], Json]) -> dict[tuple[str, str], str]:
-    return {
-        key: read.text(read.obj(raw, "metadata"), "resourceVersion") for key, raw in objects.items()
-    }

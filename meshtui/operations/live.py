@@ -221,12 +221,11 @@ class LiveCockpit:
     async def _read_feed(self) -> None:
         """Takes what the feed knows into the mesh, where that is something new."""
         async with self._following:
-            feed, structure = self._feed, self._structure
+            feed = self._feed
             while (news := feed.news()) is not None:
-                read = partial(_read, feed, structure, news)
+                read = partial(_read, feed, self._structure, self._events, news, self._clock())
                 self._mesh, self._services = await self._beside(read)
                 feed.note(news)
-                self._events.record(self._mesh, self._clock())
 
     async def _beside(self, work: Callable[[], T]) -> T:
         """Long work beside the loop, in one thread: keys are answered while it goes on."""
@@ -235,8 +234,11 @@ class LiveCockpit:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
-        """At once, then whenever something is new; at least once each tick, for the ages."""
-        await self._feed.ready()
+        """At once, then whenever something is new; at least once each tick, for the ages.
+
+        Services and rules are shown before the pods are read.
+        """
+        await self._feed.rules_ready()
         await self._read_feed()
         while True:
             self._bell.clear()
@@ -407,9 +409,13 @@ class LiveCockpit:
         return await self._reading.start_canary(service, words)
 
 
-def _read(feed: MeshFeed, structure: Structure, news: News) -> tuple[Mesh, tuple[ServiceView, ...]]:
+def _read(
+    feed: MeshFeed, structure: Structure, events: Events, news: News, now: float
+) -> tuple[Mesh, tuple[ServiceView, ...]]:
     mesh = feed.parse(news)
-    return mesh, structure.follow(mesh)
+    services = structure.follow(mesh)
+    events.record(mesh, now)
+    return mesh, services
 
 
 def _not_connected() -> Unreachable:

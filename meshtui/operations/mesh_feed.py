@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FIRST_READ_S = 10.0
 """How long the first reading of the cluster is waited for."""
 
+SLOW = ("pods", "deployments")
+"""The kinds that are nine tenths of a cluster, and of which no rule is made."""
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -35,10 +38,11 @@ class MeshFeed:
     """
 
     def __init__(self, cluster: Cluster, answered: Callable[[], None] = lambda: None) -> None:
+        from meshtui.kube.early import EARLY
         from meshtui.kube.feed import Feed
         from meshtui.kube.pulse import Pulse
 
-        self._feed = Feed(cluster)
+        self._feed = Feed(cluster, early=EARLY)
         self._pulse = Pulse(cluster, answered)
         self._beating: asyncio.Task[None] | None = None
         self._mesh = Mesh()
@@ -58,6 +62,10 @@ class MeshFeed:
     async def ready(self) -> bool:
         """Whether the first reading is complete, which is waited for."""
         return await self._feed.ready(FIRST_READ_S)
+
+    async def rules_ready(self) -> bool:
+        """The same of all but the kinds that are slow: services and rules can be shown."""
+        return await self._feed.ready(FIRST_READ_S, without=SLOW)
 
     async def changed(self, within_s: float) -> bool:
         """Waits for something new; False where there was nothing in time."""

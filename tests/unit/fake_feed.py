@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from meshtui.errors import Unreachable
 from meshtui.kube.snapshot import RawObjects
@@ -15,7 +16,7 @@ from tests.unit.fake_cluster import FakeCluster, objects_of
 class Watched:
     """The feed of a screen: the fake cluster's objects, read again when a test says `news`."""
 
-    def __init__(self, cluster: FakeCluster) -> None:
+    def __init__(self, cluster: FakeCluster, early: object = None) -> None:
         self.generation = 1
         self._cluster = cluster
         self._news = asyncio.Event()
@@ -35,7 +36,7 @@ class Watched:
     def health(self) -> tuple[SourceHealth, ...]:
         return (SourceHealth("pods", "ok", 0.0),)
 
-    async def ready(self, _: float) -> bool:
+    async def ready(self, _: float, without: Collection[str] = ()) -> bool:
         return True
 
     async def changed(self, timeout: float) -> bool:  # noqa: ASYNC109

@@ -84,7 +84,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
 def feeds(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
     made: list[Watched] = []
 
-    def feed(cluster: FakeCluster) -> Watched:
+    def feed(cluster: FakeCluster, early: object = None) -> Watched:
         made.append(Watched(cluster))
         return made[-1]
 

@@ -53,7 +53,10 @@ class Event:
 
 @dataclass(slots=True)
 class Events:
-    """Give it each mesh with the time it was read, in seconds since the epoch."""
+    """Give it each mesh with the time it was read, in seconds since the epoch.
+
+    One thread may `record` while another asks for what happened.
+    """
 
     _found: deque[Event] = field(default_factory=lambda: deque(maxlen=KEPT))
     _known: set[Event] = field(default_factory=set)
@@ -87,7 +90,7 @@ class Events:
         mine = self._workloads(service)
         found = [
             event
-            for event in self._found
+            for event in tuple(self._found)
             if event.at >= since and (event.workload in mine or service in event.services)
         ]
         found.sort(key=lambda event: event.at)
