@@ -45,6 +45,7 @@ def watched_terminal() -> Iterator[Leaving]:
 def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
     """Opens the screen and returns when it is left."""
     app = app_of(arguments, leaving)
+    app.garbage.begin()
     try:
         status = app.run(mouse=app.mouse) or 0
     finally:

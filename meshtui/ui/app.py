@@ -28,6 +28,7 @@ from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
 from meshtui.ui.ending import Ending
+from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.themes import DEFAULT, load_themes
 from meshtui.ui.widgets import roles
@@ -89,6 +90,7 @@ class MeshtuiApp(App[int]):
         self._clock = clock
         self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key, self.set_timer)
         self.ending = Ending(self, lambda: self.opened, lambda: self._driver, leaving)
+        self.garbage = Garbage(time.monotonic)
         self._interrupted = False
         self.failure: MeshtuiError | None = None
         self._wanted_theme = theme or DEFAULT
@@ -120,6 +122,7 @@ class MeshtuiApp(App[int]):
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Key) and not event.is_forwarded:
+            self.garbage.key()
             if self._keys.splits(event) or self._keys.waits(event):
                 return
             self._keys.sent(event)
@@ -153,6 +156,11 @@ class MeshtuiApp(App[int]):
         self.app_resume_signal.subscribe(self, lambda _: self.resumed())
         # The first paint comes first: imports beside it would take half of its time.
         self.call_after_refresh(self._begin)
+        self.set_interval(1.0, self._collect)
+
+    def _collect(self) -> None:
+        shown = self.opened.snapshot if self.opened is not None else None
+        self.garbage.tick(loaded=shown is not None and shown.mesh.knows("pods"))
 
     def _begin(self) -> None:
         self.run_worker(self._open(), exit_on_error=True)
