@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import is_
 
 from rich.cells import cell_len
 
@@ -10,11 +11,15 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.sides import CALLER
 from meshtui.ui.table.cells import CellContext, cell
 from meshtui.ui.table.columns import SORTED, Column, ColumnGrid
+from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import Sort
 from meshtui.ui.table.outline import Outline, TableLine, version_name
 from meshtui.ui.widgets.paint import Line, Span, fit, fit_line, width_of
 
 EDGE = Span(" ")
+Shown = tuple[ColumnGrid, CellContext, float]
+"""The columns, what lines need beside their views, and the time of the last sample."""
+
 SERVERS = " SERVER'S VIEW "
 """Stands over the names where the numbers are not the callers', which they mostly are."""
 
@@ -27,6 +32,37 @@ def row(entry: TableLine, grid: ColumnGrid, context: CellContext) -> Line:
             pieces.append(Span(" " * grid.gap))
         pieces += _aligned(cell(column, entry, context), column)
     return tuple(pieces)
+
+
+class Rows:
+    """The lines of entries, each made once for as long as what it shows is the same.
+
+    A key moves the cursor over lines of which none has changed, and to lay out a screen full of
+    them takes longer than all else that the key leads to.
+    """
+
+    def __init__(self) -> None:
+        self._shown: Shown | None = None
+        self._made: dict[LineId, tuple[TableLine, Line]] = {}
+
+    def of(self, entry: TableLine, shown: Shown) -> Line:
+        """The line of an entry, as `row` makes it."""
+        if self._shown is None or not all(map(is_, shown, self._shown)):
+            self._made.clear()
+            self._shown = shown
+        known = self._made.get(entry.place)
+        if known is None or not _is_same(known[0], entry):
+            known = self._made[entry.place] = entry, row(entry, *shown[:2])
+        return known[1]
+
+
+def _is_same(one: TableLine, other: TableLine) -> bool:
+    """By the identity of its view: to compare all in it takes as long as to lay it out."""
+    return (
+        one.view is other.view
+        and one.version is other.version
+        and (one.folded, one.last) == (other.folded, other.last)
+    )
 
 
 def _aligned(pieces: Line, column: Column) -> Line:

@@ -21,7 +21,7 @@ from meshtui.ui.table.columns import SORTED, ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import Outline, TableLine, foldable, outline
-from meshtui.ui.table.rows import head, row, wanted_name_width
+from meshtui.ui.table.rows import Rows, head, wanted_name_width
 from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.lines import LinesView
 from meshtui.ui.widgets.paint import BLANK, Line, Span
@@ -74,6 +74,8 @@ class MeshTable(LinesView, can_focus=True):
         self._moved_by_hand = False
         self._grid: ColumnGrid = grid(80, 0)
         self._name_width = 0
+        self._rows = Rows()
+        self._titles: tuple[tuple[ColumnGrid, Sort, str], tuple[Line, ...]] | None = None
 
     # What it is fed with
 
@@ -86,26 +88,30 @@ class MeshTable(LinesView, can_focus=True):
             history.record(sample, views)
         self._views = {view.key: view for view in views}
         self._sampled = sample.time if sample else 0.0
-        self._facts = replace(
-            self._facts, namespaces=len({view.key.namespace for view in views}) > 1
-        )
+        self._know(namespaces=len({view.key.namespace for view in views}) > 1)
         self._keep_open(views)
         self._arrange()
 
     def set_drafts(self, drafts: Mapping[ServiceKey, Draft]) -> None:
-        self._facts = replace(self._facts, drafts=dict(drafts))
-        self.repaint_changed()
+        if self._know(drafts=dict(drafts)):
+            self.repaint_changed()
 
     def set_notes(self, notes: Mapping[ServiceKey, str]) -> None:
         """Words in front of a service's marks: a change under way, or not verified."""
-        self._facts = replace(self._facts, notes=dict(notes))
-        self.repaint_changed()
+        if self._know(notes=dict(notes)):
+            self.repaint_changed()
 
     def set_stale(self, stale: bool) -> None:
         """Whether the numbers are so old that they must not pass for new."""
-        if stale != self._facts.stale:
-            self._facts = replace(self._facts, stale=stale)
+        if self._know(stale=stale):
             self.repaint_changed()
+
+    def _know(self, **facts: object) -> bool:
+        """Whether that is something new."""
+        new = any(getattr(self._facts, name) != value for name, value in facts.items())
+        if new:
+            self._facts = replace(self._facts, **facts)  # type: ignore[arg-type]
+        return new
 
     @property
     def stale(self) -> bool:
@@ -155,7 +161,9 @@ class MeshTable(LinesView, can_focus=True):
     def _fit(self) -> None:
         self.fit_virtual_size()
         width = self.scrollable_content_region.width or self.size.width
-        self._grid = grid(max(width - 2, 20), self._name_width)
+        fitting = grid(max(width - 2, 20), self._name_width)
+        if fitting != self._grid:
+            self._grid = fitting
 
     def on_resize(self, _: events.Resize) -> None:
         self._fit()
@@ -294,7 +302,10 @@ class MeshTable(LinesView, can_focus=True):
     # Painting
 
     def pinned(self) -> Sequence[Line]:
-        return (head(self._grid, self.sort, self.side),)
+        shown = self._grid, self.sort, self.side
+        if self._titles is None or self._titles[0] != shown:
+            self._titles = shown, (head(*shown),)
+        return self._titles[1]
 
     def line_count(self) -> int:
         return max(len(self._entries), 1)
@@ -303,7 +314,7 @@ class MeshTable(LinesView, can_focus=True):
         if not self._entries:
             return self._empty_line(index)
         entry = self._entries[index]
-        pieces = row(entry, self._grid, self._facts)
+        pieces = self._rows.of(entry, (self._grid, self._facts, self._sampled))
         if entry.place != self._place:
             return pieces
         return (Span(POINTER, "pointer-sick" if self._sick(index) else "pointer"), *pieces[1:])
