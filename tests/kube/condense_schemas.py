@@ -1,4 +1,4 @@
-"""Make the lab's condensed copies of Istio's schemas: `python condense_schemas.py crds.yaml`."""
+"""Make the lab's condensed copies of CRDs' schemas: `python condense_schemas.py crds.yaml`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from meshtui.lab.api.kinds import RESOURCES, is_custom
+from meshtui.lab.api.schema import file_of
 
 TARGET = Path(__file__).parents[2] / "meshtui/lab/api/schemas"
 RULES = "x-kubernetes-validations"
@@ -33,6 +34,7 @@ KEPT = {
     "required",
     "type",
     "x-kubernetes-int-or-string",
+    "x-kubernetes-list-map-keys",
     "x-kubernetes-preserve-unknown-fields",
 }
 
@@ -61,16 +63,25 @@ def condensed(crd: dict[str, Any]) -> dict[str, Any]:
     return {
         "columns": version.get("additionalPrinterColumns", []),
         "rules": RULES in json.dumps(schema),
-        "schema": condense(schema),
+        "schema": without_identity(condense(schema)),
     }
 
 
+def without_identity(schema: Any) -> Any:
+    """What every object has is nothing of a kind's own."""
+    own = {k: v for k, v in schema["properties"].items() if k in ("spec", "status")}
+    return {**schema, "properties": own}
+
+
 def main(source: Path) -> None:
-    wanted = {(r.kind.group, r.kind.plural) for r in RESOURCES if is_custom(r.kind)}
+    wanted = {(r.kind.group, r.kind.plural): r.kind for r in RESOURCES if is_custom(r.kind)}
     for crd in yaml.load_all(source.read_text(), yaml.CSafeLoader):
-        if crd and (crd["spec"]["group"], crd["spec"]["names"]["plural"]) in wanted:
+        kind = wanted.get((crd["spec"]["group"], crd["spec"]["names"]["plural"])) if crd else None
+        if kind:
             text = json.dumps(condensed(crd), separators=(",", ":"), sort_keys=True)
-            (TARGET / f"{crd['spec']['names']['plural']}.json").write_text(text + "\n")
+            target = TARGET / file_of(kind)
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text + "\n")
 
 
 if __name__ == "__main__":

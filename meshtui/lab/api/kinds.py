@@ -9,12 +9,14 @@ from meshtui.lab.contract import Kind
 
 ISTIO = "networking.istio.io"
 SECURITY = "security.istio.io"
+GATEWAY_API = "gateway.networking.k8s.io"
 _ALL_VERSIONS = ("v1", "v1beta1", "v1alpha3")
 
 
 def is_custom(kind: Kind) -> bool:
-    """A custom resource: its group is neither core nor Kubernetes' own."""
-    return "." in kind.group and not kind.group.endswith(".k8s.io")
+    """A custom resource: its group is neither core nor built into Kubernetes."""
+    built_in = kind.group.endswith(".k8s.io") and kind.group != GATEWAY_API
+    return "." in kind.group and not built_in
 
 
 def counts_generations(kind: Kind) -> bool:
@@ -71,6 +73,20 @@ def _security(plural: str, kind: str, short: tuple[str, ...]) -> Resource:
         Kind(SECURITY, ("v1", "v1beta1"), plural, kind.lower(), kind, short_names=short),
         status=True,
         categories=("istio-io", "security-istio-io"),
+    )
+
+
+def _api(
+    plural: str,
+    kind: str,
+    short: tuple[str, ...] = (),
+    versions: tuple[str, ...] = ("v1",),
+    namespaced: bool = True,
+) -> Resource:
+    return Resource(
+        Kind(GATEWAY_API, versions, plural, kind.lower(), kind, namespaced, short),
+        status=plural != "referencegrants",
+        categories=("gateway-api",),
     )
 
 
@@ -132,6 +148,13 @@ RESOURCES: tuple[Resource, ...] = (
     _istio("proxyconfigs", "ProxyConfig", versions=("v1beta1",)),
     _security("peerauthentications", "PeerAuthentication", ("pa",)),
     _security("authorizationpolicies", "AuthorizationPolicy", ("ap",)),
+    _api("gatewayclasses", "GatewayClass", ("gc",), ("v1", "v1beta1"), namespaced=False),
+    _api("gateways", "Gateway", ("gtw",), ("v1", "v1beta1")),
+    _api("httproutes", "HTTPRoute", versions=("v1", "v1beta1")),
+    _api("grpcroutes", "GRPCRoute"),
+    _api("tlsroutes", "TLSRoute", versions=("v1", "v1alpha3", "v1alpha2")),
+    _api("tcproutes", "TCPRoute", versions=("v1", "v1alpha2")),
+    _api("referencegrants", "ReferenceGrant", ("refgrant",), ("v1", "v1beta1")),
 )
 
 KINDS: tuple[Kind, ...] = tuple(r.kind for r in RESOURCES if r.storage is None)

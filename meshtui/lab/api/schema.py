@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from meshtui.lab.api import builtin, rules
-from meshtui.lab.api.kinds import is_custom
+from meshtui.lab.api.kinds import GATEWAY_API, is_custom
 from meshtui.lab.api.status import Cause
 from meshtui.lab.contract import Kind, Obj
 
@@ -55,9 +56,35 @@ def definition(kind: Kind) -> Definition | None:
     """The definition of a custom kind, None for one that is built in."""
     if not is_custom(kind):
         return None
-    file = resources.files("meshtui.lab.api") / "schemas" / f"{kind.plural}.json"
+    file = resources.files("meshtui.lab.api") / "schemas" / file_of(kind)
     data = json.loads(file.read_text())
     return Definition(data["schema"], tuple(data["columns"]), data["rules"])
+
+
+def file_of(kind: Kind) -> str:
+    """Two groups have Gateways."""
+    return f"{kind.group if kind.group == GATEWAY_API else ''}/{kind.plural}.json".lstrip("/")
+
+
+def fill_defaults(kind: Kind, obj: Obj) -> None:
+    """What the schema of a custom kind sets where a client leaves it out, in place."""
+    known = definition(kind)
+    if known is not None:
+        _fill(known.schema, obj)
+
+
+def _fill(schema: Any, value: Any) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _fill(schema.get("items", {}), item)
+    elif isinstance(value, dict):
+        others = schema.get("additionalProperties")
+        for key, inner in schema.get("properties", {}).items():
+            if "default" in inner and value.get(key) is None and not inner.get("nullable"):
+                value[key] = copy.deepcopy(inner["default"])
+            _fill(inner, value.get(key))
+        for key in value if isinstance(others, dict) else ():
+            _fill(others, value[key])
 
 
 def prune(kind: Kind, obj: Obj) -> list[str]:
@@ -151,7 +178,7 @@ def _check(schema: Obj, value: Any, path: str) -> Iterator[Cause]:
         yield _wrong_type(schema["type"], value, path)
         return
     if "enum" in schema and value not in schema["enum"]:
-        allowed = ", ".join(json.dumps(v) for v in schema["enum"])
+        allowed = ", ".join(json.dumps(str(v)) for v in schema["enum"])
         message = f"Unsupported value: {json.dumps(value)}: supported values: {allowed}"
         yield Cause("FieldValueNotSupported", message, path)
     if isinstance(value, dict):
@@ -217,9 +244,23 @@ def _check_list(schema: Obj, value: list[Any], path: str) -> Iterator[Cause]:
         message = f"Too many: {len(value)}: must have at most {schema['maxItems']} items"
         yield Cause("FieldValueTooMany", message, path)
     if len(value) < schema.get("minItems", 0):
-        yield _broken(value, path, f"should have at least {schema['minItems']} items")
+        message = f"{path} in body should have at least {schema['minItems']} items"
+        yield Cause("FieldValueInvalid", f"Invalid value: {len(value)}: {message}", path)
+    yield from _doubles(schema.get("x-kubernetes-list-map-keys", ()), value, path)
     for index, item in enumerate(value):
         yield from _check(schema.get("items", {}), item, f"{path}[{index}]")
+
+
+def _doubles(keys: Iterable[str], value: list[Any], path: str) -> Iterator[Cause]:
+    """Entries of a list that is a map in truth, with the key of another."""
+    seen: list[Obj] = []
+    for index, item in enumerate(value if keys else ()):
+        key = {name: item[name] for name in keys if isinstance(item, dict) and name in item}
+        if key in seen:
+            shown = json.dumps(key, separators=(",", ":"), ensure_ascii=False)
+            message = f"Duplicate value: {shown}"
+            yield Cause("FieldValueDuplicate", message, f"{path}[{index}]")
+        seen.append(key)
 
 
 def _check_string(schema: Obj, value: str, path: str) -> Iterator[Cause]:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meshtui.lab.api import checks, defaults, managed, status, views, webhook
+from meshtui.lab.api import checks, defaults, managed, schema, status, views, webhook
 from meshtui.lab.api.kinds import KINDS
 from meshtui.lab.api.options import DeleteOptions, WriteOptions
 from meshtui.lab.api.request import Target
@@ -51,6 +51,7 @@ def insert(
     new = views.stored(target.resource, clone(body))
     if target.resource.status:
         new.pop("status", None)
+    schema.fill_defaults(target.kind, new)
     checks.check_content(target, new)
     meta = new["metadata"]
     if meta.pop("resourceVersion", None):
@@ -128,6 +129,7 @@ def update(
     checks.check_version(target, new)
     checks.check_preconditions(target, old, new["metadata"])
     new = _part_of(target, new, old)
+    schema.fill_defaults(target.kind, new)
     checks.check_content(target, new)
     defaults.fill_in(store, target.stored, new, old)
     if entries is None:
