@@ -338,7 +338,7 @@ def _gateway_hosts(world: World) -> dict[str, list[list[str]]]:
     """The domains of the virtual hosts of each of the gateway's route tables."""
     sight = Sight(world)
     scope = sight.of(GATEWAY)
-    servers = http_servers(servers_of(world, scope))
+    servers = http_servers(servers_of(world.gateways, scope))
     made = {name: gateway_routes(sight, scope, name, found) for name, found in servers.items()}
     return {name: [h["domains"] for h in table["virtual_hosts"]] for name, table in made.items()}
 

@@ -15,8 +15,7 @@ from tests.recorded.lab_meshes import Sent, store_of
 Obj = dict[str, Any]
 SPACE = "st-a"
 HERE = "10.77.0.9"
-CASES = [name for name in names("streams") if not name.startswith("route-")]
-"""The lab serves no TCPRoutes and no TLSRoutes."""
+CASES = names("streams")
 
 CLIENTS = {
     "client": Proxy(SPACE, "client", "client", {"app": "client", "version": "v1"}, *3 * (HERE,)),

@@ -14,6 +14,9 @@ import pytest
 from meshtui.lab.pods.envoy import envoy_path
 from tests.recorded.cases import load
 from tests.recorded.lab_meshes import Sent, lab_names, sent
+from tests.recorded.test_lab_api_routes import CASES as API_CASES
+from tests.recorded.test_lab_api_routes import of_the_lab
+from tests.recorded.test_lab_api_routes import sent as sent_to
 
 Obj = dict[str, Any]
 _MANAGER = (
@@ -69,6 +72,10 @@ def _everything() -> Iterator[tuple[str, Sent]]:
             client, gateway = sent(load(name))
             yield f"{name} client", client
             yield f"{name} gateway", gateway
+    for name in API_CASES:
+        case = of_the_lab(load(name, "gateway-api"))
+        for who in case.recorded["proxies"]:
+            yield f"{name} {who}", sent_to(case, who)
 
 
 def test_an_envoy_takes_all_routes_and_clusters(tmp_path: Path) -> None:
@@ -87,7 +94,7 @@ def test_an_envoy_takes_all_routes_and_clusters(tmp_path: Path) -> None:
 def test_an_envoy_takes_the_listeners_of_connections(tmp_path: Path) -> None:
     listeners = []
     for name, made in _everything():
-        if "gateway" in name or "tcp" in name or "tls" in name:
+        if "gate" in name or "tcp" in name or "tls" in name:
             for found in made.listeners.values():
                 listeners.append(_at(len(listeners), _plain(found, f"{name} {found['name']}")))
     xds = {"name": "xds", "type": "STATIC", "load_assignment": {"cluster_name": "xds"}}

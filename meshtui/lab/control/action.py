@@ -18,6 +18,8 @@ from meshtui.lab.control.world import Service
 
 Rule = Mapping[str, Any]
 _UINT32 = 0xFFFF_FFFF
+UNKNOWN = "UnknownService"
+"""The cluster, which nobody has, of a destination that may not be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ def cluster_name(host: str, port: int, subset: str = "") -> str:
 def cluster_of(destination: Rule, where: Where) -> str:
     """The cluster of a destination; a service with one port needs no port number."""
     host = str(destination["host"])
+    if not host:
+        return UNKNOWN
     number = (destination.get("port") or {}).get("number")
     service = where.service(host)
     if service is not None and service.alias_of:

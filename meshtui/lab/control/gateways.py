@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import protocols
 from meshtui.lab.control.action import Where
-from meshtui.lab.control.hosts import intersection, order
+from meshtui.lab.control.hosts import covers, intersection, order
 from meshtui.lab.control.match import catches_all
 from meshtui.lab.control.reading import complain
 from meshtui.lab.control.routing import configuration, virtual_host
 from meshtui.lab.control.rules import Client, routes
 from meshtui.lab.control.scope import Scope, Sight
-from meshtui.lab.control.world import MALFORMED, Config, World, selects
+from meshtui.lab.control.world import MALFORMED, Config, selects
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,11 @@ class Server:
             if home in ("", "*", namespace):
                 found.append(host)
         return found
+
+    @property
+    def closer(self) -> list[str]:
+        """Hosts of other listeners of its port that are narrower than its own."""
+        return [str(host) for host in self.spec.get("closer") or ()]
 
     @property
     def tls(self) -> Mapping[str, Any] | None:
@@ -99,12 +104,13 @@ class _Domain:
     requires_tls: bool = False
 
 
-def servers_of(world: World, scope: Scope) -> list[Server]:
+def servers_of(gateways: Iterable[Config], scope: Scope) -> list[Server]:
     """The servers of all Gateways that choose this proxy, older Gateways first."""
     found = []
-    for gateway in world.gateways:
+    for gateway in gateways:
         selector = gateway.spec.get("selector") or {}
-        if selects(selector, scope.proxy.labels):
+        here = not gateway.routed or gateway.spec["of"] == scope.proxy.namespace
+        if here and selects(selector, scope.proxy.labels):
             for spec in gateway.spec.get("servers") or ():
                 number = int(spec["port"]["number"])
                 found.append(Server(gateway, spec, number, _target(number, scope)))
@@ -159,6 +165,7 @@ def _serve(
 ) -> None:
     for config in sight.for_gateway(scope.proxy, server.gateway_name):
         hosts = intersection(server.hosts_for(config.namespace), config.spec["hosts"])
+        hosts = [host for host in hosts if not any(covers(own, host) for own in server.closer)]
         if not hosts:
             continue
         key = (server.gateway_name, config.namespace, config.name)

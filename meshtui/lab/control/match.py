@@ -10,6 +10,8 @@ from meshtui.lab.contract import Obj
 from meshtui.lab.control.world import Proxy, selects
 
 Match = Mapping[str, Any]
+SEPARATED = "separatedPrefix"
+"""A prefix of whole segments, as the Gateway API means it; a VirtualService has no such."""
 _NOT_RE2 = re.compile(r"\(\?(?:=|!|<[=!]|>)|\\[1-9]|[*+?}]\+")
 
 
@@ -64,6 +66,9 @@ def _path(match: Match) -> Obj:
         return {"path": plain(uri["exact"])}
     if "prefix" in uri:
         return {"prefix": plain(uri["prefix"])}
+    if SEPARATED in uri:
+        path = plain(uri[SEPARATED])
+        return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
     if "regex" in uri:
         return {"safe_regex": {"regex": regex(uri["regex"])}}
     return {"prefix": "/"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from meshtui.lab.contract import ObjectStore, StoreEvent
+from meshtui.lab.control.api_status import write_statuses
 from meshtui.lab.control.deliver import Delivery
 from meshtui.lab.control.discovery import Discovery
 from meshtui.lab.control.reading import WATCHED, complain, snapshot
 from meshtui.lab.control.resources import configure
 from meshtui.lab.control.world import MALFORMED, Proxy
+from meshtui.lab.store import utc_now
 
 COALESCE = 0.005
 """Seconds to wait for the other writes of a burst."""
@@ -18,8 +21,11 @@ COALESCE = 0.005
 class ControlPlane:
     """Follows the store and keeps every proxy's configuration as the objects say."""
 
-    def __init__(self, store: ObjectStore, discovery: Discovery) -> None:
+    def __init__(
+        self, store: ObjectStore, discovery: Discovery, now: Callable[[], str] = utc_now
+    ) -> None:
         self._store = store
+        self._now = now
         self._discovery = discovery
         self._delivery = Delivery(discovery)
         self._proxies: dict[str, Proxy] = {}
@@ -44,6 +50,7 @@ class ControlPlane:
                 return
             self._dirty.clear()
             world, proxies = snapshot(self._store), list(self._proxies.values())
+            write_statuses(self._store, world, self._now())
             await self._delivery.deliver(configure(world, proxies))
 
     def add(self, *proxies: Proxy) -> None:

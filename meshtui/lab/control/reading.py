@@ -14,9 +14,12 @@ from meshtui.lab.control.world import (
     DNS,
     DNS_ROUND_ROBIN,
     EDS,
+    GATEWAY_API,
     ISTIO,
     MALFORMED,
     NONE,
+    ApiObject,
+    ApiObjects,
     Config,
     Endpoint,
     Pod,
@@ -24,6 +27,8 @@ from meshtui.lab.control.world import (
     Service,
     World,
 )
+
+ROUTES = ("httproutes", "grpcroutes", "tcproutes", "tlsroutes")
 
 WATCHED = frozenset(
     {
@@ -37,6 +42,10 @@ WATCHED = frozenset(
         (ISTIO, "workloadentries"),
         (ISTIO, "sidecars"),
         (ISTIO, "envoyfilters"),
+        ("", "namespaces"),
+        (GATEWAY_API, "gateways"),
+        (GATEWAY_API, "referencegrants"),
+        *((GATEWAY_API, plural) for plural in ROUTES),
     }
 )
 """The resources whose writes change what the proxies do."""
@@ -187,6 +196,7 @@ def service_entries(obj: Obj) -> list[Service]:
             in_cluster=False,
             exports=tuple(str(name) for name in spec.get("exportTo") or ()),
             created=meta.get("creationTimestamp") or "",
+            entry=meta["name"],
         )
         for host in spec["hosts"]
     ]
@@ -255,6 +265,45 @@ def _config(obj: Obj, **shapes: type) -> Config:
     return Config(meta["namespace"], meta["name"], spec, meta.get("creationTimestamp") or "")
 
 
+def api_object_of(obj: Obj) -> ApiObject:
+    meta, spec = obj["metadata"], obj["spec"]
+    if not isinstance(spec, dict):
+        raise TypeError("no spec")
+    return ApiObject(
+        str(obj["kind"]),
+        meta["namespace"],
+        meta["name"],
+        spec,
+        meta.get("creationTimestamp") or "",
+        int(meta.get("generation") or 0),
+    )
+
+
+def _api_objects(store: ObjectStore) -> ApiObjects:
+    def of(plural: str) -> list[ApiObject]:
+        return _each(store.objects(GATEWAY_API, plural), api_object_of)
+
+    routes = [route for plural in ROUTES for route in of(plural)]
+    namespaces = _each(store.objects("", "namespaces"), _namespace)
+    return ApiObjects(
+        tuple(sorted(of("gateways"), key=_age)),
+        tuple(sorted(routes, key=_age)),
+        tuple(of("referencegrants")),
+        dict(namespaces),
+    )
+
+
+def _age(obj: ApiObject) -> tuple[str, str, str]:
+    """Routes of one age: by namespace, then by name."""
+    return obj.created, obj.namespace, obj.name
+
+
+def _namespace(obj: Obj) -> tuple[str, Mapping[str, str]]:
+    """Its labels, with the one that every namespace has."""
+    meta = obj["metadata"]
+    return meta["name"], {"kubernetes.io/metadata.name": meta["name"], **(meta.get("labels") or {})}
+
+
 def _each(objects: Iterable[Obj], read: Callable[[Obj], _Fact]) -> list[_Fact]:
     """Read what can be read; an object of the wrong shape is named and left out."""
     found = []
@@ -269,7 +318,7 @@ def _each(objects: Iterable[Obj], read: Callable[[Obj], _Fact]) -> list[_Fact]:
     return found
 
 
-def _oldest_first(configs: list[Config]) -> tuple[Config, ...]:
+def oldest_first(configs: Iterable[Config]) -> tuple[Config, ...]:
     """Istio breaks ties by age, then by name, then by namespace."""
     return tuple(sorted(configs, key=lambda c: (c.created, c.name, c.namespace)))
 
@@ -283,7 +332,7 @@ def snapshot(store: ObjectStore) -> World:
     services = _each(store.objects("", "services"), service_of)
 
     def configs(plural: str, read: Callable[[Obj], Config]) -> tuple[Config, ...]:
-        return _oldest_first(_each(store.objects(ISTIO, plural), read))
+        return oldest_first(_each(store.objects(ISTIO, plural), read))
 
     return World(
         services=(*services, *(service for entry in entries for service in entry)),
@@ -293,4 +342,5 @@ def snapshot(store: ObjectStore) -> World:
         gateways=configs("gateways", gateway_of),
         sidecars=configs("sidecars", sidecar_of),
         envoy_filters=configs("envoyfilters", envoy_filter_of),
+        api=_api_objects(store),
     )

@@ -98,7 +98,7 @@ def _sidecar(scope: Scope) -> Outbound:
 
 
 def _gateway(sight: Sight, scope: Scope) -> Outbound:
-    servers = _readable_servers(sight.world, scope)
+    servers = _readable_servers(sight, scope)
     tables = [
         (gateway_routes(sight, scope, name, found), found[0].number)
         for name, found in http_servers(servers).items()
@@ -114,9 +114,9 @@ def _gateway(sight: Sight, scope: Scope) -> Outbound:
     return Outbound(tables, made)
 
 
-def _readable_servers(world: World, scope: Scope) -> list[Server]:
+def _readable_servers(sight: Sight, scope: Scope) -> list[Server]:
     try:
-        return servers_of(world, scope)
+        return servers_of(sight.gateways, scope)
     except MALFORMED as error:
         complain(f"the Gateways of {scope.proxy.pod} skipped: {error!r}")
         return []

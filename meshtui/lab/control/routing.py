@@ -107,14 +107,13 @@ def _ruled_hosts(scope: Scope, registry: Mapping[str, Service], client: Client) 
     found: list[_Host] = []
     for config in scope.virtual_services:
         strangers, services = _split(config, scope, registry)
-        if not services and client.where.port != GHOST_PORT:
-            continue
+        ghosts = client.where.port == GHOST_PORT and not config.routed
         spoken = [service for service in services if service.ports[0].http]
-        if services and not spoken and client.where.port != GHOST_PORT:
+        if not spoken and not ghosts:
             continue
         made = routes(config, client)
         if made:
-            found += [_Host(host, made) for host in strangers]
+            found += [_Host(host, made) for host in strangers if not config.routed]
             found += [_Host(service.host, made, service) for service in spoken]
     return found
 

@@ -68,10 +68,13 @@ def _rule(rule: Rule, config: Config, client: Client) -> tuple[list[Obj], bool]:
 def _route(rule: Rule, entry: Match | None, config: Config, client: Client) -> Obj:
     prefix = str((entry or {}).get("statPrefix") or "")
     filters = per_filter(rule)
+    reaction = _reaction(rule, client)
+    if config.routed and "route" in reaction:
+        reaction["route"] |= {"cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}
     return {
         **_identity(rule, entry),
         "match": route_match(entry),
-        **_reaction(rule, client),
+        **reaction,
         "metadata": {"filter_metadata": {"istio": {"config": config.path("virtual-service")}}},
         **({"typed_per_filter_config": filters} if filters else {}),
         **({"stat_prefix": prefix} if prefix else {}),
@@ -94,7 +97,7 @@ def _reaction(rule: Rule, client: Client) -> Obj:
     where = client.where
     entries = rule.get("route") or ()
     name = cluster_of(entries[0]["destination"], where) if entries else "|||"
-    _, port, _, host = name.split("|", 3)
+    _, port, _, host = name.split("|", 3) if "|" in name else ("", "", "", name)
     return route_action(rule, where) | {"decorator": {"operation": f"{host}:{port}/*"}}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from meshtui.lab.control.api_translation import translated
 from meshtui.lab.control.destinationrules import Destination, DestinationRules
 from meshtui.lab.control.hosts import covers, is_wildcard, overlap
-from meshtui.lab.control.reading import complain
+from meshtui.lab.control.reading import complain, oldest_first
 from meshtui.lab.control.virtualservices import MESH, by_precedence, prepared, winners
 from meshtui.lab.control.world import NOBODY, ROOT, Config, Proxy, Service, World, exported, selects
 
@@ -45,7 +46,9 @@ class Sight:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.virtual_services = prepared(world.virtual_services)
+        api = translated(world)
+        self.virtual_services = prepared(oldest_first([*world.virtual_services, *api.rules]))
+        self.gateways = oldest_first([*world.gateways, *api.gateways])
         self._rules = DestinationRules(world.destination_rules)
         self._known: dict[tuple[str, str, bool], Scope] = {}
 

@@ -1,13 +1,14 @@
 """VirtualServices as istiod uses them: full names, delegates merged, in the order of precedence.
 
 For the mesh one VirtualService rules a host for a client. Those that are private to the client's
-namespace come first, then those exported to it by name, then the public ones; within each group the
-older comes first.
+namespace come first, then those exported to it by name, then what was made of routes of the Gateway
+API in its namespace, then what is public; within each group the older comes first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from meshtui.lab.contract import Obj
@@ -39,7 +40,7 @@ def resolved(config: Config) -> Config:
     for kind in ("http", "tcp", "tls"):
         rules = spec.get(kind)
         full[kind] = _resolved_rules(rules if isinstance(rules, list) else [], kind, config)
-    return Config(config.namespace, config.name, full, config.created)
+    return replace(config, spec=full)
 
 
 def _gateways(names: object, namespace: str) -> list[str]:
@@ -87,7 +88,8 @@ def _resolved_match(match: Rule | None, namespace: str) -> Obj:
 
 
 def _destination(destination: Rule, namespace: str) -> Obj:
-    return {**destination, "host": qualify(str(destination["host"]), namespace)}
+    host = str(destination["host"])
+    return {**destination, "host": qualify(host, namespace) if host else ""}
 
 
 def _with_delegates(config: Config, leaves: Mapping[tuple[str, str], Config]) -> Config:
@@ -103,7 +105,7 @@ def _with_delegates(config: Config, leaves: Mapping[tuple[str, str], Config]) ->
             complain(f"VirtualService {config.namespace}/{config.name}: no delegate {delegate}")
         else:
             rules += merged_rules(rule, leaf.spec["http"])
-    return Config(config.namespace, config.name, {**config.spec, "http": rules}, config.created)
+    return replace(config, spec={**config.spec, "http": rules})
 
 
 def _leaf(delegate: Rule, root: Config, leaves: Mapping[tuple[str, str], Config]) -> Config | None:
@@ -115,25 +117,39 @@ def _leaf(delegate: Rule, root: Config, leaves: Mapping[tuple[str, str], Config]
 
 def by_precedence(configs: Iterable[Config], namespace: str, gateway: str) -> list[Config]:
     """The VirtualServices bound to a gateway, or the mesh, that a namespace sees."""
-    groups: tuple[list[Config], list[Config], list[Config]] = ([], [], [])
-    for config in configs:
-        if gateway in config.spec["gateways"]:
-            rank = _rank(config, namespace)
-            if rank is not None:
-                groups[rank].append(config)
-    return [config for group in groups for config in group]
+    ranked = [
+        (rank, config)
+        for config in configs
+        if gateway in config.spec["gateways"]
+        and (rank := _rank(config, namespace, gateway)) is not None
+    ]
+    return [config for _, config in sorted(ranked, key=lambda found: found[0])]
 
 
-def _rank(config: Config, namespace: str) -> int | None:
-    """0 for private, 1 for exported by name, 2 for public; None where it is not seen."""
+def _rank(config: Config, namespace: str, gateway: str) -> int | None:
+    """None where it is not seen. At a gateway what was made of routes comes before all else."""
+    if config.routed:
+        return _rank_of_routes(config, namespace, gateway)
     exports = config.exports or ("*",)
     if "*" in exports:
-        return 2
+        return _PUBLIC
     if "~" in exports:
         return None
     if config.namespace == namespace and {".", namespace} & set(exports):
         return 0
     return 1 if namespace in exports else None
+
+
+_OWN_ROUTES, _PUBLIC = 2, 3
+
+
+def _rank_of_routes(config: Config, namespace: str, gateway: str) -> int | None:
+    """A consumer's routes are private to its namespace."""
+    if gateway != MESH:
+        return -1
+    if config.namespace == namespace:
+        return _OWN_ROUTES
+    return None if config.exports else _PUBLIC
 
 
 def winners(configs: Iterable[Config], services: Iterable[Service]) -> dict[str, Config]:

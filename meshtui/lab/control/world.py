@@ -9,6 +9,7 @@ from typing import Any
 from meshtui.lab.control import protocols
 
 ISTIO = "networking.istio.io"
+GATEWAY_API = "gateway.networking.k8s.io"
 ROOT = "istio-system"
 NOBODY = "~"
 """In `exportTo`: no namespace at all."""
@@ -93,6 +94,8 @@ class Service:
     created: str = ""
     alias_of: str = ""
     """An ExternalName: the host that it is another name of. It has no cluster of its own."""
+    entry: str = ""
+    """The ServiceEntry that the host is of."""
 
     def port(self, number: int) -> Port | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -100,12 +103,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """An Istio object: its spec as it is, and the identity that ties a route back to it."""
+    """An Istio object: its spec as it is, and the identity that ties a route back to it.
+
+    `routed`: made of routes of the Gateway API; nobody wrote it and nobody can read it.
+    """
 
     namespace: str
     name: str
     spec: Mapping[str, Any]
     created: str = ""
+    routed: bool = False
 
     def path(self, kind: str) -> str:
         """The value istiod puts in `metadata.filter_metadata.istio.config`."""
@@ -114,6 +121,28 @@ class Config:
     @property
     def exports(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self.spec.get("exportTo") or ())
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObject:
+    """A Gateway, a route or a ReferenceGrant of the Gateway API."""
+
+    kind: str
+    namespace: str
+    name: str
+    spec: Mapping[str, Any]
+    created: str = ""
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObjects:
+    """What the Gateway API's part of a cluster holds; `namespaces` are the labels of each."""
+
+    gateways: tuple[ApiObject, ...] = ()
+    routes: tuple[ApiObject, ...] = ()
+    grants: tuple[ApiObject, ...] = ()
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +171,7 @@ class World:
     gateways: tuple[Config, ...] = ()
     sidecars: tuple[Config, ...] = ()
     envoy_filters: tuple[Config, ...] = ()
+    api: ApiObjects = field(default_factory=ApiObjects)
 
     def service(self, host: str) -> Service | None:
         return next((service for service in self.services if service.host == host), None)
