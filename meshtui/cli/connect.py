@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.cli import output
 from meshtui.cli.options import options
+from meshtui.cli.pages import page
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.text import clean
 from meshtui.operations.session import Session
@@ -32,7 +33,9 @@ def form(arguments: argparse.Namespace) -> str:
 
 @asynccontextmanager
 async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
-    opened = await Session.open(replace(options(arguments), terminal=True))
+    wanted = replace(options(arguments), terminal=True)
+    async with kept.logging_in if (kept := page()) is not None else contextlib.nullcontext():
+        opened = await Session.open(wanted)
     try:
         yield opened
     finally:

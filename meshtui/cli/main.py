@@ -89,8 +89,19 @@ def _run(argv: Sequence[str] | None) -> int:
         output.flush()
         raise
     _refuse_mixed(arguments)
-    result = arguments.run(arguments)
+    result = _started(arguments)
     return result if isinstance(result, int) else _run_loop(result)
+
+
+def _started(arguments: Namespace) -> Any:
+    """The command's status, or its work; in all of them where several contexts are named."""
+    if getattr(arguments, "context", None):
+        from meshtui.cli.clusters import contexts_of, in_clusters
+
+        contexts = contexts_of(arguments)
+        if contexts:
+            return in_clusters(arguments, contexts)
+    return arguments.run(arguments)
 
 
 def _refuse_mixed(arguments: Namespace) -> None:

@@ -13,12 +13,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from meshtui.cli import streams
+from meshtui.cli.pages import page
 from meshtui.cli.streams import Unwritable
 from meshtui.mesh.text import UNSAFE, clean
 
 
 def data(document: Any, form: str) -> None:
     """A document as JSON or YAML."""
+    if (kept := page()) is not None:
+        kept.documents.append(document)
+        return
     _out(as_yaml(document) if form == "yaml" else as_json(document, indent=2) + "\n")
     flush()
 
@@ -54,6 +58,9 @@ def as_yaml(document: Any) -> str:
 
 
 def line(text: str = "") -> None:
+    if (kept := page()) is not None:
+        kept.lines.append(text)
+        return
     _out(clean(text) + "\n")
 
 
@@ -97,6 +104,8 @@ def octets(body: bytes) -> None:
 
 def note(text: str) -> bool:
     """One line on stderr. False where nobody can read it; that stops nothing."""
+    if (kept := page()) is not None:
+        text = kept.note(text)
     return _err(clean(text) + "\n")
 
 
@@ -118,6 +127,9 @@ def ask(question: str) -> str:
 
 def lines(text: str) -> None:
     """Text of some lines, with an end of line where it has one."""
+    if (kept := page()) is not None:
+        kept.lines += text.removesuffix("\n").split("\n")
+        return
     _out("\n".join(map(clean, text.split("\n"))))
 
 
@@ -139,6 +151,9 @@ def table(
     A terminal has no line that is wider than it is. What gives way first are columns with nothing
     but dashes, then those whose titles are in `spare`, in that order, then the widest.
     """
+    if (kept := page()) is not None:
+        kept.add_table(header, tuple(rows), frozenset(right), tuple(spare))
+        return
     lines = [[clean(cell) for cell in row] for row in (header, *rows)]
     numbers, most = set(right), columns()
     places = _places(lines, most, tuple(spare)) if most else list(range(len(header)))

@@ -8,6 +8,7 @@ import time
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.services import services_json
+from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.control_plane import folded_away
 from meshtui.mesh.measured_views import looked_at
@@ -22,8 +23,55 @@ from meshtui.operations.session import Session
 NO_RULES = "no rules to show"
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found in one cluster. `views` are as the wanted side sees them."""
+
+    views: list[ServiceView]
+    sample: Sample | None
+    error: MeshtuiError | None
+    everywhere: bool
+    only: str
+    """The namespace that is listed, empty for all."""
+
+    one: bool
+    """Whether one service was asked for."""
+
+    @property
+    def listed(self) -> list[ServiceView]:
+        """Without those that a list of services leaves out."""
+        if self.one:
+            return self.views
+        return [view for view in self.views if not folded_away(view, self.only)]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Of telemetry."""
+        error = (str(self.error),) if self.error else ()
+        return (*(self.sample.problems if self.sample else ()), *error)
+
+
 async def services(arguments: argparse.Namespace) -> int:
     """One sample. Without telemetry the weights are printed all the same, and the status is 5."""
+    found = await look(arguments)
+    form = opening.form(arguments)
+    if form == "table":
+        note_side(arguments)
+        _services_table(found.listed, found.everywhere)
+    else:
+        output.data(services_json(time.time(), found.sample, found.views), form)
+    for problem in found.problems:
+        output.note(f"meshtui: telemetry: {problem}")
+    return Exit.UNREACHABLE if found.error else Exit.DONE
+
+
+def note_side(arguments: argparse.Namespace) -> None:
+    if arguments.reporter == "destination":
+        output.note("meshtui: the server's view: what the versions did themselves")
+
+
+async def look(arguments: argparse.Namespace) -> Looked:
+    """One look at the services of a cluster."""
     async with opening.session(arguments) as opened:
         mesh, sample, before, error = await _read(opened, arguments)
         wanted = None
@@ -40,18 +88,7 @@ async def services(arguments: argparse.Namespace) -> int:
         views = looked_at(structure(mesh, chosen), sample, limits, before)
         shown = [seen_from(view, side) for view in views]
         only = "" if everywhere else opened.cluster.namespace
-    form = opening.form(arguments)
-    if form == "table":
-        if not wanted:
-            shown = [view for view in shown if not folded_away(view, only)]
-        if side == SERVER:
-            output.note("meshtui: the server's view: what the versions did themselves")
-        _services_table(shown, everywhere)
-    else:
-        output.data(services_json(time.time(), sample, shown), form)
-    for problem in (*(sample.problems if sample else ()), *([str(error)] if error else [])):
-        output.note(f"meshtui: telemetry: {problem}")
-    return Exit.UNREACHABLE if error else Exit.DONE
+    return Looked(shown, sample, error, everywhere, only, bool(wanted))
 
 
 async def _read(
@@ -78,20 +115,26 @@ def _in(service: Service, namespace: str) -> bool:
     return service.key.namespace == namespace
 
 
-_HEADER = ("SERVICE", "VERSION", "WEIGHT", "SHARE", "REQ/S", "ERR%", "P50", "P95", "P99", "PODS")
+_NUMBERS = ("REQ/S", "ERR%", "P50", "P95", "P99", "PODS")
+HEADER = ("SERVICE", "VERSION", "WEIGHT", "SHARE", *_NUMBERS, "STATE", "FLAGS")
 
 
 def _services_table(views: list[ServiceView], everywhere: bool) -> None:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for view in views:
-        name = str(view.key) if everywhere else view.key.name
-        for version in view.versions:
-            rows.append((name, *_cells(version, view.pods_known), version.state, _reasons(version)))
-            name = ""
-        rows += [("", f"({mark})", *[""] * 10) for mark in view.marks]
+        rows += service_rows(view, str(view.key) if everywhere else view.key.name)
         if view.counted_because:
             output.note(f"meshtui: {view.key}: {view.counted_because}")
-    output.table((*_HEADER, "STATE", "FLAGS"), rows, right=range(2, 10))
+    output.table(HEADER, rows, right=range(2, 10))
+
+
+def service_rows(view: ServiceView, name: str) -> list[tuple[str, ...]]:
+    """A row for each version, and one for each mark; the service is named in the first."""
+    rows: list[tuple[str, ...]] = []
+    for version in view.versions:
+        cells = _cells(version, view.pods_known)
+        rows.append((name if not rows else "", *cells, version.state, _reasons(version)))
+    return rows + [("", f"({mark})", *[""] * 10) for mark in view.marks]
 
 
 def _cells(version: VersionView, pods_known: bool = True) -> tuple[str, ...]:
@@ -100,18 +143,19 @@ def _cells(version: VersionView, pods_known: bool = True) -> tuple[str, ...]:
     share = "-" if version.share is None else f"{100 * version.share:.1f}%"
     counted = f"{version.pods_ready}/{version.pods}" if pods_known else "?"
     pods = counted if version.host else "-"
+    return (version.label, percent, share, *signal_cells(signals), pods)
+
+
+def signal_cells(signals: Signals | None) -> tuple[str, ...]:
+    """Requests/s, errors in percent, three quantiles in milliseconds."""
     if signals is None:
-        return (version.label, percent, share, "?", "?", "?", "?", "?", pods)
+        return ("?",) * 5
     errors = None if signals.error_ratio is None else 100 * signals.error_ratio
     times = (signals.p50_ms, signals.p95_ms, signals.p99_ms)
     return (
-        version.label,
-        percent,
-        share,
         f"{signals.rps:.1f}",
         _number(errors, ".1f"),
         *(_number(value, ".0f") for value in times),
-        pods,
     )
 
 

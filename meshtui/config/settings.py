@@ -20,7 +20,7 @@ class Config:
     error ratios (0 to 1); `slow_ms` is the time that 95 % of the requests must keep (0: no limit);
     `tick_s` is the seconds between two looks at telemetry. What begins with `prometheus` is as
     the options of that name. `contexts` has further settings for the contexts whose names match a
-    pattern, as a shell's.
+    pattern, as a shell's; `groups` names contexts that are looked at together.
     """
 
     theme: str = ""
@@ -40,6 +40,7 @@ class Config:
     prometheus_token_file: str = ""
     prometheus_basic_file: str = ""
     contexts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Check = Callable[[Any], Any]
@@ -133,6 +134,24 @@ def contexts(value: Any) -> Mapping[str, Mapping[str, Any]]:
     return {str(pattern): _local(str(pattern), given) for pattern, given in found.items()}
 
 
+def groups(value: Any) -> Mapping[str, tuple[str, ...]]:
+    """Each group's contexts: two or more, and none of them twice."""
+    found = value or {}
+    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+        raise ValueError("a map of names to lists of contexts")
+    return {str(name): _group(str(name), members) for name, members in found.items()}
+
+
+def _group(name: str, members: list[Any]) -> tuple[str, ...]:
+    if not name or "," in name:
+        raise ValueError(f"wrong at {name!r}: a name has letters and no comma")
+    if not all(isinstance(one, str) and one for one in members):
+        raise ValueError(f"wrong at {name}: each context is a word")
+    if len(set(members)) < max(len(members), 2):
+        raise ValueError(f"wrong at {name}: it needs two contexts or more, each of them once")
+    return tuple(members)
+
+
 def _local(pattern: str, given: Mapping[Any, Any]) -> Mapping[str, Any]:
     values = {}
     for key, value in given.items():
@@ -202,6 +221,13 @@ SETTINGS = (
         "settings of the contexts whose names match a pattern; they go before those above",
         contexts,
         '{"*prod*": {read_only: true, failing: 0.02}}',
+        local=False,
+    ),
+    Setting(
+        "groups",
+        "contexts that --context NAME reads together, as --context east,west does",
+        groups,
+        "{shop: [east, west]}",
         local=False,
     ),
 )

@@ -20,7 +20,9 @@ WITHOUT_COMMAND = (
 
 EVERYWHERE = (
     Parameter("kubeconfig", "another kubeconfig", FREE, "FILE"),
-    Parameter("context", "a context of the kubeconfig", FREE, "NAME"),
+    Parameter(
+        "context", "a context of the kubeconfig; several (east,west) or a group: all", FREE, "NAME"
+    ),
     Parameter("namespace", "the services of this namespace", FREE, "NS", short="n"),
     Parameter("all-namespaces", "the services of all namespaces", None, short="A"),
     Parameter("prometheus", "where golden signals come from", TEXT, "URL|auto|none"),

@@ -21,11 +21,11 @@ def services_json(
     """`services -o json`: a number that is not known is null."""
     return {
         **measured_json(time, sample),
-        "services": [_service(view) for view in views],
+        "services": [service_document(view) for view in views],
     }
 
 
-def _service(view: ServiceView) -> dict[str, Any]:
+def service_document(view: ServiceView) -> dict[str, Any]:
     return {
         "namespace": view.key.namespace,
         "name": view.key.name,
