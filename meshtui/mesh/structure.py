@@ -2,14 +2,15 @@
 
 Making all of them is a second of work at a thousand services, and most events are of one pod. What
 can depend on a pod is bounded here: the services that select it, and those that a rule sends to
-such a service for. Where callers come or go, those of the other services are counted again. What a
-VirtualService may concern is bounded in `rule_events`. Where anything else differs, or who calls,
-everything is made anew.
+such a service for. Where callers come or go, those of the other services are counted again. What
+VirtualServices, DestinationRules and Services may concern is bounded in `rule_events`. Where
+anything else differs, or who calls, everything is made anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.recount import Counts, recount
@@ -22,8 +23,8 @@ from meshtui.mesh.view import Latest, ServiceView, structure, structure_of
 OF_PODS = frozenset({"pods", "workloads", "problems"})
 """Fields of a mesh that no rule is made of."""
 
-
-OF_RULES = frozenset({"virtual_services", "problems"})
+OF_RULES = frozenset({"virtual_services", "destination_rules", "services", "problems"})
+"""Fields of which the rules of a service are made."""
 
 
 class Structure:
@@ -39,13 +40,22 @@ class Structure:
 
     def follow(self, mesh: Mesh) -> tuple[ServiceView, ...]:
         """The services of a snapshot; those that are the same are the same objects as before."""
-        before, self._mesh, self.made = self._mesh, mesh, 0
-        if before is mesh:
+        self.made = 0
+        if self._mesh is mesh:
             return self.views
-        differ = difference(before, mesh)
+        differ = difference(self._mesh, mesh)
+        if differ.fields <= OF_PODS | OF_RULES and differ.fields & OF_RULES - OF_PODS:
+            # One after the other: what each may concern is bounded for it alone.
+            rules = replace(mesh, pods=self._mesh.pods, workloads=self._mesh.workloads)
+            self._follow(rules, difference(self._mesh, rules))
+            differ = difference(rules, mesh)
+        return self._follow(mesh, differ)
+
+    def _follow(self, mesh: Mesh, differ: Difference) -> tuple[ServiceView, ...]:
+        before, self._mesh = self._mesh, mesh
         hand_on(before, mesh, differ)
-        if differ.fields and differ.fields <= OF_RULES:
-            return self._by_rules(before, mesh)
+        if differ.fields & OF_RULES - OF_PODS and differ.fields <= OF_RULES:
+            return self._by_rules(before, mesh, differ)
         if not differ.fields <= OF_PODS:
             return self._anew(mesh)
         same = succeed(before, mesh, differ.gone, differ.come)
@@ -56,31 +66,36 @@ class Structure:
         wanted = self._concerned(before, mesh, differ)
         if wanted or counts is not None:
             self.views = tuple(
-                self._made(view) if view.key in wanted else self._counted(view, counts)
+                self._made(view.service) if view.key in wanted else self._counted(view, counts)
                 for view in self.views
             )
         return self.views
 
-    def _by_rules(self, before: Mesh, mesh: Mesh) -> tuple[ServiceView, ...]:
-        """Where only VirtualServices differ."""
+    def _by_rules(self, before: Mesh, mesh: Mesh, differ: Difference) -> tuple[ServiceView, ...]:
+        """Where only what rules are made of differs."""
         hosts = hosts_concerned(before, mesh)
-        if hosts is None or not succeed_with_rules(before, mesh):
+        if hosts is None or not succeed_with_rules(before, mesh, differ.fields):
             return self._anew(mesh)
         self._latest.mesh = mesh
-        wanted = self._named(hosts)
-        made = {view.key: self._made(view) for view in self.views if view.key in wanted}
-        self.views = tuple(made.get(view.key, view) for view in self.views)
-        self._services = {**self._services, **{key: _hosts(view) for key, view in made.items()}}
+        wanted, known = self._named(hosts), {view.key: view for view in self.views}
+        made = {
+            one.key: self._made(one)
+            for one in mesh.services
+            if one.key in wanted or one.key not in known
+        }
+        self.views = tuple(made.get(one.key) or known[one.key] for one in mesh.services)
+        named = {**self._services, **{key: _hosts(view) for key, view in made.items()}}
+        self._services = {one.key: named[one.key] for one in mesh.services}
         return self.views
 
-    def _made(self, view: ServiceView) -> ServiceView:
+    def _made(self, service: Service) -> ServiceView:
         self.made += 1
-        return structure_of(self._latest, view.service)
+        return structure_of(self._latest, service)
 
     def _counted(self, view: ServiceView, counts: Counts | None) -> ServiceView:
         if counts is None:
             return view
-        return recount(view, counts) or self._made(view)
+        return recount(view, counts) or self._made(view.service)
 
     def _anew(self, mesh: Mesh) -> tuple[ServiceView, ...]:
         self.views = structure(mesh)

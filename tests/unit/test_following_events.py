@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from meshtui.lab.synthetic.objects import objects
 from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
@@ -104,6 +105,61 @@ class Cluster:
             "spec": {"hosts": hosts, "http": [rule, {"route": targets[:1]}]},
         }
 
+    def destination_rule(self) -> Obj:
+        """Most are bounded: some are wildcards, or for some callers only."""
+        dice = self.dice
+        subsets = [
+            {"name": f"v{n}", "labels": {"version": f"v{n}"}}
+            for n in dice.sample([1, 2, 3], dice.choice([0, 1, 2, 3]))
+        ]
+        spec: Obj = {"host": dice.choice([*HOSTS, "rev", "ghost.test"]), "subsets": subsets}
+        if dice.random() < 0.3:
+            spec["trafficPolicy"] = dice.choice(
+                [
+                    {"connectionPool": {"tcp": {"maxConnections": dice.randint(1, 9)}}},
+                    {"loadBalancer": {"simple": "PASSTHROUGH"}},
+                    {"loadBalancer": {"consistentHash": {"httpHeaderName": "x"}}},
+                ]
+            )
+        if dice.random() < 0.15:
+            spec["exportTo"] = dice.choice([["."], ["or-b"], ["*"]])
+        if dice.random() < 0.05:
+            spec["workloadSelector"] = {"matchLabels": {"app": "client"}}
+        if dice.random() < 0.05:
+            spec["host"] = "*.or-a.svc.cluster.local"
+        meta = {"name": f"dr-{dice.randint(1, 5)}", "namespace": dice.choice(SPACES)}
+        return {"metadata": meta, "spec": spec}
+
+    def service(self) -> Obj:
+        """Most are bounded: some select gateways, or are other names."""
+        dice = self.dice
+        port = {
+            "name": dice.choice(["http", "tcp", "grpc-a", "x"]),
+            "port": dice.choice([80, 9080]),
+        }
+        spec: Obj = {
+            "selector": {"app": dice.choice(["rev", "rev", "det", "pay", "gate"])},
+            "ports": [port, {"name": "http-more", "port": 7000}][: dice.choice([1, 2])],
+            "clusterIP": dice.choice(["10.9.0.1", "10.9.0.2", "None"]),
+        }
+        meta: Obj = {"name": dice.choice(["rev", "det", "pay", "duo"])}
+        meta |= {"namespace": dice.choice(SPACES), "labels": {"turn": str(dice.randint(1, 99))}}
+        if dice.random() < 0.1:
+            meta["annotations"] = {"networking.istio.io/exportTo": dice.choice([".", "or-b", "~"])}
+        if dice.random() < 0.05:
+            spec |= {"type": "ExternalName", "externalName": dice.choice(HOSTS)}
+        return {"metadata": meta, "spec": spec}
+
+    def policy_written(self) -> str:
+        obj = self.destination_rule()
+        self.put("destinationrules", obj)
+        return f"{obj['metadata']['name']} for {obj['spec']['host']}"
+
+    def service_written(self) -> str:
+        obj = self.service()
+        self.put("services", obj)
+        return f"{obj['metadata']['name']} in {obj['metadata']['namespace']}"
+
     def written(self) -> str:
         obj = self.virtual_service()
         self.put("virtualservices", obj)
@@ -122,7 +178,8 @@ class Cluster:
         """Most events are of pods."""
         often = [self.pod_state] * 3
         seldom = [self.labels, self.scaled, self.rolls, self.taken_away, self.comes_back]
-        happens = self.dice.choice([*often, *seldom, self.edited, self.written, self.read_in_part])
+        rules = [self.edited, self.written, self.policy_written, self.service_written]
+        happens = self.dice.choice([*often, *seldom, *rules, self.read_in_part])
         return f"{happens.__name__} {happens()}"
 
     def changed(self, plural: str) -> Obj | None:
@@ -343,3 +400,32 @@ def test_an_event_of_a_pod_costs_what_its_services_cost() -> None:
     after = followed.follow(parse_mesh(cluster.objects, before=parsed))
     new = {view.key.name for view, old in zip(after, before, strict=True) if view is not old}
     assert "pay" in new and followed.made == len(new) < len(before)
+
+
+@pytest.mark.parametrize("plural", ["destinationrules", "services", "virtualservices"])
+def test_an_event_of_a_rule_costs_what_its_services_cost(plural: str) -> None:
+    kinds = large_mesh(20)
+    parsed, followed = ParsedObjects(), Structure()
+    before = followed.follow(parse_mesh(kinds, before=parsed))
+    assert followed.made == len(before) == 20
+    changed = copy.deepcopy(kinds[plural][7])
+    changed["metadata"]["labels"] = {"turn": "2"}
+    changed["spec"]["trafficPolicy"] = {"connectionPool": {"tcp": {"maxConnections": 3}}}
+    kinds[plural][7] = changed
+    pods = kinds["pods"]
+    pods[0] = {**pods[0], "status": {**pods[0]["status"], "conditions": []}}
+    mesh = parse_mesh(kinds, before=parsed)
+    after = followed.follow(mesh)
+    new = {view.key.name for view, old in zip(after, before, strict=True) if view is not old}
+    assert new == {"service-0", mesh.services[7].key.name} and followed.made == 2
+    assert everything(after) == everything(structure(parse_mesh(kinds)))
+
+
+def large_mesh(services: int) -> dict[str, list[Any]]:
+    kinds: dict[str, list[Any]] = {}
+    for made in objects(services):
+        body = {**made.body, **({"status": made.status} if made.status else {})}
+        kinds.setdefault(made.path.rpartition("/")[2], []).append(body)
+    for found in kinds.values():
+        found.sort(key=lambda raw: (raw["metadata"].get("namespace", ""), raw["metadata"]["name"]))
+    return kinds

@@ -4,7 +4,7 @@ hosts, rulings, policies, and what clients see of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cached_property
 
 from meshtui.mesh.model import Mesh, RuleOwner, VirtualService
@@ -13,6 +13,18 @@ from meshtui.mesh.resolution.policies import Policies
 from meshtui.mesh.resolution.registry import Registry, registry
 from meshtui.mesh.resolution.rulings import Rulings, rulings
 from meshtui.mesh.resolution.scope import Scope, scope, sidecar_of
+
+MADE_OF: Mapping[str, frozenset[str]] = {
+    "registry": frozenset({"services"}),
+    "rulings": frozenset({"virtual_services"}),
+    "policies": frozenset({"destination_rules"}),
+    "aliases": frozenset({"services"}),
+    "asked_labels": frozenset({"virtual_services", "destination_rules"}),
+    "gateway_labels": frozenset(),
+    "_roots": frozenset({"virtual_services"}),
+    "_scopes": frozenset({"services", "virtual_services"}),
+}
+"""What is made of the objects that most events are of; all of it of others, too."""
 
 
 class Shared:
@@ -25,11 +37,11 @@ class Shared:
         self.mesh = mesh
         self._scopes: dict[object, Scope] = {}
 
-    def with_rules_of(self, mesh: Mesh) -> Shared:
-        """The same of a snapshot in which only VirtualServices differ."""
+    def after(self, mesh: Mesh, fields: Set[str]) -> Shared:
+        """The same of a snapshot that differs in these fields of `MADE_OF` alone."""
         found = Shared(mesh)
-        for name in ("registry", "policies", "aliases", "gateway_labels"):
-            if name in self.__dict__:
+        for name, made_of in MADE_OF.items():
+            if name in self.__dict__ and not made_of & fields:
                 found.__dict__[name] = self.__dict__[name]
         return found
 

@@ -7,7 +7,7 @@ the snapshot before, what that one has worked out without them holds: see `after
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from functools import cached_property
 
 from meshtui.mesh.model import Mesh, Pod
@@ -76,12 +76,13 @@ class World:
         }
         return found, True
 
-    def with_rules_of(self, mesh: Mesh) -> World | None:
-        """The world of a snapshot that differs from this one's in VirtualServices alone.
+    def with_rules_of(self, mesh: Mesh, fields: Set[str]) -> World | None:
+        """The world of a snapshot that differs from this one's in some of these fields alone:
+        `virtual_services`, `destination_rules`, and `services` of which none selects a gateway.
 
         None where these tell callers apart by other labels.
         """
-        shared = self.shared.with_rules_of(mesh)
+        shared = self.shared.after(mesh, fields)
         if shared.asked_labels != self.shared.asked_labels:
             return None
         found = World(mesh, shared)
@@ -149,10 +150,10 @@ def succeed(before: Mesh, after: Mesh, gone: Iterable[Pod], come: Iterable[Pod])
     return same
 
 
-def succeed_with_rules(before: Mesh, after: Mesh) -> bool:
-    """Likewise of one that differs in VirtualServices alone."""
+def succeed_with_rules(before: Mesh, after: Mesh, fields: Set[str]) -> bool:
+    """Likewise of one that differs in these fields alone: see `World.with_rules_of`."""
     known = before.__dict__.get(_SLOT)
-    found = known.with_rules_of(after) if isinstance(known, World) else None
+    found = known.with_rules_of(after, fields) if isinstance(known, World) else None
     if found is not None:
         after.__dict__[_SLOT] = found
     return found is not None
