@@ -1,7 +1,8 @@
 """What one watch event costs at a thousand services: `python tests/bench/bench_event.py [ROOT]`.
 
 From the object that a watch brought to the services of the screen, for a pod that is ready or not
-by turns, for a pod that comes or goes, and for a VirtualService whose weights change. ROOT is the
+by turns, for a pod that comes or goes, for a VirtualService whose weights change, and for a
+DestinationRule and a Service with other settings and labels. ROOT is the
 work tree of another build to measure; run both side by side and compare the medians of their CPU
 times. A build before `mesh/structure.py` reads everything anew, as it did on the screen's loop.
 """
@@ -37,7 +38,7 @@ Items = dict[str, list[Any]]
 
 
 def mesh_items() -> Items:
-    kinds = {resource.key: resource for resource in MESH_RESOURCES}
+    kinds = {getattr(one, "key", one.plural): one for one in MESH_RESOURCES}
     items: Items = {}
     for made in objects(SERVICES, 3):
         plural = made.path.rpartition("/")[2]
@@ -78,12 +79,24 @@ def weights(items: Items, turn: int) -> None:
     items["virtualservices"][500] = {**found, "spec": spec}
 
 
+def limits(items: Items, turn: int) -> None:
+    found = items["destinationrules"][500]
+    pool = {"connectionPool": {"tcp": {"maxConnections": turn}}}
+    items["destinationrules"][500] = {**found, "spec": {**found["spec"], "trafficPolicy": pool}}
+
+
+def labels(items: Items, turn: int) -> None:
+    found = items["services"][500]
+    meta = {**found["metadata"], "labels": {"turn": str(turn)}}
+    items["services"][500] = {**found, "metadata": meta}
+
+
 def main() -> None:
     items, read = mesh_items(), reader()
     began = time.process_time()
     read(items)
     print(f"{ROOT.name}: all of it: {1000 * (time.process_time() - began):.0f} ms of CPU")
-    for event in (readiness, scaling, weights):
+    for event in (readiness, scaling, weights, limits, labels):
         spent = []
         for turn in range(1, EVENTS + 1):
             event(items, turn)
