@@ -83,10 +83,12 @@ class LabClient:
         host: str = "",
         method: str = "GET",
         concurrency: int = 8,
+        port: int = 9080,
     ) -> list[Answer]:
         """Send requests through the gateway, or out of the pod of a workload or application.
 
-        `host` is the Host header: `reviews:9080` inside the mesh.
+        `host` is the Host header: `reviews:9080` inside the mesh; `port` is the one that an
+        application sends to.
         """
         asked = {
             "count": count,
@@ -95,6 +97,7 @@ class LabClient:
             "via": via,
             "method": method,
             "concurrency": concurrency,
+            "port": port,
         }
         return [Answer(**answer) for answer in self._call("POST", "/send", asked)]
 

@@ -149,22 +149,23 @@ class Lab:
 
     async def send(self, asked: dict[str, Any]) -> Any:
         via, path = str(asked.pop("via")), str(asked.pop("path"))
+        port = int(asked.pop("port", _SERVICE_PORT))
         through = GATEWAY if via == "gateway" else via
         host = _HOST if through == GATEWAY else f"reviews:{_SERVICE_PORT}"
         headers = {"Host": host, **asked.pop("headers")}
-        series = {**asked, "url": self._url(through, path), "headers": headers}
+        series = {**asked, "url": self._url(through, path, port), "headers": headers}
         return await self._fleet.call("POST", "/send", series)
 
     async def admin(self, workload: str, path: str) -> str:
         envoy = self._kubelet.ready_pod(workload).envoy
         return (await envoy.get(path))[1].decode(errors="replace")
 
-    def _url(self, through: str, path: str) -> str:
+    def _url(self, through: str, path: str, port: int = _SERVICE_PORT) -> str:
         """The gateway's listener, or the outbound one of a workload's or application's pod."""
         proxy = self._kubelet.ready_pod(through).proxy
         if proxy.gateway:
             return f"http://{proxy.ip}:{bound_port(self._gateway_port)}{path}"
-        return f"http://{proxy.outbound_ip}:{bound_port(_SERVICE_PORT)}{path}"
+        return f"http://{proxy.outbound_ip}:{bound_port(port)}{path}"
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(job))

@@ -8,9 +8,10 @@ from typing import Any
 from meshtui.lab.contract import Obj, ObjectStore
 from meshtui.lab.control.api_backends import Fault
 from meshtui.lab.control.api_parents import CLASS, Bound, kinds_of
-from meshtui.lab.control.api_translation import ParentStatus, Translated, pods_of, translated
+from meshtui.lab.control.api_translation import ParentStatus, Translated, named_services, translated
+from meshtui.lab.control.hosts import fqdn
 from meshtui.lab.control.reading import ROUTES, complain
-from meshtui.lab.control.world import GATEWAY_API, MALFORMED, ApiObject, Service, World, selects
+from meshtui.lab.control.world import GATEWAY_API, MALFORMED, ApiObject, Service, World
 
 CONTROLLER = "istio.io/gateway-controller"
 MANAGER = "pilot-discovery"
@@ -129,41 +130,45 @@ def gateway_status(obj: Obj, gateway: ApiObject, world: World, made: Translated,
 
 def _programmed(gateway: ApiObject, world: World) -> tuple[Obj, list[str]]:
     """Whether a Service leads to its pods, on every port that it wants."""
-    hosts = [s for s in world.services if _leads_to(s, gateway, world)]
     wanted = sorted({int(one["port"]) for one in gateway.spec.get("listeners") or ()})
-    ports = [f"{s.host}:{number}" for s in hosts for number in wanted if s.port(number)]
-    lacking = [
-        f'port {number} not found for hostname "{s.host}"'
-        for s in hosts
-        for number in wanted
-        if not s.port(number)
-    ]
-    reason = "AddressNotUsable" if gateway.spec.get("addresses") else "AddressNotAssigned"
-    fault = None
-    if lacking:
-        assigned = (
-            f"Assigned to service(s) {' and '.join(ports)}, but failed" if ports else "Failed"
-        )
-        which = "all" if ports else "any"
-        words = f"{assigned} to assign to {which} requested addresses: {'; '.join(lacking)}"
-        fault = Fault(reason, words)
-    elif not hosts:
-        words = f'hostname "{_expected(gateway)}" not found'
-        fault = Fault(reason, f"Failed to assign to any requested addresses: {words}")
+    ports: list[str] = []
+    lacking: list[str] = []
+    found: list[str] = []
+    for host in named_services(gateway) or [_made_service(gateway)]:
+        service = world.service(host)
+        if service is None or service.namespace != gateway.namespace:
+            lacking.append(_not_found(host, gateway, service))
+            continue
+        found.append(host)
+        ports += [f"{host}:{number}" for number in wanted if service.port(number)]
+        lacking += [
+            f'port {number} not found for hostname "{host}"'
+            for number in wanted
+            if not service.port(number)
+        ]
+    fault = _unassigned(gateway, ports, lacking) if lacking else None
     message = f"Resource programmed, assigned to service(s) {' and '.join(ports)}"
-    return _condition("Programmed", fault, "Programmed", message), [s.host for s in hosts]
+    return _condition("Programmed", fault, "Programmed", message), found
 
 
-def _leads_to(service: Service, gateway: ApiObject, world: World) -> bool:
-    namespace, labels = pods_of(gateway, world)
-    own = service.in_cluster and service.namespace == namespace and service.selector
-    return bool(own) and selects(service.selector, labels)
+def _made_service(gateway: ApiObject) -> str:
+    return fqdn(f"{gateway.name}-{CLASS}", gateway.namespace)
 
 
-def _expected(gateway: ApiObject) -> str:
-    named = [str(one.get("value")) for one in gateway.spec.get("addresses") or ()]
-    made = f"{gateway.name}-{CLASS}.{gateway.namespace}.svc.cluster.local"
-    return next(iter(named), made)
+def _not_found(host: str, gateway: ApiObject, elsewhere: Service | None) -> str:
+    if elsewhere is None:
+        return f'hostname "{host}" not found'
+    return (
+        f'hostname "{host}" not found in namespace "{gateway.namespace}", '
+        f'but it was found in namespace(s) "{elsewhere.namespace}"'
+    )
+
+
+def _unassigned(gateway: ApiObject, ports: list[str], lacking: list[str]) -> Fault:
+    reason = "AddressNotUsable" if gateway.spec.get("addresses") else "AddressNotAssigned"
+    begin = f"Assigned to service(s) {' and '.join(ports)}, but failed" if ports else "Failed"
+    which = "all" if ports else "any"
+    return Fault(reason, f"{begin} to assign to {which} requested addresses: {'; '.join(lacking)}")
 
 
 def _listener(

@@ -14,7 +14,7 @@ from meshtui.lab.control.api_backends import NOTHING_HAS_WEIGHT, Backends, Fault
 from meshtui.lab.control.api_filters import InvalidFilterError
 from meshtui.lab.control.api_parents import CLASS, NAME, Bound, Parent, inner_name, parents_of
 from meshtui.lab.control.api_rules import ordered, rules_of
-from meshtui.lab.control.hosts import covers, overlap, specificity
+from meshtui.lab.control.hosts import covers, overlap, qualify, specificity
 from meshtui.lab.control.reading import complain
 from meshtui.lab.control.world import MALFORMED, ApiObject, Config, Service, World
 
@@ -171,7 +171,9 @@ def _listeners(gateway: ApiObject, world: World) -> Iterator[Config]:
     """A Gateway of Istio for each listener, for the pods that the Gateway means."""
     if gateway.spec.get("gatewayClassName") != CLASS:
         return
-    home, selector = pods_of(gateway, world)
+    selector = pods_of(gateway, world)
+    if not selector:
+        return
     listeners = list(gateway.spec.get("listeners") or ())
     for listener in listeners:
         server = {
@@ -184,24 +186,32 @@ def _listeners(gateway: ApiObject, world: World) -> Iterator[Config]:
             "closer": _closer(listener, listeners),
             **_tls(listener),
         }
-        spec = {"selector": selector, "servers": [server], "of": home}
+        spec = {"selector": selector, "servers": [server], "of": gateway.namespace}
         name = inner_name(gateway, str(listener["name"]))
         yield Config(gateway.namespace, name, spec, gateway.created, routed=True)
 
 
-def pods_of(gateway: ApiObject, world: World) -> tuple[str, Mapping[str, str]]:
-    """Namespace and labels: of the pods made for it, or of those behind the Service it names."""
-    for address in gateway.spec.get("addresses") or ():
-        if address.get("type", "IPAddress") == "Hostname":
-            service = world.service(_full(str(address["value"]), gateway.namespace, world))
-            if service is not None and service.selector:
-                return service.namespace, service.selector
-    return gateway.namespace, {NAME: gateway.name}
+def pods_of(gateway: ApiObject, world: World) -> Mapping[str, str]:
+    """Labels: of the pods made for it, or of those behind the Service that it names.
+
+    That Service is of the Gateway's own namespace, as its pods are; nothing where it is not there.
+    """
+    named = named_services(gateway)
+    if not named:
+        return {NAME: gateway.name}
+    found = (world.service(host) for host in named)
+    own = (s.selector for s in found if s and s.namespace == gateway.namespace)
+    return next(own, {})
 
 
-def _full(name: str, namespace: str, world: World) -> str:
-    named = (s.host for s in world.services if (s.namespace, s.name) == (namespace, name))
-    return next(named, name)
+def named_services(gateway: ApiObject) -> list[str]:
+    """The hosts among its addresses."""
+    values = [
+        str(address["value"])
+        for address in gateway.spec.get("addresses") or ()
+        if address.get("type", "IPAddress") == "Hostname"
+    ]
+    return [qualify(value, gateway.namespace) for value in values]
 
 
 def _closer(listener: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> list[str]:

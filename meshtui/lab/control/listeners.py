@@ -9,7 +9,12 @@ from meshtui.lab.control.fault import CORS, FAULT
 from meshtui.lab.control.gateways import Server
 from meshtui.lab.control.routing import BLACK_HOLE, PASSTHROUGH
 from meshtui.lab.control.scope import Scope, Sight
-from meshtui.lab.control.tcp import gateway_chains, passthrough_chain, service_chains
+from meshtui.lab.control.tcp import (
+    gateway_chains,
+    passthrough_chain,
+    service_chains,
+    with_logs,
+)
 from meshtui.lab.control.telemetry import (
     access_logs,
     announce_peer,
@@ -64,7 +69,8 @@ def connections(scope: Scope, taken: set[int]) -> list[Obj]:
             chains = shared.setdefault(port.number, [])
             chains += [c for c in service_chains(scope, service, port, True) if c not in chains]
     fallback = BLACK_HOLE if scope.registry_only else PASSTHROUGH
-    return [*found.values(), *(_shared(scope.proxy, n, c, fallback) for n, c in shared.items())]
+    made = [*found.values(), *(_shared(scope.proxy, n, c, fallback) for n, c in shared.items())]
+    return [with_logs(listener, scope.proxy) for listener in made]
 
 
 def _unrouted(scope: Scope) -> list[tuple[Service, Port]]:
@@ -119,6 +125,7 @@ def gateway(sight: Sight, scope: Scope, port: int, servers: list[Server]) -> Obj
         return None
     made = _listener(f"0.0.0.0_{port}", scope.proxy.ip, bound_port(port), chains, "OUTBOUND")
     named = any("filter_chain_match" in chain for chain in chains)
+    made = with_logs(made, scope.proxy)
     return made | ({"listener_filters": [_inspector("tls")]} if named else {})
 
 

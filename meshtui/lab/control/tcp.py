@@ -11,9 +11,11 @@ from meshtui.lab.control.gateways import Server
 from meshtui.lab.control.hosts import covers
 from meshtui.lab.control.reading import complain
 from meshtui.lab.control.scope import Scope, Sight
+from meshtui.lab.control.telemetry import connection_logs
 from meshtui.lab.control.virtualservices import MESH
 from meshtui.lab.control.world import MALFORMED, Config, Port, Proxy, Service, selects
 
+_NAME = "envoy.filters.network.tcp_proxy"
 _PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
 
@@ -117,8 +119,22 @@ def _chain(target: Obj, names: list[str], networks: list[str] | None = None) -> 
         match["prefix_ranges"] = [_range(network) for network in networks]
     return {
         **({"filter_chain_match": match} if match else {}),
-        "filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": config}],
+        "filters": [{"name": _NAME, "typed_config": config}],
     }
+
+
+def with_logs(listener: Obj, proxy: Proxy) -> Obj:
+    """The listener, whose chains of connections log as Istio's do."""
+    logs = connection_logs(proxy)
+    default = listener.get("default_filter_chain")
+    for chain in [*listener["filter_chains"], *([default] if default else [])]:
+        for one in chain["filters"]:
+            if one["name"] == _NAME:
+                one["typed_config"] |= {
+                    "access_log": logs,
+                    "access_log_options": {"flush_access_log_on_connected": True},
+                }
+    return listener
 
 
 def _range(network: str) -> Obj:

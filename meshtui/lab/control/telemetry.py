@@ -100,6 +100,42 @@ def access_logs(proxy: Proxy, inbound_service: Service | None, inbound: bool) ->
     return [_line(), _metrics(tags | _request_tags())]
 
 
+def connection_logs(proxy: Proxy) -> list[Obj]:
+    """What a chain of connections logs: its end in a line, and Istio's metrics of both ends."""
+    tags = _source_tags(proxy, of_requests=False) | _connection_tags()
+    listed = [{"name": name, "value_format": value} for name, value in sorted(tags.items())]
+    opened = [_counter("connections_opened", listed, value_fixed="1")]
+    closed = [
+        _counter("connections_closed", listed, value_fixed="1"),
+        _counter("received_bytes", listed, value_format="%BYTES_RECEIVED%"),
+        _counter("sent_bytes", listed, value_format="%BYTES_SENT%"),
+    ]
+    return [
+        _line() | _only("TcpConnectionEnd"),
+        _stats(opened) | _only("TcpUpstreamConnected"),
+        _stats(closed) | _only("TcpConnectionEnd"),
+    ]
+
+
+def _counter(name: str, tags: list[Obj], **value: str) -> Obj:
+    return {"stat": {"name": f"istio_tcp_{name}_total", "tags": tags}, **value}
+
+
+def _only(event: str) -> Obj:
+    return {"filter": {"log_type_filter": {"types": [event]}}}
+
+
+def _connection_tags() -> dict[str, str]:
+    return {
+        "source_principal": UNKNOWN,
+        "destination_principal": UNKNOWN,
+        "source_cluster": "Kubernetes",
+        "destination_cluster": "Kubernetes",
+        "request_protocol": "tcp",
+        "response_flags": "%RESPONSE_FLAGS%",
+    }
+
+
 def _line() -> Obj:
     return {
         "name": "envoy.access_loggers.file",
@@ -118,9 +154,10 @@ def _first_of(*operators: tuple[str, str]) -> str:
     return f"%COALESCE({json.dumps({'operators': entries}, separators=(',', ':'))})%"
 
 
-def _source_tags(proxy: Proxy) -> dict[str, str]:
+def _source_tags(proxy: Proxy, of_requests: bool = True) -> dict[str, str]:
+    """Only who answers a request says its app and version."""
     own = peer_facts(proxy.labels, proxy.workload, proxy.namespace)
-    host = ("REQ", ":AUTHORITY")
+    host = [("REQ", ":AUTHORITY")] if of_requests else []
     return {
         "reporter": "source",
         **{f"source_{fact}": own[fact] for fact in PEER_FACTS},
@@ -130,10 +167,12 @@ def _source_tags(proxy: Proxy) -> dict[str, str]:
         },
         **{
             f"destination_{fact}": _first_of(("DYNAMIC_METADATA", f"{ANSWER}:{fact}"))
+            if of_requests
+            else UNKNOWN
             for fact in ANSWERED_FACTS
         },
-        "destination_service": _first_of(("CLUSTER_METADATA", f"{PEER}:host"), host),
-        "destination_service_name": _first_of(("CLUSTER_METADATA", f"{PEER}:name"), host),
+        "destination_service": _first_of(("CLUSTER_METADATA", f"{PEER}:host"), *host),
+        "destination_service_name": _first_of(("CLUSTER_METADATA", f"{PEER}:name"), *host),
         "destination_service_namespace": _first_of(("CLUSTER_METADATA", f"{PEER}:namespace")),
         "connection_security_policy": UNKNOWN,
     }
@@ -175,18 +214,22 @@ def _metrics(tags: Mapping[str, str]) -> Obj:
         ("istio_request_bytes", "Bytes", "%BYTES_RECEIVED%"),
         ("istio_response_bytes", "Bytes", "%BYTES_SENT%"),
     )
+    requests = {"stat": {"name": "istio_requests_total", "tags": listed}, "value_fixed": "1"}
+    measured = [
+        {"stat": {"name": name, "tags": listed}, "unit": unit, "value_format": value}
+        for name, unit, value in histograms
+    ]
+    return _stats([requests], measured)
+
+
+def _stats(counters: list[Obj], histograms: list[Obj] | None = None) -> Obj:
     return {
         "name": "envoy.access_loggers.stats",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config",
             "stat_prefix": STATS_PREFIX,
-            "counters": [
-                {"stat": {"name": "istio_requests_total", "tags": listed}, "value_fixed": "1"}
-            ],
-            "histograms": [
-                {"stat": {"name": name, "tags": listed}, "unit": unit, "value_format": value}
-                for name, unit, value in histograms
-            ],
+            "counters": counters,
+            **({"histograms": histograms} if histograms else {}),
         },
     }
 
