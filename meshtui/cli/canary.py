@@ -18,6 +18,7 @@ from meshtui.canary.progress import Progress, document, ladder_text, line, progr
 from meshtui.canary.stored import from_text
 from meshtui.cli import connect as opening
 from meshtui.cli import output
+from meshtui.cli.options import options
 from meshtui.cli.streams import Unwritable
 from meshtui.errors import Exit, MeshtuiError, NotFound, Refused, Usage
 from meshtui.journal.canaries import CanaryRow
@@ -37,9 +38,16 @@ def _text_of(file: str) -> str:
         raise Usage(f"{file} cannot be read ({error})") from error
 
 
+def _with_ladder(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The ladder that is set in the context where no steps are given; a file has its own."""
+    values = vars(arguments)
+    ladder = () if values["plan"] or values["steps"] else options(arguments).config.ladder
+    return values | {"steps": ",".join(f"{step:g}" for step in ladder)} if ladder else values
+
+
 async def run(arguments: argparse.Namespace) -> int:
     """From a plan to its end: 0 promoted, 6 rolled back, 1 stopped, 5 out of reach too long."""
-    plans = plans_of(vars(arguments), _text_of)
+    plans = plans_of(_with_ladder(arguments), _text_of)
     async with _autopilot(arguments) as (opened, pilot):
         keys = [service_key(plan.service, opened.cluster.namespace) for plan in plans]
         again = [await _resumed(arguments, pilot, key) for key in keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from meshtui.changes.change import (
     ClearBreaker,
@@ -31,6 +32,7 @@ from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.one_service import Part
 from meshtui.operations.session import Session
+from meshtui.verbs.values import Usual, settled
 
 UNGATED = ("fault",)
 """Who injects errors with --yes means them."""
@@ -45,7 +47,17 @@ Enough = Callable[[Session, Mesh, Sample], bool]
 
 async def change(arguments: argparse.Namespace) -> int:
     """Any verb that changes one service."""
-    return await _change(arguments, request_of(arguments.command, vars(arguments)))
+    return await _change(arguments, request_of(arguments.command, values_of(arguments)))
+
+
+def values_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was given, with what is usual in the context for what was not."""
+    from meshtui.cli.options import options
+
+    values = vars(arguments)
+    if not any(isinstance(one, Usual) for one in values.values()):
+        return values
+    return settled(values, options(arguments).config.usual)
 
 
 async def _change(arguments: argparse.Namespace, request: Request) -> int:

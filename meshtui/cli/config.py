@@ -9,7 +9,8 @@ from typing import Any
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.options import context_name
-from meshtui.config import SETTINGS, Loaded, Setting, config_path, load
+from meshtui.config import SETTINGS, Config, Loaded, Setting, config_path, load
+from meshtui.config.keys import KeyChoice
 from meshtui.config.settings import BY_NAME
 from meshtui.config.template import write_template
 from meshtui.errors import Exit, Usage
@@ -26,6 +27,7 @@ def config(arguments: argparse.Namespace) -> int:
         loaded = load()
         if loaded.config.contexts:
             loaded = loaded.in_context(context_name(arguments))
+        _check_keys(loaded.config)
         _show(loaded, form)
         return Exit.DONE
     path = config_path()
@@ -36,6 +38,17 @@ def config(arguments: argparse.Namespace) -> int:
     else:
         output.data({"file": str(path), "found": path.is_file()}, form)
     return Exit.DONE
+
+
+def _check_keys(config: Config) -> None:
+    """Raises `Usage` with what is wrong in the keys of actions, which only the screen knows."""
+    if config.keys:
+        from meshtui.ui.actions.keymap import remapped
+        from meshtui.ui.actions.registry import ACTIONS
+
+        _, problems = remapped(ACTIONS, config.keys)
+        if problems:
+            raise Usage("; ".join(problems))
 
 
 def _show(loaded: Loaded, form: str) -> None:
@@ -78,8 +91,10 @@ def shown(name: str, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, KeyChoice):
+        return list(value.keys)
     if isinstance(value, Mapping):
-        return dict(value)
+        return {key: _plain(one) for key, one in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -88,7 +103,9 @@ def _words(value: Any) -> str:
         inner = (f"{key}: {_words(one)}" for key, one in value.items())
         return f"{{{', '.join(inner)}}}" if value else "-"
     if isinstance(value, list):
-        return ", ".join(value) or "-"
+        return ", ".join(one if isinstance(one, str) else f"{one:g}" for one in value) or "-"
     if isinstance(value, bool):
         return str(value).lower()
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value) or "-"

@@ -162,7 +162,7 @@ def _add_parameter(parser: Any, parameter: Parameter, *, off: bool = False) -> N
     if parameter.kind is None:
         options |= {"action": "store_true"}
     else:
-        options |= {"type": _reader(parameter, off=off), "default": parameter.default}
+        options |= {"type": _reader(parameter, off=off), "default": parameter.unset}
         options |= {"choices": parameter.choices} if parameter.choices else {}
         options |= {} if parameter.choices else {"metavar": parameter.shown}
     if parameter.positional:

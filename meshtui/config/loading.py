@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from meshtui.config.settings import BY_NAME, SETTINGS, Config, Setting
+from meshtui.config.keys import located
+from meshtui.config.settings import BY_NAME, SETTINGS, Config, Misplaced, Setting, nearest
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.paths import config_dir
@@ -30,6 +31,8 @@ class Loaded:
     found: bool
     sources: Mapping[str, str]
     problems: tuple[str, ...] = ()
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """Of each key in the file by the keys down to it."""
 
     def in_context(self, name: str) -> Loaded:
         """With what the file has for a context; the environment still goes before it."""
@@ -41,7 +44,9 @@ class Loaded:
             for key, value in given.items():
                 if self.sources[key] != BY_NAME[key].variable:
                     values[key] = value
-                    sources[key] = f"{self.sources['contexts']} ({pattern})"
+                    line = self.lines.get(("contexts", pattern, key))
+                    where = f"{self.path}:{line}" if line else self.sources["contexts"]
+                    sources[key] = f"{where} ({pattern})"
         return replace(self, config=replace(self.config, **values), sources=sources)
 
 
@@ -75,14 +80,29 @@ def load(
         problems.append(str(error))
 
     text = _text(path, wrong)
-    values, sources = _from_file(text, path, wrong) if text else ({}, {})
+    file = File(path)
+    values, sources = _from_file(text, file, wrong) if text else ({}, {})
     variables = os.environ if environment is None else environment
     for setting in SETTINGS:
         given = variables.get(setting.variable, "") if setting.variable else ""
         if given:
-            _take(setting, given, setting.variable, (values, sources), wrong)
+            _take(setting, given, _variable(setting), (values, sources), wrong)
     every = {setting.name: sources.get(setting.name, DEFAULT) for setting in SETTINGS}
-    return Loaded(Config(**values), path, text is not None, every, tuple(problems))
+    return Loaded(Config(**values), path, text is not None, every, tuple(problems), file.lines)
+
+
+@dataclass(slots=True)
+class File:
+    """The file, and the line of each key in it by the keys down to it, from 1."""
+
+    path: Path
+    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def where(self, keys: tuple[str, ...]) -> str:
+        """The nearest place that is known."""
+        while keys and keys not in self.lines:
+            keys = keys[:-1]
+        return f"{self.path}:{self.lines[keys]}" if keys else str(self.path)
 
 
 def _text(path: Path, wrong: Wrong) -> str | None:
@@ -102,11 +122,12 @@ Found = tuple[dict[str, Any], dict[str, str]]
 """The values, and where each of them stands."""
 
 
-def _from_file(text: str, path: Path, wrong: Wrong) -> Found:
+def _from_file(text: str, file: File, wrong: Wrong) -> Found:
     found: Found = ({}, {})
+    path = file.path
     try:
         raw = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, yaml.SafeLoader))
+        file.lines.update(_lines(yaml.compose(text, yaml.SafeLoader)))
     except (yaml.YAMLError, RecursionError) as error:
         words = " ".join(str(error).split()) or "it is nested too deeply"
         wrong(Usage(f"{path} is not YAML ({words})"))
@@ -117,34 +138,59 @@ def _from_file(text: str, path: Path, wrong: Wrong) -> Found:
             wrong(Usage(f"{path}: expected keys and values", hint))
         return found
     for key, value in raw.items():
-        where = f"{path}:{lines[str(key)]}" if str(key) in lines else str(path)
         setting = BY_NAME.get(str(key))
         if setting is None:
-            wrong(Usage(f"{where}: unknown key {key}", _meant(str(key))))
+            where = file.where((str(key),))
+            wrong(Usage(f"{where}: unknown key {key}", nearest(str(key), BY_NAME)))
         else:
-            _take(setting, value, where, found, wrong)
+            _take(setting, value, file.where, found, wrong)
     return found
 
 
-def _lines(node: yaml.Node | None) -> dict[str, int]:
+DEEPEST = 4
+"""Levels of keys whose lines are looked for: `contexts`, a pattern, `keys`, an action."""
+
+
+def _lines(node: yaml.Node | None, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
     """The line of each key, from 1."""
-    if not isinstance(node, yaml.MappingNode):
-        return {}
-    return {str(key.value): key.start_mark.line + 1 for key, _ in node.value}
+    found: dict[tuple[str, ...], int] = {}
+    if isinstance(node, yaml.MappingNode) and len(above) < DEEPEST:
+        for key, value in node.value:
+            path = (*above, str(key.value))
+            found[path] = key.start_mark.line + 1
+            found |= _lines(value, path)
+    return found
 
 
-def _take(setting: Setting, value: Any, where: str, found: Found, wrong: Wrong) -> None:
+Where = Callable[[tuple[str, ...]], str]
+"""Where a key stands, by the keys down to it."""
+
+
+def _take(setting: Setting, value: Any, where: Where, found: Found, wrong: Wrong) -> None:
     values, sources = found
+    name = setting.name
     try:
-        values[setting.name] = setting.check(value)
-        sources[setting.name] = where
+        values[name] = _placed(name, setting.check(value), where)
+        sources[name] = where((name,))
+    except Misplaced as error:
+        wrong(Usage(f"{where((name, *error.path))}: {error.words}", error.hint))
     except ValueError as error:
-        example = f"as in `{setting.name}: {setting.example}`"
-        wrong(Usage(f"{where}: {setting.name} is {error}", example))
+        example = f"as in `{name}: {setting.example}`"
+        wrong(Usage(f"{where((name,))}: {name} is {error}", example))
 
 
-def _meant(key: str) -> str:
-    from difflib import get_close_matches
+def _variable(setting: Setting) -> Where:
+    return lambda _: setting.variable
 
-    near = get_close_matches(key.lower(), BY_NAME, 1, 0.6)
-    return f"is it {near[0]}?" if near else f"there are: {', '.join(BY_NAME)}"
+
+def _placed(name: str, value: Any, where: Where, above: tuple[str, ...] = ()) -> Any:
+    """Keys of actions know where they are written: what they mean is known later."""
+    path = (*above, name)
+    if name == "keys":
+        return located(value, lambda action: where((*path, action)))
+    if name != "contexts":
+        return value
+    return {
+        pattern: {key: _placed(key, one, where, (*path, pattern)) for key, one in given.items()}
+        for pattern, given in value.items()
+    }

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from itertools import pairwise
 from typing import Any
 
+from meshtui.config.keys import KeyChoice, key_choices
 from meshtui.dataclass import dataclass
+from meshtui.errors import Usage
+from meshtui.verbs.change_verbs import FAULT_LIMIT_S
+from meshtui.verbs.values import time_limit
+
+LADDER = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
+"""The steps of a careful rollout, in percent."""
 
 BADGES = ("red", "yellow", "plain")
 """How loud a context's badge is."""
@@ -16,10 +24,12 @@ BADGES = ("red", "yellow", "plain")
 class Config:
     """`ascii`: no signs and lines beyond ASCII; `mouse`: it clicks and scrolls here, and selects no
     text; `badges` maps patterns of contexts' names, as a shell's, to one of `BADGES`. `stable`
-    names the stable version by `service.namespace` or `service`; `degraded` and `failing` are
-    error ratios (0 to 1); `slow_ms` is the time that 95 % of the requests must keep (0: no limit);
-    `tick_s` is the seconds between two looks at telemetry. What begins with `prometheus` is as
-    the options of that name. `contexts` has further settings for the contexts whose names match a
+    names the stable version by `service.namespace` or `service`; `ladder` has the steps of a
+    rollout in percent; `fault_for` and `mirror_for` are seconds after which these are taken back
+    (None: never); `degraded` and `failing` are error ratios (0 to 1); `slow_ms` is the time that
+    95 % of the requests must keep (0: no limit); `tick_s` is the seconds between two looks at
+    telemetry. What begins with `prometheus` is as the options of that name. `keys` has the keys of
+    actions by their names. `contexts` has further settings for the contexts whose names match a
     pattern, as a shell's; `groups` names contexts that are looked at together.
     """
 
@@ -30,6 +40,9 @@ class Config:
     read_only: bool = False
     namespace: str = ""
     stable: Mapping[str, str] = field(default_factory=dict)
+    ladder: tuple[float, ...] = LADDER
+    fault_for: float | None = FAULT_LIMIT_S
+    mirror_for: float | None = None
     degraded: float = 0.0
     failing: float = 0.10
     slow_ms: float = 0.0
@@ -39,8 +52,14 @@ class Config:
     prometheus_headers: tuple[str, ...] = ()
     prometheus_token_file: str = ""
     prometheus_basic_file: str = ""
+    keys: Mapping[str, KeyChoice] = field(default_factory=dict)
     contexts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> dict[str, Any]:
+        """What stands in for values that are not given; see `meshtui.verbs.values.settled`."""
+        return {"fault_for": self.fault_for, "mirror_for": self.mirror_for}
 
 
 Check = Callable[[Any], Any]
@@ -113,6 +132,30 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def ladder(value: Any) -> tuple[float, ...]:
+    """Rising percentages, also as the command line has them: `5,50,100`."""
+    words = ValueError("percentages above 0 and at most 100, each above the one before")
+    found = value.split(",") if isinstance(value, str) else value
+    if not isinstance(found, list) or any(isinstance(one, bool) for one in found):
+        raise words
+    try:
+        steps = tuple(float(one) for one in found)
+    except (TypeError, ValueError):
+        raise words from None
+    rising = all(low < high for low, high in pairwise(steps))
+    if not steps or not rising or not all(0 < step <= 100 for step in steps):
+        raise words
+    return steps
+
+
+def limit(value: Any) -> float | None:
+    """Seconds, None for none."""
+    try:
+        return time_limit(str(value))
+    except Usage:
+        raise ValueError("a time, as in 15m or 2h, or none") from None
+
+
 def versions(value: Any) -> Mapping[str, str]:
     if not isinstance(value or {}, dict):
         raise ValueError("a map of services to versions: {reviews.default: v1}")
@@ -124,6 +167,16 @@ def badges(value: Any) -> Mapping[str, str]:
     if not isinstance(found, dict) or not set(map(str, found.values())) <= set(BADGES):
         raise ValueError(f"a map of contexts to {', '.join(BADGES)}")
     return {str(key): str(one) for key, one in found.items()}
+
+
+class Misplaced(ValueError):
+    """What is wrong with a setting inside of another: `path` are the keys down to it."""
+
+    def __init__(self, path: tuple[str, ...], words: str, hint: str) -> None:
+        super().__init__(words)
+        self.path = path
+        self.words = words
+        self.hint = hint
 
 
 def contexts(value: Any) -> Mapping[str, Mapping[str, Any]]:
@@ -156,13 +209,18 @@ def _local(pattern: str, given: Mapping[Any, Any]) -> Mapping[str, Any]:
     values = {}
     for key, value in given.items():
         setting = BY_NAME.get(str(key))
+        path = (pattern, str(key))
         if setting is None or not setting.local:
-            names = ", ".join(one.name for one in SETTINGS if one.local)
-            raise ValueError(f"wrong at {pattern}: {key} is none of {names}")
+            every = setting is not None
+            words = f"{key} is for every context" if every else f"unknown key {key}"
+            hint = "write it beside contexts" if every else nearest(str(key), LOCAL)
+            raise Misplaced(path, f"contexts: {pattern}: {words}", hint)
         try:
             values[setting.name] = setting.check(value)
         except ValueError as error:
-            raise ValueError(f"wrong at {pattern}: {key} is {error}") from None
+            words = f"contexts: {pattern}: {key} is {error}"
+            example = f"as in `{setting.name}: {setting.example}`"
+            raise Misplaced(path, words, example) from None
     return values
 
 
@@ -172,7 +230,6 @@ SETTINGS = (
         "the screen's colours: meshtui-dark, -light, -contrast, -colourblind, -ansi, or your own",
         text,
         "meshtui-dark",
-        local=False,
     ),
     Setting("ascii", "no signs and lines beyond ASCII, as --ascii", flag, "true", local=False),
     Setting("mouse", "click and scroll with the mouse, as --mouse", flag, "true", local=False),
@@ -191,6 +248,14 @@ SETTINGS = (
         versions,
         "{reviews.default: v1}",
     ),
+    Setting(
+        "ladder",
+        "the steps of a rollout in percent: of the key n, and of `canary run` without --steps",
+        ladder,
+        "[5, 10, 25, 50, 75, 100]",
+    ),
+    Setting("fault_for", "time after which a fault is taken back, or none", limit, "15m"),
+    Setting("mirror_for", "time after which a mirror is taken back, or none", limit, "none"),
     Setting("degraded", "error ratio from which a version is degraded", number(0, 1), "0.01"),
     Setting("failing", "error ratio from which a version is failing", number(0, 1), "0.10"),
     Setting(
@@ -217,6 +282,12 @@ SETTINGS = (
     Setting("prometheus_token_file", "a file with a bearer token", text, "/run/token"),
     Setting("prometheus_basic_file", "a file with user:password", text, "/run/password"),
     Setting(
+        "keys",
+        "the keys of actions by their names (those after `:`), in place of the usual ones",
+        key_choices,
+        "{logs: L, sort_latency: [f5, ctrl+l]}",
+    ),
+    Setting(
         "contexts",
         "settings of the contexts whose names match a pattern; they go before those above",
         contexts,
@@ -232,3 +303,13 @@ SETTINGS = (
     ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+LOCAL = [setting.name for setting in SETTINGS if setting.local]
+
+
+def nearest(key: str, names: Iterable[str]) -> str:
+    """The name that is meant, or all of them."""
+    from difflib import get_close_matches
+
+    known = list(names)
+    near = get_close_matches(key.lower(), known, 1, 0.6)
+    return f"is it {near[0]}?" if near else f"there are: {', '.join(known)}"

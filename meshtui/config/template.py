@@ -10,7 +10,8 @@ from meshtui.errors import MeshtuiError, Refused
 
 HEAD = """\
 # Settings of meshtui; all of them are optional. `meshtui config show` says what is in force.
-# The command line's options go before the environment's variables, and these before this file.
+# The command line's options go before the environment's variables, these before what `contexts`
+# has for the context, where a later pattern goes before an earlier one, and that before the rest.
 """
 
 

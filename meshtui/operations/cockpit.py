@@ -12,6 +12,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
+    from meshtui.config import Config
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
@@ -47,6 +48,11 @@ class Cockpit(Protocol):
 
     @property
     def read_only(self) -> bool: ...
+
+    @property
+    def settings(self) -> Config:
+        """What is set for the context that is chosen."""
+        ...
 
     @property
     def history(self) -> Charting:

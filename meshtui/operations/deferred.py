@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.changes.change import Plan, Request, Target
     from meshtui.changes.outcome import Outcome
+    from meshtui.config import Config
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
@@ -69,6 +70,10 @@ class DeferredCockpit:
     @property
     def read_only(self) -> bool:
         return self._live.read_only if self._live else self._options.read_only
+
+    @property
+    def settings(self) -> Config:
+        return self._live.settings if self._live else self._options.config
 
     # The connection
 

@@ -41,6 +41,7 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
+    from meshtui.config import Config
     from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
@@ -150,6 +151,10 @@ class LiveCockpit:
         if self._reads is None:
             raise _not_connected()
         return self._reads
+
+    @property
+    def settings(self) -> Config:
+        return self._options.config
 
     def contexts(self) -> tuple[str, ...]:
         from meshtui.kube.kubeconfig import contexts

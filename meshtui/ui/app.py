@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from meshtui.operations.cockpit import Cockpit
     from meshtui.ui.dialogs.diff import DiffDialog
+    from meshtui.ui.main.messages import ThemeWanted
     from meshtui.ui.main.screen import MainScreen
     from meshtui.ui.terminal.watchdog import Leaving
 
@@ -283,6 +284,12 @@ class MeshtuiApp(App[int]):
     def on_diff_dialog_confirmed(self, message: DiffDialog.Confirmed) -> None:
         self.main.apply(message.plan, message.dialog)
 
+    def on_theme_wanted(self, message: ThemeWanted) -> None:
+        if self.get_theme(message.name or DEFAULT) is None:
+            self.main.announce(f"there is no theme {message.name}", "warning")
+        else:
+            self.theme = message.name or DEFAULT
+
     def on_offline_screen_again(self) -> None:
         self.main.connect()
 
@@ -290,7 +297,7 @@ class MeshtuiApp(App[int]):
         """The palette: the same actions as the keys."""
         from meshtui.ui.actions import registry as actions
 
-        for action in actions.ACTIONS:
+        for action in actions.current():
             if action.palette:
                 do = partial(self.main.run_action_by_id, action.id)
                 yield SystemCommand(f"{action.label}  ({action.shown})", action.help, do)

@@ -106,7 +106,15 @@ MIRROR = Verb(
     (
         Parameter("to", "the version that gets the copies", placeholder="V", default="", place=1),
         Parameter("percent", "of the rule's requests", PERCENT, "100", 100.0, "100", place=2),
-        Parameter("for", "then taken off again; none: never", TIME_LIMIT, "2h", None, "none"),
+        Parameter(
+            "for",
+            "then taken off again; none: never",
+            TIME_LIMIT,
+            "2h",
+            None,
+            "none",
+            setting="mirror_for",
+        ),
     ),
     group=CHANGES,
     needs="service",
@@ -145,7 +153,13 @@ FAULT = Verb(
         ),
         Parameter("header", "only requests with this header", HEADER, "K=V"),
         Parameter(
-            "for", "then taken off again; none: never", TIME_LIMIT, "15m", FAULT_LIMIT_S, "15m"
+            "for",
+            "then taken off again; none: never",
+            TIME_LIMIT,
+            "15m",
+            FAULT_LIMIT_S,
+            "15m",
+            setting="fault_for",
         ),
     ),
     group=CHANGES,

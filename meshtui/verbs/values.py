@@ -6,8 +6,9 @@ A parser raises `Usage` with one line that says what is wrong, and a hint with w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from meshtui.dataclass import dataclass
@@ -25,6 +26,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
+Values = dict[str, Any]
+"""By the attributes of a verb's parameters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of value: its name, its parser, and an example that the parser takes."""
@@ -32,6 +37,22 @@ class Kind:
     name: str
     parse: Callable[[str], Any]
     example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """No value was given: that of a setting stands in, or `value` where nothing is set."""
+
+    setting: str
+    value: Any
+
+
+def settled(values: Mapping[str, Any], usual: Mapping[str, Any] = MappingProxyType({})) -> Values:
+    """The values, those that were not given by the settings' `usual` ones."""
+    return {
+        key: usual.get(one.setting, one.value) if isinstance(one, Usual) else one
+        for key, one in values.items()
+    }
 
 
 def _text(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
-from meshtui.verbs.values import TEXT, Kind
+from meshtui.verbs.values import TEXT, Kind, Usual
 
 CHANGES, LOOKS, SCREEN, LAB, CANARY = "change", "look", "screen", "lab", "canary"
 """The groups of verbs: what changes the mesh, what only reads, the screen's own, the lab's, and the
@@ -48,6 +48,8 @@ class Parameter:
 
     place: int = 0
     after: str = ""
+    setting: str = ""
+    """The setting that stands in for the default; see `settled`."""
 
     @property
     def attribute(self) -> str:
@@ -58,6 +60,13 @@ class Parameter:
     def names(self) -> tuple[str, ...]:
         """What it is called after `:`."""
         return (self.word, self.name) if self.word else (self.name,)
+
+    @property
+    def unset(self) -> Any:
+        """What stands for its value where none is given."""
+        if self.many:
+            return ()
+        return Usual(self.setting, self.default) if self.setting else self.default
 
     @property
     def shown(self) -> str:
@@ -119,5 +128,5 @@ class Verb:
     @property
     def defaults(self) -> dict[str, Any]:
         """The values where nothing is given."""
-        values = {p.attribute: () if p.many else p.default for p in self.parameters}
+        values = {p.attribute: p.unset for p in self.parameters}
         return values | ({"off": False} if self.off else {})

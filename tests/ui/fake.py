@@ -16,6 +16,7 @@ from meshtui.changes.adopt import adopt
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Rollback, Target, joined
 from meshtui.changes.outcome import Outcome, ProxyVerdict
+from meshtui.config import Config
 from meshtui.diagnosis import analysis
 from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.diagnosis.logged_paths import LoggedPaths
@@ -78,6 +79,7 @@ class FakeCockpit:
     def __init__(self, *, clock: Clock | None = None, read_only: bool = False) -> None:
         self.clock = clock or Clock()
         self.read_only = read_only
+        self.settings = Config()
         self.raw = bookinfo.objects()
         self.noise: random.Random | None = None
         self.rps = 40.0

@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 import yaml
 
+from meshtui.canary.plan import plans_of
+from meshtui.changes.change import SetFault, SetMirror
+from meshtui.changes.requests import request_of
 from meshtui.cli.application import app_of
+from meshtui.cli.canary import _with_ladder
+from meshtui.cli.change_commands import values_of
 from meshtui.cli.main import main
 from meshtui.cli.options import options
+from meshtui.cli.parser import build_parser
 from meshtui.config import SETTINGS, Config, load, load_config
-from meshtui.config.settings import BY_NAME
+from meshtui.config.settings import BY_NAME, LADDER
 from meshtui.config.template import template
 from meshtui.errors import Usage
 from meshtui.operations.live import LiveCockpit
@@ -74,10 +80,26 @@ def test_without_a_file_all_is_by_default(path: Path) -> None:
         ("1: 2", "unknown key 1"),
         ("\ncontexts: [a]", ":2: contexts is a map of patterns of contexts to settings"),
         ("contexts: {prod: 1}", "contexts is a map of patterns"),
-        ("contexts: {prod: {failing: 2}}", "wrong at prod: failing is a number from 0 to 1"),
-        ("contexts: {prod: {thme: x}}", "wrong at prod: thme is none of read_only, namespace"),
-        ("contexts: {prod: {ascii: true}}", "wrong at prod: ascii is none of"),
-        ("contexts: {prod: {contexts: {}}}", "wrong at prod: contexts is none of"),
+        (
+            "contexts:\n  prod:\n    failing: 2",
+            ":3: contexts: prod: failing is a number from 0 to 1: as in `failing: 0.10`",
+        ),
+        ("contexts:\n  prod:\n    thme: x", r":3: contexts: prod: unknown key thme: is it theme\?"),
+        ("contexts: {prod: {ascii: true}}", ":1: contexts: prod: ascii is for every context"),
+        ("contexts: {prod: {contexts: {}}}", "prod: contexts is for every context"),
+        (
+            "contexts:\n  a: {theme: x}\n  b: {zzz: 1}",
+            ":3: contexts: b: unknown key zzz: there are",
+        ),
+        ("\nladder: [5, 5]", ":2: ladder is percentages above 0 and at most 100, each above"),
+        ("ladder: [50, 10]", "ladder is percentages"),
+        ("ladder: [0, 10]", "ladder is percentages"),
+        ("ladder: 101", "ladder is percentages"),
+        ("ladder: []", "ladder is percentages"),
+        ("fault_for: soon", "fault_for is a time, as in 15m or 2h, or none"),
+        ("contexts:\n  p:\n    mirror_for: x", ":3: contexts: p: mirror_for is a time, as in 15m"),
+        ("keys: [a]", "keys is a map of actions to keys"),
+        ("keys: {logs: {a: b}}", "keys is a map of actions to a key or a list of keys"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(path: Path, text: str, words: str) -> None:
@@ -187,8 +209,8 @@ def test_a_contexts_settings_go_before_the_files_and_later_patterns_before_earli
 ) -> None:
     found = load(None, NO_ENVIRONMENT).in_context("prod-eu")
     assert (found.config.read_only, found.config.failing) == (True, 0.01)
-    assert found.sources["failing"] == f"{prod}:2 (*-eu)"
-    assert found.sources["read_only"] == f"{prod}:2 (prod-*)"
+    assert found.sources["failing"] == f"{prod}:4 (*-eu)"
+    assert found.sources["read_only"] == f"{prod}:3 (prod-*)"
     assert load(None, NO_ENVIRONMENT).in_context("lab").config.failing == 0.2
 
 
@@ -233,7 +255,7 @@ def test_a_kubeconfig_that_is_away_leaves_the_file_as_it_is(
 def test_show_is_of_the_context_that_is_meant(prod: Path, capsys: Capture) -> None:
     assert main(["config", "show", "-o", "json"]) == 0
     found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["settings"]}
-    assert (found["read_only"]["value"], found["read_only"]["from"]) == (True, f"{prod}:2 (prod-*)")
+    assert (found["read_only"]["value"], found["read_only"]["from"]) == (True, f"{prod}:3 (prod-*)")
     assert main(["config", "show", "--context", "lab", "-o", "json"]) == 0
     found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["settings"]}
     assert (found["read_only"]["value"], found["namespace"]["variable"]) == (False, None)
@@ -248,6 +270,70 @@ def test_a_contexts_secrets_are_hidden_too(prod: Path, capsys: Capture, form: st
     assert main(["config", "show", "-o", form]) == 0
     out = capsys.readouterr().out
     assert "s3cret" not in out and "(hidden)" in out and "http://h" in out
+
+
+def test_all_of_a_contexts_habits_are_its_own(prod: Path) -> None:
+    prod.write_text(
+        "ladder: [10, 100]\nkeys: {logs: L}\ncontexts:\n  prod-*:\n    theme: meshtui-contrast\n"
+        "    ladder: 1,2,100\n    fault_for: 2m\n    mirror_for: 1h\n    stable: {reviews: v2}\n"
+        "    slow_ms: 300\n    keys:\n      logs: f5\n"
+    )
+    found = load(None, NO_ENVIRONMENT).in_context("prod-eu")
+    config = found.config
+    assert (config.theme, config.ladder) == ("meshtui-contrast", (1.0, 2.0, 100.0))
+    assert config.usual == {"fault_for": 120.0, "mirror_for": 3600.0}
+    assert (config.stable, config.slow_ms) == ({"reviews": "v2"}, 300)
+    assert (config.keys["logs"].keys, config.keys["logs"].where) == (("f5",), f"{prod}:12")
+    other = load(None, NO_ENVIRONMENT).in_context("lab").config
+    assert (other.ladder, other.theme, other.usual["fault_for"]) == ((10.0, 100.0), "", 900.0)
+    assert other.keys["logs"].where == f"{prod}:2"
+    shell = {"MESHTUI_LADDER": "50,100", "MESHTUI_FAULT_FOR": "none"}
+    found = load(None, shell).in_context("prod-eu")
+    assert (found.config.ladder, found.config.fault_for) == ((50.0, 100.0), None)
+    assert found.sources["ladder"] == "MESHTUI_LADDER"
+
+
+def test_show_names_keys_that_cannot_be(prod: Path, capsys: Capture) -> None:
+    prod.write_text("keys:\n  logs: L\n  sort_latency: f6\n")
+    assert main(["config", "show"]) == 0
+    assert "{logs: L, sort_latency: f6}" in capsys.readouterr().out
+    prod.write_text("keys:\n  logs: p\n")
+    assert main(["config", "show"]) == 2
+    assert f"{prod}:2: keys: logs: p is proxies already" in capsys.readouterr().err
+
+
+# What is not given to a verb
+
+
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        (["fault", "reviews", "--abort", "503"], 120.0),
+        (["fault", "reviews", "--abort", "503", "--for", "15m"], 900.0),
+        (["fault", "reviews", "--abort", "503", "--for", "none"], None),
+        (["mirror", "reviews", "--to", "v2"], 3600.0),
+        (["mirror", "reviews", "--to", "v2", "--for", "none"], None),
+    ],
+)
+def test_a_limit_that_is_not_given_is_the_contexts(
+    prod: Path, words: list[str], limit: float | None
+) -> None:
+    prod.write_text("contexts: {prod-eu: {fault_for: 2m, mirror_for: 1h}}")
+    values = values_of(build_parser().parse_args(words))
+    assert values["for"] == limit
+    request = request_of(words[0], values)
+    assert isinstance(request, SetFault | SetMirror) and request.expires_s == limit
+
+
+def test_a_ladder_that_is_not_given_is_the_contexts(prod: Path) -> None:
+    prod.write_text("contexts: {prod-eu: {ladder: [2, 100]}}")
+    words = ["canary", "run", "reviews", "--to", "v3"]
+    given = _with_ladder(build_parser().parse_args(words))
+    assert plans_of(given, lambda _: "")[0].steps == (2.0, 100.0)
+    given = _with_ladder(build_parser().parse_args([*words, "--steps", "7,100"]))
+    assert plans_of(given, lambda _: "")[0].steps == (7.0, 100.0)
+    given = _with_ladder(build_parser().parse_args([*words, "--context", "lab"]))
+    assert plans_of(given, lambda _: "")[0].steps == LADDER
 
 
 # The screen, which starts where it can

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from meshtui.dataclass import dataclass
 from meshtui.ui.actions.situation import (
     ANALYSIS,
@@ -70,12 +72,7 @@ WAYS = {
     GRAPH: "g",
     DESCRIBE: "d",
 }
-"""The key that leads to each part of the screen."""
-
-
-def way_to(place: str) -> str:
-    """`logs (l)`."""
-    return f"{place} ({WAYS[place]})"
+"""The key that usually leads to each part of the screen."""
 
 
 ORDERS = frozenset({"canary_hold", "canary_abort", "canary_promote"})
@@ -115,10 +112,10 @@ class Action:
             return "not connected yet"
         return self.forbidden(now) or self.missing(now)
 
-    def place_words(self, now: Situation) -> str:
+    def place_words(self, now: Situation, ways: Mapping[str, str] = WAYS) -> str:
         """What it does, where, and how to get there: `clusters: in proxies (p)`."""
-        from_here = self.where - {now.focus}
-        return f"{self.label}: in {' or '.join(way_to(place) for place in sorted(from_here))}"
+        places = (f"{place} ({ways[place]})" for place in sorted(self.where - {now.focus}))
+        return f"{self.label}: in {' or '.join(places)}"
 
     def forbidden(self, now: Situation) -> str:
         """Why the person may not, whatever the cursor is on."""

@@ -39,7 +39,7 @@ CHANGES: tuple[Action, ...] = (
     ),
     Action(
         "next_step", ("n",), "n", "next step",
-        "Draft the ladder's next step for the selected version: 5, 10, 25, 50, 75, 100 %.",
+        "Draft the ladder's next step for the selected version: 5, 10, 25, 50 … %, or as set.",
         CHANGE, True, IN_TABLE, "version", 12, False,
     ),
     Action(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding
-from textual.keys import format_key
 
 from meshtui.ui.actions.action import (
     ANYWHERE,
@@ -16,15 +16,20 @@ from meshtui.ui.actions.action import (
     IN_TEXT,
     MOVE,
     PROGRAM,
+    WAYS,
     Action,
 )
 from meshtui.ui.actions.canary import STEERING
 from meshtui.ui.actions.change_keys import CHANGES
 from meshtui.ui.actions.charts import CHARTING
+from meshtui.ui.actions.keymap import remapped, shown_key
 from meshtui.ui.actions.logs import LOGGING
 from meshtui.ui.actions.look import LOOKING
 from meshtui.ui.actions.proxies import PROXYING
 from meshtui.ui.actions.situation import PROMPTING, TABLE, Situation
+
+if TYPE_CHECKING:
+    from meshtui.config.keys import KeyChoice
 
 
 def _sort(key: str, letter: str, label: str, by: str) -> Action:
@@ -137,35 +142,60 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}
+"""With their usual keys; `current` knows those that a person has given them."""
+
+
+class _Current:
+    """The actions with the keys of the moment: one terminal has one keymap at a time."""
+
+    actions: tuple[Action, ...] = ACTIONS
+
+
+def use(keys: Mapping[str, KeyChoice]) -> tuple[str, ...]:
+    """From now on actions have these keys, or their usual ones; returns what is wrong with some."""
+    _Current.actions, problems = remapped(ACTIONS, keys)
+    return problems
+
+
+def current() -> tuple[Action, ...]:
+    """The actions with the keys of the moment."""
+    return _Current.actions
+
+
+def named(action_id: str) -> Action:
+    return next(action for action in _Current.actions if action.id == action_id)
+
+
+def ways() -> Mapping[str, str]:
+    """The key that leads to each part of the screen."""
+    opened = {action.id: shown_key(action.keys[0]) for action in _Current.actions}
+    return {**WAYS, **{place: opened[place] for place in WAYS if place in opened}}
+
+
+def way_to(place: str) -> str:
+    """`logs (l)`."""
+    return f"{place} ({ways()[place]})"
 
 
 def resolve(key: str, now: Situation) -> Action | None:
     """What a key means in the part of the screen with the focus: of several actions the one for
     the fewest parts, there the first for what the cursor is on; None where it means nothing."""
-    fitting = [a for a in ACTIONS if key in a.keys and now.focus in a.where]
+    fitting = [a for a in current() if key in a.keys and now.focus in a.where]
     return min(fitting, key=lambda a: (len(a.where), bool(a.missing(now))), default=None)
 
 
 def elsewhere(key: str, now: Situation) -> str:
     """What a key would do in other parts of the screen, and how to get there."""
-    known = [action for action in ACTIONS if key in action.keys]
+    known = [action for action in current() if key in action.keys]
     if not known:
         return f"{shown_key(key)} does nothing; ? shows the keys of the {now.focus}"
-    meanings = dict.fromkeys(action.place_words(now) for action in known)
+    meanings = dict.fromkeys(action.place_words(now, ways()) for action in known)
     return f"{shown_key(key)} does nothing here; {' · '.join(meanings)}"
-
-
-def shown_key(key: str) -> str:
-    """As people write it: `Ctrl+A`, `F5`, `K`."""
-    *modifiers, last = key.split("+")
-    shown = format_key(last)
-    named = shown.replace("_", " ").title() if len(shown) > 1 else shown
-    return "+".join((*(modifier.title() for modifier in modifiers), named))
 
 
 def bindings() -> list[Binding]:
     """One binding for each key; which action it means is decided when it is pressed."""
-    keys = dict.fromkeys(key for action in ACTIONS for key in action.keys)
+    keys = dict.fromkeys(key for action in current() for key in action.keys)
     return [
         Binding(key, f"press('{key}')", show=False, priority=key in PROMPTING)
         for key in keys
@@ -175,7 +205,7 @@ def bindings() -> list[Binding]:
 
 def footer(now: Situation) -> tuple[Action, ...]:
     """The keys of the moment, the most wanted first."""
-    offered = [a for a in ACTIONS if a.footer and now.focus in a.where and _offered(a, now)]
+    offered = [a for a in current() if a.footer and now.focus in a.where and _offered(a, now)]
     return tuple(sorted(offered, key=lambda action: action.footer))
 
 
@@ -191,10 +221,12 @@ def _offered(action: Action, now: Situation) -> bool:
     return bool(action.forbidden(now)) or not action.why_not(now)
 
 
-def in_groups() -> Iterable[tuple[str, tuple[Action, ...]]]:
+def in_groups(
+    actions: tuple[Action, ...] = ACTIONS,
+) -> Iterable[tuple[str, tuple[Action, ...]]]:
     """The actions by group, in the order of the help screen."""
     for group in GROUPS:
-        yield group, tuple(action for action in ACTIONS if action.group == group)
+        yield group, tuple(action for action in actions if action.group == group)
 
 
 def markdown() -> str:

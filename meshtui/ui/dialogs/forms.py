@@ -9,16 +9,17 @@ from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.quantity import go_duration
+from meshtui.mesh.quantity import go_duration, human_duration
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.dialogs.form import Field, FormDialog
 from meshtui.verbs import Verb
-from meshtui.verbs.change_verbs import BREAKER, FAULT, MIRROR, TIMEOUT
-from meshtui.verbs.values import ISTIO_DURATION
+from meshtui.verbs.change_verbs import BREAKER, FAULT, FAULT_LIMIT_S, MIRROR, TIMEOUT
+from meshtui.verbs.values import ISTIO_DURATION, settled
 
 Values = Mapping[str, str]
+DAY_S = 86_400
 
 
 def request_from(verb: Verb, texts: Values) -> Request:
@@ -31,11 +32,13 @@ def request_from(verb: Verb, texts: Values) -> Request:
         for name, text in texts.items()
         if text
     }
-    return request_of(verb.name, {**verb.defaults, **given})
+    return request_of(verb.name, settled({**verb.defaults, **given}))
 
 
-def mirror_form(view: ServiceView, selected: VersionView | None) -> FormDialog:
-    """To which version, how much, for how long."""
+def mirror_form(
+    view: ServiceView, selected: VersionView | None, limit_s: float | None = None
+) -> FormDialog:
+    """To which version, how much, for how long; `limit_s` is what is usual."""
     labels = [version.label for version in view.versions if version.host]
     if not labels:
         raise Refused(f"{view.key.name} has no version to mirror to")
@@ -45,7 +48,7 @@ def mirror_form(view: ServiceView, selected: VersionView | None) -> FormDialog:
         (
             Field("to", "to version", proposed, "← → choose", choices=tuple(labels)),
             Field("percent", "percent", "100", "of the rule's requests"),
-            Field("for", "for", "none", "none, or 15m, 2h"),
+            Field("for", "for", _limit(limit_s), "none, or 15m, 2h"),
         ),
         lambda values: read_mirror(values, labels),
     )
@@ -68,8 +71,8 @@ def read_mirror(values: Values, labels: list[str]) -> Request:
     return request_from(MIRROR, values)
 
 
-def fault_form(view: ServiceView) -> FormDialog:
-    """A delay, an abort or both; left empty means not."""
+def fault_form(view: ServiceView, limit_s: float | None = FAULT_LIMIT_S) -> FormDialog:
+    """A delay, an abort or both; left empty means not. `limit_s` is what is usual."""
     return FormDialog(
         f"Inject a fault into {view.key}",
         (
@@ -78,10 +81,18 @@ def fault_form(view: ServiceView) -> FormDialog:
             Field("abort", "abort with", "", "503, or empty: no abort"),
             Field("abort_percent", "abort percent", "10", "of the requests"),
             Field("header", "only with header", "", "name=value, or empty: all", text=True),
-            Field("for", "for", "15m", "then taken back; none: never"),
+            Field("for", "for", _limit(limit_s), "then taken back; none: never"),
         ),
         read_fault,
     )
+
+
+def _limit(seconds: float | None) -> str:
+    """As it is written in a form."""
+    if seconds is None:
+        return "none"
+    whole = seconds == int(seconds) and seconds < DAY_S
+    return human_duration(seconds) if whole else go_duration(seconds)
 
 
 def read_fault(values: Values) -> Request:

@@ -11,8 +11,8 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from meshtui.ui.actions.action import ANYWHERE, Action, way_to
-from meshtui.ui.actions.registry import ACTIONS, in_groups
+from meshtui.ui.actions.action import ANYWHERE, Action
+from meshtui.ui.actions.registry import current, in_groups, way_to
 from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
 from meshtui.ui.main.commands import examples
@@ -44,8 +44,8 @@ def help_lines(width: int, focus: str = TABLE, search: str = "") -> list[Line]:
 
 def _parts(focus: str) -> Iterator[tuple[str, int, list[Entry]]]:
     """What has the focus first, then what works everywhere, then the other parts of the screen."""
-    yield f"Keys of the {focus}", KEY_WIDTH, _entries(a for a in ACTIONS if _only_in(a, focus))
-    for group, actions in in_groups():
+    yield f"Keys of the {focus}", KEY_WIDTH, _entries(a for a in current() if _only_in(a, focus))
+    for group, actions in in_groups(current()):
         yield group, KEY_WIDTH, _entries(a for a in actions if a.where == ANYWHERE)
     yield (
         "Commands, for the selected service",
@@ -53,7 +53,7 @@ def _parts(focus: str) -> Iterator[tuple[str, int, list[Entry]]]:
         [(f":{example}", text, "") for example, text in examples()],
     )
     for place in sorted(ANYWHERE - {focus}):
-        own = _entries(action for action in ACTIONS if _only_in(action, place))
+        own = _entries(action for action in current() if _only_in(action, place))
         yield f"Keys of the {way_to(place)}", KEY_WIDTH, own
 
 

@@ -12,7 +12,7 @@ from meshtui.ui.actions.situation import JOURNAL
 from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.drafts import Drafts, draft_of
 from meshtui.ui.main.external_editor import ExternalEditor
-from meshtui.ui.main.host import Guards, HasApp, Notifies
+from meshtui.ui.main.host import Guards, HasApp, HasCockpit, Notifies
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.main.selection import Selection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshtui.ui.dialogs.form import FormDialog
 
 
-class Host(Notifies, Guards, HasApp, Protocol):
+class Host(Notifies, Guards, HasApp, HasCockpit, Protocol):
     """What is used of the screen."""
 
 
@@ -62,7 +62,9 @@ class ChangeHandlers:
         self._step(-1)
 
     def do_next_step(self) -> None:
-        self._host.announce(self._drafting.next_step(self._view, self._selection.version))
+        ladder = self._host.cockpit.settings.ladder
+        words = self._drafting.next_step(self._view, self._selection.version, ladder)
+        self._host.announce(words)
 
     def digit(self, key: str) -> None:
         if key:
@@ -117,7 +119,8 @@ class ChangeHandlers:
         if rule is not None and rule.mirrors:
             self._desk.ask(view, ClearMirror())
         else:
-            self._form(mirror_form(view, self._table.version), view)
+            limit = self._host.cockpit.settings.mirror_for
+            self._form(mirror_form(view, self._table.version, limit), view)
 
     def do_fault(self) -> None:
         from meshtui.ui.dialogs.forms import fault_form
@@ -126,7 +129,7 @@ class ChangeHandlers:
         if rule is not None and rule.fault is not None:
             self._desk.ask(view, ClearFault())
         else:
-            self._form(fault_form(view), view)
+            self._form(fault_form(view, self._host.cockpit.settings.fault_for), view)
 
     def _form(self, form: FormDialog, view: ServiceView) -> None:
         """The service is the one that was selected when the form opened."""

@@ -9,7 +9,7 @@ from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.dataclass import dataclass
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.actions.registry import BY_ID
+from meshtui.ui.actions.registry import named
 from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.main import commands
 from meshtui.ui.main.change_desk import ChangeDesk
@@ -54,7 +54,7 @@ class CommandRunner:
 
     def run(self, text: str) -> None:
         """Raises `MeshtuiError` where the command is wrong or not allowed."""
-        command = commands.parse_command(text)
+        command = commands.parse_command(text, self._cockpit.settings.usual)
         match command:
             case commands.ChangeService(request, rule):
                 of_host = isinstance(request, SetBreaker | ClearBreaker)
@@ -119,7 +119,7 @@ class CommandRunner:
 
     def _may(self, action: str) -> None:
         """The same reasons against it as for the key."""
-        reason = BY_ID[action].why_not(self._host.situation())
+        reason = named(action).why_not(self._host.situation())
         if reason:
             raise Refused(reason)
 

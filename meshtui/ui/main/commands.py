@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from meshtui.changes.change import Request
@@ -17,6 +18,7 @@ from meshtui.ui.panes.trace_request import TraceRequest, parse_ask
 from meshtui.verbs import VERBS, Verb, named_after_colon
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.text import line_usage
+from meshtui.verbs.values import settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +154,18 @@ def examples() -> tuple[tuple[str, str], ...]:
     )
 
 
-def parse_command(text: str) -> Command | None:
-    """The command in `text`, None for an empty one. Raises `Usage`."""
+def parse_command(text: str, usual: Mapping[str, Any] = MappingProxyType({})) -> Command | None:
+    """The command in `text`, None for an empty one. Raises `Usage`.
+
+    `usual` are the values of settings that stand in for what is not given.
+    """
     words = _words(text)
     if not words:
         return None
     name, arguments = words[0].lower(), words[1:]
     verb = named_after_colon(name)
     if verb is not None and not (verb.own_words and verb.name not in _OWN):
-        return _command(verb, arguments)
+        return _command(verb, arguments, usual)
     if name in SERVICES:
         return FilterBy(" ".join(arguments), to_table=True)
     action = ALIASES.get(name, name)
@@ -216,13 +221,13 @@ def _meant(name: str) -> str:
     return f"is it {' or '.join(f':{one}' for one in near)}?" if near else "? shows the commands"
 
 
-def _command(verb: Verb, words: Sequence[str]) -> Command:
+def _command(verb: Verb, words: Sequence[str], usual: Mapping[str, Any]) -> Command:
     """Without words: what the key does, where the verb wants some."""
     if verb.name in _OWN:
         return _OWN[verb.name](words)
     if not words and verb.name in _KEYS:
         return Run(_KEYS[verb.name])
-    values = parse_words(verb, words)
+    values = settled(parse_words(verb, words), usual)
     if verb.name in _SCREEN:
         return _SCREEN[verb.name](values)
     return ChangeService(request_of(verb.name, values), values.get("rule", ""))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
 from meshtui.changes.change import Shift, Target
 from meshtui.changes.weights import redistribute, whole_weights
+from meshtui.config.settings import LADDER
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.mesh.view import ServiceView
@@ -70,14 +71,12 @@ def step(draft: Draft, label: str, by: float) -> Draft:
     return set_weight(draft, label, min(100.0, max(0.0, now + by)))
 
 
-LADDER = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
-"""The steps of a careful rollout, in percent."""
-
-
-def next_step(draft: Draft, label: str) -> Draft:
-    """The first step of the ladder above the weight of `label`."""
+def next_step(draft: Draft, label: str, ladder: Sequence[float] = LADDER) -> Draft:
+    """The first step of the ladder (in percent) above the weight of `label`."""
     now = draft.percents.get(label, 0.0)
-    above = next((percent for percent in LADDER if percent > now + 1e-6), None)
+    above = next((percent for percent in ladder if percent > now + 1e-6), None)
+    if above is None and now < 100 - 1e-6:
+        raise Refused(f"{label} is past the last step of the ladder, {ladder[-1]:g} %", "+ goes on")
     if above is None:
         raise Refused(f"{label} has all the traffic already")
     return set_weight(draft, label, above)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from meshtui.errors import Refused
 from meshtui.mesh.model import ServiceKey
@@ -27,10 +27,10 @@ class Drafts:
         self._typed = ""
         return self._keep(view, step(self._of(view), version.label, by))
 
-    def next_step(self, view: ServiceView, version: VersionView) -> str:
+    def next_step(self, view: ServiceView, version: VersionView, ladder: Sequence[float]) -> str:
         """The ladder's next step from where the version, drafted or not, is now."""
         self._typed = ""
-        return self._keep(view, next_step(self._of(view), version.label))
+        return self._keep(view, next_step(self._of(view), version.label, ladder))
 
     def digit(self, view: ServiceView, version: VersionView, digit: str) -> str:
         """One more digit of the version's weight."""

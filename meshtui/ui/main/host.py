@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
 from textual.geometry import Size
@@ -11,6 +11,9 @@ from textual.message import Message
 
 from meshtui.errors import MeshtuiError
 from meshtui.operations.types import Snapshot
+
+if TYPE_CHECKING:
+    from meshtui.operations.cockpit import Cockpit
 
 
 class Notifies(Protocol):
@@ -32,6 +35,13 @@ class HasApp(Protocol):
 
     @property
     def app(self) -> App[object]: ...
+
+
+class HasCockpit(Protocol):
+    """What is known and set of the cluster."""
+
+    @property
+    def cockpit(self) -> Cockpit: ...
 
 
 class Guards(Protocol):

@@ -96,3 +96,11 @@ class ApplyFailed(Message):
         super().__init__()
         self.plan = plan
         self.error = error
+
+
+class ThemeWanted(Message):
+    """Another context has a theme of its own; empty: the usual one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import BindingsMap
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
@@ -45,6 +45,7 @@ from meshtui.ui.main.messages import (
     Edited,
     FeedFailed,
     SnapshotArrived,
+    ThemeWanted,
 )
 from meshtui.ui.main.prompts import Prompts
 from meshtui.ui.main.selection import Selection
@@ -71,8 +72,6 @@ DIALOGS = ("meshtui.ui.dialogs.diff", "meshtui.ui.dialogs.forms")
 class MainScreen(Screen[None]):
     """Owns the state that is on screen; collaborators turn keys into changes of it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings()]
-
     def __init__(
         self,
         cockpit: Cockpit,
@@ -83,6 +82,9 @@ class MainScreen(Screen[None]):
         super().__init__()
         self._badges = badges
         self.cockpit = cockpit
+        self._inherited = self._bindings
+        self._keys, self._theme = cockpit.settings.keys, cockpit.settings.theme
+        self._key_problems = self._use_keys()
         self.clock = clock
         self.snapshot: Snapshot | None = None
         self.was_connected = False
@@ -159,6 +161,8 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         self.prompt.known = names()
         self.table.focus()
+        for problem in self._key_problems:
+            self.status_later(problem)
         self.set_interval(1.0, self._tick)
         self.header.receive(None, self.clock())
         self.update_keys()
@@ -174,9 +178,28 @@ class MainScreen(Screen[None]):
     def connect_elsewhere(self) -> None:
         """The cockpit was told another place: nothing can be changed until it is reached."""
         self.was_connected = False
+        self._settings_changed()
         self.drafting.prune(())
         self.rule_choice.namespace = ""
         self.connect()
+
+    def _settings_changed(self) -> None:
+        """The keys and the theme of the context are others than those of the one before."""
+        settings = self.cockpit.settings
+        if settings.keys != self._keys:
+            self._keys = settings.keys
+            for problem in self._use_keys():
+                self.announce(problem, "warning")
+        if settings.theme != self._theme:
+            self._theme = settings.theme
+            self.app.post_message(ThemeWanted(settings.theme))
+        self.update_keys()
+
+    def _use_keys(self) -> tuple[str, ...]:
+        problems = actions.use(self._keys)
+        own = BindingsMap(actions.bindings()).key_to_bindings
+        self._bindings = BindingsMap.from_keys({**self._inherited.key_to_bindings, **own})
+        return problems
 
     def on_connected(self, _: Connected) -> None:
         self.was_connected = True
@@ -325,7 +348,7 @@ class MainScreen(Screen[None]):
             self.announce(actions.elsewhere(event.key, self.situation()), "warning")
 
     def run_action_by_id(self, action_id: str) -> None:
-        self.run(actions.BY_ID[action_id], "")
+        self.run(actions.named(action_id), "")
 
     def run(self, action: Action, key: str) -> None:
         """Do it, or say why not."""

@@ -203,7 +203,11 @@ class CanaryPane(Pane):
     def do_canary_run(self) -> None:
         """The `:` line with what a canary of the service needs."""
         if self.view is not None:
-            self.post_message(self.Prompted(run_words(self.view.key, self._proposed)))
+            self.post_message(
+                self.Prompted(
+                    run_words(self.view.key, self._proposed, self.cockpit.settings.ladder)
+                )
+            )
 
     @property
     def _proposed(self) -> str:
@@ -215,7 +219,7 @@ class CanaryPane(Pane):
         if self.cockpit.read_only:
             raise Usage("read-only: nothing can be changed from here")
         if words[:1] == ("run",):
-            request = read_run(words[1:])
+            request = read_run(words[1:], self.cockpit.settings.ladder)
             self._when_read(lambda: self._begin(request))
             return
         if order is None:

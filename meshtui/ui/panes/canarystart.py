@@ -11,6 +11,7 @@ from meshtui.canary.plan import Choice, Plan, from_where_it_is, given_of, plans_
 from meshtui.canary.progress import Progress, ladder_text
 from meshtui.canary.verdict import percent
 from meshtui.changes.locate import resolve_service
+from meshtui.config.settings import LADDER
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -51,12 +52,15 @@ class RunRequest:
         return resolve_service(mesh, name, namespace).key
 
 
-def read_run(words: Sequence[str]) -> RunRequest:
+def read_run(words: Sequence[str], usual: Sequence[float] = LADDER) -> RunRequest:
     """What was typed after `:canary run`: as on the command line, or without the dashes.
 
-    Raises `Usage`, in the command line's words where a value is wrong.
+    `usual` are the steps where none are given. Raises `Usage`, in the command line's words where
+    a value is wrong.
     """
     values = parse_words(RUN, words)
+    if values["steps"] is None and tuple(usual) != LADDER:
+        values["steps"] = steps_text(usual)
     for name, (what, rest) in _SHELL.items():
         if values[name]:
             raise Usage(what, f"`meshtui canary run SERVICE {rest}`")
@@ -75,10 +79,15 @@ def _no_file(file: str) -> NoReturn:
     raise Usage(f"{file} is not read here")
 
 
-def run_words(service: ServiceKey, version: str) -> str:
+def run_words(service: ServiceKey, version: str, usual: Sequence[float] = LADDER) -> str:
     """What stands in the `:` line for a canary of `service`; `version` is empty where not known."""
+    steps = steps_text(usual)
     to = version if version.isprintable() and version and " " not in version else ""
-    return f"canary run {service} --steps 5,10,25,50,75,100 --every 5m --to {to}"
+    return f"canary run {service} --steps {steps} --every 5m --to {to}"
+
+
+def steps_text(steps: Sequence[float]) -> str:
+    return ",".join(f"{step:g}" for step in steps)
 
 
 def proposed(view: ServiceView, version: str) -> str:
