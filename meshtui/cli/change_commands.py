@@ -10,7 +10,6 @@ from typing import Any
 from meshtui.changes.change import (
     ClearBreaker,
     Plan,
-    Request,
     Rollback,
     SetBreaker,
     Target,
@@ -47,7 +46,25 @@ Enough = Callable[[Session, Mesh, Sample], bool]
 
 async def change(arguments: argparse.Namespace) -> int:
     """Any verb that changes one service."""
-    return await _change(arguments, request_of(arguments.command, values_of(arguments)))
+    request = request_of(arguments.command, values_of(arguments))
+
+    def target_in(opened: Session, mesh: Mesh) -> Target:
+        return _target(arguments, opened, mesh)
+
+    def enough(opened: Session, mesh: Mesh, sample: Sample) -> bool:
+        if not isinstance(request, Rollback):
+            return False
+        target = target_in(opened, mesh)
+        return opened.planner.goes_to_a_sound_version(mesh, request, target, sample)
+
+    urgent = isinstance(request, Rollback) and arguments.yes and not arguments.dry_run
+    looked_at = arguments.dry_run and not isinstance(request, SetBreaker | ClearBreaker)
+    return await plan_and_apply(
+        arguments,
+        planning_of(arguments),
+        enough=enough if urgent else None,
+        of=arguments.service if looked_at else "",
+    )
 
 
 def values_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -60,29 +77,19 @@ def values_of(arguments: argparse.Namespace) -> dict[str, Any]:
     return settled(values, options(arguments).config.usual)
 
 
-async def _change(arguments: argparse.Namespace, request: Request) -> int:
-    def target_in(opened: Session, mesh: Mesh) -> Target:
-        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        return Target(service.key, getattr(arguments, "rule", ""))
+def _target(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> Target:
+    service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+    return Target(service.key, getattr(arguments, "rule", ""))
+
+
+def planning_of(arguments: argparse.Namespace) -> Planning:
+    """How a verb that changes one service is planned."""
+    request = request_of(arguments.command, values_of(arguments))
 
     async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
-        target = target_in(opened, mesh)
-        return await opened.plan(mesh, request, target, sample)
+        return await opened.plan(mesh, request, _target(arguments, opened, mesh), sample)
 
-    def enough(opened: Session, mesh: Mesh, sample: Sample) -> bool:
-        if not isinstance(request, Rollback):
-            return False
-        target = target_in(opened, mesh)
-        return opened.planner.goes_to_a_sound_version(mesh, request, target, sample)
-
-    urgent = isinstance(request, Rollback) and arguments.yes and not arguments.dry_run
-    looked_at = arguments.dry_run and not isinstance(request, SetBreaker | ClearBreaker)
-    return await plan_and_apply(
-        arguments,
-        plan,
-        enough=enough if urgent else None,
-        of=arguments.service if looked_at else "",
-    )
+    return plan
 
 
 async def undo(arguments: argparse.Namespace) -> int:
@@ -109,11 +116,11 @@ async def plan_and_apply(
         part = await opening.part(opened, of)
         mesh = part.mesh if part else await opened.read_mesh()
         await report_interrupted(opened, mesh)
-        seen = await _rates(arguments, opened, mesh, enough)
+        seen = await rates(arguments, opened, mesh, enough)
         plan = await _on_part(opened, part, planning, seen) if part else None
         if part and not plan:
             mesh = await opened.read_mesh()
-            seen = await _rates(arguments, opened, mesh, enough)
+            seen = await rates(arguments, opened, mesh, enough)
         plan = plan or await planning(opened, mesh, seen)
         if arguments.dry_run or (plan.empty and not plan.dangerous):
             nothing = Outcome("", plan, applied=False)
@@ -140,7 +147,7 @@ async def _on_part(
     return plan if all(sent_to(one, part.mesh) <= part.hosts for one in plan.changes) else None
 
 
-async def _rates(
+async def rates(
     arguments: argparse.Namespace, opened: Session, mesh: Mesh, enough: Enough | None = None
 ) -> Sample | None:
     """What is measured now, where a person or a gate will look at the plan.
@@ -199,6 +206,17 @@ async def carry_out(
     else:
         show(plan)
         ask(plan, arguments)
+    return await made(arguments, opened, mesh, plan, seen)
+
+
+async def made(
+    arguments: argparse.Namespace,
+    opened: Session,
+    mesh: Mesh,
+    plan: Plan,
+    seen: Sample | None = None,
+) -> Outcome:
+    """Applies a plan that somebody said yes to."""
     asking = None if arguments.no_verify else lambda: callers(opened, mesh, plan.change.service)
     if asking and seen is None and plan.change.verb != "rollback":
         seen = await asking()

@@ -20,6 +20,9 @@ TOGETHER = {"services": ("services_of_clusters", "services")}
 PAGED = ("analyze", "status", "pods", "graph", "exposure", "trace", "doctor", "journal")
 """Commands that run in each cluster, and print what they find under its name."""
 
+CHANGES = ("shift", "promote", "rollback", "mirror", "fault", "timeout", "breaker", "adopt")
+"""Commands that change one service: where it stands in several clusters, in all of them or none."""
+
 T = TypeVar("T")
 
 
@@ -47,6 +50,10 @@ def in_clusters(arguments: argparse.Namespace, contexts: tuple[str, ...]) -> Any
         module, function = TOGETHER[command]
         run = getattr(import_module(f"meshtui.cli.{module}"), function)
         return run(arguments, contexts)
+    if command in CHANGES:
+        from meshtui.cli.changes_in_clusters import change
+
+        return change(arguments, contexts)
     if command in PAGED or getattr(arguments, "check", False):
         return _paged(arguments, contexts)
     name = command or "the screen"

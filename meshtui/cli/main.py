@@ -101,6 +101,8 @@ def _started(arguments: Namespace) -> Any:
         contexts = contexts_of(arguments)
         if contexts:
             return in_clusters(arguments, contexts)
+    if getattr(arguments, "all_clusters", False):
+        raise Usage("--all-clusters needs several contexts", "as in --context east,west")
     return arguments.run(arguments)
 
 

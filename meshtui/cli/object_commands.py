@@ -8,7 +8,13 @@ from meshtui.changes.change import Plan
 from meshtui.changes.outcome import Outcome
 from meshtui.cli import connect as opening
 from meshtui.cli import output, streams
-from meshtui.cli.change_commands import carry_out, plan_and_apply, report, report_interrupted
+from meshtui.cli.change_commands import (
+    Planning,
+    carry_out,
+    plan_and_apply,
+    report,
+    report_interrupted,
+)
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
@@ -19,13 +25,18 @@ from meshtui.operations.session import Session
 
 async def adopt(arguments: argparse.Namespace) -> int:
     """DestinationRule, proxies, VirtualService: one change of two objects."""
+    return await plan_and_apply(arguments, adopting(arguments), parts=True)
+
+
+def adopting(arguments: argparse.Namespace) -> Planning:
+    """How it is planned."""
 
     async def plan(opened: Session, mesh: Mesh, _: Sample | None) -> Plan:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         rule = getattr(arguments, "rule", "")
         return await plan_adoption(opened, mesh, service.key, arguments.stable, rule)
 
-    return await plan_and_apply(arguments, plan, parts=True)
+    return plan
 
 
 async def edit(arguments: argparse.Namespace) -> int:

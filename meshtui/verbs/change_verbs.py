@@ -296,6 +296,12 @@ HOW = (
         "2s",
     ),
     Parameter("no-verify", "do not ask the proxies", None, default=False),
+    Parameter(
+        "all-clusters",
+        "in each cluster of --context that has the service, or in none of them",
+        None,
+        default=False,
+    ),
     Parameter("timeout", "how long to wait for the proxies", DURATION, "10s", 10.0, "10s"),
     Parameter(
         "measure",

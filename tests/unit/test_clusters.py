@@ -14,16 +14,21 @@ from typing import Any
 import pytest
 import yaml
 
+from meshtui.changes.build import build_change
+from meshtui.changes.change import Plan, Request, Shift, Target
+from meshtui.changes.outcome import Outcome
 from meshtui.cli import connect as opening
 from meshtui.cli.main import main
-from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable, Usage
+from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Unreachable, Usage
 from meshtui.kube.context_group import members_of
 from meshtui.mesh.clusters import ClusterReading, added, sums
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
+from meshtui.operations.change.in_clusters import apply_in_turn
 from meshtui.operations.options import Options
 from tests.unit.explaining import mesh_of, signals
+from tests.unit.objects import route
 
 Capture = pytest.CaptureFixture[str]
 REVIEWS = ServiceKey("default", "reviews")
@@ -297,3 +302,124 @@ def test_a_command_that_reads_prints_each_cluster_under_its_name(
     east, west = json.loads(capsys.readouterr().out)["clusters"]
     assert east["error"] is None and east["document"]["findings"]
     assert west == {"cluster": "west", "error": "https://w cannot be reached", "document": None}
+
+
+# The same change in several clusters
+
+
+class Cluster:
+    """Applies and undoes what it is told to; `fails` and `sticks` say where it does not."""
+
+    def __init__(self, fails: Mapping[str, Any], sticks: frozenset[str] = frozenset()) -> None:
+        self.did: list[str] = []
+        self._fails, self._sticks = fails, sticks
+
+    async def apply(self, cluster: str, plan: Plan) -> Outcome:
+        self.did.append(f"apply {cluster}")
+        fails = self._fails.get(cluster)
+        if isinstance(fails, MeshtuiError):
+            raise fails
+        return Outcome(f"id-{cluster}", plan, applied=True, verified=fails is None)
+
+    async def revert(self, cluster: str, change_id: str) -> Outcome:
+        self.did.append(f"undo {change_id}")
+        if cluster in self._sticks:
+            raise Unreachable("no route to host")
+        return Outcome(f"back-{cluster}", PLAN, applied=True, verified=True)
+
+
+def planned(mesh: Mesh, request: Request) -> Plan:
+    return Plan(build_change(mesh, request, Target(REVIEWS)))
+
+
+PLAN = planned(mesh_of({"route": [route("v1", 90), route("v3", 10)]}), Shift({"v3": 20}))
+NOTHING = planned(mesh_of({"route": [route("v1", 90), route("v3", 10)]}), Shift({"v3": 10}))
+
+
+@pytest.mark.parametrize(
+    ("fails", "sticks", "did", "stands"),
+    [
+        ({}, (), ["apply a", "apply b", "apply c"], {"a": "", "b": "", "c": ""}),
+        (
+            {"b": Conflict("somebody else wrote")},
+            (),
+            ["apply a", "apply b", "undo id-a"],
+            {"a": "back-a", "b": "", "c": ""},
+        ),
+        (
+            {"c": False},  # written, and not served in time
+            (),
+            ["apply a", "apply b", "apply c", "undo id-c", "undo id-b", "undo id-a"],
+            {"a": "back-a", "b": "back-b", "c": "back-c"},
+        ),
+        (
+            {"c": Unreachable("gone")},
+            ("a",),
+            ["apply a", "apply b", "apply c", "undo id-b", "undo id-a"],
+            {"a": "STANDS", "b": "back-b", "c": ""},
+        ),
+        ({"a": NotAllowed("no")}, (), ["apply a"], {"a": "", "b": "", "c": ""}),
+    ],
+)
+async def test_in_all_clusters_or_in_none(
+    fails: Any, sticks: tuple[str, ...], did: list[str], stands: dict[str, str]
+) -> None:
+    cluster = Cluster(fails, frozenset(sticks))
+    made = await apply_in_turn([(n, PLAN) for n in "abc"], cluster.apply, cluster.revert)
+    assert cluster.did == did
+    assert {one.cluster: one.undone or ("STANDS" if one.stands else "") for one in made} == stands
+    assert any(one.failed for one in made) == bool(fails)
+    for one in made:
+        assert ("STANDS" in one.sentence) == (stands[one.cluster] == "STANDS")
+        if f"apply {one.cluster}" not in did:
+            assert one.sentence == "not begun, nothing was written"
+
+
+async def test_a_cluster_where_it_is_so_already_is_left_alone() -> None:
+    cluster = Cluster({"c": Conflict("somebody else wrote")})
+    plans = [("a", NOTHING), ("b", PLAN), ("c", PLAN)]
+    made = await apply_in_turn(plans, cluster.apply, cluster.revert)
+    assert cluster.did == ["apply b", "apply c", "undo id-b"]
+    assert made[0].sentence == "it is so already"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (
+            ["shift", "reviews", "v3=20", "--context", "shop"],
+            2,
+            "reviews stands in several clusters (east, west): name one, as in --context east,"
+            " or change all with --all-clusters",
+        ),
+        (
+            ["shift", "reviews", "v3=20", "--all-clusters"],
+            2,
+            "--all-clusters needs several contexts: as in --context east,west",
+        ),
+        (
+            ["undo", "--context", "shop", "--all-clusters"],
+            2,
+            "undo works in one cluster: name one, as in --context east",
+        ),
+        (
+            ["promote", "nope", "v3", "--context", "shop", "--all-clusters"],
+            1,
+            "east: no service nope in namespace default: there are: productpage, reviews",
+        ),
+    ],
+)
+def test_a_verb_says_in_one_line_which_cluster_it_needs(
+    clusters: Clusters, words: list[str], status: int, told: str, capsys: Capture
+) -> None:
+    assert main(words) == status
+    assert capsys.readouterr() == ("", f"meshtui: {told}\n")
+
+
+def test_a_verb_changes_nothing_while_a_cluster_may_have_the_service_too(
+    clusters: dict[str, Any], capsys: Capture
+) -> None:
+    clusters["west"] = Unreachable("https://w cannot be reached")
+    assert main(["shift", "reviews", "v3=20", "--context", "shop", "--all-clusters", "--yes"]) == 5
+    err = capsys.readouterr().err
+    assert err == "meshtui: west: https://w cannot be reached: nothing was written\n"
