@@ -20,8 +20,9 @@ from meshtui.ui.widgets.paint import BLANK, Line, fit_line, strip_of
 WHEEL = 3
 """Lines by which one step of a mouse's wheel moves."""
 
-CACHED = 2000
-"""Strips kept by a scrolled list: some screens full in each direction."""
+CACHED = 400
+"""Strips kept by a scrolled list: some screens full in each direction. Each is a hundred objects,
+and most are of numbers that do not come back."""
 
 
 class Styled(Widget):
