@@ -11,6 +11,7 @@ from meshtui.cli.documents.services import services_json
 from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.mesh.control_plane import folded_away
+from meshtui.mesh.judging import failing_codes
 from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.sides import CALLER, SERVER, seen_from
@@ -172,7 +173,9 @@ def _reasons(version: VersionView) -> str:
 
 
 def _flags(signals: Signals | None) -> str:
+    """How often each failing code was answered, and each flag was set."""
     if signals is None:
         return ""
-    ranked = sorted(signals.flags.items(), key=lambda item: -item[1])
-    return " ".join(f"{flag}:{count:.0f}" for flag, count in ranked)
+    flags = sorted(signals.flags.items(), key=lambda item: -item[1])
+    found = (*sorted(failing_codes(signals).items()), *flags)
+    return " ".join(f"{name}:{count:.0f}" for name, count in found)

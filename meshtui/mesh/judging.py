@@ -159,6 +159,12 @@ def worse(*states: str) -> str:
     return min(states, key=SEVERITY.__getitem__)
 
 
+def failing_codes(signals: Signals) -> dict[str, float]:
+    """Requests by those response codes that count as failed, or as refused where some were."""
+    heads = ("5", "4") if signals.refused else ("5",)
+    return {c: n for c, n in signals.codes.items() if c == "0" or c.startswith(heads)}
+
+
 def bad_ratio(signals: Signals) -> float | None:
     """What part is no good, whether by its code, because it broke off, or refused by a proxy."""
     if not signals.requests > 0:

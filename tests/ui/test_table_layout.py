@@ -13,12 +13,13 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
-from meshtui.ui.table.cells import WORDS, CellContext
+from meshtui.ui.table.cells import WORDS, CellContext, cell
 from meshtui.ui.table.columns import COLUMNS, FULL_WEIGHT, SORTED, grid
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
+from meshtui.ui.widgets.headline import counts_line
 from meshtui.ui.widgets.paint import fit, fit_line, width_of
 from tests.ui import bookinfo
 
@@ -233,6 +234,29 @@ def test_a_delay_and_a_rate_limit_are_marked_and_never_taken_for_the_errors_reas
     assert marked({"200": 90, "503": 10}, {"DI": 50}, 0.1) == "503 · DI"
     assert marked({"200": 60, "429": 40}, {"RL": 40}, 0.0) == "RL"
     assert marked({"200": 100}, {}, 0.0) == ""
+
+
+def slow_and_failing() -> tuple[ServiceView, ...]:
+    """v1 is quick and degraded, v3 slow and failing with 4 of 100."""
+    (view,) = (view for view in views() if view.key == REVIEWS)
+    codes = {"200": 96.0, "503": 4.0}
+    some = Signals(100, 10, 0.04, 5, 9, 20, codes, {}, {})
+    rows = {row.version: row for row in view.versions}
+    v1 = replace(rows["v1"], caller=some, state="degraded")
+    v3 = replace(rows["v3"], caller=some, state="slow", slow="74% take longer than 100 ms")
+    return (replace(view, caller=some, state="slow", versions=(v1, v3)),)
+
+
+def test_what_is_slow_does_not_hide_its_errors() -> None:
+    shown = slow_and_failing()
+    words = "".join(piece.text for piece in counts_line(shown))
+    assert words == "◆ 1 version slow: reviews v3 (4.0% errors) · ▲ 1 degraded"
+    *_, v3 = outline(shown, NOBODY, NOBODY)
+    pieces = version_marks(shown[0].versions[1], cells=12)
+    assert "".join(piece.text for piece in pieces).startswith("503 · ")
+    column = next(column for column in COLUMNS if column.id == "err")
+    (piece,) = cell(column, v3, CellContext())
+    assert (piece.text, piece.role) == ("4.0%", "degraded")
 
 
 def marks(cells: int, note: str = "", **extra: object) -> str:

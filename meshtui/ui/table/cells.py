@@ -16,6 +16,7 @@ from meshtui.mesh.judging import (
     ONLY_ERRORS,
     REFUSED,
     SLOW,
+    bad_ratio,
     worse,
 )
 from meshtui.mesh.model import ServiceKey
@@ -184,9 +185,11 @@ def _rps(entry: TableLine, _: CellContext) -> Line:
 
 
 def _err(entry: TableLine, _: CellContext) -> Line:
-    state = state_of(entry)
-    role = {OK: "muted", SLOW: "muted"}.get(state, state)
-    return (Span(numbers.errors(signals_of(entry), state), role),)
+    """A version that is slow may fail, too: its errors are as loud as those of a quick one."""
+    state, signals = state_of(entry), signals_of(entry)
+    slow = DEGRADED if signals is not None and bad_ratio(signals) else "muted"
+    role = {OK: "muted", SLOW: slow}.get(state, state)
+    return (Span(numbers.errors(signals, state), role),)
 
 
 def _quantile(name: str) -> Callable[[TableLine, CellContext], Line]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rich.cells import cell_len
 
-from meshtui.mesh.judging import bad_ratio, brief_slow
+from meshtui.mesh.judging import bad_ratio, brief_slow, failing_codes
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
@@ -101,6 +101,9 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     unready = version.percent and not version.pods_ready and not version.pods_state
     if unready and pods_known:
         pieces.append(Span("no ready pod", "error"))
+    reason = error_reason(version.caller)
+    if reason:
+        pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
     if version.slow:
         whole = cells >= cell_len(version.slow)
         pieces.append(span(version.slow if whole else brief_slow(version.slow), "slow"))
@@ -112,9 +115,6 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
         pieces.append(span(version.unknown_because, "unknown"))
     if version.undecided:
         pieces.append(span(version.undecided, "unknown"))
-    reason = error_reason(version.caller)
-    if reason:
-        pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
     pieces += [span(flag, "warning") for flag in _harmless_flags(version.caller)]
     return _joined(pieces)
 
@@ -123,12 +123,9 @@ def error_reason(signals: Signals | None) -> str:
     """The most frequent failing code and response flag: `503 UF`."""
     if signals is None or not bad_ratio(signals):
         return ""
-    failed = {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
-    if signals.refused:
-        failed |= {code: n for code, n in signals.codes.items() if code.startswith("4")}
     harmless = _harmless_flags(signals)
     flags = {flag: n for flag, n in signals.flags.items() if flag not in harmless}
-    parts = [_most(failed), _most(flags)]
+    parts = [_most(failing_codes(signals)), _most(flags)]
     if not parts[0] and signals.grpc:
         parts[0] = f"grpc {_most({k: n for k, n in signals.grpc.items() if k != '0'})}"
     return " ".join(part for part in parts if part)

@@ -12,14 +12,18 @@ from meshtui.mesh.judging import (
     DEGRADED,
     ONLY_ERRORS,
     SICK,
+    SLOW,
     WORST_FIRST,
+    bad_ratio,
     worse,
 )
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.sides import CALLER, state_of
+from meshtui.mesh.sides import CALLER, signals_of, state_of
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import FeedHealth, Snapshot
 from meshtui.ui.badges import PLAIN, RED
+from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import Line, Span, both_ends, span
@@ -107,7 +111,9 @@ def _mode(place: ConnectedTo, side: str) -> Line:
 def counts_line(views: Iterable[ServiceView], side: str = CALLER) -> Line:
     """The sick versions by name, the worst first, then how many other services are in which state.
 
-    Each service counts once: as what its worst version is, or itself where it is worse.
+    Each service counts once: as what its worst version is, or itself where it is worse. Slow
+    versions hide no errors: their ratio stands beside the name, and a service that is degraded
+    counts as such although another of its versions is named as slow.
     """
     sick: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
@@ -115,8 +121,9 @@ def counts_line(views: Iterable[ServiceView], side: str = CALLER) -> Line:
         found = _sick(view, side)
         for state, name in found:
             sick.setdefault(state, []).append(name)
-        if not found:
-            counts[worse(state_of(view, side), *_states(view, side))] += 1
+        hidden = {state for state, _ in found} == {SLOW} and DEGRADED in _states(view, side)
+        if hidden or not found:
+            counts[DEGRADED if hidden else worse(state_of(view, side), *_states(view, side))] += 1
     pieces: list[Span] = []
     for state in WORST_FIRST:
         if state in sick:
@@ -136,10 +143,22 @@ def _states(view: ServiceView, side: str) -> tuple[str, ...]:
 
 def _sick(view: ServiceView, side: str) -> list[tuple[str, str]]:
     """State and name of the sick versions; of the service where none of them is."""
-    rows = [(state_of(row, side), f"{view.key.name} {version_name(row)}") for row in view.versions]
+    rows = [
+        (state, f"{view.key.name} {version_name(row)}{_errors(row, state, side)}")
+        for row in view.versions
+        for state in (state_of(row, side),)
+    ]
     found = [(state, name) for state, name in rows if state in SICK]
     own = state_of(view, side)
     return found or ([(own, view.key.name)] if own in SICK else [])
+
+
+def _errors(row: VersionView, state: str, side: str) -> str:
+    """` (9.1% errors)` of a slow version that fails, too."""
+    signals = signals_of(row, side)
+    if state != SLOW or signals is None or not bad_ratio(signals):
+        return ""
+    return f" ({numbers.errors(signals, state)} errors)"
 
 
 def _sick_words(state: str, names: list[str]) -> str:
