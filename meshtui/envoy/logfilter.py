@@ -1,7 +1,8 @@
 """Which log lines are wanted: the words after `/` in the pane, of `:logs` and the command line.
 
-Terms stand beside each other and must all hold; `!` before a term turns it round. A line that is
-no access-log line can only be found by its text, its pod and its version.
+Terms stand beside each other and must all hold; `!` before a term turns it round. `5xx` and `503`
+alone are codes. A line that is no access-log line can only be found by its text, its pod and its
+version. What the command line calls `--code 5xx` is understood, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from meshtui.mesh.regex import Search, Undecidable
 Fits = Callable[[str], bool]
 
 _CODE = re.compile(r"[1-5](\d\d|\dx|xx)|0", re.ASCII)
+_ALONE = re.compile(r"[1-5](\d\d|\dx|xx)(,[1-5](\d\d|\dx|xx))*", re.ASCII | re.IGNORECASE)
 _FLAG = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 _TOOK = re.compile(r"(?:dur|duration)?:?(>=|<=|>|<)(.*)", re.DOTALL)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -31,15 +33,18 @@ _PLACE = re.compile(r"//|\d+\b|$|:", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Holds for lines, or only for those that are requests; `turned`: where it would not."""
+    """Holds for lines, or only for those that are requests; `turned`: where it would not.
+
+    With both `of_line` speaks of the lines that are no requests.
+    """
 
     of_line: Callable[[LogLine], bool] | None = None
     of_request: Callable[[LoggedRequest], bool] | None = None
     turned: bool = False
 
     def __call__(self, line: LogLine) -> bool:
-        if self.of_request is not None:
-            found = line.request
+        found = line.request
+        if self.of_request is not None and (found is not None or self.of_line is None):
             return found is not None and self.of_request(found) is not self.turned
         return self.of_line is None or self.of_line(line) is not self.turned
 
@@ -85,7 +90,18 @@ def _words(text: str) -> list[str]:
                 words.append(current)
                 current, begun = "", False
             current += piece
-    return [word for word in (*words, current) if word]
+    return _joined([word for word in (*words, current) if word])
+
+
+def _joined(words: list[str]) -> list[str]:
+    """`--code 5xx`, as the command line has it, is `code:5xx`."""
+    found, waiting = [], iter(words)
+    for word in waiting:
+        key, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and key in _KEYS:
+            word = f"{key}:{value if equals else next(waiting, '')}"
+        found.append(word)
+    return found
 
 
 def _term(word: str) -> Term:
@@ -104,7 +120,14 @@ def _term(word: str) -> Term:
         return _regex(word[1:-1])
     if colon:
         _refuse_mistaken(key, value)
+    if _ALONE.fullmatch(word):
+        return _code_or_text(word)
     return _text(word)
+
+
+def _code_or_text(word: str) -> Term:
+    """Of requests their code: the digits stand in times, ports and ids, too."""
+    return Term(_text(word).of_line, _code(word).of_request)
 
 
 def _refuse_mistaken(key: str, value: str) -> None:

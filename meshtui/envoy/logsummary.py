@@ -20,6 +20,14 @@ class SlowPath(NamedTuple):
     mean_ms: float
 
 
+class FailedPath(NamedTuple):
+    """A path with how many of its requests ended with one failing code."""
+
+    path: str
+    code: int
+    requests: int
+
+
 class Summary:
     """Lines come at one end and go at the other; each costs the same, however many there are."""
 
@@ -31,6 +39,7 @@ class Summary:
         self.codes: Counter[int] = Counter()
         self.flags: Counter[str] = Counter()
         self._paths: dict[str, tuple[int, int]] = {}
+        self._failed: Counter[tuple[str, int]] = Counter()
 
     def add(self, line: LogLine) -> None:
         self._count(line, 1)
@@ -49,6 +58,8 @@ class Summary:
             return
         self.requests += by
         _change(self.codes, request.code, by)
+        if failed(request.code):
+            _change(self._failed, (path_of(request.path), request.code), by)
         if request.duration_ms is not None:
             path = path_of(request.path)
             count, total = self._paths.get(path, (0, 0))
@@ -61,6 +72,16 @@ class Summary:
         """The slowest first; costs as much as there are paths."""
         found = (SlowPath(path, n, total / n) for path, (n, total) in self._paths.items())
         return heapq.nlargest(most, found, key=lambda slow: (slow.mean_ms, slow.path))
+
+    def failing(self, most: int) -> list[FailedPath]:
+        """What failed most often first; costs as much as there are such paths."""
+        found = (FailedPath(path, code, n) for (path, code), n in self._failed.items())
+        return heapq.nsmallest(most, found, key=lambda one: (-one.requests, one.path, one.code))
+
+
+def failed(code: int) -> bool:
+    """True of a server's error, and of a request that got no answer."""
+    return code >= 500 or code == 0
 
 
 def path_of(path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from meshtui.envoy.logline import LOOKED_AT, LoggedRequest
-from meshtui.envoy.logsummary import Summary
+from meshtui.envoy.logsummary import Summary, failed
 from meshtui.mesh.regex import Search
 
 Piece = tuple[str, str]
@@ -15,6 +15,7 @@ Piece = tuple[str, str]
 
 MOST_CODES = 8
 MOST_FLAGS = 8
+MOST_FAILING = 3
 MOST_PATHS = 4
 
 _CLOCK = slice(11, 23)
@@ -53,7 +54,7 @@ def begins_with_time(text: str) -> bool:
 
 
 def code_role(code: int) -> str:
-    if code >= 500 or code == 0:
+    if failed(code):
         return "failing"
     return "degraded" if code >= 400 else "ok"
 
@@ -78,7 +79,16 @@ def flag_pieces(summary: Summary) -> Iterable[Piece]:
 
 
 def path_pieces(summary: Summary) -> Iterable[Piece]:
-    """The paths that took longest."""
+    """The paths that failed most often, and those that took longest."""
+    failing = summary.failing(MOST_FAILING)
+    if failing:
+        yield "failing  ", "muted"
+    for path, code, count in failing:
+        yield f"{path or '/'} ", "text"
+        yield f"{code}", "failing"
+        yield f" ×{count:,}  ", "muted"
+    if failing:
+        yield "│ ", "faint"
     slow = summary.slowest(MOST_PATHS)
     if slow:
         yield "slowest by mean  ", "muted"

@@ -77,7 +77,7 @@ def test_lines_are_readable_behind_their_pods_and_summed_up(
         f"{name}{FOREIGN.text}",
     ]
     assert "meshtui: 503 ×1  200 ×1  │ UO ×1\n" in err
-    assert "meshtui: slowest by mean  /reviews/1 1.26s ×2\n" in err
+    assert "meshtui: failing  /reviews/1 503 ×1  │ slowest by mean  /reviews/1 1.26s ×2\n" in err
 
 
 def test_raw_lines_stand_as_they_came(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,10 +32,20 @@ def line(
     return read_line("n", f"reviews-{version}-x", version, text)
 
 
+FOREIGN_503 = read_line("n", "reviews-v1-x", "v1", "upstream said 503 Service Unavailable")
+
+
 @pytest.mark.parametrize(
     ("words", "wanted", "unwanted"),
     [
         ("code:5xx", line(503), line(404)),
+        ("5xx", line(503), line(404, path="/5xx/503")),
+        ("503,504", line(504), line(200, took="503")),
+        ("!5xx", line(404), line(503)),
+        ("503", FOREIGN_503, line(200, path="/503")),
+        ("~503", line(200, path="/503"), line(500)),
+        ("--code 5xx", line(503), line(404)),
+        ("--code=404 --path /a", line(404, path="/a"), line(404, path="/b")),
         ("code:50x", line(503), line(511)),
         ("code:503,504", line(504), line(500)),
         ("code:!200", line(301), line(200)),

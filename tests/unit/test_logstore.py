@@ -109,6 +109,7 @@ def test_what_is_shown_is_what_the_filter_lets_through_of_what_is_kept(
         told.add(one)
     assert (store.summary.codes, store.summary.flags) == (told.codes, told.flags)
     assert store.summary.slowest(5) == told.slowest(5)
+    assert store.summary.failing(5) == told.failing(5)
 
 
 def test_the_summary_counts_codes_flags_and_slow_paths() -> None:
@@ -118,6 +119,10 @@ def test_the_summary_counts_codes_flags_and_slow_paths() -> None:
         summary.add(one)
     assert summary.codes == Counter({200: 3, 503: 1}) and summary.flags == {"UF": 1, "URX": 1}
     assert summary.slowest(1) == [("/reviews/1", 2, 500.0)]
+    summary.add(line(503, path="/b?x"))
+    summary.add(line(0, path="/b"))
+    summary.add(line(503, path="/b"))
+    assert summary.failing(2) == [("/b", 503, 2), ("/b", 0, 1)]
     assert path_of("/a?b") == "/a" and len(path_of("/" + "x" * 500)) == LONGEST_PATH
 
 
