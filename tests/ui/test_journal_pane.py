@@ -53,7 +53,7 @@ async def test_space_narrows_it_to_the_selected_service_and_back() -> None:
         await drive.press("J")
         await drive.until(lambda: "3 changes" in drive.text)
         await drive.press("space")
-        await drive.until(lambda: "1 changes" in drive.text)
+        await drive.until(lambda: "1 change " in drive.text)
         assert "c3" not in drive.text and "v1 90 → 100 %" in drive.text
         await drive.press("space")
         await drive.until(lambda: "3 changes" in drive.text)

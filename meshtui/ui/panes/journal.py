@@ -71,7 +71,8 @@ class JournalPane(Pane):
         return (Span("all services", "strong"),) if self._all else super()._service_words()
 
     def title_words(self) -> tuple[Line, Line]:
-        counted = f"{self._count} changes" if self._count else ""
+        many = "1 change" if self._count == 1 else f"{self._count:,} changes"
+        counted = many if self._count else ""
         unread = (Span("  "), Span(self._unread, "warning")) if self._unread else ()
         return unread, (Span(counted, "muted"),)
 

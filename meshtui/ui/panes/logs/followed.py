@@ -34,7 +34,8 @@ def followed_lines(found: FollowedRequest, width: int) -> list[Line]:
 def _summary(found: FollowedRequest) -> str:
     hops = sum(1 for hop in found.hops for _ in _all(hop))
     more = f", {found.left_out} more pods were not read" if found.left_out else ""
-    return f"{hops} hops, the logs of {len(found.read)} pods were read{more}"
+    many = "1 hop" if hops == 1 else f"{hops} hops"
+    return f"{many}, the logs of {len(found.read)} pods were read{more}"
 
 
 def _all(hop: Hop) -> Iterator[Hop]:
