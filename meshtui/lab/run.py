@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 from meshtui.lab import rundir
 from meshtui.lab.api.server import ApiServer
-from meshtui.lab.bookinfo.objects import GATEWAY, seed
+from meshtui.lab.bookinfo.objects import GATEWAY, istiod, seed
 from meshtui.lab.certificate import certificate
+from meshtui.lab.contract import Address
+from meshtui.lab.control.debug import PORT, Debug
 from meshtui.lab.control.discovery import Discovery
 from meshtui.lab.control.listeners import bound_port
 from meshtui.lab.control.plane import ControlPlane
@@ -73,6 +75,7 @@ class Lab:
         path = held.run.path
         self._discovery = Discovery(path / "xds")
         self._plane = ControlPlane(self._store, self._discovery)
+        self._debug = Debug(path / "istiod", self._discovery, self._plane.proxies)
         self._fleet = FleetClient(
             path / "fleet", lambda pod, line: self._kubelet.on_line(pod, line)
         )
@@ -86,7 +89,8 @@ class Lab:
     async def start(self) -> None:
         """Return when every proxy is live and requests flow."""
         seed(self._store, self._gateway_port)
-        await asyncio.gather(self._fleet.start(), self._discovery.start())
+        await asyncio.gather(self._fleet.start(), self._discovery.start(), self._debug.start())
+        self._kubelet.host(istiod(), {PORT: Address(path=str(self._debug.socket))})
         self._spawn(self._plane.run())
         await self._kubelet.start()
         await self._api.start()
@@ -109,6 +113,7 @@ class Lab:
         await self._control.stop()
         await self._kubelet.stop()
         await self._fleet.stop()
+        await self._debug.stop()
         await self._discovery.stop()
         await self._api.stop()
         self._block.close()

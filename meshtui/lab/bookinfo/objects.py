@@ -13,6 +13,7 @@ from meshtui.lab.contract import Obj, ObjectStore
 GATEWAY = "istio-ingressgateway"
 GATEWAY_NAMESPACE = "istio-system"
 SIDECAR_IMAGE = "docker.io/istio/proxyv2:1.29.0"
+_PILOT_IMAGE = "docker.io/istio/pilot:1.29.0"
 _PORT = 9080
 Ports = tuple[tuple[str, int, int], ...]
 """Name, port and target port of each port of a Service."""
@@ -52,6 +53,47 @@ def seed(store: ObjectStore, gateway_port: int = 8080) -> None:
             _applied(obj),
             "kubectl-client-side-apply",
         )
+
+
+def istiod() -> Obj:
+    """The pod that the control plane is to whoever asks for it."""
+    digest = "6f5d7c9b48"
+    labels = {
+        "app": "istiod",
+        "istio": "pilot",
+        "istio.io/rev": "default",
+        "istio.io/dataplane-mode": "none",
+        "operator.istio.io/component": "Pilot",
+        "pod-template-hash": digest,
+        "sidecar.istio.io/inject": "false",
+    }
+    ports = [
+        {"containerPort": number, "name": name, "protocol": "TCP"}
+        for name, number in (("grpc-xds", 15010), ("tls-xds", 15012), ("http-monitoring", 15014))
+    ]
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": f"istiod-{digest}",
+        "uid": "b0f6b8f4-6d0e-4b7a-9c1e-1f5d7c9b4800",
+        "controller": True,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"istiod-{digest}-q7x2m",
+            "namespace": GATEWAY_NAMESPACE,
+            "labels": labels,
+            "annotations": {"prometheus.io/port": "15014", "prometheus.io/scrape": "true"},
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "nodeName": "meshtui-lab",
+            "containers": [{"name": "discovery", "image": _PILOT_IMAGE, "ports": ports}],
+        },
+        "status": {"phase": "Running", "podIP": "127.0.0.1", "hostIP": "127.0.0.1"},
+    }
 
 
 def _applied(obj: Obj) -> Obj:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,15 +39,33 @@ Resources = Mapping[Key, list[Obj]]
 
 @dataclass(slots=True)
 class _Topic:
-    """The present state of one subscription, and how far its Envoy was told."""
+    """The present state of one subscription, and how far its Envoy was told.
+
+    `acked` is the version that the Envoy has, `refusals` how often it kept an older one; `began`
+    says when each of the versions was sent that still count.
+    """
 
     resources: list[Obj] | None = None
     version: int = 0
     sent: int = 0
+    acked: int = 0
+    refused: bool = False
+    refusals: int = 0
+    began: dict[int, float] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def is_news(self) -> bool:
         return self.resources is not None and self.sent != self.version
+
+    def asked(self, version: str) -> None:
+        """The next question says what became of the last answer."""
+        self.acked = int(version) if version.isdecimal() else 0
+        self.refused = self.sent != self.acked
+        self.refusals += self.refused
+
+    def send(self, now: float) -> None:
+        self.sent = self.version
+        self.began = {v: at for v, at in self.began.items() if v == self.acked} | {self.sent: now}
 
     def publish(self, resources: list[Obj], version: int) -> None:
         self.resources, self.version = resources, version
@@ -54,11 +73,24 @@ class _Topic:
         self.changed = asyncio.Event()
 
 
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How far a proxy is with one kind of resources; `refused` says what it did not take."""
+
+    sent: int
+    acked: int
+    at: float
+    began: Mapping[int, float]
+    refused: str = ""
+    refusals: int = 0
+
+
 class Discovery:
     """What every Envoy is to know, and the server that tells them."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, clock: Callable[[], float] = time.time) -> None:
         self._socket = socket
+        self._clock = clock
         self._topics: dict[Key, _Topic] = {}
         self._runner: web.AppRunner | None = None
 
@@ -86,6 +118,29 @@ class Discovery:
         topic = self._topics.get(key)
         return (topic.resources if topic else None) or []
 
+    def sync(self, pod: str, kind: str) -> Sync | None:
+        """Of all subscriptions of a kind the one that is behind most; None where there is none."""
+        own = {
+            key.name: topic
+            for key, topic in self._topics.items()
+            if (key.pod, key.kind) == (pod, kind) and topic.sent
+        }
+        if not own:
+            return None
+        behind = [topic for topic in own.values() if topic.sent != topic.acked]
+        shown = min(behind, key=lambda topic: topic.acked, default=None)
+        shown = shown or max(own.values(), key=lambda topic: topic.sent)
+        refused = [name for name, topic in own.items() if topic.refused]
+        words = f"the proxy has refused {kind} {', '.join(filter(None, refused))}".rstrip()
+        return Sync(
+            shown.sent,
+            shown.acked,
+            shown.began[shown.sent],
+            shown.began,
+            f"{words} and goes on with version {shown.acked}" if refused else "",
+            sum(topic.refusals for topic in own.values()),
+        )
+
     def forget(self, pod: str) -> None:
         """The pod is gone."""
         self._topics = {key: topic for key, topic in self._topics.items() if key.pod != pod}
@@ -99,10 +154,11 @@ class Discovery:
         kind = request.match_info["kind"]
         name = asked["resource_names"][0] if kind == ROUTES else ""
         topic = self._topic(Key(asked["node"]["metadata"]["NAME"], kind, name))
+        topic.asked(str(asked.get("version_info") or ""))
         if not topic.is_news():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(topic.changed.wait(), _HOLD)
         if not topic.is_news():
             return web.Response(status=304)
-        topic.sent = topic.version
+        topic.send(self._clock())
         return web.json_response({"version_info": str(topic.version), "resources": topic.resources})

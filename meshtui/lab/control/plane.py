@@ -58,6 +58,9 @@ class ControlPlane:
         self._proxies |= {proxy.pod: proxy for proxy in proxies}
         self._dirty.set()
 
+    def proxies(self) -> tuple[Proxy, ...]:
+        return tuple(self._proxies.values())
+
     def remove(self, pod: str) -> None:
         self._proxies.pop(pod, None)
         self._discovery.forget(pod)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ _DRAIN = 0.3
 """Seconds between taking a pod off the endpoints and ending it."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPod:
+    """A pod that is this process itself: where its ports are, and its logs."""
+
+    ports: Mapping[int, Address]
+    logs: Mapping[str, ContainerLog]
+
+
 class Kubelet:
     """Runs the pods the Deployments ask for; the `PodRuntime` of the API server."""
 
@@ -45,6 +54,7 @@ class Kubelet:
         self._directory = directory
         self._new_log = new_log
         self._pods: dict[tuple[str, str], RunningPod] = {}
+        self._own: dict[tuple[str, str], OwnPod] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._chance = random.Random()  # noqa: S311 - names of pods, no secret
         self._open = False
@@ -56,10 +66,16 @@ class Kubelet:
     def log(
         self, namespace: str, pod: str, container: str, previous: bool = False
     ) -> PodLog | None:
+        own = self._own.get((namespace, pod))
+        if own is not None and not previous:
+            return own.logs.get(container)
         running = self._pods.get((namespace, pod))
         return None if running is None or previous else running.logs.get(container)
 
     def address(self, namespace: str, pod: str, port: int) -> Address | None:
+        own = self._own.get((namespace, pod))
+        if own is not None:
+            return own.ports.get(port)
         running = self._pods.get((namespace, pod))
         return None if running is None else running.address(port)
 
@@ -73,6 +89,13 @@ class Kubelet:
             self._do(self._retire(running))
 
     # What the lab does.
+
+    def host(self, obj: Obj, ports: Mapping[int, Address]) -> None:
+        """Show a part of the lab as a pod that has always been there."""
+        meta = obj["metadata"]
+        logs = {one["name"]: self._new_log() for one in obj["spec"]["containers"]}
+        self._own[meta["namespace"], meta["name"]] = OwnPod(ports, logs)
+        self._store.put("", "pods", objects.with_readiness(obj, True, now()))
 
     def on_line(self, pod: str, text: bytes) -> None:
         """A line an application wrote."""
