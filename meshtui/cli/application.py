@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshtui.operations.options import Options
     from meshtui.ui.app import MeshtuiApp
     from meshtui.ui.terminal.watchdog import Leaving
 
@@ -19,12 +20,18 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
     from meshtui.operations.deferred import DeferredCockpit
     from meshtui.ui.app import MeshtuiApp
 
-    chosen = options(arguments, lenient=True)
-    chosen = chosen if leaving is not None else replace(chosen, read_only=True)
+    def chosen_for(wanted: argparse.Namespace) -> Options:
+        found = options(wanted, lenient=True)
+        return found if leaving is not None else replace(found, read_only=True)
+
+    contexts = getattr(arguments, "contexts", ())
+    chosen, *others = [
+        chosen_for(argparse.Namespace(**{**vars(arguments), "context": one})) for one in contexts
+    ] or [chosen_for(arguments)]
     config = chosen.config
     plain = config.ascii or getattr(arguments, "ascii", False)
     return MeshtuiApp(
-        DeferredCockpit(chosen),
+        DeferredCockpit(chosen, others),
         theme=config.theme,
         ascii_only=plain or (leaving is not None and not _unicode()),
         badges=config.badges,

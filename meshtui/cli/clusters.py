@@ -56,8 +56,10 @@ def in_clusters(arguments: argparse.Namespace, contexts: tuple[str, ...]) -> Any
         return change(arguments, contexts)
     if command in PAGED or getattr(arguments, "check", False):
         return _paged(arguments, contexts)
-    name = command or "the screen"
-    raise Usage(f"{name} works in one cluster", f"name one, as in --context {contexts[0]}")
+    if not command:
+        arguments.contexts = contexts
+        return arguments.run(arguments)
+    raise Usage(f"{command} works in one cluster", f"name one, as in --context {contexts[0]}")
 
 
 @dataclass(frozen=True, slots=True)

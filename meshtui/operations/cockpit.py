@@ -71,6 +71,10 @@ class Cockpit(Protocol):
         """The next `connect` goes there. Raises `Usage` where there is no such context."""
         ...
 
+    def look_at(self, service: ServiceKey | None) -> None:
+        """The row that the cursor is on: of several clusters it says which one is meant."""
+        ...
+
     def snapshots(self) -> AsyncIterator[Snapshot]:
         """A snapshot at once, at each tick and soon after each change in the cluster."""
         ...

@@ -36,17 +36,25 @@ if TYPE_CHECKING:
     from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 
-def _import_live() -> Callable[[Options], Cockpit]:
+def _import_live(several: bool) -> Callable[[Sequence[Options]], Cockpit]:
     from meshtui.operations.live import LiveCockpit
 
-    return LiveCockpit
+    if not several:
+        return lambda options: LiveCockpit(options[0])
+    from meshtui.operations.group.cockpit import GroupCockpit
+
+    return lambda options: GroupCockpit({one.context or "": LiveCockpit(one) for one in options})
 
 
 class DeferredCockpit:
-    """Delegates to the live cockpit, which the first `connect` imports; raises before it."""
+    """Delegates to the live cockpit, which the first `connect` imports; raises before it.
 
-    def __init__(self, options: Options) -> None:
+    `others`: with the options of the other clusters that are shown beside it.
+    """
+
+    def __init__(self, options: Options, others: Sequence[Options] = ()) -> None:
         self._options = options
+        self._others = tuple(others)
         self._live: Cockpit | None = None
 
     @property
@@ -79,8 +87,8 @@ class DeferredCockpit:
 
     async def connect(self) -> None:
         if self._live is None:
-            live = await asyncio.to_thread(_import_live)
-            self._live = live(self._options)
+            live = await asyncio.to_thread(_import_live, bool(self._others))
+            self._live = live((self._options, *self._others))
         await self._live.connect()
 
     def contexts(self) -> tuple[str, ...]:
@@ -88,6 +96,10 @@ class DeferredCockpit:
 
     def choose(self, context: str) -> None:
         self._connected.choose(context)
+
+    def look_at(self, service: ServiceKey | None) -> None:
+        if self._live is not None:
+            self._live.look_at(service)
 
     def ask_again(self) -> None:
         if self._live is not None:

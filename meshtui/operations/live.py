@@ -174,6 +174,9 @@ class LiveCockpit:
         self._mesh, self._services, self._views = Mesh(), (), ()
         self._structure, self._measured = Structure(), MeasuredViews()
 
+    def look_at(self, service: ServiceKey | None) -> None:
+        """There is one cluster."""
+
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
             await self._feed.ready()

@@ -8,6 +8,7 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.shares import Share
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.thresholds import Thresholds
@@ -79,6 +80,24 @@ class Snapshot:
 
     thresholds: Thresholds = field(default_factory=Thresholds)
     """What states are judged by."""
+
+    clusters: Mapping[str, Snapshot] = field(default_factory=dict)
+    """Of several clusters each one's own; empty where there is one."""
+
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """Of several clusters why what is known of each is old; empty text where it is new."""
+
+    def of(self, service: ServiceKey | None) -> Snapshot:
+        """That of the service's cluster."""
+        return self.clusters.get(cluster_of(service), self)
+
+    def stale_clusters(self, since_s: float) -> frozenset[str]:
+        """Those whose numbers are old, `since_s` seconds after this was said."""
+        return frozenset(
+            name
+            for name, one in self.clusters.items()
+            if self.troubles.get(name) or one.telemetry.stale(since_s)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,9 @@ class FakeCockpit:
             raise NotFound(f"no context named {context}", "there are: lab, other")
         self.context = context
 
+    def look_at(self, service: ServiceKey | None) -> None:
+        self.looked_at = service
+
     def ask_again(self) -> None:
         self.asked_again += 1
 

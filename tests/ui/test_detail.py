@@ -106,7 +106,7 @@ async def test_a_chart_is_drawn_anew_for_another_row_at_once_and_else_at_its_own
             await drive.tick()
         assert drive.app.main.detail.lines is not before
         await drive.press("k")
-        assert "reviews v2" in detail(drive)
+        await drive.until(lambda: "reviews v2" in detail(drive))
 
 
 @pytest.mark.parametrize("size", [(60, 8), (88, 12), (158, 24)])

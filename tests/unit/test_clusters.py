@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from meshtui.errors import Conflict, MeshtuiError, NotAllowed, NotFound, Unreach
 from meshtui.kube.context_group import members_of
 from meshtui.mesh.clusters import ClusterReading, added, sums
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.placed import PlacedKey, cluster_of, placed, plain
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from meshtui.operations.change.in_clusters import apply_in_turn
@@ -423,3 +425,15 @@ def test_a_verb_changes_nothing_while_a_cluster_may_have_the_service_too(
     assert main(["shift", "reviews", "v3=20", "--context", "shop", "--all-clusters", "--yes"]) == 5
     err = capsys.readouterr().err
     assert err == "meshtui: west: https://w cannot be reached: nothing was written\n"
+
+
+def test_a_placed_key_is_told_from_other_clusters_and_found_in_its_own() -> None:
+    east, west = PlacedKey(REVIEWS, "east"), PlacedKey(REVIEWS, "west")
+    assert east != west and east == PlacedKey(REVIEWS, "east")
+    assert len({east, west, PlacedKey(REVIEWS, "west")}) == 2
+    assert {REVIEWS: 1}[east] == {west: 1}[REVIEWS] == 1
+    assert east == REVIEWS and east != ServiceKey("default", "ratings")
+    assert (str(east), str(plain(east))) == ("reviews.default in east", "reviews.default")
+    assert (cluster_of(west), cluster_of(REVIEWS)) == ("west", "")
+    assert type(plain(east)) is ServiceKey and placed(REVIEWS, "") is REVIEWS
+    assert pickle.loads(pickle.dumps(west)) == west

@@ -61,7 +61,7 @@ def _denied_verbs(screen: Parts) -> Mapping[str, str]:
     view = screen.table.view
     if view is None or screen.snapshot is None:
         return {}
-    denied, pane = screen.snapshot.denied, screen.arrangement.focused_pane
+    denied, pane = screen.snapshot.of(view.key).denied, screen.arrangement.focused_pane
     entry = pane.denied if pane else ""
     last = entry if screen.arrangement.focus == JOURNAL else denied.get("undo", "")
     others = {verb: denied.get(f"{view.key.namespace}/{verb}", "") for verb in OTHER_RIGHTS}
@@ -73,4 +73,4 @@ def _denied(screen: Parts) -> str:
     view = screen.table.view
     if view is None or screen.snapshot is None or view.virtual_service is None:
         return ""
-    return screen.snapshot.denied.get(view.virtual_service.ref.namespace, "")
+    return screen.snapshot.of(view.key).denied.get(view.virtual_service.ref.namespace, "")

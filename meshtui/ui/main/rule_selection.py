@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from meshtui.dataclass import dataclass
@@ -115,7 +115,7 @@ class SelectedRules:
         return self._chosen.pop(key, None) is not None
 
     def seen(
-        self, views: tuple[ServiceView, ...], mesh: Mesh
+        self, views: tuple[ServiceView, ...], mesh_of: Callable[[ServiceKey], Mesh]
     ) -> tuple[tuple[ServiceView, ...], tuple[ServiceKey, ...]]:
         """The views as they are aimed at, and the services whose chosen rule is gone."""
         if not self._chosen:
@@ -128,5 +128,5 @@ class SelectedRules:
             if wanted and route is None:
                 lost.append(view.key)
                 self.drop(view.key)
-            shown.append(by_rule(view, route, mesh) if route else view)
+            shown.append(by_rule(view, route, mesh_of(view.key)) if route else view)
         return tuple(shown), tuple(lost)

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from meshtui.changes.change import Plan
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import cluster_of, placed
 from meshtui.operations.ahead import import_ahead
 from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
@@ -255,8 +256,10 @@ class MainScreen(Screen[None]):
         if self.snapshot is not None:
             since = max(0.0, now - self.snapshot.time)
             before = self.table.stale
-            self.table.set_stale(self.snapshot.telemetry.stale(since))
-            if before is not self.table.stale:
+            clusters = self.snapshot.stale_clusters(since)
+            all_old = not self.snapshot.clusters and self.snapshot.telemetry.stale(since)
+            self.table.set_stale(all_old, clusters)
+            if before != self.table.stale:
                 self.update_detail()
 
     def ask_again(self) -> None:
@@ -290,13 +293,16 @@ class MainScreen(Screen[None]):
         self.run(message.action, message.action.keys[0])
 
     def on_pane_sought(self, message: Pane.Sought) -> None:
-        self.guarded(lambda: self.arrangement.seek(LineId(message.service, message.version)))
+        here = cluster_of(self.table.view.key) if self.table.view else ""
+        place = LineId(placed(message.service, here), message.version)
+        self.guarded(lambda: self.arrangement.seek(place))
 
     def update_panes(self) -> None:
         if self.snapshot is not None:
             version = self.table.version
             label = version.label if version else ""
-            self.dock.receive(self.table.view, self.snapshot, self.clock(), label)
+            own = self.snapshot.of(self.table.view.key if self.table.view else None)
+            self.dock.receive(self.table.view, own, self.clock(), label)
             self.update_detail()
 
     def update_detail(self) -> None:
@@ -307,14 +313,24 @@ class MainScreen(Screen[None]):
         rows = table.line_count() + len(table.pinned())
         free = self.left.size.height - rows
         row = Row(table.view, table.version, stale=table.stale)
-        self.detail.show_row(row, self.snapshot, self.clock(), free)
+        own = self.snapshot.of(table.view.key if table.view else None)
+        self.detail.show_row(row, own, self.clock(), free)
 
     # The cursor, the size, the focus
 
     def on_mesh_table_moved(self, message: MeshTable.Moved) -> None:
         self.drafting.moved(message.place)
+        self._look_at(message.place)
         self.update_panes()
         self.update_keys()
+
+    def _look_at(self, place: LineId | None) -> None:
+        """Of several clusters the row's is the one that keys and panes mean."""
+        before = self.cockpit.context
+        self.cockpit.look_at(place.service if place else None)
+        if self.cockpit.context != before:
+            self.place_again()
+            self.call_after_refresh(self.dock.read_again)
 
     def on_resize(self, _: events.Resize) -> None:
         self.arrangement.arrange()

@@ -36,4 +36,5 @@ class Selection:
         snapshot = self._host.snapshot
         if snapshot is None:
             raise Refused("not connected yet")
-        return snapshot.mesh
+        view = self._table.view
+        return snapshot.of(view.key if view else None).mesh

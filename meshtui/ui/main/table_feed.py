@@ -40,7 +40,7 @@ class TableFeed:
         if snapshot is None:
             return
         listed = shown(snapshot.views, self.namespace)
-        views, lost = self._rules.seen(listed, snapshot.mesh)
+        views, lost = self._rules.seen(listed, lambda key: snapshot.of(key).mesh)
         self._table.empty_text = empty_text(snapshot, self.namespace)
         self._table.feed(views, snapshot.sample)
         for key in lost:

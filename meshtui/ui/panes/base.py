@@ -11,6 +11,7 @@ from textual.message import Message
 
 from meshtui.errors import MeshtuiError, Usage
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.widgets.lines import LinesBlock, LinesView
@@ -127,7 +128,11 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         self.title_block.show([title])
 
     def _service_words(self) -> Line:
-        return (span(f"{self.view.key.name}  ", "strong"),) if self.view else ()
+        if self.view is None:
+            return ()
+        cluster = cluster_of(self.view.key)
+        where = (span(f"@{cluster}  ", "mark"),) if cluster else ()
+        return (span(f"{self.view.key.name}{' ' if cluster else '  '}", "strong"), *where)
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.post_message, self.Opened())

@@ -20,6 +20,7 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView, pods_counted
 from meshtui.mesh.view import ServiceView
@@ -73,6 +74,12 @@ class CellContext:
     stale: bool = False
     """True where the numbers are old: they are dimmed, and the signs of states give way to one."""
 
+    stale_clusters: frozenset[str] = frozenset()
+    """Of several clusters those whose numbers are old."""
+
+    def is_stale(self, key: ServiceKey) -> bool:
+        return self.stale or cluster_of(key) in self.stale_clusters
+
 
 def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     """The pieces of one cell, not yet cut or padded."""
@@ -83,7 +90,7 @@ def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     if column.id == "marks":
         return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
-    if context.stale and column.id in MEASURED:
+    if column.id in MEASURED and context.is_stale(entry.view.key):
         return tuple(Span(piece.text, "old") for piece in pieces)
     return pieces
 
@@ -106,11 +113,11 @@ def _sign(entry: TableLine, context: CellContext) -> Line:
     if entry.is_version:
         return ()
     state = worst_state(entry.view) if entry.folded else entry.view.state
-    return (_sign_of(state, context),)
+    return (_sign_of(state, entry, context),)
 
 
-def _sign_of(state: str, context: CellContext) -> Span:
-    if context.stale and state != NOT_KNOWN:
+def _sign_of(state: str, entry: TableLine, context: CellContext) -> Span:
+    if state != NOT_KNOWN and context.is_stale(entry.view.key):
         return Span(STALE_SIGN, "old")
     return Span(SIGNS[state], "failing" if state == ONLY_ERRORS else state)
 
@@ -122,6 +129,9 @@ def _name(entry: TableLine, context: CellContext) -> Line:
     pieces = [Span(fold, "muted"), span(entry.view.key.name, "strong")]
     if context.namespaces:
         pieces.append(span(f".{entry.view.key.namespace}", "muted"))
+    if cluster := cluster_of(entry.view.key):
+        old = context.is_stale(entry.view.key)
+        pieces.append(span(f" @{cluster}", "stale" if old else "mark"))
     if entry.folded and len(entry.view.versions) == 1:
         pieces.append(span(f"  {version_name(entry.view.versions[0])}", "muted"))
     return tuple(pieces)
@@ -130,7 +140,7 @@ def _name(entry: TableLine, context: CellContext) -> Line:
 def _version_cell(entry: TableLine, version: VersionView, context: CellContext) -> Line:
     return (
         Span("  └ " if entry.last else "  ├ ", "faint"),
-        _sign_of(version.state, context),
+        _sign_of(version.state, entry, context),
         Span(" "),
         span(version_name(version), "text" if version.pods or version.weight else "muted"),
     )

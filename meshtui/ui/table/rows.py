@@ -8,6 +8,7 @@ from operator import is_
 from rich.cells import cell_len
 
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.sides import CALLER
 from meshtui.ui.table.cells import CellContext, cell
 from meshtui.ui.table.columns import SORTED, Column, ColumnGrid
@@ -114,6 +115,8 @@ def _name_width(
     width = 2 + cell_len(service.name)
     if namespaces:
         width += 1 + cell_len(service.namespace)
+    if cluster := cluster_of(service):
+        width += 2 + cell_len(cluster)
     if not closed:
         return max((width, *(6 + cell_len(name) for name in versions)))
     return width + 2 + cell_len(versions[0]) if len(versions) == 1 else width

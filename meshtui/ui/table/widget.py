@@ -101,9 +101,10 @@ class MeshTable(LinesView, can_focus=True):
         if self._know(notes=dict(notes)):
             self.repaint_changed()
 
-    def set_stale(self, stale: bool) -> None:
-        """Whether the numbers are so old that they must not pass for new."""
-        if self._know(stale=stale):
+    def set_stale(self, stale: bool, clusters: frozenset[str] = frozenset()) -> None:
+        """Whether the numbers are so old that they must not pass for new; or those of some of
+        several clusters are."""
+        if self._know(stale=stale, stale_clusters=clusters):
             self.repaint_changed()
 
     def _know(self, **facts: object) -> bool:
@@ -115,8 +116,9 @@ class MeshTable(LinesView, can_focus=True):
 
     @property
     def stale(self) -> bool:
-        """Whether the numbers are old."""
-        return self._facts.stale
+        """Whether the numbers under the cursor are old, or all are."""
+        place = self._place
+        return self._facts.is_stale(place.service) if place else self._facts.stale
 
     def set_sort(self, sort: Sort) -> None:
         self.sort = sort
@@ -336,7 +338,8 @@ class MeshTable(LinesView, can_focus=True):
         return "cursor-blurred" if here else ""
 
     def _sick(self, index: int) -> bool:
-        return not self._facts.stale and state_of(self._entries[index]) in BAD
+        entry = self._entries[index]
+        return not self._facts.is_stale(entry.view.key) and state_of(entry) in BAD
 
     def on_focus(self) -> None:
         self.repaint_changed()

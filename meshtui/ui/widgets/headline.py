@@ -182,6 +182,8 @@ def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
     if snapshot is None:
         return (Span("connecting…", "muted"),)
     since = max(0.0, now - snapshot.time)
+    if snapshot.clusters:
+        return _of_clusters(snapshot, now)
     telemetry = _telemetry_words(snapshot, wide=width >= 100)
     return (
         Span("cluster ", "muted"),
@@ -190,6 +192,24 @@ def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
         Span("telemetry ", "muted"),
         *source_words(snapshot.telemetry, telemetry, since),
     )
+
+
+def _of_clusters(snapshot: Snapshot, now: float) -> Line:
+    """Each cluster with its state: live, or how old what is known of it is, and why."""
+    pieces: list[Span] = []
+    for name, trouble in snapshot.troubles.items():
+        pieces += [DOT] if pieces else []
+        pieces.append(span(f"{name} ", "text"))
+        own = snapshot.clusters.get(name)
+        since = max(0.0, now - own.time) if own else 0.0
+        if own is None:
+            pieces += [Span(" OUT OF REACH ", "stale"), span(f" {trouble}", "muted")]
+        elif trouble or own.telemetry.stale(since):
+            old = replace(own.telemetry, state="stale", message=trouble)
+            pieces += source_words(old, "", since)
+        else:
+            pieces += [Span("live ", "muted"), *telemetry_words(own, now)]
+    return tuple(pieces)
 
 
 def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:

@@ -1,0 +1,1 @@
+"""Several clusters behind one cockpit."""

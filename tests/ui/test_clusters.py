@@ -1,0 +1,172 @@
+"""Several clusters on one screen: rows, keys and panes are each their own cluster's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from meshtui.changes.change import Shift
+from meshtui.errors import Unreachable
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import PlacedKey, cluster_of
+from meshtui.operations.group.cockpit import GroupCockpit
+from meshtui.operations.types import FeedHealth
+from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.table.lineid import LineId
+from tests.ui.driving import LARGE, SMALL, Drive
+from tests.ui.fake import FakeCockpit
+
+REVIEWS = ServiceKey("bookinfo", "reviews")
+
+
+class Both:
+    """A screen on east and west. `again` lets a cluster that failed be tried again."""
+
+    def __init__(self) -> None:
+        self.east = FakeCockpit()
+        self.west = FakeCockpit(clock=self.east.clock)
+        self.again = asyncio.Event()
+        members = {"east": self.east, "west": self.west}
+        self.group = GroupCockpit(members, lambda _: self._pause())
+
+    async def _pause(self) -> None:
+        await self.again.wait()
+        self.again.clear()
+
+    @asynccontextmanager
+    async def driving(self, size: tuple[int, int] = LARGE) -> AsyncIterator[Drive]:
+        app = MeshtuiApp(self.group, clock=self.east.clock)
+        async with app.run_test(size=size) as pilot:
+            drive = Drive(app, self.east, pilot)
+            await drive.until(lambda: app.opened is not None)
+            await drive.until(lambda: app.main.snapshot and app.main.table.entries)
+            yield drive
+
+
+async def both_read(drive: Drive) -> None:
+    await drive.until(lambda: {cluster_of(p.service) for p in places(drive)} == {"east", "west"})
+
+
+def places(drive: Drive) -> list[LineId]:
+    return [entry.place for entry in drive.app.main.table.entries]
+
+
+async def go_to(drive: Drive, cluster: str) -> None:
+    """The cursor to reviews in a cluster; what is meant there follows it."""
+    drive.app.main.table.select(LineId(PlacedKey(REVIEWS, cluster)))
+    await drive.until(lambda: drive.app.main.cockpit.context == cluster)
+
+
+def row(drive: Drive, cluster: str) -> str:
+    found = (line for line in drive.text.splitlines() if f"▾ reviews @{cluster}" in line)
+    return next(found, "")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_each_cluster_has_its_rows_and_its_state_in_the_header(size: tuple[int, int]) -> None:
+    both = Both()
+    async with both.driving(size) as drive:
+        await both_read(drive)
+        await drive.until(lambda: "east live" in drive.text and "west live" in drive.text)
+        named = [place for place in places(drive) if place.service == REVIEWS and place.version]
+        assert len(named) == 6 and len(set(named)) == 6
+
+
+async def test_the_same_service_has_a_sum_that_is_unknown_where_one_is_out_of_reach() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        await drive.until(lambda: "Σ 80.0/s" in drive.text)
+        total = drive.app.main.table.view
+        assert total is not None and total.marks[-1].startswith("Σ ") and "/s" in total.marks[-1]
+        both.west.cluster = FeedHealth("cluster", "stale", 60.0, "no route to host")
+        both.west.push()
+        await drive.until(lambda: "Σ not known" in drive.text)
+
+
+async def test_a_change_goes_to_the_rows_cluster_which_the_dialog_names() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "west")
+        await drive.press(":")
+        await drive.type("shift v3=10")
+        await drive.press("enter")
+        dialog = await drive.armed()
+        assert "reviews.bookinfo in west" in drive.text
+        assert both.east.asked == []
+        ((request, target),) = both.west.asked
+        assert request == Shift({"v3": 10}) and type(target.service) is ServiceKey
+        await drive.press("enter")
+        await drive.until(lambda: both.west.applied and not drive.app.main.desk.busy)
+        assert type(both.west.applied[0].change.service) is ServiceKey
+        assert dialog.plan is not None and cluster_of(dialog.plan.change.service) == "west"
+        assert both.east.applied == []
+        await drive.until(lambda: "in sync" in drive.status)
+
+
+async def test_a_cluster_without_rights_dims_its_own_verbs_alone() -> None:
+    both = Both()
+    both.west.read_only = True
+    both.west.denied = {"bookinfo": "you may not patch virtualservices"}
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "west")
+        await drive.until(lambda: drive.app.main.situation().denied)
+        assert drive.app.main.situation().read_only
+        await go_to(drive, "east")
+        await drive.until(lambda: not drive.app.main.situation().denied)
+        assert not drive.app.main.situation().read_only
+
+
+async def test_a_cluster_out_of_reach_greys_its_rows_alone() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        both.west.telemetry = FeedHealth("telemetry", "stale", 60.0, "no answer")
+        both.west.push()
+        await drive.until(lambda: "◌" in row(drive, "west"))
+        assert "◌" not in row(drive, "east")
+        await drive.until(lambda: "STALE" in drive.text.splitlines()[1])
+        await go_to(drive, "west")
+        assert drive.app.main.table.stale
+        await go_to(drive, "east")
+        assert not drive.app.main.table.stale
+
+
+async def test_one_that_cannot_be_reached_is_tried_again_while_the_other_is_shown() -> None:
+    both = Both()
+    both.east.connect_error = Unreachable("https://e cannot be reached")
+    async with both.driving() as drive:
+        assert {cluster_of(place.service) for place in places(drive)} == {"west"}
+        await drive.until(lambda: "OUT OF REACH" in drive.text)
+        assert drive.app.main.cockpit.context == "west"
+        both.east.connect_error = None
+        both.again.set()
+        await both_read(drive)
+        await drive.until(lambda: "OUT OF REACH" not in drive.text)
+
+
+async def test_where_none_can_be_reached_the_screen_says_why() -> None:
+    both = Both()
+    both.east.connect_error = Unreachable("https://e cannot be reached")
+    both.west.connect_error = Unreachable("https://w cannot be reached")
+    with pytest.raises(Unreachable, match="https://e cannot be reached"):
+        await both.group.connect()
+    await both.group.close()
+
+
+async def test_logs_are_those_of_the_rows_cluster() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "west")
+        await drive.press("l")
+        await drive.until(lambda: both.west.tailed)
+        assert both.east.tailed == [] and set(map(type, both.west.tailed)) == {ServiceKey}
+        await drive.until(lambda: "reviews @west" in drive.text)
+        await go_to(drive, "east")
+        await drive.until(lambda: both.east.tailed)
