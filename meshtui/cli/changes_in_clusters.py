@@ -213,7 +213,7 @@ def _report(arguments: argparse.Namespace, made: Sequence[Made], *, dry: bool) -
         return Exit.DONE
     output.note(f"meshtui: {failed.cluster}: {failed.error or failed.sentence}")
     standing = [each.cluster for each in made if each.stands]
-    what = f"it STANDS in {', '.join(standing)}" if standing else "nothing of it stands"
+    what = f"it STANDS in {', '.join(standing)}" if standing else "what was made before is undone"
     output.note(f"meshtui: not done in all clusters: {what}")
     return failed.error.exit if failed.error else Exit.FAILED
 

@@ -156,7 +156,8 @@ def _cluster_json(seen: SeenCluster) -> dict[str, Any]:
 
 def _endpoint_json(seen: SeenEndpoint) -> dict[str, Any]:
     pod = {"version": seen.pod.version, "pod": seen.pod.name} if seen.pod else {}
-    return {**asdict(seen.endpoint), "version": None, "pod": None, **pod}
+    where = {"elsewhere": seen.elsewhere or None}
+    return {**asdict(seen.endpoint), "version": None, "pod": None, **pod, **where}
 
 
 async def _diff(proxies: LiveProxies, matrix: Matrix, form: str) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 from textual.keys import _character_to_key
 
 from meshtui.lab.process import RunningLab, spawn
+from meshtui.operations.group.cockpit import GroupCockpit
 from meshtui.operations.live import LiveCockpit
 from meshtui.operations.options import Options
 from meshtui.ui.app import MeshtuiApp
@@ -29,6 +30,7 @@ from tests.lab.harness import Api
 
 WIDE = (160, 48)
 SMALL = (80, 24)
+CLUSTERS = (160, 32)
 ERRORS = "errors"
 """The scenario of most pictures: its lab has a journal to look at."""
 
@@ -143,6 +145,21 @@ async def take(lab: RunningLab, picture: Picture, folder: Path) -> None:
     save(svg, folder / f"{picture.name}.png")
 
 
+async def take_clusters(east: RunningLab, west: RunningLab, folder: Path) -> None:
+    """Two clusters on one screen, and one of them out of reach since a moment ago."""
+    labs = {"east": east, "west": west}
+    options = {
+        n: Options(kubeconfig=str(lab.kubeconfig), context="admin") for n, lab in labs.items()
+    }
+    app = MeshtuiApp(GroupCockpit({name: LiveCockpit(one) for name, one in options.items()}))
+    async with app.run_test(size=CLUSTERS) as pilot:
+        await asyncio.sleep(30.0)
+        await asyncio.to_thread(west.stop)
+        await asyncio.sleep(15.0)
+        await pilot.pause()
+        save(app.export_screenshot(title="meshtui"), folder / "two-clusters.png")
+
+
 def save(svg: str, path: Path) -> None:
     """As PNG, without the fonts that the SVG would load from elsewhere."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", FONT)
@@ -195,6 +212,11 @@ def limit_the_gateway(lab: RunningLab) -> None:
 def main(folder: Path, wanted: Callable[[str], bool]) -> None:
     folder.mkdir(exist_ok=True)
     chosen = [picture for picture in PICTURES if wanted(picture.name)]
+    if wanted("two-clusters"):
+        with tempfile.TemporaryDirectory() as state, spawn() as east, spawn() as west:
+            os.environ["XDG_STATE_HOME"] = state
+            west.set("reviews-v3", errors="2%")
+            asyncio.run(take_clusters(east, west, folder))
     for scenario in dict.fromkeys(picture.scenario for picture in chosen):
         take_all([picture for picture in chosen if picture.scenario == scenario], folder)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ import pytest
 
 from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy import proxy
+from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
+from meshtui.envoy.endpoints import ProxyEndpoint
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.resolution import Client, world
 from meshtui.operations.proxies import files as saving
 from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
+from meshtui.operations.proxies.elsewhere import OTHER_CLUSTER, OTHER_NETWORK
 from meshtui.operations.proxies.files import save_as, save_new
 from meshtui.operations.proxies.matrix import OUT_OF_REACH, Row
 from meshtui.operations.proxies.proxy_reads import (
@@ -28,6 +32,7 @@ from meshtui.operations.proxies.proxy_reads import (
     ROUTES,
     VIEWS,
     ProxyReads,
+    with_pods,
 )
 from meshtui.operations.proxies.views import LiveProxies, find_pod, raw_lines
 from tests.ui import bookinfo
@@ -409,3 +414,32 @@ def test_a_full_disk_leaves_no_half_of_a_file(
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(MeshtuiError, match="cannot be written"):
         save_as(tmp_path / "no" / "x.json", b"abc")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "address", "port", "where"),
+    [
+        ("outbound|9080||reviews.bookinfo.svc.cluster.local", "203.0.113.7", 15443, OTHER_NETWORK),
+        ("outbound|9080|v1|reviews.bookinfo.svc.cluster.local", "10.9.0.4", 9080, OTHER_CLUSTER),
+        ("inbound|9080||", "127.0.0.1", 9080, ""),
+        ("outbound|443||api.example.com", "203.0.113.9", 15443, ""),
+    ],
+)
+def test_endpoints_of_another_cluster_are_told_from_pods(
+    mesh: Mesh, cluster: str, address: str, port: int, where: str
+) -> None:
+    own = next(pod for pod in mesh.pods if pod.name.startswith("reviews"))
+    name = parse_cluster_name(cluster)
+    here = parse_cluster_name("outbound|9080||reviews.bookinfo.svc.cluster.local")
+    found = [ProxyEndpoint(name, address, port), ProxyEndpoint(here, own.ip, 9080)]
+    other, pod = with_pods(found, mesh)
+    assert (other.pod, other.elsewhere) == (None, where)
+    assert (pod.pod, pod.elsewhere) == (own, "")
+
+
+def test_where_pods_are_not_read_an_unknown_address_is_not_called_foreign(mesh: Mesh) -> None:
+    name = parse_cluster_name("outbound|9080||reviews.bookinfo.svc.cluster.local")
+    blind = replace(mesh, pods=(), partial={"pods": frozenset({"other"})})
+    assert not blind.knows("pods", "bookinfo")
+    (seen,) = with_pods([ProxyEndpoint(name, "10.9.0.4", 9080)], blind)
+    assert seen.elsewhere == ""

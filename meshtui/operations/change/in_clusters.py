@@ -54,7 +54,7 @@ class Made:
             change = self.outcome.change_id if self.outcome else ""
             return f"change {change} STANDS, it could not be undone: {self.stands}"
         if self.error is not None:
-            return f"not made: {self.error}"
+            return f"failed: {self.error}"
         return self.outcome.sentence if self.outcome else "not begun, nothing was written"
 
 

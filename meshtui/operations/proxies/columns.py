@@ -198,7 +198,7 @@ def _endpoint(seen: SeenEndpoint, reading: ProxyReads) -> tuple[str, ...]:
         EJECTED if e.ejected else e.health.upper(),
         *(str(number) for number in (e.active, e.requests, e.errors, e.weight, e.priority)),
         e.locality or NONE,
-        f"{pod.name}.{pod.namespace}" if pod else NONE,
+        f"{pod.name}.{pod.namespace}" if pod else seen.elsewhere or NONE,
     )
 
 

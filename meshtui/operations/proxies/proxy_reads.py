@@ -19,6 +19,7 @@ from meshtui.errors import Refused
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.routing import selects
+from meshtui.operations.proxies.elsewhere import elsewhere
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -37,10 +38,12 @@ Facts = TypeVar("Facts")
 
 @dataclass(frozen=True, slots=True)
 class SeenEndpoint:
-    """An endpoint and the mesh's pod behind its address, where there is one."""
+    """An endpoint and the mesh's pod behind its address, where there is one; `elsewhere` says
+    where it is that it can't be one of this cluster, empty where that is not known."""
 
     endpoint: ProxyEndpoint
     pod: Pod | None = None
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,11 @@ def with_pods(endpoints: Iterable[ProxyEndpoint], mesh: Mesh) -> tuple[SeenEndpo
         mine = [pod for pod in found if service and selects(service.selector, pod.labels)]
         return next(iter(mine or found), None)
 
-    return tuple(SeenEndpoint(endpoint, behind(endpoint)) for endpoint in endpoints)
+    def seen(endpoint: ProxyEndpoint) -> SeenEndpoint:
+        pod = behind(endpoint)
+        return SeenEndpoint(endpoint, pod, "" if pod else elsewhere(endpoint, mesh))
+
+    return tuple(map(seen, endpoints))
 
 
 def _raw(*answers: proxy.AdminResponse[Any]) -> tuple[tuple[str, bytes], ...]:
