@@ -14,6 +14,8 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +102,13 @@ def install(probe: Probe) -> None:
 
     LinuxDriver.start_application_mode = start  # type: ignore[method-assign]
     from meshtui.ui.table.widget import MeshTable
-    from meshtui.ui.terminal.driver import TerminalDriver
 
-    write, make = TerminalDriver.write, MeshTable.__init__
+    driver: Any = LinuxDriver
+    for place in ("meshtui.ui.terminal.driver", "meshtui.ui.terminal_driver", "meshtui.ui.driver"):
+        with suppress(ImportError):  # of an older build
+            driver = import_module(place).TerminalDriver
+            break
+    write, make = driver.write, MeshTable.__init__
 
     def made(self: Any, *words: Any, **more: Any) -> None:
         make(self, *words, **more)
@@ -113,7 +119,7 @@ def install(probe: Probe) -> None:
         probe.written()
 
     MeshTable.__init__ = made  # type: ignore[method-assign]
-    TerminalDriver.write = seen  # type: ignore[method-assign]
+    driver.write = seen
 
 
 def watch_handles() -> None:
