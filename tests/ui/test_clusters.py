@@ -61,7 +61,7 @@ async def go_to(drive: Drive, cluster: str) -> None:
 
 
 def row(drive: Drive, cluster: str) -> str:
-    found = (line for line in drive.text.splitlines() if f"▾ reviews @{cluster}" in line)
+    found = (line for line in drive.text.splitlines() if f"▾ @{cluster} reviews" in line)
     return next(found, "")
 
 
@@ -84,7 +84,7 @@ async def test_the_same_service_has_a_sum_that_is_unknown_where_one_is_out_of_re
         assert total is not None and total.marks[-1].startswith("Σ ") and "/s" in total.marks[-1]
         both.west.cluster = FeedHealth("cluster", "stale", 60.0, "no route to host")
         both.west.push()
-        await drive.until(lambda: "Σ not known" in drive.text)
+        await drive.until(lambda: "Σ unknown" in drive.text)
 
 
 async def test_a_change_goes_to_the_rows_cluster_which_the_dialog_names() -> None:
@@ -142,7 +142,9 @@ async def test_one_that_cannot_be_reached_is_tried_again_while_the_other_is_show
     both.east.connect_error = Unreachable("https://e cannot be reached")
     async with both.driving() as drive:
         assert {cluster_of(place.service) for place in places(drive)} == {"west"}
-        await drive.until(lambda: "OUT OF REACH" in drive.text)
+        await drive.until(lambda: "east  OUT OF REACH" in drive.text)
+        states = drive.text.splitlines()[1]
+        assert "west live" in states and states.index("west live") < states.index("https://e")
         assert drive.app.main.cockpit.context == "west"
         both.east.connect_error = None
         both.again.set()

@@ -54,7 +54,7 @@ def sum_words(readings: Sequence[ClusterReading]) -> dict[ServiceKey, str]:
 def _words(found: ServiceSum) -> str:
     """Short enough for the marks' column; how many clusters there are is in the header."""
     if found.signals is None:
-        return "Σ not known"
+        return "Σ unknown"
     ratio = found.signals.error_ratio
     return f"Σ {found.signals.rps:.1f}/s{f' {100 * ratio:.1f}%' if ratio else ''}"
 

@@ -126,12 +126,13 @@ def _name(entry: TableLine, context: CellContext) -> Line:
     if entry.version is not None:
         return _version_cell(entry, entry.version, context)
     fold = "▸ " if entry.folded else "▾ "
-    pieces = [Span(fold, "muted"), span(entry.view.key.name, "strong")]
-    if context.namespaces:
-        pieces.append(span(f".{entry.view.key.namespace}", "muted"))
+    pieces = [Span(fold, "muted")]
     if cluster := cluster_of(entry.view.key):
         old = context.is_stale(entry.view.key)
-        pieces.append(span(f" @{cluster}", "stale" if old else "mark"))
+        pieces += [span(f"@{cluster}", "stale" if old else "mark"), Span(" ")]
+    pieces.append(span(entry.view.key.name, "strong"))
+    if context.namespaces:
+        pieces.append(span(f".{entry.view.key.namespace}", "muted"))
     if entry.folded and len(entry.view.versions) == 1:
         pieces.append(span(f"  {version_name(entry.view.versions[0])}", "muted"))
     return tuple(pieces)

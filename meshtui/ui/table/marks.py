@@ -20,6 +20,9 @@ NO_ERROR = ("RL", "DI")
 
 SEPARATOR = Span(" · ", "faint")
 
+SUM = "Σ"
+"""Begins the mark of a service that stands in several clusters: all their requests together."""
+
 ENDS, OVERDUE = "ends", "OVERDUE"
 ROOMY = 1000
 """Cells that hold all marks in full words."""
@@ -70,6 +73,8 @@ def _brief(note: str, mark: str, view: ServiceView) -> str:
 def _word(note: str, mark: str, view: ServiceView) -> str:
     if note:
         return _brief(note, mark, view)
+    if mark.startswith(SUM):
+        return " ".join(mark.split()[:2])
     fault = view.rule.fault if view.rule else None
     answered = fault and (fault.abort_http or fault.abort_grpc)
     word = mark.partition(" ")[0]

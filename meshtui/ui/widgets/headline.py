@@ -195,21 +195,22 @@ def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
 
 
 def _of_clusters(snapshot: Snapshot, now: float) -> Line:
-    """Each cluster with its state: live, or how old what is known of it is, and why."""
+    """Each cluster with its state: live, or how old what is known of it is; then the reasons."""
     pieces: list[Span] = []
+    reasons: list[Span] = []
     for name, trouble in snapshot.troubles.items():
         pieces += [DOT] if pieces else []
         pieces.append(span(f"{name} ", "text"))
         own = snapshot.clusters.get(name)
         since = max(0.0, now - own.time) if own else 0.0
         if own is None:
-            pieces += [Span(" OUT OF REACH ", "stale"), span(f" {trouble}", "muted")]
+            pieces.append(Span(" OUT OF REACH ", "stale"))
         elif trouble or own.telemetry.stale(since):
-            old = replace(own.telemetry, state="stale", message=trouble)
-            pieces += source_words(old, "", since)
+            pieces += source_words(replace(own.telemetry, state="stale", message=""), "", since)
         else:
             pieces += [Span("live ", "muted"), *telemetry_words(own, now)]
-    return tuple(pieces)
+        reasons += [GAP, span(f"{name}: {trouble}", "muted")] if trouble else []
+    return (*pieces, *reasons)
 
 
 def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:
