@@ -172,3 +172,15 @@ async def test_logs_are_those_of_the_rows_cluster() -> None:
         await drive.until(lambda: "reviews @west" in drive.text)
         await go_to(drive, "east")
         await drive.until(lambda: both.east.tailed)
+
+
+async def test_another_context_is_gone_on_with_alone() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        await drive.press(":")
+        await drive.type("ctx west")
+        await drive.press("enter")
+        await drive.until(lambda: {cluster_of(p.service) for p in places(drive)} == {"west"})
+        await drive.until(lambda: both.east.closed)
+        assert drive.app.main.cockpit.context == "west" and not both.west.closed

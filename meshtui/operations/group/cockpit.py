@@ -84,6 +84,7 @@ class GroupCockpit:
         self._tried = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._drafts: dict[Path, Member] = {}
+        self._dropped: list[Cockpit] = []
         self._pause = pause
 
     # Which of them
@@ -128,6 +129,7 @@ class GroupCockpit:
     async def connect(self) -> None:
         """Returns as soon as one is reached; raises the first one's error where none can be."""
         await self._stop()
+        await self._close_dropped()
         self._tried.clear()
         for member in self._members:
             member.reached, member.error = False, None
@@ -169,8 +171,13 @@ class GroupCockpit:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
+    async def _close_dropped(self) -> None:
+        while self._dropped:
+            await self._dropped.pop().close()
+
     async def close(self) -> None:
         await self._stop()
+        await self._close_dropped()
         for member in self._members:
             await member.cockpit.close()
 
@@ -182,6 +189,8 @@ class GroupCockpit:
         chosen = self._by_name.get(context) or Member(context, self._here)
         if context not in self._by_name:
             chosen.cockpit.choose(context)
+        kept = chosen.cockpit
+        self._dropped += [one.cockpit for one in self._members if one.cockpit is not kept]
         self._members, self._current = [chosen], chosen
         self._by_name = {context: chosen}
 
