@@ -87,7 +87,8 @@ def planning_of(arguments: argparse.Namespace) -> Planning:
     request = request_of(arguments.command, values_of(arguments))
 
     async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
-        return await opened.plan(mesh, request, _target(arguments, opened, mesh), sample)
+        target = _target(arguments, opened, mesh)
+        return await opened.plan(mesh, request, target, sample)
 
     return plan
 
