@@ -20,6 +20,7 @@ from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.man import man_page
 from meshtui.verbs.text import line_usage, markdown, usage
+from meshtui.verbs.values import settled
 
 VALUES = {
     "percent": ("0", "100", "50%", "0.5", "101", "-1", "150%", "half", "", "nan", "1e9"),
@@ -64,12 +65,12 @@ def on_the_command_line(verb: Verb, texts: dict[str, str]) -> Any:
     options = [f"--{name.replace('_', '-')}={text}" for name, text in texts.items()]
     parser = build_parser()
     arguments = parser.parse_args([verb.name, "reviews", *options])
-    return request_of(verb.name, vars(arguments))
+    return request_of(verb.name, settled(vars(arguments)))
 
 
 def after_the_colon(verb: Verb, texts: dict[str, str]) -> Any:
     words = [word for name, text in texts.items() for word in (name.replace("_", "-"), text)]
-    return request_of(verb.name, parse_words(verb, words))
+    return request_of(verb.name, settled(parse_words(verb, words)))
 
 
 def in_a_form(verb: Verb, texts: dict[str, str]) -> Any:
