@@ -1,4 +1,7 @@
-"""The lab's control plane against what a real istiod made of Gateways and routes."""
+"""The lab's control plane against what a real istiod made of Gateways and routes.
+
+The cases of waypoints are not held: the lab has sidecars and gateways, and no ambient mode.
+"""
 
 from __future__ import annotations
 
