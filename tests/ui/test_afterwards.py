@@ -26,9 +26,9 @@ async def test_keys_that_are_not_allowed_are_dimmed_and_say_why(size: tuple[int,
         await drive.press("colon")
         await drive.type("shift v1=100")
         await drive.press("enter")
-        assert NO in drive.status and cockpit.asked == []
+        await drive.until(lambda: NO in drive.status and cockpit.asked == [])
         await drive.press("b")
-        assert "Circuit breaker of" in drive.text
+        await drive.until(lambda: "Circuit breaker of" in drive.text)
 
 
 async def test_the_last_change_that_may_not_be_taken_back_says_why() -> None:
@@ -36,7 +36,7 @@ async def test_the_last_change_that_may_not_be_taken_back_says_why() -> None:
     cockpit.denied = {"undo": NO}
     async with driving(cockpit) as drive:
         await drive.press("u")
-        assert drive.status == NO
+        await drive.until(lambda: drive.status == NO)
         await drive.press("R")
         await drive.armed()
 

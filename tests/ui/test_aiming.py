@@ -23,7 +23,7 @@ async def aim_at_jason(drive: Drive, *after: str) -> None:
     await drive.press("y")
     await drive.until(lambda: "any request" in drive.text)
     await drive.press("enter", *after)
-    assert "rule jason is shown and changed" in drive.status
+    await drive.until(lambda: "rule jason is shown and changed" in drive.status)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -38,7 +38,7 @@ async def test_the_chosen_rule_is_shown_by_name_with_its_own_weights(
         await drive.tick()
         assert "rule jason" in row(drive, "▾ reviews")
         await drive.press("escape")
-        assert "the ordinary rule again" in drive.status
+        await drive.until(lambda: "the ordinary rule again" in drive.status)
         assert "rule jason" not in row(drive, "▾ reviews") and "80%" in row(drive, " v1 ")
 
 
@@ -70,7 +70,7 @@ async def test_choosing_the_ordinary_rule_is_going_back() -> None:
     async with driving() as drive:
         await aim_at_jason(drive)
         await drive.press("j", "asterisk")
-        assert "the ordinary rule is shown" in drive.status
+        await drive.until(lambda: "the ordinary rule is shown" in drive.status)
         assert "rule jason" not in row(drive, "▾ reviews")
 
 
@@ -102,4 +102,4 @@ async def test_a_rule_that_moved_is_followed_and_one_that_is_gone_is_told() -> N
 async def test_yaml_has_no_rule_to_choose() -> None:
     async with driving() as drive:
         await drive.press("y", "w", "enter")
-        assert "no rule under the cursor" in drive.status
+        await drive.until(lambda: "no rule under the cursor" in drive.status)

@@ -333,7 +333,7 @@ async def test_nothing_is_ordered_read_only() -> None:
     async with driving(cockpit) as drive:
         await look(drive, "observing at 25 %")
         await drive.press("X")
-        assert "read-only" in drive.status
+        await drive.until(lambda: "read-only" in drive.status)
         for words in ("canary abort", "canary run --to v3"):
             await command(drive, words)
             assert "read-only" in drive.status and isinstance(drive.app.screen, MainScreen)

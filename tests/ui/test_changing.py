@@ -68,7 +68,7 @@ async def test_escape_leaves_the_dialog_and_keeps_the_draft() -> None:
         await drive.press("minus", "enter")
         await drive.armed()
         await drive.press("escape")
-        assert "20→15%" in drive.text and drive.cockpit.applied == []
+        await drive.until(lambda: "20→15%" in drive.text and drive.cockpit.applied == [])
 
 
 async def test_an_enter_before_the_plan_is_there_is_kept_until_it_was_on_the_screen() -> None:
@@ -76,7 +76,9 @@ async def test_an_enter_before_the_plan_is_there_is_kept_until_it_was_on_the_scr
         await drive.go_to("reviews", "v3")
         with drive.cockpit.slow_plans():
             await drive.press("minus", "enter", "enter", "enter")
-            assert "Enter is kept for the plan" in drive.text and drive.cockpit.applied == []
+            await drive.until(
+                lambda: "Enter is kept for the plan" in drive.text and drive.cockpit.applied == []
+            )
             dialog = drive.dialog
         await drive.until(lambda: drive.cockpit.applied)
         await made(drive)
@@ -185,7 +187,7 @@ async def test_rolling_back_overtakes_a_change_that_is_being_verified() -> None:
         await drive.press("enter")
         await drive.until(lambda: "write" in drive.text)
         await drive.press("escape", "P")
-        assert "is being applied" in drive.status
+        await drive.until(lambda: "is being applied" in drive.status)
         await drive.press("R")
         await drive.armed()
         drive.cockpit.apply_gate.set()
@@ -321,7 +323,9 @@ async def test_a_failed_write_is_said_where_it_happened() -> None:
         await drive.until(lambda: drive.dialog.phase is Phase.FAILED)
         assert "does not answer" in drive.text
         await drive.press("escape")
-        assert "does not answer" in drive.status and "applying" not in drive.text
+        await drive.until(
+            lambda: "does not answer" in drive.status and "applying" not in drive.text
+        )
 
 
 async def test_a_closed_dialog_does_not_stop_the_change() -> None:
@@ -332,9 +336,11 @@ async def test_a_closed_dialog_does_not_stop_the_change() -> None:
         await drive.press("enter")
         await drive.until(lambda: "write" in drive.text)
         await drive.press("escape")
-        assert "applying…" in next(x for x in drive.text.splitlines() if "▾ reviews" in x)
+        await drive.until(
+            lambda: "applying…" in next(x for x in drive.text.splitlines() if "▾ reviews" in x)
+        )
         await drive.press("q")
-        assert "q again" in drive.status
+        await drive.until(lambda: "q again" in drive.status)
         drive.cockpit.apply_gate.set()
         await made(drive)
         assert "3 of 3" in drive.status
@@ -365,7 +371,9 @@ async def test_mirror_by_form_then_off_by_the_same_key() -> None:
     async with driving(size=SMALL) as drive:
         await drive.go_to("reviews", "v2")
         await drive.press("m")
-        assert isinstance(drive.app.screen, FormDialog) and "‹ v2 ›" in drive.text
+        await drive.until(
+            lambda: isinstance(drive.app.screen, FormDialog) and "‹ v2 ›" in drive.text
+        )
         await drive.press("tab", "5", "0", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1] == (SetMirror("v2", 50.0, None), LOOKED_AT)
@@ -380,10 +388,10 @@ async def test_mirror_by_form_then_off_by_the_same_key() -> None:
 async def test_fault_by_form_with_mistakes_said_in_place() -> None:
     async with driving(size=SMALL) as drive:
         await drive.press("f", "enter")
-        assert "needs a delay or an abort" in drive.text
+        await drive.until(lambda: "needs a delay or an abort" in drive.text)
         await drive.type("3")
         await drive.press("enter")
-        assert "'3' is not a duration" in drive.text
+        await drive.until(lambda: "'3' is not a duration" in drive.text)
         await drive.type("s")
         await drive.press("enter")
         await drive.armed()
@@ -411,7 +419,7 @@ async def test_clear_takes_fault_and_mirror_off_in_one_change() -> None:
         assert "fault" not in left and "mirror" not in left
         await drive.until(lambda: "fault" not in reviews_row(drive))
         await drive.press("c")
-        assert "no mirror and no fault" in drive.status
+        await drive.until(lambda: "no mirror and no fault" in drive.status)
 
 
 async def test_commands_act_on_the_selected_service() -> None:
@@ -428,8 +436,11 @@ async def test_a_wrong_command_is_one_line() -> None:
         await drive.press("colon")
         await drive.type("shift lots")
         await drive.press("enter")
-        assert "'lots' names no version" in drive.status and isinstance(
-            drive.app.screen, MainScreen
+        await drive.until(
+            lambda: (
+                "'lots' names no version" in drive.status
+                and isinstance(drive.app.screen, MainScreen)
+            )
         )
 
 

@@ -62,7 +62,7 @@ async def test_h_shows_what_was_seen_and_closes_it_again(size: tuple[int, int]) 
         assert "seen for 10m" in drive.text and "failing" in drive.text
         assert ("weight" in drive.text) is (size == LARGE)
         await drive.press("h")
-        assert "latency p99" not in drive.text
+        await drive.until(lambda: "latency p99" not in drive.text)
 
 
 async def test_the_range_goes_from_5_minutes_to_6_hours_by_key() -> None:
@@ -190,7 +190,7 @@ async def test_only_the_shown_charts_ask_and_only_at_a_slow_beat() -> None:
         await drive.until(lambda: len(asked) == 2)
         assert asked[1][1].begin > asked[0][1].begin + 1000
         await drive.press("tab")
-        assert "weight" in drive.text
+        await drive.until(lambda: "weight" in drive.text)
         first.tick(cockpit.clock.now + 5 * beat)
         await drive.pilot.pause()
         assert len(asked) == 2

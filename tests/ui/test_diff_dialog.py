@@ -73,7 +73,7 @@ async def test_only_keys_that_scroll_are_offered(danger: bool) -> None:
         assert ("j k PgDn PgUp scroll" in drive.text) is not danger
         below = cut_off(drive)
         await drive.press("pagedown")
-        assert cut_off(drive) < below and "PgDn PgUp scroll" in drive.text
+        await drive.until(lambda: cut_off(drive) < below and "PgDn PgUp scroll" in drive.text)
 
 
 async def test_no_line_is_left_out_by_paging() -> None:
@@ -124,7 +124,9 @@ async def test_leaving_while_a_change_is_applied_says_why_not_at_once(
         await drive.press("enter")
         await drive.until(lambda: "applying…" in drive.text)
         await drive.press("q")
-        assert "a change is being applied; q again leaves all the same" in drive.text
+        await drive.until(
+            lambda: "a change is being applied; q again leaves all the same" in drive.text
+        )
         assert drive.dialog.phase is Phase.APPLYING and "write" in drive.text
         await drive.press("q")
         await drive.until(lambda: drive.app.return_code is not None)

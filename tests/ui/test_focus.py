@@ -79,7 +79,7 @@ async def test_escape_in_a_pane_leaves_the_draft_alone() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v3")
         await drive.press("minus", "s", "escape")
-        assert "20→15%" in drive.text and not drive.app.main.dock.open_kinds
+        await drive.until(lambda: "20→15%" in drive.text and not drive.app.main.dock.open_kinds)
         await drive.press("escape")
         assert not drive.app.main.drafting.drafts
 
@@ -105,10 +105,10 @@ async def test_a_digit_drafts_a_weight_only_on_the_line_of_a_version(digit: str)
     async with driving() as drive:
         await drive.go_to("reviews")
         await drive.press(digit)
-        assert not drive.app.main.drafting.drafts and drive.status
+        await drive.until(lambda: not drive.app.main.drafting.drafts and drive.status)
         await drive.go_to("reviews", "v3")
         await drive.press(digit)
-        assert f"20→{digit}%" in drive.text
+        await drive.until(lambda: f"20→{digit}%" in drive.text)
 
 
 async def test_zero_on_a_service_shows_all_namespaces() -> None:
@@ -157,7 +157,7 @@ async def test_keys_of_no_meaning_are_answered_on_the_screen() -> None:
 async def test_zoom_gives_the_whole_screen_and_takes_it_back() -> None:
     async with driving() as drive:
         await drive.press("z")
-        assert "open a pane beside it" in drive.text
+        await drive.until(lambda: "open a pane beside it" in drive.text)
         await drive.press("s", "z")
         pane = drive.app.main.dock.pane("signals")
         assert pane is not None
@@ -175,9 +175,9 @@ async def test_zoom_gives_the_whole_screen_and_takes_it_back() -> None:
 async def test_on_a_narrow_screen_zoom_and_border_say_why_not() -> None:
     async with driving(size=SMALL) as drive:
         await drive.press("s", "z")
-        assert "has the whole screen" in drive.status
+        await drive.until(lambda: "has the whole screen" in drive.status)
         await drive.press("ctrl+left")
-        assert "no border" in drive.status
+        await drive.until(lambda: "no border" in drive.status)
 
 
 async def test_the_border_moves_within_limits() -> None:
@@ -191,7 +191,7 @@ async def test_the_border_moves_within_limits() -> None:
         await drive.press("ctrl+right", "ctrl+right")
         await drive.until(lambda: dock.size.width < before)
         await drive.press(*["ctrl+left"] * 9)
-        assert f"{MOST_PERCENT} %" in drive.status
+        await drive.until(lambda: f"{MOST_PERCENT} %" in drive.status)
         assert "reviews" in drive.text.splitlines()[3]
 
 

@@ -104,7 +104,7 @@ async def test_a_journal_that_cannot_be_read_says_so_in_the_pane() -> None:
         await drive.press("J")
         await drive.until(lambda: "disk I/O error" in drive.text)
         await drive.press("u")
-        assert "no change to take back" in drive.status
+        await drive.until(lambda: "no change to take back" in drive.status)
 
 
 async def test_an_empty_journal_is_told_in_words() -> None:
@@ -121,9 +121,9 @@ async def test_a_change_that_may_not_be_taken_back_is_dimmed_and_says_why() -> N
         await drive.press("J")
         await drive.until(lambda: "2 changes" in drive.text)
         await drive.press("enter")
-        assert drive.status == reason
+        await drive.until(lambda: drive.status == reason)
         await drive.press("u")
-        assert drive.status == reason
+        await drive.until(lambda: drive.status == reason)
         assert cockpit.undos == []
 
 
@@ -147,7 +147,7 @@ async def test_an_entry_of_a_newer_version_is_shown_as_what_it_is_beside_the_oth
         assert "newer version" in line_of(drive, "bookinfo")
         assert "'paused'" in drive.text
         await drive.press("u")
-        assert "cannot be taken back from here" in drive.status
+        await drive.until(lambda: "cannot be taken back from here" in drive.status)
         assert cockpit.undos == []
         await drive.press("j", "u")
         await drive.armed()

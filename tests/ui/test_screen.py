@@ -71,25 +71,27 @@ async def test_a_draft_follows_its_version_and_others_share() -> None:
         await drive.tick()
         assert "80→90%" in drive.text and "20→10%" in drive.text
         await drive.press("right_square_bracket")
-        assert "20→11%" in drive.text
+        await drive.until(lambda: "20→11%" in drive.text)
 
 
 async def test_digits_set_the_weight_and_backspace_takes_them_back() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v1")
         await drive.press("8", "5")
-        assert "80→85%" in drive.text and "20→15%" in drive.text
+        await drive.until(lambda: "80→85%" in drive.text and "20→15%" in drive.text)
         await drive.press("backspace")
-        assert "80→8%" in drive.text
+        await drive.until(lambda: "80→8%" in drive.text)
         await drive.press("backspace")
-        assert "→" not in "".join(line for line in drive.text.splitlines() if "v1" in line)
+        await drive.until(
+            lambda: "→" not in "".join(line for line in drive.text.splitlines() if "v1" in line)
+        )
 
 
 async def test_more_than_a_hundred_is_refused_in_words() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v1")
         await drive.press("9", "9", "9")
-        assert "between 0 and 100" in drive.status
+        await drive.until(lambda: "between 0 and 100" in drive.status)
         assert "80→99%" in drive.text
 
 
@@ -97,9 +99,9 @@ async def test_escape_drops_the_draft() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v3")
         await drive.press("plus")
-        assert "draft" in drive.text
+        await drive.until(lambda: "draft" in drive.text)
         await drive.press("escape")
-        assert "→" not in drive.text
+        await drive.until(lambda: "→" not in drive.text)
         await drive.press("enter")
         assert drive.app.main.arrangement.focus == "signals" and drive.cockpit.asked == []
 
@@ -110,9 +112,9 @@ async def test_a_filter_is_seen_while_it_is_typed_and_left_by_escape() -> None:
         await drive.type("rat")
         assert "ratings" in drive.text and "details" not in drive.text
         await drive.press("enter")
-        assert "details" not in drive.text
+        await drive.until(lambda: "details" not in drive.text)
         await drive.press("escape")
-        assert "details" in drive.text
+        await drive.until(lambda: "details" in drive.text)
 
 
 async def test_a_filter_that_matches_nothing_says_so() -> None:
@@ -120,9 +122,9 @@ async def test_a_filter_that_matches_nothing_says_so() -> None:
         await drive.press("slash")
         await drive.type("zzz")
         await drive.press("enter")
-        assert "nothing matches /zzz" in drive.text
+        await drive.until(lambda: "nothing matches /zzz" in drive.text)
         await drive.press("plus", "enter", "P", "R")
-        assert drive.status
+        await drive.until(lambda: drive.status)
 
 
 async def test_versions_fold_and_unfold() -> None:
@@ -134,7 +136,7 @@ async def test_versions_fold_and_unfold() -> None:
         rows = drive.text.splitlines()[2:]
         assert next(line for line in rows if "reviews" in line)[1] == "✖"
         await drive.press("space")
-        assert " ✖ v3" in drive.text
+        await drive.until(lambda: " ✖ v3" in drive.text)
 
 
 async def test_ages_grow_and_turn_stale_when_the_snapshots_stop() -> None:
@@ -216,20 +218,20 @@ async def test_read_only_says_so_and_changes_nothing() -> None:
         await drive.press("colon")
         await drive.type("shift v1=100")
         await drive.press("enter")
-        assert "read-only" in drive.status and drive.cockpit.asked == []
+        await drive.until(lambda: "read-only" in drive.status and drive.cockpit.asked == [])
 
 
 async def test_a_version_needs_the_cursor_on_it() -> None:
     async with driving() as drive:
         await drive.press("plus")
-        assert "choose a version first" in drive.status
+        await drive.until(lambda: "choose a version first" in drive.status)
 
 
 async def test_services_without_weights_say_why() -> None:
     async with driving() as drive:
         await drive.go_to("details")
         await drive.press("right", "j", "plus")
-        assert "no weights to change" in drive.status
+        await drive.until(lambda: "no weights to change" in drive.status)
 
 
 async def test_unknown_numbers_look_unknown() -> None:
@@ -261,7 +263,9 @@ async def test_a_theme_can_be_chosen_and_a_wrong_one_is_named() -> None:
         await drive.press("colon")
         await drive.type("theme nope")
         await drive.press("enter")
-        assert "there is no theme nope" in drive.status and "meshtui-contrast" in drive.status
+        await drive.until(
+            lambda: "there is no theme nope" in drive.status and "meshtui-contrast" in drive.status
+        )
 
 
 async def test_resizing_moves_nothing_but_the_columns() -> None:
@@ -286,6 +290,6 @@ async def test_a_verb_that_needs_another_right_says_that_one() -> None:
         drive.cockpit.denied = {"bookinfo/breaker": reason}
         await drive.tick()
         await drive.press("b")
-        assert reason in drive.text
+        await drive.until(lambda: reason in drive.text)
         await drive.press("R")
         await drive.armed()

@@ -91,7 +91,7 @@ async def test_the_story_on_a_small_terminal() -> None:
         await drive.press("s")
         await drive.until(lambda: "v3 answers the errors itself" in drive.text)
         await drive.press("s")
-        assert "weight" in drive.text
+        await drive.until(lambda: "weight" in drive.text)
 
 
 async def test_the_pane_follows_the_cursor_to_a_version() -> None:
@@ -252,7 +252,7 @@ async def test_the_key_needs_a_service(size: tuple[int, int]) -> None:
     cockpit.views_override = ()
     async with driving(cockpit, size=size) as drive:
         await drive.press("s")
-        assert "no service is selected" in drive.text
+        await drive.until(lambda: "no service is selected" in drive.text)
 
 
 async def test_logs_are_read_of_what_fails_and_add_what_they_say() -> None:

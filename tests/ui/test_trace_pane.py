@@ -112,7 +112,7 @@ async def test_what_cannot_be_answered_says_so_and_is_asked_again_on_r() -> None
         await drive.until(lambda: "by the objects" in drive.text)
         assert "not connected" not in drive.text
         await drive.press("escape")
-        assert "weight" in drive.text
+        await drive.until(lambda: "weight" in drive.text)
 
 
 async def test_proxies_out_of_reach_and_no_proxies_at_all() -> None:

@@ -48,7 +48,7 @@ async def test_breaker_by_form_for_the_selected_subset(size: tuple[int, int]) ->
         await drive.until(lambda: "Circuit breaker of" in drive.text)
         assert "‹ v3 ›" in drive.text and "the host has 100" in drive.text
         await drive.press("enter")
-        assert "say a limit" in drive.text
+        await drive.until(lambda: "say a limit" in drive.text)
         await drive.press("tab", "tab", "5", "0", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == SetBreaker("v3", {"max_connections": 50})
@@ -101,14 +101,14 @@ async def test_each_press_drafts_the_next_step_of_the_ladder() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v3")
         await drive.press("n")
-        assert "v3 20 → 25" in drive.status
+        await drive.until(lambda: "v3 20 → 25" in drive.status)
         await drive.press("n", "n")
-        assert "v3 20 → 75" in drive.status
+        await drive.until(lambda: "v3 20 → 75" in drive.status)
         await drive.press("n", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == Shift({"v1": 0, "v2": 0, "v3": 100})
         await drive.press("escape", "n")
-        assert "all the traffic already" in drive.status
+        await drive.until(lambda: "all the traffic already" in drive.status)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -238,4 +238,4 @@ async def test_without_a_virtual_service_there_is_nothing_to_edit(state: Path) -
     async with driving(cockpit) as drive:
         await drive.go_to("ratings")
         await drive.press("e")
-        assert "A adopts it" in drive.text and kept(state) == []
+        await drive.until(lambda: "A adopts it" in drive.text and kept(state) == [])
