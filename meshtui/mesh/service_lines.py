@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from meshtui.mesh.judging import ENOUGH, OK, Counts, Tally, counts_of
+from meshtui.mesh.judging import ENOUGH, OK, Tally, counts_of
 from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.side_names import CALLER, SERVER
-from meshtui.mesh.standing import Line, Span, follow, slowed
+from meshtui.mesh.standing import Known, Line, Span, follow, slowed
+from meshtui.mesh.standing_still import (
+    ROUNDED,
+    ends_nothing,
+    make_up,
+    windows_of,
+)
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceWork
@@ -76,17 +82,24 @@ class ServiceLines:
         lines, slow, end = self.lines, self._slow, newest.end
         quiet = newest.begin - POOLED_S
         calm = not slow
-        known: Sequence[tuple[float, _Tick]] = ()
+        known: Known = ()
         for at, count in enumerate(self.past[-1]):
             if count is None:
                 continue
             line = lines[at]
             if line is None or end - line.at > POOLED_S:
                 line = lines[at] = Line(judged[at], end, newest.begin)
-            if isinstance(count, tuple) or not _is_calm(line, count, quiet):
+            if isinstance(count, tuple):
                 known = known or self._ticks(windows)
-                counted = _windows_of(at, known, line.since - 1e-6)
-                follow(line, counted, judged[at], newest, limits)
+                if newest.begin < line.counted_at - ROUNDED and ends_nothing(
+                    line, count, at, known, limits
+                ):
+                    line.skipped = end, at, known
+                else:
+                    _follow(line, at, known, judged[at], newest, limits)
+            elif not _is_calm(line, count, quiet):
+                known = known or self._ticks(windows)
+                _follow(line, at, known, judged[at], newest, limits)
             line.at = end
             if line.slow or (slow and at in slow):
                 slowed(line, slow.get(at, ""), newest, counts_of(count)[0])
@@ -133,9 +146,16 @@ class ServiceLines:
         known = dict(zip(self.places, self.lines, strict=True))
         return [known.get(place) for place in _places(work)]
 
-    def _ticks(self, windows: Windows) -> Sequence[tuple[float, _Tick]]:
+    def _ticks(self, windows: Windows) -> Known:
         ticks = self.past
         return [(begin, ticks[-1 - ago]) for ago, begin in windows if ago < len(ticks)]
+
+
+def _follow(
+    line: Line, at: int, known: Known, first: str, newest: Span, limits: Thresholds
+) -> None:
+    make_up(line)
+    follow(line, windows_of(at, known, line.since - ROUNDED), first, newest, limits)
 
 
 def _places(work: ServiceWork) -> list[Place]:
@@ -165,14 +185,3 @@ def _show(row: RowWork, caller: Line | None, server: Line | None) -> None:
     if server is not None and row.server is not None:
         row.server_state = with_pods_state(server.shown, row.pods_state)
         row.server_slow = server.slow
-
-
-def _windows_of(at: int, known: Sequence[tuple[float, _Tick]], since: float) -> Sequence[Counts]:
-    """What each window counted of a line, the newest first, no further back than `since`."""
-    found: list[Counts] = []
-    for begin, tick in known:
-        count = tick[at]
-        if count is None or (begin < since and found):
-            break
-        found.append(count if isinstance(count, tuple) else counts_of(count))
-    return found

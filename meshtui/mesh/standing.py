@@ -24,6 +24,7 @@ from meshtui.mesh.judging import (
     SEVERITY,
     SLOW,
     Counts,
+    Tally,
     judged,
     worse,
 )
@@ -63,6 +64,13 @@ _TOO_FEW = frozenset({NO_TRAFFIC, FEW})
 _UNJUDGED = _TOO_FEW | {NOT_KNOWN}
 
 
+Tick = Sequence[Tally | None]
+"""What one sample counted, by the places of the lines; None where that is not known."""
+
+Known = Sequence[tuple[float, Tick]]
+"""Windows that have no second in common, the newest first: when each began, and its counts."""
+
+
 class Span(NamedTuple):
     """From when to when a sample counted, seconds since the epoch."""
 
@@ -80,7 +88,9 @@ class Line:
     belong to an earlier state. `bad` of `requests` failed, older ones counted in part.
     `judged_at` is when there were enough requests last, `seen_at` when there were any, and
     `usual_rps` how many they were then. It was looked at until `at`, and had few requests at
-    `followed_at` last: between them it had enough.
+    `followed_at` last: between them it had enough. Only errors are known of all windows that end
+    after `alive_at`. `skipped` is the last window that `mesh.standing_still` left out: its end,
+    the place of the line and what was counted there.
     """
 
     state: str
@@ -105,6 +115,8 @@ class Line:
     seen_at: float = 0.0
     usual_rps: float = 0.0
     followed_at: float = 0.0
+    alive_at: float = 0.0
+    skipped: tuple[float, int, Known] | None = None
 
     @property
     def shown(self) -> str:
@@ -120,7 +132,7 @@ def follow(
     it, none with a second of another.
     """
     requests = windows[0][0]
-    pool, few_bad = _pooled(windows, LEAVE * limits.failing)
+    pool, few_bad = pooled(windows, LEAVE * limits.failing)
     _note(line, windows[0], pool, newest)
     found = _found(line, windows, pool, first, limits)
     if requests < ENOUGH:
@@ -147,7 +159,7 @@ def follow(
         line.state = FAILING
 
 
-def _pooled(windows: Sequence[Counts], bound: float) -> tuple[Counts, bool]:
+def pooled(windows: Sequence[Counts], bound: float) -> tuple[Counts, bool]:
     """All of them together, and whether the newest, or it and those just before, may exclude a
     ratio of `bound`: mostly they are too few, or too many failed.
     """
@@ -175,7 +187,7 @@ def added(windows: Sequence[Counts]) -> Counts:
     return requests, errors, cut_off, refused
 
 
-def _bad(count: Counts) -> float:
+def bad_of(count: Counts) -> float:
     requests, errors, cut_off, refused = count
     bad = errors + cut_off + refused
     return bad if bad < requests else requests
@@ -189,8 +201,8 @@ def _enter(line: Line, state: str, pool: Counts, newest: Span) -> None:
     if state in _BAD and line.state not in _BAD:
         again = bool(line.left) and newest.end - line.left <= RETURNS_S
         line.returns = min(line.returns + 1, MOST_RETURNS) if again else 0
-        line.bad, line.requests, line.counted_at = _bad(pool), pool[0], newest.end
-    line.state = state
+        line.bad, line.requests, line.counted_at = bad_of(pool), pool[0], newest.end
+    line.state, line.alive_at = state, newest.end
 
 
 def _leave(line: Line, state: str, newest: Span) -> None:
@@ -263,13 +275,15 @@ def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
     requests, errors, cut_off, refused = window
     bad = errors + cut_off + refused
     bad = bad if bad < requests else requests
+    if errors < requests:
+        line.alive_at = end
     fresh = begin >= line.counted_at - 1e-6
     if fresh:
         faded = 0.5 ** (max(0.0, end - line.counted_at) / HALF_LIFE_S)
         line.bad, line.requests = line.bad * faded + bad, line.requests * faded + requests
         line.counted_at = end
     if bad:
-        line.ratio = _bad(pool) / pool[0]
+        line.ratio = bad_of(pool) / pool[0]
         line.failed_at, line.clean = end, 0.0
     elif not line.clean or begin >= line.clean_at - 1e-6:
         line.clean += requests
@@ -286,7 +300,7 @@ def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
 def _is_over(line: Line, windows: Sequence[Counts], now: float, limits: Thresholds) -> bool:
     """Whether what was counted lately excludes that the state still holds.
 
-    `windows` are those that may do so: none where `_pooled` says that they can't.
+    `windows` are those that may do so: none where `pooled` says that they can't.
     """
     patience = 2.0**line.returns
     if now - line.failed_at >= FORGOTTEN_S * patience:

@@ -29,6 +29,7 @@ from meshtui.mesh.judging import (
 )
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.standing_still import make_up
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
@@ -98,9 +99,11 @@ def view_of(*versions: Signals | None, slow: str = "") -> ServiceView:
     return ServiceView(SERVICE, rows)
 
 
-def settled(steady: SteadyStates, view: ServiceView, sample: Sample) -> ServiceView:
+def settled(
+    steady: SteadyStates, view: ServiceView, sample: Sample, limits: Thresholds = LIMITS
+) -> ServiceView:
     work = ServiceWork.on(view)
-    steady.settle([work], sample, LIMITS)
+    steady.settle([work], sample, limits)
     return work.done()
 
 
@@ -329,3 +332,57 @@ def test_a_copy_is_as_frozen_as_what_it_was_made_of() -> None:
     assert hash(changed(row, caller=None, server=None)) == hash(
         replace(row, caller=None, server=None)
     )
+
+
+class Everything:
+    """Lines of which no window is skipped: what is to come of those that skip some."""
+
+    def __init__(self) -> None:
+        self.steady = SteadyStates()
+
+    def settled(self, view: ServiceView, sample: Sample, limits: Thresholds) -> ServiceView:
+        with mock.patch.object(service_lines, "ends_nothing", return_value=False):
+            return settled(self.steady, view, sample, limits)
+
+
+COUNTED = st.one_of(
+    st.none(),
+    st.tuples(
+        st.sampled_from([0, 4, 9, 10, 60, 130, 400]), st.sampled_from([0, 0.04, 0.1, 0.3, 1])
+    ),
+)
+
+
+def phases() -> st.SearchStrategy[list[tuple[int, list[tuple[float, float] | None]]]]:
+    """For so many samples, one of these by turns."""
+    return st.lists(
+        st.tuples(st.integers(1, 20), st.lists(COUNTED, min_size=1, max_size=3)), max_size=6
+    )
+
+
+@given(phases(), st.sampled_from([1.0, 2.0, 5.0, 15.0, 20.0]), st.sampled_from([0.0, 0.1, 0.3]))
+def test_what_is_skipped_where_something_fails_changes_nothing(
+    traffic: list[tuple[int, list[tuple[float, float] | None]]], tick_s: float, failing: float
+) -> None:
+    steady, everything, limits = SteadyStates(), Everything(), Thresholds(failing=failing)
+    at = 1000.0
+    for samples, counted in traffic:
+        for number in range(samples):
+            at += tick_s
+            one = counted[number % len(counted)]
+            known = None if one is None else signals(one[0], round(one[0] * one[1]))
+            sample = Sample(at, "test", WINDOW_S, {}, {})
+            shown = settled(steady, view_of(known), sample, limits)
+            assert shown == everything.settled(view_of(known), sample, limits)
+    assert remembered(steady) == remembered(everything.steady)
+
+
+def remembered(steady: SteadyStates) -> list[object]:
+    """All that decides what comes next, and not that something was skipped."""
+    found: list[object] = []
+    for service in steady._services.values():
+        for line in service.lines:
+            if line is not None:
+                make_up(line)
+            found.append(line)
+    return found
