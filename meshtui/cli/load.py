@@ -12,7 +12,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.load import load_json
 from meshtui.cli.trace import request_of
-from meshtui.errors import Exit, MeshtuiError, NotAllowed, Refused
+from meshtui.errors import Exit, MeshtuiError, Refused
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.request import SAFE_METHODS
 from meshtui.operations.look.trace import Question
@@ -23,6 +23,7 @@ from meshtui.operations.request.load import (
     Reached,
     choose,
     load_targets,
+    refuse_load,
     run_load,
     services_of,
 )
@@ -37,8 +38,7 @@ async def load(arguments: argparse.Namespace) -> int:
     plan = LoadPlan(arguments.rps, vars(arguments)["for"], arguments.concurrency)
     plan.validate()
     async with opening.session(arguments) as opened:
-        if opened.cluster.read_only:
-            raise NotAllowed("a load: meshtui runs read-only", "start it without --read-only")
+        refuse_load(opened.options, opened.cluster.context)
         mesh = await opening.mesh(opened)
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         target = await _target(arguments, opened, mesh, service)

@@ -38,6 +38,7 @@ class Config:
     mouse: bool = False
     badges: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    production: bool = False
     namespace: str = ""
     stable: Mapping[str, str] = field(default_factory=dict)
     ladder: tuple[float, ...] = LADDER
@@ -241,6 +242,13 @@ SETTINGS = (
         local=False,
     ),
     Setting("read_only", "refuse every write, as --read-only", flag, "true"),
+    Setting(
+        "production",
+        "a cluster with real users: load refuses there",
+        flag,
+        "true",
+        exported=False,
+    ),
     Setting("namespace", "the services of this namespace, as -n", text, "shop", exported=False),
     Setting(
         "stable",
@@ -291,7 +299,7 @@ SETTINGS = (
         "contexts",
         "settings of the contexts whose names match a pattern; they go before those above",
         contexts,
-        '{"*prod*": {read_only: true, failing: 0.02}}',
+        '{"*prod*": {production: true, failing: 0.02}}',
         local=False,
     ),
     Setting(

@@ -23,8 +23,9 @@ from meshtui.cli.parser import build_parser
 from meshtui.config import SETTINGS, Config, load, load_config
 from meshtui.config.settings import BY_NAME, LADDER
 from meshtui.config.template import template
-from meshtui.errors import Usage
+from meshtui.errors import NotAllowed, Usage
 from meshtui.operations.live import LiveCockpit
+from meshtui.operations.request.load import refuse_load
 
 Capture = pytest.CaptureFixture[str]
 NO_ENVIRONMENT: dict[str, str] = {}
@@ -376,3 +377,26 @@ def test_the_screen_has_the_words(path: Path) -> None:
     app = app_of(Namespace())
     (problem,) = app._problems
     assert problem.endswith("is it theme?; read-only until that is right")
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("--yes",), ("--yes", "--force"), ("--read-only",), ("--context", "prod-eu")]
+)
+def test_a_load_is_refused_in_production_in_one_line(
+    prod: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("MESHTUI_PRODUCTION", "false")
+    prod.write_text("contexts:\n  prod-*: {production: true}\n")
+    assert main(["load", "reviews", "--rps", "1", "--for", "1s", *more]) == 4
+    shown = capsys.readouterr()
+    words = "a load: the configuration marks context prod-eu as production"
+    assert words in shown.err and shown.err.count("\n") == 1
+    assert shown.out == ""
+
+
+def test_only_contexts_that_are_marked_are_production(prod: Path) -> None:
+    prod.write_text("contexts:\n  prod-*: {production: true}\n")
+    assert options(Namespace()).config.production is True
+    refuse_load(options(Namespace(context="lab")), "lab")
+    with pytest.raises(NotAllowed, match="read-only"):
+        refuse_load(options(Namespace(context="lab", read_only=True)), "lab")

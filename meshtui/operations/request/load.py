@@ -31,6 +31,7 @@ from meshtui.operations.request.tools import Outgoing
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+    from meshtui.operations.options import Options
 
 _LINE = 64 * 1024
 _GRACE_S = 10.0
@@ -45,6 +46,17 @@ class LoadTarget:
     container: str
     outgoing: Outgoing
     traced: ProxyTrace
+
+
+def refuse_load(options: Options, context: str) -> None:
+    """Raises NotAllowed where no load may be made: read-only, or in production."""
+    if options.config.production:
+        raise NotAllowed(
+            f"a load: the configuration marks context {context} as production",
+            "choose another context with --context",
+        )
+    if options.read_only:
+        raise NotAllowed("a load: meshtui runs read-only", "start it without --read-only")
 
 
 def load_targets(
