@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meshtui.ui.actions import registry
-from meshtui.verbs import text
+from meshtui.verbs import VERBS, text
+from meshtui.verbs.verb import CHANGES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -27,6 +28,16 @@ def test_a_table_is_the_registrys(name: str, table: str) -> None:
     _, _, after = after.partition("prints this table -->\n")
     found, _, _ = after.strip().partition("\n\n")
     assert found == table.strip()
+
+
+def test_each_verb_that_changes_a_service_is_in_the_gateway_apis_table() -> None:
+    _, _, after = README.partition("| | VirtualService | HTTPRoute |")
+    table, _, _ = after.partition("\n\n")
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+    named = {word for first, *_ in rows for word in re.findall(r"`([\w ]+)`|(canary)", first)}
+    words = {one or other for one, other in named}
+    assert {verb.name for verb in VERBS if verb.group == CHANGES} - words == set()
+    assert all(len(row) == 5 and all(row) for row in rows)
 
 
 def test_the_test_command_is_there_word_for_word() -> None:
