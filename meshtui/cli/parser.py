@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -54,11 +55,26 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
 CHANGE = ("change_commands", "change")
 
 
+_UNKNOWN = re.compile(r"argument \w+: invalid choice: '(.*)' \(choose from (.*)\)")
+
+
+def _nearest(line: str) -> str:
+    """Of a word that nothing is called the nearest that something is; all where none is near."""
+    found = _UNKNOWN.fullmatch(line)
+    if found is None:
+        return line
+    from difflib import get_close_matches
+
+    names = [name.strip(" '") for name in found[2].split(",")]
+    near = get_close_matches(found[1], names, 2, 0.6)
+    return f"there is no {found[1]}: is it {' or '.join(near)}?" if near else line
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
+        line = _nearest(" ".join(message.split()))
         self.exit(Exit.USAGE, f"{self.prog}: {line} (see `{self.prog} --help`)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:

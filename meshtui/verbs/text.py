@@ -26,7 +26,7 @@ def line_usage(verb: Verb, width: int = 56) -> str:
     named = [p for p in verb.parameters if not p.place and not p.after]
     end = ["| off"] if verb.off else []
     for parameter in named:
-        word = f"[{parameter.names[0]} {parameter.shown}]"
+        word = f"[{f'{parameter.names[0]} {parameter.shown}'.rstrip()}]"
         if len(" ".join([*words, word, *end])) > width:
             return " ".join([*words, "…", *end])
         words.append(word)

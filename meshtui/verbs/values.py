@@ -83,6 +83,8 @@ def percent(text: str) -> float:
     if value is not None:
         return value
     hint = "write a number from 0 to 100"
+    if seconds(text):
+        hint += f"; a time limit is `for {text}`"
     try:
         given = float(text.strip().removesuffix("%"))
     except ValueError:

@@ -159,7 +159,13 @@ def test_what_makes_no_sense_says_so_in_one_line(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("shfit v1=5", ":shift"), ("rollbck", ":rollback"), ("promot", ":promote"), ("lgos", ":logs")],
+    [
+        ("shfit v1=5", ":shift"),
+        ("weight v3 5", ":shift"),
+        ("rollbck", ":rollback"),
+        ("promot", ":promote"),
+        ("lgos", ":logs"),
+    ],
 )
 def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(typed: str, meant: str) -> None:
     with pytest.raises(Usage) as caught:

@@ -111,6 +111,32 @@ async def test_a_digit_drafts_a_weight_only_on_the_line_of_a_version(digit: str)
         await drive.until(lambda: f"20→{digit}%" in drive.text)
 
 
+async def test_weight_is_taken_off_where_the_signals_say_why() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("s")
+        await drive.until(lambda: focus(drive) == "signals")
+        await drive.press("minus")
+        await drive.until(lambda: "20→15%" in drive.text)
+        await drive.press("5")
+        await drive.until(lambda: "20→5%" in drive.text)
+        await drive.press("enter")
+        await drive.until(lambda: "v3 20 → 5 %" in drive.text)
+
+
+async def test_what_one_acts_on_keeps_the_cursor() -> None:
+    async with driving() as drive:
+        top = drive.app.main.table.place
+        assert top is not None and top.service.name == "reviews"
+        await drive.press("s", "escape", "N")
+        await drive.until(lambda: drive.app.main.table.sort.key == "name")
+        assert drive.app.main.table.place == top
+    async with driving() as drive:
+        await drive.press("N")
+        await drive.until(lambda: drive.app.main.table.sort.key == "name")
+        assert drive.app.main.table.place != top
+
+
 async def test_zero_on_a_service_shows_all_namespaces() -> None:
     async with driving() as drive:
         await drive.press("colon")
@@ -127,7 +153,7 @@ async def test_zero_on_a_service_shows_all_namespaces() -> None:
 @pytest.mark.parametrize(
     ("key", "where", "words"),
     [
-        ("plus", "logs", "+ does nothing here; weight: in table (Tab)"),
+        ("plus", "logs", "+ does nothing here; weight: in signals (s) or table (Tab)"),
         ("3", "logs", "clusters: in proxies (p)"),
         ("K", TABLE, "K does nothing; ? shows the keys of the table"),
         ("f5", "rules", "F5 does nothing; ? shows the keys of the rules"),

@@ -132,7 +132,7 @@ def test_the_beginning_of_several_names_them(mesh: Mesh) -> None:
         find_pod(found, "web", "bookinfo")
     assert str(raised.value) == (
         "web is the beginning of 7 pods: web-0, web-1, web-2, web-3, web-4 and 2 more: "
-        "write more of the name"
+        "write more of the name, as w-web-0"
     )
 
 

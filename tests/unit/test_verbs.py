@@ -20,7 +20,7 @@ from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.man import man_page
 from meshtui.verbs.text import line_usage, markdown, usage
-from meshtui.verbs.values import settled
+from meshtui.verbs.values import percent, settled
 
 VALUES = {
     "percent": ("0", "100", "50%", "0.5", "101", "-1", "150%", "half", "", "nan", "1e9"),
@@ -227,3 +227,29 @@ def test_man_has_nothing_to_say_against_the_page() -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "a terminal cockpit for a live Istio mesh" in ran.stdout
+
+
+def test_a_flag_without_a_value_is_written_without_one() -> None:
+    assert line_usage(BY_NAME["rollback"]) == "rollback [V] [everywhere]"
+
+
+def test_a_time_where_a_percentage_belongs_says_how_it_is_written() -> None:
+    with pytest.raises(Usage, match="a time limit is `for 2h`"):
+        percent("2h")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["shfit"], "there is no shfit: is it shift?"),
+        (["lab", "upp"], "there is no upp: is it up?"),
+        (["proxy", "routs", "x"], "there is no routs: is it routes?"),
+        (["xyzzy"], "choose from"),
+    ],
+)
+def test_the_nearest_of_the_words_there_are_is_named(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        build_parser(words).parse_args(words)
+    assert raised.value.code == 2 and said in capsys.readouterr().err

@@ -157,10 +157,17 @@ def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:
     begins = [pod for pod in near if name and pod.name.startswith(name)]
     for found in (exact, [pod for pod in near if pod.workload == name], begins):
         if found is begins and len({(pod.namespace, pod.workload) for pod in begins}) > 1:
-            raise Usage(f"{name} is the beginning of {_names(begins)}", "write more of the name")
+            raise Usage(f"{name} is the beginning of {_names(begins)}", _more_of_it(begins))
         if found:
             return next((pod for pod in found if pod.serving), found[0])
     return None
+
+
+def _more_of_it(pods: list[Pod]) -> str:
+    """A workload's name is enough: its proxies have the same configuration."""
+    workloads = sorted({pod.workload for pod in pods if pod.workload})
+    example = f", as {workloads[0]}" if workloads else ""
+    return f"write more of the name{example}"
 
 
 def _names(pods: list[Pod]) -> str:

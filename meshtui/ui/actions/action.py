@@ -44,6 +44,9 @@ ANYWHERE = frozenset(
     }
 )
 IN_TABLE = frozenset({TABLE})
+OF_A_ROW = frozenset({TABLE, SIGNALS})
+"""Where the selected version is what one looks at: the signals say why to take weight off it."""
+
 IN_TEXT = frozenset({LOGS, RULES})
 IN_LONG = frozenset({LOGS, RULES, PROXIES, JOURNAL, DESCRIBE})
 """Parts that are read from end to end, where `g` is what it is to less and vim."""
@@ -103,6 +106,11 @@ class Action:
 
     footer: int = 0
     palette: bool = True
+
+    @property
+    def breadth(self) -> int:
+        """Of how many parts of the screen it is; the table and what speaks of its row are one."""
+        return 1 if self.where <= OF_A_ROW else len(self.where)
 
     def why_not(self, now: Situation) -> str:
         """Why it cannot be done now, in words; empty where it can."""

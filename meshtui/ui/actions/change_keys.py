@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtui.ui.actions.action import ANYWHERE, CHANGE, IN_JOURNAL, IN_TABLE, Action
+from meshtui.ui.actions.action import ANYWHERE, CHANGE, IN_JOURNAL, OF_A_ROW, Action
 
 DIGITS = tuple("0123456789")
 
@@ -10,42 +10,42 @@ CHANGES: tuple[Action, ...] = (
     Action(
         "heavier", ("plus", "equals_sign"), "+", "weight",
         "Draft 5 % more for the selected version; the others share the rest.",
-        CHANGE, True, IN_TABLE, "version", 10, False,
+        CHANGE, True, OF_A_ROW, "version", 10, False,
     ),
     Action(
         "lighter", ("minus",), "-", "5 % less",
         "Draft 5 % less for the selected version.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
+        CHANGE, True, OF_A_ROW, "version", 0, False,
     ),
     Action(
         "one_more", ("right_square_bracket",), "]", "1 % more",
         "Draft 1 % more for the selected version.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
+        CHANGE, True, OF_A_ROW, "version", 0, False,
     ),
     Action(
         "one_less", ("left_square_bracket",), "[", "1 % less",
         "Draft 1 % less for the selected version.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
+        CHANGE, True, OF_A_ROW, "version", 0, False,
     ),
     Action(
         "digit", DIGITS, "0-9", "type weight",
         "Type the weight of the selected version; Backspace takes a digit back.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
+        CHANGE, True, OF_A_ROW, "version", 0, False,
     ),
     Action(
         "backspace", ("backspace",), "Backspace", "take back",
         "Take the last typed digit back.",
-        CHANGE, True, IN_TABLE, "draft", 0, False,
+        CHANGE, True, OF_A_ROW, "draft", 0, False,
     ),
     Action(
         "next_step", ("n",), "n", "next step",
         "Draft the ladder's next step for the selected version: 5, 10, 25, 50 … %, or as set.",
-        CHANGE, True, IN_TABLE, "version", 12, False,
+        CHANGE, True, OF_A_ROW, "version", 12, False,
     ),
     Action(
         "diff", ("enter",), "Enter", "diff",
         "Show the drafted weights as a diff; Enter there applies them.",
-        CHANGE, True, IN_TABLE, "draft", 5, False,
+        CHANGE, True, OF_A_ROW, "draft", 5, False,
     ),
     Action(
         "promote", ("P",), "P", "promote",

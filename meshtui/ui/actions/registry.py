@@ -181,7 +181,7 @@ def resolve(key: str, now: Situation) -> Action | None:
     """What a key means in the part of the screen with the focus: of several actions the one for
     the fewest parts, there the first for what the cursor is on; None where it means nothing."""
     fitting = [a for a in current() if key in a.keys and now.focus in a.where]
-    return min(fitting, key=lambda a: (len(a.where), bool(a.missing(now))), default=None)
+    return min(fitting, key=lambda a: (a.breadth, bool(a.missing(now))), default=None)
 
 
 def elsewhere(key: str, now: Situation) -> str:

@@ -122,6 +122,8 @@ class CommandRunner:
         reason = named(action).why_not(self._host.situation())
         if reason:
             raise Refused(reason)
+        if named(action).needs:
+            self._table.keep_place()
 
     def _switch(self, context: str) -> None:
         """Another cluster, unless a change to this one is under way."""

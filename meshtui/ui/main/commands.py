@@ -209,6 +209,10 @@ ALIASES = {
 """What users of kubectl and k9s type, by what shows it here."""
 
 
+_MEANT = dict.fromkeys(("weight", "weights"), ("shift",))
+"""What people type who mean a command that is spelled otherwise."""
+
+
 def names() -> tuple[str, ...]:
     """All that a command may begin with."""
     verbs = (name for verb in VERBS if verb.line for name in (verb.name, *verb.aliases))
@@ -217,7 +221,7 @@ def names() -> tuple[str, ...]:
 
 
 def _meant(name: str) -> str:
-    near = get_close_matches(name, names(), 3, 0.6)
+    near = _MEANT.get(name) or get_close_matches(name, names(), 3, 0.6)
     return f"is it {' or '.join(f':{one}' for one in near)}?" if near else "? shows the commands"
 
 

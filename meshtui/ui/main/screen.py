@@ -373,6 +373,8 @@ class MainScreen(Screen[None]):
         if reason:
             self.announce(reason, "warning")
             return
+        if action.needs:
+            self.table.keep_place()
         self.guarded(lambda: self.handlers.run(action.id, key))
         self.update_keys()
 

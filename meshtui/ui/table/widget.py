@@ -175,7 +175,7 @@ class MeshTable(LinesView, can_focus=True):
     # The cursor
 
     def _follow(self) -> None:
-        """Stay on the same line wherever it is now; until a key moved it, stay at the top."""
+        """Stay on the same line wherever it is now; until somebody chose one, stay at the top."""
         before = self._place
         if not self._entries:
             self._place = None
@@ -186,6 +186,10 @@ class MeshTable(LinesView, can_focus=True):
         if self._place != before:
             self.post_message(self.Moved(self._place))
         self._show_cursor()
+
+    def keep_place(self) -> None:
+        """Something is done with the line under the cursor: it is chosen from now on."""
+        self._moved_by_hand = self._place is not None
 
     def _nearest(self, gone: LineId) -> LineId:
         """The service of a line that is gone, else the top."""
