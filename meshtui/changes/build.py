@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from meshtui.changes.assemble import rule_change
 from meshtui.changes.breaker_ops import build_breaker
@@ -68,10 +68,10 @@ VERBS: Mapping[type, str] = {
 }
 
 
-_NAMES: Mapping[type, str] = {
-    SetFault: "a fault",
-    ClearFault: "a fault",
-}
+OfRequests: TypeAlias = (
+    SetMirror | ClearMirror | SetFault | ClearFault | ClearAll | SetTimeout | ClearTimeout
+)
+"""What says more of a rule than where its traffic goes."""
 
 
 def build_change(mesh: Mesh, request: Request, target: Target) -> Change:
@@ -138,7 +138,7 @@ def operations_for(located: Located, request: RuleRequest) -> tuple[Operation, .
     assert_never(request)
 
 
-def _for_http_route(located: Located, request: RuleRequest) -> tuple[Operation, ...]:
+def _for_http_route(located: Located, request: OfRequests) -> tuple[Operation, ...]:
     """What can be said in an HTTPRoute beside weights. Raises `Refused` for the rest."""
     match request:
         case SetMirror():
@@ -151,9 +151,10 @@ def _for_http_route(located: Located, request: RuleRequest) -> tuple[Operation, 
             return http_route_timeout_operations(located, request)
         case ClearTimeout():
             return clear_http_route_timeout_operations(located)
-        case _:
-            virtual_service_of(located.owner, _NAMES[type(request)])
+        case SetFault() | ClearFault():
+            virtual_service_of(located.owner, "a fault")
             return ()
+    assert_never(request)
 
 
 def rollback_operations(located: Located, stable: str) -> tuple[Operation, ...]:
