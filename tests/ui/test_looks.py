@@ -300,6 +300,11 @@ def test_production_looks_like_production(context: str, badges: dict[str, str], 
     assert badge_of(context, badges) == badge
 
 
+def test_a_context_that_the_configuration_marks_is_red_unless_a_badge_says_otherwise() -> None:
+    assert badge_of("shop", {}, production=True) == RED
+    assert badge_of("shop", {"sh*": "plain"}, production=True) == PLAIN
+
+
 @SIZES
 async def test_a_context_that_says_production_is_loud_in_the_header(size: tuple[int, int]) -> None:
     cockpit = FakeCockpit()

@@ -216,7 +216,7 @@ class MainScreen(Screen[None]):
     def place_again(self) -> None:
         """Where we are, in the header."""
         c = self.cockpit
-        badge = badge_of(c.context, self._badges)
+        badge = badge_of(c.context, self._badges, c.settings.production)
         self.header.place = ConnectedTo(
             c.context, self.rule_choice.namespace, c.server, c.read_only, badge
         )
