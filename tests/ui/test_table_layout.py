@@ -11,6 +11,7 @@ from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
+from meshtui.operations.types import Snapshot
 from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, CellContext, cell
@@ -19,7 +20,7 @@ from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
-from meshtui.ui.widgets.headline import counts_line
+from meshtui.ui.widgets.headline import ConnectedTo, Counts, counts_line, header_lines
 from meshtui.ui.widgets.paint import fit, fit_line, width_of
 from tests.ui import bookinfo
 
@@ -257,6 +258,18 @@ def test_what_is_slow_does_not_hide_its_errors() -> None:
     column = next(column for column in COLUMNS if column.id == "err")
     (piece,) = cell(column, v3, CellContext())
     assert (piece.text, piece.role) == ("4.0%", "degraded")
+
+
+@pytest.mark.parametrize("name", ["admin", "arn:aws:eks:eu:12345:cluster/production-shop"])
+@pytest.mark.parametrize("width", range(24, 200, 7))
+def test_the_context_is_the_last_thing_to_go_from_the_header(name: str, width: int) -> None:
+    snapshot = Snapshot(1.0, views=slow_and_failing())
+    place = ConnectedTo(name, "", "https://127.0.0.1:6443", False)
+    first, second = header_lines(place, snapshot, 1.0, width, Counts())
+    assert width_of(first) == width_of(second) == width
+    text = "".join(piece.text for piece in first)
+    assert name[:5] in text and (name in text or "…" in text) and "◆" in text
+    assert (name in text) or width < 2 * len(name) + 2
 
 
 def marks(cells: int, note: str = "", **extra: object) -> str:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from rich.cells import cell_len
+
 from meshtui.dataclass import dataclass
 from meshtui.mesh.control_plane import shown
 from meshtui.mesh.judging import (
@@ -26,7 +28,7 @@ from meshtui.ui.badges import PLAIN, RED
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.table.outline import version_name
-from meshtui.ui.widgets.paint import Line, Span, both_ends, span
+from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, fit_middle, span, width_of
 
 GAP = Span("  ")
 DOT = Span(" · ", "faint")
@@ -78,18 +80,26 @@ def header_lines(
     counts = counted.line(snapshot.views if snapshot else (), place.namespace, side)
     if snapshot is not None and snapshot.telemetry.stale(max(0.0, now - snapshot.time)):
         counts = as_last_seen(counts)
-    first = both_ends(_where(place, width), counts, inner)
+    first = _beside(place, counts, inner)
     second = both_ends(_sources(snapshot, now, width), _mode(place, side), inner)
     edge = Span(" ")
     return (edge, *first, edge), (edge, *second, edge)
 
 
-def _where(place: ConnectedTo, width: int) -> Line:
-    pieces = [Span("meshtui", "brand"), GAP, _context(place)]
-    pieces += [DOT, span(place.namespace or "all namespaces", "text")]
-    if width >= 100 and place.server:
-        pieces += [DOT, span(place.server, "muted")]
-    return tuple(pieces)
+def _beside(place: ConnectedTo, counts: Line, inner: int) -> Line:
+    """As much of where we are as fits beside the counts; the context is the last thing to go."""
+    brand = (Span("meshtui", "brand"), GAP)
+    context: Line = (_context(place),)
+    where = (*brand, *context, DOT, span(place.namespace or "all namespaces", "text"))
+    server: Line = (DOT, span(place.server, "muted")) if place.server and inner >= 98 else ()
+    for left in ((*where, *server), where, (*brand, *context), context):
+        blank = inner - width_of(left) - width_of(counts)
+        if blank > 0:
+            return (*left, Span(" " * blank), *counts)
+    name, role = context[0]
+    name = fit_middle(name, min(width_of(context), inner // 2))
+    room = max(inner - cell_len(name) - 1, 0)
+    return fit_line((Span(name, role), Span(" "), *fit_line(counts, room)), inner)
 
 
 def _context(place: ConnectedTo) -> Span:
