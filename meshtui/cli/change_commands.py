@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from meshtui.cli import output
 from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
 from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
@@ -128,9 +130,22 @@ async def plan_and_apply(
             report(nothing, opening.form(arguments), dry=True, parts=parts)
             return Exit.DONE
         outcome = await carry_out(arguments, opened, mesh, plan, seen)
+        _say_ends(outcome)
         shares = await measured(opened, outcome, arguments.measure)
     report(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
+
+
+def _say_ends(outcome: Outcome) -> None:
+    """When a time limit is over, and who must be running then: not this command."""
+    limits = {one.expires_s for one in outcome.plan.changes if one.expires_s is not None}
+    if outcome.applied and limits:
+        seconds = min(limits)
+        at = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+        output.note(
+            f"meshtui: it ends by itself in {human_duration(seconds)}, at {at}, where a screen or "
+            "`meshtui keep` is running then"
+        )
 
 
 async def _on_part(

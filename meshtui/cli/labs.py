@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from meshtui.cli import output
 from meshtui.errors import Exit, MeshtuiError
+
+if TYPE_CHECKING:
+    from meshtui.lab.process import RunningLab
 
 ENDING_S = 3.0
 """How long a demo waits for the canaries that were started in it: their cluster ends with it."""
@@ -50,6 +56,16 @@ def _line(text: str) -> None:
     output.flush()
 
 
+@contextmanager
+def _started(scenario: str) -> Iterator[RunningLab]:
+    """A lab of its own; it takes seconds, and nobody should look at nothing meanwhile."""
+    from meshtui.lab.process import spawn
+
+    output.note("meshtui: starting a mesh of eight Envoy proxies on this machine…")
+    with spawn(scenario) as lab:
+        yield lab
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """A lab in a process of its own, and the screen on it; both end together.
 
@@ -57,10 +73,9 @@ def demo(arguments: argparse.Namespace) -> int:
     """
     from meshtui.cli.screen import run_screen, watched_terminal
     from meshtui.lab.errors import LabError
-    from meshtui.lab.process import spawn
 
     try:
-        with watched_terminal() as leaving, spawn(arguments.scenario) as lab:
+        with watched_terminal() as leaving, _started(arguments.scenario) as lab:
             os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
             arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
             try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meshtui.errors import Exit
 from meshtui.lab.process import RunningLab
 from tests.lab.harness import (
     ISTIO,
@@ -117,7 +118,11 @@ def test_a_mirror_reaches_another_service(rules: Mesh, operator: Operator) -> No
 
 
 def test_a_grpc_abort_is_a_grpc_status(rules: Mesh, operator: Operator) -> None:
-    told = operator.change("fault", "reviews", "--abort", "UNAVAILABLE")
+    words = ("fault", "reviews", "--abort", "UNAVAILABLE", "--for", "10m", "--yes")
+    ran = operator.run(*words, "-o", "json")
+    assert ran.status == Exit.DONE, ran.err
+    assert "it ends by itself in 10m, at " in ran.err and "`meshtui keep` is running" in ran.err
+    told = ran.json
     assert told["after"]["fault"]["abort"]["grpc_status"] == "UNAVAILABLE"
     grpc = {"content-type": "application/grpc"}
     answers = rules.send(5, headers=grpc, method="POST")

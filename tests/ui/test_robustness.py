@@ -84,8 +84,8 @@ def test_every_key_is_bound_and_means_one_thing_in_each_place(now: Situation) ->
             for place in action.where:
                 here = replace(now, focus=place)
                 meant = [a for a in ACTIONS if key in a.keys and place in a.where]
-                nearest = min(len(a.where) for a in meant)
-                found = [a for a in meant if len(a.where) == nearest]
+                nearest = min(a.breadth for a in meant)
+                found = [a for a in meant if a.breadth == nearest]
                 possible = [a for a in found if not a.missing(here)]
                 means = (possible or found)[0]
                 assert resolve(key, here) is means, f"{key} in {place}"

@@ -255,7 +255,7 @@ def test_only_the_commands_among_the_words_are_made(capsys: pytest.CaptureFixtur
     arguments = build_parser(words).parse_args(words)
     assert (arguments.command, arguments.namespace) == ("shift", "services")
     with pytest.raises(SystemExit):
-        build_parser(["sift", "reviews"]).parse_args(["sift", "reviews"])
+        build_parser(["xyzzy", "reviews"]).parse_args(["xyzzy", "reviews"])
     assert "rollback" in capsys.readouterr().err
 
 
