@@ -13,9 +13,8 @@ from meshtui.changes.outcome import Outcome
 from meshtui.cli import change_commands as one
 from meshtui.cli import connect as opening
 from meshtui.cli import output
-from meshtui.cli.clusters import in_context
 from meshtui.cli.documents.changes import change_json
-from meshtui.cli.pages import CURRENT, Page
+from meshtui.cli.pages import CURRENT, Page, in_context
 from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.model import Mesh

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
-from meshtui.cli.pages import CURRENT, Page
+from meshtui.cli.pages import CURRENT, Page, in_context
 from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError, NotFound, Usage
 
@@ -97,11 +97,6 @@ async def each(
     finally:
         for task in tasks:
             task.cancel()
-
-
-def in_context(arguments: argparse.Namespace, context: str) -> argparse.Namespace:
-    """The same arguments for one of the clusters."""
-    return argparse.Namespace(**{**vars(arguments), "context": context})
 
 
 def status_of(answers: Sequence[Answer[T]], status: Callable[[T], int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import field
@@ -54,3 +55,8 @@ CURRENT: ContextVar[Page | None] = ContextVar("page", default=None)
 
 def page() -> Page | None:
     return CURRENT.get()
+
+
+def in_context(arguments: argparse.Namespace, context: str) -> argparse.Namespace:
+    """The same arguments for one of the clusters."""
+    return argparse.Namespace(**{**vars(arguments), "context": context})

@@ -137,7 +137,8 @@ async def test_of_a_small_mesh_all_are_read(few: bool, monkeypatch: pytest.Monke
 
 
 async def test_in_a_mesh_that_is_too_large_for_one_sample_each_has_its_turn() -> None:
-    """A sample ends after a tenth of the proxies; after some rounds every row has its numbers."""
+    """A sample ends after a tenth of the proxies or, on a busy machine, before; after some rounds
+    every row has its numbers."""
     sidecars = Sidecars()
     part = len(sidecars.mesh.pods) // 10
     sidecars.most = part
@@ -151,11 +152,13 @@ async def test_in_a_mesh_that_is_too_large_for_one_sample_each_has_its_turn() ->
         sidecars.step()
         found = await source.sample(sidecars.mesh)
     assert found.window_s == 10.0, "two samples give a rate"
-    for _ in range(28):
+    for _ in range(300):
         sidecars.step()
         found = await source.sample(sidecars.mesh)
+        if len(sidecars.asked) == len(sidecars.mesh.pods) and min(sidecars.asked.values()) >= 3:
+            break
     for number in range(1, SERVICES):
         key = ServiceKey(namespace(number), f"service-{number}")
         for _, state, counted in rows(sidecars.mesh, found, key).values():
             assert state != "unknown" and counted
-    assert min(sidecars.asked.values()) >= 2, "each has its turn again"
+    assert min(sidecars.asked.values()) >= 3, "each has its turn again"
