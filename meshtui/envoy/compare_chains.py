@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from meshtui.dataclass import dataclass
 from meshtui.envoy.clusternames import parse_cluster_name
@@ -36,7 +37,13 @@ class _Served:
 
 
 def listeners_for(port: PortChains, listeners: Iterable[ProxyListener]) -> list[ProxyListener]:
-    """The listeners that take connections to the port: on its addresses, else on all."""
+    """The listeners that take connections to the port: on its addresses, else on all.
+
+    Of a waypoint's listener for everything only the port's own chain.
+    """
+    if port.chain:
+        mine = ((one, [c for c in one.chains if c.name == port.chain]) for one in listeners)
+        return [replace(one, chains=tuple(chains)) for one, chains in mine if chains]
     able = [one for one in listeners if one.port == port.port and one.direction != "inbound"]
     wanted = set(port.addresses)
     names = {f"{address}_{port.port}" for address in wanted}
@@ -152,7 +159,8 @@ def _same(one: Shares, other: Shares) -> bool:
 
 
 def _title(port: PortChains) -> str:
-    return f"{port.title.partition('.')[0]}:{port.port}" if port.addresses else port.title
+    short = port.addresses or port.chain
+    return f"{port.title.partition('.')[0]}:{port.port}" if short else port.title
 
 
 def _words(takes: Takes) -> str:

@@ -44,6 +44,8 @@ class FilterChain:
     others: tuple[str, ...] = field(default=(), compare=False)
     """What else it asks of a connection, in Envoy's names."""
 
+    name: str = field(default="", compare=False)
+
 
 @dataclass(frozen=True, slots=True)
 class ProxyListener:
@@ -122,6 +124,7 @@ def _chain(raw: Json) -> FilterChain:
         tuple(_passed_on(raw)),
         bool(read.texts(match, "application_protocols")),
         tuple(sorted(name for name in match if name not in _KNOWN)),
+        read.text(raw, "name"),
     )
 
 

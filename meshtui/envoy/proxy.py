@@ -51,6 +51,10 @@ def sidecar_listener_names(ports: Iterable[int]) -> str:
     return f".*_({_numbers(ports)})"
 
 
+WAYPOINT_LISTENER = "main_internal"
+"""The listener of a waypoint that has the chains of all services."""
+
+
 def _numbers(ports: Iterable[int]) -> str:
     return "|".join(str(port) for port in sorted(set(ports)))
 

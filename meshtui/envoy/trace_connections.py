@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.listeners import EVERYTHING, FilterChain, ProxyListener
@@ -20,10 +21,17 @@ NO_LISTENER = "the proxy has no listener for the port"
 
 
 def trace_connection(
-    listeners: Sequence[ProxyListener], request: Request, port: int, addresses: Sequence[str]
+    listeners: Sequence[ProxyListener],
+    request: Request,
+    port: int,
+    addresses: Sequence[str],
+    named: str = "",
 ) -> Followed:
-    """The chain that takes a connection to a port of one of some addresses."""
-    found = _listener(listeners, port, addresses)
+    """The chain that takes a connection to a port of one of some addresses.
+
+    A waypoint has one for each port of a service, called by its name, `named`.
+    """
+    found = _with_chain(listeners, named) if named else _listener(listeners, port, addresses)
     rest = found is not None and found.name == REST
     if found is None:
         return Followed(Decision(notes=(NO_LISTENER,), port=port))
@@ -63,6 +71,14 @@ def _listener(
     return next(iter([*exact, *every, *rest]), None)
 
 
+def _with_chain(listeners: Sequence[ProxyListener], name: str) -> ProxyListener | None:
+    for one in listeners:
+        for chain in one.chains:
+            if chain.name == name:
+                return replace(one, chains=(chain,))
+    return None
+
+
 def _fit(
     chain: FilterChain, name: str, addresses: Sequence[str]
 ) -> tuple[tuple[int, int], int] | None:
@@ -79,4 +95,4 @@ def _fit(
 
 def _odds(cluster: str, percent: float) -> Odds:
     name = parse_cluster_name(cluster)
-    return Odds(name.host, name.subset, name.port, percent, cluster)
+    return Odds(name.host, name.chosen, name.port, percent, cluster)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Ref
 from meshtui.mesh.resolution import Chain, Host, View
+from meshtui.mesh.resolution.waypoints import vip_chain
 from meshtui.mesh.touched import (
     ObjectName,
     hosts_covered,
@@ -34,6 +35,9 @@ class PortChains:
     addresses: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     """The host's addresses that are networks: its connections are told by them."""
+
+    chain: str = ""
+    """How a waypoint calls its only chain, which is in its listener for everything."""
 
     @property
     def rules(self) -> frozenset[tuple[str, str, str, int]]:
@@ -122,6 +126,9 @@ def _names(view: View, ref: Ref) -> Iterator[str]:
 
 def ports_of(view: View, names: Iterable[str]) -> Iterator[PortChains]:
     """Of a gateway all its servers that are no HTTP, whatever the names."""
+    if view.client.waypoint:
+        yield from _at_waypoint(view, names)
+        return
     if view.client.gateway:
         for door in view.doors.doors:
             if not door.table:
@@ -134,6 +141,15 @@ def ports_of(view: View, names: Iterable[str]) -> Iterator[PortChains]:
             if host and (chains := view.chains(name, port.number)):
                 addresses, networks = _addresses(view, host, port.number)
                 yield PortChains(name, port.number, chains, addresses, networks)
+
+
+def _at_waypoint(view: View, names: Iterable[str]) -> Iterator[PortChains]:
+    for name in dict.fromkeys(names):
+        host = view.host(name)
+        for port in host.ports if host else ():
+            if chains := view.chains(name, port.number):
+                chain = vip_chain(name, port.number)
+                yield PortChains(name, port.number, chains, chain=chain)
 
 
 def _addresses(view: View, host: Host, port: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

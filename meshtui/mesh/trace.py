@@ -76,10 +76,17 @@ def _decider(client: Client) -> Callable[[View, Request, Caller], Decision]:
 
 
 def _at_waypoint(view: View, request: Request, caller: Caller) -> Decision:
-    """A waypoint has one virtual host for each port of a service: what was sent to its address."""
+    """A waypoint has one virtual host for each port of a service: what was sent to its address.
+
+    Or one chain, where connections are passed on as they are.
+    """
     port = caller.port or port_of(request.authority) or _HTTP_PORT
     called = caller.host or named(view, request.hostname)
     answer = view.resolve(called, port)
+    if answer.virtual_host is None and answer.chains:
+        addresses = answer.host.addresses if answer.host else ()
+        found, chain = connection(answer.chains, called, addresses, port, request)
+        return _to(view, found, chain.targets if chain else (), f"port {port}: {RAW}")
     if answer.virtual_host is None:
         why = f"the waypoint does not stand before {called or request.hostname} on port {port}"
         return Decision(notes=(why,))

@@ -18,14 +18,20 @@ from meshtui.changes.change import Shift, Target
 from meshtui.changes.checks import ambient_findings
 from meshtui.changes.locate import locate
 from meshtui.changes.patch import apply
-from meshtui.envoy.compare import compare_host, host_of
+from meshtui.envoy.agree import agreement
+from meshtui.envoy.compare import ABSENT, compare_host, host_of
+from meshtui.envoy.compare_chains import compare_port
+from meshtui.envoy.listeners import ProxyListener, parse_listeners
+from meshtui.envoy.trace_connections import trace_connection
 from meshtui.envoy.virtual_hosts import parse_hosts, parse_tables
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import ordinary, routes_to
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.request import Request
 from meshtui.mesh.resolution import Client, View, VirtualHost, client_of, world
+from meshtui.mesh.resolution.waypoints import vip_chain
 from meshtui.mesh.touched import touched_hosts
+from meshtui.mesh.touched_ports import PortChains, TouchedPort, ports_of, touched_ports
 from meshtui.mesh.trace import Caller, trace
 from meshtui.operations.change.verify import client_proxies
 from meshtui.operations.change.written_objects import with_object
@@ -37,13 +43,13 @@ NOT_HELD = {
     "w-httproute-and-vs": "a waypoint has both, HTTPRoutes first; a caller has one of them",
     "w-httproute-part-and-vs": "a waypoint has both, HTTPRoutes first; a caller has one of them",
     "w-opt-out": "nothing was sent for a Service that opts out; that is the waypoint's own choice",
-    "w-tcp": "TCPRoutes are not resolved yet",
     "w-vs-other-ns": "a waypoint ignores it, and a caller in the mesh would have it",
 }
 ELSEWHERE = frozenset({("w-vs-gateways", "inbound-vip|9070|http|two.gw-w.svc.cluster.local")})
 """Here a destination without a port takes its service's only port, the listener's in the mesh."""
 
 CASES = [name for name in names("waypoint") if name not in NOT_HELD]
+TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 WAYPOINT = re.compile(r"inbound-vip\|(\d+)\|(?:http|tcp)(?:/([^|]*))?\|(.*)")
 
 
@@ -100,8 +106,6 @@ def test_only_known_cases_are_left_out() -> None:
 
 
 WAY = Client("gw-w", gateway=True, waypoint="waypoint")
-OTHER_KINDS = {"w-tcp": "TCPRoutes are not resolved yet"}
-"""Cases of which only the HTTP chains are compared, with the reason."""
 
 
 @pytest.fixture(params=names("waypoint"))
@@ -149,6 +153,89 @@ def test_its_own_dump_is_in_sync_with_the_objects(any_case: Case) -> None:
         vhost = tables_of(any_case)[name]
         verdict = compare_host(vhost, host_of(proxy, vhost)).verdict()
         assert verdict.in_sync, verdict.differences
+
+
+# Connections
+
+
+def recorded_listener(case: Case) -> ProxyListener:
+    """The chains for connections, in the listener in which a waypoint has all of them."""
+    chains = [
+        {"name": name, "filters": [{"typed_config": {"@type": TCP_PROXY, **chain["tcp_proxy"]}}]}
+        for name, chain in case.recorded["filter_chains"].items()
+        if "tcp_proxy" in chain
+    ]
+    entry = {"name": "main_internal", "filter_chains": chains}
+    state = {"name": "main_internal", "active_state": {"listener": entry}}
+    (found,) = parse_listeners({"configs": [{"dynamic_listeners": [state]}]})
+    return found
+
+
+def stream_ports(mesh: Mesh) -> dict[str, PortChains]:
+    """The ports of all services on which the waypoint passes connections on."""
+    names = [service.host for service in mesh.services]
+    return {port.chain: port for port in ports_of(world(mesh).view(WAY), names)}
+
+
+def test_a_waypoint_has_the_recorded_chains_for_connections(any_case: Case) -> None:
+    recorded = {
+        name
+        for name, chain in any_case.recorded["filter_chains"].items()
+        if "tcp_proxy" in chain and WAYPOINT.fullmatch(name)
+    }
+    made = stream_ports(any_case.mesh)
+    assert recorded <= made.keys()
+    for name in recorded:
+        port = made[name]
+        verdict = compare_port(TouchedPort(port, port), (recorded_listener(any_case),))
+        assert verdict.in_sync, verdict.differences
+
+
+def test_connections_are_recorded_with_and_without_rules() -> None:
+    ruled = stream_ports(load("w-tcp", "waypoint").mesh)
+    assert [len(port.rules) for port in ruled.values()] == [1, 1, 1, 0]
+    bare = stream_ports(load("w-nothing", "waypoint").mesh)
+    assert ruled.keys() == bare.keys() and not any(port.rules for port in bare.values())
+
+
+def test_a_shift_of_connections_is_verified_in_the_waypoint() -> None:
+    case = load("w-tcp", "waypoint")
+    mesh = with_waypoint(case)
+    service = mesh.by_host["raw.gw-w.svc.cluster.local"]
+    change = build_change(mesh, Shift({"rev-v2": 50}), Target(service.key))
+    assert change.target.kind == "TCPRoute"
+    (owner,) = mesh.stream_routes
+    assert [pod.name for pod in client_proxies(mesh, service.key, owner, None).pods] == [
+        "waypoint-abc"
+    ]
+    moved = with_object(mesh, apply(owner.raw, change.patch), "TCPRoute")
+    (touched,) = touched_ports(*(world(m).view(WAY) for m in (mesh, moved)), change.target)
+    assert compare_port(touched, (recorded_listener(case),)).differences == (
+        "raw:9090: connections go to rev-v1 80 %, rev-v2 20 %, asked rev-v1 50 %, rev-v2 50 %",
+    )
+    assert compare_port(touched, ()).state == ABSENT
+
+
+def test_the_rows_have_the_weights_of_its_connections() -> None:
+    mesh = with_waypoint(load("w-tcp", "waypoint"))
+    route = ordinary(routes_to(mesh, mesh.by_host["raw.gw-w.svc.cluster.local"]))
+    assert route is not None and route.whose == "waypoint waypoint of gw-w"
+    shares = {d.host.partition(".")[0]: route.rule.percent(d) for d in route.rule.destinations}
+    assert shares == {"rev-v1": 80, "rev-v2": 20}
+
+
+def test_a_connection_through_it_takes_the_rule() -> None:
+    case = load("w-tcp", "waypoint")
+    host = "raw.gw-w.svc.cluster.local"
+    found = trace(with_waypoint(case), Request(authority="raw:9090"), Caller(WAY, 9090, host))
+    assert [(to.host, to.percent) for to in found.effects.destinations] == [
+        ("rev-v1.gw-w.svc.cluster.local", 80.0),
+        ("rev-v2.gw-w.svc.cluster.local", 20.0),
+    ]
+    actual = trace_connection(
+        (recorded_listener(case),), Request(), 9090, (), vip_chain(host, 9090)
+    )
+    assert agreement(found, actual) == (True, ())
 
 
 def test_of_a_table_that_drains_the_newest_edition_is_in_force() -> None:

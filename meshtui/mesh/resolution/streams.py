@@ -7,6 +7,7 @@ effect here, and these have none on an HTTP port.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
@@ -21,6 +22,9 @@ from meshtui.mesh.resolution.registry import Host, HostPort
 from meshtui.mesh.resolution.rulings import Ruling
 
 Find = Callable[[str], Host | None]
+
+_ANYBODY = Client("")
+"""A waypoint does not ask where a connection comes from: rules for some callers are for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,42 @@ def sidecar_chains(
     names = (host.name,) if port.tls and not host.addresses else ()
     target = RouteTarget(cluster_name(host.name, port.number), host.name, "", port.number)
     return (*found, Chain((target,), names))
+
+
+def waypoint_chains(
+    host: Host,
+    port: int,
+    rulings: Iterable[Ruling],
+    find: Find,
+    name_cluster: Callable[[str, int, str], str],
+    default: str,
+) -> tuple[Chain, ...]:
+    """What a waypoint does with all connections to a host's port: one chain, by default to its
+    own cluster.
+
+    TLS rules come before TCP rules, and count where they name this host and no other (istiod:
+    getWaypointTCPRoutes).
+    """
+    known = tuple(rulings)
+    for protocol in ("tls", "tcp"):
+        for ruling in known:
+            for index, rule in enumerate(ruling.streams(protocol)):
+                if _is_at_waypoint(rule, protocol, host, port):
+                    made = _chain(ruling, protocol, index, rule, port, find)
+                    targets = (
+                        replace(t, cluster=name_cluster(t.host, t.port, t.subset))
+                        for t in made.targets
+                    )
+                    return (replace(made, targets=tuple(targets)),)
+    return (Chain((RouteTarget(default, host.name, "", port),)),)
+
+
+def _is_at_waypoint(rule: Json, protocol: str, host: Host, port: int) -> bool:
+    matches = read.objects(rule, "match")
+    if not read.objects(rule, "route"):
+        return False
+    named = (m for m in matches if protocol == "tcp" or read.texts(m, "sniHosts") == (host.name,))
+    return not matches or any(_meant_for(match, port, _ANYBODY) for match in named)
 
 
 def _tls_chains(

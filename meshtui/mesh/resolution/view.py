@@ -251,9 +251,11 @@ class View:
     # Answers
 
     def chains(self, name: str, port: int) -> tuple[Chain, ...]:
-        """What a sidecar does with connections to a TCP or TLS port of a host."""
+        """What a sidecar or a waypoint does with connections to a TCP or TLS port of a host."""
         host, listener = self.host(name), self.scope.listener(port)
         found = host.port(port) if host else None
+        if self.client.waypoint:
+            return self.waypoint.chains(host, found, self.host) if host and found else ()
         if host is None or found is None or listener is None or not found.streams:
             return ()
         return sidecar_chains(host, found, listener.rulings, self.client, self.host)

@@ -1,4 +1,4 @@
-"""The virtual hosts of a waypoint: one for each HTTP port of each service that it stands before.
+"""What a waypoint does with each port of each service that it stands before.
 
 From istiod (pilot/pkg/networking/core/listener_waypoint.go: buildWaypointInboundHTTPRouteConfig):
 they stand inline in the listener `main_internal`. HTTPRoutes of the service's own namespace come
@@ -15,9 +15,10 @@ from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.forwarding import Surroundings, cluster_name
 from meshtui.mesh.resolution.names import overlap
-from meshtui.mesh.resolution.registry import Host, Registry
+from meshtui.mesh.resolution.registry import Host, HostPort, Registry
 from meshtui.mesh.resolution.routes import Route, build_routes
 from meshtui.mesh.resolution.rulings import Ruling
+from meshtui.mesh.resolution.streams import Chain, Find, waypoint_chains
 from meshtui.mesh.resolution.tables import VirtualHost
 
 VIP = "inbound-vip"
@@ -28,6 +29,11 @@ def vip_cluster(host: Host | None, name: str, port: int, subset: str) -> str:
     found = host.port(port) if host else None
     protocol = "http" if found is None or found.takes_http_rules else "tcp"
     return f"{VIP}|{port}|{protocol}{f'/{subset}' if subset else ''}|{name}"
+
+
+def vip_chain(name: str, port: int) -> str:
+    """What the chain for connections to a port is called, and the cluster that it has by itself."""
+    return f"{VIP}|{port}|tcp|{name}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,14 @@ class Waypoint:
             host=host,
             unused=tuple(unused for _, made in chosen for unused in made.unused),
         )
+
+    def chains(self, host: Host, port: HostPort, find: Find) -> tuple[Chain, ...]:
+        """What it does with connections to a port; none where it looks at requests alone."""
+        if not port.streams or not self.stands_before(host):
+            return ()
+        default = vip_chain(host.name, port.number)
+        rulings = self._rulings(host)
+        return waypoint_chains(host, port.number, rulings, find, self.name_cluster, default)
 
     def _rulings(self, host: Host) -> Iterator[Ruling]:
         homes = (self.client.namespace, host.namespace)

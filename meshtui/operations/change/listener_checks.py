@@ -47,9 +47,12 @@ async def read_ports(
     cluster: Cluster, pod: Pod, ports: Iterable[PortChains]
 ) -> tuple[ProxyListener, ...]:
     """The listeners on these ports, on whatever address."""
-    from meshtui.envoy.proxy import read_listeners, sidecar_listener_names
+    from meshtui.envoy.proxy import WAYPOINT_LISTENER, read_listeners, sidecar_listener_names
 
-    names = sidecar_listener_names({port.port for port in ports})
+    known = tuple(ports)
+    names = sidecar_listener_names({port.port for port in known})
+    if any(port.chain for port in known):
+        names = f"{names}|{WAYPOINT_LISTENER}"
     return await read_listeners(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
 
 

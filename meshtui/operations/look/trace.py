@@ -20,6 +20,7 @@ from meshtui.mesh.request import Request, port_of
 from meshtui.mesh.resolution import Client, Ruling, View, client_of, world
 from meshtui.mesh.resolution.names import MESH
 from meshtui.mesh.resolution.protocols import is_http, service_protocol, takes_http_rules
+from meshtui.mesh.resolution.waypoints import vip_chain
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.trace import Caller, trace
 from meshtui.operations.change.verify import MOST_PROXIES, Clients, client_proxies
@@ -177,10 +178,7 @@ async def _follow(
 
     table, request = seen.intent.table, seen.request
     if seen.intent.port and not table:
-        names = f"{proxy.sidecar_listener_names([seen.intent.port])}|{REST}"
-        listeners = await proxy.read_listeners(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
-        addresses = () if pod.gateway else question.service.addresses
-        return trace_connection(listeners, request, seen.intent.port, addresses)
+        return await _follow_connection(cluster, mesh, question, seen, pod)
     port = 0 if pod.gateway else port_for(question)
     names = proxy.sidecar_route_names([port]) if port else ""
     tables = await proxy.read_tables(
@@ -193,6 +191,19 @@ async def _follow(
     return follow(
         tables, request, port=port, gateway=pod.gateway, table=table, separately=separately
     )
+
+
+async def _follow_connection(
+    cluster: Cluster, mesh: Mesh, question: Question, seen: ProxyTrace, pod: Pod
+) -> Followed:
+    from meshtui.envoy import proxy
+
+    port = seen.intent.port
+    named = vip_chain(question.service.host, port) if waypoint_name(mesh, pod) else ""
+    names = f"{proxy.sidecar_listener_names([port])}|{REST}|{proxy.WAYPOINT_LISTENER}"
+    listeners = await proxy.read_listeners(cluster, pod, name_regex=names, timeout=_TIMEOUT_S)
+    addresses = () if pod.gateway else question.service.addresses
+    return trace_connection(listeners, seen.request, port, addresses, named)
 
 
 async def _separately(cluster: Cluster, pod: Pod) -> bool | None:
