@@ -16,7 +16,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.carrying import place_of as route_place
 from meshtui.mesh.carrying import routes_to
-from meshtui.mesh.gateway_api import ROUTE_KINDS
+from meshtui.mesh.gateway_api import ROUTE_KINDS, rule_key
 from meshtui.mesh.model import Json, Mesh, Ref, RuleOwner, Service
 from meshtui.mesh.parse_gateway_api import parse_owner
 from meshtui.mesh.rules import Rule
@@ -129,7 +129,7 @@ def _facts(
 
 
 def _idle(mesh: Mesh, service: Service, owner: RuleOwner, rule: Rule) -> str:
-    own = (owner.ref.namespace, owner.ref.name, rule.protocol, rule.index)
+    own = rule_key(owner.ref, rule.place, rule.index)
     routes = [route for route in routes_to(mesh, service) if route_place(route) == own]
     return routes[0].unused if routes else "it is not among the rules of the service any more"
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from meshtui.changes.change import Caution, Change
 from meshtui.mesh.carrying import place_of, routes_to
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.gateway_api import rule_key
+from meshtui.mesh.model import HttpRoute, Mesh
 from meshtui.mesh.resolution import Callers, View, VirtualHost, world
 from meshtui.mesh.touched import (
     DeadEnd,
@@ -30,6 +31,8 @@ from meshtui.mesh.touched_ports import (
 )
 
 _NAMED = 2
+_SAME = 1e-6
+"""Shares that differ by less are the same: they come from ratios."""
 
 
 def consequences(before: Mesh, after: Mesh, change: Change) -> tuple[Caution, ...]:
@@ -88,15 +91,18 @@ def _touched_ports(old: View, new: View, change: Change) -> tuple[TouchedPort, .
 def _closed(
     old: View, new: View, change: Change, ports: Iterable[TouchedPort]
 ) -> Iterator[ClosedEnd]:
-    """Connections that lead to no cluster afterwards, and did before."""
+    """Connections that lead to no cluster afterwards, more than before."""
     before = [port.before for port in ports if port.before]
     after = [port.after for port in ports if port.after]
     if change.target.kind == "DestinationRule":
         names = hosts_of_policy(old.shared, new.shared, change.target)
         before, after = (list(ports_sending_to(view, names)) for view in (old, new))
-    known = {(end.port.title, end.port.port, end.cluster) for end in closed_ends(old, before)}
+    known: dict[tuple[str, int, str], float] = {}
+    for end in closed_ends(old, before):
+        place = (end.port.title, end.port.port, end.cluster)
+        known[place] = max(end.share, known.get(place, 0.0))
     for end in closed_ends(new, after):
-        if end.share > 0 and (end.port.title, end.port.port, end.cluster) not in known:
+        if end.share > known.get((end.port.title, end.port.port, end.cluster), 0.0) + _SAME:
             yield end
 
 
@@ -116,19 +122,24 @@ def _leads_somewhere(view: View, host: VirtualHost) -> bool:
 
 
 def _lost(old: View, new: View, before: _Hosts, after: _Hosts) -> Iterator[DeadEnd]:
-    """Of a name that no service has requests lead nowhere in any case."""
-    known = {(end.host.table, end.host.name, end.cluster) for end in dead_ends(old, before)}
+    """What leads nowhere afterwards, more than before."""
+    known: dict[tuple[str, str, str], float] = {}
+    for end in dead_ends(old, before):
+        place = (end.host.table, end.host.name, end.cluster)
+        known[place] = max(end.share, known.get(place, 0.0))
     for end in dead_ends(new, after):
         key = (end.host.table, end.host.name, end.cluster)
-        if end.share > 0 and key not in known:
+        if end.share > known.get(key, 0.0) + _SAME:
             yield end
 
 
 def _caution(ends: list[tuple[DeadEnd, Callers]]) -> Caution:
     end = ends[0][0]
+    holder = end.route.holder
+    code = 500 if holder and isinstance(holder.service, HttpRoute) else 503
     return Caution(
         "danger",
-        f"{end.share * 100:.4g} % of the requests to {end.host.name} would be answered 503 "
+        f"{end.share * 100:.4g} % of the requests to {end.host.name} would be answered {code} "
         f"({_whose(group for _, group in ends)}): {end.why}",
     )
 
@@ -160,7 +171,7 @@ def _idle_rule(mesh: Mesh, change: Change) -> Iterator[Caution]:
     if service is None or change.rule is None or change.action != "patch":
         return
     target, rule = change.target, change.rule
-    place = (target.namespace, target.name, rule.protocol, rule.index)
+    place = rule_key(target, rule.protocol, rule.index)
     for route in routes_to(mesh, service):
         if place_of(route) == place and route.unused:
             what = "requests" if route.rule.protocol == "http" else "connections"

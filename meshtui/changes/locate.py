@@ -27,7 +27,7 @@ from meshtui.mesh.model import (
 )
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import world
-from meshtui.mesh.resolution.httproutes import without_effect
+from meshtui.mesh.resolution.idle_routes import without_effect
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import version_rows
@@ -254,6 +254,10 @@ def _named_rule(routes: Sequence[Route], wanted: str) -> Route:
         service, slash, rule = "", "", wanted
     mine = [route for route in routes if not slash or service in _spelt(route.service.ref)]
     named = [route for route in mine if route.rule.name == rule]
+    refs = dict.fromkeys(route.service.ref for route in mine)
+    if slash and len(refs) > 1 and len(named) != 1:
+        spelt = " or ".join(f"{_spelt(ref)[-1]}/{rule}" for ref in refs)
+        raise Refused(f"several objects are called {service}", f"say {spelt}")
     if not named and mine:
         first = mine[0].service.ref
         own = [r for r in mine if r.service.ref == first]

@@ -15,6 +15,7 @@ from meshtui.envoy.route_differences import route_differences
 from meshtui.envoy.route_facts import match_fact, owner_of
 from meshtui.envoy.virtual_hosts import ProxyHost
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import rule_key
 from meshtui.mesh.model import Json
 from meshtui.mesh.resolution import Route, VirtualHost
 from meshtui.mesh.resolution.matches import takes_everything
@@ -104,9 +105,7 @@ def rules_of(route: Route) -> frozenset[RulePlace]:
     if route.rule is None:
         return frozenset()
     places = (route.rule.root, route.rule.holder)
-    return frozenset(
-        (p.service.ref.namespace, p.service.ref.name, p.protocol, p.index) for p in places
-    )
+    return frozenset(rule_key(p.service.ref, p.protocol, p.index) for p in places)
 
 
 def host_of(hosts: Iterable[ProxyHost], asked: VirtualHost) -> ProxyHost | None:

@@ -179,36 +179,61 @@ def _shown(shares: Shares) -> str:
 
 def clusters_of(ports: Iterable[PortChains]) -> dict[str, float]:
     """The clusters that the chains name, each with the most that one of them sends there."""
-    found: dict[str, float] = {}
+    return {name: share for name, (share, _) in _ends(ports).items()}
+
+
+def _ends(ports: Iterable[PortChains]) -> dict[str, tuple[float, bool]]:
+    """Beside the most that one chain sends there, whether only routes of the Gateway API do."""
+    found: dict[str, tuple[float, bool]] = {}
     for port in ports:
         for chain in port.chains:
+            of_api = chain.ruling is not None and chain.ruling.gateway_api
             for name, share in _shares_of(chain).items():
-                found[name] = max(share, found.get(name, 0.0))
+                most, others = found.get(name, (0.0, True))
+                found[name] = max(share, most), of_api and others
     return found
 
 
+def _no_backends(ports: Iterable[PortChains], view: View) -> set[str]:
+    """What routes of the Gateway API name and is not there, by the objects."""
+    ends = _ends(ports).items()
+    return {name for name, (_, of_api) in ends if of_api and view.reach(name).missing}
+
+
 def unreachable_ends(
-    ports: Iterable[PortChains], view: View, counts: Mapping[str, int]
+    ports: Collection[PortChains], view: View, counts: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """The clusters that the chains name and the proxy has not, as differences."""
+    """The clusters that the chains name and the proxy has not, as differences.
+
+    A backend of the Gateway API that is none has no cluster: that is what was asked for.
+    """
+    none = _no_backends(ports, view)
     return tuple(
         f"{share * 100:.4g} % of the connections go to {parse_cluster_name(name).label}, and the "
         f"proxy has no cluster {name}" + (f": {why}" if (why := view.reach(name).missing) else "")
         for name, share in clusters_of(ports).items()
-        if name not in counts
+        if name not in counts and name not in none
     )
 
 
 def unanswered_ends(
-    ports: Iterable[PortChains], view: View, counts: Mapping[str, int]
+    ports: Collection[PortChains], view: View, counts: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """The clusters that the chains name and that have no endpoint: known, but worth a word."""
-    return tuple(
+    """What is closed behind the chains: known, but worth a word."""
+    ends, none = clusters_of(ports), _no_backends(ports, view)
+    closed = (
+        f"{ends[name] * 100:.4g} % of the connections go to {parse_cluster_name(name).label}, "
+        f"which is no backend, and are closed: {view.reach(name).missing}"
+        for name in ends
+        if name in none and name not in counts
+    )
+    empty = (
         f"{parse_cluster_name(name).label} has no endpoint in the proxy: what is sent there is "
         "closed"
-        for name in clusters_of(ports)
+        for name in ends
         if counts.get(name) == 0 and not _by_address(view, name)
     )
+    return (*closed, *empty)
 
 
 def _by_address(view: View, name: str) -> bool:

@@ -19,10 +19,11 @@ from meshtui.mesh.carrying_streams import (
     stream_rules,
     takes_no_rule,
 )
+from meshtui.mesh.gateway_api import RuleKey, rule_key
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, VirtualService
 from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
 from meshtui.mesh.resolution import Route as ResolvedRoute
-from meshtui.mesh.resolution.httproutes import without_effect
+from meshtui.mesh.resolution.idle_routes import without_effect
 
 Workload = tuple[str, str]
 """A namespace and the name of a workload in it."""
@@ -67,9 +68,6 @@ class Route:
         names = tuple(dict.fromkeys(map(str, self.clients))) or ("all callers",)
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return f"{', '.join(names[:3])}{more}"
-
-
-_Place = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +200,9 @@ def _is_able(route: Route) -> bool:
     return route.carries and not route.elsewhere and not route.beside
 
 
-def place_of(route: Route) -> _Place:
+def place_of(route: Route) -> RuleKey:
     """What tells a rule from all others in a snapshot."""
-    ref = route.service.ref
-    return ref.namespace, ref.name, route.rule.place, route.rule.index
+    return rule_key(route.service.ref, route.rule.place, route.rule.index)
 
 
 class _Found:
@@ -213,7 +210,7 @@ class _Found:
 
     def __init__(self, whole: World) -> None:
         self._world = whole
-        self.routes: dict[_Place, Route] = {}
+        self.routes: dict[RuleKey, Route] = {}
         self._after: list[Route] = []
         self._unruled: list[Callers] = []
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshtui.dataclass import dataclass
-from meshtui.mesh.gateway_api import STREAM_KINDS
+from meshtui.mesh.gateway_api import STREAM_KINDS, HttpRoute
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, VirtualService
 from meshtui.mesh.resolution import Chain, HostPort, Resolution, RulePlace, View
+from meshtui.mesh.resolution.idle_routes import taken_by_nobody
 from meshtui.mesh.resolution.names import MESH
 from meshtui.mesh.resolution.streams import meant_for
 
@@ -73,7 +74,7 @@ def stream_rules(mesh: Mesh, answer: Resolution) -> Iterator[StreamRule]:
             if key in rests:
                 yield StreamRule(service, rule, rests[key])
             elif rule.protocol != "http" or wrong_kind(rule, port):
-                yield StreamRule(service, rule, unused=_why(service, rule, port, answer))
+                yield StreamRule(service, rule, unused=_why(mesh, service, rule, port, answer))
 
 
 def _asked(mesh: Mesh, answer: Resolution) -> Iterator[RuleOwner]:
@@ -94,9 +95,11 @@ def _place(chain: Chain) -> object:
     return (place.service.ref, place.protocol, place.index) if place else None
 
 
-def _why(service: RuleOwner, rule: Rule, port: HostPort, answer: Resolution) -> str:
+def _why(mesh: Mesh, service: RuleOwner, rule: Rule, port: HostPort, answer: Resolution) -> str:
     if wrong := wrong_kind(rule, port):
         return wrong
+    if isinstance(service, HttpRoute) and (why := taken_by_nobody(mesh, service)):
+        return why
     raw = RulePlace(service, rule.index, rule.place).raw
     of_route = not isinstance(service, VirtualService)
     if of_route or meant_for(raw, rule.protocol, port.number, answer.client):

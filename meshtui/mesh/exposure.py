@@ -16,7 +16,7 @@ from meshtui.mesh.request import covers
 from meshtui.mesh.resolution import Client, Route, RulePlace, Ruling, View, client_of, world
 from meshtui.mesh.resolution import Door as OpenDoor
 from meshtui.mesh.resolution.gateways import admitted
-from meshtui.mesh.resolution.httproutes import unattached, unserved
+from meshtui.mesh.resolution.idle_routes import unserved
 from meshtui.mesh.resolution.listeners import with_listeners
 from meshtui.mesh.resolution.routes import reached
 from meshtui.mesh.routing import pods_selected, selects
@@ -88,19 +88,12 @@ def api_routes_to(mesh: Mesh, service: Service) -> tuple[ApiRoute, ...]:
 
     Those that are one are among the doors.
     """
-    found = [
+    return tuple(
         ApiRoute(route.ref, route.at_gateways, why)
-        for route in mesh.http_routes
+        for route in (*mesh.http_routes, *mesh.stream_routes)
         if route.at_gateways and service.host in route.backends
         if (why := unserved(mesh, route))
-    ]
-    others = (
-        ApiRoute(route.ref, route.at_gateways, why)
-        for route in mesh.stream_routes
-        if route.at_gateways and service.host in route.backends
-        if (why := unattached(mesh, route))
     )
-    return (*found, *others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,19 @@ STREAM_KINDS = (TCP_ROUTE, TLS_ROUTE)
 
 ALL_ROUTE_KINDS = (*ROUTE_KINDS, *STREAM_KINDS)
 
+RuleKey = tuple[str, str, str, int]
+"""What tells a rule from all others: its object, the list in which it stands, and its index."""
+
+
+def object_key(ref: Ref) -> tuple[str, str]:
+    """Namespace and name of what holds rules; of two kinds with one name there are two."""
+    return ref.namespace, f"{ref.kind} {ref.name}" if ref.kind in ALL_ROUTE_KINDS else ref.name
+
+
+def rule_key(ref: Ref, list_name: str, index: int) -> RuleKey:
+    return *object_key(ref), list_name, index
+
+
 RULES = "rules"
 """The list of an HTTPRoute in which its rules stand."""
 

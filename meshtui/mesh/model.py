@@ -306,7 +306,11 @@ class Mesh:
     def rules_by_destination(self) -> Mapping[str, tuple[tuple[RuleOwner, Rule], ...]]:
         """The rules that send traffic to a host, with the object that holds them."""
         found: dict[str, list[tuple[RuleOwner, Rule]]] = {}
-        owners: tuple[RuleOwner, ...] = (*self.virtual_services, *self.http_routes)
+        owners: tuple[RuleOwner, ...] = (
+            *self.virtual_services,
+            *self.http_routes,
+            *self.stream_routes,
+        )
         for service in owners:
             for rule in service.rules:
                 for host in dict.fromkeys(d.host for d in rule.destinations):

@@ -91,11 +91,11 @@ def is_service(reference: Json) -> bool:
 
 
 def backend_host(backend: Json, namespace: str, domain: str) -> str:
-    """The full name of a backend; empty for one of a kind that can't be one."""
+    """The full name of a backend; of a kind that can't be one, which is no host's, `Kind/name`."""
+    kind, name = read.text(backend, "kind"), read.text(backend, "name")
     if is_service(backend):
-        home = read.text(backend, "namespace") or namespace
-        return service_host(home, read.text(backend, "name"), domain)
-    return read.text(backend, "name") if read.text(backend, "kind") == "Hostname" else ""
+        return service_host(read.text(backend, "namespace") or namespace, name, domain)
+    return name if kind == "Hostname" else f"{kind}/{name}"
 
 
 def backend_weight(backend: Json) -> int:

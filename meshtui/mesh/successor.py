@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.mesh.resolution.httproutes import IDLE_ROUTES_SLOT
+from meshtui.mesh.resolution.idle_routes import IDLE_ROUTES_SLOT
 from meshtui.mesh.resolution.listeners import LISTENERS_SLOT
 
 K = TypeVar("K")
@@ -27,7 +27,7 @@ INDEXES: Mapping[str, frozenset[str]] = {
     "pods_by_label": frozenset({"pods"}),
     "virtual_services_by_host": frozenset({"virtual_services"}),
     "wildcard_virtual_services": frozenset({"virtual_services"}),
-    "rules_by_destination": frozenset({"virtual_services", "http_routes"}),
+    "rules_by_destination": frozenset({"virtual_services", "http_routes", "stream_routes"}),
     "stream_routes_by_host": frozenset({"stream_routes"}),
     "gateways_by_place": frozenset({"gateways"}),
     "api_gateways_by_place": frozenset({"api_gateways"}),
@@ -44,6 +44,7 @@ _OF_ROUTES = frozenset(
         "reference_grants",
         "namespaces",
         "http_routes",
+        "stream_routes",
         "services",
         "service_entries",
         "service_entry_hosts",

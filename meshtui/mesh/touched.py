@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
+from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS, object_key
 from meshtui.mesh.model import HttpRoute, Ref, RuleOwner
 from meshtui.mesh.resolution import Cluster, Route, Shared, View, VirtualHost
 from meshtui.mesh.resolution.names import covered, full_name, is_wild
@@ -63,7 +63,7 @@ def roots_of(shared: Shared, ref: Ref) -> tuple[RuleOwner, ...]:
     """The objects with hosts through which the rules of one count: of a delegate those it is of."""
     if ref.kind in ALL_ROUTE_KINDS:
         routes = (*shared.mesh.http_routes, *shared.mesh.stream_routes)
-        return tuple(r for r in routes if place_of(r) == _name(ref) and _has_parents(r))
+        return tuple(r for r in routes if place_of(r) == object_key(ref) and _has_parents(r))
     for service in shared.mesh.virtual_services:
         if (service.ref.namespace, service.ref.name) == (ref.namespace, ref.name):
             return shared.roots(service)
@@ -110,12 +110,7 @@ def _touched(
 
 
 def place_of(owner: RuleOwner) -> ObjectName:
-    return _name(owner.ref)
-
-
-def _name(ref: Ref) -> ObjectName:
-    """Of two kinds with one name there are two."""
-    return ref.namespace, f"{ref.kind} {ref.name}" if ref.kind in ALL_ROUTE_KINDS else ref.name
+    return object_key(owner.ref)
 
 
 def places_of(ruling: Ruling) -> Iterator[ObjectName]:

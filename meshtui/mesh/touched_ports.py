@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.gateway_api import RuleKey, rule_key
 from meshtui.mesh.model import Ref
 from meshtui.mesh.resolution import Chain, Host, View
 from meshtui.mesh.resolution.waypoints import vip_chain
@@ -40,11 +41,10 @@ class PortChains:
     """How a waypoint calls its only chain, which is in its listener for everything."""
 
     @property
-    def rules(self) -> frozenset[tuple[str, str, str, int]]:
-        """The rules of its chains: namespace and name of the object, the list, the index there."""
-        places = [chain.place for chain in self.chains if chain.place]
-        refs = [(place, place.service.ref) for place in places]
-        return frozenset((r.namespace, r.name, p.protocol, p.index) for p, r in refs)
+    def rules(self) -> frozenset[RuleKey]:
+        """The rules of its chains."""
+        places = (chain.place for chain in self.chains if chain.place)
+        return frozenset(rule_key(p.service.ref, p.protocol, p.index) for p in places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def _to(view: View, found: Decision, targets: Iterable[RouteTarget], *notes: str
 def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
     for target in {target.cluster: target for target in targets}.values():
         reach = view.reach(target.cluster)
-        label = target.subset or target.host
+        label = target.subset or target.host or target.cluster
         if reach.cluster is None:
             yield f"{label} has no cluster in the proxy (NC): {reach.missing}"
         elif reach.cluster.by_address:

@@ -17,7 +17,7 @@ from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.parsed import ParsedObjects
 from meshtui.mesh.resolution import world
-from meshtui.mesh.resolution.httproutes import without_effect
+from meshtui.mesh.resolution.idle_routes import without_effect
 from meshtui.mesh.resolution.listeners import open_listeners
 from meshtui.mesh.signals import Responder, Sample, Signals
 from meshtui.mesh.structure import Structure

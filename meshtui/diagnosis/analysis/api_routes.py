@@ -8,19 +8,22 @@ from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import at, resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.ambient import without_waypoint
-from meshtui.mesh.gateway_api import API_GATEWAYS, HttpRoute
+from meshtui.mesh.gateway_api import API_GATEWAYS, STREAM_KINDS, HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh, RuleOwner
 from meshtui.mesh.resolution import RulePlace
-from meshtui.mesh.resolution.httproutes import Backends, dropped, parents_missing, unattached
+from meshtui.mesh.resolution.backends import Backends
+from meshtui.mesh.resolution.idle_routes import dropped, parents_missing, unattached
 from meshtui.mesh.route_status import is_accepted
 
-_ANSWERED = "is answered 500"
+
+def _routes(mesh: Mesh) -> tuple[HttpRoute, ...]:
+    return (*mesh.http_routes, *mesh.stream_routes)
 
 
 def unserved_route(mesh: Mesh) -> Iterator[Finding]:
     """A route that a parent of it does not have: no listener admits it, or the Service is gone."""
-    for route in mesh.http_routes:
+    for route in _routes(mesh):
         if route.at_gateways and mesh.knows(API_GATEWAYS) and (why := unattached(mesh, route)):
             yield Finding(
                 "unserved-route",
@@ -47,7 +50,7 @@ def dropped_route(mesh: Mesh) -> Iterator[Finding]:
 
     The others go with it, and its status says Accepted all the same.
     """
-    for route in mesh.http_routes:
+    for route in _routes(mesh):
         why = dropped(mesh, route)
         if not why or not (route.hosts or route.at_gateways):
             continue
@@ -57,8 +60,8 @@ def dropped_route(mesh: Mesh) -> Iterator[Finding]:
             ERROR,
             route.ref,
             "spec.rules",
-            f"istiod takes none of its rules: {why}{status}. Requests go on as if it were not "
-            "there.",
+            f"istiod takes none of its rules: {why}{status}. {_what(route).capitalize()}s go on "
+            "as if it were not there.",
             "Remove what Istio does not know, or put it into a route of its own.",
         )
 
@@ -101,7 +104,7 @@ def bad_backend(mesh: Mesh) -> Iterator[Finding]:
 
     A Service or a port that is missing is another check's.
     """
-    for route in mesh.http_routes:
+    for route in _routes(mesh):
         if dropped(mesh, route):
             continue
         ask = Backends(mesh, route, at_gateway=bool(route.at_gateways))
@@ -120,19 +123,24 @@ def _weight(backend: Json) -> int:
 
 def _part(backend: Json, total: int) -> str:
     percent = 100 * _weight(backend) / total if total else 0.0
-    return "every request" if percent >= 100 else f"{percent:.3g} %"
+    return "" if percent >= 100 else f"{percent:.3g} %"
+
+
+def _what(route: HttpRoute) -> str:
+    return "connection" if route.ref.kind in STREAM_KINDS else "request"
 
 
 def _bad(route: HttpRoute, index: int, place: int, why: str, part: str) -> Finding:
     grant = "ReferenceGrant" in why
-    of = f"{part} of rule rules[{index}]"
+    of = f"{part or f'every {_what(route)}'} of rule rules[{index}]"
+    becomes = "is closed" if route.ref.kind in STREAM_KINDS else "is answered 500"
     where = " at Gateways" if grant and route.hosts else ""
     return Finding(
         "missing-grant" if grant else "bad-backend",
         ERROR,
         route.ref,
         f"spec.rules[{index}].backendRefs[{place}]",
-        f"{why[0].upper()}{why[1:]}: {of} {_ANSWERED}{where}.",
+        f"{why[0].upper()}{why[1:]}: {of} {becomes}{where}.",
         "Make a ReferenceGrant in the backend's namespace."
         if grant
         else "Name a Service, or a host of a ServiceEntry (group networking.istio.io, kind "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
-from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, resolved_hosts, whose
+from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, at, resolved_hosts, whose
 from meshtui.diagnosis.analysis.sendings import ResolvedHost
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import RULES, TLS_ROUTE
@@ -131,7 +131,7 @@ def stream_conflict(mesh: Mesh) -> Iterator[Finding]:
     for answer in whole.answers:
         for ruling in _streaming(answer):
             for place in _meant(ruling, answer):
-                lost.setdefault((*_of(place),), (answer, place))
+                lost.setdefault(at(place), (answer, place))
     for key, (answer, place) in lost.items():
         if key not in whole.used_rules and (before := _before(answer, place)) is not None:
             yield _claimed(answer, place, before)
@@ -156,11 +156,6 @@ def _meant(ruling: Ruling, answer: ResolvedHost) -> Iterator[RulePlace]:
     for index, rule in enumerate(ruling.streams(protocol)):
         if meant_for(rule, protocol, answer.port, answer.client):
             yield RulePlace(ruling.service, index, protocol)
-
-
-def _of(place: RulePlace) -> tuple[str, str, str, int]:
-    ref = place.service.ref
-    return ref.namespace, ref.name, place.protocol, place.index
 
 
 def _before(answer: ResolvedHost, place: RulePlace) -> RulePlace | None:

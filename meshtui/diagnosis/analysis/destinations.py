@@ -13,6 +13,7 @@ from meshtui.diagnosis.analysis.lookup import Definition, definitions, raw_rule,
 from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts, whose
 from meshtui.diagnosis.analysis.sendings import Sending
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import STREAM_KINDS
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Mesh, Ref, Rule, VirtualService
 from meshtui.mesh.resolution import Host, Unread, world
@@ -285,15 +286,22 @@ def _for(some: Sequence[Sending], everybody: Sequence[Sending]) -> str:
 def loss(sending: Sending, code: str = "NC, no cluster") -> str:
     """What becomes of the traffic when Envoy has no cluster or no endpoint for a destination."""
     title = sending.title
+    passed_on = sending.place.protocol in ("tcp", "tls") or (
+        sending.place.service.ref.kind in STREAM_KINDS
+    )
     if sending.mirror:
         return f"the copies of rule {title}'s requests are lost, which no caller notices"
     if sending.idle:
         short = f"503 ({code.partition(',')[0]})"
         if sending.in_http_route and not sending.reach.exists:
             short = "500"
+        if passed_on:
+            return f"rule {title} gives it no weight now; whatever it gets is closed"
         return f"rule {title} gives it no weight now; whatever weight it gets is answered {short}"
-    if sending.place.protocol in ("tcp", "tls"):
-        return f"connections of rule {title} are closed"
+    if passed_on:
+        share = 100.0 * sending.target.share
+        some = "" if share >= 100 else f"{share:.3g} % of "
+        return f"{some}connections of rule {title} are closed"
     if sending.in_http_route and not sending.reach.exists:
         return f"{part(sending)} of rule {title} is answered 500"
     return f"{part(sending)} of rule {title} is answered 503 ({code})"

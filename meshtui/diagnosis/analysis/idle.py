@@ -9,6 +9,7 @@ from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
 from meshtui.diagnosis.analysis.lookup import rule_path
 from meshtui.diagnosis.analysis.resolved_hosts import ResolvedHosts, at, resolved_hosts, whole_name
 from meshtui.diagnosis.analysis.sendings import ResolvedHost
+from meshtui.mesh.gateway_api import object_key, rule_key
 from meshtui.mesh.model import Match, Mesh, Rule, VirtualService
 from meshtui.mesh.resolution import Door, MergedRule, RulePlace, Ruling
 from meshtui.mesh.resolution.gateways import admitted, passes_through
@@ -218,7 +219,7 @@ def unused_rule(mesh: Mesh) -> Iterator[Finding]:
         if not isinstance(service, VirtualService):
             continue
         for rule in service.rules:
-            place = (service.ref.namespace, service.ref.name, rule.protocol, rule.index)
+            place = rule_key(service.ref, rule.protocol, rule.index)
             why = reasons.get(place, []) or _other_port(whole, ruling, rule)
             if not why or place in whole.used_rules or any(one is None for one in why):
                 continue
@@ -282,7 +283,7 @@ def unused_virtual_service(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _is_used(whole: ResolvedHosts, ruling: Ruling) -> bool:
-    return (ruling.service.ref.namespace, ruling.service.ref.name) in whole.used_objects
+    return object_key(ruling.service.ref) in whole.used_objects
 
 
 def _not_exported(service: VirtualService, inside: list[ResolvedHost]) -> Finding:

@@ -12,6 +12,7 @@ from functools import cached_property
 from meshtui.diagnosis.analysis.askers import Askers
 from meshtui.diagnosis.analysis.sendings import ResolvedHost, Sending, sendings_of
 from meshtui.mesh import read
+from meshtui.mesh.gateway_api import rule_key
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution import (
     MergedRule,
@@ -188,8 +189,7 @@ def resolved_hosts(mesh: Mesh) -> ResolvedHosts:
 
 
 def at(place: RulePlace) -> tuple[str, str, str, int]:
-    ref = place.service.ref
-    return ref.namespace, ref.name, place.protocol, place.index
+    return rule_key(place.service.ref, place.protocol, place.index)
 
 
 def whose(some: Iterable[ResolvedHost], everybody: Iterable[ResolvedHost]) -> str:

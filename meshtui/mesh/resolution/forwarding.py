@@ -17,6 +17,9 @@ from meshtui.mesh.resolution.headers import HeaderOperations, header_operations
 from meshtui.mesh.resolution.registry import Host
 from meshtui.mesh.resolution.retries import retry_policy
 
+NO_BACKEND = "UnknownService"
+"""The cluster of what istiod takes for no backend: no proxy has it."""
+
 
 def cluster_name(host: str, port: int, subset: str = "") -> str:
     return f"outbound|{port}|{subset}|{host}"
@@ -106,7 +109,7 @@ def _target(
         port = found.ports[0].number
     if found is not None and found.alias_of:
         name = found.alias_of
-    cluster = around.name_cluster(name, port, subset) if name else "UnknownService"
+    cluster = around.name_cluster(name, port, subset) if name else NO_BACKEND
     return RouteTarget(cluster, name, subset, port, share, weight, index)
 
 

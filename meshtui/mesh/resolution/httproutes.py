@@ -14,68 +14,24 @@ from typing import Any
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE, HttpRoute
-from meshtui.mesh.hosts import service_host
+from meshtui.mesh.gateway_api import GRPC_ROUTE, HTTP_ROUTE, HttpRoute
 from meshtui.mesh.istio import Json
-from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse_gateway_api import as_match, backend_weight, mirror_percent
+from meshtui.mesh.resolution.backends import Backends, Invalid
 from meshtui.mesh.resolution.delegates import MergedRule, RulePlace
 from meshtui.mesh.resolution.listeners import attached
 from meshtui.mesh.resolution.names import MESH
 
-_SERVICES = (("", "Service"), ("core", "Service"))
-IDLE_ROUTES_SLOT = "_idle_routes"
+SERVICES = (("", "Service"), ("core", "Service"))
+"""Group and kind of a parent that is a Service."""
+
 _RANKS = {"exact": 3, "prefix": 2, "regex": 1}
 _RETRY_ON = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 _MODIFIERS = {
     "RequestHeaderModifier": ("requestHeaderModifier", "request"),
     "ResponseHeaderModifier": ("responseHeaderModifier", "response"),
 }
-
-
-class Invalid(ValueError):
-    """istiod makes nothing of the whole route because of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """What the backends of a route come to, as its namespace may name them."""
-
-    mesh: Mesh
-    route: HttpRoute
-    at_gateway: bool = False
-
-    def destination(self, raw: Json) -> tuple[Json, str]:
-        """The destination of a backend, and why it is none; empty where it is one."""
-        mesh, namespace = self.mesh, self.route.ref.namespace
-        kind = (read.text(raw, "group"), read.text(raw, "kind") or "Service")
-        home, name = read.text(raw, "namespace") or namespace, read.text(raw, "name")
-        if not self._is_granted(kind[1], home, name):
-            grant = f"no ReferenceGrant of {home} lets {self.route.ref} name"
-            return {}, f"{grant} {kind[1]} {name}"
-        if kind == ("", "Service"):
-            host = service_host(home, name, mesh.settings.domain)
-            problem = "" if host in mesh.by_host else f"there is no Service {home}/{name}"
-            if "." in name:
-                raise Invalid("a Service is named by its name, not by its host")
-        elif kind == ("networking.istio.io", "Hostname"):
-            host, known = name, name in mesh.by_host or name in mesh.service_entry_hosts
-            problem = "" if known else f"no host is called {name}"
-        else:
-            return {}, f"a {kind[1]} can't be a backend"
-        if "port" not in raw:
-            raise Invalid("a backend has no port")
-        return {"host": host, "port": {"number": read.integer(raw, "port")}}, problem
-
-    def _is_granted(self, kind: str, home: str, name: str) -> bool:
-        """Only Gateways ask. Where grants can't be read, they are taken for given."""
-        ref = self.route.ref
-        if not self.at_gateway or home == ref.namespace:
-            return True
-        if not self.mesh.knows("referencegrants", home):
-            return True
-        mine = (one for one in self.mesh.reference_grants if one.ref.namespace == home)
-        return any(one.grants(ref.kind, ref.namespace, (kind, name)) for one in mine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,80 +81,6 @@ def gateway_groups(mesh: Mesh) -> Iterator[RouteGroup]:
         yield RouteGroup(routes[0].ref.namespace, host, 0, routes, tuple(joined), gateway)
 
 
-def unserved(mesh: Mesh, route: HttpRoute) -> str:
-    """Why nothing of a route comes in through the Gateways that it names; empty where it does."""
-    why = dropped(mesh, route)
-    return unattached(mesh, route) or (f"istiod takes none of its rules: {why}" if why else "")
-
-
-def unattached(mesh: Mesh, route: HttpRoute) -> str:
-    """Why no listener of the Gateways that a route names has it; empty where one does."""
-    places = attached(mesh, route)
-    if not places:
-        return f"there is no Gateway {', '.join(route.at_gateways)} of Istio's with a listener"
-    if not all(place.why for place in places):
-        return ""
-    meant = [place for place in places if not place.elsewhere]
-    if not meant:
-        return f"no listener of Gateway {', '.join(route.at_gateways)} is meant: {places[0].why}"
-    return "; ".join(f"listener {place.open.listener.name}: {place.why}" for place in meant)
-
-
-def dropped(mesh: Mesh, route: HttpRoute) -> str:
-    """Why istiod makes nothing of a whole route; empty where it takes it."""
-    try:
-        tuple(route_rules(mesh, route, at_gateway=bool(route.at_gateways)))
-    except Invalid as error:
-        return str(error)
-    return ""
-
-
-def without_effect(mesh: Mesh) -> Mapping[str, tuple[tuple[HttpRoute, str], ...]]:
-    """By host, for its parents and its backends: routes that nobody has, and why.
-
-    Worked out once for a snapshot.
-    """
-    known: Mapping[str, tuple[tuple[HttpRoute, str], ...]] | None
-    known = mesh.__dict__.get(IDLE_ROUTES_SLOT)
-    if known is None:
-        idle: dict[str, list[tuple[HttpRoute, str]]] = {}
-        for route in mesh.http_routes:
-            if why := _why_idle(mesh, route):
-                for host in dict.fromkeys((*route.hosts, *route.backends)):
-                    idle.setdefault(host, []).append((route, why))
-        known = {host: tuple(routes) for host, routes in idle.items()}
-        mesh.__dict__[IDLE_ROUTES_SLOT] = known
-    return known
-
-
-def _why_idle(mesh: Mesh, route: HttpRoute) -> str:
-    if why := dropped(mesh, route):
-        return f"istiod takes none of its rules: {why}"
-    if any(host in mesh.by_host for host in route.hosts) or _is_for_entry(route):
-        return ""
-    if route.at_gateways:
-        return unattached(mesh, route) if mesh.knows(API_GATEWAYS) else ""
-    gone = ", ".join(name for _, name in parents_missing(mesh, route))
-    return f"there is no {gone}" if gone else "no parent of it is a Gateway or a Service"
-
-
-def _is_for_entry(route: HttpRoute) -> bool:
-    parents = read.objects(read.obj(route.raw, "spec"), "parentRefs")
-    return any(read.text(parent, "kind") == "ServiceEntry" for parent in parents)
-
-
-def parents_missing(mesh: Mesh, route: HttpRoute) -> Iterator[tuple[int, str]]:
-    """The Services among a route's parents that are not there, with their places."""
-    for index, parent in enumerate(read.objects(read.obj(route.raw, "spec"), "parentRefs")):
-        kind = (read.text(parent, "group"), read.text(parent, "kind"))
-        home = read.text(parent, "namespace") or route.ref.namespace
-        name = read.text(parent, "name")
-        if kind not in _SERVICES or not mesh.knows("services", home):
-            continue
-        if ServiceKey(home, name) not in mesh.by_key:
-            yield index, f"Service {home}/{name}"
-
-
 def route_groups(mesh: Mesh) -> Iterator[RouteGroup]:
     """What the HTTPRoutes of a mesh come to for hosts that are called through sidecars."""
     found: dict[tuple[str, str, int], list[tuple[HttpRoute, tuple[MergedRule, ...]]]] = {}
@@ -228,7 +110,7 @@ def route_parents(mesh: Mesh, route: HttpRoute) -> Iterator[tuple[str, int]]:
 
 
 def _parent_hosts(mesh: Mesh, kind: tuple[str, str], place: tuple[str, str]) -> Iterator[str]:
-    if kind in _SERVICES:
+    if kind in SERVICES:
         for service in mesh.services:
             if (service.key.namespace, service.key.name) == place:
                 yield service.host

@@ -212,7 +212,7 @@ def named_by_selector(selector: Json) -> tuple[str, ...] | None:
 
 
 def _by_status(mesh: Mesh, parent: Ref, listener: Listener) -> Iterator[str]:
-    for route in mesh.http_routes:
+    for route in (*mesh.http_routes, *mesh.stream_routes):
         for entry in read.objects(read.obj(route.raw, "status"), "parents"):
             named = read.obj(entry, "parentRef")
             mine = read.text(named, "sectionName") in ("", listener.name)

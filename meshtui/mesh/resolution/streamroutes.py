@@ -2,7 +2,8 @@
 
 From istiod (pilot/pkg/config/kube/gateway: convertTCPRoute, convertTLSRoute): a VirtualService for
 each parent, with the rules of the route in its order. A backend without a weight has 1, one of 0
-gets nothing; where none gets anything connections go to a cluster that is not there.
+gets nothing; where none gets anything connections go to a cluster that is not there. What is no
+backend keeps its share, of a cluster that is not there either; only Gateways ask for grants.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from meshtui.mesh import read
 from meshtui.mesh.gateway_api import TLS_ROUTE, HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.parse_gateway_api import backend_host, backend_weight
+from meshtui.mesh.parse_gateway_api import backend_weight
+from meshtui.mesh.resolution.backends import Backends, Invalid
 from meshtui.mesh.resolution.httproutes import route_parents
 from meshtui.mesh.resolution.listeners import attached
 from meshtui.mesh.resolution.names import MESH, covered
@@ -51,37 +53,52 @@ def stream_groups(mesh: Mesh) -> Iterator[StreamGroup]:
         for index, (host, port) in enumerate(route_parents(mesh, route)):
             written = read.texts(read.obj(route.raw, "spec"), "hostnames") or (host,)
             names = tuple(name for name in written if covered(host, name))
-            lists = {kind: _rules(mesh, route, names, port)}
+            lists = {kind: _rules(Backends(mesh, route), names, port)}
             yield StreamGroup(route, (host,), f"{route.ref.name}~{kind}~{index}{_MADE}", lists)
         for place in attached(mesh, route) if route.at_gateways else ():
             if place.hosts:
-                lists = {kind: _rules(mesh, route, place.hosts, 0)}
+                ask = Backends(mesh, route, at_gateway=True)
+                lists = {kind: _rules(ask, place.hosts, 0)}
                 name = f"{place.open.name.replace('/', '~')}~{route.ref.name}~{kind}{_MADE}"
                 yield StreamGroup(route, place.hosts, name, lists, place.open.name)
 
 
-def _rules(mesh: Mesh, route: HttpRoute, names: tuple[str, ...], port: int) -> list[Json]:
-    raws = read.items(read.obj(route.raw, "spec"), "rules")
-    return [_rule(mesh, route, raw, names, port) for raw in raws]
+def dropped_stream(mesh: Mesh, route: HttpRoute) -> str:
+    """Why istiod makes nothing of a route's rules; empty where it takes them."""
+    ask = Backends(mesh, route, at_gateway=bool(route.at_gateways))
+    try:
+        for raw in read.items(read.obj(route.raw, "spec"), "rules"):
+            tuple(_destinations(ask, raw))
+    except Invalid as error:
+        return str(error)
+    return ""
 
 
-def _rule(mesh: Mesh, route: HttpRoute, raw: Any, names: tuple[str, ...], port: int) -> Json:
+def _rules(ask: Backends, names: tuple[str, ...], port: int) -> list[Json]:
+    """None of them where one has what istiod does not know."""
+    raws = read.items(read.obj(ask.route.raw, "spec"), "rules")
+    try:
+        return [_rule(ask, raw, names, port) for raw in raws]
+    except Invalid:
+        return []
+
+
+def _rule(ask: Backends, raw: Any, names: tuple[str, ...], port: int) -> Json:
     """Empty for one that istiod makes nothing of: it keeps its place."""
     match: dict[str, Any] = {"port": port} if port else {}
-    if route.ref.kind == TLS_ROUTE:
+    if ask.route.ref.kind == TLS_ROUTE:
         if not names:
             return {}
         match["sniHosts"] = list(names)
     return {
         **({"match": [match]} if match else {}),
-        "route": list(_destinations(mesh, route, raw)) or [_NOWHERE],
+        "route": list(_destinations(ask, raw)) or [_NOWHERE],
     }
 
 
-def _destinations(mesh: Mesh, route: HttpRoute, raw: Any) -> Iterator[Json]:
+def _destinations(ask: Backends, raw: Any) -> Iterator[Json]:
     for backend in read.objects(raw, "backendRefs"):
         weight = backend_weight(backend)
-        host = backend_host(backend, route.ref.namespace, mesh.settings.domain)
         if weight > 0:
-            target = {"host": host, "port": {"number": read.integer(backend, "port")}}
+            target, _ = ask.destination(backend)
             yield {"destination": target, "weight": weight}

@@ -15,7 +15,7 @@ from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.istio import Json
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.delegates import RulePlace
-from meshtui.mesh.resolution.forwarding import RouteTarget, cluster_name
+from meshtui.mesh.resolution.forwarding import NO_BACKEND, RouteTarget, cluster_name
 from meshtui.mesh.resolution.gateways import Door, passes_through
 from meshtui.mesh.resolution.names import MESH, labels_in, overlap
 from meshtui.mesh.resolution.registry import Host, HostPort
@@ -81,7 +81,12 @@ def waypoint_chains(
                 if _is_at_waypoint(rule, protocol, host, port):
                     made = _chain(ruling, protocol, index, rule, port, find)
                     targets = (
-                        replace(t, cluster=name_cluster(t.host, t.port, t.subset))
+                        replace(
+                            t,
+                            cluster=name_cluster(t.host, t.port, t.subset)
+                            if t.host
+                            else NO_BACKEND,
+                        )
                         for t in made.targets
                     )
                     return (replace(made, targets=tuple(targets)),)
@@ -188,7 +193,7 @@ def _targets(rule: Json, listener: int, find: Find) -> Iterator[RouteTarget]:
             port = found.ports[0].number
         name = found.alias_of if found is not None and found.alias_of else name
         share = weight / total if len(entries) > 1 else 1.0
-        cluster = cluster_name(name, port, subset)
+        cluster = cluster_name(name, port, subset) if name else NO_BACKEND
         yield RouteTarget(cluster, name, subset, port, share, weight, index)
 
 

@@ -14,7 +14,7 @@ from meshtui.mesh.resolution.answer import EdgeRoute, Overruled, Resolution, ove
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.clusters import Cluster, Reach, host_clusters, missing, split_cluster
 from meshtui.mesh.resolution.endpoints import Endpoints, KnownEndpoints, subset_endpoints
-from meshtui.mesh.resolution.forwarding import Surroundings, cluster_name
+from meshtui.mesh.resolution.forwarding import NO_BACKEND, Surroundings, cluster_name
 from meshtui.mesh.resolution.gateways import Door, Doors, GatewayTable, doors
 from meshtui.mesh.resolution.names import MESH
 from meshtui.mesh.resolution.policies import Joined, for_port
@@ -77,6 +77,8 @@ class View:
 
     def reach(self, name: str) -> Reach:
         """A cluster that a route names: what is behind it, or why it is not there."""
+        if name == NO_BACKEND:
+            return Reach(name, missing="what may not be named or can't be one has no cluster")
         parts = split_cluster(name)
         if parts is None:
             return Reach(name, missing=f"{name} is no cluster of a service")

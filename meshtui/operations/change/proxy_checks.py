@@ -30,7 +30,7 @@ from meshtui.envoy.compare import (
 from meshtui.envoy.dead_ends import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import RULES, STREAM_KINDS
+from meshtui.mesh.gateway_api import RULES, STREAM_KINDS, rule_key
 from meshtui.mesh.model import Json, Mesh, Pod
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
@@ -185,8 +185,7 @@ def _why_no_rule(touched: Collection[TouchedHost], rules: Collection[RulePlace])
     for host in touched:
         for unused in host.after.unused if host.after else ():
             for place in (unused.rule.root, unused.rule.holder):
-                ref = place.service.ref
-                if (ref.namespace, ref.name, place.protocol, place.index) in rules:
+                if rule_key(place.service.ref, place.protocol, place.index) in rules:
                     return f"it does not get this rule: {unused.why}"
     return "it does not get this rule"
 
@@ -202,8 +201,7 @@ def _rules(change: Change) -> frozenset[RulePlace] | None:
         return None
     if len({step[1] in STREAMS for step in steps}) > 1:
         return None
-    place = (change.target.namespace, change.target.name)
-    return frozenset((*place, step[1], int(step[2])) for step in steps)
+    return frozenset(rule_key(change.target, step[1], int(step[2])) for step in steps)
 
 
 def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.carrying import Route, place_of, routes_to
 from meshtui.mesh.model import Mesh, Pod, RuleOwner, Service
-from meshtui.mesh.resolution import View, VirtualHost, client_of, world
+from meshtui.mesh.resolution import Chain, View, VirtualHost, client_of, world
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.touched import ruled_hosts
 from meshtui.mesh.touched_ports import PortChains, TouchedPort, ruled_ports
@@ -101,9 +101,14 @@ class Matrix:
     def titles(self) -> tuple[str, ...]:
         """The rules' titles, with the names of their objects where two are called alike."""
         plain = [route.rule.title for route in self.rules]
+        named = [f"{r.service.ref.name} {t}" for r, t in zip(self.rules, plain, strict=True)]
         return tuple(
-            title if plain.count(title) == 1 else f"{route.service.ref.name} {title}"
-            for route, title in zip(self.rules, plain, strict=True)
+            title
+            if plain.count(title) == 1
+            else name
+            if named.count(name) == 1
+            else f"{route.service.ref.kind} {name}"
+            for route, title, name in zip(self.rules, plain, named, strict=True)
         )
 
     @staticmethod
@@ -259,9 +264,17 @@ def _stream_cell(
     verdict = worst_of(compare_port(one, listeners) for one in touched)
     if not verdict.in_sync or counts is None:
         return Cell(verdict.state, verdict.differences, (), refused_listeners(touched, listeners))
-    if missing := unreachable_ends(mine, view, counts):
+    ends = [replace(port, chains=tuple(_chains_of(own, port))) for port in mine]
+    if missing := unreachable_ends(ends, view, counts):
         return Cell(OLD, missing)
-    return Cell(verdict.state, (), (), unanswered_ends(mine, view, counts))
+    return Cell(verdict.state, (), (), unanswered_ends(ends, view, counts))
+
+
+def _chains_of(own: tuple[str, str, str, int], port: PortChains) -> Iterator[Chain]:
+    """Those of a rule: a gateway's port has other rules' too."""
+    for chain in port.chains:
+        if own in replace(port, chains=(chain,)).rules:
+            yield chain
 
 
 def _cell(view: View, route: Route, compared: tuple[Compared, ...], counts: Counts | None) -> Cell:

@@ -31,7 +31,7 @@ def rule_id(route: Route) -> RuleId:
 def place_of(route: Route) -> str:
     """The rule's place among all rules, for as long as a snapshot stands."""
     ref = route.service.ref
-    return f"{ref.namespace}/{ref.name}/{route.rule.protocol}/{route.rule.index}"
+    return f"{ref.kind}/{ref.namespace}/{ref.name}/{route.rule.protocol}/{route.rule.index}"
 
 
 def find(routes: tuple[Route, ...], wanted: RuleId) -> Route | None:
