@@ -33,7 +33,13 @@ _OPEN = {
     "circuit_breakers.default.rq_pending_open": "pending",
     "circuit_breakers.default.rq_retry_open": "retries",
 }
-_KEPT = {**_GAUGES, **_OVERFLOWS, **_OPEN}
+_EJECTIONS = {
+    "outlier_detection.ejections_active": "now",
+    "outlier_detection.ejections_enforced_total": "total",
+}
+"""`ejections_total` counts those too that were not enforced."""
+
+_KEPT = {**_GAUGES, **_OVERFLOWS, **_OPEN, **_EJECTIONS}
 _PREFIX = "cluster."
 _DELIMITER = ";"
 """Newer editions of istiod end the cluster's part of a statistic's name with it."""
@@ -47,12 +53,14 @@ class Pressure:
     """What is under way in a cluster now, and what its breaker has turned away since the start.
 
     A key that is not there is not kept by the proxy. `active` has requests, connections, pending;
-    `overflows` has those and retries; `open` names the limits that are reached at this moment.
+    `overflows` has those and retries; `open` names the limits that are reached at this moment;
+    `ejections` has those in force now, and their total.
     """
 
     active: Mapping[str, int] = field(default_factory=dict)
     overflows: Mapping[str, int] = field(default_factory=dict)
     open: tuple[str, ...] = ()
+    ejections: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def turned_away(self) -> int | None:
@@ -89,4 +97,5 @@ def _pressure(values: Mapping[str, int]) -> Pressure:
         {what: values[name] for name, what in _GAUGES.items() if name in values},
         {what: values[name] for name, what in _OVERFLOWS.items() if name in values},
         tuple(what for name, what in _OPEN.items() if values.get(name)),
+        {what: values[name] for name, what in _EJECTIONS.items() if name in values},
     )

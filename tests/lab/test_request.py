@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.lab.harness import Mesh, to, until
 from tests.lab.operator import Operator
 
 WAIT = ("--wait", "20s")
+HOST = "reviews.default.svc.cluster.local"
+V1 = f"outbound|9080|v1|{HOST}"
 
 
 @pytest.fixture
@@ -135,7 +138,14 @@ def test_a_load_is_what_the_applications_and_the_callers_proxy_counted(
     assert "to v1 50 %, v2 50 %" in ran.err
 
 
-def test_a_breakers_limit_is_seen_as_overflow(mesh: Mesh, operator: Operator) -> None:
+def proxy_stats(mesh: Mesh) -> dict[str, int]:
+    """What the caller's proxy counts of reviews v1 since it began, straight from its Envoy."""
+    page = mesh.lab.admin("productpage-v1", f"/stats?filter={quote('v1.reviews')}")
+    pairs = (line.rpartition(": ") for line in page.splitlines() if f"|v1|{HOST}" in line)
+    return {name.rpartition(HOST)[2].strip(";."): int(n) for name, _, n in pairs if n.isdigit()}
+
+
+def test_a_breakers_overflow_is_what_the_proxy_counts(mesh: Mesh, operator: Operator) -> None:
     mesh.write_rules({"name": "narrow", "route": [to("v1")]})
     mesh.until_routed("narrow")
     limits = {
@@ -143,13 +153,44 @@ def test_a_breakers_limit_is_seen_as_overflow(mesh: Mesh, operator: Operator) ->
     }
     mesh.destination_rule(limits)
     mesh.lab.set("reviews-v1", latency="50ms")
+    until(lambda: mesh.clusters()[V1]["circuit_breakers"]["thresholds"][0]["max_connections"] == 1)
+    before, served = proxy_stats(mesh), counted(mesh)
     ran = operator.run(
         "load", "reviews", "--from", "productpage-v1", "--rps", "100", "--for", "2s",
         "--concurrency", "20", "--yes", "-o", "json",
     )  # fmt: skip
     assert ran.status == 0, ran.err
-    refused = sum(one["flags"].get("UO", 0) for one in ran.json["proxy"])
-    assert refused == ran.json["codes"]["503"] > 0
+    after, found = proxy_stats(mesh), ran.json
+    (row,) = found["breaker"]
+    for what, name in (
+        ("pending", "upstream_rq_pending_overflow"),
+        ("connections", "upstream_cx_overflow"),
+    ):
+        assert row["overflow"][what] == after[name] - before[name] > 0
+    refused = sum(one["flags"].get("UO", 0) for one in found["proxy"])
+    assert refused == found["codes"]["503"] == row["overflow"]["pending"]
+    assert found["codes"]["200"] == row["attempts"] == counted(mesh)["v1"] - served["v1"] > 0
+    assert row["limits"] == {"connections": 1, "pending": 1}
+    assert "connections" in row["was_open"]
+    assert "overflow so far" in ran.err
+
+
+def test_ejections_stand_beside_a_load(mesh: Mesh, operator: Operator) -> None:
+    mesh.write_rules({"name": "failing", "route": [to("v1")]})
+    mesh.until_routed("failing")
+    outlier = {"consecutive5xxErrors": 3, "baseEjectionTime": "60s", "maxEjectionPercent": 100}
+    mesh.destination_rule({"outlierDetection": outlier})
+    mesh.lab.set("reviews-v1", errors="100%")
+    until(lambda: "outlier_detection" in mesh.clusters()[V1])
+    words = ("load", "reviews", "--from", "productpage-v1", "--rps", "30", "--for", "2s", "--yes")
+    ran = operator.run(*words, "-o", "json")
+    assert ran.status == 0, ran.err
+    (row,) = ran.json["breaker"]
+    stats = proxy_stats(mesh)
+    assert row["ejected"] == stats["outlier_detection.ejections_active"] == 1
+    assert row["ejections"] == stats["outlier_detection.ejections_enforced_total"] == 1
+    assert (row["endpoints"], row["limits"]) == (1, {})
+    assert "1 of 1 now" in operator.run(*words).out
 
 
 def test_a_load_that_is_not_wanted_is_not_made(mesh: Mesh, operator: Operator) -> None:

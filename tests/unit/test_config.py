@@ -397,6 +397,7 @@ def test_a_load_is_refused_in_production_in_one_line(
 def test_only_contexts_that_are_marked_are_production(prod: Path) -> None:
     prod.write_text("contexts:\n  prod-*: {production: true}\n")
     assert options(Namespace()).config.production is True
-    refuse_load(options(Namespace(context="lab")), "lab")
+    lab = options(Namespace(context="lab")).config
+    refuse_load("lab", production=lab.production, read_only=False)
     with pytest.raises(NotAllowed, match="read-only"):
-        refuse_load(options(Namespace(context="lab", read_only=True)), "lab")
+        refuse_load("lab", production=lab.production, read_only=True)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from meshtui.errors import Usage
 from meshtui.operations.request.load_plan import (
+    STOP,
     LoadPlan,
     Tally,
     command,
@@ -28,16 +29,31 @@ from meshtui.operations.request.load_plan import (
 )
 from meshtui.operations.request.tools import Outgoing
 
+LARGE = b"x" * 300_000
+
 
 class _Server(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     seen: ClassVar[Counter[str]] = Counter()
     connections: ClassVar[set[object]] = set()
+    held: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         self.seen[f"{self.path} {self.headers['host']}"] += 1
         self.connections.add(self.client_address)
         status = 503 if self.path == "/bad" else 200
+        if self.path == "/once":
+            self.answer_and_close()
+            return
+        if self.path == "/never":
+            self.held.wait(60)
+            return
+        if self.path == "/large":
+            self.send_response(200)
+            self.send_header("content-length", str(len(LARGE)))
+            self.end_headers()
+            self.wfile.write(LARGE)
+            return
         if self.path == "/chunked":
             self.send_response(200)
             self.send_header("transfer-encoding", "chunked")
@@ -63,6 +79,11 @@ class _Server(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(b"ok")
 
+    def answer_and_close(self) -> None:
+        """As a server that has a limit of its own for idle connections, and does not say so."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length:2\r\n\r\nok")
+        self.close_connection = True
+
     do_HEAD = do_GET  # noqa: N815 - the server's own name
 
     def log_message(self, *_: object) -> None:
@@ -72,19 +93,21 @@ class _Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def port() -> Iterator[int]:
     _Server.seen.clear()
+    _Server.held.clear()
     _Server.connections.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
+    _Server.held.set()
     server.shutdown()
     server.server_close()
 
 
 def start(
-    port: int, plan: LoadPlan, path: str = "/", method: str = "GET"
+    port: int, plan: LoadPlan, path: str = "/", method: str = "GET", timeout_s: float = 30.0
 ) -> subprocess.Popen[bytes]:
-    outgoing = Outgoing(method, "127.0.0.1", port, "shop:9080", path, timeout_s=30.0)
+    outgoing = Outgoing(method, "127.0.0.1", port, "shop:9080", path, timeout_s=timeout_s)
     words = command(plan, outgoing)
     pipe = subprocess.PIPE
     process = subprocess.Popen([sys.executable, *words[1:]], stdin=pipe, stdout=pipe, stderr=pipe)
@@ -94,8 +117,11 @@ def start(
     return process
 
 
-def run(port: int, plan: LoadPlan, path: str = "/", method: str = "GET") -> Tally:
-    process = start(port, plan, path, method)
+def run(port: int, plan: LoadPlan, path: str = "/", method: str = "GET", **more: float) -> Tally:
+    return ended(start(port, plan, path, method, **more))
+
+
+def ended(process: subprocess.Popen[bytes]) -> Tally:
     assert process.stdout is not None
     total = Tally()
     while not total.done:
@@ -117,6 +143,8 @@ def run(port: int, plan: LoadPlan, path: str = "/", method: str = "GET") -> Tall
         ("/chunked", "GET", 200),
         ("/early", "GET", 200),
         ("/close", "GET", 200),
+        ("/once", "GET", 200),
+        ("/large", "GET", 200),
         ("/", "HEAD", 200),
     ],
 )
@@ -145,14 +173,51 @@ def test_what_is_no_answer_is_counted_by_what_went_wrong(port: int) -> None:
 
 def test_it_ends_when_nobody_listens_any_more(port: int) -> None:
     process = start(port, LoadPlan(20, 500, 2))
-    deadline = time.monotonic() + 60
-    while not _Server.seen:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until_seen()
     process.communicate(timeout=60)
     assert process.returncode == 0
     after = _Server.seen.total()
     assert after < 20 * 60
+
+
+def until_seen() -> None:
+    deadline = time.monotonic() + 60
+    while not _Server.seen:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_stops_when_told_and_says_what_came_until_then(port: int) -> None:
+    process = start(port, LoadPlan(20, 500, 2))
+    until_seen()
+    assert process.stdin is not None
+    process.stdin.write(STOP)
+    process.stdin.flush()
+    found = ended(process)
+    assert found.codes == {200: _Server.seen.total()}
+    assert found.seconds < 400
+
+
+def test_an_order_that_comes_with_the_program_is_not_lost(port: int) -> None:
+    outgoing = Outgoing("GET", "127.0.0.1", port, "shop:9080", "/", timeout_s=30.0)
+    words = command(LoadPlan(20, 500, 2), outgoing)
+    given = subprocess.run(
+        [sys.executable, *words[1:]], input=program() + STOP, capture_output=True, timeout=60
+    )
+    assert given.returncode == 0, given.stderr
+    assert (read_line(given.stdout.splitlines()[-1]) or Tally()).done
+
+
+def test_what_is_not_answered_in_time_is_an_error(port: int) -> None:
+    found = run(port, LoadPlan(4, 0.5, 2), "/never", timeout_s=0.5)
+    assert not found.codes
+    assert found.errors["timed out"] == found.errors.total() >= 1
+
+
+def test_no_more_connections_than_asked_and_what_waits_for_one_is_late(port: int) -> None:
+    found = run(port, LoadPlan(50, 1, 3), "/never", timeout_s=1.5)
+    assert found.errors == {"timed out": 3}
+    assert _Server.seen.total() == len(_Server.connections) == 3
 
 
 @pytest.mark.parametrize(

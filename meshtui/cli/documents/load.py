@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshtui.operations.request.load import LoadTarget, Reached
-from meshtui.operations.request.load_plan import LoadPlan, Tally
+from meshtui.operations.request.breaker import BreakerRow
+from meshtui.operations.request.load_words import QUANTILES
+from meshtui.operations.request.loading import LoadState
 
 BARS = 50
 
 
-def load_json(
-    tally: Tally, plan: LoadPlan, target: LoadTarget, reached: tuple[Reached, ...]
-) -> dict[str, Any]:
-    """`load -o json`. `errors` are requests without an answer, by what went wrong."""
+def load_json(state: LoadState) -> dict[str, Any]:
+    """`load -o json`. `errors` are requests without an answer, by what went wrong. In `breaker`
+    null is what the caller's proxy does not keep; counts are of the time since the load began.
+    """
+    tally, plan, target = state.tally, state.ready.plan, state.ready.target
     pod = target.pod
-    quantiles = (("p50_ms", 0.5), ("p90_ms", 0.9), ("p95_ms", 0.95), ("p99_ms", 0.99))
     return {
         "from": {
             "namespace": pod.namespace,
@@ -35,7 +36,7 @@ def load_json(
         "codes": {str(code): n for code, n in sorted(tally.codes.items())},
         "errors": dict(sorted(tally.errors.items())),
         "late": tally.late,
-        **{name: tally.quantile_ms(q) for name, q in quantiles},
+        **{f"{name}_ms": tally.quantile_ms(q) for q, name in QUANTILES},
         "histogram": [
             {"from_ms": low, "to_ms": high, "requests": n} for low, high, n in tally.histogram(BARS)
         ],
@@ -48,6 +49,25 @@ def load_json(
                 "codes": dict(one.signals.codes),
                 "flags": dict(one.signals.flags),
             }
-            for one in reached
+            for one in state.counted.reached
         ],
+        "breaker": [_breaker_json(row) for row in state.counted.breaker],
+    }
+
+
+def _breaker_json(row: BreakerRow) -> dict[str, Any]:
+    return {
+        "cluster": row.name.raw,
+        "host": row.name.host,
+        "subset": row.name.subset or None,
+        "port": row.name.port,
+        "limits": dict(row.limits),
+        "overflow": None if row.overflows is None else dict(row.overflows),
+        "open": None if row.full is None else list(row.full),
+        "was_open": list(row.was_full),
+        "outlier_detection": row.detection or None,
+        "endpoints": row.endpoints,
+        "ejected": row.ejected,
+        "ejections": row.ejections,
+        "attempts": row.attempts,
     }

@@ -144,7 +144,7 @@ def _cluster(seen: SeenCluster, whole: bool) -> tuple[str, ...]:
         *(gauge(seen, what, unknown) for what in ("requests", "connections", "pending")),
         unknown if away is None else str(away),
         f"{seen.ejected}/{len(seen.endpoints)}" if seen.endpoints else NONE,
-        _outlier(seen) or NONE,
+        detection_words(seen) or NONE,
     )
 
 
@@ -155,7 +155,8 @@ def gauge(seen: SeenCluster, what: str, unknown: str = NOT_KEPT) -> str:
     return now if limit >= UNLIMITED else f"{now}/{limit:g}"
 
 
-def _outlier(seen: SeenCluster) -> str:
+def detection_words(seen: SeenCluster) -> str:
+    """Its outlier detection, and that it may eject none; empty where there is none."""
     found = seen.configured.limits.outlier
     if found is None:
         return ""

@@ -6,20 +6,20 @@ It ends by itself, and at once when the connection to it does: nothing goes on u
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshtui.dataclass import dataclass
-from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreachable
+from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.exec import running_in_pod
-from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.signals import Sample
 from meshtui.operations.look.trace import ProxyTrace, Question, by_objects
 from meshtui.operations.request.ask import candidates, outgoing_of
 from meshtui.operations.request.load_plan import (
-    MOST_SECONDS,
+    STOP,
     LoadPlan,
     Tally,
     command,
@@ -31,11 +31,14 @@ from meshtui.operations.request.tools import Outgoing
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
-    from meshtui.operations.options import Options
+    from meshtui.kube.exec import Running
 
 _LINE = 64 * 1024
 _GRACE_S = 10.0
 """Beyond the load's own time and the last answer's, before it is taken for hung."""
+
+_STOP_S = 2.0
+"""How long it may take to say what came of the last requests once it was told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,14 @@ class LoadTarget:
     traced: ProxyTrace
 
 
-def refuse_load(options: Options, context: str) -> None:
+def refuse_load(context: str, *, production: bool, read_only: bool) -> None:
     """Raises NotAllowed where no load may be made: read-only, or in production."""
-    if options.config.production:
+    if production:
         raise NotAllowed(
             f"a load: the configuration marks context {context} as production",
             "choose another context with --context",
         )
-    if options.read_only:
+    if read_only:
         raise NotAllowed("a load: meshtui runs read-only", "start it without --read-only")
 
 
@@ -99,8 +102,10 @@ async def choose(cluster: Cluster, targets: list[LoadTarget]) -> LoadTarget:
     raise Refused(f"no container of {names} has python3", "name another caller with --from")
 
 
-async def run_load(cluster: Cluster, target: LoadTarget, plan: LoadPlan) -> AsyncGenerator[Tally]:
-    """What came of each second's requests. Close it to stop the load.
+async def run_load(
+    cluster: Cluster, target: LoadTarget, plan: LoadPlan, stop: asyncio.Event
+) -> AsyncGenerator[Tally]:
+    """What came of each second's requests. Set `stop` to end it early; closing ends it, too.
 
     Raises Usage for more than one may ask for, NotAllowed on a read-only connection, Refused
     where the program cannot be run, Unreachable where the connection breaks off or it hangs.
@@ -111,31 +116,63 @@ async def run_load(cluster: Cluster, target: LoadTarget, plan: LoadPlan) -> Asyn
     pod, outgoing = target.pod, target.outgoing
     what = f"the load in {pod.namespace}/{pod.name}"
     limit = plan.seconds + outgoing.timeout_s + _GRACE_S
-    loop = asyncio.get_running_loop()
     async with running_in_pod(
         cluster, pod.namespace, pod.name, target.container, command(plan, outgoing)
     ) as running:
-        end = loop.time() + limit
         await running.write(program())
-        async with aclosing(_lines(running.stdout())) as lines:
-            while True:
-                try:
-                    async with asyncio.timeout_at(end):
-                        line = await anext(lines, None)
-                except TimeoutError:
-                    raise Unreachable(f"{what} does not end in time") from None
-                if line is None:
-                    break
-                tally = read_line(line)
-                if tally is not None:
-                    yield tally
-                    if tally.done:
-                        # Some servers say how it ended only after its standard input has.
-                        return
+        async with aclosing(_until_stopped(running, stop, limit)) as lines:
+            try:
+                async for line in lines:
+                    tally = read_line(line)
+                    if tally is not None:
+                        yield tally
+                        if tally.done:
+                            # Some servers say how it ended only after its standard input has.
+                            return
+            except TimeoutError:
+                if stop.is_set():
+                    return
+                raise Unreachable(f"{what} does not end in time") from None
         ended = running.ended
     if ended.code:
         words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Refused(f"{what} ends with {ended.code}: {words[-1] if words else 'no word why'}")
+
+
+async def _until_stopped(
+    running: Running, stop: asyncio.Event, limit_s: float
+) -> AsyncGenerator[bytes]:
+    """Its lines. Once it is to stop it is told so, and may say what came of the last requests.
+
+    Raises TimeoutError where it does not end within `limit_s`, or soon after it was told to.
+    """
+    loop = asyncio.get_running_loop()
+    end, told = loop.time() + limit_s, False
+    stopping = asyncio.ensure_future(stop.wait())
+    coming: asyncio.Future[bytes | None] | None = None
+    async with aclosing(_lines(running.stdout())) as lines:
+        try:
+            while True:
+                coming = coming or asyncio.ensure_future(anext(lines, None))
+                waiting: set[asyncio.Future[Any]] = {coming} if told else {coming, stopping}
+                await asyncio.wait(
+                    waiting, timeout=end - loop.time(), return_when=asyncio.FIRST_COMPLETED
+                )
+                if stopping.done() and not told:
+                    told, end = True, min(end, loop.time() + _STOP_S)
+                    await running.write(STOP)
+                elif coming.done():
+                    line, coming = coming.result(), None
+                    if line is None:
+                        return
+                    yield line
+                elif loop.time() >= end:
+                    raise TimeoutError
+        finally:
+            left = [one for one in (stopping, coming) if one is not None]
+            for one in left:
+                one.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _lines(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -146,51 +183,3 @@ async def _lines(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         for line in lines:
             yield line
         rest = rest[-_LINE:]
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """What a caller's proxy counted of one version; no `workload`: of what reached no pod."""
-
-    service: ServiceKey
-    workload: str
-    version: str
-    signals: Signals
-
-
-class CallerCounters:
-    """What a caller's own proxy counts, from a first reading on, of all that it sends."""
-
-    def __init__(self, cluster: Cluster, mesh: Mesh, pod: Pod) -> None:
-        from meshtui.metrics.sidecars import Limits, SidecarSource
-
-        self._source = SidecarSource(cluster, Limits(window_s=2 * MOST_SECONDS))
-        self._mesh = replace(mesh, pods=(pod,))
-        self.trouble = ""
-
-    async def begin(self) -> None:
-        await self._read()
-
-    async def end(self, services: Collection[ServiceKey]) -> tuple[Reached, ...]:
-        """Since the beginning, of requests to the services; empty where it could not be read."""
-        sample = await self._read()
-        found = sample.calls if sample is not None and sample.window_s else {}
-        return tuple(
-            Reached(to.service, to.workload, to.version, signals)
-            for to, signals in sorted(found.items())
-            if to.service in services and signals.requests
-        )
-
-    async def _read(self) -> Sample | None:
-        try:
-            return await self._source.sample(self._mesh)
-        except MeshtuiError as error:
-            self.trouble = str(error)
-            return None
-
-
-def services_of(mesh: Mesh, target: LoadTarget, service: ServiceKey) -> frozenset[ServiceKey]:
-    """The service, and those that its rules send the requests to."""
-    hosts = (odds.host for odds in target.traced.intent.effects.destinations)
-    others = (mesh.by_host[host].key for host in hosts if host in mesh.by_host)
-    return frozenset((service, *others))

@@ -18,7 +18,20 @@ from meshtui.operations.request.tools import Outgoing
 MOST_REQUESTS, MOST_SECONDS = 100_000, 600.0
 MOST_RATE, MOST_CONNECTIONS = 1_000.0, 200
 _BUCKETS = 500
-_LOADER = "import sys; exec(sys.stdin.buffer.read({size}).decode())"
+STOP = b"\n"
+"""What the program stops at once it comes after it on its standard input."""
+
+_LOADER = """
+import os
+data = b""
+while len(data) < {size}:
+    part = os.read(0, {size} - len(data))
+    if not part:
+        raise SystemExit("the program was not sent")
+    data += part
+exec(data.decode())
+"""
+"""Reads no byte more than the program: what comes after it is for the program."""
 
 
 @dataclass(frozen=True, slots=True)

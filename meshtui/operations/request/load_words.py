@@ -1,0 +1,140 @@
+"""A load in words, for the command line and the screen alike. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from meshtui.dataclass import dataclass
+from meshtui.operations.request.breaker import BreakerRow
+from meshtui.operations.request.foretold import destinations
+from meshtui.operations.request.load_counters import Reached
+from meshtui.operations.request.load_plan import LoadPlan, Tally
+from meshtui.operations.request.loading import LoadState, ReadyLoad
+
+QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"))
+BY_PROXY = "counted by the caller's proxy, with what else it sent meanwhile"
+BREAKER = "breaker, as the caller's proxy counts it since the load began"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A piece of text; `loud` where somebody should look."""
+
+    text: str
+    loud: bool = False
+
+
+def request_words(ready: ReadyLoad) -> str:
+    """`GET http://reviews:9080/ to v1 50 %, v2 50 %`."""
+    outgoing = ready.target.outgoing
+    where = destinations(ready.target.traced.intent) or "nowhere: no route takes it"
+    return f"{outgoing.method} http://{outgoing.authority}{outgoing.target} to {where}"
+
+
+def caller_words(ready: ReadyLoad) -> str:
+    pod = ready.target.pod
+    return f"{pod.name}.{pod.namespace} ({ready.target.container})"
+
+
+def plan_words(plan: LoadPlan) -> str:
+    return (
+        f"{plan.requests} requests in {plan.seconds:g} s ({plan.rate:g}/s, at most "
+        f"{plan.connections} at a time)"
+    )
+
+
+def rate_words(tally: Tally, plan: LoadPlan) -> str:
+    return (
+        f"{tally.requests} requests in {tally.seconds:.1f} s: {tally.rate:.1f}/s, "
+        f"{plan.rate:g}/s asked"
+    )
+
+
+def late_words(tally: Tally, plan: LoadPlan) -> str:
+    """Empty where none was."""
+    if not tally.late:
+        return ""
+    return f"{tally.late} began late: all {plan.connections} connections were busy"
+
+
+def outcomes(tally: Tally) -> Iterator[tuple[str, int, float, bool]]:
+    """Each status, and what went wrong where there was none: how many, percent, whether it is an
+    error."""
+    for code, n in sorted(tally.codes.items()):
+        yield str(code), n, 100 * n / tally.requests, code >= 500
+    for words, n in sorted(tally.errors.items()):
+        yield words, n, 100 * n / tally.requests, True
+
+
+def times_words(tally: Tally) -> str:
+    """`p50 4.2 ms  p90 …`; empty where nothing was answered."""
+    points = [(name, tally.quantile_ms(q)) for q, name in QUANTILES]
+    return "  ".join(f"{name} {ms:.1f} ms" for name, ms in points if ms is not None)
+
+
+def second_words(state: LoadState) -> str:
+    """What came of the last second's requests, and what the breaker has done so far."""
+    part = state.part
+    words = [f"{code}: {n}" for code, n in sorted(part.codes.items())]
+    words += [f"failed: {part.errors.total()}"] if part.errors else []
+    median, p99 = part.quantile_ms(0.5), part.quantile_ms(0.99)
+    if median is not None and p99 is not None:
+        words.append(f"p50 {median:.1f} ms  p99 {p99:.1f} ms")
+    words += [f"{part.late} late"] if part.late else []
+    rows = state.counted.breaker
+    overflow = sum(row.turned_away or 0 for row in rows)
+    ejected = sum(row.ejected for row in rows)
+    words += [f"overflow so far: {overflow}"] if overflow else []
+    words += [f"ejected: {ejected} of {sum(row.endpoints for row in rows)}"] if ejected else []
+    return "  ".join(words)
+
+
+def reached_words(one: Reached) -> tuple[str, str]:
+    """Who was reached, and by codes and flags."""
+    counts = (*sorted(one.signals.codes.items()), *sorted(one.signals.flags.items()))
+    return one.workload or "(no pod reached)", "  ".join(f"{name}: {n:.0f}" for name, n in counts)
+
+
+def breaker_words(row: BreakerRow) -> Iterator[tuple[str, Words]]:
+    """What each of its parts did, by the part's name."""
+    yield "sent", Words(f"{row.attempts} to its endpoints")
+    yield "overflow", _overflow(row)
+    yield "open", _open(row)
+    yield "ejected", _ejected(row)
+    limits = _counts(row.limits) if row.limits else "none is set"
+    yield "limits", Words(limits)
+
+
+def _overflow(row: BreakerRow) -> Words:
+    if row.overflows is None:
+        return Words("not kept by this proxy (flag UO tells; proxyStatsMatcher widens it)")
+    grown = {what: n for what, n in row.overflows.items() if n}
+    return Words(_counts(grown), True) if grown else Words("0")
+
+
+def _open(row: BreakerRow) -> Words:
+    if row.full is None:
+        return Words("not kept by this proxy")
+    if row.full:
+        return Words(f"now: {', '.join(row.full)}", True)
+    return Words(f"not now, but was: {', '.join(row.was_full)}" if row.was_full else "never seen")
+
+
+def _ejected(row: BreakerRow) -> Words:
+    if not row.detection:
+        return Words("no outlier detection")
+    times = "" if row.ejections is None else f", {row.ejections} times since"
+    found = f"{row.ejected} of {row.endpoints} now{times} ({row.detection})"
+    return Words(found, bool(row.ejected))
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {what}" for what, n in counts.items())
+
+
+def place_words(row: BreakerRow, ready: ReadyLoad) -> str:
+    """`v1`, and whose where it is another service's."""
+    name = row.name
+    own = name.host == ready.service.host
+    port = "" if name.port == ready.target.outgoing.port else f":{name.port}"
+    return f"{name.label if own or not name.chosen else f'{name.chosen} of {name.host}'}{port}"
