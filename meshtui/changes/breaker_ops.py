@@ -106,7 +106,7 @@ def _counting(mesh: Mesh, service: Service, target: Target) -> Joined | None:
     home = service.key.namespace
     own = (one for one in asked if any(client.namespace == home for client in one.clients))
     found = next(own, asked[0] if asked else None)
-    return found.rule if found else None
+    return found.rule if found and found.rule and found.rule.rules else None
 
 
 def _rule_for(service: Service, joined: Joined | None, subset: str) -> DestinationRule | None:

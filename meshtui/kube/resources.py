@@ -115,6 +115,10 @@ REFERENCE_GRANTS = Resource(
 )
 """In the version that all releases of the Gateway API serve."""
 
+BACKEND_TLS_POLICIES = Resource(
+    GATEWAY_API_GROUP, "v1", "backendtlspolicies", "BackendTLSPolicy", optional=True
+)
+
 CONFIG_MAPS = Resource(
     "", "v1", "configmaps", "ConfigMap", selector=f"{REVISION},{_PILOT}", optional=True
 )
@@ -143,6 +147,7 @@ MESH_RESOURCES = (
     API_GATEWAYS,
     LISTENER_SETS,
     REFERENCE_GRANTS,
+    BACKEND_TLS_POLICIES,
     NAMESPACES,
     CONFIG_MAPS,
 )

@@ -6,6 +6,7 @@ What could not be read is named in `unread`; nothing is said to be absent becaus
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -50,12 +51,15 @@ class Acceptance:
 class Sending:
     """How callers send to the version: the DestinationRule's TLS mode, empty where each caller's
     proxy chooses what the pod accepts; `conflict` says why that fails, `flag` what callers see.
+    `name` is the server name that TLS asks for, `by` the BackendTLSPolicy that has a say.
     """
 
     whose: str
     mode: str = ""
     conflict: str = ""
     flag: str = ""
+    name: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,13 @@ def _sends(mesh: Mesh, service: Service, row: VersionView) -> Iterator[Sending]:
 
 
 def _sending(mesh: Mesh, caller: View, cluster: Cluster, whose: str) -> Sending:
-    mode = read.text(read.obj(cluster.policy, "tls"), "mode")
+    tls = read.obj(cluster.policy, "tls")
+    by = cluster.rule.backend if cluster.rule else ()
+    found = Sending(
+        whose, read.text(tls, "mode"), name=read.text(tls, "sni"), by=", ".join(map(str, by))
+    )
     conflict = tls_conflict(mesh, caller, cluster)
     if conflict is None:
-        return Sending(whose, mode)
-    return Sending(whose, mode, f"{conflict.sent} is sent, but {conflict.taken}", conflict.flag)
+        return found
+    words = f"{conflict.sent} is sent, but {conflict.taken}"
+    return replace(found, conflict=words, flag=conflict.flag)

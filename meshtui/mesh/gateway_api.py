@@ -140,3 +140,32 @@ class ReferenceGrant:
         """Whether a route of that kind and namespace may name the `target`, a kind and a name."""
         allowed = self.targets & {target, (target[0], "")}
         return bool(allowed) and (kind, namespace) in self.sources
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTarget:
+    """What a policy is attached to, in its own namespace; `section` is a port by its name."""
+
+    kind: str
+    name: str
+    section: str = ""
+
+
+@dataclass(frozen=True)
+class BackendTlsPolicy:
+    """With which TLS the pods of its targets are called: `hostname` is the server name.
+
+    `names` are the subject names that are taken beside it. `config_map` has the CA, empty for the
+    system's. `lacks_ca`: istiod has found none that it could use, by the status; `ignored` by an
+    annotation.
+    """
+
+    ref: Ref
+    created: str = ""
+    targets: tuple[PolicyTarget, ...] = ()
+    hostname: str = ""
+    names: tuple[str, ...] = ()
+    config_map: str = ""
+    lacks_ca: str = ""
+    ignored: bool = False
+    raw: Json = field(default_factory=dict, compare=False, repr=False)

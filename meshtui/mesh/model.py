@@ -12,6 +12,7 @@ from meshtui.mesh.access_logging import Telemetry as Telemetry
 from meshtui.mesh.authorization import AuthorizationPolicy as AuthorizationPolicy
 from meshtui.mesh.authorization import RequestAuthentication as RequestAuthentication
 from meshtui.mesh.gateway_api import ApiGateway as ApiGateway
+from meshtui.mesh.gateway_api import BackendTlsPolicy as BackendTlsPolicy
 from meshtui.mesh.gateway_api import HttpRoute as HttpRoute
 from meshtui.mesh.gateway_api import ListenerSet as ListenerSet
 from meshtui.mesh.gateway_api import ReferenceGrant as ReferenceGrant
@@ -241,6 +242,7 @@ class Mesh:
 
     listener_sets: tuple[ListenerSet, ...] = ()
     reference_grants: tuple[ReferenceGrant, ...] = ()
+    backend_tls_policies: tuple[BackendTlsPolicy, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     peer_authentications: tuple[PeerAuthentication, ...] = ()
     authorization_policies: tuple[AuthorizationPolicy, ...] = ()

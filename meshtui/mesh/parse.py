@@ -15,6 +15,7 @@ from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
 from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.namespaces import parse_namespace
+from meshtui.mesh.parse_backend_tls import parse_backend_tls_policy
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_stream_route
 from meshtui.mesh.parse_listeners import (
     parse_api_gateway,
@@ -107,6 +108,7 @@ def parse_mesh(
         api_gateways=parsed(API_GATEWAYS, lambda raw: parse_api_gateway(raw, domain)),
         listener_sets=parsed("listenersets", parse_listener_set),
         reference_grants=parsed("referencegrants", parse_reference_grant),
+        backend_tls_policies=parsed("backendtlspolicies", parse_backend_tls_policy),
         namespaces=parsed("namespaces", parse_namespace),
         peer_authentications=parsed("peerauthentications", parse_peer_authentication),
         telemetries=parsed("telemetries", parse_telemetry),

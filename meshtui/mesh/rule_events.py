@@ -82,7 +82,9 @@ def _is_bounded(mesh: Mesh, policy: DestinationRule) -> bool:
 
 
 def _gateway_api(mesh: Mesh) -> bool:
-    return bool(mesh.http_routes or mesh.stream_routes or mesh.api_gateways)
+    return bool(
+        mesh.http_routes or mesh.stream_routes or mesh.api_gateways or mesh.backend_tls_policies
+    )
 
 
 def _is_own(mesh: Mesh, service: Service) -> bool:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh import read
 from meshtui.mesh.decision import Decision, Tried, split
 from meshtui.mesh.effects import Effects, Odds, route_effects
 from meshtui.mesh.model import Mesh, Retries, Rule
 from meshtui.mesh.parse_rules import parse_rule
 from meshtui.mesh.request import Request, best_domain, port_of
-from meshtui.mesh.resolution import Client, Route, RouteTarget, View, VirtualHost, world
+from meshtui.mesh.resolution import Client, Cluster, Route, RouteTarget, View, VirtualHost, world
+from meshtui.mesh.resolution.backend_policies import lacks_ca
 from meshtui.mesh.resolution.requests import answering
 from meshtui.mesh.resolution.unread import unread
 from meshtui.mesh.trace_connections import connection
@@ -212,3 +214,17 @@ def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
             yield f"{label} is called at the address that the caller chose: weights do nothing"
         elif not reach.endpoints.found and not reach.endpoints.unknown:
             yield f"{label} has no endpoint (UH)"
+        if reach.cluster is not None and (said := _backend_tls(reach.cluster)):
+            yield f"{label} {said}"
+
+
+def _backend_tls(cluster: Cluster) -> str:
+    """What a BackendTLSPolicy has to do with how the cluster's pods are called."""
+    if cluster.rule is None or not cluster.rule.backend:
+        return ""
+    by, tls = ", ".join(map(str, cluster.rule.backend)), read.obj(cluster.policy, "tls")
+    name = read.text(tls, "sni")
+    if lacks_ca(cluster.policy):
+        what = "can't be called (UF)" if name else "is called in plain text, without mutual TLS"
+        return f"{what}: {by} names a CA that is not there"
+    return f"is called with TLS as {name}, by {by}" if name else ""

@@ -33,6 +33,7 @@ PLURALS = {
     "TLSRoute": "tlsroutes",
     "ReferenceGrant": "referencegrants",
     "ListenerSet": "listenersets",
+    "BackendTLSPolicy": "backendtlspolicies",
     "Namespace": "namespaces",
     "PeerAuthentication": "peerauthentications",
     "AuthorizationPolicy": "authorizationpolicies",

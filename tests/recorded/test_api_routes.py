@@ -29,6 +29,7 @@ CODES = {
     "dropped-route",
     "missing-grant",
     "bad-backend",
+    "ignored-session",
     "no-waypoint",
     "unreachable-rule",
 }
@@ -38,6 +39,10 @@ EXPECTED = {
     "g-istio-gateway-older": ["unreachable-rule VirtualService gw-a/edge spec.http[0]"],
     "g-precedence": ["unreachable-rule HTTPRoute gw-a/web spec.rules[4]"],
     "g-two-routes-same": ["unreachable-rule HTTPRoute gw-a/a-new spec.rules[0]"],
+    "m-session": [
+        "ignored-session HTTPRoute gw-a/rev spec.rules[0].sessionPersistence",
+        "ignored-session HTTPRoute gw-a/rev spec.rules[1].sessionPersistence",
+    ],
     "m-regex": ["unreachable-rule HTTPRoute gw-a/rev spec.rules[0]"],
     "m-two-routes-same": ["unreachable-rule HTTPRoute gw-a/a-new spec.rules[0]"],
     "g-no-grant": ["missing-grant HTTPRoute gw-a/web spec.rules[0].backendRefs[1]"],

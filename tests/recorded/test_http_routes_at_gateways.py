@@ -44,7 +44,6 @@ PORTS = (80, 8081, 9000, 9443, 8443, 15021)
 GATE = Client("gw-a", {LABEL: "gate"}, gateway=True, ports={number: number for number in PORTS})
 CASES = [name for name in names("gateway-api") if name.startswith("g-")]
 OTHER_CLUSTERS = {
-    "g-backend-policies": "its cluster has the TLS of a BackendTLSPolicy, which is not resolved",
     "g-gateway-lb": "its cluster is that of a Service that no case holds",
 }
 """Cases whose clusters can't be compared, with the reason."""

@@ -16,6 +16,7 @@ from meshtui.diagnosis.analysis import analyze
 from meshtui.kube.resources import (
     API_GATEWAYS,
     AUTHORIZATION_POLICIES,
+    BACKEND_TLS_POLICIES,
     CONFIG_MAPS,
     DEPLOYMENTS,
     DESTINATION_RULES,
@@ -261,6 +262,14 @@ SPECS: dict[Resource, Obj] = {
             {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}
         ],
         "to": [{"group": "", "kind": "Service", "name": "reviews"}],
+    },
+    BACKEND_TLS_POLICIES: {
+        "targetRefs": [{"group": "", "kind": "Service", "name": "reviews", "sectionName": "http"}],
+        "validation": {
+            "hostname": "reviews.test",
+            "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}],
+            "subjectAltNames": [{"type": "Hostname", "hostname": "reviews.test"}],
+        },
     },
     PEER_AUTHENTICATIONS: {
         "selector": {"matchLabels": {"app": "reviews"}},

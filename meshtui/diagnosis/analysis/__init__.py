@@ -9,12 +9,18 @@ from meshtui.diagnosis.analysis.api_routes import (
     bad_backend,
     cut_rule,
     dropped_route,
+    ignored_session,
     unserved_route,
 )
 from meshtui.diagnosis.analysis.authorization import (
     denied_connections,
     denied_service,
     idle_authorization,
+)
+from meshtui.diagnosis.analysis.backend_tls import (
+    backend_tls_without_ca,
+    idle_backend_tls,
+    replaced_backend_tls,
 )
 from meshtui.diagnosis.analysis.conflicts import behind_at_waypoint, host_conflict, stream_conflict
 from meshtui.diagnosis.analysis.deprecated import deprecated_field
@@ -136,7 +142,11 @@ CHECKS: tuple[Check, ...] = (
     dropped_route,
     bad_backend,
     cut_rule,
+    ignored_session,
     ambient_rules,
+    idle_backend_tls,
+    backend_tls_without_ca,
+    replaced_backend_tls,
 )
 
 HINTS: tuple[Check, ...] = (unused_subset,)

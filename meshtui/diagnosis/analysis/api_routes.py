@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import at, resolved_hosts
@@ -115,6 +115,23 @@ def bad_backend(mesh: Mesh) -> Iterator[Finding]:
                 target, why = ask.destination(backend)
                 if why and not target:
                     yield _bad(route, index, place, why, _part(backend, total))
+
+
+def ignored_session(mesh: Mesh) -> Iterator[Finding]:
+    """Session persistence, which istiod takes without a word and makes nothing of."""
+    for route in mesh.http_routes:
+        for index, rule in enumerate(read.items(read.obj(route.raw, "spec"), "rules")):
+            if isinstance(rule, Mapping) and rule.get("sessionPersistence"):
+                yield Finding(
+                    "ignored-session",
+                    WARNING,
+                    route.ref,
+                    f"spec.rules[{index}].sessionPersistence",
+                    "Istio makes nothing of it: requests of one session go to any pod, and the "
+                    "status says Accepted all the same.",
+                    "Hash by a cookie or a header in a DestinationRule of the backend "
+                    "(loadBalancer.consistentHash).",
+                )
 
 
 def _weight(backend: Json) -> int:

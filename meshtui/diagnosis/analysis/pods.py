@@ -133,7 +133,7 @@ def _destinations(mesh: Mesh) -> Iterator[tuple[Sending, Cluster]]:
         cluster = sending.reach.cluster
         if cluster is None:
             continue
-        rule = cluster.rule.rules[0].ref if cluster.rule and cluster.subset else None
+        rule = cluster.rule.refs[0] if cluster.rule and cluster.subset else None
         place = (cluster.name, cluster.host.namespace, rule)
         if place not in seen:
             seen.add(place)

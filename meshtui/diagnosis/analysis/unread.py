@@ -13,6 +13,7 @@ WHAT = (
     ("serviceentries", "ServiceEntries", "missing hosts outside the mesh"),
     ("pods", "pods", "subsets without pods, Gateways without a proxy, and who calls"),
     ("httproutes", "HTTPRoutes", "rules of the Gateway API"),
+    ("backendtlspolicies", "BackendTLSPolicies", "with which TLS pods are called"),
     ("gateways", "Gateways", "missing Gateways, and the hosts that they let in"),
     ("workloadentries", "WorkloadEntries", "subsets without endpoints"),
     ("sidecars", "Sidecars", "what callers are kept from seeing"),

@@ -15,6 +15,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import MeshSettings, Subset
+from meshtui.mesh.resolution.backend_policies import at_sidecars, made_name
 from meshtui.mesh.resolution.durations import envoy_duration
 from meshtui.mesh.resolution.endpoints import Endpoints
 from meshtui.mesh.resolution.forwarding import cluster_name
@@ -90,6 +91,8 @@ def host_clusters(
         if port.protocol == "UDP":
             continue
         policy = host_policy(rule, port.number, settings.policy)
+        if not gateway:
+            policy = at_sidecars(policy)
         kind = ORIGINAL_DST if _passes_through(policy) else kind_of(host, gateway)
         timeout = settings.connect_timeout
         name = cluster_name(host.name, port.number, "")
@@ -116,7 +119,7 @@ def missing(host: Host | None, hidden: str, rule: Joined | None, port: int, subs
     if host.port(port) is None:
         known = ", ".join(str(p.number) for p in host.ports) or "none"
         return f"{host.name} has no port {port} (its ports: {known})"
-    if rule is None:
+    if rule is None or not rule.rules:
         return f"no DestinationRule that counts for this client defines subset {subset}"
     places = ", ".join(str(found.ref) for found in rule.rules)
     known = ", ".join(found.name for found in rule.subsets) or "none"
@@ -150,12 +153,19 @@ def _envoy(cluster: Cluster) -> Json:
     if isinstance(outlier, Mapping):
         found["outlier_detection"] = outlier_detection(outlier)
     if cluster.rule is not None:
-        first = cluster.rule.rules[0].ref
-        path = f"/apis/networking.istio.io/v1/namespaces/{first.namespace}/destination-rule/"
-        found["istio"] = {"config": f"{path}{first.name}"}
+        found["istio"] = {"config": _config(cluster.rule, cluster.host.name)}
+        if cluster.rule.backend and (name := read.text(read.obj(cluster.policy, "tls"), "sni")):
+            found["tls"] = name
+            found["istio"]["alpn_override"] = "false"
         if cluster.subset is not None:
             found["istio"]["subset"] = cluster.subset.name
     return found
+
+
+def _config(rule: Joined, host: str) -> str:
+    """The first DestinationRule that went into it, or that istiod has made."""
+    name = made_name(host) if rule.began_as_backend else rule.rules[0].ref.name
+    return f"/apis/networking.istio.io/v1/namespaces/{rule.namespace}/destination-rule/{name}"
 
 
 def _thresholds(pool: Json, policy: Json) -> Json:

@@ -7,13 +7,14 @@ networking/util: GetPortLevelTrafficPolicy, MergeSubsetTrafficPolicy).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
-from meshtui.mesh.istio import Json
+from meshtui.mesh.istio import Json, Ref
 from meshtui.mesh.model import DestinationRule, Mesh, Subset
+from meshtui.mesh.resolution.backend_policies import backend_rules, filled, is_backend
 from meshtui.mesh.resolution.client import Client
 from meshtui.mesh.resolution.names import full_name, is_wild, labels_in, most_specific
 from meshtui.mesh.resolution.registry import PRIVATE, PUBLIC, Host
@@ -28,7 +29,8 @@ class Joined:
 
     `rules` are those that went into it, the one whose policy holds for all first. `policy` and
     `subsets` are as istiod joins them: the first policy holds, the first of two subsets of one
-    name; `policy` is None where no rule has one.
+    name; `policy` is None where no rule has one. `backend` are the BackendTLSPolicies that fill
+    what the rules leave open: there may be no rule then.
     """
 
     rules: tuple[DestinationRule, ...]
@@ -36,10 +38,17 @@ class Joined:
     subsets: tuple[Subset, ...] = ()
     exports: frozenset[str] = frozenset()
     selector: Mapping[str, str] | None = None
+    backend: tuple[Ref, ...] = ()
+    began_as_backend: bool = False
 
     @property
     def namespace(self) -> str:
-        return self.rules[0].ref.namespace
+        return self.refs[0].namespace
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """All that went into it."""
+        return (*(rule.ref for rule in self.rules), *self.backend)
 
     def subset(self, name: str) -> Subset | None:
         return next((subset for subset in self.subsets if subset.name == name), None)
@@ -47,8 +56,14 @@ class Joined:
     def with_rule(self, rule: DestinationRule) -> Joined:
         known = {subset.name for subset in self.subsets}
         more = tuple(subset for subset in rule.subsets if subset.name not in known)
+        if is_backend(rule):
+            policy = filled(self.policy, _policy(rule))
+            return replace(self, policy=policy, backend=(*self.backend, rule.ref))
         policy = self.policy if self.policy is not None else _policy(rule)
-        return Joined((*self.rules, rule), policy, self.subsets + more, self.exports, self.selector)
+        if self.began_as_backend:  # of several rules the newest fields hold then
+            policy = filled(_policy(rule), self.policy)
+        rules = (*self.rules, rule)
+        return replace(self, rules=rules, policy=policy, subsets=self.subsets + more)
 
 
 def _policy(rule: DestinationRule) -> Json | None:
@@ -114,8 +129,16 @@ def join(rules: Iterable[DestinationRule]) -> tuple[Joined, ...]:
                 alone = False
             entries[index] = entry.with_rule(rule)
         if alone:
-            entries.append(Joined((rule,), _policy(rule), rule.subsets, seen_by, wanted))
+            entries.append(_first(rule, seen_by, wanted))
     return tuple(entries)
+
+
+def _first(
+    rule: DestinationRule, seen_by: frozenset[str], wanted: Mapping[str, str] | None
+) -> Joined:
+    if is_backend(rule):
+        return Joined((), _policy(rule), backend=(rule.ref,), began_as_backend=True)
+    return Joined((rule,), _policy(rule), rule.subsets, seen_by, wanted)
 
 
 class Policies:
@@ -125,7 +148,7 @@ class Policies:
         self._root = mesh.settings.root_namespace
         self._domain = mesh.settings.domain
         self._private_default = PRIVATE in mesh.settings.destination_rule_exports
-        self._rules = in_order(mesh.destination_rules)
+        self._rules = in_order((*mesh.destination_rules, *backend_rules(mesh)))
 
     def chosen(self, host: Host, client: Client) -> Joined | None:
         """What counts for a client that calls the host.

@@ -40,7 +40,10 @@ class Shared:
     def after(self, mesh: Mesh, fields: Set[str]) -> Shared:
         """The same of a snapshot that differs in these fields of `MADE_OF` alone."""
         found = Shared(mesh)
+        targets = {"services"} if mesh.backend_tls_policies else set[str]()
         for name, made_of in MADE_OF.items():
+            if name == "policies":
+                made_of |= targets
             if name in self.__dict__ and not made_of & fields:
                 found.__dict__[name] = self.__dict__[name]
         return found

@@ -139,6 +139,8 @@ def _sending(sending: Sending) -> str:
     if sending.conflict:
         return f"✖ {sending.whose}: {sending.conflict} ({sending.flag})"
     how = f"TLS mode {sending.mode}" if sending.mode else "what each pod accepts, by itself"
+    how += f" as {sending.name}" if sending.name else ""
+    how += f" ({sending.by})" if sending.by else ""
     return f"{sending.whose}: {how}"
 
 

@@ -17,6 +17,7 @@ from meshtui.mesh.model import (
     RuleOwner,
     VirtualService,
 )
+from meshtui.mesh.resolution.backend_policies import Attachment, attachments
 from meshtui.mesh.route_status import route_troubles
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
@@ -43,7 +44,31 @@ def rules_lines(view: ServiceView, mesh: Mesh, width: int) -> list[Picked]:
         lines += map(Picked, [*notice, BLANK])
     for rule in mesh.rules_by_host.get(view.service.host, ()):
         lines += map(Picked, _destination_rule_lines(rule, width))
+    for one in attachments(mesh):
+        if view.service.host in one.hosts or _is_target(one, view):
+            lines += map(Picked, _backend_tls_lines(one, width))
     return lines
+
+
+def _is_target(one: Attachment, view: ServiceView) -> bool:
+    place = (one.policy.ref.namespace, one.target.kind, one.target.name)
+    return place == (view.key.namespace, "Service", view.key.name)
+
+
+def _backend_tls_lines(one: Attachment, width: int) -> list[Line]:
+    """With which TLS its pods are called, or why they are not."""
+    policy = one.policy
+    name = f"{policy.ref.namespace}/{policy.ref.name}"
+    lines: list[Line] = [(Span("BackendTLSPolicy ", "muted"), span(name, "strong"))]
+    ca = f"the CA of ConfigMap {policy.config_map}" if policy.config_map else "the system's CAs"
+    where = f"port {one.target.section}: " if one.target.section else ""
+    lines += wrapped(f"{where}TLS as {policy.hostname}, with {ca}", width, "mark", "   ")
+    if one.why:
+        lines += wrapped(f"▲ has no effect: {one.why}", width, "warning", "   ")
+    if policy.lacks_ca:
+        text = f"▲ sidecars send plain text, gateways answer 503: {policy.lacks_ca}"
+        lines += wrapped(text, width, "warning", "   ")
+    return [*lines, BLANK]
 
 
 def _owner_lines(vs: RuleOwner, width: int) -> list[Line]:
