@@ -130,7 +130,6 @@ async def plan_and_apply(
             report(nothing, opening.form(arguments), dry=True, parts=parts)
             return Exit.DONE
         outcome = await carry_out(arguments, opened, mesh, plan, seen)
-        _say_ends(outcome)
         shares = await measured(opened, outcome, arguments.measure)
     report(outcome, opening.form(arguments), dry=False, shares=shares, parts=parts)
     return Exit.FAILED if outcome.verified is False else Exit.DONE
@@ -237,11 +236,13 @@ async def made(
     if asking and seen is None and plan.change.verb != "rollback":
         seen = await asking()
     try:
-        return await opened.apply(plan, mesh, seen, lambda _: None, asking)
+        outcome = await opened.apply(plan, mesh, seen, lambda _: None, asking)
     except Conflict as conflict:
         if plan.others:
             raise
         raise await explained(opened.cluster, plan.change) from conflict
+    _say_ends(outcome)
+    return outcome
 
 
 async def measured(opened: Session, outcome: Outcome, seconds: float | None) -> tuple[Share, ...]:

@@ -103,6 +103,14 @@ class Cockpit(Protocol):
         """The DestinationRule and the VirtualService of a service that has none, as one change."""
         ...
 
+    def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
+        """The clusters of a group that have the service; none where there is one cluster."""
+        ...
+
+    async def plan_in_all(self, request: Request | None, target: Target) -> Plan:
+        """The same in all clusters that have the service; None for its adoption."""
+        ...
+
     async def apply(self, plan: Plan, progress: Progress) -> Outcome: ...
 
     def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:

@@ -56,6 +56,8 @@ class DeferredCockpit:
         self._options = options
         self._others = tuple(others)
         self._live: Cockpit | None = None
+        self._left: list[Cockpit] = []
+        """Those that others were chosen instead of; closed with the next connection."""
 
     @property
     def _connected(self) -> Cockpit:
@@ -86,16 +88,31 @@ class DeferredCockpit:
     # The connection
 
     async def connect(self) -> None:
+        while self._left:
+            await self._left.pop().close()
         if self._live is None:
             live = await asyncio.to_thread(_import_live, bool(self._others))
             self._live = live((self._options, *self._others))
         await self._live.connect()
 
     def contexts(self) -> tuple[str, ...]:
-        return self._connected.contexts()
+        known = self._connected.contexts()
+        return (*known, *(name for name in self._options.config.groups if name not in known))
 
     def choose(self, context: str) -> None:
-        self._connected.choose(context)
+        """Of a group, or of a list of contexts, all of them beside each other."""
+        from meshtui.kube.context_group import members_of
+        from meshtui.kube.kubeconfig import read_kubeconfig
+
+        known = read_kubeconfig(self._options.kubeconfig)
+        members = members_of(context, known, self._options.config.groups)
+        if not members:
+            self._connected.choose(context)
+            return
+        self._left.append(self._connected)
+        self._options, *others = [self._options.chosen(name) for name in members]
+        self._others = tuple(others)
+        self._live = _import_live(True)((self._options, *self._others))
 
     def look_at(self, service: ServiceKey | None) -> None:
         if self._live is not None:
@@ -106,6 +123,8 @@ class DeferredCockpit:
             self._live.ask_again()
 
     async def close(self) -> None:
+        while self._left:
+            await self._left.pop().close()
         if self._live is not None:
             await self._live.close()
 
@@ -186,6 +205,12 @@ class DeferredCockpit:
 
     async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
         return await self._connected.plan_adoption(service, stable)
+
+    def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
+        return self._connected.clusters_with(service)
+
+    async def plan_in_all(self, request: Request | None, target: Target) -> Plan:
+        return await self._connected.plan_in_all(request, target)
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         return await self._connected.apply(plan, progress)

@@ -177,6 +177,14 @@ class LiveCockpit:
     def look_at(self, service: ServiceKey | None) -> None:
         """There is one cluster."""
 
+    def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
+        return ()
+
+    async def plan_in_all(self, request: Request | None, target: Target) -> Plan:
+        if request is None:
+            return await self.plan_adoption(target.service)
+        return await self.plan(request, target)
+
     def _forever(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
             await self._feed.ready()

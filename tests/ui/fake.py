@@ -303,6 +303,14 @@ class FakeCockpit:
         body["metadata"] = bookinfo.meta(body["metadata"]["name"])
         self.raw[kind].append(body)
 
+    def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
+        return ()
+
+    async def plan_in_all(self, request: Request | None, target: Target) -> Plan:
+        if request is None:
+            return await self.plan_adoption(target.service)
+        return await self.plan(request, target)
+
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         self.applied.append(plan)
         for step in ("dry run", "journal", "write"):

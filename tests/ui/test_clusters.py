@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from meshtui.changes.change import Shift
-from meshtui.errors import Unreachable
+from meshtui.changes.change import Shift, Target
+from meshtui.errors import NotAllowed, Refused, Unreachable
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import PlacedKey, cluster_of
 from meshtui.operations.group.cockpit import GroupCockpit
+from meshtui.operations.group.in_all import apart
 from meshtui.operations.types import FeedHealth
 from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.dialogs.diff import DiffDialog
+from meshtui.ui.dialogs.diffkeys import Phase
 from meshtui.ui.table.lineid import LineId
 from tests.ui.driving import LARGE, SMALL, Drive
 from tests.ui.fake import FakeCockpit
@@ -184,3 +187,108 @@ async def test_another_context_is_gone_on_with_alone() -> None:
         await drive.until(lambda: {cluster_of(p.service) for p in places(drive)} == {"west"})
         await drive.until(lambda: both.east.closed)
         assert drive.app.main.cockpit.context == "west" and not both.west.closed
+
+
+async def in_both(drive: Drive, words: str, cluster: str = "west") -> DiffDialog:
+    """The dialog of a change that is to be made in all clusters."""
+    await both_read(drive)
+    await go_to(drive, cluster)
+    await drive.press(":")
+    await drive.type(words)
+    await drive.press("enter")
+    await drive.armed()
+    assert "in all clusters" in drive.text
+    await drive.press("a")
+    return await drive.armed()
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_change_goes_to_all_clusters_that_have_the_service(size: tuple[int, int]) -> None:
+    both = Both()
+    async with both.driving(size) as drive:
+        dialog = await in_both(drive, "shift v3=10")
+        assert "reviews.bookinfo in east, west" in drive.text
+        assert dialog.plan is not None
+        assert [cluster_of(c.service) for c in dialog.plan.changes] == ["east", "west"]
+        assert "step 1 of 2" in drive.text and "in east" in drive.text
+        assert "in all clusters" not in drive.text.splitlines()[-4]
+        await drive.press("enter")
+        await drive.until(lambda: both.west.applied and not drive.app.main.desk.busy)
+        for cockpit in (both.east, both.west):
+            (plan,) = cockpit.applied
+            assert type(plan.change.service) is ServiceKey and not plan.others
+            assert cockpit.asked[-1][0] == Shift({"v3": 10})
+        await drive.until(lambda: "6 of 6 proxies in sync" in drive.status)
+
+
+async def test_where_one_cluster_fails_the_others_are_undone() -> None:
+    both = Both()
+    both.west.apply_error = Refused("a webhook says no", "ask its owner")
+    async with both.driving() as drive:
+        dialog = await in_both(drive, "shift v3=10")
+        await drive.press("enter")
+        await drive.until(lambda: dialog.phase is Phase.FAILED)
+        assert [plan.change.verb for plan in both.east.applied] == ["shift", "undo"]
+        assert "west: a webhook says no" in drive.text
+        assert "east: undone again by change c1" in drive.text
+
+
+async def test_what_one_cluster_does_not_serve_is_undone_in_all() -> None:
+    both = Both()
+    both.west.verified = False
+    async with both.driving() as drive:
+        dialog = await in_both(drive, "shift v3=10")
+        await drive.press("enter")
+        await drive.until(lambda: dialog.phase is Phase.FAILED)
+        for cockpit in (both.east, both.west):
+            assert [plan.change.verb for plan in cockpit.applied] == ["shift", "undo"]
+
+
+async def test_what_stands_is_said_loudly() -> None:
+    both = Both()
+    both.west.apply_error = Unreachable("no route to host")
+    both.east.undo_error = Refused("somebody changed it since")
+    async with both.driving() as drive:
+        dialog = await in_both(drive, "shift v3=10")
+        await drive.press("enter")
+        await drive.until(lambda: dialog.phase is Phase.FAILED)
+        assert "STANDS, it could not be undone: somebody changed it since" in drive.text
+
+
+async def test_one_cluster_that_may_not_be_changed_stops_all() -> None:
+    both = Both()
+    both.west.plan_error = NotAllowed("you may not patch virtualservices")
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "east")
+        await drive.press(":")
+        await drive.type("shift v3=10")
+        await drive.press("enter")
+        await drive.armed()
+        await drive.press("a")
+        await drive.until(lambda: "west: you may not patch virtualservices" in drive.text)
+        assert not both.east.applied and not both.west.applied
+
+
+async def test_a_service_of_one_cluster_has_no_such_key() -> None:
+    both = Both()
+    both.east.views_override = ()
+    async with both.driving() as drive:
+        await drive.until(lambda: {cluster_of(p.service) for p in places(drive)} == {"west"})
+        await go_to(drive, "west")
+        await drive.press(":")
+        await drive.type("shift v3=10")
+        await drive.press("enter")
+        await drive.armed()
+        assert "in all clusters" not in drive.text
+
+
+async def test_an_adoption_goes_to_all_clusters_too() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        plan = await both.group.plan_in_all(None, Target(ServiceKey("bookinfo", "ratings")))
+        parts = apart(plan)
+        assert list(parts) == ["east", "west"]
+        assert [change.action for change in parts["west"].changes] == ["create", "create"]
+        assert [cluster_of(c.service) for c in plan.changes] == ["east"] * 2 + ["west"] * 2

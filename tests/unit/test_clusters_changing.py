@@ -75,6 +75,16 @@ def test_in_both_and_each_in_its_own_journal(
     assert journaled("east", capsys) == journaled("west", capsys) == ["shift"]
 
 
+def test_a_time_limit_is_said_of_each(servers: dict[str, MeshServer], capsys: Capture) -> None:
+    fault = ("fault", "reviews", "--abort", "503", "--for", "5m", "--context", "east,west")
+    assert main([*fault, *HOW]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "it ends by itself in" in line]
+    assert [line.partition(" in 5m00s")[0] for line in said] == [
+        "meshtui: east: it ends by itself",
+        "meshtui: west: it ends by itself",
+    ]
+
+
 def test_where_one_refuses_the_other_is_as_it_was(
     servers: dict[str, MeshServer], capsys: Capture
 ) -> None:

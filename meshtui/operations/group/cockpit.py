@@ -15,6 +15,7 @@ from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.placed import cluster_of, placed, plain
 from meshtui.operations.cockpit import Cockpit
+from meshtui.operations.group.in_all import apart, apply_in_all, together
 from meshtui.operations.group.placing import (
     PlacedViews,
     reading_of,
@@ -280,7 +281,41 @@ class GroupCockpit:
         member = self._of(service)
         return with_cluster(await member.cockpit.plan_adoption(plain(service), stable), member.name)
 
+    def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
+        """Also one that is out of reach now: planning there says so."""
+        key = plain(service)
+        return tuple(
+            member.name
+            for member in self._members
+            if member.snapshot and any(view.key == key for view in member.snapshot.views)
+        )
+
+    async def plan_in_all(self, request: Request | None, target: Target) -> Plan:
+        """Raises the first cluster's error, by its name: none is to be changed without the others.
+
+        One that was not read may have the service, too.
+        """
+        unread = [member for member in self._members if member.snapshot is None]
+        if unread:
+            why = unread[0].trouble
+            raise Unreachable(f"{unread[0].name} was not read: {why}", "nothing was written")
+        key = plain(target.service)
+        names = self.clusters_with(key)
+        plans = await asyncio.gather(
+            *(self._planned(name, request, Target(key, target.rule)) for name in names)
+        )
+        return together(dict(zip(names, plans, strict=True)))
+
+    async def _planned(self, name: str, request: Request | None, target: Target) -> Plan:
+        try:
+            return await self._by_name[name].cockpit.plan_in_all(request, target)
+        except MeshtuiError as error:
+            raise type(error)(f"{name}: {error.what}", error.hint) from error
+
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
+        if len(apart(plan)) > 1:
+            members = {name: member.cockpit for name, member in self._by_name.items()}
+            return await apply_in_all(plan, members, progress)
         member = self._of(plan.change.service)
         outcome = await member.cockpit.apply(without_cluster(plan), progress)
         return replace(outcome, plan=with_cluster(outcome.plan, member.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -17,7 +18,7 @@ from meshtui.changes.change import Plan
 from meshtui.changes.outcome import Outcome
 from meshtui.errors import Conflict, MeshtuiError
 from meshtui.ui.dialogs.base import Dialog
-from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, keys_of, widening
+from meshtui.ui.dialogs.diffkeys import LEAVING, Phase, for_all, keys_of, widening
 from meshtui.ui.dialogs.difftext import (
     cut_off,
     error_lines,
@@ -37,6 +38,14 @@ from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 PlanSource = Callable[[bool], Awaitable[Plan]]
 """Makes the plan. True: against what is there now, whatever the person looked at before."""
+
+
+@dataclass(frozen=True, slots=True)
+class InAll:
+    """The same change in all clusters that have the service: its heading, and its plan."""
+
+    heading: str
+    source: PlanSource
 
 
 class DiffDialog(Dialog[None]):
@@ -60,6 +69,8 @@ class DiffDialog(Dialog[None]):
         Binding("enter", "go", show=False),
         Binding("e", "widen", show=False),
         Binding("ctrl+e", "widen", show=False, priority=True),
+        Binding("a", "in_all", show=False),
+        Binding("ctrl+a", "in_all", show=False, priority=True),
         *(
             Binding(keys, action, show=False)
             for keys, action in (
@@ -79,7 +90,13 @@ class DiffDialog(Dialog[None]):
             self.plan = plan
             self.dialog = dialog
 
-    def __init__(self, title: str, source: PlanSource, wider: PlanSource | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        source: PlanSource,
+        wider: PlanSource | None = None,
+        in_all: InAll | None = None,
+    ) -> None:
         """`wider`: plans the same for all that the plan of `source` does not reach."""
         super().__init__()
         self.heading = title
@@ -88,6 +105,7 @@ class DiffDialog(Dialog[None]):
         self.plan: Plan | None = None
         self._source = source
         self._wider = wider
+        self._in_all = in_all
         self._error: MeshtuiError | None = None
         self._message: list[Line] = []
         self._warning: list[Line] = []
@@ -212,6 +230,16 @@ class DiffDialog(Dialog[None]):
         elif self.phase is Phase.SHOWN:
             self._stray()
 
+    def action_in_all(self) -> None:
+        """Plan the same in all clusters of the group that have the service."""
+        if self.phase in (Phase.SHOWN, Phase.FAILED) and self._in_all is not None:
+            self.heading, self._source = self._in_all.heading, self._in_all.source
+            self._in_all = self._wider = None
+            self._typed.value = ""
+            self.ask_plan(fresh=False)
+        elif self.phase is Phase.SHOWN:
+            self._stray()
+
     @property
     def _can_widen(self) -> bool:
         plan = self.plan if self.phase is Phase.SHOWN else None
@@ -326,7 +354,11 @@ class DiffDialog(Dialog[None]):
             kept=self._kept,
             name_missing=missing,
         )
-        return (*widening(typing=self._typed.display), *keys) if self._can_widen else keys
+        typing = self._typed.display
+        more = widening(typing=typing) if self._can_widen else ()
+        if self._in_all is not None and self.phase is Phase.SHOWN:
+            more += for_all(typing=typing)
+        return (*more, *keys)
 
 
 def _clear(plan: Plan) -> bool:

@@ -61,3 +61,8 @@ def keys_of(
 def widening(*, typing: bool) -> Line:
     """The key that takes along what is not reached; in a field letters are letters."""
     return (Span("Ctrl+E" if typing else "e", "key"), Span(" everywhere   ", "text"))
+
+
+def for_all(*, typing: bool) -> Line:
+    """The key that plans the same in all clusters that have the service."""
+    return (Span("Ctrl+A" if typing else "a", "key"), Span(" in all clusters   ", "text"))

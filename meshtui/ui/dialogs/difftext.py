@@ -8,6 +8,7 @@ from meshtui.changes.change import Caution, Plan
 from meshtui.changes.change_lines import ALREADY
 from meshtui.changes.outcome import Outcome
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.placed import cluster_of
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 _LEVELS = {
@@ -37,9 +38,16 @@ def steps_lines(steps: tuple[Plan, ...], width: int) -> list[Line]:
         return plan_lines(steps[0], width)
     lines: list[Line] = []
     for number, plan in enumerate(steps, 1):
-        lines.append((span(f"step {number} of {len(steps)}: {plan.change.target}", "key"),))
+        title = f"step {number} of {len(steps)}: {plan.change.target}"
+        lines.append((span(title + _where(steps, plan), "key"),))
         lines += plan_lines(plan, width)
     return lines
+
+
+def _where(steps: tuple[Plan, ...], plan: Plan) -> str:
+    """In which cluster a step is made, where they are made in several."""
+    clusters = {cluster_of(step.change.service) for step in steps}
+    return f" in {cluster_of(plan.change.service)}" if len(clusters) > 1 else ""
 
 
 def _paragraph(words: Iterable[str], width: int) -> list[Line]:
@@ -76,7 +84,7 @@ def error_lines(error: MeshtuiError, width: int) -> list[Line]:
 
 def subtitle(plan: Plan) -> str:
     if plan.others:
-        return ", ".join(str(change.target) for change in plan.changes)
+        return ", ".join(dict.fromkeys(str(change.target) for change in plan.changes))
     rule = f"  rule {plan.change.rule}" if plan.change.rule else ""
     return f"{plan.change.target}{rule}"
 
@@ -91,7 +99,7 @@ def outcome_level(outcome: Outcome) -> str:
 def outcome_words(outcome: Outcome) -> str:
     """The proof, then what went wrong, then the change: a narrow line loses its end."""
     texts = (text for change in outcome.plan.changes for text in change.words)
-    words = "; ".join(texts) or outcome.plan.change.verb
+    words = "; ".join(dict.fromkeys(texts)) or outcome.plan.change.verb
     proof = "; ".join((outcome.sentence, *outcome.warnings))
     text = f"{outcome.plan.change.service.name}: {proof} · {words}"
     return f"NOT VERIFIED · {text}" if outcome.applied and not outcome.verified else text

@@ -29,6 +29,7 @@ from meshtui.changes.change import (
 from meshtui.changes.outcome import Outcome
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import cluster_of, plain
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import ProgressStep
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
@@ -41,7 +42,7 @@ from meshtui.ui.main.snapshot_feed import unexpected
 if TYPE_CHECKING:
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit
-    from meshtui.ui.dialogs.diff import DiffDialog, PlanSource
+    from meshtui.ui.dialogs.diff import DiffDialog, InAll, PlanSource
 
 NOT_VERIFIED = "NOT VERIFIED"
 
@@ -112,8 +113,22 @@ class ChangeDesk:
             wider = replace(request, everywhere=True) if isinstance(request, Rollback) else request
             return await self._cockpit.plan(wider, now if fresh else looked_at)
 
+        async def in_all(fresh: bool) -> Plan:
+            return await self._cockpit.plan_in_all(request, now if fresh else looked_at)
+
         wider = everywhere if isinstance(request, Rollback) else None
-        self._open(title_of(request, view.key), source, wider=wider)
+        title = title_of(request, view.key)
+        self._open(title, source, wider=wider, in_all=self._in_all(request, view.key, in_all))
+
+    def _in_all(self, request: Request | None, key: ServiceKey, source: PlanSource) -> InAll | None:
+        """The same in all clusters, where several have the service."""
+        from meshtui.ui.dialogs.diff import InAll
+
+        clusters = self._cockpit.clusters_with(key)
+        if len(clusters) < 2:
+            return None
+        title = title_of(request, plain(key)) if request else f"Adopt {plain(key)}"
+        return InAll(f"{title} in {', '.join(clusters)}", source)
 
     def undo(self, change_id: str = "") -> None:
         """Show the way back of a change."""
@@ -138,7 +153,10 @@ class ChangeDesk:
         async def source(_: bool) -> Plan:
             return await self._cockpit.plan_adoption(key, stable)
 
-        self._open(f"Adopt {key}", source)
+        async def in_all(_: bool) -> Plan:
+            return await self._cockpit.plan_in_all(None, Target(key))
+
+        self._open(f"Adopt {key}", source, in_all=self._in_all(None, key, in_all))
 
     def edited(self, draft: EditFile) -> None:
         """Show what the person did to an object; the text is kept until that is made."""
@@ -163,13 +181,14 @@ class ChangeDesk:
         source: PlanSource,
         closed: Callable[[], None] = lambda: None,
         wider: PlanSource | None = None,
+        in_all: InAll | None = None,
     ) -> None:
         from meshtui.ui.dialogs.diff import DiffDialog  # the first paint does not wait for it
 
-        self._host.open_dialog(DiffDialog(title, source, wider), closed)
+        self._host.open_dialog(DiffDialog(title, source, wider, in_all), closed)
 
     def _refuse_while_applying(self, key: ServiceKey) -> None:
-        if any(plan.change.service == key for plan in self.busy):
+        if any(change.service == key for plan in self.busy for change in plan.changes):
             raise Refused(
                 f"a change to {key.name} is being applied", "wait for its outcome, or press R"
             )
@@ -182,7 +201,8 @@ class ChangeDesk:
         if edit is not None:
             self._edits.remove(edit)
         self._running.append(RunningChange(plan, dialog, edit))
-        self._note(plan.change.service, "applying…")
+        for key in services_of(plan):
+            self._note(key, "applying…")
         self._host.announce(f"{plan.change.service.name}: applying…")
 
     async def apply(self, plan: Plan, to: MessagePump) -> None:
@@ -212,10 +232,10 @@ class ChangeDesk:
     def on_applied(self, plan: Plan, outcome: Outcome) -> None:
         level = outcome_level(outcome)
         self._host.announce(outcome_words(outcome), level)
-        key = plan.change.service
-        self._note(key, NOT_VERIFIED if outcome.applied and not outcome.verified else "")
-        if outcome.applied:
-            self._host.change_made(key)
+        for key in services_of(plan):
+            self._note(key, NOT_VERIFIED if outcome.applied and not outcome.verified else "")
+            if outcome.applied:
+                self._host.change_made(key)
         running = self._end(plan)
         if running is not None and running.edit is not None:
             running.edit.done()
@@ -231,7 +251,8 @@ class ChangeDesk:
                 self._host.announce(f"{key.name}: {words}")
 
     def on_failed(self, message: ApplyFailed) -> None:
-        self._note(message.plan.change.service, "")
+        for key in services_of(message.plan):
+            self._note(key, "")
         running = self._end(message.plan)
         edit = running.edit if running else None
         error = edit.with_file(message.error) if edit else message.error
@@ -255,6 +276,12 @@ class ChangeDesk:
         else:
             self._notes.pop(key, None)
         self._host.show_notes(self._notes)
+
+
+def services_of(plan: Plan) -> tuple[ServiceKey, ...]:
+    """The service that it is about, once for each cluster in which it is made."""
+    keys = (change.service for change in plan.changes)
+    return tuple({cluster_of(key): key for key in keys}.values())
 
 
 def _which(view: ServiceView) -> str:
