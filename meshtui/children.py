@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -34,6 +34,26 @@ class _Child:
 
 
 _running: dict[int, _Child] = {}
+_starts = 0
+_put_off: int | None = None
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """While a program is started, until it is attended: no signal ends this process in between.
+
+    It would leave behind what nobody knows yet. The signal is put off to the end of this; a second
+    one is not.
+    """
+    global _starts, _put_off
+    _starts += 1
+    try:
+        yield
+    finally:
+        _starts -= 1
+        if not _starts and _put_off is not None:
+            number, _put_off = _put_off, None
+            os.kill(os.getpid(), number)
 
 
 @contextmanager
@@ -81,11 +101,10 @@ def call(command: Sequence[str], *, parting: str = "") -> int:
     """
     import subprocess
 
-    with (
-        _keys_of_its_own(),
-        subprocess.Popen(command) as process,  # noqa: S603
-        attended(process.pid, parting=parting),
-    ):
+    with _keys_of_its_own(), ExitStack() as stack:
+        with starting():
+            process = stack.enter_context(subprocess.Popen(command))  # noqa: S603
+            stack.enter_context(attended(process.pid, parting=parting))
         return process.wait()
 
 
@@ -131,6 +150,10 @@ def ending_with_us() -> Iterator[None]:
 
 
 def _end_with_us(number: int, _: FrameType | None) -> None:
+    global _put_off
+    if _starts and _put_off is None:
+        _put_off = number
+        return
     all_words = last_words()
     end(KINDLY_S)
     for words in all_words:

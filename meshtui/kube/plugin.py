@@ -17,10 +17,10 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
-from meshtui import children
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.kube.credential import FORBIDDEN_TEXT, VERSIONS, Credential, credential_of, failed
@@ -81,28 +81,30 @@ class Plugin:
         forbidden = why_forbidden(self.command, program)
         if forbidden:
             raise failed(self.command, forbidden, "allow it there, or name a token in its place")
-        try:
-            # A session of its own has no terminal to read a password from or to draw on.
-            starting = asyncio.create_subprocess_exec(
-                program,
-                *self.args,
-                stdin=None if interactive else DEVNULL,
-                stdout=PIPE,
-                stderr=None if interactive else PIPE,
-                env=self._environment(interactive),
-                start_new_session=not interactive,
-            )
-            process = await spawned(starting, partial(_end, alone=not interactive))
-        except (OSError, ValueError) as error:
-            raise failed(self.command, str(error)) from error
-        try:
-            with children.attended(process.pid, group=not interactive):
+        # A session of its own has no terminal to read a password from or to draw on.
+        starting = asyncio.create_subprocess_exec(
+            program,
+            *self.args,
+            stdin=None if interactive else DEVNULL,
+            stdout=PIPE,
+            stderr=None if interactive else PIPE,
+            env=self._environment(interactive),
+            start_new_session=not interactive,
+        )
+        end = partial(_end, alone=not interactive)
+        async with AsyncExitStack() as stack:
+            try:
+                process = await stack.enter_async_context(
+                    spawned(starting, end, group=not interactive)
+                )
+            except (OSError, ValueError) as error:
+                raise failed(self.command, str(error)) from error
+            try:
                 output, complaint = await _both(process)
                 code = await process.wait()
-        except _TooMuch:
-            raise failed(self.command, f"it printed more than {MOST_OUTPUT >> 20} MiB") from None
-        finally:
-            await _end(process, alone=not interactive)
+            except _TooMuch:
+                most = f"it printed more than {MOST_OUTPUT >> 20} MiB"
+                raise failed(self.command, most) from None
         if code:
             words = complaint.decode("utf-8", "replace").strip()
             raise failed(self.command, f"it ended with {code}. {words}".strip(". "))

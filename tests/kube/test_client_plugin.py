@@ -454,6 +454,37 @@ def test_a_signal_that_ends_a_command_ends_its_plugin(tmp_path: Path, number: in
         wait_until(lambda pid=pid: not alive(pid))
 
 
+SIGNALLED_AT_THE_START = """
+import asyncio, os, pathlib, sys, time
+from meshtui.cli.main import main
+real = asyncio.create_subprocess_exec
+async def signalled(*words, **more):
+    process = await real(*words, **more)
+    while not pathlib.Path(sys.argv[1]).exists():
+        time.sleep(0.02)
+    os.kill(os.getpid(), int(sys.argv[2]))
+    await asyncio.sleep(0)
+    return process
+asyncio.create_subprocess_exec = signalled
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_plugin_starts_ends_it_too(tmp_path: Path, number: int) -> None:
+    """It runs already, and this process does not know it yet."""
+    program = script(tmp_path / "plugin", ENDLESS)
+    config = write(tmp_path / "kube", "http://127.0.0.1:1", plugin(program))
+    told = Path(f"{program}.pids")
+    words = [str(told), str(int(number)), "services", "--kubeconfig", config]
+    command = [sys.executable, "-c", SIGNALLED_AT_THE_START, *words]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, timeout=60, preexec_fn=_signals_as_usual, check=False
+    )
+    assert ended.returncode == -number
+    wait_until(lambda: not any(map(alive, _pids(told))))
+
+
 async def test_a_plugin_whose_caller_goes_while_it_starts_ends_with_what_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

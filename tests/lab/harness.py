@@ -21,7 +21,7 @@ ISTIO = "/apis/networking.istio.io/v1/namespaces/default"
 Obj = dict[str, Any]
 
 
-def until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
     """Wait until the condition gives something; the answer is what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -8,7 +8,6 @@ import os
 import signal
 from asyncio.subprocess import Process
 
-from meshtui import children
 from meshtui.canary.events import Gated
 from meshtui.kube.spawn import spawned
 from meshtui.mesh.text import clean
@@ -21,26 +20,21 @@ async def run_gate(command: str, seconds: float, about: dict[str, str]) -> Gated
 
     What it prints last is in the answer. It leads a process group, which ends with it.
     """
+    starting = asyncio.create_subprocess_shell(
+        command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, **about},
+        start_new_session=True,
+    )
     try:
-        starting = asyncio.create_subprocess_shell(
-            command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **about},
-            start_new_session=True,
-        )
-        process = await spawned(starting, _kill)
+        async with spawned(starting, _kill, group=True) as process, asyncio.timeout(seconds):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        return Gated(False, f"no end within {seconds:g} s")
     except OSError as error:
         return Gated(False, f"it cannot be started ({error})")
-    with children.attended(process.pid, group=True):
-        try:
-            async with asyncio.timeout(seconds):
-                out, _ = await process.communicate()
-        except TimeoutError:
-            return Gated(False, f"no end within {seconds:g} s")
-        finally:
-            await _kill(process)
     lines = out[-_MOST:].decode("utf-8", "replace").strip().splitlines()
     last = f", {clean(lines[-1], 160)}" if lines else ""
     status = process.returncode
