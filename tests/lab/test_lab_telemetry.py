@@ -145,13 +145,18 @@ def test_durations_come_in_istios_buckets(mesh: Mesh) -> None:
             if s["name"] == f"{name}_bucket"
             and s["reporter"] == "source"
             and s["destination_workload"] == "reviews-v1"
+            and s["destination_service_name"] == "reviews"  # others share its pods for a while
             and s["response_code"] == "200"
             and s["response_flags"] == "-"
         }
 
     def flushed() -> dict[str, float] | None:
         """Histograms lag behind counters until the next flush of the stats."""
-        labels = {"destination_workload": "reviews-v1", "response_code": "200"}
+        labels = {
+            "destination_workload": "reviews-v1",
+            "destination_service_name": "reviews",
+            "response_code": "200",
+        }
         count = total(mesh, "productpage", reporter="source", response_flags="-", **labels)
         found = buckets()
         return {"+Inf": 0.0, **found} if found.get("+Inf", 0) == count else None
