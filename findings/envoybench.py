@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
@@ -50,17 +51,19 @@ def get(url: str, headers: dict[str, str] | None = None) -> Answer:
         return Answer(reply.status, names, reply.read().decode())
 
 
-def upstream(status: int = 200) -> int:
-    """Start a server that answers everything with `status`; return its port."""
+def upstream(status: int = 200, after_s: float = 0.0) -> int:
+    """Start a server that answers all with `status`, after so many seconds; return its port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            time.sleep(after_s)
             self.send_response(status)
             self.send_header("content-length", "2")
             self.end_headers()
-            self.wfile.write(b"ok")
+            with contextlib.suppress(OSError):  # who asked may be gone
+                self.wfile.write(b"ok")
 
         def log_message(self, *_: Any) -> None:
             pass
