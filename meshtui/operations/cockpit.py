@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
     from meshtui.operations.request.follow import FollowedRequest
+    from meshtui.operations.request.load_plan import LoadPlan
+    from meshtui.operations.request.loading import LoadState, ReadyLoad
 
 """Called with each step of applying, in a few words."""
 
@@ -164,6 +167,14 @@ class Cockpit(Protocol):
 
     async def request(self, question: Question) -> Asked:
         """One real request, from a pod that calls the service; only of a method that is safe."""
+        ...
+
+    async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
+        """Whom a load would hit, and from where; nothing is sent. Refused in production."""
+        ...
+
+    def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        """Makes it: what comes of it each second. It stops where `stop` is set, or closed."""
         ...
 
     async def canary(self, service: ServiceKey) -> CanaryRun:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
     from meshtui.operations.request.follow import FollowedRequest
+    from meshtui.operations.request.load_plan import LoadPlan
+    from meshtui.operations.request.loading import LoadState, ReadyLoad
     from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 
@@ -176,6 +178,12 @@ class DeferredCockpit:
 
     async def request(self, question: Question) -> Asked:
         return await self._connected.request(question)
+
+    async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
+        return await self._connected.prepare_load(question, plan)
+
+    def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        return self._connected.load(ready, stop)
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._connected.canary(service)

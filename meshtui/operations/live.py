@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
     from meshtui.operations.request.follow import FollowedRequest
+    from meshtui.operations.request.load_plan import LoadPlan
+    from meshtui.operations.request.loading import LoadState, ReadyLoad
 
 AHEAD = ("meshtui.envoy.proxy",)
 """What a rollback does not wait for when its key comes."""
@@ -414,6 +416,12 @@ class LiveCockpit:
 
     async def request(self, question: Question) -> Asked:
         return await self._reading.request(question)
+
+    async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
+        return await self._reading.prepare_load(question, plan)
+
+    def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        return self._reading.load(ready, stop)
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._reading.canary(service)

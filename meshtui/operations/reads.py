@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
     from meshtui.operations.request.follow import FollowedRequest
+    from meshtui.operations.request.load_plan import LoadPlan
+    from meshtui.operations.request.loading import LoadState, ReadyLoad
 
 JOURNAL_LINES = 100
 """The newest changes that the screen shows; `meshtui journal` knows the rest."""
@@ -198,6 +200,23 @@ class Reads:
             timeout_s=REQUEST_TIMEOUT_S,
             wait_s=REQUEST_LOGS_S,
         )
+
+    async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
+        from meshtui.operations.request.load import refuse_load
+        from meshtui.operations.request.loading import prepare_load
+
+        cluster, options = self._session.cluster, self._session.options
+        production = options.config.production
+        refuse_load(cluster.context, production=production, read_only=options.read_only)
+        sample = self._telemetry.sample
+        return await prepare_load(
+            cluster, self._mesh, question, plan, sample, timeout_s=REQUEST_TIMEOUT_S
+        )
+
+    def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        from meshtui.operations.request.loading import loading
+
+        return loading(self._session.cluster, self._mesh, ready, stop)
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         from meshtui.operations.canary.watching import watch_run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from meshtui.verbs.values import (
     COUNT,
     DURATION,
@@ -173,16 +175,22 @@ LOAD = Verb(
     "load",
     "a bounded load from inside the mesh: codes, times, and what the caller's proxy made of it",
     (
-        Parameter("rps", "requests per second, at most 1000", LOAD_RATE, "N", required=True),
-        Parameter("for", "how long, at most 10m", DURATION, "30s", required=True),
+        Parameter(
+            "rps", "requests per second, at most 1000", LOAD_RATE, "N", required=True, place=1
+        ),
+        Parameter("for", "how long, at most 10m", DURATION, "30s", required=True, place=2),
         Parameter("concurrency", "connections at a time, at most 200", COUNT, "N", 16, "16"),
-        *(REQUEST.parameter(name) for name in ("path", "method", "host", "header")),
+        replace(REQUEST.parameter("path"), place=4),
+        replace(REQUEST.parameter("method"), place=3),
+        *(REQUEST.parameter(name) for name in ("host", "header")),
         Parameter("from", "who sends it", TEXT, "WORKLOAD|POD", ""),
         *(REQUEST.parameter(name) for name in ("port", "timeout")),
         Parameter("yes", "no question", None, default=False),
         REQUEST.parameter("force"),
     ),
     needs="service",
+    line=True,
+    own_words=True,
     examples=(
         Example("--rps 50 --for 30s", "By the first of its callers."),
         Example("--rps 200 --for 10s --concurrency 64 --yes", "What a breaker's limits do."),

@@ -38,9 +38,12 @@ from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.proxy_sync import MeshSync
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
-from meshtui.operations.request.ask import Asked
+from meshtui.operations.request.ask import Asked, outgoing_of
 from meshtui.operations.request.follow import FollowedRequest
 from meshtui.operations.request.foretold import Answerer, Sight, agrees
+from meshtui.operations.request.load import LoadTarget
+from meshtui.operations.request.load_plan import LoadPlan
+from meshtui.operations.request.loading import LoadState, ReadyLoad
 from meshtui.operations.request.send import Sent
 from meshtui.operations.request.tools import Answer
 from meshtui.operations.types import (
@@ -109,6 +112,11 @@ class FakeCockpit:
         self.request_error: MeshtuiError | None = None
         self.request_gate = asyncio.Event()
         self.request_gate.set()
+        self.load_asks: list[tuple[Question, LoadPlan]] = []
+        self.load_error: MeshtuiError | None = None
+        self.loads: list[ReadyLoad] = []
+        self.load_states: asyncio.Queue[LoadState | MeshtuiError] = asyncio.Queue()
+        self.loads_ended: list[str] = []
         self.has_clients = True
         self.deaf: set[str] = set()
         self.lagging: dict[str, Decision] = {}
@@ -454,6 +462,40 @@ class FakeCockpit:
             Answerer(server, False),
             agrees(traced.intent, line),
         )
+
+    async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
+        """From productpage's pod, by the objects."""
+        self.load_asks.append((question, plan))
+        await asyncio.sleep(0)
+        if self.load_error is not None:
+            raise self.load_error
+        pod = self.clients(question.service.key)[-1]
+        traced = by_objects(self.mesh, question, pod)
+        target = LoadTarget(pod, "app", outgoing_of(question, traced, 10.0), traced)
+        return ReadyLoad(question.service, target, plan)
+
+    async def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        """The states that a test gives it, of this load; how it ended is in `loads_ended`."""
+        self.loads.append(ready)
+        state, how = LoadState(ready), "closed"
+        try:
+            while not state.over and not stop.is_set():
+                told = asyncio.ensure_future(stop.wait())
+                coming = asyncio.ensure_future(self.load_states.get())
+                await asyncio.wait((told, coming), return_when=asyncio.FIRST_COMPLETED)
+                told.cancel()
+                if coming.done():
+                    found = coming.result()
+                    if isinstance(found, MeshtuiError):
+                        raise found
+                    state = replace(found, ready=ready)
+                    yield state
+                coming.cancel()
+            how = "stopped" if stop.is_set() else "over"
+            if stop.is_set():
+                yield replace(state, over=True, stopped=True)
+        finally:
+            self.loads_ended.append(how)
 
     def seen(self, question: Question, pod: Pod | None) -> ProxyTrace:
         seen = by_objects(self.mesh, question, pod)

@@ -18,9 +18,11 @@ from meshtui.operations.types import FeedHealth
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import DiffDialog
 from meshtui.ui.dialogs.diffkeys import Phase
+from meshtui.ui.dialogs.question import Question
 from meshtui.ui.table.lineid import LineId
 from tests.ui.driving import LARGE, SMALL, Drive
 from tests.ui.fake import FakeCockpit
+from tests.ui.test_load_pane import state as load_state
 
 REVIEWS = ServiceKey("bookinfo", "reviews")
 
@@ -109,6 +111,35 @@ async def test_a_change_goes_to_the_rows_cluster_which_the_dialog_names() -> Non
         assert dialog.plan is not None and cluster_of(dialog.plan.change.service) == "west"
         assert both.east.applied == []
         await drive.until(lambda: "in sync" in drive.status)
+
+
+async def test_a_load_is_made_in_the_selected_rows_cluster_and_stays_there() -> None:
+    both = Both()
+    both.east.read_only = True
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "east")
+        await drive.press("colon")
+        await drive.type("load 50 10s")
+        await drive.press("enter")
+        await drive.until(lambda: "meshtui runs read-only" in drive.status)
+        await go_to(drive, "west")
+        await drive.press("colon")
+        await drive.type("load 50 10s")
+        await drive.press("enter")
+        await drive.until(lambda: isinstance(drive.app.screen, Question))
+        assert "Begin a load on reviews.bookinfo in west?" in drive.text
+        await drive.press("enter")
+        await drive.until(lambda: both.west.loads)
+        ((question, _),) = both.west.load_asks
+        assert type(question.service.key) is type(both.west.loads[0].service.key) is ServiceKey
+        await go_to(drive, "east")
+        both.west.load_states.put_nowait(load_state())
+        await drive.until(lambda: "4 of 10 s" in drive.text)
+        assert "load reviews.bookinfo in west" in drive.text
+        await drive.press("X")
+        await drive.until(lambda: both.west.loads_ended == ["stopped"])
+        assert both.east.load_asks == []
 
 
 async def test_a_cluster_without_rights_dims_its_own_verbs_alone() -> None:

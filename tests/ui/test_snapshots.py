@@ -26,6 +26,7 @@ from tests.ui.fake import FakeCockpit
 from tests.ui.snapshots import FOLDER, check
 from tests.ui.test_canary_pane import driven
 from tests.ui.test_journal_pane import ENTRIES
+from tests.ui.test_load_pane import state as load_state
 from tests.ui.test_logs_pane import entry
 
 SIZES = (SMALL, LARGE)
@@ -99,6 +100,14 @@ async def followed(drive: Drive) -> None:
     await drive.press("F")
 
 
+async def load(drive: Drive) -> None:
+    await command(drive, "load 50 10s /reviews/0")
+    await drive.until(lambda: type(drive.app.screen).__name__ == "Question")
+    await drive.press("enter")
+    drive.cockpit.load_states.put_nowait(load_state())
+    await drive.until(lambda: "4 of 10 s" in drive.text)
+
+
 async def question(drive: Drive) -> None:
     await drive.press("C")
     await drive.until(lambda: "observing at 25 %" in drive.text)
@@ -122,6 +131,7 @@ CASES = (
     Case("form-fault", "FormDialog", keys("f")),
     Case("form-timeout", "FormDialog", keys("o")),
     Case("form-breaker", "FormDialog", keys("b")),
+    Case("load", "MainScreen", load),
     Case("log-line", "LogLineDialog", log_line),
     Case("followed", "FollowedDialog", followed),
     Case("question", "Question", question),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from meshtui.changes.change import Plan, Request, Target
 from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import MeshtuiError, Unreachable
-from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.model import Pod, Service, ServiceKey
 from meshtui.mesh.placed import cluster_of, placed, plain
 from meshtui.operations.cockpit import Cockpit
 from meshtui.operations.group.in_all import apart, apply_in_all, together
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from meshtui.operations.proxies.views import Proxies
     from meshtui.operations.request.ask import Asked
     from meshtui.operations.request.follow import FollowedRequest
+    from meshtui.operations.request.load_plan import LoadPlan
+    from meshtui.operations.request.loading import LoadState, ReadyLoad
 
 RETRY_S = 5.0
 """How long after a failure a cluster is connected to again."""
@@ -364,6 +367,18 @@ class GroupCockpit:
     async def request(self, question: Question) -> Asked:
         return await self._of(question.service.key).cockpit.request(_plain_question(question))
 
+    async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
+        member = self._of(question.service.key)
+        ready = await member.cockpit.prepare_load(_plain_question(question), plan)
+        return replace(ready, service=question.service)
+
+    async def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        own = replace(ready, service=_plain_service(ready.service))
+        states = self._of(ready.service.key).cockpit.load(own, stop)
+        async with aclosing(states):
+            async for state in states:
+                yield replace(state, ready=ready)
+
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._of(service).cockpit.canary(plain(service))
 
@@ -375,5 +390,8 @@ class GroupCockpit:
 
 
 def _plain_question(question: Question) -> Question:
-    service = question.service
-    return replace(question, service=replace(service, key=plain(service.key)))
+    return replace(question, service=_plain_service(question.service))
+
+
+def _plain_service(service: Service) -> Service:
+    return replace(service, key=plain(service.key))

@@ -13,6 +13,7 @@ from meshtui.ui.actions.situation import (
     EXPOSURE,
     GRAPH,
     JOURNAL,
+    LOAD,
     LOGS,
     PODS,
     PROXIES,
@@ -41,6 +42,7 @@ ANYWHERE = frozenset(
         STATUS,
         GRAPH,
         DESCRIBE,
+        LOAD,
     }
 )
 IN_TABLE = frozenset({TABLE})
@@ -74,6 +76,7 @@ WAYS = {
     STATUS: "H",
     GRAPH: "g",
     DESCRIBE: "d",
+    LOAD: "K",
 }
 """The key that usually leads to each part of the screen."""
 

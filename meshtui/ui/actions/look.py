@@ -11,7 +11,7 @@ from meshtui.ui.actions.action import (
     LOOK,
     Action,
 )
-from meshtui.ui.actions.situation import TRACE
+from meshtui.ui.actions.situation import LOAD, TRACE
 
 LOOKING: tuple[Action, ...] = (
     Action(
@@ -48,6 +48,21 @@ LOOKING: tuple[Action, ...] = (
         "send", ("T",), "T", "send it",
         "Trace: send the request once, from a caller's pod, and find it in both sides' logs.",
         LOOK, False, frozenset({TRACE}), "service", 8, False,
+    ),
+    Action(
+        "load", ("K",), "K", "load",
+        "A bounded load from a caller's pod: codes, times, and what the breaker does meanwhile.",
+        LOOK, False, ANYWHERE, "service", 99,
+    ),
+    Action(
+        "load_words", ("enter",), "Enter", "begin a load",
+        "Load: say how much, for how long and of which request; it asks before it begins.",
+        LOOK, False, frozenset({LOAD}), "service", 7, False,
+    ),
+    Action(
+        "load_stop", ("X",), "X", "stop it",
+        "Load: end it now; what came of it stays.",
+        LOOK, False, frozenset({LOAD}), "", 8, False,
     ),
     Action(
         "signals", ("s",), "s", "signals",

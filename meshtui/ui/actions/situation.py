@@ -13,6 +13,7 @@ CHARTS, SIGNALS = "charts", "signals"
 EXPOSURE, PODS, CANARY = "exposure", "pods", "canary"
 STATUS = "status"
 GRAPH, DESCRIBE = "graph", "describe"
+LOAD = "load"
 
 PROMPTING = ("colon", "slash")
 """Keys that open the prompt: they go first, so that what is typed after them is in it."""

@@ -23,6 +23,7 @@ from meshtui.ui.table.widget import MeshTable
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.ui.panes.load import LoadPane
     from meshtui.ui.panes.trace import TracePane
     from meshtui.ui.panes.trace_request import TraceRequest
 
@@ -86,6 +87,9 @@ class CommandRunner:
             case commands.Trace(ask):
                 self._may("trace")
                 self._trace(ask)
+            case commands.Load(ask):
+                service = self._selected("load").service
+                self._load_pane().ask(ask, service)
             case commands.ToPane(kind, words):
                 self._may(kind)
                 self._arrangement.to_front(kind).command(words)
@@ -106,6 +110,20 @@ class CommandRunner:
         pane = self._trace_pane()
         if pane is not None:
             pane.ask(ask)
+
+    @property
+    def load_words(self) -> str:
+        """The command for the load that was made last. Raises where none may be begun."""
+        traced, pane = self._trace_pane(), self._load_pane()
+        pane.refuse()
+        return f"load {pane.words(traced.asked if traced else None)}"
+
+    def _load_pane(self) -> LoadPane:
+        from meshtui.ui.panes.load import LoadPane
+
+        pane = self._arrangement.to_front("load")
+        assert isinstance(pane, LoadPane)  # noqa: S101 - it is opened by its kind
+        return pane
 
     def _trace_pane(self) -> TracePane | None:
         from meshtui.ui.panes.trace import TracePane

@@ -14,6 +14,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.ui.actions.registry import BY_ID
 from meshtui.ui.panes.dock import PANES
+from meshtui.ui.panes.load_ask import LoadAsk, parse_load
 from meshtui.ui.panes.trace_request import TraceRequest, parse_ask
 from meshtui.verbs import VERBS, Verb, named_after_colon
 from meshtui.verbs.line_values import parse_words
@@ -98,6 +99,13 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """Make a load on the selected service, once the person has seen what it hits."""
+
+    ask: LoadAsk
+
+
+@dataclass(frozen=True, slots=True)
 class ToPane:
     """Words for a pane, which is opened where it is not."""
 
@@ -124,6 +132,7 @@ Command = (
     | SwitchContext
     | FilterBy
     | Trace
+    | Load
     | ToPane
     | Run
 )
@@ -134,6 +143,7 @@ OWN_WORDS = (
     ("logs since 15m", "Also tail 1000, save [PATH], mark [TEXT], callers.   :logs off: all"),
     ("logs highlight RE", "Also app: the programs' lines too; container NAME: those of one."),
     ("trace GET /path header k=v", "Which rule takes it; also host H, from WORKLOAD, port N."),
+    ("load 50 10s GET /path", "50 requests/s for 10 s; also from W, concurrency N, header k=v."),
     ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
     ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),
     ("filter TEXT", "As after /."),
@@ -241,6 +251,10 @@ def _trace(words: Sequence[str]) -> Command:
     return Trace(parse_ask(words)) if words else Run("trace")
 
 
+def _load(words: Sequence[str]) -> Command:
+    return Load(parse_load(words)) if words else Run("load")
+
+
 _KEYS = {
     **{name: name for name in ("promote", "rollback", "mirror", "fault", "timeout", "breaker")},
     "view": "view_side",
@@ -249,6 +263,7 @@ _KEYS = {
 
 _OWN: Mapping[str, Callable[[Sequence[str]], Command]] = {
     "trace": _trace,
+    "load": _load,
     "filter": lambda words: FilterBy(" ".join(words)),
 }
 

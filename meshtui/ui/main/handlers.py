@@ -29,6 +29,8 @@ class Host(Notifies, HasApp, UpdatesPlace, Protocol):
     def ask_again(self) -> None: ...
     @property
     def trace_words(self) -> str: ...
+    @property
+    def load_words(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class Handlers:
 
     def do_request(self) -> None:
         self._prompting.open(":", self._host.trace_words)
+
+    def do_load_words(self) -> None:
+        self._prompting.open(":", self._host.load_words)
 
     def do_refresh(self) -> None:
         self._host.ask_again()

@@ -179,6 +179,7 @@ class MainScreen(Screen[None]):
     def connect_elsewhere(self) -> None:
         """The cockpit was told another place: nothing can be changed until it is reached."""
         self.was_connected = False
+        self.dock.leave()
         self._settings_changed()
         self.drafting.prune(())
         self.rule_choice.namespace = ""
@@ -446,6 +447,10 @@ class MainScreen(Screen[None]):
     @property
     def trace_words(self) -> str:
         return self.commands.trace_words
+
+    @property
+    def load_words(self) -> str:
+        return self.commands.load_words
 
     def on_prompt_typed(self, message: Prompt.Typed) -> None:
         self.prompting.typed(message.kind, message.text)

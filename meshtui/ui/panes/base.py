@@ -109,6 +109,9 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def read_again(self) -> None:
         """The person asked for it."""
 
+    def leave(self) -> None:
+        """The connection is about to be closed: what goes on over it is to end."""
+
     def report(self, text: str, level: str = "info") -> None:
         self.post_message(self.Reported(text, level))
 

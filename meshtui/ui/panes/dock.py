@@ -35,6 +35,7 @@ PANES = {
     "status": "status.StatusPane",
     "graph": "graph.GraphPane",
     "describe": "describe.DescribePane",
+    "load": "load.LoadPane",
 }
 """Where the class of each kind of pane is."""
 
@@ -113,6 +114,10 @@ class PaneDock(Vertical):
         for pane in self.panes:
             if pane.is_mounted:
                 pane.tick(now)
+
+    def leave(self) -> None:
+        for pane in self.panes:
+            pane.leave()
 
     def read_again(self) -> None:
         for pane in self.panes:

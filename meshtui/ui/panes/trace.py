@@ -76,6 +76,10 @@ class TracePane(Pane):
         """The request in the words of the command."""
         return words_of(self._ask)
 
+    @property
+    def asked(self) -> TraceRequest:
+        return self._ask
+
     def ask(self, ask: TraceRequest) -> None:
         """Another request to the selected service."""
         self._ask = ask
