@@ -8,6 +8,7 @@ from typing import Any
 from meshtui.dataclass import dataclass
 from meshtui.envoy.dump import resources
 from meshtui.envoy.policies import ProxyCluster, parse_clusters
+from meshtui.envoy.stats import DELIMITER
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 
@@ -60,7 +61,7 @@ def _configured(raw: Json, limits: ProxyCluster) -> ConfiguredCluster:
     return ConfiguredCluster(
         limits,
         read.text(raw, "type") or read.text(read.obj(raw, "cluster_type"), "name") or "STATIC",
-        read.text(raw, "alt_stat_name") or name,
+        (read.text(raw, "alt_stat_name") or name).removesuffix(DELIMITER),
         (owner[1], owner[2]) if owner else None,
     )
 

@@ -41,7 +41,7 @@ _EJECTIONS = {
 
 _KEPT = {**_GAUGES, **_OVERFLOWS, **_OPEN, **_EJECTIONS}
 _PREFIX = "cluster."
-_DELIMITER = ";"
+DELIMITER = ";"
 """Newer editions of istiod end the cluster's part of a statistic's name with it."""
 
 MOST_NAMES = 60
@@ -87,7 +87,7 @@ def parse_stats(document: Any) -> Mapping[str, Pressure]:
         kind = next((kind for kind in _KEPT if name.endswith(f".{kind}")), "")
         value = read.integer(entry, "value", -1)
         if kind and value >= 0 and name.startswith(_PREFIX):
-            cluster = name[len(_PREFIX) : -len(kind) - 1].removesuffix(_DELIMITER)
+            cluster = name[len(_PREFIX) : -len(kind) - 1].removesuffix(DELIMITER)
             found.setdefault(cluster, {})[kind] = value
     return {cluster: _pressure(values) for cluster, values in found.items()}
 

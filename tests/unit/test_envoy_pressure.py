@@ -14,6 +14,7 @@ from meshtui.envoy.endpoints import parse_endpoints
 from meshtui.envoy.listeners import FilterChain, parse_listeners
 from meshtui.envoy.proxy import clusters_path, endpoints_path, sidecar_listener_names, stats_path
 from meshtui.envoy.stats import Pressure, parse_stats, stats_filter
+from meshtui.operations.proxies.proxy_reads import joined
 
 HOST = "reviews.default.svc.cluster.local"
 V1 = f"outbound|9080|v1|{HOST}"
@@ -88,6 +89,23 @@ def test_clusters_in_istioctls_columns() -> None:
     assert found.destination_rule == ("default", "reviews")
     assert found.limits.thresholds["max_requests"] == 50
     assert found.limits.outlier == {"consecutive_5xx": 3, "base_ejection_time": 30}
+
+
+@pytest.mark.parametrize(
+    ("named", "counted"),
+    [(None, V1), (V1, V1), (f"{V1};", f"{V1};"), ("reviews_v1", "reviews_v1")],
+)
+def test_a_clusters_statistics_are_found_by_its_own_name_for_them(
+    named: str | None, counted: str
+) -> None:
+    """A newer istiod names them apart from the cluster, with a delimiter at the end."""
+    cluster = {"name": V1, **({"alt_stat_name": named} if named else {})}
+    configured = parse_configured({"configs": [{"cluster": cluster}]})
+    entry = {"name": f"cluster.{counted}.upstream_rq_pending_overflow", "value": 7}
+    assert re.search(stats_filter([configured[0].stat_name]), str(entry["name"]))
+    (seen,) = joined(configured, parse_stats({"stats": [entry]}))
+    assert seen.pressure is not None
+    assert seen.pressure.turned_away == 7
 
 
 def test_warming_clusters_of_a_whole_dump_take_no_traffic_yet() -> None:

@@ -130,7 +130,7 @@ class Load:
         self.idle = []
         self.opened = self.sent = self.reported = 0
         self.stopping = False
-        self.begun = self.now = self.due = time.monotonic()
+        self.begun = self.now = self.due = self.last = time.monotonic()
         self.look = self.begun + LOOK_S
         self.end = self.begun + plan["seconds"]
         self.forget()
@@ -216,6 +216,7 @@ class Load:
         self.answered(connection, reply.status, False)
 
     def answered(self, connection, status, keep):
+        self.last = self.now
         milliseconds = (self.now - connection.began) * 1000.0
         self.codes[status] = self.codes.get(status, 0) + 1
         bucket = int(math.log(max(milliseconds / FIRST_MS, 1.0)) * PER_BUCKET)
@@ -236,6 +237,7 @@ class Load:
         if connection.used and connection.reply is None and problem and self.plan["safe"]:
             self.ask(self.connect(), connection.due, connection.began)
             return
+        self.last = self.now
         words = str(problem or "timed out")[:100] or type(problem).__name__
         self.errors[words] = self.errors.get(words, 0) + 1
         self.late += connection.began - connection.due > BEHIND_S
@@ -292,7 +294,7 @@ class Load:
 
     def report(self, done):
         line = {"codes": self.codes, "errors": self.errors, "times": self.times, "late": self.late}
-        line.update(at=self.now - self.begun, done=done)
+        line.update(at=(self.last if done else self.now) - self.begun, done=done)
         self.forget()
         print(json.dumps(line))  # noqa: T201 - this is what it is for
         sys.stdout.flush()
