@@ -2,6 +2,10 @@
 
 Run as `python -m tests.tools.take_screenshots [FOLDER]`; needs `rsvg-convert` (Debian:
 librsvg2-bin) and a monospaced font with box drawing (fonts-dejavu).
+
+A lab has no waypoint. That picture is of the cluster in KUBECONFIG, of the first service in the
+namespace that MESHTUI_WAYPOINT names, which has a Gateway of class istio-waypoint and an HTTPRoute;
+without it the picture is left as it is. Nothing is written there.
 """
 
 from __future__ import annotations
@@ -160,6 +164,52 @@ async def take_clusters(east: RunningLab, west: RunningLab, folder: Path) -> Non
         save(app.export_screenshot(title="meshtui"), folder / "two-clusters.png")
 
 
+async def take_route(lab: RunningLab, folder: Path) -> None:
+    """What an HTTPRoute does instead of the VirtualService, and its rules."""
+    by_route(lab)
+    await take(lab, Picture("httproute", (*REVIEWS, "y"), seconds=25.0), folder)
+
+
+def by_route(lab: RunningLab) -> None:
+    """Each version of reviews is a Service, and an HTTPRoute of the mesh has their weights."""
+    api = Api(lab)
+    istio = "/apis/networking.istio.io/v1/namespaces/default"
+    api.call("DELETE", f"{istio}/virtualservices/reviews")
+    for version in ("v1", "v2", "v3"):
+        selector = {"app": "reviews", "version": version}
+        spec = {"selector": selector, "ports": [{"name": "http", "port": 9080}]}
+        service = {"apiVersion": "v1", "kind": "Service", "spec": spec}
+        named = {"metadata": {"name": f"reviews-{version}"}}
+        api.call("POST", "/api/v1/namespaces/default/services", service | named)
+    parts = (("reviews-v1", 60), ("reviews-v2", 30), ("reviews-v3", 10))
+    backends = [{"name": name, "port": 9080, "weight": weight} for name, weight in parts]
+    testers = [{"headers": [{"name": "end-user", "value": "jason"}]}]
+    rules = [
+        {"matches": testers, "backendRefs": [{"name": "reviews-v2", "port": 9080}]},
+        {"backendRefs": backends, "timeouts": {"request": "10s"}},
+    ]
+    parents = [{"group": "", "kind": "Service", "name": "reviews"}]
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "reviews"},
+        "spec": {"parentRefs": parents, "rules": rules},
+    }
+    path = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes"
+    api.call("POST", path, route)
+
+
+async def take_waypoint(namespace: str, folder: Path) -> None:
+    """What a waypoint serves, held against the objects."""
+    options = Options(kubeconfig=os.environ["KUBECONFIG"], namespace=namespace, read_only=True)
+    app = MeshtuiApp(LiveCockpit(options))
+    async with app.run_test(size=WIDE) as pilot:
+        await asyncio.sleep(12.0)
+        await pilot.press("t")
+        await asyncio.sleep(8.0)
+        save(app.export_screenshot(title="meshtui"), folder / "waypoint.png")
+
+
 def save(svg: str, path: Path) -> None:
     """As PNG, without the fonts that the SVG would load from elsewhere."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", FONT)
@@ -217,6 +267,13 @@ def main(folder: Path, wanted: Callable[[str], bool]) -> None:
             os.environ["XDG_STATE_HOME"] = state
             west.set("reviews-v3", errors="2%")
             asyncio.run(take_clusters(east, west, folder))
+    live = os.environ.get("MESHTUI_WAYPOINT", "")
+    if wanted("waypoint") and live:
+        asyncio.run(take_waypoint(live, folder))
+    if wanted("httproute"):
+        with tempfile.TemporaryDirectory() as state, spawn() as lab:
+            os.environ["XDG_STATE_HOME"] = state
+            asyncio.run(take_route(lab, folder))
     for scenario in dict.fromkeys(picture.scenario for picture in chosen):
         take_all([picture for picture in chosen if picture.scenario == scenario], folder)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from meshtui.ui.actions import registry
+from meshtui.ui.panes.dock import PANES
 from meshtui.verbs import VERBS, text
-from meshtui.verbs.verb import CHANGES
+from meshtui.verbs.verb import CANARY, CHANGES, LOOKS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -30,14 +31,35 @@ def test_a_table_is_the_registrys(name: str, table: str) -> None:
     assert found == table.strip()
 
 
-def test_each_verb_that_changes_a_service_is_in_the_gateway_apis_table() -> None:
+NOT_BY_RULES = {"keep", "doctor", "completion", "config", "man"}
+"""Verbs that look at no service's rules."""
+
+STEERED = {"canary hold", "canary resume", "canary abort", "canary promote"}
+"""What goes on with a canary that was begun."""
+
+
+def rows_of_the_gateway_api() -> list[list[str]]:
     _, _, after = README.partition("| | VirtualService | HTTPRoute |")
     table, _, _ = after.partition("\n\n")
-    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
-    named = {word for first, *_ in rows for word in re.findall(r"`([\w ]+)`|(canary)", first)}
-    words = {one or other for one, other in named}
-    assert {verb.name for verb in VERBS if verb.group == CHANGES} - words == set()
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+
+
+def test_each_verb_and_each_pane_is_in_the_gateway_apis_table() -> None:
+    rows = rows_of_the_gateway_api()
+    words = {word for first, *_ in rows for word in re.findall(r"`([\w ]+)`", first)}
+    verbs = {verb.name for verb in VERBS if verb.group in (CHANGES, LOOKS, CANARY)}
+    assert verbs - NOT_BY_RULES - STEERED - words == set()
+    assert PANES.keys() - words - {"canary"} == set()
+    assert words - verbs - PANES.keys() == {"diff"}
     assert all(len(row) == 5 and all(row) for row in rows)
+
+
+def test_what_is_refused_in_the_table_says_why() -> None:
+    cells = [cell for row in rows_of_the_gateway_api() for cell in row if "refused" in cell]
+    assert cells and not [cell for cell in cells if ":" not in cell and cell != LIKEWISE]
+
+
+LIKEWISE = "refused, likewise"
 
 
 def test_the_test_command_is_there_word_for_word() -> None:

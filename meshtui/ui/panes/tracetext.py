@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from meshtui.mesh.ambient import CLASS_NAME, WAYPOINT_CLASS
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
@@ -137,8 +138,11 @@ def _rows(decision: Decision) -> Rows:
 
 
 def _whose(same: Sequence[ProxyTrace]) -> str:
-    gateways = all(seen.pod is not None and seen.pod.gateway for seen in same)
-    one, many = ("gateway", "gateways") if gateways else ("proxy", "proxies")
+    pods = [seen.pod for seen in same if seen.pod is not None]
+    one, many = ("proxy", "proxies")
+    if len(pods) == len(same) and all(pod.gateway for pod in pods):
+        waypoints = all(pod.labels.get(CLASS_NAME) == WAYPOINT_CLASS for pod in pods)
+        one, many = ("waypoint", "waypoints") if waypoints else ("gateway", "gateways")
     return f"in {_number(len(same), one, many)}"
 
 
