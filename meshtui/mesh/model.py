@@ -106,6 +106,9 @@ class Pod:
     ip: str = ""
     phase: str = ""
     ready: bool = False
+    ready_since: str = ""
+    """When it last became ready, as the API server stamps it; empty where it is not, or unknown."""
+
     deleting: bool = False
     version: str = ""
     app: str = ""

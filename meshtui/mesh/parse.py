@@ -185,12 +185,14 @@ def parse_pod(raw: Json) -> Pod:
     meta, spec, status = (read.obj(raw, key) for key in ("metadata", "spec", "status"))
     labels = read.labels(meta, "labels")
     containers = _container_names(spec)
+    ready = _ready(status)
     return Pod(
         namespace=namespace,
         name=name,
         ip=read.text(status, "podIP"),
         phase=read.text(status, "phase"),
-        ready=_is_ready(status),
+        ready=ready is not None,
+        ready_since=read.text(ready or {}, "lastTransitionTime"),
         deleting="deletionTimestamp" in meta,
         version=_version(labels),
         app=_first(labels, APP_LABELS),
@@ -274,11 +276,12 @@ def _container_names(spec: Json) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def _is_ready(status: Json) -> bool:
-    return any(
-        condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in read.objects(status, "conditions")
-    )
+def _ready(status: Json) -> Json | None:
+    """The condition that says so; None where the pod is not ready."""
+    for condition in read.objects(status, "conditions"):
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return condition
+    return None
 
 
 def _is_gateway(containers: tuple[str, ...], labels: Mapping[str, str], meta: Json) -> bool:

@@ -13,6 +13,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.parse import NO_REVISION
+from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.row_work import RowWork, begun
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Signals, merged
 from meshtui.mesh.versions import VersionView
@@ -26,6 +27,9 @@ REVISION_LABELS = (
 
 Counted = Sequence[tuple[Responder, Signals]]
 _Found = Sequence[tuple[int, Pod]]
+
+TOGETHER_S = 60.0
+"""Pods that became ready within it may have been down at the same time."""
 
 
 def revision_of(pod: Pod) -> str:
@@ -112,14 +116,35 @@ class Joins:
         named = [i for i in mine if self._rows[i].named]
         if len(named) == 1 and self._rows[named[0]].percent and {"UH", "UO"} & set(flags):
             return (named[0],)
-        able: list[int] = []
-        for i in mine:
-            row = self._rows[i]
-            if not row.named or row.percent == 0:
-                continue
-            if ("UH" in flags and not row.pods_ready) or ("UO" in flags and row.limited):
-                able.append(i)
-        return tuple(able) if len(able) == 1 else ()
+        active = [i for i in named if self._rows[i].percent != 0]
+        able = [i for i in active if "UH" in flags and not self._rows[i].pods_ready]
+        able += [i for i in active if "UO" in flags and self._rows[i].limited]
+        if not able and "UH" in flags:
+            able = self._back_lately(active)
+        return (able[0],) if len(set(able)) == 1 else ()
+
+    def _back_lately(self, active: Sequence[int]) -> list[int]:
+        """Who had no ready pod a while ago, where all have: the one whose pods are all younger.
+
+        A version that crashes is ready again in between, and what was refused meanwhile is still
+        counted. Nobody where it may as well have been another: endpoints that were ejected are
+        ready all the time, and pods of two rows that became ready together tell nothing.
+        """
+        if any(self._rows[i].ejects for i in active):
+            return []
+        since = {i: _ready_since(self._rows[i]) for i in active}
+        known = sorted(((at, i) for i, at in since.items() if at is not None), reverse=True)
+        if len(known) < len(active) or not known:
+            return []
+        alone = len(known) == 1 or known[0][0] - known[1][0] > TOGETHER_S
+        return [known[0][1]] if alone else []
+
+
+def _ready_since(row: VersionView) -> float | None:
+    """Since when one of its pods at least is ready; None where that is not known."""
+    stamps = [stamp(pod.ready_since) for pod in row.members if pod.serving]
+    known = [at for at in stamps if at is not None]
+    return min(known) if known and len(known) == len(stamps) else None
 
 
 def _closer(target: Responder, pods: _Found) -> _Found:

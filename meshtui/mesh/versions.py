@@ -39,7 +39,8 @@ class VersionView:
     server's side.
 
     `members` are its pods and `owner` the service whose requests are counted for its host;
-    `named`: some rule sends to it. `limited`: its subset has a connection pool of its own.
+    `named`: some rule sends to it. `limited`: its subset has a connection pool of its own, and
+    `ejects` outlier detection.
 
     `pods_words` says what is wrong with its pods or how far a rollout is, and `pods_state` what
     that makes of it, empty where it is nothing.
@@ -73,6 +74,7 @@ class VersionView:
     owner: ServiceKey | None = field(default=None, compare=False, repr=False)
     named: bool = field(default=False, compare=False, repr=False)
     limited: bool = field(default=False, compare=False, repr=False)
+    ejects: bool = field(default=False, compare=False, repr=False)
     tcp: Connections | None = None
     undecided: str = ""
     """Its connections that are no HTTP, where any were counted."""
@@ -157,6 +159,7 @@ def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> Vers
         host=service.host,
         owner=service.key,
         limited=bool(subset.policy.get("connectionPool")),
+        ejects=bool(subset.policy.get("outlierDetection")),
         **_counts(mine),
     )
 

@@ -35,6 +35,7 @@ class Load:
     namespace: str = "default"
     template: str = "5f6d"
     ready: bool = True
+    ready_since: str = ""
 
     @property
     def all_labels(self) -> dict[str, str]:
@@ -67,7 +68,15 @@ class Load:
                 "status": {
                     "phase": "Running",
                     "podIP": f"10.0.{number}.{n + 1}",
-                    "conditions": [{"type": "Ready", "status": str(self.ready)}],
+                    "conditions": [
+                        {
+                            "type": "Ready",
+                            "status": str(self.ready),
+                            **(
+                                {"lastTransitionTime": self.ready_since} if self.ready_since else {}
+                            ),
+                        }
+                    ],
                 },
             }
             for n in range(self.pods)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -372,6 +372,52 @@ def _by_services() -> list[Layout]:
     ]
 
 
+def _back_again(uh: Sent) -> list[Layout]:
+    """A version that crashed is ready again, and what was refused meanwhile is still counted."""
+    old = replace(V1, ready_since="2026-07-30T08:00:00Z")
+    back = replace(V2, ready_since="2026-08-01T12:00:00Z")
+    beside = replace(V1, ready_since="2026-08-01T11:59:30Z")
+    ejecting = rule(
+        "reviews",
+        {
+            **subset("v1", version="v1"),
+            "trafficPolicy": {"outlierDetection": {"interval": "1s"}},
+        },
+        subset("v2", version="v2"),
+    )
+    unknown = [
+        ("v1", 80, 1, 80, 0),
+        ("v2", 20, 1, 0, None),
+        ("unknown", None, 0, 20, 100),
+    ]
+    return [
+        Layout(
+            "no healthy upstream: of two that are ready the one that was not lately",
+            mesh_of([old, back], SPLIT, [V1_V2]),
+            [Sent(V1, 80), uh],
+            [("v1", 80, 1, 80, 0), ("v2", 20, 1, 20, 100)],
+        ),
+        Layout(
+            "no healthy upstream: both became ready together",
+            mesh_of([beside, back], SPLIT, [V1_V2]),
+            [Sent(V1, 80), uh],
+            unknown,
+        ),
+        Layout(
+            "no healthy upstream: nobody says since when the other is ready",
+            mesh_of([V1, back], SPLIT, [V1_V2]),
+            [Sent(V1, 80), uh],
+            unknown,
+        ),
+        Layout(
+            "no healthy upstream: the other's endpoints may have been ejected",
+            mesh_of([old, back], SPLIT, [ejecting]),
+            [Sent(V1, 80), uh],
+            unknown,
+        ),
+    ]
+
+
 def _refused() -> list[Layout]:
     uh = Sent(None, 20, code="503", flags="UH")
     limited = rule(
@@ -400,6 +446,7 @@ def _refused() -> list[Layout]:
             [uh],
             [("v1", 80, 0, 0, None), ("v2", 20, 0, 0, None), ("unknown", None, 0, 20, 100)],
         ),
+        *_back_again(uh),
         Layout(
             "overflow: the only subset with a limit",
             mesh_of([V1, V2], SPLIT, [limited]),
