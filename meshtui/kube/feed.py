@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from meshtui.errors import MeshtuiError
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.pace import Pace
-from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES
+from meshtui.kube.resources import ISTIO_GROUP, MESH_RESOURCES, other_versions
 from meshtui.kube.snapshot import Early, RawObjects, partly_read
 from meshtui.kube.source import Source, SourceHealth
 from meshtui.mesh.text import clean
@@ -35,6 +35,7 @@ class Feed:
         self.generation = 0
         """Rises with every change of the objects, of what can be read, or of a failure."""
 
+        self._cluster = cluster
         pace = pace or Pace()
         self._pace = dataclasses.replace(pace, clock=clock or pace.clock)
         # `-n` given twice or given as nothing at all must not end in no watch at all.
@@ -122,7 +123,9 @@ class Feed:
         return RawObjects(
             items={source.resource.key: source.objects() for source in self._sources},
             istio=not all(s.missing for s in self._sources if s.resource.group == ISTIO_GROUP),
-            problems=tuple(filter(None, (source.problem for source in self._sources))),
+            problems=tuple(
+                filter(None, (*(s.problem for s in self._sources), other_versions(self._cluster)))
+            ),
             namespaces=tuple(sorted(names)) if names else None,
             partial=partly_read(
                 (s.resource, () if s.unread else s.namespaces) for s in self._sources

@@ -13,6 +13,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.mesh import read
 from meshtui.mesh.parse_settings import REVISION
+from meshtui.mesh.text import clean
 
 ISTIO_GROUP = "networking.istio.io"
 ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
@@ -24,6 +25,14 @@ _VERSIONS = {
     GATEWAY_API_GROUP: ("v1", "v1beta1", "v1alpha3", "v1alpha2"),
 }
 """The groups of which clusters serve different versions, the newest first."""
+
+_OTHERS = "other versions"
+
+
+class OtherVersions(NotAllowed):
+    """The cluster serves a group in versions alone that are not read here: its kinds are unknown,
+    never absent."""
+
 
 DENIED = "?"
 """Among the kinds of a group: not all versions of it may be asked for."""
@@ -167,6 +176,8 @@ async def served(cluster: Cluster, resource: Resource) -> Resource:
     versions = await kinds_of(cluster, resource.group)
     known = resource.plural in versions or None in versions.values()
     if resource.group == GATEWAY_API_GROUP and not known:
+        if words := other_versions(cluster):
+            raise OtherVersions(words)
         raise NotFound(f"the cluster serves no {resource.plural}")
     return replace(resource, version=versions.get(resource.plural) or resource.version)
 
@@ -190,8 +201,29 @@ async def kinds_of(cluster: Cluster, group: str) -> Mapping[str, str | None]:
             }
             if None in found:
                 known[DENIED] = None
+            elif not known and group == GATEWAY_API_GROUP:
+                cluster.discovered[_OTHERS] = await _other_versions(cluster, group)
             cluster.discovered[group] = known
         return known
+
+
+def other_versions(cluster: Cluster) -> str:
+    """One line for a Gateway API that is served in no version that is read here, else empty."""
+    found: tuple[str, ...] = cluster.discovered.get(_OTHERS, ())
+    if not found:
+        return ""
+    served_as = f"{GATEWAY_API_GROUP} is served as {', '.join(found)}"
+    return clean(f"{served_as}, which is not read: its routes are unknown", 200)
+
+
+async def _other_versions(cluster: Cluster, group: str) -> tuple[str, ...]:
+    try:
+        found = await cluster.get(f"/apis/{group}")
+    except Unauthenticated:
+        raise
+    except (NotFound, NotAllowed):
+        return ()
+    return tuple(read.text(entry, "version") for entry in read.objects(found, "versions"))
 
 
 def in_several_versions(resource: Resource) -> bool:
@@ -213,6 +245,7 @@ def forget_kinds(cluster: Cluster, group: str) -> None:
     """Istio may be installed, upgraded or removed while meshtui runs."""
     cluster.discovered.pop(group, None)
     cluster.discovered.pop("listed", None)
+    cluster.discovered.pop(_OTHERS, None)
 
 
 async def _kinds(cluster: Cluster, group: str, version: str) -> tuple[str, ...] | None:

@@ -16,9 +16,11 @@ from meshtui.kube.objects import list_all
 from meshtui.kube.resources import (
     ISTIO_GROUP,
     MESH_RESOURCES,
+    OtherVersions,
     Resource,
     in_several_versions,
     note_served,
+    other_versions,
     served,
 )
 from meshtui.mesh import read
@@ -86,10 +88,11 @@ async def read_objects(
     refused = [kind.refused for kind in found if kind.refused is not None]
     if refused and not any(kind.readable for kind in found):
         raise refused[0]
+    problems = (*(kind.problem for kind in found), reach.problem, other_versions(cluster))
     return RawObjects(
         items={kind.resource.key: kind.items for kind in found},
         istio=any(kind.resource.group == ISTIO_GROUP and not kind.missing for kind in found),
-        problems=tuple(filter(None, [*(kind.problem for kind in found), reach.problem])),
+        problems=tuple(filter(None, problems)),
         namespaces=_read_in(found) if namespaces is None else namespaces,
         partial=partly_read((kind.resource, kind.namespaces) for kind in found),
     )
@@ -170,6 +173,8 @@ async def _kind(reading: _Reading, resource: Resource, namespaces: tuple[str, ..
         return _Kind(resource, in_order(await reading.items(resource)))
     except NotFound:
         return _Kind(resource, missing=True)
+    except OtherVersions as error:
+        return _Kind(resource, namespaces=(), refused=error)
     except Unauthenticated:
         raise
     except NotAllowed as error:

@@ -11,7 +11,7 @@ from meshtui.kube.access import ReadableNamespaces, allowed
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.pace import Pace
-from meshtui.kube.resources import Resource, forget_kinds, served
+from meshtui.kube.resources import OtherVersions, Resource, forget_kinds, served
 from meshtui.kube.snapshot import Early, kind_problem
 from meshtui.kube.watch import State, Watch
 from meshtui.mesh.model import Json
@@ -136,6 +136,9 @@ class Source:
             await self._follow_whole()
         except Unauthenticated:
             raise
+        except OtherVersions as error:
+            self._refused = error
+            await self._retry_list(self._whole, error)
         except NotAllowed as error:
             await self._fall_back(error)
         except NotFound as error:
@@ -162,7 +165,7 @@ class Source:
         """After a while: rights are given and kinds are installed while meshtui runs."""
         watch.notify(error)
         await self._pace.sleep(self._pace.again_s)
-        if isinstance(error, NotFound):
+        if isinstance(error, NotFound | OtherVersions):
             forget_kinds(self._cluster, self.resource.group)
 
     async def _fall_back(self, error: NotAllowed) -> None:

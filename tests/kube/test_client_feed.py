@@ -22,7 +22,13 @@ from fake_mesh import (
 from hostile import Hostile, Reply, Request, Stream, answer, hostile_cluster, ok, raw, status
 
 from meshtui.kube.feed import Feed
-from meshtui.kube.resources import MESH_RESOURCES, NAMESPACES, PODS, VIRTUAL_SERVICES
+from meshtui.kube.resources import (
+    GATEWAY_API_GROUP,
+    MESH_RESOURCES,
+    NAMESPACES,
+    PODS,
+    VIRTUAL_SERVICES,
+)
 from meshtui.kube.snapshot import place
 from meshtui.kube.source import SourceHealth
 from meshtui.mesh.parse import parse_mesh
@@ -487,3 +493,21 @@ async def test_one_bad_object_of_a_list_or_a_watch_never_stops_the_rest(
         assert parse_mesh(feed.objects().items).problems == (
             "virtualservices: an object without a name was left out",
         )
+
+
+async def test_a_gateway_api_of_other_versions_is_said_once_and_unknown(
+    tmp_path: Path, time: FakeTime
+) -> None:
+    group = "/apis/gateway.networking.k8s.io"
+    gone = status(404, "not found")
+    scripts: dict[str, list[Reply]] = {
+        **{f"{group}/{version}": [gone] for version in ("v1", "v1beta1", "v1alpha3", "v1alpha2")},
+        **{f"GET {r.path()}": [gone] for r in MESH_RESOURCES if r.group == GATEWAY_API_GROUP},
+        group: [ok({"versions": [{"version": "v2"}]})],
+    }
+    async with following(tmp_path, time, scripts) as (feed, _):
+        found = feed.objects()
+        assert [text for text in found.problems if "gateway" in text] == [
+            "gateway.networking.k8s.io is served as v2, which is not read: its routes are unknown"
+        ]
+        assert "httproutes" in found.partial and "virtualservices" not in found.partial

@@ -330,3 +330,31 @@ async def test_kinds_that_are_only_asked_for_are_unknown_where_they_may_not_be_r
         found = await read_objects(cluster)
         assert found.problems == ()
         assert {"sidecars", "configmaps"} <= set(found.partial)
+
+
+async def test_a_gateway_api_of_other_versions_is_said_once_and_unknown(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        group = "/apis/gateway.networking.k8s.io"
+        for version in ("v1", "v1beta1", "v1alpha3", "v1alpha2"):
+            hostile.on(f"{group}/{version}", status(404, "not found"))
+        for resource in MESH_RESOURCES:
+            if resource.group == "gateway.networking.k8s.io":
+                hostile.on(resource.path(), status(404, "not found"))
+        hostile.on(group, ok({"versions": [{"version": "v2"}, {"version": "v3alpha1"}]}))
+        found = await read_objects(cluster)
+        assert found.problems == (
+            "gateway.networking.k8s.io is served as v2, v3alpha1, which is not read: its routes "
+            "are unknown",
+        )
+        assert {"httproutes", "tcproutes", "backendtlspolicies"} <= found.partial.keys()
+
+
+async def test_without_a_gateway_api_nothing_is_said(tmp_path: Path) -> None:
+    async with hostile_cluster(tmp_path) as (hostile, cluster):
+        script_mesh(hostile)
+        for resource in MESH_RESOURCES:
+            if resource.group == "gateway.networking.k8s.io":
+                hostile.on(resource.path(), status(404, "not found"))
+        found = await read_objects(cluster)
+        assert found.problems == () and "httproutes" not in found.partial
