@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from meshtui.envoy.accesslog import is_unknown_format, parse_line
 from meshtui.mesh.access_logging import LogFormat
+from meshtui.mesh.codes import failed
 
 LOOKED_AT = 4_096
 """Characters of a line that are searched and shown; all of it is kept."""
@@ -35,7 +36,7 @@ class LoggedRequest(NamedTuple):
     @property
     def failed(self) -> bool:
         """No answer, or a server's error; of a connection that something went wrong with it."""
-        return bool(self.flags) if self.tcp else self.code >= 500 or self.code == 0
+        return bool(self.flags) if self.tcp else failed(self.code)
 
 
 class LogLine(NamedTuple):

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from meshtui.envoy.logline import LogLine
+from meshtui.mesh.codes import failed
 
 LONGEST_PATH = 120
 """Characters by which paths are told apart."""
@@ -77,11 +78,6 @@ class Summary:
         """What failed most often first; costs as much as there are such paths."""
         found = (FailedPath(path, code, n) for (path, code), n in self._failed.items())
         return heapq.nsmallest(most, found, key=lambda one: (-one.requests, one.path, one.code))
-
-
-def failed(code: int) -> bool:
-    """True of a server's error, and of a request that got no answer."""
-    return code >= 500 or code == 0
 
 
 def path_of(path: str) -> str:

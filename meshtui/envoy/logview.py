@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from meshtui.envoy.logline import LOOKED_AT, LoggedRequest
-from meshtui.envoy.logsummary import Summary, failed
+from meshtui.envoy.logsummary import Summary
+from meshtui.mesh.codes import failed
 from meshtui.mesh.regex import Search
 
 Piece = tuple[str, str]

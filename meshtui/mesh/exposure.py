@@ -19,7 +19,8 @@ from meshtui.mesh.resolution.gateways import admitted
 from meshtui.mesh.resolution.idle_routes import unserved
 from meshtui.mesh.resolution.listeners import with_listeners
 from meshtui.mesh.resolution.routes import reached
-from meshtui.mesh.routing import pods_selected, selects
+from meshtui.mesh.routing import pods_selected
+from meshtui.mesh.selector import selects
 from meshtui.mesh.trace_entries import place_title
 
 AUTO = "AUTO_PASSTHROUGH"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import NamedTuple
 
+from meshtui.mesh.codes import failed_label
 from meshtui.mesh.interval import above, interval
 from meshtui.mesh.quantile import quantile
 from meshtui.mesh.signals import Signals
@@ -161,8 +162,12 @@ def worse(*states: str) -> str:
 
 def failing_codes(signals: Signals) -> dict[str, float]:
     """Requests by those response codes that count as failed, or as refused where some were."""
-    heads = ("5", "4") if signals.refused else ("5",)
-    return {c: n for c, n in signals.codes.items() if c == "0" or c.startswith(heads)}
+    refused = bool(signals.refused)
+    return {
+        code: n
+        for code, n in signals.codes.items()
+        if failed_label(code) or (refused and code.startswith("4"))
+    }
 
 
 def bad_ratio(signals: Signals) -> float | None:

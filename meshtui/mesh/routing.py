@@ -12,11 +12,7 @@ from meshtui.mesh.model import (
     ServiceKey,
     Subset,
 )
-
-
-def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """True where every label of a non-empty selector is there."""
-    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+from meshtui.mesh.selector import selects
 
 
 def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:

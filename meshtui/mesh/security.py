@@ -13,6 +13,7 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json, Ref
+from meshtui.mesh.selector import selects
 
 STRICT, PERMISSIVE, DISABLE = "STRICT", "PERMISSIVE", "DISABLE"
 _UNSET = ("", "UNSET")
@@ -71,7 +72,7 @@ def accepted(
     ordered = sorted(policies, key=lambda p: (p.created, p.ref.name))
     own = [p for p in ordered if p.ref.namespace == namespace]
     levels = (
-        [p for p in own if p.selector is not None and _selects(p.selector, labels)],
+        [p for p in own if p.selector is not None and _covers(p.selector, labels)],
         [p for p in own if p.selector is None],
         [p for p in ordered if p.ref.namespace == root and p.selector is None],
     )
@@ -82,5 +83,6 @@ def accepted(
     return Accepted(PERMISSIVE)
 
 
-def _selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    return all(labels.get(key) == value for key, value in selector.items())
+def _covers(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """A selector that names no label selects all."""
+    return not selector or selects(selector, labels)

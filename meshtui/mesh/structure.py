@@ -15,8 +15,8 @@ from dataclasses import replace
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.recount import Counts, recount
 from meshtui.mesh.resolution import recounts, succeed, succeed_with_rules
-from meshtui.mesh.routing import selects
 from meshtui.mesh.rule_events import hosts_concerned
+from meshtui.mesh.selector import selects
 from meshtui.mesh.successor import Difference, difference, hand_on
 from meshtui.mesh.view import Latest, ServiceView, structure, structure_of
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from meshtui.mesh.codes import failed_label
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import NO_REVISION
 from meshtui.mesh.signals import UNKNOWN, Responder
@@ -68,7 +69,7 @@ class Traffic(NamedTuple):
     @property
     def failed(self) -> bool:
         """An HTTP 5xx, no response at all (code 0), or a gRPC status other than OK."""
-        if self.code == "0" or (len(self.code) == 3 and self.code[0] == "5"):
+        if failed_label(self.code):
             return True
         return self.protocol == "grpc" and self.grpc not in ("", "0")
 

@@ -9,8 +9,9 @@ from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.mesh.carrying import Route, routes_to
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
-from meshtui.mesh.routing import pods_of, pods_of_subset, selects
+from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.rules import Mirror
+from meshtui.mesh.selector import selects
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import VersionView

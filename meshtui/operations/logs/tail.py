@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod, Service
 from meshtui.mesh.parse import parse_pod
-from meshtui.mesh.routing import selects
+from meshtui.mesh.selector import selects
 from meshtui.operations.logs.pod_tail import PodTail, TailFrom
 from meshtui.operations.types import LogEntry
 

@@ -12,6 +12,7 @@ from meshtui.diagnosis.logged_paths import LoggedPath, LoggedPaths
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.logsummary import path_of
+from meshtui.mesh.codes import failed
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.sides import CALLER, SERVER
@@ -62,7 +63,7 @@ def served(records: Iterable[AccessRecord], pod: Pod) -> Counter[tuple[LoggedPat
     """What came into a pod, by path and by whether it failed."""
     place = pod.namespace, pod.name
     return Counter(
-        (LoggedPath(SERVER, path_of(one.path), pod=place), _failed(one))
+        (LoggedPath(SERVER, path_of(one.path), pod=place), failed(one.code))
         for one in records
         if one.came_to("" if pod.gateway else pod.ip) and not one.tcp
     )
@@ -84,19 +85,15 @@ def called(
                 "" if headless else parse_cluster_name(one.upstream_cluster).subset,
                 addresses.get(one.upstream_host.rpartition(":")[0]),
             ),
-            _failed(one),
+            failed(one.code),
         )
         for one in records
         if not one.tcp
     )
 
 
-def _failed(record: AccessRecord) -> bool:
-    return record.code >= 500 or record.code == 0
-
-
 def _count(found: LoggedPaths, counted: Counter[tuple[LoggedPath, bool]]) -> None:
-    for (path, failed), number in counted.items():
+    for (path, bad), number in counted.items():
         found.requests[path] += number
-        if failed:
+        if bad:
             found.failed[path] += number

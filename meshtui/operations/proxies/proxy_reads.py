@@ -18,7 +18,7 @@ from meshtui.envoy.virtual_hosts import ProxyHost, parse_tables, routes_in
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Mesh, Pod, Service
-from meshtui.mesh.routing import selects
+from meshtui.mesh.selector import selects
 from meshtui.operations.proxies.elsewhere import elsewhere
 
 if TYPE_CHECKING:

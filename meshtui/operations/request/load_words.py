@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.codes import failed
 from meshtui.operations.request.breaker import BreakerRow
 from meshtui.operations.request.foretold import destinations
 from meshtui.operations.request.load_counters import Reached
@@ -61,7 +62,7 @@ def outcomes(tally: Tally) -> Iterator[tuple[str, int, float, bool]]:
     """Each status, and what went wrong where there was none: how many, percent, whether it is an
     error."""
     for code, n in sorted(tally.codes.items()):
-        yield str(code), n, 100 * n / tally.requests, code >= 500
+        yield str(code), n, 100 * n / tally.requests, failed(code)
     for words, n in sorted(tally.errors.items()):
         yield words, n, 100 * n / tally.requests, True
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_paths, was_logged
+from meshtui.mesh.judging import failing_codes
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
@@ -124,18 +125,13 @@ def _causes(signals: Signals | None, stale: bool) -> list[Line]:
     if signals is None:
         return [title, (Span("not known", "unknown"),)]
     role = "old" if stale else "failing"
-    found = [*_most(_bad(signals), signals, role), *_most(signals.flags, signals, role)]
+    found = [*_most(failing_codes(signals), signals, role), *_most(signals.flags, signals, role)]
     return [title, *(found[:MOST_CAUSES] or [(Span("nothing", "muted"),)])]
-
-
-def _bad(signals: Signals) -> Mapping[str, float]:
-    """Requests by those codes that are failures."""
-    return {code: n for code, n in signals.codes.items() if code.startswith("5") or code == "0"}
 
 
 def fails(version: VersionView) -> bool:
     """Whether there are paths to look for."""
-    return version.caller is not None and any(n > 0 for n in _bad(version.caller).values())
+    return version.caller is not None and any(n > 0 for n in failing_codes(version.caller).values())
 
 
 def _paths(version: VersionView, paths: LoggedPaths | str, now: float, width: int) -> list[Line]:

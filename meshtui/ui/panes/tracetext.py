@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from meshtui.mesh.ambient import CLASS_NAME, WAYPOINT_CLASS
+from meshtui.mesh.codes import failed
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
 from meshtui.mesh.request import Request
@@ -64,7 +65,7 @@ def sent_lines(asked: Asked, width: int) -> list[Line]:
 def _sent_role(asked: Asked, label: str) -> str:
     code = asked.sent.answer.code
     if label == "answer":
-        return "error" if code == 0 or code >= 500 else "warning" if code >= 400 else "ok"
+        return "error" if failed(code) else "warning" if code >= 400 else "ok"
     return "error" if label == "foretold" and asked.agrees is False else "text"
 
 
