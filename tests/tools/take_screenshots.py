@@ -61,6 +61,9 @@ class Picture:
     v3: str = "20%"
 
 
+REST = "rest"
+"""In the place of a key: a dialog needs a while to come."""
+
 V3 = ("j", "j", "j")
 REVIEWS = ("/", *"reviews", "enter")
 CANARY = (
@@ -68,6 +71,14 @@ CANARY = (
     "--max-p99", "5s",
 )  # fmt: skip
 TO_V3 = (*REVIEWS, ":", *"rollback v3", "enter")
+BREAKER = (
+    "breaker", "reviews", "--max-connections", "1", "--max-pending", "1",
+    "--consecutive-5xx", "3", "--max-ejection-percent", "100", "--base-ejection", "10s",
+)  # fmt: skip
+LOAD = (
+    *REVIEWS, ":", *"load 150 30s /reviews/0 from productpage-v1 concurrency 32", "enter", REST,
+    "enter",
+)  # fmt: skip
 PICTURES = (
     Picture("mesh", V3, seconds=25.0),
     Picture("change", (*V3, *["-"] * 3, "enter"), pause_s=2.5),
@@ -108,6 +119,8 @@ PICTURES = (
         "charts", ("/", *"reviews", "enter", "h"), seconds=200.0, pause_s=2.0,
         change=("shift", "reviews", "v3=0"),
     ),
+    Picture("load", LOAD, v3="60%", pause_s=9.0, change=BREAKER),
+    Picture("load-small", LOAD, size=SMALL, v3="60%", pause_s=9.0, change=BREAKER),
     Picture("latency", V3, seconds=30.0, scenario="latency"),
     Picture("latency-small", V3, size=SMALL, scenario="latency"),
     Picture("latency-signals", (*V3, "s"), scenario="latency", pause_s=2.0),
@@ -142,6 +155,9 @@ async def take(lab: RunningLab, picture: Picture, folder: Path) -> None:
             await asyncio.to_thread(run, *picture.change)
         await asyncio.sleep(picture.seconds / 2)
         for key in picture.keys:
+            if key == REST:
+                await asyncio.sleep(3.0)
+                continue
             await pilot.press(_character_to_key(key) if len(key) == 1 else key)
             await pilot.pause()
         await asyncio.sleep(picture.pause_s)

@@ -135,6 +135,7 @@ async def test_a_key_stops_it_and_what_came_stays() -> None:
         await drive.press("X")
         await drive.until(lambda: drive.cockpit.loads_ended == ["stopped"])
         await drive.until(lambda: "stopped after 4 s" in drive.text)
+        await drive.until(lambda: "the load on reviews.bookinfo is stopped" in drive.status)
         assert "overflow 41 pending" in drive.text
         await drive.press("X")
         await drive.until(lambda: "no load is running" in drive.status)

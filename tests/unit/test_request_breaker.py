@@ -72,8 +72,8 @@ def test_what_grew_is_counted_and_what_is_now_is_shown() -> None:
         "sent": "31 to its endpoints",
         "overflow": "15 pending",
         "open": "not now, but was: pending",
-        "ejected": "1 of 2 now, 2 times since (5xx 5 at most 100%)",
-        "limits": "1 connections",
+        "ejected": "1 of 2 now, 2 times since",
+        "limits": "connections 1; 5xx 5 at most 100%",
     }
     assert loud(row) == {"overflow", "ejected"}
 
@@ -93,8 +93,8 @@ def test_what_the_proxy_does_not_keep_is_said_and_is_not_zero() -> None:
     found = words(row)
     assert "not kept" in found["overflow"]
     assert "not kept" in found["open"]
-    assert found["ejected"] == "0 of 1 now (on: ejects none, 10% of 1 is less than one)"
-    assert found["limits"] == "none is set"
+    assert found["ejected"] == "0 of 1 now"
+    assert found["limits"] == "on: ejects none, 10% of 1 is less than one"
 
 
 def test_a_breaker_without_a_limit_says_so() -> None:

@@ -102,8 +102,9 @@ def breaker_words(row: BreakerRow) -> Iterator[tuple[str, Words]]:
     yield "overflow", _overflow(row)
     yield "open", _open(row)
     yield "ejected", _ejected(row)
-    limits = _counts(row.limits) if row.limits else "none is set"
-    yield "limits", Words(limits)
+    limits = ", ".join(f"{what} {n}" for what, n in row.limits.items())
+    parts = filter(None, (limits, row.detection))
+    yield "limits", Words("; ".join(parts) or "none is set")
 
 
 def _overflow(row: BreakerRow) -> Words:
@@ -125,8 +126,7 @@ def _ejected(row: BreakerRow) -> Words:
     if not row.detection:
         return Words("no outlier detection")
     times = "" if row.ejections is None else f", {row.ejections} times since"
-    found = f"{row.ejected} of {row.endpoints} now{times} ({row.detection})"
-    return Words(found, bool(row.ejected))
+    return Words(f"{row.ejected} of {row.endpoints} now{times}", bool(row.ejected))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -148,6 +148,8 @@ class LoadPane(Pane):
         self._state = message.state
         if message.state.over:
             self._stop = None
+            how = "stopped" if message.state.stopped else "done"
+            self.report(f"the load on {message.state.ready.service.key} is {how}", "done")
         self._show()
 
     def on_load_pane_ended(self, message: Ended) -> None:
