@@ -24,7 +24,9 @@ from meshtui.changes.patch import exists, pointer, value_at
 from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Usage
 from meshtui.mesh import read
+from meshtui.mesh.carrying import Route, ordinary, traffic_to
 from meshtui.mesh.governing import Governed, Workload, governed
+from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Service
 from meshtui.mesh.resolution import Joined
 from meshtui.mesh.resolution.names import is_wild
@@ -139,6 +141,30 @@ def bypassed(
     passed = [one for one in asked if not _is_in(change, one)]
     level = "danger" if len(passed) == len(asked) else "warning"
     return tuple(Caution(level, f"does not reach {_instead(one)}") for one in passed)
+
+
+def passed_by(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
+    """Limits of a host whose requests a rule sends on to others: they hold for none of them."""
+    service = mesh.by_key.get(change.service)
+    if change.verb != "breaker" or change.action == "delete" or service is None:
+        return ()
+    traffic = traffic_to(mesh, service)
+    own = [r for r in traffic.routes if r.carries and service.host in r.service.hosts]
+    found = ordinary(own)
+    if found is None or any(service.host in _sent_to(route) for route in own):
+        return ()
+    names = ", ".join(short_host(host, service.key.namespace) for host in _sent_to(found))
+    text = (
+        f"{found.service.ref} sends the requests to {service.key} on to {names}: limits of "
+        f"{service.key.name} itself hold for none of them"
+    )
+    return (Caution("warning" if traffic.unruled.pods else "danger", text),)
+
+
+def _sent_to(route: Route) -> tuple[str, ...]:
+    """The hosts that a rule sends something to."""
+    parts = route.rule.destinations
+    return tuple(dict.fromkeys(d.host for d in parts if route.rule.percent(d) > 0))
 
 
 def _is_in(change: Change, one: Governed) -> bool:

@@ -127,7 +127,7 @@ def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
         return owner
     raise Refused(
         f"{owner.ref} carries the traffic: {what} is not made in an HTTPRoute",
-        "the Gateway API has no field for it",
+        "Istio does it by VirtualServices only, and one for the same host comes after this route",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meshtui.changes.adopt import adopt
+from meshtui.changes.breaker_ops import passed_by
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
     ClearAll,
@@ -17,6 +18,7 @@ from meshtui.changes.change import (
     ClearTimeout,
     Effect,
     Rollback,
+    SetBreaker,
     SetFault,
     SetMirror,
     SetTimeout,
@@ -32,6 +34,7 @@ from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.model import HttpRoute, Mesh, Service
 from meshtui.mesh.parse_gateway_api import as_match
 from meshtui.operations.change.written_objects import object_of, with_object, without_object
+from tests.recorded.analyzed import findings, whole_mesh
 from tests.recorded.cases import Case, load, names
 from tests.recorded.test_carrying import weights_of
 
@@ -138,7 +141,7 @@ def test_weights_are_changed_in_the_backends_and_nothing_else(name: str) -> None
         now = ordinary(routes_to(moved, service))
         assert now is not None
         assert weights(now)[now.rule.destinations[0].host, ""] == pytest.approx(30, abs=0.5)
-        with pytest.raises(Refused, match="is not made in an HTTPRoute"):
+        with pytest.raises(Refused, match=r"is not made in an HTTPRoute.*comes after this route"):
             build_change(mesh, SetFault(delay_s=1.0), target)
         changed += 1
     if not changed:
@@ -342,3 +345,30 @@ def test_a_service_with_tls_ports_alone_is_not_adopted() -> None:
     service = next(s for s in case.mesh.services if s.key.name == "sec-v1")
     with pytest.raises(Refused, match=r"has no HTTP port and no TCP port \(9443 tls\)"):
         adopt(case.mesh, service.key)
+
+
+def test_limits_of_a_host_that_a_route_sends_on_are_told_to_hold_for_nothing() -> None:
+    mesh = whole_mesh(load("m-weights", "gateway-api"))
+    limits = SetBreaker("", {"max_connections": 5})
+    found = {}
+    for name in ("rev", "rev-v1"):
+        key = mesh.by_host[f"{name}.gw-a.svc.cluster.local"].key
+        found[name] = passed_by(mesh, build_change(mesh, limits, Target(key)))
+    (caution,) = found["rev"]
+    assert caution.level == "danger"
+    assert "HTTPRoute gw-a/rev sends the requests to rev.gw-a on to rev-v1, rev-v2" in caution.text
+    assert found["rev-v1"] == ()
+
+
+OWNERS = {
+    "m-vs-newer": ["Callers of gw-a have the HTTPRoute, others the older one."],
+    "m-vs-older": ["by callers of gw-a, the HTTPRoute of the", "by callers of gw-b, the older one"],
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_two_owners_of_a_host_are_named_as_they_work(name: str) -> None:
+    found = [f for f in findings(name, "gateway-api") if f.code == "host-conflict"]
+    for words in OWNERS[name]:
+        assert any(words in f.effect for f in found), words
+    assert {f.advice for f in found} == {"Put the rules into one object."}

@@ -90,10 +90,23 @@ def _conflict(
         ref,
         _field(loser, answer.host),
         f"{winner.service.ref} has routes for {name} in the mesh too: only one of the two is used "
-        f"there{f' by {names}' if names else ''}, {why}.",
-        "Put the rules into one VirtualService, or let one delegate to the other.",
+        f"there{f' by {names}' if names else ''}, {why}."
+        f"{'' if names else _as_they_work(winner, loser)}",
+        "Put the rules into one object."
+        if winner.gateway_api or loser.gateway_api
+        else "Put the rules into one VirtualService, or let one delegate to the other.",
         ("IST0109", "KIA1106"),
     )
+
+
+def _as_they_work(winner: Ruling, loser: Ruling) -> str:
+    """Who has which of an HTTPRoute and a VirtualService that everybody sees."""
+    routes = [one for one in (winner, loser) if one.gateway_api]
+    rules = [one for one in (winner, loser) if not one.gateway_api]
+    if len(routes) != 1 or PUBLIC not in rules[0].exports:
+        return ""
+    (route,) = routes
+    return f" Callers of {route.namespace} have the {route.service.ref.kind}, others the older one."
 
 
 def _why(winner: Ruling, loser: Ruling, caller: str) -> tuple[bool, str]:

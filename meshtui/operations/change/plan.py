@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.assemble import spec_of
 from meshtui.changes.blast import of_connections
-from meshtui.changes.breaker_ops import bypassed, stops_inheriting
+from meshtui.changes.breaker_ops import bypassed, passed_by, stops_inheriting
 from meshtui.changes.build import build_change
 from meshtui.changes.change import (
     Caution,
@@ -308,6 +308,7 @@ class Planner:
             *ambient_findings(mesh, change),
             *stops_inheriting(change),
             *ejecting_none(mesh, mesh_after(mesh, change), change),
+            *passed_by(mesh, change),
             *bypassed(mesh_after(mesh, change), change, _callers(change.service, sample)),
         )
         return Plan(change, findings, blast_radius(change, _rate(mesh, change, sample)))
