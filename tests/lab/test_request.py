@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +11,11 @@ from urllib.parse import quote
 import pytest
 
 from meshtui.lab.process import RunningLab
+from meshtui.mesh.model import ServiceKey
+from meshtui.operations.live import LiveCockpit
+from meshtui.operations.look.trace import Question
+from meshtui.operations.options import Options
+from meshtui.operations.request.load_plan import LoadPlan
 from tests.lab.harness import Mesh, to, until
 from tests.lab.operator import Operator
 
@@ -173,6 +180,39 @@ def test_a_breakers_overflow_is_what_the_proxy_counts(mesh: Mesh, operator: Oper
     assert row["limits"] == {"connections": 1, "pending": 1}
     assert "connections" in row["was_open"]
     assert "overflow so far" in ran.err
+
+
+async def test_a_load_of_the_screen_stops_and_counts_what_was_answered_until_then(
+    mesh: Mesh,
+) -> None:
+    mesh.write_rules({"name": "stopped", "route": [to("v1")]})
+    mesh.until_routed("stopped")
+    mesh.destination_rule({"connectionPool": {"http": {"http2MaxRequests": 1}}})
+    mesh.lab.set("reviews-v1", latency="50ms")
+    until(lambda: mesh.clusters()[V1]["circuit_breakers"]["thresholds"][0]["max_requests"] == 1)
+    cockpit = LiveCockpit(Options(kubeconfig=str(mesh.lab.kubeconfig), context="admin"))
+    try:
+        await cockpit.connect()
+        async with aclosing(cockpit.snapshots()) as snapshots:
+            key = ServiceKey("default", "reviews")
+            while (service := (await anext(snapshots)).mesh.by_key.get(key)) is None:
+                pass
+            question = Question(service, source="productpage-v1")
+            ready = await cockpit.prepare_load(question, LoadPlan(100, 600, 20))
+            before, served, stop = proxy_stats(mesh), counted(mesh), asyncio.Event()
+            async with aclosing(cockpit.load(ready, stop)) as states:
+                async for state in states:
+                    if state.tally.requests > 100:
+                        stop.set()
+    finally:
+        await cockpit.close()
+    assert state.over and state.stopped
+    (row,) = state.counted.breaker
+    grown = {name: n - before[name] for name, n in proxy_stats(mesh).items() if name in before}
+    overflow = grown["upstream_rq_pending_overflow"] + grown.get("upstream_rq_active_overflow", 0)
+    assert state.tally.codes[503] == row.turned_away == overflow > 0
+    assert state.tally.codes[200] == row.attempts == counted(mesh)["v1"] - served["v1"] > 0
+    assert not state.tally.errors
 
 
 def test_ejections_stand_beside_a_load(mesh: Mesh, operator: Operator) -> None:

@@ -190,6 +190,15 @@ class Reader:
         seen = joined(configured.facts, pressures.facts, self._of_host(endpoints.facts))
         return self._seen(seen, configured, endpoints, pressures)
 
+    async def counted(self, configured: Sequence[ConfiguredCluster]) -> tuple[SeenCluster, ...]:
+        """What the service's clusters, as they were read before, count now. Errors as `read`."""
+        names = [cluster.stat_name for cluster in configured]
+        endpoints, pressures = await asyncio.gather(
+            self._ask(proxy.endpoints_path(self._host), parse_endpoints),
+            self._ask(proxy.stats_path(names), parse_stats),
+        )
+        return joined(configured, pressures.facts, self._of_host(endpoints.facts))
+
     def _seen(
         self, seen: tuple[SeenCluster, ...], *answers: proxy.AdminResponse[Any]
     ) -> ProxyReads:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from meshtui.dataclass import dataclass
+from meshtui.envoy.clusters import ConfiguredCluster
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
 T = TypeVar("T")
+LIMITS_EVERY = 3
+"""Readings from one of the clusters' limits to the next: somebody may change them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class CallerCounters:
         self._wanted = wanted
         asked = (mesh.by_key.get(key) for key in sorted(services))
         self._readers = [Reader(cluster, mesh, pod, one) for one in asked if one is not None]
+        self._configured: list[tuple[ConfiguredCluster, ...]] = []
+        self._readings = 0
         self._first: dict[str, SeenCluster] = {}
         self._was_full: dict[str, set[str]] = {}
         self.latest = Counted()
@@ -68,6 +73,11 @@ class CallerCounters:
     async def begin(self) -> None:
         """What is counted from. Never raises: what can't be read is said."""
         await self.read()
+
+    async def end(self) -> Counted:
+        """All of it once more, the limits too. Never raises."""
+        self._configured = []
+        return await self.read()
 
     async def read(self) -> Counted:
         """Never raises, and keeps what was read last where it can't be read now."""
@@ -92,14 +102,25 @@ class CallerCounters:
         )
 
     async def _breaker(self) -> tuple[BreakerRow, ...]:
-        readings = await asyncio.gather(*(reader.read(CLUSTERS) for reader in self._readers))
-        seen = [cluster for reading in readings for cluster in reading.clusters]
+        seen = [cluster for found in await self._clusters() for cluster in found]
         for cluster in seen:
             name = cluster.configured.limits.name.raw
             self._first.setdefault(name, cluster)
             self._was_full.setdefault(name, set()).update(cluster.full or ())
         first = list(self._first.values())
         return breaker_rows(first, seen, self._was_full, self._wanted)
+
+    async def _clusters(self) -> list[tuple[SeenCluster, ...]]:
+        """Of each service. Their limits are read now and then only: most of it is always so."""
+        if self._readings % LIMITS_EVERY and self._configured:
+            parts = zip(self._readers, self._configured, strict=False)
+            found = await asyncio.gather(*(reader.counted(part) for reader, part in parts))
+        else:
+            read = await asyncio.gather(*(reader.read(CLUSTERS) for reader in self._readers))
+            found = [reading.clusters for reading in read]
+            self._configured = [tuple(one.configured for one in part) for part in found]
+        self._readings += 1
+        return found
 
 
 async def _or_none(read: Callable[[], Awaitable[T]], troubles: list[str]) -> T | None:

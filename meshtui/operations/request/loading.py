@@ -19,7 +19,7 @@ from meshtui.operations.request.load_plan import LoadPlan, Tally
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
-EVERY_S = 1.0
+EVERY_S = 2.0
 """How often the caller's proxy is read meanwhile."""
 
 
@@ -80,7 +80,7 @@ async def loading(
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-    counted = await counters.read()
+    counted = await counters.end()
     early = stop.is_set() and tally.seconds < ready.plan.seconds
     yield LoadState(ready, tally, Tally(), counted, over=True, stopped=early)
 
