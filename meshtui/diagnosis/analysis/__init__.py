@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meshtui.diagnosis.analysis.api_gateways import (
+    gateway_without_address,
+    unready_gateway,
+    unready_listener,
+)
 from meshtui.diagnosis.analysis.api_routes import (
     ambient_rules,
     bad_backend,
@@ -147,9 +152,11 @@ CHECKS: tuple[Check, ...] = (
     idle_backend_tls,
     backend_tls_without_ca,
     replaced_backend_tls,
+    unready_listener,
+    unready_gateway,
 )
 
-HINTS: tuple[Check, ...] = (unused_subset,)
+HINTS: tuple[Check, ...] = (unused_subset, gateway_without_address)
 """What is often meant to be so, and is only told to those who ask for it."""
 
 
