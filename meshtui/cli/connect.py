@@ -126,8 +126,10 @@ def _source(opened: Session, mesh: Mesh, about: ServiceKey | None = None) -> Met
     """What is asked for golden signals: about one service no more than tells of it."""
     from meshtui.metrics.choose import source_for
     from meshtui.metrics.source import FocusedSource
+    from meshtui.operations.look.refused_tokens import LoggedTokens
 
-    source = source_for(opened.cluster, opened.options.prometheus, opened.options.access)
+    cluster, options = opened.cluster, opened.options
+    source = source_for(cluster, options.prometheus, options.access, LoggedTokens(cluster))
     if about is not None and isinstance(source, FocusedSource) and about in mesh.by_key:
         from meshtui.metrics.focus import services_about
 

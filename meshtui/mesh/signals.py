@@ -169,7 +169,11 @@ class Sample:
 
     tokens: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Requests whose tokens they refused, where they count it: istiod has them keep no such
-    counter unless `proxyStatsMatcher` names `jwt_authn.denied`."""
+    counter unless `proxyStatsMatcher` names `jwt_authn.denied`. Else by what they log; 0 where
+    they refused none of those answers."""
+
+    undecided: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Why of a workload's 401s it is not known whether its proxies or the program gave them."""
 
     sent: Mapping[tuple[str, str], Signals] = field(default_factory=dict)
     """What the workloads that are gateways sent on, to whatever service, as they saw it."""

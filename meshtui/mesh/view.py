@@ -37,7 +37,7 @@ from meshtui.mesh.row_work import RowWork, begun, done
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
-from meshtui.mesh.undecided import mark_undecided
+from meshtui.mesh.undecided import mark_undecided, may_refuse_tokens
 from meshtui.mesh.unread_callers import filled_words, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows
 
@@ -319,7 +319,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     if sample.unread:
         mark_unread(rows, view.key, sample)
-    if view.mesh.request_authentications:
+    if may_refuse_tokens(view.mesh):
         mark_undecided(rows, view.mesh, sample)
     tallies, judged = _judge(rows, limits)
     sent = _add_sent(rows, view, sample, limits) if sample.sent else ()

@@ -14,12 +14,13 @@ from dataclasses import replace
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder, Sample, Signals, by_version
+from meshtui.mesh.undecided import UNAUTHORIZED, unflagged
 from meshtui.metrics.exposition import number_of
 
 FILTER = r"rbac\.denied|jwt_authn\.denied"
 """Of the names that Envoy's own statistics have."""
 
-FORBIDDEN, UNAUTHORIZED, EXTERNAL = "403", "401", "UAEX"
+FORBIDDEN = "403"
 
 Denied = Mapping[tuple[str, str], float]
 """Requests by the namespace and name of the workload whose proxies denied them."""
@@ -89,15 +90,22 @@ def _counted(sample: Sample, denied: Denied, code: str) -> Sample:
     )
 
 
+def with_logged_tokens(
+    sample: Sample,
+    parts: Mapping[tuple[str, str], float],
+    undecided: Mapping[tuple[str, str], str],
+) -> Sample:
+    """`sample` with what part of their 401s the proxies of workloads gave, by what they logged,
+    counted as refused; of others with why that is not known."""
+    seen = sample.served or sample.called
+    tokens = {w: part * _of(seen, w, UNAUTHORIZED) for w, part in parts.items()}
+    found = _counted(sample, tokens, UNAUTHORIZED)
+    return replace(found, tokens={**sample.tokens, **tokens}, undecided=undecided)
+
+
 def _of(side: Mapping[Responder, Signals], workload: tuple[str, str], code: str) -> float:
     mine = (s for target, s in side.items() if (target.namespace, target.workload) == workload)
     return sum(unflagged(signals, code) for signals in mine)
-
-
-def unflagged(signals: Signals, code: str) -> float:
-    """Answers with the code that no flag tells from the program's own."""
-    number = signals.codes.get(code, 0.0) - signals.flags.get(EXTERNAL, 0.0)
-    return max(number, 0.0)
 
 
 def _refused(

@@ -49,6 +49,7 @@ from meshtui.metrics.prometheus_timing import (
     rhythm_of,
 )
 from meshtui.metrics.scope import ALL, Scope
+from meshtui.metrics.source import Supplement
 from meshtui.metrics.traffic import REQUESTS
 from meshtui.metrics.worker import Worker
 
@@ -107,6 +108,7 @@ class PrometheusSource:
         past: PrometheusPast | None = None,
         beside: PrometheusServer | None = None,
         scope: Scope = ALL,
+        supplement: Supplement | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -117,6 +119,7 @@ class PrometheusSource:
         self._worker = worker
         self._past = past
         self._scope = scope
+        self._supplement = supplement
         self._limits = limits
         self._clock = clock
         self._now = now
@@ -258,7 +261,8 @@ class PrometheusSource:
         summing = partial(_summed, sample, requests, durations)
         summed = await self._worker.run(summing, self._limits.tick_s)
         seen = replace(summed, sent=targets.sent)
-        return with_denied(seen, targets.denied, targets.tokens), rhythm
+        found = with_denied(seen, targets.denied, targets.tokens)
+        return (await self._supplement(mesh, found) if self._supplement else found), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
         answer = await self._server.ask(promql, at, self._limits.query_s)

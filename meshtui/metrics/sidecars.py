@@ -19,17 +19,19 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.undecided import UNAUTHORIZED
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.connections import ConnectionLedger, with_clients
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
-from meshtui.metrics.denied import FORBIDDEN, UNAUTHORIZED, summed, with_denied
+from meshtui.metrics.denied import FORBIDDEN, summed, with_denied
 from meshtui.metrics.focus import FEW, callers_among, own_pods
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.window import Window
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+    from meshtui.metrics.source import Supplement
 
 _LARGE = 256 * 1024
 """Characters of statistics that are worth a thread, so that the screen goes on meanwhile."""
@@ -71,9 +73,11 @@ class SidecarSource:
         cluster: Cluster,
         limits: Limits = DEFAULTS,
         *,
+        supplement: Supplement | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self._supplement = supplement
         self._limits = limits
         self._clock = clock
         self._now = now
@@ -102,7 +106,8 @@ class SidecarSource:
             self._keep_only({pod_id(pod) for pod in pods})
             asked, failures = await self._read_wanted(mesh, pods)
             _refuse_nothing(asked, failures)
-            return await asyncio.to_thread(self._summary, pods, asked, failures)
+            found = await asyncio.to_thread(self._summary, pods, asked, failures)
+            return await self._supplement(mesh, found) if self._supplement else found
 
     def focus(self, about: frozenset[ServiceKey]) -> None:
         """Of a large mesh only the proxies of these services are read, and of who reached them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
 from meshtui.mesh.calls import Calls
@@ -9,6 +10,9 @@ from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.time_series import Past, Stretch
+
+Supplement = Callable[[Mesh, Sample], Awaitable[Sample]]
+"""What no counter tells, read elsewhere and counted in. It raises no `MeshtuiError`."""
 
 
 class MetricsSource(Protocol):

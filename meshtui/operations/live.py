@@ -101,13 +101,16 @@ class LiveCockpit:
 
     async def connect(self) -> None:
         from meshtui.metrics.choose import source_for
+        from meshtui.operations.look.refused_tokens import LoggedTokens
 
         await self.close()
         session = await Session.open(self._options)
         try:
             await session.cluster.get("/version", timeout=5.0)
             options = self._options
-            source = source_for(session.cluster, options.prometheus, options.access)
+            source = source_for(
+                session.cluster, options.prometheus, options.access, LoggedTokens(session.cluster)
+            )
         except BaseException:
             await session.close()
             raise

@@ -209,9 +209,11 @@ def test_what_the_jwt_filters_count_is_the_proxies_answer() -> None:
     found = forbidden(code="401", tokens=[tokens])
     counts = {("default", "reviews-v1"): 100.0}
     text = words(replace(found, tokens=counts), "401")
-    assert text.startswith("The proxies of v1 deny it: their JWT filters count 10/s. ")
+    assert text.startswith("The proxies of v1 deny it: their JWT filters refuse 10/s. ")
     assert "RequestAuthentication jwt takes tokens of" in text and "keep no counter" not in text
-    assert "Its proxies keep no counter of the tokens they refuse" in words(found, "401")
+    assert "their access logs do not tell." in words(found, "401")
+    unread = replace(found, undecided={("default", "reviews-v1"): "not allowed"})
+    assert "their access logs do not tell: not allowed." in words(unread, "401")
 
 
 def test_401s_that_nobody_counts_apart_are_undecided_in_the_row() -> None:

@@ -32,6 +32,7 @@ from meshtui.mesh.authorization import (
 from meshtui.mesh.istio import Ref
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.sides import SERVER
+from meshtui.mesh.text import clean
 
 One = TypeVar("One", AuthorizationPolicy, RequestAuthentication)
 
@@ -100,7 +101,7 @@ def _counted(
     per = server.rps / server.requests
     answers = server.codes.get(code, 0.0)
     whole = denied >= MOSTLY * answers
-    sentence = f"The proxies of {scope.name} deny it: their {filters} count {rate(denied * per)}"
+    sentence = f"The proxies of {scope.name} deny it: {filters} {rate(denied * per)}"
     sentence += "." if whole else f" of {rate(answers * per)}; the program answers the rest."
     step = found.next
     if found.program:
@@ -109,8 +110,8 @@ def _counted(
 
 
 _FILTERS: Mapping[str, Callable[[VersionScope], tuple[Mapping[tuple[str, str], float], str]]] = {
-    FORBIDDEN: lambda scope: (scope.denied, "RBAC filters"),
-    UNAUTHORIZED: lambda scope: (scope.tokens, "JWT filters"),
+    FORBIDDEN: lambda scope: (scope.denied, "their RBAC filters count"),
+    UNAUTHORIZED: lambda scope: (scope.tokens, "their JWT filters refuse"),
 }
 
 _ELSEWHERE = "No policy that was read now denies a caller that is known: who else calls is logged."
@@ -259,15 +260,17 @@ def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
         "one that is out of date, is refused by the proxy. No token at all passes."
         for one in found
     ]
-    counted = any((pod.namespace, pod.workload) in scope.tokens for pod in pods)
-    more = [] if counted else [_NOT_COUNTED]
+    workloads = dict.fromkeys((pod.namespace, pod.workload) for pod in pods)
+    unsaid = [w for w in workloads if w not in scope.tokens]
+    why = next((scope.undecided[w] for w in unsaid if w in scope.undecided), "")
+    more = [_NOT_COUNTED + (f": {clean(why)}." if why else ".")] if unsaid else []
     step = f"{_get(found[0].ref)}; why: :logs code:401"
     return Attributed(None, [*sentences[:MOST], *more], step)
 
 
 _NOT_COUNTED = (
-    "Its proxies keep no counter of the tokens they refuse (proxyStatsMatcher may name "
-    "jwt_authn.denied), so these count as the program's own answers."
+    "These count as the program's own answers: its proxies keep no counter of the tokens they "
+    "refuse (proxyStatsMatcher may name jwt_authn.denied), and their access logs do not tell"
 )
 
 

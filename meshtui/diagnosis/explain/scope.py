@@ -71,7 +71,10 @@ class VersionScope:
     """Requests that the proxies of a workload denied, as they count them themselves."""
 
     tokens: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """Requests whose tokens they refused, likewise."""
+    """Requests whose tokens they refused, as they count or log them."""
+
+    undecided: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Why of a workload's 401s that is not known."""
 
     evidence: Evidence | None = None
     """What logs and istiod say, where they were asked."""
@@ -122,6 +125,7 @@ def scope_of(
     below = called_by(mesh, view, views, known)
     callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)
     denied, tokens = (sample.denied, sample.tokens) if sample else ({}, {})
+    undecided = sample.undecided if sample else {}
     return VersionScope(
         mesh,
         view,
@@ -134,6 +138,7 @@ def scope_of(
         mirrors,
         denied,
         tokens,
+        undecided,
         evidence,
     )
 

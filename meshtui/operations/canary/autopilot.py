@@ -71,6 +71,7 @@ class Autopilot:
     async def start(self) -> None:
         """Raises `Unreachable` where the cluster or its telemetry does not answer."""
         from meshtui.metrics.choose import source_for
+        from meshtui.operations.look.refused_tokens import LoggedTokens
 
         session, options = self._session, self._session.options
         await session.cluster.get("/version", timeout=5.0)
@@ -78,7 +79,9 @@ class Autopilot:
         await self._feed.start()
         if not await self._feed.ready():
             raise Unreachable(f"the mesh could not be read within {FIRST_READ_S:g} s")
-        self._source = source_for(session.cluster, options.prometheus, options.access)
+        self._source = source_for(
+            session.cluster, options.prometheus, options.access, LoggedTokens(session.cluster)
+        )
         self._sample = await self._source.sample(self.mesh())
 
     async def close(self) -> None:

@@ -89,13 +89,15 @@ async def _refused(refusals: RecentRefusals, mesh: Mesh, pods: Iterable[Pod]) ->
     return sentences_of((o for o in found if (o.namespace, o.pod) in mine), time.time())
 
 
-async def log_lines(cluster: Cluster, pod: Pod, tail: int = LINES) -> tuple[list[str], str]:
+async def log_lines(
+    cluster: Cluster, pod: Pod, tail: int = LINES, limit_s: float = _TIMEOUT_S
+) -> tuple[list[str], str]:
     """The last lines of a proxy's log, and why there are not all of them."""
     from meshtui.kube.logs import pod_log
 
     found: list[str] = []
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with asyncio.timeout(limit_s):
             log = pod_log(
                 cluster, pod.namespace, pod.name, pod.proxy_container,
                 tail=tail, since_s=SINCE_S,
