@@ -45,16 +45,21 @@ class MeasuredViews:
         elif services is self._services:
             return self._views
         known = self._shown
-        new = tuple(one for one in services if not _is_known(known.get(one.key), one))
-        views = self._worked_out(new, sample, limits) if new else ()
-        made = {one.key: _Shown(one, view) for one, view in zip(new, views, strict=True)}
-        self._shown = {one.key: made.get(one.key) or known[one.key] for one in services}
+        keys = [one.key for one in services]
+        shown: list[_Shown | None] = [known.get(key) for key in keys]
+        new = [at for at, one in enumerate(services) if not _is_known(shown[at], one)]
+        views = self._worked_out(tuple([services[at] for at in new]), sample, limits)
+        for at, view in zip(new, views, strict=True):
+            shown[at] = _Shown(services[at], view)
+        self._shown = {key: one for key, one in zip(keys, shown, strict=True) if one}
         self._services, self._views = services, tuple(s.view for s in self._shown.values())
         return self._views
 
     def _worked_out(
         self, services: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
     ) -> tuple[ServiceView, ...]:
+        if not services:
+            return ()
         works = put_to(services, sample, limits)
         self._past.judge(works, sample)
         self._steady.settle(works, sample, limits)

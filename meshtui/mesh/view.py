@@ -305,9 +305,15 @@ class _Telemetry:
 
 
 def _by_service(targets: Mapping[Responder, Signals]) -> _ByService:
+    """Those of one service mostly stand together, and share its key."""
     found: dict[ServiceKey, list[tuple[Responder, Signals]]] = {}
+    last: ServiceKey | None = None
+    of_last: list[tuple[Responder, Signals]] = []
     for each in targets.items():
-        found.setdefault(each[0][0], []).append(each)
+        key = each[0][0]
+        if key is not last:
+            last, of_last = key, found.setdefault(key, [])
+        of_last.append(each)
     return found
 
 

@@ -4,7 +4,7 @@ OTHER is the work tree of another build (`git worktree add DIR COMMIT`). All of 
 into this one process and take in the same ticks by turns, so that what else the machine does
 meets all alike. Prints the median CPU time of a tick, from a sample to what the screen shows of
 each service, and its ratio to the first OTHER's: for a healthy mesh, for one where every version
-has errors and for one where all requests fail. Each build has the garbage collector as its program
+has errors and for one where all requests fail. Each build has the garbage collector as its screen
 sets it.
 """
 
@@ -21,6 +21,7 @@ from dataclasses import dataclass, fields
 from math import inf
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,7 +30,14 @@ from synthetic import objects  # noqa: E402
 
 SERVICES, TICKS, COUNTED = 1000, 41, 11
 BOUNDS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
-MESHES = {"healthy": (0.0, 0.0), "errors everywhere": (0.0, 0.2), "all fail": (1.0, 1.0)}
+MESHES = {
+    "healthy": (0.0, 0.0, 1.0),
+    "half of the rows with errors": (0.0, 0.2, 0.5),
+    "errors everywhere": (0.0, 0.2, 1.0),
+    "all fail": (1.0, 1.0, 1.0),
+}
+"""The least and the most that fails of a row, and how many of the rows that are meant."""
+
 PYTHON_S_OWN = (700, 10, 10)
 
 
@@ -62,16 +70,16 @@ class Build:
                 importlib.import_module(f"meshtui.mesh.{name}")
                 for name in ("signals", "parse", "view")
             )
-            try:
-                views = importlib.import_module("meshtui.mesh.measured_views")
-            except ModuleNotFoundError:  # an older build
-                views = None
+            views = _module("meshtui.mesh.measured_views")
+            collector = _module("meshtui.ui.garbage")
         finally:
             sys.path.remove(str(root))
             for name in [n for n in sys.modules if n.partition(".")[0] == "meshtui"]:
                 del sys.modules[name]
         young = getattr(main, "YOUNG_OBJECTS", 0)
         garbage = (young, 20, 20) if young else PYTHON_S_OWN
+        if collector is not None:
+            garbage = collector.YOUNG, collector.MIDDLE, collector.NEVER
         return cls(root.name, signals, parse, view, views, garbage)
 
     def taking_in(self) -> Callable[[Any], Any]:
@@ -125,13 +133,23 @@ class Build:
         return self.signals.Signals(**{n: value for n, value in every.items() if n in known})
 
 
-def traffic(views: Any, errors: tuple[float, float], chance: random.Random) -> Any:
+def _module(name: str) -> Any:
+    """None where the build is too old to have it."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def traffic(views: Any, errors: tuple[float, float, float], chance: random.Random) -> Any:
     """Requests and how many of them were bad, by service and version."""
     found: dict[Any, dict[str, tuple[float, float]]] = {}
     for view in views:
         for row in view.versions:
             requests = chance.randint(50, 150)
             bad = chance.randint(int(requests * errors[0]), int(requests * errors[1]))
+            if crc32(f"{view.key.name} {row.version}".encode()) % 1000 >= 1000 * errors[2]:
+                bad = 0
             found.setdefault(view.key, {})[row.version] = float(requests), float(bad)
     return found
 
