@@ -7,6 +7,7 @@ gateway's Envoy and the routes' status had then.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -109,3 +110,13 @@ SELECTORS: tuple[tuple[Obj, bool], ...] = (
 def test_a_selector_means_namespaces_by_their_labels(selector: Obj, expected: bool) -> None:
     labels = {"team": "blue", "kubernetes.io/metadata.name": "shop"}
     assert Namespace("shop", labels).selected(selector) is expected
+
+
+def test_a_route_of_a_set_that_is_not_admitted_says_so() -> None:
+    whole, more = mesh(), "ListenerSet canary-out/more"
+    service = whole.by_host["rev-v1.canary-gw.svc.cluster.local"]
+    closed = tuple(replace(gateway, admits="None") for gateway in whole.api_gateways)
+    found = {r.why for r in api_routes_to(replace(whole, api_gateways=closed), service)}
+    assert f"Gateway canary-gw/gate2 does not admit {more} (allowedListeners)" in found
+    found = {r.why for r in api_routes_to(replace(whole, api_gateways=()), service)}
+    assert f"there is no Gateway canary-gw/gate2 for {more}" in found

@@ -9,7 +9,7 @@ from meshtui.mesh.gateway_api import API_GATEWAYS, STREAM_KINDS, HttpRoute
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.resolution.backends import Invalid
 from meshtui.mesh.resolution.httproutes import SERVICES, route_rules
-from meshtui.mesh.resolution.listeners import attached
+from meshtui.mesh.resolution.listeners import attached, not_admitted
 from meshtui.mesh.resolution.streamroutes import dropped_stream
 
 IDLE_ROUTES_SLOT = "_idle_routes"
@@ -30,6 +30,8 @@ def unattached(mesh: Mesh, route: HttpRoute) -> str:
     """Why no listener of the Gateways that a route names has it; empty where one does."""
     places = attached(mesh, route)
     if not places:
+        if why := next(filter(None, (not_admitted(mesh, one) for one in route.at_gateways)), ""):
+            return why
         return f"there is no Gateway {', '.join(route.at_gateways)} of Istio's with a listener"
     if not all(place.why for place in places):
         return ""

@@ -107,6 +107,20 @@ def _admits_set(mesh: Mesh, gateway: ApiGateway, namespace: str, raw: Json) -> b
     return gateway.admits == ALL or (gateway.admits == SAME and namespace == gateway.ref.namespace)
 
 
+def not_admitted(mesh: Mesh, place: str) -> str:
+    """Why a ListenerSet, by `namespace/name`, has no listener; empty where that is not so."""
+    for found in mesh.listener_sets:
+        if f"{found.ref.namespace}/{found.ref.name}" != place:
+            continue
+        gateway = mesh.api_gateways_by_place.get(found.gateway)
+        name = "/".join(found.gateway)
+        if gateway is None:
+            return f"there is no Gateway {name} for {found.ref}"
+        if not _admits_set(mesh, gateway, found.ref.namespace, found.raw):
+            return f"Gateway {name} does not admit {found.ref} (allowedListeners)"
+    return ""
+
+
 def _is_accepted(raw: Json) -> bool:
     conditions = read.objects(read.obj(raw, "status"), "conditions")
     return any(
