@@ -6,6 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from threading import Lock
 
 from meshtui.mesh.courses import called_by_course
 from meshtui.mesh.model import ServiceKey
@@ -136,9 +137,12 @@ class SampleHistory:
     A sample speaks of its window, but only back to the sample before it. One that is a little
     older than that says nothing new: another source may have measured it meanwhile. Where the
     clock was put back, all is forgotten: two times of one name cannot be told apart.
+
+    One thread may record while another reads.
     """
 
     def __init__(self) -> None:
+        self._changing = Lock()
         self._first: float | None = None
         self._last: float | None = None
         self._tiers = self._empty()
@@ -166,10 +170,11 @@ class SampleHistory:
         since = since if self._last is None else max(since, self._last)
         counted = called_by_course(views, sample)
         traffic = [(k, _values(s)) for k, s in counted.items() if s.requests > 0]
-        for tier in self._tiers:
-            tier.record(traffic, since, sample.time)
-        self._first = since if self._first is None else self._first
-        self._last = sample.time
+        with self._changing:
+            for tier in self._tiers:
+                tier.record(traffic, since, sample.time)
+            self._first = since if self._first is None else self._first
+            self._last = sample.time
 
     @property
     def since(self) -> float | None:
@@ -185,6 +190,10 @@ class SampleHistory:
 
     def courses(self, service: ServiceKey, versions: Iterable[str] = ()) -> Mapping[str, Course]:
         """Of every version that had traffic, and of those named; each time as fine as known."""
+        with self._changing:
+            return self._courses(service, versions)
+
+    def _courses(self, service: ServiceKey, versions: Iterable[str]) -> Mapping[str, Course]:
         if self._first is None or self._last is None:
             return {}
         found = dict.fromkeys(versions)

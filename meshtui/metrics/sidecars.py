@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
@@ -59,6 +59,8 @@ class Limits:
 
 DEFAULTS = Limits()
 
+T = TypeVar("T")
+
 
 class SidecarSource:
     """Reads every sidecar of the mesh, a few at a time, and keeps their last seconds.
@@ -102,12 +104,17 @@ class SidecarSource:
         Raises `NotAllowed` where none may be read and `Unreachable` where none answers.
         """
         async with self._one_at_a_time:
-            pods = [pod for pod in mesh.pods if _counts(pod)]
-            self._keep_only({pod_id(pod) for pod in pods})
+            pods = await _beside(mesh.pods, lambda: self._kept(mesh))
             asked, failures = await self._read_wanted(mesh, pods)
             _refuse_nothing(asked, failures)
             found = await asyncio.to_thread(self._summary, pods, asked, failures)
             return await self._supplement(mesh, found) if self._supplement else found
+
+    def _kept(self, mesh: Mesh) -> Sequence[Pod]:
+        """Those that count; what others said is forgotten."""
+        pods = [pod for pod in mesh.pods if _counts(pod)]
+        self._keep_only({pod_id(pod) for pod in pods})
+        return pods
 
     def focus(self, about: frozenset[ServiceKey]) -> None:
         """Of a large mesh only the proxies of these services are read, and of who reached them."""
@@ -122,7 +129,8 @@ class SidecarSource:
         """
         if not self._about or len(pods) <= FEW:
             return pods, await self._read_all(pods)
-        own = own_pods(mesh, self._about, pods)
+        about = self._about
+        own = await _beside(pods, lambda: own_pods(mesh, about, pods))
         failures = await self._read_all(own)
         known = {pod_id(pod) for pod in own}
         latest = [w.latest for pod, w in self._windows.items() if pod in known and w.latest]
@@ -167,7 +175,8 @@ class SidecarSource:
         Where that is too short for all of them, each has its turn: first those that were read once,
         since only a second reading gives rates, then whoever waits longest.
         """
-        queue, began = deque(sorted(pods, key=self._turn)), self._clock()
+        began = self._clock()
+        queue = deque(await _beside(pods, lambda: sorted(pods, key=self._turn)))
         self._rest = REST if len(pods) > FEW else 0.0
         outcomes: dict[PodId, MeshtuiError | None] = {}
 
@@ -188,6 +197,11 @@ class SidecarSource:
         for task in set(tasks) - set(unfinished):
             task.result()
         self._fit_windows(len(pods), len(outcomes), began)
+        return await _beside(pods, lambda: self._failures(pods, outcomes))
+
+    def _failures(
+        self, pods: Sequence[Pod], outcomes: Mapping[PodId, MeshtuiError | None]
+    ) -> list[tuple[Pod, MeshtuiError]]:
         overdue = Unreachable(f"not read within {self._limits.deadline_s:g} s")
         errors = ((pod, outcomes.get(pod_id(pod), overdue)) for pod in pods)
         failures = [(pod, error) for pod, error in errors if error is not None]
@@ -293,6 +307,11 @@ class SidecarSource:
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
         return with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
+
+
+async def _beside(pods: Sequence[Pod], work: Callable[[], T]) -> T:
+    """In a thread where there are many of them: keys are answered meanwhile."""
+    return await asyncio.to_thread(work) if len(pods) > FEW else work()
 
 
 def _left_out(asked: Sequence[Pod], pods: Sequence[Pod]) -> tuple[str, ...]:

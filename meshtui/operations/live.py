@@ -173,7 +173,7 @@ class LiveCockpit:
         self._options = self._options.chosen(context)
         self.read_only = self._options.read_only
         self._shifted.clear()
-        self._seen.clear()
+        self._seen = SampleHistory()
         self._events.forget()
         self._notices = ()
         self._mesh, self._services, self._views = Mesh(), (), ()
@@ -282,9 +282,14 @@ class LiveCockpit:
 
     async def _snapshot(self) -> Snapshot:
         sample, mesh, services = self._telemetry.current, self._mesh, self._services
-        show, limits = self._measured.of, self._thresholds
-        views = self._views = await self._beside(lambda: show(services, sample, limits))
-        self._seen.record(sample, views)
+        show, limits, seen = self._measured.of, self._thresholds, self._seen
+
+        def measured() -> tuple[ServiceView, ...]:
+            found = show(services, sample, limits)
+            seen.record(sample, found)
+            return found
+
+        views = self._views = await self._beside(measured)
         return Snapshot(
             time=self._clock(),
             mesh=mesh,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.model import Service, ServiceKey
-from meshtui.mesh.signals import Signals
+from meshtui.mesh.sides import CALLER
+from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.types import Snapshot
@@ -16,10 +18,12 @@ from meshtui.ui.main.draft import begin, set_weight, step
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, CellContext, cell
 from meshtui.ui.table.columns import COLUMNS, FULL_WEIGHT, SORTED, grid
+from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import service_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
+from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.headline import ConnectedTo, Counts, counts_line, header_lines
 from meshtui.ui.widgets.paint import fit, fit_line, width_of
 from tests.ui import bookinfo
@@ -209,6 +213,37 @@ def test_a_state_must_be_better_for_some_samples_before_the_row_sinks() -> None:
     tops = [calm.arrange(good, Sort(), tick)[0].key.name for tick in (2.0, 3.0, 4.0)]
     assert tops[:2] == ["reviews", "reviews"]
     assert calm.arrange(bad, Sort(), 5.0)[0].key.name == "reviews"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_was_prepared_beside_the_loop_changes_nothing(late: bool) -> None:
+    """Also where it is of other views than those that are arranged then."""
+    chance = random.Random(4)
+    plain, prepared = CalmOrder(), CalmOrder()
+    drawn, drawn_ahead = History(), History()
+    for tick in range(1, 20):
+        weights = {"v1": chance.randint(0, 100), "v2": chance.randint(0, 100), "v3": 7}
+        seen = views(weights, float(tick))
+        ahead = views({"v1": 1, "v2": 1, "v3": 98}, float(tick)) if late else seen
+        sample = Sample(float(tick), "test", 10.0)
+        prepared.prepare(ahead)
+        drawn_ahead.prepare(sample, ahead)
+        drawn.record(sample, seen)
+        drawn_ahead.record(sample, seen)
+        sort = Sort(chance.choice(list(SORTED)))
+        here = [view.key for view in plain.arrange(seen, sort, float(tick))]
+        assert [view.key for view in prepared.arrange(seen, sort, float(tick))] == here
+        for view in seen:
+            for place in (LineId(view.key), *(LineId(view.key, r.label) for r in view.versions)):
+                assert drawn_ahead.readings(place) == drawn.readings(place)
+
+
+def test_counts_that_were_prepared_are_of_the_same_views_and_place_alone() -> None:
+    seen, others = views(), views({"v1": 100, "v2": 0, "v3": 0})
+    for ahead, namespace in ((seen, ""), (others, ""), (seen, "elsewhere")):
+        counts = Counts()
+        counts.prepare(ahead, namespace, CALLER)
+        assert counts.line(seen, "", CALLER) == Counts().line(seen, "", CALLER)
 
 
 def test_reversed_is_reversed() -> None:

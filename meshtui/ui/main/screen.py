@@ -212,7 +212,12 @@ class MainScreen(Screen[None]):
         in_background(self, "dialogs", import_ahead, DIALOGS)
 
     def _follow(self) -> None:
-        in_background(self, "feed", feed.follow, self.cockpit, self)
+        in_background(self, "feed", feed.follow, self.cockpit, self, self._prepare)
+
+    def _prepare(self, snapshot: Snapshot) -> None:
+        """What the snapshot's message would work out on the loop; called in a thread."""
+        self.header.prepare(snapshot)
+        self.table.prepare(snapshot.views, snapshot.sample)
 
     def place_again(self) -> None:
         """Where we are, in the header."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.message_pump import MessagePump
@@ -12,6 +14,10 @@ from meshtui.ui.main.messages import Connected, ConnectFailed, FeedFailed, Snaps
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.operations.types import Snapshot
+
+MANY = 100
+"""Services whose numbers take longer to look through than a thread takes to begin."""
 
 
 async def connect(cockpit: Cockpit, to: MessagePump) -> None:
@@ -26,10 +32,17 @@ async def connect(cockpit: Cockpit, to: MessagePump) -> None:
         to.post_message(Connected())
 
 
-async def follow(cockpit: Cockpit, to: MessagePump) -> None:
-    """Hand on each snapshot until there are no more, and say that there are no more."""
+async def follow(
+    cockpit: Cockpit, to: MessagePump, prepare: Callable[[Snapshot], None] = lambda _: None
+) -> None:
+    """Hand on each snapshot until there are no more, and say that there are no more.
+
+    A large one is prepared in a thread, so that keys are answered meanwhile.
+    """
     try:
         async for snapshot in cockpit.snapshots():
+            if len(snapshot.views) >= MANY:
+                await asyncio.to_thread(prepare, snapshot)
             to.post_message(SnapshotArrived(snapshot))
     except MeshtuiError as error:
         to.post_message(FeedFailed(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.judging import NOT_KNOWN, SEVERITY
@@ -46,12 +47,26 @@ class _Held:
     values: dict[str, float] = field(default_factory=dict)
 
 
+class _Measured(NamedTuple):
+    """What a view is sorted by as it was measured; `view` tells whether it holds for another."""
+
+    view: ServiceView
+    severity: int
+    values: Mapping[str, float]
+
+
 class CalmOrder:
     """Sorts services by values with hysteresis, so that near-ties stand still."""
 
     def __init__(self) -> None:
         self._held: dict[ServiceKey, _Held] = {}
+        self._measured: Mapping[ServiceKey, _Measured] = {}
         self._seen = -1.0
+
+    def prepare(self, views: Iterable[ServiceView]) -> None:
+        """Measure these beside the loop, before `arrange` is asked for them; in any thread."""
+        known = self._measured
+        self._measured = {view.key: _measured(view, known.get(view.key)) for view in views}
 
     def arrange(
         self, views: Iterable[ServiceView], sort: Sort, sampled: float
@@ -67,11 +82,19 @@ class CalmOrder:
 
     def _pin(self, view: ServiceView, fresh: bool) -> _Held:
         held = self._held.get(view.key)
+        if held is not None and not fresh:
+            return held
+        now = _measured(view, self._measured.get(view.key))
         if held is None:
-            return _Held(severity_of(view), values=_measure(view))
-        if fresh:
-            _follow(held, severity_of(view), _measure(view))
+            return _Held(now.severity, values=dict(now.values))
+        _follow(held, now.severity, now.values)
         return held
+
+
+def _measured(view: ServiceView, known: _Measured | None) -> _Measured:
+    if known is not None and known.view is view:
+        return known
+    return _Measured(view, severity_of(view), _measure(view))
 
 
 def severity_of(view: ServiceView) -> int:

@@ -48,6 +48,14 @@ class History:
         self._side = side
         self._samples: deque[Mapping[ServiceKey, _Readings]] = deque(maxlen=LENGTH)
         self._last = 0.0
+        self._prepared: Mapping[ServiceKey, tuple[ServiceView, _Readings]] = {}
+
+    def prepare(self, sample: Sample | None, views: Iterable[ServiceView]) -> None:
+        """Read these beside the loop, before they are recorded; in any thread."""
+        if sample is None or sample.time == self._last:
+            return
+        before = self._samples[-1] if self._samples else {}
+        self._prepared = {v.key: (v, self._read(v, before.get(v.key))) for v in views}
 
     def record(self, sample: Sample | None, views: Iterable[ServiceView]) -> None:
         """Take the numbers of `sample`, once."""
@@ -55,7 +63,13 @@ class History:
             return
         self._last = sample.time
         before = self._samples[-1] if self._samples else {}
-        self._samples.append({view.key: self._read(view, before.get(view.key)) for view in views})
+        prepared, self._prepared = self._prepared, {}
+        taken: dict[ServiceKey, _Readings] = {}
+        for view in views:
+            of, ready = prepared.get(view.key, (None, None))
+            known = ready if of is view else None
+            taken[view.key] = known or self._read(view, before.get(view.key))
+        self._samples.append(taken)
 
     def _read(self, view: ServiceView, before: _Readings | None) -> _Readings:
         labels = ("", *[row.label for row in view.versions])

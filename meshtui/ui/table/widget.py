@@ -79,6 +79,16 @@ class MeshTable(LinesView, can_focus=True):
 
     # What it is fed with
 
+    def prepare(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
+        """What `feed` would work out of each view on the loop; called in a thread.
+
+        What it says of a view is used for that very view alone: what is chosen meanwhile, or
+        comes otherwise, is worked out by `feed`.
+        """
+        for history in self._histories.values():
+            history.prepare(sample, views)
+        self._order.prepare([seen_from(view, self.side) for view in views])
+
     def feed(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
         """Show these views; `sample` is what they were measured by."""
         before, self._fed = self._fed, (views, sample)

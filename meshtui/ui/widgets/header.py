@@ -26,6 +26,10 @@ class Header(LinesBlock):
         self._now = 0.0
         self._counts = Counts()
 
+    def prepare(self, snapshot: Snapshot) -> None:
+        """What `receive` would count on the loop; called in a thread."""
+        self._counts.prepare(snapshot.views, self.place.namespace, self.side)
+
     def receive(self, snapshot: Snapshot | None, now: float) -> None:
         self._snapshot = snapshot
         self._now = now

@@ -59,11 +59,18 @@ class Counts:
         self._views: tuple[ServiceView, ...] = ()
         self._asked = ("", "")
         self._line: Line = ()
+        self._ready: tuple[tuple[ServiceView, ...], tuple[str, str], Line] = ((), ("", ""), ())
+
+    def prepare(self, views: tuple[ServiceView, ...], namespace: str, side: str) -> None:
+        """Count them beside the loop, before their line is asked for; in any thread."""
+        self._ready = views, (namespace, side), counts_line(shown(views, namespace), side)
 
     def line(self, views: tuple[ServiceView, ...], namespace: str, side: str) -> Line:
         if views is not self._views or self._asked != (namespace, side):
             self._views, self._asked = views, (namespace, side)
-            self._line = counts_line(shown(views, namespace), side)
+            of, asked, ready = self._ready
+            known = of is views and asked == self._asked
+            self._line = ready if known else counts_line(shown(views, namespace), side)
         return self._line
 
 
