@@ -76,7 +76,7 @@ def command(plan: LoadPlan, outgoing: Outgoing) -> tuple[str, ...]:
         "workers": plan.connections,
         "timeout": outgoing.timeout_s,
     }
-    return ("python3", "-I", "-c", _LOADER.format(size=len(program())), json.dumps(asked))
+    return ("python3", "-I", "-S", "-c", _LOADER.format(size=len(program())), json.dumps(asked))
 
 
 def request_text(outgoing: Outgoing) -> str:

@@ -13,6 +13,9 @@ from meshtui.operations.request.load_plan import LoadPlan, Tally
 from meshtui.operations.request.loading import LoadState, ReadyLoad
 
 QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"))
+MOST_ERRORS = 8
+"""Kinds of trouble that are told apart: the rest is summed up."""
+
 BY_PROXY = "counted by the caller's proxy, with what else it sent meanwhile"
 BREAKER = "breaker, as the caller's proxy counts it since the load began"
 
@@ -63,8 +66,12 @@ def outcomes(tally: Tally) -> Iterator[tuple[str, int, float, bool]]:
     error."""
     for code, n in sorted(tally.codes.items()):
         yield str(code), n, 100 * n / tally.requests, failed(code)
-    for words, n in sorted(tally.errors.items()):
+    named = tally.errors.most_common(MOST_ERRORS)
+    for words, n in named:
         yield words, n, 100 * n / tally.requests, True
+    others = tally.errors.total() - sum(n for _, n in named)
+    if others:
+        yield "other troubles", others, 100 * others / tally.requests, True
 
 
 def times_words(tally: Tally) -> str:

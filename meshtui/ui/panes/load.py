@@ -41,8 +41,9 @@ class LoadPane(Pane):
     class Prepared(Message):
         """What the load will hit is known."""
 
-        def __init__(self, ready: ReadyLoad) -> None:
+        def __init__(self, question: Question, ready: ReadyLoad) -> None:
             super().__init__()
+            self.question = question
             self.ready = ready
 
     class Came(Message):
@@ -64,7 +65,7 @@ class LoadPane(Pane):
         self._asked: LoadAsk | None = None
         self._state: LoadState | None = None
         self._error: MeshtuiError | None = None
-        self._preparing = False
+        self._preparing: Question | None = None
         self._stop: asyncio.Event | None = None
         """Of the load that runs."""
 
@@ -93,10 +94,10 @@ class LoadPane(Pane):
         why = refused_method(method, str(service.key))
         if why:
             raise Refused(f"a {method} may change something: it is not sent from here", why)
-        self._asked, self._preparing, self._error = ask, True, None
-        self._show()
         traced = ask.request
         question = Question(service, traced.request, traced.source, traced.port)
+        self._asked, self._preparing, self._error = ask, question, None
+        self._show()
         in_background(self, "load", self._prepare, question, ask.plan)
 
     async def _prepare(self, question: Question, plan: LoadPlan) -> None:
@@ -107,12 +108,15 @@ class LoadPane(Pane):
         except Exception as error:  # noqa: BLE001 - the edge of a worker
             self.post_message(self.Ended(unexpected("preparing the load", error)))
         else:
-            self.post_message(self.Prepared(ready))
+            self.post_message(self.Prepared(question, ready))
 
     def on_load_pane_prepared(self, message: Prepared) -> None:
+        """Unless something else was asked meanwhile."""
         from meshtui.ui.dialogs import question
 
-        self._preparing = False
+        if message.question is not self._preparing:
+            return
+        self._preparing = None
         self._show()
 
         def answered(yes: bool | None) -> None:
@@ -153,7 +157,7 @@ class LoadPane(Pane):
         self._show()
 
     def on_load_pane_ended(self, message: Ended) -> None:
-        self._preparing, self._error = False, message.error
+        self._preparing, self._error = None, message.error
         self._halted()
         self.report_failure(message.error)
 
@@ -167,7 +171,7 @@ class LoadPane(Pane):
     def leave(self) -> None:
         """At once: the connection over which it runs is about to be closed."""
         self.workers.cancel_node(self)
-        self._preparing = False
+        self._preparing = None
         self._halted()
 
     def _halted(self) -> None:
@@ -180,7 +184,7 @@ class LoadPane(Pane):
     # What is shown
 
     def title_words(self) -> tuple[Line, Line]:
-        if self._preparing:
+        if self._preparing is not None:
             return (), (Span("looking for who can make it…", "muted"),)
         return (), state_line(self._state) if self._state is not None else ()
 
