@@ -1,0 +1,29 @@
+"""What CI counts of each commit, and when that is too much."""
+
+from __future__ import annotations
+
+from tests.bench.count_steps import checked_out, counted, grown, table
+
+
+def test_half_as_much_again_is_too_much_and_a_new_step_is_not() -> None:
+    before = {"read": 100, "tick": 100, "event": 100}
+    assert grown(before, {"read": 151, "tick": 150, "event": 1, "paint": 9}) == ["read"]
+    assert grown({}, {"read": 1}) == []
+
+
+def test_every_step_is_shown_with_its_ratio() -> None:
+    lines = list(table({"read": 100}, {"read": 120, "paint": 9}))
+    assert "x 1.20" in lines[0] and "not there before" in lines[1]
+
+
+def test_the_same_work_counts_the_same_and_more_of_it_more() -> None:
+    def work(times: int) -> list[str]:
+        return [str(number).upper() for number in range(times)]
+
+    first, again, twice = (counted(lambda n=n: work(n)) for n in (1000, 1000, 2000))
+    assert first == again and 1.9 < twice / first < 2.1
+
+
+def test_a_revision_that_is_not_there_is_none() -> None:
+    with checked_out("no-such-revision") as tree:
+        assert tree is None
