@@ -18,7 +18,6 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED, Workload, undecided_tokens
 from meshtui.metrics.denied import with_logged_tokens
 from meshtui.operations.logs.formats import formats_of, not_logged
-from meshtui.operations.look.evidence import log_lines
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -69,6 +68,8 @@ class LoggedTokens:
         return with_logged_tokens(sample, parts, unsaid)
 
     async def _read(self, mesh: Mesh, workload: Workload, pods: tuple[Pod, ...]) -> Logged:
+        from meshtui.operations.look.evidence import log_lines
+
         off = not_logged(mesh, pods)
         if off:
             return Logged(None, off.partition(":")[0])
