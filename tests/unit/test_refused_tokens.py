@@ -15,7 +15,7 @@ from meshtui.mesh.signals import Responder, Sample
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import measured, structure
-from meshtui.operations.look import refused_tokens
+from meshtui.operations.look import evidence, refused_tokens
 from meshtui.operations.look.refused_tokens import LoggedTokens
 from tests.unit.explaining import signals
 from tests.unit.objects import Obj, meta, pod, service
@@ -41,7 +41,7 @@ class Logs:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, Any]) -> None:
         self.answers, self.asked = dict(answers), list[str]()
         self.now = 0.0
-        monkeypatch.setattr(refused_tokens, "log_lines", self._lines)
+        monkeypatch.setattr(evidence, "log_lines", self._lines)
         self.supplement = LoggedTokens(cast("Cluster", None), clock=lambda: self.now)
 
     async def _lines(self, _cluster: object, pod: Any, *_limits: object) -> tuple[list[str], str]:
