@@ -99,11 +99,16 @@ def _faulted(change: Change, rps: float | None) -> str:
     hit = [(does, part["percent"]) for does, part in parts if part and part["percent"]]
     if not hit:
         return ""
-    most = "at most " if change.after.get("match") else ""
-    if not rps:
+    match = change.after.get("match")
+    if not rps or match:
         effect = " and ".join(f"{does} {percent:.3g} %" for does, percent in hit)
-        return f"{effect} of the requests ({_no_rate(rps)}); {_end(change)}"
-    effect = " and ".join(f"{does} {most}≈ {about(rps * percent / 100)}" for does, percent in hit)
+        which = f" with {match} only" if match else ""
+        if not rps:
+            return f"{effect} of the requests{which} ({_no_rate(rps)}); {_end(change)}"
+        most = " and ".join(f"≈ {about(rps * percent / 100)}" for _, percent in hit)
+        effect += f" of the requests{which}: at most {most} of {about(rps)} requests/s"
+        return f"{effect}; {_end(change)}"
+    effect = " and ".join(f"{does} ≈ {about(rps * percent / 100)}" for does, percent in hit)
     return f"{effect} of {about(rps)} requests/s; {_end(change)}"
 
 

@@ -56,17 +56,21 @@ def _whole_rules(located: Located, operations: tuple[Operation, ...]) -> Iterato
     for operation in operations:
         whole = whole_rule(operation)
         if whole is not None:
-            yield _whole_rule(raw, operation, *whole)
+            put_in = operation["op"] != "remove"
+            there = apply(raw, (operation,)) if put_in else raw
+            yield _whole_rule(located, there, put_in, *whole)
         raw = apply(raw, (operation,))
 
 
-def _whole_rule(raw: Json, operation: Operation, protocol: str, index: int) -> str:
-    if operation["op"] == "remove":
-        rule = raw["spec"][protocol][index]
-        return f"rule {rule.get('name') or index} is taken away"
-    value = operation["value"] if isinstance(operation["value"], dict) else {}
-    name, fault = value.get("name") or index, value.get("fault")
-    return f"rule {name} is put in{' with ' + ' and '.join(fault) if fault else ''}"
+def _whole_rule(located: Located, raw: Json, put_in: bool, protocol: str, index: int) -> str:
+    """A fault for some requests is a rule that is put in: it is told as what it is."""
+    rules = parse_owner(raw, located.domain).rules
+    rule = next((r for r in rules if r.place == protocol and r.index == index), None)
+    name = rule.name or str(index) if rule else str(index)
+    done = f"rule {name} is {'put in' if put_in else 'taken away'}"
+    if rule is None or rule.fault is None:
+        return done
+    return f"fault {rule.fault} for requests with {rule.match_text}: {done}"
 
 
 def _weights(located: Located, before: Rule, after: Rule) -> list[str]:

@@ -64,10 +64,13 @@ def _targeted(
     if index is not None:
         path = pointer("spec", "http", index, "fault")
         return ({"op": "add", "path": path, "value": dict(parts)},)
-    rule = plain(located.raw_rule)
-    rule["name"] = targeted_name(located, header)
-    rule["match"] = [_with_header(match, header) for match in rule.get("match") or [{}]]
-    rule["fault"] = dict(parts)
+    rule = {
+        "name": targeted_name(located, header),
+        "match": [_with_header(m, header) for m in located.raw_rule.get("match") or [{}]],
+        "fault": dict(parts),
+    }
+    copied = plain(located.raw_rule)
+    rule |= {key: value for key, value in copied.items() if key not in rule}
     return ({"op": "add", "path": located.rule.pointer, "value": rule},)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from meshtui.changes.json_copy import plain
+from meshtui.changes.line_diff import unified
 from meshtui.mesh import read
 from meshtui.mesh.model import Destination, Fault, Json, Mirror, Retries, Rule
 from meshtui.mesh.quantity import number
@@ -85,8 +85,7 @@ def policy_json(raw: Json) -> dict[str, Any]:
 def yaml_diff(before: Json, after: Json, context: int = 3) -> tuple[str, ...]:
     """A unified diff of two specs as YAML, without file names."""
     old, new = (_spec_lines(spec) for spec in (before, after))
-    lines = difflib.unified_diff(old, new, lineterm="", n=context)
-    return tuple(line for line in lines if not line.startswith(("--- ", "+++ ")))
+    return tuple(unified(old, new, context))
 
 
 def _spec_lines(spec: Json) -> list[str]:

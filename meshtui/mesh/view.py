@@ -217,7 +217,8 @@ def _named(view: ServiceView, route: Route | None) -> ServiceView:
     joins = Joins(view.key, versions)
     pods = tuple(row_pods(row, view.mesh) for row in versions)
     unread = unread_mark(view.mesh, view.key.namespace)
-    marks = (*_chosen_by_callers(route), *marks_of(rule), *unread)
+    beside = faults_beside(view.routes, rule)
+    marks = (*_chosen_by_callers(route), *marks_of(rule), *beside, *unread)
     return replace(view, route=route, versions=versions, marks=marks, joins=joins, row_pods=pods)
 
 
@@ -508,3 +509,20 @@ def marks_of(rule: Rule | None) -> tuple[str, ...]:
     if rule.timeout_s:
         marks.append(f"timeout {rule.timeout_s:g}s")
     return tuple(marks)
+
+
+def faults_beside(routes: Iterable[Route], rule: Rule | None) -> tuple[str, ...]:
+    """The faults of a service's other rules: who asks with a certain header meets them alone."""
+    found = [
+        f"fault {route.rule.fault} where {route.rule.match_text}"
+        for route in routes
+        if route.rule.fault and route.rule.fault.active and not route.unused
+        if rule is None or route.rule != rule
+    ]
+    if len(found) > MOST_BESIDE:
+        found[MOST_BESIDE:] = [f"fault in {len(found) - MOST_BESIDE} more rules"]
+    return tuple(dict.fromkeys(found))
+
+
+MOST_BESIDE = 2
+"""Faults of other rules that a line names."""

@@ -19,7 +19,7 @@ from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, CellContext, cell
 from meshtui.ui.table.columns import COLUMNS, FULL_WEIGHT, SORTED, grid
 from meshtui.ui.table.lineid import LineId
-from meshtui.ui.table.marks import service_marks, version_marks
+from meshtui.ui.table.marks import service_marks, short_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
@@ -307,12 +307,12 @@ def test_the_context_is_the_last_thing_to_go_from_the_header(name: str, width: i
     assert (name in text) or width < 2 * len(name) + 2
 
 
-def marks(cells: int, note: str = "", **extra: object) -> str:
+def marks(cells: int, *notes: str, **extra: object) -> str:
     """The marks of reviews whose ordinary rule holds `extra`, as a column of `cells` shows them."""
     raw = bookinfo.objects()
     raw["virtualservices"][0]["spec"]["http"][1] |= extra
     view = next(v for v in service_views(bookinfo.mesh_of(raw), None) if v.key == REVIEWS)
-    pieces = service_marks(view, note, cells)
+    pieces = service_marks(view, notes, cells)
     return "".join(piece.text for piece in fit_line(pieces, cells)).rstrip()
 
 
@@ -344,6 +344,26 @@ def test_a_fault_without_an_end_is_told_by_what_it_answers() -> None:
     delay = {"delay": {"percentage": {"value": 5}, "fixedDelay": "3s"}}
     assert marks(10, fault=delay) == "fault · t…"
     assert marks(60, fault=ABORT) == "fault abort 503 10% · timeout 10s"
+
+
+def test_each_thing_that_ends_has_its_own_note() -> None:
+    both = marks(80, "fault ends 4m", "mirror ends 2h", fault=ABORT, mirrors=TO_V2)
+    assert both == "fault abort 503 10%, ends 4m · mirror v2 25%, ends 2h · timeout 10s"
+    narrow = marks(22, "fault ends 4m", "mirror ends 2h", fault=ABORT, mirrors=TO_V2)
+    assert narrow.startswith("fault 4m · mirror 2h")
+
+
+def test_a_fault_for_some_requests_is_marked_with_its_header() -> None:
+    raw = bookinfo.objects()
+    rules = raw["virtualservices"][0]["spec"]["http"]
+    some = {"headers": {"x-chaos": {"exact": "true"}}}
+    rules.insert(0, {**rules[1], "name": "chaos", "match": [some], "fault": ABORT})
+    view = next(v for v in service_views(bookinfo.mesh_of(raw), None) if v.key == REVIEWS)
+    (mark, *_) = service_marks(view)
+    assert mark.text == "fault abort 503 10% where header x-chaos = true"
+    assert mark.role == "warning"
+    assert "".join(piece.text for piece in service_marks(view, (), 20)).startswith("fault 503")
+    assert short_marks(view)[0].text == "fault"
 
 
 def test_a_note_that_is_about_no_mark_stands_before_all_of_them() -> None:

@@ -54,7 +54,10 @@ def test_both_parts_of_a_fault_are_counted() -> None:
 
 def test_a_fault_for_a_header_hits_at_most_its_part() -> None:
     aimed = SetFault(abort_http=503, abort_percent=50, header=("x-chaos", "1"), expires_s=None)
-    assert told(aimed) == "aborts at most ≈ 20 of 40 requests/s; has no end"
+    assert told(aimed) == (
+        "aborts 50 % of the requests with header x-chaos = 1 only: "
+        "at most ≈ 20 of 40 requests/s; has no end"
+    )
 
 
 def test_without_a_rate_the_part_is_said() -> None:

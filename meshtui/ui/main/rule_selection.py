@@ -9,7 +9,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Match, Mesh, ServiceKey
 from meshtui.mesh.versions import VersionView, version_rows
-from meshtui.mesh.view import ServiceView, marks_of
+from meshtui.mesh.view import ServiceView, faults_beside, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,8 @@ def by_rule(view: ServiceView, route: Route, mesh: Mesh) -> ServiceView:
         for row in version_rows(mesh, view.service, route.rule)
     )
     strays = tuple(row for row in view.versions if not row.host)
-    return replace(
-        view, route=route, versions=(*rows, *strays), marks=marks_of(route.rule), joins=None
-    )
+    marks = (*marks_of(route.rule), *faults_beside(view.routes, route.rule))
+    return replace(view, route=route, versions=(*rows, *strays), marks=marks, joins=None)
 
 
 def _measured_as(row: VersionView, known: VersionView | None) -> VersionView:

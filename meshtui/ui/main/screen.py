@@ -428,7 +428,10 @@ class MainScreen(Screen[None]):
     def show_notes(self, notes: Mapping[ServiceKey, str]) -> None:
         """The words of changes, and the time left of those that have a limit."""
         self._notes = notes
-        self.table.set_notes({**pending_notes(self.cockpit.pending()), **notes})
+        found = pending_notes(self.cockpit.pending())
+        for key, note in notes.items():
+            found[key] = (note, *found.get(key, ()))
+        self.table.set_notes(found)
 
     def change_made(self, key: ServiceKey) -> None:
         """A draft that has become a change is done with."""

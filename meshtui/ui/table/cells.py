@@ -27,7 +27,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.table import numbers
 from meshtui.ui.table.columns import Column
-from meshtui.ui.table.marks import service_marks, short_marks, version_marks
+from meshtui.ui.table.marks import Notes, service_marks, short_marks, version_marks
 from meshtui.ui.table.outline import TableLine, version_name
 from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.paint import Line, Span, span
@@ -67,7 +67,7 @@ class CellContext:
 
     history: History = field(default_factory=History)
     drafts: Mapping[ServiceKey, Draft] = field(default_factory=dict)
-    notes: Mapping[ServiceKey, str] = field(default_factory=dict)
+    notes: Mapping[ServiceKey, Notes] = field(default_factory=dict)
     namespaces: bool = False
     """True where services of several namespaces are shown."""
 
@@ -259,7 +259,7 @@ def _wanted(versions: Iterable[VersionView]) -> bool:
 def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
     if entry.version is not None:
         return version_marks(entry.version, cells, entry.view.pods_known)
-    return service_marks(entry.view, context.notes.get(entry.view.key, ""), cells)
+    return service_marks(entry.view, context.notes.get(entry.view.key, ()), cells)
 
 
 _CELLS: Mapping[str, Callable[[TableLine, CellContext], Line]] = {

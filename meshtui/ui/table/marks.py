@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 
@@ -27,58 +28,64 @@ ENDS, OVERDUE = "ends", "OVERDUE"
 ROOMY = 1000
 """Cells that hold all marks in full words."""
 
-Brevity = Callable[[str, str, ServiceView], str]
+Notes = tuple[str, ...]
+
+Brevity = Callable[[str, str], str]
 """The words for a note and the mark that it is about, either of which may be empty."""
 
 
-def service_marks(view: ServiceView, note: str = "", cells: int = ROOMY) -> Line:
+def service_marks(view: ServiceView, notes: Sequence[str] = (), cells: int = ROOMY) -> Line:
     """The ordinary rule's marks in as many words as `cells` has room for.
 
-    `note` (a change that is not verified yet, or what ends when) comes first; it takes the place
-    of the mark that it is about. Where nothing fits, the first one is whole and the others are cut.
+    The notes (a change that is not verified yet, or what ends when) come first; each takes the
+    place of the mark that it is about. Where nothing fits, the first one is whole and the others
+    are cut.
     """
-    whole, brief, word = (_line_of(view, note, brevity) for brevity in (_whole, _brief, _word))
+    whole, brief, word = (_line_of(view, notes, brevity) for brevity in (_whole, _brief, _word))
     return next((line for line in (whole, brief, word) if width_of(line) <= cells), brief)
 
 
-def _line_of(view: ServiceView, note: str, brevity: Brevity) -> Line:
-    faults_first = sorted(view.marks, key=lambda mark: not mark.startswith("fault"))
-    about = next((mark for mark in faults_first if _is_about(note, mark)), "")
-    shown = brevity(note, about, view) if note else ""
-    pieces = [span(shown, "warning")] if note else []
+def _line_of(view: ServiceView, notes: Sequence[str], brevity: Brevity) -> Line:
+    rest = sorted(view.marks, key=lambda mark: not mark.startswith("fault"))
+    pieces: list[Span] = []
+    for note in notes:
+        about = next((mark for mark in rest if _is_about(note, mark)), "")
+        pieces.append(span(brevity(note, about), "warning"))
+        rest = [mark for mark in rest if mark != about]
     pieces += [span(view.counted_because, "unknown")] if view.counted_because else []
     pieces += _selected(view)
-    rest = [mark for mark in faults_first if mark != about]
-    pieces += [span(brevity("", mark, view), _role(mark)) for mark in rest]
+    pieces += [span(brevity("", mark), _role(mark)) for mark in rest]
     return _joined(pieces)
 
 
 def _is_about(note: str, mark: str) -> bool:
-    return bool(note) and note.split()[0] == mark.split()[0]
+    return note.split()[0] == mark.split()[0]
 
 
-def _whole(note: str, mark: str, _: ServiceView) -> str:
+def _whole(note: str, mark: str) -> str:
     return f"{mark}, {note.partition(' ')[2]}" if note and mark else note or mark
 
 
-def _brief(note: str, mark: str, view: ServiceView) -> str:
+def _brief(note: str, mark: str) -> str:
     """When it ends matters more than what it is; a fault is told by what it answers."""
     if note.endswith(OVERDUE):
         return f"{OVERDUE} {note.removesuffix(OVERDUE).strip()}"
     if note:
         return note.replace(f" {ENDS} ", " ")
-    return _word(note, mark, view) if mark.startswith("fault") else mark
+    return _word(note, mark) if mark.startswith("fault") else mark
 
 
-def _word(note: str, mark: str, view: ServiceView) -> str:
+def _word(note: str, mark: str) -> str:
     if note:
-        return _brief(note, mark, view)
+        return _brief(note, mark)
     if mark.startswith(SUM):
         return " ".join(mark.split()[:2])
-    fault = view.rule.fault if view.rule else None
-    answered = fault and (fault.abort_http or fault.abort_grpc)
-    word = mark.partition(" ")[0]
-    return f"{word} {answered}" if word == "fault" and answered else word
+    word, _, rest = mark.partition(" ")
+    answered = _ABORT.search(rest) if word == "fault" else None
+    return f"{word} {answered[1]}" if answered else word
+
+
+_ABORT = re.compile(r"\babort (?:grpc )?(\S+)")
 
 
 def _selected(view: ServiceView) -> list[Span]:
@@ -92,7 +99,7 @@ def short_marks(view: ServiceView) -> Line:
     """What must be seen also where the marks have no room: one word each."""
     rule = view.rule
     pieces: list[Span] = _selected(view)
-    if rule and rule.fault and rule.fault.active:
+    if any(mark.startswith("fault") for mark in view.marks):
         pieces.append(Span("fault", "warning"))
     if rule and rule.mirrors:
         pieces.append(Span("mirror", "mark"))
@@ -157,11 +164,12 @@ def _joined(pieces: list[Span]) -> Line:
     return tuple(out)
 
 
-def pending_notes(pending: Iterable[Pending]) -> dict[ServiceKey, str]:
-    """How long what has a time limit still lasts: of several the one that ends first."""
-    notes: dict[ServiceKey, str] = {}
+def pending_notes(pending: Iterable[Pending]) -> dict[ServiceKey, Notes]:
+    """How long what has a time limit still lasts, the one that ends first at the beginning."""
+    notes: dict[ServiceKey, Notes] = {}
     for change in pending:
-        notes.setdefault(change.service, f"{_what(change)} {_left(change.left_s)}")
+        known = notes.get(change.service, ())
+        notes[change.service] = (*known, f"{_what(change)} {_left(change.left_s)}")
     return notes
 
 

@@ -19,6 +19,7 @@ from meshtui.ui.main.filters import Filter
 from meshtui.ui.table.cells import BAD, CellContext, state_of
 from meshtui.ui.table.columns import SORTED, ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
+from meshtui.ui.table.marks import Notes
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import Outline, TableLine, foldable, outline
 from meshtui.ui.table.rows import Rows, head, wanted_name_width
@@ -106,7 +107,7 @@ class MeshTable(LinesView, can_focus=True):
         if self._know(drafts=dict(drafts)):
             self.repaint_changed()
 
-    def set_notes(self, notes: Mapping[ServiceKey, str]) -> None:
+    def set_notes(self, notes: Mapping[ServiceKey, Notes]) -> None:
         """Words in front of a service's marks: a change under way, or not verified."""
         if self._know(notes=dict(notes)):
             self.repaint_changed()

@@ -1,0 +1,65 @@
+"""The diff of a plan: what it says, and that items of a list stand in one piece."""
+
+from __future__ import annotations
+
+import difflib
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshtui.changes.line_diff import unified
+from meshtui.changes.shape import yaml_diff
+
+LINES = st.lists(
+    st.sampled_from(["- a:", "  - b: 1", "    c: 2", "  d:", "- e", "    - f: 1"]), max_size=14
+)
+
+
+@given(LINES, LINES)
+def test_both_sides_can_be_read_from_it(old: list[str], new: list[str]) -> None:
+    lines = [line for line in unified(old, new, 99) if not line.startswith("@@")]
+    if old == new:
+        assert not lines
+        return
+    assert [line[1:] for line in lines if line[0] != "+"] == old
+    assert [line[1:] for line in lines if line[0] != "-"] == new
+
+
+@given(LINES, LINES, st.integers(0, 4))
+def test_the_ranges_are_those_of_the_lines(old: list[str], new: list[str], context: int) -> None:
+    lines = [*unified(old, new, context), "@@ end"]
+    heads = [at for at, line in enumerate(lines) if line.startswith("@@")]
+    for at, end in pairwise(heads):
+        hunk = lines[at + 1 : end]
+        for side, sign in (("-", "+"), ("+", "-")):
+            shown = [line[1:] for line in hunk if line[0] != sign]
+            start, _, length = _range(lines[at], side)
+            assert length == len(shown)
+            whole = old if side == "-" else new
+            assert whole[start : start + length] == shown
+
+
+def _range(head: str, side: str) -> tuple[int, str, int]:
+    text = next(word[1:] for word in head.split() if word[0] == side and word != "@@")
+    start, comma, length = text.partition(",")
+    count = int(length) if comma else 1
+    return (int(start) - 1 if count else int(start)), comma, count
+
+
+@given(LINES, LINES)
+def test_no_more_lines_change_than_must(old: list[str], new: list[str]) -> None:
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    kept = sum(block.size for block in matcher.get_matching_blocks())
+    lines = list(unified(old, new, 99))
+    assert sum(line[0] in "+-" for line in lines) == len(old) + len(new) - 2 * kept
+
+
+def test_an_item_that_is_put_in_before_one_like_it_is_one_piece() -> None:
+    one = {"route": [{"destination": {"host": "a"}, "weight": 1}]}
+    two = {**one, "timeout": "1s"}
+    added = [line for line in yaml_diff({"http": [one]}, {"http": [two, one]}) if line[0] == "+"]
+    assert added[0] == "+  - route:"
+    assert added[-1] == "+    timeout: 1s"
+    taken = [line for line in yaml_diff({"http": [two, one]}, {"http": [one]}) if line[0] == "-"]
+    assert [line[1:] for line in taken] == [line[1:] for line in added]
