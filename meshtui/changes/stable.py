@@ -21,6 +21,9 @@ class Step:
     change_id: str = ""
     rollback: bool = False
     promote: bool = False
+    who: str = ""
+    made: float = 0.0
+    """Seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,20 @@ def _left_by_rollback(place: HostAndSubset, steps: Sequence[Step]) -> str:
         if step.rollback and place in _weights(step.before) and place not in _weights(step.after):
             return step.change_id or "earlier"
     return ""
+
+
+def rolled_back_from(place: HostAndSubset, history: Iterable[Step]) -> Step | None:
+    """The rollback that moved all traffic away from a version that nobody has sent more to since.
+
+    `history` holds the rule's changes that took effect, newest first.
+    """
+    for step in history:
+        before, after = (_weights(rule).get(place, 0) for rule in (step.before, step.after))
+        if step.rollback and before > after == 0:
+            return step
+        if after > before:
+            return None
+    return None
 
 
 def _returned(place: HostAndSubset, steps: Sequence[Step]) -> bool:

@@ -74,6 +74,25 @@ async def test_a_second_rollback_does_not_go_to_the_bad_version(
     assert (carrying(cluster), outcome.applied) == (["v1"], False)
 
 
+async def warned(opened: Session, request: Request) -> list[str]:
+    cluster: Any = opened.cluster
+    plan = await opened.plan(mesh_of(cluster), request, Target(REVIEWS), None)
+    found = [one.text for one in plan.findings if one.level == "warning"]
+    return [text for text in found if "rolled back from" in text]
+
+
+async def test_who_sends_to_what_was_rolled_back_from_is_told(opened: Session) -> None:
+    await change(opened, Promote("v3"))
+    assert not await warned(opened, Shift({"v2": 20}))
+    outcome = await change(opened, Rollback())
+    (text,) = await warned(opened, Shift({"v3": 5}))
+    assert text.startswith("v3 was rolled back from by ")
+    assert f"(change {outcome.change_id}): is it mended?" in text
+    assert not await warned(opened, Shift({"v2": 20}))
+    await change(opened, Shift({"v3": 5}))
+    assert not await warned(opened, Shift({"v3": 10}))
+
+
 async def test_an_undone_promotion_is_no_history(cluster: FakeCluster, opened: Session) -> None:
     await change(opened, Promote("v3"))
     await undo(opened)

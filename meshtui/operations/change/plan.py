@@ -57,7 +57,12 @@ from meshtui.mesh.versions import owner_of
 from meshtui.operations.change.ejections import ejected
 from meshtui.operations.change.limit_changes import limit_change, undo_limit
 from meshtui.operations.change.server_checks import server_findings
-from meshtui.operations.change.stable_version import Chooser, not_reached, stable_findings
+from meshtui.operations.change.stable_version import (
+    Chooser,
+    not_reached,
+    rolled_back,
+    stable_findings,
+)
 from meshtui.operations.change.undo import change_again, refuse_undone, undo_change
 from meshtui.operations.change.writers import other_writer
 from meshtui.operations.change.written_objects import (
@@ -300,6 +305,7 @@ class Planner:
             *other_writer(raw, change.target, self._journal),
             *_stranding(mesh, change),
             *harm(mesh, change, sample, self._limits),
+            *rolled_back(self._journal, mesh, change),
             *fault_findings(mesh, change),
             *mirror_findings(mesh, change, sample, self._limits),
             *retry_findings(change),

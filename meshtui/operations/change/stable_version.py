@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from meshtui.changes.assemble import spec_of
-from meshtui.changes.change import Caution
+from meshtui.changes.blast import label
+from meshtui.changes.change import Caution, Change
+from meshtui.changes.harm import gains
 from meshtui.changes.health import VersionHealth, health_of
 from meshtui.changes.locate import Located, resolve_version
-from meshtui.changes.stable import Stable, Step, choose_stable, named_stable
+from meshtui.changes.not_reached import VERB
+from meshtui.changes.stable import Stable, Step, choose_stable, named_stable, rolled_back_from
 from meshtui.changes.undo import place_of
 from meshtui.errors import JournalError, NotFound, Refused
+from meshtui.mesh.model import Json, Mesh, Ref
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.text import clean
 from meshtui.mesh.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -71,12 +77,14 @@ class Chooser:
             rows = self._journal.listing(service=located.service.key)
         except JournalError as error:
             return [], (Caution("warning", f"earlier changes are not known: {error}"),)
-        entries = (row for row in rows if isinstance(row, Entry))
-        standing = (e for e in entries if e.took_effect and not e.undone_by and not e.undoes)
+        standing = [row for row in rows if isinstance(row, Entry) and _stands(row)]
         unread = count_unread(rows)
         summary = f"the journal of {located.service.key} has {unread}: what it did is not counted"
         trouble = (Caution("warning", summary),) if unread else ()
-        return [_step(entry) for entry in standing if _is_about(entry, located)], trouble
+        vs, rule = located.owner, located.rule
+        now = spec_of(vs.raw)
+        about = (e for e in standing if _is_about(e, vs.ref, now, rule.place, rule.index))
+        return [_step(entry) for entry in about], trouble
 
 
 def stable_findings(label: str, stable: Stable) -> Found:
@@ -99,20 +107,54 @@ def _version(located: Located, versions: tuple[VersionHealth, ...], name: str) -
     return found or VersionHealth(place.host, place.subset, name, pods=None, ready=None)
 
 
+def rolled_back(journal: Journal | None, mesh: Mesh, change: Change) -> Found:
+    """Said of versions that get more traffic although the last that was done was to leave them.
+
+    A journal that can't be read stops no change.
+    """
+    from meshtui.journal import Entry
+
+    gained = gains(mesh, change) if change.verb != VERB and not change.undoes else {}
+    if journal is None or not gained or change.rule is None:
+        return ()
+    try:
+        rows = journal.listing(service=change.service)
+    except JournalError:
+        return ()
+    rule, spec = change.rule, change.spec_before
+    standing = [row for row in rows if isinstance(row, Entry) and _stands(row)]
+    about = [e for e in standing if _is_about(e, change.target, spec, rule.protocol, rule.index)]
+    steps = [_step(entry) for entry in about]
+    left = ((place, rolled_back_from(place, steps)) for place in gained)
+    return tuple(Caution("warning", _left(place, step)) for place, step in left if step)
+
+
+def _left(place: tuple[str, str], step: Step) -> str:
+    when = datetime.fromtimestamp(step.made).strftime("%Y-%m-%d %H:%M:%S")
+    who = f" by {clean(step.who, 60)}" if step.who else ""
+    change = f" (change {step.change_id})" if step.change_id else ""
+    return f"{label(place)} was rolled back from{who} at {when}{change}: is it mended?"
+
+
 def _step(entry: Entry) -> Step:
     return Step(
         entry.before,
         entry.after,
         entry.id,
-        rollback=entry.verb == "rollback",
+        rollback=entry.verb == VERB,
         promote=entry.verb == "promote",
+        who=entry.who,
+        made=entry.created,
     )
 
 
-def _is_about(entry: Entry, located: Located) -> bool:
+def _stands(entry: Entry) -> bool:
+    return entry.took_effect and not entry.undone_by and not entry.undoes
+
+
+def _is_about(entry: Entry, target: Ref, now: Json, place: str, index: int) -> bool:
     """True where the entry is about this rule, wherever in the list it stood then."""
-    vs, rule = located.owner, located.rule
-    if entry.target.uid != vs.ref.uid or entry.rule is None:
+    if entry.target.uid != target.uid or entry.rule is None:
         return False
-    same_list = entry.rule.protocol == rule.place
-    return same_list and place_of(entry.rule, entry.spec_after, spec_of(vs.raw)) == rule.index
+    same_list = entry.rule.protocol == place
+    return same_list and place_of(entry.rule, entry.spec_after, now) == index
