@@ -14,7 +14,6 @@ from meshtui.errors import Exit
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
-    from meshtui.diagnosis.refused_config import RefusedConfigs
     from meshtui.mesh.model import Mesh
     from meshtui.operations.session import Session
 
@@ -29,7 +28,6 @@ async def analyze(arguments: argparse.Namespace) -> int:
     """
     async with opening.session(arguments) as opened:
         mesh = await _mesh(opened)
-        from meshtui.diagnosis.analysis.unread import unchecked
         from meshtui.operations.look.analyze import (
             findings,
             findings_json,
@@ -44,21 +42,20 @@ async def analyze(arguments: argparse.Namespace) -> int:
         asked = asyncio.create_task(read_refused(opened.cluster, mesh))
         await asyncio.sleep(0)
         written = findings(mesh, journal, hints=arguments.hints)
-        refused = await asked
+        whole = with_refused(mesh, written, await asked)
         found = [
             finding
-            for finding in with_refused(written, refused)
+            for finding in whole.findings
             if everywhere or finding.object.namespace == namespace
         ]
     form = opening.form(arguments)
-    missing = [*unchecked(mesh), *not_asked(refused)]
     if form == "table":
         _print(found)
-        for line in missing:
+        for line in whole.unchecked:
             output.note(line)
         output.note(_sum(found, "any namespace" if everywhere else f"namespace {namespace}"))
     else:
-        output.data(findings_json(found, missing), form)
+        output.data(findings_json(found, whole.unchecked), form)
     return Exit.DONE
 
 
@@ -70,12 +67,6 @@ async def _mesh(opened: Session) -> Mesh:
         return await reading
     finally:
         reading.cancel()
-
-
-def not_asked(refused: RefusedConfigs) -> list[str]:
-    """Why it is not known which proxies refuse their configuration."""
-    what = "not judged, as istiod's metrics are not read: which proxies refuse their configuration"
-    return [f"{what} ({refused.trouble})"] if refused.trouble else []
 
 
 def _print(found: Iterable[Finding]) -> None:

@@ -19,6 +19,7 @@ from meshtui.envoy.logview import (
     highlighted,
     path_pieces,
     request_pieces,
+    unread_words,
 )
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.access_logging import LogFormat
@@ -56,6 +57,7 @@ class LogPrinter:
     failed: dict[tuple[str, str], MeshtuiError] = field(default_factory=dict)
     summary: Summary = field(default_factory=Summary)
     _unknown: int = 0
+    _nameless: int = 0
     _printed: int = 0
     _no_requests: int = 0
     _names: dict[str, int] = field(default_factory=dict)
@@ -66,6 +68,9 @@ class LogPrinter:
             output.note(entry.text)
             if entry.error is not None:
                 self.failed[entry.pod, entry.container] = entry.error
+            return
+        if entry.nameless:
+            self._nameless += 1
             return
         formats = self.how.formats
         self._unknown += not entry.container and is_unknown_format(entry.text, formats)
@@ -88,9 +93,8 @@ class LogPrinter:
                 else ("lines that are no requests are")
             )
             output.note(f"meshtui: {self._no_requests:,} {those} left out by the template")
-        if self._unknown:
-            lines = "line is" if self._unknown == 1 else "lines are"
-            output.note(f"meshtui: {self._unknown:,} {lines} in a format that is not known")
+        for words in unread_words(self._unknown, self._nameless):
+            output.note(f"meshtui: {words}")
 
     def _sum_up(self) -> None:
         summary = self.summary

@@ -63,11 +63,6 @@ async def logs(arguments: argparse.Namespace) -> int:
         finally:
             watching.cancel()
             printer.end()
-    if both.unattributed:
-        output.note(
-            f"meshtui: {both.unattributed:,} lines of callers are left out: their format names "
-            "neither a cluster nor a host, so that they may be about any service"
-        )
     asked = sum(len(start.logs_of(pod)) for pod in both_pods)
     failed = printer.failed
     return next(iter(failed.values())).exit if len(failed) == asked else Exit.DONE

@@ -88,5 +88,5 @@ def _troubles(pod: Pod, rows: Rows, now: float) -> list[str]:
 def _notes(pods: Sequence[Pod], sync: MeshSync) -> None:
     if not pods:
         output.note("meshtui: no pod here")
-    elif sync.trouble and any(row.in_sync is None for row in sync.rows):
-        output.note(f"meshtui: istiod's own account of its proxies is not known: {sync.trouble}")
+    elif sync.unsaid and any(row.in_sync is None for row in sync.rows):
+        output.note(f"meshtui: {sync.unsaid}")

@@ -167,7 +167,8 @@ def _number(value: float | None, spec: str) -> str:
 def _reasons(version: VersionView) -> str:
     """Its flags, then what is wrong with its pods, or against what it is slow, or what is
     not known of it and why."""
-    why = version.unknown_because or version.pods_words or version.slow or version.undecided
+    whys = (version.unknown_because, version.pods_words, version.slow, version.undecided)
+    why = "; ".join(filter(None, whys))
     tcp = version.tcp.text if version.tcp else ""
     return " ".join(filter(None, (_flags(version.caller), tcp, f"({why})" if why else "")))
 

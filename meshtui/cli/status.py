@@ -112,8 +112,8 @@ def _any_of(found: MeshSync, name: str) -> bool:
 
 
 def _notes(found: MeshSync) -> None:
-    if found.trouble:
-        output.note(f"meshtui: istiod's own account of its proxies is not known: {found.trouble}")
+    if found.unsaid:
+        output.note(f"meshtui: {found.unsaid}")
     if not found.rows:
         output.note("meshtui: no proxy here")
         return

@@ -62,6 +62,9 @@ class LogLine(NamedTuple):
     container: str = ""
     """Whose line it is where it is not the proxy's: no request is read out of it."""
 
+    nameless: bool = False
+    """A caller's request that may be about any service: it is counted, and not kept."""
+
 
 def read_line(
     namespace: str,

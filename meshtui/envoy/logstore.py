@@ -40,6 +40,9 @@ class LogStore:
         self._most_characters = characters
         self._characters = 0
         self._unknown = 0
+        self.nameless = 0
+        """Requests of callers that came and may be about any service: none of the lines."""
+
         self._examined = 0
         self._shown: list[int] = []
         self._gone = 0
@@ -105,6 +108,9 @@ class LogStore:
         """
         current = filter_now and not self.behind
         for line in lines:
+            if line.nameless:
+                self.nameless += 1
+                continue
             self._push(line)
             if current:
                 self._examine(self.end - 1)

@@ -119,3 +119,15 @@ def highlighted(pieces: Iterable[Piece], search: Search | None) -> Iterator[Piec
             hit = any(first <= at + begin < last for first, last in spans)
             yield text[begin:end], "match" if hit else role
         at += len(text)
+
+
+def unread_words(unknown: int, nameless: int) -> list[str]:
+    """What of the lines that came is not among those that are shown and counted, and why."""
+    found = []
+    if unknown:
+        lines = "line is" if unknown == 1 else "lines are"
+        found.append(f"{unknown:,} {lines} in a format that is not known")
+    if nameless:
+        lines = "line of a caller" if nameless == 1 else "lines of callers"
+        found.append(f"{nameless:,} {lines} left out, with no service's name")
+    return found

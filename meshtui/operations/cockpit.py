@@ -14,7 +14,6 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.config import Config
-    from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
+    from meshtui.operations.look.analyze import Analysis
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.proxy_counters import Counters
-    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
@@ -125,20 +124,16 @@ class Cockpit(Protocol):
         """What the mesh's proxies do. Raises `Unreachable` before `connect`."""
         ...
 
-    async def analyze(self) -> tuple[Finding, ...]:
-        """What is wrong with the mesh as it is written, the worst first."""
+    async def analyze(self) -> Analysis:
+        """What is wrong with the mesh as it is written, and what could not be judged."""
         ...
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         """What the pods' proxies refused for rate limits since they started."""
         ...
 
-    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        """How the pods' proxies stand with the control plane."""
-        ...
-
-    async def mesh_sync(self) -> MeshSync:
-        """How every proxy of the mesh stands with the control plane."""
+    async def mesh_sync(self, pods: Sequence[Pod] | None = None) -> MeshSync:
+        """How the proxies of these pods, or all of the mesh, stand with the control plane."""
         ...
 
     async def calls(self) -> Calls:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from meshtui.changes.change import Plan, Request, Target
     from meshtui.changes.outcome import Outcome
     from meshtui.config import Config
-    from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.cockpit import Cockpit
     from meshtui.operations.logs.pod_tail import TailFrom
+    from meshtui.operations.look.analyze import Analysis
     from meshtui.operations.look.charts import Charting
     from meshtui.operations.look.proxy_counters import Counters
-    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.options import Options
@@ -146,17 +145,14 @@ class DeferredCockpit:
     def tail(self, service: ServiceKey, start: TailFrom) -> AsyncGenerator[LogEntry, None]:
         return self._connected.tail(service, start)
 
-    async def analyze(self) -> tuple[Finding, ...]:
+    async def analyze(self) -> Analysis:
         return await self._connected.analyze()
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         return await self._connected.limit_counters(pods)
 
-    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        return await self._connected.proxy_statuses(pods)
-
-    async def mesh_sync(self) -> MeshSync:
-        return await self._connected.mesh_sync()
+    async def mesh_sync(self, pods: Sequence[Pod] | None = None) -> MeshSync:
+        return await self._connected.mesh_sync(pods)
 
     async def calls(self) -> Calls:
         return await self._connected.calls()

@@ -42,7 +42,6 @@ from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Sna
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
     from meshtui.config import Config
-    from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
@@ -52,8 +51,8 @@ if TYPE_CHECKING:
     from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.change.edit import EditFile
     from meshtui.operations.logs.pod_tail import TailFrom
+    from meshtui.operations.look.analyze import Analysis
     from meshtui.operations.look.proxy_counters import Counters
-    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.trace import Question, Traced
     from meshtui.operations.proxies.views import Proxies
@@ -388,17 +387,14 @@ class LiveCockpit:
     def proxies(self) -> Proxies:
         return self._reading.proxies
 
-    async def analyze(self) -> tuple[Finding, ...]:
+    async def analyze(self) -> Analysis:
         return await self._reading.analyze()
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         return await self._reading.limit_counters(pods)
 
-    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        return await self._reading.proxy_statuses(pods)
-
-    async def mesh_sync(self) -> MeshSync:
-        return await self._reading.mesh_sync()
+    async def mesh_sync(self, pods: Sequence[Pod] | None = None) -> MeshSync:
+        return await self._reading.mesh_sync(pods)
 
     async def calls(self) -> Calls:
         return await self._reading.calls()

@@ -23,7 +23,6 @@ from meshtui.operations.types import Journaled, LogEntry
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
-    from meshtui.diagnosis.analysis import Finding
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
+    from meshtui.operations.look.analyze import Analysis
     from meshtui.operations.look.proxy_counters import Counters
-    from meshtui.operations.look.proxy_status import ProxyStatus
     from meshtui.operations.look.proxy_sync import MeshSync
     from meshtui.operations.look.refused_config import RecentRefusals
     from meshtui.operations.look.trace import Question, Traced
@@ -103,7 +102,7 @@ class Reads:
         sample = self._telemetry.sample
         return LiveProxies(self._session.cluster, self._mesh, sample, self._refusals.read)
 
-    async def analyze(self) -> tuple[Finding, ...]:
+    async def analyze(self) -> Analysis:
         """In a thread: a thousand services cost a third of a second."""
         from meshtui.diagnosis.analysis import analyze
         from meshtui.operations.look.analyze import limits_of, with_refused
@@ -113,24 +112,21 @@ class Reads:
             asyncio.to_thread(analyze, mesh, limited=limited),
             self._refusals.read(mesh),
         )
-        return with_refused(found, refused)
+        return with_refused(mesh, found, refused)
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         from meshtui.operations.look.exposure import read_counters
 
         return await read_counters(self._session.cluster, pods)
 
-    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        from meshtui.operations.look.proxy_sync import read_pod_statuses
-
-        mesh = self._mesh
-        refused = await self._refusals.read(mesh)
-        return await read_pod_statuses(self._session.cluster, mesh, pods, refused)
-
-    async def mesh_sync(self) -> MeshSync:
+    async def mesh_sync(self, pods: Sequence[Pod] | None = None) -> MeshSync:
         from meshtui.operations.look.proxy_sync import read_sync
 
-        return await read_sync(self._session.cluster, self._mesh, refused=self._refusals.read)
+        cluster, refused = self._session.cluster, self._refusals.read
+        if pods is None:
+            return await read_sync(cluster, self._mesh, refused=refused)
+        places = {(pod.namespace, pod.name) for pod in pods}
+        return await read_sync(cluster, self._mesh, lambda *place: place in places, refused)
 
     async def calls(self) -> Calls:
         return await self._telemetry.calls(self._mesh)

@@ -107,7 +107,8 @@ class LogEntry:
 
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not known.
     `own`: no line of the log, but what meshtui says of it; `error` is what failed. `address` is
-    the pod's, empty where it is not known.
+    the pod's, empty where it is not known. `nameless`: a request of a caller whose line names
+    neither a cluster nor a host: it is counted, and not shown.
     """
 
     namespace: str
@@ -119,6 +120,7 @@ class LogEntry:
     error: MeshtuiError | None = None
     address: str = ""
     container: str = ""
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

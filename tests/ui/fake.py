@@ -21,6 +21,7 @@ from meshtui.diagnosis import analysis
 from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.diagnosis.logged_paths import LoggedPaths
 from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
+from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.envoy.logline import LogLine
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
@@ -34,8 +35,8 @@ from meshtui.operations.canary.detached import StartedRun
 from meshtui.operations.canary.watching import CanaryRun, nobody_drives
 from meshtui.operations.change.edit import EditFile
 from meshtui.operations.logs.pod_tail import TailFrom
+from meshtui.operations.look.analyze import Analysis, with_refused
 from meshtui.operations.look.proxy_counters import Counters
-from meshtui.operations.look.proxy_status import ProxyStatus
 from meshtui.operations.look.proxy_sync import MeshSync
 from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objects
 from meshtui.operations.request.ask import Asked, outgoing_of
@@ -87,7 +88,6 @@ class FakeCockpit:
         self.noise: random.Random | None = None
         self.rps = 40.0
         self.sync: MeshSync | MeshtuiError | None = None
-        self.statuses_asked: list[tuple[str, ...]] = []
         self.evidence_asked: list[ServiceKey] = []
         self.known_evidence = Evidence()
         self.findings: tuple[Caution, ...] = ()
@@ -103,6 +103,7 @@ class FakeCockpit:
         self.plan_gate = asyncio.Event()
         self.plan_gate.set()
         self.analysis_error: MeshtuiError | None = None
+        self.refused_configs = RefusedConfigs()
         self.analysis_gate = asyncio.Event()
         self.analysis_gate.set()
         self.analyses = 0
@@ -377,22 +378,18 @@ class FakeCockpit:
             entry = await self.logs.get()
             yield entry
 
-    async def analyze(self) -> tuple[analysis.Finding, ...]:
+    async def analyze(self) -> Analysis:
         self.analyses += 1
         await self.analysis_gate.wait()
         if self.analysis_error is not None:
             raise self.analysis_error
-        return analysis.analyze(self.mesh)
+        return with_refused(self.mesh, analysis.analyze(self.mesh), self.refused_configs)
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         self.counted.append(tuple(pod.workload for pod in pods))
         return tuple(Counters(pod, dict(self.refusals)) for pod in pods)
 
-    async def proxy_statuses(self, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        self.statuses_asked.append(tuple(pod.name for pod in pods))
-        return tuple(ProxyStatus(pod, connected=True) for pod in pods if pod.sidecar)
-
-    async def mesh_sync(self) -> MeshSync:
+    async def mesh_sync(self, pods: Sequence[Pod] | None = None) -> MeshSync:
         """What a test has it be; else every proxy is connected, and no istiod may be asked."""
         await asyncio.sleep(0)
         if isinstance(self.sync, MeshtuiError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meshtui.diagnosis.analysis import Finding, analyze
+from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import Ref
 from meshtui.mesh.view import service_views
+from meshtui.operations.look.analyze import Analysis, with_refused
 from meshtui.ui.panes.analysis import AnalysisPane
 from meshtui.ui.panes.analysistext import MOST, finding_lines, findings_lines, refs_of
 from meshtui.ui.widgets.paint import Line, width_of
@@ -135,7 +139,7 @@ def test_a_long_list_says_how_many_are_left_out() -> None:
         for n in range(MOST + 7)
     )
     mesh = bookinfo.mesh_of(bookinfo.objects())
-    said = words(findings_lines(many, frozenset(), "reviews", mesh, 70))
+    said = words(findings_lines(Analysis(many, ()), frozenset(), "reviews", mesh, 70))
     assert "nothing found about reviews" in said and "7 more: meshtui analyze" in said
 
 
@@ -147,3 +151,19 @@ def test_the_objects_of_a_service_are_those_that_name_it_or_lead_to_it() -> None
     assert {finding.code for finding in analyze(mesh) if finding.object in own} >= {
         "missing-subset"
     }
+
+
+async def test_what_could_not_be_judged_is_said_as_the_command_says_it() -> None:
+    cockpit = FakeCockpit()
+    partial = {"destinationrules": frozenset[str](), "telemetries": frozenset({"shop"})}
+    cockpit.mesh_override = replace(cockpit.mesh, partial=partial)
+    cockpit.refused_configs = RefusedConfigs(trouble="you may not read istiod's metrics")
+    async with driving(cockpit, size=LARGE) as drive:
+        await drive.press("a")
+        await drive.until(lambda: "not judged" in drive.text)
+        body = pane(drive).listing
+        lines = [body.line_at(at) for at in range(body.line_count())]
+        said = " ".join(words(lines).split())
+        unchecked = with_refused(cockpit.mesh_override, (), cockpit.refused_configs).unchecked
+        assert len(unchecked) == 3  # two kinds, and istiod's metrics
+        assert all(one in said for one in unchecked)

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
+from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
 from meshtui.errors import NotAllowed
 from meshtui.mesh.model import Pod
-from meshtui.operations.look.proxy_status import ProxyStatus, status_of
+from meshtui.operations.look.proxy_counters import Counters
+from meshtui.operations.look.proxy_status import answer_of
+from meshtui.operations.look.proxy_sync import MeshSync
 from meshtui.ui.panes.podstext import pods_lines
 from meshtui.ui.widgets.paint import width_of
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -52,19 +56,44 @@ async def test_i_shows_the_pods_of_the_service_and_of_the_version_under_the_curs
         await drive.until(lambda: "CrashLoopBackOff" not in shown(drive))
 
 
-async def test_proxies_that_cannot_be_asked_are_said_to_be_unread_with_the_reason() -> None:
+@pytest.mark.parametrize("size", [LARGE, SMALL])
+async def test_what_is_not_known_of_the_proxies_is_said_with_the_reason(
+    size: tuple[int, int],
+) -> None:
     cockpit = FakeCockpit()
+    error = str(NotAllowed("pods/portforward is forbidden", "ask for the right"))
+    answers = {(pod.namespace, pod.name): ProxyAnswer(trouble=error) for pod in cockpit.mesh.pods}
+    facts = SyncFacts(istiod_trouble="a token is wanted", answers=answers)
+    rows = proxy_rows(cockpit.mesh.pods, facts, cockpit.clock.now)
+    cockpit.sync = MeshSync(cockpit.clock.now, rows, trouble=facts.istiod_trouble)
+    async with driving(cockpit, size=size) as drive:
+        await drive.go_to("reviews")
+        await drive.press("i")
+        await drive.until(lambda: "unknown" in shown(drive))
+        said = " ".join(shown(drive).split())
+        assert "pods/portforward is forbidden" in said
+        assert cockpit.sync.unsaid in said and "a token is wanted" in cockpit.sync.unsaid
 
-    async def refused(pods: Any) -> tuple[ProxyStatus, ...]:
-        error = str(NotAllowed("pods/portforward is forbidden", "ask for the right"))
-        return tuple(ProxyStatus(one, trouble=error) for one in pods)
 
-    cockpit.proxy_statuses = refused  # type: ignore[method-assign]
+async def test_what_a_proxy_refuses_is_said_by_type_with_istiods_words() -> None:
+    cockpit = FakeCockpit()
+    counted = RefusedConfigs(
+        tuple(
+            RefusedConfig(pod.namespace, pod.name, ("cds", "lds"))
+            for pod in cockpit.mesh.pods
+            if pod.version == "v3"
+        )
+    )
+    facts = SyncFacts(counted=counted, istiod_trouble="a token is wanted")
+    rows = proxy_rows(cockpit.mesh.pods, facts, cockpit.clock.now)
+    cockpit.sync = MeshSync(cockpit.clock.now, rows, trouble=facts.istiod_trouble)
     async with driving(cockpit, size=LARGE) as drive:
         await drive.go_to("reviews")
         await drive.press("i")
-        await drive.until(lambda: "not read" in shown(drive))
-        assert "pods/portforward is forbidden" in shown(drive)
+        await drive.until(lambda: "unknown" in shown(drive))
+        for kind in ("CDS", "LDS"):
+            words = f"proxy: has refused {kind}; whether it still does is not known"
+            assert shown(drive).count(words) == 1
 
 
 def parsed(*raws: dict[str, Any]) -> tuple[Pod, ...]:
@@ -72,26 +101,32 @@ def parsed(*raws: dict[str, Any]) -> tuple[Pod, ...]:
 
 
 @pytest.mark.parametrize(
-    ("counters", "words"),
+    ("counters", "connected", "refused"),
     [
-        ({STREAM: 1}, "in sync"),
-        ({"cluster.xds-grpc.upstream_rq_active": 1}, "in sync"),
-        ({STREAM: 0}, "NOT connected"),
-        ({STREAM: 1, "cluster_manager.cds.update_rejected": 2}, "refused 2×"),
-        ({"cluster_manager.cds.update_rejected": 0}, "none refused"),
-        ({}, "does not say"),
+        ({STREAM: 1}, True, {}),
+        ({"cluster.xds-grpc.upstream_rq_active": 1}, True, {}),
+        ({STREAM: 0}, False, {}),
+        ({STREAM: 1, "cluster_manager.cds.update_rejected": 2}, True, {"CDS": 2}),
+        ({"cluster_manager.cds.update_rejected": 0}, None, {}),
+        ({}, None, {}),
     ],
 )
-def test_a_proxy_says_how_it_stands_with_istiod(counters: dict[str, int], words: str) -> None:
+def test_a_proxy_says_how_it_stands_with_istiod(
+    counters: dict[str, int], connected: bool | None, refused: dict[str, int]
+) -> None:
     (one,) = parsed(pod(status("reviews")))
-    assert status_of(one, counters).words == words
+    found = answer_of(Counters(one, counters))
+    assert (found.connected, dict(found.rejected)) == (connected, refused)
 
 
 @pytest.mark.parametrize("width", [40, 60, 76, 157])
 def test_no_line_is_wider_than_the_pane_and_both_ends_of_a_pods_name_are_seen(width: int) -> None:
     pods = parsed(pod(CRASH, ready=False), pod(status("reviews"), number=2))
-    statuses = {("default", one.name): ProxyStatus(one, connected=True) for one in pods}
-    lines = pods_lines(pods, mesh_of(), statuses, NOW, width)
+    answers = {("default", one.name): ProxyAnswer(True) for one in pods}
+    sync = MeshSync(
+        NOW, proxy_rows(pods, SyncFacts(answers=answers), NOW), trouble="a token is wanted"
+    )
+    lines = pods_lines(pods, mesh_of(), sync, NOW, width)
     assert max(width_of(line) for line in lines) <= max(width, 60)
     text = "\n".join("".join(piece.text for piece in line) for line in lines)
     assert "revie" in text and "6d-1 " in text and "6d-2 " in text
@@ -100,7 +135,7 @@ def test_no_line_is_wider_than_the_pane_and_both_ends_of_a_pods_name_are_seen(wi
 
 
 def test_a_service_without_pods_says_so() -> None:
-    (line,) = pods_lines((), mesh_of(), {}, NOW, 80)
+    (line,) = pods_lines((), mesh_of(), None, NOW, 80)
     assert line[0].text == "no pod: its Service selects none"
 
 

@@ -71,7 +71,8 @@ def kept_of(form: str, *lines: str) -> tuple[list[str], int]:
     both = WithCallers(REVIEWS, list, lambda: [caller], lambda _: (LogFormat(form),))
     both.pods()
     entries = [LogEntry("default", "page-1", "page", text) for text in lines]
-    return [entry.text for entry in entries if both.keep(entry)], both.unattributed
+    kept = [one for one in map(both.keep, entries) if one is not None]
+    return [one.text for one in kept if not one.nameless], sum(one.nameless for one in kept)
 
 
 def test_callers_may_log_in_a_format_of_the_meshs_own() -> None:

@@ -40,7 +40,6 @@ from meshtui.mesh.syncz import ERROR, NOT_SENT, STALE, SYNCED, ProxySync, newest
 from meshtui.operations.look import proxy_sync
 from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import (
-    ProxyStatus,
     answer_of,
     parse_scraped,
     read_answers,
@@ -447,29 +446,6 @@ async def test_who_may_only_get_pods_by_the_pod_proxy_still_learns_that_they_are
         f"{WELL[1]}:15020/proxy/stats/prometheus",
         f"{WELL[1]}:15090/proxy/stats/prometheus",
     ]
-
-
-async def test_the_pods_pane_has_istiods_word_and_else_the_proxys_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def statuses(_: Any, pods: Sequence[Pod]) -> tuple[ProxyStatus, ...]:
-        return tuple(ProxyStatus(one, connected=True) for one in pods)
-
-    answering(monkeypatch, SYNCZ)
-    monkeypatch.setattr(proxy_sync, "read_statuses", statuses)
-    mesh, other = recorded_mesh(), ("terminal-a", "shop-v1-new")
-    pods = [proxy(place) for place in (BROKEN, STOPPED, WELL, other)]
-    found = await proxy_sync.read_pod_statuses(Any, mesh, pods, RefusedConfigs())  # type: ignore[arg-type]
-    words = {(one.pod.namespace, one.pod.name): one.words for one in found}
-    assert words == {
-        BROKEN: "refuses listeners (LDS), routes (RDS)",
-        STOPPED: "stale",
-        WELL: "in sync",
-        other: "in sync",
-    }
-    well = {(one.pod.namespace, one.pod.name): one.well for one in found}
-    assert well == {BROKEN: False, STOPPED: False, WELL: True, other: True}
-    assert next(o.trouble for o in found if o.words == "stale").startswith("has not acknowledged")
 
 
 # The command

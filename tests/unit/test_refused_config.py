@@ -22,7 +22,6 @@ from meshtui.envoy.virtual_hosts import parse_hosts
 from meshtui.errors import NotAllowed
 from meshtui.mesh.model import Mesh, Ref
 from meshtui.mesh.parse import parse_pod
-from meshtui.operations.look.proxy_status import ProxyStatus, with_refused
 from meshtui.operations.look.refused_config import (
     FRESH_S,
     RecentRefusals,
@@ -196,17 +195,3 @@ async def test_istiods_metrics_are_read_once_for_all_who_ask() -> None:
     clock[0] = FRESH_S
     await refusals.read(mesh)
     assert len(cluster.asked) == 2
-
-
-def test_a_proxy_that_refuses_routes_is_not_in_sync_though_it_says_nothing_of_it() -> None:
-    one = replace(parse_pod(pod("web", "v1")), namespace="shop", name="web-1")
-    status = ProxyStatus(one, connected=True)
-    (found,) = with_refused([status], RefusedConfigs((refused([WEB]),)))
-    assert (status.words, found.words, found.well) == ("in sync", "refuses routes (RDS)", False)
-    assert with_refused([status], RefusedConfigs((refused([]),))) == (status,)
-    for kinds, words in (
-        (["cds"], "refused clusters (CDS)"),
-        (["lds", "eds"], "refused listeners (LDS), endpoints (EDS)"),
-    ):
-        (found,) = with_refused([status], RefusedConfigs((refused(None, kinds),)))
-        assert (found.words, found.well) == (words, False)

@@ -38,6 +38,9 @@ def _unchecked(mesh: Mesh) -> Iterator[str]:
         more = " …" if len(homes) > 5 else ""
         where = f" outside {', '.join(homes[:5])}{more}" if homes else ""
         yield f"not judged, as {kind}{where} are not read: {judged}"
+    others = sorted(set(mesh.partial) - {plural for plural, _, _ in WHAT})
+    if others:
+        yield f"not read everywhere: {', '.join(others)}"
     if not mesh.settings.known:
         root = mesh.settings.root_namespace
         yield f"meshConfig is not read: {root} is assumed to be the root namespace"

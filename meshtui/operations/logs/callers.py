@@ -26,14 +26,12 @@ Formats = Callable[[Iterable[Pod]], tuple[LogFormat, ...]]
 class WithCallers:
     """The pods of a service and those that call it, who stand there by their own names.
 
-    `formats` are those of the mesh's own that some pods' proxies write in. `unattributed` counts
-    the callers' lines that name neither a cluster nor a host: they may be about any service.
+    `formats` are those of the mesh's own that some pods' proxies write in.
     """
 
     def __init__(
         self, service: Service, own: Pods, callers: Pods, formats: Formats = lambda _: ()
     ) -> None:
-        self.unattributed = 0
         self._service = service
         self._own = own
         self._callers = callers
@@ -49,15 +47,16 @@ class WithCallers:
         self._formats = self._find_formats((*own, *others))
         return [*own, *map(_as_caller, others)]
 
-    def keep(self, entry: LogEntry) -> bool:
-        """Of a caller's log only what is about the service."""
+    def keep(self, entry: LogEntry) -> LogEntry | None:
+        """Of a caller's log only what is about the service, or, nameless, about any."""
         if entry.own or (entry.namespace, entry.pod) not in self._others:
-            return True
+            return entry
         record = parse_line(entry.text, self._formats)
         if record is None or record.inbound:
-            return False
-        self.unattributed += not (record.upstream_cluster or record.authority)
-        return is_about_record(record, self._service)
+            return None
+        if not (record.upstream_cluster or record.authority):
+            return replace(entry, nameless=True)
+        return entry if is_about_record(record, self._service) else None
 
 
 def _as_caller(pod: Pod) -> Pod:

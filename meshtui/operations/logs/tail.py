@@ -36,7 +36,7 @@ async def tail(
     start: TailFrom | None = None,
     *,
     follow: bool = True,
-    keep: Callable[[LogEntry], bool] = lambda _: True,
+    keep: Callable[[LogEntry], LogEntry | None] = lambda entry: entry,
 ) -> AsyncGenerator[LogEntry, None]:
     """What each pod's access log holds, in the order of time, then, with `follow`, what comes;
     with the logs of its other containers where `start` asks for them.
@@ -55,15 +55,15 @@ async def tail(
         async for entry in there:
             if entry.error is not None:
                 failed.append(entry)
-            elif keep(entry):
-                yield entry
+            elif (kept := keep(entry)) is not None:
+                yield kept
     for entry in failed:
         yield entry
     if follow:
         async with aclosing(_following(cluster, pods, readers, wanted)) as coming:
             async for entry in coming:
-                if keep(entry):
-                    yield entry
+                if (kept := keep(entry)) is not None:
+                    yield kept
 
 
 async def in_order(

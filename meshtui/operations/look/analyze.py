@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshtui.diagnosis.analysis import Finding, Limit, analyze
+from meshtui.diagnosis.analysis.unread import unchecked
 from meshtui.diagnosis.refused_config import RefusedConfigs, findings_of
 from meshtui.errors import JournalError
 from meshtui.mesh import read
@@ -27,10 +28,24 @@ def findings(mesh: Mesh, journal: Journal | None, *, hints: bool = False) -> tup
     return analyze(mesh, limited=limits_of(entries), hints=hints)
 
 
-def with_refused(found: Iterable[Finding], refused: RefusedConfigs) -> tuple[Finding, ...]:
-    """With the proxies that refuse what the objects come to, the worst of all first."""
+class Analysis(NamedTuple):
+    """What is wrong, the worst first, and in a line each what could not be judged, and why."""
+
+    findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...]
+
+
+def with_refused(mesh: Mesh, found: Iterable[Finding], refused: RefusedConfigs) -> Analysis:
+    """With the proxies that refuse what the objects come to."""
     more = findings_of(refused, time.time())
-    return tuple(sorted((*found, *more), key=lambda finding: finding.order))
+    ordered = tuple(sorted((*found, *more), key=lambda finding: finding.order))
+    return Analysis(ordered, (*unchecked(mesh), *_not_asked(refused)))
+
+
+def _not_asked(refused: RefusedConfigs) -> list[str]:
+    """Why it is not known which proxies refuse their configuration."""
+    what = "not judged, as istiod's metrics are not read: which proxies refuse their configuration"
+    return [f"{what} ({refused.trouble})"] if refused.trouble else []
 
 
 def is_limitable(mesh: Mesh) -> bool:

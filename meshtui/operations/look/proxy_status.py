@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from meshtui.dataclass import dataclass
 from meshtui.diagnosis.proxy_sync import ProxyAnswer
-from meshtui.diagnosis.refused_config import RefusedConfigs, kinds_words
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod
 from meshtui.metrics.exposition import is_exposition, points, read_labels
@@ -20,7 +17,6 @@ from meshtui.operations.look.proxy_counters import Counters, counters_of
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
 
-MOST_PODS = 50
 _CONCURRENCY = 8
 _TIMEOUT_S = 5.0
 
@@ -33,75 +29,6 @@ _FILTER = (
     r"^(cluster\.xds-grpc;?\.upstream_rq_active|"
     r"(cluster_manager\.cds|listener_manager\.lds|.*rds\..*)\.update_rejected)$"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyStatus:
-    """One proxy: whether it is connected to istiod (None: it does not say), and how many updates
-    it has refused since it started. `refuses` is what it refuses now, by istiod's count: of routes
-    the proxy itself does not tell; `refused` what it refused of which that is not known. `trouble`
-    says why it could not be asked."""
-
-    pod: Pod
-    connected: bool | None = None
-    rejected: int = 0
-    trouble: str = ""
-    known: bool = True
-    refuses: str = ""
-    refused: str = ""
-    told: str = ""
-    """Its state by istiod's own account, which goes before what the proxy says."""
-
-    @property
-    def words(self) -> str:
-        if self.refuses:
-            return f"refuses {self.refuses}"
-        if self.told:
-            return self.told
-        if self.trouble:
-            return "not read"
-        if not self.known:
-            return "does not say"
-        if self.connected is False:
-            return "NOT connected"
-        if self.rejected or self.refused:
-            return f"refused {self.refused or f'{self.rejected}×'}"
-        return "in sync" if self.connected else "none refused"
-
-    @property
-    def well(self) -> bool:
-        return self.words in ("in sync", "none refused")
-
-
-async def read_statuses(cluster: Cluster, pods: Iterable[Pod]) -> tuple[ProxyStatus, ...]:
-    """Of at most `MOST_PODS` proxies. Raises no `MeshtuiError`: each has its own."""
-    asked = [pod for pod in pods if pod.sidecar][:MOST_PODS]
-    found = await counters_of(cluster, asked, _FILTER)
-    return tuple(
-        ProxyStatus(one.pod, trouble=one.trouble) if one.trouble else status_of(one.pod, one.counts)
-        for one in found
-    )
-
-
-def with_refused(
-    statuses: Iterable[ProxyStatus], refused: RefusedConfigs
-) -> tuple[ProxyStatus, ...]:
-    """With what istiod counts, where a proxy still refuses it or may do so."""
-    found = []
-    for status in statuses:
-        one = refused.of(status.pod.namespace, status.pod.name)
-        kinds = kinds_words(one.kinds) if one is not None and one.still else ""
-        unseen = kinds_words(one.unseen) if one is not None else ""
-        more = kinds or unseen
-        found.append(replace(status, refuses=kinds, refused=unseen) if more else status)
-    return tuple(found)
-
-
-def status_of(pod: Pod, counters: Mapping[str, int]) -> ProxyStatus:
-    streams = [count for name, count in counters.items() if name.endswith(CONNECTED)]
-    refusals = [count for name, count in counters.items() if name.endswith(REJECTED)]
-    connected = any(streams) if streams else None
-    return ProxyStatus(pod, connected, sum(refusals), known=bool(streams or refusals))
 
 
 async def read_answers(
@@ -133,9 +60,10 @@ def answer_of(one: Counters) -> ProxyAnswer:
     for name, count in one.counts.items():
         if name.endswith(REJECTED):
             rejected[_type_of(name)] += count
-    status = status_of(one.pod, one.counts)
+    streams = [count for name, count in one.counts.items() if name.endswith(CONNECTED)]
     refused = {kind: count for kind, count in rejected.items() if count}
-    return ProxyAnswer(status.connected, refused, one.trouble, counts=bool(rejected))
+    connected = any(streams) if streams else None
+    return ProxyAnswer(connected, refused, one.trouble, counts=bool(rejected))
 
 
 def _type_of(name: str) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.proxy_sync import (
-    BEHIND,
     ProxyRow,
     SyncFacts,
     is_cut_off,
@@ -19,17 +18,12 @@ from meshtui.diagnosis.proxy_sync import (
     proxies_among,
     proxy_rows,
 )
-from meshtui.diagnosis.refused_config import RefusedConfigs, kinds_words
+from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.syncz import ProxySync, parse_syncz
-from meshtui.operations.look.proxy_status import (
-    ProxyStatus,
-    read_answers,
-    read_statuses,
-    with_refused,
-)
+from meshtui.operations.look.proxy_status import read_answers
 from meshtui.operations.look.refused_config import read_refused, running_istiods
 
 if TYPE_CHECKING:
@@ -74,6 +68,12 @@ class MeshSync:
         """Whether an istiod has answered."""
         return any(not one.trouble for one in self.istiods)
 
+    @property
+    def unsaid(self) -> str:
+        """What the rows are without; empty where istiod's account is whole."""
+        what = "istiod's own account of its proxies is not known"
+        return f"{what}: {self.trouble}" if self.trouble else ""
+
 
 async def read_sync(
     cluster: Cluster,
@@ -97,28 +97,6 @@ async def read_sync(
     heard = any(not one.trouble for one in istiods) or any(not a.trouble for a in answers.values())
     rows = await _with_reasons(cluster, rows)
     return MeshSync(now, rows, istiods, trouble, silent=bool(rows) and not heard)
-
-
-async def read_pod_statuses(
-    cluster: Cluster, mesh: Mesh, pods: Sequence[Pod], refused: RefusedConfigs
-) -> tuple[ProxyStatus, ...]:
-    """Of some pods: by istiod where it names them, of the others what they say themselves."""
-    places = {(pod.namespace, pod.name) for pod in pods}
-    _, clients, trouble = await read_accounts(cluster, mesh)
-    own = [one for one in clients if (one.namespace, one.name) in places]
-    unnamed = _unnamed(pods, own)
-    named = [pod for pod in proxies_among(pods) if pod not in unnamed]
-    rows = proxy_rows(named, SyncFacts(own, trouble, refused), time.time())
-    found = with_refused(await read_statuses(cluster, unnamed), refused)
-    return (*(told_status(row) for row in rows if row.pod), *found)
-
-
-def told_status(row: ProxyRow) -> ProxyStatus:
-    """As the pods' pane shows it."""
-    assert row.pod is not None  # noqa: S101 - of pods only
-    kinds = kinds_words(one.type.lower() for one in row.refused if one.still)
-    trouble = row.why if row.state == BEHIND else ""
-    return ProxyStatus(row.pod, trouble=trouble, refuses=kinds, told=row.state)
 
 
 def _unnamed(pods: Iterable[Pod], clients: Iterable[ProxySync]) -> list[Pod]:

@@ -16,8 +16,8 @@ from meshtui.ui.panes.base import Pane
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
-    from meshtui.diagnosis.analysis import Finding
     from meshtui.operations.cockpit import Cockpit
+    from meshtui.operations.look.analyze import Analysis
 
 
 class AnalysisPane(Pane):
@@ -27,11 +27,11 @@ class AnalysisPane(Pane):
     EVERY_S: ClassVar[float] = 1.0
 
     class Checked(Message):
-        """What was found."""
+        """What was found, and what could not be judged."""
 
-        def __init__(self, findings: tuple[Finding, ...]) -> None:
+        def __init__(self, found: Analysis) -> None:
             super().__init__()
-            self.findings = findings
+            self.found = found
 
     class Failed(Message):
         """The mesh could not be checked."""
@@ -46,7 +46,7 @@ class AnalysisPane(Pane):
         self._checked: Mesh | None = None
         self._began_at: float | None = None
         self._busy = False
-        self._findings: tuple[Finding, ...] | None = None
+        self._found: Analysis | None = None
         self._error: MeshtuiError | None = None
         self._shown: tuple[object, ...] = ()
 
@@ -82,7 +82,7 @@ class AnalysisPane(Pane):
             self.post_message(self.Checked(found))
 
     def on_analysis_pane_checked(self, message: Checked) -> None:
-        self._busy, self._findings, self._error = False, message.findings, None
+        self._busy, self._found, self._error = False, message.found, None
         self._show()
         self.update_title()
 
@@ -92,17 +92,17 @@ class AnalysisPane(Pane):
         self.update_title()
 
     def title_words(self) -> tuple[Line, Line]:
-        if self._findings is None:
+        if self._found is None:
             return (), (Span("checking…", "muted"),)
-        return (), counts_line(self._findings) or (Span("● nothing found", "ok"),)
+        return (), counts_line(self._found.findings) or (Span("● nothing found", "ok"),)
 
     def _show(self) -> None:
         if self._mesh is None or not self.is_mounted or not self.size.width:
             return
         own: frozenset[Ref] = refs_of(self.view, self._mesh) if self.view else frozenset()
         key = self.view.key if self.view else None
-        unread = (self._mesh.istio, self._mesh.problems, self._mesh.partial)
-        mark = (key, own, self._findings, self._error, unread, self.size.width)
+        unread = (self._mesh.istio, self._mesh.problems)
+        mark = (key, own, self._found, self._error, unread, self.size.width)
         if mark == self._shown:
             return
         moved = self._shown[:1] != mark[:1]
@@ -115,9 +115,9 @@ class AnalysisPane(Pane):
         lines: list[Line] = []
         if self._error is not None:
             lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
-        if self._findings is not None:
+        if self._found is not None:
             name = self.view.key.name if self.view else ""
-            lines += findings_lines(self._findings, own, name, mesh, width)
+            lines += findings_lines(self._found, own, name, mesh, width)
         return lines
 
     def on_resize(self) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from meshtui.diagnosis.analysis import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.model import Mesh, Ref, VirtualService
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, wrapped
+
+if TYPE_CHECKING:
+    from meshtui.operations.look.analyze import Analysis
 
 LOOKS = {ERROR: ("✖", "error"), WARNING: ("▲", "warning"), INFO: ("•", "mark")}
 """Sign and role of each severity; the word stands beside them."""
@@ -50,11 +54,11 @@ def refs_of(view: ServiceView, mesh: Mesh) -> frozenset[Ref]:
 
 
 def findings_lines(
-    findings: Sequence[Finding], own: frozenset[Ref], name: str, mesh: Mesh, width: int
+    found: Analysis, own: frozenset[Ref], name: str, mesh: Mesh, width: int
 ) -> list[Line]:
     """Those about the objects in `own`, the service called `name`, then the rest of the mesh."""
-    here = [finding for finding in findings if finding.object in own]
-    rest = [finding for finding in findings if finding.object not in own]
+    here = [finding for finding in found.findings if finding.object in own]
+    rest = [finding for finding in found.findings if finding.object not in own]
     lines = _section(here, f"about {name}", width, counted=bool(rest)) if name else []
     if rest or not name:
         lines += _section(
@@ -62,7 +66,7 @@ def findings_lines(
         )
     else:
         lines.append((Span("nothing found elsewhere in the mesh", "muted"),))
-    return [*lines, *_unread(mesh, width)]
+    return [*lines, *_unread(mesh, found.unchecked, width)]
 
 
 def _section(
@@ -112,14 +116,12 @@ def _advice(text: str, width: int) -> list[Line]:
     ]
 
 
-def _unread(mesh: Mesh, width: int) -> list[Line]:
+def _unread(mesh: Mesh, unchecked: Iterable[str], width: int) -> list[Line]:
     """What the findings cannot speak of."""
     lines: list[Line] = []
     if not mesh.istio:
         lines += wrapped("this cluster does not serve Istio's resources", width, "muted")
-    if mesh.partial:
-        kinds = ", ".join(sorted(mesh.partial))
-        text = f"not read everywhere: {kinds}; nothing there is called missing"
+    for text in unchecked:
         lines += wrapped(text, width, "muted")
     for problem in mesh.problems[:MOST]:
         lines += wrapped(f"not understood: {problem}", width, "warning")

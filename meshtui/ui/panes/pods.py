@@ -19,7 +19,7 @@ from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
-    from meshtui.operations.look.proxy_status import ProxyStatus
+    from meshtui.operations.look.proxy_sync import MeshSync
 
 
 class PodsPane(Pane):
@@ -31,10 +31,10 @@ class PodsPane(Pane):
     class Read(Message):
         """What the proxies of a service's pods said."""
 
-        def __init__(self, service: ServiceKey, statuses: tuple[ProxyStatus, ...]) -> None:
+        def __init__(self, service: ServiceKey, sync: MeshSync) -> None:
             super().__init__()
             self.service = service
-            self.statuses = statuses
+            self.sync = sync
 
     class Unread(Message):
         """They could not be asked at all."""
@@ -51,7 +51,7 @@ class PodsPane(Pane):
         self._asked: frozenset[PodPlace] = frozenset()
         self._asked_at = 0.0
         self._busy = False
-        self._statuses: dict[PodPlace, ProxyStatus] = {}
+        self._sync: MeshSync | None = None
         self._error: MeshtuiError | None = None
 
     def update_body(self, snapshot: Snapshot) -> None:
@@ -99,18 +99,17 @@ class PodsPane(Pane):
 
     async def _read(self, service: ServiceKey, pods: tuple[Pod, ...]) -> None:
         try:
-            statuses = await self.cockpit.proxy_statuses(pods)
+            sync = await self.cockpit.mesh_sync(pods)
         except MeshtuiError as error:
             self.post_message(self.Unread(service, error))
         except Exception as error:  # noqa: BLE001 - the edge of a worker
             self.post_message(self.Unread(service, unexpected("asking the proxies", error)))
         else:
-            self.post_message(self.Read(service, statuses))
+            self.post_message(self.Read(service, sync))
 
     def on_pods_pane_read(self, message: Read) -> None:
         self._busy, self._error = False, None
-        found = {(one.pod.namespace, one.pod.name): one for one in message.statuses}
-        self._statuses = found
+        self._sync = message.sync
         self._show()
 
     def on_pods_pane_unread(self, message: Unread) -> None:
@@ -132,7 +131,7 @@ class PodsPane(Pane):
         lines = wrapped(f"✖ {self._error}", width, "error") if self._error else []
         lines += [BLANK] if lines else []
         mesh = self._snapshot.mesh
-        lines += pods_lines(self.pods, mesh, self._statuses, self.now, width)
+        lines += pods_lines(self.pods, mesh, self._sync, self.now, width)
         self.listing.fill(lines)
         self.update_title()
 

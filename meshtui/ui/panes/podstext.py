@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from meshtui.diagnosis.proxy_sync import ProxyRow, row_lines
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.pod_health import pod_trouble, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.look.proxy_status import ProxyStatus
+from meshtui.operations.look.proxy_sync import MeshSync
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, width_of, wrapped
 
 PodPlace = tuple[str, str]
-Statuses = Mapping[PodPlace, ProxyStatus]
+Rows = Mapping[PodPlace, ProxyRow]
 
 TITLES = ("pod", "ready", "restarts", "age", "node", "sidecar", "config")
 GAP = 2
@@ -23,23 +24,35 @@ _OTHERS = 24
 
 
 def pods_lines(
-    pods: Sequence[Pod], mesh: Mesh, statuses: Statuses, now: float, width: int
+    pods: Sequence[Pod], mesh: Mesh, sync: MeshSync | None, now: float, width: int
 ) -> list[Line]:
-    """A line for each pod, below it what is wrong with it; the rollouts come first."""
+    """A line for each pod, below it what is wrong with it; the rollouts come first.
+
+    `sync` None: the proxies are not read yet.
+    """
     lines = [line for text in rollouts(pods, mesh) for line in wrapped(f"▲ {text}", width, "mark")]
     lines += [BLANK] if lines else []
     if not pods:
         return [*lines, (Span("no pod: its Service selects none", "muted"),)]
-    rows = [_cells(pod, statuses.get((pod.namespace, pod.name)), now) for pod in pods]
+    known: Rows = {row.place: row for row in sync.rows} if sync else {}
+    rows = [_cells(pod, known.get((pod.namespace, pod.name)), now) for pod in pods]
     widths = _widths([tuple(Span(title, "head") for title in TITLES), *rows], width)
     lines.append(_row(tuple(Span(title, "head") for title in TITLES), widths))
     for pod, cells in zip(pods, rows, strict=True):
         lines.append(_row(cells, widths))
-        lines += _troubles(pod, statuses.get((pod.namespace, pod.name)), now, width)
-    return lines
+        lines += _troubles(pod, known.get((pod.namespace, pod.name)), now, width)
+    return [*lines, *_unsaid(sync, known, pods, width)]
 
 
-def _cells(pod: Pod, status: ProxyStatus | None, now: float) -> Line:
+def _unsaid(sync: MeshSync | None, known: Rows, pods: Sequence[Pod], width: int) -> list[Line]:
+    """Why of some proxies it is not known how they stand with istiod."""
+    shown = [known[place] for pod in pods if (place := (pod.namespace, pod.name)) in known]
+    if sync is None or not sync.unsaid or all(row.in_sync is not None for row in shown):
+        return []
+    return [BLANK, *wrapped(sync.unsaid, width, "warning")]
+
+
+def _cells(pod: Pod, proxy: ProxyRow | None, now: float) -> Line:
     ready = sum(one.running for one in pod.statuses)
     total = len(pod.containers)
     made = stamp(pod.created)
@@ -50,28 +63,30 @@ def _cells(pod: Pod, status: ProxyStatus | None, now: float) -> Line:
         Span(str(restarts(pod)), "warning" if restarts(pod) else "muted"),
         Span("?" if made is None else human_duration(now - made), "text"),
         span(pod.node or "–", "muted"),
-        *_proxy(pod, status),
+        *_proxy(pod, proxy),
     )
 
 
-def _proxy(pod: Pod, status: ProxyStatus | None) -> tuple[Span, Span]:
+def _proxy(pod: Pod, proxy: ProxyRow | None) -> tuple[Span, Span]:
     if not pod.sidecar:
         kind = "ztunnel" if pod.ambient else "none"
         return Span(kind, "muted" if pod.ambient else "warning"), Span("–", "muted")
     version = span(pod.proxy_version or "yes", "text")
-    if status is None:
+    if proxy is None:
         return version, Span("…", "muted")
-    return version, span(status.words, "ok" if status.well else "warning")
+    return version, span(proxy.state, "ok" if proxy.in_sync else "warning")
 
 
-def _troubles(pod: Pod, status: ProxyStatus | None, now: float, width: int) -> list[Line]:
+def _troubles(pod: Pod, proxy: ProxyRow | None, now: float, width: int) -> list[Line]:
     found = pod_trouble(pod, now)
     indent = "  └ "
     lines = []
     if found is not None:
         lines += wrapped(found.words, width, "failing" if found.stuck else "warning", indent)
-    if status is not None and status.trouble:
-        lines += wrapped(f"proxy: {status.trouble}", width, "muted", indent)
+    told = found.words if found is not None else ""
+    for words in row_lines(proxy, now) if proxy is not None else ():
+        if words != told:
+            lines += wrapped(f"proxy: {words}", width, "muted", indent)
     return lines
 
 

@@ -35,8 +35,8 @@ _MARKS = {REFUSES: "✖", NOT_CONNECTED: "✖", BEHIND: "▲", IN_SYNC: "●"}
 def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
     """A line for each proxy whose line holds `text`, the worst first, below it what is wrong."""
     lines: list[Line] = []
-    if found.trouble:
-        lines += [*wrapped(f"▲ istiod: {found.trouble}", width, "warning"), BLANK]
+    if found.unsaid:
+        lines += [*wrapped(f"▲ {found.unsaid}", width, "warning"), BLANK]
     rows = shown_rows(found, text)
     if not rows:
         return [*lines, (Span(f"no proxy with {text!r}" if text else "no proxy", "muted"),)]

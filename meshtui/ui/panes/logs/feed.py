@@ -54,6 +54,8 @@ def read(entry: LogEntry, formats: tuple[LogFormat, ...] = ()) -> LogLine:
         trouble = entry.error is not None
         return own_line(entry.text, entry.pod, entry.version, entry.stamp, trouble)
     place = entry.namespace, entry.pod, entry.version
+    if entry.nameless:
+        return LogLine(*place, entry.text, entry.stamp, nameless=True)
     return read_line(*place, entry.text, entry.stamp, formats, entry.address, entry.container)
 
 

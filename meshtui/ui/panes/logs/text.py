@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.envoy.logsummary import Summary
-from meshtui.envoy.logview import Piece, code_pieces, flag_pieces, path_pieces
+from meshtui.envoy.logview import Piece, code_pieces, flag_pieces, path_pieces, unread_words
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
@@ -71,14 +71,8 @@ def _spans(pieces: Iterable[Piece]) -> Line:
 
 def _unknown(store: LogStore) -> Iterable[Span]:
     """Lines that are requests, by their looks: no filter of codes finds them."""
-    if not store.unknown:
-        return ()
-    return (Span(unknown_words(store.unknown), "warning"), Span("  ", "muted"))
-
-
-def unknown_words(count: int) -> str:
-    one = count == 1
-    return f"{count:,} {'line is' if one else 'lines are'} in a format that is not known"
+    for words in unread_words(store.unknown, store.nameless):
+        yield from (Span(words, "warning"), Span("  ", "muted"))
 
 
 def _dropped(store: LogStore) -> Iterable[Span]:
