@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 
-YOUNG, MIDDLE, NEVER = 5_000, 10, 1_000_000
+YOUNG, MIDDLE, NEVER = 5_000, 2, 1_000_000
 """How many objects are new before they are looked at, how many times before those are that stayed,
 and likewise all: only here."""
 
