@@ -7,12 +7,14 @@ is on the terminal. Once nothing happens but ticks, then while objects of each k
 
 `keys` are milliseconds from the key to the terminal. A stall is a moment in which the loop came
 back more than 30 ms late; `own` is as much of it as this process used of a processor meanwhile:
-the rest is the machine's. All builds alternate.
+the rest is the machine's. All builds alternate. `--line 200,5`: over a line on which a round trip
+takes 200 ms and 5 of 100 connections are lost; writers of objects are beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -32,6 +34,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.bench.bad_line import through
 from tests.bench.cluster_events import EVENTS, Writer
 
 HERE = Path(__file__).parents[2]
@@ -190,9 +193,17 @@ def _change(name: str, kubeconfig: Path, done: threading.Event) -> None:
         number += 1
 
 
-def measure(root: Path, kubeconfig: Path, wanted: Sequence[str], seconds: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as state:
-        screen = Screen(root, kubeconfig, Path(state))
+def measure(
+    root: Path, kubeconfig: Path, wanted: Sequence[str], seconds: float, line: str = ""
+) -> dict[str, Any]:
+    with contextlib.ExitStack() as stack:
+        state = stack.enter_context(tempfile.TemporaryDirectory())
+        over = kubeconfig
+        if line:
+            trip_ms, _, lost = line.partition(",")
+            bad = through(kubeconfig, Path(state), float(trip_ms) / 2000, float(lost or 0) / 100)
+            over = stack.enter_context(bad)
+        screen = Screen(root, over, Path(state))
         with screen.running():
             rows = screen.wait("rows", screen.began, START_S)
             pods = screen.wait("pods", screen.began, START_S)
@@ -229,6 +240,7 @@ def main() -> None:
     parser.add_argument("--build", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--phases", default="ticks," + ",".join(EVENTS))
+    parser.add_argument("--line", default="", metavar="MS[,PERCENT]")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     named = (build.partition("=") for build in given.build)
@@ -236,7 +248,9 @@ def main() -> None:
     document = {}
     for name, root in builds.items():
         phases = given.phases.split(",")
-        document[name] = measure(root, given.kubeconfig.absolute(), phases, given.seconds)
+        document[name] = measure(
+            root, given.kubeconfig.absolute(), phases, given.seconds, given.line
+        )
         if not given.json:
             print(table(name, document[name]), flush=True)
     if given.json:

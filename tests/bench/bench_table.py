@@ -1,10 +1,12 @@
-"""All of it in one table: `python -m tests.bench.bench_table [--sizes 10,100,1000,3000] [--json]`.
+"""All of it in one table: `python -m tests.bench.bench_table [--against REV] [--json]`.
 
 For each size a synthetic mesh is served by the lab, and on it the commands (`bench_commands`) and
-the screen (`bench_responsive`) of this build, of the builds in `--build NAME=FOLDER` (a folder with
-a `meshtui` package: `git worktree add FOLDER REVISION`), and of the peers that are there (kubectl,
+the screen (`bench_responsive`) of this build, of the revision REV, of the builds in `--build
+NAME=FOLDER` (a folder with a `meshtui` package), and of the peers that are there (kubectl,
 istioctl) are measured by turns. Every figure has its ratio to the first other build's, or to the
-peer's where there is no other build. `--kubeconfig FILE` measures on a cluster that is there.
+peer's where there is no other build; of the times of commands, which are medians, the fastest and
+the slowest are there, too. `--kubeconfig FILE` measures on a cluster that is there. `--line 200,5`:
+the screen once more, over a line with round trips of 200 ms that loses 5 of 100 connections.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.bench import bench_commands, bench_responsive
+from tests.bench.count_steps import checked_out
 
 HERE = Path(__file__).parents[2]
 THIS = bench_commands.THIS
@@ -59,7 +62,7 @@ def commands(builds: Mapping[str, Path], rounds: int, only: str) -> Rows:
             continue
         found = bench_commands.measured(command, "service-7", builds, rounds)
         name = command.replace(bench_commands.NOBODY, "").strip()
-        for part in ("wall_s", "cpu_s", "memory_mib"):
+        for part in ("wall_s", "fastest_s", "slowest_s", "cpu_s", "memory_mib"):
             rows[f"{name}: {part}"] = {one: getattr(f, part) for one, f in found.items()}
         for one, figures in found.items():
             if figures.failed:
@@ -68,17 +71,22 @@ def commands(builds: Mapping[str, Path], rounds: int, only: str) -> Rows:
 
 
 def screens(
-    builds: Mapping[str, Path], kubeconfig: Path, phases: Sequence[str], seconds: float
+    builds: Mapping[str, Path],
+    kubeconfig: Path,
+    phases: Sequence[str],
+    seconds: float,
+    line: str = "",
 ) -> Rows:
     rows: Rows = {}
+    screen = f"screen over {line}" if line else "screen"
     for name, root in builds.items():
-        found = bench_responsive.measure(root, kubeconfig, phases, seconds)
+        found = bench_responsive.measure(root, kubeconfig, phases, seconds, line)
         for key, words in STARTED.items():
-            rows.setdefault(f"screen: {words}", {})[name] = found[key] or 0.0
-        rows.setdefault("screen: MiB at most", {})[name] = found["peak_mib"]
+            rows.setdefault(f"{screen}: {words}", {})[name] = found[key] or 0.0
+        rows.setdefault(f"{screen}: MiB at most", {})[name] = found["peak_mib"]
         for phase, figures in found["phases"].items():
             for key in SHOWN:
-                rows.setdefault(f"screen, {phase}: {key}", {})[name] = figures[key]
+                rows.setdefault(f"{screen}, {phase}: {key}", {})[name] = figures[key]
     return rows
 
 
@@ -98,15 +106,24 @@ def main() -> None:
     parser.add_argument("--sizes", default="10,100,1000,3000")
     parser.add_argument("--kubeconfig", type=Path)
     parser.add_argument("--build", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--against", default="", metavar="REV")
+    parser.add_argument("--line", default="", metavar="MS[,PERCENT]")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="commands with this word")
     parser.add_argument("--phases", default="ticks,pod,DestinationRule,Service")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each phase; 0: no screen")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    with checked_out(given.against) if given.against else nullcontext() as tree:
+        if given.against and tree is None:
+            parser.error(f"{given.against} can't be checked out here")
+        measure(given, {given.against: tree} if tree else {})
+
+
+def measure(given: argparse.Namespace, against: Mapping[str, Path]) -> None:
     named = (build.partition("=") for build in given.build)
     others = {name: Path(folder).absolute() for name, _, folder in named}
-    builds = {THIS: HERE, **others}
+    builds = {THIS: HERE, **against, **others}
     document: dict[str, Rows] = {}
     for size in given.sizes.split(","):
         with _mesh(given.kubeconfig, int(size)) as kubeconfig:
@@ -115,6 +132,8 @@ def main() -> None:
             if given.seconds:
                 phases = given.phases.split(",")
                 rows |= screens(builds, kubeconfig, phases, given.seconds)
+                if given.line:
+                    rows |= screens(builds, kubeconfig, phases[:1], given.seconds, given.line)
         name = str(given.kubeconfig or f"{size} services")
         document[name] = rows
         if not given.json:
