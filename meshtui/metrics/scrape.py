@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
@@ -10,7 +11,7 @@ from meshtui.mesh.model import Pod
 from meshtui.mesh.text import clean
 from meshtui.metrics.connections import OPENED
 from meshtui.metrics.denied import FILTER as DENIED
-from meshtui.metrics.exposition import is_exposition
+from meshtui.metrics.exposition import is_exposition, points
 from meshtui.metrics.traffic import REQUESTS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ QUERY = {"usedonly": "", "filter": _COUNTERS}
 
 SILENT_READS = 10
 """How often a proxy without a request counter is believed before its other port is asked again."""
+
+COUNTERS = (REQUESTS, OPENED)
 
 PodId = tuple[str, str, str]
 """Namespace, name and address: a StatefulSet gives a new pod the old one's name."""
@@ -67,6 +70,9 @@ class Scraper:
                 text = await self._from(pod, _other(port))
             except MeshtuiError:
                 raise error from None
+            if not counts(text):
+                # Only where both say so it is nothing.
+                raise error from None
             self._ports[pod_id(pod)] = _other(port)
             return text
         return await self._counted(pod, port, text)
@@ -78,7 +84,7 @@ class Scraper:
         or whose Envoy starts, has none either: only where both say so it is nothing.
         """
         key = pod_id(pod)
-        if REQUESTS in text or OPENED in text:
+        if counts(text):
             self._silent.pop(key, None)
             return text
         if self._silent.get(key, 0) > 0:
@@ -89,7 +95,7 @@ class Scraper:
         except MeshtuiError as error:
             what = f"port {port} has no counter of requests, and port {_other(port)} does not"
             raise Unreachable(f"{what} answer: {error.what}") from None
-        if REQUESTS not in second and OPENED not in second:
+        if not counts(second):
             self._silent[key] = SILENT_READS
         return second
 
@@ -99,7 +105,17 @@ class Scraper:
         if not is_exposition(text):
             begins = clean(text.lstrip()[:24])
             raise Unreachable(f"port {port} answers something else than statistics ({begins}…)")
+        if port == AGENT_PORT and not text.strip():
+            # The agent counts itself, too: where it says nothing at all, it is not the agent.
+            raise Unreachable(f"port {port} answers an empty text")
+        if not counts(text) and next(points(text, COUNTERS), None) is not None:
+            raise Unreachable(f"port {port} has counters of requests that are no numbers")
         return text
+
+
+def counts(text: str) -> bool:
+    """Whether requests or connections are counted, by Istio's own names: others end like them."""
+    return any(math.isfinite(point.value) for point in points(text, COUNTERS))
 
 
 def _other(port: int) -> int:

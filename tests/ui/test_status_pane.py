@@ -71,7 +71,7 @@ async def test_a_text_leaves_the_proxies_that_hold_it_and_escape_takes_it_away()
 async def test_without_istiods_account_it_says_so_and_shows_what_the_proxies_say() -> None:
     async with driving(FakeCockpit(), size=LARGE) as drive:
         await drive.press("H")
-        await drive.until(lambda: "istiod: you may not" in shown(drive))
+        await drive.until(lambda: "is not known: you may not" in shown(drive))
         assert shown(drive).count("in sync") >= 3
 
 

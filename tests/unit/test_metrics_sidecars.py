@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -400,3 +401,36 @@ async def test_what_a_gateway_sent_on_is_counted_by_gateway() -> None:
     ((client, sent),) = sample.sent.items()
     assert client == ("default", "ingress")
     assert (sent.requests, sent.rps, sent.error_ratio) == (100, 50, 0.1)
+
+
+LOOKS_ALIKE = 'envoy_x_istio_requests_total{a="b"} 7\n'
+EMPTY_AGENT = "go_goroutines 7\n"
+
+
+@pytest.mark.parametrize(
+    ("agent", "envoy", "trouble"),
+    [
+        ("<html><body>Sign in", "<html><body>Sign in", "something else than statistics"),
+        ("", "", "answers an empty text"),
+        (stats(math.nan), stats(math.inf), "counters of requests that are no numbers"),
+        (Unreachable("refused"), LOOKS_ALIKE, "refused"),
+        (Unreachable("refused"), "", "refused"),
+        ("<html>", LOOKS_ALIKE, "something else than statistics"),
+        (EMPTY_AGENT, "", ""),  # idle: both say so
+        (EMPTY_AGENT, LOOKS_ALIKE, ""),
+    ],
+)
+async def test_what_holds_no_counts_is_not_read_as_no_traffic(
+    agent: str | MeshtuiError, envoy: str | MeshtuiError, trouble: str
+) -> None:
+    async def answer(port: int) -> str:
+        found = agent if port == 15020 else envoy
+        if isinstance(found, MeshtuiError):
+            raise found
+        return found
+
+    bench = Bench(pod("web", workload="web"), pod("reviews", workload="reviews-v1"))
+    await bench.tick(0, web=answer, reviews=answers("destination", 5, 0))
+    sample = await bench.tick(2, web=answer, reviews=answers("destination", 25, 0))
+    assert (sample.unread == {("default", "web")}) is bool(trouble)
+    assert trouble in " ".join(sample.problems) and bool(sample.problems) is bool(trouble)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from meshtui.errors import NotAllowed
+from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.mesh.judging import OK, REFUSED
 from meshtui.mesh.model import Mesh
@@ -44,10 +44,12 @@ class Logs:
         monkeypatch.setattr(evidence, "log_lines", self._lines)
         self.supplement = LoggedTokens(cast("Cluster", None), clock=lambda: self.now)
 
-    async def _lines(self, _cluster: object, pod: Any, *_limits: object) -> tuple[list[str], str]:
+    async def _lines(
+        self, _cluster: object, pod: Any, *_limits: object
+    ) -> tuple[list[str], MeshtuiError | None]:
         self.asked.append(pod.workload)
         answer = self.answers[pod.workload]
-        return ([], str(answer)) if isinstance(answer, Exception) else (answer, "")
+        return ([], answer) if isinstance(answer, MeshtuiError) else (answer, None)
 
 
 def mesh_of(*tokens: Obj, partial: Mapping[str, frozenset[str]] | None = None) -> Mesh:
@@ -81,7 +83,8 @@ CASES: dict[str, tuple[Any, float | None, str, str]] = {
     "refused by the proxy": ([REFUSED_TOKEN, FINE], 40.0, REFUSED, ""),
     "by the program": ([OWN, FINE], 0.0, OK, ""),
     "by both": ([REFUSED_TOKEN, OWN, OWN, OWN], 10.0, "degraded", ""),
-    "may not be read": (NotAllowed("logs of reviews-v1: not allowed"), None, OK, "not allowed"),
+    "may not be read": (NotAllowed("forbidden"), None, OK, "pods/log may not be read"),
+    "cannot be reached": (Unreachable("its node is away"), None, OK, "its node is away"),
     "holds none": ([FINE], None, OK, "the access log has no such answer"),
     "without details": (
         ['{"start_time":"2026-11-28T07:16:06.000Z","response_code":401,"upstream_cluster":'

@@ -13,7 +13,7 @@ from meshtui.diagnosis.explain.evidence import Evidence, LoggedAnswer
 from meshtui.diagnosis.refused_config import sentences_of
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.details import denying_policy, explain_details
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.access_logging import LogFormat
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.routing import pods_of
@@ -55,7 +55,7 @@ async def read_evidence(
     formats = formats_of(mesh, pods)
     gate = asyncio.Semaphore(_CONCURRENCY)
 
-    async def read(pod: Pod) -> tuple[list[str], str]:
+    async def read(pod: Pod) -> tuple[list[str], MeshtuiError | None]:
         async with gate:
             return await log_lines(cluster, pod)
 
@@ -66,7 +66,7 @@ async def read_evidence(
     logged: Counter[LoggedAnswer] = Counter()
     for at, (pod, (lines, _)) in enumerate(zip(pods, logs, strict=True)):
         logged.update(answers(lines, pod, at < len(own), service, addresses, formats))
-    troubles = dict.fromkeys(trouble for _, trouble in logs if trouble)
+    troubles = dict.fromkeys(str(trouble) for _, trouble in logs if trouble)
     return Evidence(logged, refused, tuple(troubles))
 
 
@@ -91,7 +91,7 @@ async def _refused(refusals: RecentRefusals, mesh: Mesh, pods: Iterable[Pod]) ->
 
 async def log_lines(
     cluster: Cluster, pod: Pod, tail: int = LINES, limit_s: float = _TIMEOUT_S
-) -> tuple[list[str], str]:
+) -> tuple[list[str], MeshtuiError | None]:
     """The last lines of a proxy's log, and why there are not all of them."""
     from meshtui.kube.logs import pod_log
 
@@ -106,10 +106,11 @@ async def log_lines(
                 async for line in lines:
                     found += [line.decode("utf-8", "replace")]
     except TimeoutError:
-        return found, f"the log of {pod.namespace}/{pod.name} does not come to an end"
+        what = f"the log of {pod.namespace}/{pod.name} does not come to an end"
+        return found, Unreachable(what)
     except MeshtuiError as error:
-        return found, str(error)
-    return found, ""
+        return found, error
+    return found, None
 
 
 def answers(

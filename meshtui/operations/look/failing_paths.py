@@ -47,7 +47,7 @@ async def read_paths(
     found = LoggedPaths(
         time.time(),
         proxies=sum(not trouble for _, trouble in logs),
-        troubles=tuple(dict.fromkeys(trouble for _, trouble in logs if trouble)),
+        troubles=tuple(dict.fromkeys(str(trouble) for _, trouble in logs if trouble)),
     )
     for place, (pod, (lines, _)) in enumerate(zip(pods, logs, strict=True)):
         records = (record for line in lines if (record := parse_line(line, formats)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
 from meshtui.envoy.accesslog import AccessRecord, is_unknown_format, parse_line
+from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED, Workload, undecided_tokens
@@ -90,16 +91,20 @@ class LoggedTokens:
         return judged(records, unknown, troubles)
 
 
-def judged(records: Iterable[AccessRecord], unknown: int, troubles: Iterable[str]) -> Logged:
+def judged(
+    records: Iterable[AccessRecord], unknown: int, troubles: Iterable[MeshtuiError]
+) -> Logged:
     """By the 401s of a log whose details tell who answered."""
     known = [one for one in records if str(one.code) == UNAUTHORIZED and not one.flags]
     told = [one for one in known if one.details]
     if told:
         refused = sum(one.details.startswith(_FILTER) for one in told)
         return Logged(refused / len(told))
-    trouble = next(iter(troubles), "")
-    if trouble:
-        return Logged(None, trouble)
+    trouble = next(iter(troubles), None)
+    if isinstance(trouble, NotAllowed):
+        return Logged(None, "pods/log may not be read")
+    if trouble is not None:
+        return Logged(None, trouble.what)
     if known:
         return Logged(None, "the access log has no response code details")
     if unknown:
