@@ -17,7 +17,9 @@ from meshtui.errors import Exit, MeshtuiError, NotFound, Usage
 TOGETHER = {"services": ("services_of_clusters", "services")}
 """Commands that make one of what the clusters have: the module and its function."""
 
-PAGED = ("analyze", "status", "pods", "graph", "exposure", "trace", "doctor", "journal")
+PAGED = (
+    *("analyze", "status", "pods", "graph", "signals", "exposure", "trace", "doctor", "journal"),
+)
 """Commands that run in each cluster, and print what they find under its name."""
 
 CHANGES = ("shift", "promote", "rollback", "mirror", "fault", "timeout", "breaker", "adopt")

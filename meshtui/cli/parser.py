@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "trace": ("trace", "trace"),
     "request": ("request", "request"),
     "load": ("load", "load"),
+    "signals": ("signals", "signals"),
     "exposure": ("exposure", "exposure"),
     "graph": ("graph", "graph"),
     "analyze": ("analysis", "analyze"),

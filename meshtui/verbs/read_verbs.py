@@ -197,6 +197,22 @@ LOAD = Verb(
     ),
 )
 
+SIGNALS = Verb(
+    "signals",
+    "what is wrong with a service, in words: its errors, what they mean, what to do next",
+    (
+        Parameter("version", "only this version", TEXT, "V", ""),
+        WINDOW,
+    ),
+    needs="service",
+    line=True,
+    own_words=True,
+    examples=(
+        Example("--window 10s", "The service and each of its versions."),
+        Example("--version v3 -o json", "One version, as JSON."),
+    ),
+)
+
 EXPOSURE = Verb(
     "exposure",
     "how traffic from outside gets to a service, and which rate limits stand in its way",
@@ -311,5 +327,5 @@ MAN = Verb(
 
 VERBS = (
     *(SERVICES, LOGS, PROXY, STATUS, PODS, TRACE, REQUEST, LOAD),
-    *(EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION, CONFIG, MAN),
+    *(SIGNALS, EXPOSURE, GRAPH, ANALYZE, JOURNAL, KEEP, DOCTOR, COMPLETION, CONFIG, MAN),
 )

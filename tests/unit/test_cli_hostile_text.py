@@ -28,7 +28,7 @@ WHAT = next(p.choices for p in BY_NAME["proxy"].parameters if p.name == "what")
 READING = (
     ("services",), ("services", "reviews"), ("services", "-A"), ("analyze", "-A", "--hints"),
     ("trace", "reviews", "--header", f"end-user=jason{EVIL}"), ("exposure",),
-    ("exposure", "reviews"), ("graph", "-A"), ("graph", "reviews"),
+    ("exposure", "reviews"), ("graph", "-A"), ("graph", "reviews"), ("signals", "reviews"),
     ("logs", "reviews"), ("logs", "reviews", "--callers"),
     *(("proxy", what, "reviews" if what == "diff" else "productpage") for what in WHAT),
     ("journal",), ("doctor",), ("status", "-A"), ("pods", "-A"), ("canary", "status"),

@@ -172,10 +172,11 @@ async def test_a_rollback_is_written_before_anybody_is_asked_who_calls(
         told.append("asked")
         return "a sample"
 
-    async def apply(_: Any, __: Any, sample: Any, ___: Any, callers: Any) -> None:
+    async def apply(_: Any, __: Any, sample: Any, ___: Any, callers: Any) -> Any:
         told.append("applied")
         if sample is None:
             await callers()
+        return SimpleNamespace(applied=True, plan=SimpleNamespace(changes=()))
 
     monkeypatch.setattr(changing, "callers", asked)
     change = SimpleNamespace(verb=verb, service="reviews")

@@ -1,0 +1,40 @@
+"""The document of `signals`: states, and what each flag, code and status means here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshtui.diagnosis.explain import explanations
+from meshtui.diagnosis.explain.scope import VersionScope, parts_of
+from meshtui.diagnosis.explain.triage import sentences
+from meshtui.mesh.signals import Sample
+
+
+def signals_json(scope: VersionScope, sample: Sample | None) -> dict[str, Any]:
+    """`states` begin with the worst. `share` is 0 to 1; what is not known is null."""
+    evidence = scope.evidence
+    return {
+        "service": str(scope.view.key),
+        "version": scope.row.label if scope.row else None,
+        "source": sample.source if sample else None,
+        "window_s": sample.window_s if sample else None,
+        "states": [
+            {"state": state, "sentence": head, "details": sides.split("\n") if sides else []}
+            for state, head, sides in sentences(scope)
+        ],
+        "explanations": [
+            {
+                "kind": one.kind,
+                "code": one.code,
+                "name": one.name,
+                "of": list(one.labels),
+                "side": one.side,
+                "rps": one.rps,
+                "share": one.share,
+                "sentences": list(one.sentences),
+                "next": one.next,
+            }
+            for one in explanations(parts_of(scope))
+        ],
+        "not_read": list(evidence.troubles) if evidence else [],
+    }

@@ -1,0 +1,83 @@
+"""`signals`: what is wrong with a service, in words, as the screen's pane says it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from meshtui.cli import connect as opening
+from meshtui.cli import output
+from meshtui.cli.documents.signals import signals_json
+from meshtui.cli.streams import columns
+from meshtui.diagnosis.explain import explanations
+from meshtui.diagnosis.explain.scope import VersionScope, parts_of, scope_of
+from meshtui.errors import Exit, NotFound
+from meshtui.mesh.measured_views import looked_at
+from meshtui.mesh.model import Service
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.thresholds import Thresholds
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView, structure
+from meshtui.operations.look.evidence import read_evidence
+from meshtui.operations.look.refused_config import RecentRefusals
+from meshtui.operations.session import Session
+
+WIDTH, MOST = 100, 120
+"""Of a line where there is no terminal, and at most."""
+
+
+async def signals(arguments: argparse.Namespace) -> int:
+    """One sample, with what logs and istiod say of it. Without telemetry the status is 5."""
+    async with opening.session(arguments) as opened:
+        mesh = await opening.mesh(opened)
+        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+        sample, before, error = await opening.sample_and_hour(
+            opened, mesh, arguments.window, service.key
+        )
+        limits = opened.options.thresholds or Thresholds()
+        views = looked_at(structure(mesh), sample, limits, before)
+        view = next(one for one in views if one.key == service.key)
+        row = _row(view, arguments.version)
+        scope = await _with_evidence(opened, service, view, row, views, sample)
+    form = opening.form(arguments)
+    if form == "table":
+        _show(scope, str(error) if error else "")
+    else:
+        output.data(signals_json(scope, sample), form)
+        if error:
+            output.note(f"meshtui: telemetry: {error}")
+    return Exit.UNREACHABLE if error else Exit.DONE
+
+
+async def _with_evidence(
+    opened: Session,
+    service: Service,
+    view: ServiceView,
+    row: VersionView | None,
+    views: tuple[ServiceView, ...],
+    sample: Sample | None,
+) -> VersionScope:
+    mesh, refusals = view.mesh, RecentRefusals(opened.cluster)
+    evidence = await read_evidence(opened.cluster, mesh, service.key, sample, refusals)
+    return scope_of(mesh, view, row, sample, views, None, evidence)
+
+
+def _row(view: ServiceView, named: str) -> VersionView | None:
+    """Raises `NotFound`, naming those there are."""
+    if not named:
+        return None
+    found = next((row for row in view.versions if named in (row.label, row.version)), None)
+    if found is None:
+        there = ", ".join(row.label for row in view.versions) or "none"
+        raise NotFound(f"{view.key} has no version {named}", f"there are: {there}")
+    return found
+
+
+def _show(scope: VersionScope, trouble: str) -> None:
+    from meshtui.ui.panes.signalstext import signals_lines
+
+    width = min(columns(sys.stdout) or WIDTH, MOST)
+    for line in signals_lines(scope, trouble, width):
+        output.line("".join(piece.text for piece in line).rstrip())
+    if explanations(parts_of(scope)):
+        output.note("meshtui: the keys are the screen's; each has a command: see `meshtui --help`")
