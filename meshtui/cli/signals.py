@@ -8,9 +8,9 @@ import sys
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.signals import signals_json
+from meshtui.cli.key_commands import as_commands
 from meshtui.cli.streams import columns
-from meshtui.diagnosis.explain import explanations
-from meshtui.diagnosis.explain.scope import VersionScope, parts_of, scope_of
+from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.errors import Exit, NotFound
 from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Service
@@ -77,7 +77,5 @@ def _show(scope: VersionScope, trouble: str) -> None:
     from meshtui.ui.panes.signalstext import signals_lines
 
     width = min(columns(sys.stdout) or WIDTH, MOST)
-    for line in signals_lines(scope, trouble, width):
+    for line in signals_lines(scope, trouble, width, step=as_commands(scope.view.key)):
         output.line("".join(piece.text for piece in line).rstrip())
-    if explanations(parts_of(scope)):
-        output.note("meshtui: the keys are the screen's; each has a command: see `meshtui --help`")

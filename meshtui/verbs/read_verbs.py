@@ -86,7 +86,7 @@ PROXY = Verb(
         ),
         Parameter(
             "pod",
-            "a pod, its beginning, POD.NAMESPACE, or a workload",
+            "a pod, its beginning, POD.NAMESPACE, a workload, or a service with one workload",
             TEXT,
             "POD|SERVICE",
             positional=True,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from meshtui.errors import NotFound, Usage
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.proxies.narrowing import KINDS, Narrowing, narrowed, refuse_unfit
 from meshtui.operations.proxies.proxy_reads import VIEWS, ProxyReads
 from meshtui.operations.proxies.views import find_pod
@@ -131,9 +131,21 @@ def test_the_beginning_of_several_names_them(mesh: Mesh) -> None:
     with pytest.raises(Usage) as raised:
         find_pod(found, "web", "bookinfo")
     assert str(raised.value) == (
-        "web is the beginning of 7 pods: web-0, web-1, web-2, web-3, web-4 and 2 more: "
-        "write more of the name, as w-web-0"
+        "web is the beginning of 7 workloads: "
+        "name one: w-web-0, w-web-1, w-web-2, w-web-3, w-web-4 or 2 more"
     )
+
+
+def test_a_service_leads_to_its_only_workload_and_names_several(mesh: Mesh) -> None:
+    old = next(one for one in mesh.services if one.key.name == "reviews")
+    shop = replace(old, key=ServiceKey(old.key.namespace, "shop"))
+    pods = tuple(pod for pod in mesh.pods if pod.app == "reviews")
+    several = replace(mesh, services=(shop,), pods=pods)
+    with pytest.raises(Usage, match="service shop has 3 workloads: name one: reviews-v1, rev"):
+        find_pod(several, "shop", "bookinfo")
+    one = replace(several, pods=tuple(pod for pod in pods if pod.version == "v2"))
+    assert find_pod(one, "shop", "bookinfo").version == "v2"
+    assert find_pod(one, "shop.bookinfo", "").version == "v2"
 
 
 def test_a_whole_name_and_a_workload_come_before_a_beginning(mesh: Mesh) -> None:

@@ -13,6 +13,7 @@ from meshtui.dataclass import dataclass
 from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample
 from meshtui.operations.look.refused_config import read_refused
 from meshtui.operations.proxies.files import save_new
@@ -124,9 +125,10 @@ MOST_NAMED = 5
 
 def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
     """A pod with a proxy by its name, by `NAME.NAMESPACE` or `NAMESPACE/NAME`; or the first ready
-    pod of a workload; or of the only workload whose pods' names begin so.
+    pod of a workload; or of the only workload whose pods' names begin so, or which stands behind
+    a service of that name.
 
-    Raises NotFound, and Usage where those of several workloads do.
+    Raises NotFound, and Usage where there are several such workloads.
     """
     kind, slash, rest = name.partition("/")
     if slash and kind in TYPES:
@@ -142,6 +144,10 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
         found = _named(proxies, *place)
         if found is not None:
             return found
+    for place in places:
+        behind = _behind(mesh, *place)
+        if behind:
+            return _only(behind, f"service {name} has")
     elsewhere = [pod for pod in proxies if name in (pod.name, pod.workload)]
     if elsewhere:
         hint = f"did you mean {elsewhere[0].namespace}/{name}?"
@@ -155,19 +161,34 @@ def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:
     near = [pod for pod in proxies if namespace in ("", pod.namespace)]
     exact = [pod for pod in near if pod.name == name]
     begins = [pod for pod in near if name and pod.name.startswith(name)]
-    for found in (exact, [pod for pod in near if pod.workload == name], begins):
-        if found is begins and len({(pod.namespace, pod.workload) for pod in begins}) > 1:
-            raise Usage(f"{name} is the beginning of {_names(begins)}", _more_of_it(begins))
+    for found in (exact, [pod for pod in near if pod.workload == name]):
         if found:
-            return next((pod for pod in found if pod.serving), found[0])
-    return None
+            return _ready(found)
+    return _only(begins, f"{name} is the beginning of") if begins else None
 
 
-def _more_of_it(pods: list[Pod]) -> str:
-    """A workload's name is enough: its proxies have the same configuration."""
+def _behind(mesh: Mesh, namespace: str, name: str) -> list[Pod]:
+    """The pods with a proxy of the services of that name."""
+    services = [one for one in mesh.services if one.key.name == name]
+    near = [one for one in services if namespace in ("", one.key.namespace)]
+    return [pod for one in near for pod in pods_of(mesh, one) if pod.sidecar]
+
+
+def _ready(pods: list[Pod]) -> Pod:
+    return next((pod for pod in pods if pod.serving), pods[0])
+
+
+def _only(pods: list[Pod], words: str) -> Pod:
+    """A pod of the only workload: its proxies have the same configuration. `words` begin the line
+    that refuses several."""
+    if len({(pod.namespace, pod.workload) for pod in pods}) == 1:
+        return _ready(pods)
     workloads = sorted({pod.workload for pod in pods if pod.workload})
-    example = f", as {workloads[0]}" if workloads else ""
-    return f"write more of the name{example}"
+    if len(workloads) < 2:
+        raise Usage(f"{words} {_names(pods)}", "write more of the name")
+    more = f" or {len(workloads) - MOST_NAMED} more" if len(workloads) > MOST_NAMED else ""
+    named = f"name one: {', '.join(workloads[:MOST_NAMED])}{more}"
+    raise Usage(f"{words} {len(workloads)} workloads", named)
 
 
 def _names(pods: list[Pod]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from meshtui.diagnosis.explain import Explanation, explanations
 from meshtui.diagnosis.explain.scope import VersionScope, parts_of
 from meshtui.diagnosis.explain.triage import sentences, state_of
@@ -17,16 +20,22 @@ SHOWN = 20
 
 
 def signals_lines(
-    scope: VersionScope, trouble: str, width: int, *, stale: bool = False
+    scope: VersionScope,
+    trouble: str,
+    width: int,
+    *,
+    stale: bool = False,
+    step: Callable[[str], str] = str,
 ) -> list[Line]:
-    """Everything. `trouble` is what the telemetry says of itself where it does not do well.
+    """Everything. `trouble` is what the telemetry says of itself where it does not do well, `step`
+    puts what to do next into other words than the screen's keys.
 
     With `stale` the numbers are old: they are dimmed, and no sign tells a state.
     """
     lines: list[Line] = []
     if trouble:
         lines += [*wrapped(f"telemetry: {trouble}", width, "warning"), BLANK]
-    shown = _body(scope, width)
+    shown = _body(scope, width, step)
     if stale and state_of(scope) != NOT_KNOWN:
         lines += [*wrapped(OLD, width, "warning"), BLANK]
         shown = [_as_last_seen(line) for line in shown]
@@ -40,7 +49,7 @@ def _as_last_seen(line: Line) -> Line:
     return tuple(pieces)
 
 
-def _body(scope: VersionScope, width: int) -> list[Line]:
+def _body(scope: VersionScope, width: int, step: Callable[[str], str]) -> list[Line]:
     lines: list[Line] = []
     for state, head, sides in sentences(scope):
         lines += _sentence(state, head, sides, width)
@@ -57,7 +66,7 @@ def _body(scope: VersionScope, width: int) -> list[Line]:
     found = explanations(parts)
     labelled = len(parts) > 1
     for one in found:
-        lines += [BLANK, *_explained(one, labelled, width)]
+        lines += [BLANK, *_explained(replace(one, next=step(one.next)), labelled, width)]
     if not found and state_of(scope) not in (NOT_KNOWN, NO_TRAFFIC):
         lines += [BLANK, (Span("● ", "ok"), Span("no errors and no flags: nothing to explain"))]
     return lines
