@@ -11,7 +11,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +65,15 @@ class Prometheus:
 
 
 @contextmanager
-def running(api: Api) -> Iterator[Prometheus]:
-    """Scrapes the pods there are now, at their own addresses, as annotations on pods make it."""
+def running(api: Api, clusters: Sequence[str] = ("lab",)) -> Iterator[Prometheus]:
+    """Scrapes the pods there are now, at their own addresses, as annotations on pods make it.
+
+    Of several `clusters` each has all of them.
+    """
     require("prometheus")
     with tempfile.TemporaryDirectory(prefix="prom-") as directory:
         place, port = Path(directory), _free_port()
-        (place / "prometheus.yml").write_text(json.dumps(_config(api)))
+        (place / "prometheus.yml").write_text(json.dumps(_config(api, clusters)))
         process = subprocess.Popen(
             [
                 "prometheus",
@@ -90,14 +93,15 @@ def running(api: Api) -> Iterator[Prometheus]:
             process.wait()
 
 
-def _config(api: Api) -> dict[str, Any]:
+def _config(api: Api, clusters: Sequence[str]) -> dict[str, Any]:
     pods = api.call("GET", "/api/v1/pods")["items"]
     groups = [
         {
             "targets": [f"{pod['status']['podIP']}:15020"],
-            "labels": {"pod": pod["metadata"]["name"], "cluster": "lab"},
+            "labels": {"pod": pod["metadata"]["name"], "cluster": cluster},
         }
         for pod in pods
+        for cluster in clusters
     ]
     job = {
         "job_name": "kubernetes-pods",
