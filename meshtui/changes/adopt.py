@@ -39,7 +39,9 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
+class Version:
+    """One value of the label that tells a service's pods apart, and what its subset is called."""
+
     subset: str
     label: str
     value: str
@@ -64,9 +66,9 @@ def adopt(mesh: Mesh, key: ServiceKey, stable: str = "", rule: str = "") -> Adop
     if rule:
         raise Refused(f"{service.key} has no rule yet", "adopt it without --rule: that makes one")
     kind = _kind_of_rules(service)
-    versions = _versions(service, pods_of(mesh, service))
+    versions = versions_of(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
-    chosen, why = _stable(service, versions, stable)
+    chosen, why = stable_of(service, versions, stable)
     named = [names[v.value] for v in versions]
     routes = _routes(mesh, service, kind, named, names[chosen.value])
     return Adoption(subsets, routes, names[chosen.value], why)
@@ -115,7 +117,7 @@ def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
     if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):
         problem = f"{service.key} is routed by {located.owner.ref} already"
         raise Refused(problem, f"{rule} sends to all its pods, whatever their version")
-    versions = _versions(service, pods_of(mesh, service))
+    versions = versions_of(service, pods_of(mesh, service))
     subsets, names = _subsets(mesh, service, versions)
     known = {d.subset for d in located.rule.destinations if d.host == service.host}
     lacking = [names[v.value] for v in versions if names[v.value] not in known]
@@ -142,7 +144,7 @@ def _without_weight(located: Located, subsets: Iterable[str]) -> tuple[Operation
     return tuple(operations)
 
 
-def _versions(service: Service, pods: Iterable[Pod]) -> list[_Version]:
+def versions_of(service: Service, pods: Iterable[Pod]) -> list[Version]:
     """Versions of a label that every pod of the service has, by name."""
     pods = list(pods)
     if not pods:
@@ -154,7 +156,7 @@ def _versions(service: Service, pods: Iterable[Pod]) -> list[_Version]:
         raise Refused(f"the pods of {service.key} do not all have a version label", hint)
     values = sorted({pod.labels[label] for pod in pods})
     ready = {v: sum(p.serving for p in pods if p.labels[label] == v) for v in values}
-    return [_Version(subset_name(value), label, value, ready[value]) for value in values]
+    return [Version(subset_name(value), label, value, ready[value]) for value in values]
 
 
 def subset_name(version: str) -> str:
@@ -163,7 +165,7 @@ def subset_name(version: str) -> str:
 
 
 def _subsets(
-    mesh: Mesh, service: Service, versions: list[_Version]
+    mesh: Mesh, service: Service, versions: list[Version]
 ) -> tuple[Change | None, Mapping[str, str]]:
     """The subsets that are missing, and the name of each version's subset."""
     rules = mesh.rules_by_host.get(service.host, ())
@@ -204,7 +206,8 @@ def _more_subsets(rule: DestinationRule, service: Service, entries: list[dict[st
     return policy_change(rule, service.key, VERB, operations)
 
 
-def _stable(service: Service, versions: list[_Version], wanted: str) -> tuple[_Version, str]:
+def stable_of(service: Service, versions: list[Version], wanted: str) -> tuple[Version, str]:
+    """The version that gets all the traffic, and why: `wanted`, else that with most ready pods."""
     if wanted:
         for version in versions:
             if wanted in (version.value, version.subset):

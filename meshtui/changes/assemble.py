@@ -127,7 +127,7 @@ def removal(
         key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta
     }
     body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": retained}
-    body["spec"] = spec_of(raw)
+    body["spec"] = _without_addresses(raw)
     return Change(
         verb=verb,
         service=service,
@@ -143,6 +143,12 @@ def removal(
         spec_after={},
         undoes=undoes,
     )
+
+
+def _without_addresses(raw: Json) -> dict[str, Any]:
+    """The spec to make the object again with: a Service gets its addresses from the server."""
+    of_server = ("clusterIP", "clusterIPs") if raw.get("kind") == "Service" else ()
+    return {key: value for key, value in spec_of(raw).items() if key not in of_server}
 
 
 def free_name(objects: Iterable[Any], service: Service) -> str:
@@ -165,6 +171,9 @@ def _ref(raw: Json) -> Ref:
 def _shape(raw: Json) -> Mapping[str, Any]:
     if raw.get("kind") == "DestinationRule":
         return policy_json(raw)
+    if raw.get("kind") == "Service":
+        spec = spec_of(raw)
+        return {"selector": spec.get("selector") or {}, "ports": spec.get("ports") or []}
     rules = parse_owner(raw).rules
     return rule_json(rules[0]) if len(rules) == 1 else {"rules": [rule_json(r) for r in rules]}
 

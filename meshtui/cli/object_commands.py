@@ -24,7 +24,7 @@ from meshtui.operations.session import Session
 
 
 async def adopt(arguments: argparse.Namespace) -> int:
-    """DestinationRule, proxies, VirtualService: one change of two objects."""
+    """What makes clusters, proxies, what routes to them: one change of several objects."""
     return await plan_and_apply(arguments, adopting(arguments), parts=True)
 
 
@@ -34,7 +34,8 @@ def adopting(arguments: argparse.Namespace) -> Planning:
     async def plan(opened: Session, mesh: Mesh, _: Sample | None) -> Plan:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         rule = getattr(arguments, "rule", "")
-        return await plan_adoption(opened, mesh, service.key, arguments.stable, rule)
+        stable, by_route = arguments.stable, arguments.gateway_api
+        return await plan_adoption(opened, mesh, service.key, stable, rule, gateway_api=by_route)
 
     return plan
 

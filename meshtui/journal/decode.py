@@ -168,7 +168,7 @@ def _status(row: sqlite3.Row) -> Status:
 def _target(row: sqlite3.Row) -> Ref:
     names = ("kind", "object_namespace", "object_name", "uid")
     target = Ref(*(_text(row, name) for name in names))
-    if target.kind not in ("VirtualService", "DestinationRule", *ALL_ROUTE_KINDS):
+    if target.kind not in ("VirtualService", "DestinationRule", "Service", *ALL_ROUTE_KINDS):
         raise Undecodable(f"is about a {target.kind!r}", newer=True)
     return target
 

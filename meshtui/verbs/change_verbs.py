@@ -249,12 +249,20 @@ ADOPT = Verb(
         Parameter(
             "stable", "the version that gets all the traffic", placeholder="V", default="", place=1
         ),
+        Parameter(
+            "gateway-api",
+            "make a Service for each version and an HTTPRoute instead; without --stable each "
+            "version gets the share of its ready pods",
+            None,
+            default=False,
+        ),
     ),
     group=CHANGES,
     needs="service",
     line=True,
     examples=(
         Example("--stable v1", "DestinationRule and VirtualService; all traffic to v1."),
+        Example("--gateway-api", "A Service for each version, and an HTTPRoute over them."),
         Example("--dry-run", "What would be made; nothing is written."),
     ),
 )

@@ -28,6 +28,7 @@ from tests.lab.traffic import Traffic
 
 OBJECTS = (f"{ISTIO}/virtualservices", f"{ISTIO}/destinationrules")
 SERVICES = "/api/v1/namespaces/default/services"
+HTTP_ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes"
 ALL: Obj = {"name": "all", "retries": {"attempts": 0}, "route": [to("v1", 100), to("v3", 0)]}
 
 
@@ -193,6 +194,66 @@ def test_one_undo_takes_an_adoption_back_in_reverse(unruled: Mesh, operator: Ope
     assert traffic.statuses.keys() == {200}
     newest, adoption = operator.run("journal", "critics", "-o", "json").json["changes"]
     assert (newest["undoes"], adoption["undone_by"]) == (made["change"], told["change"])
+
+
+BY_ROUTE = ["HTTPRoute", "Service", "Service", "Service"]
+CRITICS_BY_VERSION = [f"critics-v{number}" for number in (1, 2, 3)]
+ADOPTED_UNDER_LOAD = 600
+
+
+def test_adopt_by_a_route_moves_no_request_and_answers_no_error(
+    unruled: Mesh, operator: Operator
+) -> None:
+    with Traffic(unruled.lab, "critics") as traffic:
+        until(lambda: len(served(traffic.answers)) == 3, what="all versions answer")
+        told: Any = operator.change("adopt", "critics", "--gateway-api")
+        after = len(traffic.answers) + 40
+        until(lambda: len(traffic.answers) > after + ADOPTED_UNDER_LOAD, what="traffic after")
+        answers = served(traffic.answers[after : after + ADOPTED_UNDER_LOAD])
+        shifted = operator.change("shift", "critics", "critics-v3=100")
+        last = len(traffic.answers) + 40
+        until(lambda: len(traffic.answers) > last + 50, what="traffic to v3")
+        moved = served(traffic.answers[last : last + 50])
+        assert operator.change("undo", shifted["change"])["verified"] is True
+        undone: Any = operator.change("undo", told["change"])
+    objects = [(c["object"]["kind"], c["object"]["name"]) for c in told["changes"]]
+    assert objects == [*(("Service", n) for n in CRITICS_BY_VERSION), ("HTTPRoute", "critics")]
+    assert [change["verified"] for change in told["changes"]] == [True] * 4
+    assert all(
+        within_three_sigma(answers[f"reviews-v{n}"], ADOPTED_UNDER_LOAD, 1 / 3) for n in (1, 2, 3)
+    )
+    assert moved == {"reviews-v3": 50}
+    assert [c["object"]["kind"] for c in undone["changes"]] == BY_ROUTE
+    assert (undone["applied"], undone["verified"]) == (True, True)
+    assert traffic.statuses.keys() == {200}
+    assert not set(CRITICS_BY_VERSION) & names_of(unruled, SERVICES)
+
+
+def names_of(mesh: Mesh, plural: str) -> set[str]:
+    return {item["metadata"]["name"] for item in mesh.api.call("GET", plural)["items"]}
+
+
+def test_a_service_that_another_route_names_is_not_taken_away(
+    unruled: Mesh, operator: Operator
+) -> None:
+    made = operator.change("adopt", "critics", "--gateway-api", "--stable", "v2")
+    other = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "other", "namespace": "default"},
+        "spec": {
+            "parentRefs": [{"group": "", "kind": "Service", "name": "critics-v1"}],
+            "rules": [{"backendRefs": [{"name": "critics-v2", "port": 9080}]}],
+        },
+    }
+    unruled.api.call("POST", HTTP_ROUTES, other)
+    ran = operator.run("undo", made["change"], "--yes")
+    assert ran.status == Exit.FAILED
+    assert "critics-v2 is not taken away: HTTPRoute default/other sends to it" in ran.err
+    assert {"critics", *CRITICS_BY_VERSION} <= names_of(unruled, SERVICES)
+    unruled.api.call("DELETE", f"{HTTP_ROUTES}/other")
+    assert operator.change("undo", made["change"])["applied"] is True
+    assert names_of(unruled, HTTP_ROUTES) == set()
 
 
 RAW: Obj = {

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from meshtui.kube.leases import LEASES
-from meshtui.kube.resources import GRPC_ROUTES, HTTP_ROUTES, MESH_RESOURCES
+from meshtui.kube.resources import GRPC_ROUTES, HTTP_ROUTES, MESH_RESOURCES, SERVICES
 from meshtui.operations.change.rights import QUESTIONS
 from meshtui.operations.look.doctor import RIGHTS
 
@@ -55,7 +55,12 @@ def test_the_operator_writes_what_the_verbs_write() -> None:
     }
     leases = {(LEASES.group, LEASES.plural, verb) for verb in ("get", "create", "patch")}
     routes = {(kind.group, kind.plural, "patch") for kind in (HTTP_ROUTES, GRPC_ROUTES)}
-    more = {("", "events", "create"), *routes}
+    adopted = {
+        (kind.group, kind.plural, verb)
+        for kind in (HTTP_ROUTES, SERVICES)
+        for verb in ("create", "delete")
+    }
+    more = {("", "events", "create"), *routes, *adopted}
     assert grants("meshtui-operator-writes") == routing | leases | more
     asked = {(ISTIO, plural, verb) for _, verb, plural in QUESTIONS}
     assert asked <= routing

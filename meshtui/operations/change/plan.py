@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from meshtui.changes.adopt_by_route import SERVICE
 from meshtui.changes.assemble import spec_of
 from meshtui.changes.blast import of_connections
 from meshtui.changes.breaker_ops import bypassed, passed_by, stops_inheriting
@@ -290,6 +291,9 @@ class Planner:
             return Plan(change, found)
         if self._expect is not None:
             self._expect(change, mesh, sample)
+        if change.target.kind == SERVICE:
+            told = await server_findings(self._cluster, change, plan_only=self._plan_only)
+            return Plan(change, (*found, *told))
         item = object_of(mesh, change.target)
         raw: Json = item.raw if item else {}
         cautions, out = await asyncio.gather(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from meshtui.changes.adopt_by_route import SERVICE
 from meshtui.changes.change import Change
 from meshtui.changes.locate import whole_rule
 from meshtui.changes.outcome import GONE, NOT_MEANT, WITHOUT, ProxyVerdict
@@ -31,9 +32,11 @@ from meshtui.envoy.dead_ends import hosts_behind, unanswered, unreachable
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import RULES, STREAM_KINDS, rule_key
+from meshtui.mesh.hosts import service_host
 from meshtui.mesh.model import Json, Mesh, Pod
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import View, VirtualHost, client_of, world
+from meshtui.mesh.routing import pods_of
 from meshtui.mesh.touched import (
     TouchedCluster,
     TouchedHost,
@@ -74,12 +77,13 @@ class Wanted:
     rules: frozenset[RulePlace] | None = None
     reason: str = ""
     meant: bool = False
+    answered: frozenset[str] = frozenset()
+    """Clusters that must have an endpoint, since there are ready pods behind them."""
 
 
 def question_of(cluster: Cluster, before: Mesh, after: Mesh, change: Change) -> Ask | None:
     """The question whose yes means that the proxy serves `change`."""
-    of_policy = change.target.kind == "DestinationRule"
-    make = _of_policy if of_policy else _of_rules
+    make = {"DestinationRule": _of_policy, SERVICE: _of_service}.get(change.target.kind, _of_rules)
     known: dict[object, Wanted] = {}
 
     async def ask(pod: Pod) -> ProxyVerdict:
@@ -219,6 +223,25 @@ def _of_policy(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
     return Wanted(new, tuple(hosts), clusters=clusters)
 
 
+def _of_service(before: Mesh, after: Mesh, change: Change, pod: Pod) -> Wanted:
+    """A Service that is made or taken away: its clusters and, before a route names it, endpoints.
+
+    A cluster comes before the pods behind it are known: a route to it would be answered 503.
+    """
+    old, new = (world(mesh).view(client_of(mesh, pod)) for mesh in (before, after))
+    target = change.target
+    host = service_host(target.namespace, target.name, after.settings.domain)
+    was, will = old.clusters(host), new.clusters(host)
+    if not (was or will):
+        return Wanted(new, reason=f"it sees no {target}", meant=True)
+    names = dict.fromkeys((*was, *will))
+    clusters = tuple(TouchedCluster(name, was.get(name), will.get(name)) for name in names)
+    service = after.by_host.get(host)
+    ready = service is not None and any(one.serving for one in pods_of(after, service))
+    answered = frozenset(will) if ready else frozenset()
+    return Wanted(new, clusters=clusters, answered=answered)
+
+
 def _no_policy(view: View, names: Collection[str]) -> Wanted:
     """Of a client that can't call the host nothing is expected."""
     seen = [name for name in names if view.host(name) is not None]
@@ -238,6 +261,8 @@ async def check(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[Verdict, tu
         names = {c.host.name for t in wanted.clusters for c in (t.before, t.after) if c}
         found = await read_clusters(cluster, pod, names, timeout=_TIMEOUT_S)
         verdict = clusters_verdict(wanted.clusters, found)
+        if verdict.in_sync and wanted.answered:
+            verdict = await _answered(cluster, pod, names, wanted.answered)
         if not verdict.in_sync or not (wanted.hosts or wanted.ports):
             return verdict, ()
     if wanted.ports:
@@ -249,6 +274,18 @@ async def check(cluster: Cluster, pod: Pod, wanted: Wanted) -> tuple[Verdict, tu
     if not verdict.in_sync:
         return verdict, refusals(compared)
     return await _reached(cluster, pod, wanted.view, pairs_of(compared, wanted.rules))
+
+
+async def _answered(
+    cluster: Cluster, pod: Pod, hosts: Collection[str], clusters: Collection[str]
+) -> Verdict:
+    from meshtui.envoy.proxy import read_counts
+
+    counts = await read_counts(cluster, pod, hosts, timeout=_TIMEOUT_S)
+    empty = tuple(
+        f"cluster {name} has no endpoint yet" for name in clusters if not counts.get(name)
+    )
+    return Verdict(OLD if empty else IN_SYNC, empty)
 
 
 async def _reached(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.changes.adopt_by_route import SERVICE
 from meshtui.changes.assemble import creation, policy_change, removal, rule_change, spec_of
 from meshtui.changes.change import Change
 from meshtui.changes.locate import Located
 from meshtui.changes.undo import place_of, undo_operations
 from meshtui.errors import Conflict, NotFound, Refused
-from meshtui.mesh.model import DestinationRule, Mesh, RuleOwner
+from meshtui.mesh import read
+from meshtui.mesh.hosts import service_host
+from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Ref, RuleOwner
 from meshtui.mesh.routing import service_of
 from meshtui.operations.change.written_objects import object_of, read_raw, with_object
 
@@ -37,12 +40,14 @@ async def undo_change(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chang
     except NotFound as error:
         raise NotFound(f"{entry.target} is gone", "there is nothing to take back") from error
     mesh = with_object(mesh, raw, entry.target.kind)
+    if entry.target.uid and read.text(read.obj(raw, "metadata"), "uid") != entry.target.uid:
+        raise Conflict(f"{entry.target} was deleted and made anew since", "look at it first")
+    if whole is not None:
+        return _removal(mesh, entry, raw), mesh
     item = object_of(mesh, entry.target)
     if item is None:
         raise NotFound(f"{entry.target} is gone", "there is nothing to take back")
-    if entry.target.uid and item.ref.uid != entry.target.uid:
-        raise Conflict(f"{entry.target} was deleted and made anew since", "look at it first")
-    return (_removal(entry, item) if whole else _patch(mesh, entry, item)), mesh
+    return _patch(mesh, entry, item), mesh
 
 
 def refuse_undone(entry: Entry) -> None:
@@ -73,15 +78,38 @@ async def change_again(cluster: Cluster, mesh: Mesh, entry: Entry) -> tuple[Chan
     return replace(change, verb=entry.verb, undoes=entry.undoes), mesh
 
 
-def _removal(entry: Entry, item: RuleOwner | DestinationRule) -> Change:
-    """Takes away an object that was made, as long as it is still as it was made."""
-    if spec_of(item.raw) != entry.spec_left:
+def _removal(mesh: Mesh, entry: Entry, raw: Json) -> Change:
+    """Takes away an object that was made, as long as it is still as it was made.
+
+    A Service that others send to by now stays: their requests would be answered 500.
+    """
+    if spec_of(raw) != entry.spec_left:
         raise Conflict(
             f"{entry.target} was changed since it was made by {entry.id}",
             "undo those changes first, or delete it by hand",
         )
+    if entry.target.kind == SERVICE and (users := _sending_to(mesh, entry.target)):
+        raise Refused(
+            f"{entry.target} is not taken away: {', '.join(users)} sends to it",
+            "take it out of there first",
+        )
     words = (f"{entry.target.kind} {entry.target.name} is taken away",)
-    return removal(entry.service, VERB, item.raw, words, undoes=entry.id)
+    return removal(entry.service, VERB, raw, words, undoes=entry.id)
+
+
+def _sending_to(mesh: Mesh, target: Ref) -> tuple[str, ...]:
+    """What has rules that send or copy requests to a Service."""
+    host = service_host(target.namespace, target.name, mesh.settings.domain)
+    owners: tuple[RuleOwner, ...] = (*mesh.virtual_services, *mesh.http_routes, *mesh.stream_routes)
+    return tuple(
+        str(owner.ref)
+        for owner in owners
+        if any(host in (*map(_host, r.destinations), *map(_host, r.mirrors)) for r in owner.rules)
+    )
+
+
+def _host(target: Destination | Mirror) -> str:
+    return target.host
 
 
 def _patch(mesh: Mesh, entry: Entry, item: RuleOwner | DestinationRule) -> Change:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshtui.changes.adopt_by_route import SERVICE
 from meshtui.changes.change import Change
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import (
@@ -18,6 +19,7 @@ from meshtui.mesh.gateway_api import (
     TLS_ROUTE,
 )
 from meshtui.mesh.model import DestinationRule, HttpRoute, Json, Mesh, Ref, RuleOwner
+from meshtui.mesh.parse import parse_service
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_stream_route
 from meshtui.mesh.parse_rules import parse_destination_rule, parse_virtual_service
 
@@ -32,6 +34,7 @@ def resource_of(kind: str) -> Resource:
         DESTINATION_RULES,
         GRPC_ROUTES,
         HTTP_ROUTES,
+        SERVICES,
         TCP_ROUTES,
         TLS_ROUTES,
         VIRTUAL_SERVICES,
@@ -40,6 +43,7 @@ def resource_of(kind: str) -> Resource:
     return {
         "VirtualService": VIRTUAL_SERVICES,
         "DestinationRule": DESTINATION_RULES,
+        SERVICE: SERVICES,
         HTTP_ROUTE: HTTP_ROUTES,
         GRPC_ROUTE: GRPC_ROUTES,
         TCP_ROUTE: TCP_ROUTES,
@@ -61,6 +65,11 @@ def with_object(mesh: Mesh, raw: Json, kind: str) -> Mesh:
         rules = [r for r in mesh.destination_rules if _place(r.ref) != _place(rule.ref)]
         ordered = sorted([*rules, rule], key=lambda r: _place(r.ref))
         return replace(mesh, destination_rules=tuple(ordered))
+    if kind == SERVICE:
+        own = parse_service(raw, mesh.settings.domain)
+        others_of_it = [s for s in mesh.services if s.key != own.key]
+        by_key = sorted([*others_of_it, own], key=lambda s: (s.key.namespace, s.key.name))
+        return replace(mesh, services=tuple(by_key))
     if kind in ROUTE_KINDS:
         route = parse_http_route(raw, mesh.settings.domain, kind)
         routes = [r for r in mesh.http_routes if not _is_same(r.ref, route.ref)]
@@ -81,6 +90,9 @@ def without_object(mesh: Mesh, ref: Ref) -> Mesh:
     if ref.kind == "DestinationRule":
         rules = tuple(r for r in mesh.destination_rules if _place(r.ref) != _place(ref))
         return replace(mesh, destination_rules=rules)
+    if ref.kind == SERVICE:
+        left = tuple(s for s in mesh.services if (s.key.namespace, s.key.name) != _place(ref))
+        return replace(mesh, services=left)
     if ref.kind in ROUTE_KINDS:
         routes = tuple(r for r in mesh.http_routes if not _is_same(r.ref, ref))
         return replace(mesh, http_routes=routes)
@@ -104,7 +116,10 @@ def _kind_and_place(route: HttpRoute) -> tuple[int, str, str]:
 
 
 def object_of(mesh: Mesh, ref: Ref) -> RuleOwner | DestinationRule | None:
-    """The object that has this kind, namespace and name, whatever its uid."""
+    """The object that has this kind, namespace and name, whatever its uid.
+
+    None for a Service, of which a mesh keeps no manifest.
+    """
     found: Mapping[str, tuple[RuleOwner | DestinationRule, ...]] = {
         "VirtualService": mesh.virtual_services,
         "DestinationRule": mesh.destination_rules,
@@ -193,7 +208,7 @@ def gone(target: Ref) -> Json:
     """What stands for an object that was taken away: its name, and no spec."""
     meta = {"namespace": target.namespace, "name": target.name, "uid": target.uid}
     return {
-        "apiVersion": "networking.istio.io/v1",
+        "apiVersion": resource_of(target.kind).api_version,
         "kind": target.kind,
         "metadata": meta,
         "spec": {},
