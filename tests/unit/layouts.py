@@ -22,6 +22,7 @@ from meshtui.metrics.prometheus_result import Point
 from tests.unit.objects import Obj, meta, service
 
 SOURCES = ("sidecars", "prometheus")
+WINDOW_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -171,12 +172,12 @@ def mesh_of(
 def sample_of(sent: Iterable[Sent], source: str) -> Sample:
     """What a source makes of the requests; counters before them were 0."""
     ledger = Ledger()
-    ledger.add(_reading(list(sent), source), 10.0)
+    ledger.add(_reading(list(sent), source), WINDOW_S)
     views = ledger.views()
     return Sample(
         time=1000.0,
         source=source,
-        window_s=10.0,
+        window_s=WINDOW_S,
         caller=views.caller,
         server=views.server,
         caller_totals=views.caller_totals,

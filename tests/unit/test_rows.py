@@ -9,9 +9,10 @@ import pytest
 
 from meshtui.cli.documents.services import services_json
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.versions import VersionView, pods_counted
 from meshtui.mesh.view import ServiceView, service_views
-from tests.unit.layouts import SOURCES, Load, Sent, mesh_of, rule, sample_of, subset, to
+from tests.unit.layouts import SOURCES, WINDOW_S, Load, Sent, mesh_of, rule, sample_of, subset, to
 from tests.unit.objects import Obj, service
 
 Row = tuple[str, float | None, int, int | None, int | None]
@@ -65,7 +66,64 @@ def _ten(*loads: Load | None) -> list[Sent]:
 
 
 def layouts() -> list[Layout]:
-    return [*_by_pods(), *_by_subsets(), *_mixed_up(), *_by_services(), *_refused()]
+    return [
+        *_by_pods(),
+        *_by_subsets(),
+        *_mixed_up(),
+        *_by_services(),
+        *_refused(),
+        *_combined(),
+    ]
+
+
+def _combined() -> list[Layout]:
+    """Several of the kinds at once."""
+    weights = [to("reviews-primary", "", 75), to("reviews-trial", "", 25)]
+    helm = [replace(HELM_A, labels={**HELM_A.labels, "role": "stable"}, pods=2)]
+    helm.append(replace(HELM_B, labels={**HELM_B.labels, "role": "canary"}))
+    three = [to("reviews", "v1", 50), to("reviews", "v2", 30), to("reviews.example.com", "", 20)]
+    plain = [replace(OLD, labels={"track": "primary"}), replace(NEW, labels={"track": "trial"})]
+    return [
+        Layout(
+            "weights between services, one of which has no endpoint",
+            mesh_of([PRIMARY, TRIAL], weights, services=TRACKS),
+            [
+                Sent(PRIMARY, 75, service="reviews-primary"),
+                Sent(None, 25, service="reviews-trial", code="503", flags="UH"),
+            ],
+            [("reviews-primary", 75, 2, 75, 0), ("reviews-trial", 25, 1, 25, 100)],
+        ),
+        Layout(
+            "weights between services whose pods have no version, and a failed connect",
+            mesh_of(plain, weights, services=TRACKS),
+            [
+                Sent(plain[0], 75, service="reviews-primary"),
+                Sent(plain[1], 20, service="reviews-trial"),
+                Sent(plain[1], 5, service="reviews-trial", code="503", flags="UF", failed=True),
+            ],
+            [("reviews-primary", 75, 1, 75, 0), ("reviews-trial", 25, 2, 25, 20)],
+        ),
+        Layout(
+            "Helm's labels, and subsets by role",
+            mesh_of(helm, [to("reviews", "stable", 90), to("reviews", "canary", 10)], [ROLES]),
+            [Sent(helm[0], 90), Sent(helm[1], 10, code="503", flags="UF", failed=True)],
+            [("stable", 90, 2, 90, 0), ("canary", 10, 1, 10, 100)],
+        ),
+        Layout(
+            "subsets beside a ServiceEntry that does not answer",
+            mesh_of([V1, V2], three, [V1_V2], entries=[ENTRY]),
+            [
+                Sent(V1, 50),
+                Sent(V2, 30),
+                Sent(None, 20, service="reviews.example.com", code="503", flags="UF"),
+            ],
+            [
+                ("v1", 50, 1, 50, 0),
+                ("v2", 30, 1, 30, 0),
+                ("reviews.example.com", 20, 0, 20, 100),
+            ],
+        ),
+    ]
 
 
 def _by_pods() -> list[Layout]:
@@ -470,6 +528,12 @@ def test_rows_of_a_layout(layout: Layout, source: str) -> None:
     known = {row.label: row.unknown_because for row in view.versions if row.unknown_because}
     assert known == layout.unknown
     assert _requests(view) == sum(sent.count for sent in layout.sent)
+    reached = sum(row.reached or 0.0 for row in view.versions if row.version != UNKNOWN)
+    for row in view.versions:
+        if row.caller is not None:
+            assert row.caller.rps == pytest.approx(row.caller.requests / WINDOW_S)
+        if row.share is not None:
+            assert row.share == pytest.approx((row.reached or 0.0) / reached)
 
 
 def test_the_document_says_why_a_row_has_no_numbers() -> None:
