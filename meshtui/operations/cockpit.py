@@ -101,8 +101,10 @@ class Cockpit(Protocol):
         """The change from the object as it was opened to what the person left in the editor."""
         ...
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
-        """The DestinationRule and the VirtualService of a service that has none, as one change."""
+    async def plan_adoption(
+        self, service: ServiceKey, stable: str = "", *, gateway_api: bool = False
+    ) -> Plan:
+        """The rules of a service that has none, and what they name, as one change."""
         ...
 
     def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:

@@ -207,8 +207,10 @@ class DeferredCockpit:
     async def plan_edit(self, draft: EditFile) -> Plan:
         return await self._connected.plan_edit(draft)
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
-        return await self._connected.plan_adoption(service, stable)
+    async def plan_adoption(
+        self, service: ServiceKey, stable: str = "", *, gateway_api: bool = False
+    ) -> Plan:
+        return await self._connected.plan_adoption(service, stable, gateway_api=gateway_api)
 
     def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
         return self._connected.clusters_with(service)

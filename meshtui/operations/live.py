@@ -362,10 +362,14 @@ class LiveCockpit:
         change = await asyncio.to_thread(draft.change, self._mesh)
         return await self._opened.planner.checked(self._mesh, change, self._telemetry.current)
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
+    async def plan_adoption(
+        self, service: ServiceKey, stable: str = "", *, gateway_api: bool = False
+    ) -> Plan:
         from meshtui.operations.change.adopt import plan_adoption
 
-        return await plan_adoption(self._opened, self._mesh, service, stable)
+        return await plan_adoption(
+            self._opened, self._mesh, service, stable, gateway_api=gateway_api
+        )
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:
         outcome = await self._opened.apply(plan, self._mesh, self._telemetry.current, progress)

@@ -13,6 +13,7 @@ from typing import Any
 from meshtui.canary.events import Order
 from meshtui.changes import patch
 from meshtui.changes.adopt import adopt
+from meshtui.changes.adopt_by_route import adopt_by_route
 from meshtui.changes.build import build_change
 from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Rollback, Target, joined
 from meshtui.changes.outcome import Outcome, ProxyVerdict
@@ -301,7 +302,12 @@ class FakeCockpit:
             raise self.plan_error
         return Plan(draft.change(self.mesh), self.findings)
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
+    async def plan_adoption(
+        self, service: ServiceKey, stable: str = "", *, gateway_api: bool = False
+    ) -> Plan:
+        if gateway_api:
+            by_route = adopt_by_route(self.mesh, service, stable)
+            return joined([Plan(change, self.findings) for change in by_route.changes])
         made = adopt(self.mesh, service, stable)
         changes = [change for change in (made.subsets, made.routes) if change is not None]
         return joined([Plan(change, self.findings) for change in changes])

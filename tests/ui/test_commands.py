@@ -90,6 +90,8 @@ GOOD: list[tuple[str, Command | None]] = [
     ("breaker subset v3 off", ChangeService(ClearBreaker("v3"))),
     ("adopt", Adopt()),
     ("adopt v1", Adopt("v1")),
+    ("adopt gateway-api", Adopt(gateway_api=True)),
+    ("adopt v1 --gateway-api", Adopt("v1", gateway_api=True)),
     ("edit", EditObject()),
     ("edit dr/reviews", EditObject("dr/reviews")),
     ("journal", Run("journal")),

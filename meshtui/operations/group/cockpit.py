@@ -279,9 +279,13 @@ class GroupCockpit:
         member = self._drafts.setdefault(draft.path, self._current)
         return with_cluster(await member.cockpit.plan_edit(draft), member.name)
 
-    async def plan_adoption(self, service: ServiceKey, stable: str = "") -> Plan:
+    async def plan_adoption(
+        self, service: ServiceKey, stable: str = "", *, gateway_api: bool = False
+    ) -> Plan:
         member = self._of(service)
-        return with_cluster(await member.cockpit.plan_adoption(plain(service), stable), member.name)
+        cockpit, key = member.cockpit, plain(service)
+        plan = await cockpit.plan_adoption(key, stable, gateway_api=gateway_api)
+        return with_cluster(plan, member.name)
 
     def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
         """Also one that is out of reach now: planning there says so."""

@@ -146,17 +146,21 @@ class ChangeDesk:
 
         self._open("Apply again what was reverted", source)
 
-    def adopt(self, key: ServiceKey, stable: str = "") -> None:
-        """Show both steps of giving a service its routing objects."""
+    def adopt(self, key: ServiceKey, stable: str = "", *, gateway_api: bool = False) -> None:
+        """Show the steps of giving a service its routing objects.
+
+        By the Gateway API in one cluster at a time: the shares are those of its own pods.
+        """
         self._refuse_while_applying(key)
 
         async def source(_: bool) -> Plan:
-            return await self._cockpit.plan_adoption(key, stable)
+            return await self._cockpit.plan_adoption(key, stable, gateway_api=gateway_api)
 
         async def in_all(_: bool) -> Plan:
             return await self._cockpit.plan_in_all(None, Target(key))
 
-        self._open(f"Adopt {key}", source, in_all=self._in_all(None, key, in_all))
+        everywhere = None if gateway_api else self._in_all(None, key, in_all)
+        self._open(f"Adopt {key}", source, in_all=everywhere)
 
     def edited(self, draft: EditFile) -> None:
         """Show what the person did to an object; the text is kept until that is made."""

@@ -62,8 +62,8 @@ class CommandRunner:
                 view = self._selected("breaker" if of_host else "rollback")
                 target = Target(view.key, rule) if rule else None
                 self._desk.ask(view, request, target)
-            case commands.Adopt(stable):
-                self._desk.adopt(self._selected("adopt").key, stable)
+            case commands.Adopt(stable, by_route):
+                self._desk.adopt(self._selected("adopt").key, stable, gateway_api=by_route)
             case commands.EditObject(words):
                 view = self._selected()
                 self._editing.open(view, self._selection.mesh, words)

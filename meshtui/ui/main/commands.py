@@ -42,6 +42,7 @@ class Adopt:
     """Make the selected service's routing objects; `stable` gets all the traffic."""
 
     stable: str = ""
+    gateway_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ _OWN: Mapping[str, Callable[[Sequence[str]], Command]] = {
 
 _SCREEN: Mapping[str, Callable[[Mapping[str, Any]], Command]] = {
     "undo": lambda values: Undo(values["change"]),
-    "adopt": lambda values: Adopt(values["stable"]),
+    "adopt": lambda values: Adopt(values["stable"], values["gateway_api"]),
     "edit": lambda values: EditObject(values["object"]),
     "sort": lambda values: SortBy(values["by"]),
     "view": lambda values: ShowSide(values["side"]),
