@@ -135,13 +135,17 @@ def status(text: str) -> int | str:
 
 
 def header(text: str) -> tuple[str, str]:
-    """A header's name (a token of RFC 9110) and its value, which may be empty."""
-    name, equals, value = text.partition("=")
-    if not equals:
+    """A header's name (a token of RFC 9110) and its value, which may be empty.
+
+    `NAME: VALUE` as curl takes it, too: a name has neither of the two signs.
+    """
+    sign = next((char for char in text if char in "=:"), "")
+    if not sign:
         raise Usage(f"{text!r} is not a header", "write NAME=VALUE, as in x-chaos=true")
+    name, _, value = text.partition(sign)
     if not _TOKEN.fullmatch(name):
         raise Usage(f"{name!r} is not the name of a header", "write NAME=VALUE, as in x-chaos=true")
-    return name, value
+    return name, value.strip() if sign == ":" else value
 
 
 def whole(text: str) -> int:

@@ -20,7 +20,7 @@ from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.man import man_page
 from meshtui.verbs.text import line_usage, markdown, usage
-from meshtui.verbs.values import percent, settled
+from meshtui.verbs.values import header, percent, settled
 
 VALUES = {
     "percent": ("0", "100", "50%", "0.5", "101", "-1", "150%", "half", "", "nan", "1e9"),
@@ -41,7 +41,10 @@ VALUES = {
         "٥٠٣",
         "5xx",
     ),
-    "header": ("x-chaos=true", "x=", "x=a=b", "a:b=c", "=v", "x", "x y=1", "é=1", "X_1=ü"),
+    "header": (
+        *("x-chaos=true", "x=", "x=a=b", "a:b=c", "=v", "x", "x y=1", "é=1", "X_1=ü"),
+        *("x-chaos: 1", "x: a=b", ": v", "x y: 1", "x:"),
+    ),
     "for": ("15m", "0", "0s", "none", "off", "NONE", "soon", "-1s", "3"),
     "retries": ("0", "3", "-1", "3.5", "99999999999", "x", "2147483647"),
     "max_connections": ("100", "1", "1e3", "x", "2147483648"),
@@ -253,3 +256,18 @@ def test_the_nearest_of_the_words_there_are_is_named(
     with pytest.raises(SystemExit) as raised:
         build_parser(words).parse_args(words)
     assert raised.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("x-chaos=1", ("x-chaos", "1")),
+        ("x-chaos: 1", ("x-chaos", "1")),
+        ("x-chaos:1", ("x-chaos", "1")),
+        ("x=a: b", ("x", "a: b")),
+        ("x: a=b", ("x", "a=b")),
+        ("x= 1", ("x", " 1")),
+    ],
+)
+def test_a_header_is_taken_as_curl_takes_it_too(text: str, read: tuple[str, str]) -> None:
+    assert header(text) == read

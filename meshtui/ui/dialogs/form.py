@@ -17,7 +17,7 @@ from meshtui.mesh.text import clean
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.lines import LinesBlock
-from meshtui.ui.widgets.paint import BLANK, Line, Span, span
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,24 @@ class FormDialog(Dialog[Request]):
     def _show_foot(self) -> None:
         lines: list[Line] = [BLANK]
         if self._error is not None:
-            hint = f"  {self._error.hint}" if self._error.hint else ""
-            lines += [(Span("✖ ", "error"), span(self._error.what, "error"), span(hint, "muted"))]
+            lines += _error_lines(self._error, self._foot.size.width or WIDTH)
         keys = (("Enter", " show the diff   "), ("Tab", " next field   "), ("Esc", " back"))
         lines.append(
             tuple(s for key, text in keys for s in (Span(key, "key"), Span(text, "muted")))
         )
         self._foot.show(lines)
+
+
+WIDTH = 60
+"""Cells for an error before the form has been laid out."""
+
+
+def _error_lines(error: MeshtuiError, width: int) -> list[Line]:
+    """What is wrong, then what to do: broken at spaces, for either may be long."""
+    first, *rest = wrapped(error.what, width - 2, "error")
+    lines: list[Line] = [(Span("✖ ", "error"), *first)]
+    lines += [(Span("  "), *line) for line in rest]
+    return [*lines, *(wrapped(error.hint, width, "muted", "  ") if error.hint else ())]
 
 
 class Choice(LinesBlock, can_focus=True):

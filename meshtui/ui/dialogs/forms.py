@@ -71,6 +71,13 @@ def read_mirror(values: Values, labels: list[str]) -> Request:
     return request_from(MIRROR, values)
 
 
+ABORTED, ABORTED_OF_HEADER = "10", "100"
+"""Percent of the requests where the form's field is left empty; those with a header are few, and
+sent to be aborted."""
+
+ABORT_HINT = f"empty: {ABORTED}; {ABORTED_OF_HEADER} with a header"
+
+
 def fault_form(view: ServiceView, limit_s: float | None = FAULT_LIMIT_S) -> FormDialog:
     """A delay, an abort or both; left empty means not. `limit_s` is what is usual."""
     return FormDialog(
@@ -79,7 +86,7 @@ def fault_form(view: ServiceView, limit_s: float | None = FAULT_LIMIT_S) -> Form
             Field("delay", "delay", "", "3s, 200ms, or empty: no delay"),
             Field("delay_percent", "delay percent", "100", "of the requests"),
             Field("abort", "abort with", "", "503, or empty: no abort"),
-            Field("abort_percent", "abort percent", "10", "of the requests"),
+            Field("abort_percent", "abort percent", "", ABORT_HINT),
             Field("header", "only with header", "", "name=value, or empty: all", text=True),
             Field("for", "for", _limit(limit_s), "then taken back; none: never"),
         ),
@@ -100,7 +107,9 @@ def read_fault(values: Values) -> Request:
 
     The percentage of a part that is left out means nothing.
     """
-    given = {**values, "for": values["for"] or "none"}
+    usual = ABORTED_OF_HEADER if values["header"] else ABORTED
+    percent = values["abort_percent"] or usual
+    given = {**values, "for": values["for"] or "none", "abort_percent": percent}
     for part in ("delay", "abort"):
         given[f"{part}_percent"] = given[f"{part}_percent"] if given[part] else ""
     return request_from(FAULT, given)
