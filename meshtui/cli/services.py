@@ -142,7 +142,8 @@ def _cells(version: VersionView, pods_known: bool = True) -> tuple[str, ...]:
     signals = version.caller
     percent = "-" if version.percent is None else f"{version.percent:.4g}%"
     share = "-" if version.share is None else f"{100 * version.share:.1f}%"
-    counted = f"{version.pods_ready}/{version.pods}" if pods_known else "?"
+    known = pods_known and version.pods_known
+    counted = f"{version.pods_ready}/{version.pods}" if known else "?"
     pods = counted if version.host else "-"
     return (version.label, percent, share, *signal_cells(signals), pods)
 

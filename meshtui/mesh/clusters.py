@@ -97,7 +97,7 @@ def _sum(
 def _version(
     label: str, rows: Sequence[tuple[ClusterReading, ServiceView, VersionView]], read: bool
 ) -> VersionSum:
-    counted = read and all(view.pods_known for _, view, _ in rows)
+    counted = read and all(view.pods_known and row.pods_known for _, view, row in rows)
     return VersionSum(
         label,
         added((row.caller, reading.window_s) for reading, _, row in rows) if read else None,

@@ -84,6 +84,11 @@ class VersionView:
         """The name a person gives to shift traffic to it."""
         return self.subset or self.version
 
+    @property
+    def pods_known(self) -> bool:
+        """False where nobody may read which labels its pods have."""
+        return self.unknown_because != _NO_RULES
+
 
 def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[VersionView, ...]:
     """The subsets, the pods that no subset has, then the destinations on other hosts."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from meshtui.cli import services as services_command
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import MeshtuiError, NotFound, Unreachable
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK
@@ -16,6 +17,7 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.metrics.exposition import is_exposition
 from meshtui.operations.namespaces import refuse_missing
+from meshtui.ui.table.marks import version_marks
 from tests.ui import bookinfo
 from tests.unit.test_metrics_sidecars import Answer, Bench, pod, stats
 
@@ -242,6 +244,13 @@ def test_a_kind_that_answers_403_makes_the_rows_unknown_and_no_subset_missing() 
     assert {row.unknown_because for row in rows} == {
         "which pods it has is not known: DestinationRules can't be read"
     }
+    (said,) = services_json(1.0, None, [view])["services"]
+    for row in (one for one in said["versions"] if one["subset"]):
+        assert row["pods"] is row["pods_ready"] is None
+    for shown in rows:
+        marks = "".join(piece.text for piece in version_marks(shown))
+        assert "no ready pod" not in marks and "can't be read" in marks
+        assert "?" in services_command._cells(shown)
 
 
 class Namespaces:

@@ -78,7 +78,8 @@ def _version(one: Description, mesh: Mesh, view: ServiceView, width: int) -> lis
     row = one.row
     lines: list[Line] = [(Span("version ", "muted"), span(version_name(row), "strong"))]
     ready = row.pods_ready == row.pods and row.pods > 0
-    pods = f"{row.pods_ready}/{row.pods} ready" if view.pods_known else "not known: can't be read"
+    known = view.pods_known and row.pods_known
+    pods = f"{row.pods_ready}/{row.pods} ready" if known else "not known: can't be read"
     lines += _field("pods", pods, width, "text" if ready else "failing")
     for words in (row.pods_words, *one.rollouts):
         lines += _field("", f"▲ {words}", width, "warning") if words else []

@@ -243,7 +243,8 @@ def _trend(values: list[float | None], least: float, cells: int, what: str, role
 
 def _pods(entry: TableLine, _: CellContext) -> Line:
     versions = (entry.version,) if entry.version else entry.view.versions
-    if not entry.view.pods_known:
+    known = entry.view.pods_known and (entry.version is None or entry.version.pods_known)
+    if not known:
         return (Span("?", "unknown"),)
     ready, total = pods_counted(versions)
     if not total and entry.version is not None and entry.version.host == "":

@@ -111,7 +111,7 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     if version.pods_words:
         pieces.append(span(version.pods_words, version.pods_state or "mark"))
     unready = version.percent and not version.pods_ready and not version.pods_state
-    if unready and pods_known:
+    if unready and pods_known and version.pods_known:
         pieces.append(Span("no ready pod", "error"))
     reason = error_reason(version.caller)
     if reason:
