@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.adopt import adopt
-from meshtui.changes.adopt_by_route import adopt_by_route
+from meshtui.changes.adopt_by_route import SERVICE, adopt_by_route
 from meshtui.changes.change import Caution, Change, Plan, joined
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -63,9 +63,10 @@ def _moving_nothing(plan: Plan) -> Plan:
 async def _checked(
     session: Session, mesh: Mesh, changes: Sequence[Change], cautions: tuple[Caution, ...]
 ) -> Plan:
-    """Each on the mesh as it is with those before it."""
+    """Each on the mesh as it is with those before it. What is said of Services is their route's."""
     plans = []
     for change in changes:
-        plans.append(await session.planner.checked(mesh, change, None, cautions))
+        said = () if change.target.kind == SERVICE else cautions
+        plans.append(await session.planner.checked(mesh, change, None, said))
         mesh = mesh_after(mesh, change)
     return joined(plans, all_or_nothing=True)
