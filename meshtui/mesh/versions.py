@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.connections import Connections
+from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset
@@ -100,6 +101,7 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
         if subset.labels or (service.host, subset.name) in named
     ]
     others = _destination_rows(mesh, service, rule, {(row.host, row.subset) for row in rows})
+    rows = [row for row in rows if not _is_backends(rule, row, others, named)]
     placed = {_id(pod) for row in (*rows, *others) for pod in row.members}
     rest = _rest_rows(service, [pod for pod in pods if _id(pod) not in placed])
     if _is_split(service, rule, len(rows) + len(rest)):
@@ -113,6 +115,22 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
         else _weighted(replace(row, named=(row.host, row.subset) in named), service, rule, own)
         for row in rows
     )
+
+
+def _is_backends(
+    rule: Rule | None,
+    row: VersionView,
+    others: Iterable[VersionView],
+    named: frozenset[HostAndSubset],
+) -> bool:
+    """True for a subset beside a route of the Gateway API that sends to its pods as a backend.
+
+    Such a route can't send to a subset: its pods are counted once, where their requests go.
+    """
+    if rule is None or rule.list_name != RULES or (row.host, row.subset) in named:
+        return False
+    reached = {_id(pod) for other in others for pod in other.members}
+    return bool(row.members) and all(_id(pod) in reached for pod in row.members)
 
 
 def _named(mesh: Mesh, host: str, rule: Rule | None) -> frozenset[HostAndSubset]:
