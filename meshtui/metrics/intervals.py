@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.metrics.aggregate import Ledger, clients_of
+from meshtui.mesh.undecided import UNAUTHORIZED
+from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
+from meshtui.metrics.denied import FORBIDDEN, summed, with_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _POD_TIMEOUT_S = 2.5
 _ALL_EVERY_S = 60.0
 """New callers are looked for so often; in between only the known ones are read."""
 
+
+Denials = Sequence[tuple[Client, Mapping[str, float]]]
+"""What the proxies of workloads denied, by code."""
 
 Services = frozenset[ServiceKey]
 """The services whose requests are counted: a canary may be a service of its own."""
@@ -94,7 +99,7 @@ class SidecarIntervals:
         if not self._last:
             await self.begin(mesh, services)
             return None
-        ledger, elapsed_s = await self._grown(mesh, services)
+        ledger, elapsed_s, denied = await self._grown(mesh, services)
         sample = Sample(
             time=self._now(),
             source=self.name,
@@ -102,12 +107,15 @@ class SidecarIntervals:
             clients=clients_of(reading for _, reading in self._last.values()),
             read=len(self._last),
         )
-        return Counted(ledger.views().within(sample)) if elapsed_s > 0 else None
+        if elapsed_s <= 0:
+            return None
+        forbidden, tokens = summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED)
+        return Counted(with_denied(ledger.views().within(sample), forbidden, tokens))
 
     async def close(self) -> None:
         self._last.clear()
 
-    async def _grown(self, mesh: Mesh, services: Services) -> tuple[Ledger, float]:
+    async def _grown(self, mesh: Mesh, services: Services) -> tuple[Ledger, float, Denials]:
         pods = self._chosen(mesh, services)
         if not pods:
             raise Unreachable("no running pod has a sidecar whose requests could be counted")
@@ -117,25 +125,31 @@ class SidecarIntervals:
         if len(failures) == len(pods):
             kind = NotAllowed if isinstance(failures[0], NotAllowed) else Unreachable
             raise kind(f"none of {len(pods)} sidecars could be read ({failures[0].what})")
-        ledger, longest_s = Ledger(), 0.0
+        ledger, longest_s, denied = Ledger(), 0.0, list[tuple[Client, Mapping[str, float]]]()
         for pod, one in zip(pods, found, strict=True):
             if not isinstance(one, MeshtuiError):
-                longest_s = max(longest_s, self._add(ledger, pod_id(pod), *one))
-        return ledger, longest_s
+                seconds, counted = self._add(ledger, pod_id(pod), *one)
+                longest_s = max(longest_s, seconds)
+                denied.append(((pod.namespace, pod.workload), counted))
+        return ledger, longest_s, denied
 
-    def _add(self, ledger: Ledger, pod: PodId, at: float, reading: Reading) -> float:
-        """Takes in one proxy's reading; gives the seconds since the one before."""
+    def _add(
+        self, ledger: Ledger, pod: PodId, at: float, reading: Reading
+    ) -> tuple[float, Mapping[str, float]]:
+        """Takes in one proxy's reading; gives the seconds since the one before, and what it has
+        denied in them."""
         known = self._last.get(pod)
         if known is None:
             self._last[pod] = at, reading
-            return 0.0
+            return 0.0, {}
         then, before = known
         if before.requests and not reading.requests:
             # Istio's agent answers without Envoy's part where Envoy was too slow.
-            return 0.0
+            return 0.0, {}
         self._last[pod] = at, reading
-        ledger.add(growth(before, reading), at - then)
-        return at - then
+        grown = growth(before, reading)
+        ledger.add(grown, at - then)
+        return at - then, grown.denied
 
     def _chosen(self, mesh: Mesh, services: Services) -> Sequence[Pod]:
         """The proxies that count requests to the service; all of them now and then."""

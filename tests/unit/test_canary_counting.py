@@ -26,7 +26,7 @@ from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, serving
 from tests.unit.objects import destination_rule, reviews, route, service, virtual_service
 from tests.unit.objects import pod as obj_pod
 from tests.unit.test_mesh import REVIEWS
-from tests.unit.test_metrics_sidecars import FakeCluster, pod, stats
+from tests.unit.test_metrics_sidecars import DENIED, FakeCluster, answers, pod, stats
 
 HOST = "reviews.default.svc.cluster.local"
 V1, V2, V3 = ((HOST, name) for name in ("v1", "v2", "v3"))
@@ -331,3 +331,25 @@ def test_the_time_of_a_sleep_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "clock_gettime", lambda which: asked.append(which) or 0.0)
     steady_clock()()
     assert set(asked) == {time.CLOCK_BOOTTIME}
+
+
+async def test_what_the_proxies_denied_counts_as_in_a_versions_row() -> None:
+    cluster, clock = FakeCluster(), [0.0]
+    mesh = Mesh(pods=(pod("web", workload="web"), pod("reviews", workload="reviews-v1")))
+    source = SidecarIntervals(cluster, clock=lambda: clock[0])  # type: ignore[arg-type]
+
+    def say(ok: int, forbidden: int, denied: int) -> None:
+        counter = DENIED.format("inbound_0.0.0.0_9080", denied)
+        cluster.answers = {
+            "web": answers("source", ok, forbidden),
+            "reviews": answers("destination", ok, forbidden) + counter,
+        }
+
+    say(50, 10, 3)
+    await source.begin(mesh, frozenset({REVIEWS}))
+    clock[0] = 2.0
+    say(90, 60, 43)
+    found = await source.count(mesh, frozenset({REVIEWS}))
+    assert found is not None
+    (caller,) = found.sample.caller.values()
+    assert (caller.requests, caller.codes["403"], caller.refused) == (90, 50, 40)
