@@ -127,7 +127,7 @@ def removal(
         key: meta[key] for key in ("name", "namespace", "labels", "annotations") if key in meta
     }
     body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": retained}
-    body["spec"] = _without_addresses(raw)
+    body["spec"] = own_spec(str(raw.get("kind")), spec_of(raw))
     return Change(
         verb=verb,
         service=service,
@@ -145,10 +145,10 @@ def removal(
     )
 
 
-def _without_addresses(raw: Json) -> dict[str, Any]:
-    """The spec to make the object again with: a Service gets its addresses from the server."""
-    of_server = ("clusterIP", "clusterIPs") if raw.get("kind") == "Service" else ()
-    return {key: value for key, value in spec_of(raw).items() if key not in of_server}
+def own_spec(kind: str, spec: Json) -> dict[str, Any]:
+    """What of a spec is somebody's wish: a Service made again has other addresses."""
+    of_server = ("clusterIP", "clusterIPs") if kind == "Service" else ()
+    return {key: value for key, value in spec.items() if key not in of_server}
 
 
 def free_name(objects: Iterable[Any], service: Service) -> str:

@@ -252,7 +252,11 @@ def test_a_service_that_another_route_names_is_not_taken_away(
     assert "critics-v2 is not taken away: HTTPRoute default/other sends to it" in ran.err
     assert {"critics", *CRITICS_BY_VERSION} <= names_of(unruled, SERVICES)
     unruled.api.call("DELETE", f"{HTTP_ROUTES}/other")
+    undone = operator.change("undo", made["change"])
+    again = operator.change("undo", undone["change"])
+    assert {"critics", *CRITICS_BY_VERSION} <= names_of(unruled, SERVICES)
     assert operator.change("undo", made["change"])["applied"] is True
+    assert (undone["applied"], again["applied"]) == (True, True)
     assert names_of(unruled, HTTP_ROUTES) == set()
 
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.changes.adopt_by_route import SERVICE
-from meshtui.changes.assemble import creation, policy_change, removal, rule_change, spec_of
+from meshtui.changes.assemble import (
+    creation,
+    own_spec,
+    policy_change,
+    removal,
+    rule_change,
+    spec_of,
+)
 from meshtui.changes.change import Change
 from meshtui.changes.locate import Located
 from meshtui.changes.undo import place_of, undo_operations
@@ -83,12 +90,13 @@ def _removal(mesh: Mesh, entry: Entry, raw: Json) -> Change:
 
     A Service that others send to by now stays: their requests would be answered 500.
     """
-    if spec_of(raw) != entry.spec_left:
+    kind = entry.target.kind
+    if own_spec(kind, spec_of(raw)) != own_spec(kind, entry.spec_left):
         raise Conflict(
             f"{entry.target} was changed since it was made by {entry.id}",
             "undo those changes first, or delete it by hand",
         )
-    if entry.target.kind == SERVICE and (users := _sending_to(mesh, entry.target)):
+    if kind == SERVICE and (users := _sending_to(mesh, entry.target)):
         raise Refused(
             f"{entry.target} is not taken away: {', '.join(users)} sends to it",
             "take it out of there first",
