@@ -74,15 +74,17 @@ def _whole_rule(located: Located, raw: Json, put_in: bool, protocol: str, index:
 
 
 def _weights(located: Located, before: Rule, after: Rule) -> list[str]:
+    """What moves most first: that was asked for, and the others give or take for it."""
     old = {(d.host, d.subset): before.percent(d) for d in before.destinations}
     new = {(d.host, d.subset): after.percent(d) for d in after.destinations}
     own = zip(labels_of(located), before.destinations, strict=True)
     names = {(d.host, d.subset): label for label, d in own}
     names = {**{(d.host, d.subset): d.label for d in after.destinations}, **names}
+    moved = {place: abs(old.get(place, 0.0) - new.get(place, 0.0)) for place in names}
     return [
-        f"{name} {old.get(place, 0.0):.4g} → {new.get(place, 0.0):.4g} %"
-        for place, name in names.items()
-        if abs(old.get(place, 0.0) - new.get(place, 0.0)) > 1e-9
+        f"{names[place]} {old.get(place, 0.0):.4g} → {new.get(place, 0.0):.4g} %"
+        for place in sorted(names, key=lambda place: -round(moved[place], 9))
+        if moved[place] > 1e-9
     ]
 
 

@@ -100,7 +100,7 @@ async def test_the_proof_survives_on_eighty_columns() -> None:
         await shifted(drive)
         await drive.press("enter")
         await drive.until(lambda: not drive.app.main.desk.busy)
-        assert "✔ reviews: 3 of 3 proxies in sync in 42 ms · v1 80 → " in drive.text
+        assert "✔ reviews: 3 of 3 proxies in sync in 42 ms · v3 20 → 3 %" in drive.text
 
 
 async def test_what_went_wrong_stands_before_the_words_of_the_change() -> None:
