@@ -153,7 +153,7 @@ async def test_zero_on_a_service_shows_all_namespaces() -> None:
     [
         ("plus", "logs", "+ does nothing here; weight: in signals (s) or table (Tab)"),
         ("3", "logs", "clusters: in proxies (p)"),
-        ("K", TABLE, "K does nothing; ? shows the keys of the table"),
+        ("Z", TABLE, "Z does nothing; ? shows the keys of the table"),
         ("f5", "rules", "F5 does nothing; ? shows the keys of the rules"),
         ("ctrl+a", TABLE, "Ctrl+a does nothing"),
     ],
@@ -165,7 +165,7 @@ def test_a_key_that_does_nothing_here_says_what_would(key: str, where: str, word
 async def test_keys_of_no_meaning_are_answered_on_the_screen() -> None:
     async with driving() as drive:
         for key, words in (
-            ("K", "K does nothing"),
+            ("Z", "Z does nothing"),
             ("f5", "F5 does nothing"),
             ("w", "in logs (l)"),
         ):
