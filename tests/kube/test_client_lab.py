@@ -25,7 +25,7 @@ from meshtui.kube.objects import (
     list_all,
     patch_json,
 )
-from meshtui.kube.resources import LISTENER_SETS, PODS, VIRTUAL_SERVICES
+from meshtui.kube.resources import BACKEND_TLS_POLICIES, LISTENER_SETS, PODS, VIRTUAL_SERVICES
 from meshtui.kube.snapshot import RawObjects, place, read_objects
 from meshtui.lab.contract import Address
 from meshtui.lab.logs import LogBuffer
@@ -202,7 +202,8 @@ async def test_a_feed_follows_what_is_made_changed_and_deleted(lab: Lab, viewer:
         assert await feed.ready(10)
         states = {health.name: health.state for health in feed.health()}
         missing = {name for name, state in states.items() if state == "missing"}
-        assert missing == {LISTENER_SETS.key, "requestauthentications", "telemetries"}, (
+        more = {LISTENER_SETS.key, BACKEND_TLS_POLICIES.key}
+        assert missing == {*more, "requestauthentications", "telemetries"}, (
             "the lab has no such CRDs"
         )
         assert {state for name, state in states.items() if name not in missing} == {"ok"}

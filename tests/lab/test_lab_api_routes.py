@@ -108,7 +108,7 @@ def test_an_http_route_is_shifted_served_and_put_back(
     def requests() -> Counter[str]:
         lab.reset()
         found = served(made.mesh.send(ENOUGH, host="shelf:9080"))
-        until(lambda: found.items() <= counted(lab).items(), what="counted by the applications")
+        until(lambda: found <= counted(lab), what="counted by the applications")
         return found
 
     assert has_share(requests, "reviews-v2", 0.1)
@@ -153,7 +153,7 @@ def test_weights_of_connections_are_shifted_served_and_put_back(
         closing = {"Connection": "close"}
         answers = made.mesh.send(CONNECTIONS, host="wire:9090", port=9090, headers=closing)
         found = served(answers)
-        until(lambda: found.items() <= counted(lab).items(), what="counted by the applications")
+        until(lambda: found <= counted(lab), what="counted by the applications")
         assert opened_to(lab) - opened == {
             name.replace("reviews", "wire"): count for name, count in found.items()
         }
@@ -167,8 +167,8 @@ def test_weights_of_connections_are_shifted_served_and_put_back(
     assert made.spec(path) == before
 
 
-def counted(lab: RunningLab) -> dict[str, int]:
-    return {name: one["requests"] for name, one in lab.counts().items()}
+def counted(lab: RunningLab) -> Counter[str]:
+    return Counter({name: one["requests"] for name, one in lab.counts().items()})
 
 
 def opened_to(lab: RunningLab) -> Counter[str]:

@@ -163,7 +163,7 @@ def test_a_breakers_overflow_is_what_the_proxy_counts(mesh: Mesh, operator: Oper
     until(lambda: mesh.clusters()[V1]["circuit_breakers"]["thresholds"][0]["max_connections"] == 1)
     before, served = proxy_stats(mesh), counted(mesh)
     ran = operator.run(
-        "load", "reviews", "--from", "productpage-v1", "--rps", "100", "--for", "2s",
+        "load", "reviews", "--from", "productpage-v1", "--rps", "50", "--for", "7s",
         "--concurrency", "20", "--yes", "-o", "json",
     )  # fmt: skip
     assert ran.status == 0, ran.err
