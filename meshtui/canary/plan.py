@@ -76,22 +76,26 @@ def plan_of(raw: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def plans_of(values: Mapping[str, Any], read_file: Callable[[str], str]) -> tuple[Plan, ...]:
+def plans_of(
+    values: Mapping[str, Any], read_file: Callable[[str], str], ladder: str = ""
+) -> tuple[Plan, ...]:
     """The plans of what was given to `canary run`: of its file, or the one of its options.
 
-    `values` are by the parameters' attributes; `read_file` gives a file's text. Raises `Usage`.
+    `values` are by the parameters' attributes; `read_file` gives a file's text; `ladder` are the
+    steps of a plan that names none, empty for the usual ones. Raises `Usage`.
     """
+    usual = {"steps": ladder} if ladder else {}
     given = given_of(values)
     service, file = values.get("service"), values.get("plan")
     if file:
         if service or given:
             raise Usage("what --plan FILE says stands there: give no other options of a plan")
-        return read_plans(read_file(file))
+        return read_plans(read_file(file), usual)
     if not service:
         raise Usage("name a service, or give --plan FILE")
     if "to" not in given:
         raise Usage("name the canary with --to V")
-    return (plan_of({"service": service, **given}),)
+    return (plan_of({**usual, "service": service, **given}),)
 
 
 def given_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,8 +124,11 @@ def from_where_it_is(plan: Plan, percent: float) -> Plan:
     return replace(found, shadow_s=0.0) if percent > 0 else found
 
 
-def read_plans(text: str) -> tuple[Plan, ...]:
-    """The plans of a YAML file: one, or a list of them, each of another service."""
+def read_plans(text: str, usual: Mapping[str, Any] | None = None) -> tuple[Plan, ...]:
+    """The plans of a YAML file: one, or a list of them, each of another service.
+
+    `usual` are keys of those that do not have them.
+    """
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -129,7 +136,7 @@ def read_plans(text: str) -> tuple[Plan, ...]:
     several = raw if isinstance(raw, list) else [raw]
     if not several or not all(isinstance(one, dict) for one in several):
         raise Usage("a canary plan is keys and values, or a list of such plans")
-    plans = tuple(plan_of(one) for one in several)
+    plans = tuple(plan_of({**(usual or {}), **one}) for one in several)
     services = [plan.service for plan in plans]
     twice = next((name for name in services if services.count(name) > 1), None)
     if twice is not None:

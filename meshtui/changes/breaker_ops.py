@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.assemble import creation, free_name, policy_change
+from meshtui.changes.breaker_fields import FIELDS
 from meshtui.changes.change import (
     Caution,
     Change,
@@ -30,21 +31,6 @@ from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Service
 from meshtui.mesh.resolution import Joined
 from meshtui.mesh.resolution.names import is_wild
-
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "max_connections": ("connectionPool", "tcp", "maxConnections"),
-    "max_pending": ("connectionPool", "http", "http1MaxPendingRequests"),
-    "max_requests": ("connectionPool", "http", "http2MaxRequests"),
-    "max_requests_per_connection": ("connectionPool", "http", "maxRequestsPerConnection"),
-    "max_retries": ("connectionPool", "http", "maxRetries"),
-    "consecutive_5xx": ("outlierDetection", "consecutive5xxErrors"),
-    "consecutive_gateway": ("outlierDetection", "consecutiveGatewayErrors"),
-    "interval": ("outlierDetection", "interval"),
-    "base_ejection": ("outlierDetection", "baseEjectionTime"),
-    "max_ejection_percent": ("outlierDetection", "maxEjectionPercent"),
-    "min_health_percent": ("outlierDetection", "minHealthPercent"),
-}
-"""The command's names of the limits, and where a trafficPolicy keeps them."""
 
 UNSET_BY_ZERO: Mapping[str, str] = {
     "max_connections": "which means no limit",

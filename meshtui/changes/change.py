@@ -250,7 +250,8 @@ class ClearTimeout:
 class SetBreaker:
     """Connection pool limits and outlier detection of a host, or of one `subset` of it.
 
-    Keys of `limits` are those of `breaker_ops.FIELDS`; values are integers, or durations as text.
+    Keys of `limits` are those of `breaker_fields.FIELDS`; values are integers, or durations as
+    text.
     """
 
     subset: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from meshtui.changes.breaker_fields import NAMES
 from meshtui.changes.change import Operation
 from meshtui.changes.locate import Located, labels_of, whole_rule
 from meshtui.changes.patch import apply
@@ -113,16 +114,26 @@ def policy_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[s
     """What changes in a DestinationRule, leaf by leaf."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
     lines = [
-        f"{path} {old.get(path, 'unset')} → {new.get(path, 'unset')}"
+        f"{_leaf_name(path)} {old.get(path, 'unset')} → {new.get(path, 'unset')}"
         for path in dict.fromkeys([*old, *new])
         if old.get(path) != new.get(path)
     ]
     return tuple(lines) or (ALREADY,)
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _leaf_name(path: tuple[str, ...]) -> str:
+    """`v3: max-connections` of a limit that the command has a name for, else its place."""
+    of_subset = len(path) > 3 and path[0] == "subsets" and path[2] == "policy"
+    place = path[3:] if of_subset else path[1:] if path[:1] == ("policy",) else ()
+    name = NAMES.get(place)
+    if name is None:
+        return ".".join(path)
+    return f"{path[1]}: {name}" if of_subset else name
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+            yield from _leaves(inner, (*path, str(key)))
     else:
         yield path, value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshtui.changes.breaker_ops import FIELDS
+from meshtui.changes.breaker_fields import FIELDS
 from meshtui.changes.change import (
     ClearBreaker,
     ClearFault,

@@ -13,7 +13,7 @@ from typing import Any
 
 from meshtui.canary.events import Asked, Order
 from meshtui.canary.machine import State
-from meshtui.canary.plan import plans_of
+from meshtui.canary.plan import Plan, plans_of
 from meshtui.canary.progress import Progress, document, ladder_text, line, progress_of
 from meshtui.canary.stored import from_text
 from meshtui.cli import connect as opening
@@ -38,16 +38,15 @@ def _text_of(file: str) -> str:
         raise Usage(f"{file} cannot be read ({error})") from error
 
 
-def _with_ladder(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The ladder that is set in the context where no steps are given; a file has its own."""
-    values = vars(arguments)
-    ladder = () if values["plan"] or values["steps"] else options(arguments).config.ladder
-    return values | {"steps": ",".join(f"{step:g}" for step in ladder)} if ladder else values
+def _plans(arguments: argparse.Namespace) -> tuple[Plan, ...]:
+    """Those that name no steps climb the ladder that is set in the context."""
+    ladder = ",".join(f"{step:g}" for step in options(arguments).config.ladder)
+    return plans_of(vars(arguments), _text_of, ladder)
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """From a plan to its end: 0 promoted, 6 rolled back, 1 stopped, 5 out of reach too long."""
-    plans = plans_of(_with_ladder(arguments), _text_of)
+    plans = _plans(arguments)
     async with _autopilot(arguments) as (opened, pilot):
         keys = [service_key(plan.service, opened.cluster.namespace) for plan in plans]
         again = [await _resumed(arguments, pilot, key) for key in keys]

@@ -251,7 +251,7 @@ ANALYZE = Verb(
 
 JOURNAL = Verb(
     "journal",
-    "every change that was made",
+    "every change that you made from this machine",
     (
         SERVICE,
         Parameter("since", "not older than this", DURATION, "2h"),

@@ -275,6 +275,15 @@ def test_a_retry_condition_that_envoy_does_not_know_is_named(word: str) -> None:
     assert "gateway-error" in str(told.value)
 
 
+def test_limits_are_told_by_the_names_of_the_command() -> None:
+    mesh = policed()
+    assert change(mesh, SetBreaker("v2", LIMITS)).words == (
+        "v2: max-connections unset → 10",
+        "v2: consecutive-5xx unset → 5",
+    )
+    assert change(mesh, SetBreaker(limits={"max_pending": 3})).words == ("max-pending unset → 3",)
+
+
 @pytest.mark.parametrize("words", ["5xx,reset", "503", "retriable-4xx, 429", "unavailable"])
 def test_conditions_and_status_codes_are_written_as_they_are(words: str) -> None:
     made = change(reviews({"route": [route("v1")]}), SetTimeout(attempts=2, retry_on=words))

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from meshtui.canary.plan import plans_of
 from meshtui.changes.change import SetFault, SetMirror
 from meshtui.changes.requests import request_of
 from meshtui.cli.application import app_of
-from meshtui.cli.canary import _with_ladder
+from meshtui.cli.canary import _plans
 from meshtui.cli.change_commands import values_of
 from meshtui.cli.main import main
 from meshtui.cli.options import options
@@ -329,12 +328,19 @@ def test_a_limit_that_is_not_given_is_the_contexts(
 def test_a_ladder_that_is_not_given_is_the_contexts(prod: Path) -> None:
     prod.write_text("contexts: {prod-eu: {ladder: [2, 100]}}")
     words = ["canary", "run", "reviews", "--to", "v3"]
-    given = _with_ladder(build_parser().parse_args(words))
-    assert plans_of(given, lambda _: "")[0].steps == (2.0, 100.0)
-    given = _with_ladder(build_parser().parse_args([*words, "--steps", "7,100"]))
-    assert plans_of(given, lambda _: "")[0].steps == (7.0, 100.0)
-    given = _with_ladder(build_parser().parse_args([*words, "--context", "lab"]))
-    assert plans_of(given, lambda _: "")[0].steps == LADDER
+    assert _plans(build_parser().parse_args(words))[0].steps == (2.0, 100.0)
+    given = build_parser().parse_args([*words, "--steps", "7,100"])
+    assert _plans(given)[0].steps == (7.0, 100.0)
+    given = build_parser().parse_args([*words, "--context", "lab"])
+    assert _plans(given)[0].steps == LADDER
+
+
+def test_a_plan_of_a_file_climbs_the_contexts_ladder_too(prod: Path, tmp_path: Path) -> None:
+    prod.write_text("contexts: {prod-eu: {ladder: [2, 100]}}")
+    file = tmp_path / "plan.yaml"
+    file.write_text("[{service: a, to: v2}, {service: b, to: v2, steps: [7, 100]}]")
+    first, second = _plans(build_parser().parse_args(["canary", "run", "--plan", str(file)]))
+    assert (first.steps, second.steps) == ((2.0, 100.0), (7.0, 100.0))
 
 
 # The screen, which starts where it can

@@ -126,7 +126,7 @@ LOOKING: tuple[Action, ...] = (
     ),
     Action(
         "journal", ("J",), "J", "journal",
-        "The changes made to this cluster, newest first, each with its way back.",
+        "The changes that you made from this machine, newest first, each with its way back.",
         LOOK, footer=95,
     ),
     Action(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meshtui.changes.breaker_ops import FIELDS, WHOLE_HOST, limited_places
+from meshtui.changes.breaker_fields import FIELDS
+from meshtui.changes.breaker_ops import WHOLE_HOST, limited_places
 from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
 from meshtui.errors import Refused, Usage
