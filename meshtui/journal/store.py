@@ -65,21 +65,20 @@ class Journal:
     def begin(self, change: Change, context: str) -> str:
         """Puts the intent on disk, durably, and gives the change its identity."""
         now = self._clock()
-        change_id = new_id(now)
-        row = self._new_row(change, context, now) | {"id": change_id, "status": Status.INTENT}
+        row = self._new_row(change, context, now) | {"status": Status.INTENT}
         with self._file.writing() as transaction:
-            insert(transaction, [row])
+            change_id = self._unused_id(transaction, now)
+            insert(transaction, [row | {"id": change_id}])
             limits.insert(transaction, change_id, change, row["expires"])
         return change_id
 
     def record(self, change: Change, context: str) -> str:
         """A change of the journal alone: of a time limit, or the way back of one."""
         now = self._clock()
-        change_id = new_id(now)
-        row = self._new_row(change, context, now) | {"id": change_id, "finished": now}
+        row = self._new_row(change, context, now) | {"status": Status.RECORDED, "finished": now}
         with self._file.writing() as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
-            insert(transaction, [row | {"status": Status.RECORDED}])
+            change_id = self._unused_id(transaction, now)
+            insert(transaction, [row | {"id": change_id}])
             limits.insert(transaction, change_id, change, row["expires"])
             limits.take_effect(transaction, change_id, now)
             mark_undone(transaction, change_id)
@@ -91,17 +90,24 @@ class Journal:
         Gives each part's identity, of which `whole_id` is that of the whole.
         """
         now = self._clock()
-        whole = new_id(now)
-        joint = {"part_of": whole, "status": Status.QUEUED}
-        rows = [
-            self._new_row(change, context, now) | joint | {"id": f"{whole}.{number}"}
-            for number, change in enumerate(changes, 1)
-        ]
+        made = [self._new_row(change, context, now) for change in changes]
         with self._file.writing() as transaction:
+            whole = self._unused_id(transaction, now)
+            joint = {"part_of": whole, "status": Status.QUEUED}
+            rows = [row | joint | {"id": f"{whole}.{at}"} for at, row in enumerate(made, 1)]
             insert(transaction, rows)
             for row, change in zip(rows, changes, strict=True):
                 limits.insert(transaction, str(row["id"]), change, row["expires"])
         return tuple(str(row["id"]) for row in rows)
+
+    @staticmethod
+    def _unused_id(transaction: sqlite3.Connection, now: float) -> str:
+        """Nobody else writes until the transaction is over."""
+        transaction.execute("BEGIN IMMEDIATE")
+        query = "SELECT 1 FROM changes WHERE id = ? OR part_of = ?"
+        while transaction.execute(query, (change_id := new_id(now),) * 2).fetchone():
+            pass
+        return change_id
 
     def start(self, change_id: str, change: Change) -> None:
         """The turn of a part has come, in the form that is going to be written now."""

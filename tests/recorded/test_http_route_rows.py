@@ -238,7 +238,7 @@ def test_another_service_becomes_a_backend_on_the_port_of_the_others() -> None:
     change = build_change(mesh, Shift({"rev-v3": 10}), Target(service.key))
     (added,) = [op["value"] for op in change.patch if op["op"] == "add"]
     assert added == {"name": "rev-v3", "port": 9080, "weight": 10}
-    assert change.words == ("rev-v1 80 → 72 %", "rev-v2 20 → 18 %", "rev-v3 0 → 10 %")
+    assert change.words == ("rev-v3 0 → 10 %", "rev-v1 80 → 72 %", "rev-v2 20 → 18 %")
 
 
 def test_two_objects_of_one_name_are_told_apart_by_their_namespaces() -> None:

@@ -160,6 +160,18 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     assert len(Journal(path).entries(limit=1000)) == 75
 
 
+def test_an_identity_that_is_there_already_is_not_given_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = iter(["aaaa", "aaaa", "bbbb", "aaaa", "bbbb", "cccc", "cccc", "dddd"])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(digits))
+    monkeypatch.setattr("time.strftime", lambda *_: "20260801-120000")
+    made = [journal.begin(shift(), "prod"), journal.begin(shift(), "prod")]
+    made += journal.begin_parts([shift(), shift()], "prod")
+    made.append(journal.begin(shift(), "prod"))
+    assert [one.rpartition("-")[2] for one in made] == ["aaaa", "bbbb", "cccc.1", "cccc.2", "dddd"]
+
+
 def test_what_was_made_to_a_service_is_told_without_reading_the_objects(tmp_path: Path) -> None:
     times = iter(range(1000, 2000, 10))
     journal = Journal(tmp_path / "j.sqlite", clock=lambda: float(next(times)))
