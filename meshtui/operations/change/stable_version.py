@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from meshtui.mesh.text import clean
 from meshtui.mesh.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from meshtui.journal import Entry, Journal
+    from meshtui.journal import Entry, Journal, Unread
 
 Found = tuple[Caution, ...]
 
@@ -69,7 +69,7 @@ class Chooser:
 
     def _history(self, located: Located) -> tuple[list[Step], Found]:
         """The rule's changes that stand, newest first."""
-        from meshtui.journal import Entry, count_unread
+        from meshtui.journal import count_unread
 
         if self._journal is None:
             return [], (Caution("warning", "earlier changes are not known: there is no journal"),)
@@ -77,14 +77,12 @@ class Chooser:
             rows = self._journal.listing(service=located.service.key)
         except JournalError as error:
             return [], (Caution("warning", f"earlier changes are not known: {error}"),)
-        standing = [row for row in rows if isinstance(row, Entry) and _stands(row)]
         unread = count_unread(rows)
         summary = f"the journal of {located.service.key} has {unread}: what it did is not counted"
         trouble = (Caution("warning", summary),) if unread else ()
         vs, rule = located.owner, located.rule
         now = spec_of(vs.raw)
-        about = (e for e in standing if _is_about(e, vs.ref, now, rule.place, rule.index))
-        return [_step(entry) for entry in about], trouble
+        return _steps(rows, vs.ref, now, rule.place, rule.index), trouble
 
 
 def stable_findings(label: str, stable: Stable) -> Found:
@@ -112,8 +110,6 @@ def rolled_back(journal: Journal | None, mesh: Mesh, change: Change) -> Found:
 
     A journal that can't be read stops no change.
     """
-    from meshtui.journal import Entry
-
     gained = gains(mesh, change) if change.verb != VERB and not change.undoes else {}
     if journal is None or not gained or change.rule is None:
         return ()
@@ -121,10 +117,8 @@ def rolled_back(journal: Journal | None, mesh: Mesh, change: Change) -> Found:
         rows = journal.listing(service=change.service)
     except JournalError:
         return ()
-    rule, spec = change.rule, change.spec_before
-    standing = [row for row in rows if isinstance(row, Entry) and _stands(row)]
-    about = [e for e in standing if _is_about(e, change.target, spec, rule.protocol, rule.index)]
-    steps = [_step(entry) for entry in about]
+    rule = change.rule
+    steps = _steps(rows, change.target, change.spec_before, rule.protocol, rule.index)
     left = ((place, rolled_back_from(place, steps)) for place in gained)
     return tuple(Caution("warning", _left(place, step)) for place, step in left if step)
 
@@ -134,6 +128,16 @@ def _left(place: tuple[str, str], step: Step) -> str:
     who = f" by {clean(step.who, 60)}" if step.who else ""
     change = f" (change {step.change_id})" if step.change_id else ""
     return f"{label(place)} was rolled back from{who} at {when}{change}: is it mended?"
+
+
+def _steps(
+    rows: Iterable[Entry | Unread], target: Ref, now: Json, place: str, index: int
+) -> list[Step]:
+    """The changes among `rows` that stand and are about this rule, in their order."""
+    from meshtui.journal import Entry
+
+    known = (row for row in rows if isinstance(row, Entry) and _stands(row))
+    return [_step(entry) for entry in known if _is_about(entry, target, now, place, index)]
 
 
 def _step(entry: Entry) -> Step:
