@@ -14,6 +14,8 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.istio import Json, Ref
+from meshtui.mesh.metrics_off import CountOverride, parse_overrides
+from meshtui.mesh.telemetry_levels import levels, selector_of
 
 BUILT_IN = "envoy"
 """The provider that writes as `accessLogFile` and `accessLogFormat` say."""
@@ -61,12 +63,14 @@ class LogChoice:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """A Telemetry, as far as it speaks of access logs; `selector` None: all of the namespace."""
+    """A Telemetry, as far as it speaks of access logs and of counting requests; `selector` None:
+    all of the namespace."""
 
     ref: Ref
     selector: Mapping[str, str] | None = None
     choices: tuple[LogChoice, ...] = ()
     created: str = ""
+    overrides: tuple[CountOverride, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,10 @@ def parse_telemetry(raw: Json) -> Telemetry:
     name, home = read.text(meta, "name"), read.text(meta, "namespace")
     return Telemetry(
         Ref("Telemetry", home, name, read.text(meta, "uid")),
-        read.labels(read.obj(spec, "selector"), "matchLabels") or None,
+        selector_of(spec),
         tuple(_choice(each) for each in read.objects(spec, "accessLogging")),
         read.created(raw),
+        parse_overrides(spec),
     )
 
 
@@ -153,7 +158,9 @@ def logging_of(
     """What a workload's proxy writes to its own log."""
     providers, off, because = settings.default, False, "meshConfig.defaultProviders"
     asked = False
-    for one in _levels(telemetries, root, namespace, labels):
+    for one in levels(telemetries, root, namespace, labels):
+        if not one.choices:
+            continue
         asked, because = True, str(one.ref)
         named = tuple(name for choice in one.choices for name in choice.providers)
         providers = named or providers
@@ -169,21 +176,3 @@ def logging_of(
     ]
     formats = () if off else tuple(p.format for p in known if p.file in STDOUT)
     return Logging(formats[:_MOST], because)
-
-
-def _levels(
-    telemetries: Iterable[Telemetry], root: str, namespace: str, labels: Mapping[str, str]
-) -> Iterable[Telemetry]:
-    """The root namespace's first; of several of one level the oldest."""
-    ordered = sorted(telemetries, key=lambda one: (one.created, one.ref.name))
-    known = [one for one in ordered if one.choices]
-    for home, chosen in ((root, False), (namespace, False), (namespace, True)):
-        fits = (
-            one
-            for one in known
-            if one.ref.namespace == home
-            and (one.selector is not None) is chosen
-            and all(labels.get(key) == value for key, value in (one.selector or {}).items())
-        )
-        if home != root or namespace != root or not chosen:
-            yield from list(fits)[:1]

@@ -146,7 +146,8 @@ class Sample:
     `clients` names the workloads (namespace, workload) that ever sent traffic to a service.
     `read` and `failed` count the proxies (or servers) that answered and that did not; `problems`
     says why, one line each. `unread` are the workloads with a proxy that did not answer, and
-    `filled` those whose requests a service itself counted in their place.
+    `filled` those whose requests a service itself counted in their place ("" for both of those
+    that have no proxy).
     """
 
     time: float
@@ -164,6 +165,9 @@ class Sample:
     served: Mapping[Responder, Signals] = field(default_factory=dict)
     unread: frozenset[tuple[str, str]] = frozenset()
     filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    muted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Workloads whose proxies count nothing of what they send, with the object that says so."""
+
     denied: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Requests that a workload's proxies denied by AuthorizationPolicies, by their own counters."""
 

@@ -1,10 +1,11 @@
-"""What follows where a caller's proxy could not be read: absence is not zero."""
+"""What follows where a caller's proxy could not be read, or counts nothing: absence is not zero."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from meshtui.mesh.calls import UNKNOWN_CLIENT, Client
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import Sample
@@ -15,10 +16,26 @@ MOST = 2
 
 def filled_words(service: ServiceKey, sample: Sample) -> str:
     """`productpage-v1 can't be read: counted by reviews itself`; empty where callers counted."""
-    found = sample.filled.get(service)
+    found = frozenset(sample.filled.get(service, ()))
     if not found:
         return ""
-    return f"{_names(frozenset(found))} can't be read: counted by {service.name} itself"
+    unread = found & sample.unread
+    silent = found - unread - {UNKNOWN_CLIENT}
+    whys = [f"{_names(unread)} can't be read"] if unread else []
+    whys += _silent_words(silent, sample) if silent else []
+    whys += ["callers have no proxy"] if UNKNOWN_CLIENT in found else []
+    return f"{', '.join(whys)}: counted by {service.name} itself"
+
+
+def _silent_words(silent: frozenset[Client], sample: Sample) -> Iterator[str]:
+    """Why proxies that are read count nothing of what they send."""
+    told: dict[str, set[Client]] = {}
+    for client in silent:
+        told.setdefault(sample.muted.get(client, ""), set()).add(client)
+    for why, clients in sorted(told.items()):
+        plural = "s" if len(clients) == 1 else ""
+        because = f" ({why})" if why else ""
+        yield f"{_names(frozenset(clients))} count{plural} no requests{because}"
 
 
 def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:
@@ -26,23 +43,32 @@ def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) ->
 
     A row whose own proxies were read had no request: that is evidence, and it is zero.
     """
-    if not sample.unread:
+    lost = sample.unread.union(sample.muted)
+    if not lost:
         return
     known = sample.clients.get(service, frozenset())
-    callers = (sample.unread & known) or (sample.unread if not known else frozenset())
+    callers = (lost & known) or (lost if not known else frozenset())
+    why = _why(callers, sample) if callers else ""
     for work in rows:
-        _mark(work, callers, sample)
+        _mark(work, why, sample)
 
 
-def _mark(work: RowWork, callers: frozenset[tuple[str, str]], sample: Sample) -> None:
+def _why(callers: frozenset[Client], sample: Sample) -> str:
+    unread = callers & sample.unread
+    if unread:
+        return f"{_names(unread)} can't be read"
+    return ", ".join(_silent_words(callers, sample))
+
+
+def _mark(work: RowWork, why: str, sample: Sample) -> None:
     own = {(pod.namespace, pod.workload) for pod in work.members if pod.sidecar or pod.ambient}
     silent = bool(own & sample.unread)
     if silent and work.server is not None and not work.server.requests:
         work.server = None
-    if not callers or work.caller is None or work.caller.requests or not work.host:
+    if not why or work.caller is None or work.caller.requests or not work.host:
         return
     if not own or silent:
-        work.caller, work.unknown_because = None, f"{_names(callers)} can't be read"
+        work.caller, work.unknown_because = None, why
 
 
 @lru_cache(maxsize=16)

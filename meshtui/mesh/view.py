@@ -324,7 +324,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         view = _by_callers(view, sample)
     joins = view.joins or Joins(view.key, view.versions)
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
-    if sample.unread:
+    if sample.unread or sample.muted:
         mark_unread(rows, view.key, sample)
     if may_refuse_tokens(view.mesh):
         mark_undecided(rows, view.mesh, sample)

@@ -10,6 +10,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantile
 from meshtui.mesh.signals import Responder, Sample, Signals, VersionKey, by_version, merged
 from meshtui.metrics.counter_reading import Buckets, Reading
+from meshtui.metrics.silent import Counting, Filling, client_of
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
 Client = tuple[str, str]
@@ -118,14 +119,42 @@ class Ledger:
         self._targets: dict[str, dict[Responder, Tally]] = {name: {} for name in REPORTERS}
         self._services: dict[str, dict[ServiceKey, Tally]] = {name: {} for name in REPORTERS}
         self._of_traffic: dict[Traffic, tuple[Tally, ...]] = {}
+        self._of_times: dict[Traffic, tuple[Tally, ...]] = {}
+        self._of_filled: dict[Traffic, tuple[Tally, ...]] = {}
+        self.counting = Counting()
 
     def add(self, counted: Reading, seconds: float) -> None:
         """Requests counted by one proxy; `seconds` is how long it was watched."""
+        known = self._of_traffic
         for traffic, requests in counted.requests.items():
-            for tally in self._tallies(traffic):
+            tallies = known.get(traffic)
+            if tallies is None:
+                tallies = known[traffic] = self._new_tallies(traffic)
+                self.counting.note(traffic)
+            for tally in tallies:
                 tally.count(traffic, requests, seconds)
         for traffic, buckets in counted.durations.items():
-            for tally in self._tallies(traffic):
+            tallies = self._of_times.get(traffic)
+            if tallies is None:
+                tallies = self._of_times[traffic] = known.get(traffic) or self._new_tallies(traffic)
+            for tally in tallies:
+                tally.time(buckets)
+
+    def fill(self, counted: Reading, seconds: float, filling: Filling) -> None:
+        """As callers counted it what was `counted` in the place of those who do not.
+
+        A caller that times its requests, and does not count them, knows best how long they took.
+        """
+        timed = {client_of(one) for one in self._of_times if one.reporter == SOURCE}
+        for traffic, requests in counted.requests.items():
+            if filling.get((client_of(traffic), traffic.service_key)) == traffic.reporter:
+                for tally in self._filled_tallies(traffic):
+                    tally.count(traffic, requests, seconds)
+        for traffic, buckets in counted.durations.items():
+            client = client_of(traffic)
+            if client in timed or filling.get((client, traffic.service_key)) != traffic.reporter:
+                continue
+            for tally in self._filled_tallies(traffic):
                 tally.time(buckets)
 
     def views(self) -> Views:
@@ -156,32 +185,34 @@ class Ledger:
                 parts[target.service].append(signals)
         return totals | {key: merged(found) for key, found in parts.items()}
 
-    def _tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
-        found = self._of_traffic.get(traffic)
+    def _filled_tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
+        found = self._of_filled.get(traffic)
         if found is None:
-            found = self._of_traffic[traffic] = self._new_tallies(traffic)
+            client = client_of(traffic)
+            self._filled.setdefault(traffic.service_key, set()).add(client)
+            found = self._of_filled[traffic] = self._tallies_of(SOURCE, traffic, client)
+        return found
+
+    def _tallies_of(self, reporter: str, traffic: Traffic, client: Client) -> tuple[Tally, ...]:
+        target = traffic.target
+        found = (
+            self._targets[reporter].setdefault(target, Tally()),
+            self._services[reporter].setdefault(target.service, Tally()),
+        )
+        if reporter == SOURCE and client in self._gateways:
+            return (*found, self._sent.setdefault(client, Tally()))
         return found
 
     def _new_tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
-        reporter, target = traffic.reporter, traffic.target
+        reporter = traffic.reporter
         if reporter not in REPORTERS:
             return ()
-        reporters = [reporter]
         client = traffic.client_namespace, traffic.client
+        found = self._tallies_of(reporter, traffic, client)
         if reporter == DESTINATION and client in self._unread:
-            self._filled.setdefault(target.service, set()).add(client)
-            reporters.append(SOURCE)
-        found = [
-            tally
-            for each in reporters
-            for tally in (
-                self._targets[each].setdefault(target, Tally()),
-                self._services[each].setdefault(target.service, Tally()),
-            )
-        ]
-        if reporter == SOURCE and client in self._gateways:
-            found.append(self._sent.setdefault(client, Tally()))
-        return tuple(found)
+            self._filled.setdefault(traffic.service_key, set()).add(client)
+            found += self._tallies_of(SOURCE, traffic, client)
+        return found
 
     @property
     def sent(self) -> Mapping[Client, Signals]:

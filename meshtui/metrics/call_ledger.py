@@ -9,6 +9,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder
 from meshtui.metrics.aggregate import Tally
 from meshtui.metrics.counter_reading import Reading
+from meshtui.metrics.silent import Filling
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
 MUTUAL_TLS, PLAIN = "mutual_tls", "none"
@@ -42,12 +43,16 @@ class CallLedger:
             policies = self._policies.setdefault(pair, {})
             policies[traffic.security] = policies.get(traffic.security, 0.0) + requests
 
-    def calls(self, read: frozenset[Client] = frozenset()) -> tuple[Call, ...]:
+    def calls(
+        self, read: frozenset[Client] = frozenset(), filling: Filling | None = None
+    ) -> tuple[Call, ...]:
         """By caller, service and who answered. `read` are workloads of which all proxies were;
-        without them it is those that count anything."""
-        return tuple(sorted(self._calls(read), key=lambda call: (call.target, call.caller)))
+        without them it is those that count anything. For the callers in `filling` who answered
+        counts, too."""
+        found = self._calls(read, filling or {})
+        return tuple(sorted(found, key=lambda call: (call.target, call.caller)))
 
-    def _calls(self, read: frozenset[Client]) -> Iterator[Call]:
+    def _calls(self, read: frozenset[Client], filling: Filling) -> Iterator[Call]:
         """Each pair of caller and service as one side counted it: the caller's own where it did.
 
         A caller that counts knows best whom it calls: a server that names it otherwise is not
@@ -59,7 +64,7 @@ class CallLedger:
             counting = next(
                 name for name in (SOURCE, DESTINATION, WAYPOINT) if pair in self._tallies[name]
             )
-            if counting != SOURCE and pair[0] in counts:
+            if counting != SOURCE and pair[0] in counts and pair not in filling:
                 continue
             for target, tallied in self._tallies[counting][pair].items():
                 yield Call(

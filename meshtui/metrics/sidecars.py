@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.metrics_off import CLIENT, not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED
@@ -27,6 +28,7 @@ from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.denied import FORBIDDEN, summed, with_denied
 from meshtui.metrics.focus import FEW, callers_among, own_pods
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
+from meshtui.metrics.silent import Filling, filling_of
 from meshtui.metrics.window import Window
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class SidecarSource:
         self._one_at_a_time = asyncio.Lock()
         self._parsing = asyncio.Lock()
         self._rest, self._rested_at = 0.0, 0.0
+        self._filling: Filling = {}
 
     async def sample(self, mesh: Mesh) -> Sample:
         """Read all sidecars once.
@@ -107,7 +110,7 @@ class SidecarSource:
             pods = await _beside(mesh.pods, lambda: self._kept(mesh))
             asked, failures = await self._read_wanted(mesh, pods)
             _refuse_nothing(asked, failures)
-            found = await asyncio.to_thread(self._summary, pods, asked, failures)
+            found = await asyncio.to_thread(self._summary, mesh, pods, asked, failures)
             return await self._supplement(mesh, found) if self._supplement else found
 
     def _kept(self, mesh: Mesh) -> Sequence[Pod]:
@@ -154,7 +157,7 @@ class SidecarSource:
         for window in self._windows.values():
             for counted in window.counted:
                 ledger.add(counted, window.elapsed_s)
-        return Calls(self._sampled_at, self.name, window_s, ledger.calls(read))
+        return Calls(self._sampled_at, self.name, window_s, ledger.calls(read, self._filling))
 
     @property
     def _window_s(self) -> float:
@@ -272,6 +275,7 @@ class SidecarSource:
 
     def _summary(
         self,
+        mesh: Mesh,
         pods: Sequence[Pod],
         asked: Sequence[Pod],
         failures: Sequence[tuple[Pod, MeshtuiError]],
@@ -292,6 +296,7 @@ class SidecarSource:
                     denied.append((workloads[pod], counted.denied))
         self._sampled_at = self._now()
         latest = [window.latest for window in self._windows.values() if window.latest]
+        muted = self._fill(ledger, mesh, workloads, unread.whole)
         sample = Sample(
             time=self._sampled_at,
             source=self.name,
@@ -301,12 +306,31 @@ class SidecarSource:
             failed=len(missing),
             unread=unread.any,
             filled=ledger.filled,
+            muted=muted,
             problems=(*_left_out(asked, pods), *_problems(missing))
             if pods
             else ("no running pod has a sidecar",),
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
         return with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
+
+    def _fill(
+        self,
+        ledger: Ledger,
+        mesh: Mesh,
+        workloads: Mapping[PodId, Client],
+        unread: frozenset[Client],
+    ) -> Mapping[Client, str]:
+        """Has those who answered count for whoever does not; gives who is told not to count."""
+        muted = not_counting(mesh, CLIENT)
+        windows = [(workloads[pod], w) for pod, w in self._windows.items() if pod in workloads]
+        latest = ((client, window.latest) for client, window in windows if window.latest)
+        grown = [(client, one) for client, window in windows for one in window.counted]
+        self._filling = filling_of(ledger.counting, latest, grown, muted.keys(), unread)
+        for _, window in windows if self._filling else ():
+            for counted in window.counted:
+                ledger.fill(counted, window.elapsed_s, self._filling)
+        return muted
 
 
 async def _beside(pods: Sequence[Pod], work: Callable[[], T]) -> T:
