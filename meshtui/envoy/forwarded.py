@@ -37,7 +37,7 @@ async def forwarded_get(
     """
     if "httpx" not in sys.modules:
         # It takes a tenth of a second to import: not on the event loop.
-        await asyncio.to_thread(__import__, "httpx")
+        await asyncio.to_thread(__import__, "meshtui.kube.lean_httpx")
     who = who or f"the proxy of {namespace}/{pod}"
     stream = await cluster.port_forward(namespace, pod, port, timeout=timeout)
     try:
@@ -49,9 +49,8 @@ async def forwarded_get(
 async def _exchange(stream: PortForward, who: str, path: str, limit: int) -> bytes:
     """One request: no redirect is followed, no proxy of the environment asked. The stream knows no
     time limit of httpx's: the caller has one for everything."""
-    import httpx
-
     from meshtui.envoy.transport import ForwardTransport
+    from meshtui.kube.lean_httpx import httpx
 
     url = httpx.URL("http://localhost").copy_with(raw_path=path.encode())
     try:

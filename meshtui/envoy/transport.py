@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpcore
-import httpx
+
+from meshtui.kube.lean_httpx import httpx
 
 if TYPE_CHECKING:
     from meshtui.kube.portforward import PortForward

@@ -14,9 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from meshtui.errors import MeshtuiError, Unreachable
+from meshtui.kube.lean_httpx import httpx
 from meshtui.mesh.text import clean
 from meshtui.metrics.prometheus_access import PLAIN, Access
 from meshtui.metrics.prometheus_result import QueryResult, not_prometheus, parse, refused, shown
@@ -98,7 +97,8 @@ def _client(url: str, where: str, access: Access) -> httpx.Client:
         # What HTTP_PROXY names cannot reach this machine's own ports.
         trust_env = not (parts.hostname or "").startswith(_LOOPBACK)
         auth = _netrc() if trust_env and parts.username is None and not access.secret else None
-        return httpx.Client(auth=auth, trust_env=trust_env, verify=_authorities())
+        verify = _authorities() if parts.scheme == "https" else _nobody()
+        return httpx.Client(auth=auth, trust_env=trust_env, verify=verify)
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise Unreachable(f"{where}: proxy or CA of the environment: {_text(error)}") from error
 
@@ -115,6 +115,11 @@ def _authorities() -> ssl.SSLContext | bool:
     files = (os.environ.get(name, "") for name in _AUTHORITIES)
     file = next((file for file in files if os.path.isfile(file)), "")  # noqa: PTH113 - may be empty
     return ssl.create_default_context(cafile=file) if file else True
+
+
+def _nobody() -> ssl.SSLContext:
+    """For plain HTTP: reading the authorities takes longer than a query. Nothing is trusted."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _elsewhere(where: str, location: str) -> MeshtuiError:

@@ -20,8 +20,13 @@ HTTP = ("aiohttp", "httpx", "httpcore", "prometheus_api_client")
 SCREEN = ("textual", "rich", "meshtui.ui", "meshtui.lab")
 CHANGING = ("meshtui.operations.change", "meshtui.canary", "meshtui.changes")
 
-NEVER = (*KUBERNETES, *SCREEN, "prometheus_api_client", "hypothesis", "pytest")
-"""In no command: the kubernetes client logs in from a pod only."""
+NEVER = (*SCREEN, "click", "pygments", "hypothesis", "pytest")
+"""In no command."""
+
+WITHOUT_URL = (*KUBERNETES, "prometheus_api_client")
+"""The kubernetes client logs in from a pod only, the other asks a Prometheus at a URL."""
+
+BY_URL = ("services", "reviews", "--prometheus", "http://127.0.0.1:9")
 
 FORBIDDEN = {
     ("--version",): (
@@ -42,6 +47,7 @@ FORBIDDEN = {
         *("httpx", "sqlite3", "meshtui.journal", "meshtui.diagnosis"),
         *("meshtui.operations.change", "meshtui.canary", "meshtui.changes.change"),
     ),
+    BY_URL: ("kubernetes", "aiohttp", "sqlite3", "meshtui.journal", "meshtui.diagnosis"),
     ("shift", "reviews", "v1=50", "--dry-run", "--prometheus", "none"): ("meshtui.canary.machine",),
 }
 
@@ -82,7 +88,7 @@ def test_a_command_imports_only_what_it_needs(
     modules = done.stderr.rpartition("MODULES")[2].split()
     assert done.returncode in (Exit.DONE, Exit.UNREACHABLE), done.stderr  # no sidecar has stats
     assert "meshtui.cli.parser" in modules
-    unwanted = (*NEVER, *FORBIDDEN[words])
+    unwanted = (*NEVER, *(WITHOUT_URL if words != BY_URL else ()), *FORBIDDEN[words])
     assert [name for name in modules if _is_of(name, unwanted)] == [], done.stdout
 
 

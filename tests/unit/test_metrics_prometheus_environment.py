@@ -11,6 +11,7 @@ from meshtui.errors import Unreachable
 from meshtui.metrics.prometheus_session import Session
 
 URL = "http://prometheus.example.com:9090"
+SECURE = URL.replace("http:", "https:")
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("NETRC", raising=False)
@@ -63,7 +64,13 @@ def test_a_file_of_authorities_that_holds_none_is_named_in_one_line(
     (tmp_path / "ca.pem").write_text("no certificate")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     with pytest.raises(Unreachable, match="CA of the environment"):
-        Session(URL, "Prometheus")
+        Session(SECURE, "Prometheus")
+
+
+def test_over_plain_http_no_authority_is_trusted() -> None:
+    for url, trusted in ((URL, False), (SECURE, True)):
+        pool = client(url)._transport._pool  # type: ignore[attr-defined]
+        assert bool(pool._ssl_context.get_ca_certs()) is trusted
 
 
 def test_a_password_of_netrc_is_sent_unless_the_url_has_one(tmp_path: Path) -> None:

@@ -123,9 +123,8 @@ async def _forward(cluster: Cluster, pod: Pod, outgoing: Outgoing) -> Sent:
 
 
 async def _ask(stream: object, outgoing: Outgoing, begun: float) -> Answer:
-    import httpx
-
     from meshtui.envoy.transport import ForwardTransport
+    from meshtui.kube.lean_httpx import httpx
 
     url = httpx.URL("http://localhost").copy_with(raw_path=outgoing.target.encode())
     request = httpx.Request(
@@ -142,7 +141,7 @@ async def _ask(stream: object, outgoing: Outgoing, begun: float) -> Answer:
 
 
 async def _size(response: httpx.Response) -> tuple[int, tuple[str, ...]]:
-    import httpx
+    from meshtui.kube.lean_httpx import httpx
 
     size = 0
     try:
