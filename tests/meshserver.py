@@ -144,6 +144,13 @@ class MeshServer:
             self.writes.append(plural)
         return 201, made
 
+    def _deleted(self, found: list[Obj], place: int, body: Any) -> Obj:
+        """A dry run of it stands in the body: with one, the query is not looked at."""
+        if "dryRun" in (body or {}):
+            return found[place]
+        self.writes.append("DELETE")
+        return found.pop(place)
+
     def _object(
         self, method: str, path: str, query: Mapping[str, Any], body: Any
     ) -> tuple[int, Any]:
@@ -154,6 +161,8 @@ class MeshServer:
         place = next((i for i, o in enumerate(found) if o["metadata"]["name"] == name), None)
         if place is None:
             return 404, _status(404, f'{plural} "{name}" not found{EVIL}')
+        if method == "DELETE":
+            return 200, self._deleted(found, place, body)
         if method != "PATCH":
             return 200, found[place]
         changed: Any = apply(found[place], body)

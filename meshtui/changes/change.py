@@ -42,6 +42,14 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """What a change has in common with those that were made with it in other clusters."""
+
+    id: str
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One change to one object, not yet applied.
 
@@ -73,6 +81,9 @@ class Change:
 
     records: bool = False
     """True where only the journal changes: nothing is written to the cluster."""
+
+    together: Together | None = None
+    """None where it is made in one cluster alone."""
 
     @property
     def diff(self) -> tuple[str, ...]:

@@ -96,10 +96,16 @@ def planning_of(arguments: argparse.Namespace) -> Planning:
 
 
 async def undo(arguments: argparse.Namespace) -> int:
-    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
-        return await opened.plan_undo(mesh, arguments.change, sample)
+    return await plan_and_apply(arguments, undoing(arguments.change))
 
-    return await plan_and_apply(arguments, plan)
+
+def undoing(change_id: str) -> Planning:
+    """How the way back of a change is planned; of the last one where none is named."""
+
+    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
+        return await opened.plan_undo(mesh, change_id, sample)
+
+    return plan
 
 
 async def plan_and_apply(

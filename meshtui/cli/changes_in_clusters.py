@@ -32,6 +32,8 @@ class Place:
     mesh: Mesh
     sample: Sample | None = None
     plan: Plan | None = None
+    undoes: str = ""
+    """The identity of the change that is taken back here."""
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ async def change(arguments: argparse.Namespace, contexts: Sequence[str]) -> int:
         if len(places) > 1:
             if not arguments.all_clusters:
                 raise _several(arguments, places)
-            return await _in_all(arguments, places)
+            return await in_all(arguments, places)
         alone = places[0].name
     output.note(f"meshtui: {arguments.service} stands in {alone} alone")
     return int(await arguments.run(in_context(arguments, alone)))
@@ -65,10 +67,10 @@ def _several(arguments: argparse.Namespace, places: Sequence[Place]) -> Usage:
     return Usage(f"{arguments.service} stands in several clusters ({names})", hint)
 
 
-async def _places(
+async def sessions(
     arguments: argparse.Namespace, contexts: Sequence[str], stack: AsyncExitStack
-) -> list[Place]:
-    """Those that have the service. Raises `NotFound` where none has."""
+) -> list[tuple[Page, Session]]:
+    """One in each cluster; none of them was asked anything yet."""
     logging_in = asyncio.Lock()
     opened = []
     for context in contexts:
@@ -76,27 +78,39 @@ async def _places(
         with _in(page):
             logged_in = opening.session(in_context(arguments, context))
             opened.append((page, await stack.enter_async_context(logged_in)))
-    meshes = await asyncio.gather(
-        *(session.read_mesh() for _, session in opened), return_exceptions=True
-    )
+    return opened
+
+
+async def read_all(opened: Sequence[tuple[Page, Session]]) -> list[Mesh | BaseException]:
+    """The mesh of each, or why it can't be read."""
+    reading = (session.read_mesh() for _, session in opened)
+    return await asyncio.gather(*reading, return_exceptions=True)
+
+
+async def _places(
+    arguments: argparse.Namespace, contexts: Sequence[str], stack: AsyncExitStack
+) -> list[Place]:
+    """Those that have the service. Raises `NotFound` where none has."""
+    opened = await sessions(arguments, contexts, stack)
+    meshes = await read_all(opened)
     found, missing = [], []
     for (page, session), mesh in zip(opened, meshes, strict=True):
         if isinstance(mesh, NotFound):
-            missing.append(_named(page.name, mesh))
+            missing.append(named(page.name, mesh))
         elif isinstance(mesh, BaseException):
-            raise _named(page.name, mesh) if isinstance(mesh, MeshtuiError) else mesh
+            raise named(page.name, mesh) if isinstance(mesh, MeshtuiError) else mesh
         else:
             try:
                 opening.find(mesh, arguments.service, session.cluster.namespace)
                 found.append(Place(page, session, mesh))
             except NotFound as error:
-                missing.append(_named(page.name, error))
+                missing.append(named(page.name, error))
     if not found:
         raise missing[0]
     return found
 
 
-def _named(cluster: str, error: MeshtuiError) -> MeshtuiError:
+def named(cluster: str, error: MeshtuiError) -> MeshtuiError:
     """The error with the cluster that it is about; before anything is written."""
     return type(error)(f"{cluster}: {error.what}", error.hint or "nothing was written")
 
@@ -114,7 +128,7 @@ class _in:  # noqa: N801 - reads as a statement
         CURRENT.reset(self._token)
 
 
-async def _in_all(arguments: argparse.Namespace, places: Sequence[Place]) -> int:
+async def in_all(arguments: argparse.Namespace, places: Sequence[Place]) -> int:
     planned = (_plan(arguments, place) for place in places)
     for error in await asyncio.gather(*planned, return_exceptions=True):
         if error is not None:
@@ -156,20 +170,24 @@ async def _interrupted(written: Sequence[tuple[str, Outcome]]) -> AsyncIterator[
 
 
 async def _plan(arguments: argparse.Namespace, place: Place) -> None:
-    here = in_context(arguments, place.name)
-    if arguments.command == "adopt":
-        from meshtui.cli.object_commands import adopting
-
-        planning = adopting(here)
-    else:
-        planning = one.planning_of(here)
+    planning = _planning(in_context(arguments, place.name), place)
     with _in(place.page):
         try:
             await one.report_interrupted(place.opened, place.mesh)
             place.sample = await one.rates(arguments, place.opened, place.mesh)
             place.plan = await planning(place.opened, place.mesh, place.sample)
         except MeshtuiError as error:
-            raise _named(place.name, error) from error
+            raise named(place.name, error) from error
+
+
+def _planning(here: argparse.Namespace, place: Place) -> one.Planning:
+    if place.undoes:
+        return one.undoing(place.undoes)
+    if here.command == "adopt":
+        from meshtui.cli.object_commands import adopting
+
+        return adopting(here)
+    return one.planning_of(here)
 
 
 async def _take_back(place: Place, change_id: str) -> Outcome:
@@ -195,7 +213,7 @@ def _consent(arguments: argparse.Namespace, places: Sequence[Place]) -> None:
         try:
             one.refuse_danger(arguments, place.planned)
         except Refused as refused:
-            raise _named(place.name, refused) from None
+            raise named(place.name, refused) from None
     if not arguments.yes:
         raise Refused("not applied, nothing was written", "answer yes, or give --yes")
 
@@ -205,6 +223,7 @@ def _report(arguments: argparse.Namespace, made: Sequence[Made], *, dry: bool) -
     with output.settled([f"{each.cluster}: {each.sentence}" for each in made if each.written]):
         if opening.form(arguments) == "table":
             _lines(made, dry=dry)
+            _undo_line(arguments, made)
         else:
             document = {"clusters": [_document(each) for each in made]}
             output.data(document, opening.form(arguments))
@@ -236,6 +255,13 @@ def _lines(made: Sequence[Made], *, dry: bool) -> None:
         warnings = (*each.plan.warnings, *(each.outcome.warnings if each.outcome else ()))
         for warning in warnings:
             output.note(f"warning: {each.cluster}: {warning}")
+
+
+def _undo_line(arguments: argparse.Namespace, made: Sequence[Made]) -> None:
+    standing = [one for one in made if one.written and not one.undone and one.outcome]
+    if len(standing) > 1 and standing[0].outcome:
+        command = f"meshtui undo {standing[0].outcome.change_id}"
+        output.line(f"`{command} --context {arguments.context} --all-clusters` undoes all of it")
 
 
 def _document(made: Made) -> dict[str, Any]:

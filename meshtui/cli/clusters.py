@@ -56,6 +56,10 @@ def in_clusters(arguments: argparse.Namespace, contexts: tuple[str, ...]) -> Any
         from meshtui.cli.changes_in_clusters import change
 
         return change(arguments, contexts)
+    if command == "undo":
+        from meshtui.cli.undo_in_clusters import undo
+
+        return undo(arguments, contexts)
     if command in PAGED or getattr(arguments, "check", False):
         return _paged(arguments, contexts)
     if not command:

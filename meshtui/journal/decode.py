@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from meshtui.changes.change import Operation, RuleRef
+from meshtui.changes.change import Operation, RuleRef, Together
 from meshtui.changes.patch import PatchError, tokens
 from meshtui.journal.entry import Entry, Status, Unread
 from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
@@ -84,6 +84,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         part_of=_text(row, "part_of"),
         begun=_optional_time(row, "begun"),
         spec_stored=_object(row, "spec_stored") if _text(row, "spec_stored") else None,
+        together=_together(row),
     )
 
 
@@ -183,6 +184,19 @@ def _rule(row: sqlite3.Row) -> RuleRef | None:
     if not all(type(found[key]) is kind for key, kind in types.items()) or found["index"] < 0:
         raise Undecodable("rule: not a name, an index and a protocol")
     return RuleRef(**found)
+
+
+def _together(row: sqlite3.Row) -> Together | None:
+    """None, too, in a file that may only be read and is older than the column."""
+    if "together" not in row.keys() or not _text(row, "together"):  # noqa: SIM118 - no mapping
+        return None
+    found = _object(row, "together")
+    clusters = found.get("clusters")
+    if not isinstance(found.get("id"), str) or not isinstance(clusters, list):
+        raise Undecodable("together: a form", newer=True)
+    if not all(isinstance(name, str) for name in clusters):
+        raise Undecodable("together: not names of clusters")
+    return Together(found["id"], tuple(clusters))
 
 
 def _operations(row: sqlite3.Row, column: str) -> tuple[Operation, ...]:

@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
-from meshtui.changes.change import Operation, RuleRef
+from meshtui.changes.change import Operation, RuleRef, Together
 from meshtui.changes.undo import Record
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Ref, ServiceKey
@@ -84,6 +84,9 @@ class Entry:
 
     spec_stored: Mapping[str, Any] | None = field(default=None, repr=False)
     """What the server stored of it, with its defaults; None where it did not say."""
+
+    together: Together | None = None
+    """With which changes of other clusters it was made; None where it was made alone."""
 
     parts: tuple[Entry, ...] = ()
     """Each object's own entry, where this one stands for a change of several."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from meshtui.changes.change import Change
+from meshtui.changes.change import Change, Together
 from meshtui.errors import JournalError
 from meshtui.journal.decode import Undecodable, words_of
 from meshtui.journal.entry import Entry, MadeChange, Unread
@@ -91,6 +91,11 @@ def columns(change: Change) -> dict[str, Any]:
         "resource_version": change.resource_version,
         "undoes": change.undoes,
     }
+
+
+def together_text(together: Together | None) -> str:
+    """What the column of that name holds, the same in the journals of all its clusters."""
+    return json.dumps(asdict(together)) if together else ""
 
 
 def new_id(now: float) -> str:

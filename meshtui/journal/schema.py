@@ -38,6 +38,8 @@ ALTER TABLE changes ADD COLUMN spec_stored TEXT NOT NULL DEFAULT '';
 CREATE INDEX changes_by_whole ON changes (part_of);
 """
 
+_TOGETHER = "ALTER TABLE changes ADD COLUMN together TEXT NOT NULL DEFAULT ''"
+
 
 def _script(text: str) -> Callable[[sqlite3.Connection], None]:
     def run(connection: sqlite3.Connection) -> None:
@@ -58,6 +60,7 @@ STEPS: Sequence[Callable[[sqlite3.Connection], None]] = (
     _script(_PARTS),
     _limits,
     _script(canaries.TABLE),
+    _script(_TOGETHER),
 )
 """The steps in order; step n brings a file from version n - 1 to n. Only append to it."""
 

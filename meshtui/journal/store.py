@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meshtui.changes.change import Change
+from meshtui.changes.change import Change, Together
 from meshtui.errors import NotFound
 from meshtui.journal import canaries, limits
 from meshtui.journal.canaries import CanaryRow
@@ -28,6 +28,7 @@ from meshtui.journal.rows import (
     mark_undone,
     new_id,
     readable,
+    together_text,
     unreadable,
     user_name,
 )
@@ -120,6 +121,7 @@ class Journal:
     def _new_row(self, change: Change, context: str, now: float) -> dict[str, Any]:
         expires = now + change.expires_s if change.expires_s else None
         made = {"created": now, "expires": expires, "context": context}
+        made["together"] = together_text(change.together)
         by = {"who": user_name(), "host": socket.gethostname(), "pid": os.getpid()}
         return {**columns(change), **made, **by}
 
@@ -198,6 +200,17 @@ class Journal:
             many = "more than one change begins" if found else "the journal has no change"
             raise NotFound(f"{many} with {change_id!r}", "`meshtui journal` lists them")
         return readable(found[0])
+
+    def made_together(self, together: Together) -> Entry | None:
+        """What was made here as part of a change of several clusters: the last that took effect.
+
+        Raises `JournalError` where it cannot be read.
+        """
+        query = "SELECT * FROM changes WHERE together = ? ORDER BY created, rowid"
+        found = grouped(self._rows(query, (together_text(together),)))
+        took_effect = [row for row in found if isinstance(row, Unread) or row.took_effect]
+        last = (took_effect or found)[-1:]
+        return readable(last[0]) if last else None
 
     def part(self, change_id: str) -> Entry:
         """One object's own entry, by its whole identity."""

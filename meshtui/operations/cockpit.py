@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target, Together
 from meshtui.changes.outcome import Outcome
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
+    from meshtui.journal import Entry
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -91,6 +92,22 @@ class Cockpit(Protocol):
 
     async def plan_undo(self, change_id: str = "") -> Plan:
         """The way back of a change, the last one by default."""
+        ...
+
+    def made_in(self, change_id: str = "") -> tuple[str, ...]:
+        """The clusters in which a change stands that was made in several; else none."""
+        ...
+
+    async def plan_undo_in_all(self, change_id: str = "") -> Plan:
+        """The way back of a change in all clusters of `made_in`."""
+        ...
+
+    def entry_to_undo(self, change_id: str = "") -> Entry:
+        """What `plan_undo` takes back. Raises `NotFound` where there is none."""
+        ...
+
+    def made_together(self, together: Together) -> Entry | None:
+        """What was made here as part of a change of several clusters."""
         ...
 
     async def plan_again(self, change_id: str = "") -> Plan:

@@ -10,12 +10,13 @@ from meshtui.errors import Unreachable
 
 if TYPE_CHECKING:
     from meshtui.canary.events import Order
-    from meshtui.changes.change import Plan, Request, Target
+    from meshtui.changes.change import Plan, Request, Target, Together
     from meshtui.changes.outcome import Outcome
     from meshtui.config import Config
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
+    from meshtui.journal import Entry
     from meshtui.mesh.calls import Calls
     from meshtui.mesh.model import Pod, ServiceKey
     from meshtui.operations.canary.detached import StartedRun
@@ -200,6 +201,18 @@ class DeferredCockpit:
 
     async def plan_undo(self, change_id: str = "") -> Plan:
         return await self._connected.plan_undo(change_id)
+
+    def made_in(self, change_id: str = "") -> tuple[str, ...]:
+        return self._connected.made_in(change_id)
+
+    async def plan_undo_in_all(self, change_id: str = "") -> Plan:
+        return await self._connected.plan_undo_in_all(change_id)
+
+    def entry_to_undo(self, change_id: str = "") -> Entry:
+        return self._connected.entry_to_undo(change_id)
+
+    def made_together(self, together: Together) -> Entry | None:
+        return self._connected.made_together(together)
 
     async def plan_again(self, change_id: str = "") -> Plan:
         return await self._connected.plan_again(change_id)

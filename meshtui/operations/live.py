@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target, Together
 from meshtui.changes.checks import moves_weight
 from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
-    from meshtui.journal import MadeChange
+    from meshtui.journal import Entry, MadeChange
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -349,6 +349,18 @@ class LiveCockpit:
 
     async def plan_undo(self, change_id: str = "") -> Plan:
         return await self._opened.plan_undo(self._mesh, change_id, self._telemetry.current)
+
+    def made_in(self, change_id: str = "") -> tuple[str, ...]:
+        return ()
+
+    async def plan_undo_in_all(self, change_id: str = "") -> Plan:
+        return await self.plan_undo(change_id)
+
+    def entry_to_undo(self, change_id: str = "") -> Entry:
+        return self._opened.entry_to_undo(change_id)
+
+    def made_together(self, together: Together) -> Entry | None:
+        return self._opened.readable_journal.made_together(together)
 
     async def plan_again(self, change_id: str = "") -> Plan:
         if not change_id:

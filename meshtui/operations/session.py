@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from meshtui.errors import Conflict, JournalError, MeshtuiError
+from meshtui.errors import Conflict, JournalError, NotFound
 from meshtui.operations.options import Options
 
 if TYPE_CHECKING:
     from meshtui.changes.change import Change, Plan, Request, Target
     from meshtui.changes.outcome import Outcome
-    from meshtui.journal import Journal
+    from meshtui.journal import Entry, Journal
     from meshtui.kube.cluster import Cluster
     from meshtui.mesh.model import Mesh, ServiceKey
     from meshtui.mesh.signals import Sample
@@ -152,7 +152,7 @@ class Session:
 
     async def plan_again(self, mesh: Mesh, change_id: str, sample: Sample | None) -> Plan:
         """A change that somebody else reverted, once more."""
-        return await self.planner.plan_again(mesh, self._journal.part(change_id), sample)
+        return await self.planner.plan_again(mesh, self.readable_journal.part(change_id), sample)
 
     async def plan_undo(
         self,
@@ -162,15 +162,17 @@ class Session:
         service: ServiceKey | None = None,
     ) -> Plan:
         """The way back of `change_id`, or of the last change (of `service`) that stands."""
-        journal = self._journal
-        if change_id:
-            entry = journal.get(change_id)
-        else:
-            found = journal.last_undoable(service)
-            if found is None:
-                raise MeshtuiError("there is no change to undo", "`meshtui journal` lists them")
-            entry = found
+        entry = self.entry_to_undo(change_id, service)
         return await self.planner.plan_undo(mesh, entry, sample)
+
+    def entry_to_undo(self, change_id: str, service: ServiceKey | None = None) -> Entry:
+        """That change, or the last one that stands. Raises `NotFound` where there is none."""
+        if change_id:
+            return self.readable_journal.get(change_id)
+        found = self.readable_journal.last_undoable(service)
+        if found is None:
+            raise NotFound("there is no change to undo", "`meshtui journal` lists them")
+        return found
 
     async def apply(
         self,
@@ -198,11 +200,13 @@ class Session:
                 report(ProgressStep("somebody else wrote; planning again"))
                 again = await self.planner.rollback_again(mesh, plan.change, sample)
                 because = plan.stable_because
-                plan = replace(again, stable=plan.stable, stable_because=because)
+                change = replace(again.change, together=plan.change.together)
+                plan = replace(again, change=change, stable=plan.stable, stable_because=because)
         return await self.applier.apply(plan, mesh, sample, report, callers)
 
     @property
-    def _journal(self) -> Journal:
+    def readable_journal(self) -> Journal:
+        """Raises `JournalError` where there is none."""
         if self.journal is None:
             raise JournalError(self.journal_trouble)
         return self.journal
@@ -219,7 +223,9 @@ class Session:
             return await self.planner.rollback_again(mesh, change, sample)
 
         async def revert(mesh: Mesh, change_id: str) -> None:
-            plan = await self.planner.plan_undo_part(mesh, self._journal.part(change_id), sample)
+            plan = await self.planner.plan_undo_part(
+                mesh, self.readable_journal.part(change_id), sample
+            )
             await self.applier.apply(plan, mesh, sample, lambda _: None)
 
         return Compound(self.applier, again, revert, self.pause, callers)

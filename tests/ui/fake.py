@@ -15,7 +15,17 @@ from meshtui.changes import patch
 from meshtui.changes.adopt import adopt
 from meshtui.changes.adopt_by_route import adopt_by_route
 from meshtui.changes.build import build_change
-from meshtui.changes.change import Caution, Change, Plan, Promote, Request, Rollback, Target, joined
+from meshtui.changes.change import (
+    Caution,
+    Change,
+    Plan,
+    Promote,
+    Request,
+    Rollback,
+    Target,
+    Together,
+    joined,
+)
 from meshtui.changes.outcome import Outcome, ProxyVerdict
 from meshtui.config import Config
 from meshtui.diagnosis import analysis
@@ -26,6 +36,7 @@ from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.envoy.logline import LogLine
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Refused
+from meshtui.journal import Entry
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
@@ -127,6 +138,7 @@ class FakeCockpit:
         self.asked: list[tuple[Request, Target]] = []
         self.applied: list[Plan] = []
         self.undos: list[str] = []
+        self.standing: Entry | None = None
         self.agains: list[str] = []
         self.connects = 0
         self.closed = False
@@ -278,6 +290,8 @@ class FakeCockpit:
         self.undos.append(change_id)
         if self.undo_error is not None:
             raise self.undo_error
+        if not change_id and self.standing is not None:
+            change_id = self.standing.id
         if change_id in {entry.change_id for entry in self.entries}:
             return self._planned(Promote("v1"), Target(ServiceKey("bookinfo", "reviews")))
         if not self._inverse:
@@ -292,6 +306,20 @@ class FakeCockpit:
                 spec_before=done.spec_after, spec_after=done.spec_before,
             )
         )  # fmt: skip
+
+    def made_in(self, change_id: str = "") -> tuple[str, ...]:
+        return ()
+
+    async def plan_undo_in_all(self, change_id: str = "") -> Plan:
+        return await self.plan_undo(change_id)
+
+    def entry_to_undo(self, change_id: str = "") -> Entry:
+        if self.standing is None:
+            raise NotFound("there is no change to undo")
+        return self.standing
+
+    def made_together(self, together: Together) -> Entry | None:
+        return self.standing
 
     async def plan_again(self, change_id: str = "") -> Plan:
         self.agains.append(change_id)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from meshtui.changes.change import Shift, Target
+from meshtui.changes.change import Shift, Target, Together
 from meshtui.errors import NotAllowed, Refused, Unreachable
+from meshtui.journal import Entry, Journal, Status
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import PlacedKey, cluster_of
 from meshtui.operations.group.cockpit import GroupCockpit
 from meshtui.operations.group.in_all import apart
-from meshtui.operations.types import FeedHealth
+from meshtui.operations.types import FeedHealth, Journaled
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import DiffDialog
 from meshtui.ui.dialogs.diffkeys import Phase
@@ -23,6 +25,7 @@ from meshtui.ui.table.lineid import LineId
 from tests.ui.driving import LARGE, SMALL, Drive
 from tests.ui.fake import FakeCockpit
 from tests.ui.test_load_pane import state as load_state
+from tests.unit.test_journal import shift
 
 REVIEWS = ServiceKey("bookinfo", "reviews")
 
@@ -284,6 +287,82 @@ async def test_what_stands_is_said_loudly() -> None:
         await drive.press("enter")
         await drive.until(lambda: dialog.phase is Phase.FAILED)
         assert "STANDS, it could not be undone: somebody changed it since" in drive.text
+
+
+def made(name: str, together: Together) -> Entry:
+    journal = Journal.for_cluster(f"https://{name}")
+    journal.settle(journal.begin(replace(shift(), together=together), name), Status.VERIFIED)
+    entry = journal.last_undoable()
+    journal.close()
+    assert entry is not None
+    return replace(entry, id=f"{name}-1")
+
+
+def both_made(both: Both) -> None:
+    """The last change of each was made in both as one."""
+    together = Together("a", ("east", "west"))
+    for name, cockpit in (("east", both.east), ("west", both.west)):
+        shown = Journaled(f"{name}-1", 0.0, "ann", "shift", REVIEWS, ("v3 20 → 10 %",), "verified")
+        cockpit.entries = (shown,)
+        cockpit.standing = made(name, together)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("where", ["table", "journal"])
+async def test_a_change_of_all_clusters_is_undone_in_all(size: tuple[int, int], where: str) -> None:
+    both = Both()
+    both_made(both)
+    async with both.driving(size) as drive:
+        await both_read(drive)
+        await go_to(drive, "west")
+        if where == "journal":
+            await drive.press("J")
+            await drive.until(lambda: drive.app.main.arrangement.focus == "journal")
+        await drive.press("u")
+        await drive.armed()
+        assert "in all clusters" in drive.text
+        await drive.press("a")
+        dialog = await drive.armed()
+        assert dialog.plan is not None
+        assert [cluster_of(c.service) for c in dialog.plan.changes] == ["east", "west"]
+        assert "in east, west" in drive.text
+        await drive.press("enter")
+        await drive.until(lambda: both.west.applied and not drive.app.main.desk.busy)
+        assert (both.east.undos[-1], both.west.undos[-1]) == ("east-1", "west-1")
+        assert [len(one.applied) for one in (both.east, both.west)] == [1, 1]
+
+
+async def test_where_one_undo_fails_the_change_stands_in_all() -> None:
+    both = Both()
+    both_made(both)
+    both.west.apply_error = Refused("a webhook says no", "ask its owner")
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "east")
+        await drive.press("u")
+        await drive.armed()
+        await drive.press("a")
+        dialog = await drive.armed()
+        await drive.press("enter")
+        await drive.until(lambda: dialog.phase is Phase.FAILED)
+        assert len(both.east.applied) == 2 and both.east.undos[-1] == "c1"
+        assert "east: undone again by change c1" in drive.text
+
+
+async def test_a_change_of_one_cluster_is_undone_there() -> None:
+    both = Both()
+    both_made(both)
+    for cockpit in (both.east, both.west):
+        assert cockpit.standing is not None
+        cockpit.standing = replace(cockpit.standing, together=None)
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "west")
+        await drive.press("J")
+        await drive.until(lambda: drive.app.main.arrangement.focus == "journal")
+        await drive.press("u")
+        await drive.armed()
+        assert "in all clusters" not in drive.text
 
 
 async def test_one_cluster_that_may_not_be_changed_stops_all() -> None:

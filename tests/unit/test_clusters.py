@@ -400,9 +400,9 @@ async def test_a_cluster_where_it_is_so_already_is_left_alone() -> None:
             "--all-clusters needs several contexts: as in --context east,west",
         ),
         (
-            ["undo", "--context", "shop", "--all-clusters"],
+            ["edit", "virtualservice/reviews", "--context", "shop", "--all-clusters"],
             2,
-            "undo works in one cluster: name one, as in --context east",
+            "edit works in one cluster: name one, as in --context east",
         ),
         (
             ["promote", "nope", "v3", "--context", "shop", "--all-clusters"],

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from meshtui.changes.change import Together
 from meshtui.cli.main import main
+from meshtui.errors import Refused, Usage
+from meshtui.journal import Entry, Journal, Status
+from meshtui.operations.change.undo_in_clusters import parts_of
 from tests.meshserver import MeshServer, mesh_server
 from tests.ui import bookinfo
+from tests.unit.test_journal import shift
 
 Capture = pytest.CaptureFixture[str]
 SHIFT = ("shift", "reviews", "v3=10", "--context", "east,west")
@@ -131,3 +137,128 @@ def test_the_one_cluster_that_has_the_service_is_changed(
     assert main(words) == 0
     assert "reviews stands in east alone" in capsys.readouterr().err
     assert weights(servers["east"])["v3"] == 10 and not servers["west"].writes
+
+
+# Taken back in all of them
+
+BACK = ("undo", "--context", "east,west")
+
+
+def shifted(capsys: Capture) -> dict[str, str]:
+    """Shifts in both; the identity of the change in each."""
+    assert main([*SHIFT, *HOW]) == 0
+    made = json.loads(capsys.readouterr().out)["clusters"]
+    return {one["cluster"]: one["document"]["change"] for one in made}
+
+
+def v3(servers: dict[str, MeshServer]) -> dict[str, int]:
+    return {name: weights(server)["v3"] for name, server in servers.items()}
+
+
+def test_what_was_made_in_all_is_undone_in_all(
+    servers: dict[str, MeshServer], capsys: Capture
+) -> None:
+    ids = shifted(capsys)
+    for words in (BACK, ("undo", ids["west"], *BACK[1:])):
+        assert main([*words, *HOW[1:]]) == 2
+        assert "was made in several clusters (east, west)" in capsys.readouterr().err
+    assert main([*BACK, *HOW]) == 0
+    undone = json.loads(capsys.readouterr().out)["clusters"]
+    assert [(one["cluster"], one["error"], one["stands"]) for one in undone] == [
+        ("east", None, True),
+        ("west", None, True),
+    ]
+    assert v3(servers) == {"east": 20, "west": 20}
+    assert journaled("east", capsys) == journaled("west", capsys) == ["undo", "shift"]
+    assert main([*BACK, *HOW]) == 1
+    assert "there is no change to undo" in capsys.readouterr().err
+
+
+def test_an_undo_in_all_is_undone_in_all(servers: dict[str, MeshServer], capsys: Capture) -> None:
+    shifted(capsys)
+    assert main([*BACK, *HOW]) == 0
+    back = json.loads(capsys.readouterr().out)["clusters"][0]["document"]["change"]
+    assert main(["undo", back, *BACK[1:], *HOW]) == 0
+    assert v3(servers) == {"east": 10, "west": 10}
+
+
+def test_where_one_undo_is_refused_the_change_stands_in_all(
+    servers: dict[str, MeshServer], capsys: Capture
+) -> None:
+    shifted(capsys)
+    refuse_writes(servers["west"])
+    assert main([*BACK, *HOW]) == 4
+    out, err = capsys.readouterr()
+    east, west = json.loads(out)["clusters"]
+    assert east["undone_by"] and not east["stands"] and west["error"]
+    assert v3(servers) == {"east": 10, "west": 10}
+    assert "not done in all clusters: what was made before is undone" in err
+    assert journaled("east", capsys) == ["undo", "undo", "shift"]
+
+
+def test_what_somebody_changed_since_keeps_all_from_being_undone(
+    servers: dict[str, MeshServer], capsys: Capture
+) -> None:
+    ids = shifted(capsys)
+    rule = servers["west"].objects["virtualservices"][0]["spec"]["http"][-1]
+    rule["route"][0]["weight"] += 1
+    before = [len(server.writes) for server in servers.values()]
+    assert main(["undo", ids["east"], *BACK[1:], *HOW]) == 3
+    assert "west: change " in capsys.readouterr().err
+    assert [len(server.writes) for server in servers.values()] == before
+
+
+def test_what_is_undone_in_one_already_is_undone_in_the_rest(
+    servers: dict[str, MeshServer], capsys: Capture
+) -> None:
+    ids = shifted(capsys)
+    assert main(["undo", ids["west"], "--context", "west", *HOW[1:]]) == 0
+    assert v3(servers) == {"east": 10, "west": 20}
+    assert main(["undo", ids["west"], *BACK[1:], *HOW]) == 0
+    assert v3(servers) == {"east": 20, "west": 20}
+    assert f"change {ids['east']} stands in east alone" in capsys.readouterr().err
+
+
+def test_a_change_of_one_cluster_is_found_there(
+    servers: dict[str, MeshServer], capsys: Capture
+) -> None:
+    assert main(["shift", "reviews", "v3=10", "--context", "west", *HOW[1:]]) == 0
+    assert main([*BACK, *HOW]) == 0
+    assert "stands in west alone" in capsys.readouterr().err
+    assert v3(servers) == {"east": 20, "west": 20}
+
+
+def test_several_objects_are_undone_in_all(servers: dict[str, MeshServer], capsys: Capture) -> None:
+    for server in servers.values():
+        for kind in ("virtualservices", "destinationrules"):
+            server.objects[kind] = []
+    assert main(["adopt", "reviews", "--context", "east,west", *HOW]) == 0
+    assert all(len(server.objects["virtualservices"]) == 1 for server in servers.values())
+    assert main([*BACK, *HOW]) == 0
+    capsys.readouterr()
+    for name, server in servers.items():
+        assert server.objects["virtualservices"] == server.objects["destinationrules"] == []
+        assert journaled(name, capsys) == ["undo", "adopt"]
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    journal = Journal(tmp_path / "east.sqlite")
+    together = Together("a", ("east", "west"))
+    change_id = journal.begin(replace(shift(), together=together), "east")
+    journal.settle(change_id, Status.VERIFIED)
+    found = journal.made_together(together)
+    assert found is not None and found == journal.get(change_id)
+    assert journal.made_together(Together("b", ("east", "west"))) is None
+    return found
+
+
+def test_an_undo_in_all_misses_no_cluster(entry: Entry) -> None:
+    with pytest.raises(Usage, match="was made in west too"):
+        parts_of(entry, {"east": lambda _: entry})
+    west = replace(entry, context="west", undone_by="somebody")
+    known = {"east": lambda _: entry, "west": lambda _: west, "north": lambda _: None}
+    assert parts_of(entry, known) == {"east": entry}
+    gone = replace(entry, undone_by="somebody")
+    with pytest.raises(Refused, match="stands in east, west"):
+        parts_of(gone, {"east": lambda _: gone, "west": lambda _: west})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from meshtui.changes.change import Plan
+from meshtui.changes.change import Plan, Together
 from meshtui.changes.outcome import Outcome
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
@@ -64,9 +65,10 @@ async def apply_in_turn(
     """One cluster after the other, until one fails: then what was written is taken back.
 
     Failed is also what the proxies did not serve in time: half a change in two clusters is worse
-    than none. The last that was written is undone first.
+    than none. The last that was written is undone first. The journals tell of what is made so that
+    it belongs together.
     """
-    made = [Made(cluster, plan) for cluster, plan in plans]
+    made = [Made(cluster, plan) for cluster, plan in _as_one(plans)]
     for at, one in enumerate(made):
         if one.plan.empty:
             continue
@@ -80,6 +82,20 @@ async def apply_in_turn(
         for at in reversed(range(len(made))):
             made[at] = await _undone(made[at], revert)
     return tuple(made)
+
+
+def _as_one(plans: Sequence[tuple[str, Plan]]) -> Sequence[tuple[str, Plan]]:
+    """Each plan's changes with what they have in common, where they are made in several."""
+    clusters = tuple(cluster for cluster, plan in plans if not plan.empty)
+    if len(clusters) < 2:
+        return plans
+    together = Together(secrets.token_hex(8), clusters)
+    return [(cluster, _marked(plan, together)) for cluster, plan in plans]
+
+
+def _marked(plan: Plan, together: Together) -> Plan:
+    others = tuple(_marked(other, together) for other in plan.others)
+    return replace(plan, change=replace(plan.change, together=together), others=others)
 
 
 async def _undone(made: Made, revert: Revert) -> Made:

@@ -276,8 +276,11 @@ class Planner:
         if not entry.patch and self._journal is not None:
             return Plan(undo_limit(self._journal, entry))
         change, mesh = await undo_change(self._cluster, mesh, entry)
-        cautions = f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"
-        return await self.checked(mesh, change, sample, (Caution("info", cautions),))
+        words = [f"takes back {entry.verb} {entry.id}: {'; '.join(entry.words)}"]
+        if entry.together is not None:
+            words.append(f"it was made as one in {', '.join(entry.together.clusters)}")
+        cautions = tuple(Caution("info", text) for text in words)
+        return await self.checked(mesh, change, sample, cautions)
 
     async def checked(
         self,

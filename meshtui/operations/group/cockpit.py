@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshtui.changes.change import Plan, Request, Target
+from meshtui.changes.change import Plan, Request, Target, Together
 from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import MeshtuiError, Unreachable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from meshtui.diagnosis.explain.evidence import Evidence
     from meshtui.diagnosis.logged_paths import LoggedPaths
     from meshtui.envoy.logline import LogLine
+    from meshtui.journal import Entry
     from meshtui.mesh.calls import Calls
     from meshtui.operations.canary.detached import StartedRun
     from meshtui.operations.canary.watching import CanaryRun
@@ -269,6 +270,38 @@ class GroupCockpit:
     async def plan_undo(self, change_id: str = "") -> Plan:
         member = self._current
         return with_cluster(await member.cockpit.plan_undo(change_id), member.name)
+
+    def entry_to_undo(self, change_id: str = "") -> Entry:
+        return self._here.entry_to_undo(change_id)
+
+    def made_together(self, together: Together) -> Entry | None:
+        return self._here.made_together(together)
+
+    def made_in(self, change_id: str = "") -> tuple[str, ...]:
+        try:
+            parts = self._made_together(change_id)
+        except MeshtuiError:
+            return ()  # The plan says what stands against it.
+        return tuple(parts) if len(parts) > 1 else ()
+
+    async def plan_undo_in_all(self, change_id: str = "") -> Plan:
+        parts = self._made_together(change_id)
+
+        async def planned(name: str, entry: Entry) -> Plan:
+            try:
+                return await self._by_name[name].cockpit.plan_undo(entry.id)
+            except MeshtuiError as error:
+                raise type(error)(f"{name}: {error.what}", error.hint) from error
+
+        plans = await asyncio.gather(*(planned(*part) for part in parts.items()))
+        return together(dict(zip(parts, plans, strict=True)))
+
+    def _made_together(self, change_id: str) -> dict[str, Entry]:
+        """The change of the selected row's cluster in all of them."""
+        from meshtui.operations.change.undo_in_clusters import parts_of
+
+        journals = {name: one.cockpit.made_together for name, one in self._by_name.items()}
+        return parts_of(self._here.entry_to_undo(change_id), journals)
 
     async def plan_again(self, change_id: str = "") -> Plan:
         member = self._current

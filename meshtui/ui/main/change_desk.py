@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -122,13 +122,11 @@ class ChangeDesk:
 
     def _in_all(self, request: Request | None, key: ServiceKey, source: PlanSource) -> InAll | None:
         """The same in all clusters, where several have the service."""
-        from meshtui.ui.dialogs.diff import InAll
-
         clusters = self._cockpit.clusters_with(key)
         if len(clusters) < 2:
             return None
         title = title_of(request, plain(key)) if request else f"Adopt {plain(key)}"
-        return InAll(f"{title} in {', '.join(clusters)}", source)
+        return _everywhere(title, clusters, source)
 
     def undo(self, change_id: str = "") -> None:
         """Show the way back of a change."""
@@ -136,7 +134,13 @@ class ChangeDesk:
         async def source(_: bool) -> Plan:
             return await self._cockpit.plan_undo(change_id)
 
-        self._open(f"Undo {change_id or 'the last change'}", source)
+        async def in_all(_: bool) -> Plan:
+            return await self._cockpit.plan_undo_in_all(change_id)
+
+        title = f"Undo {change_id or 'the last change'}"
+        clusters = self._cockpit.made_in(change_id)
+        everywhere = _everywhere(title, clusters, in_all) if clusters else None
+        self._open(title, source, in_all=everywhere)
 
     def again(self) -> None:
         """Show the change that somebody else reverted, to be applied once more."""
@@ -280,6 +284,12 @@ class ChangeDesk:
         else:
             self._notes.pop(key, None)
         self._host.show_notes(self._notes)
+
+
+def _everywhere(title: str, clusters: Sequence[str], source: PlanSource) -> InAll:
+    from meshtui.ui.dialogs.diff import InAll
+
+    return InAll(f"{title} in {', '.join(clusters)}", source)
 
 
 def services_of(plan: Plan) -> tuple[ServiceKey, ...]:
