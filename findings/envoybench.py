@@ -26,6 +26,14 @@ ROUTER = {
 }
 
 
+class Received(NamedTuple):
+    """One request as an upstream got it: the upstream's name, the path, headers in lower case."""
+
+    by: str
+    path: str
+    headers: dict[str, str]
+
+
 class Answer(NamedTuple):
     """What came back for one request: its status, headers in lower case, body."""
 
@@ -51,19 +59,31 @@ def get(url: str, headers: dict[str, str] | None = None) -> Answer:
         return Answer(reply.status, names, reply.read().decode())
 
 
-def upstream(status: int = 200, after_s: float = 0.0) -> int:
-    """Start a server that answers all with `status`, after so many seconds; return its port."""
+def upstream(
+    status: int = 200, after_s: float = 0.0, name: str = "", seen: list[Received] | None = None
+) -> int:
+    """Start a server that answers all with `status`, after so many seconds; return its port.
+
+    What it got is added to `seen`, under its `name`.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            if seen is not None:
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                seen.append(Received(name, self.path, headers))
             time.sleep(after_s)
             self.send_response(status)
             self.send_header("content-length", "2")
             self.end_headers()
             with contextlib.suppress(OSError):  # who asked may be gone
                 self.wfile.write(b"ok")
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: Any) -> None:
             pass
