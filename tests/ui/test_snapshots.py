@@ -131,6 +131,7 @@ CASES = (
     Case("form-fault", "FormDialog", keys("f")),
     Case("form-timeout", "FormDialog", keys("o")),
     Case("form-breaker", "FormDialog", keys("b")),
+    Case("form-adopt", "FormDialog", keys("j", "j", "j", "A")),
     Case("load", "MainScreen", load),
     Case("log-line", "LogLineDialog", log_line),
     Case("followed", "FollowedDialog", followed),

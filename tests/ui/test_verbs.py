@@ -14,6 +14,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import Phase
 from meshtui.ui.main.screen import MainScreen
+from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 
@@ -116,6 +117,9 @@ async def test_adopting_shows_both_steps_and_makes_them_in_order(size: tuple[int
     async with driving(size=size) as drive:
         await drive.go_to("ratings")
         await drive.press("A")
+        await drive.until(lambda: "namespace bookinfo is routed by VirtualServices" in drive.text)
+        assert "‹ VirtualService ›" in drive.text and "‹ by ready pods ›" in drive.text
+        await drive.press("enter")
         dialog = await drive.armed()
         assert dialog.plan is not None and "step 1 of 2" in drive.text
         if size == LARGE:
@@ -130,12 +134,46 @@ async def test_adopting_shows_both_steps_and_makes_them_in_order(size: tuple[int
         assert "VirtualService is made" in drive.status
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_service_is_adopted_by_the_gateway_api_by_key(size: tuple[int, int]) -> None:
+    cockpit = FakeCockpit()
+    cockpit.raw["virtualservices"] = []
+    cockpit.raw["httproutes"] = [GATEWAY_ROUTE]
+    async with driving(cockpit, size=size) as drive:
+        await drive.go_to("ratings")
+        await drive.press("A")
+        await drive.until(lambda: "Gateway API: HTTPRoute" in drive.text)
+        assert "sends to it." in drive.text and "‹ Gateway API ›" in drive.text
+        await drive.press("tab", "right", "enter")
+        dialog = await drive.armed()
+        assert dialog.plan is not None
+        kinds = [change.target.kind for change in dialog.plan.changes]
+        assert kinds == ["Service", "HTTPRoute"]
+        assert dialog.plan.changes[-1].words == ("HTTPRoute ratings is made: ratings-v1 100 %",)
+        await drive.press("escape", "A")
+        await drive.until(lambda: "‹ Gateway API ›" in drive.text)
+        await drive.press("left", "enter")
+        dialog = await drive.armed()
+        assert dialog.plan is not None
+        assert dialog.plan.changes[-1].target.kind == "VirtualService"
+
+
 async def test_what_is_routed_already_is_not_adopted() -> None:
     async with driving() as drive:
         await drive.press("A")
         await drive.until(lambda: "has each of its versions in rule" in drive.text)
         await drive.press("enter")
         assert isinstance(drive.app.screen, MainScreen) and drive.cockpit.applied == []
+
+
+GATEWAY_ROUTE = {
+    "metadata": bookinfo.meta("edge"),
+    "spec": {
+        "parentRefs": [{"name": "edge"}],
+        "hostnames": ["shop.example"],
+        "rules": [{"backendRefs": [{"name": "ratings", "port": 9080}]}],
+    },
+}
 
 
 # The editor

@@ -105,7 +105,7 @@ CHANGES: tuple[Action, ...] = (
     ),
     Action(
         "adopt", ("A",), "A", "adopt",
-        "Make DestinationRule and VirtualService of a service that has none, from its pods.",
+        "Make the rules of a service that has none, from its pods: Istio's, or an HTTPRoute.",
         CHANGE, True, ANYWHERE, "service",
     ),
 )  # fmt: skip

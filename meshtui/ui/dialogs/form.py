@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -10,7 +11,6 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
-from meshtui.changes.change import Request
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.text import clean
@@ -18,6 +18,8 @@ from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Field:
     text: bool = False
 
 
-class FormDialog(Dialog[Request]):
+class FormDialog(Dialog[T], Generic[T]):
     """Asks for the values of a request; `read` makes it of them or says what is wrong.
 
     The keys between fields go first, so that what is typed after them is in the next field.
@@ -49,9 +51,15 @@ class FormDialog(Dialog[Request]):
     ]
 
     def __init__(
-        self, title: str, fields: tuple[Field, ...], read: Callable[[Mapping[str, str]], Request]
+        self,
+        title: str,
+        fields: tuple[Field, ...],
+        read: Callable[[Mapping[str, str]], T],
+        note: str = "",
     ) -> None:
+        """`note` is a line below the title: why the fields are filled as they are."""
         super().__init__()
+        self._note = note
         self._heading = title
         self._fields = fields
         self._read = read
@@ -72,7 +80,9 @@ class FormDialog(Dialog[Request]):
 
     def on_mount(self) -> None:
         title: Line = (span(self._heading, "strong"),)
-        self._title.show([title, BLANK])
+        width = min(WIDEST, self.app.size.width) - FRAME
+        note = wrapped(self._note, width, "muted") if self._note else []
+        self._title.show([title, *note, BLANK])
         self._show_foot()
         self._entries[self._fields[0].id].focus()
 
@@ -105,6 +115,9 @@ class FormDialog(Dialog[Request]):
 
 WIDTH = 60
 """Cells for an error before the form has been laid out."""
+
+WIDEST, FRAME = 78, 5
+"""Cells of the form, and of those its border and padding, as `form.tcss` has them."""
 
 
 def _error_lines(error: MeshtuiError, width: int) -> list[Line]:

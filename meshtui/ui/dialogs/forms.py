@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from meshtui.changes.adopt_kind import AdoptionKind
 from meshtui.changes.breaker_fields import FIELDS
 from meshtui.changes.breaker_ops import WHOLE_HOST, limited_places
 from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
+from meshtui.dataclass import dataclass
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import go_duration, human_duration
@@ -38,7 +40,7 @@ def request_from(verb: Verb, texts: Values) -> Request:
 
 def mirror_form(
     view: ServiceView, selected: VersionView | None, limit_s: float | None = None
-) -> FormDialog:
+) -> FormDialog[Request]:
     """To which version, how much, for how long; `limit_s` is what is usual."""
     labels = [version.label for version in view.versions if version.host]
     if not labels:
@@ -79,7 +81,7 @@ sent to be aborted."""
 ABORT_HINT = f"empty: {ABORTED}; {ABORTED_OF_HEADER} with a header"
 
 
-def fault_form(view: ServiceView, limit_s: float | None = FAULT_LIMIT_S) -> FormDialog:
+def fault_form(view: ServiceView, limit_s: float | None = FAULT_LIMIT_S) -> FormDialog[Request]:
     """A delay, an abort or both; left empty means not. `limit_s` is what is usual."""
     return FormDialog(
         f"Inject a fault into {view.key}",
@@ -116,7 +118,7 @@ def read_fault(values: Values) -> Request:
     return request_from(FAULT, given)
 
 
-def timeout_form(view: ServiceView) -> FormDialog:
+def timeout_form(view: ServiceView) -> FormDialog[Request]:
     """The limit of the rule and its retries, as they are now; emptied fields change nothing."""
     rule = view.rule
     if rule is None:
@@ -160,7 +162,9 @@ BREAKER_FIELDS = (
 )
 
 
-def breaker_form(view: ServiceView, mesh: Mesh, selected: VersionView | None) -> FormDialog:
+def breaker_form(
+    view: ServiceView, mesh: Mesh, selected: VersionView | None
+) -> FormDialog[Request]:
     """Limits of the host or of one subset; what is left empty stays as it is."""
     subsets = [subset.name for subset in usable_subsets(mesh, view.service.host)]
     first = _breaker_place(limited_places(mesh, view.service.host), subsets, selected)
@@ -215,3 +219,35 @@ def read_breaker(values: Values) -> Request:
     if values["do"] == TAKE_OFF:
         return request_from(BREAKER, {"subset": subset, "off": "off"})
     return request_from(BREAKER, {"subset": subset} | {n: values[n] for n in BREAKER_FIELDS})
+
+
+BY_VIRTUAL_SERVICE, BY_GATEWAY_API = "VirtualService", "Gateway API"
+BY_PODS = "by ready pods"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopting:
+    """By which objects, and the version that gets all the traffic; empty: by its ready pods."""
+
+    stable: str
+    gateway_api: bool
+
+
+def adopt_form(view: ServiceView, usual: AdoptionKind) -> FormDialog[Adopting]:
+    """`usual` is what the mesh uses, which the form begins with."""
+    proposed = BY_GATEWAY_API if usual.gateway_api else BY_VIRTUAL_SERVICE
+    labels = tuple(dict.fromkeys(version.label for version in view.versions if version.label))
+    return FormDialog(
+        f"Adopt {view.key}",
+        (
+            Field("by", "by", proposed, "← → choose", (BY_VIRTUAL_SERVICE, BY_GATEWAY_API)),
+            Field("stable", "traffic to", BY_PODS, "← → choose", (BY_PODS, *labels)),
+        ),
+        read_adoption,
+        note=f"{proposed}: {usual.why}.",
+    )
+
+
+def read_adoption(values: Values) -> Adopting:
+    stable = "" if values["stable"] == BY_PODS else values["stable"]
+    return Adopting(stable, values["by"] == BY_GATEWAY_API)

@@ -153,7 +153,8 @@ class ChangeDesk:
     def adopt(self, key: ServiceKey, stable: str = "", *, gateway_api: bool = False) -> None:
         """Show the steps of giving a service its routing objects.
 
-        By the Gateway API in one cluster at a time: the shares are those of its own pods.
+        By the Gateway API, or to a version that is named, in one cluster at a time: shares and
+        versions are those of its own pods.
         """
         self._refuse_while_applying(key)
 
@@ -163,7 +164,7 @@ class ChangeDesk:
         async def in_all(_: bool) -> Plan:
             return await self._cockpit.plan_in_all(None, Target(key))
 
-        everywhere = None if gateway_api else self._in_all(None, key, in_all)
+        everywhere = None if gateway_api or stable else self._in_all(None, key, in_all)
         self._open(f"Adopt {key}", source, in_all=everywhere)
 
     def edited(self, draft: EditFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Rollback
@@ -131,7 +132,7 @@ class ChangeHandlers:
         else:
             self._form(fault_form(view, self._host.cockpit.settings.fault_for), view)
 
-    def _form(self, form: FormDialog, view: ServiceView) -> None:
+    def _form(self, form: FormDialog[Request], view: ServiceView) -> None:
         """The service is the one that was selected when the form opened."""
 
         def filled(request: Request | None) -> None:
@@ -158,4 +159,19 @@ class ChangeHandlers:
         self._editing.open(self._view, self._selection.mesh)
 
     def do_adopt(self) -> None:
-        self._desk.adopt(self._view.key)
+        """Rules that are there are added to as they are; for new ones there is a choice."""
+        from meshtui.changes.adopt_kind import is_ruled, usual_kind
+        from meshtui.ui.dialogs.forms import Adopting, adopt_form
+
+        view, mesh = self._view, self._selection.mesh
+        if is_ruled(mesh, view.service):
+            self._desk.adopt(view.key)
+            return
+
+        def filled(chosen: Adopting | None) -> None:
+            if chosen is not None:
+                stable, by_route = chosen.stable, chosen.gateway_api
+                adopt = partial(self._desk.adopt, view.key, stable, gateway_api=by_route)
+                self._host.guarded(adopt)
+
+        self._host.app.push_screen(adopt_form(view, usual_kind(mesh, view.service)), filled)
