@@ -8,7 +8,7 @@ import sys
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.signals import signals_json
-from meshtui.cli.key_commands import as_commands
+from meshtui.cli.step_commands import commands
 from meshtui.cli.streams import columns
 from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.errors import Exit, NotFound
@@ -77,5 +77,5 @@ def _show(scope: VersionScope, trouble: str) -> None:
     from meshtui.ui.panes.signalstext import signals_lines
 
     width = min(columns(sys.stdout) or WIDTH, MOST)
-    for line in signals_lines(scope, trouble, width, step=as_commands(scope.view.key)):
+    for line in signals_lines(scope, trouble, width, how=commands(scope.view.key)):
         output.line("".join(piece.text for piece in line).rstrip())

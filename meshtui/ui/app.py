@@ -27,6 +27,7 @@ from textual.worker import WorkerFailed
 from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.ending import Ending
 from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
@@ -257,7 +258,9 @@ class MeshtuiApp(App[int]):
             return
         self._interrupted = True
         self.set_timer(INTERRUPT_S, self._forget_interrupt)
-        self.main.announce("^C again leaves, and so does q; Esc goes back")
+        self.main.announce(
+            f"^C again leaves, and so does {key_of('quit')}; {key_of('back')} goes back"
+        )
 
     def _forget_interrupt(self) -> None:
         self._interrupted = False

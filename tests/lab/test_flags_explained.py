@@ -16,6 +16,7 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.metrics.sidecars import SidecarSource
+from meshtui.ui.actions.steps import by_key
 from meshtui.ui.panes.signalstext import signals_lines
 from tests.lab.harness import Mesh, until
 from tests.lab.test_flags import CASES, REVIEWS, Case, flagged, rule
@@ -41,7 +42,7 @@ EXPLAINED = {
     ),
     "UF": Words(
         ("The pods don't listen on port 9999 (9080 of the Service leads there).",),
-        "→ on productpage :logs flag:UF",
+        "→ :logs callers flag:UF",
     ),
     "UH no pods": Words(("Subset v9 of reviews selects no pod (version=v9).",), "→ R: roll back"),
     "UH all ejected": Words(
@@ -75,7 +76,7 @@ async def test_a_flag_is_explained_by_what_is_wrong_in_the_mesh(mesh: Mesh, name
     finally:
         await cluster.close()
     for width in WIDTHS:
-        shown = signals_lines(explained(facts, sample), "", width)
+        shown = signals_lines(explained(facts, sample), "", width, how=by_key)
         text = " ".join("".join(piece.text for piece in line).strip() for line in shown)
         plain = " ".join(text.replace("· ", "").split())
         for words in (*wanted.here, wanted.step):
@@ -127,8 +128,9 @@ async def test_requests_that_wait_for_a_connection_are_told_with_the_limit(mesh:
     finally:
         await cluster.close()
     assert {answer.status for answer in answers} == {200}
-    (_, head, said), *_ = sentences(explained(facts, sample))
-    assert head.startswith("ok") and "requests most likely queue in the callers' proxies" in said
+    first = sentences(explained(facts, sample))[0]
+    said = " ".join(first.lines)
+    assert first.state == "ok" and "most likely queue in the callers' proxies" in said
     assert "DestinationRule default/reviews, the host, allows 1 connection from each." in said
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.ui.actions.action import WAYS, Action
-from meshtui.ui.actions.registry import ACTIONS
+from meshtui.ui.actions.action import Action
+from meshtui.ui.actions.registry import ACTIONS, BY_ID
 from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.main.commands import _KEYS_ONLY, _OWN, _SCREEN
@@ -104,7 +104,7 @@ async def placed(drive: Drive, action: Action, patience_s: float) -> None:
 
 async def opened(drive: Drive, place: str) -> None:
     asked = len(drive.cockpit.tailed)
-    await drive.press(WAYS[place])
+    await drive.press(BY_ID[place].keys[0])
     await drive.until(lambda: drive.app.main.dock.pane(place) is not None)
     if place == "logs":
         await drive.until(lambda: len(drive.cockpit.tailed) > asked)

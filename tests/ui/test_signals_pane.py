@@ -15,6 +15,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from meshtui.operations.types import FeedHealth, Pending
+from meshtui.ui.actions.steps import by_key
 from meshtui.ui.panes.signals import SignalsPane
 from meshtui.ui.panes.signalstext import signals_lines
 from meshtui.ui.widgets.paint import width_of
@@ -154,7 +155,7 @@ async def test_errors_made_on_the_way_are_told_with_both_numbers() -> None:
                 "way (UF 1.0/s)." in plain(drive)
             )
         )
-        assert "on productpage :logs flag:UF" in plain(drive)
+        assert "→ :logs callers flag:UF: the log of productpage says" in plain(drive)
 
 
 async def test_a_fault_says_when_it_ends() -> None:
@@ -210,7 +211,9 @@ def lines(
     cockpit = cockpit_with({"v3": itself(8.0, 0.3)})
     views = service_views(cockpit.mesh, cockpit.sample)
     view = next(view for view in views if view.key == REVIEWS)
-    found = signals_lines(change(scope_of(cockpit.mesh, view, None, cockpit.sample)), "", width)
+    found = signals_lines(
+        change(scope_of(cockpit.mesh, view, None, cockpit.sample)), "", width, how=by_key
+    )
     assert max(width_of(line) for line in found) <= width
     return ["".join(piece.text for piece in line) for line in found]
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 
 from meshtui.diagnosis.explain import explanations
+from meshtui.diagnosis.explain.scope import VersionScope
+from meshtui.diagnosis.explain.steps import FAULT_OFF, LINES, SAID, TYPED
 from meshtui.envoy.logfilter import parse_filter
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.signals import UNKNOWN
-from meshtui.ui.actions.registry import ACTIONS
+from meshtui.ui.actions.registry import BY_ID
+from meshtui.ui.actions.steps import by_key
 from meshtui.ui.main.commands import ToPane, parse_command
 from tests.unit.explaining import mesh_of, scope, signals
 from tests.unit.objects import route
 
-KEY = re.compile(r"(?:^|; |, or )(\S):")
-COMMAND = re.compile(r"(:[a-z]+(?: (?!—)[^\s;:]+(?::[^\s;:]+)?)*)")
-SHOWN = {key for action in ACTIONS for key in action.shown.split()}
 
-
-def steps(code: str) -> Iterator[str]:
-    """What is offered for a flag or a code, by callers and by servers, with and without a cause."""
+def scopes(code: str) -> Iterator[VersionScope]:
+    """A flag or a code, seen by callers and by servers, with and without a cause."""
     counts = {code: 30.0} if code in FLAGS else {f"c{code}": 30.0}
     seen = signals(**counts)
     fault = {"abort": {"httpStatus": 503, "percentage": {"value": 10}}}
@@ -34,21 +32,21 @@ def steps(code: str) -> Iterator[str]:
     for mesh in meshes:
         for version in ("v1", UNKNOWN):
             for sides in ((seen, signals()), (signals(), seen)):
-                if version == UNKNOWN and sides[1] is seen:
-                    continue
-                for one in explanations([scope(mesh, version, *sides)]):
-                    yield one.next
+                if version != UNKNOWN or sides[1] is not seen:
+                    yield scope(mesh, version, *sides)
 
 
 @pytest.mark.parametrize("code", [*sorted(FLAGS), "500", "503", "404", "429", "0"])
 def test_every_step_can_be_done_with_what_there_is(code: str) -> None:
-    found = list(steps(code))
-    assert found
-    for step in found:
-        keys, commands = KEY.findall(step), COMMAND.findall(step)
-        assert keys or commands or "kubectl" in step, step
-        assert set(keys) <= SHOWN, step
-        for command in commands:
-            parsed = parse_command(command[1:])
-            if isinstance(parsed, ToPane) and parsed.kind == "logs":
-                assert parse_filter(" ".join(parsed.words))
+    found = [one.next for each in scopes(code) for one in explanations([each])]
+    assert found and all(found)
+    for step in (step for steps in found for step in steps):
+        if step.do in (LINES, FAULT_OFF):
+            parsed = parse_command(by_key(step)[1:])
+            assert parsed is not None
+            if isinstance(parsed, ToPane) and not step.callers:
+                assert parsed.kind == "logs" and parse_filter(" ".join(parsed.words))
+        elif step.do == TYPED:
+            assert step.of.startswith("kubectl ")
+        else:
+            assert step.do in BY_ID or step.do == SAID

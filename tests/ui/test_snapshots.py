@@ -17,7 +17,7 @@ from meshtui.errors import Unreachable
 from meshtui.operations.request.follow import FollowedRequest
 from meshtui.operations.types import LogEntry
 from meshtui.ui import dialogs
-from meshtui.ui.actions.action import WAYS
+from meshtui.ui.actions.registry import BY_ID
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.main.screen import MainScreen
 from meshtui.ui.panes.dock import PANES
@@ -122,7 +122,11 @@ CASES = (
     Case("main", "MainScreen", nothing),
     Case("draft", "MainScreen", keys("plus", "plus")),
     Case("prompt", "MainScreen", typed("fault delay 3s")),
-    *(Case(f"pane-{kind}", "MainScreen", keys(WAYS[kind])) for kind in PANES if kind != "logs"),
+    *(
+        Case(f"pane-{kind}", "MainScreen", keys(BY_ID[kind].keys[0]))
+        for kind in PANES
+        if kind != "logs"
+    ),
     Case("pane-logs", "MainScreen", logs),
     Case("logs-marked", "MainScreen", marked),
     Case("diff", "DiffDialog", diff),

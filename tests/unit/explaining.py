@@ -7,10 +7,12 @@ from typing import Any
 
 from meshtui.diagnosis.explain import Explanation, explanations
 from meshtui.diagnosis.explain.scope import VersionScope, scope_of
+from meshtui.diagnosis.explain.steps import steps_text
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
+from meshtui.ui.actions.steps import by_key
 from tests.unit.objects import Obj, destination_rule, pod, route, service, virtual_service
 
 KEY = ServiceKey("default", "reviews")
@@ -88,3 +90,8 @@ def told(found: VersionScope, code: str) -> Explanation:
 
 def words(found: VersionScope, code: str) -> str:
     return " ".join(told(found, code).sentences)
+
+
+def next_of(one: Explanation) -> str:
+    """What to do about it, by the keys of the screen."""
+    return steps_text(one.next, by_key)

@@ -110,7 +110,7 @@ async def test_what_nobody_drives_is_offered_until_somebody_goes_on(
     await offers.refresh()
     (line,) = offers.notices()
     assert "a canary of reviews.default to v2 is unfinished at 5 %" in line
-    assert "C shows it and goes on, or `meshtui canary resume reviews.default`" in line
+    assert "`:canary` shows it, `meshtui canary resume reviews.default` goes on" in line
     written(opened, 70.0)
     assert offers.notices() == ()
 

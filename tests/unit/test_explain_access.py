@@ -16,7 +16,7 @@ from meshtui.mesh.signals import Responder, Sample
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import measured, structure
 from meshtui.ui.table.marks import version_marks
-from tests.unit.explaining import scope, signals, told, words
+from tests.unit.explaining import next_of, scope, signals, told, words
 from tests.unit.objects import Obj, destination_rule, meta, pod, route, service, virtual_service
 
 CALLER = "cluster.local/ns/default/sa/web"
@@ -75,8 +75,8 @@ def test_a_policy_that_lets_the_caller_never_in_is_named() -> None:
         "AuthorizationPolicy only-ops lets nobody like productpage-v1 (default/web) in: every "
         "request of it is denied.",
     )
-    assert one.next == (
-        "kubectl -n default get authorizationpolicy only-ops -o yaml; who and what: :logs code:403"
+    assert next_of(one) == (
+        "kubectl -n default get authorizationpolicy only-ops -o yaml; :logs code:403: who and what"
     )
 
 
@@ -173,7 +173,7 @@ class TestMutualTls:
             ", and PeerAuthentication default/accepts accepts plain text only (first pod "
             "reviews-v1-5f6d-1).",
         )
-        assert one.next.startswith("a: mtls-conflict")
+        assert next_of(one).startswith("a: mtls-conflict")
 
     @pytest.mark.parametrize(
         ("tls", "accepts"), [("", "STRICT"), ("DISABLE", "PERMISSIVE"), ("ISTIO_MUTUAL", "STRICT")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshtui.diagnosis.explain import MOST, explanations
 from meshtui.mesh.signals import Signals
-from tests.unit.explaining import mesh_of, scope, signals, told, words
+from tests.unit.explaining import mesh_of, next_of, scope, signals, told, words
 from tests.unit.objects import pod, route
 
 ALWAYS = {"percentage": {"value": 100}}
@@ -64,10 +64,10 @@ def test_an_abort_with_a_grpc_status_is_not_taken_off_other_codes() -> None:
 def test_taking_weight_off_is_offered_where_another_version_could_take_it() -> None:
     mesh = mesh_of({"route": [route("v1", 80), route("v3", 20)]})
     both = signals(c503=30)
-    assert told(scope(mesh, "v3", both, both), "503").next.startswith(
+    assert next_of(told(scope(mesh, "v3", both, both), "503")).startswith(
         "R: roll back, or -: take weight off v3"
     )
-    assert not told(scope(mesh_of(), "v1", both, both), "503").next.startswith("R")
+    assert not next_of(told(scope(mesh_of(), "v1", both, both), "503")).startswith("R")
 
 
 # Order, joining, hostile values

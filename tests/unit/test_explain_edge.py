@@ -40,14 +40,15 @@ def gateway(*, seen: bool, name: str = "ingress") -> VersionScope:
 
 def test_a_gateways_numbers_are_what_it_sends_on_and_the_services_behind_it_are_named() -> None:
     found = gateway(seen=True)
-    (_, head, said), *_ = sentences(found)
-    assert head == "failing: 20 % of the 40/s to ingress fail"
-    assert said == (
+    first = sentences(found)[0]
+    assert first.head == "failing: 20 % of the 40/s to ingress fail"
+    assert first.lines == (
         "This is a gateway: its numbers are requests that it sends on to services of the mesh: "
         "productpage.shop (40/s of all its callers); what it turns away itself, with no route for "
-        "it, is not among them. :exposure shows its doors, l what it answers.\n"
-        "It calls what fails: productpage.shop v1 20 %. Look there first."
+        "it, is not among them.",
+        "It calls what fails: productpage.shop v1 20 %. Look there first.",
     )
+    assert [step.do for step in first.next] == ["exposure", "logs"]
     (row,) = found.view.versions
     assert row.caller is not None
     assert (row.caller.rps, row.caller.error_ratio) == (40, 0.2)
@@ -57,7 +58,7 @@ def test_a_gateways_numbers_are_what_it_sends_on_and_the_services_behind_it_are_
 def test_a_gateway_of_which_no_requests_were_seen_names_none() -> None:
     found = gateway(seen=False)
     assert "sends on to services of the mesh; what it turns away" in edge(found)
-    assert sentences(found)[0][1].startswith("no traffic")
+    assert sentences(found)[0].head.startswith("no traffic")
 
 
 def test_a_service_that_is_no_gateway_says_nothing_of_it() -> None:

@@ -42,6 +42,6 @@ def test_one_that_shows_the_host_is_not_blamed(one: Obj, flag: str) -> None:
 def test_a_service_without_traffic_says_who_does_not_see_it() -> None:
     nobody = frozenset[tuple[str, str]]()
     silent = scope(mesh_with(HIDING), "v1", clients=nobody)
-    assert "Sidecar default/narrow hides reviews from" in sentences(silent)[0][2]
+    assert "Sidecar default/narrow hides reviews from" in "".join(sentences(silent)[0].lines)
     shown = scope(mesh_with(sidecar("./*")), "v1", clients=nobody)
-    assert "hides" not in " ".join(text for one in sentences(shown) for text in one)
+    assert "hides" not in " ".join(text for one in sentences(shown) for text in one.lines)

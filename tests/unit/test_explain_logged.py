@@ -18,7 +18,7 @@ from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.signals import Signals
 from meshtui.operations.look.evidence import answers
-from tests.unit.explaining import scope, signals, told
+from tests.unit.explaining import next_of, scope, signals, told
 from tests.unit.test_explain_access import forbidden, operation, policy
 
 INBOUND = (
@@ -69,7 +69,7 @@ def test_a_policy_that_denied_is_named_by_the_log_with_its_rule() -> None:
         f"Its own proxy's log: 4× {RBAC} (rule 1 of AuthorizationPolicy default/no-shop)."
     )
     assert not any("counters do not tell" in text for text in one.sentences)
-    assert one.next == "kubectl -n default get authorizationpolicy no-shop -o yaml"
+    assert next_of(one) == "kubectl -n default get authorizationpolicy no-shop -o yaml"
 
 
 def test_policies_that_let_nobody_in_have_no_rule() -> None:
@@ -120,8 +120,8 @@ def test_connections_that_no_filter_chain_takes_stand_in_the_servers_log_alone()
     assert record.inbound
     seen = scope(forbidden().mesh, "v1", signals(c503=100, UC=100), Signals())
     head = sentences(with_lines(seen, NO_CHAIN, NO_CHAIN))[0]
-    assert "2× NR filter_chain_not_found" in head[2]
-    assert "wants mutual TLS and the caller sends plain text" in head[2]
+    assert "2× NR filter_chain_not_found" in " ".join(head.lines)
+    assert "wants mutual TLS and the caller sends plain text" in " ".join(head.lines)
 
 
 def test_a_line_without_a_cluster_is_inbound_by_the_name_that_istios_callers_ask_for() -> None:
@@ -184,7 +184,7 @@ def test_what_proxies_refuse_is_said_of_the_service_whatever_its_state() -> None
     seen = scope(forbidden().mesh, "v1", signals(), signals())
     refused = "the proxy of web-1 has refused routes (RDS), by istiod's count: …"
     head = sentences(replace(seen, evidence=Evidence(refused=(refused,))))[0]
-    assert "The proxy of web-1 has refused routes" in head[2]
+    assert "The proxy of web-1 has refused routes" in " ".join(head.lines)
 
 
 def test_without_lines_nothing_is_added() -> None:

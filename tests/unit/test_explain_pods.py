@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshtui.diagnosis.explain import explanations
-from tests.unit.explaining import CALLERS, mesh_of, scope, signals, told, words
+from tests.unit.explaining import CALLERS, mesh_of, next_of, scope, signals, told, words
 from tests.unit.objects import Obj, meta, pod, route
 
 POOL = {"connectionPool": {"http": {"http2MaxRequests": 100}}}
@@ -32,7 +32,7 @@ def test_an_overflow_names_the_rule_and_the_limit_with_its_rate() -> None:
         "Circuit breaker: the pool limit of DestinationRule reviews, the host: http2MaxRequests 100"
     )
     assert (one.rps, one.share, one.labels) == (31, 1.0, ("(no pod reached)",))
-    assert one.next.startswith("b: raise http2MaxRequests of the host")
+    assert next_of(one).startswith("b: raise http2MaxRequests of the host")
 
 
 def test_an_overflow_tells_the_subsets_pool_and_what_of_the_hosts_it_replaced() -> None:
@@ -154,7 +154,7 @@ def test_a_failed_connection_is_one_of_several_things_with_the_port_it_leads_to(
     assert one.sentences[0] == "The callers' proxies can't connect to the pods of v1. One of these:"
     assert "The pods don't listen on port 9999 (9080 of the Service leads there)." in one.sentences
     assert "network policy" in one.sentences[-1]
-    assert one.next.startswith("on productpage :logs flag:UF")
+    assert next_of(one).startswith(":logs callers flag:UF: the log of productpage")
 
 
 def test_a_failed_connection_names_pods_that_are_not_ready() -> None:
@@ -177,7 +177,7 @@ def test_no_endpoint_because_the_subset_selects_no_pod() -> None:
     mesh = mesh_of({"route": [route("v9")]}, subsets=[subset("v1"), subset("v9")])
     one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
     assert one.sentences == ("Subset v9 of reviews selects no pod (version=v9).",)
-    assert "R: roll back, away from subset v9 of reviews" in one.next
+    assert "R: roll back, away from subset v9 of reviews" in next_of(one)
 
 
 def test_no_endpoint_because_no_pod_is_ready() -> None:
@@ -221,13 +221,13 @@ def test_an_outlier_detection_is_told_by_the_errors_it_counts() -> None:
     assert (
         "after 5× 5xx in a row" in alone.sentences[1] and "one pod at least" in alone.sentences[1]
     )
-    assert alone.next == "p: which pods are ejected"
+    assert next_of(alone) == "p: which pods are ejected"
 
 
 def test_a_service_without_any_pod_is_not_rolled_back() -> None:
     mesh = mesh_of({"route": [route("")]}, pods=[pod("reviews", "v1", ready=False)])
     one = told(scope(mesh, caller=signals(c503=100, UH=100)), "UH")
-    assert one.next == "kubectl -n default get pods: why reviews has none that is ready"
+    assert next_of(one) == "kubectl -n default get pods: why reviews has none that is ready"
 
 
 def test_no_endpoint_and_nothing_to_blame_is_not_invented() -> None:
@@ -267,4 +267,4 @@ def test_restarts_stand_behind_a_proxy_that_does_not_reach_its_program(flag: str
     assert one.sentences[1] == (
         "Pods that have restarted: reviews-v1-5f6d-1 3× (OOMKilled, exit 137)."
     )
-    assert "kubectl logs --previous" in one.next
+    assert "kubectl logs --previous" in next_of(one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshtui.mesh.signals import Signals
-from tests.unit.explaining import CATCH_ALL, mesh_of, scope, signals, told, words
+from tests.unit.explaining import CATCH_ALL, mesh_of, next_of, scope, signals, told, words
 from tests.unit.objects import Obj, meta, route, virtual_service
 
 ALWAYS = {"percentage": {"value": 100}}
@@ -25,7 +25,7 @@ def test_no_route_names_the_virtual_service_without_a_rule_for_everything() -> N
         "VirtualService reviews has no rule for everything: what none of its rules takes is "
         "answered 404 (http[0] asks uri ^ /only)."
     )
-    assert one.next.startswith("t: trace")
+    assert next_of(one).startswith("t: trace")
 
 
 def test_no_route_with_a_catch_all_is_not_blamed_on_the_rules() -> None:
@@ -87,7 +87,7 @@ def test_a_timeout_is_held_against_the_versions_p99() -> None:
         "Rule http[0] of VirtualService reviews waits 0.1s for an answer.",
         "p99 of v3 is 480ms as its own proxy sees it.",
     )
-    assert one.next.startswith("o: ")
+    assert next_of(one).startswith("o: ")
 
 
 def test_a_timeout_that_no_rule_has_is_the_callers_own() -> None:
@@ -122,7 +122,7 @@ def test_an_injected_abort_names_its_rule_its_part_and_when_it_ends() -> None:
         "itself.",
         "It ends by itself in 12m.",
     )
-    assert one.next.startswith("c: take the fault off")
+    assert next_of(one).startswith("c: take the fault off")
 
 
 def test_an_injected_delay_names_its_time() -> None:
@@ -156,7 +156,7 @@ def test_a_fault_of_another_rule_is_taken_off_by_its_name() -> None:
         **to_v3(fault={"abort": {"httpStatus": 418, **ALWAYS}}),
     }
     one = told(scope(mesh_of(tested, CATCH_ALL), caller=signals(c418=10, FI=10)), "FI")
-    assert one.next.startswith(":fault off rule testers")
+    assert next_of(one).startswith(":fault off rule testers")
 
 
 def test_a_fault_of_a_second_virtual_service_is_not_taken_off_by_an_index_of_the_first() -> None:
@@ -164,7 +164,7 @@ def test_a_fault_of_a_second_virtual_service_is_not_taken_off_by_an_index_of_the
     second = virtual_service("second", to_v3(fault=fault), hosts=["reviews"], gateways=["gate"])
     mesh = mesh_of(CATCH_ALL, more={"virtualservices": [second]})
     one = told(scope(mesh, caller=signals(c503=9, FI=9)), "FI")
-    assert one.next.startswith(":fault off rule second/0 ")
+    assert next_of(one).startswith(":fault off rule second/0: ")
 
 
 def test_what_a_rule_that_hands_over_says_holds_for_those_it_hands_over_to() -> None:
@@ -176,7 +176,7 @@ def test_what_a_rule_that_hands_over_says_holds_for_those_it_hands_over_to() -> 
     assert one.sentences[0].startswith(
         "Injected: rule root of VirtualService reviews answers 100 %"
     )
-    assert one.next == "kubectl -n default edit virtualservice reviews: take the fault off"
+    assert next_of(one) == "kubectl -n default edit virtualservice reviews: take the fault off"
     late = words(scope(mesh, "v1", signals(c504=9, UT=9)), "UT")
     assert late.startswith("Rule root of VirtualService reviews waits 2s")
 
@@ -186,7 +186,7 @@ def test_a_fault_in_the_rules_of_another_service_is_taken_off_there() -> None:
     other = virtual_service("edge", to_v3(fault=fault), hosts=["shop.example"])
     mesh = mesh_of(CATCH_ALL, more={"virtualservices": [other]})
     one = told(scope(mesh, caller=signals(c503=9, FI=9)), "FI")
-    assert one.next == "take it off at the service that VirtualService default/edge is for"
+    assert next_of(one) == "take it off at the service that VirtualService default/edge is for"
 
 
 def test_a_fault_that_is_in_no_rule_any_more_is_not_blamed_on_one() -> None:

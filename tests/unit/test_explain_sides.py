@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from meshtui.diagnosis.explain.origin import sides
 from meshtui.diagnosis.explain.scope import VersionScope, called_by, scope_of
-from meshtui.diagnosis.explain.triage import below, headline, sentences
+from meshtui.diagnosis.explain.triage import Said, below, headline, sentences
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
 from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals
@@ -128,14 +128,14 @@ def test_requests_that_reached_no_pod_are_counted_as_such() -> None:
 
 def test_a_service_that_turns_everybody_away_is_not_just_ok() -> None:
     found = scope(mesh_of(), UNKNOWN, signals(40, c429=400, RL=400))
-    total, lost, well = (head for _, head, _ in _in_order(found))
+    total, lost, well = (said.head for said in _in_order(found))
     assert total == ("ok: none of the 40/s to reviews fails, but 100 % get a 4xx answer (429 40/s)")
     assert lost == "ok: 40/s reach no pod, none of them an error by its code (RL 40/s)"
     assert well == "no traffic: v1 and v3"
 
 
-def _in_order(found: VersionScope) -> list[tuple[str, str, str]]:
-    return sorted(sentences(replace(found, row=None)), key=lambda each: "reviews" not in each[1])
+def _in_order(found: VersionScope) -> list[Said]:
+    return sorted(sentences(replace(found, row=None)), key=lambda each: "reviews" not in each.head)
 
 
 def test_a_service_that_fails_because_one_below_it_does_says_which() -> None:
@@ -143,7 +143,7 @@ def test_a_service_that_fails_because_one_below_it_does_says_which() -> None:
     lower = scope(mesh_of(), "v3", signals(c503=27), signals(c503=27)).view
     found = replace(page, below=(lower,))
     assert below(found) == "It calls what fails: reviews v3 27 %. Look there first."
-    assert sentences(found)[0][2].endswith("Look there first.")
+    assert sentences(found)[0].lines[-1].endswith("Look there first.")
 
 
 def test_a_service_that_does_well_is_not_sent_to_those_it_calls() -> None:
@@ -160,7 +160,7 @@ def test_what_fails_far_less_often_is_not_called_the_reason() -> None:
 
 def test_the_worst_version_comes_first_and_those_that_do_well_in_one_sentence() -> None:
     found = replace(scope(mesh_of(), "v3", signals(c503=30), signals(c503=30)), row=None)
-    states = [(state, head) for state, head, _ in sentences(found)]
+    states = [(said.state, said.head) for said in sentences(found)]
     assert states == [
         ("failing", "failing: 30 % of the 10/s to v3 fail"),
         ("failing", "failing: 30 % of the 10/s to reviews fail"),
@@ -200,7 +200,7 @@ def test_what_was_injected_on_purpose_is_told_after_the_version_that_does_not_do
         totals = {KEY: signals(50, c503=45)}
         sample = Sample(1.0, "test", 10.0, keyed, keyed, totals, totals)
         view = next(v for v in service_views(mesh_of(), sample) if v.key == KEY)
-        return sentences(scope_of(mesh_of(), view, None, sample))[0][1]
+        return sentences(scope_of(mesh_of(), view, None, sample))[0].head
 
     assert first(FI=40) == "degraded: 5 % of the 10/s to v3 fail"
     assert first(UH=40).startswith("only errors: 4.0/s reach no pod")

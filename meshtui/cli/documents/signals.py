@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from meshtui.cli.step_commands import commands
 from meshtui.diagnosis.explain import explanations
 from meshtui.diagnosis.explain.scope import VersionScope, parts_of
+from meshtui.diagnosis.explain.steps import steps_text
 from meshtui.diagnosis.explain.triage import sentences
 from meshtui.mesh.signals import Sample
 
 
 def signals_json(scope: VersionScope, sample: Sample | None) -> dict[str, Any]:
-    """`states` begin with the worst. `share` is 0 to 1; what is not known is null."""
-    evidence = scope.evidence
+    """`states` begin with the worst. `share` is 0 to 1; what is not known is null.
+
+    `next` has commands, as the table.
+    """
+    evidence, how = scope.evidence, commands(scope.view.key)
     return {
         "service": str(scope.view.key),
         "version": scope.row.label if scope.row else None,
         "source": sample.source if sample else None,
         "window_s": sample.window_s if sample else None,
         "states": [
-            {"state": state, "sentence": head, "details": sides.split("\n") if sides else []}
-            for state, head, sides in sentences(scope)
+            {
+                "state": one.state,
+                "sentence": one.head,
+                "details": list(one.lines),
+                "next": steps_text(one.next, how),
+            }
+            for one in sentences(scope)
         ],
         "explanations": [
             {
@@ -32,7 +42,7 @@ def signals_json(scope: VersionScope, sample: Sample | None) -> dict[str, Any]:
                 "rps": one.rps,
                 "share": one.share,
                 "sentences": list(one.sentences),
-                "next": one.next,
+                "next": steps_text(one.next, how),
             }
             for one in explanations(parts_of(scope))
         ],

@@ -12,6 +12,7 @@ from meshtui.diagnosis.explain.edge import is_gateway
 from meshtui.diagnosis.explain.logged import logged_sentence
 from meshtui.diagnosis.explain.pods import Words
 from meshtui.diagnosis.explain.scope import VersionScope
+from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Signals
@@ -30,7 +31,7 @@ class Explanation:
     """What one flag, code or status means here.
 
     `rps` is per second and `share` (0 to 1) of the requests of `labels`, both as `side` counts
-    them; `said` are sentences, `next` one thing to do.
+    them; `sentences` say what it is, `next` what to do.
     """
 
     kind: str
@@ -41,7 +42,7 @@ class Explanation:
     rps: float
     share: float
     sentences: tuple[str, ...]
-    next: str
+    next: Steps
 
 
 INJECTED = ("FI", "DI")
@@ -140,9 +141,9 @@ def _flags(
     known = set(explained)
     for flag, number in _first(signals.flags):
         if number > 0 and flag != "-" and (flag not in known or flag in _OF_EACH_SIDE):
-            sentences, step = _about(scope, flag, side)
+            sentences, steps = _about(scope, flag, side)
             name = FLAGS[flag].name if flag in FLAGS else "a flag that meshtui does not know"
-            yield _made(FLAG, flag, name, scope, signals, side, number, sentences, step)
+            yield _made(FLAG, flag, name, scope, signals, side, number, sentences, steps)
 
 
 def _about(scope: VersionScope, flag: str, side: str) -> Words:
@@ -151,24 +152,26 @@ def _about(scope: VersionScope, flag: str, side: str) -> Words:
         return special(scope, side)
     known = FLAGS.get(flag)
     if known is None:
-        return ["Envoy's documentation of RESPONSE_FLAGS says what it is."], "l: its log lines"
-    where = pods.at_caller(scope, flag) if side == CALLER else f":logs flag:{flag}"
+        return ["Envoy's documentation of RESPONSE_FLAGS says what it is."], (
+            Step("logs", "its log lines"),
+        )
+    where = pods.at_caller(scope, flag) if side == CALLER else lines_of(f"flag:{flag}")
     if flag == "UAEX":
         return access.external(scope, known.meaning, where)
-    return [known.meaning, f"Look at {known.check}."], where
+    return [known.meaning, f"Look at {known.check}."], (where,)
 
 
 def _answers(scope: VersionScope, signals: Signals, side: str) -> Iterable[Explanation]:
     each = signals.rps / signals.requests if signals.requests else 0.0
     codes, statuses = answers.unflagged(scope, signals)
     for code, number in _first(codes):
-        sentences, step = answers.about_code(scope, code, number * each)
+        sentences, steps = answers.about_code(scope, code, number * each)
         name = answers.name_of_code(code)
-        yield _made(HTTP, code, name, scope, signals, side, number, sentences, step)
+        yield _made(HTTP, code, name, scope, signals, side, number, sentences, steps)
     for status, number in _first(statuses):
-        sentences, step = answers.about_status(scope, status, number * each)
+        sentences, steps = answers.about_status(scope, status, number * each)
         name = answers.name_of_status(status)
-        yield _made(GRPC, status, name, scope, signals, side, number, sentences, step)
+        yield _made(GRPC, status, name, scope, signals, side, number, sentences, steps)
 
 
 def _with_log(one: Explanation, scopes: Iterable[VersionScope]) -> Explanation:
@@ -198,10 +201,10 @@ def _made(
     side: str,
     number: float,
     sentences: list[str],
-    step: str,
+    steps: Steps,
 ) -> Explanation:
     share = number / signals.requests if signals.requests else 0.0
     return Explanation(
         kind, clean(code, LONGEST), name, (scope.label,), side, signals.rps * share, share,
-        tuple(sentences), step,
+        tuple(sentences), steps,
     )  # fmt: skip

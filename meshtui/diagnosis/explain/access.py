@@ -21,6 +21,7 @@ from meshtui.diagnosis.explain.scope import (
     pods_in,
     route_destinations,
 )
+from meshtui.diagnosis.explain.steps import Step, Steps, lines_of, typed
 from meshtui.mesh.access import ALLOWED, DENIED, Decision, Identity, decide
 from meshtui.mesh.authorization import (
     CUSTOM,
@@ -45,7 +46,7 @@ class Attributed:
 
     program: bool | None
     sentences: list[str]
-    next: str
+    next: Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def _logged(scope: VersionScope, code: str, found: Attributed) -> Attributed:
     own = sum(number for one, number in lines if one.details == ITSELF)
     if denied and not own:
         policies = dict.fromkeys(one.policy for one, _ in lines if one.policy)
-        step = next((_get(Ref("AuthorizationPolicy", ns, name)) for ns, name, _ in policies), "")
-        return Attributed(False, found.sentences, step or found.next)
+        named = [_get(Ref("AuthorizationPolicy", ns, name)) for ns, name, _ in policies]
+        return Attributed(False, found.sentences, tuple(named[:1]) or found.next)
     if own and not denied:
         return Attributed(True, [], _lines(code))
     return found
@@ -103,10 +104,9 @@ def _counted(
     whole = denied >= MOSTLY * answers
     sentence = f"The proxies of {scope.name} deny it: {filters} {rate(denied * per)}"
     sentence += "." if whole else f" of {rate(answers * per)}; the program answers the rest."
-    step = found.next
     if found.program:
-        return Attributed(False, [sentence, _ELSEWHERE], step)
-    return Attributed(False, [sentence, *found.sentences], step)
+        return Attributed(False, [sentence, _ELSEWHERE], found.next)
+    return Attributed(False, [sentence, *found.sentences], found.next)
 
 
 _FILTERS: Mapping[str, Callable[[VersionScope], tuple[Mapping[tuple[str, str], float], str]]] = {
@@ -159,8 +159,8 @@ def _forbidden(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
     guilty.sort(key=lambda one: one.decision.answer != DENIED)
     sentences = dict.fromkeys(_sentence(scope, one) for one in guilty)
     sure = all(one.decision.answer == DENIED for one in judged)
-    step = f"{_get(guilty[0].decision.by[0].ref)}; who and what: :logs code:403"
-    return Attributed(False if sure else None, list(sentences)[:MOST], step)
+    steps = (_get(guilty[0].decision.by[0].ref), lines_of("code:403", "who and what"))
+    return Attributed(False if sure else None, list(sentences)[:MOST], steps)
 
 
 def _judged(scope: VersionScope, pods: tuple[Pod, ...]) -> Iterator[Judged]:
@@ -235,12 +235,12 @@ def _name(ref: Ref, scope: VersionScope) -> str:
     return f"{ref.kind} {home}{ref.name}"
 
 
-def _get(ref: Ref) -> str:
-    return f"kubectl -n {ref.namespace} get {ref.kind.lower()} {ref.name} -o yaml"
+def _get(ref: Ref) -> Step:
+    return typed(f"kubectl -n {ref.namespace} get {ref.kind.lower()} {ref.name} -o yaml")
 
 
-def _lines(code: str) -> str:
-    return f":logs code:{code}: its log lines"
+def _lines(code: str) -> Steps:
+    return (lines_of(f"code:{code}", "its log lines"),)
 
 
 # 401
@@ -264,8 +264,8 @@ def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
     unsaid = [w for w in workloads if w not in scope.tokens]
     why = next((scope.undecided[w] for w in unsaid if w in scope.undecided), "")
     more = [_NOT_COUNTED + (f": {clean(why)}." if why else ".")] if unsaid else []
-    step = f"{_get(found[0].ref)}; why: :logs code:401"
-    return Attributed(None, [*sentences[:MOST], *more], step)
+    steps = (_get(found[0].ref), lines_of("code:401", "why"))
+    return Attributed(None, [*sentences[:MOST], *more], steps)
 
 
 _NOT_COUNTED = (
@@ -281,7 +281,7 @@ def _tokens(mesh: Mesh, pods: Iterable[Pod]) -> tuple[RequestAuthentication, ...
 # UAEX
 
 
-def external(scope: VersionScope, meaning: str, where: str) -> Words:
+def external(scope: VersionScope, meaning: str, where: Step) -> Words:
     """UAEX: an external authorization service said no. Envoy's own RBAC sets no flag."""
     pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
     custom = [policy for policy in policies_of(scope.mesh, pods) if policy.action == CUSTOM]
@@ -291,11 +291,11 @@ def external(scope: VersionScope, meaning: str, where: str) -> Words:
             "said no."
             for policy in custom[:MOST]
         )
-        return [meaning, *asked], f"{_get(custom[0].ref)}; {where}"
+        return [meaning, *asked], (_get(custom[0].ref), where)
     if not _known(scope.mesh, "authorizationpolicies", pods):
-        return [meaning, "AuthorizationPolicies can't be read here: which is not known."], where
+        return [meaning, "AuthorizationPolicies can't be read here: which is not known."], (where,)
     return [
         meaning,
         "No AuthorizationPolicy that was read asks one for these pods: an EnvoyFilter may, or a "
         "policy of a gateway.",
-    ], where
+    ], (where,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.scope import VersionScope, listed
+from meshtui.diagnosis.explain.steps import Step
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.view import ServiceView
@@ -18,6 +19,10 @@ def is_gateway(mesh: Mesh, service: Service) -> bool:
     return any(pod.gateway for pod in pods_of(mesh, service))
 
 
+AT_GATEWAY = (Step("exposure", "its doors"), Step("logs", "what it answers"))
+"""What to look at where a gateway is in question."""
+
+
 def edge(scope: VersionScope) -> str:
     """What the numbers of a gateway are of, and what they leave out; empty for the others."""
     if not is_gateway(scope.mesh, scope.view.service):
@@ -27,7 +32,7 @@ def edge(scope: VersionScope) -> str:
     whom = f": {names}" if names else ""
     return (
         "This is a gateway: its numbers are requests that it sends on to services of the mesh"
-        f"{whom}; {_LEFT_OUT}. :exposure shows its doors, l what it answers."
+        f"{whom}; {_LEFT_OUT}."
     )
 
 

@@ -13,6 +13,7 @@ from meshtui.diagnosis.explain.scope import (
     routes_of,
     titled,
 )
+from meshtui.diagnosis.explain.steps import FAULT_OFF, SAID, Step, typed
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Fault
 from meshtui.mesh.quantity import human_duration
@@ -58,27 +59,33 @@ def _faults(
         return [
             f"A fault, but no rule that was read {verb} requests now: it has been taken off in "
             "the last seconds, or stands in an EnvoyFilter."
-        ], "J: whether one was just taken off; r: read again"
+        ], (
+            Step("journal", "whether one was just taken off"),
+            Step("refresh", "read again"),
+        )
     sentences = [
         f"Injected: {titled(r)} {words(r.rule.fault)}." for r in found if r.rule.fault is not None
     ]
     sentences += _ending(scope)
-    return sentences[: MOST + 1], _removing(scope, found)
+    return sentences[: MOST + 1], (_removing(scope, found),)
 
 
-def _removing(scope: VersionScope, found: Sequence[Route]) -> str:
+def _removing(scope: VersionScope, found: Sequence[Route]) -> Step:
     """The command goes by the rules of the service: where they have no fault, another has to."""
     shown = scope.view.route
     if shown is not None and any(place(route) == place(shown) for route in found):
-        return "c: take the fault off, unless somebody is testing with it"
+        return Step("clear", "take the fault off, unless somebody is testing with it")
     known = [route for route in scope.view.routes if route.rule.protocol == "http"]
     for route in found:
         if any(place(route) == place(one) for one in known):
-            return f":fault off rule {_called(route, known)} — unless somebody is testing"
+            rule = _called(route, known)
+            return Step(FAULT_OFF, "take it off, unless somebody is testing", rule)
     ref = found[0].service.ref
     if found[0].rule.delegate:
-        return f"kubectl -n {ref.namespace} edit virtualservice {ref.name}: take the fault off"
-    return f"take it off at the service that VirtualService {ref.namespace}/{ref.name} is for"
+        edit = f"kubectl -n {ref.namespace} edit virtualservice {ref.name}"
+        return typed(edit, "take the fault off")
+    where = f"VirtualService {ref.namespace}/{ref.name}"
+    return Step(SAID, f"take it off at the service that {where} is for")
 
 
 def _called(route: Route, known: Sequence[Route]) -> str:

@@ -10,6 +10,7 @@ from meshtui.diagnosis.explain.number_text import milliseconds
 from meshtui.diagnosis.explain.pods import parts_of_policy
 from meshtui.diagnosis.explain.policy import Part, limits
 from meshtui.diagnosis.explain.scope import VersionScope, listed, routes_of, titled
+from meshtui.diagnosis.explain.steps import Step, Steps
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 
@@ -32,14 +33,14 @@ CROWD = 20.0
 """How many times as many as are busy on average requests may need at once, in bursts."""
 
 
-def waiting(scope: VersionScope) -> str:
+def waiting(scope: VersionScope) -> tuple[str, Steps]:
     """What callers wait for besides the version itself; empty where it is nothing much.
 
     An injected delay that accounts for it is explained by its flag.
     """
     caller, server = scope.caller, scope.server
     if caller is None or server is None or scope.nowhere:
-        return ""
+        return "", ()
     for name, part, enough in QUANTILES:
         seen: float | None = getattr(caller, f"{name}_ms")
         own: float | None = getattr(server, f"{name}_ms")
@@ -49,8 +50,9 @@ def waiting(scope: VersionScope) -> str:
         if long and not _delayed(scope, caller, part, seen - own):
             times = f"{name} {milliseconds(seen)} against {milliseconds(own)}{included(scope)}"
             head = f"Callers wait longer than {scope.name} takes ({times})"
-            return f"{head}: {_reason(scope, server)}"
-    return ""
+            reason, steps = _reason(scope, server)
+            return f"{head}: {reason}.", steps
+    return "", ()
 
 
 def _delayed(scope: VersionScope, caller: Signals, part: float, longer_ms: float) -> bool:
@@ -61,15 +63,15 @@ def _delayed(scope: VersionScope, caller: Signals, part: float, longer_ms: float
     return not longest or longer_ms <= BUCKETS * longest * 1000 + LONGER_MS
 
 
-def _reason(scope: VersionScope, server: Signals) -> str:
+def _reason(scope: VersionScope, server: Signals) -> tuple[str, Steps]:
     tight = [p for p in parts_of_policy(scope, "connectionPool") if _may_fill(p, server)]
     if tight:
-        return (
-            "requests most likely queue in the callers' proxies, for "
-            f"{_allowed(tight)}. p, then 3, shows how many are PENDING; b sets the breaker."
+        return f"requests most likely queue in the callers' proxies, for {_allowed(tight)}", (
+            Step("proxies", "how many are PENDING, among the clusters"),
+            Step("breaker", "more connections"),
         )
     reasons = ["the network or busy proxies between them", *_tries(scope), *_held_back(scope)]
-    return f"{' or '.join(reasons)}. l shows how long each request took."
+    return " or ".join(reasons), (Step("logs", "how long each request took"),)
 
 
 def _may_fill(pool: Part, server: Signals) -> bool:

@@ -24,6 +24,7 @@ from meshtui.diagnosis.explain.scope import (
     pods_in,
     route_destinations,
 )
+from meshtui.diagnosis.explain.steps import Step, Steps, lines_of, typed
 from meshtui.mesh import read
 from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
@@ -34,8 +35,8 @@ from meshtui.mesh.resolution import Client, world
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.subsets import usable_subsets
 
-Words = tuple[list[str], str]
-"""What a flag means here, and the one thing to do next."""
+Words = tuple[list[str], Steps]
+"""What a flag means here, and what to do next."""
 
 MOST = 3
 """Places written out where several may be meant."""
@@ -53,11 +54,12 @@ def named(scope: VersionScope, dest: RouteDestination) -> str:
     return f"subset {dest.subset} of {host}" if dest.subset else host
 
 
-def at_caller(scope: VersionScope, flag: str) -> str:
+def at_caller(scope: VersionScope, flag: str, text: str = "") -> Step:
     """Where the line is logged: by the proxy that set the flag, on the side of the callers."""
     names = names_of_callers(scope)
-    where = f"on {listed(names, 1)}" if names else "on a caller"
-    return f"{where} :logs flag:{flag}"
+    whose = f"the log of {listed(names, 1)}" if names else "the log of a caller"
+    words = f"{whose} {text}" if text else whose
+    return lines_of(f"flag:{flag}", words, callers=True)
 
 
 def overflow(scope: VersionScope) -> Words:
@@ -71,7 +73,7 @@ def overflow(scope: VersionScope) -> Words:
             "Circuit breaker, but no DestinationRule that was read sets a limit here that turns "
             "requests away: it may have been taken off just now, or stand in an EnvoyFilter.",
             *waits[:MOST],
-        ], "p: the limits that the callers' proxies have"
+        ], (Step("proxies", "the limits that the callers' proxies have"),)
     texts = [f"{part.words}: {limits_text(known)}" for part, known in limited]
     first, names = limited[0][0], [name for _, known in limited for name in known]
     if len(limited) > 1:
@@ -83,7 +85,8 @@ def overflow(scope: VersionScope) -> Words:
     sentences += [text for part, _ in limited[:MOST] for text in _replaced(part)]
     where = first.where if len(limited) == 1 else "the one that is too low"
     raised = listed(dict.fromkeys(names), 4).replace(" and ", " or ")
-    return sentences, f"b: raise {raised} of {where}, if its pods can take more; else more pods"
+    what = f"raise {raised} of {where}, if its pods can take more; else more pods"
+    return sentences, (Step("breaker", what),)
 
 
 def _replaced(part: Part) -> list[str]:
@@ -113,7 +116,10 @@ def unconnected(scope: VersionScope, side: str) -> Words:
             f"The own proxy of {scope.name} can't connect to the program in its pod: it has "
             f"crashed, or does not listen on {_ports(scope)}.",
             *_restarted(scope),
-        ], ":logs flag:UF: which pods; kubectl logs --previous: what the program said last"
+        ], (
+            lines_of("flag:UF", "which pods"),
+            typed("kubectl logs --previous", "what the program said last"),
+        )
     conflicts = [one for one in tls_conflicts(scope) if one.flag == "UF" and one.says]
     if conflicts:
         return _disagreeing(scope, conflicts, "UF")
@@ -125,7 +131,7 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     sentences.append(f"The pods don't listen on {_ports(scope)}.")
     sentences += _tls(scope, pods)
     sentences.append("A network policy, or a node that is out of reach.")
-    return sentences, f"{at_caller(scope, 'UF')} — the line says refused, timeout or TLS"
+    return sentences, (at_caller(scope, "UF", "says refused, timeout or TLS"),)
 
 
 def _restarted(scope: VersionScope) -> list[str]:
@@ -139,9 +145,7 @@ def _restarted(scope: VersionScope) -> list[str]:
     return [f"Pods that have restarted: {listed(found)}."] if found else []
 
 
-def _disagreeing(
-    scope: VersionScope, conflicts: Iterable[TlsConflict], flag: str
-) -> tuple[list[str], str]:
+def _disagreeing(scope: VersionScope, conflicts: Iterable[TlsConflict], flag: str) -> Words:
     """PeerAuthentication against DestinationRule: no request gets to the program."""
     sentences = list(dict.fromkeys(_tls_sentence(scope, one) for one in conflicts))[:MOST]
     if flag == "UC":
@@ -149,7 +153,8 @@ def _disagreeing(
             "The pod's proxy closes each connection (its own log: NR filter_chain_not_found): the "
             "program never sees it, and has not crashed."
         )
-    return sentences, "a: mtls-conflict, where it is written; remove tls from the DestinationRule"
+    where = "mtls-conflict, where it is written; remove tls from the DestinationRule"
+    return sentences, (Step("analysis", where),)
 
 
 def _ports(scope: VersionScope) -> str:
@@ -218,17 +223,19 @@ def _names(pods: list[Pod]) -> str:
 
 def unhealthy(scope: VersionScope) -> Words:
     """No endpoint: no pod, none ready, or all ejected."""
-    sentences, step = _without_pods(scope)
+    sentences, steps = _without_pods(scope)
     if sentences:
-        return sentences, step
+        return sentences, steps
     ejecting = [one for dest in destinations(scope) for one in _ejecting(scope, dest)]
     if ejecting:
         sentences = [
             "Every pod that rules send to is ready; outlier detection may have ejected them:"
         ]
-        lower = "; b: maxEjectionPercent below 100" if any(one.all for one in ejecting) else ""
+        lower = (Step("breaker", "maxEjectionPercent below 100"),)
         texts = dict.fromkeys(one.text for one in ejecting)
-        return [*sentences, *list(texts)[:MOST]], f"p: which pods are ejected{lower}"
+        which = Step("proxies", "which pods are ejected")
+        more = lower if any(one.all for one in ejecting) else ()
+        return [*sentences, *list(texts)[:MOST]], (which, *more)
     known = any(pods_at(scope.mesh, dest) for dest in destinations(scope))
     reason = (
         "Pods that rules send to are ready, and no DestinationRule that was read ejects all of "
@@ -236,7 +243,7 @@ def unhealthy(scope: VersionScope) -> Words:
         if known
         else "Which pods there are is not known here (not read, or no Service with a selector)."
     )
-    return [reason], "p: the endpoints that the callers' proxies have"
+    return [reason], (Step("proxies", "the endpoints that the callers' proxies have"),)
 
 
 def _without_pods(scope: VersionScope) -> Words:
@@ -257,10 +264,10 @@ def _without_pods(scope: VersionScope) -> Words:
         else:
             sentences.append(f"{named(scope, dest)} has no pod.")
     if versions:
-        step = f"R: roll back, away from {away}, until it has a ready pod; y: its labels"
-    else:
-        step = f"kubectl -n {scope.namespace} get pods: why {away} has none that is ready"
-    return sentences[:MOST], step
+        back = Step("rollback", f"roll back, away from {away}, until it has a ready pod")
+        return sentences[:MOST], (back, Step("rules", "its labels"))
+    pods_of_it = f"kubectl -n {scope.namespace} get pods"
+    return sentences[:MOST], (typed(pods_of_it, f"why {away} has none that is ready"),)
 
 
 def _labels(scope: VersionScope, dest: RouteDestination) -> str:
@@ -312,4 +319,7 @@ def hung_up(scope: VersionScope) -> Words:
         "idle timeout is shorter than the proxy's."
     ]
     sentences += _restarted(scope)
-    return sentences, ":logs flag:UC: which paths; kubectl describe pod: why it ended"
+    return sentences, (
+        lines_of("flag:UC", "which paths"),
+        typed("kubectl describe pod", "why it ended"),
+    )

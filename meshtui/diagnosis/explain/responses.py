@@ -9,13 +9,14 @@ from meshtui.diagnosis.explain.copies import INCLUDED, copies
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import Words
 from meshtui.diagnosis.explain.scope import VersionScope, routes
+from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
 from meshtui.mesh.flags import FLAGS, GRPC, HTTP
 from meshtui.mesh.signals import Signals
 
 MOSTLY = 0.5
 """Part of what callers see that the server must count to be called its own."""
 
-LIMITED = ":logs code:429"
+LIMITED = "429"
 
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
@@ -127,13 +128,14 @@ def about_code(scope: VersionScope, code: str, per_second: float) -> Words:
         return [*first, *found.sentences], found.next
     meaning = HTTP.get(code, ("", ""))[1]
     sentences = [who, *([meaning] if meaning else [])]
-    return sentences, _next(scope, f":logs code:{code}", failing(code))
+    lines = lines_of(f"code:{code}", "its log lines")
+    return sentences, _next(scope, lines, failing(code), limited=code == LIMITED)
 
 
 def about_status(scope: VersionScope, status: str, per_second: float) -> Words:
     meaning = GRPC.get(status, ("", ""))[1]
     sentences = [_who(scope, status, "grpc", per_second), *([meaning] if meaning else [])]
-    return sentences, _next(scope, "l", True)
+    return sentences, _next(scope, Step("logs", "its log lines"), True)
 
 
 def _who(scope: VersionScope, code: str, kind: str, per_second: float) -> str:
@@ -179,11 +181,11 @@ def _who_beside_copies(scope: VersionScope, per_second: float, ratio: float, own
     )
 
 
-def _next(scope: VersionScope, logged: str, failed: bool) -> str:
+def _next(scope: VersionScope, lines: Step, failed: bool, *, limited: bool = False) -> Steps:
     row = scope.row
-    lines = f"{logged}: its log lines"
-    if logged == LIMITED:
-        return f"x: the rate limits in its way; {lines}"
+    if limited:
+        return Step("exposure", "the rate limits in its way"), lines
     if failed and row is not None and row.percent and row.percent < 100:
-        return f"R: roll back, or -: take weight off {row.label}; {lines}"
-    return lines
+        less = Step("lighter", f"take weight off {row.label}", instead=True)
+        return Step("rollback", "roll back"), less, lines
+    return (lines,)

@@ -21,6 +21,7 @@ from meshtui.diagnosis.explain.scope import (
     routes_of,
     titled,
 )
+from meshtui.diagnosis.explain.steps import SAID, Step, lines_of, typed
 from meshtui.diagnosis.limit_words import effect_words, limit_words
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.quantity import go_duration
@@ -31,16 +32,22 @@ from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
 from meshtui.mesh.trace_entries import asked_of
 
+_HIDDEN = (
+    typed("kubectl get sidecar -o yaml", "its egress hosts"),
+    Step("trace", "trace from a caller"),
+)
+_IN_ITS_WAY = Step("exposure", "the limits in its way")
+
 
 def no_route(scope: VersionScope, side: str) -> Words:
     if side == SERVER:
         return [
             f"The own proxy of {scope.name} took no such connection: plain text where mTLS is "
             "STRICT, or a port that it does not know.",
-        ], ":logs flag:NR: who called, and which port"
+        ], (lines_of("flag:NR", "who called, and which port"),)
     hidden = hidden_hosts(scope)
     if hidden:
-        return hidden, "kubectl get sidecar -o yaml: its egress hosts; t: trace from a caller"
+        return hidden, _HIDDEN
     partial = _partial(scope)
     if partial:
         sentences = dict.fromkeys(
@@ -50,12 +57,13 @@ def no_route(scope: VersionScope, side: str) -> Words:
             for answer in partial
             if answer.ruling is not None
         )
-        return [*sentences][:MOST], "t: trace a path that fails; e: add a rule without match, last"
+        rest = Step("edit", "add a rule without match, last")
+        return [*sentences][:MOST], (Step("trace", "trace a path that fails"), rest)
     return [
         "No rule or listener of the caller's proxy takes the request, though the rules that were "
         "read take any: another host or port was asked for, a gateway does not admit the host, "
         "or the rules have changed since."
-    ], at_caller(scope, "NR")
+    ], (at_caller(scope, "NR"),)
 
 
 def _partial(scope: VersionScope) -> list[Resolution]:
@@ -79,7 +87,7 @@ def no_cluster(scope: VersionScope) -> Words:
     """Which destination the proxies have no cluster for."""
     hidden = hidden_hosts(scope)
     if hidden:
-        return hidden, "kubectl get sidecar -o yaml: its egress hosts; t: trace from a caller"
+        return hidden, _HIDDEN
     sentences: list[str] = []
     for dest in all_route_destinations(scope):
         if dest.route is None:
@@ -90,12 +98,14 @@ def no_cluster(scope: VersionScope) -> Words:
             sentences.append(f"{_begun(dest.route)} sends to {named(scope, dest)}, {fault}.")
     if sentences:
         return list(dict.fromkeys(sentences))[:MOST], (
-            "R: roll back to a version that is defined; y: the rule; a: where it is written"
+            Step("rollback", "roll back to a version that is defined"),
+            Step("rules", "the rule"),
+            Step("analysis", "where it is written"),
         )
     return [
         "All destinations of the rules that were read are defined: the callers' proxies had no "
         "cluster for one of them yet."
-    ], "p: what the callers' proxies route to"
+    ], (Step("proxies", "what the callers' proxies route to"),)
 
 
 def _undefined(scope: VersionScope, dest: RouteDestination) -> str:
@@ -122,22 +132,23 @@ def timed_out(scope: VersionScope) -> Words:
             sentences.append(f"{_begun(route)} waits {route.rule.timeout_s:g}s for an answer.")
         if per_try:
             sentences.append(f"{_begun(route)} waits {per_try:g}s in each try.")
-    step = "o: a longer timeout"
+    what = "a longer timeout"
     if not sentences:
         sentences = [
             "No rule that was read has a timeout for it: a gRPC call's own deadline "
             "(grpc-timeout) passed, the rule has changed since, or an EnvoyFilter sets one "
             "(proxies ignore a caller's x-envoy-upstream-rq-timeout-ms)."
         ]
-        step = "o: set a timeout that the callers expect"
+        what = "set a timeout that the callers expect"
     slow = _p99(scope)
-    return [*sentences[:MOST], *slow], f"{step}; {_slow_lines(scope)}"
+    return [*sentences[:MOST], *slow], (Step("timeout", what), _slow_lines(scope))
 
 
-def _slow_lines(scope: VersionScope) -> str:
+def _slow_lines(scope: VersionScope) -> Step:
     """The lines of what took at least as long as the shortest timeout there is."""
     limits = [route.rule.timeout_s for route in routes_of(scope) if route.rule.timeout_s]
-    return f":logs >={go_duration(min(limits, default=1.0))}: what is slow in {scope.name}"
+    slow = f">={go_duration(min(limits, default=1.0))}"
+    return lines_of(slow, f"what is slow in {scope.name}")
 
 
 def _p99(scope: VersionScope) -> list[str]:
@@ -162,8 +173,8 @@ def retried(scope: VersionScope) -> Words:
         elif retries.attempts != 0:
             sentences.append(f"{_begun(route)} tries again {retries}.")
     head = "The last try failed too, or no more connections could be attempted."
-    step = ":logs code:5xx: why each try fails; o: the retries"
-    return [head, *dict.fromkeys(sentences[:MOST])], step
+    steps = (lines_of("code:5xx", "why each try fails"), Step("timeout", "the retries"))
+    return [head, *dict.fromkeys(sentences[:MOST])], steps
 
 
 def limited(scope: VersionScope, side: str) -> Words:
@@ -175,17 +186,19 @@ def limited(scope: VersionScope, side: str) -> Words:
     )
     whose = f"the own proxy of {scope.name}" if side == SERVER else "the callers' proxies"
     if not found:
-        return [
-            f"A rate limit in {whose}, but no EnvoyFilter that was read sets one there."
-        ], "x: the limits in its way"
+        return [f"A rate limit in {whose}, but no EnvoyFilter that was read sets one there."], (
+            _IN_ITS_WAY,
+        )
     sentences = [f"Rate limit in {whose}:", *(_limit(limit) for limit in found[:MOST])]
-    return sentences, f"x: the limits in its way; {_raised(found[0])}"
+    return sentences, (_IN_ITS_WAY, _raised(found[0]))
 
 
-def _raised(limit: RateLimit) -> str:
+def _raised(limit: RateLimit) -> Step:
     if limit.kind == EXTERNAL:
-        return f"how much passes is set in {limit.service or 'the rate-limit service'}"
-    return f"kubectl -n {limit.ref.namespace} edit envoyfilter {limit.ref.name}: raise it"
+        where = limit.service or "the rate-limit service"
+        return Step(SAID, f"how much passes is set in {where}")
+    edit = f"kubectl -n {limit.ref.namespace} edit envoyfilter {limit.ref.name}"
+    return typed(edit, "raise it")
 
 
 def _limit(limit: RateLimit) -> str:
@@ -203,7 +216,7 @@ def gave_up(scope: VersionScope, side: str) -> Words:
         ]
         reason = f" ({listed(waits)})" if waits else ", most often because its own caller did"
         sentences = f"The calling proxy hung up before {scope.name} had answered{reason}."
-        return [sentences, *_p99(scope)], slow
+        return [sentences, *_p99(scope)], (slow,)
     who = listed(names_of_callers(scope)) or "callers that are not known"
     timeouts = callers_timeouts(scope)
     sentences = f"The caller hung up before the answer was there: {who}."
@@ -212,7 +225,7 @@ def gave_up(scope: VersionScope, side: str) -> Words:
         if timeouts
         else ("No rule limits the callers' own time: the program that called gave up by itself.")
     )
-    return [sentences, more, *_p99(scope)], slow
+    return [sentences, more, *_p99(scope)], (slow,)
 
 
 def _begun(route: Route) -> str:

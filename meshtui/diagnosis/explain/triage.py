@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.copies import copies, percents
-from meshtui.diagnosis.explain.edge import edge, is_gateway
+from meshtui.diagnosis.explain.edge import AT_GATEWAY, edge, is_gateway
 from meshtui.diagnosis.explain.hidden import hidden_hosts
 from meshtui.diagnosis.explain.latency import waiting
 from meshtui.diagnosis.explain.logged import refused_sentences, turned_away
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.origin import by_flags, most, sides
 from meshtui.diagnosis.explain.scope import VersionScope, listed, parts_of
+from meshtui.diagnosis.explain.steps import Steps
 from meshtui.mesh.judging import (
     FEW,
     NO_TRAFFIC,
@@ -38,6 +42,17 @@ OPAQUE = ("tcp", "tls", "mongo", "mysql", "redis")
 """Beginnings of the names of ports whose traffic Istio does not read as HTTP."""
 
 NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How something stands: its state, that in a sentence, a line for each thing more, and what to
+    do about these."""
+
+    state: str
+    head: str
+    lines: tuple[str, ...] = ()
+    next: Steps = ()
 
 
 def state_of(scope: VersionScope) -> str:
@@ -174,10 +189,9 @@ def _one_below(scope: VersionScope, key: ServiceKey, row: VersionView) -> str:
     return f"{name} {label} {percent((row.caller or Signals()).error_ratio or 0.0)}"
 
 
-def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
-    """State, headline and what the sides say: of a version; of a service's versions and its total.
+def sentences(scope: VersionScope) -> tuple[Said, ...]:
+    """What is said of a version; of a service's versions and its total.
 
-    What is said has a line for each thing.
     Those that do not do well come first, of these what fails on purpose last; those that do stand
     in one sentence.
     """
@@ -189,14 +203,17 @@ def sentences(scope: VersionScope) -> tuple[tuple[str, str, str], ...]:
         parts.sort(key=lambda part: (_on_purpose(part), SEVERITY[state_of(part)]))
         bad = [part for part in parts if _worth_a_sentence(part)]
         lost = not bad or any(part.nowhere for part in bad)
-        total = (state_of(scope), headline(scope), sides(scope) if lost else "")
+        seen = (sides(scope),) if lost else ()
+        total = Said(state_of(scope), headline(scope), tuple(filter(None, seen)))
         well = [part for part in parts if not _worth_a_sentence(part)]
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
-    state, head, first = found[0]
+    first = found[0]
     hidden = hidden_hosts(scope) if state_of(scope) == NO_TRAFFIC else ()
     beside = (*refused_sentences(scope), turned_away(scope))
-    texts = filter(None, (first, *beside, edge(scope), *hidden, below(scope), *_unread(scope)))
-    return ((state, head, "\n".join(texts)), *found[1:])
+    door = edge(scope)
+    texts = filter(None, (*first.lines, *beside, door, *hidden, below(scope), *_unread(scope)))
+    steps = (*first.next, *(AT_GATEWAY if door else ()))
+    return (replace(first, lines=tuple(texts), next=steps), *found[1:])
 
 
 def _unread(scope: VersionScope) -> tuple[str, ...]:
@@ -214,18 +231,19 @@ def _worth_a_sentence(part: VersionScope) -> bool:
     """What reached no pod is never well, whatever its answers, nor what waits on its way."""
     state = state_of(part)
     lost = part.nowhere and state == OK
-    return lost or state not in (OK, NO_TRAFFIC, FEW) or bool(waiting(part))
+    return lost or state not in (OK, NO_TRAFFIC, FEW) or bool(waiting(part)[0])
 
 
-def _sentence(scope: VersionScope) -> tuple[str, str, str]:
-    texts = filter(None, (sides(scope), waiting(scope)))
-    return state_of(scope), headline(scope), "\n".join(texts)
+def _sentence(scope: VersionScope) -> Said:
+    text, steps = waiting(scope)
+    texts = filter(None, (sides(scope), text))
+    return Said(state_of(scope), headline(scope), tuple(texts), steps)
 
 
-def _well(parts: list[VersionScope]) -> list[tuple[str, str, str]]:
+def _well(parts: list[VersionScope]) -> list[Said]:
     found = []
     for state, words in ((OK, "ok"), (FEW, "few requests"), (NO_TRAFFIC, "no traffic")):
         names = [part.label for part in parts if state_of(part) == state]
         if names:
-            found.append((state, f"{words}: {listed(names, 6)}", ""))
+            found.append(Said(state, f"{words}: {listed(names, 6)}"))
     return found

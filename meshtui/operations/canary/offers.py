@@ -51,4 +51,4 @@ def _words(row: CanaryRow, run: CanaryRun) -> str:
     if progress is not None:
         what = f"a canary of {row.service} to {progress.version} is unfinished at "
         what += progress.ladder[progress.index]
-    return f"{what}: C shows it and goes on, or `meshtui canary resume {row.service}`"
+    return f"{what}: `:canary` shows it, `meshtui canary resume {row.service}` goes on"

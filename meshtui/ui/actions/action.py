@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from meshtui.dataclass import dataclass
 from meshtui.ui.actions.situation import (
     ANALYSIS,
@@ -60,25 +58,10 @@ IN_JOURNAL = frozenset({JOURNAL})
 MOVE, FIND, CHANGE, LOOK, PROGRAM = "Move", "Find and sort", "Change", "Look closer", "Program"
 GROUPS = (CHANGE, LOOK, FIND, MOVE, PROGRAM)
 
-WAYS = {
-    TABLE: "Tab",
-    LOGS: "l",
-    PROXIES: "p",
-    RULES: "y",
-    ANALYSIS: "a",
-    TRACE: "t",
-    JOURNAL: "J",
-    CHARTS: "h",
-    SIGNALS: "s",
-    EXPOSURE: "x",
-    PODS: "i",
-    CANARY: "C",
-    STATUS: "H",
-    GRAPH: "g",
-    DESCRIBE: "d",
-    LOAD: "K",
-}
-"""The key that usually leads to each part of the screen."""
+
+def way(place: str) -> str:
+    """A part of the screen with the key that leads there; panes are called as their actions."""
+    return f"{place} ({{{'focus' if place == TABLE else place}}})"
 
 
 ORDERS = frozenset({"canary_hold", "canary_abort", "canary_promote"})
@@ -90,7 +73,7 @@ OTHER_RIGHTS = frozenset({"breaker", "adopt", "undo", "undo_entry", *ORDERS})
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a key does.
+    """Something a key does. In its words `{logs}` stands for the key of the moment of that action.
 
     `keys` are Textual's names; `shown` is how they are written for people. `where` names the
     parts of the screen that must have the focus. `footer` is its place in the footer, 0 for none.
@@ -123,9 +106,9 @@ class Action:
             return "not connected yet"
         return self.forbidden(now) or self.missing(now)
 
-    def place_words(self, now: Situation, ways: Mapping[str, str] = WAYS) -> str:
-        """What it does, where, and how to get there: `clusters: in proxies (p)`."""
-        places = (f"{place} ({ways[place]})" for place in sorted(self.where - {now.focus}))
+    def place_words(self, now: Situation) -> str:
+        """What it does, where, and how to get there: `clusters: in proxies ({proxies})`."""
+        places = (way(place) for place in sorted(self.where - {now.focus}))
         return f"{self.label}: in {' or '.join(places)}"
 
     def forbidden(self, now: Situation) -> str:
@@ -145,5 +128,5 @@ class Action:
         if self.needs == "head" and now.version:
             return f"{self.shown} ({self.label}) is for a service; the cursor is on a version"
         if self.needs == "draft" and not now.draft:
-            return "there is no draft: + and - change the weight of the selected version"
+            return "there is no draft: {heavier} and {lighter} change the selected version's weight"
         return ""

@@ -54,7 +54,7 @@ CHANGES: tuple[Action, ...] = (
     ),
     Action(
         "rollback", ("R", "ctrl+r"), "R", "roll back",
-        "All traffic to stable, mirrors and faults off. R then Enter, from everywhere; "
+        "All traffic to stable, mirrors and faults off. {rollback} then Enter, from everywhere; "
         "Ctrl+R also while typing.",
         CHANGE, True, ANYWHERE, "service", 20,
     ),

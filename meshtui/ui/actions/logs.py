@@ -39,7 +39,7 @@ LOGGING: tuple[Action, ...] = (
     ),
     Action(
         "wrap", ("w",), "w", "wrap",
-        "Logs: break long lines, or leave them to be followed with ← →.",
+        "Logs: break long lines, or leave them to be followed with {scroll_left} {scroll_right}.",
         LOOK, False, IN_LOGS, "", 10, False,
     ),
     Action(

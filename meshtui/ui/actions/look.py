@@ -121,7 +121,8 @@ LOOKING: tuple[Action, ...] = (
     ),
     Action(
         "status", ("H",), "H", "status",
-        "Every proxy of the mesh: version, sync state by type, what it refuses; / narrows it.",
+        "Every proxy of the mesh: version, sync state by type, what it refuses; "
+        "{filter} narrows it.",
         LOOK, footer=99,
     ),
     Action(
@@ -136,7 +137,7 @@ LOOKING: tuple[Action, ...] = (
     ),
     Action(
         "select_rule", ("enter", "asterisk"), "Enter *", "this rule",
-        "Rules: show and change the rule under the cursor; Esc in the table: the ordinary one.",
+        "Rules: show and change the rule under the cursor; {back} in the table: the ordinary one.",
         LOOK, False, IN_RULES, "service", 7, False,
     ),
     Action(

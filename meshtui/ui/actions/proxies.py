@@ -43,7 +43,8 @@ PROXYING: tuple[Action, ...] = (
     ),
     Action(
         "raw_proxy", ("w",), "w", "raw",
-        "Proxies: the JSON as the proxy gave it; / searches it, Enter , . go from match to match.",
+        "Proxies: the JSON as the proxy gave it; {filter} searches it, "
+        "{open_proxy} {match_before} {next_match} go from match to match.",
         LOOK, False, IN_PROXIES, "", 10, False,
     ),
     Action(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
@@ -16,8 +18,8 @@ from meshtui.ui.actions.action import (
     IN_TEXT,
     MOVE,
     PROGRAM,
-    WAYS,
     Action,
+    way,
 )
 from meshtui.ui.actions.canary import STEERING
 from meshtui.ui.actions.change_keys import CHANGES
@@ -48,7 +50,7 @@ def _move(
     return Action(name, keys, shown, label, text, MOVE, where=where, palette=False)
 
 
-ACTIONS: tuple[Action, ...] = (
+_WRITTEN: tuple[Action, ...] = (
     *CHANGES,
     *LOOKING,
     *LOGGING,
@@ -141,6 +143,24 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )  # fmt: skip
 
+_NAME = re.compile(r"\{(\w+)\}")
+
+
+def _worded(actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """With the keys of the actions that their help names: `{filter} searches it`."""
+    keys = {action.id: _key(action) for action in actions}
+
+    def filled(text: str) -> str:
+        return _NAME.sub(lambda found: keys[found[1]], text)
+
+    return tuple(replace(action, help=filled(action.help)) for action in actions)
+
+
+def _key(action: Action) -> str:
+    return action.shown.split(" ")[0]
+
+
+ACTIONS = _worded(_WRITTEN)
 BY_ID = {action.id: action for action in ACTIONS}
 """With their usual keys; `current` knows those that a person has given them."""
 
@@ -153,7 +173,8 @@ class _Current:
 
 def use(keys: Mapping[str, KeyChoice]) -> tuple[str, ...]:
     """From now on actions have these keys, or their usual ones; returns what is wrong with some."""
-    _Current.actions, problems = remapped(ACTIONS, keys)
+    chosen, problems = remapped(_WRITTEN, keys)
+    _Current.actions = _worded(chosen)
     return problems
 
 
@@ -166,15 +187,25 @@ def named(action_id: str) -> Action:
     return next(action for action in _Current.actions if action.id == action_id)
 
 
-def ways() -> Mapping[str, str]:
-    """The key that leads to each part of the screen."""
-    opened = {action.id: shown_key(action.keys[0]) for action in _Current.actions}
-    return {**WAYS, **{place: opened[place] for place in WAYS if place in opened}}
+def key_of(action_id: str) -> str:
+    """How the key of an action is written at the moment: `l`, `Ctrl+R`."""
+    return _key(named(action_id))
+
+
+def why_not(action: Action, now: Situation) -> str:
+    """Why it cannot be done now, in words with the keys of the moment; empty where it can."""
+    return worded(action.why_not(now))
+
+
+def worded(text: str) -> str:
+    """A text with the keys of the moment where it names actions: `As after {filter}.`"""
+    keys = {action.id: _key(action) for action in current()}
+    return _NAME.sub(lambda found: keys.get(found[1], found[0]), text)
 
 
 def way_to(place: str) -> str:
     """`logs (l)`."""
-    return f"{place} ({ways()[place]})"
+    return worded(way(place))
 
 
 def resolve(key: str, now: Situation) -> Action | None:
@@ -188,9 +219,9 @@ def elsewhere(key: str, now: Situation) -> str:
     """What a key would do in other parts of the screen, and how to get there."""
     known = [action for action in current() if key in action.keys]
     if not known:
-        return f"{shown_key(key)} does nothing; ? shows the keys of the {now.focus}"
-    meanings = dict.fromkeys(action.place_words(now, ways()) for action in known)
-    return f"{shown_key(key)} does nothing here; {' · '.join(meanings)}"
+        return f"{shown_key(key)} does nothing; {key_of('help')} shows the keys of the {now.focus}"
+    meanings = dict.fromkeys(action.place_words(now) for action in known)
+    return worded(f"{shown_key(key)} does nothing here; {' · '.join(meanings)}")
 
 
 def bindings() -> list[Binding]:

@@ -32,6 +32,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import cluster_of, plain
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import ProgressStep
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.main.draft import ordinary_target, target_of
 from meshtui.ui.main.messages import ApplyFailed, ApplyStep, ChangeApplied
@@ -199,7 +200,8 @@ class ChangeDesk:
     def _refuse_while_applying(self, key: ServiceKey) -> None:
         if any(change.service == key for plan in self.busy for change in plan.changes):
             raise Refused(
-                f"a change to {key.name} is being applied", "wait for its outcome, or press R"
+                f"a change to {key.name} is being applied",
+                f"wait for its outcome, or press {key_of('rollback')}",
             )
 
     # Applying

@@ -9,6 +9,7 @@ from meshtui.changes.change import ClearFault, ClearMirror, Promote, Request, Ro
 from meshtui.dataclass import dataclass
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.actions.situation import JOURNAL
 from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.drafts import Drafts, draft_of
@@ -101,7 +102,9 @@ class ChangeHandlers:
         picked = pane.picked if pane else ""
         route = next((r for r in self._view.routes if place_of(r) == picked), None)
         if route is None:
-            raise Refused("there is no rule under the cursor", "w shows the rules in words")
+            raise Refused(
+                "there is no rule under the cursor", f"{key_of('raw')} shows the rules in words"
+            )
         if not route.rule.destinations:
             raise Refused(f"rule {route.rule.title} sends nothing anywhere that could be changed")
         self._rule_choice.select_rule(self._view, route)

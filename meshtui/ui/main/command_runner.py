@@ -9,7 +9,7 @@ from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.dataclass import dataclass
 from meshtui.errors import Refused
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.actions.registry import named
+from meshtui.ui.actions.registry import named, why_not
 from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.main import commands
 from meshtui.ui.main.change_desk import ChangeDesk
@@ -137,7 +137,7 @@ class CommandRunner:
 
     def _may(self, action: str) -> None:
         """The same reasons against it as for the key."""
-        reason = named(action).why_not(self._host.situation())
+        reason = why_not(named(action), self._host.situation())
         if reason:
             raise Refused(reason)
         if named(action).needs:

@@ -12,7 +12,7 @@ from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
-from meshtui.ui.actions.registry import BY_ID
+from meshtui.ui.actions.registry import BY_ID, key_of, worded
 from meshtui.ui.panes.dock import PANES
 from meshtui.ui.panes.load_ask import LoadAsk, parse_load
 from meshtui.ui.panes.trace_request import TraceRequest, parse_ask
@@ -147,7 +147,7 @@ OWN_WORDS = (
     ("load 50 10s GET /path", "50 requests/s for 10 s; also from W, concurrency N, header k=v."),
     ("proxies POD [endpoints]", "Any proxy of the mesh; also routes, clusters, listeners."),
     ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),
-    ("filter TEXT", "As after /."),
+    ("filter TEXT", "As after {filter}."),
     ("status [TEXT]", "Every proxy's sync state: those of a name, a namespace, a state."),
     ("svc [TEXT] · vs · dr · po · gw", "As in kubectl: the table, its rules, pods, exposure."),
     ("shift v2=100 rule testers", "Another rule than the selected one, for every verb of a rule."),
@@ -161,7 +161,7 @@ def examples() -> tuple[tuple[str, str], ...]:
     verbs = (verb for verb in VERBS if verb.line and not verb.own_words)
     return (
         *((line_usage(v), f"{v.sentence[:1].upper()}{v.sentence[1:]}.") for v in verbs),
-        *OWN_WORDS,
+        *((example, worded(text)) for example, text in OWN_WORDS),
     )
 
 
@@ -233,7 +233,11 @@ def names() -> tuple[str, ...]:
 
 def _meant(name: str) -> str:
     near = _MEANT.get(name) or get_close_matches(name, names(), 3, 0.6)
-    return f"is it {' or '.join(f':{one}' for one in near)}?" if near else "? shows the commands"
+    return (
+        f"is it {' or '.join(f':{one}' for one in near)}?"
+        if near
+        else f"{key_of('help')} shows the commands"
+    )
 
 
 def _command(verb: Verb, words: Sequence[str], usual: Mapping[str, Any]) -> Command:

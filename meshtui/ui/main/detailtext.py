@@ -19,6 +19,7 @@ from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.look.charts import Picture
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.panes.charts.lines import (
     ChartStyle,
@@ -142,16 +143,17 @@ def _paths(version: VersionView, paths: LoggedPaths | str, now: float, width: in
     title: Line = (Span("failing paths ", "muted"), Span(f"{age} ago", "muted"))
     found = failing_paths(paths, version, MOST_PATHS)
     if found:
-        return [title, *(_failing(one, width) for one in found), _IN_LOG]
+        return [title, *(_failing(one, width) for one in found), _in_log()]
     if not paths.proxies:
         why = paths.troubles[0] if paths.troubles else "no proxy has a log"
         return [title, *wrapped(f"not read: {why}", width, "unknown")[:2]]
     seen = was_logged(paths, version)
     words = "none in the last lines of the logs" if seen else "its requests are not in the logs"
-    return [title, (Span(words, "muted"),), _IN_LOG]
+    return [title, (Span(words, "muted"),), _in_log()]
 
 
-_IN_LOG: Line = (Span("l", "key"), Span(" its log lines", "muted"))
+def _in_log() -> Line:
+    return Span(key_of("logs"), "key"), Span(" its log lines", "muted")
 
 
 def _failing(one: FailingPath, width: int) -> Line:
@@ -189,7 +191,7 @@ def _pods(pods: Sequence[Pod], now: float, width: int) -> list[Line]:
             )
         )
     if len(ordered) > MOST_PODS:
-        lines.append((Span("i", "key"), Span(f" all {len(ordered)}", "muted")))
+        lines.append((Span(key_of("pods"), "key"), Span(f" all {len(ordered)}", "muted")))
     return lines
 
 
@@ -207,7 +209,7 @@ def _rule(view: ServiceView, width: int) -> list[Line]:
     lines = [head, *(one.line for one in picked if one.owner == place_of(route))]
     more = len(view.routes) - 1
     words = f" {more} more rule{'s' if more > 1 else ''}"
-    return [*lines, *([(Span("y", "key"), Span(words, "muted"))] if more > 0 else [])]
+    return [*lines, *([(Span(key_of("rules"), "key"), Span(words, "muted"))] if more > 0 else [])]
 
 
 def _callers(key: ServiceKey, sample: Sample | None) -> list[Line]:

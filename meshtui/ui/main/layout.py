@@ -8,6 +8,7 @@ from typing import Protocol
 from textual.widget import Widget
 
 from meshtui.errors import Refused
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.main.host import Defers, Sized, UpdatesKeys, UpdatesPanes
 from meshtui.ui.panes.base import Pane
@@ -123,7 +124,8 @@ class Arrangement:
         found = next((one for one in (place, service) if self._table.has(one)), None)
         if found is None:
             raise Refused(
-                f"{place.service} is not in the table", "0: all namespaces; Esc: no filter"
+                f"{place.service} is not in the table",
+                f"{key_of('all_namespaces')}: all namespaces; {key_of('back')}: no filter",
             )
         self._table.select(found)
         self.give_focus(TABLE)
@@ -142,12 +144,17 @@ class Arrangement:
     def zoom(self) -> str:
         """What has the focus to the whole screen, or back beside the others; says which."""
         if not self.wide:
-            raise Refused(f"below {WIDE} columns each pane has the whole screen", "Tab: the next")
+            raise Refused(
+                f"below {WIDE} columns each pane has the whole screen",
+                f"{key_of('focus')}: the next",
+            )
         if not self._dock.open_kinds:
-            raise Refused("the table has the whole screen", "l, p, s … open a pane beside it")
+            raise Refused("the table has the whole screen", f"{_opening()} … open a pane beside it")
         self.zoomed = not self.zoomed
         self.arrange()
-        return f"{self.focus} alone; z again: beside the others" if self.zoomed else ""
+        return (
+            f"{self.focus} alone; {key_of('zoom')} again: beside the others" if self.zoomed else ""
+        )
 
     def move_border(self, by: int) -> str:
         """The border between table and panes by some steps to the right; says where it is."""
@@ -189,3 +196,7 @@ class Arrangement:
             wanted.focus()
         self._host.update_panes()
         self._host.update_keys()
+
+
+def _opening() -> str:
+    return ", ".join(map(key_of, ("logs", "proxies", "signals")))

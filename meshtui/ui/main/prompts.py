@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from meshtui.errors import Usage
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.actions.situation import TABLE
 from meshtui.ui.main.filters import parse_filter
 from meshtui.ui.main.host import Defers, Guards, Notifies, UpdatesKeys
@@ -100,4 +101,6 @@ class Prompts:
     def filter(self, text: str) -> None:
         wanted = parse_filter(text)
         self._table.set_filter(wanted)
-        self._host.announce(f"filter /{wanted.source} · Esc shows all" if wanted else "filter off")
+        self._host.announce(
+            f"filter /{wanted.source} · {key_of('back')} shows all" if wanted else "filter off"
+        )

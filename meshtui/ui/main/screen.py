@@ -375,7 +375,7 @@ class MainScreen(Screen[None]):
     def run(self, action: Action, key: str) -> None:
         """Do it, or say why not."""
         self._leaving = self._leaving and action.id == "quit"
-        reason = action.why_not(self.situation())
+        reason = actions.why_not(action, self.situation())
         if reason:
             self.announce(reason, "warning")
             return

@@ -14,6 +14,7 @@ from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.types import Snapshot
 from meshtui.paths import short_path
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
@@ -257,12 +258,13 @@ class CanaryPane(Pane):
         run, progress = self._run, self._progress
         if run is not None and run.live:
             return Refused(
-                f"a canary of {service} is driven by {run.driver}", "Space, X and P steer it here"
+                f"a canary of {service} is driven by {run.driver}", f"{_steering()} steer it here"
             )
         where = f" at {progress.ladder[progress.index]}" if progress else ""
         return Refused(
             f"a canary of {service} is unfinished{where}",
-            "Space goes on with it, X goes back to stable",
+            f"{key_of('canary_hold')} goes on with it, "
+            f"{key_of('canary_abort')} goes back to stable",
         )
 
     def _ask(self, order: Order) -> None:
@@ -361,3 +363,8 @@ async def _start(
         by = f"{started.driver} drives it" if started.driver else "it has not begun yet"
         words_of = started.ended or f"canary {words[0]} of {service}: {by}"
         screen.post_message(Pane.Reported(f"{words_of}; log {short_path(started.log)}", "done"))
+
+
+def _steering() -> str:
+    hold, abort, promote = map(key_of, ("canary_hold", "canary_abort", "canary_promote"))
+    return f"{hold}, {abort} and {promote}"

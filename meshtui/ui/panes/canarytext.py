@@ -12,6 +12,7 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
 from meshtui.operations.canary.watching import CanaryRun
 from meshtui.paths import short_path
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.table.numbers import bar
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, span, width_of, wrapped
 
@@ -80,7 +81,7 @@ def _none(run: CanaryRun, width: int, version: str) -> list[Line]:
         words = f"{run.driver} drives a canary of {run.service.name}, and reports nothing of it yet"
         return wrapped(words, width, "text")
     words = f"no canary of {run.service.name} is known: "
-    words += f"Enter starts one here, {begin_words(run, version)} in a shell"
+    words += f"{key_of('canary_run')} starts one here, {begin_words(run, version)} in a shell"
     return wrapped(words, width, "text")
 
 
@@ -217,7 +218,8 @@ def _undriven(run: CanaryRun, progress: Progress, width: int) -> list[Line]:
         return []
     last = f" (last {run.driver})" if run.driver else ""
     words = (
-        f"▲ nobody drives it{last}: Space goes on, X goes back to stable; "
+        f"▲ nobody drives it{last}: {key_of('canary_hold')} goes on, "
+        f"{key_of('canary_abort')} goes back to stable; "
         f"in a shell `meshtui canary resume {run.service}`, `canary abort`"
     )
     return [BLANK, *wrapped(words, width, "warning")]

@@ -8,6 +8,7 @@ from meshtui.mesh.request import SAFE_METHODS
 from meshtui.operations.request import load_words as words
 from meshtui.operations.request.load_plan import Tally
 from meshtui.operations.request.loading import LoadState, ReadyLoad
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.table.numbers import bar
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, width_of, wrapped
 
@@ -25,7 +26,9 @@ _EXAMPLES = (
 def nothing_lines(width: int) -> list[Line]:
     """Before there is one: how to make it."""
     lines: list[Line] = [(Span("no load has been made", "muted"),), BLANK]
-    lines += wrapped("Enter says how much, for how long, of which request:", width, "text")
+    lines += wrapped(
+        f"{key_of('load_words')} says how much, for how long, of which request:", width, "text"
+    )
     lines += [(Span(fit(k, 28), "key"), Span(what, "muted")) for k, what in _EXAMPLES]
     how = (
         "What it will hit is shown first. It goes from a caller's pod, has an end, and is stopped "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from meshtui.diagnosis.explain import Explanation, explanations
 from meshtui.diagnosis.explain.scope import VersionScope, parts_of
-from meshtui.diagnosis.explain.triage import sentences, state_of
+from meshtui.diagnosis.explain.steps import Step, Steps, steps_text
+from meshtui.diagnosis.explain.triage import Said, sentences, state_of
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
 from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines
 from meshtui.ui.table.cells import SIGNS, STALE_SIGN
@@ -24,18 +24,18 @@ def signals_lines(
     trouble: str,
     width: int,
     *,
+    how: Callable[[Step], str],
     stale: bool = False,
-    step: Callable[[str], str] = str,
 ) -> list[Line]:
-    """Everything. `trouble` is what the telemetry says of itself where it does not do well, `step`
-    puts what to do next into other words than the screen's keys.
+    """Everything. `trouble` is what the telemetry says of itself where it does not do well, `how`
+    says by which key or command a next step is done.
 
     With `stale` the numbers are old: they are dimmed, and no sign tells a state.
     """
     lines: list[Line] = []
     if trouble:
         lines += [*wrapped(f"telemetry: {trouble}", width, "warning"), BLANK]
-    shown = _body(scope, width, step)
+    shown = _body(scope, width, how)
     if stale and state_of(scope) != NOT_KNOWN:
         lines += [*wrapped(OLD, width, "warning"), BLANK]
         shown = [_as_last_seen(line) for line in shown]
@@ -49,10 +49,10 @@ def _as_last_seen(line: Line) -> Line:
     return tuple(pieces)
 
 
-def _body(scope: VersionScope, width: int, step: Callable[[str], str]) -> list[Line]:
+def _body(scope: VersionScope, width: int, how: Callable[[Step], str]) -> list[Line]:
     lines: list[Line] = []
-    for state, head, sides in sentences(scope):
-        lines += _sentence(state, head, sides, width)
+    for said in sentences(scope):
+        lines += _sentence(said, how, width)
     parts = parts_of(scope)
     shown = [scope] if scope.row is not None or len(parts) < 2 else [scope, *parts]
     if any(state_of(one) != NOT_KNOWN for one in shown):
@@ -66,29 +66,36 @@ def _body(scope: VersionScope, width: int, step: Callable[[str], str]) -> list[L
     found = explanations(parts)
     labelled = len(parts) > 1
     for one in found:
-        lines += [BLANK, *_explained(replace(one, next=step(one.next)), labelled, width)]
+        lines += [BLANK, *_explained(one, how, labelled, width)]
     if not found and state_of(scope) not in (NOT_KNOWN, NO_TRAFFIC):
         lines += [BLANK, (Span("● ", "ok"), Span("no errors and no flags: nothing to explain"))]
     return lines
 
 
-def _sentence(state: str, head: str, sides: str, width: int) -> list[Line]:
-    role = "failing" if state == ONLY_ERRORS else state
-    first, *rest = wrapped(head, width - 2, role)
-    lines: list[Line] = [(Span(f"{SIGNS[state]} ", role), *first)]
+def _sentence(said: Said, how: Callable[[Step], str], width: int) -> list[Line]:
+    role = "failing" if said.state == ONLY_ERRORS else said.state
+    first, *rest = wrapped(said.head, width - 2, role)
+    lines: list[Line] = [(Span(f"{SIGNS[said.state]} ", role), *first)]
     lines += [(Span(INDENT), *line) for line in rest]
-    for text in filter(None, sides.split("\n")):
+    for text in said.lines:
         lines += wrapped(text, width, "text", INDENT)
-    return lines
+    return lines + _next(said.next, how, width)
 
 
-def _explained(one: Explanation, labelled: bool, width: int) -> list[Line]:
+def _next(steps: Steps, how: Callable[[Step], str], width: int) -> list[Line]:
+    lines = wrapped(steps_text(steps, how), width - 4, "ok") if steps else []
+    return [
+        (Span(INDENT), Span("  " if at else "→ ", "ok"), *line) for at, line in enumerate(lines)
+    ]
+
+
+def _explained(
+    one: Explanation, how: Callable[[Step], str], labelled: bool, width: int
+) -> list[Line]:
     lines = explanation_head(one, labelled, width)
     first, *rest = one.sentences
     lines += wrapped(first, width, "text", INDENT)
     for text in rest:
         head, *more = wrapped(text, width - 4, "text")
         lines += [(Span("  · ", "muted"), *head), *((Span("    "), *line) for line in more)]
-    for at, line in enumerate(wrapped(one.next, width - 4, "ok")):
-        lines.append((Span(INDENT), Span("  " if at else "→ ", "ok"), *line))
-    return lines
+    return lines + _next(one.next, how, width)

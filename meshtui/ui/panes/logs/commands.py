@@ -42,7 +42,9 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class WithCallerLines:
-    """With the callers' lines, or without them again."""
+    """With the callers' lines, or without them again; with a filter always with them."""
+
+    wanted: LogFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ def parse_log_command(words: Sequence[str]) -> Command:
             return Mark(rest)
         case "copy" if not rest:
             return Copy()
-        case "callers" if not rest:
-            return WithCallerLines()
+        case "callers":
+            return WithCallerLines(parse_filter(rest) if rest else None)
         case "app" if not rest:
             return WithPrograms()
         case "container" if rest:

@@ -23,7 +23,7 @@ def followed_lines(found: FollowedRequest, width: int) -> list[Line]:
     for hop in found.hops:
         lines += _hop(hop, begin, (), width)
     if not found.hops:
-        words = "no line of it was found: proxies write their logs out seconds later, r reads again"
+        words = "no line of it was found: proxies write their logs out seconds later"
         lines += wrapped(words, width, "muted")
     lines += [BLANK, (Span(_summary(found), "muted"),)]
     for trouble in found.troubles:

@@ -202,8 +202,12 @@ class LogsPane(Pane):
                 self.choose(wanted)
             case TailFrom() as start:
                 self._begin_at(whose(start, self.start))
-            case WithCallerLines():
+            case WithCallerLines(None):
                 self.do_callers()
+            case WithCallerLines(LogFilter() as wanted):
+                self.choose(wanted)
+                if not self.start.callers:
+                    self.do_callers()
             case WithPrograms(containers):
                 self._with_programs(containers)
             case Highlight(pattern):

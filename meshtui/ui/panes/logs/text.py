@@ -12,6 +12,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.widgets.paint import Line, Span, fit_line, span
 
 COPIED_MOST = 65_536
@@ -20,7 +21,11 @@ COPIED_MOST = 65_536
 
 def count_words(store: LogStore, highlight: str = "") -> Line:
     """`312 of 20,000`, the filter, and what is marked in the lines."""
-    marked = (Span("M ", "key"), span(highlight, "match"), Span("  ")) if highlight else ()
+    marked = (
+        (Span(f"{key_of('highlight')} ", "key"), span(highlight, "match"), Span("  "))
+        if highlight
+        else ()
+    )
     return (*_counted(store), *marked)
 
 
@@ -32,15 +37,15 @@ def _counted(store: LogStore) -> Line:
         counted = Span(f"filtering {done} %  ", "muted")
     else:
         counted = Span(f"{len(store):,} of {store.retained:,}  ", "muted")
-    return counted, Span("/", "key"), span(f"{store.filter.source}  ", "strong")
+    return counted, Span(key_of("filter"), "key"), span(f"{store.filter.source}  ", "strong")
 
 
 def state_words(following: bool, missed: int, ended: MeshtuiError | None) -> Line:
     if ended is not None:
-        return (span(f"✖ {ended}", "error"), Span(" r", "key"))
+        return (span(f"✖ {ended}", "error"), Span(f" {key_of('refresh')}", "key"))
     if following:
         return (Span("● following", "ok"),)
-    return (Span(f"PAUSED  {missed:,} new  ", "draft"), Span("Space", "key"))
+    return (Span(f"PAUSED  {missed:,} new  ", "draft"), Span(key_of("pause"), "key"))
 
 
 def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> list[Line]:
@@ -60,7 +65,7 @@ def _codes(summary: Summary, callers: bool) -> Iterable[Span]:
     """Errors first. What never reached the service stands in its callers' logs."""
     if not summary.requests and not summary.connections:
         none = Span("no requests among these lines  ", "muted")
-        more = (Span("C", "key"), Span(" adds the callers' ", "muted"))
+        more = (Span(key_of("callers"), "key"), Span(" adds the callers' ", "muted"))
         return (none,) if callers else (none, *more)
     return _spans(code_pieces(summary))
 

@@ -8,6 +8,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.proxies.columns import NOT_KEPT, ejected_versions
 from meshtui.operations.proxies.proxy_reads import CLUSTERS, ROUTES, ProxyReads
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.panes.proxies.body import Long
 from meshtui.ui.panes.proxies.matrix import matrix_head, matrix_lines, owner_of, summary
 from meshtui.ui.panes.proxies.raw import RawText
@@ -92,31 +93,35 @@ def _about(reading: ProxyReads, table: Table, width: int) -> list[Line]:
 def _matches(raw: RawText, marked: int) -> Line:
     if not raw.search:
         words = Span(f"{len(raw)} lines of JSON  ", "muted")
-        return (words, Span("/", "key"), Span(" searches", "muted"))
+        return (words, Span(key_of("filter"), "key"), Span(" searches", "muted"))
     if not raw.matches:
         return (span(f"nothing holds {raw.search}", "warning"),)
     where = f"{raw.search}: {raw.place(marked)} of {len(raw.matches)}  "
-    return (span(where, "draft"), Span("Enter . ,", "key"), Span(" next and before", "muted"))
+    return (
+        span(where, "draft"),
+        Span(" ".join(map(key_of, _BETWEEN_MATCHES)), "key"),
+        Span(" next and before", "muted"),
+    )
+
+
+_BETWEEN_MATCHES = ("open_proxy", "next_match", "match_before")
 
 
 def tabs(current: str, width: int) -> Line:
     """The views with their keys, the one that is shown in brackets; shorter where it must be."""
     line: Line = ()
     for letters in (20, 4, 0):
-        line = tuple(
-            piece
-            for digit, name in enumerate(VIEWS, 1)
-            for piece in _tab(digit, name, current, letters)
-        )
+        line = tuple(piece for name in VIEWS for piece in _tab(name, current, letters))
         if width_of(line) <= width:
             break
     return line
 
 
-def _tab(digit: int, name: str, current: str, letters: int) -> Line:
+def _tab(name: str, current: str, letters: int) -> Line:
+    key = key_of(f"view_{name}")
     if name == current:
-        return Span(f"[{digit} {name}]", "brand"), Span(" ")
-    return Span(str(digit), "key"), Span(f" {name[:letters]} " if letters else " ", "muted")
+        return Span(f"[{key} {name}]", "brand"), Span(" ")
+    return Span(key, "key"), Span(f" {name[:letters]} " if letters else " ", "muted")
 
 
 def _head(state: ProxyState, width: int) -> list[Line]:
