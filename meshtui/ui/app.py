@@ -31,6 +31,7 @@ from meshtui.ui.actions.registry import key_of
 from meshtui.ui.ending import Ending
 from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
+from meshtui.ui.terminal.cells import TerminalCells
 from meshtui.ui.themes import DEFAULT, load_themes
 from meshtui.ui.widgets import roles
 
@@ -64,6 +65,7 @@ class MeshtuiApp(App[int]):
         Binding("ctrl+q", "leave", show=False, priority=True),
         Binding("ctrl+c", "interrupt", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", show=False, priority=True),
+        Binding("ctrl+l", "repaint", show=False),
     ]
 
     def __init__(
@@ -98,6 +100,7 @@ class MeshtuiApp(App[int]):
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
         self._problems = tuple(problems)
+        self._on_terminal = TerminalCells()
         self._load_themes()
 
     # Themes
@@ -135,6 +138,16 @@ class MeshtuiApp(App[int]):
 
     def _read_key(self, key: str, character: str | None) -> None:
         self.post_message(Key(key, character).set_sender(self))
+
+    # What reaches the terminal
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """As Textual's, but only the cells that differ."""
+        super()._display(screen, self._on_terminal.changes(renderable))
+
+    def forget_terminal(self) -> None:
+        """The terminal shows something else: the next paint writes all of what it paints."""
+        self._on_terminal.forget()
 
     # The life of the program
 
@@ -236,10 +249,19 @@ class MeshtuiApp(App[int]):
         if self.opened is not None:
             self.opened.ask_again()
 
+    def on_resize(self) -> None:
+        """A terminal may move what is on it."""
+        self.forget_terminal()
+
     def repaint(self) -> None:
         """All of it, whatever is thought to be there."""
+        self.forget_terminal()
         for screen in self.screen_stack:
             screen.refresh(layout=True)
+
+    def action_repaint(self) -> None:
+        """Somebody else has written on the terminal."""
+        self.repaint()
 
     def action_leave(self) -> None:
         """Leave; while a change is being applied it takes a second time."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.geometry import Region
 
 from meshtui.errors import JournalError, Unreachable
 from meshtui.mesh.model import ServiceKey
@@ -14,9 +13,7 @@ from meshtui.mesh.time_series import Moment, Past
 from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Journaled
 from meshtui.ui.actions.situation import RULES
-from meshtui.ui.panes.charts.body import ChartBody
 from meshtui.ui.panes.charts.pane import ChartsPane
-from meshtui.ui.widgets.paint import Line, Span
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import NOW, FakeCockpit
 
@@ -283,22 +280,6 @@ async def test_before_the_cockpit_is_connected_the_pane_says_so() -> None:
         await drive.go_to("reviews")
         await drive.press("h")
         await drive.until(lambda: "✖ not connected to a cluster yet" in drive.text)
-
-
-async def test_only_cells_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with driving(watched()) as drive:
-        await opened(drive)
-        body = pane(drive).body
-        assert isinstance(body, ChartBody)
-        monkeypatch.setattr(pane(drive), "_draw", lambda: None)
-        line: Line = (Span("a" * 40, "muted"),)
-        body.fill([line, line])
-        await drive.pilot.pause()
-        painted: list[Region] = []
-        monkeypatch.setattr(body, "refresh", lambda *regions, **_: painted.extend(regions))
-        body.fill([line, (Span("a" * 20, "muted"), Span("bb", "line-1"), Span("a" * 18, "muted"))])
-        left = body.gutter.left
-        assert painted == [Region(20 + left, 1, 2, 1)]
 
 
 async def test_a_service_chosen_while_the_charts_were_out_of_sight_is_asked_for_at_once() -> None:

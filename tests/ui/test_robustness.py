@@ -24,8 +24,6 @@ from meshtui.ui.main.screen import MainScreen
 from meshtui.ui.panes.dock import PANES, pane_class
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.themes import load_themes, parse_theme
-from meshtui.ui.widgets.lines import changed_cells
-from meshtui.ui.widgets.paint import Span
 from tests.ui.big import big_objects
 from tests.ui.driving import LARGE, SMALL, driving
 from tests.ui.fake import FakeCockpit
@@ -226,13 +224,6 @@ async def test_a_second_that_passes_repaints_no_line_of_the_table(painted: list[
         drive.cockpit.clock.now += 1
         await drive.until(lambda: "3s" in drive.text.splitlines()[1])
         assert painted == []
-
-
-def test_only_the_cells_that_differ_are_named() -> None:
-    old = (Span("age "), Span("12s", "muted"), Span(" ok"))
-    new = (Span("age "), Span("13s", "muted"), Span(" ok"))
-    assert list(changed_cells(old, new)) == [(5, 6)]
-    assert list(changed_cells(old, old)) == []
 
 
 def test_all_shipped_themes_load_and_one_bad_file_is_reported(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.cache import LRUCache
@@ -63,7 +62,7 @@ class Styled(Widget):
 
 
 class LinesBlock(Styled):
-    """A few fixed lines. Only the cells that differ from what was shown are repainted."""
+    """A few fixed lines. Only those that differ from what was shown are repainted."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
@@ -80,39 +79,12 @@ class LinesBlock(Styled):
             self.refresh()
             return
         for y, (old, new) in enumerate(zip(before, self.lines, strict=True)):
-            for start, end in changed_cells(old, new):
-                self.refresh(Region(start, y, end - start, 1))
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
         pieces = self.lines[y] if y < len(self.lines) else BLANK
         return strip_of(fit_line(pieces, self.size.width), self.by_role, self.ground())
-
-
-def changed_cells(old: Line, new: Line) -> Iterator[tuple[int, int]]:
-    """The runs of cells, as (start, end), in which two lines differ."""
-    if old == new:
-        return
-    before, after = _cells(old), _cells(new)
-    length = max(len(before), len(after))
-    before += [None] * (length - len(before))
-    after += [None] * (length - len(after))
-    start: int | None = None
-    for x, (left, right) in enumerate(zip(before, after, strict=True)):
-        if left != right and start is None:
-            start = x
-        elif left == right and start is not None:
-            yield start, x
-            start = None
-    if start is not None:
-        yield start, length
-
-
-def _cells(pieces: Line) -> list[tuple[str, str] | None]:
-    cells: list[tuple[str, str] | None] = []
-    for piece in pieces:
-        for char in piece.text:
-            cells += [(char, piece.role)] * cell_len(char)
-    return cells
 
 
 class LinesView(Styled, ScrollView, inherit_bindings=False):
@@ -160,10 +132,7 @@ class LinesView(Styled, ScrollView, inherit_bindings=False):
             self.virtual_size = size
 
     def repaint_changed(self) -> None:
-        """Refresh the visible lines whose content is not what was painted.
-
-        Whole lines: of several regions of a line Textual writes each from the line's begin.
-        """
+        """Refresh the visible lines whose content is not what was painted."""
         for y in range(self.size.height):
             if self._painted.get(y) != self._content(y):
                 self.refresh(Region(0, y, self.size.width, 1))

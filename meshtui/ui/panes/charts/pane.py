@@ -20,7 +20,6 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.charts.body import ChartBody
 from meshtui.ui.panes.charts.lines import (
     ALL,
     LATENCY,
@@ -31,6 +30,7 @@ from meshtui.ui.panes.charts.lines import (
     versions_of,
 )
 from meshtui.ui.panes.charts.title import source_words
+from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import Line, Span, fit_line, span, wrapped
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class ChartsPane(Pane):
         self._picture: Picture | None = None
         self._settling: Timer | None = None
 
-    def make_body(self) -> ChartBody:
-        return ChartBody(classes="pane-body")
+    def make_body(self) -> Listing:
+        return Listing(classes="pane-body")
 
     # Following
 
