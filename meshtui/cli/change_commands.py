@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from meshtui.changes.change import (
+    Change,
     ClearBreaker,
     Plan,
     Rollback,
@@ -122,7 +123,7 @@ async def plan_and_apply(
     all that is planned for, in a plan to be looked at alone: it is made on a part of the mesh.
     """
     async with opening.session(arguments) as opened:
-        part = await opening.part(opened, of)
+        part = await opening.part(opened, of, journaled=True)
         mesh = part.mesh if part else await opened.read_mesh()
         await report_interrupted(opened, mesh)
         seen = await rates(arguments, opened, mesh, enough)
@@ -165,7 +166,13 @@ async def _on_part(
         plan = await planning(opened, part.mesh, seen)
     except MeshtuiError:
         return None
-    return plan if all(sent_to(one, part.mesh) <= part.hosts for one in plan.changes) else None
+    return plan if all(_within(change, part) for change in plan.changes) else None
+
+
+def _within(change: Change, part: Part) -> bool:
+    """Whether it says nothing of hosts of which not all is known; a policy may be of many."""
+    policy = change.target.kind == "DestinationRule"
+    return not policy and sent_to(change, part.mesh) <= part.hosts
 
 
 async def rates(

@@ -60,8 +60,9 @@ PROMETHEUS = "prometheus"
 """The source of a sample for which no sidecar was asked."""
 
 
-async def part(opened: Session, service: str) -> Part | None:
-    """As much of the mesh as one service rests on; None where that is all of it.
+async def part(opened: Session, service: str, *, journaled: bool = False) -> Part | None:
+    """As much of the mesh as one service rests on; None where that is all of it. `journaled`: with
+    what the journal's changes are held against.
 
     Where the sidecars are asked, all of them are: any of them may be a caller.
     """
@@ -70,7 +71,10 @@ async def part(opened: Session, service: str) -> Part | None:
         return None
     from meshtui.metrics.discovery import places
 
-    return await opened.read_part(service, lambda mesh: asked != "auto" or bool(places(mesh)))
+    def enough(mesh: Mesh) -> bool:
+        return asked != "auto" or bool(places(mesh))
+
+    return await opened.read_part(service, enough, journaled=journaled)
 
 
 def suits_part(opened: Session, sample: Sample | None) -> bool:

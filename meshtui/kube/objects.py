@@ -13,7 +13,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.exchange import ApiResponse
 from meshtui.kube.failures import MAYBE_DONE_HINT, Expired, Unanswered
 from meshtui.kube.resources import Resource, served
-from meshtui.kube.shapes import decoder_of
+from meshtui.kube.shapes import Decode, decoder_of
 from meshtui.kube.trim import sound_metadata, trim
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
@@ -46,16 +46,18 @@ async def list_all(
     selector: str | None = None,
     made_of: Callable[[Json], Any] | None = None,
     most: int = 0,
+    decode: Decode | None = None,
 ) -> tuple[tuple[Any, ...], str]:
     """Every object of a namespace or of the cluster, and the resource version to watch from.
 
     Read in pages of 500, of which the next is asked for while one is worked on. When the server
     has forgotten the list half-way (410) it is read once more from the start. `resource` is taken
     as it is: see `resources.served`. `made_of` gives what is retained of each object, by default
-    the object as `trim` leaves it. With `most` only so many are read: the first by name.
+    the object as `trim` leaves it. With `most` only so many are read: the first by name. With
+    `decode`, which reads a page, they are what it gives and nothing is made of them.
     """
     retained = made_of or bound(trim, resource)
-    reading = _Pages(cluster, resource, namespace, selector, retained, most)
+    reading = _Pages(cluster, resource, namespace, selector, retained, most, decode)
     try:
         return await reading.all()
     except Expired:
@@ -172,13 +174,15 @@ class _Pages:
         selector: str | None,
         made_of: Callable[[Json], Any],
         most: int,
+        decode: Decode | None,
     ) -> None:
         self._cluster = cluster
         self._path = resource.path(namespace)
         self._params = {"limit": str(most or PAGE)}
         if selectors := ",".join(filter(None, (resource.selector, selector))):
             self._params["labelSelector"] = selectors
-        self._decode = decoder_of(resource)
+        self._decode = decode or decoder_of(resource)
+        self._as_decoded = decode is not None
         self._made_of = made_of
         self._only_one = most > 0
 
@@ -192,17 +196,24 @@ class _Pages:
                 raise _not_kubernetes(self._cluster, self._path)
             ahead = asyncio.create_task(self._page(following)) if following else None
             try:
-                items = read.objects(page, "items")
-                for start in range(0, max(len(items), 1), SLICE):
-                    # The next is sent before this page is worked on: the server makes it meanwhile.
-                    await asyncio.sleep(0)
-                    found += map(self._made_of, items[start : start + SLICE])
+                # The next is sent before this page is worked on: the server makes it meanwhile.
+                await asyncio.sleep(0)
+                if self._as_decoded:
+                    found += read.items(page, "items")
+                else:
+                    await self._work_on(read.objects(page, "items"), found)
                 if ahead is None:
                     return tuple(found), read.text(meta, "resourceVersion")
                 page, token = await ahead, following
             finally:
                 if ahead is not None:
                     ahead.cancel()
+
+    async def _work_on(self, items: Sequence[Json], found: list[Any]) -> None:
+        for start in range(0, len(items), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            found += map(self._made_of, items[start : start + SLICE])
 
     async def _page(self, token: str) -> Json:
         params = {**self._params, "continue": token} if token else self._params

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from meshtui.kube import trim
 from meshtui.kube.resources import PODS, Resource
-from meshtui.mesh.json_text import Decoder, decode
+from meshtui.mesh.json_text import Decoder, Piece, decode
 
 Decode = Callable[[bytes], Any]
 
@@ -21,6 +21,11 @@ def decoder_of(resource: Resource) -> Decode:
     """How a page of a list is decoded."""
     shape = _SHAPES.get(resource.plural)
     return _decoder(resource.plural) if shape is not None else decode
+
+
+def pieces(page: bytes) -> Any:
+    """A page of a list, its items left as text; see `rule_texts`."""
+    return _PIECES(page)
 
 
 @cache
@@ -65,3 +70,4 @@ _POD = _mapping(
     ),
 )
 _SHAPES: Mapping[str, Any] = {PODS.plural: _POD}
+_PIECES = Decoder(_page_of(Piece))

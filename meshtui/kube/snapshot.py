@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -23,6 +23,7 @@ from meshtui.kube.resources import (
     other_versions,
     served,
 )
+from meshtui.kube.shapes import pieces
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
 from meshtui.mesh.parsed import Parsed
@@ -73,10 +74,12 @@ async def read_objects(
     namespaces: tuple[str, ...] | None = None,
     early: Early | None = None,
     kinds: Sequence[Resource] = MESH_RESOURCES,
+    texts: Collection[Resource] = (),
 ) -> RawObjects:
     """All `kinds` at once, in `namespaces` or, with None, in as much of the cluster as can be read.
 
     Of the kinds in `early` no dictionary is retained: each object is parsed as its page comes.
+    Those in `texts` are not even decoded: see `rule_texts`.
 
     A kind that may not be read is a line in `problems`. Raises the first error where that goes
     for all of them, and Unreachable as soon as one kind cannot be reached: half a mesh that
@@ -84,7 +87,8 @@ async def read_objects(
     """
     namespaces = tuple(dict.fromkeys(namespaces)) if namespaces else None
     reach = ReadableNamespaces(cluster)
-    found = await _all(_Reading(cluster, reach, early or {}), kinds, namespaces)
+    keys = frozenset(kind.key for kind in texts)
+    found = await _all(_Reading(cluster, reach, early or {}, keys), kinds, namespaces)
     refused = [kind.refused for kind in found if kind.refused is not None]
     if refused and not any(kind.readable for kind in found):
         raise refused[0]
@@ -140,10 +144,12 @@ class _Reading:
     cluster: Cluster
     reach: ReadableNamespaces
     early: Early
+    texts: frozenset[str]
 
     async def items(self, resource: Resource, namespace: str | None = None) -> tuple[Any, ...]:
         early = self.early.get(resource.key)
-        items, _ = await list_all(self.cluster, resource, namespace, made_of=early)
+        decode = pieces if resource.key in self.texts else None
+        items, _ = await list_all(self.cluster, resource, namespace, made_of=early, decode=decode)
         return items
 
 

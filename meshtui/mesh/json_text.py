@@ -21,11 +21,16 @@ def decode(text: bytes | str) -> Any:
         return json.loads(text)
 
 
+Piece = msgspec.Raw
+"""A part of a text that is JSON by itself; `bytes` gives it."""
+
+
 class Decoder:
     """Reads objects of one shape and leaves out every key that the shape does not name.
 
-    The shape is a type as msgspec takes it, of `TypedDict`, `list` and `Any`. Where the text is of
-    another shape (a list where an object is due), everything is read.
+    The shape is a type as msgspec takes it, of `TypedDict`, `list`, `Any`, and `Piece` for what is
+    to stay text. Where the text is of another shape (a list where an object is due), everything is
+    read.
     """
 
     def __init__(self, shape: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which pods of a mesh the rows of one service rest on.
+"""Which rules and pods of a mesh the rows of one service rest on.
 
 Pods are nine tenths of what a mesh is, and most of them are callers of which only one thing counts:
 that there are some in their namespace. That holds as long as no rule tells callers apart; where one
@@ -8,11 +8,12 @@ needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.caller_groups import special_namespaces
 from meshtui.mesh.carrying import rivals, traffic_to
+from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import (
     DestinationRule,
     Mesh,
@@ -26,6 +27,7 @@ from meshtui.mesh.resolution import World, world
 from meshtui.mesh.resolution.client import asked_labels
 from meshtui.mesh.resolution.names import covered, is_wild
 from meshtui.mesh.resolution.registry import Host
+from meshtui.mesh.routing import find_service
 
 Labels = Mapping[str, str]
 
@@ -90,6 +92,49 @@ def is_settled(mesh: Mesh, service: Service) -> bool:
 def related_hosts(mesh: Mesh, service: Service) -> frozenset[str]:
     """The service's host, and those that share rules with it as far as these have names."""
     return _hosts(mesh, service) or frozenset({service.host})
+
+
+def mesh_about(
+    naming: Callable[[Iterable[str]], Mesh], name: str, namespace: str
+) -> tuple[Mesh, Service | None]:
+    """The mesh as far as rules may concern the service of that name; None where there is none.
+
+    `naming` gives a mesh with the rules in whose text any of the names stands that it was called
+    with so far. Which names these are follows from the rules that are found: where one rules or
+    sends to two hosts, the rules of both count.
+    """
+    mesh = naming(())
+    service = find_service(mesh, name, namespace)
+    names = frozenset[str]()
+    wanted = _names_of(mesh, {service.host}) if service is not None else names
+    while service is not None and not wanted <= names:
+        names |= wanted
+        mesh = naming(names)
+        wanted = _names_of(mesh, related_hosts(mesh, service))
+    return mesh, service
+
+
+def _names_of(mesh: Mesh, hosts: Iterable[str]) -> frozenset[str]:
+    """What rules may call the hosts by, and the names at gateways of what sends to them: whatever
+    says something of the hosts names one of these.
+    """
+    found = set(hosts)
+    for host in hosts:
+        found |= {name for rules in _related(mesh, host) for name in rules.hosts}
+    for service in mesh.services:
+        target = service.external_name.lower().rstrip(".")
+        if service.host in found or (target and target in found):
+            found |= {service.host, *service.addresses, *([target] if target else ())}
+    for entry in mesh.service_entries:
+        if not found.isdisjoint(entry.hosts):
+            found |= {*entry.addresses}
+    return frozenset(_in_text(name) for name in found if not is_wild(name))
+
+
+def _in_text(host: str) -> str:
+    """A service stands by its short name in the rules of its namespace."""
+    key = split_host(host)
+    return key.name if key else host
 
 
 def _hosts(mesh: Mesh, service: Service) -> frozenset[str] | None:

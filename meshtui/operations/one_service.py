@@ -1,7 +1,8 @@
-"""A mesh as far as the rows of one service rest on it: all rules, and few of the pods.
+"""A mesh as far as the rows of one service rest on it: its rules, and few of the pods.
 
-Which pods are needed follows from the rules (`mesh.pods_needed`). Two round trips and some hundred
-kilobytes of pods, where all pods of a large mesh are a hundred megabytes.
+All rules are read, and those are decoded that may concern the service (`kube.rule_texts`). Which
+pods are needed follows from them (`mesh.pods_needed`). Two round trips and some hundred kilobytes
+of pods, where all pods of a large mesh are a hundred megabytes.
 """
 
 from __future__ import annotations
@@ -24,13 +25,19 @@ from meshtui.kube.resources import (
     PODS,
     Resource,
 )
-from meshtui.kube.snapshot import place, read_objects
-from meshtui.mesh.model import Mesh, Pod
+from meshtui.kube.rule_texts import KINDS, RuleTexts
+from meshtui.kube.snapshot import RawObjects, place, read_objects
+from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.parse_settings import parse_settings
-from meshtui.mesh.parsed import Parsed
-from meshtui.mesh.pods_needed import PodsNeeded, is_caller, is_settled, pods_needed
-from meshtui.mesh.routing import find_service
+from meshtui.mesh.parsed import Parsed, ParsedObjects
+from meshtui.mesh.pods_needed import (
+    PodsNeeded,
+    is_caller,
+    is_settled,
+    mesh_about,
+    pods_needed,
+)
 
 MOST_NAMESPACES = 300
 """More than these are not asked one by one whether a caller is in them."""
@@ -40,7 +47,7 @@ _RULES = tuple(kind for kind in MESH_RESOURCES if kind not in (PODS, DEPLOYMENTS
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A mesh in which all is known of some hosts, and of others the rules alone."""
+    """A mesh in which all is known of some hosts, and of others what may concern these."""
 
     mesh: Mesh
     hosts: frozenset[str]
@@ -51,15 +58,17 @@ async def read_part(
     name: str,
     namespace: str,
     enough: Callable[[Mesh], bool] = lambda _: True,
+    named: Iterable[str] = (),
 ) -> Part | None:
     """The mesh for the rows of the service of that name; None where all pods have to be read.
 
-    That is so where its callers are told apart, where not all may be read, where there is no such
-    service, of which the whole mesh tells more, and where a mesh without pods is not `enough`.
-    Raises Unreachable, and Unauthenticated.
+    It has the rules, too, whose own name is one of `named`. All pods are read where its callers are
+    told apart, where not all may be read, where there is no such service, of which the whole mesh
+    tells more, and where a mesh without pods is not `enough`. Raises Unreachable, and
+    Unauthenticated.
     """
     try:
-        return await _part(cluster, name, namespace, enough)
+        return await _part(cluster, name, namespace, enough, named)
     except Unauthenticated:
         raise
     except (NotAllowed, NotFound):
@@ -67,18 +76,24 @@ async def read_part(
 
 
 async def _part(
-    cluster: Cluster, name: str, namespace: str, enough: Callable[[Mesh], bool]
+    cluster: Cluster,
+    name: str,
+    namespace: str,
+    enough: Callable[[Mesh], bool],
+    named: Iterable[str],
 ) -> Part | None:
     rules, (spaces, _) = await asyncio.gather(
-        read_objects(cluster, None, None, _RULES),
+        read_objects(cluster, None, None, _RULES, texts=KINDS),
         list_all(cluster, NAMESPACES, made_of=lambda raw: place(raw)[1]),
     )
-    mesh = parse_mesh(rules.items, istio=rules.istio, partial=rules.partial)
-    service = find_service(mesh, name, namespace)
-    if rules.problems or service is None or len(spaces) > MOST_NAMESPACES:
+    if rules.problems or len(spaces) > MOST_NAMESPACES:
         return None
-    needed = pods_needed(mesh, service) if enough(mesh) else None
-    if needed is None:
+    try:
+        mesh, service = _mesh_about(rules, name, namespace, named)
+    except (ValueError, RecursionError):
+        return None  # A rule is not JSON: reading all says so.
+    needed = pods_needed(mesh, service) if service is not None and enough(mesh) else None
+    if service is None or needed is None:
         return None
     pods, workloads = await _read_needed(cluster, needed, spaces)
     settings = parse_settings(rules.items[CONFIG_MAPS.plural], (pod.domain for pod in pods))
@@ -90,6 +105,20 @@ async def _part(
         workloads=tuple(workload.value for workload in workloads),
     )
     return Part(mesh, needed.hosts) if is_settled(mesh, service) else None
+
+
+def _mesh_about(
+    rules: RawObjects, name: str, namespace: str, named: Iterable[str]
+) -> tuple[Mesh, Service | None]:
+    """What was read, without the rules that can't concern the service of that name."""
+    known, texts = ParsedObjects(), RuleTexts(rules.items)
+    texts.naming(named)
+
+    def naming(names: Iterable[str]) -> Mesh:
+        items = {**rules.items, **texts.naming(names)}
+        return parse_mesh(items, istio=rules.istio, partial=rules.partial, before=known)
+
+    return mesh_about(naming, name, namespace)
 
 
 async def _read_needed(

@@ -122,18 +122,35 @@ class Session:
             await refuse_missing(self.cluster, mesh, self.options.namespace)
         return mesh
 
-    async def read_part(self, service: str, enough: Callable[[Mesh], bool]) -> Part | None:
+    async def read_part(
+        self, service: str, enough: Callable[[Mesh], bool], *, journaled: bool = False
+    ) -> Part | None:
         """As much of the mesh as the rows of one service rest on; None where that is all of it.
 
-        Not enough where the sidecars themselves are asked for the telemetry: see `read_mesh`.
+        `journaled`: with what the journal's changes are held against. It is not enough where the
+        sidecars themselves are asked for the telemetry: see `read_mesh`.
         """
         from meshtui.operations.namespaces import refuse_missing
         from meshtui.operations.one_service import read_part
 
-        part = await read_part(self.cluster, service, self.cluster.namespace, enough)
+        named = self._changed_objects() if journaled else ()
+        part = await read_part(self.cluster, service, self.cluster.namespace, enough, named)
         if part is not None and self.options.namespace:
             await refuse_missing(self.cluster, part.mesh, self.options.namespace)
         return part
+
+    def _changed_objects(self) -> frozenset[str]:
+        """The names of what was changed lately, or has a time limit."""
+        from meshtui.operations.change.reversals import Reversals
+
+        if self.journal is None:
+            return frozenset()
+        with contextlib.suppress(JournalError):
+            targets = [limit.target for limit in self.journal.time_limits.all()]
+            targets += [entry.target for entry in self.journal.limited()]
+            targets += [entry.target for entry in Reversals(self.journal).looked_at()]
+            return frozenset(target.name for target in targets)
+        return frozenset()
 
     async def recover(self) -> tuple[str, ...]:
         """What became of interrupted changes; empty where nothing was interrupted."""

@@ -121,6 +121,25 @@ async def test_of_other_namespaces_one_caller_is_read_and_the_gateways() -> None
     assert (PODS.path(), "istio=ingressgateway") in api.pods_read
 
 
+async def test_of_the_rules_those_are_there_that_may_concern_the_service_or_are_named() -> None:
+    api = api_of("dr-two-merge")
+    api.objects += [
+        {
+            "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": "far"},
+            "spec": {"hosts": [f"{name}.far.svc.cluster.local"]},
+        }
+        for name in ("one", "two")
+    ]
+    found = []
+    for named in ((), ("two",)):
+        part = await read_part(api, "rev", "or-a", named=named)
+        assert part is not None
+        assert part.mesh.destination_rules
+        found.append([rule.ref.name for rule in part.mesh.virtual_services])
+    assert found == [["bookinfo", "rev"], ["bookinfo", "two", "rev"]]
+
+
 @pytest.mark.parametrize("name", ["nowhere", "reviews.nowhere"])
 async def test_of_what_is_no_service_all_is_read(name: str) -> None:
     assert await read_part(api_of("dr-two-merge"), name, "default") is None

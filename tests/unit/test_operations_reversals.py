@@ -212,3 +212,18 @@ def test_how_to_pause_the_owner(manager: str, meta: Obj, words: str) -> None:
     raw = routed(OLD)
     raw["metadata"] |= meta
     assert how_to_pause(raw, manager) == words
+
+
+async def test_a_part_of_the_mesh_is_asked_for_with_what_was_changed_lately(
+    cluster: FakeCluster, opened: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    async def read_part(*given: Any) -> None:
+        asked.append(tuple(given[-1]))
+
+    monkeypatch.setattr("meshtui.operations.one_service.read_part", read_part)
+    await change(opened, Rollback("v1"))
+    for journaled_too in (True, False):
+        await opened.read_part("pay", lambda _: True, journaled=journaled_too)
+    assert asked == [(cluster.objects[VS]["metadata"]["name"],), ()]

@@ -92,7 +92,7 @@ class Reversals:
             seen, version = self._looked
             if seen is mesh and version == self._journal.version:
                 return self.found
-            found = tuple(self._reversals(mesh, self._journal))
+            found = tuple(self._reversals(mesh))
             if not self._all_settled(found):
                 return self.found
             for one in found:
@@ -121,8 +121,14 @@ class Reversals:
         now = self._clock()
         return all(now - (one.entry.finished or one.entry.created) > SETTLED_S for one in found)
 
-    def _reversals(self, mesh: Mesh, journal: Journal) -> Iterator[Reversal]:
-        for entry, raw in _watched(journal.entries(since=self._clock() - WATCH_S, limit=50), mesh):
+    def looked_at(self) -> tuple[Entry, ...]:
+        """The changes that are held against the mesh, as far as they can be read."""
+        if self._journal is None:
+            return ()
+        return self._journal.entries(since=self._clock() - WATCH_S, limit=50)
+
+    def _reversals(self, mesh: Mesh) -> Iterator[Reversal]:
+        for entry, raw in _watched(self.looked_at(), mesh):
             spec = spec_of(raw)
             if stands(entry.record, spec):
                 continue
