@@ -8,8 +8,8 @@ kilobytes, of which a few were news. Here its updates are compared with what was
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from rich.cells import cell_len
@@ -83,65 +83,65 @@ class Changes(CompositorUpdate):
 
 
 class Pen:
-    """Writes cells, and knows where the cursor is and what look the terminal has."""
+    """Writes cells, and knows what look the terminal has."""
 
     def __init__(self, console: Console) -> None:
         self.colours = console._color_system or ColorSystem.TRUECOLOR
         self._console = console
         self._written: list[str] = []
         self._look = PLAIN
-        self._place: tuple[int, int] | None = None
 
     def write_cells(
-        self, x: int, y: int, before: Iterable[Cell | None], cells: Iterable[Cell]
+        self, x: int, y: int, before: Sequence[Cell | None], cells: Sequence[Cell]
     ) -> None:
         """Those of the cells from `x` on that differ from what was there before."""
-        same: list[Cell] = []
-        for there, (old, new) in enumerate(zip_longest(before, cells), x):
-            if old == new:
-                same.append(new)
-                continue
-            self._reach(there, y, same)
-            self._put(new)
-            same = []
-
-    def _reach(self, x: int, y: int, same: list[Cell]) -> None:
-        """The cursor to a cell; over `same`, which is there already, if it stands before that."""
-        here = (x - len(same), y)
-        if self._place == here and same:
-            if len(same) <= NEAR and all(self._costs_nothing(cell) for cell in same):
-                for cell in same:
-                    self._put(cell)
-            else:
-                self._written.append(f"\x1b[{len(same)}C")
-        elif self._place != (x, y):
-            self._written.append(f"\x1b[{y + 1};{x + 1}H")
-        self._place = (x, y)
-
-    def _costs_nothing(self, cell: Cell) -> bool:
-        return not step(self._look, cell[1], cell[0] == " ")[0]
-
-    def _put(self, cell: Cell) -> None:
-        text, look = cell
-        codes, self._look = step(self._look, look, text == " ")
-        self._written += (codes, text) if codes else (text,)
-        if self._place is not None:
-            self._place = (self._place[0] + 1, self._place[1])
+        written, here = self._written, None
+        for start, end in _runs(before, cells):
+            gap = f"\x1b[{start - here}C" if here is not None else f"\x1b[{y + 1};{x + start + 1}H"
+            written.append(gap)
+            here, look = end, self._look
+            for text, wanted in cells[start:end]:
+                if wanted is not look:
+                    codes, look = step(look, wanted, text == " ")
+                    written.append(codes)
+                written.append(text)
+            self._look = look
 
     def write_strip(self, x: int, y: int, strip: Strip) -> None:
         """As Textual writes it."""
         self._reset()
         self._written += (f"\x1b[{y + 1};{x + 1}H", strip.render(self._console))
-        self._place = None
 
     def _reset(self) -> None:
-        if self._look != PLAIN:
+        if self._look is not PLAIN:
             self._written.append(RESET)
             self._look = PLAIN
 
     def done(self) -> str:
         self._reset()
         return "".join(self._written)
+
+
+def _runs(before: Sequence[Cell | None], cells: Sequence[Cell]) -> Iterator[tuple[int, int]]:
+    """Where to write, as (start, end): what differs, and what is sooner written than skipped."""
+    start = end = -1
+    for place, (old, new) in enumerate(zip(before, cells, strict=True)):
+        if old == new:
+            continue
+        if place == end or (
+            start >= 0 and place - end <= NEAR and _look_alike(cells[end - 1 : place])
+        ):
+            end = place + 1
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = place, place + 1
+    if start >= 0:
+        yield start, end
+
+
+def _look_alike(cells: Sequence[Cell]) -> bool:
+    return all(look is cells[0][1] for _, look in cells)
 
 
 def _cells(strip: Strip, colours: ColorSystem) -> list[Cell] | None:
@@ -154,15 +154,18 @@ def _cells(strip: Strip, colours: ColorSystem) -> list[Cell] | None:
     for piece, style, _ in strip:
         if style is not None and style.link:
             return None
-        look = _look(style, colours)
-        space = of_space(look)
-        cells += [(char, space if char == " " else look) for char in piece]
+        cells += _piece(piece, PLAIN if style is None else _look(style, colours))
     return cells
 
 
-def _look(style: Style | None, colours: ColorSystem) -> Look:
-    if style is None:
-        return PLAIN
+@lru_cache(maxsize=4096)
+def _piece(text: str, look: Look) -> tuple[Cell, ...]:
+    space = of_space(look)
+    return tuple([(char, space if char == " " else look) for char in text])
+
+
+@lru_cache(maxsize=1024)
+def _look(style: Style, colours: ColorSystem) -> Look:
     written = Strip.render_style(style, "-", colours)
     return look_of(written[2:].partition("m")[0] if written != "-" else "")
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from meshtui.dataclass import dataclass
-
 RESET = "\x1b[0m"
 
 _TEXT_ONLY = frozenset({"1", "2", "3"})
@@ -19,19 +17,21 @@ _LONGER = {"38": {"5": 3, "2": 5}, "48": {"5": 3, "2": 5}}
 """Codes that have arguments: how many codes they are together, by the first of them."""
 
 
-@dataclass(frozen=True, slots=True)
 class Look:
-    """Attributes and colours, as the codes of SGR; an empty colour is the terminal's own."""
+    """Attributes and colours, as the codes of SGR; an empty colour is the terminal's own.
 
-    attributes: frozenset[str] = frozenset()
-    colour: str = ""
-    ground: str = ""
+    `look_of` makes one of each, so that a full screen of them is compared by identity.
+    """
+
+    __slots__ = ("attributes", "colour", "ground")
+
+    def __init__(self, attributes: frozenset[str], colour: str, ground: str) -> None:
+        self.attributes = attributes
+        self.colour = colour
+        self.ground = ground
 
 
-PLAIN = Look()
-
-
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def look_of(codes: str) -> Look:
     """The look that these codes give to a terminal that was reset."""
     attributes, colour, ground = set(), "", ""
@@ -49,18 +49,21 @@ def look_of(codes: str) -> Look:
     return Look(frozenset(attributes), colour, ground)
 
 
+PLAIN = look_of("")
+
+
 @lru_cache(maxsize=1024)
 def of_space(look: Look) -> Look:
     """What is seen of a space that looks so."""
     if look.attributes - _TEXT_ONLY:
         return look
-    return Look(ground=look.ground)
+    return look_of(look.ground)
 
 
 @lru_cache(maxsize=4096)
 def step(before: Look, after: Look, space: bool = False) -> tuple[str, Look]:
     """What to write before a cell, and the look that the terminal has then."""
-    if before is after or (space and of_space(before) == of_space(after)):
+    if before is after or (space and of_space(before) is of_space(after)):
         return "", before
     codes = [] if before.attributes <= after.attributes else ["0"]
     known = PLAIN if codes else before
