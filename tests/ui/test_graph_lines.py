@@ -52,10 +52,18 @@ def texts(graph: Graph, width: int = 80, cursor: Cursor | None = None) -> list[s
 def test_a_caller_branches_into_versions() -> None:
     lines = drawn(edge(), edge(version="v2", requests=5), edge(version="v3", requests=0.5))
     assert lines[1:4] == [
-        " page-v1            ┬══ ● 10/s 0% http mTLS ═══════════════▸ v1",
-        "                    ├── ◔ 0.5/s 0% http mTLS ──────────────▸ v2",
+        " page-v1            ┬══ ●   10/s 0% http mTLS ═════════════▸ v1",
+        "                    ├── ◔  0.5/s 0% http mTLS ─────────────▸ v2",
         "                    └┄┄ ◔ <0.1/s 0% http mTLS ┄┄┄┄┄┄┄┄┄┄┄┄┄▸ v3",
     ]
+
+
+@pytest.mark.parametrize("width", range(40, 120, 7))
+def test_edges_below_each_other_say_the_same_things_at_the_same_places(width: int) -> None:
+    failing = edge(signals=Signals(8.0, 0.8, 0.251), state="failing")
+    lines = drawn(failing, edge(version="v2"), width=width)[1:3]
+    for word in ("/s", "%", "http", "mTLS"):
+        assert len({line.find(word) for line in lines}) == 1, word
 
 
 def test_a_version_gathers_its_callers() -> None:

@@ -35,7 +35,7 @@ NOT_TEXT = {"faint", "spark", "bar", "bar-sick", "bar-warning", "bar-draft"}
 
 GROUNDS = (
     *("background", "surface", "panel", "mesh-cursor", "mesh-cursor-blurred"),
-    *("mesh-notice", "mesh-sick"),
+    *("mesh-notice", "mesh-sick", "mesh-cursor-sick"),
 )
 XTERM = {
     "ansi_default": "#e5e5e5", "ansi_white": "#e5e5e5", "ansi_black": "#000000",

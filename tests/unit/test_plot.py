@@ -59,19 +59,22 @@ def test_curves_in_one_cell_are_joined_in_the_look_of_the_last() -> None:
     assert text(drawn) == ["⣉"] and drawn[0][0].role == "line-2"
 
 
-def test_a_curve_carries_its_letter_where_it_is_alone() -> None:
+def test_letters_stand_beside_curves_and_hide_nothing_that_was_measured() -> None:
     flat, high = curve(*[0] * 60), curve(*[1] * 60, letter="b")
-    top, bottom = text(plot([flat, high], 30, 2, 1.0))
-    assert (top.count("b"), top.count("a")) == (1, 0)
-    assert (bottom.count("a"), bottom.count("b")) == (1, 0)
-    together = text(plot([curve(*[0] * 60), curve(*[0] * 60, letter="b")], 30, 2, 1.0))
-    assert "a" not in together[1] and "b" not in together[1]
+    lines = text(plot([flat, high], 30, 4, 1.0))
+    assert (lines[0], lines[3]) == ("⠉" * 30, "⣀" * 30)
+    assert lines[1].split() == ["b"] and lines[2].split() == ["a"]
+    assert "a" not in "".join(text(plot([flat, high], 30, 2, 1.0)))
+
+
+def test_a_curve_that_is_alone_needs_no_letter() -> None:
+    assert text(plot([curve(*[0] * 60)], 30, 2, 1.0)) == [" " * 30, "⣀" * 30]
 
 
 def test_letters_stand_beside_the_ends_of_curves_and_never_on_each_other() -> None:
     gone = curve(*[1] * 8, *[None] * 12, letter="c")
     both = [curve(*[0] * 20), curve(*[0] * 20, letter="b"), gone]
-    assert text(plot(both, 10, 2, 1.0, ends=3)) == ["⠉⠉⠉⠉c        ", "⣀" * 10 + "ab "]
+    assert text(plot(both, 10, 2, 1.0, ends=3)) == ["⠉⠉⠉⠉c a      ", "⣀" * 10 + "ab "]
 
 
 def test_changes_stand_behind_the_curves_and_a_level_behind_both() -> None:
@@ -151,14 +154,14 @@ GOLDEN = [
     "  20%┤              ┊       ┊",
     "     │              ┊       ⠐⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠂b",
     "  10%┤╌ failing ╌╌╌╌┊╌╌╌╌╌╌╌┊╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌",
-    "     │              ┊       ┊",
-    "    0┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀a⣀⣀⣀⣀⣀⣀⣀⡀a",
+    "     │      a       ┊       ┊       a",
+    "    0┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⡀a",
     "latency p99  a v1 20ms  b v2 350ms",
     "400ms┤              ┊       ⠠⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠄b",
     "     │              ┊       ┊",
     "200ms┤              ┊       ┊",
-    "     │              ┊       ┊",
-    "    0┤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤a⠤⠤⠤⠤⠤⠤⠤⠄a",
+    "     │      a       ┊       ┊       a",
+    "    0┤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠄a",
     "     └──────────┬───1───────2───┬────────────",
     "      -5m     22:10           22:12       now",
     "1 22:10:30 shift v2 50 → 0 %  by ada",

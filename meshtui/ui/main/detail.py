@@ -16,6 +16,7 @@ from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
+from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 TALL = 30
 """Lines of a screen below which there is no detail."""
 
-RANGE_S = 900.0
+RANGES_S = (120.0, 300.0, 900.0)
+"""How far back the charts look: as far as was seen, at most the last of these."""
+
 REDRAWN_S = 10.0
 """Seconds after which a chart is drawn anew: each time costs bytes."""
 
@@ -119,7 +122,7 @@ class Detail(KeyBlock):
             lines = text.service_lines(view, snapshot.sample, inner)
         else:
             cells = text.chart_cells(inner[0])
-            picture = self._cockpit.history.picture(view.key, RANGE_S, cells, now)
+            picture = self._picture(view.key, cells, now)
             course = course_name(view.versions, version)
             lines = text.version_lines(
                 version,
@@ -133,6 +136,16 @@ class Detail(KeyBlock):
         indented = [(text.EDGE, *line) for line in lines]
         blank: list[Line] = [()] * (inner[1] - len(indented))
         return [text.title_line(view, version, width), *indented, *blank]
+
+    def _picture(self, service: ServiceKey, cells: int, now: float) -> Picture:
+        """A program that has just begun to look draws no chart that is empty but for its end."""
+        history = self._cockpit.history
+        for range_s in RANGES_S:
+            picture = history.picture(service, range_s, cells, now)
+            seen = picture.seen_since
+            if not picture.source and seen is not None and now - seen <= range_s:
+                break
+        return picture
 
     # Which paths fail
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
+
 from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_paths, was_logged
 from meshtui.mesh.judging import failing_codes
 from meshtui.mesh.model import Pod, ServiceKey
@@ -32,14 +34,15 @@ from meshtui.ui.panes.ruletext import rules_lines
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
 
-LEAST_LINES, MOST_LINES = 8, 24
+LEAST_LINES, MOST_LINES = 8, 36
 """Lines, the title included, from which it is worth showing, and that it has at most."""
 
 LEAST_WIDTH = 60
 EDGE = Span(" ")
 GAP = 3
 MOST_PODS, MOST_CAUSES, MOST_CALLERS, MOST_PATHS = 6, 4, 8, 4
-POD_WIDTH = 34
+POD_WIDTH, RULE_WIDTH, CALLER_WIDTH = 34, 34, 20
+"""Cells that columns should have."""
 
 
 def title_line(view: ServiceView, version: VersionView | None, width: int) -> Line:
@@ -89,7 +92,7 @@ def chart_cells(width: int) -> int:
 def service_lines(view: ServiceView, sample: Sample | None, size: tuple[int, int]) -> list[Line]:
     """The rule that carries the ordinary traffic, or the one that is chosen, and who calls."""
     width, height = size
-    left = left_of(width)
+    left = max(left_of(width), min(RULE_WIDTH, width - CALLER_WIDTH - GAP))
     return beside(_rule(view, left), _callers(view.key, sample), left, width)[:height]
 
 
@@ -111,9 +114,10 @@ def _charts(
     size: tuple[int, int],
     now: float,
 ) -> list[Line]:
+    """Without a letter, a name and numbers: the row that is selected has them."""
     names = {course: version_name(version)}
     shown: Iterable[Version] = versions_of(picture, names) if picture else ()
-    own = [one for one in shown if one.name == version_name(version)]
+    own = [replace(one, letter="") for one in shown if one.name == version_name(version)]
     if picture is None or not own or not own[0].course:
         return [(Span("nothing was measured of it yet", "muted"),)]
     only = replace(picture, courses={course: own[0].course})
@@ -177,7 +181,8 @@ def _pods(pods: Sequence[Pod], now: float, width: int) -> list[Line]:
     """Those that restarted or do not serve come first."""
     ordered = sorted(pods, key=lambda pod: (pod.serving, -restarts(pod), pod.name))
     lines: list[Line] = [(Span(f"pods {len(pods)}", "muted"),)]
-    name = max(width - 24, 10)
+    longest = max((cell_len(pod.name) for pod in ordered[:MOST_PODS]), default=0)
+    name = max(min(longest, width - 24), 10)
     for pod in ordered[:MOST_PODS]:
         count, made = restarts(pod), stamp(pod.created)
         age = "?" if made is None else human_duration(now - made)

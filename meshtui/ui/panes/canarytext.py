@@ -38,6 +38,12 @@ _ROLES = {
 }
 _BACK = (Phase.RETURNING.value, Phase.ROLLED_BACK.value)
 _COLUMNS = (("requests", 10), ("errors", 8), ("95 % interval", 17), ("p99", 9), ("slow", 8))
+_NARROW = (("requests", 9), ("errors", 7), ("95 % interval", 15), ("p99", 9), ("slow", 7))
+_SIGNS = {
+    Phase.PROMOTED.value: "✔",
+    Phase.RETURNING.value: "✖",
+    Phase.ROLLED_BACK.value: "✖",
+}
 _NAME = (8, 14)
 """The least and the most cells of a version's name."""
 
@@ -49,7 +55,7 @@ def canary_lines(run: CanaryRun, now: float, width: int, version: str = "") -> l
     if progress is None:
         return [*_none(run, width, version), *([BLANK, *trouble] if trouble else [])]
     lines = [_headline(progress, run, now), BLANK, *_ladder(progress, width)]
-    lines += [*_step(progress, run, now), *_weights(progress), BLANK]
+    lines += [*_step(progress, run, now), *_weights(progress, width), BLANK]
     lines += [*_table(progress, width), BLANK, *_evidence(progress), BLANK]
     lines += _text_lines(progress, width)
     lines += _undriven(run, progress, width)
@@ -90,7 +96,10 @@ def _headline(progress: Progress, run: CanaryRun, now: float) -> Line:
     where = "" if progress.exit is not None else f" at {progress.ladder[progress.index]}"
     if progress.exit is not None and progress.phase != Phase.PROMOTED.value:
         where = f" from {progress.ladder[progress.index]}"
-    pieces = [Span("● ", role), span(f"{progress.phase}{where}", role)]
+    pieces = [
+        Span(f"{_SIGNS.get(progress.phase, '●')} ", role),
+        span(f"{progress.phase}{where}", role),
+    ]
     left = left_s(progress, run, now)
     if left is not None:
         words = f"{human_duration(math.ceil(left))} left" if left > 0 else "at its end"
@@ -147,7 +156,9 @@ def _step(progress: Progress, run: CanaryRun, now: float) -> list[Line]:
 def _table(progress: Progress, width: int) -> list[Line]:
     names = [progress.version, "stable"]
     columns = list(_COLUMNS)
-    if sum(cells for _, cells in columns) + _NAME[0] > width:
+    if _NAME[0] + sum(cells for _, cells in columns) > width:
+        columns = list(_NARROW)
+    if _NAME[0] + sum(cells for _, cells in columns) > width:
         columns.pop()
     room = width - sum(cells for _, cells in columns)
     name = min(max(room, _NAME[0]), _NAME[1])
@@ -195,14 +206,17 @@ def _against(label: str, value: float, limit: float) -> Line:
     return _field(label, _bar(part, _BARS[role]), words)
 
 
-def _weights(progress: Progress) -> list[Line]:
+def _weights(progress: Progress, width: int) -> list[Line]:
     asked = progress.ladder[progress.index] if progress.weight <= 0 else f"{progress.weight:g} %"
     served = {None: "not known", True: "yes", False: "not yet"}[progress.serving]
     share = "—" if progress.share is None else percent(progress.share)
     pieces = [Span("asked ", "muted"), span(asked, "strong"), Span("  in the proxies ", "muted")]
     pieces += [Span(served, "warning" if progress.serving is False else "text")]
-    pieces += [Span("  measured ", "muted"), Span(share, "text")]
-    return [_field("weight", *pieces)] if progress.exit is None else []
+    measured = (Span("measured ", "muted"), Span(share, "text"))
+    if progress.exit is not None:
+        return []
+    line = _field("weight", *pieces, Span("  "), *measured)
+    return [line] if width_of(line) <= width else [_field("weight", *pieces), _field("", *measured)]
 
 
 def _text_lines(progress: Progress, width: int) -> list[Line]:

@@ -33,6 +33,9 @@ STROKES = ((0.5, "═"), (0.1, "━"), (0.01, "─"), (0.0, "┄"))
 """The line of an edge by its part of the highest rate that is drawn, from so much on."""
 
 UNMEASURED = "╌"
+SHORTEST, ENDS = 3, 2
+"""Cells of a line that has words on it, and of what it begins and ends with."""
+
 NOBODY = "(caller not known)"
 LONGEST = 200
 
@@ -98,6 +101,16 @@ class Branch:
         return "", f"{self.joint} " if self.place else f"{self.joint}▸"
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Cells of the rates and errors of edges below each other, and how many words all have
+    room for: 0 for the most."""
+
+    rate: int = 0
+    errors: int = 0
+    brevity: int = 0
+
+
 def owner_of(callee: Callee, edge: Edge | None = None) -> str:
     """What tells a line from all others, wherever it is drawn."""
     parts = [*callee.key]
@@ -111,13 +124,15 @@ def drawn(callee: Callee, edges: Sequence[Edge], drawing: Drawing, peak: float) 
     by_caller = len({_client(edge) for edge in edges}) <= len({_version(edge) for edge in edges})
     root, leaf = (_client, _version) if by_caller else (_version, _client)
     order = {name: place for place, name in enumerate(dict.fromkeys(map(root, edges)))}
+    columns = _columns(edges, drawing)
     lines: list[Picked] = []
     seen: set[object] = set()
     for _, group in groupby(sorted(edges, key=lambda edge: order[root(edge)]), root):
         mine = tuple(group)
         for place, edge in enumerate(mine):
             branch = Branch(place, len(mine), by_caller, leaf(edge) in seen)
-            lines.append(Picked(_line(callee, edge, branch, drawing, peak), owner_of(callee, edge)))
+            line = _line(callee, edge, branch, drawing, (peak, columns))
+            lines.append(Picked(line, owner_of(callee, edge)))
             seen.add(leaf(edge))
     return lines
 
@@ -130,12 +145,29 @@ def _version(edge: Edge) -> object:
     return edge.version
 
 
-def _line(callee: Callee, edge: Edge, branch: Branch, drawing: Drawing, peak: float) -> Line:
+def _columns(edges: Sequence[Edge], drawing: Drawing) -> Columns:
+    """The same words on all lines: what is below each other can be compared."""
+    counted = [edge for edge in edges if edge.signals is not None and edge.state != NO_TRAFFIC]
+    rate = max((len(rate_words(edge.signals)) for edge in counted), default=0)
+    errors = max((len(_errors_of(edge)) for edge in counted), default=0)
+    plain = Columns(rate, errors)
+    room = drawing.body_cells - ENDS - SHORTEST
+    brevity = 0
+    for edge in counted:
+        wordings = _wordings(edge, "", plain)
+        fitting = (n for n, line in enumerate(wordings) if width_of(line) <= room)
+        brevity = max(brevity, next(fitting, len(wordings) - 1))
+    return Columns(rate, errors, brevity)
+
+
+def _line(
+    callee: Callee, edge: Edge, branch: Branch, drawing: Drawing, measures: tuple[float, Columns]
+) -> Line:
     picked = drawing.cursor.owner == owner_of(callee, edge)
     caller = caller_name(edge.caller, callee, drawing.name_cells)
     return (
         *_end(CALLER, caller, edge.caller.known, branch, drawing, picked),
-        *_body(edge, branch, drawing, peak),
+        *_body(edge, branch, drawing, *measures),
         *_end(VERSION, version_name(edge.version), edge.row is not None, branch, drawing, picked),
     )
 
@@ -175,12 +207,12 @@ def version_name(version: str) -> str:
 # The line between them
 
 
-def _body(edge: Edge, branch: Branch, drawing: Drawing, peak: float) -> Line:
+def _body(edge: Edge, branch: Branch, drawing: Drawing, peak: float, columns: Columns) -> Line:
     """In exactly its cells: joint, line, numbers, line, arrow."""
     role = "old" if drawing.stale else role_of(edge.state)
     stroke, (left, right) = _stroke(edge, peak), branch.ends
     cells = drawing.body_cells - len(left) - len(right)
-    label = _label(edge, cells - 3, role)
+    label = _label(edge, cells - SHORTEST, role, columns)
     line = max(cells - width_of(label), 0)
     before = min(2, line)
     pieces = (
@@ -200,7 +232,7 @@ def _stroke(edge: Edge, peak: float) -> str:
     return next(stroke for least, stroke in STROKES if part >= least)
 
 
-def _label(edge: Edge, cells: int, role: str) -> Line:
+def _label(edge: Edge, cells: int, role: str, columns: Columns) -> Line:
     """As many words as there is room for, what matters most first."""
     sign = Span(f" {SIGNS[edge.state]} ", role)
     if edge.signals is None:
@@ -210,23 +242,30 @@ def _label(edge: Edge, cells: int, role: str) -> Line:
         )
     if edge.state == NO_TRAFFIC:
         return _fitting([(sign, Span(f"{NO_TRAFFIC} ", "muted"))], cells)
+    return _fitting(_wordings(edge, role, columns)[columns.brevity :], cells)
+
+
+def _errors_of(edge: Edge) -> str:
+    return numbers.errors(edge.signals, edge.state)
+
+
+def _wordings(edge: Edge, role: str, columns: Columns) -> list[Line]:
+    """What can be said of an edge that was counted, the most first."""
+    sign = Span(f" {SIGNS[edge.state]} ", role)
     text = "old" if role == "old" else "text"
-    rate = Span(rate_words(edge.signals), text)
-    wrong = numbers.errors(edge.signals, edge.state)
+    rate = Span(rate_words(edge.signals).rjust(columns.rate), text)
+    wrong = _errors_of(edge).rjust(columns.errors)
     errors = Span(f" {wrong}", "muted" if edge.state in (OK, FEW) else role)
     protocols = span("".join(f" {name}" for name in edge.protocols), "muted")
     counted = Span(" by server" if edge.by_server else "", "unknown")
     tls, blank = _tls(edge), Span(" ")
-    return _fitting(
-        [
-            (sign, rate, errors, protocols, tls, counted, blank),
-            (sign, rate, errors, tls, counted, blank),
-            (sign, rate, errors, tls, blank),
-            (sign, rate, errors, blank),
-            (sign, rate, blank),
-        ],
-        cells,
-    )
+    return [
+        (sign, rate, errors, protocols, tls, counted, blank),
+        (sign, rate, errors, tls, counted, blank),
+        (sign, rate, errors, tls, blank),
+        (sign, rate, errors, blank),
+        (sign, rate, blank),
+    ]
 
 
 def _fitting(lines: Sequence[Line], cells: int) -> Line:

@@ -14,10 +14,13 @@ REVERTED = "reverted"
 _DAY_S = 86400.0
 _ROLES = {"verified": "ok", "written": "warning", "failed": "muted", "recorded": "ok"}
 
+ROOMY = 64
+"""Cells of a pane that has room for the change that took another back."""
+
 
 def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
     """When, what and how it ended; who did it; what it did."""
-    end = _ending(entry, now)
+    end = _ending(entry, now, width)
     head: Line = (
         Span(_when(entry.created, now), "muted"),
         Span("  "),
@@ -45,12 +48,13 @@ def unread_words(entries: Iterable[Journaled]) -> str:
     )
 
 
-def _ending(entry: Journaled, now: float) -> Line:
+def _ending(entry: Journaled, now: float, width: int) -> Line:
     """How it stands: taken back, ending by itself, or how far it came."""
     if entry.unread:
         return (span(entry.status, "warning"),)
     if entry.undone_by:
-        return (span(f"undone by {entry.undone_by}", "muted"),)
+        by = f" by {entry.undone_by}" if width >= ROOMY else ""
+        return (span(f"undone{by}", "muted"),)
     if entry.took_effect and entry.expires is not None:
         left = entry.expires - now
         if left < 0:

@@ -91,12 +91,15 @@ def _troubles(pod: Pod, proxy: ProxyRow | None, now: float, width: int) -> list[
 
 
 def _widths(rows: Sequence[Line], width: int) -> list[int]:
-    """As wide as the widest; what does not fit is taken from the names, the nodes first."""
+    """As wide as the widest; what does not fit is taken from the names, the nodes first. Where
+    that is not enough the nodes go, then the versions: 0 wide."""
     found = [max(width_of((row[i],)) for row in rows) for i in range(len(TITLES))]
     found = [min(cells, LONGEST if not i else _OTHERS) for i, cells in enumerate(found)]
     over = sum(found) + GAP * (len(found) - 1) - width
-    for place, least in ((4, 8), (0, 22), (4, 4), (0, 10), (5, 7)):
+    for place, least in ((4, 8), (0, 22), (4, 0), (0, 12), (5, 0), (0, 10)):
         cut = min(max(over, 0), max(found[place] - least, 0))
+        if cut and not least:
+            cut, over = found[place], over - GAP
         found[place] -= cut
         over -= cut
     return found
@@ -105,6 +108,8 @@ def _widths(rows: Sequence[Line], width: int) -> list[int]:
 def _row(cells: Line, widths: Sequence[int]) -> Line:
     pieces: list[Span] = []
     for place, (cell, cells_wide) in enumerate(zip(cells, widths, strict=True)):
+        if not cells_wide:
+            continue
         pieces += [Span(" " * GAP)] if place else []
         if place:
             text = fit(cell.text, cells_wide, right=TITLES[place] == "restarts")

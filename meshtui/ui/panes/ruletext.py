@@ -118,12 +118,12 @@ def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
 
 
 def weight_line(name: str, weight: float) -> Line:
-    """A destination with its part of the rule."""
+    """A destination with its part of the rule; where it is cut off, the bar is."""
     return (
         ARROW,
         span(f"{name:<13} ", "text"),
+        Span(f"{percent(weight):>4}% ", "text" if weight else "muted"),
         Span(bar(weight, 8), "bar"),
-        Span(f"{percent(weight):>5}%", "text" if weight else "muted"),
     )
 
 

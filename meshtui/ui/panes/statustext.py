@@ -25,6 +25,12 @@ LEAST = (20, 7, 6, 13, 9, 5)
 MOST = (60, 8, 24, 13, 40, 6)
 """Cells of each column at the least, where there is something to be cut, and at the most."""
 
+ROOM_FOR_NAMES = 36
+"""Cells of names for which other columns are given up: pods' names differ at their ends."""
+
+GIVEN_UP = (4, 1, 5)
+"""Columns in the order in which they go: what is wrong with types stands below the line, too."""
+
 MOST_ROWS = 400
 """Proxies that have a line, the worst of them; a text shows the others."""
 
@@ -91,11 +97,19 @@ def _cells(row: ProxyRow, now: float) -> Line:
 
 
 def _widths(rows: Sequence[Line], width: int) -> list[int]:
-    """As wide as the widest; what does not fit is taken from the types, then from the names."""
+    """As wide as the widest; what does not fit is taken from the types, then whole columns go,
+    which are then 0 wide, then it is taken from the names."""
     widest = [max(width_of((row[at],)) for row in rows) for at in range(len(TITLES))]
     found = [min(cells, most) for cells, most in zip(widest, MOST, strict=True)]
     over = sum(found) + GAP * (len(found) - 1) - width
-    for place in (4, 0, 2):
+    cut = min(max(over, 0), max(found[4] - LEAST[4], 0))
+    found[4] -= cut
+    over -= cut
+    for place in GIVEN_UP:
+        if over > max(found[0] - ROOM_FOR_NAMES, 0):
+            over -= found[place] + GAP
+            found[place] = 0
+    for place in (0, 2):
         cut = min(max(over, 0), max(found[place] - LEAST[place], 0))
         found[place] -= cut
         over -= cut
@@ -105,6 +119,8 @@ def _widths(rows: Sequence[Line], width: int) -> list[int]:
 def _line(cells: Line, widths: Sequence[int]) -> Line:
     pieces: list[Span] = []
     for place, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
+        if not wide:
+            continue
         pieces += [Span(" " * GAP)] if place else []
         text = fit(cell.text, wide) if place else fit_middle(cell.text, wide)
         pieces.append(Span(text, cell.role))

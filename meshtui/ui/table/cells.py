@@ -28,9 +28,9 @@ from meshtui.ui.main.draft import Draft
 from meshtui.ui.table import numbers
 from meshtui.ui.table.columns import Column
 from meshtui.ui.table.marks import Notes, service_marks, short_marks, version_marks
-from meshtui.ui.table.outline import TableLine, version_name
+from meshtui.ui.table.outline import TableLine, only_version, version_name
 from meshtui.ui.table.sparklines import History
-from meshtui.ui.widgets.paint import Line, Span, span
+from meshtui.ui.widgets.paint import Line, Span, span, width_of
 
 SIGNS = {
     OK: "●",
@@ -90,6 +90,8 @@ def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     if column.id == "marks":
         return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
+    if column.id == "name" and width_of(pieces) > column.width and not entry.is_version:
+        return _without_version(entry, pieces)
     if column.id in MEASURED and context.is_stale(entry.view.key):
         return tuple(Span(piece.text, "old") for piece in pieces)
     return pieces
@@ -133,9 +135,14 @@ def _name(entry: TableLine, context: CellContext) -> Line:
     pieces.append(span(entry.view.key.name, "strong"))
     if context.namespaces:
         pieces.append(span(f".{entry.view.key.namespace}", "muted"))
-    if entry.folded and len(entry.view.versions) == 1:
-        pieces.append(span(f"  {version_name(entry.view.versions[0])}", "muted"))
+    if entry.folded and (only := only_version(entry.view)):
+        pieces.append(span(f"  {only}", "muted"))
     return tuple(pieces)
+
+
+def _without_version(entry: TableLine, pieces: Line) -> Line:
+    """The one version of a folded service goes before its name is cut."""
+    return pieces[:-1] if entry.folded and only_version(entry.view) else pieces
 
 
 def _version_cell(entry: TableLine, version: VersionView, context: CellContext) -> Line:
@@ -196,10 +203,12 @@ def _rps(entry: TableLine, _: CellContext) -> Line:
 
 
 def _err(entry: TableLine, _: CellContext) -> Line:
-    """A version that is slow may fail, too: its errors are as loud as those of a quick one."""
+    """A version that is slow may fail, too: its errors are as loud as those of a quick one. One
+    that is bad for another reason has no loud zero."""
     state, signals = state_of(entry), signals_of(entry)
-    slow = DEGRADED if signals is not None and bad_ratio(signals) else "muted"
-    role = {OK: "muted", SLOW: slow}.get(state, state)
+    fails = signals is not None and bad_ratio(signals)
+    quiet = "text" if state in BAD and signals is not None and not fails else state
+    role = {OK: "muted", SLOW: DEGRADED if fails else "muted"}.get(state, quiet)
     return (Span(numbers.errors(signals, state), role),)
 
 

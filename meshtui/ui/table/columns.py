@@ -13,7 +13,7 @@ NAME_MIN = 18
 NAME_MAX = 44
 MARKS_MIN = 12
 MARKS_SPARED = 4
-"""Cells that a long name may take from the marks where there is nothing else."""
+"""Cells that a long name may take from the marks of a narrow table."""
 
 BARE_WEIGHT = 8
 """Cells of a weight column without its bar, which a narrow table gives up next to the marks."""
@@ -115,7 +115,8 @@ def _stretched(columns: list[Column], spare: int, name_width: int, gap: int) -> 
     ids = {column.id for column in columns}
     now = {column.id: column.width for column in columns}
     wanted = min(max(name_width, NAME_LEAST), NAME_MAX) - now["name"]
-    name = max(min(spare + MARKS_SPARED * ("marks" in ids), wanted), min(spare, 0))
+    spared = MARKS_SPARED if "marks" in ids and gap == NARROW_GAP else 0
+    name = max(min(spare + spared, wanted), min(spare, 0))
     spare -= name
     if "marks" in ids:
         growth = GROWTH if spare >= sum(GROWTH.values()) + 6 else {}

@@ -38,11 +38,15 @@ def service_marks(view: ServiceView, notes: Sequence[str] = (), cells: int = ROO
     """The ordinary rule's marks in as many words as `cells` has room for.
 
     The notes (a change that is not verified yet, or what ends when) come first; each takes the
-    place of the mark that it is about. Where nothing fits, the first one is whole and the others
-    are cut.
+    place of the mark that it is about. Where nothing fits, the first one is whole, or its first
+    word is, and the others are cut.
     """
-    whole, brief, word = (_line_of(view, notes, brevity) for brevity in (_whole, _brief, _word))
-    return next((line for line in (whole, brief, word) if width_of(line) <= cells), brief)
+    lines = [_line_of(view, notes, brevity) for brevity in (_whole, _brief, _word)]
+    fitting = next((line for line in lines if width_of(line) <= cells), None)
+    if fitting is not None:
+        return fitting
+    _, brief, _ = lines
+    return brief if width_of(brief[:1]) <= cells else _line_of(view, notes, _least)
 
 
 def _line_of(view: ServiceView, notes: Sequence[str], brevity: Brevity) -> Line:
@@ -85,6 +89,13 @@ def _word(note: str, mark: str) -> str:
     return f"{word} {answered[1]}" if answered else word
 
 
+def _least(note: str, mark: str) -> str:
+    """What must be seen where nothing else fits."""
+    if note:
+        return OVERDUE if note.endswith(OVERDUE) else note.partition(" ")[0]
+    return _word(note, mark)
+
+
 _ABORT = re.compile(r"\babort (?:grpc )?(\S+)")
 
 
@@ -120,7 +131,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
         whole = cells >= cell_len(version.slow)
         pieces.append(span(version.slow if whole else brief_slow(version.slow), "slow"))
     if version.mirrored_percent:
-        pieces.append(Span(f"mirror {version.mirrored_percent:g}%", "mark"))
+        mirrored = f"mirror {version.mirrored_percent:g}%"
+        pieces.append(Span(mirrored if cell_len(mirrored) <= cells else "mirror", "mark"))
     if version.tcp is not None:
         pieces.append(span(version.tcp.text, "muted"))
     if version.unknown_because:

@@ -111,6 +111,12 @@ def outline(
     )
 
 
+def only_version(view: ServiceView) -> str:
+    """What stands beside a folded service: its one version, unless that is called like itself."""
+    name = version_name(view.versions[0]) if len(view.versions) == 1 else ""
+    return name if name != view.key.name else ""
+
+
 def version_name(version: VersionView) -> str:
     """Requests that no pod ever saw are shown as such, not as a version."""
     return "(no pod reached)" if version.version == UNKNOWN else version.label

@@ -119,4 +119,5 @@ def _name_width(
         width += 2 + cell_len(cluster)
     if not closed:
         return max((width, *(6 + cell_len(name) for name in versions)))
-    return width + 2 + cell_len(versions[0]) if len(versions) == 1 else width
+    named = len(versions) == 1 and versions[0] != service.name
+    return width + 2 + cell_len(versions[0]) if named else width

@@ -346,9 +346,10 @@ class MeshTable(LinesView, can_focus=True):
         if not self._entries:
             return ""
         here = self._entries[index].place == self._place
+        sick = self._sick(index)
         if here and self.has_focus:
-            return "cursor"
-        if self._sick(index):
+            return "cursor-sick" if sick else "cursor"
+        if sick:
             return "sick"
         return "cursor-blurred" if here else ""
 

@@ -161,13 +161,19 @@ def _states(view: ServiceView, side: str) -> tuple[str, ...]:
 def _sick(view: ServiceView, side: str) -> list[tuple[str, str]]:
     """State and name of the sick versions; of the service where none of them is."""
     rows = [
-        (state, f"{view.key.name} {version_name(row)}{_errors(row, state, side)}")
+        (state, f"{_named(view, row)}{_errors(row, state, side)}")
         for row in view.versions
         for state in (state_of(row, side),)
     ]
     found = [(state, name) for state, name in rows if state in SICK]
     own = state_of(view, side)
     return found or ([(own, view.key.name)] if own in SICK else [])
+
+
+def _named(view: ServiceView, row: VersionView) -> str:
+    """A version that is called as its service is named once."""
+    name = version_name(row)
+    return name if name == view.key.name else f"{view.key.name} {name}"
 
 
 def _errors(row: VersionView, state: str, side: str) -> str:

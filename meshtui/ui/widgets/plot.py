@@ -23,7 +23,7 @@ _BITS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 """Of the left and the right half of a cell, from the bottom."""
 
 _LETTER_EVERY = 24
-"""Cells between two letters on a line, which tell it from others without colour."""
+"""Cells between two letters beside a line, which tell it from others without colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,11 @@ def plot(
     cells: dict[tuple[int, int], Cell] = {}
     if level is not None and 0 < level.value <= top:
         cells |= _level(level, width, height, top)
-    cells |= {(x, y): (UPRIGHT, "mark") for x in uprights for y in range(height)}
+    words = {place: cell for place, cell in cells.items() if cell[0] != LEVEL}
+    cells |= {(x, y): (UPRIGHT, "mark") for x in uprights for y in range(height)} | words
     cells |= _drawn(curves, height, top)
+    if len(curves) > 1:
+        cells |= _beside(curves, cells, height, top)
     if ends:
         cells |= _ends(curves, cells, width + ends, height, top)
     across = range(width + ends)
@@ -103,22 +106,24 @@ def _drawn(curves: Sequence[Curve], height: int, top: float) -> dict[tuple[int, 
         for place, bits in dots.items():
             joined[place] = joined.get(place, 0) | bits
             owner[place] = curve.role
-    cells = {place: (chr(_EMPTY + bits), owner[place]) for place, bits in joined.items()}
-    for number, (curve, dots) in enumerate(zip(curves, places, strict=True)):
-        others = {place for n, other in enumerate(places) if n != number for place in other}
-        for place in _letters(curve, number / len(curves), height, top):
-            if place in dots and place not in others:
-                cells[place] = (curve.letter, curve.role)
-    return cells
+    return {place: (chr(_EMPTY + bits), owner[place]) for place, bits in joined.items()}
 
 
-def _letters(curve: Curve, phase: float, height: int, top: float) -> Iterable[tuple[int, int]]:
-    """Where the curve's letter may stand on it: each curve's at other columns."""
-    first = _LETTER_EVERY // 4 + int(phase * _LETTER_EVERY)
-    for x in range(first, len(curve.values) // DOTS, _LETTER_EVERY):
-        value = curve.values[x * DOTS]
-        if value is not None:
-            yield x, row_of(value, height, top)
+def _beside(
+    curves: Sequence[Curve], drawn: Mapping[tuple[int, int], Cell], height: int, top: float
+) -> dict[tuple[int, int], Cell]:
+    """Letters above or below the curves, where no curve is: a letter hides nothing measured."""
+    found: dict[tuple[int, int], Cell] = {}
+    for number, curve in enumerate(curves):
+        first = _LETTER_EVERY // 4 + int(number / len(curves) * _LETTER_EVERY)
+        for x in range(first, len(curve.values) // DOTS, _LETTER_EVERY):
+            value = curve.values[x * DOTS]
+            y = row_of(value, height, top) if value is not None else height
+            near = [(x, y - 1), (x, y + 1)] if value is not None else []
+            free = (place for place in near if 0 <= place[1] < height and place not in drawn)
+            if (place := next(free, None)) is not None and place not in found:
+                found[place] = (curve.letter, curve.role)
+    return found
 
 
 def _ends(
@@ -131,7 +136,7 @@ def _ends(
     """The letters beside the ends, where there is a cell that no curve or letter has."""
     taken = {place for place, (char, _) in drawn.items() if char not in (UPRIGHT, LEVEL)}
     found: dict[tuple[int, int], Cell] = {}
-    for curve in sorted(curves, key=lambda curve: curve.letter):
+    for curve in sorted((one for one in curves if one.letter), key=lambda one: one.letter):
         known = [x for x, value in enumerate(curve.values) if value is not None]
         if not known:
             continue

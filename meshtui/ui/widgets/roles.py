@@ -35,6 +35,7 @@ BLENDS: Mapping[str, tuple[str, str, float]] = {
     # the ground, what is mixed into it, how much
     "track": ("background", "foreground", 0.16),
     "sick": ("background", "error", 0.16),
+    "cursor-sick": ("background", "error", 0.24),
 }
 """Grounds that are mixed from others where a theme does not set them."""
 
@@ -84,6 +85,7 @@ _ROLES: Mapping[str, tuple[str, str, str]] = {
     "hunk": ("mesh-unknown", "", ""),
     "cursor": ("", "mesh-cursor", ""),
     "cursor-blurred": ("", "mesh-cursor-blurred", ""),
+    "cursor-sick": ("", "mesh-cursor-sick", ""),
     "sick": ("", "mesh-sick", ""),
     "pointer": ("mesh-key", "", "bold"),
     "pointer-sick": ("error", "", "bold"),

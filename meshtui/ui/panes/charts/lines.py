@@ -60,6 +60,8 @@ class Version:
 
     name: str
     letter: str
+    """"" where it is the only one, and known from elsewhere."""
+
     role: str
     course: Course
     nowhere: bool = False
@@ -201,7 +203,7 @@ def _title(
     known = picture.newest is not None and now - picture.newest <= _fresh_s(picture)
     for named in (True, False):
         line: Line = (head,)
-        for version in versions:
+        for version in (one for one in versions if one.letter):
             text, role = _now(measure, version, picture, known, now)
             name = (span(f" {version.name}", "muted"),) if named else ()
             line += (Span("  "), Span(version.letter, version.role), *name, Span(f" {text}", role))

@@ -94,5 +94,8 @@ def _put(text: list[str], start: int, words: str) -> None:
 
 
 def _range_name(grid: Grid) -> str:
+    """Of a range of the pane its name; a detail may look back for less."""
     length = grid.end - grid.begin
+    if length < min(RANGES.values()) - grid.step_s:
+        return f"{length / 60:.0f}m"
     return min(RANGES, key=lambda name: abs(RANGES[name] - length))
