@@ -1,7 +1,8 @@
 """What is read at all of the lists that are large: pods are nine tenths of what a mesh is.
 
 A pod with a sidecar is 10 kB, of which `trim` keeps a tenth. Decoding only that takes a seventh of
-the time and of the memory of decoding all. The names are those of `trim`.
+the time and of the memory of decoding all. Of a Deployment it is the pods' template that nobody
+looks at, of all of them which fields each manager wrote. The names are those of `trim`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cache
 from typing import Any, TypedDict
 
 from meshtui.kube import trim
-from meshtui.kube.resources import PODS, Resource
+from meshtui.kube.resources import DEPLOYMENTS, PODS, SERVICES, Resource
 from meshtui.mesh.json_text import Decoder, Piece, decode
 
 Decode = Callable[[bytes], Any]
@@ -69,5 +70,19 @@ _POD = _mapping(
         initContainerStatuses=_STATUSES,
     ),
 )
-_SHAPES: Mapping[str, Any] = {PODS.plural: _POD}
+_SERVICE = _mapping(
+    kind=Any, apiVersion=Any, metadata=_object(*trim.METADATA), spec=_object(*trim.SERVICE_SPEC)
+)
+_DEPLOYMENT = _mapping(
+    kind=Any,
+    apiVersion=Any,
+    metadata=_object(*trim.METADATA),
+    spec=_object(*trim.DEPLOYMENT_SPEC),
+    status=Any,
+)
+_SHAPES: Mapping[str, Any] = {
+    PODS.plural: _POD,
+    SERVICES.plural: _SERVICE,
+    DEPLOYMENTS.plural: _DEPLOYMENT,
+}
 _PIECES = Decoder(_page_of(Piece))

@@ -35,6 +35,16 @@ POD_STATUS = ("phase", "reason", "podIP", "podIPs")
 CONDITION = ("type", "status", "reason")
 CONTAINER_STATUS = ("name", "ready", "restartCount", "state", "lastState")
 CONTAINER = ("name", "image", "ports", "restartPolicy")
+SERVICE_SPEC = (
+    "ports",
+    "selector",
+    "clusterIP",
+    "clusterIPs",
+    "type",
+    "externalName",
+    "publishNotReadyAddresses",
+)
+DEPLOYMENT_SPEC = ("replicas", "paused")
 ARGS = "args"
 """Of a container's arguments only the domain is kept that its proxy is started with."""
 
@@ -110,23 +120,23 @@ def _rules(raw: Json) -> Json:
     return {**raw, "metadata": {**meta, "managedFields": managers}}
 
 
-def _service(raw: Json) -> Json:
+def _namespace(raw: Json) -> Json:
     return {**raw, "metadata": _metadata(raw)}
 
 
+def _service(raw: Json) -> Json:
+    return {**_named(raw), "spec": _picked(read.obj(raw, "spec"), *SERVICE_SPEC)}
+
+
 def _deployment(raw: Json) -> Json:
-    spec = read.obj(raw, "spec")
-    template = {"metadata": {"labels": read.obj(spec, "template", "metadata").get("labels")}}
-    retained = {**_picked(spec, "replicas", "selector", "paused"), "template": template}
-    return {**raw, "metadata": _metadata(raw), "spec": retained}
+    spec = _picked(read.obj(raw, "spec"), *DEPLOYMENT_SPEC)
+    return {**_named(raw), "spec": spec, "status": raw.get("status")}
 
 
 def _pod(raw: Json) -> Json:
     spec, status = read.obj(raw, "spec"), read.obj(raw, "status")
     return {
-        "apiVersion": raw["apiVersion"],
-        "kind": raw["kind"],
-        "metadata": _metadata(raw),
+        **_named(raw),
         "spec": {
             **_picked(spec, *POD_SPEC),
             **{
@@ -160,6 +170,10 @@ def _config_map(raw: Json) -> Json:
     return {**raw, "metadata": _metadata(raw), "data": _picked(read.obj(raw, "data"), *_SETTINGS)}
 
 
+def _named(raw: Json) -> Json:
+    return {"apiVersion": raw["apiVersion"], "kind": raw["kind"], "metadata": _metadata(raw)}
+
+
 def _metadata(raw: Json) -> Json:
     retained = _picked(read.obj(raw, "metadata"), *METADATA)
     annotations = read.obj(retained, "annotations")
@@ -179,5 +193,5 @@ _TRIMS: Mapping[str, Callable[[Json], Json]] = {
     PODS.plural: _pod,
     DEPLOYMENTS.plural: _deployment,
     CONFIG_MAPS.plural: _config_map,
-    NAMESPACES.plural: _service,
+    NAMESPACES.plural: _namespace,
 }
