@@ -26,7 +26,7 @@ BAR, BARS = 40, 12
 
 async def load(arguments: argparse.Namespace) -> int:
     """Status 0 once it has run, whatever the answers were; 1 where none came."""
-    plan = LoadPlan(arguments.rps, vars(arguments)["for"], arguments.concurrency)
+    plan = LoadPlan(arguments.rps, vars(arguments)["for"], arguments.concurrency, arguments.by)
     plan.validate()
     async with opening.session(arguments) as opened:
         refuse_load(
@@ -68,6 +68,7 @@ def _consent(arguments: argparse.Namespace, ready: ReadyLoad) -> None:
     method, name = ready.target.outgoing.method, ready.service.key.name
     output.note(f"{words.plan_words(ready.plan)} from {words.caller_words(ready)}:")
     output.note(f"  {words.request_words(ready)}")
+    output.note(f"  {words.way_words(ready)}")
     if method not in SAFE_METHODS and not arguments.force:
         if output.ask(f"a {method} may change something: type {name} to begin: ") != name:
             raise Refused("nothing was sent", f"type {name} when asked, or give --force")

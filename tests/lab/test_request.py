@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -122,27 +123,53 @@ def test_what_cannot_be_sent_is_one_line(mesh: Mesh, operator: Operator) -> None
         assert ran.err.count("\n") <= 2
 
 
+WAYS = [
+    pytest.param(by, marks=pytest.mark.skipif(not shutil.which(by), reason=f"no {by} here"))
+    for by in ("python3", "curl", "wget")
+]
+
+
+@pytest.mark.parametrize("by", WAYS)
 def test_a_load_is_what_the_applications_and_the_callers_proxy_counted(
-    mesh: Mesh, operator: Operator
+    mesh: Mesh, operator: Operator, by: str
 ) -> None:
     mesh.write_rules({"name": "loaded", "route": [to("v1", 50), to("v2", 50)]})
     mesh.until_routed("loaded")
     before = counted(mesh)
-    words = ("load", "reviews", "--from", "productpage-v1", "--rps", "60", "--for", "2s")
-    ran = operator.run(*words, "--yes", "-o", "json")
+    words = ("load", "reviews", "--from", "productpage-v1", "--rps", "20", "--for", "3s")
+    ran = operator.run(*words, "--by", by, "--yes", "-o", "json")
     assert ran.status == 0, ran.err
     found = ran.json
     after = counted(mesh)
     at_the_applications = {v: after[v] - before[v] for v in after}
-    assert found["requests"] == sum(at_the_applications.values()) > 60
+    assert found["requests"] == sum(at_the_applications.values()) > 20
+    assert found["from"]["by"] == by
     assert found["codes"] == {"200": found["requests"]}
     assert found["errors"] == {}
     assert {one["version"]: one["requests"] for one in found["proxy"]} == {
         version: n for version, n in at_the_applications.items() if n
     }
-    assert found["p50_ms"] <= found["p99_ms"]
-    assert sum(one["requests"] for one in found["histogram"]) == found["requests"]
+    timed = 0 if by == "wget" else found["requests"]
+    assert by == "wget" or found["p50_ms"] <= found["p99_ms"]
+    assert sum(one["requests"] for one in found["histogram"]) == timed
     assert "to v1 50 %, v2 50 %" in ran.err
+    assert f"by {by}: at most" in ran.err
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+def test_a_load_from_a_gateway_is_what_the_application_counted(
+    mesh: Mesh, operator: Operator
+) -> None:
+    before = mesh.lab.counts().get("productpage-v1", {}).get("requests", 0)
+    words = ("load", "productpage", "--from", "gateway", "--path", "/productpage")
+    ran = operator.run(*words, "--rps", "10", "--for", "2s", "--yes", "-o", "json")
+    assert ran.status == 0, ran.err
+    found = ran.json
+    after = mesh.lab.counts()["productpage-v1"]["requests"]
+    assert found["from"]["container"] == "istio-proxy"
+    assert found["from"]["by"] == "curl"
+    assert found["requests"] == after - before == 20
+    assert found["codes"] == {"200": 20}
 
 
 def proxy_stats(mesh: Mesh) -> dict[str, int]:
@@ -241,7 +268,7 @@ def test_a_load_that_is_not_wanted_is_not_made(mesh: Mesh, operator: Operator) -
         (("--method", "POST", "--yes"), "yes\n", 1, "type reviews when asked"),
         (("--read-only", "--yes"), "", 4, "read-only"),
         (("--context", "viewer", "--yes"), "", 4, "ask for create on pods/exec"),
-        (("--from", "gateway", "--yes"), "", 1, "a gateway cannot make a load"),
+        (("--by", "wget", "--rps", "21", "--yes"), "", 2, "at most 20 that way"),
     ):
         ran = operator.run(*words, *more, answer=answer)
         assert ran.status == status, ran.err

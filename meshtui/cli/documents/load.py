@@ -22,7 +22,8 @@ def load_json(state: LoadState) -> dict[str, Any]:
             "namespace": pod.namespace,
             "pod": pod.name,
             "workload": pod.workload or None,
-            "container": target.container,
+            "container": target.container or None,
+            "by": target.way.name,
         },
         "asked": {
             "rps": plan.rate,

@@ -1,5 +1,5 @@
-"""Commands in a pod's containers over a WebSocket: Istio's agent, an application's curl and
-python3, and nothing else.
+"""Commands in a pod's containers over a WebSocket: Istio's agent, an application's curl, sh and
+python3, a gateway's sh, and nothing else.
 
 Each message's first byte is its channel: 1 stdout, 2 stderr, 3 the Status at the end.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import aiohttp
@@ -18,7 +20,7 @@ from yarl import URL
 from meshtui.lab.api import podlog, status, writes
 from meshtui.lab.api.call import Call
 from meshtui.lab.api.curl import curl, port_of
-from meshtui.lab.api.python import run_python
+from meshtui.lab.api.programs import OF_PROXY, PROGRAMS, path_of, run_program
 from meshtui.lab.contract import Address, Obj
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -71,8 +73,8 @@ async def answer_exec(call: Call) -> web.StreamResponse:
             f"unable to upgrade: only WebSocket with {' or '.join(PROTOCOLS)} is served"
         )
     await socket.prepare(request)
-    if container != _PROXY and command[0] == "python3":
-        await _python(call, socket, command[1:])
+    if _runs_here(call, container, command[0]):
+        await _program(call, socket, container, command)
         await socket.close()
         return socket
     running = asyncio.ensure_future(_answer(call, socket, container, command))
@@ -87,11 +89,29 @@ async def answer_exec(call: Call) -> web.StreamResponse:
     return socket
 
 
-async def _python(call: Call, socket: web.WebSocketResponse, words: list[str]) -> None:
+def _runs_here(call: Call, container: str, name: str) -> bool:
+    """Istio's image has a shell and no Python; a sidecar's is no place to send from."""
+    if container != _PROXY:
+        return name in PROGRAMS
+    pod = (call.target.namespace, call.target.name)
+    return name == "sh" and call.server.runtime.outbound(*pod, ADMIN) is None
+
+
+async def _program(
+    call: Call, socket: web.WebSocketResponse, container: str, command: list[str]
+) -> None:
     pod, runtime = (call.target.namespace, call.target.name), call.server.runtime
+
+    def place(port: int) -> Address | None:
+        """A gateway listens on its ports itself."""
+        return runtime.outbound(*pod, port) or runtime.address(*pod, port)
+
     for channel in (_STDOUT, _STDERR, _STATUS):
         await socket.send_bytes(bytes([channel]))
-    code = await run_python(socket, words, lambda port: runtime.outbound(*pod, port))
+    with ExitStack() as opened:
+        own = container == _PROXY
+        path = opened.enter_context(path_of(OF_PROXY)) if own else os.environ["PATH"]
+        code = await run_program(socket, command[0], command[1:], place, path)
     if not socket.closed:
         await _send(socket, _STATUS, json.dumps(_Ended(code=code).status).encode())
 

@@ -1,4 +1,4 @@
-"""A bounded load from inside the mesh: by Python in a caller's container, to the caller's sidecar.
+"""A bounded load from inside the mesh: by a program in a caller's container, to its proxy.
 
 It ends by itself, and at once when the connection to it does: nothing goes on unseen.
 """
@@ -6,13 +6,13 @@ It ends by itself, and at once when the connection to it does: nothing goes on u
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meshtui.dataclass import dataclass
-from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable
+from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable, Usage
 from meshtui.kube.exec import running_in_pod
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
@@ -25,6 +25,15 @@ from meshtui.operations.request.load_plan import (
     command,
     program,
     read_line,
+)
+from meshtui.operations.request.load_ways import (
+    BY_PYTHON,
+    NAMES,
+    PROBE,
+    PYTHON,
+    PYTHON_PROBE,
+    Way,
+    ways_there,
 )
 from meshtui.operations.request.send import applications, run_if_there
 from meshtui.operations.request.tools import Outgoing
@@ -43,12 +52,16 @@ _STOP_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class LoadTarget:
-    """Whom the load comes from, and what is sent; `traced` is where the objects send it."""
+    """Whom the load comes from, what is sent and how; `traced` is where the objects send it."""
 
     pod: Pod
     container: str
     outgoing: Outgoing
     traced: ProxyTrace
+    way: Way = BY_PYTHON
+
+
+_Runner = Callable[["Cluster", LoadTarget, LoadPlan, asyncio.Event], AsyncGenerator[Tally]]
 
 
 def refuse_load(context: str, *, production: bool, read_only: bool) -> None:
@@ -65,41 +78,59 @@ def refuse_load(context: str, *, production: bool, read_only: bool) -> None:
 def load_targets(
     mesh: Mesh, question: Question, sample: Sample | None, timeout_s: float
 ) -> list[LoadTarget]:
-    """Each caller's container that may send it, the best first.
+    """Each caller's containers from which it may be sent, the best first.
 
-    Raises NotFound or Refused where there is none.
+    What a sidecar's own container sends passes the sidecar by; a gateway's takes it at a port of
+    its own. Raises NotFound or Refused where there is none.
     """
     found = []
     for pod in candidates(mesh, question, sample):
-        if pod.gateway:
-            continue
         asked = replace(question, source=f"{pod.name}.{pod.namespace}")
         traced = by_objects(mesh, asked, pod)
         outgoing = outgoing_of(asked, traced, timeout_s)
-        found += [LoadTarget(pod, name, outgoing, traced) for name in applications(pod)]
+        if pod.gateway:
+            outgoing = replace(outgoing, host="localhost")
+        names = (pod.proxy_container,) if pod.gateway else applications(pod)
+        found += [LoadTarget(pod, name, outgoing, traced) for name in names]
     if not found:
         raise NotFound(
             f"no running pod with an application and a proxy is known to call "
             f"{question.service.key}",
-            "name one with --from; a gateway cannot make a load",
+            "name one with --from",
         )
     return found
 
 
-async def has_python(cluster: Cluster, target: LoadTarget) -> bool:
-    """Raises NotAllowed, NotFound or Unreachable."""
-    probe = ("python3", "-I", "-c", "print(1)")
-    ended = await run_if_there(cluster, target.pod, target.container, probe, limit=1024)
-    return ended is not None and ended.code == 0
+async def ways_of(cluster: Cluster, target: LoadTarget) -> list[Way]:
+    """Those of a container, the best first. Raises NotAllowed, NotFound or Unreachable."""
+    for probe in (PROBE, PYTHON_PROBE):
+        ended = await run_if_there(cluster, target.pod, target.container, probe, limit=4096)
+        if ended is not None:
+            return list(ways_there(ended.stdout.decode("utf-8", "replace")))
+    return []
 
 
-async def choose(cluster: Cluster, targets: list[LoadTarget]) -> LoadTarget:
-    """The first that can. Raises Refused where none can, and as `has_python` does."""
+async def choose(cluster: Cluster, targets: list[LoadTarget], plan: LoadPlan) -> LoadTarget:
+    """The first that can make it.
+
+    Raises Usage where those that can are not up to the plan, Refused where none can, and as
+    `ways_of` does.
+    """
+    weak: Usage | None = None
     for target in targets:
-        if await has_python(cluster, target):
-            return target
+        for way in await ways_of(cluster, target):
+            if plan.by in ("", way.name):
+                try:
+                    way.check(plan, target.outgoing.method)
+                except Usage as error:
+                    weak = weak or error
+                    continue
+                return replace(target, way=way)
+    if weak is not None:
+        raise weak
     names = ", ".join(dict.fromkeys(f"{one.pod.namespace}/{one.pod.name}" for one in targets))
-    raise Refused(f"no container of {names} has python3", "name another caller with --from")
+    wanted = plan.by or f"any of {', '.join(NAMES)}"
+    raise Refused(f"no container of {names} has {wanted}", "name another caller with --from")
 
 
 async def run_load(
@@ -111,8 +142,26 @@ async def run_load(
     where the program cannot be run, Unreachable where the connection breaks off or it hangs.
     """
     plan.validate()
+    target.way.check(plan, target.outgoing.method)
     if cluster.read_only:
         raise NotAllowed("a load: meshtui runs read-only", "start it without --read-only")
+    runs = _runner(target.way)
+    async with aclosing(runs(cluster, target, plan, stop)) as tallies:
+        async for tally in tallies:
+            yield tally
+
+
+def _runner(way: Way) -> _Runner:
+    if way.name == PYTHON:
+        return _by_python
+    from meshtui.operations.request.load_by_shell import run_by_shell
+
+    return run_by_shell
+
+
+async def _by_python(
+    cluster: Cluster, target: LoadTarget, plan: LoadPlan, stop: asyncio.Event
+) -> AsyncGenerator[Tally]:
     pod, outgoing = target.pod, target.outgoing
     what = f"the load in {pod.namespace}/{pod.name}"
     limit = plan.seconds + outgoing.timeout_s + _GRACE_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import field
@@ -12,7 +13,9 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.request import SAFE_METHODS
-from meshtui.operations.request.load_program import FIRST_MS, GROWTH
+from meshtui.operations.request.load_program import BEHIND_S as BEHIND_S
+from meshtui.operations.request.load_program import FIRST_MS, GROWTH, PER_BUCKET
+from meshtui.operations.request.load_program import REPORT_S as REPORT_S
 from meshtui.operations.request.tools import Outgoing
 
 MOST_REQUESTS, MOST_SECONDS = 100_000, 600.0
@@ -36,11 +39,13 @@ exec(data.decode())
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """`rate` requests a second for `seconds`, over at most `connections` at a time."""
+    """`rate` requests a second for `seconds`, over at most `connections` at a time; `by` is the
+    only way in which it is made, where that is said."""
 
     rate: float
     seconds: float
     connections: int
+    by: str = ""
 
     @property
     def requests(self) -> int:
@@ -139,6 +144,11 @@ class Tally:
             high = low + width - 1
             found = sum(n for bucket, n in self.times.items() if low <= bucket <= high)
             yield upper_ms(low - 1), upper_ms(high), found
+
+
+def bucket_of(milliseconds: float) -> int:
+    """As the program in the container has it."""
+    return int(math.log(max(milliseconds / FIRST_MS, 1.0)) * PER_BUCKET)
 
 
 def upper_ms(bucket: int) -> float:

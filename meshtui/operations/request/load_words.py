@@ -36,8 +36,17 @@ def request_words(ready: ReadyLoad) -> str:
 
 
 def caller_words(ready: ReadyLoad) -> str:
-    pod = ready.target.pod
-    return f"{pod.name}.{pod.namespace} ({ready.target.container})"
+    """`productpage-v1-….default (app, by curl)`."""
+    target = ready.target
+    container = f"{target.container}, " if target.container else ""
+    return f"{target.pod.name}.{target.pod.namespace} ({container}by {target.way.name})"
+
+
+def way_words(ready: ReadyLoad) -> str:
+    """What the load can do that way."""
+    way = ready.target.way
+    note = f" ({way.note})" if way.note else ""
+    return f"by {way.name}: at most {way.most_rate:g}/s that way{note}"
 
 
 def plan_words(plan: LoadPlan) -> str:

@@ -58,7 +58,7 @@ async def prepare_load(
     """
     plan.validate()
     targets = load_targets(mesh, question, sample, timeout_s)
-    return ReadyLoad(question.service, await choose(cluster, targets), plan)
+    return ReadyLoad(question.service, await choose(cluster, targets, plan), plan)
 
 
 async def loading(

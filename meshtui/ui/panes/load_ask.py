@@ -42,7 +42,7 @@ def parse_load(words: Sequence[str]) -> LoadAsk:
     values = parse_words(LOAD, left)
     if not values["rps"] or not values["for"]:
         raise Usage("a load wants a rate and a time", EXAMPLE)
-    plan = LoadPlan(values["rps"], values["for"], values["concurrency"])
+    plan = LoadPlan(values["rps"], values["for"], values["concurrency"], values["by"])
     plan.validate()
     path = values["path"] if values["path"].startswith("/") else f"/{values['path']}"
     request = Request(
@@ -58,6 +58,7 @@ def load_words(ask: LoadAsk) -> str:
     """The words that ask the same, to be edited."""
     plan = ask.plan
     more = f" concurrency {plan.connections}" if plan.connections != USUAL.connections else ""
+    more += f" by {plan.by}" if plan.by else ""
     plain = replace(ask.request.request, scheme="http")
     request = replace(ask.request, request=plain)
     return f"{plan.rate:g} {plan.seconds:g}s {words_of(request)}{more}"

@@ -42,7 +42,7 @@ def load_question(ready: ReadyLoad) -> tuple[str, str]:
     return (
         f"Begin a load on {ready.service.key}?",
         f"{words.request_words(ready)}\n{words.plan_words(ready.plan)}\n"
-        f"from {words.caller_words(ready)}\n"
+        f"from {words.caller_words(ready)}\n{words.way_words(ready)}\n"
         "These are real requests. X stops it, and so does closing the pane.",
     )
 

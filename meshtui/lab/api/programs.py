@@ -1,16 +1,21 @@
-"""`python3` in an application's container: a real one, whose sidecar takes what it sends.
+"""`python3` and `sh` in an application's container: real ones, whose sidecar takes what they send.
 
 The lab's pods share the machine's network, so that no iptables leads to a sidecar: where the last
-word is JSON with a host and a port, these become the sidecar's.
+word is JSON with a host and a port, these become the sidecar's, and so does the place in a URL.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import shutil
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
@@ -20,18 +25,37 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _CHUNK = 32 * 1024
 
 
-async def run_python(
+_URL = re.compile(r"http://[^/:]+:(\d{1,5})(/.*)", re.ASCII)
+PROGRAMS = {"python3": sys.executable, "sh": "/bin/sh"}
+OF_PROXY = ("sh", "curl", "sleep")
+"""Some of what Istio's image has, which has neither Python nor wget."""
+
+
+@contextmanager
+def path_of(programs: Sequence[str]) -> Iterator[str]:
+    """A PATH with these alone, as far as the machine has them."""
+    with tempfile.TemporaryDirectory(prefix="meshtui-path-") as folder:
+        for name in programs:
+            if found := shutil.which(name):
+                (Path(folder) / name).symlink_to(found)
+        yield folder
+
+
+async def run_program(
     socket: web.WebSocketResponse,
+    name: str,
     words: Sequence[str],
     outbound: Callable[[int], Address | None],
+    path: str,
 ) -> int:
     """Runs to its end, or until the client has gone; gives the exit code."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        PROGRAMS[name],
         *through_sidecar(words, outbound),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PATH": path},
     )
     feeding = asyncio.ensure_future(_feed(socket, process))
     try:
@@ -50,6 +74,7 @@ async def run_python(
 def through_sidecar(
     words: Sequence[str], outbound: Callable[[int], Address | None]
 ) -> Sequence[str]:
+    words = [_at_sidecar(word, outbound) for word in words]
     try:
         plan = json.loads(words[-1]) if words else None
         address = outbound(int(plan["port"])) if isinstance(plan, dict) else None
@@ -58,6 +83,14 @@ def through_sidecar(
     if address is None or not isinstance(plan, dict):
         return words
     return [*words[:-1], json.dumps({**plan, "host": address.host, "port": address.port})]
+
+
+def _at_sidecar(word: str, outbound: Callable[[int], Address | None]) -> str:
+    found = _URL.fullmatch(word)
+    address = outbound(int(found[1])) if found else None
+    if found is None or address is None:
+        return word
+    return f"http://{address.host}:{address.port}{found[2]}"
 
 
 async def _feed(socket: web.WebSocketResponse, process: asyncio.subprocess.Process) -> None:
