@@ -156,7 +156,7 @@ def _add_verb(
         name or verb.name,
         help=_escaped(verb.sentence),
         description=verb.sentence,
-        epilog=_examples(verb),
+        epilog="\n\n".join(filter(None, (_examples(verb), _language(verb)))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=parents,
     )
@@ -217,6 +217,18 @@ def _examples(verb: Verb) -> str:
         for example in verb.examples
     ]
     return "\n".join(["examples:", *lines]) if lines else ""
+
+
+def _language(verb: Verb) -> str:
+    """The words that a parameter reads, each with what it means beside or below it."""
+    from textwrap import wrap
+
+    lines: list[str] = []
+    for words, meaning in verb.language:
+        first, *rest = wrap(meaning, 60)
+        head = f"  {words:<17} " if len(words) <= 17 else f"  {words}\n{' ' * 20}"
+        lines += [f"{head}{first}", *(f"{' ' * 20}{more}" for more in rest)]
+    return _escaped("\n".join(lines))
 
 
 def _escaped(text: str) -> str:

@@ -17,6 +17,7 @@ from meshtui.envoy.logline import LOOKED_AT, LoggedRequest, LogLine
 from meshtui.errors import Usage
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.regex import Search, Undecidable
+from meshtui.verbs.log_filter import hint
 
 Fits = Callable[[str], bool]
 
@@ -135,7 +136,7 @@ def _refuse_mistaken(key: str, value: str) -> None:
     name = key.lower()
     meant = _ALSO_CALLED.get(name) or next(iter(get_close_matches(name, _KEYS, 1, 0.75)), "")
     if not meant and _KEY.fullmatch(name) and not _PLACE.match(value):
-        keys = ", ".join(sorted(set(_KEYS) - {"v", "duration"}))
+        keys = ", ".join(sorted(set(_KEYS) - set(_SAME)))
         raise Usage(f"there is no {key}:", f"keys are {keys}; ~{key}: looks for the text")
     if meant:
         raise Usage(f"there is no {key}:", f"{meant}: may be meant; ~{key}: looks for the text")
@@ -152,7 +153,7 @@ def _keyed(make: Callable[[str], Term], key: str, value: str) -> Term:
     if value.startswith("!"):
         return _turned(f"{key}:{value[1:]}")
     if not value:
-        raise Usage(f"{key}: of what", _EXAMPLES[key.lower()])
+        raise Usage(f"{key}: of what", hint(_SAME.get(key.lower(), key.lower())))
     return make(value)
 
 
@@ -161,7 +162,7 @@ def _code(value: str) -> Term:
     wanted = value.lower().split(",")
     wrong = next((code for code in wanted if not _CODE.fullmatch(code)), None)
     if wrong is not None:
-        raise Usage(f"code:{wrong} is no response code", _EXAMPLES["code"])
+        raise Usage(f"code:{wrong} is no response code", hint("code"))
     starts = tuple(code.rstrip("x") if "x" in code else code for code in wanted)
     return Term(of_request=lambda request: not request.tcp and str(request.code).startswith(starts))
 
@@ -169,7 +170,7 @@ def _code(value: str) -> Term:
 def _flag(value: str) -> Term:
     wanted = frozenset(value.upper().split(","))
     if not all(flag == "-" or _FLAG.fullmatch(flag) for flag in wanted):
-        raise Usage(f"flag:{value} is no response flag", _EXAMPLES["flag"])
+        raise Usage(f"flag:{value} is no response flag", hint("flag"))
     if "ANY" in wanted:
         return Term(of_request=lambda request: bool(request.flags))
     none = bool(wanted & {"NONE", "-"})
@@ -216,7 +217,7 @@ def _duration_test(sign: str, text: str) -> Callable[[LoggedRequest], bool]:
     """Longer or shorter than a duration; a bare number is milliseconds."""
     taken = float(text) / 1e3 if _NUMBER.fullmatch(text) else seconds(text)
     if taken is None:
-        raise Usage(f"{sign}{text} is no duration", _EXAMPLES["dur"])
+        raise Usage(f"{sign}{text} is no duration", hint("dur"))
     limit = taken * 1e3
     compare = {
         ">": float.__gt__,
@@ -282,19 +283,8 @@ _KEYS: dict[str, Callable[[str], Term]] = {
     "dur": _slower,
     "duration": _slower,
 }
+_SAME = {"v": "version", "duration": "dur"}
 _ALSO_CALLED = {"status": "code", "response": "code", "verb": "method", "uri": "path"}
-_EXAMPLES = {
-    "code": "as in code:503, code:5xx, code:!200 or code:503,504",
-    "flag": "as in flag:UO, flag:any or flag:none",
-    "version": "as in version:v3",
-    "v": "as in v:v3",
-    "pod": "as in pod:reviews-v1",
-    "container": "as in container:app or !container:istio-proxy",
-    "path": "as in path:/reviews/*",
-    "method": "as in method:POST",
-    "dur": "as in >200ms or dur<1s",
-    "duration": "as in >200ms or dur<1s",
-}
 
 
 def term(key: str, value: str) -> LogFilter:

@@ -71,6 +71,7 @@ def _verb(verb: Verb) -> Iterator[str]:
     yield from _parameters(verb.parameters)
     if verb.off:
         yield from _items([("--off", verb.off)])
+    yield from _items(verb.language)
     for example in verb.examples:
         name = f"{verb.name} reviews" if verb.needs == "service" else verb.name
         yield from (".PP", _text(example.does), ".RS", ".nf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from meshtui.verbs.log_filter import TERMS, WHERE
 from meshtui.verbs.values import (
     COUNT,
     DURATION,
@@ -71,6 +72,10 @@ LOGS = Verb(
         Example("--filter 'flag:UO path:/x* >200ms'", "The screen's filter."),
         Example("--app --highlight 'ERROR|WARN' -f", "With what its programs write, by time."),
         Example("--template '{time} {pod} {status} {duration:>7} {path}'", "The fields one wants."),
+    ),
+    language=(
+        ("EXPR", WHERE),
+        *((term.words, term.does) for term in TERMS.values()),
     ),
 )
 

@@ -107,6 +107,9 @@ class Verb:
     rule: bool = False
     off: str = ""
     examples: tuple[Example, ...] = ()
+    language: tuple[tuple[str, str], ...] = ()
+    """Words that one of its parameters reads, and what each means; the title goes first."""
+
     line: bool = False
     """It can be typed after `:`."""
 

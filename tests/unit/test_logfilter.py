@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.envoy.logfilter import parse_filter, regex, term
+from meshtui.envoy.logfilter import _KEYS, parse_filter, regex, term
 from meshtui.envoy.logline import LogLine, own_line, read_line
 from meshtui.errors import Usage
+from meshtui.verbs.log_filter import TERMS
 
 TEXT = (
     '[2026-11-20T10:11:12.345Z] "{method} {path} HTTP/1.1" {code} {flags} via_upstream - "-" 0 91 '
@@ -186,3 +187,21 @@ def test_an_unknown_key_is_an_error(text: str) -> None:
 @pytest.mark.parametrize("text", ["reviews:9080", "http://x", "10.1.2.3:80", "a::b", "~colour:red"])
 def test_places_and_expressions_are_no_keys(text: str) -> None:
     assert parse_filter(text)
+
+
+@pytest.mark.parametrize("word", [w for one in TERMS.values() for w in one.words.split("  ")])
+def test_every_term_of_the_table_is_one(word: str) -> None:
+    assert parse_filter(word)
+
+
+@pytest.mark.parametrize("key", sorted({*_KEYS}))
+def test_a_key_without_a_value_shows_a_use_of_it_that_is_understood(key: str) -> None:
+    with pytest.raises(Usage) as raised:
+        parse_filter(f"{key}:")
+    for shown in raised.value.hint.removeprefix("as in ").split(", "):
+        assert parse_filter(shown)
+
+
+def test_the_table_has_every_key() -> None:
+    shown = " ".join(one.words for one in TERMS.values())
+    assert all(f"{key}:" in shown for key in _KEYS if key != "duration")

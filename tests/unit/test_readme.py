@@ -9,7 +9,7 @@ import pytest
 
 from meshtui.ui.actions import registry
 from meshtui.ui.panes.dock import PANES
-from meshtui.verbs import VERBS, text
+from meshtui.verbs import VERBS, log_filter, text
 from meshtui.verbs.verb import CANARY, CHANGES, LOOKS
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,7 @@ README = (ROOT / "README.md").read_text()
         ("keys", registry.markdown()),
         ("commands", text.markdown()),
         ("options", text.everywhere()),
+        ("log filter", log_filter.markdown()),
     ],
 )
 def test_a_table_is_the_registrys(name: str, table: str) -> None:

@@ -13,19 +13,27 @@ from textual.widgets import Input
 
 from meshtui.ui.actions.action import ANYWHERE, Action
 from meshtui.ui.actions.registry import current, in_groups, way_to
-from meshtui.ui.actions.situation import TABLE
+from meshtui.ui.actions.situation import LOGS, TABLE
 from meshtui.ui.dialogs.base import SCROLLING, Dialog
 from meshtui.ui.main.commands import examples
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
+from meshtui.verbs.log_filter import TERMS
 
 KEY_WIDTH = 12
 COMMAND_WIDTH = 32
 
 Entry = tuple[str, str, str]
 """A key or a command, what it does, and the name that the search finds it by, too."""
+
+
+_FILTERING: tuple[str, int, list[Entry]] = (
+    "Filter of the logs",
+    COMMAND_WIDTH,
+    [(term.words.replace("  ", " "), term.does, "") for term in TERMS.values()],
+)
 
 
 def help_lines(width: int, focus: str = TABLE, search: str = "") -> list[Line]:
@@ -45,6 +53,8 @@ def help_lines(width: int, focus: str = TABLE, search: str = "") -> list[Line]:
 def _parts(focus: str) -> Iterator[tuple[str, int, list[Entry]]]:
     """What has the focus first, then what works everywhere, then the other parts of the screen."""
     yield f"Keys of the {focus}", KEY_WIDTH, _entries(a for a in current() if _only_in(a, focus))
+    if focus == LOGS:
+        yield _FILTERING
     for group, actions in in_groups(current()):
         yield group, KEY_WIDTH, _entries(a for a in actions if a.where == ANYWHERE)
     yield (
@@ -52,6 +62,8 @@ def _parts(focus: str) -> Iterator[tuple[str, int, list[Entry]]]:
         COMMAND_WIDTH,
         [(f":{example}", text, "") for example, text in examples()],
     )
+    if focus != LOGS:
+        yield _FILTERING
     for place in sorted(ANYWHERE - {focus}):
         own = _entries(action for action in current() if _only_in(action, place))
         yield f"Keys of the {way_to(place)}", KEY_WIDTH, own
@@ -75,8 +87,11 @@ def _holds(entry: Entry, title: str, search: str) -> bool:
 def _entry(entry: Entry, key_width: int, width: int) -> list[Line]:
     key, text, _ = entry
     first, *rest = wrapped(text, width - key_width - 2, "text")
-    head = Span("  " + key + " " * max(1, key_width - cell_len(key)), "key")
-    return [(head, *first), *((Span(" " * (key_width + 2)), *more) for more in rest)]
+    indent = Span(" " * (key_width + 2))
+    if cell_len(key) >= key_width:
+        return [(Span(f"  {key}", "key"),), *((indent, *line) for line in (first, *rest))]
+    head = Span("  " + key + " " * (key_width - cell_len(key)), "key")
+    return [(head, *first), *((indent, *more) for more in rest)]
 
 
 def _signs(width: int) -> list[Line]:
