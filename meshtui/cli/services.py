@@ -1,25 +1,25 @@
-"""`services`: weights and golden signals per version."""
+"""`services`: weights and golden signals per version.
+
+What makes rows of a mesh is imported when the mesh is there: the server is asked before.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
-from meshtui.cli.documents.services import services_json
 from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError
-from meshtui.mesh.control_plane import folded_away
-from meshtui.mesh.judging import failing_codes
-from meshtui.mesh.measured_views import looked_at
-from meshtui.mesh.model import Mesh, Service
-from meshtui.mesh.sides import CALLER, SERVER, seen_from
-from meshtui.mesh.signals import Sample, Signals
-from meshtui.mesh.thresholds import Thresholds
-from meshtui.mesh.versions import VersionView
-from meshtui.mesh.view import ServiceView, structure
-from meshtui.operations.session import Session
+
+if TYPE_CHECKING:
+    from meshtui.mesh.model import Mesh, Service
+    from meshtui.mesh.signals import Sample, Signals
+    from meshtui.mesh.versions import VersionView
+    from meshtui.mesh.view import ServiceView
+    from meshtui.operations.session import Session
 
 NO_RULES = "no rules to show"
 
@@ -41,6 +41,8 @@ class Looked:
     @property
     def listed(self) -> list[ServiceView]:
         """Without those that a list of services leaves out."""
+        from meshtui.mesh.control_plane import folded_away
+
         if self.one:
             return self.views
         return [view for view in self.views if not folded_away(view, self.only)]
@@ -60,6 +62,8 @@ async def services(arguments: argparse.Namespace) -> int:
         note_side(arguments)
         _services_table(found.listed, found.everywhere)
     else:
+        from meshtui.cli.documents.services import services_json
+
         output.data(services_json(time.time(), found.sample, found.views), form)
     for problem in found.problems:
         output.note(f"meshtui: telemetry: {problem}")
@@ -75,6 +79,11 @@ async def look(arguments: argparse.Namespace) -> Looked:
     """One look at the services of a cluster."""
     async with opening.session(arguments) as opened:
         mesh, sample, before, error = await _read(opened, arguments)
+        from meshtui.mesh.measured_views import looked_at
+        from meshtui.mesh.sides import CALLER, SERVER, seen_from
+        from meshtui.mesh.thresholds import Thresholds
+        from meshtui.mesh.view import structure
+
         wanted = None
         if arguments.service:
             wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
@@ -176,6 +185,8 @@ def _reasons(version: VersionView) -> str:
 
 def _flags(signals: Signals | None) -> str:
     """How often each failing code was answered, and each flag was set."""
+    from meshtui.mesh.judging import failing_codes
+
     if signals is None:
         return ""
     flags = sorted(signals.flags.items(), key=lambda item: -item[1])

@@ -2,7 +2,8 @@
 
 All rules are read, and those are decoded that may concern the service (`kube.rule_texts`). Which
 pods are needed follows from them (`mesh.pods_needed`). Two round trips and some hundred kilobytes
-of pods, where all pods of a large mesh are a hundred megabytes.
+of pods, where all pods of a large mesh are a hundred megabytes. What works on the answers is
+imported while they are awaited.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import NotAllowed, NotFound
 from meshtui.kube.cluster import Cluster
-from meshtui.kube.early import EARLY
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.objects import list_all
 from meshtui.kube.resources import (
@@ -27,21 +29,16 @@ from meshtui.kube.resources import (
 )
 from meshtui.kube.rule_texts import KINDS, RuleTexts
 from meshtui.kube.snapshot import RawObjects, place, read_objects
-from meshtui.mesh.model import Mesh, Pod, Service
-from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.parse_settings import parse_settings
 from meshtui.mesh.parsed import Parsed, ParsedObjects
-from meshtui.mesh.pods_needed import (
-    PodsNeeded,
-    is_caller,
-    is_settled,
-    mesh_about,
-    pods_needed,
-)
+
+if TYPE_CHECKING:
+    from meshtui.mesh.model import Mesh, Service
+    from meshtui.mesh.pods_needed import PodsNeeded
 
 MOST_NAMESPACES = 300
 """More than these are not asked one by one whether a caller is in them."""
 
+_LATER = ("meshtui.kube.early", "meshtui.mesh.pods_needed", "meshtui.mesh.view")
 _RULES = tuple(kind for kind in MESH_RESOURCES if kind not in (PODS, DEPLOYMENTS))
 
 
@@ -82,10 +79,14 @@ async def _part(
     enough: Callable[[Mesh], bool],
     named: Iterable[str],
 ) -> Part | None:
-    rules, (spaces, _) = await asyncio.gather(
+    rules, (spaces, _), _ = await asyncio.gather(
         read_objects(cluster, None, None, _RULES, texts=KINDS),
         list_all(cluster, NAMESPACES, made_of=lambda raw: place(raw)[1]),
+        asyncio.to_thread(_import_all, _LATER),
     )
+    from meshtui.mesh.parse_settings import parse_settings
+    from meshtui.mesh.pods_needed import is_settled, pods_needed
+
     if rules.problems or len(spaces) > MOST_NAMESPACES:
         return None
     try:
@@ -111,6 +112,9 @@ def _mesh_about(
     rules: RawObjects, name: str, namespace: str, named: Iterable[str]
 ) -> tuple[Mesh, Service | None]:
     """What was read, without the rules that can't concern the service of that name."""
+    from meshtui.mesh.parse import parse_mesh
+    from meshtui.mesh.pods_needed import mesh_about
+
     known, texts = ParsedObjects(), RuleTexts(rules.items)
     texts.naming(named)
 
@@ -145,6 +149,8 @@ async def _listed(
     namespace: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> _Read:
+    from meshtui.kube.early import EARLY
+
     selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
     items, _ = await list_all(cluster, kind, namespace, selector, EARLY[kind.plural])
     return kind, items
@@ -152,6 +158,8 @@ async def _listed(
 
 async def _one_caller(cluster: Cluster, namespace: str) -> _Read:
     """A caller of the namespace, or all of its pods where the first is none."""
+    from meshtui.kube.early import EARLY
+
     first = await list_all(cluster, PODS, namespace, made_of=EARLY[PODS.plural], most=1)
     if not first[0] or any(_is_caller(one) for one in first[0]):
         return PODS, first[0]
@@ -159,4 +167,12 @@ async def _one_caller(cluster: Cluster, namespace: str) -> _Read:
 
 
 def _is_caller(found: Parsed) -> bool:
+    from meshtui.mesh.model import Pod
+    from meshtui.mesh.pods_needed import is_caller
+
     return isinstance(found.value, Pod) and is_caller(found.value)
+
+
+def _import_all(names: Iterable[str]) -> None:
+    for name in names:
+        import_module(name)
