@@ -111,7 +111,11 @@ def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
         raise Refused(problem, f"that has no effect ({route.unused})")
     if not isinstance(route.service, VirtualService):
         problem = f"{service.key} is routed by {route.service.ref} already"
-        raise Refused(problem, "its backends are the versions: shift between them")
+        raise Refused(
+            problem,
+            "its backends are the versions: shift between them, or give it those that it"
+            " lacks with --gateway-api",
+        )
     located = Located(mesh, service, route.service, route.rule)
     rule = f"rule {located.rule.title} of {located.owner.ref}"
     if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):

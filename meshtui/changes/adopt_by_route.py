@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from meshtui.changes.adopt import VERB, Version, stable_of, versions_of
+from meshtui.changes.adopt_into_route import into_routes, lacks
 from meshtui.changes.assemble import creation, free_name
 from meshtui.changes.change import Caution, Change
 from meshtui.changes.locate import resolve_service
 from meshtui.dataclass import dataclass
 from meshtui.errors import Refused
-from meshtui.mesh.carrying import routes_to
-from meshtui.mesh.gateway_api import API_GROUP, HTTP_ROUTE
-from meshtui.mesh.model import Mesh, Port, Service, ServiceKey
+from meshtui.mesh.carrying import Route, ordinary, routes_to
+from meshtui.mesh.gateway_api import API_GROUP, HTTP_ROUTE, ROUTE_KINDS
+from meshtui.mesh.model import Mesh, Port, Ref, Service, ServiceKey
 from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of
 
@@ -35,37 +36,48 @@ class RouteAdoption:
 def adopt_by_route(mesh: Mesh, key: ServiceKey, stable: str = "") -> RouteAdoption:
     """Each version gets the share of its ready pods, as it has it now, or `stable` gets it all.
 
-    A Service of a version that is there already is used. Raises `Refused` where something rules
-    the service's requests already, or where it or its versions can't be backends.
+    Where HTTPRoutes are there that send to all its pods, or lack a version, their rules get the
+    versions. A Service of a version that is there already is used. Raises `Refused` where something
+    else rules the service's requests, or where it or its versions can't be backends.
     """
     service = resolve_service(mesh, key.name, key.namespace)
-    _refuse_ruled(mesh, service)
+    own = _own_routes(mesh, service)
     _refuse_without_address(service)
     ports = _request_ports(service)
     versions = versions_of(service, pods_of(mesh, service))
     names = _names(service, versions)
     weights, why = _weights(service, versions, stable)
+    if own:
+        routes, why = into_routes(mesh, service, own, versions, names, weights, why)
+        wanted = [v for v in versions if any(lacks(mesh, service, one, v) for one in own)]
+    else:
+        backends = [(names[v.value], weights[v.value]) for v in versions]
+        routes = list(_routes(mesh, service, ports, backends))
+        wanted = versions
     made = [
         _service(service, version, names[version.value])
-        for version in versions
+        for version in wanted
         if not _is_there(mesh, service, version, names[version.value])
     ]
-    backends = [(names[v.value], weights[v.value]) for v in versions]
-    routes = list(_routes(mesh, service, ports, backends))
     cautions = (Caution("info", why), *_policies_left(mesh, service))
     return RouteAdoption((*made, *routes), cautions)
 
 
-def _refuse_ruled(mesh: Mesh, service: Service) -> None:
-    """Two owners of one host would each have a part of the callers."""
-    own = [r.service.ref for r in routes_to(mesh, service) if service.host in r.service.hosts]
-    if own:
-        problem = f"{service.key} is routed by {own[0]} already"
-        if own[0].kind == "VirtualService":
-            raise Refused(
-                problem, "an HTTPRoute beside it takes a part of the callers: delete it first"
-            )
-        raise Refused(problem, "its backends are the versions: shift between them")
+def _own_routes(mesh: Mesh, service: Service) -> list[Route]:
+    """The ordinary rule of each HTTPRoute and GRPCRoute of its host.
+
+    Raises `Refused` where a VirtualService rules it: two owners of one host would each have a part
+    of the callers.
+    """
+    own = [r for r in routes_to(mesh, service) if service.host in r.service.hosts]
+    other = next((r.service.ref for r in own if r.service.ref.kind not in ROUTE_KINDS), None)
+    if other is not None:
+        hint = f"an HTTPRoute beside it takes a part of the callers: delete the {other.kind} first"
+        raise Refused(f"{service.key} is routed by {other} already", hint)
+    found: dict[Ref, list[Route]] = {}
+    for route in own:
+        found.setdefault(route.service.ref, []).append(route)
+    return [ordinary(routes) or routes[0] for routes in found.values()]
 
 
 def _refuse_without_address(service: Service) -> None:

@@ -17,9 +17,10 @@ class AdoptionKind:
     why: str
 
 
-def is_ruled(mesh: Mesh, service: Service) -> bool:
-    """True where its host has rules already: adopting adds to those, or is refused."""
-    return any(service.host in route.service.hosts for route in routes_to(mesh, service))
+def ruling(mesh: Mesh, service: Service) -> RuleOwner | None:
+    """What rules its host already, to which adopting adds; None where nothing does."""
+    owners = (route.service for route in routes_to(mesh, service))
+    return next((owner for owner in owners if service.host in owner.hosts), None)
 
 
 def usual_kind(mesh: Mesh, service: Service) -> AdoptionKind:

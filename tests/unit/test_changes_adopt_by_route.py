@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from meshtui.changes.adopt_by_route import adopt_by_route
+from meshtui.changes.patch import apply
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
@@ -143,16 +144,100 @@ def test_beside_rules_nothing_is_made() -> None:
         Refused, match="VirtualService default/reviews already: an HTTPRoute beside"
     ):
         bodies(ruled)
-    routed = {
+
+
+def route_of(name: str, *rules: list[Obj], parent: Obj | None = None, **extra: Any) -> Obj:
+    """An HTTPRoute of the service; each rule is its backends."""
+    return {
         "kind": "HTTPRoute",
-        "metadata": meta("theirs"),
+        "metadata": meta(name),
         "spec": {
-            "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
-            "rules": [{"backendRefs": [{"name": "reviews", "port": 9080}]}],
+            "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"} | (parent or {})],
+            "rules": [{"backendRefs": backends, **extra} for backends in rules],
         },
     }
-    with pytest.raises(Refused, match="HTTPRoute default/theirs already"):
-        bodies(mesh_of(*versions("v1"), httproutes=[routed]))
+
+
+def patched(mesh: Mesh, stable: str = "") -> list[dict[str, Any]]:
+    """The rules of the routes that are there, as they are with the adoption."""
+    changes = adopt_by_route(mesh, REVIEWS, stable).changes
+    return [change.spec_after["rules"] for change in changes if change.action == "patch"]
+
+
+WHOLE = {"name": "reviews", "port": 9080}
+
+
+def test_a_backend_of_all_pods_becomes_one_for_each_version() -> None:
+    filtered = {**WHOLE, "filters": [{"type": "RequestHeaderModifier"}]}
+    theirs = route_of("theirs", [filtered], [{"name": "ratings", "port": 9080}], [WHOLE])
+    mesh = mesh_of(*versions("v1", "v1", "v2"), httproutes=[theirs])
+    *services, route_change = adopt_by_route(mesh, REVIEWS).changes
+    assert [change.target.name for change in services] == ["reviews-v1", "reviews-v2"]
+    assert route_change.words == (
+        "HTTPRoute default/theirs, rule rules[0], rules[2]: reviews becomes"
+        " reviews-v1 66.7 %, reviews-v2 33.3 %",
+    )
+    (rules,) = patched(mesh)
+    assert rules[0]["backendRefs"] == [
+        {**filtered, "name": "reviews-v1", "weight": 2},
+        {**filtered, "name": "reviews-v2", "weight": 1},
+    ]
+    assert rules[1]["backendRefs"] == [{"name": "ratings", "port": 9080}]
+    assert [backend["weight"] for backend in rules[2]["backendRefs"]] == [2, 1]
+    assert (
+        apply(route_change.spec_after, [*map(below_spec, route_change.inverse)]) == theirs["spec"]
+    )
+    assert [b["weight"] for b in patched(mesh, "v2")[0][2]["backendRefs"]] == [0, 100]
+    for change in adopt_by_route(mesh, REVIEWS).changes:
+        mesh = mesh_after(mesh, change)
+    with pytest.raises(Refused, match="its backends are the versions: shift"):
+        adopt_by_route(mesh, REVIEWS)
+
+
+def below_spec(operation: dict[str, Any]) -> dict[str, Any]:
+    return {**operation, "path": operation["path"].removeprefix("/spec")}
+
+
+def test_a_route_that_lacks_versions_gets_them_with_weight_zero() -> None:
+    there = service("old", app="reviews", version="v1")
+    only = {"name": "old", "port": 9080, "filters": [{"type": "RequestHeaderModifier"}]}
+    mesh = mesh_of(
+        *versions("v1", "v2", "v3"), services=[there], httproutes=[route_of("theirs", [only])]
+    )
+    *services, route_change = adopt_by_route(mesh, REVIEWS).changes
+    assert [change.target.name for change in services] == ["reviews-v2", "reviews-v3"]
+    assert route_change.words[0].endswith("reviews-v2, reviews-v3 added with weight 0")
+    (rules,) = patched(mesh)
+    assert rules[0]["backendRefs"] == [
+        only,
+        {"name": "reviews-v2", "port": 9080, "weight": 0},
+        {"name": "reviews-v3", "port": 9080, "weight": 0},
+    ]
+
+
+def test_each_port_has_its_own_route_that_is_changed() -> None:
+    ports = [{"name": "http", "port": 80}, {"name": "http-b", "port": 81}]
+    routes = [
+        route_of(f"at-{p}", [{"name": "reviews", "port": p}], parent={"port": p}) for p in (80, 81)
+    ]
+    mesh = mesh_of(*versions("v1", "v2"), spec={"ports": ports}, httproutes=routes)
+    first, second = patched(mesh)
+    assert [backend["port"] for backend in first[0]["backendRefs"]] == [80, 80]
+    assert [backend["port"] for backend in second[0]["backendRefs"]] == [81, 81]
+
+
+@pytest.mark.parametrize(
+    ("backends", "words"),
+    [
+        ([WHOLE, {"name": "ratings", "port": 9080}], "sends to all its pods beside other backends"),
+        ([], "its backends are the versions"),
+    ],
+)
+def test_what_can_not_be_split_is_refused(backends: list[Obj], words: str) -> None:
+    mesh = mesh_of(*versions("v1"), httproutes=[route_of("theirs", backends)])
+    with pytest.raises(Refused) as refused:
+        adopt_by_route(mesh, REVIEWS)
+    assert words in str(refused.value)
 
 
 def test_a_policy_that_the_new_services_do_not_get_is_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshtui.changes.adopt_kind import is_ruled, usual_kind
+from meshtui.changes.adopt_kind import ruling, usual_kind
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import Obj, meta, pod, route, service, virtual_service
@@ -77,4 +77,4 @@ def test_rules_of_its_own_host_leave_no_choice() -> None:
         (True, mesh_of(httproutes=[by_route])),
     ):
         service_of = next(one for one in mesh.services if one.key.name == "reviews")
-        assert is_ruled(mesh, service_of) == ruled
+        assert (ruling(mesh, service_of) is not None) == ruled

@@ -163,12 +163,13 @@ class ChangeHandlers:
 
     def do_adopt(self) -> None:
         """Rules that are there are added to as they are; for new ones there is a choice."""
-        from meshtui.changes.adopt_kind import is_ruled, usual_kind
+        from meshtui.changes.adopt_kind import ruling, usual_kind
         from meshtui.ui.dialogs.forms import Adopting, adopt_form
 
         view, mesh = self._view, self._selection.mesh
-        if is_ruled(mesh, view.service):
-            self._desk.adopt(view.key)
+        owner = ruling(mesh, view.service)
+        if owner is not None:
+            self._desk.adopt(view.key, gateway_api=owner.ref.kind != "VirtualService")
             return
 
         def filled(chosen: Adopting | None) -> None:
