@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshtui.mesh.view import service_views
-from tests.ui.driving import Drive, driving
+from meshtui.ui.widgets.lines import lines_of
+from tests.ui.driving import SMALL, Drive, driving
+from tests.ui.fake import FakeCockpit
 
 
 async def command(drive: Drive, text: str) -> None:
@@ -52,3 +56,21 @@ async def test_a_context_that_is_not_there_changes_nothing() -> None:
         assert "no context named nowhere" in drive.status and drive.cockpit.connects == 1
         await command(drive, "ctx")
         assert "lab, other" in drive.status
+
+
+async def test_half_a_page_goes_half_as_far_as_a_page() -> None:
+    async with driving(FakeCockpit(), SMALL) as drive:
+        table = drive.app.main.table
+        await drive.press("home", "ctrl+d")
+        half = table.cursor
+        await drive.press("ctrl+d", "ctrl+u")
+        assert 0 < half <= table.room // 2 and table.cursor == half
+        await drive.press("ctrl+u")
+        assert table.cursor == 0
+
+
+@pytest.mark.parametrize(
+    ("pages", "room", "by"), [(1, 11, 10), (-1, 11, -10), (0.5, 11, 5), (-0.5, 2, -1), (0.5, 0, 1)]
+)
+def test_a_part_of_a_page_is_one_line_at_least(pages: float, room: int, by: int) -> None:
+    assert lines_of(pages, room) == by

@@ -19,7 +19,6 @@ README = (ROOT / "README.md").read_text()
 @pytest.mark.parametrize(
     ("name", "table"),
     [
-        ("keys", registry.markdown()),
         ("commands", text.markdown()),
         ("options", text.everywhere()),
         ("log filter", log_filter.markdown()),
@@ -30,6 +29,19 @@ def test_a_table_is_the_registrys(name: str, table: str) -> None:
     _, _, after = after.partition("prints this table -->\n")
     found, _, _ = after.strip().partition("\n\n")
     assert found == table.strip()
+
+
+def test_the_tables_of_keys_are_the_registrys() -> None:
+    _, _, after = README.partition("prints these tables -->\n")
+    found, _, _ = after.partition("<!-- the end of the keys -->")
+    assert found.strip() == registry.markdown()
+
+
+def test_the_tables_of_keys_have_every_action_and_ten_come_first() -> None:
+    _, first, *folded = re.split(r"ten most used:|<details>", registry.markdown())
+    assert len(first.strip().splitlines()) == 12
+    for action in registry.ACTIONS:
+        assert any(f"| {action.help} |" in part for part in folded), action.id
 
 
 NOT_BY_RULES = {"keep", "doctor", "completion", "config", "man"}

@@ -11,11 +11,13 @@ from textual.binding import Binding
 
 from meshtui.ui.actions.action import (
     ANYWHERE,
+    CHANGE,
     FIND,
     GROUPS,
     IN_LONG,
     IN_TABLE,
     IN_TEXT,
+    LOOK,
     MOVE,
     PROGRAM,
     Action,
@@ -94,8 +96,10 @@ _WRITTEN: tuple[Action, ...] = (
     _move("up", ("k", "up"), "k ↑", "up", "One line up."),
     _move("page_down", ("pagedown", "ctrl+f"), "PgDn", "page down", "A page down."),
     _move("page_up", ("pageup", "ctrl+b"), "PgUp", "page up", "A page up."),
+    _move("half_down", ("ctrl+d",), "Ctrl+D", "half down", "Half a page down."),
+    _move("half_up", ("ctrl+u",), "Ctrl+U", "half up", "Half a page up."),
     _move("top", ("home",), "Home", "top", "To the first line."),
-    _move("top_of_text", ("g",), "g", "top", "Logs, rules, proxies, journal: first line.", IN_LONG),
+    _move("top_of_text", ("g",), "g", "top", "To the first line; gg too.", IN_LONG),
     _move("end", ("G", "end"), "G End", "end", "To the last line; logs follow again."),
     _move("fold", ("left",), "←", "fold", "Fold the service's versions.", IN_TABLE),
     _move("unfold", ("right",), "→", "unfold", "Unfold the service's versions.", IN_TABLE),
@@ -174,7 +178,7 @@ class _Current:
 def use(keys: Mapping[str, KeyChoice]) -> tuple[str, ...]:
     """From now on actions have these keys, or their usual ones; returns what is wrong with some."""
     chosen, problems = remapped(_WRITTEN, keys)
-    _Current.actions = _worded(chosen)
+    _Current.actions = _worded(chosen) if keys else ACTIONS
     return problems
 
 
@@ -260,13 +264,42 @@ def in_groups(
         yield group, tuple(action for action in actions if action.group == group)
 
 
+MOST_USED = (
+    "filter", "open_version", "logs", "heavier", "diff", "rollback", "undo", "proxies", "command",
+    "help",
+)  # fmt: skip
+"""What a night on call needs, in the order in which it does."""
+
+_TITLES = {FIND: "Find", CHANGE: "Change", LOOK: "Panes", MOVE: "Move", PROGRAM: "The program"}
+"""The README's groups, in its order."""
+
+
 def markdown() -> str:
-    """The README's table of keys."""
-    lines = ["| key | action | what it does |", "|---|---|---|"]
-    for group, actions in in_groups():
-        lines.append(f"| | **{group}** | |")
-        lines += [f"| {_code(a.shown)} | {a.label} | {a.help} |" for a in actions]
-    return "\n".join(lines)
+    """The README's tables of keys: the most used, then by group, then of each pane by itself."""
+    parts = ["The ten most used:", "", *_table([BY_ID[name] for name in MOST_USED])]
+    for group, title in _TITLES.items():
+        found = [a for a in ACTIONS if a.group == group and not (group == LOOK and _inside(a))]
+        parts += _folded(title, found)
+    places = sorted({place for a in ACTIONS if a.group == LOOK for place in _inside(a)})
+    for place in places:
+        found = [a for a in ACTIONS if a.group == LOOK and place in _inside(a)]
+        parts += _folded(f"In the {place}" if place == TABLE else f"In the pane {place}", found)
+    return "\n".join(parts)
+
+
+def _inside(action: Action) -> frozenset[str]:
+    """The parts of the screen that alone have it; none where it works everywhere."""
+    return frozenset() if action.where == ANYWHERE else action.where
+
+
+def _folded(title: str, actions: Iterable[Action]) -> list[str]:
+    head = f"<details><summary>{title}</summary>"
+    return ["", head, "", *_table(actions), "", "</details>"]
+
+
+def _table(actions: Iterable[Action]) -> list[str]:
+    rows = [f"| {_code(a.shown)} | {a.label} | {a.help} |" for a in actions]
+    return ["| key | action | what it does |", "|---|---|---|", *rows]
 
 
 def _code(shown: str) -> str:

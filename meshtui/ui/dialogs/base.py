@@ -16,6 +16,8 @@ SCROLLING = [
         ("up,k", -1),
         ("pagedown,space,ctrl+f", 15),
         ("pageup,ctrl+b", -15),
+        ("ctrl+d", 8),
+        ("ctrl+u", -8),
         ("g,home", -10_000),
         ("G,end", 10_000),
     )

@@ -77,6 +77,8 @@ class DiffDialog(Dialog[None]):
                 ("down,j", "scroll(1)"),
                 ("up,k", "scroll(-1)"),
                 ("pagedown", "page(1)"),
+                ("ctrl+d", "page(0.5)"),
+                ("ctrl+u", "page(-0.5)"),
                 ("pageup", "page(-1)"),
             )
         ),
@@ -273,8 +275,8 @@ class DiffDialog(Dialog[None]):
         self._body.move(by)
         self._show_foot()
 
-    def action_page(self, direction: int) -> None:
-        self._body.page(direction)
+    def action_page(self, pages: float) -> None:
+        self._body.page(pages)
         self._show_foot()
 
     # Applying, told by the desk

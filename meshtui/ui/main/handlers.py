@@ -126,6 +126,12 @@ class Handlers:
     def do_page_up(self) -> None:
         self._arrangement.scrolled.page(-1)
 
+    def do_half_down(self) -> None:
+        self._arrangement.scrolled.page(0.5)
+
+    def do_half_up(self) -> None:
+        self._arrangement.scrolled.page(-0.5)
+
     def do_top(self) -> None:
         self._arrangement.scrolled.to_top()
 

@@ -152,8 +152,8 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def move(self, by: int) -> None:
         self.listing.move(by)
 
-    def page(self, direction: int) -> None:
-        self.listing.page(direction)
+    def page(self, pages: float) -> None:
+        self.listing.page(pages)
 
     def to_top(self) -> None:
         self.listing.to_top()

@@ -213,8 +213,8 @@ class GraphPane(Pane):
         super().move(by)
         self._draw()
 
-    def page(self, direction: int) -> None:
-        super().page(direction)
+    def page(self, pages: float) -> None:
+        super().page(pages)
         self._draw()
 
     def to_top(self) -> None:

@@ -24,7 +24,7 @@ from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import Outline, TableLine, foldable, outline
 from meshtui.ui.table.rows import Rows, head, wanted_name_width
 from meshtui.ui.table.sparklines import History
-from meshtui.ui.widgets.lines import LinesView
+from meshtui.ui.widgets.lines import LinesView, lines_of
 from meshtui.ui.widgets.paint import BLANK, Line, Span
 
 
@@ -244,8 +244,8 @@ class MeshTable(LinesView, can_focus=True):
     def move(self, by: int) -> None:
         self.move_to(self.cursor + by)
 
-    def page(self, direction: int) -> None:
-        self.move(direction * max(self.room - 1, 1))
+    def page(self, pages: float) -> None:
+        self.move(lines_of(pages, self.room))
 
     def to_top(self) -> None:
         self.move_to(0)

@@ -24,6 +24,12 @@ CACHED = 400
 and most are of numbers that do not come back."""
 
 
+def lines_of(pages: float, room: int) -> int:
+    """How far so many pages go where there is room for so many lines: one line at least."""
+    by = max(round(abs(pages) * (room - 1)), 1)
+    return by if pages > 0 else -by
+
+
 class Styled(Widget):
     """A widget whose text is styled by role, from the theme in use."""
 

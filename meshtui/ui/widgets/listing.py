@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtui.ui.widgets.lines import LinesView
+from meshtui.ui.widgets.lines import LinesView, lines_of
 from meshtui.ui.widgets.paint import BLANK, Line, width_of
 
 
@@ -33,8 +33,8 @@ class Listing(LinesView, can_focus=False):
     def move(self, by: int) -> None:
         self.jump(y=self.scroll_offset.y + by)
 
-    def page(self, direction: int) -> None:
-        self.move(direction * max(self.room - 1, 1))
+    def page(self, pages: float) -> None:
+        self.move(lines_of(pages, self.room))
 
     def sideways(self, by: int) -> None:
         self.jump(x=self.scroll_offset.x + by)

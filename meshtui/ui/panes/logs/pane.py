@@ -38,7 +38,7 @@ from meshtui.ui.panes.logs.feed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.logs.lines import LogLines
 from meshtui.ui.panes.logs.marks import marks_of
 from meshtui.ui.panes.logs.text import count_words, start_words, state_words, summary_lines
-from meshtui.ui.widgets.lines import LinesBlock, LinesView
+from meshtui.ui.widgets.lines import LinesBlock, LinesView, lines_of
 from meshtui.ui.widgets.paint import Line
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ class LogsPane(Pane):
         self.log_lines.move(by)
         self.update_title()
 
-    def page(self, direction: int) -> None:
-        self.move(direction * max(self.log_lines.room - 1, 1))
+    def page(self, pages: float) -> None:
+        self.move(lines_of(pages, self.log_lines.room))
 
     def to_top(self) -> None:
         self.log_lines.to_top()
