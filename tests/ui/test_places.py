@@ -61,10 +61,9 @@ async def test_a_context_that_is_not_there_changes_nothing() -> None:
 async def test_half_a_page_goes_half_as_far_as_a_page() -> None:
     async with driving(FakeCockpit(), SMALL) as drive:
         table = drive.app.main.table
+        last = len(table.entries) - 1
         await drive.press("home", "ctrl+d")
-        half = table.cursor
-        await drive.press("ctrl+d", "ctrl+u")
-        assert 0 < half <= table.room // 2 and table.cursor == half
+        assert table.cursor == min(lines_of(0.5, table.room), last) > 0
         await drive.press("ctrl+u")
         assert table.cursor == 0
 
