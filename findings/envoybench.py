@@ -125,30 +125,31 @@ class Envoy:
         self._filters = filters or []
         self.serve_routes("1", routes)
         self.serve_listener("1", {})
-        (self.folder / "envoy.json").write_text(json.dumps(self._bootstrap(clusters)))
+        (self.folder / "envoy.json").write_text(json.dumps(self.bootstrap(clusters)))
 
-    def _bootstrap(self, clusters: list[dict[str, Any]]) -> dict[str, Any]:
+    def bootstrap(self, clusters: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "node": {"id": "finding", "cluster": "finding"},
             "admin": {"address": address(self.admin_port)},
             "static_resources": {"clusters": clusters},
-            "dynamic_resources": {"lds_config": self._source("listeners")},
+            "dynamic_resources": {"lds_config": self.source("listeners")},
         }
 
-    def _source(self, name: str) -> dict[str, Any]:
+    def source(self, name: str) -> dict[str, Any]:
         path = str(self.folder / f"{name}.json")
         return {"path_config_source": {"path": path}, "resource_api_version": "V3"}
 
-    def _write(self, name: str, version: str, resource: dict[str, Any]) -> None:
+    def write(self, name: str, version: str, *resources: dict[str, Any]) -> None:
+        """Offer resources in a file of this name, all at once."""
         new = self.folder / f"{name}.new"
-        new.write_text(json.dumps({"version_info": version, "resources": [resource]}))
+        new.write_text(json.dumps({"version_info": version, "resources": resources}))
         new.rename(self.folder / f"{name}.json")
 
     def serve_routes(self, version: str, routes: list[dict[str, Any]]) -> None:
         """Offer a route configuration of one virtual host to the running Envoy."""
         hosts = [{"name": "all", "domains": ["*"], "routes": routes}]
         kind = f"{TYPES}.config.route.v3.RouteConfiguration"
-        self._write("routes", version, {"@type": kind, "name": "routes", "virtual_hosts": hosts})
+        self.write("routes", version, {"@type": kind, "name": "routes", "virtual_hosts": hosts})
 
     def serve_listener(self, version: str, more: dict[str, Any]) -> None:
         """Offer the listener with `more` in its HTTP connection manager."""
@@ -161,7 +162,7 @@ class Envoy:
             "@type": f"{TYPES}.extensions.filters.network"
             ".http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "finding",
-            "rds": {"route_config_name": "routes", "config_source": self._source("routes")},
+            "rds": {"route_config_name": "routes", "config_source": self.source("routes")},
             "access_log": [{"name": "file", "typed_config": log}],
             "http_filters": [*self._filters, ROUTER],
             **more,
@@ -169,7 +170,7 @@ class Envoy:
         chain = {"filters": [{"name": "manager", "typed_config": manager}]}
         kind = f"{TYPES}.config.listener.v3.Listener"
         listener = {"@type": kind, "name": "listener", "address": address(self.port)}
-        self._write("listeners", version, {**listener, "filter_chains": [chain]})
+        self.write("listeners", version, {**listener, "filter_chains": [chain]})
 
     def __enter__(self) -> Envoy:
         binary = next(
