@@ -117,11 +117,14 @@ def _breaker(state: LoadState) -> None:
     rows = state.counted.breaker
     if rows:
         output.line(words.BREAKER)
-    for row in rows:
+    for row in (one for one in rows if not one.unlimited):
         place = words.place_words(row, state.ready)
         for name, said in words.breaker_words(row):
             output.line(f"  {place:<10} {name:<9} {said.text}")
             place = ""
+    unlimited = words.unlimited_words(rows, state.ready)
+    if unlimited:
+        output.line(f"  {unlimited}")
 
 
 def _times(tally: Tally) -> None:

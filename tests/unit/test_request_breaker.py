@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from meshtui.envoy.policies import UNLIMITED, ProxyCluster
 from meshtui.envoy.stats import Pressure, parse_stats
 from meshtui.operations.proxies.proxy_reads import SeenCluster
 from meshtui.operations.request.breaker import BreakerRow, breaker_rows
-from meshtui.operations.request.load_words import breaker_words
+from meshtui.operations.request.load_words import breaker_words, unlimited_words
 
 HOST = "reviews.default.svc.cluster.local"
 OTHER = "ratings.default.svc.cluster.local"
@@ -107,6 +109,28 @@ def test_a_breaker_without_a_limit_says_so() -> None:
         "limits": "none is set",
     }
     assert not loud(row)
+
+
+def test_those_without_a_limit_stand_in_one_line() -> None:
+    rows = breaker_rows(
+        [],
+        [
+            seen("v1", pressure=kept(), requests=(7,)),
+            seen("v2", requests=(2,)),
+            seen("v3", requests=(1,), outlier={"consecutive_5xx": 5}),
+            seen("v4", requests=(1,), max_requests=3),
+            seen("v5", pressure=kept(pending=1), requests=(1,)),
+        ],
+        {},
+    )
+    assert [row.name.subset for row in rows if not row.unlimited] == ["v3", "v4", "v5"]
+    outgoing = SimpleNamespace(port=9080)
+    service = SimpleNamespace(host=HOST)
+    ready: Any = SimpleNamespace(service=service, target=SimpleNamespace(outgoing=outgoing))
+    assert (
+        unlimited_words(rows, ready) == "no limit is set for v1 (7 sent to its endpoints), v2 (2)"
+    )
+    assert unlimited_words(rows[2:], ready) == ""
 
 
 def test_a_counter_that_fell_has_begun_anew() -> None:

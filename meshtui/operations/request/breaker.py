@@ -53,6 +53,12 @@ class BreakerRow:
         return bool(self.attempts or self.ejected or any((self.overflows or {}).values()))
 
     @property
+    def unlimited(self) -> bool:
+        """Whether there is nothing to say of it but how many requests it sent on."""
+        quiet = not (self.ejected or self.full or any((self.overflows or {}).values()))
+        return quiet and not self.limits and not self.detection
+
+    @property
     def turned_away(self) -> int | None:
         """Requests that it answered at once; connections that overflow only make them wait."""
         if self.overflows is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.codes import failed
@@ -110,6 +110,17 @@ def reached_words(one: Reached) -> tuple[str, str]:
     """Who was reached, and by codes and flags."""
     counts = (*sorted(one.signals.codes.items()), *sorted(one.signals.flags.items()))
     return one.workload or "(no pod reached)", "  ".join(f"{name}: {n:.0f}" for name, n in counts)
+
+
+def unlimited_words(rows: Sequence[BreakerRow], ready: ReadyLoad) -> str:
+    """`no limit is set for v1 (95 sent to its endpoints), v2 (62)`; empty where each has one."""
+    sent = " sent to its endpoints"
+    places = []
+    for row in rows:
+        if row.unlimited:
+            places.append(f"{place_words(row, ready)} ({row.attempts}{sent})")
+            sent = ""
+    return f"no limit is set for {', '.join(places)}" if places else ""
 
 
 def breaker_words(row: BreakerRow) -> Iterator[tuple[str, Words]]:

@@ -101,7 +101,7 @@ def _outcomes(tally: Tally, width: int) -> Iterator[Line]:
 def _breaker(state: LoadState, width: int) -> list[Line]:
     rows = state.counted.breaker
     lines = wrapped(words.BREAKER, width, "muted") if rows else []
-    for row in rows:
+    for row in (one for one in rows if not one.unlimited):
         name = words.place_words(row, state.ready)
         indent = min(max(len(name) + 2, 6), 16)
         pieces = [
@@ -109,7 +109,8 @@ def _breaker(state: LoadState, width: int) -> list[Line]:
             for label, said in words.breaker_words(row)
         ]
         lines += _flowed((span(fit(name, indent), "strong"),), pieces, indent, width)
-    return lines
+    unlimited = words.unlimited_words(rows, state.ready)
+    return [*lines, *wrapped(unlimited, width, "muted")] if unlimited else lines
 
 
 def _reached(state: LoadState, width: int) -> list[Line]:
