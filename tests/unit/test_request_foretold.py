@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import Effects, Odds
-from meshtui.mesh.model import Pod
+from meshtui.mesh.model import Fault, Pod
 from meshtui.mesh.request import Request
 from meshtui.operations.request.ask import marked
-from meshtui.operations.request.foretold import Sight, agrees, answerer, destinations
-from meshtui.operations.request.sight import addressed
+from meshtui.operations.request.foretold import Sight, agrees, answerer, destinations, verdict
+from meshtui.operations.request.sight import Mark, addressed
 
 HOST = "reviews.shop.svc.cluster.local"
 TAKEN = Tried(("shop", "reviews"), "route[0]")
@@ -25,6 +27,10 @@ SPLIT = Decision(
 NOWHERE = Decision(HOST)
 DIRECT = Decision(HOST, taken=TAKEN, effects=Effects(answer="answers 404"))
 UNSURE = Decision(HOST, above=(Tried(None, "x", None),), taken=TAKEN, effects=SPLIT.effects)
+FAULTY = replace(
+    SPLIT, effects=replace(SPLIT.effects, fault=Fault(abort_http=503, abort_percent=10))
+)
+SLOW = replace(SPLIT, effects=replace(SPLIT.effects, fault=Fault(delay_s=1, delay_percent=100)))
 PASSED = Decision("", taken=TAKEN, effects=Effects((Odds("", cluster="PassthroughCluster"),)))
 
 CALLER = Pod("shop", "page-1", ip="10.0.0.9", proxy_container="istio-proxy", phase="Running")
@@ -64,7 +70,12 @@ def line(
         (SPLIT, line(f"outbound|8080|v1|{HOST}"), False),
         (SPLIT, line("outbound|9080|v1|ratings.shop.svc.cluster.local"), False),
         (SPLIT, line("PassthroughCluster"), False),
-        (SPLIT, line(details="fault_filter_abort"), None),
+        (SPLIT, line(details="fault_filter_abort"), False),
+        (SPLIT, line(f"outbound|9080|v1|{HOST}", flags=("FI",)), False),
+        (FAULTY, line(f"outbound|9080|v1|{HOST}", flags=("FI",)), True),
+        (FAULTY, line(f"outbound|9080|v1|{HOST}", "10.0.0.1:9080"), True),
+        (SLOW, line(details="fault_filter_abort"), False),
+        (SPLIT, line(details="local_rate_limited", flags=("RL",)), None),
         (SPLIT, None, None),
         (UNSURE, line(f"outbound|9080|v1|{HOST}"), None),
         (NOWHERE, line(details="route_not_found"), True),
@@ -81,7 +92,68 @@ def test_it_went_where_it_was_said_to_go(
     assert agrees(decision, record) is expected
 
 
+V1_CLUSTER = f"outbound|9080|v1|{HOST}"
+
+
+@pytest.mark.parametrize(
+    ("decision", "record", "expected"),
+    [
+        (SPLIT, line(V1_CLUSTER, "10.0.0.1:9080"), "it did so"),
+        (SPLIT, line("PassthroughCluster", "10.0.0.1:9080"), "IT WENT ELSEWHERE"),
+        (SPLIT, None, "whether it did so is not known"),
+        (UNSURE, line(V1_CLUSTER, flags=("FI",)), "whether it did so is not known"),
+        (
+            FAULTY,
+            line(V1_CLUSTER, details="fault_filter_abort", flags=("FI",)),
+            "the fault answered",
+        ),
+        (
+            FAULTY,
+            line(V1_CLUSTER, details="fault_filter_abort", flags=("DI", "FI")),
+            "the fault answered",
+        ),
+        (FAULTY, line(V1_CLUSTER, "10.0.0.1:9080"), "it did so"),
+        (
+            SLOW,
+            line(V1_CLUSTER, "10.0.0.1:9080", flags=("DI",)),
+            "it did so, after the fault's delay",
+        ),
+        (
+            SPLIT,
+            line(details="fault_filter_abort"),
+            "IT WAS ABORTED by a fault that was not foretold",
+        ),
+        (
+            SPLIT,
+            line(V1_CLUSTER, details="overflow", flags=("UO",)),
+            "its proxy chose that, and sent it nowhere (UO)",
+        ),
+        (DIRECT, line(details="direct_response"), "it did so"),
+        (NOWHERE, line(details="route_not_found", flags=("NR",)), "it did so"),
+    ],
+)
+def test_the_words_are_true_of_who_answered(
+    decision: Decision, record: AccessRecord | None, expected: str
+) -> None:
+    assert verdict(decision, record) == expected
+
+
+def test_a_connection_is_found_by_its_ends() -> None:
+    """By the caller's end of it, and on the other side by its proxy's end of the next one."""
+    mark = Mark("10.0.0.9:41002", connection=True)
+    caller = line("outbound|9081||x", "10.0.0.1:9080", downstream_remote="10.0.0.9:41002")
+    assert mark.fits(caller)
+    assert not mark.fits(replace(caller, downstream_remote="10.0.0.9:41003"))
+    assert mark.of_servers(None) is None
+    assert mark.of_servers(caller) is None
+    theirs = mark.of_servers(replace(caller, upstream_local="10.0.0.9:50000"))
+    assert theirs == Mark("10.0.0.9:50000", connection=True)
+    assert Mark("an-id").of_servers(None) == Mark("an-id")
+    assert Mark("an-id").fits(caller)
+
+
 def test_what_was_foretold_in_words() -> None:
+    assert destinations(FAULTY) == "v1 80 %, v2 20 %, v3 0 %, with abort 503 10%"
     assert destinations(SPLIT) == "v1 80 %, v2 20 %, v3 0 %"
     assert destinations(DIRECT) == "answers 404"
     assert destinations(NOWHERE) == ""

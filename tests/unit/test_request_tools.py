@@ -86,6 +86,12 @@ def test_a_method_that_changes_something_says_that_it_has_no_body() -> None:
         (7, "", "", Answer(trouble="curl ends with 7")),
         (18, "HTTP/1.1 200 OK\r\n\r\n\nmeshtui-sent 200 0.2 7\n", "curl: (18) transfer closed\n",
          Answer(200, (), 0.2, 7, notes=("the answer broke off (curl ends with 18)",))),
+        (0, "HTTP/1.1 200 OK\r\n\r\n\nmeshtui-sent 200 0.2 7 10.0.0.9 41002\n", "",
+         Answer(200, (), 0.2, 7, local="10.0.0.9:41002")),
+        (0, "HTTP/1.1 200 OK\r\n\r\n\nmeshtui-sent 200 0.2 7 fd00::9 41002\n", "",
+         Answer(200, (), 0.2, 7, local="[fd00::9]:41002")),
+        (0, "HTTP/1.1 200 OK\r\n\r\n\nmeshtui-sent 200 0.2 7 1.2.3 99999999\n", "",
+         Answer(200, (), 0.2, 7)),
         (0, "\nmeshtui-sent 99999 nan -1\n", "", Answer(trouble="what curl prints cannot be read")),
     ],
 )  # fmt: skip

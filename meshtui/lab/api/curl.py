@@ -114,25 +114,37 @@ async def _request(options: _Options, url: URL, sidecar: Address, begun: float) 
             skip_auto_headers=("accept-encoding", "content-type"),
         ) as response,
     ):
+        local = _local(response)
         body = await response.read()
         raw = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
         status = f"HTTP/1.1 {response.status} {response.reason or ''}\r\n".encode()
         head = status + raw + b"\r\n" if options.values.get("dump") == "-" else b""
     hidden = options.head or options.values.get("output") == "/dev/null"
-    trailer = _written(options, response.status, time.monotonic() - begun, len(body))
+    trailer = _written(options, response.status, time.monotonic() - begun, len(body), local)
     return Curled(head + (b"" if hidden else body) + trailer)
+
+
+def _local(response: aiohttp.ClientResponse) -> tuple[str, int]:
+    """Curl's end of the connection, where that was not given back yet."""
+    transport = response.connection.transport if response.connection is not None else None
+    found = transport.get_extra_info("sockname") if transport is not None else None
+    return (str(found[0]), int(found[1])) if found else ("", 0)
 
 
 def _failed(options: _Options, code: int, why: str) -> Curled:
     return Curled(_written(options, 0, 0.0, 0), f"curl: ({code}) {why}\n".encode(), code)
 
 
-def _written(options: _Options, status: int, seconds: float, size: int) -> bytes:
+def _written(
+    options: _Options, status: int, seconds: float, size: int, local: tuple[str, int] = ("", 0)
+) -> bytes:
     text = options.values.get("write", "").replace("\\n", "\n")
     for name, value in (
         ("http_code", f"{status:03}"),
         ("time_total", f"{seconds:.6f}"),
         ("size_download", str(size)),
+        ("local_ip", local[0]),
+        ("local_port", str(local[1])),
     ):
         text = text.replace(f"%{{{name}}}", value)
     return text.encode()

@@ -25,7 +25,7 @@ from meshtui.operations.look.trace import (
 )
 from meshtui.operations.request.foretold import Answerer, Sight, agrees, answerer
 from meshtui.operations.request.send import Sent, applications, send
-from meshtui.operations.request.sight import find_request
+from meshtui.operations.request.sight import Mark, find_request
 from meshtui.operations.request.tools import Outgoing
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def _ask_from(
         mesh,
         pod,
         servers,
-        request_id,
+        _mark(traced, sent, request_id),
         since_s=time.monotonic() - begun,
         wait_s=wait_s,
     )
@@ -157,6 +157,13 @@ def marked(request: Request, pod: Pod) -> tuple[str, Headers]:
         added[USER_AGENT] = f"meshtui {request_id}"
     missing = tuple((name, value) for name, value in added.items() if not given.get(name))
     return request_id, (*request.headers, *missing)
+
+
+def _mark(traced: ProxyTrace, sent: Sent, request_id: str) -> Mark:
+    """The id, and where whole connections are passed on the sender's end of it."""
+    decision = traced.actual or traced.intent
+    by_connection = decision.effects.connection and bool(sent.answer.local)
+    return Mark(sent.answer.local, connection=True) if by_connection else Mark(request_id)
 
 
 async def _trace_of(cluster: Cluster, mesh: Mesh, question: Question, pod: Pod) -> ProxyTrace:

@@ -20,25 +20,49 @@ def destinations(decision: Decision) -> str:
         return ""
     if effects.answer:
         return effects.answer
-    return ", ".join(
-        f"{odds.label} {number(round(odds.percent, 2)):g} %" for odds in effects.destinations
-    )
+    parts = [f"{odds.label} {number(round(odds.percent, 2)):g} %" for odds in effects.destinations]
+    fault = effects.fault
+    return ", ".join(parts) + (f", with {fault}" if fault is not None and fault.active else "")
 
 
 def agrees(decision: Decision, record: AccessRecord | None) -> bool | None:
     """Whether the cluster in the caller's log is one that the request may go to.
 
     None where that can't be said: no line, no cluster in it, or rules that could not be decided.
-    A request that a fault or a limit ends before a cluster is chosen names none.
+    A request that a limit ends before a cluster is chosen names none. One that a fault aborts went
+    nowhere, whatever cluster it names: it was said to where its route aborts some.
     """
     if record is None or not decision.sure:
         return None
+    if aborted(record):
+        fault = decision.effects.fault
+        return fault is not None and fault.abort_percent > 0
     if not record.upstream_cluster:
         answered = bool(decision.effects.answer) or decision.taken is None
         return True if answered else None
     if decision.taken is None or decision.effects.answer:
         return False
     return any(_is(odds, record.upstream_cluster) for odds in decision.effects.destinations)
+
+
+def aborted(record: AccessRecord) -> bool:
+    """Whether a fault answered in the place of whom it was for."""
+    return "FI" in record.flags or record.details.startswith("fault_filter_abort")
+
+
+def verdict(decision: Decision, record: AccessRecord | None) -> str:
+    """Whether it went as it was foretold, in words."""
+    found = agrees(decision, record)
+    if record is None or found is None:
+        return "whether it did so is not known"
+    if aborted(record):
+        return "the fault answered" if found else "IT WAS ABORTED by a fault that was not foretold"
+    if not found:
+        return "IT WENT ELSEWHERE"
+    if not record.upstream_host and record.upstream_cluster:
+        why = ",".join(record.flags) or record.details or "no reason is logged"
+        return f"its proxy chose that, and sent it nowhere ({why})"
+    return "it did so, after the fault's delay" if "DI" in record.flags else "it did so"
 
 
 def _is(odds: Odds, cluster: str) -> bool:

@@ -1,4 +1,8 @@
-"""Finds a request again in the access logs of both sides, by a mark that is in its lines."""
+"""Finds a request again in the access logs of both sides, by a mark that is in its lines.
+
+Where a proxy passes whole connections on, it logs no ids: the caller's end of the connection marks
+its own line, and its end of the next one, which that line has, the line of the other side.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from meshtui.dataclass import dataclass
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.errors import MeshtuiError
 from meshtui.kube.logs import pod_log
@@ -16,6 +21,24 @@ from meshtui.operations.request.foretold import Sight, address_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells the lines: an id, or the caller's end of a connection."""
+
+    text: str
+    connection: bool = False
+
+    def of_servers(self, record: AccessRecord | None) -> Mark | None:
+        """On the other side; None where it is not known."""
+        if not self.connection:
+            return self
+        return Mark(record.upstream_local, True) if record and record.upstream_local else None
+
+    def fits(self, record: AccessRecord) -> bool:
+        return not self.connection or record.downstream_remote == self.text
+
 
 AGAIN_S = 0.4
 """Between two looks: Envoy writes its log out once a second."""
@@ -30,7 +53,7 @@ async def find_request(
     mesh: Mesh,
     caller: Pod,
     servers: Sequence[Pod],
-    mark: str,
+    mark: Mark,
     *,
     since_s: float,
     wait_s: float,
@@ -62,7 +85,7 @@ async def _look(
     mesh: Mesh,
     caller: Pod,
     servers: Sequence[Pod],
-    mark: str,
+    mark: Mark,
     age_s: float,
     sight: Sight,
 ) -> Sight:
@@ -72,12 +95,13 @@ async def _look(
         record = next((one for one in found if not one.inbound), None)
         if trouble:
             return Sight(trouble=trouble)
-    asked = addressed(servers, record)
+    theirs = mark.of_servers(record)
+    asked = addressed(servers, record) if theirs is not None else []
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(pod: Pod) -> list[tuple[Pod, AccessRecord]]:
         async with gate:
-            records, _ = await _lines(cluster, mesh, pod, mark, age_s)
+            records, _ = await _lines(cluster, mesh, pod, theirs or mark, age_s)
         return [(pod, record) for record in records if record.came_to(pod.ip)]
 
     seen = await asyncio.gather(*map(one, asked))
@@ -95,10 +119,10 @@ def addressed(servers: Iterable[Pod], record: AccessRecord | None) -> list[Pod]:
 
 
 async def _lines(
-    cluster: Cluster, mesh: Mesh, pod: Pod, mark: str, age_s: float
+    cluster: Cluster, mesh: Mesh, pod: Pod, mark: Mark, age_s: float
 ) -> tuple[list[AccessRecord], str]:
     """Access-log lines with the mark, and why there may be more."""
-    formats, wanted = formats_of(mesh, (pod,)), mark.encode()
+    formats, wanted = formats_of(mesh, (pod,)), mark.text.encode()
     log = pod_log(
         cluster,
         pod.namespace,
@@ -113,7 +137,7 @@ async def _lines(
             async for raw in log:
                 if wanted in raw:
                     record = parse_line(raw.decode("utf-8", "replace"), formats)
-                    if record is not None:
+                    if record is not None and mark.fits(record):
                         found.append(record)
     except MeshtuiError as error:
         return found, str(error)

@@ -6,6 +6,7 @@ text from somebody else's container.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -47,7 +48,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: code 0 and `trouble` where nothing did. Seconds, and bytes of the body."""
+    """What came back: code 0 and `trouble` where nothing did. Seconds, and bytes of the body.
+
+    `local` is the sender's end of the connection, `10.0.0.9:41002`, empty where it is not told.
+    """
 
     code: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -55,6 +59,7 @@ class Answer:
     size: int | None = None
     trouble: str = ""
     notes: tuple[str, ...] = ()
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,9 @@ class Tool:
         return not self.methods or method in self.methods
 
 
+_WRITTEN = "%{http_code} %{time_total} %{size_download} %{local_ip} %{local_port}"
+
+
 def _curl(outgoing: Outgoing) -> tuple[str, ...]:
     head = ("--head",) if outgoing.method == "HEAD" else ("--request", outgoing.method)
     headers = (
@@ -84,7 +92,7 @@ def _curl(outgoing: Outgoing) -> tuple[str, ...]:
         *("curl", "-q", "--silent", "--show-error", "--globoff", "--path-as-is"),
         *("--noproxy", "*", "--http1.1", "--max-time", f"{outgoing.timeout_s:g}"),
         *("--output", "/dev/null", "--dump-header", "-"),
-        *("--write-out", f"\\n{_MARK} %{{http_code}} %{{time_total}} %{{size_download}}\\n"),
+        *("--write-out", f"\\n{_MARK} {_WRITTEN}\\n"),
         *head,
         *headers,
         outgoing.url,
@@ -93,12 +101,18 @@ def _curl(outgoing: Outgoing) -> tuple[str, ...]:
 
 def _read_curl(exit_code: int, stdout: str, stderr: str) -> Answer:
     before, _, after = stdout.rpartition(f"\n{_MARK} ")
-    code, seconds, size = [*after.split(), "", "", ""][:3]
+    code, seconds, size, ip, port = [*after.split(), *[""] * 5][:5]
     found = Answer(
-        _code(code), _last_block(before), _seconds(seconds), _size(size), notes=_unread(exit_code)
+        _code(code),
+        _last_block(before),
+        _seconds(seconds),
+        _size(size),
+        notes=_unread(exit_code),
+        local=local_end(ip, port),
     )
     if exit_code and not found.code:
-        return Answer(trouble=_words(stderr) or f"curl ends with {exit_code}")
+        trouble = _words(stderr) or f"curl ends with {exit_code}"
+        return Answer(trouble=trouble, local=found.local)
     return found if found.code else Answer(trouble="what curl prints cannot be read")
 
 
@@ -110,12 +124,14 @@ _SCRIPT = """
 import http.client, json, sys, time
 a = json.loads(sys.argv[1])
 t = time.time()
+l = ["", ""]
 try:
     c = http.client.HTTPConnection(a["host"], a["port"], timeout=a["timeout"])
     c.putrequest(a["method"], a["target"], skip_host=True, skip_accept_encoding=True)
     for n, v in a["headers"]:
         c.putheader(n, v.encode("utf-8"))
     c.endheaders()
+    l = [str(p) for p in c.sock.getsockname()[:2]]
     r = c.getresponse()
     s, broken = 0, ""
     try:
@@ -132,6 +148,7 @@ try:
 except Exception as e:
     o = {"trouble": str(e) or repr(e)}
 o["seconds"] = time.time() - t
+o["local"] = l
 print(json.dumps(o))
 """
 
@@ -155,9 +172,10 @@ def _read_python(exit_code: int, stdout: str, stderr: str) -> Answer:
         found = None
     if not isinstance(found, dict):
         return Answer(trouble=_words(stderr) or f"what Python prints cannot be read ({exit_code})")
-    code = _code(str(found.get("code", "")))
+    code, ends = _code(str(found.get("code", ""))), found.get("local")
+    local = local_end(*map(str, ends)) if isinstance(ends, list) and len(ends) == 2 else ""
     if not code:
-        return Answer(trouble=str(found.get("trouble") or "no answer"))
+        return Answer(trouble=str(found.get("trouble") or "no answer"), local=local)
     pairs = found.get("headers")
     headers = tuple(
         (str(pair[0]), str(pair[1]))
@@ -167,7 +185,8 @@ def _read_python(exit_code: int, stdout: str, stderr: str) -> Answer:
     broken = found.get("broken")
     notes = (f"the answer broke off ({broken})",) if broken else ()
     seconds = _seconds(str(found.get("seconds", "")))
-    return Answer(code, headers, seconds, _size(str(found.get("size", ""))), notes=notes)
+    size = _size(str(found.get("size", "")))
+    return Answer(code, headers, seconds, size, notes=notes, local=local)
 
 
 def _wget(outgoing: Outgoing) -> tuple[str, ...]:
@@ -224,6 +243,17 @@ def _last_block(text: str) -> tuple[tuple[str, str], ...]:
 def _headers(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
     pairs = (line.partition(":") for line in lines[:MOST_HEADERS])
     return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
+
+
+def local_end(ip: str, port: str) -> str:
+    """As a proxy logs it; empty where it is none."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ""
+    if not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
+        return ""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
 def _code(text: str) -> int:

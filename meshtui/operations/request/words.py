@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from meshtui.envoy.accesslog import AccessRecord
 from meshtui.mesh.model import Pod
 from meshtui.operations.request.ask import Asked
-from meshtui.operations.request.foretold import Answerer, address_of, destinations
-
-_AGREES = {True: "it did so", False: "IT WENT ELSEWHERE", None: "whether it did so is not known"}
+from meshtui.operations.request.foretold import Answerer, address_of, destinations, verdict
 
 
 def request_line(asked: Asked) -> str:
@@ -49,8 +47,21 @@ def _by(asked: Asked) -> str:
     if not asked.sent.answer.code:
         return f"nobody{_waiting(asked)}"
     if asked.answered_by is None:
-        return "not known: no proxy's log has a line with its id (does the mesh log requests?)"
+        return f"not known: {_unseen(asked)}"
     return answerer_words(asked.answered_by, asked.pod)
+
+
+def _unseen(asked: Asked) -> str:
+    """Why nobody's line was found."""
+    if not asked.decision.effects.connection:
+        return "no proxy's log has a line with its id (does the mesh log requests?)"
+    local = asked.sent.answer.local
+    if not local:
+        by = "a port-forward" if not asked.sent.container else asked.sent.by
+        return f"connections to that port are passed on whole, and {by} does not tell which was its"
+    if asked.sight.caller is None:
+        return f"no line of its proxy's log is of its connection, from {local}"
+    return f"no pod is known at {asked.sight.caller.upstream_host}"
 
 
 def _waiting(asked: Asked) -> str:
@@ -84,7 +95,7 @@ def _foretold(asked: Asked) -> str:
     trouble = (
         f"; its proxy was out of reach: {asked.traced.trouble}" if asked.traced.trouble else ""
     )
-    return f"{where} ({by}{trouble}): {_AGREES[asked.agrees]}"
+    return f"{where} ({by}{trouble}): {verdict(asked.decision, asked.sight.caller)}"
 
 
 def _line(record: AccessRecord) -> str:
