@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import field, replace
 
 from meshtui.dataclass import dataclass
@@ -140,12 +140,22 @@ class Ledger:
             for tally in tallies:
                 tally.time(buckets)
 
-    def fill(self, counted: Reading, seconds: float, filling: Filling) -> None:
+    @property
+    def timed(self) -> Set[Client]:
+        """The callers that timed requests."""
+        return {client_of(one) for one in self._of_times if one.reporter == SOURCE}
+
+    def fill(
+        self,
+        counted: Reading,
+        seconds: float,
+        filling: Filling,
+        timed: Set[Client] = frozenset(),
+    ) -> None:
         """As callers counted it what was `counted` in the place of those who do not.
 
-        A caller that times its requests, and does not count them, knows best how long they took.
+        Those of them who `timed` their requests know best how long they took.
         """
-        timed = {client_of(one) for one in self._of_times if one.reporter == SOURCE}
         for traffic, requests in counted.requests.items():
             if filling.get((client_of(traffic), traffic.service_key)) == traffic.reporter:
                 for tally in self._filled_tallies(traffic):

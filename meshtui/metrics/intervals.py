@@ -7,12 +7,14 @@ see each request once.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.metrics_off import CLIENT, not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED
@@ -20,6 +22,7 @@ from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
 from meshtui.metrics.denied import FORBIDDEN, summed, with_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
+from meshtui.metrics.silent import filling_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -99,13 +102,15 @@ class SidecarIntervals:
         if not self._last:
             await self.begin(mesh, services)
             return None
-        ledger, elapsed_s, denied = await self._grown(mesh, services)
+        ledger, elapsed_s, denied, muted = await self._grown(mesh, services)
         sample = Sample(
             time=self._now(),
             source=self.name,
             window_s=elapsed_s,
             clients=clients_of(reading for _, reading in self._last.values()),
             read=len(self._last),
+            filled=ledger.filled,
+            muted=muted,
         )
         if elapsed_s <= 0:
             return None
@@ -115,7 +120,9 @@ class SidecarIntervals:
     async def close(self) -> None:
         self._last.clear()
 
-    async def _grown(self, mesh: Mesh, services: Services) -> tuple[Ledger, float, Denials]:
+    async def _grown(
+        self, mesh: Mesh, services: Services
+    ) -> tuple[Ledger, float, Denials, Mapping[Client, str]]:
         pods = self._chosen(mesh, services)
         if not pods:
             raise Unreachable("no running pod has a sidecar whose requests could be counted")
@@ -125,31 +132,50 @@ class SidecarIntervals:
         if len(failures) == len(pods):
             kind = NotAllowed if isinstance(failures[0], NotAllowed) else Unreachable
             raise kind(f"none of {len(pods)} sidecars could be read ({failures[0].what})")
-        ledger, longest_s, denied = Ledger(), 0.0, list[tuple[Client, Mapping[str, float]]]()
+        ledger, longest_s = Ledger(), 0.0
+        steps: list[tuple[Client, float, Reading]] = []
         for pod, one in zip(pods, found, strict=True):
             if not isinstance(one, MeshtuiError):
-                seconds, counted = self._add(ledger, pod_id(pod), *one)
+                seconds, grown = self._step(pod_id(pod), *one)
+                ledger.add(grown, seconds)
                 longest_s = max(longest_s, seconds)
-                denied.append(((pod.namespace, pod.workload), counted))
-        return ledger, longest_s, denied
+                steps.append(((pod.namespace, pod.workload), seconds, grown))
+        muted = self._fill(ledger, mesh, steps)
+        return ledger, longest_s, [(client, grown.denied) for client, _, grown in steps], muted
 
-    def _add(
-        self, ledger: Ledger, pod: PodId, at: float, reading: Reading
-    ) -> tuple[float, Mapping[str, float]]:
-        """Takes in one proxy's reading; gives the seconds since the one before, and what it has
-        denied in them."""
+    def _fill(
+        self, ledger: Ledger, mesh: Mesh, steps: Sequence[tuple[Client, float, Reading]]
+    ) -> Mapping[Client, str]:
+        """Has those who answered count for whoever does not; gives who is told not to count.
+
+        Who counted once is taken to count still, and whose proxy is not read now counts with a
+        later interval: no request is in two of them.
+        """
+        muted = not_counting(mesh, CLIENT)
+        workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in mesh.pods}
+        latest = ((workloads[pod], one) for pod, (_, one) in self._last.items() if pod in workloads)
+        grown = [(client, one) for client, _, one in steps]
+        read = {client for client, _ in grown}
+        later = {workloads[pod_id(pod)] for pod in mesh.pods if pod.sidecar} - read
+        later -= muted.keys()
+        filling = filling_of(ledger.counting, latest, grown, muted.keys(), later, sure=math.inf)
+        for _, seconds, one in steps if filling else ():
+            ledger.fill(one, seconds, filling, ledger.timed)
+        return muted
+
+    def _step(self, pod: PodId, at: float, reading: Reading) -> tuple[float, Reading]:
+        """Takes in one proxy's reading; gives the seconds since the one before, and what was
+        counted in them."""
         known = self._last.get(pod)
         if known is None:
             self._last[pod] = at, reading
-            return 0.0, {}
+            return 0.0, Reading()
         then, before = known
         if before.requests and not reading.requests:
             # Istio's agent answers without Envoy's part where Envoy was too slow.
-            return 0.0, {}
+            return 0.0, Reading()
         self._last[pod] = at, reading
-        grown = growth(before, reading)
-        ledger.add(grown, at - then)
-        return at - then, grown.denied
+        return at - then, growth(before, reading)
 
     def _chosen(self, mesh: Mesh, services: Services) -> Sequence[Pod]:
         """The proxies that count requests to the service; all of them now and then."""
@@ -159,7 +185,16 @@ class SidecarIntervals:
         if self._clock() - self._looked_at >= _ALL_EVERY_S:
             self._looked_at = self._clock()
             return able
-        return [pod for pod in able if self._counts(pod, services)]
+        own = {key: _selector(mesh, key) for key in services}
+        known = clients_of(reading for _, reading in self._last.values())
+        named = frozenset[Client]().union(*(known.get(key, ()) for key in services))
+        return [
+            pod
+            for pod in able
+            if self._counts(pod, services)
+            or (pod.namespace, pod.workload) in named
+            or _is_behind(pod, own)
+        ] or able
 
     def _counts(self, pod: Pod, services: Services) -> bool:
         known = self._last.get(pod_id(pod))
@@ -176,6 +211,18 @@ class SidecarIntervals:
             except MeshtuiError as error:
                 return error
             return self._clock(), read(text, self._series)
+
+
+def _selector(mesh: Mesh, key: ServiceKey) -> Mapping[str, str]:
+    service = mesh.by_key.get(key)
+    return service.selector if service else {}
+
+
+def _is_behind(pod: Pod, own: Mapping[ServiceKey, Mapping[str, str]]) -> bool:
+    return any(
+        selector and pod.namespace == key.namespace and selector.items() <= pod.labels.items()
+        for key, selector in own.items()
+    )
 
 
 class PrometheusIntervals:
@@ -195,7 +242,7 @@ class PrometheusIntervals:
         if self._end is None:
             await self.begin(mesh, services)
             return None
-        found = await self._source.between(self._end)
+        found = await self._source.between(mesh, self._end)
         if found is None:
             return None
         sample, self._end, usual_s = found

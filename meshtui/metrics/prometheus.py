@@ -8,8 +8,9 @@ whom and how often it is scraped.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from typing import Protocol
@@ -18,6 +19,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.courses import Named, by_telemetry
+from meshtui.mesh.metrics_off import CLIENT, not_counting
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.time_series import Past, Stretch
@@ -40,6 +42,13 @@ from meshtui.metrics.prometheus_reading import (
     times_of,
 )
 from meshtui.metrics.prometheus_result import Point, QueryResult
+from meshtui.metrics.prometheus_silent import (
+    by_namespace,
+    fill,
+    filling_of,
+    names_of,
+    with_clients,
+)
 from meshtui.metrics.prometheus_timing import (
     USUAL_INTERVAL_S,
     Newest,
@@ -49,6 +58,7 @@ from meshtui.metrics.prometheus_timing import (
     rhythm_of,
 )
 from meshtui.metrics.scope import ALL, Scope
+from meshtui.metrics.silent import Filling
 from meshtui.metrics.source import Supplement
 from meshtui.metrics.traffic import REQUESTS
 from meshtui.metrics.worker import Worker
@@ -89,8 +99,7 @@ class _Targets:
     down: int
     scraped: bool
     before: float | None
-    denied: Denied = field(default_factory=dict)
-    tokens: Denied = field(default_factory=dict)
+    beside: tuple[Point, ...] = ()
     sent: Mapping[Client, Signals] = field(default_factory=dict)
 
 
@@ -161,8 +170,10 @@ class PrometheusSource:
             newest = await self._newest()
             return newest.at + (await self._rhythm_of(newest)).interval_s
 
-    async def between(self, start: float) -> tuple[Sample, float, float] | None:
+    async def between(self, mesh: Mesh, start: float) -> tuple[Sample, float, float] | None:
         """What was counted from `start` on, as many whole scrape intervals as there are by now.
+
+        Who counted once is taken to count still: no request is in two intervals.
 
         Gives the sample, where it ends by the server's clock, and the scrape interval in seconds;
         None where none is complete. Raises as `sample` does.
@@ -170,13 +181,13 @@ class PrometheusSource:
         async with self._one_at_a_time:
             try:
                 async with asyncio.timeout(self._limits.tick_s):
-                    return await self._between(start)
+                    return await self._between(mesh, start)
             except TimeoutError:
                 raise Unreachable(
                     f"{self.where}: no counts in {self._limits.tick_s:g} s", "it is too slow"
                 ) from None
 
-    async def _between(self, start: float) -> tuple[Sample, float, float] | None:
+    async def _between(self, mesh: Mesh, start: float) -> tuple[Sample, float, float] | None:
         self._warnings.clear()
         newest = await self._newest()
         rhythm = await self._rhythm_of(newest)
@@ -187,13 +198,18 @@ class PrometheusSource:
             return None
         seconds = round(scrapes * rhythm.interval_s, 3)
         window, end = f"{round(seconds * 1000)}ms", start + seconds
-        requests = await self._ask(queries.requests(window, self._scope), end)
-        durations = await self._ask(queries.durations(window, self._scope), end)
+        beside = tuple((await self._ask(queries.beside(window, self._scope), end)).points())
         clients = await self._clients_at(newest.at)
-        sample = Sample(self._now(), self.name, seconds, clients=clients)
-        summing = partial(_summed, sample, requests, durations)
+        muted = not_counting(mesh, CLIENT)
+        silent = _rows(beside, queries.SILENT)
+        filling = filling_of(silent, clients, muted.keys(), sure=math.inf)
+        what = window, self._scope, names_of(filling)
+        requests = await self._ask(queries.requests(*what), end)
+        durations = await self._ask(queries.durations(*what), end)
+        sample = Sample(self._now(), self.name, seconds, clients=clients, muted=muted)
+        summing = partial(_summed, sample, requests, durations, filling)
         summed = await self._worker.run(summing, self._limits.tick_s)
-        return summed, end, rhythm.interval_s
+        return _with_denied(summed, beside), end, rhythm.interval_s
 
     async def past(
         self, service: ServiceKey, stretch: Stretch, named: Named = by_telemetry
@@ -246,22 +262,27 @@ class PrometheusSource:
         self._known = newest, rhythm, newest.at - asked_at
         targets = await self._targets(newest, rhythm, _gateways(mesh))
         self._refuse_old(newest, rhythm, targets)
-        requests = await self._ask(queries.requests(rhythm.window, self._scope), newest.at)
-        promql = queries.durations_and_connections(rhythm.window, self._scope)
-        durations = await self._ask(promql, newest.at)
+        clients = await self._clients_at(newest.at)
+        muted = not_counting(mesh, CLIENT)
+        filling = filling_of(_rows(targets.beside, queries.SILENT), clients, muted.keys())
+        what = rhythm.window, self._scope, names_of(filling)
+        requests = await self._ask(queries.requests(*what), newest.at)
+        durations = await self._ask(queries.durations_and_connections(*what), newest.at)
         sample = Sample(
             time=asked_at,
             source=self.name,
             window_s=rhythm.window_s,
-            clients=await self._clients_at(newest.at),
+            clients=clients,
+            muted=muted,
             read=targets.read,
             failed=targets.down,
             problems=self._problems(newest, rhythm, targets),
         )
-        summing = partial(_summed, sample, requests, durations)
+        gateways = _gateways(mesh)
+        summing = partial(_summed, sample, requests, durations, filling, gateways)
         summed = await self._worker.run(summing, self._limits.tick_s)
-        seen = replace(summed, sent=targets.sent)
-        found = with_denied(seen, targets.denied, targets.tokens)
+        seen = replace(summed, sent={**targets.sent, **summed.sent})
+        found = _with_denied(seen, targets.beside)
         return (await self._supplement(mesh, found) if self._supplement else found), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
@@ -310,8 +331,7 @@ class PrometheusSource:
             down=int(found.get(queries.DOWN, 0)),
             scraped=queries.SCRAPED in found,
             before=found.get(queries.SCRAPED_BEFORE),
-            denied=_by_workload(points, queries.DENIED),
-            tokens=_by_workload(points, queries.TOKENS),
+            beside=tuple(points),
             sent=sent_by(
                 (p for p in points if p.labels.get(queries.WHAT) == queries.SENT),
                 (p for p in points if p.labels.get(queries.WHAT) == queries.SENT_TIMES),
@@ -364,23 +384,44 @@ def _gateways(mesh: Mesh) -> frozenset[Client]:
     return frozenset((pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway)
 
 
-def _by_workload(points: Iterable[Point], what: str) -> Denied:
+def _rows(points: Iterable[Point], what: str) -> Iterable[Point]:
+    return (point for point in points if point.labels.get(queries.WHAT) == what)
+
+
+def _with_denied(sample: Sample, points: Sequence[Point]) -> Sample:
+    denied, tokens = (_by_workload(_rows(points, w)) for w in (queries.DENIED, queries.TOKENS))
+    return with_denied(sample, denied, tokens)
+
+
+def _by_workload(points: Iterable[Point]) -> Denied:
     return {
         (
             point.labels.get("destination_workload_namespace", ""),
             point.labels.get("destination_workload", ""),
         ): point.value
         for point in points
-        if point.labels.get(queries.WHAT) == what
     }
 
 
-def _summed(sample: Sample, requests: QueryResult, durations: QueryResult) -> Sample:
+def _summed(
+    sample: Sample,
+    requests: QueryResult,
+    durations: QueryResult,
+    filling: Filling,
+    gateways: frozenset[Client] = frozenset(),
+) -> Sample:
     """`sample` with its signals; a large mesh takes long enough for a thread."""
     flaws = Flaws()
-    ledger = Ledger()
-    ledger.add(reading_of(requests.points(), durations.points(), flaws), sample.window_s)
-    known = replace(sample, problems=(*flaws.problems(), *sample.problems))
+    ledger = Ledger(gateways=gateways)
+    counted = by_namespace(requests.points()), by_namespace(durations.points())
+    ledger.add(reading_of(*counted, flaws), sample.window_s)
+    fill(ledger, filling, requests.points(), durations.points(), sample.window_s)
+    known = replace(
+        with_clients(sample, filling),
+        problems=(*flaws.problems(), *sample.problems),
+        filled=ledger.filled,
+        sent=ledger.sent,
+    )
     connections = ConnectionLedger()
     connections.add(counted_by(durations.points(), queries.WHAT), sample.window_s)
     return connections.within(ledger.views().within(known))

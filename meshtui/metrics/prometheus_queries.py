@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from meshtui.metrics.connections import COUNTERS, OPENED
 from meshtui.metrics.scope import ALL, CLUSTERS, Scope
@@ -43,6 +43,10 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
 DENIED, TOKENS, SENT, SENT_TIMES = "denied", "tokens", "sent", "sent times"
+SILENT = "silent"
+_CALLER = ("source_workload", "source_workload_namespace")
+_PAIR = (*_CALLER, "destination_service_name", "destination_service_namespace")
+_SERVED = 'reporter=~"destination|waypoint"'
 CONNECTION_LABELS = (*_SERVICE, "response_flags")
 _WORKLOAD = "destination_workload, destination_workload_namespace"
 
@@ -96,15 +100,61 @@ def state(
         DOWN: f"count({down} unless on (cluster, {_PROXY}) {read})",
         SCRAPED: f"max(timestamp({up}))",
         SCRAPED_BEFORE: f"max(timestamp({up} offset {window}))",
-        DENIED: _denied("envoy_http_rbac", window, scope, 'authz_enforce_result="denied"'),
-        TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope),
-    }
+    } | _beside(window, scope)
     known = tuple(gateways)
     if known:
         rows[SENT] = _sent(window, scope, known)
         rows[SENT_TIMES] = _sent_times(window, scope, known)
+    return _labelled(rows)
+
+
+def beside(window: str, scope: Scope = ALL) -> str:
+    """What the filters of workloads have denied, and the callers that count nothing."""
+    return _labelled(_beside(window, scope))
+
+
+def _beside(window: str, scope: Scope) -> dict[str, str]:
+    return {
+        DENIED: _denied("envoy_http_rbac", window, scope, 'authz_enforce_result="denied"'),
+        TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope),
+        SILENT: _silent(window, scope),
+    }
+
+
+def _labelled(rows: Mapping[str, str]) -> str:
     named = (f'label_replace({row}, "{WHAT}", "{name}", "", "")' for name, row in rows.items())
     return " or ".join(named)
+
+
+def _silent(window: str, scope: Scope) -> str:
+    """Requests by callers that count none, as those who answered them count them.
+
+    Not of a service that does not know all the callers it has answered by their names: see
+    `metrics.silent`.
+    """
+    pair = ", ".join(_PAIR)
+    sent = scope.mesh(REQUESTS, 'reporter="source"')
+    reached = ('response_flags="-"', 'destination_workload!~"unknown|"')
+    answered = scope.mesh(REQUESTS, 'reporter="source"', *reached)
+    served = scope.mesh(REQUESTS, _SERVED)
+    nameless = (
+        f"(group by ({pair}) ({_counted(answered, window)})"
+        f" unless on ({pair}) group by ({pair}) ({served}))"
+    )
+    return (
+        f"(sum by (reporter, {pair}) ({_counted(served, window)})"
+        f" unless on ({', '.join(_CALLER)}) ({_counted(sent, window)})"
+        f" unless on ({', '.join(_PAIR[2:])}) {nameless})"
+    )
+
+
+def _counted(counter: str, window: str) -> str:
+    """About what each series that grew has counted."""
+    return (
+        f"({counter} - {counter} offset {window} > 0)"
+        f" or ({counter} unless {counter} offset {window})"
+        f" or (increase({counter}[{window}]) > 0)"
+    )
 
 
 def _connections(window: str, scope: Scope) -> str:
@@ -127,7 +177,7 @@ def _connections(window: str, scope: Scope) -> str:
 def _denied(counter: str, window: str, scope: Scope, *more: str) -> str:
     """By the workload whose proxies denied it: they name it in what they served."""
     inbound = 'http_conn_manager_prefix=~"inbound.*"'
-    denied = f"increase({scope.targets(counter, *more, inbound)}[{window}])"
+    denied = _grown_of(scope.targets(counter, *more, inbound), window, scope)
     served = scope.mesh(REQUESTS, 'reporter="destination"')
     workload = f"topk by (job, instance) (1, group by (job, instance, {_WORKLOAD}) ({served}))"
     whose = (
@@ -158,9 +208,17 @@ def _sent_times(window: str, scope: Scope, gateways: Iterable[str]) -> str:
     return f"({_timed(labels, window, scope, *sent)})"
 
 
-def requests(window: str, scope: Scope = ALL) -> str:
-    """Requests of the last `window` by everything that tells errors and services apart."""
-    return f"{once(REQUEST_LABELS, _grown(REQUESTS, window, scope))} > 0"
+def requests(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
+    """Requests of the last `window` by everything that tells errors and services apart.
+
+    Those of the workloads that are `silent` by caller as well, as those who answered count them.
+    """
+    counted = f"{once(REQUEST_LABELS, _grown(REQUESTS, window, scope))} > 0"
+    of = tuple(silent)
+    if not of:
+        return counted
+    grown = _grown(REQUESTS, window, scope, _SERVED, f"source_workload=~{_any_of(of)}")
+    return f"{counted} or {once((*REQUEST_LABELS, 'source_workload'), grown)} > 0"
 
 
 def calls(window: str, scope: Scope = ALL) -> str:
@@ -169,13 +227,21 @@ def calls(window: str, scope: Scope = ALL) -> str:
     return f"{once(labels, _grown(REQUESTS, window, scope))} > 0"
 
 
-def durations(window: str, scope: Scope = ALL) -> str:
-    """Buckets of the last `window`, by service, version and reporter.
+def durations(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
+    """Buckets of the last `window`, by service, version and reporter; of the `silent` by caller as
+    well, where they have none of their own.
 
     All buckets of a histogram that counted anything, the empty ones too: a quantile lies between
     two bounds, and without the lower one it would lie between 0 and the upper.
     """
-    return _timed(_SERVICE, window, scope)
+    timed = _timed(_SERVICE, window, scope)
+    of = tuple(silent)
+    if not of:
+        return timed
+    named = f"source_workload=~{_any_of(of)}"
+    own = scope.mesh(BUCKETS, 'reporter="source"', 'le="+Inf"', named)
+    served = _timed((*_SERVICE, "source_workload"), window, scope, _SERVED, named)
+    return f"{timed} or {served} unless on ({', '.join(_CALLER)}) (increase({own}[{window}]) > 0)"
 
 
 def _timed(by: Iterable[str], window: str, scope: Scope, *more: str) -> str:
@@ -193,9 +259,9 @@ def before(scope: Scope = ALL) -> str:
     return once((*_SERVICE, "le"), counted)
 
 
-def durations_and_connections(window: str, scope: Scope = ALL) -> str:
+def durations_and_connections(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
     """The durations, and beside them, by counter, the connections that are no HTTP."""
-    return f"({durations(window, scope)}) or {_connections(window, scope)}"
+    return f"({durations(window, scope, silent)}) or {_connections(window, scope)}"
 
 
 def once(labels: Iterable[str], counted: str) -> str:
@@ -229,7 +295,10 @@ def _grown(metric: str, window: str, scope: Scope, *more: str) -> str:
     3. `increase` where neither is so: after a restart, for a new proxy, after a missed scrape,
        and for a proxy that has gone.
     """
-    counter = scope.mesh(metric, *more)
+    return _grown_of(scope.mesh(metric, *more), window, scope)
+
+
+def _grown_of(counter: str, window: str, scope: Scope) -> str:
     return (
         f"({counter} - {counter} offset {window} >= 0)"
         f" or (({counter} unless {counter} offset {window})"

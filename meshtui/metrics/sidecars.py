@@ -327,9 +327,10 @@ class SidecarSource:
         latest = ((client, window.latest) for client, window in windows if window.latest)
         grown = [(client, one) for client, window in windows for one in window.counted]
         self._filling = filling_of(ledger.counting, latest, grown, muted.keys(), unread)
+        timed = ledger.timed if self._filling else frozenset()
         for _, window in windows if self._filling else ():
             for counted in window.counted:
-                ledger.fill(counted, window.elapsed_s, self._filling)
+                ledger.fill(counted, window.elapsed_s, self._filling, timed)
         return muted
 
 

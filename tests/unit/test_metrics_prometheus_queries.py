@@ -341,3 +341,67 @@ def test_connections_of_a_proxy_that_began_again_are_counted_from_0(tmp_path: Pa
 def test_queries_fit_into_a_url() -> None:
     """They go through the API server's proxy in one, of which some servers take 8 kB."""
     assert len(quote(queries.durations_and_connections("60000ms"))) < 7_000
+
+
+PAIR = (
+    'istio_requests_total{job="istio",instance="%s",reporter="%s",source_workload="%s",'
+    'source_workload_namespace="shop",destination_service_name="%s",response_flags="%s",'
+    'destination_service_namespace="shop",destination_workload="%s"}'
+)
+
+
+def pair(reporter: str, client: str, service: str, flags: str = "-", workload: str = "") -> str:
+    at = f"{client}:1" if reporter == "source" else f"{service}:1"
+    return PAIR % (at, reporter, client, service, flags, workload or f"{service}-v1")
+
+
+NAMELESS = pair("destination", "unknown", "db")
+
+
+@pytest.mark.parametrize(
+    ("series", "silent"),
+    [
+        ([pair("destination", "web", "db")], {"web"}),
+        ([pair("waypoint", "web", "db")], {"web"}),
+        ([NAMELESS], {"unknown"}),
+        ([pair("destination", "web", "db"), pair("source", "web", "db")], set()),
+        ([pair("destination", "web", "db"), pair("source", "web", "other")], set()),
+        (
+            [NAMELESS, pair("source", "web", "db"), pair("destination", "web", "db")],
+            {"unknown"},
+        ),
+        ([NAMELESS, pair("source", "web", "db")], set()),
+        ([NAMELESS, pair("source", "web", "db", "UF")], {"unknown"}),
+        (
+            [NAMELESS, pair("source", "web", "db", workload="unknown")],
+            {"unknown"},
+        ),
+    ],
+)
+def test_who_counts_nothing_of_what_is_sent(
+    tmp_path: Path, series: list[str], silent: set[str]
+) -> None:
+    """Nobody of a service that a caller asked which it does not know by name."""
+    given = {'up{job="istio",instance="db:1"}': "1x60"} | dict.fromkeys(series, "0+10x60")
+    found = evaluate(queries.beside("60000ms"), given, AT, tmp_path)
+    assert {client for client in ("web", "unknown") if any(
+        f'source_workload="{client}"' in labels for labels in found
+    )} == silent  # fmt: skip
+
+
+def test_the_silent_are_counted_by_caller_beside_all(tmp_path: Path) -> None:
+    """Their times too, unless they time their requests themselves."""
+    web, cron = pair("destination", "web", "db"), pair("destination", "cron", "db")
+    buckets = [
+        one.replace("requests_total", "request_duration_milliseconds_bucket")
+        for one in (web, cron, pair("source", "cron", "db"))
+    ]
+    given = {'up{job="istio",instance="db:1"}': "1x60", web: "0+10x60", cron: "0+1x60"}
+    given |= {one.replace("}", ',le="+Inf"}'): "0+10x60" for one in buckets}
+    for query in (queries.requests, queries.durations):
+        found = evaluate(query("60000ms", silent=["web", "cron"]), given, AT, tmp_path)
+        plain = evaluate(query("60000ms"), given, AT, tmp_path)
+        apart = {labels: n for labels, n in found.items() if "source_workload=" in labels}
+        assert {labels: n for labels, n in found.items() if labels not in apart} == plain
+        by_name = {name: n for name in ("web", "cron") for k, n in apart.items() if name in k}
+        assert by_name == ({"web": 40, "cron": 4} if query is queries.requests else {"web": 40})

@@ -201,7 +201,7 @@ async def test_queries_do_not_depend_on_the_number_of_services(
     fake.requests = [requests_row(1, name) for name in names]
     fake.durations = [r for name in names for r in bucket_rows((0, 1, 1, 1, 1), name)]
     assert len((await source.sample(Mesh())).caller_totals) == services
-    first = ["newest", "scrapes", "state", "requests", "durations", "clients"]
+    first = ["newest", "scrapes", "state", "clients", "requests", "durations"]
     assert fake.asked == [("POST", kind) for kind in first]
     fake.asked.clear()
     clock.seconds += 6

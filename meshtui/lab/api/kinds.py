@@ -9,6 +9,7 @@ from meshtui.lab.contract import Kind
 
 ISTIO = "networking.istio.io"
 SECURITY = "security.istio.io"
+TELEMETRY = "telemetry.istio.io"
 GATEWAY_API = "gateway.networking.k8s.io"
 _ALL_VERSIONS = ("v1", "v1beta1", "v1alpha3")
 
@@ -148,6 +149,18 @@ RESOURCES: tuple[Resource, ...] = (
     _istio("proxyconfigs", "ProxyConfig", versions=("v1beta1",)),
     _security("peerauthentications", "PeerAuthentication", ("pa",)),
     _security("authorizationpolicies", "AuthorizationPolicy", ("ap",)),
+    Resource(
+        Kind(
+            TELEMETRY,
+            ("v1", "v1alpha1"),
+            "telemetries",
+            "telemetry",
+            "Telemetry",
+            short_names=("telemetry",),
+        ),
+        status=True,
+        categories=("istio-io", "telemetry-istio-io"),
+    ),
     _api("gatewayclasses", "GatewayClass", ("gc",), ("v1", "v1beta1"), namespaced=False),
     _api("gateways", "Gateway", ("gtw",), ("v1", "v1beta1")),
     _api("httproutes", "HTTPRoute", versions=("v1", "v1beta1")),

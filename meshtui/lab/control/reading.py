@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from meshtui.lab.contract import Obj, ObjectStore
 from meshtui.lab.control import protocols
+from meshtui.lab.control.counting import TELEMETRY
 from meshtui.lab.control.hosts import fqdn, qualify
 from meshtui.lab.control.world import (
     DNS,
@@ -42,6 +43,7 @@ WATCHED = frozenset(
         (ISTIO, "workloadentries"),
         (ISTIO, "sidecars"),
         (ISTIO, "envoyfilters"),
+        (TELEMETRY, "telemetries"),
         ("", "namespaces"),
         (GATEWAY_API, "gateways"),
         (GATEWAY_API, "referencegrants"),
@@ -254,6 +256,10 @@ def envoy_filter_of(obj: Obj) -> Config:
     return found
 
 
+def telemetry_of(obj: Obj) -> Config:
+    return _config(obj, selector=dict, metrics=list)
+
+
 def _config(obj: Obj, **shapes: type) -> Config:
     """An Istio object whose outer fields have the shapes the translation walks through."""
     meta, spec = obj["metadata"], obj.get("spec")
@@ -342,5 +348,6 @@ def snapshot(store: ObjectStore) -> World:
         gateways=configs("gateways", gateway_of),
         sidecars=configs("sidecars", sidecar_of),
         envoy_filters=configs("envoyfilters", envoy_filter_of),
+        telemetries=oldest_first(_each(store.objects(TELEMETRY, "telemetries"), telemetry_of)),
         api=_api_objects(store),
     )

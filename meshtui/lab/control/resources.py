@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import listeners
 from meshtui.lab.control.clusters import cluster, own_clusters, upstreams
+from meshtui.lab.control.counting import told
 from meshtui.lab.control.discovery import CLUSTERS, LISTENERS, ROUTES, Key, Resources
 from meshtui.lab.control.filters import (
     GATEWAY,
@@ -48,7 +49,8 @@ def configure(world: World, proxies: list[Proxy]) -> Configuration:
     lds: dict[Key, list[Obj]] = {}
     sight = Sight(world)
     known: dict[tuple[tuple[str, int], ...], list[Obj]] = {}
-    for proxy in proxies:
+    for each in proxies:
+        proxy = told(world, each)
         scope = sight.of(proxy)
         made = _clusters(scope, world, known)
         clusters[Key(proxy.pod, CLUSTERS)] = [*made, *own_clusters(proxy, world)]

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 
 from meshtui.lab.contract import Obj
+from meshtui.lab.control.counting import CLIENT, SERVER
 from meshtui.lab.control.world import Endpoint, Proxy, Service
 
 STATS_PREFIX = "istiocustom"
@@ -97,7 +98,8 @@ def service_metadata(host: str, name: str, namespace: str) -> Obj:
 def access_logs(proxy: Proxy, inbound_service: Service | None, inbound: bool) -> list[Obj]:
     """What a listener logs: a line on stdout, and Istio's metrics."""
     tags = _destination_tags(proxy, inbound_service) if inbound else _source_tags(proxy)
-    return [_line(), _metrics(tags | _request_tags())]
+    silent = (SERVER if inbound else CLIENT) in proxy.silent
+    return [_line(), *(() if silent else (_metrics(tags | _request_tags()),))]
 
 
 def connection_logs(proxy: Proxy) -> list[Obj]:

@@ -158,6 +158,8 @@ class Proxy:
     app_ip: str
     ports: tuple[int, ...] = ()
     gateway: bool = False
+    silent: frozenset[str] = frozenset()
+    """On which sides (`CLIENT`, `SERVER`) it counts no requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class World:
     gateways: tuple[Config, ...] = ()
     sidecars: tuple[Config, ...] = ()
     envoy_filters: tuple[Config, ...] = ()
+    telemetries: tuple[Config, ...] = ()
     api: ApiObjects = field(default_factory=ApiObjects)
 
     def service(self, host: str) -> Service | None:
