@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from meshtui.cli import output
@@ -56,6 +58,7 @@ def note_problems(found: Mesh, without_istio: str = "") -> None:
         output.note(f"meshtui: this cluster does not serve Istio's resources: {without_istio}")
 
 
+_BY_URL = "meshtui.metrics.prometheus_libraries"
 PROMETHEUS = "prometheus"
 """The source of a sample for which no sidecar was asked."""
 
@@ -70,6 +73,10 @@ async def part(opened: Session, service: str, *, journaled: bool = False) -> Par
     if not service or asked == "none":
         return None
     from meshtui.metrics.discovery import places
+
+    if asked != "auto":
+        # While the server makes its lists: it takes as long as decoding them.
+        Thread(target=import_module, args=(_BY_URL,), daemon=True).start()
 
     def enough(mesh: Mesh) -> bool:
         return asked != "auto" or bool(places(mesh))

@@ -72,9 +72,7 @@ class _Client:
     """The library, with a session of our own. Lives in the worker's thread."""
 
     def __init__(self, url: str, where: str, access: Access) -> None:
-        from prometheus_api_client import PrometheusConnect
-
-        from meshtui.metrics.prometheus_session import Session
+        from meshtui.metrics.prometheus_libraries import PrometheusConnect, Session
 
         self._session: Session = Session(url, where, access)
         self._prometheus = PrometheusConnect(url, session=self._session, method="POST")
