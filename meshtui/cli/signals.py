@@ -13,8 +13,8 @@ from meshtui.cli.streams import columns
 from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.errors import Exit, NotFound
 from meshtui.mesh.measured_views import looked_at
-from meshtui.mesh.model import Service
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.model import Mesh, Service
+from meshtui.mesh.signals import UNKNOWN, Sample
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, structure
@@ -31,6 +31,7 @@ async def signals(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opening.mesh(opened)
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+        _refuse_unknown(mesh, service, arguments.version)
         sample, before, error = await opening.sample_and_hour(
             opened, mesh, arguments.window, service.key
         )
@@ -62,6 +63,12 @@ async def _with_evidence(
     return scope_of(mesh, view, row, sample, views, None, evidence)
 
 
+def _refuse_unknown(mesh: Mesh, service: Service, named: str) -> None:
+    """Before anything is measured. What reaches no pod is only known after."""
+    if named and named != UNKNOWN:
+        _row(next(one for one in structure(mesh) if one.key == service.key), named)
+
+
 def _row(view: ServiceView, named: str) -> VersionView | None:
     """Raises `NotFound`, naming those there are."""
     if not named:
@@ -74,8 +81,9 @@ def _row(view: ServiceView, named: str) -> VersionView | None:
 
 
 def _show(scope: VersionScope, trouble: str) -> None:
-    from meshtui.ui.panes.signalstext import signals_lines
+    from meshtui.ui.panes.signalstext import signals_lines, to_be_typed
 
+    told = to_be_typed(commands(scope.view.key))
     width = min(columns(sys.stdout) or WIDTH, MOST)
-    for line in signals_lines(scope, trouble, width, how=commands(scope.view.key)):
+    for line in signals_lines(scope, trouble, width, told=told):
         output.line("".join(piece.text for piece in line).rstrip())

@@ -17,7 +17,7 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.metrics.sidecars import SidecarSource
 from meshtui.ui.actions.steps import by_key
-from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.panes.signalstext import by_how, signals_lines
 from tests.lab.harness import Mesh, until
 from tests.lab.test_flags import CASES, REVIEWS, Case, flagged, rule
 
@@ -76,7 +76,7 @@ async def test_a_flag_is_explained_by_what_is_wrong_in_the_mesh(mesh: Mesh, name
     finally:
         await cluster.close()
     for width in WIDTHS:
-        shown = signals_lines(explained(facts, sample), "", width, how=by_key)
+        shown = signals_lines(explained(facts, sample), "", width, told=by_how(by_key))
         text = " ".join("".join(piece.text for piece in line).strip() for line in shown)
         plain = " ".join(text.replace("· ", "").split())
         for words in (*wanted.here, wanted.step):

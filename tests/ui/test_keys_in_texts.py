@@ -24,7 +24,7 @@ from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.actions.steps import by_key
 from meshtui.ui.dialogs.help import help_lines
 from meshtui.ui.main.screen import MainScreen
-from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.panes.signalstext import by_how, signals_lines
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.test_signals_steps import scopes
 from tests.ui.test_snapshots import CASES, back, cockpit
@@ -94,14 +94,16 @@ def test_explanations_name_no_usual_key(remapped: None, code: str) -> None:
         steps += [said.next for said in sentences(found)]
         for each in steps:
             assert not usual_keys_in(steps_text(each, by_key))
-        lines = signals_lines(found, "", 500, how=by_key)
+        lines = signals_lines(found, "", 500, told=by_how(by_key))
         text = "\n".join("".join(piece.text for piece in line) for line in lines)
         assert not usual_keys_in(text), text
 
 
 def test_an_explanation_names_the_new_key(remapped: None) -> None:
     found = scope(mesh_of(), "v1", signals(c503=10, UO=10), signals())
-    text = "".join(p.text for line in signals_lines(found, "", 500, how=by_key) for p in line)
+    text = "".join(
+        p.text for line in signals_lines(found, "", 500, told=by_how(by_key)) for p in line
+    )
     assert f"{OTHERS['proxies']}: the limits" in text and key_of("proxies") == OTHERS["proxies"]
 
 

@@ -17,7 +17,7 @@ from meshtui.mesh.view import service_views
 from meshtui.operations.types import FeedHealth, Pending
 from meshtui.ui.actions.steps import by_key
 from meshtui.ui.panes.signals import SignalsPane
-from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.panes.signalstext import by_how, signals_lines
 from meshtui.ui.widgets.paint import width_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -212,7 +212,7 @@ def lines(
     views = service_views(cockpit.mesh, cockpit.sample)
     view = next(view for view in views if view.key == REVIEWS)
     found = signals_lines(
-        change(scope_of(cockpit.mesh, view, None, cockpit.sample)), "", width, how=by_key
+        change(scope_of(cockpit.mesh, view, None, cockpit.sample)), "", width, told=by_how(by_key)
     )
     assert max(width_of(line) for line in found) <= width
     return ["".join(piece.text for piece in line) for line in found]

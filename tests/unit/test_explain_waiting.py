@@ -10,7 +10,7 @@ from meshtui.diagnosis.explain.triage import sentences
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.ui.actions.steps import by_key
-from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.panes.signalstext import by_how, signals_lines
 from tests.unit.explaining import mesh_of, scope, signals
 from tests.unit.objects import Obj, route
 
@@ -103,7 +103,8 @@ def test_a_tail_that_waits_is_told_by_its_own_quantile() -> None:
 def test_the_wait_begins_a_line_of_its_own_beside_errors() -> None:
     found = scope(limited(), "v3", timed(570, 900, c503=5), timed(3, 9, c503=5))
     lines = [
-        "".join(piece.text for piece in line) for line in signals_lines(found, "", 60, how=by_key)
+        "".join(piece.text for piece in line)
+        for line in signals_lines(found, "", 60, told=by_how(by_key))
     ]
     assert any(line.startswith("  v3 answers the errors itself") for line in lines)
     assert any(line.startswith("  Callers wait longer than v3") for line in lines)

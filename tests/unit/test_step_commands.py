@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 import pytest
@@ -15,7 +14,7 @@ from meshtui.envoy.logfilter import parse_filter
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.model import ServiceKey
 from meshtui.ui.actions.registry import BY_ID
-from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.panes.signalstext import signals_lines, to_be_typed
 from tests.ui.test_signals_steps import scopes
 from tests.unit.explaining import mesh_of, scope, signals
 
@@ -66,10 +65,11 @@ def test_every_step_is_a_command_that_is_understood(code: str) -> None:
                     assert parse_filter(asked.filter)
 
 
+@pytest.mark.parametrize("width", [40, 80, 100])
 @pytest.mark.parametrize("flag", sorted(FLAGS))
-def test_the_text_has_what_to_do_next_as_a_command(flag: str) -> None:
+def test_every_command_stands_whole_on_a_line_of_its_own(flag: str, width: int) -> None:
     found = scope(mesh_of(), "v1", signals(c503=10, **{flag: 10}))
-    lines = ["".join(p.text for p in each) for each in signals_lines(found, "", 500, how=SHOP)]
-    for line in lines:
-        if "→" in line:
-            assert re.search(r"→ (meshtui|kubectl) ", line), line
+    shown = signals_lines(found, "", width, told=to_be_typed(SHOP))
+    lines = {"".join(piece.text for piece in line).strip(" →") for line in shown}
+    steps = [step for one in explanations([found]) for step in one.next]
+    assert steps and all(SHOP(step) in lines for step in steps)

@@ -19,7 +19,7 @@ from meshtui.ui.actions.steps import by_key
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
-from meshtui.ui.panes.signalstext import signals_lines
+from meshtui.ui.panes.signalstext import by_how, signals_lines
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.headline import telemetry_words
 from meshtui.ui.widgets.paint import Line, span
@@ -139,7 +139,9 @@ class SignalsPane(Pane):
         health, self._old = self._snapshot.telemetry, self._stale
         trouble = health.message or ("" if health.state == "ok" else health.state)
         width = self.size.width - 3
-        self.listing.fill(signals_lines(scope, trouble, width, how=by_key, stale=self._old))
+        self.listing.fill(
+            signals_lines(scope, trouble, width, told=by_how(by_key), stale=self._old)
+        )
         place = (scope.view.key, self.version)
         if place != self._place:
             self._place = place
