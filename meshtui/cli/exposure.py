@@ -181,6 +181,8 @@ def _door(door: Door) -> None:
     served = pods_words(door.pods) if door.pods else "NO POD: its selector finds none"
     listener = f" listener {door.listener}" if door.listener else ""
     _field("", f"{door.gateway}{listener}, {served}")
+    for trouble in door.troubles:
+        _field("", f"its status: {trouble.words}")
     for front in door.fronts:
         _field("", f"Service {front.key} ({front.type or 'type not known'})")
     for lead in door.leads:

@@ -11,6 +11,13 @@ from dataclasses import replace
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.gateway_api import API_GATEWAYS
+from meshtui.mesh.gateway_status import (
+    GatewayTrouble,
+    proxy_troubles,
+    troubles_at,
+    waypoint_troubles,
+    worth_saying,
+)
 from meshtui.mesh.model import Gateway, Mesh, Pod, Ref, Server, Service
 from meshtui.mesh.request import covers
 from meshtui.mesh.resolution import Client, Route, RulePlace, Ruling, View, client_of, world
@@ -58,6 +65,8 @@ class Door:
     pods: tuple[Pod, ...]
     fronts: tuple[Service, ...]
     listener: str = ""
+    troubles: tuple[GatewayTrouble, ...] = ()
+    """What its Gateway, or the ListenerSet, says in its status does not work."""
 
 
 def doors_to(mesh: Mesh, service: Service) -> tuple[Door, ...]:
@@ -95,6 +104,16 @@ def api_routes_to(mesh: Mesh, service: Service) -> tuple[ApiRoute, ...]:
         if route.at_gateways and service.host in route.backends
         if (why := unserved(mesh, route))
     )
+
+
+def gateway_troubles(mesh: Mesh, service: Service) -> tuple[GatewayTrouble, ...]:
+    """Of all that requests to a service come through: the Gateways before it, and its waypoint."""
+    found = [trouble for door in doors_to(mesh, service) for trouble in door.troubles]
+    for route in api_routes_to(mesh, service):
+        for gateway in route.gateways:
+            namespace, _, name = gateway.partition("/")
+            found += proxy_troubles(mesh, (namespace, name))
+    return worth_saying((*found, *waypoint_troubles(mesh, service)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +232,7 @@ def _door(mesh: Mesh, openings: _Openings) -> Door:
         pods=pods,
         fronts=_fronts(mesh, pods),
         listener=gateway.listener,
+        troubles=troubles_at(mesh, gateway.owner, gateway.listener) if gateway.listener else (),
     )
 
 

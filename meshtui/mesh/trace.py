@@ -12,6 +12,13 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.decision import Decision, Tried, split
 from meshtui.mesh.effects import Effects, Odds, route_effects
+from meshtui.mesh.gateway_api import GATEWAY_NAME
+from meshtui.mesh.gateway_status import (
+    GatewayTrouble,
+    proxy_troubles,
+    waypoint_troubles,
+    worth_saying,
+)
 from meshtui.mesh.model import Mesh, Retries, Rule
 from meshtui.mesh.parse_rules import parse_rule
 from meshtui.mesh.request import Request, best_domain, port_of
@@ -64,7 +71,18 @@ def trace(mesh: Mesh, request: Request, caller: Caller) -> Decision:
     notes = (NORMALISED,) if request.normalisable else ()
     if any(name.lower() == _OWN_TIMEOUT for name, _ in request.headers):
         notes = (*notes, f"Istio's proxies ignore a caller's {_OWN_TIMEOUT}")
+    notes = (*notes, *map(str, worth_saying(_troubles(view, found))))
     return replace(found, notes=(*found.notes, *unknown, *notes), unknown=unknown)
+
+
+def _troubles(view: View, found: Decision) -> tuple[GatewayTrouble, ...]:
+    """What the status of the Gateway or the waypoint on the way says does not work."""
+    client, mesh = view.client, view.mesh
+    name = client.waypoint or (client.labels.get(GATEWAY_NAME, "") if client.gateway else "")
+    if name:
+        return proxy_troubles(mesh, (client.namespace, name))
+    service = mesh.by_host.get(found.host)
+    return waypoint_troubles(mesh, service) if service is not None and not client.gateway else ()
 
 
 _OWN_TIMEOUT = "x-envoy-upstream-rq-timeout-ms"

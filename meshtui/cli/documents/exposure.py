@@ -83,6 +83,7 @@ def _door(door: Door) -> Json:
         "tls": door.tls or None,
         "https_redirect": door.redirect,
         "listener": door.listener or None,
+        "troubles": [one.words for one in door.troubles],
         "virtual_service": _of_kind(door.rules_of, "VirtualService"),
         "route": _of_kind(door.rules_of, *ALL_ROUTE_KINDS),
         "rules": [

@@ -6,31 +6,28 @@ from collections.abc import Iterator
 
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, WARNING, Finding
 from meshtui.mesh import read
-from meshtui.mesh.istio import Json, Ref
+from meshtui.mesh.gateway_status import objects_with_status, status_troubles
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.route_status import ACCEPTED, PROGRAMMED, RESOLVED
-
-_CONFLICTED = "Conflicted"
-_NO_ADDRESS = "AddressNotAssigned"
-_LONGEST = 200
+from meshtui.mesh.route_status import ACCEPTED
 
 
 def unready_listener(mesh: Mesh) -> Iterator[Finding]:
     """A listener without its certificate, of a protocol that is not served, or in conflict."""
-    for ref, raw in _objects(mesh):
+    for ref, raw in objects_with_status(mesh):
         spec = [read.text(one, "name") for one in read.objects(read.obj(raw, "spec"), "listeners")]
-        for listener in read.objects(read.obj(raw, "status"), "listeners"):
-            name = read.text(listener, "name")
-            troubles = [_words(one) for one in _unmet(listener)]
-            if troubles and name in spec:
-                yield Finding(
-                    "unready-listener",
-                    ERROR,
-                    ref,
-                    f"spec.listeners[{spec.index(name)}]",
-                    f"Listener {name} does not work: {'; '.join(troubles)}.",
-                    "Correct the listener, or make what it names.",
-                )
+        troubles: dict[str, list[str]] = {}
+        for one in status_troubles(ref, raw):
+            if one.listener:
+                troubles.setdefault(one.listener, []).append(one.words)
+        for name, words in troubles.items():
+            yield Finding(
+                "unready-listener",
+                ERROR,
+                ref,
+                f"spec.listeners[{spec.index(name)}]",
+                f"Listener {name} does not work: {'; '.join(words)}.",
+                "Correct the listener, or make what it names.",
+            )
 
 
 def unready_gateway(mesh: Mesh) -> Iterator[Finding]:
@@ -44,39 +41,19 @@ def gateway_without_address(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _gateways(mesh: Mesh) -> Iterator[Finding]:
-    for ref, raw in _objects(mesh):
-        for condition in _unmet(read.obj(raw, "status")):
-            waiting = read.text(condition, "reason") == _NO_ADDRESS
-            rejected = read.text(condition, "type") == ACCEPTED
+    for ref, raw in objects_with_status(mesh):
+        for trouble in status_troubles(ref, raw):
+            if trouble.listener:
+                continue
+            waiting = trouble.addressless
+            rejected = trouble.type == ACCEPTED and trouble.status == "False"
             yield Finding(
                 "gateway-without-address" if waiting else "unready-gateway",
                 INFO if waiting else ERROR if rejected else WARNING,
                 ref,
                 "status.conditions",
-                f"Its status says that it does not work whole: {_words(condition)}.",
+                f"Its status says that it does not work whole: {trouble.words}.",
                 "Give its Service an address, or ask for the cluster's own."
                 if waiting
                 else "Do what the status says.",
             )
-
-
-def _objects(mesh: Mesh) -> Iterator[tuple[Ref, Json]]:
-    for gateway in mesh.api_gateways:
-        yield gateway.ref, gateway.raw
-    for one in mesh.listener_sets:
-        yield one.ref, one.raw
-
-
-def _unmet(status: Json) -> Iterator[Json]:
-    """What a listener has in conflict is bad where it is so, all else where it is not."""
-    for condition in read.objects(status, "conditions"):
-        kind, value = read.text(condition, "type"), read.text(condition, "status")
-        unmet = kind in (ACCEPTED, PROGRAMMED, RESOLVED) and value == "False"
-        if unmet or (kind == _CONFLICTED and value == "True"):
-            yield condition
-
-
-def _words(condition: Json) -> str:
-    kind, value = read.text(condition, "type"), read.text(condition, "status")
-    reason, message = read.text(condition, "reason"), read.text(condition, "message")
-    return f"{kind} is {value}, {reason}: {message[:_LONGEST].rstrip('.')}"

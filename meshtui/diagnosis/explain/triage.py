@@ -14,6 +14,7 @@ from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.origin import by_flags, most, sides
 from meshtui.diagnosis.explain.scope import VersionScope, listed, parts_of
 from meshtui.diagnosis.explain.steps import Steps
+from meshtui.mesh.exposure import gateway_troubles
 from meshtui.mesh.judging import (
     FEW,
     NO_TRAFFIC,
@@ -27,6 +28,7 @@ from meshtui.mesh.judging import (
 )
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
 
 MANY = 0.1
@@ -211,9 +213,18 @@ def sentences(scope: VersionScope) -> tuple[Said, ...]:
     hidden = hidden_hosts(scope) if state_of(scope) == NO_TRAFFIC else ()
     beside = (*refused_sentences(scope), turned_away(scope))
     door = edge(scope)
-    texts = filter(None, (*first.lines, *beside, door, *hidden, below(scope), *_unread(scope)))
+    entered = _gateways(scope)
+    beside = (*beside, door, *entered)
+    texts = filter(None, (*first.lines, *beside, *hidden, below(scope), *_unread(scope)))
     steps = (*first.next, *(AT_GATEWAY if door else ()))
     return (replace(first, lines=tuple(texts), next=steps), *found[1:])
+
+
+def _gateways(scope: VersionScope) -> tuple[str, ...]:
+    """What the Gateways before the service, and its waypoint, say in their status is wrong."""
+    found = gateway_troubles(scope.mesh, scope.view.service)
+    more = (f"{len(found) - NAMED:,} more like it.",) if len(found) > NAMED else ()
+    return (*(f"{clean(str(one))}." for one in found[:NAMED]), *more)
 
 
 def _unread(scope: VersionScope) -> tuple[str, ...]:

@@ -115,6 +115,11 @@ def _door(door: Door, width: int) -> list[Line]:
         lines += _field("served by", pods_words(door.pods), width)
     else:
         lines += _field("served by", "✖ no pod: the Gateway's selector finds none", width, "error")
+    for trouble in door.troubles[:MOST]:
+        role = "muted" if trouble.addressless else "warning"
+        lines += _field(
+            "status", f"{'' if trouble.addressless else '▲ '}{trouble.words}", width, role
+        )
     for front in door.fronts:
         text = f"Service {front.key}, {front.type or 'type not known'}"
         lines += _field("behind", text, width, "muted")
