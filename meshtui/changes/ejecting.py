@@ -35,7 +35,7 @@ def ejecting_none(before: Mesh, after: Mesh, change: Change) -> tuple[Caution, .
     of = f"subset {_subset(cluster)} of {name}" if cluster.subset else name
     percent = ejection_percent(read.obj(cluster.policy, "outlierDetection"))
     words = none_ejected_words(percent, number, of)
-    return (Caution("warning", f"{words}; from {needed_percent(number)} % on it ejects one"),)
+    return (Caution("warning", f"{words}; with {needed_percent(number)} % one may be"),)
 
 
 def _named(mesh: Mesh, host: str) -> frozenset[str]:

@@ -48,9 +48,10 @@ def ejects_none(detection: Json, endpoints: int) -> bool:
 
 
 def none_ejected_words(percent: float, endpoints: int, of: str) -> str:
-    """`no endpoint is ever ejected: at most 10 % of the 3 endpoints of reviews may be, …`."""
-    counted = "only endpoint" if endpoints == 1 else f"{endpoints} endpoints"
+    """`no endpoint is ever ejected: reviews has 3, and one alone is more than 10 % of them`."""
+    if endpoints == 1:
+        return f"no endpoint is ever ejected: {of} has only one, more than {percent:g} % of itself"
     return (
-        f"no endpoint is ever ejected: at most {percent:g} % of the {counted} of {of} may be, "
-        "which is less than one"
+        f"no endpoint is ever ejected: {of} has {endpoints}, and one alone is more than "
+        f"{percent:g} % of them"
     )

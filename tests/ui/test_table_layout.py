@@ -272,6 +272,11 @@ def test_a_delay_and_a_rate_limit_are_marked_and_never_taken_for_the_errors_reas
     assert marked({"200": 100}, {}, 0.0) == ""
 
 
+def test_what_a_breaker_turns_away_now_is_said_in_words() -> None:
+    assert marked({"200": 90, "503": 10}, {"UO": 10}, 0.1) == "503 · breaker open"
+    assert marked({"200": 90, "503": 10}, {"UO": 4, "UF": 6}, 0.1) == "503 UF · breaker open"
+
+
 def slow_and_failing() -> tuple[ServiceView, ...]:
     """v1 is quick and degraded, v3 slow and failing with 4 of 100."""
     (view,) = (view for view in views() if view.key == REVIEWS)

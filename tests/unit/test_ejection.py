@@ -73,19 +73,19 @@ class TestPlan:
     def test_a_breaker_with_the_default_is_a_no_op_below_ten_pods(self) -> None:
         (said,) = cautions(mesh_of(3), SetBreaker("v1", FIVE))
         assert said == (
-            "no endpoint is ever ejected: at most 10 % of the 3 endpoints of subset v1 of reviews "
-            "may be, which is less than one; from 34 % on it ejects one"
+            "no endpoint is ever ejected: subset v1 of reviews has 3, and one alone is more than "
+            "10 % of them; with 34 % one may be"
         )
         assert cautions(mesh_of(10), SetBreaker("v1", FIVE)) == []
 
     def test_the_whole_host_is_judged_by_the_subsets_that_rules_send_to(self) -> None:
         (said,) = cautions(mesh_of(9), SetBreaker(limits=FIVE))
-        assert "the 9 endpoints of subset v1" in said
+        assert "subset v1 of reviews has 9, and one alone is more" in said
 
     def test_one_pod_needs_a_hundred_percent(self) -> None:
         (said,) = cautions(mesh_of(1), SetBreaker("v1", FIVE | {"max_ejection_percent": 99}))
-        assert "at most 99 % of the only endpoint" in said
-        assert "from 100 % on" in said
+        assert "has only one, more than 99 % of itself" in said
+        assert "with 100 % one may be" in said
         assert cautions(mesh_of(1), SetBreaker("v1", FIVE | {"max_ejection_percent": 100})) == []
 
     def test_what_changes_no_detection_says_nothing_of_it(self) -> None:
@@ -108,8 +108,8 @@ class TestClustersPane:
         return dict(zip(COLUMNS[CLUSTERS], row, strict=True))["OUTLIER DETECTION"]
 
     def test_a_detection_that_ejects_none_says_so(self) -> None:
-        assert self.cell(3, consecutive_5xx=5) == "5xx 5: ejects none, 10% of 3 is less than one"
-        assert self.cell(2, max_ejection_percent=49).endswith("49% of 2 is less than one")
+        assert self.cell(3, consecutive_5xx=5) == "5xx 5: ejects none, one of 3 is more than 10%"
+        assert self.cell(2, max_ejection_percent=49).endswith("one of 2 is more than 49%")
 
     def test_one_that_may_eject_or_whose_endpoints_are_not_known_does_not(self) -> None:
         assert self.cell(10, consecutive_5xx=5) == "5xx 5"

@@ -19,6 +19,9 @@ from meshtui.ui.widgets.paint import Line, Span, span, width_of
 NO_ERROR = ("RL", "DI")
 """Flags of requests that did not fail on the server's side by what the flag tells."""
 
+OVERFLOW = "UO"
+"""The flag of what a breaker turns away: said in words, as it does so now."""
+
 SEPARATOR = Span(" · ", "faint")
 
 SUM = "Σ"
@@ -127,6 +130,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     reason = error_reason(version.caller)
     if reason:
         pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
+    if version.caller is not None and version.caller.flags.get(OVERFLOW):
+        pieces.append(Span("breaker open", "warning"))
     if version.slow:
         whole = cells >= cell_len(version.slow)
         pieces.append(span(version.slow if whole else brief_slow(version.slow), "slow"))
@@ -148,7 +153,8 @@ def error_reason(signals: Signals | None) -> str:
     if signals is None or not bad_ratio(signals):
         return ""
     harmless = _harmless_flags(signals)
-    flags = {flag: n for flag, n in signals.flags.items() if flag not in harmless}
+    said = {*harmless, OVERFLOW}
+    flags = {flag: n for flag, n in signals.flags.items() if flag not in said}
     parts = [_most(failing_codes(signals)), _most(flags)]
     if not parts[0] and signals.grpc:
         parts[0] = f"grpc {_most({k: n for k, n in signals.grpc.items() if k != '0'})}"
