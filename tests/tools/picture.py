@@ -57,16 +57,17 @@ class Row:
 def plain(svg: str) -> str:
     """Without fonts that would be loaded from elsewhere, and with braille drawn dot by dot: hardly
     a monospaced font has it, and that of another is wider than a cell."""
-    return _TEXT.sub(_dotted, _FACE.sub("", svg).replace("Fira Code", FONT))
+    return _TEXT.sub(_placed, _FACE.sub("", svg).replace("Fira Code", FONT))
 
 
-def _dotted(found: re.Match[str]) -> str:
-    """Text that keeps its place, and what of it is dots."""
+def _placed(found: re.Match[str]) -> str:
+    """Text that keeps its place, and what of it is dots; blanks at its begin would be dropped."""
     name, x, line, text = found.groups()
     shown = html.unescape(text)
     cells = {place: ord(char) - BRAILLE for place, char in enumerate(shown) if _is_dots(char)}
     if not cells:
-        return found[0]
+        blank = len(shown) - len(shown.lstrip("\xa0 "))
+        return _moved(found, shown[blank:], blank) if blank else found[0]
     top = 1.5 + _LINE_HEIGHT * int(line)
     dots = "".join(
         f'<circle class="{name}" cx="{float(x) + CELL * (place + across):.1f}" '
@@ -75,14 +76,15 @@ def _dotted(found: re.Match[str]) -> str:
         for number, (across, down) in enumerate(_DOTS)
         if bits >> number & 1
     )
-    rest = "".join(
-        found[0]
-        .replace(f'x="{x}"', f'x="{float(x) + CELL * place:.1f}"', 1)
-        .replace(f">{text}<", f">{html.escape(char)}<")
-        for place, char in enumerate(shown)
-        if place not in cells and char.strip()
-    )
-    return rest + dots
+    others = ((n, char) for n, char in enumerate(shown) if n not in cells and char.strip())
+    return "".join(_moved(found, char, place) for place, char in others) + dots
+
+
+def _moved(found: re.Match[str], text: str, by: int) -> str:
+    """The element with another text, so many cells to the right."""
+    _, x, _, before = found.groups()
+    there = found[0].replace(f'x="{x}"', f'x="{float(x) + CELL * by:.1f}"', 1)
+    return there.replace(f">{before}<", f">{html.escape(text)}<")
 
 
 def _is_dots(char: str) -> bool:

@@ -17,8 +17,8 @@ from tests.tools.picture import Row
 
 WIDE = (160, 48)
 SMALL = (80, 24)
-ERRORS = "errors"
-"""The scenario of most pictures: its lab has a journal to look at."""
+ERRORS, LIMITS = "errors", "limits"
+"""The scenario of most pictures, whose lab has a journal to look at; the same with a rate limit."""
 
 REST = "rest"
 """In the place of a key: a dialog needs a while to come."""
@@ -26,14 +26,18 @@ REST = "rest"
 
 @dataclass(frozen=True, slots=True)
 class Shows:
-    """A line that matches; what its first group is stands in bold, or on a failing row's ground."""
+    """A line matches; what its first group is stands in bold, or on a failing row's ground.
+
+    `never`: no line may match.
+    """
 
     pattern: str
     bold: bool = False
     tinted: bool = False
+    never: bool = False
 
     def within(self, rows: Sequence[Row]) -> bool:
-        return any(self._in(row) for row in rows)
+        return any(self._in(row) for row in rows) is not self.never
 
     def _in(self, row: Row) -> bool:
         found = re.search(self.pattern, row.text)
@@ -47,8 +51,8 @@ class Shows:
 
 def _tints() -> frozenset[str]:
     (theme,) = (t for t in load_themes((paths.shipped_themes(),)).found if t.name == THEME)
-    found = default_variables(theme)
-    return frozenset(found[name].lower() for name in found if name.startswith("mesh-sick"))
+    found = {**default_variables(theme), **theme.variables}
+    return frozenset(found[name].lower() for name in ("mesh-sick", "mesh-cursor-sick"))
 
 
 THEME = "meshtui-dark"
@@ -87,8 +91,7 @@ def line(pattern: str) -> Shows:
     return Shows(pattern)
 
 
-PERCENT = r"\d+(?:\.\d)?%"
-FAILING = Shows(rf"✖ v3 .* 20% .* ({PERCENT}) +\S+ .*503", bold=True, tinted=True)
+FAILING = Shows(r"✖ v3 .*20% .* (\d+\.\d%) .*503", bold=True, tinted=True)
 """The row that everything is about."""
 
 V3 = ("j", "j", "j")
@@ -106,48 +109,80 @@ LOAD = (
     "enter",
 )  # fmt: skip
 BACK = (("shift", "reviews", "v1=50", "v2=30", "v3=20"),)
-SCENES = (
-    # find
-    Scene("mesh", (FAILING, line("1 version failing: reviews v3")), V3, seconds=70.0),
-    Scene("small", (FAILING, line(r"● v1 .* 50% +\d+% ")), ("G",), SMALL, seconds=25.0),
-    Scene("signals", (line("failing: .* v3 fail"), line("503 +unavailable"), FAILING), ("s",)),
-    Scene("charts", (line(r"^.*failing"), line(r"shift .*v3 20 → 0 %")), (*REVIEWS, "h"),
-          seconds=200.0, change=("shift", "reviews", "v3=0"), after=(("undo",),)),
-    Scene("graph", (line(r"productpage-v1 .*v1"), line(rf"✖ .*{PERCENT} .*v3"),
-                    line("any request → v1 50%")), (*V3, "g"), pause_s=5.0),
-    Scene("logs", (line(" 503 "), line("5xx")), ("j", "l"), pause_s=4.0),
-    Scene("pods", (line("CrashLoopBackOff|crash|Error"),), ("i",), scenario="crash", pause_s=4.0),
-    Scene("latency", (line("slow: reviews v3"),), V3, seconds=70.0, scenario="latency"),
-    Scene("crash", (line("reviews v3"),), V3, seconds=45.0, scenario="crash"),
-    Scene("describe", (line("VirtualService"),), (*V3, "d"), pause_s=3.0),
-    Scene("exposure", (line("429"),), ("/", *"productpage", "enter", "x"), pause_s=14.0),
-    Scene("analysis", (line("reviews"),), ("j", "a"), pause_s=2.0),
-    Scene("status", (line("reviews-v3"),), ("H",), pause_s=4.0),
-    # change
-    Scene("change", (line("v3"),), (*V3, *["-"] * 3, "enter"), pause_s=2.5),
-    Scene("measured", (line(r"v3 5 % asked, \d+\.\d % ± \d+\.\d of \d+"),),
-          (*V3, "5", "enter", REST, "enter"), pause_s=30.0, after=(("undo",),)),
-    Scene("danger", (line("reviews"),), ("j", ":", *"fault abort 503 100%", "enter"), pause_s=2.5),
-    Scene("rollback-guess", (line("reviews"),), (*REVIEWS, "R"), seconds=40.0, pause_s=2.5, v3="0"),
-    Scene("rollback-failing", (line("reviews"),), (*REVIEWS, ":", *"rollback v3", "enter"),
-          pause_s=2.5),
-    Scene("rules", (line("v1"),), ("j", "y")),
-    Scene("proxies", (line("in sync|as the rules"),), ("j", "p"), pause_s=3.0),
-    Scene("trace", (line("v1"),), ("j", "t"), pause_s=3.0),
-    Scene("request", (line("200"),), (*REVIEWS, "t", "T"), pause_s=9.0),
-    Scene("load", (line("UO"),), LOAD, v3="60%", pause_s=9.0, change=BREAKER,
-          after=(("breaker", "reviews", "--off"),)),
-    Scene("journal", (line("undo"),), ("j", "J"), pause_s=2.0),
-    Scene("canary", (line("reviews"),), (*REVIEWS, "C"), seconds=50.0, pause_s=4.0, v3="0",
-          beside=(*CANARY, "--every", "30s"), after=BACK),
-    Scene("canary-rolled-back", (line("rolled back"),), (*REVIEWS, "C"), seconds=40.0,
-          pause_s=4.0, beside=(*CANARY, "--every", "60s")),
-    Scene("help", (line("roll back"),), ("?",), seconds=3.0),
+UNDONE = (("undo",),)
+FIND = (
+    Scene("mesh", (FAILING, line("1 version failing: reviews v3"), line("what fails")), V3,
+          seconds=110.0),
+    Scene("small", (FAILING, line(r"● v1 .*50% +\d+% ")), ("G",), SMALL, seconds=30.0),
+    Scene("signals", (FAILING, line("✖ failing: .* to v3 fail"), line("503 +unavailable"),
+                      line("→ R: roll back")), ("s",), seconds=30.0),
+    Scene("graph", (line("productpage-v1 .*┬.*v1"), line("any request → v1 50%"),
+                    Shows(r"✖ +\S+/s +(\d+\.\d%).* v3", bold=True)), (*V3, "g"), seconds=40.0,
+          pause_s=5.0),
+    Scene("logs", (Shows(" (503) ", bold=True), line("503 ×"), Shows(" 200 -", never=True)),
+          (*V3, ":", *"logs code:5xx", "enter"), pause_s=6.0),
+    Scene("describe", (line("version v3"), line("subset +v3: version=v3")), (*V3, "d")),
+    Scene("analysis", (line("endless-mirror"),), (*REVIEWS, "a"), pause_s=2.0),
+    Scene("status", (line(r"reviews-v3\S* .*● in sync"), line("7 in sync")), ("H",),
+          pause_s=4.0),
+    Scene("charts", (line("─ failing|╌ failing"), line("c v3"), line("shift v3 20 → 0 %")),
+          (*REVIEWS, "h"), seconds=200.0, change=("shift", "reviews", "v3=0"), after=UNDONE),
+    Scene("latency", (line("1 version slow: reviews v3"), line(r"◆ v3 .* 0% .*>\d+ms")), V3,
+          seconds=110.0, scenario="latency"),
+    Scene("crash", (Shows(r"(✖) v3 .*0/1 +CrashLoopBackOff", tinted=True), line("restart")), V3,
+          seconds=100.0, scenario="crash"),
+    Scene("pods", (line(r"└ CrashLoopBackOff: reviews \(Error, exit 1\)"), line("2/3 ready")),
+          ("i",), scenario="crash", pause_s=4.0),
+    Scene("exposure", (line("39 per 1s"), line(r"refused now: [\d.]+/s")),
+          ("/", *"productpage", "enter", "x"), scenario=LIMITS, pause_s=14.0),
 )  # fmt: skip
+CHANGE = (
+    Scene("change", (line("v3 20 → 5 %"), line(r"moves 15 % ≈ [\d.]+ requests/s"),
+                     line(r"\+ +weight: 5")), (*V3, "-", "-", "-", "enter"), pause_s=2.5),
+    Scene("measured", (line(r"v3 5 % asked, \d+\.\d % ± \d+\.\d of \d+"),),
+          (*V3, "5", "enter", REST, "enter"), pause_s=30.0, after=UNDONE),
+    Scene("danger", (line("danger: every request .* answered an error"),
+                     line("type reviews to go on")),
+          (*REVIEWS, ":", *"fault abort 503 100%", "enter"), pause_s=2.5),
+    Scene("rollback-guess", (line("danger: v1 is chosen only because"), line("v1 50 → 100 %")),
+          (*REVIEWS, "R"), seconds=40.0, pause_s=2.5, v3="0"),
+    Scene("rollback-failing", (line("danger: v3 is failing now"), line("v3 20 → 100 %")),
+          (*REVIEWS, ":", *"rollback v3", "enter"), pause_s=2.5),
+    Scene("rules", (line(r"http\[0\] +ordinary"), line("→ v3 +20%")), (*REVIEWS, "y")),
+    Scene("proxies", (line("✓ in sync"), line("asked v1 50%"), line("does +v1 50%")),
+          (*REVIEWS, "p"), pause_s=3.0),
+    Scene("trace", (line("by the objects"), line("agrees"),
+                    line("to +v1 50%, v2 30%, v3 20% +v1 50%")), (*REVIEWS, "t"), pause_s=3.0),
+    Scene("request", (line(r"answer +\d+"), line("foretold .*it did so")), (*REVIEWS, "t", "T"),
+          pause_s=9.0),
+    Scene("load", (line(r"overflow \d+ connections"), line("ejected [1-9]"), line("UO: "),
+                   line(r"503 .*\d %")), LOAD, v3="60%", pause_s=9.0, change=BREAKER,
+          after=(("breaker", "reviews", "--off"),)),
+    Scene("journal", (line("undone by"), line("ends in"), line("verified")), (*REVIEWS, "J", " "),
+          pause_s=2.0),
+    Scene("canary", (line(r"● observing at \d+ %"), line(r"✔ \d+ % → \[\d+ %\]"),
+                     line("evidence against it"), line(r"measured \d+")), (*REVIEWS, "C"),
+          seconds=50.0, pause_s=4.0, v3="0", beside=(*CANARY, "--every", "30s"), after=BACK),
+    Scene("canary-rolled-back", (line("✖ rolled back from"), line("more errors than the baseline")),
+          (*REVIEWS, "C"), seconds=40.0, pause_s=4.0, beside=(*CANARY, "--every", "60s"),
+          after=BACK),
+    Scene("help", (line("Keys of the table"), line("R +All traffic to stable")), ("?",),
+          seconds=3.0),
+)  # fmt: skip
+SCENES = (*FIND, *CHANGE)
 
 ELSEWHERE: dict[str, tuple[Shows, ...]] = {
-    "two-clusters": (line("OUT OF REACH"),),
-    "httproute": (line("HTTPRoute"),),
-    "waypoint": (line("waypoint"),),
+    "two-clusters": (
+        line("west +STALE|west  OUT OF REACH"),
+        line("◌ .*@west reviews"),
+        Shows(r"✖ v3 .* (\d+\.\d%) .*503", bold=True, tinted=True),
+        line("Σ unknown"),
+    ),
+    "httproute": (
+        line("HTTPRoute default/reviews"),
+        line("→ reviews-v3 +10%"),
+        Shows(r"✖ reviews-v3 .* (\d+\.\d%) .*503", bold=True, tinted=True),
+    ),
+    "waypoint": (line("waypoint"), line("by the objects")),
 }
 """Pictures of other meshes than a lab as it starts: `stage.py` has them."""

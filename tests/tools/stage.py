@@ -23,7 +23,7 @@ from meshtui.operations.options import Options
 from meshtui.ui.app import MeshtuiApp
 from tests.lab import ratelimits
 from tests.lab.harness import Api
-from tests.tools.scenes import ERRORS, REST, REVIEWS, Scene
+from tests.tools.scenes import ERRORS, LIMITS, REST, REVIEWS, Scene
 
 Posed = tuple[MeshtuiApp, Pilot[Any]]
 """The screen as a picture wants it, and what presses its keys."""
@@ -35,11 +35,14 @@ Posed = tuple[MeshtuiApp, Pilot[Any]]
 @contextmanager
 def lab_of(scenario: str) -> Iterator[RunningLab]:
     """A lab with a journal of its own; where errors are the subject, with changes in it."""
-    with tempfile.TemporaryDirectory() as state, spawn(scenario) as lab:
+    started = ERRORS if scenario == LIMITS else scenario
+    with tempfile.TemporaryDirectory() as state, spawn(started) as lab:
         os.environ["XDG_STATE_HOME"] = state
         os.environ["KUBECONFIG"] = str(lab.kubeconfig)
+        if scenario == LIMITS:
+            limit_the_gateway(lab)
         if scenario == ERRORS:
-            work(lab)
+            work()
             of_a_newer_version(Path(state))
         yield lab
 
@@ -47,7 +50,7 @@ def lab_of(scenario: str) -> Iterator[RunningLab]:
 @asynccontextmanager
 async def posed(lab: RunningLab, scene: Scene) -> AsyncIterator[Posed]:
     """The screen where the scene's keys lead."""
-    if scene.scenario == ERRORS:
+    if scene.scenario in (ERRORS, LIMITS):
         lab.set("reviews-v3", errors=scene.v3)
     app = MeshtuiApp(LiveCockpit(Options(kubeconfig=str(lab.kubeconfig), context="admin")))
     with beside(scene.beside):
@@ -87,9 +90,8 @@ def beside(words: tuple[str, ...]) -> Iterator[None]:
         process.wait()
 
 
-def work(lab: RunningLab) -> None:
+def work() -> None:
     """Some changes, so that there is a journal to look at."""
-    limit_the_gateway(lab)
     for words in (
         ["mirror", "reviews", "--to", "v2", "--percent", "25"],
         ["fault", "ratings", "--delay", "1s", "--delay-percent", "5", "--for", "30m"],

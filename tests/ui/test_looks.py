@@ -26,6 +26,7 @@ from meshtui.ui.widgets.paint import Span, fit_middle, strip_of
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
+from tests.ui.test_snapshots import CASES, Case
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE])
 SHIPPED = load_themes((paths.shipped_themes(),))
@@ -86,6 +87,46 @@ def test_every_text_can_be_read_on_every_ground(theme: Theme) -> None:
             wanted = least if name == "background" else 4.5
             weak += [(role, name, round(ratio, 2))] if ratio < wanted else []
     assert weak == []
+
+
+DRAWN = set("·│├└─┊╌┤┬┴▌▐") | {
+    chr(code) for code in (*range(0x2580, 0x25A0), *range(0x2800, 0x2900))
+}
+"""What is drawn and not read."""
+
+LOOKED_AT = ("main", "draft", "prompt", "diff-dangerous", "form-fault", "namespaces", "help")
+
+
+def hardly_read(drive: Drive) -> dict[tuple[str, str], str]:
+    """Texts of the screen in front whose contrast on their ground is below 4.5:1."""
+    screen = drive.app.screen
+    parts = [child.region for child in screen.children]
+    found = {}
+    for y, strip in enumerate(screen._compositor.render_strips()):
+        x = 0
+        for text, style, _ in strip:
+            inside = any(part.contains(x, y) for part in parts)
+            x += cell_len(text)
+            if inside and style is not None and set(text.strip()) - DRAWN:
+                above, below = style.color, style.bgcolor
+                assert above is not None and below is not None
+                pair = [Color.from_rich_color(colour) for colour in (above, below)]
+                if contrast(*pair) < 4.5:
+                    found[pair[0].hex, pair[1].hex] = text.strip()
+    return found
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in LOOKED_AT], ids=lambda c: c.name)
+async def test_what_is_painted_can_be_read_in_every_theme(case: Case) -> None:
+    async with driving(size=SMALL) as drive:
+        await drive.go_to(*case.service)
+        await case.open(drive)
+        await drive.until(lambda: type(drive.app.screen).__name__ == case.screen)
+        if case.name == "help":
+            await drive.press("slash")
+        for theme in RGB:
+            drive.app.theme = theme.name
+            await drive.until(lambda: hardly_read(drive) == {}, seconds=10)
 
 
 @pytest.mark.parametrize("theme", RGB, ids=lambda theme: theme.name)

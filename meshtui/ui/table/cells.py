@@ -86,15 +86,20 @@ def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     if column.id == "weight":
         return _weight(entry, context, column)
     if column.id == "spark":
-        return _spark(entry, context, column.width)
+        drawn = _spark(entry, context, column.width)
+        return _dimmed(drawn) if context.is_stale(entry.view.key) else drawn
     if column.id == "marks":
         return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
     if column.id == "name" and width_of(pieces) > column.width and not entry.is_version:
         return _without_version(entry, pieces)
     if column.id in MEASURED and context.is_stale(entry.view.key):
-        return tuple(Span(piece.text, "old") for piece in pieces)
+        return _dimmed(pieces)
     return pieces
+
+
+def _dimmed(pieces: Line) -> Line:
+    return tuple(Span(piece.text, "old") for piece in pieces)
 
 
 def state_of(entry: TableLine) -> str:
@@ -268,7 +273,8 @@ def _wanted(versions: Iterable[VersionView]) -> bool:
 
 def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
     if entry.version is not None:
-        return version_marks(entry.version, cells, entry.view.pods_known)
+        marks = version_marks(entry.version, cells, entry.view.pods_known)
+        return _dimmed(marks) if context.is_stale(entry.view.key) else marks
     return service_marks(entry.view, context.notes.get(entry.view.key, ()), cells)
 
 

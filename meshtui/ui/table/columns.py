@@ -15,6 +15,9 @@ MARKS_MIN = 12
 MARKS_SPARED = 4
 """Cells that a long name may take from the marks of a narrow table."""
 
+MARKS_FIRST = 17
+"""Cells that marks get before drawings grow: a fault, how much of it, and when it ends."""
+
 BARE_WEIGHT = 8
 """Cells of a weight column without its bar, which a narrow table gives up next to the marks."""
 
@@ -119,7 +122,7 @@ def _stretched(columns: list[Column], spare: int, name_width: int, gap: int) -> 
     name = max(min(spare + spared, wanted), min(spare, 0))
     spare -= name
     if "marks" in ids:
-        growth = GROWTH if spare >= sum(GROWTH.values()) + 6 else {}
+        growth = GROWTH if spare >= sum(GROWTH.values()) + MARKS_FIRST else {}
         added = {"name": name, "marks": spare - sum(growth.values()), **growth}
     else:
         bar = max(min(spare, FULL_WEIGHT - now.get("weight", FULL_WEIGHT)), 0)

@@ -27,6 +27,9 @@ SEPARATOR = Span(" · ", "faint")
 SUM = "Σ"
 """Begins the mark of a service that stands in several clusters: all their requests together."""
 
+UNKNOWN_SUM = "?"
+"""Of a sum, where the whole word has no room."""
+
 ENDS, OVERDUE = "ends", "OVERDUE"
 ROOMY = 1000
 """Cells that hold all marks in full words."""
@@ -86,7 +89,7 @@ def _word(note: str, mark: str) -> str:
     if note:
         return _brief(note, mark)
     if mark.startswith(SUM):
-        return " ".join(mark.split()[:2])
+        return f"{SUM} {UNKNOWN_SUM}" if "unknown" in mark else " ".join(mark.split()[:2])
     word, _, rest = mark.partition(" ")
     answered = _ABORT.search(rest) if word == "fault" else None
     return f"{word} {answered[1]}" if answered else word
