@@ -64,6 +64,8 @@ class ProxyListener:
     chains: tuple[FilterChain, ...] = ()
     also: tuple[str, ...] = ()
     refused: str = ""
+    bound: bool = field(default=True, compare=False)
+    """Whether it can be connected to: most of a sidecar's get their connections from another."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -106,6 +108,7 @@ def _listener(raw: Json, refused: str) -> ProxyListener:
         chains=tuple(map(_chain, chains)),
         also=tuple(_further(raw)),
         refused=refused,
+        bound=raw.get("bind_to_port") is not False,
     )
 
 

@@ -41,6 +41,11 @@ class ForwardTransport(httpx.AsyncBaseTransport):
             extensions=response.extensions,
         )
 
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow the last one."""
+        return self._connection.is_idle()
+
     async def aclose(self) -> None:
         await self._connection.aclose()
 

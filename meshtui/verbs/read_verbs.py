@@ -193,7 +193,7 @@ LOAD = Verb(
             "by",
             "what makes it, where the caller has several",
             default="",
-            choices=("python3", "curl", "wget"),
+            choices=("python3", "curl", "wget", "forward"),
         ),
         Parameter("yes", "no question", None, default=False),
         REQUEST.parameter("force"),

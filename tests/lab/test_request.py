@@ -156,18 +156,18 @@ def test_a_load_is_what_the_applications_and_the_callers_proxy_counted(
     assert f"by {by}: at most" in ran.err
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+@pytest.mark.parametrize("by", [WAYS[1], "forward"])
 def test_a_load_from_a_gateway_is_what_the_application_counted(
-    mesh: Mesh, operator: Operator
+    mesh: Mesh, operator: Operator, by: str
 ) -> None:
     before = mesh.lab.counts().get("productpage-v1", {}).get("requests", 0)
     words = ("load", "productpage", "--from", "gateway", "--path", "/productpage")
-    ran = operator.run(*words, "--rps", "10", "--for", "2s", "--yes", "-o", "json")
+    ran = operator.run(*words, "--rps", "10", "--for", "2s", "--by", by, "--yes", "-o", "json")
     assert ran.status == 0, ran.err
     found = ran.json
     after = mesh.lab.counts()["productpage-v1"]["requests"]
-    assert found["from"]["container"] == "istio-proxy"
-    assert found["from"]["by"] == "curl"
+    assert found["from"]["container"] == ("istio-proxy" if by == "curl" else None)
+    assert found["from"]["by"] == by
     assert found["requests"] == after - before == 20
     assert found["codes"] == {"200": 20}
 
@@ -268,6 +268,7 @@ def test_a_load_that_is_not_wanted_is_not_made(mesh: Mesh, operator: Operator) -
         (("--method", "POST", "--yes"), "yes\n", 1, "type reviews when asked"),
         (("--read-only", "--yes"), "", 4, "read-only"),
         (("--context", "viewer", "--yes"), "", 4, "ask for create on pods/exec"),
+        (("--by", "forward", "--from", "productpage-v1", "--yes"), "", 1, "listens on no port"),
         (("--by", "wget", "--rps", "21", "--yes"), "", 2, "at most 20 that way"),
     ):
         ran = operator.run(*words, *more, answer=answer)

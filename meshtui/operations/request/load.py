@@ -18,6 +18,7 @@ from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample
 from meshtui.operations.look.trace import ProxyTrace, Question, by_objects
 from meshtui.operations.request.ask import candidates, outgoing_of
+from meshtui.operations.request.bound import read_bound_port
 from meshtui.operations.request.load_plan import (
     STOP,
     LoadPlan,
@@ -27,11 +28,14 @@ from meshtui.operations.request.load_plan import (
     read_line,
 )
 from meshtui.operations.request.load_ways import (
+    BY_FORWARD,
     BY_PYTHON,
-    NAMES,
+    CURL,
+    FORWARD,
     PROBE,
     PYTHON,
     PYTHON_PROBE,
+    WGET,
     Way,
     ways_there,
 )
@@ -117,8 +121,8 @@ async def choose(cluster: Cluster, targets: list[LoadTarget], plan: LoadPlan) ->
     `ways_of` does.
     """
     weak: Usage | None = None
-    for target in targets:
-        for way in await ways_of(cluster, target):
+    async for target, ways in _in_turn(cluster, targets, plan.by):
+        for way in ways:
             if plan.by in ("", way.name):
                 try:
                     way.check(plan, target.outgoing.method)
@@ -129,8 +133,32 @@ async def choose(cluster: Cluster, targets: list[LoadTarget], plan: LoadPlan) ->
     if weak is not None:
         raise weak
     names = ", ".join(dict.fromkeys(f"{one.pod.namespace}/{one.pod.name}" for one in targets))
-    wanted = plan.by or f"any of {', '.join(NAMES)}"
-    raise Refused(f"no container of {names} has {wanted}", "name another caller with --from")
+    if plan.by == FORWARD:
+        what = f"the proxy of {names} listens on no port that could be forwarded to"
+    else:
+        what = f"no container of {names} has {plan.by or f'any of {PYTHON}, {CURL}, {WGET}'}"
+    raise Refused(what, "name another caller with --from")
+
+
+async def _in_turn(
+    cluster: Cluster, targets: list[LoadTarget], by: str
+) -> AsyncGenerator[tuple[LoadTarget, list[Way]]]:
+    """The containers with what they have; then the ports on which the callers' proxies listen."""
+    if by != FORWARD:
+        for target in targets:
+            yield target, await ways_of(cluster, target)
+    pods = {(one.pod.namespace, one.pod.name): one for one in targets}
+    for target in pods.values():
+        pod, outgoing = target.pod, replace(target.outgoing, host="localhost")
+        if not pod.gateway:
+            port = await read_bound_port(cluster, pod, outgoing.port)
+            if not port:
+                continue
+            outgoing = replace(outgoing, port=port)
+            own = replace(target, container=pod.proxy_container, outgoing=outgoing)
+            if by != FORWARD:
+                yield own, await ways_of(cluster, own)
+        yield replace(target, container="", outgoing=outgoing), [BY_FORWARD]
 
 
 async def run_load(
@@ -154,6 +182,10 @@ async def run_load(
 def _runner(way: Way) -> _Runner:
     if way.name == PYTHON:
         return _by_python
+    if way.name == FORWARD:
+        from meshtui.operations.request.load_by_forward import run_by_forward
+
+        return run_by_forward
     from meshtui.operations.request.load_by_shell import run_by_shell
 
     return run_by_shell

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.kube.exec import running_in_pod
 from meshtui.operations.request.load_pace import Pace
-from meshtui.operations.request.load_plan import REPORT_S, LoadPlan, Tally
+from meshtui.operations.request.load_plan import CUT_OFF, REPORT_S, LoadPlan, Tally
 from meshtui.operations.request.load_shell import (
     MOST_IN_BATCH,
     SLOTS,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _LINE = 4096
 _STOP_S = 2.0
 """How long the batches under way may take once it is to stop."""
-
-CUT_OFF = "cut off: whether it was sent is not known"
 
 
 async def run_by_shell(

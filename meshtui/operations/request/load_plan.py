@@ -21,6 +21,9 @@ from meshtui.operations.request.tools import Outgoing
 MOST_REQUESTS, MOST_SECONDS = 100_000, 600.0
 MOST_RATE, MOST_CONNECTIONS = 1_000.0, 200
 _BUCKETS = 500
+CUT_OFF = "cut off: whether it was sent is not known"
+"""In the place of an answer, where a load is stopped or the rest of it does not come."""
+
 STOP = b"\n"
 """What the program stops at once it comes after it on its standard input."""
 

@@ -9,8 +9,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.operations.request.load_plan import MOST_CONNECTIONS, MOST_RATE, LoadPlan
 
-PYTHON, CURL, WGET = "python3", "curl", "wget"
-NAMES = (PYTHON, CURL, WGET)
+PYTHON, CURL, WGET, FORWARD = "python3", "curl", "wget", "forward"
 
 CURL_WORDS = (
     "-q",
@@ -55,6 +54,7 @@ BY_PYTHON = Way(PYTHON)
 BY_CURL = Way(CURL, note="in batches, five a second")
 BY_OLD_CURL = Way(CURL, 100.0, 32, serial=True, note="in batches, five a second")
 BY_WGET = Way(WGET, 20.0, 16, serial=True, note="it tells no times, and follows redirects")
+BY_FORWARD = Way(FORWARD, 200.0, 16, note="paced here: its times have the way there in them")
 
 
 def _probe() -> str:

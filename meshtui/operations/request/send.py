@@ -1,8 +1,7 @@
-"""Sends a request from within a pod: by a program in its application's container, and from a
-gateway by a port-forward to the port that it listens on.
+"""Sends a request from within a pod: by a program in its application's container, or by a
+port-forward to a port on which its proxy listens, as a gateway does, and few sidecars.
 
 A sidecar's own container is no place to send from: what its user sends passes the sidecar by.
-Nor is a port-forward to a sidecar: its outbound listeners are not bound to a port.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
@@ -17,6 +17,7 @@ from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable
 from meshtui.kube.exec import Ended, run_in_pod
 from meshtui.mesh.model import Pod
 from meshtui.mesh.text import clean
+from meshtui.operations.request.bound import read_bound_port
 from meshtui.operations.request.tools import MOST_HEADERS, TOOLS, Answer, Outgoing
 
 if TYPE_CHECKING:
@@ -50,10 +51,13 @@ async def send(cluster: Cluster, pod: Pod, outgoing: Outgoing) -> Sent:
         sent = await _from_container(cluster, pod, container, outgoing)
         if sent is not None:
             return sent
+    port = await read_bound_port(cluster, pod, outgoing.port)
+    if port:
+        return await _forward(cluster, pod, replace(outgoing, port=port))
     names = ", ".join(tool.name for tool in TOOLS if tool.can(outgoing.method))
     raise Refused(
         f"no container of {pod.namespace}/{pod.name} can send a {outgoing.method}: "
-        f"it would need one of {names}",
+        f"it would need one of {names}, or a sidecar that listens on that port",
         "name another caller with --from",
     )
 
@@ -122,14 +126,20 @@ async def _forward(cluster: Cluster, pod: Pod, outgoing: Outgoing) -> Sent:
         await stream.aclose()
 
 
+def http_request(outgoing: Outgoing) -> httpx.Request:
+    """As it goes over a connection that is there."""
+    from meshtui.kube.lean_httpx import httpx
+
+    url = httpx.URL("http://localhost").copy_with(raw_path=outgoing.target.encode())
+    headers = [(name.encode(), value.encode()) for name, value in outgoing.sent]
+    return httpx.Request(outgoing.method, url, headers=headers)
+
+
 async def _ask(stream: object, outgoing: Outgoing, begun: float) -> Answer:
     from meshtui.envoy.transport import ForwardTransport
     from meshtui.kube.lean_httpx import httpx
 
-    url = httpx.URL("http://localhost").copy_with(raw_path=outgoing.target.encode())
-    request = httpx.Request(
-        outgoing.method, url, headers=[(n.encode(), v.encode()) for n, v in outgoing.sent]
-    )
+    request = http_request(outgoing)
     transport = ForwardTransport(stream)  # type: ignore[arg-type]
     try:
         response = await transport.handle_async_request(request)
