@@ -27,7 +27,6 @@ from textual.worker import WorkerFailed
 from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
-from meshtui.ui.actions.registry import key_of
 from meshtui.ui.ending import Ending
 from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
@@ -152,7 +151,7 @@ class MeshtuiApp(App[int]):
     # The life of the program
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.assemble((" meshtui", "bold"), "  connecting…"), id="splash")
+        yield Static(Content.assemble((" meshtui", "bold"), "  connecting"), id="splash")
 
     def get_driver_class(self) -> type[Driver]:
         """A terminal of our own where Textual would take its own for it."""
@@ -278,6 +277,8 @@ class MeshtuiApp(App[int]):
         if self._interrupted or self.opened is None:
             self.action_leave()
             return
+        from meshtui.ui.actions.registry import key_of
+
         self._interrupted = True
         self.set_timer(INTERRUPT_S, self._forget_interrupt)
         self.main.announce(
