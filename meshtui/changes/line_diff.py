@@ -12,7 +12,7 @@ Opcode = tuple[str, int, int, int, int]
 def unified(old: Sequence[str], new: Sequence[str], context: int = 3) -> Iterator[str]:
     """The lines of the diff, without the names of files."""
     matcher = SequenceMatcher(None, old, new, autojunk=False)
-    pieces = _in_pieces(matcher.get_opcodes(), old, new)
+    pieces = _in_pieces(_one_piece(old, new) or matcher.get_opcodes(), old, new)
     matcher.opcodes = pieces  # type: ignore[attr-defined]
     for group in matcher.get_grouped_opcodes(context):
         first, last = group[0], group[-1]
@@ -31,6 +31,25 @@ def _range(start: int, stop: int) -> str:
     if length == 1:
         return str(start + 1)
     return f"{start + 1 if length else start},{length}"
+
+
+def _one_piece(old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
+    """Where lines were only put in, or only taken away, at one place, that; else nothing.
+
+    `difflib` goes by the longest run that is alike: of a rule that resembles the one below it that
+    may lie within the rule, which then stands in two pieces.
+    """
+    less, more = (old, new) if len(old) < len(new) else (new, old)
+    top = 0
+    while top < len(less) and less[top] == more[top]:
+        top += 1
+    below = len(less) - top
+    if len(less) == len(more) or less[top:] != more[len(more) - below :]:
+        return []
+    end = len(more) - below
+    piece = ("insert", top, top, top, end) if less is old else ("delete", top, end, top, top)
+    parts = [("equal", 0, top, 0, top), piece, ("equal", piece[2], len(old), piece[4], len(new))]
+    return [part for part in parts if part[1] < part[2] or part[3] < part[4]]
 
 
 def _in_pieces(opcodes: Sequence[Opcode], old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
