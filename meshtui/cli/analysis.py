@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.errors import Exit
+from meshtui.operations.garbage import uncollected
 
 if TYPE_CHECKING:
     from meshtui.diagnosis.analysis import Finding
@@ -41,7 +42,8 @@ async def analyze(arguments: argparse.Namespace) -> int:
         journal = opened.journal if is_limitable(mesh) else None
         asked = asyncio.create_task(read_refused(opened.cluster, mesh))
         await asyncio.sleep(0)
-        written = findings(mesh, journal, hints=arguments.hints)
+        with uncollected():
+            written = findings(mesh, journal, hints=arguments.hints)
         whole = with_refused(mesh, written, await asked)
         found = [
             finding

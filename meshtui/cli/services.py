@@ -13,6 +13,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.dataclass import dataclass
 from meshtui.errors import Exit, MeshtuiError
+from meshtui.operations.garbage import uncollected
 
 if TYPE_CHECKING:
     from meshtui.mesh.model import Mesh, Service
@@ -78,26 +79,31 @@ def note_side(arguments: argparse.Namespace) -> None:
 async def look(arguments: argparse.Namespace) -> Looked:
     """One look at the services of a cluster."""
     async with opening.session(arguments) as opened:
-        mesh, sample, before, error = await _read(opened, arguments)
-        from meshtui.mesh.measured_views import looked_at
-        from meshtui.mesh.sides import CALLER, SERVER, seen_from
-        from meshtui.mesh.thresholds import Thresholds
-        from meshtui.mesh.view import structure
+        with uncollected():
+            return await _looked(opened, arguments)
 
-        wanted = None
-        if arguments.service:
-            wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
-        everywhere = getattr(arguments, "all_namespaces", False)
-        chosen = [
-            one
-            for one in mesh.services
-            if (one.key == wanted if wanted else everywhere or _in(one, opened.cluster.namespace))
-        ]
-        side = SERVER if arguments.reporter == "destination" else CALLER
-        limits = opened.options.thresholds or Thresholds()
-        views = looked_at(structure(mesh, chosen), sample, limits, before)
-        shown = [seen_from(view, side) for view in views]
-        only = "" if everywhere else opened.cluster.namespace
+
+async def _looked(opened: Session, arguments: argparse.Namespace) -> Looked:
+    mesh, sample, before, error = await _read(opened, arguments)
+    from meshtui.mesh.measured_views import looked_at
+    from meshtui.mesh.sides import CALLER, SERVER, seen_from
+    from meshtui.mesh.thresholds import Thresholds
+    from meshtui.mesh.view import structure
+
+    wanted = None
+    if arguments.service:
+        wanted = opening.find(mesh, arguments.service, opened.cluster.namespace).key
+    everywhere = getattr(arguments, "all_namespaces", False)
+    chosen = [
+        one
+        for one in mesh.services
+        if (one.key == wanted if wanted else everywhere or _in(one, opened.cluster.namespace))
+    ]
+    side = SERVER if arguments.reporter == "destination" else CALLER
+    limits = opened.options.thresholds or Thresholds()
+    views = looked_at(structure(mesh, chosen), sample, limits, before)
+    shown = [seen_from(view, side) for view in views]
+    only = "" if everywhere else opened.cluster.namespace
     return Looked(shown, sample, error, everywhere, only, bool(wanted))
 
 

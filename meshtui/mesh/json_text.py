@@ -21,6 +21,16 @@ def decode(text: bytes | str) -> Any:
         return json.loads(text)
 
 
+def indented(text: str, indent: int) -> str:
+    """JSON laid out as `json` does it, with its values as they are; empty for what msgspec takes
+    for none (a NaN, a lone surrogate).
+    """
+    try:
+        return msgspec.json.format(text, indent=indent)
+    except (msgspec.MsgspecError, ValueError):
+        return ""
+
+
 Piece = msgspec.Raw
 """A part of a text that is JSON by itself; `bytes` gives it."""
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from meshtui.errors import Conflict, JournalError, NotFound
+from meshtui.operations.garbage import uncollected
 from meshtui.operations.options import Options
 
 if TYPE_CHECKING:
@@ -116,8 +117,11 @@ class Session:
         from meshtui.mesh.parse import parse_mesh
         from meshtui.operations.namespaces import refuse_missing
 
-        raw = await read_objects(self.cluster, None, EARLY)
-        mesh = parse_mesh(raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial)
+        with uncollected():
+            raw = await read_objects(self.cluster, None, EARLY)
+            mesh = parse_mesh(
+                raw.items, istio=raw.istio, problems=raw.problems, partial=raw.partial
+            )
         if self.options.namespace:
             await refuse_missing(self.cluster, mesh, self.options.namespace)
         return mesh

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.mesh.json_text import Decoder, decode
+from meshtui.mesh.json_text import Decoder, decode, indented
 
 ODD = (
     b'{"a": NaN}',
@@ -70,3 +70,22 @@ def test_what_is_of_another_shape_is_read_whole() -> None:
     assert SHAPE(b'{"a": "x", "b": NaN}').keys() == {"a", "b"}
     with pytest.raises(ValueError, match="Expecting"):
         SHAPE(b'{"a": ')
+
+
+@given(values)
+def test_what_is_laid_out_is_what_the_standard_library_lays_out(value: Any) -> None:
+    for ascii_only in (True, False):
+        laid_out = json.dumps(value, indent=2, ensure_ascii=ascii_only)
+        found = indented(json.dumps(value, ensure_ascii=ascii_only), 2)
+        assert found in (laid_out, "")
+
+
+@pytest.mark.parametrize("value", [[], {}, [[]], {"a": {}}, [1, [2.5, None]], "\u2192", 10**30])
+def test_what_is_ordinary_is_laid_out(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    assert indented(text, 2) == json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), ["\ud800"]], ids=str)
+def test_what_is_odd_is_left_to_the_standard_library(value: Any) -> None:
+    assert indented(json.dumps(value, ensure_ascii=False), 2) == ""
