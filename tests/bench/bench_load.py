@@ -6,6 +6,8 @@ itself, so that it costs the same for all. Those of the peers that are not on th
 `apt-get install wrk`, `go install fortio.org/fortio@v1.63.0`, and so on.
 
 - `pod`: the program that `meshtui load` runs in the caller's container, alone.
+- `curl`, `old curl`, `wget`: the shell that `--by curl` and `--by wget` run there, with all that it
+  starts, paced as the command paces it; the latter two at the most that they may do.
 - `machine`: what the command pays where it is typed, beyond a load of one request: the lines that
   it reads each second, and the caller's proxy beside them. `whole` is the command with its start.
 - fortio sends from its connections in step (16 requests each 32 ms at 500/s), `fortio -uniform`,
@@ -14,6 +16,7 @@ itself, so that it costs the same for all. Those of the peers that are not on th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -31,7 +34,10 @@ from pathlib import Path
 import envoy
 
 from meshtui.lab.process import RunningLab, spawn
+from meshtui.operations.request import load_shell
+from meshtui.operations.request.load_pace import Pace
 from meshtui.operations.request.load_plan import LoadPlan, Tally, command, program, read_line
+from meshtui.operations.request.load_ways import BY_CURL, BY_OLD_CURL, BY_WGET, Way
 from meshtui.operations.request.tools import Outgoing
 from tests.lab.harness import Mesh
 
@@ -98,6 +104,37 @@ def cost(words: Sequence[str], given: bytes = b"") -> tuple[float, bytes, bytes]
     return usage.ru_utime + usage.ru_stime, printed, said
 
 
+async def paced(process: subprocess.Popen[bytes], way: Way, plan: LoadPlan) -> int:
+    """As the command does it; how many requests were answered."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    most = 1 if way is BY_WGET else load_shell.MOST_IN_BATCH
+    loop, answered = asyncio.get_running_loop(), 0
+    pace = Pace(plan, loop.time(), load_shell.SLOTS, most, 10.0, way.serial)
+    reader, news = asyncio.StreamReader(), asyncio.Event()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
+
+    async def read() -> None:
+        nonlocal answered
+        async for line in reader:
+            came = load_shell.read_line(line, way)
+            answered += came is not None and pace.came(came.slot, came.seconds)
+            news.set()
+
+    reading = asyncio.ensure_future(read())
+    while not pace.ended(loop.time()):
+        for one in pace.batches(loop.time()):
+            process.stdin.write(f"{one.slot} {one.requests} {one.connections}\n".encode())
+            process.stdin.flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), max(pace.next_at(loop.time()) - loop.time(), 0.0))
+        news.clear()
+    reading.cancel()
+    process.stdin.write(load_shell.STOP)
+    process.stdin.close()
+    return answered
+
+
 class Bench:
     """Every tool by its name: what one run of it cost, for how many requests."""
 
@@ -111,6 +148,25 @@ class Bench:
         spent, printed, _ = cost([sys.executable, *words[1:]], program())
         tallies = [read_line(line) or Tally() for line in printed.splitlines()]
         return spent, sum(tally.requests for tally in tallies)
+
+    def shell(self, way: Way, rate: float) -> Cost:
+        """A shell in a session of its own: its children are waited for by itself, and by us."""
+        outgoing = Outgoing("GET", "127.0.0.1", self.port, f"shop:{self.port}")
+        plan = LoadPlan(rate, self.seconds, CONNECTIONS)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(load_shell.command(way, plan, outgoing), stdin=pipe, stdout=pipe)
+        found = asyncio.run(paced(process, way, plan))
+        _, _, usage = os.wait4(process.pid, 0)
+        return usage.ru_utime + usage.ru_stime, found
+
+    def curl(self) -> Cost:
+        return self.shell(BY_CURL, self.rate)
+
+    def old_curl(self) -> Cost:
+        return self.shell(BY_OLD_CURL, BY_OLD_CURL.most_rate)
+
+    def wget(self) -> Cost:
+        return self.shell(BY_WGET, BY_WGET.most_rate)
 
     def whole(self, seconds: float = 0.0, rate: float = 0.0) -> Cost:
         """On the lab, whose caller's proxy answers by itself; what runs in the pod is not ours."""
@@ -169,6 +225,9 @@ def main(seconds: float, rounds: int, rate: int) -> None:
         peers |= {"vegeta": bench.vegeta, "hey": bench.hey}
         tools: dict[str, Callable[[], Cost]] = {
             "pod": bench.pod,
+            "curl": bench.curl,
+            "old curl": bench.old_curl,
+            "wget": bench.wget,
             "machine": bench.machine,
             "whole": bench.whole,
             **{name: run for name, run in peers.items() if shutil.which(name.split()[0])},

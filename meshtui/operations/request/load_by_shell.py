@@ -20,6 +20,7 @@ from meshtui.operations.request.load_shell import (
     read_line,
     tally_of,
 )
+from meshtui.operations.request.load_ways import BY_WGET
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -60,7 +61,7 @@ class _Load:
             plan,
             self._clock(),
             SLOTS,
-            MOST_IN_BATCH,
+            1 if target.way is BY_WGET else MOST_IN_BATCH,
             target.outgoing.timeout_s,
             serial=target.way.serial,
         )

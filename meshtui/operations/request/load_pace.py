@@ -9,8 +9,15 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.operations.request.load_plan import BEHIND_S, LoadPlan
 
-TICK_S = 0.2
+TICK_S = 0.4
 """A batch has what is due until the next one: to start a program is most of what it costs."""
+
+ROUNDS = 4
+"""As many requests at least has a batch on each connection, where so many are due: to start more
+programs where answers are slow would make them slower."""
+
+SPREAD = 1.5
+"""The part of a tick that a batch should be done in is one to so much."""
 
 _GRACE_S = 5.0
 
@@ -104,10 +111,10 @@ class Pace:
         return min(int(until * self.plan.rate + 1e-6), self.plan.requests) - self.sent
 
     def _batch(self, slot: int, due: int, free: int) -> Batch:
-        """Over so many connections that it takes half a tick: one request goes out after the
-        other, and the connections are soon free again."""
-        rounds = max(int(TICK_S / self.mean_s), 1) if self.mean_s else 1
-        wanted = math.ceil(2 * due * self.mean_s / TICK_S) if self.mean_s else due
+        """Over so many connections that it takes most of a tick: one request goes out after the
+        other, as they are due."""
+        rounds = max(int(TICK_S / self.mean_s), ROUNDS) if self.mean_s else 1
+        wanted = math.ceil(SPREAD * due * self.mean_s / TICK_S) if self.mean_s else due
         connections = 1 if self.serial else max(min(due, free, wanted), 1)
         return Batch(slot, min(due, connections * rounds, self.most), connections)
 
