@@ -9,11 +9,13 @@ import pytest
 
 from meshtui.changes.change import Promote, Request, Rollback, SetFault, Shift, Target
 from meshtui.changes.outcome import Outcome
+from meshtui.changes.stable import Stable, VersionHealth
 from meshtui.config import Config
 from meshtui.errors import Conflict, JournalError, Refused
 from meshtui.journal import Journal
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
+from meshtui.operations.change.stable_version import stable_findings
 from meshtui.operations.session import ROLLBACK_TRIES, Session
 from tests.unit.fake_cluster import VS, FakeCluster, mesh_of, policy, routed, session
 from tests.unit.objects import Obj, route
@@ -298,3 +300,10 @@ async def test_a_config_that_names_nothing_is_said_and_history_counts(
     plan = await opened.plan(mesh_of(cluster), Rollback(), Target(REVIEWS), None)
     assert plan.stable == "v1"
     assert any("the config names v9 as stable" in text for text in plan.warnings)
+
+
+@pytest.mark.parametrize(("why", "lines"), [("has the largest weight", 1), ("is configured", 2)])
+def test_a_reason_that_speaks_against_the_choice_is_said_once(why: str, lines: int) -> None:
+    version = VersionHealth("reviews", "v1", "v1", pods=1, ready=1)
+    guess = "v1 is chosen only because it has the largest weight (v1: no requests)"
+    assert len(stable_findings("v1", Stable(version, why, (guess,)))) == lines

@@ -86,10 +86,13 @@ class Chooser:
 
 
 def stable_findings(label: str, stable: Stable) -> Found:
-    """The reason, what speaks against the choice, and what is not known."""
+    """The reason, what speaks against the choice, and what is not known; a reason that speaks
+    against it is said once."""
+    said = any(f"because it {stable.why}" in text for text in stable.dangers)
+    because = () if said else (Caution("info", f"{label} is taken for stable: it {stable.why}"),)
     return (
         *(Caution("danger", text) for text in stable.dangers),
-        Caution("info", f"{label} is taken for stable: it {stable.why}"),
+        *because,
         *(Caution("warning", text) for text in stable.doubts),
     )
 
