@@ -158,7 +158,7 @@ CHANGE = (
     Scene("load", (line(r"overflow \d+ connections"), line("ejected [1-9]"), line("UO: "),
                    line(r"503 .*\d %")), LOAD, v3="60%", pause_s=9.0, change=BREAKER,
           after=(("breaker", "reviews", "--off"),)),
-    Scene("journal", (line("undone by"), line("ends in"), line("verified")), (*REVIEWS, "J", " "),
+    Scene("journal", (line("undone by"), line("ends in"), line("verified")), (*REVIEWS, "J"),
           pause_s=2.0),
     Scene("canary", (line(r"● observing at \d+ %"), line(r"✔ \d+ % → \[\d+ %\]"),
                      line("evidence against it"), line(r"measured \d+")), (*REVIEWS, "C"),

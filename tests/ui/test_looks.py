@@ -21,8 +21,9 @@ from meshtui.ui.dialogs.choose import ChooseDialog
 from meshtui.ui.table.cells import SIGNS as STATES
 from meshtui.ui.themes import load_themes, parse_theme
 from meshtui.ui.widgets import roles
-from meshtui.ui.widgets.ascii import SIGNS, to_ascii
+from meshtui.ui.widgets.ascii import DOTS, SIGNS, to_ascii
 from meshtui.ui.widgets.paint import Span, fit_middle, strip_of
+from meshtui.ui.widgets.plot import Curve, plot
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
@@ -295,6 +296,13 @@ def test_every_sign_of_the_screen_has_one_in_ascii() -> None:
     assert {char for char in used if not char.isascii()} - set(SIGNS) == set()
 
 
+def test_lines_of_charts_keep_their_height_in_ascii() -> None:
+    heights = [0.0, 0.0, 0.3, 0.3, 0.6, 0.6, 1.0, 1.0]
+    (drawn,) = plot([Curve("a", "line-1", tuple(heights))], 4, 1, 1.0)
+    assert to_ascii("".join(piece.text for piece in drawn)) == "_.-'"
+    assert "?" not in to_ascii("".join(DOTS)) and to_ascii(chr(0x28FF)) == ":"
+
+
 def test_a_sign_in_ascii_has_as_many_cells_and_states_differ() -> None:
     for sign, plain in SIGNS.items():
         assert plain.isascii() and len(plain) == 1 and cell_len(sign) == 1
@@ -321,6 +329,7 @@ async def test_in_ascii_nothing_else_reaches_the_terminal(size: tuple[int, int])
             ("R",),
         ):
             await drive.press(*keys)
+            assert "???" not in drive.text
             assert drive.text.isascii(), [c for c in drive.text if not c.isascii()]
 
 

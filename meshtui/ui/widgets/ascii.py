@@ -28,7 +28,21 @@ SIGNS = {
 }  # fmt: skip
 """One character for one, so that nothing moves."""
 
-_TABLE = str.maketrans(SIGNS)
+_LEVELS = (0x09, 0x12, 0x24, 0xC0)
+"""The dots of a braille cell in each of its four levels, from above."""
+
+_HEIGHTS = {(0,): "'", (0, 1): "'", (1,): "-", (1, 2): "-", (2,): ".", (2, 3): ".", (3,): "_"}
+
+
+def _of_dots(bits: int) -> str:
+    """What a line of a chart is in one cell: its height, or that it goes up or down here."""
+    levels = tuple(n for n, dots in enumerate(_LEVELS) if bits & dots)
+    return _HEIGHTS.get(levels, ":" if levels else " ")
+
+
+DOTS = {chr(0x2800 + bits): _of_dots(bits) for bits in range(256)}
+
+_TABLE = str.maketrans(SIGNS | DOTS)
 
 
 @lru_cache(maxsize=4096)
