@@ -73,10 +73,10 @@ def findings(name: str, folder: str = "istio") -> tuple[Finding, ...]:
 def whole_mesh(case: Case) -> Mesh:
     """The case's mesh with the proxies of its callers and of its gateways."""
     settings = MeshSettings(domain=case.domain)
-    return mesh_of(_objects(case), case.recorded.get("created") or {}, settings)
+    return mesh_of(objects_of(case), case.recorded.get("created") or {}, settings)
 
 
-def _objects(case: Case) -> list[Obj]:
+def objects_of(case: Case) -> list[Obj]:
     refused = case.recorded.get("refused")
     without = refused if isinstance(refused, dict) else {}
     stored = [obj for obj in case.objects if identity(obj) not in without]

@@ -258,6 +258,11 @@ def test_of_a_route_with_one_bad_backend_the_rest_works(how: str, kind: str, pla
     mesh, why = mesh_with(kind, place, how), words(how, kind, place)
     service = services(mesh, kind)[1 if place == GATE else 0]
     assert why.lower() in texts(mesh, service).lower()
+    (view,) = service_views(mesh, None, of=[service])
+    shown = "\n".join(
+        piece.text for picked in rules_lines(view, mesh, 200) for piece in picked.line
+    )
+    assert ("its connections are closed" if kind in STREAM_KINDS else "answered 500") in shown
     name = PARTS[kind][1]
     made = build_change(mesh, Shift({f"{name}-v1": 20}), Target(service.key))
     assert restored(mesh, made)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
-from meshtui.mesh.gateway_api import HttpRoute
+from meshtui.mesh.gateway_api import RULES, STREAM_KINDS, HttpRoute
 from meshtui.mesh.hosts import service_host
 from meshtui.mesh.istio import Json
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, Rule
 
 
 class Invalid(ValueError):
@@ -58,3 +58,23 @@ class Backends:
             return True
         mine = (one for one in self.mesh.reference_grants if one.ref.namespace == home)
         return any(one.grants(ref.kind, ref.namespace, (kind, name)) for one in mine)
+
+
+def backend_troubles(mesh: Mesh, route: HttpRoute, rule: Rule) -> tuple[str, ...]:
+    """Why backends of a rule are none: requests that they would get are answered 500.
+
+    Connections are closed.
+    """
+    found = Backends(mesh, route, at_gateway=bool(route.at_gateways))
+    streams = route.ref.kind in STREAM_KINDS
+    answer = "its connections are closed" if streams else "its part is answered 500"
+    said = []
+    rules = read.objects(read.obj(route.raw, "spec"), RULES)
+    for raw in read.objects(rules[rule.index], "backendRefs") if rule.index < len(rules) else ():
+        try:
+            _, why = found.destination(raw)
+        except Invalid:
+            continue  # Nobody has the route: that is said of all of it.
+        if why:
+            said.append(f"{why}: {answer}")
+    return tuple(dict.fromkeys(said))

@@ -18,6 +18,7 @@ from meshtui.mesh.model import (
     VirtualService,
 )
 from meshtui.mesh.resolution.backend_policies import Attachment, attachments
+from meshtui.mesh.resolution.backends import backend_troubles
 from meshtui.mesh.route_status import route_troubles
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
@@ -113,6 +114,9 @@ def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
     for destination in rule.destinations:
         name = destination.subset or short_host(destination.host, namespace)
         lines.append(weight_line(name, rule.percent(destination)))
+    if isinstance(route.service, HttpRoute) and not route.unused:
+        for text in backend_troubles(view.mesh, route.service, rule):
+            lines += wrapped(f"▲ {text}", width - 3, "warning", "   ")
     lines += [(Span("   "), piece) for piece in _extras(rule, namespace)]
     return [*lines, BLANK]
 
