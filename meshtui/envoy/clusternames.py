@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.rules import first_name
 
 VIP = "inbound-vip"
 """The direction of the clusters that a waypoint has of the services that it stands before."""
@@ -23,8 +24,8 @@ class ClusterName:
 
     @property
     def label(self) -> str:
-        """What a person calls it: the subset, or the first part of the host."""
-        return self.chosen or self.host.split(".", 1)[0] or self.raw
+        """What a person calls it: the subset, or the service's name."""
+        return self.chosen or first_name(self.host) or self.raw
 
     @property
     def chosen(self) -> str:

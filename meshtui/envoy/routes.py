@@ -7,6 +7,7 @@ from dataclasses import field
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Fault, Json, Retries, StringMatch
+from meshtui.mesh.rules import first_name
 
 ANY_PATH = StringMatch("prefix", "/")
 
@@ -87,7 +88,7 @@ class RouteDestination:
 
     @property
     def label(self) -> str:
-        return self.subset or self.host.split(".", 1)[0] or self.cluster
+        return self.subset or first_name(self.host) or self.cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class RouteMirror:
 
     @property
     def label(self) -> str:
-        return self.subset or self.host.split(".", 1)[0] or self.cluster
+        return self.subset or first_name(self.host) or self.cluster
 
 
 @dataclass(frozen=True, slots=True)

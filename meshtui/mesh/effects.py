@@ -18,6 +18,7 @@ from meshtui.mesh.resolution.actions import FAULT
 from meshtui.mesh.resolution.clusters import split_cluster
 from meshtui.mesh.resolution.forwarding import RouteTarget
 from meshtui.mesh.resolution.routes import Route
+from meshtui.mesh.rules import first_name
 
 _MOVED = 301
 _REDIRECTS = {"FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}
@@ -45,7 +46,7 @@ class Odds:
 
     @property
     def label(self) -> str:
-        return self.subset or self.host.split(".", 1)[0] or self.cluster
+        return self.subset or first_name(self.host) or self.cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def _label(cluster: str) -> str:
     if parts is None:
         return cluster
     _, subset, host = parts
-    return subset or host.split(".", 1)[0] or cluster
+    return subset or first_name(host) or cluster
 
 
 def _operations(raw: Json) -> Iterator[str]:
@@ -226,5 +227,5 @@ def _shares(targets: tuple[Odds, ...]) -> str:
 
 
 def _name(target: Odds, with_host: bool) -> str:
-    short = target.host.split(".", 1)[0]
+    short = first_name(target.host)
     return f"{short}/{target.subset}" if with_host and target.subset else target.label

@@ -47,7 +47,8 @@ class ServiceKey(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.name}.{self.namespace}"
+        """Of what is outside of the cluster its host, which has dots and is of no namespace."""
+        return self.name if "." in self.name else f"{self.name}.{self.namespace}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Match:
         return " and ".join(parts) or ANY_REQUEST
 
 
-def _first_name(host: str) -> str:
+def first_name(host: str) -> str:
     """Of a Service its name; what is outside of the cluster is known by its whole host."""
     return host.split(".", 1)[0] if ".svc." in host else host
 
@@ -85,7 +85,7 @@ class Destination:
 
     @property
     def label(self) -> str:
-        return self.subset or _first_name(self.host)
+        return self.subset or first_name(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Mirror:
 
     @property
     def label(self) -> str:
-        return self.subset or _first_name(self.host)
+        return self.subset or first_name(self.host)
 
 
 @dataclass(frozen=True, slots=True)
