@@ -183,9 +183,15 @@ def _addresses(spec: Json, cluster_ip: str) -> tuple[str, ...]:
 def parse_pod(raw: Json) -> Pod:
     namespace, name = place_of(raw)
     meta, spec, status = (read.obj(raw, key) for key in ("metadata", "spec", "status"))
-    labels = read.labels(meta, "labels")
-    containers = _container_names(spec)
-    ready = _ready(status)
+    labels, annotations = read.labels(meta, "labels"), read.obj(meta, "annotations")
+    inits = read.objects(spec, "initContainers")
+    every = (*read.objects(spec, "containers"), *inits)
+    containers = _container_names(every, inits)
+    states, init_states = (
+        read.objects(status, f"{kind}Statuses") for kind in ("container", "initContainer")
+    )
+    conditions = read.objects(status, "conditions")
+    ready = _ready(conditions)
     return Pod(
         namespace=namespace,
         name=name,
@@ -200,95 +206,80 @@ def parse_pod(raw: Json) -> Pod:
         labels=labels,
         containers=containers,
         proxy_container=PROXY_CONTAINER if PROXY_CONTAINER in containers else "",
-        gateway=_is_gateway(containers, labels, meta),
-        restarts=sum(
-            read.integer(state, "restartCount")
-            for state in read.objects(status, "containerStatuses")
-        ),
-        proxy_restarts=_proxy_restarts(status),
-        ambient=read.obj(meta, "annotations").get("ambient.istio.io/redirection") == "enabled",
-        uninjected=_is_uninjected(meta, spec, labels),
+        gateway=_is_gateway(containers, labels, annotations),
+        restarts=sum(read.integer(state, "restartCount") for state in states),
+        proxy_restarts=_proxy_restarts((*states, *init_states)),
+        ambient=annotations.get("ambient.istio.io/redirection") == "enabled",
+        uninjected=_is_uninjected(annotations, spec, labels),
         node=read.text(spec, "nodeName"),
-        ports=_named_ports(spec),
+        ports=_named_ports(every),
         created=read.text(meta, "creationTimestamp"),
-        statuses=container_statuses(status, containers),
-        waits_for=unscheduled(status),
-        proxy_version=_proxy_version(spec),
-        images=_images(spec, containers),
-        revision=_revision(meta, labels),
+        statuses=container_statuses(states, init_states, containers),
+        waits_for=unscheduled(conditions),
+        proxy_version=_proxy_version(every),
+        images=_images(every, containers),
+        revision=_revision(annotations, labels),
         service_account=read.text(spec, "serviceAccountName"),
     )
 
 
-def _is_uninjected(meta: Json, spec: Json, labels: Mapping[str, str]) -> bool:
+def _is_uninjected(annotations: Json, spec: Json, labels: Mapping[str, str]) -> bool:
     """A label comes before the annotation of the same name (istiod, injectRequired)."""
-    annotations = read.obj(meta, "annotations")
     asked = labels.get(INJECT) or read.text(annotations, INJECT)
     return asked == "false" or spec.get("hostNetwork") is True
 
 
-def _named_ports(spec: Json) -> Mapping[str, int]:
+def _named_ports(containers: Iterable[Json]) -> Mapping[str, int]:
     """Of two containers that give a port the same name, the first counts."""
     found: dict[str, int] = {}
-    for container in (*read.objects(spec, "containers"), *read.objects(spec, "initContainers")):
+    for container in containers:
         for port in read.objects(container, "ports"):
             if name := read.text(port, "name"):
                 found.setdefault(name, read.integer(port, "containerPort"))
     return found
 
 
-def _images(spec: Json, containers: tuple[str, ...]) -> tuple[str, ...]:
+def _images(every: Iterable[Json], containers: tuple[str, ...]) -> tuple[str, ...]:
     """Interned, as the same few stand in thousands of pods."""
-    both = (*read.objects(spec, "containers"), *read.objects(spec, "initContainers"))
-    known = {read.text(c, "name"): sys.intern(read.text(c, "image")) for c in both}
+    known = {read.text(c, "name"): sys.intern(read.text(c, "image")) for c in every}
     return tuple(known.get(name, "") for name in containers)
 
 
-def _revision(meta: Json, labels: Mapping[str, str]) -> str:
-    annotated = read.text(read.obj(meta, "annotations"), REVISION)
-    return sys.intern(annotated or labels.get(REVISION, ""))
+def _revision(annotations: Json, labels: Mapping[str, str]) -> str:
+    return sys.intern(read.text(annotations, REVISION) or labels.get(REVISION, ""))
 
 
-def _proxy_version(spec: Json) -> str:
-    both = (*read.objects(spec, "containers"), *read.objects(spec, "initContainers"))
-    images = (read.text(c, "image") for c in both if c.get("name") == PROXY_CONTAINER)
+def _proxy_version(every: Iterable[Json]) -> str:
+    images = (read.text(c, "image") for c in every if c.get("name") == PROXY_CONTAINER)
     return image_version(next(images, ""))
 
 
-def _proxy_restarts(status: Json) -> int:
+def _proxy_restarts(states: Iterable[Json]) -> int:
     """A native sidecar stands among the init containers."""
-    states = (
-        *read.objects(status, "containerStatuses"),
-        *read.objects(status, "initContainerStatuses"),
-    )
     own = [state for state in states if state.get("name") == PROXY_CONTAINER]
     return max((read.integer(state, "restartCount") for state in own), default=0)
 
 
-def _container_names(spec: Json) -> tuple[str, ...]:
+def _container_names(every: Sequence[Json], inits: Sequence[Json]) -> tuple[str, ...]:
     """Containers first, then the init containers that keep running (native sidecars)."""
-    native = [
-        container
-        for container in read.objects(spec, "initContainers")
-        if container.get("restartPolicy") == "Always"
-    ]
-    names = [read.text(c, "name") for c in [*read.objects(spec, "containers"), *native]]
+    native = [container for container in inits if container.get("restartPolicy") == "Always"]
+    own = every[: len(every) - len(inits)]
+    names = [read.text(container, "name") for container in (*own, *native)]
     return tuple(name for name in names if name)
 
 
-def _ready(status: Json) -> Json | None:
+def _ready(conditions: Iterable[Json]) -> Json | None:
     """The condition that says so; None where the pod is not ready."""
-    for condition in read.objects(status, "conditions"):
+    for condition in conditions:
         if condition.get("type") == "Ready" and condition.get("status") == "True":
             return condition
     return None
 
 
-def _is_gateway(containers: tuple[str, ...], labels: Mapping[str, str], meta: Json) -> bool:
+def _is_gateway(containers: tuple[str, ...], labels: Mapping[str, str], annotations: Json) -> bool:
     """A gateway's pod runs a proxy and nothing beside it."""
     if PROXY_CONTAINER not in containers:
         return False
-    annotations = read.obj(meta, "annotations")
     template = read.text(annotations, "inject.istio.io/templates")
     return (
         "gateway" in template

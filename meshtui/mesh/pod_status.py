@@ -69,11 +69,13 @@ def stamp(text: str) -> float | None:
         return None
 
 
-def container_statuses(status: Json, native: Iterable[str]) -> tuple[ContainerStatus, ...]:
+def container_statuses(
+    states: Iterable[Json], init_states: Iterable[Json], native: Iterable[str]
+) -> tuple[ContainerStatus, ...]:
     """Of the containers, and of those init containers that run on or hold the pod up."""
     sidecars = frozenset(native)
-    own = [_status(raw) for raw in read.objects(status, "containerStatuses")]
-    for raw in read.objects(status, "initContainerStatuses"):
+    own = [_status(raw) for raw in states]
+    for raw in init_states:
         found = _status(raw)
         if found.name in sidecars or found.stuck or found.restarts:
             own.append(found)
@@ -96,9 +98,9 @@ def _status(raw: Json) -> ContainerStatus:
     )
 
 
-def unscheduled(status: Json) -> str:
+def unscheduled(conditions: Iterable[Json]) -> str:
     """Why no node was found for a pod (`Unschedulable`); empty where it has one."""
-    for condition in read.objects(status, "conditions"):
+    for condition in conditions:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return read.text(condition, "reason") or "not scheduled"
     return ""

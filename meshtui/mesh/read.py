@@ -17,8 +17,11 @@ _OBJECT = (dict, Mapping)
 def obj(value: Any, *path: str) -> Json:
     """The object at `path` below `value`; empty where there is none."""
     for key in path:
+        # None comes often, and asking whether it is a Mapping takes longest.
+        if value is None:
+            return {}
         value = value.get(key) if isinstance(value, _OBJECT) else None
-    return value if isinstance(value, _OBJECT) else {}
+    return value if value is not None and isinstance(value, _OBJECT) else {}
 
 
 def items(value: Any, key: str) -> Sequence[Any]:
