@@ -93,7 +93,8 @@ def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Caution]
         gained = percent - was.get((host, subset), 0.0)
         health = seen.health(rule, host, subset) if gained > 1e-9 else None
         if health is not None and health.failing:
-            grows = f"from {was.get((host, subset), 0.0):.3g} to {percent:.3g} %"
+            since = f"from {was.get((host, subset), 0.0):.3g} " if old else ""
+            grows = f"{since}to {percent:.3g} %"
             text = f"{health.label} {health.how} ({health.words}): its traffic grows {grows}"
             yield Caution("danger", text)
     if rule.timeout_s and _shorter(rule.timeout_s, old):

@@ -31,11 +31,13 @@ async def adopt(arguments: argparse.Namespace) -> int:
 def adopting(arguments: argparse.Namespace) -> Planning:
     """How it is planned."""
 
-    async def plan(opened: Session, mesh: Mesh, _: Sample | None) -> Plan:
+    async def plan(opened: Session, mesh: Mesh, sample: Sample | None) -> Plan:
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         rule = getattr(arguments, "rule", "")
         stable, by_route = arguments.stable, arguments.gateway_api
-        return await plan_adoption(opened, mesh, service.key, stable, rule, gateway_api=by_route)
+        return await plan_adoption(
+            opened, mesh, service.key, stable, rule, gateway_api=by_route, sample=sample
+        )
 
     return plan
 

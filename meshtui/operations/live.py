@@ -380,7 +380,12 @@ class LiveCockpit:
         from meshtui.operations.change.adopt import plan_adoption
 
         return await plan_adoption(
-            self._opened, self._mesh, service, stable, gateway_api=gateway_api
+            self._opened,
+            self._mesh,
+            service,
+            stable,
+            gateway_api=gateway_api,
+            sample=self._telemetry.current,
         )
 
     async def apply(self, plan: Plan, progress: Progress) -> Outcome:

@@ -15,6 +15,7 @@ from meshtui.errors import Conflict, JournalError, MeshtuiError, NotAllowed, Not
 from meshtui.journal import Journal, Status
 from meshtui.kube.failures import Unanswered
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.operations.change.adopt import plan_adoption
 from meshtui.operations.change.compound import UNVERIFIED_S
 from meshtui.operations.change.write_answers import ON_ITS_WAY_S
@@ -273,3 +274,17 @@ async def test_without_verification_the_proxies_are_asked_for_the_clusters_all_t
     await desk.session.apply(plan, replace(mesh, pods=sidecars), None, lambda _: None)
     assert desk.happened == MADE
     assert desk.cluster.forwards
+
+
+@pytest.mark.parametrize(("errors", "warned"), [(0.0, False), (0.9, True)])
+async def test_an_adoption_that_sends_all_to_a_failing_version_says_so(
+    errors: float, warned: bool
+) -> None:
+    desk = Desk(FakeCluster())
+    counted = {VersionKey(REVIEWS, "v1"): Signals(100, 10, errors)}
+    sample = Sample(1.0, "test", 10.0, counted, counted)
+    mesh = mesh_of(desk.cluster)
+    plan = await plan_adoption(desk.session, mesh, REVIEWS, "v1", sample=sample)
+    text = "v1 is failing now (90 % errors of 100 requests"
+    dangers = [one.text for part in plan.parts for one in part.findings if one.level == "danger"]
+    assert any(one.startswith(text) and one.endswith("grows to 100 %") for one in dangers) == warned

@@ -128,9 +128,9 @@ def rolled_back(journal: Journal | None, mesh: Mesh, change: Change) -> Found:
 
 def _left(place: tuple[str, str], step: Step) -> str:
     when = datetime.fromtimestamp(step.made).strftime("%Y-%m-%d %H:%M:%S")
-    who = f" by {clean(step.who, 60)}" if step.who else ""
+    who = clean(step.who, 60) or "somebody"
     change = f" (change {step.change_id})" if step.change_id else ""
-    return f"{label(place)} was rolled back from{who} at {when}{change}: is it mended?"
+    return f"{who} rolled {label(place)} back at {when}{change}: is it mended?"
 
 
 def _steps(
