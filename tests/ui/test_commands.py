@@ -103,6 +103,7 @@ GOOD: list[tuple[str, Command | None]] = [
     ("dr", Run("rules")),
     ("po", Run("pods")),
     ("gw", Run("exposure")),
+    ("se", Run("graph")),
     ("svc", FilterBy("", to_table=True)),
     ("svc rev", FilterBy("rev", to_table=True)),
     ("ns", ShowNamespace()),
@@ -258,6 +259,16 @@ async def test_tab_completes_and_the_arrows_bring_back_what_was_typed() -> None:
         await reads(drive, "x")
         await typed(drive, "up", kind="slash")
         await reads(drive, "")
+
+
+async def test_what_is_typed_after_a_slash_takes_the_place_of_the_last_filter() -> None:
+    async with driving(size=SMALL) as drive:
+        await drive.press("slash", *"rev", "enter", "slash", *"rat", "enter")
+        assert drive.app.main.table.filter.source == "rat"
+        await drive.press("slash", "right", "i", "enter")
+        assert drive.app.main.table.filter.source == "rati"
+        await drive.press("slash", "enter")
+        assert drive.app.main.table.filter.source == "rati"
 
 
 async def test_the_services_of_k9s_are_the_table_and_its_filter() -> None:

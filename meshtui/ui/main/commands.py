@@ -149,7 +149,7 @@ OWN_WORDS = (
     ("canary run --to v3 [steps 5,50]", "Also hold, resume, abort, promote; `run` as in a shell."),
     ("filter TEXT", "As after {filter}."),
     ("status [TEXT]", "Every proxy's sync state: those of a name, a namespace, a state."),
-    ("svc [TEXT] · vs · dr · po · gw", "As in kubectl: the table, its rules, pods, exposure."),
+    ("svc [TEXT] · vs dr po gw se", "As in kubectl: the table, rules, pods, exposure, graph."),
     ("shift v2=100 rule testers", "Another rule than the selected one, for every verb of a rule."),
     ("q", "Leave. Every action's name works too: :logs, :rules, …"),
 )
@@ -216,6 +216,7 @@ ALIASES = {
     **dict.fromkeys(("dr", "destinationrule", "destinationrules"), "rules"),
     **dict.fromkeys(("po", "pod"), "pods"),
     **dict.fromkeys(("gw", "gateway", "gateways"), "exposure"),
+    **dict.fromkeys(("se", "serviceentry", "serviceentries"), "graph"),
 }
 """What users of kubectl and k9s type, by what shows it here."""
 

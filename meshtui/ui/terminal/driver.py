@@ -152,6 +152,9 @@ class TerminalDriver(LinuxDriver):
 
 
 def _screen() -> int:
-    """Textual paints on standard error, which is the terminal where the output is a pipe."""
-    stream = sys.__stderr__
-    return stream.fileno() if stream is not None else 2
+    """The terminal: Textual paints on standard error, but that may be a file (`2>log`)."""
+    for stream in (sys.__stderr__, sys.__stdout__):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if stream is not None and stream.isatty():
+                return stream.fileno()
+    return 2

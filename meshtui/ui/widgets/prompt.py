@@ -64,6 +64,8 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             typed.value = text
         typed.cursor_position = len(text)
+        if kind == "/":  # what is typed now takes the place of the last; an arrow key keeps it
+            typed.action_select_all()
         typed.begin(self.known if kind == ":" else (), self._typed_before.get(kind, ()))
         self.screen.set_focus(typed)
 
