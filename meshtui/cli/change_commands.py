@@ -23,6 +23,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
+from meshtui.kube.resources import other_versions
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.shares import Share, shares_of
@@ -212,11 +213,15 @@ def refuse_danger(arguments: argparse.Namespace, plan: Plan) -> None:
 
 
 async def report_interrupted(opened: Session, mesh: Mesh) -> None:
-    """What became of changes whose process died half-way, before another is made."""
+    """What became of changes whose process died half-way, before another is made.
+
+    And that routes are there which nobody reads: they may rule what is changed.
+    """
     reversals = Reversals(opened.journal)
     reversals.detect(mesh)
     reverted = (f"REVERTED {one.what}" for one in reversals.found)
-    lines = (*await opened.recover(), *Limits(opened).notices(mesh), *reverted)
+    unread = other_versions(opened.cluster)
+    lines = (*await opened.recover(), *Limits(opened).notices(mesh), *reverted, unread)
     for line in filter(None, lines):
         output.note(f"meshtui: {line}")
 

@@ -145,18 +145,38 @@ async def test_a_load_is_made_in_the_selected_rows_cluster_and_stays_there() -> 
         assert both.east.load_asks == []
 
 
-async def test_a_cluster_without_rights_dims_its_own_verbs_alone() -> None:
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_cluster_without_rights_dims_its_own_verbs_alone(size: tuple[int, int]) -> None:
     both = Both()
     both.west.read_only = True
     both.west.denied = {"bookinfo": "you may not patch virtualservices"}
-    async with both.driving() as drive:
+    async with both.driving(size) as drive:
         await both_read(drive)
         await go_to(drive, "west")
-        await drive.until(lambda: drive.app.main.situation().denied)
+        await drive.until(lambda: "(R roll back)" in drive.text.splitlines()[-1])
         assert drive.app.main.situation().read_only
+        await drive.press("m")
+        await drive.until(lambda: "read-only" in drive.status)
         await go_to(drive, "east")
-        await drive.until(lambda: not drive.app.main.situation().denied)
+        await drive.until(lambda: "(R roll back)" not in drive.text.splitlines()[-1])
+        assert "R roll back" in drive.text.splitlines()[-1]
         assert not drive.app.main.situation().read_only
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_other_rights_in_one_cluster_dim_its_verbs_alone(size: tuple[int, int]) -> None:
+    both = Both()
+    both.west.denied = {"bookinfo": "you may not patch virtualservices"}
+    async with both.driving(size) as drive:
+        await both_read(drive)
+        await go_to(drive, "west")
+        await drive.until(lambda: "(R roll back)" in drive.text.splitlines()[-1])
+        await drive.press("m")
+        await drive.until(lambda: "you may not patch virtualservices" in drive.status)
+        await go_to(drive, "east")
+        await drive.until(lambda: "(R roll back)" not in drive.text.splitlines()[-1])
+        await drive.press("m")
+        await drive.until(lambda: "Mirror reviews.bookinfo in east" in drive.text)
 
 
 async def test_a_cluster_out_of_reach_greys_its_rows_alone() -> None:
