@@ -165,6 +165,10 @@ class Sample:
     served: Mapping[Responder, Signals] = field(default_factory=dict)
     unread: frozenset[tuple[str, str]] = frozenset()
     filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    copies: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    """Workloads of a service of whose requests nobody knows which were mirrored copies: those who
+    answered count both, and the callers count nothing."""
+
     muted: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Workloads whose proxies count nothing of what they send, with the object that says so."""
 

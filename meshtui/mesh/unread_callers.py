@@ -53,6 +53,15 @@ def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) ->
         _mark(work, why, sample)
 
 
+def mark_copies(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:
+    """Rows that may have answered copies alone, and nobody knows."""
+    copied = sample.copies.get(service, frozenset())
+    for work in rows if copied else ():
+        if any((pod.namespace, pod.workload) in copied for pod in work.members):
+            work.caller, work.reached = None, None
+            work.unknown_because = "its callers count nothing, and copies are mirrored to it"
+
+
 def _why(callers: frozenset[Client], sample: Sample) -> str:
     unread = callers & sample.unread
     if unread:

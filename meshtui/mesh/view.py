@@ -38,7 +38,7 @@ from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signal
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.undecided import mark_undecided, may_refuse_tokens
-from meshtui.mesh.unread_callers import filled_words, mark_unread
+from meshtui.mesh.unread_callers import filled_words, mark_copies, mark_unread
 from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
@@ -326,6 +326,8 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     if sample.unread or sample.muted:
         mark_unread(rows, view.key, sample)
+    if sample.copies:
+        mark_copies(rows, view.key, sample)
     if may_refuse_tokens(view.mesh):
         mark_undecided(rows, view.mesh, sample)
     tallies, judged = _judge(rows, limits)

@@ -106,12 +106,18 @@ class Ledger:
     """All tallies of one window. Feed it what each proxy counted, then take the views."""
 
     def __init__(
-        self, unread: frozenset[Client] = frozenset(), gateways: frozenset[Client] = frozenset()
+        self,
+        unread: frozenset[Client] = frozenset(),
+        gateways: frozenset[Client] = frozenset(),
+        copied: frozenset[Client] = frozenset(),
     ) -> None:
         """For the clients that are `unread` the servers' side counts as theirs.
 
-        What the `gateways` sent on is counted by gateway, too.
+        What the `gateways` sent on is counted by gateway, too. Of what the workloads in `copied`
+        answered nobody knows what was a copy that is mirrored to them: it is nobody's request.
         """
+        self._copied = copied
+        self._copies: dict[ServiceKey, set[Client]] = {}
         self._unread = unread
         self._gateways = gateways
         self._sent: dict[Client, Tally] = {}
@@ -197,6 +203,8 @@ class Ledger:
 
     def _filled_tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
         found = self._of_filled.get(traffic)
+        if found is None and self._is_copied(traffic):
+            found = self._of_filled[traffic] = ()
         if found is None:
             client = client_of(traffic)
             self._filled.setdefault(traffic.service_key, set()).add(client)
@@ -219,10 +227,22 @@ class Ledger:
             return ()
         client = traffic.client_namespace, traffic.client
         found = self._tallies_of(reporter, traffic, client)
-        if reporter == DESTINATION and client in self._unread:
+        if reporter == DESTINATION and client in self._unread and not self._is_copied(traffic):
             self._filled.setdefault(traffic.service_key, set()).add(client)
             found += self._tallies_of(SOURCE, traffic, client)
         return found
+
+    def _is_copied(self, traffic: Traffic) -> bool:
+        workload = traffic.workload_namespace, traffic.workload
+        if workload not in self._copied:
+            return False
+        self._copies.setdefault(traffic.service_key, set()).add(workload)
+        return True
+
+    @property
+    def copies(self) -> Mapping[ServiceKey, frozenset[Client]]:
+        """The workloads of each service whose requests may be copies, and count for no caller."""
+        return {service: frozenset(those) for service, those in self._copies.items()}
 
     @property
     def sent(self) -> Mapping[Client, Signals]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.copies import copied_to
 from meshtui.mesh.metrics_off import CLIENT, not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
@@ -110,6 +111,7 @@ class SidecarIntervals:
             clients=clients_of(reading for _, reading in self._last.values()),
             read=len(self._last),
             filled=ledger.filled,
+            copies=ledger.copies,
             muted=muted,
         )
         if elapsed_s <= 0:
@@ -132,7 +134,7 @@ class SidecarIntervals:
         if len(failures) == len(pods):
             kind = NotAllowed if isinstance(failures[0], NotAllowed) else Unreachable
             raise kind(f"none of {len(pods)} sidecars could be read ({failures[0].what})")
-        ledger, longest_s = Ledger(), 0.0
+        ledger, longest_s = Ledger(copied=copied_to(mesh)), 0.0
         steps: list[tuple[Client, float, Reading]] = []
         for pod, one in zip(pods, found, strict=True):
             if not isinstance(one, MeshtuiError):

@@ -18,6 +18,7 @@ from typing import Protocol
 from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.copies import copied_to
 from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.metrics_off import CLIENT, not_counting
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -207,7 +208,7 @@ class PrometheusSource:
         requests = await self._ask(queries.requests(*what), end)
         durations = await self._ask(queries.durations(*what), end)
         sample = Sample(self._now(), self.name, seconds, clients=clients, muted=muted)
-        summing = partial(_summed, sample, requests, durations, filling)
+        summing = partial(_summed, sample, requests, durations, filling, copied_to(mesh))
         summed = await self._worker.run(summing, self._limits.tick_s)
         return _with_denied(summed, beside), end, rhythm.interval_s
 
@@ -279,7 +280,7 @@ class PrometheusSource:
             problems=self._problems(newest, rhythm, targets),
         )
         gateways = _gateways(mesh)
-        summing = partial(_summed, sample, requests, durations, filling, gateways)
+        summing = partial(_summed, sample, requests, durations, filling, copied_to(mesh), gateways)
         summed = await self._worker.run(summing, self._limits.tick_s)
         seen = replace(summed, sent={**targets.sent, **summed.sent})
         found = _with_denied(seen, targets.beside)
@@ -408,11 +409,12 @@ def _summed(
     requests: QueryResult,
     durations: QueryResult,
     filling: Filling,
+    copied: frozenset[Client],
     gateways: frozenset[Client] = frozenset(),
 ) -> Sample:
     """`sample` with its signals; a large mesh takes long enough for a thread."""
     flaws = Flaws()
-    ledger = Ledger(gateways=gateways)
+    ledger = Ledger(gateways=gateways, copied=copied)
     counted = by_namespace(requests.points()), by_namespace(durations.points())
     ledger.add(reading_of(*counted, flaws), sample.window_s)
     fill(ledger, filling, requests.points(), durations.points(), sample.window_s)
@@ -420,6 +422,7 @@ def _summed(
         with_clients(sample, filling),
         problems=(*flaws.problems(), *sample.problems),
         filled=ledger.filled,
+        copies=ledger.copies,
         sent=ledger.sent,
     )
     connections = ConnectionLedger()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.calls import Calls
+from meshtui.mesh.copies import copied_to
 from meshtui.mesh.metrics_off import CLIENT, not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
@@ -285,7 +286,7 @@ class SidecarSource:
         passed_over = [pod for pod in pods if pod_id(pod) in left]
         unread = self._unread(pods, [*(pod for pod, _ in missing), *passed_over])
         gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
-        ledger, connections = Ledger(unread.whole, gateways), ConnectionLedger()
+        ledger, connections = Ledger(unread.whole, gateways, copied_to(mesh)), ConnectionLedger()
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
         denied: list[tuple[Client, Mapping[str, float]]] = []
         for pod, window in self._windows.items():
@@ -306,6 +307,7 @@ class SidecarSource:
             failed=len(missing),
             unread=unread.any,
             filled=ledger.filled,
+            copies=ledger.copies,
             muted=muted,
             problems=(*_left_out(asked, pods), *_problems(missing))
             if pods

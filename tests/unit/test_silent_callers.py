@@ -66,7 +66,26 @@ def requests_of(view: ServiceView) -> tuple[float, float]:
     return view.caller.requests if view.caller else -1, sum(rows)
 
 
-AGENT = "# TYPE istio_agent_go_info gauge\nistio_agent_go_info 1\n"
+def second(text: str) -> str:
+    return text.replace("reviews-v1", "reviews-v2").replace('version="v1"', 'version="v2"')
+
+
+def to(subset: str, weight: int) -> dict[str, Any]:
+    return {"destination": {"host": "reviews", "subset": subset}, "weight": weight}
+
+
+def mesh_with(rule: dict[str, Any]) -> Mesh:
+    subsets = [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]
+    named = {"metadata": {"name": "reviews", "namespace": "default", "uid": "1"}}
+    spec = {"hosts": ["reviews"], "http": [rule]}
+    return parse_mesh(
+        {
+            "virtualservices": [named | {"spec": spec}],
+            "destinationrules": [named | {"spec": {"host": "reviews", "subsets": subsets}}],
+        }
+    )
+
+
 INTO_PAGE = stats(3).replace('"source",source_workload="productpage"', '"destination"').replace(
     'destination_service_name="reviews"', 'destination_service_name="productpage"'
 )  # fmt: skip
@@ -170,6 +189,22 @@ async def test_a_waypoint_counts_for_callers_that_have_none() -> None:
     before, now = (inbound(count).replace('"destination",', '"waypoint",') for count in (0, 30))
     view = await after(made, {"way": before}, {"way": now})
     assert requests_of(view) == (30, 30)
+
+
+async def test_mirrored_copies_are_no_requests_of_a_caller_that_counts_nothing() -> None:
+    """Who answers counts both alike: of the version that has copies nothing is known."""
+    answered = {"reviews-v1": inbound(40), "reviews-v2": second(inbound(40))}
+    quiet = {"reviews-v1": inbound(0), "reviews-v2": second(inbound(0))}
+    v2 = reviews("reviews-v2", labels={"app": "reviews", "version": "v2"}, version="v2")
+    made = bench(page(), reviews(), v2)
+    mirrored = mesh_with({"route": [to("v1", 100)], "mirror": {"host": "reviews", "subset": "v2"}})
+    made.mesh = replace(mirrored, pods=made.mesh.pods, services=made.mesh.services)
+    view = await after(made, {"page": INTO_PAGE} | quiet, {"page": INTO_PAGE} | answered)
+    rows = {row.version: row for row in view.versions}
+    assert requests_of(view) == (40, 40)
+    assert (rows["v2"].caller, rows["v2"].state) == (None, NOT_KNOWN)
+    assert rows["v2"].unknown_because == "its callers count nothing, and copies are mirrored to it"
+    assert rows["v1"].share == 1.0
 
 
 async def test_the_graph_shows_who_counts_nothing_by_its_callees() -> None:
