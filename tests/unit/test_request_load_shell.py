@@ -197,8 +197,18 @@ def test_nothing_is_left_when(port: int, way: Way, how: str, shell: tuple[str, .
 def test_it_ends_by_itself_when_nobody_says_anything_any_more(
     port: int, shell: tuple[str, ...]
 ) -> None:
-    with running(BY_CURL, port, "/never", shell=shell, limit="1") as process:
+    with running(BY_CURL, port, "/never", shell=shell, limit="2") as process:
         told(process, b"0 2 2\n")
+        process.wait(60)
+        until_nothing_is_left(process.pid)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+def test_nothing_is_left_of_one_that_is_killed(port: int, shell: tuple[str, ...]) -> None:
+    with running(BY_CURL, port, shell=shell) as process:
+        told(process, b"0 2 2\n")
+        came(process, BY_CURL, 2)
+        process.kill()
         process.wait(60)
         until_nothing_is_left(process.pid)
 

@@ -23,6 +23,8 @@ from meshtui.lab.contract import Address
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _CHUNK = 32 * 1024
+_LEAVING_S = 2.0
+"""How long it may take to end once its input has, as a container runtime leaves it to."""
 
 
 _URL = re.compile(r"http://[^/:]+:(\d{1,5})(/.*)", re.ASCII)
@@ -65,6 +67,10 @@ async def run_program(
         return await process.wait()
     finally:
         feeding.cancel()
+        if process.stdin is not None:
+            process.stdin.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _LEAVING_S)
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()

@@ -50,6 +50,9 @@ _LINE = 64 * 1024
 _GRACE_S = 10.0
 """Beyond the load's own time and the last answer's, before it is taken for hung."""
 
+_PROBING_S = 20.0
+"""For all programs that are tried; a container may have little of a processor."""
+
 _STOP_S = 2.0
 """How long it may take to say what came of the last requests once it was told to stop."""
 
@@ -108,7 +111,9 @@ def load_targets(
 async def ways_of(cluster: Cluster, target: LoadTarget) -> list[Way]:
     """Those of a container, the best first. Raises NotAllowed, NotFound or Unreachable."""
     for probe in (PROBE, PYTHON_PROBE):
-        ended = await run_if_there(cluster, target.pod, target.container, probe, limit=4096)
+        ended = await run_if_there(
+            cluster, target.pod, target.container, probe, limit=4096, timeout=_PROBING_S
+        )
         if ended is not None:
             return list(ways_there(ended.stdout.decode("utf-8", "replace")))
     return []

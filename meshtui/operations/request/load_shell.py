@@ -6,6 +6,7 @@ does. So nothing more is sent once the line is down, whatever becomes of the she
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 
@@ -33,7 +34,12 @@ over() {
   done
   kill "$W"; wait "$W"; exit 0
 }
-( trap 'kill $!; exit 0' TERM; sleep "$limit" & wait $!; kill $$; sleep 5 & wait $!; kill -9 $$
+( trap 'kill $!; exit 0' TERM; i=0
+  while kill -0 $$; do
+    [ $i -eq "$limit" ] && kill $$
+    [ $i -gt "$limit" ] && kill -9 $$
+    sleep 2 & wait $!; i=$((i+2))
+  done
 ) </dev/null >/dev/null 2>&1 &
 W=$!
 trap over TERM HUP INT
@@ -62,7 +68,7 @@ over
 
 def command(way: Way, plan: LoadPlan, outgoing: Outgoing) -> tuple[str, ...]:
     """Ends by itself when it has run for longer than the load may."""
-    limit = f"{plan.seconds + outgoing.timeout_s + _GRACE_S:.0f}"
+    limit = f"{2 * math.ceil((plan.seconds + outgoing.timeout_s + _GRACE_S) / 2)}"
     if way.name == CURL:
         kind = "serial" if way.serial else "parallel"
         url = f"http://{outgoing.host}:{outgoing.port}{_no_glob(outgoing.target)}#"

@@ -52,7 +52,7 @@ class Way:
 
 BY_PYTHON = Way(PYTHON)
 BY_CURL = Way(CURL, note="in batches of 0.4 s")
-BY_OLD_CURL = Way(CURL, 200.0, 32, serial=True, note="in batches of 0.4 s")
+BY_OLD_CURL = Way(CURL, 100.0, 32, serial=True, note="in batches of 0.4 s")
 BY_WGET = Way(WGET, 20.0, 16, serial=True, note="it tells no times, and follows redirects")
 BY_FORWARD = Way(FORWARD, 200.0, 16, note="paced here: its times have the way there in them")
 
@@ -66,8 +66,9 @@ exec 2>/dev/null </dev/null
 has() {{ command -v "$1" >/dev/null; }}
 has sleep && echo sleep
 has python3 && echo "python3 $(python3 -I -S -c 'print(1)')"
-has curl && echo "parallel $(curl {curl} {parallel} {ask})"
-has curl && echo "serial $(curl {curl} {ask})"
+p=; has curl && p=$(curl {curl} {parallel} {ask})
+[ "$p" ] && echo "parallel $p"
+has curl && [ -z "$p" ] && echo "serial $(curl {curl} {ask})"
 has wget && {{ wget -T 2 -q -Y off -O /dev/null http://127.0.0.1:1/; echo "wget $?"; }}
 exit 0
 """

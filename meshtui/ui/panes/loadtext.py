@@ -20,6 +20,7 @@ _EXAMPLES = (
     ("header k=v  host H  port N", "of the request"),
     ("from WORKLOAD", "who sends it"),
     ("concurrency N", "connections at a time"),
+    ("by curl", "or python3, wget, forward: what makes it"),
 )
 
 
