@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -127,16 +127,19 @@ def _from_file(text: str, file: File, wrong: Wrong) -> Found:
     path = file.path
     try:
         raw = yaml.safe_load(text)
-        file.lines.update(_lines(yaml.compose(text, yaml.SafeLoader)))
+        node = yaml.compose(text, yaml.SafeLoader)
+        file.lines.update(_lines(node))
     except (yaml.YAMLError, RecursionError) as error:
-        words = " ".join(str(error).split()) or "it is nested too deeply"
-        wrong(Usage(f"{path} is not YAML ({words})"))
+        wrong(Usage(_no_yaml(path, error)))
         return found
     if not isinstance(raw, dict):
         if raw is not None:
             hint = "`meshtui config init` writes an example"
             wrong(Usage(f"{path}: expected keys and values", hint))
         return found
+    for key, first, again in _twice(node):
+        hint = f"it stands in line {first} already: the last one would count"
+        wrong(Usage(f"{path}:{again}: {key} stands twice", hint))
     for key, value in raw.items():
         setting = BY_NAME.get(str(key))
         if setting is None:
@@ -149,6 +152,28 @@ def _from_file(text: str, file: File, wrong: Wrong) -> Found:
 
 DEEPEST = 4
 """Levels of keys whose lines are looked for: `contexts`, a pattern, `keys`, an action."""
+
+
+def _no_yaml(path: Path, error: Exception) -> str:
+    """With the line, where that is known."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if mark is None or not isinstance(error, yaml.MarkedYAMLError):
+        words = "" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        return f"{path} is not YAML ({words or 'it is nested too deeply'})"
+    return f"{path}:{mark.line + 1}: is not YAML ({' '.join((error.problem or '').split())})"
+
+
+def _twice(node: yaml.Node | None, depth: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Each key that stands in one map again: of what YAML reads the first is lost."""
+    if not isinstance(node, yaml.MappingNode) or depth >= DEEPEST:
+        return
+    seen: dict[str, int] = {}
+    for key, value in node.value:
+        name, line = str(key.value), key.start_mark.line + 1
+        if name in seen:
+            yield name, seen[name], line
+        seen[name] = line
+        yield from _twice(value, depth + 1)
 
 
 def _lines(node: yaml.Node | None, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
