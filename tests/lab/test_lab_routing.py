@@ -298,4 +298,5 @@ def test_cluster_names_are_istiods(mesh: Mesh) -> None:
         "BlackHoleCluster",
         "PassthroughCluster",
     } <= names
+    assert all(one["alt_stat_name"] == f"{name};" for name, one in mesh.clusters().items())
     assert re.search(r'"http\.\d*8080"', mesh.routes("istio-ingressgateway"))

@@ -66,6 +66,8 @@ def _compare_clusters(listed: list[Obj], made: Sent, hosts: set[str], headless: 
         if name in expected or name.rpartition("|")[2] in hosts
     }
     assert found == expected
+    for name, cluster in made.clusters.items():
+        assert cluster["alt_stat_name"] == f"{name};"  # as in the dump of any proxy of Istio
 
 
 def _compare_listeners(listed: list[Obj], made: Sent) -> None:

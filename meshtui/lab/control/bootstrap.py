@@ -14,8 +14,8 @@ _READABLE = (
 )
 """What an operator reads; nothing that changes or ends the proxy."""
 
-_CLUSTER_TAG = r"^cluster\.((outbound\|\d*\|[^|]*\|.+?\.svc\.cluster\.local|[^.]+)\.)"
-"""Cluster names hold dots, so that Envoy's own rule would cut them short."""
+_CLUSTER_TAG = r"^cluster(\.(.+);)"
+"""As Istio's own: names of clusters hold dots, so that Envoy's rule would cut them short."""
 
 
 _XDS = "xds"
@@ -81,6 +81,7 @@ def _xds_cluster(xds: Path) -> Obj:
     endpoint = {"endpoint": {"address": {"pipe": {"path": str(xds)}}}}
     return {
         "name": _XDS,
+        "alt_stat_name": f"{_XDS};",
         "type": "STATIC",
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": _XDS, "endpoints": [{"lb_endpoints": [endpoint]}]},

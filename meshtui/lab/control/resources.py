@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from meshtui.lab.contract import Obj
 from meshtui.lab.control import listeners
-from meshtui.lab.control.clusters import cluster, own_clusters, upstreams
+from meshtui.lab.control.clusters import cluster, counted, own_clusters, upstreams
 from meshtui.lab.control.counting import told
 from meshtui.lab.control.discovery import CLUSTERS, LISTENERS, ROUTES, Key, Resources
 from meshtui.lab.control.filters import (
@@ -53,7 +53,7 @@ def configure(world: World, proxies: list[Proxy]) -> Configuration:
         proxy = told(world, each)
         scope = sight.of(proxy)
         made = _clusters(scope, world, known)
-        clusters[Key(proxy.pod, CLUSTERS)] = [*made, *own_clusters(proxy, world)]
+        clusters[Key(proxy.pod, CLUSTERS)] = [*made, *map(counted, own_clusters(proxy, world))]
         outbound = _gateway(sight, scope) if proxy.gateway else _sidecar(scope)
         patches = patches_for(world, proxy)
         context = GATEWAY if proxy.gateway else OUTBOUND
@@ -77,7 +77,7 @@ def _clusters(
     found = upstreams(scope)
     key = tuple((upstream.name, id(upstream.rule)) for upstream in found)
     if key not in known:
-        known[key] = [cluster(upstream, world) for upstream in found]
+        known[key] = [counted(cluster(upstream, world)) for upstream in found]
     return known[key]
 
 
