@@ -14,41 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.bench import bench_commands, bench_responsive
+from tests.bench.count_commands import lab
 from tests.bench.count_steps import checked_out
 
 HERE = Path(__file__).parents[2]
 THIS = bench_commands.THIS
-UP_S = 300.0
 STARTED = {"rows_s": "start to rows", "pods_s": "start to pods", "start_cpu_s": "CPU until then"}
 SHOWN = ("p50", "p99", "worst", "stalls", "worst stall", "own stalls", "worst own", "cpu %", "KB/s")
-
-
-@contextmanager
-def lab(services: int) -> Iterator[Path]:
-    """The kubeconfig of a synthetic mesh."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "meshtui", "lab", "up", "--synthetic", str(services)]
-        with Path(folder, "log").open("wb") as log:
-            process = subprocess.Popen([*words, "--dir", folder], cwd=HERE, stdout=log, stderr=log)
-        try:
-            until, kubeconfig = time.monotonic() + UP_S, Path(folder, "kubeconfig")
-            while not kubeconfig.exists():
-                if process.poll() is not None or time.monotonic() > until:
-                    raise SystemExit(f"no lab: {Path(folder, 'log').read_text()[-500:]}")
-                time.sleep(0.1)
-            yield kubeconfig
-        finally:
-            process.terminate()
-            process.wait()
 
 
 Rows = dict[str, dict[str, float]]

@@ -1,10 +1,11 @@
 """Whether the work of a large mesh has grown by half since the commit before; CI asks.
 
 `python tests/bench/count_steps.py [--against REV] [--services 100] [--json]`. Counted, not timed:
-the lines of Python and the calls of built-in functions that a step takes, and the memory that a
-mesh keeps. A busy machine counts the same, so a ratio says something about the code alone. Both
-builds do the same with the same objects, each in a process of its own, by this interpreter; REV
-is checked out beside this one. Where there is no such commit, as in a shallow clone, it says so.
+the lines of Python and the calls of built-in functions that a step takes, the memory that a mesh
+keeps, and what whole commands take (`count_commands`). A busy machine counts the same, so a ratio
+says something about the code alone. Both builds do the same with the same objects, each in a
+process of its own, by this interpreter; REV is checked out beside this one. Where there is no such
+commit, as in a shallow clone, it says so.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from types import FrameType
 from typing import Any
 
 HERE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(HERE))
+
+from tests.bench import count_commands  # noqa: E402
+
 MANY_ERRORS = "errors everywhere"
 
 MOST = 1.5
@@ -162,7 +167,7 @@ def grown(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
 def table(before: Mapping[str, int], now: Mapping[str, int]) -> Iterator[str]:
     for step, much in now.items():
         ratio = f"x {much / before[step]:.2f}" if before.get(step) else "not there before"
-        yield f"{step:<16} {before.get(step, 0):>10} {much:>10}  {ratio}"
+        yield f"{step:<30} {before.get(step, 0):>10} {much:>10}  {ratio}"
 
 
 def main() -> int:
@@ -180,6 +185,9 @@ def main() -> int:
             print(f"{given.against} can't be checked out here: there is nothing to compare with")
             return 0
         before, now = measured(tree, given.services), measured(HERE, given.services)
+        with count_commands.lab(given.services) as kubeconfig:
+            before |= count_commands.counts_of_commands(tree, kubeconfig)
+            now |= count_commands.counts_of_commands(HERE, kubeconfig)
     too_much = grown(before, now)
     if given.json:
         print(json.dumps({"before": before, "now": now, "grown": too_much}, indent=2))
