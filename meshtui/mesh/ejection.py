@@ -50,7 +50,8 @@ def ejects_none(detection: Json, endpoints: int) -> bool:
 def none_ejected_words(percent: float, endpoints: int, of: str) -> str:
     """`no endpoint is ever ejected: reviews has 3, and one alone is more than 10 % of them`."""
     if endpoints == 1:
-        return f"no endpoint is ever ejected: {of} has only one, more than {percent:g} % of itself"
+        most = f"and at most {percent:g} % may be out"
+        return f"no endpoint is ever ejected: {of} has only one, which is 100 %, {most}"
     return (
         f"no endpoint is ever ejected: {of} has {endpoints}, and one alone is more than "
         f"{percent:g} % of them"

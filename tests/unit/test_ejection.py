@@ -84,7 +84,7 @@ class TestPlan:
 
     def test_one_pod_needs_a_hundred_percent(self) -> None:
         (said,) = cautions(mesh_of(1), SetBreaker("v1", FIVE | {"max_ejection_percent": 99}))
-        assert "has only one, more than 99 % of itself" in said
+        assert "has only one, which is 100 %, and at most 99 % may be out" in said
         assert "with 100 % one may be" in said
         assert cautions(mesh_of(1), SetBreaker("v1", FIVE | {"max_ejection_percent": 100})) == []
 
