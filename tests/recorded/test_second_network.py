@@ -36,7 +36,10 @@ def endpoints() -> list[ProxyEndpoint]:
 def test_the_gateway_stands_in_the_place_of_the_pods_there() -> None:
     mesh = mesh_of(recording()["objects"], {})
     found = {
-        (one.cluster.port, one.address, one.port): (one.pod is not None, one.elsewhere)
+        (one.endpoint.cluster.port, one.endpoint.address, one.endpoint.port): (
+            one.pod is not None,
+            one.elsewhere,
+        )
         for one in with_pods(endpoints(), mesh)
     }
     for port in (80, 9080):
@@ -50,5 +53,5 @@ def test_the_gateway_stands_in_the_place_of_the_pods_there() -> None:
 def test_pods_of_a_primary_of_the_same_network_are_no_pods_of_this_cluster() -> None:
     objects = [obj for obj in recording()["objects"] if "v2" not in obj["metadata"]["name"]]
     found = with_pods(endpoints(), mesh_of(objects, {}))
-    foreign = {one.address for one in found if one.elsewhere == OTHER_CLUSTER}
+    foreign = {one.endpoint.address for one in found if one.elsewhere == OTHER_CLUSTER}
     assert foreign == {"10.77.0.23"}
