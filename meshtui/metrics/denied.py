@@ -33,8 +33,13 @@ _PREFIX = "envoy_http_"
 _COUNTS = {"rbac": FORBIDDEN, "jwt_authn_denied": UNAUTHORIZED}
 
 
+EDGE = {FORBIDDEN: "403 at the edge", UNAUTHORIZED: "401 at the edge"}
+"""What a gateway denies before it sends anything on; a sidecar has no such filter there."""
+
+
 def denied_in(text: str) -> dict[str, float]:
-    """What a proxy has denied of the requests that come into its pod since it started, by code."""
+    """What a proxy has denied since it started, by code: of the requests that come into its pod,
+    and, apart, of those that a gateway sends on."""
     found: dict[str, float] = {}
     if _PREFIX not in text:  # most proxies deny nothing, and the expression tries each line
         return found
@@ -42,8 +47,8 @@ def denied_in(text: str) -> dict[str, float]:
         inbound = name.startswith("inbound") or 'conn_manager_prefix="inbound' in labels
         denied = what != "rbac" or 'authz_enforce_result="denied"' in labels
         number = number_of(value)
-        if denied and inbound and number is not None and 0 < number < math.inf:
-            code = _COUNTS[what]
+        if denied and number is not None and 0 < number < math.inf:
+            code = _COUNTS[what] if inbound else EDGE[_COUNTS[what]]
             found[code] = found.get(code, 0.0) + number
     return found
 
@@ -65,6 +70,47 @@ def with_denied(sample: Sample, denied: Denied, tokens: Denied) -> Sample:
         found,
         denied={at: number for at, number in denied.items() if _of(seen, at, FORBIDDEN)},
         tokens={at: number for at, number in tokens.items() if _of(seen, at, UNAUTHORIZED)},
+    )
+
+
+def with_edge(sample: Sample, denied: Denied, tokens: Denied) -> Sample:
+    """`sample` with what its gateways denied counted as refused: of what they sent on, and of the
+    services that it was for, whose pods it did not reach.
+
+    Only gateways have such filters on the way out, and what is not of the cluster may answer so
+    itself.
+    """
+    found = sample
+    for by_gateway, code in ((denied, FORBIDDEN), (tokens, UNAUTHORIZED)):
+        number = sum(by_gateway.values())
+        if number > 0:
+            found = _turned_away(found, by_gateway, code, number)
+    return found
+
+
+def _turned_away(sample: Sample, by_gateway: Denied, code: str, number: float) -> Sample:
+    sent = dict(sample.sent)
+    for gateway, own in by_gateway.items():
+        signals = sent.get(gateway)
+        if signals is not None:
+            more = min(own, unflagged(signals, code))
+            sent[gateway] = replace(signals, refused=signals.refused + more)
+    lost = {t: s for t, s in sample.called.items() if t.nowhere and "." not in t.service.name}
+    answers = sum(unflagged(signals, code) for signals in lost.values())
+    part = min(1.0, number / answers) if answers else 0.0
+    called = dict(sample.called)
+    for target, signals in lost.items():
+        more = unflagged(signals, code) * part
+        if more:
+            called[target] = replace(signals, refused=signals.refused + more)
+    return replace(
+        sample,
+        sent=sent,
+        called=called,
+        caller=by_version(called),
+        caller_totals=_totals(sample.caller_totals, sample.called, called),
+        denied={**sample.denied, **by_gateway} if code == FORBIDDEN else sample.denied,
+        tokens={**sample.tokens, **by_gateway} if code == UNAUTHORIZED else sample.tokens,
     )
 
 

@@ -21,7 +21,7 @@ from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
-from meshtui.metrics.denied import FORBIDDEN, summed, with_denied
+from meshtui.metrics.denied import EDGE, FORBIDDEN, summed, with_denied, with_edge
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.silent import filling_of
 
@@ -117,7 +117,9 @@ class SidecarIntervals:
         if elapsed_s <= 0:
             return None
         forbidden, tokens = summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED)
-        return Counted(with_denied(ledger.views().within(sample), forbidden, tokens))
+        counted = with_denied(ledger.views().within(sample), forbidden, tokens)
+        edge = (summed(denied, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
+        return Counted(with_edge(counted, *edge))
 
     async def close(self) -> None:
         self._last.clear()

@@ -29,7 +29,7 @@ from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.connections import ConnectionLedger, counted_by
 from meshtui.metrics.counter_reading import Reading
-from meshtui.metrics.denied import Denied, with_denied
+from meshtui.metrics.denied import Denied, with_denied, with_edge
 from meshtui.metrics.prometheus_past import PrometheusPast
 from meshtui.metrics.prometheus_reading import (
     Clusters,
@@ -390,18 +390,22 @@ def _rows(points: Iterable[Point], what: str) -> Iterable[Point]:
 
 
 def _with_denied(sample: Sample, points: Sequence[Point]) -> Sample:
-    denied, tokens = (_by_workload(_rows(points, w)) for w in (queries.DENIED, queries.TOKENS))
-    return with_denied(sample, denied, tokens)
+    own = (_by_workload(_rows(points, w)) for w in (queries.DENIED, queries.TOKENS))
+    edge = (_by_workload(_rows(points, w)) for w in (queries.EDGE_DENIED, queries.EDGE_TOKENS))
+    return with_edge(with_denied(sample, *own), *edge)
 
 
 def _by_workload(points: Iterable[Point]) -> Denied:
     return {
-        (
-            point.labels.get("destination_workload_namespace", ""),
-            point.labels.get("destination_workload", ""),
-        ): point.value
+        (_either(point, "workload_namespace"), _either(point, "workload")): point.value
         for point in points
     }
+
+
+def _either(point: Point, what: str) -> str:
+    """Of who answered, or, for a gateway, of who sent."""
+    labels = point.labels
+    return labels.get(f"destination_{what}") or labels.get(f"source_{what}", "")
 
 
 def _summed(

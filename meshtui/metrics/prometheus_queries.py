@@ -44,11 +44,13 @@ WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
 DENIED, TOKENS, SENT, SENT_TIMES = "denied", "tokens", "sent", "sent times"
 SILENT = "silent"
+EDGE_DENIED, EDGE_TOKENS = "denied at the edge", "tokens at the edge"
 _CALLER = ("source_workload", "source_workload_namespace")
 _PAIR = (*_CALLER, "destination_service_name", "destination_service_namespace")
 _SERVED = 'reporter=~"destination|waypoint"'
 CONNECTION_LABELS = (*_SERVICE, "response_flags")
 _WORKLOAD = "destination_workload, destination_workload_namespace"
+_GATEWAY = "source_workload, source_workload_namespace"
 
 HOUR_S, BEFORE_S = 3600.0, 300.0
 """The hour that times are held against, and how long ago it ended: what is new is no part of it."""
@@ -115,8 +117,10 @@ def beside(window: str, scope: Scope = ALL) -> str:
 
 def _beside(window: str, scope: Scope) -> dict[str, str]:
     return {
-        DENIED: _denied("envoy_http_rbac", window, scope, 'authz_enforce_result="denied"'),
+        DENIED: _denied("envoy_http_rbac", window, scope, _ENFORCED),
         TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope),
+        EDGE_DENIED: _denied("envoy_http_rbac", window, scope, _ENFORCED, edge=True),
+        EDGE_TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope, edge=True),
         SILENT: _silent(window, scope),
     }
 
@@ -174,17 +178,26 @@ def _connections(window: str, scope: Scope) -> str:
     return f"({once((WHAT, *CONNECTION_LABELS), grown)} > 0)"
 
 
-def _denied(counter: str, window: str, scope: Scope, *more: str) -> str:
-    """By the workload whose proxies denied it: they name it in what they served."""
-    inbound = 'http_conn_manager_prefix=~"inbound.*"'
-    denied = _grown_of(scope.targets(counter, *more, inbound), window, scope)
-    served = scope.mesh(REQUESTS, 'reporter="destination"')
-    workload = f"topk by (job, instance) (1, group by (job, instance, {_WORKLOAD}) ({served}))"
-    whose = (
+_ENFORCED = 'authz_enforce_result="denied"'
+
+
+def _denied(counter: str, window: str, scope: Scope, *more: str, edge: bool = False) -> str:
+    """By the workload whose proxies denied it: they name it in what they served, and a gateway in
+    what it sent on.
+    """
+    listeners = 'http_conn_manager_prefix=~"outbound.*"' if edge else _INBOUND
+    denied = _grown_of(scope.targets(counter, *more, listeners), window, scope)
+    whose = _GATEWAY if edge else _WORKLOAD
+    counted = scope.mesh(REQUESTS, f'reporter="{"source" if edge else "destination"}"')
+    workload = f"topk by (job, instance) (1, group by (job, instance, {whose}) ({counted}))"
+    found = (
         f"sum by (cluster, job, instance) ({denied})"
-        f" * on (job, instance) group_left ({_WORKLOAD}) {workload}"
+        f" * on (job, instance) group_left ({whose}) {workload}"
     )
-    return f"sum by ({_WORKLOAD}) (max by ({_WORKLOAD}, cluster, {_PROXY}) ({_named(whose)})) > 0"
+    return f"sum by ({whose}) (max by ({whose}, cluster, {_PROXY}) ({_named(found)})) > 0"
+
+
+_INBOUND = 'http_conn_manager_prefix=~"inbound.*"'
 
 
 _SENT = (

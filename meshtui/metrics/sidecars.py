@@ -26,7 +26,7 @@ from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.connections import ConnectionLedger, with_clients
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
-from meshtui.metrics.denied import FORBIDDEN, summed, with_denied
+from meshtui.metrics.denied import EDGE, FORBIDDEN, summed, with_denied, with_edge
 from meshtui.metrics.focus import FEW, callers_among, own_pods
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.silent import Filling, filling_of
@@ -314,7 +314,9 @@ class SidecarSource:
             else ("no running pod has a sidecar",),
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
-        return with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
+        found = with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
+        edge = (summed(denied, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
+        return with_edge(found, *edge)
 
     def _fill(
         self,

@@ -119,10 +119,15 @@ def _joined(one: Explanation, other: Explanation) -> Explanation:
 
 
 def _of_scope(scope: VersionScope) -> list[Explanation]:
-    """Of a gateway none: what it sends on is explained at the services behind it."""
+    """Of a gateway what it denies itself: what it sends on is explained at the services behind."""
     caller, server = scope.caller, scope.server
     found: list[Explanation] = []
     if is_gateway(scope.mesh, scope.view.service):
+        for code, number, sentences, steps in access.turned_away(scope):
+            if caller is None:
+                break
+            name = answers.name_of_code(code)
+            found.append(_made(HTTP, code, name, scope, caller, CALLER, number, sentences, steps))
         return found
     if caller is not None:
         found += _flags(scope, caller, CALLER, ())

@@ -25,6 +25,7 @@ from meshtui.diagnosis.explain.steps import Step, Steps, lines_of, typed
 from meshtui.mesh.access import ALLOWED, DENIED, Decision, Identity, decide
 from meshtui.mesh.authorization import (
     CUSTOM,
+    DENY,
     AuthorizationPolicy,
     RequestAuthentication,
     in_force,
@@ -120,6 +121,52 @@ _ELSEWHERE = "No policy that was read now denies a caller that is known: who els
 def _known(mesh: Mesh, plural: str, pods: Iterable[Pod]) -> bool:
     homes = {mesh.settings.root_namespace, *(pod.namespace for pod in pods)}
     return all(mesh.knows(plural, home) for home in homes)
+
+
+# At a gateway
+
+
+def turned_away(scope: VersionScope) -> Iterator[tuple[str, float, list[str], Steps]]:
+    """What a gateway's own filters deny before they send anything on, by code, and by which
+    policies: those who ask come from outside, so that nobody can decide which of them it was.
+    """
+    pods = tuple(pod for pod in pods_in(scope) if pod.gateway)
+    workloads = {(pod.namespace, pod.workload) for pod in pods}
+    for code, (plural, kind, holding) in _AT_GATEWAYS.items():
+        counts, _ = _FILTERS[code](scope)
+        number = sum(counts.get(workload, 0.0) for workload in workloads)
+        if number <= 0:
+            continue
+        policies = [Ref(kind, *place) for place in holding(scope.mesh, pods)]
+        by = ""
+        if policies:
+            one_of = "one of " if len(policies) > 1 else ""
+            by = f", by {one_of}{listed(str(ref) for ref in policies)}"
+        elif not _known(scope.mesh, plural, pods):
+            by = f"; by which {kind} is not known: they can't be read"
+        sentences = [f"The gateway turns it away itself, before it is sent on{by}."]
+        yield code, number, sentences, tuple(_get(ref) for ref in policies[:1])
+
+
+_Places = list[tuple[str, str]]
+
+
+def _denying(mesh: Mesh, pods: Iterable[Pod]) -> _Places:
+    """Those that deny what they name; where there are none, those that allow nothing else."""
+    found = policies_of(mesh, pods)
+    denying = [one for one in found if one.action == DENY]
+    return [(one.ref.namespace, one.ref.name) for one in denying or found]
+
+
+def _demanding(mesh: Mesh, pods: Iterable[Pod]) -> _Places:
+    found = _for_any(tokens_in_force, mesh.request_authentications, mesh, pods)
+    return [(one.ref.namespace, one.ref.name) for one in found]
+
+
+_AT_GATEWAYS: Mapping[str, tuple[str, str, Callable[[Mesh, Iterable[Pod]], _Places]]] = {
+    FORBIDDEN: ("authorizationpolicies", "AuthorizationPolicy", _denying),
+    UNAUTHORIZED: ("requestauthentications", "RequestAuthentication", _demanding),
+}
 
 
 # 403
