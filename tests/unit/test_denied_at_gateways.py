@@ -87,9 +87,7 @@ def test_it_is_refused_and_names_the_policy(code: str) -> None:
     assert lines == [words]
 
 
-def test_of_several_none_is_picked_and_those_that_allow_are_not_blamed_beside_one_that_denies() -> (
-    None
-):
+def test_of_several_none_is_picked_and_what_allows_is_not_blamed_beside_what_denies() -> None:
     sample = seen(lost("403", 40) + LABELS["403"].format(OUT, 40), "403")
     _, lines = said(sample, "403", policy("403", "a"), policy("403", "b"))
     assert "by one of AuthorizationPolicy default/a and AuthorizationPolicy default/b" in lines[0]

@@ -405,3 +405,19 @@ def test_the_silent_are_counted_by_caller_beside_all(tmp_path: Path) -> None:
         assert {labels: n for labels, n in found.items() if labels not in apart} == plain
         by_name = {name: n for name in ("web", "cron") for k, n in apart.items() if name in k}
         assert by_name == ({"web": 40, "cron": 4} if query is queries.requests else {"web": 40})
+
+
+def test_what_a_gateway_denied_is_counted_by_gateway(tmp_path: Path) -> None:
+    """In what it sent on it has its name; what came into pods is another's."""
+    outbound, inbound = "outbound_0.0.0.0_8080", "inbound_0.0.0.0_9080"
+    series = {
+        'up{job="istio",instance="1.1.1.1:15020"}': "1x60",
+        SENT % ("istio", "1.1.1.1:15020", 403, "ingress", "page"): "0+10x60",
+        SENT % ("again", "1.1.1.1:15090", 403, "ingress", "page"): "0+10x60",
+        RBAC % ("istio", "1.1.1.1:15020", "denied", outbound): "0+10x60",
+        RBAC % ("again", "1.1.1.1:15090", "denied", outbound): "0+10x60",
+        RBAC % ("istio", "1.1.1.1:15020", "denied", inbound): "0+7x60",
+    }
+    found = evaluate(queries.beside("60000ms"), series, AT, tmp_path)
+    ((labels, number),) = ((k, n) for k, n in found.items() if queries.EDGE_DENIED in k)
+    assert 'source_workload="ingress"' in labels and number == 40
