@@ -5,13 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtui.mesh.judging import bad_ratio
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.outline import outline
-from meshtui.ui.table.sparklines import LENGTH, History
+from meshtui.ui.table.sparklines import LENGTH, UNREAD, History, Reading
 
 labels = st.lists(st.sampled_from(["v1", "v2", "v3"]), max_size=3, unique=True)
 NOBODY: frozenset[ServiceKey] = frozenset()
@@ -59,3 +60,22 @@ def test_a_course_is_of_the_samples_in_which_a_line_was_there_without_a_gap() ->
     for at in range(6, 6 + LENGTH):
         history.record(Sample(float(at), "test", 10.0), [service("s", ["v1"], float(at))])
     assert history.rates(line) == [] and len(history.rates(LineId(line.service))) == LENGTH
+
+
+NUMBERS = st.floats(0, 1e9)
+
+
+@given(
+    st.none()
+    | st.builds(Signals, NUMBERS, NUMBERS, st.none() | st.floats(0, 1), p99_ms=st.none() | NUMBERS)
+)
+def test_what_is_remembered_of_a_line_is_what_was_read(signals: Signals | None) -> None:
+    key = ServiceKey("default", "s")
+    rows = (VersionView("v1", caller=Signals(1.0, 2.0)), VersionView("v2", caller=signals))
+    history = History()
+    history.record(
+        Sample(1.0, "test", 10.0), [ServiceView(Service(key, "s"), rows, caller=signals)]
+    )
+    wanted = UNREAD if signals is None else Reading(signals.rps, bad_ratio(signals), signals.p99_ms)
+    assert history.readings(LineId(key)) == [wanted] == history.readings(LineId(key, "v2"))
+    assert history.rates(LineId(key, "v1")) == [2.0]

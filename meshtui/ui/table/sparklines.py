@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from math import isnan, nan
 from operator import attrgetter
+from struct import Struct
 from typing import NamedTuple
 
 from meshtui.mesh.judging import bad_ratio
@@ -28,13 +30,15 @@ class Reading(NamedTuple):
 UNREAD = Reading()
 
 
-_Taken = tuple[float, float, float | None, float | None, float, float]
-"""What a reading is made of; see `_TAKE`."""
-
 _TAKE = attrgetter("requests", "rps", "error_ratio", "p99_ms", "cut_off", "refused")
+"""What a reading is made of."""
 
-_Readings = tuple[tuple[str, ...], tuple[_Taken | None, ...]]
-"""The lines of a service, its own without a label, and what was taken of each."""
+_PACKED = Struct("6d")
+_NO_SIGNALS = _PACKED.pack(*[nan] * 6)
+
+_Readings = tuple[tuple[str, ...], bytes]
+"""The lines of a service, its own without a label, and what was taken of each, packed: of a
+thousand services it is a quarter of a million readings, hardly any of which is ever drawn."""
 
 
 class History:
@@ -76,7 +80,7 @@ class History:
         signals = [view.caller, *[row.caller for row in view.versions]]
         if self._side != CALLER:
             signals = [view.server, *[row.server for row in view.versions]]
-        taken = tuple([None if one is None else _TAKE(one) for one in signals])
+        taken = b"".join(map(_packed, signals))
         return (before[0] if before is not None and before[0] == labels else labels, taken)
 
     def readings(self, place: LineId) -> list[Reading]:
@@ -86,7 +90,7 @@ class History:
             known = sample.get(place.service)
             if known is None or place.version not in known[0]:
                 break
-            found.append(_reading(known[1][known[0].index(place.version)]))
+            found.append(_reading(known[1], known[0].index(place.version)))
         found.reverse()
         return found
 
@@ -98,9 +102,23 @@ class History:
         return max((value or 0.0 for value in self.rates(LineId(service))), default=0.0)
 
 
-def _reading(taken: _Taken | None) -> Reading:
-    if taken is None:
+def _packed(signals: Signals | None) -> bytes:
+    """None as a number that is none."""
+    if signals is None:
+        return _NO_SIGNALS
+    taken = _TAKE(signals)
+    if None in taken:
+        taken = tuple([nan if value is None else value for value in taken])
+    return _PACKED.pack(*taken)
+
+
+def _reading(packed: bytes, at: int) -> Reading:
+    requests, rps, ratio, p99_ms, cut_off, refused = _PACKED.unpack_from(packed, at * _PACKED.size)
+    if isnan(requests):
         return UNREAD
-    requests, rps, ratio, p99_ms, cut_off, refused = taken
-    counted = Signals(requests, rps, ratio, cut_off=cut_off, refused=refused)
-    return Reading(rps, bad_ratio(counted), p99_ms)
+    counted = Signals(requests, rps, _known(ratio), cut_off=cut_off, refused=refused)
+    return Reading(rps, bad_ratio(counted), _known(p99_ms))
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
