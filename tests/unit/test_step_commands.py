@@ -33,10 +33,10 @@ SHOP = commands(ServiceKey("shop", "reviews"))
         (
             (
                 Step("rollback", "roll back"),
-                Step("lighter", "take weight off v3", instead=True),
+                Step("lighter", "take weight off v3", "v3=15", instead=True),
                 lines_of(">=1s", "what is slow"),
             ),
-            "meshtui rollback reviews.shop: roll back, or meshtui shift reviews.shop V=W: take "
+            "meshtui rollback reviews.shop: roll back, or meshtui shift reviews.shop v3=15: take "
             "weight off v3; meshtui logs reviews.shop --filter '>=1s': what is slow",
         ),
         (
@@ -59,7 +59,7 @@ def test_every_step_is_a_command_that_is_understood(code: str) -> None:
     for found in scopes(code):
         for step in (step for one in explanations([found]) for step in one.next):
             words = shlex.split(SHOP(step))
-            if words[:1] == ["meshtui"] and not {"V=W"} & set(words):
+            if words[:1] == ["meshtui"] and "…" not in words:
                 asked = build_parser(words[1:]).parse_args(words[1:])
                 if getattr(asked, "filter", ""):
                     assert parse_filter(asked.filter)

@@ -181,11 +181,16 @@ def _who_beside_copies(scope: VersionScope, per_second: float, ratio: float, own
     )
 
 
+STEP_PERCENT = 5
+"""By how much the screen's key drafts less."""
+
+
 def _next(scope: VersionScope, lines: Step, failed: bool, *, limited: bool = False) -> Steps:
     row = scope.row
     if limited:
         return Step("exposure", "the rate limits in its way"), lines
     if failed and row is not None and row.percent and row.percent < 100:
-        less = Step("lighter", f"take weight off {row.label}", instead=True)
+        weight = f"{row.label}={max(row.percent - STEP_PERCENT, 0):g}"
+        less = Step("lighter", f"take weight off {row.label}", weight, instead=True)
         return Step("rollback", "roll back"), less, lines
     return (lines,)

@@ -16,7 +16,7 @@ class Step:
     """One thing to do, and why or what of it in `text`.
 
     `do` is an action of the screen by its name, or one of the above; `of` the words of a filter of
-    log lines, the rule, or what is typed. `callers`: the lines are in the callers' logs.
+    log lines, the rule, the weight or what is typed. `callers`: the lines are in the callers' logs.
     `instead`: another way to the same end as the step before.
     """
 
