@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.dataclass import dataclass
@@ -28,6 +29,7 @@ from meshtui.metrics.silent import filling_of
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
     from meshtui.metrics.prometheus import PrometheusSource
+    from meshtui.metrics.source import Supplement
 
 _CONCURRENCY = 16
 _POD_TIMEOUT_S = 2.5
@@ -69,6 +71,30 @@ class IntervalSource(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Supplemented:
+    """Intervals with what no counter tells, read elsewhere and counted in."""
+
+    def __init__(self, source: IntervalSource, supplement: Supplement) -> None:
+        self._source = source
+        self._supplement = supplement
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    async def begin(self, mesh: Mesh, services: Services) -> None:
+        await self._source.begin(mesh, services)
+
+    async def count(self, mesh: Mesh, services: Services) -> Counted | None:
+        found = await self._source.count(mesh, services)
+        if found is None:
+            return None
+        return replace(found, sample=await self._supplement(mesh, found.sample))
+
+    async def close(self) -> None:
+        await self._source.close()
 
 
 class SidecarIntervals:

@@ -17,7 +17,7 @@ from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, VersionKey
-from meshtui.metrics.intervals import Counted, PrometheusIntervals, SidecarIntervals
+from meshtui.metrics.intervals import Counted, PrometheusIntervals, SidecarIntervals, Supplemented
 from meshtui.metrics.prometheus import PrometheusSource
 from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
@@ -353,3 +353,27 @@ async def test_what_the_proxies_denied_counts_as_in_a_versions_row() -> None:
     assert found is not None
     (caller,) = found.sample.caller.values()
     assert (caller.requests, caller.codes["403"], caller.refused) == (90, 50, 40)
+
+
+async def test_what_only_logs_tell_counts_in_an_interval_too() -> None:
+    """401s that the proxies gave, of which no counter of theirs tells."""
+    source = Supplemented(Steady(None, 5), with_tokens_refused)
+    asked = question(90, 10)
+    await source.begin(asked.mesh, asked.services)
+    assert await source.count(asked.mesh, asked.services) is None
+    found = await source.count(asked.mesh, asked.services)
+    assert found is not None and found.sample.tokens == {("default", "reviews-v2"): 1.0}
+
+
+async def with_tokens_refused(_: Mesh, found: Sample) -> Sample:
+    return replace(found, tokens={("default", "reviews-v2"): 1.0})
+
+
+def test_a_shadow_whose_copies_nobody_tells_from_requests_is_judged_by_its_own_answers() -> None:
+    """What callers see of it is not known, which it is not judged by."""
+    asked = question(100, 0, shadow=True)
+    own = {"v3": Signals(100, 10, 0.5), "v1": Signals(100, 10, 0.0)}
+    members = frozenset((pod.namespace, pod.workload) for pod in asked.mesh.pods)
+    found = replace(sample(own, v1=Signals(100, 10, 0.0)), copies={asked.service.key: members})
+    interval = counted(asked, found)
+    assert (interval.problem, interval.canary.errors) == ("", 50.0)

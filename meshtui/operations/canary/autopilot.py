@@ -225,13 +225,16 @@ class Autopilot:
     def _intervals(self) -> IntervalSource:
         """The source that answered is the run's: another one would count from elsewhere."""
         from meshtui.metrics.auto import AutoSource
-        from meshtui.metrics.intervals import PrometheusIntervals, SidecarIntervals
+        from meshtui.metrics.intervals import PrometheusIntervals, SidecarIntervals, Supplemented
         from meshtui.metrics.prometheus import PrometheusSource
+        from meshtui.operations.look.refused_tokens import LoggedTokens
 
         source = self._source.chosen if isinstance(self._source, AutoSource) else self._source
+        cluster = self._session.cluster
+        counted: IntervalSource = SidecarIntervals(cluster)
         if isinstance(source, PrometheusSource):
-            return PrometheusIntervals(source)
-        return SidecarIntervals(self._session.cluster)
+            counted = PrometheusIntervals(source)
+        return Supplemented(counted, LoggedTokens(cluster))
 
     # Running
 

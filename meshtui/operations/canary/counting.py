@@ -62,7 +62,7 @@ def counts_of(question: Question, sample: Sample, p99_ms: float) -> tuple[Interv
     row = rows.get(question.canary)
     others = [rows[place] for place in question.others if place in rows]
     for one in (*([row] if row else ()), *others):
-        if one.unknown_because:
+        if one.unknown_because and not (question.shadow and one.server is not None):
             problem = f"{one.label} cannot be told apart: {one.unknown_because}"
             return replace(interval, problem=problem), Measured()
     if row is None:
