@@ -15,7 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FONT = "DejaVu Sans Mono"
+FONT, FONT_SIZE = "DejaVu Sans Mono", "20.26px"
+"""The size in which its characters are as wide as a cell: rsvg-convert stretches nothing."""
+
 CELL = 12.2
 """Units of an SVG in one cell of the terminal."""
 
@@ -57,7 +59,8 @@ class Row:
 def plain(svg: str) -> str:
     """Without fonts that would be loaded from elsewhere, and with braille drawn dot by dot: hardly
     a monospaced font has it, and that of another is wider than a cell."""
-    return _TEXT.sub(_placed, _FACE.sub("", svg).replace("Fira Code", FONT))
+    drawn = _FACE.sub("", svg).replace("Fira Code", FONT)
+    return _TEXT.sub(_placed, drawn.replace("font-size: 20px", f"font-size: {FONT_SIZE}"))
 
 
 def _placed(found: re.Match[str]) -> str:

@@ -133,7 +133,8 @@ FIND = (
           seconds=100.0, scenario="crash"),
     Scene("pods", (line(r"└ CrashLoopBackOff: reviews \(Error, exit 1\)"), line("2/3 ready")),
           ("i",), scenario="crash", pause_s=4.0),
-    Scene("exposure", (line("39 per 1s"), line(r"refused now: [\d.]+/s")),
+    Scene("exposure", (line("39 per 1s"), line(r"refused now: [\d.]+/s"),
+                       line(r"counted +[1-9]\d* refused")),
           ("/", *"productpage", "enter", "x"), scenario=LIMITS, pause_s=14.0),
 )  # fmt: skip
 CHANGE = (

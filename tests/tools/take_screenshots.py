@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -94,8 +95,11 @@ async def take(camera: Camera, wanted: Callable[[str], bool]) -> None:
             continue
         with stage.lab_of(scenario) as lab:
             for scene in scenes:
-                async with stage.posed(lab, scene) as posed:
-                    await camera(scene.name, scene.shows, posed)
+                try:
+                    async with stage.posed(lab, scene) as posed:
+                        await camera(scene.name, scene.shows, posed)
+                except subprocess.CalledProcessError as error:
+                    say(f"{scene.name}: NOT taken, {error}")
     for name, shows in ELSEWHERE.items():
         there = name != "waypoint" or "MESHTUI_WAYPOINT" in os.environ
         if wanted(name) and there:
