@@ -61,7 +61,7 @@ from meshtui.metrics.prometheus_timing import (
 from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.silent import Filling
 from meshtui.metrics.source import Supplement
-from meshtui.metrics.traffic import REQUESTS
+from meshtui.metrics.traffic import DESTINATION, REQUESTS, SOURCE
 from meshtui.metrics.worker import Worker
 
 _MOST_JOBS = 8
@@ -223,7 +223,8 @@ class PrometheusSource:
             return None
         if self._known is None:
             raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
-        return await self._past.read(service, stretch, named, *self._known)
+        reporter = _counting(self._last[2], service) if self._last else SOURCE
+        return await self._past.read(service, stretch, named, *self._known, reporter)
 
     async def calls(self, mesh: Mesh) -> Calls:
         """One query, over the window that the last sample was counted in."""
@@ -383,6 +384,13 @@ class PrometheusSource:
 
 def _gateways(mesh: Mesh) -> frozenset[Client]:
     return frozenset((pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway)
+
+
+def _counting(sample: Sample, service: ServiceKey) -> str:
+    """Who answered, where it counts for all callers that are known; else the callers."""
+    filled = sample.filled.get(service)
+    rest = sample.clients.get(service, frozenset()) - (filled or frozenset())
+    return DESTINATION if filled and not rest else SOURCE
 
 
 def _rows(points: Iterable[Point], what: str) -> Iterable[Point]:

@@ -71,11 +71,13 @@ class PrometheusPast:
         newest: Newest,
         rhythm: Rhythm,
         ahead_s: float,
+        reporter: str = SOURCE,
     ) -> Past:
         """Points up to the newest scrape; what came after it is not known yet.
 
         `named` says whose a target's requests are, `ahead_s` is what the server's clock is ahead
-        of this one. Raises Unreachable or NotAllowed.
+        of this one. `reporter` counts: where no caller does, who answered. Raises Unreachable or
+        NotAllowed.
         """
         skew = int(ahead_s / _SKEW_S) * _SKEW_S
         end = newest.at - newest.age_s
@@ -83,10 +85,10 @@ class PrometheusPast:
         window_s = window_of(over, rhythm)
         window = f"{round(window_s * 1000)}ms"
         async with self._one_at_a_time:
-            what = service, window, rhythm.oldest_s, self._scope
+            what = service, window, rhythm.oldest_s, self._scope, reporter
             requests = await self._ask(queries.requests(*what), over)
             durations = await self._ask(queries.durations(*what), over)
-            asked = requests, durations, service, named
+            asked = requests, durations, service, named, reporter
             reading = partial(courses_of, *asked, over.step_s, window_s, skew)
             courses = await self._read(reading)
         begin = over.begin - over.step_s - skew
@@ -129,6 +131,7 @@ def courses_of(
     durations: QueryResult,
     service: ServiceKey,
     named: Named,
+    reporter: str,
     step_s: int,
     window_s: float,
     skew: float,
@@ -137,7 +140,7 @@ def courses_of(
 
     Where anything of the service is known, a version that has no counter had no traffic.
     """
-    counted = _counted(requests, service, named)
+    counted = _counted(requests, service, named, reporter)
     times = sorted({at for one in counted.values() for at in one.requests})
     timed = _timed(durations, service, named)
     busiest = sorted(counted, key=lambda name: -sum(counted[name].requests.values()))
@@ -167,11 +170,13 @@ def _moment(
     return Moment(stamp, step_s, requests / window_s, ratio, **of)
 
 
-def _counted(answer: QueryResult, service: ServiceKey, named: Named) -> dict[str, _Counted]:
+def _counted(
+    answer: QueryResult, service: ServiceKey, named: Named, reporter: str
+) -> dict[str, _Counted]:
     found: dict[str, _Counted] = {}
     for labels, values in answer.series():
         traffic = traffic_of(labels)
-        if traffic is None or traffic.reporter != SOURCE or traffic.service_key != service:
+        if traffic is None or traffic.reporter != reporter or traffic.service_key != service:
             continue
         version = found.setdefault(named(traffic.target), _Counted())
         for time, value in values:

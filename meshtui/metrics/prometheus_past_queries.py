@@ -14,14 +14,20 @@ import re
 from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS, once
 from meshtui.metrics.scope import ALL, Scope
-from meshtui.metrics.traffic import BUCKETS, REQUESTS
+from meshtui.metrics.traffic import BUCKETS, REQUESTS, SOURCE
 
 _VERSION = ("destination_version", "destination_canonical_revision", "destination_workload")
 
 _NOT_KNOWN = "unknown|-|"
 
 
-def requests(service: ServiceKey, window: str, oldest_s: float, scope: Scope = ALL) -> str:
+def requests(
+    service: ServiceKey,
+    window: str,
+    oldest_s: float,
+    scope: Scope = ALL,
+    reporter: str = SOURCE,
+) -> str:
     """Requests of each `window`, by what tells errors and versions apart, those without a pod too.
 
     Nothing where the last scrape is longer ago than `oldest_s`: Prometheus itself repeats the
@@ -31,18 +37,24 @@ def requests(service: ServiceKey, window: str, oldest_s: float, scope: Scope = A
     space = rf"{re.escape(service.namespace)}|{_NOT_KNOWN}"
     counter = scope.mesh(
         REQUESTS,
-        'reporter="source"',
+        f"reporter={_quoted(reporter)}",
         f"destination_service_name=~{_quoted(name)}",
         f"destination_service_namespace=~{_quoted(space)}",
     )
     return f"{once(REQUEST_LABELS, _grown(counter, window))}{_fresh(counter, oldest_s)}"
 
 
-def durations(service: ServiceKey, window: str, oldest_s: float, scope: Scope = ALL) -> str:
+def durations(
+    service: ServiceKey,
+    window: str,
+    oldest_s: float,
+    scope: Scope = ALL,
+    reporter: str = SOURCE,
+) -> str:
     """Buckets of each `window` by version. Those without growth too: quantiles lie between."""
     counter = scope.mesh(
         BUCKETS,
-        'reporter="source"',
+        f"reporter={_quoted(reporter)}",
         f"destination_service_name={_quoted(service.name)}",
         f"destination_service_namespace={_quoted(service.namespace)}",
     )

@@ -60,6 +60,7 @@ def read(requests: list[Row], durations: list[Row] | None = None) -> dict[str, C
             QueryResult(durations or []),
             REVIEWS,
             by_telemetry,
+            "source",
             15,
             60.0,
             0.0,
@@ -322,3 +323,18 @@ def test_of_a_proxy_that_was_not_read_before_only_the_growth_is_counted(tmp_path
 def test_where_prometheus_did_not_scrape_there_is_no_point(tmp_path: Path) -> None:
     assert at(tmp_path, "6m", ok="0+15x40", bad="0+1x40") == 4.0
     assert at(tmp_path, "7m", ok="0+15x20", bad="0+1x20") is None
+
+
+async def test_where_no_caller_counts_the_past_is_what_who_answered_counted(
+    fake: Fake, source: PrometheusSource
+) -> None:
+    """As the present is; beside a caller that counts, it is the callers'."""
+    plain = {"reporter": "destination", "source_workload": "unknown"}
+    fake.requests = [requests_row(90, reporter="destination"), requests_row(90, **plain)]
+    fake.denied = [requests_row(90, **plain, what="silent")]
+    fake.past_requests = [counted({0: 90}, reporter="destination")]
+    sample = await source.sample(Mesh())
+    assert sample.caller_totals[REVIEWS].requests == 90
+    assert sample.filled == {REVIEWS: frozenset({("", "")})}
+    past = await past_of(source)
+    assert [moment.rps for moment in past.courses["v1"]] == [1.5]
