@@ -309,9 +309,7 @@ class SidecarSource:
             filled=ledger.filled,
             copies=ledger.copies,
             muted=muted,
-            problems=(*_left_out(asked, pods), *_problems(missing))
-            if pods
-            else ("no running pod has a sidecar",),
+            problems=(*_left_out(asked, pods), *_problems(missing)) if pods else (_none(mesh),),
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
         found = with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
@@ -398,3 +396,9 @@ def _reason(pod: Pod, error: MeshtuiError) -> str:
     """Why, without what tells the pods apart, so that the same reason is the same text."""
     reason = error.what.replace(f"/{pod.name}:", "/…:")
     return reason.replace(f"{pod.ip}:", "…:") if pod.ip else reason
+
+
+def _none(mesh: Mesh) -> str:
+    """Why no sidecar is asked: the first samples come before a large mesh's pods."""
+    known = mesh.knows("pods")
+    return "no running pod has a sidecar" if known else "which pods there are is not known"

@@ -234,6 +234,13 @@ async def test_a_mesh_without_sidecars_says_so() -> None:
     assert (sample.read, sample.problems) == (0, ("no running pod has a sidecar",))
 
 
+async def test_pods_that_are_not_read_yet_are_not_said_to_have_no_sidecar() -> None:
+    bench = Bench()
+    bench.mesh = Mesh(partial={"pods": frozenset()})
+    sample = await bench.tick(0)
+    assert sample.problems == ("which pods there are is not known",)
+
+
 async def only_envoy(port: int) -> str:
     if port == 15020:
         raise Unreachable("refused")
