@@ -87,7 +87,9 @@ def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
         return _weight(entry, context, column)
     if column.id == "spark":
         drawn = _spark(entry, context, column.width)
-        return _dimmed(drawn, "faint") if context.is_stale(entry.view.key) else drawn
+        if context.is_stale(entry.view.key):
+            return Span(drawn[0].text, "faint"), *_dimmed(drawn[1:])
+        return drawn
     if column.id == "marks":
         return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
@@ -98,8 +100,8 @@ def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     return pieces
 
 
-def _dimmed(pieces: Line, role: str = "old") -> Line:
-    return tuple(Span(piece.text, role) for piece in pieces)
+def _dimmed(pieces: Line) -> Line:
+    return tuple(Span(piece.text, "old") for piece in pieces)
 
 
 def state_of(entry: TableLine) -> str:
