@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from meshtui.changes.json_copy import plain
+from meshtui.changes.kube_yaml import KubernetesLoader
 from meshtui.mesh.model import Json
 
 LARGEST = 200_000
@@ -38,8 +39,8 @@ def parse_manifest(text: str) -> Json:
     return copied
 
 
-class _JsonLoader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: what looks like a date is text, and a key is given once."""
+class _JsonLoader(KubernetesLoader):
+    """A key is given once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -49,12 +50,6 @@ class _JsonLoader(yaml.SafeLoader):
                 None, None, f"{twice!r} is there twice", node.start_mark
             )
         return super().construct_mapping(node, deep=deep)
-
-
-_JsonLoader.yaml_implicit_resolvers = {
-    first: [(tag, expression) for tag, expression in resolvers if not tag.endswith("timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _refuse_expansion(value: Any) -> None:

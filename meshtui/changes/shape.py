@@ -89,6 +89,6 @@ def yaml_diff(before: Json, after: Json, context: int = 3) -> tuple[str, ...]:
 
 
 def _spec_lines(spec: Json) -> list[str]:
-    import yaml
+    from meshtui.changes.kube_yaml import dump_yaml
 
-    return yaml.safe_dump({"spec": plain(spec)}, sort_keys=False, allow_unicode=True).splitlines()
+    return dump_yaml({"spec": plain(spec)}, allow_unicode=True).splitlines()

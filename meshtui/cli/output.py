@@ -71,11 +71,11 @@ def _escape(text: str) -> str:
 
 def as_yaml(document: Any) -> str:
     """YAML as it is read; all beyond ASCII is escaped where some of it must be."""
-    import yaml
+    from meshtui.changes.kube_yaml import dump_yaml
 
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = dump_yaml(document, allow_unicode=True)
     if UNSAFE.search(text.replace("\n", "")) or not streams.can_encode(sys.stdout, text):
-        text = yaml.safe_dump(document, sort_keys=False)
+        text = dump_yaml(document)
     return text
 
 

@@ -8,12 +8,11 @@ import shlex
 import time
 from pathlib import Path
 
-import yaml
-
 from meshtui import children
 from meshtui.changes.change import Change
 from meshtui.changes.edit import edited
 from meshtui.changes.json_copy import plain
+from meshtui.changes.kube_yaml import dump_yaml
 from meshtui.changes.manifest import Unreadable, parse_manifest
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.carrying import ordinary, routes_to
@@ -176,4 +175,4 @@ def _yaml(raw: Json) -> str:
     }
     body = {"apiVersion": raw.get("apiVersion"), "kind": raw.get("kind"), "metadata": retained}
     body["spec"] = plain(raw.get("spec") or {})
-    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+    return dump_yaml(body, allow_unicode=True)

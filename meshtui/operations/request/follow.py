@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.envoy.accesslog import AccessRecord, parse_line
 from meshtui.envoy.hops import AppLine, Hop, LoggedHop, Place, address_of, hops_of, seconds_of
+from meshtui.envoy.request_id import in_line, same_request
 from meshtui.errors import MeshtuiError, Refused
 from meshtui.kube.logs import pod_log, split_stamp
 from meshtui.mesh.model import Mesh, Pod
@@ -128,7 +129,7 @@ async def _read(
     found: _Found,
 ) -> None:
     """The lines of one container that hold the request id, of the time around it."""
-    formats, mark = formats_of(mesh, (pod,)), wanted.encode()
+    formats, mark = formats_of(mesh, (pod,)), in_line(wanted)
     since = int(max(at - BEFORE_S, 0) * _NANO)
     log = pod_log(
         cluster, pod.namespace, pod.name, container, tail=None, since=since, timestamps=True
@@ -139,11 +140,11 @@ async def _read(
             stamp, text = split_stamp(raw)
             if stamp > (at + AFTER_S) * _NANO:
                 break
-            if mark not in text:
+            if not mark.search(text):
                 continue
             words = text.decode("utf-8", "replace")
             record = parse_line(words, formats) if container == pod.proxy_container else None
-            if record is not None and record.request_id[:LONGEST_ID] == wanted:
+            if record is not None and same_request(record.request_id[:LONGEST_ID], wanted):
                 if len(found.records) == MOST_RECORDS:
                     found.troubles[f"more than {MOST_RECORDS} requests have this id"] = None
                     return

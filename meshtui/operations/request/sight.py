@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
 from meshtui.envoy.accesslog import AccessRecord, parse_line
+from meshtui.envoy.request_id import in_line
 from meshtui.errors import MeshtuiError
 from meshtui.kube.logs import pod_log
 from meshtui.mesh.model import Mesh, Pod
@@ -122,7 +123,7 @@ async def _lines(
     cluster: Cluster, mesh: Mesh, pod: Pod, mark: Mark, age_s: float
 ) -> tuple[list[AccessRecord], str]:
     """Access-log lines with the mark, and why there may be more."""
-    formats, wanted = formats_of(mesh, (pod,)), mark.text.encode()
+    formats, wanted = formats_of(mesh, (pod,)), in_line(mark.text)
     log = pod_log(
         cluster,
         pod.namespace,
@@ -135,7 +136,7 @@ async def _lines(
     try:
         async with aclosing(log):
             async for raw in log:
-                if wanted in raw:
+                if wanted.search(raw):
                     record = parse_line(raw.decode("utf-8", "replace"), formats)
                     if record is not None and mark.fits(record):
                         found.append(record)

@@ -190,13 +190,13 @@ def yaml_lines(view: ServiceView, mesh: Mesh) -> list[Line]:
 
 
 def _dump(raw: Json) -> str:
-    import yaml  # only when the YAML is asked for
+    from meshtui.changes.kube_yaml import dump_yaml  # only when the YAML is asked for
 
     shown = {key: value for key, value in raw.items() if key != "status"}
     metadata = raw.get("metadata")
     if isinstance(metadata, Mapping):
         shown["metadata"] = {k: v for k, v in metadata.items() if k not in HIDDEN_METADATA}
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=1000)
+    return dump_yaml(shown, allow_unicode=True, width=1000)
 
 
 def _yaml_line(text: str) -> Line:

@@ -62,6 +62,17 @@ class TerminalDriver(LinuxDriver):
             self._loop.call_soon_threadsafe(self._program.repaint)
         outlet.write(data)
 
+    # The terminal's size
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The terminal's own: `COLUMNS` and `LINES`, which a shell may have exported and which
+        Textual asks first, never change."""
+        with contextlib.suppress(OSError, ValueError):
+            columns, lines = os.get_terminal_size(self.fileno)
+            if columns and lines:
+                return columns, lines
+        return cast("tuple[int, int]", super()._get_terminal_size())
+
     # Application mode
 
     def start_application_mode(self) -> None:
