@@ -13,8 +13,8 @@ from dataclasses import field
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
+from meshtui.mesh.count_overrides import CountOverride, parse_overrides
 from meshtui.mesh.istio import Json, Ref
-from meshtui.mesh.metrics_off import CountOverride, parse_overrides
 from meshtui.mesh.telemetry_levels import levels, selector_of
 
 BUILT_IN = "envoy"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.copies import copied_to
-from meshtui.mesh.metrics_off import CLIENT, not_counting
+from meshtui.mesh.count_overrides import CLIENT
+from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED
@@ -144,7 +145,9 @@ class SidecarIntervals:
             return None
         forbidden, tokens = summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED)
         counted = with_denied(ledger.views().within(sample), forbidden, tokens)
-        edge = (summed(denied, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
+        gateways = {(pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway}
+        at_gateways = [(client, by_code) for client, by_code in denied if client in gateways]
+        edge = (summed(at_gateways, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
         return Counted(with_edge(counted, *edge))
 
     async def close(self) -> None:

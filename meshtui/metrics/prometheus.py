@@ -19,8 +19,9 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.copies import copied_to
+from meshtui.mesh.count_overrides import CLIENT
 from meshtui.mesh.courses import Named, by_telemetry
-from meshtui.mesh.metrics_off import CLIENT, not_counting
+from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.time_series import Past, Stretch

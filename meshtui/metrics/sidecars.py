@@ -18,7 +18,8 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.copies import copied_to
-from meshtui.mesh.metrics_off import CLIENT, not_counting
+from meshtui.mesh.count_overrides import CLIENT
+from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.undecided import UNAUTHORIZED
@@ -313,7 +314,8 @@ class SidecarSource:
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
         found = with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
-        edge = (summed(denied, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
+        at_gateways = [(client, by_code) for client, by_code in denied if client in gateways]
+        edge = (summed(at_gateways, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
         return with_edge(found, *edge)
 
     def _fill(

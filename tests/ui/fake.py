@@ -54,8 +54,8 @@ from meshtui.operations.look.trace import ProxyTrace, Question, Traced, by_objec
 from meshtui.operations.request.ask import Asked, outgoing_of
 from meshtui.operations.request.follow import FollowedRequest
 from meshtui.operations.request.foretold import Answerer, Sight, agrees
-from meshtui.operations.request.load import LoadTarget
 from meshtui.operations.request.load_plan import LoadPlan
+from meshtui.operations.request.load_target import LoadTarget
 from meshtui.operations.request.loading import LoadState, ReadyLoad
 from meshtui.operations.request.send import Sent
 from meshtui.operations.request.tools import Answer

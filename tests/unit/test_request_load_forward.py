@@ -11,9 +11,9 @@ import pytest
 from meshtui.envoy.listeners import parse_listeners
 from meshtui.errors import NotAllowed, Unreachable
 from meshtui.operations.request.bound import bound_port
-from meshtui.operations.request.load import LoadTarget
 from meshtui.operations.request.load_by_forward import run_by_forward
 from meshtui.operations.request.load_plan import CUT_OFF, LoadPlan, Tally
+from meshtui.operations.request.load_target import LoadTarget
 from meshtui.operations.request.load_ways import BY_FORWARD
 from meshtui.operations.request.tools import Outgoing
 from tests.unit.test_request_load import _Server, port

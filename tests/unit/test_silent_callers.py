@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from meshtui.cli.documents.services import services_json
+from meshtui.mesh.count_overrides import CLIENT, SERVER
 from meshtui.mesh.judging import NOT_KNOWN
-from meshtui.mesh.metrics_off import CLIENT, SERVER, not_counting
+from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.view import ServiceView

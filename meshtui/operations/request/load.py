@@ -11,12 +11,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from meshtui.dataclass import dataclass
 from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable, Usage
 from meshtui.kube.exec import running_in_pod
-from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
-from meshtui.operations.look.trace import ProxyTrace, Question, by_objects
+from meshtui.operations.look.trace import Question, by_objects
 from meshtui.operations.request.ask import candidates, outgoing_of
 from meshtui.operations.request.bound import read_bound_port
 from meshtui.operations.request.load_plan import (
@@ -27,9 +26,9 @@ from meshtui.operations.request.load_plan import (
     program,
     read_line,
 )
+from meshtui.operations.request.load_target import LoadTarget
 from meshtui.operations.request.load_ways import (
     BY_FORWARD,
-    BY_PYTHON,
     CURL,
     FORWARD,
     PROBE,
@@ -40,7 +39,6 @@ from meshtui.operations.request.load_ways import (
     ways_there,
 )
 from meshtui.operations.request.send import applications, run_if_there
-from meshtui.operations.request.tools import Outgoing
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
@@ -55,17 +53,6 @@ _PROBING_S = 20.0
 
 _STOP_S = 2.0
 """How long it may take to say what came of the last requests once it was told to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadTarget:
-    """Whom the load comes from, what is sent and how; `traced` is where the objects send it."""
-
-    pod: Pod
-    container: str
-    outgoing: Outgoing
-    traced: ProxyTrace
-    way: Way = BY_PYTHON
 
 
 _Runner = Callable[["Cluster", LoadTarget, LoadPlan, asyncio.Event], AsyncGenerator[Tally]]

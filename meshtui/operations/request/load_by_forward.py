@@ -24,7 +24,7 @@ from meshtui.operations.request.send import http_request
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
-    from meshtui.operations.request.load import LoadTarget
+    from meshtui.operations.request.load_target import LoadTarget
 
 _NO_ANSWER = (OSError, httpx.HTTPError, Unreachable)
 _STOP_S = 1.0

@@ -25,7 +25,7 @@ from meshtui.operations.request.load_ways import BY_WGET
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
     from meshtui.kube.exec import Running
-    from meshtui.operations.request.load import LoadTarget
+    from meshtui.operations.request.load_target import LoadTarget
 
 _LINE = 4096
 _STOP_S = 2.0

@@ -12,9 +12,10 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Service
 from meshtui.mesh.signals import Sample
 from meshtui.operations.look.trace import Question
-from meshtui.operations.request.load import LoadTarget, choose, load_targets, run_load
+from meshtui.operations.request.load import choose, load_targets, run_load
 from meshtui.operations.request.load_counters import CallerCounters, Counted, services_of
 from meshtui.operations.request.load_plan import LoadPlan, Tally
+from meshtui.operations.request.load_target import LoadTarget
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

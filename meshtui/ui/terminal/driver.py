@@ -71,7 +71,7 @@ class TerminalDriver(LinuxDriver):
             columns, lines = os.get_terminal_size(self.fileno)
             if columns and lines:
                 return columns, lines
-        return cast("tuple[int, int]", super()._get_terminal_size())
+        return super()._get_terminal_size()
 
     # Application mode
 
