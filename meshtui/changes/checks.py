@@ -13,7 +13,7 @@ from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
 from meshtui.mesh.ambient import without_waypoint
 from meshtui.mesh.gateway_api import ROUTE_KINDS
-from meshtui.mesh.model import Json, Mesh
+from meshtui.mesh.model import Json, Mesh, Retries
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
@@ -91,6 +91,12 @@ def retry_findings(change: Change) -> tuple[Caution, ...]:
         text = (
             f"{attempts} retries of {per_try:g}s and the first try need "
             f"{per_try * (attempts + 1):g}s, the timeout is {timeout:g}s: the last ones are cut off"
+        )
+        found.append(Caution("warning", text))
+    if attempts and Retries(attempts, per_try, retries["retry_on"] or "").ends_slow_tries:
+        text = (
+            f"a try that takes longer than {per_try:g}s ends the request, it is not made again: "
+            "gateway-error among the conditions would"
         )
         found.append(Caution("warning", text))
     conditions = (retries["retry_on"] or "").replace(" ", "").split(",")

@@ -126,6 +126,11 @@ class Fault:
         return ", ".join(parts) or "empty"
 
 
+AFTER_A_SLOW_TRY = frozenset({"5xx", "gateway-error", "reset"})
+"""Envoy's conditions under which a try is made after one that took too long; the code 504 is not
+among them, as Envoy's own is no answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retries:
     """A rule's retry policy. `attempts` 0 switches retries off; None is Istio's default of 2."""
@@ -133,6 +138,14 @@ class Retries:
     attempts: int | None = None
     per_try_timeout_s: float | None = None
     retry_on: str = ""
+
+    @property
+    def ends_slow_tries(self) -> bool:
+        """Whether a try that runs into its own limit is the last: so it is unless a condition
+        holds for a reset, and none of Istio's default ones does."""
+        return bool(self.per_try_timeout_s) and not AFTER_A_SLOW_TRY & {
+            part.strip().lower() for part in self.retry_on.split(",")
+        }
 
     def __str__(self) -> str:
         if self.attempts == 0:

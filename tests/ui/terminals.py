@@ -66,6 +66,13 @@ class Terminal:
             assert time.monotonic() < end, self.seen[-2000:]
             self.read()
 
+    def until_painted(self, seconds: float = 60.0) -> None:
+        """Until something more is painted, whatever it is."""
+        end, before = time.monotonic() + seconds, len(self.seen)
+        while len(self.seen) == before:
+            assert time.monotonic() < end, self.seen[-2000:]
+            self.read()
+
     def until_there(self, path: Path) -> str:
         """What the file says, once it says something; meanwhile somebody reads the terminal."""
         end = time.monotonic() + 60

@@ -58,12 +58,30 @@ def test_it_is_usable_on(environment: dict[str, str], server: Path, tmp_path: Pa
         terminal.keys(b"?")
         terminal.until(b"Keys of the table")
         terminal.keys(b"\x1b")
-        terminal.until(b"\x1b[1;1H")
+        terminal.until_painted()
         terminal.keys(b"q")
         assert terminal.ended() == 0
         terminal.assert_restored()
         if "NO_COLOR" in environment:
             assert {int(found[1]) for found in INDEXED.finditer(terminal.seen)} <= GREYS
             assert all(len(set(found.groups())) == 1 for found in DIRECT.finditer(terminal.seen))
+    finally:
+        terminal.close()
+
+
+PLACE = re.compile(rb"\x1b\[(\d+);(\d+)H")
+
+
+def test_the_window_counts_and_no_exported_size(server: Path, tmp_path: Path) -> None:
+    terminal = Terminal(server, tmp_path, TERM="xterm-256color", COLUMNS="160", LINES="48")
+    try:
+        terminal.until(b"reviews")
+        places = [(int(line), int(column)) for line, column in PLACE.findall(terminal.seen)]
+        assert max(line for line, _ in places) <= 24
+        assert max(column for _, column in places) <= 80
+        resize(terminal, 40, 120)
+        terminal.until(b"\x1b[40;1H")
+        terminal.keys(b"q")
+        assert terminal.ended() == 0
     finally:
         terminal.close()

@@ -30,8 +30,9 @@ class TestRetries:
         self, attempts: int, per_try: str, timeout: str
     ) -> None:
         retries = {"attempts": attempts, "perTryTimeout": per_try}
-        (found,) = said(retries=retries, timeout=timeout)
+        found, slow = said(retries=retries, timeout=timeout)
         assert (found.code, found.severity) == ("retry-budget", "warning")
+        assert slow.code == "slow-try-ends"
         assert found.field == "spec.http[0].retries"
 
     @pytest.mark.parametrize(
@@ -44,7 +45,25 @@ class TestRetries:
         ],
     )
     def test_budgets_that_are_sound(self, rule: Obj) -> None:
-        assert codes(**rule) == []
+        assert "retry-budget" not in [code for _, code in codes(**rule)]
+
+    @pytest.mark.parametrize(
+        ("retry_on", "ends"),
+        [
+            ("", True),
+            ("connect-failure,refused-stream,503", True),
+            ("504, unavailable", True),
+            ("gateway-error", False),
+            ("503, 5xx", False),
+            ("Reset", False),
+        ],
+    )
+    def test_a_slow_try_is_made_again_on_few_conditions(self, retry_on: str, ends: bool) -> None:
+        """As seen of Envoy; Istio's default conditions are not among them."""
+        retries = {"attempts": 2, "perTryTimeout": "500ms", "retryOn": retry_on}
+        found = [one for one in said(retries=retries) if one.code == "slow-try-ends"]
+        assert [one.severity for one in found] == (["info"] if ends else [])
+        assert all("longer than 500ms" in one.effect for one in found)
 
     @pytest.mark.parametrize(
         "retry_on", ["5xx", "connect-failure, reset", "gateway-error", "503", "retriable-4xx"]

@@ -129,6 +129,15 @@ def test_retries_that_may_do_work_twice_are_pointed_out(
     assert any("twice" in text for text in found) is twice
 
 
+@pytest.mark.parametrize(("retry_on", "ends"), [(None, True), ("503", True), ("reset", False)])
+def test_a_limit_of_each_try_that_ends_the_request_is_pointed_out(
+    retry_on: str | None, ends: bool
+) -> None:
+    request = SetTimeout(attempts=2, per_try_s=1, retry_on=retry_on)
+    found = told(change(reviews({"route": [route("v1")]}), request))
+    assert any("ends the request" in text for text in found) is ends
+
+
 def test_a_breaker_of_the_host_makes_the_parents_that_are_missing() -> None:
     found = change(policed(), SetBreaker(limits=LIMITS))
     assert found.spec_after["trafficPolicy"] == {

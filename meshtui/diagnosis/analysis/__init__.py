@@ -76,7 +76,12 @@ from meshtui.diagnosis.analysis.pods import (
     unmeshed_pods,
 )
 from meshtui.diagnosis.analysis.policies import ejects_all, lost_policy, never_ejects
-from meshtui.diagnosis.analysis.retries import retries_with_fault, retry_budget, unsafe_retry
+from meshtui.diagnosis.analysis.retries import (
+    retries_with_fault,
+    retry_budget,
+    slow_tries,
+    unsafe_retry,
+)
 from meshtui.diagnosis.analysis.security import mtls_conflict
 from meshtui.diagnosis.analysis.shadowing import unreachable_rule
 from meshtui.diagnosis.analysis.subsets import (
@@ -135,6 +140,7 @@ CHECKS: tuple[Check, ...] = (
     ejects_all,
     never_ejects,
     retry_budget,
+    slow_tries,
     retries_with_fault,
     unsafe_retry,
     full_fault,

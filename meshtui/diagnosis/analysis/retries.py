@@ -60,6 +60,28 @@ def retry_budget(mesh: Mesh) -> Iterator[Finding]:
             )
 
 
+def slow_tries(mesh: Mesh) -> Iterator[Finding]:
+    """`perTryTimeout` beside conditions that do not hold for a try that ran into it."""
+    for service, rule, retries in _retrying(mesh):
+        if rule.protocol == "http" and retries.per_try_timeout_s and retries.ends_slow_tries:
+            yield Finding(
+                "slow-try-ends",
+                INFO,
+                service.ref,
+                f"{rule_path(rule)}.retries.perTryTimeout",
+                f"A try that takes longer than {go_duration(retries.per_try_timeout_s)} is not "
+                f"made again, it ends the request: {_lacking(retries)} for it.",
+                "Add gateway-error to retryOn, or give the rule a timeout in place of "
+                "perTryTimeout.",
+            )
+
+
+def _lacking(retries: Retries) -> str:
+    if not retries.retry_on:
+        return "without retryOn none of Istio's conditions holds"
+    return f"retryOn ({retries.retry_on}) has no condition that holds"
+
+
 def retries_with_fault(mesh: Mesh) -> Iterator[Finding]:
     """A fault beside retries or a timeout: those do not apply to what the fault does."""
     for service in mesh.virtual_services:
