@@ -42,11 +42,11 @@ async def signals(arguments: argparse.Namespace) -> int:
         scope = await _with_evidence(opened, service, view, row, views, sample)
     form = opening.form(arguments)
     if form == "table":
-        _show(scope, str(error) if error else "")
+        _show(scope)
     else:
         output.data(signals_json(scope, sample), form)
-        if error:
-            output.note(f"meshtui: telemetry: {error}")
+    if error:
+        output.note(f"meshtui: telemetry: {error}")
     return Exit.UNREACHABLE if error else Exit.DONE
 
 
@@ -80,10 +80,10 @@ def _row(view: ServiceView, named: str) -> VersionView | None:
     return found
 
 
-def _show(scope: VersionScope, trouble: str) -> None:
+def _show(scope: VersionScope) -> None:
     from meshtui.ui.panes.signalstext import signals_lines, to_be_typed
 
     told = to_be_typed(commands(scope.view.key))
     width = min(columns(sys.stdout) or WIDTH, MOST)
-    for line in signals_lines(scope, trouble, width, told=told):
+    for line in signals_lines(scope, "", width, told=told):
         output.line("".join(piece.text for piece in line).rstrip())

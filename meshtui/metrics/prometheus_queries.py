@@ -141,15 +141,25 @@ def _silent(window: str, scope: Scope) -> str:
     reached = ('response_flags="-"', 'destination_workload!~"unknown|"')
     answered = scope.mesh(REQUESTS, 'reporter="source"', *reached)
     served = scope.mesh(REQUESTS, _SERVED)
-    nameless = (
-        f"(group by ({pair}) ({_counted(answered, window)})"
-        f" unless on ({pair}) group by ({pair}) ({served}))"
+    service = ", ".join(_PAIR[2:])
+    answered = _changed(answered, window)
+    nameless = f"(group by ({pair}) ({answered}) unless on ({pair}) group by ({pair}) ({served}))"
+    unnamed = (_SERVED, 'source_workload=~"unknown|"')
+    let_in = scope.mesh(REQUESTS, *unnamed, 'response_flags="-"')
+    turned_away = (
+        f"(group by ({pair}) ({scope.mesh(REQUESTS, *unnamed)})"
+        f" unless on ({pair}) {_changed(let_in, window)} and on ({service}) {answered})"
     )
     return (
         f"(sum by (reporter, {pair}) ({_counted(served, window)})"
-        f" unless on ({', '.join(_CALLER)}) ({_counted(sent, window)})"
-        f" unless on ({', '.join(_PAIR[2:])}) {nameless})"
+        f" unless on ({', '.join(_CALLER)}) {_changed(sent, window)}"
+        f" unless on ({service}) {nameless} unless on ({pair}) {turned_away})"
     )
+
+
+def _changed(counter: str, window: str) -> str:
+    """The series that counted anything, or began."""
+    return f"({counter} unless {counter} == {counter} offset {window})"
 
 
 def _counted(counter: str, window: str) -> str:

@@ -36,6 +36,8 @@ class Counting:
     callers: set[Client] = field(default_factory=set)
     answered: dict[ServiceKey, set[Client]] = field(default_factory=dict)
     served: dict[Client, dict[ServiceKey, set[str]]] = field(default_factory=dict)
+    let_in: set[ServiceKey] = field(default_factory=set)
+    """Services that answered a caller without a name, and did not turn it away."""
 
     def note(self, traffic: Traffic) -> None:
         """Requests of this kind were counted."""
@@ -47,6 +49,14 @@ class Counting:
         elif traffic.reporter in (DESTINATION, WAYPOINT):
             services = self.served.setdefault(client, {})
             services.setdefault(traffic.service_key, set()).add(traffic.reporter)
+            if client == UNKNOWN_CLIENT and not traffic.flags:
+                self.let_in.add(traffic.service_key)
+
+    def turned_away(self, client: Client, service: ServiceKey) -> bool:
+        """Whether a service turned all away that had no name, while others counted what they sent
+        it: a filter that stands in front of the one that reads names knows none of theirs."""
+        nameless = client == UNKNOWN_CLIENT and service not in self.let_in
+        return nameless and service in self.answered
 
 
 def client_of(traffic: Traffic) -> Client:
@@ -88,6 +98,7 @@ def filling_of(
         (client, service): DESTINATION if DESTINATION in reporters else WAYPOINT
         for client in silent
         for service, reporters in counting.served[client].items()
+        if not counting.turned_away(client, service)
         if all(service in ever.served.get(one, {}) for one in counting.answered.get(service, ()))
     }
 

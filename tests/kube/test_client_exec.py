@@ -107,7 +107,7 @@ async def test_an_exit_code_is_an_answer(anyone: Any) -> None:
 
 async def test_a_binary_that_is_not_there_is_refused(anyone: Any) -> None:
     admin = await anyone("admin-token")
-    for command, container in (("sh", "istio-proxy"), ("pilot-agent", "app")):
+    for command, container in (("bash", "istio-proxy"), ("pilot-agent", "app")):
         with pytest.raises(Refused, match=f'exec: "{command}": executable file not'):
             await run(admin, command, container=container)
 

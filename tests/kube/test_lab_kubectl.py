@@ -275,8 +275,8 @@ async def test_exec_of_the_agent(kubectl: Kubectl) -> None:
     said = await kubectl.run(*agent, "request", "GET", "stats?usedonly&filter=a%20b")
     assert said == "GET /stats?usedonly&filter=a%20b\n"
     assert "terminated with exit code 255" in await kubectl.run(*agent, "wait", code=255)
-    shell = await kubectl.run("exec", "p1", "-c", "app", "--", "sh", "-c", "true", code=1)
-    assert 'exec: "sh": executable file not found' in shell
+    shell = await kubectl.run("exec", "p1", "-c", "app", "--", "bash", "-c", "true", code=1)
+    assert 'exec: "bash": executable file not found' in shell
     viewer = await kubectl.run("--context", "viewer", *agent, "request", "GET", "x", code=1)
     assert 'User "viewer" cannot create resource "pods/exec"' in viewer
     await runner.cleanup()

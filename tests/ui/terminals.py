@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -17,8 +18,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.ui.emulator import Emulator
+
 GONE_S = 30.0
 """How long a loaded machine may take; the program's own limit is in `leaving.LIMIT_S`."""
+
+WIDEST, HIGHEST = 300, 100
+_BEGUN = re.compile(r"\x1b[^a-zA-Z~=>]*$")
+_NO_CELLS = re.compile(
+    r"\x1b\[[\d;]*[^\d;HCm]|\x1b\[[?<=>][^a-zA-Z]*[a-zA-Z]|\x1b[^\[]|[\x00-\x09\x0b-\x1a]"
+)
+"""What moves nothing and paints nothing that is of use here."""
 
 MODES = {
     "screen": (b"\x1b[?1049h", b"\x1b[?1049l"),
@@ -45,6 +55,7 @@ class Terminal:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
+        self._emulator, self._fed, self._rest = Emulator(WIDEST, HIGHEST), 0, ""
         self.cpu_s = self.ended_s = 0.0
         self._hung_up = False
         self._socket = socket.socket(socket.AF_UNIX)
@@ -66,12 +77,22 @@ class Terminal:
             assert time.monotonic() < end, self.seen[-2000:]
             self.read()
 
-    def until_painted(self, seconds: float = 60.0) -> None:
-        """Until something more is painted, whatever it is."""
-        end, before = time.monotonic() + seconds, len(self.seen)
-        while len(self.seen) == before:
-            assert time.monotonic() < end, self.seen[-2000:]
+    def until_shown(self, text: str, *, gone: bool = False) -> None:
+        """Until it is on the screen, or `gone` from it: only cells that differ are written, and
+        so no whole words."""
+        end = time.monotonic() + 60.0
+        while (text in self.shown()) is gone:
+            assert time.monotonic() < end, self.shown()
             self.read()
+
+    def shown(self) -> str:
+        """What is on the screen by what was written."""
+        news = self._rest + self.seen[self._fed :].decode("utf-8", "replace")
+        self._fed = len(self.seen)
+        begun = _BEGUN.search(news)
+        news, self._rest = (news[: begun.start()], begun.group()) if begun else (news, "")
+        self._emulator.feed(_NO_CELLS.sub("", news))
+        return self._emulator.text
 
     def until_there(self, path: Path) -> str:
         """What the file says, once it says something; meanwhile somebody reads the terminal."""

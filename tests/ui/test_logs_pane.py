@@ -249,7 +249,7 @@ async def test_a_filter_is_taken_off_by_typing_nothing() -> None:
         await drive.type("logs code:5xx")
         await drive.press("enter")
         await drive.until(lambda: "1 of 2" in drive.text)
-        await drive.press("/", *["backspace"] * 8, "enter")
+        await drive.press("/", "backspace", "enter")
         await drive.until(lambda: "2 lines" in drive.text)
 
 

@@ -56,9 +56,9 @@ def test_it_is_usable_on(environment: dict[str, str], server: Path, tmp_path: Pa
             resize(terminal, rows, columns)
             terminal.read()
         terminal.keys(b"?")
-        terminal.until(b"Keys of the table")
+        terminal.until_shown("Keys of the table")
         terminal.keys(b"\x1b")
-        terminal.until_painted()
+        terminal.until_shown("Keys of the table", gone=True)
         terminal.keys(b"q")
         assert terminal.ended() == 0
         terminal.assert_restored()

@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _HEALTH = ("/healthz", "/livez", "/readyz")
+MOST_HEADERS = 2**20
+"""Bytes of a request's line, as a kube-apiserver takes them."""
+
 _SHUTDOWN_SECONDS = 1.0
 
 
@@ -78,7 +81,12 @@ class ApiServer:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            max_line_size=MOST_HEADERS,
+            max_field_size=MOST_HEADERS,
         )
         await self._runner.setup()
         context = self.certs.server_context() if self.certs else None
