@@ -79,7 +79,7 @@ def test_the_keys_that_leave(opened: Terminal, keys: tuple[bytes, ...]) -> None:
     for key in keys:
         opened.keys(key)
         if len(keys) > 1 and key is keys[0]:
-            opened.until(b"again leaves")
+            opened.until_shown("again leaves")
     assert opened.ended() == 0
     opened.assert_restored()
 

@@ -20,7 +20,7 @@ from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.prometheus_past import courses_of
 from meshtui.metrics.prometheus_result import QueryResult
 from meshtui.metrics.sample_history import SampleHistory
-from meshtui.metrics.traffic import traffic_of
+from meshtui.metrics.traffic import SOURCE, traffic_of
 from tests.unit.objects import destination_rule, meta, pod, route, service, virtual_service
 from tests.unit.test_graph import Counted, nowhere, seen
 
@@ -137,7 +137,14 @@ def test_what_prometheus_remembers_is_what_the_row_says(case: str) -> None:
     row = row_of(view, label)
     requests = [{"metric": labels, "values": [[NOW, str(number)]]} for number, labels in counted]
     courses = courses_of(
-        QueryResult(requests), QueryResult([]), REVIEWS, course_names(view), STEP, SECONDS, 0.0
+        QueryResult(requests),
+        QueryResult([]),
+        REVIEWS,
+        course_names(view),
+        SOURCE,
+        STEP,
+        SECONDS,
+        0.0,
     )
     course = courses[course_name(view.versions, row)]
     assert row.caller is not None

@@ -400,6 +400,7 @@ async def test_what_was_limited_before_limits_were_facts_of_their_own_still_ends
     with sqlite3.connect(desk.journal.path) as file:
         file.execute("DROP TABLE limits")
         file.execute("DROP TABLE canaries")
+        file.execute("ALTER TABLE changes DROP COLUMN together")
         file.execute("PRAGMA user_version = 2")
     desk.opened = session(desk.cluster)
     desk.limits = Limits(desk.opened, clock=lambda: desk.now)

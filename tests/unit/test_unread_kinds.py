@@ -61,7 +61,8 @@ def test_the_row_the_document_and_the_signals_pane_say_what_is_not_read(kind: st
     marked = any(mark.startswith("not read: ") for mark in view.marks)
     assert marked == (kind in ("pods", "virtualservices", "httproutes", "destinationrules"))
     assert document(kind)["unread"] == [words]
-    said = " ".join(text for _, _, text in sentences(scope_of(view.mesh, view, None, SAMPLE)))
+    parts = sentences(scope_of(view.mesh, view, None, SAMPLE))
+    said = " ".join(text for part in parts for text in (part.head, *part.lines))
     assert words[1:] in said
 
 
