@@ -356,6 +356,8 @@ def pair(reporter: str, client: str, service: str, flags: str = "-", workload: s
 
 
 NAMELESS = pair("destination", "unknown", "db")
+TURNED_AWAY = pair("destination", "unknown", "db", "RL")
+"""By a filter that stands in front of the one that reads the caller's name."""
 
 
 @pytest.mark.parametrize(
@@ -371,6 +373,8 @@ NAMELESS = pair("destination", "unknown", "db")
             {"unknown"},
         ),
         ([NAMELESS, pair("source", "web", "db")], set()),
+        ([TURNED_AWAY], {"unknown"}),
+        ([TURNED_AWAY, pair("source", "web", "db"), pair("destination", "web", "db")], set()),
         ([NAMELESS, pair("source", "web", "db", "UF")], {"unknown"}),
         (
             [NAMELESS, pair("source", "web", "db", workload="unknown")],

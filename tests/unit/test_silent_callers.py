@@ -137,6 +137,22 @@ async def test_where_a_caller_that_counts_has_no_name_at_its_callee_nobody_fills
     assert (requests_of(view), view.counted_because) == ((60, 60), "")
 
 
+async def test_what_is_turned_away_before_its_name_is_read_counts_once() -> None:
+    """A filter in front of the one that reads names, as a limit by an EnvoyFilter often is."""
+    made = bench(page(), reviews())
+
+    def refused(count: float) -> str:
+        limited = plain(count).replace('response_code="200"', 'response_code="429"')
+        return limited.replace("request_protocol", 'response_flags="RL",request_protocol')
+
+    view = await after(
+        made,
+        {"page": own_side(0.0), "reviews-v1": inbound(0) + refused(0)},
+        {"page": own_side(60), "reviews-v1": inbound(20) + refused(40)},
+    )
+    assert (requests_of(view), view.counted_because) == ((60, 60), "")
+
+
 async def test_a_caller_that_still_counts_is_believed_whatever_a_telemetry_says() -> None:
     made = muted(bench(page(), reviews()), telemetry(off()))
     view = await after(
