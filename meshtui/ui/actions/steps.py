@@ -15,3 +15,8 @@ def by_key(step: Step) -> str:
     if step.do in (TYPED, SAID):
         return step.of
     return key_of(step.do)
+
+
+def on_a_service(step: Step) -> str:
+    """The same where the cursor is on a service: a weight has to be said of a version there."""
+    return f":shift {step.of}" if step.do == "lighter" and step.of else by_key(step)

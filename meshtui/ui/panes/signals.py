@@ -15,7 +15,7 @@ from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
-from meshtui.ui.actions.steps import by_key
+from meshtui.ui.actions.steps import by_key, on_a_service
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
@@ -139,9 +139,8 @@ class SignalsPane(Pane):
         health, self._old = self._snapshot.telemetry, self._stale
         trouble = health.message or ("" if health.state == "ok" else health.state)
         width = self.size.width - 3
-        self.listing.fill(
-            signals_lines(scope, trouble, width, told=by_how(by_key), stale=self._old)
-        )
+        told = by_how(by_key if scope.row else on_a_service)
+        self.listing.fill(signals_lines(scope, trouble, width, told=told, stale=self._old))
         place = (scope.view.key, self.version)
         if place != self._place:
             self._place = place
