@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from meshtui.mesh.telemetry_levels import levels
 
 if TYPE_CHECKING:
-    from meshtui.mesh.model import Mesh
+    from meshtui.mesh.model import Mesh, Pod
 
 Workload = tuple[str, str]
 
@@ -21,17 +21,27 @@ def not_counting(mesh: Mesh, side: str) -> Mapping[Workload, str]:
     """Workloads whose proxies count no requests on that side, each with the object that says so."""
     if not any(one.overrides for one in mesh.telemetries):
         return {}
-    root = mesh.settings.root_namespace
+    keys = {key for one in mesh.telemetries for key in one.selector or ()}
+    decided: dict[tuple[str | None, ...], str] = {}
     found: dict[Workload, str] = {}
     for pod in mesh.pods:
-        if pod.sidecar:
-            applied = levels(mesh.telemetries, root, pod.namespace, pod.labels)
-            said = [
-                (override.disabled, one.ref)
-                for one in applied
-                for override in one.overrides
-                if side in override.sides
-            ]
-            if said and said[-1][0]:
-                found[pod.namespace, pod.workload] = str(said[-1][1])
+        if not pod.sidecar:
+            continue
+        alike = (pod.namespace, *map(pod.labels.get, keys))  # all that a Telemetry looks at
+        said = decided.get(alike)
+        if said is None:
+            said = decided[alike] = _said_off(mesh, pod, side)
+        if said:
+            found[pod.namespace, pod.workload] = said
     return found
+
+
+def _said_off(mesh: Mesh, pod: Pod, side: str) -> str:
+    """The object that has the last word where that is to count nothing; else empty."""
+    said = [
+        (override.disabled, one.ref)
+        for one in levels(mesh.telemetries, mesh.settings.root_namespace, pod.namespace, pod.labels)
+        for override in one.overrides
+        if side in override.sides
+    ]
+    return str(said[-1][1]) if said and said[-1][0] else ""
