@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from meshtui.mesh.model import ServiceKey
@@ -24,6 +24,9 @@ FORBIDDEN = "403"
 
 Denied = Mapping[tuple[str, str], float]
 """Requests by the namespace and name of the workload whose proxies denied them."""
+
+Denials = Sequence[tuple[tuple[str, str], Mapping[str, float]]]
+"""What each proxy of a workload denied, by code."""
 
 _DENIED = re.compile(
     r"^envoy_http_(\w*?)_?(rbac|jwt_authn_denied)\{([^}\n]{0,2000})\} (\S{1,64})",
@@ -57,6 +60,14 @@ def grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, 
     """By how much; a counter that is lower than before was reset."""
     last = {code: before.get(code, 0.0) for code in after}
     return {code: now - last[code] if now >= last[code] else now for code, now in after.items()}
+
+
+def with_all_denied(sample: Sample, counted: Denials, gateways: Set[tuple[str, str]]) -> Sample:
+    """`sample` with all that its proxies denied counted as refused; at the edge by `gateways`."""
+    own = (summed(counted, code) for code in (FORBIDDEN, UNAUTHORIZED))
+    at_gateways = [one for one in counted if one[0] in gateways]
+    edge = (summed(at_gateways, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
+    return with_edge(with_denied(sample, *own), *edge)
 
 
 def with_denied(sample: Sample, denied: Denied, tokens: Denied) -> Sample:
@@ -180,9 +191,7 @@ def _totals(
     return found
 
 
-def summed(
-    counted: Iterable[tuple[tuple[str, str], Mapping[str, float]]], code: str
-) -> dict[tuple[str, str], float]:
+def summed(counted: Denials, code: str) -> dict[tuple[str, str], float]:
     """What the pods of each workload denied with `code`."""
     found: dict[tuple[str, str], float] = {}
     for workload, numbers in counted:

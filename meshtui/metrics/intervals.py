@@ -20,10 +20,9 @@ from meshtui.mesh.count_overrides import CLIENT
 from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.undecided import UNAUTHORIZED
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
-from meshtui.metrics.denied import EDGE, FORBIDDEN, summed, with_denied, with_edge
+from meshtui.metrics.denied import Denials, with_all_denied
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.silent import filling_of
 
@@ -37,9 +36,6 @@ _POD_TIMEOUT_S = 2.5
 _ALL_EVERY_S = 60.0
 """New callers are looked for so often; in between only the known ones are read."""
 
-
-Denials = Sequence[tuple[Client, Mapping[str, float]]]
-"""What the proxies of workloads denied, by code."""
 
 Services = frozenset[ServiceKey]
 """The services whose requests are counted: a canary may be a service of its own."""
@@ -143,12 +139,8 @@ class SidecarIntervals:
         )
         if elapsed_s <= 0:
             return None
-        forbidden, tokens = summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED)
-        counted = with_denied(ledger.views().within(sample), forbidden, tokens)
         gateways = {(pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway}
-        at_gateways = [(client, by_code) for client, by_code in denied if client in gateways]
-        edge = (summed(at_gateways, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
-        return Counted(with_edge(counted, *edge))
+        return Counted(with_all_denied(ledger.views().within(sample), denied, gateways))
 
     async def close(self) -> None:
         self._last.clear()

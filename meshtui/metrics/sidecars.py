@@ -22,12 +22,11 @@ from meshtui.mesh.count_overrides import CLIENT
 from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.undecided import UNAUTHORIZED
 from meshtui.metrics.aggregate import Client, Ledger, clients_of
 from meshtui.metrics.call_ledger import CallLedger
 from meshtui.metrics.connections import ConnectionLedger, with_clients
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
-from meshtui.metrics.denied import EDGE, FORBIDDEN, summed, with_denied, with_edge
+from meshtui.metrics.denied import with_all_denied
 from meshtui.metrics.focus import FEW, callers_among, own_pods
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
 from meshtui.metrics.silent import Filling, filling_of
@@ -313,10 +312,7 @@ class SidecarSource:
             problems=(*_left_out(asked, pods), *_problems(missing)) if pods else (_none(mesh),),
         )
         seen = replace(connections.within(ledger.views().within(sample)), sent=ledger.sent)
-        found = with_denied(seen, summed(denied, FORBIDDEN), summed(denied, UNAUTHORIZED))
-        at_gateways = [(client, by_code) for client, by_code in denied if client in gateways]
-        edge = (summed(at_gateways, EDGE[code]) for code in (FORBIDDEN, UNAUTHORIZED))
-        return with_edge(found, *edge)
+        return with_all_denied(seen, denied, gateways)
 
     def _fill(
         self,
