@@ -17,7 +17,7 @@ _REASON = 14
 
 def same_request(one: str, other: str) -> bool:
     """Whether two ids are one request's."""
-    return one == other or (untraced(one) == untraced(other) and one != "")
+    return untraced(one) == untraced(other)
 
 
 def untraced(request_id: str) -> str:

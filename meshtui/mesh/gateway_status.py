@@ -107,7 +107,7 @@ def waypoint_troubles(mesh: Mesh, service: Service) -> tuple[GatewayTrouble, ...
     """Of the waypoint that a service asks for, where it is there."""
     wanted = waypoint_named(mesh, service)
     gateway = mesh.api_gateways_by_place.get(wanted) if wanted else None
-    return status_troubles(gateway.ref, gateway.raw) if gateway is not None else ()
+    return troubles_at(mesh, gateway.ref) if gateway is not None else ()
 
 
 def worth_saying(troubles: Iterable[GatewayTrouble]) -> tuple[GatewayTrouble, ...]:

@@ -143,9 +143,13 @@ class Retries:
     def ends_slow_tries(self) -> bool:
         """Whether a try that runs into its own limit is the last: so it is unless a condition
         holds for a reset, and none of Istio's default ones does."""
-        return bool(self.per_try_timeout_s) and not AFTER_A_SLOW_TRY & {
-            part.strip().lower() for part in self.retry_on.split(",")
-        }
+        return bool(self.per_try_timeout_s) and AFTER_A_SLOW_TRY.isdisjoint(self.conditions)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What `retryOn` names, in lower case."""
+        parts = (part.strip().lower() for part in self.retry_on.split(","))
+        return tuple(filter(None, parts))
 
     def __str__(self) -> str:
         if self.attempts == 0:

@@ -115,7 +115,7 @@ def unsafe_retry(mesh: Mesh) -> Iterator[Finding]:
     the operator knows which do. Istio's default conditions are safe.
     """
     for service, rule, retries in _retrying(mesh):
-        conditions = [c for c in _conditions(retries) if _is_overdue(c)]
+        conditions = [c for c in retries.conditions if _is_overdue(c)]
         if rule.protocol != "http" or not conditions or _all_safe(rule):
             continue
         named = sorted({m for match in rule.matches if (m := _unsafe_method(match))})
@@ -130,10 +130,6 @@ def unsafe_retry(mesh: Mesh) -> Iterator[Finding]:
             "Match the methods that are safe to repeat, or retry on connect-failure and "
             "refused-stream only.",
         )
-
-
-def _conditions(retries: Retries) -> list[str]:
-    return [part.strip().lower() for part in retries.retry_on.split(",") if part.strip()]
 
 
 def _is_overdue(condition: str) -> bool:

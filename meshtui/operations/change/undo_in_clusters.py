@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Together
-from meshtui.errors import NotFound, Refused, Usage
+from meshtui.errors import Refused, Usage
 
 if TYPE_CHECKING:
     from meshtui.journal import Entry
@@ -37,7 +37,5 @@ def parts_of(entry: Entry, journals: Mapping[str, Find]) -> dict[str, Entry]:
 
 
 def newest(found: Mapping[str, Entry]) -> Entry:
-    """The change that is meant where none is named. Raises `NotFound` where there is none."""
-    if not found:
-        raise NotFound("there is no change to undo", "`meshtui journal` lists them")
+    """The change that is meant where none is named: of at least one, the last that was made."""
     return max(found.values(), key=lambda entry: entry.created)
