@@ -135,7 +135,7 @@ def _no_rate(rps: float | None) -> str:
 
 def _end(change: Change) -> str:
     if change.expires_s is None:
-        return "has no end"
+        return "has no end: it stays until somebody takes it off"
     return f"ends by itself after {_duration(change.expires_s)}, while a meshtui is running"
 
 

@@ -11,6 +11,7 @@ from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import Located
 from meshtui.changes.patch import pointer, tokens
 from meshtui.errors import Usage
+from meshtui.mesh.model import RuleOwner
 from meshtui.mesh.quantity import go_duration, number
 
 
@@ -97,6 +98,12 @@ def _targeting(located: Located) -> list[int]:
     return [i for i in range(len(names)) if _target_of(i, names) == located.rule.index]
 
 
+def fault_is_of(owner: RuleOwner, index: int) -> int:
+    """The rule whose requests with a header meet the fault of the rule at `index`; else itself."""
+    base = _target_of(index, _names_of(owner))
+    return index if base is None else base
+
+
 def _target_of(index: int, names: list[str]) -> int | None:
     """The nearest rule below that the rule's name speaks of, the longest name first.
 
@@ -114,7 +121,11 @@ def _target_of(index: int, names: list[str]) -> int | None:
 
 
 def _names(located: Located) -> list[str]:
-    rules = located.owner.raw.get("spec", {}).get("http") or []
+    return _names_of(located.owner)
+
+
+def _names_of(owner: RuleOwner) -> list[str]:
+    rules = owner.raw.get("spec", {}).get("http") or []
     return [str(rule.get("name", "")) if isinstance(rule, Mapping) else "" for rule in rules]
 
 

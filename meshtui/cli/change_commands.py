@@ -153,6 +153,11 @@ def _say_ends(outcome: Outcome) -> None:
             f"meshtui: it ends by itself in {human_duration(seconds)}, at {at}, where a screen or "
             "`meshtui keep` is running then"
         )
+    endless = {one.verb for one in outcome.plan.changes if one.guards and one.expires_s is None}
+    if outcome.applied and endless:
+        verb = min(endless)
+        undoing = f"meshtui {verb} {outcome.plan.change.service} --off"
+        output.note(f"meshtui: it has no end: `{undoing}` takes it off")
 
 
 async def _on_part(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -39,6 +40,19 @@ def human_duration(value: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def left_words(value: float) -> str:
+    """Whole minutes that are left, begun ones counted: `2h`, `1h59m`, `15m`, `<1m`."""
+    if value < 60:
+        return "<1m"
+    minutes = math.ceil(value / 60)
+    if minutes >= 24 * 60:
+        return human_duration(60 * minutes)
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"{rest}m"
+    return f"{hours}h{rest:02d}m" if rest else f"{hours}h"
 
 
 def percentage(text: str) -> float | None:

@@ -368,6 +368,10 @@ def test_a_fault_for_some_requests_is_marked_with_its_header() -> None:
     assert mark.text == "fault abort 503 10% where header x-chaos = true"
     assert mark.role == "warning"
     assert "".join(piece.text for piece in service_marks(view, (), 20)).startswith("fault 503")
+    beside = "".join(piece.text for piece in service_marks(view, (), 38))
+    assert beside == "fault 503 x-chaos=true · timeout 10s"
+    timed = "".join(piece.text for piece in service_marks(view, ("fault ends 14m",), 38))
+    assert timed == "fault x-chaos=true 14m · timeout 10s"
     assert short_marks(view)[0].text == "fault"
 
 

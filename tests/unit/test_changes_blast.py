@@ -25,6 +25,7 @@ from meshtui.mesh.thresholds import Thresholds
 from tests.unit.objects import reviews, route
 
 REVIEWS = ServiceKey("default", "reviews")
+ENDLESS = "has no end: it stays until somebody takes it off"
 PLAIN = {"route": [route("v1", 80), route("v2", 20)]}
 
 
@@ -43,7 +44,10 @@ def test_a_fault_says_how_many_requests_it_hits_and_when_it_ends() -> None:
 
 def test_a_fault_without_a_limit_says_so() -> None:
     delay = SetFault(delay_s=3, delay_percent=50, expires_s=None)
-    assert told(delay) == "delays ≈ 20 of 40 requests/s; has no end"
+    assert (
+        told(delay)
+        == "delays ≈ 20 of 40 requests/s; has no end: it stays until somebody takes it off"
+    )
 
 
 def test_both_parts_of_a_fault_are_counted() -> None:
@@ -56,21 +60,24 @@ def test_a_fault_for_a_header_hits_at_most_its_part() -> None:
     aimed = SetFault(abort_http=503, abort_percent=50, header=("x-chaos", "1"), expires_s=None)
     assert told(aimed) == (
         "aborts 50 % of the requests with header x-chaos = 1 only: "
-        "at most ≈ 20 of 40 requests/s; has no end"
+        "at most ≈ 20 of 40 requests/s; has no end: it stays until somebody takes it off"
     )
 
 
 def test_without_a_rate_the_part_is_said() -> None:
     abort = SetFault(abort_http=503, abort_percent=10, expires_s=None)
-    assert told(abort, None) == "aborts 10 % of the requests (their rate is not known); has no end"
-    assert told(abort, 0.0) == "aborts 10 % of the requests (there are none now); has no end"
+    assert told(abort, None) == f"aborts 10 % of the requests (their rate is not known); {ENDLESS}"
+    assert told(abort, 0.0) == f"aborts 10 % of the requests (there are none now); {ENDLESS}"
 
 
 def test_a_mirror_says_how_much_more_its_target_gets() -> None:
-    assert told(SetMirror("v3", 25)) == "≈ 10 requests/s more to v3; has no end"
+    assert (
+        told(SetMirror("v3", 25))
+        == "≈ 10 requests/s more to v3; has no end: it stays until somebody takes it off"
+    )
     assert told(SetMirror("v3", 25, 7200)).startswith("≈ 10 requests/s more to v3; ends by itself")
     assert told(SetMirror("v3", 25), None) == (
-        "25 % of the requests more to v3 (their rate is not known); has no end"
+        f"25 % of the requests more to v3 (their rate is not known); {ENDLESS}"
     )
 
 

@@ -51,7 +51,7 @@ def mirror_form(
         (
             Field("to", "to version", proposed, "← → choose", choices=tuple(labels)),
             Field("percent", "percent", "100", "of the rule's requests"),
-            Field("for", "for", _limit(limit_s), "none, or 15m, 2h"),
+            Field("for", "for", _limit(limit_s), "2h, 15m; none: it has no end"),
         ),
         lambda values: read_mirror(values, labels),
     )

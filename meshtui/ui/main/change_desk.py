@@ -35,6 +35,7 @@ from meshtui.operations.types import ProgressStep
 from meshtui.ui.actions.registry import key_of
 from meshtui.ui.dialogs.difftext import outcome_level, outcome_words
 from meshtui.ui.main.draft import ordinary_target, target_of
+from meshtui.ui.main.faults import fault_to_clear
 from meshtui.ui.main.messages import ApplyFailed, ApplyStep, ChangeApplied
 from meshtui.ui.main.pending_edit import PendingEdit
 from meshtui.ui.main.rule_selection import rule_name
@@ -180,10 +181,13 @@ class ChangeDesk:
 
     def clear(self, view: ServiceView) -> None:
         """Mirrors and fault off, in one change."""
-        rule = view.rule
-        if rule is None or not (rule.fault or rule.mirrors):
+        fault = fault_to_clear(view)
+        if (view.rule and view.rule.mirrors) or fault == target_of(view):
+            self.ask(view, ClearAll())
+        elif fault is not None:
+            self.ask(view, ClearFault(), fault)
+        else:
             raise Refused(f"{view.key.name} has no mirror and no fault in {_which(view)}")
-        self.ask(view, ClearAll())
 
     def _open(
         self,

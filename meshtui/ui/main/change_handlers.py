@@ -14,6 +14,7 @@ from meshtui.ui.actions.situation import JOURNAL
 from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.drafts import Drafts, draft_of
 from meshtui.ui.main.external_editor import ExternalEditor
+from meshtui.ui.main.faults import fault_to_clear
 from meshtui.ui.main.host import Guards, HasApp, HasCockpit, Notifies
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.rule_selection import place_of
@@ -129,9 +130,10 @@ class ChangeHandlers:
     def do_fault(self) -> None:
         from meshtui.ui.dialogs.forms import fault_form
 
-        view, rule = self._view, self._view.rule
-        if rule is not None and rule.fault is not None:
-            self._desk.ask(view, ClearFault())
+        view = self._view
+        on = fault_to_clear(view)
+        if on is not None:
+            self._desk.ask(view, ClearFault(), on)
         else:
             self._form(fault_form(view, self._host.cockpit.settings.fault_for), view)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,8 @@ class Row:
     view: ServiceView | None
     version: VersionView | None = None
     stale: bool = False
+    notes: Sequence[str] = ()
+    """What is said of the service in front of its marks."""
 
 
 class Detail(KeyBlock):
@@ -119,7 +122,7 @@ class Detail(KeyBlock):
         (width, height), version = size, row.version
         inner = (width - 2, height - 1)
         if version is None:
-            lines = text.service_lines(view, snapshot.sample, inner)
+            lines = text.service_lines(view, snapshot.sample, inner, row.notes)
         else:
             cells = text.chart_cells(inner[0])
             picture = self._picture(view.key, cells, now)

@@ -31,6 +31,7 @@ from meshtui.ui.panes.charts.lines import (
     versions_of,
 )
 from meshtui.ui.panes.ruletext import rules_lines
+from meshtui.ui.table.marks import whole_marks
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
 
@@ -89,11 +90,14 @@ def chart_cells(width: int) -> int:
     return cells_of(left_of(width))
 
 
-def service_lines(view: ServiceView, sample: Sample | None, size: tuple[int, int]) -> list[Line]:
-    """The rule that carries the ordinary traffic, or the one that is chosen, and who calls."""
+def service_lines(
+    view: ServiceView, sample: Sample | None, size: tuple[int, int], notes: Sequence[str] = ()
+) -> list[Line]:
+    """What is unusual about it and when that ends, the rule that is shown, and who calls."""
     width, height = size
     left = max(left_of(width), min(RULE_WIDTH, width - CALLER_WIDTH - GAP))
-    return beside(_rule(view, left), _callers(view.key, sample), left, width)[:height]
+    marks = [line for mark in whole_marks(view, notes) for line in wrapped(mark, left, "warning")]
+    return beside([*marks, *_rule(view, left)], _callers(view.key, sample), left, width)[:height]
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], cells: int, width: int) -> list[Line]:

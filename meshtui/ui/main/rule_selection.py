@@ -50,9 +50,12 @@ def is_ordinary(view: ServiceView) -> bool:
 
 def rule_name(view: ServiceView) -> str:
     """What names the view's rule in a request; empty for the ordinary one."""
-    if view.route is None or is_ordinary(view):
-        return ""
-    rule, service = view.route.rule, view.route.service
+    return "" if view.route is None or is_ordinary(view) else name_of(view, view.route)
+
+
+def name_of(view: ServiceView, route: Route) -> str:
+    """What names one of the view's rules in a request."""
+    rule, service = route.rule, route.service
     if rule.name and sum(route.rule.name == rule.name for route in view.routes) == 1:
         return rule.name
     index = rule.index if rule.protocol == "http" else f"{rule.place}[{rule.index}]"

@@ -318,7 +318,8 @@ class MainScreen(Screen[None]):
         table = self.table
         rows = table.line_count() + len(table.pinned())
         free = self.left.size.height - rows
-        row = Row(table.view, table.version, stale=table.stale)
+        notes = table.notes_of(table.view.key) if table.view else ()
+        row = Row(table.view, table.version, stale=table.stale, notes=notes)
         own = self.snapshot.of(table.view.key if table.view else None)
         self.detail.show_row(row, own, self.clock(), free)
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import human_duration, left_words
 from meshtui.operations.types import Journaled
 from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, span, width_of, wrapped
 
@@ -59,7 +59,7 @@ def _ending(entry: Journaled, now: float, width: int) -> Line:
         left = entry.expires - now
         if left < 0:
             return (Span(f"OVERDUE {human_duration(-left)}", "error"),)
-        return (Span(f"ends in {human_duration(left)}", "warning"),)
+        return (Span(f"ends in {left_words(left)}", "warning"),)
     return (span(entry.status, _ROLES.get(entry.status, "error")),)
 
 

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from meshtui.mesh.judging import bad_ratio, brief_slow, failing_codes
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantity import left_words
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -47,11 +48,11 @@ def service_marks(view: ServiceView, notes: Sequence[str] = (), cells: int = ROO
     place of the mark that it is about. Where nothing fits, the first one is whole, or its first
     word is, and the others are cut.
     """
-    lines = [_line_of(view, notes, brevity) for brevity in (_whole, _brief, _word)]
+    lines = [_line_of(view, notes, brevity) for brevity in (_whole, _aimed, _brief, _word)]
     fitting = next((line for line in lines if width_of(line) <= cells), None)
     if fitting is not None:
         return fitting
-    _, brief, _ = lines
+    brief = lines[2]
     return brief if width_of(brief[:1]) <= cells else _line_of(view, notes, _least)
 
 
@@ -68,12 +69,38 @@ def _line_of(view: ServiceView, notes: Sequence[str], brevity: Brevity) -> Line:
     return _joined(pieces)
 
 
+def whole_marks(view: ServiceView, notes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Faults and mirrors in whole words, with what the notes say of when they end."""
+    marks = [mark for mark in view.marks if mark.partition(" ")[0] in ENDING]
+    return tuple(
+        _whole(next((note for note in notes if _is_about(note, mark)), ""), mark) for mark in marks
+    )
+
+
+ENDING = ("fault", "mirror")
+"""What may have a time limit."""
+
+
 def _is_about(note: str, mark: str) -> bool:
     return note.split()[0] == mark.split()[0]
 
 
 def _whole(note: str, mark: str) -> str:
     return f"{mark}, {note.partition(' ')[2]}" if note and mark else note or mark
+
+
+def _aimed(note: str, mark: str) -> str:
+    """A fault of some requests is told by which they are: `fault x-chaos=true 14m`."""
+    which = mark.partition(" where ")[2]
+    if not which or (note and note.endswith(OVERDUE)):
+        return _brief(note, mark)
+    short = _HEADER.sub(r"\1=\2", which)
+    return (
+        f"fault {short} {note.partition(f'{ENDS} ')[2]}" if note else f"{_word('', mark)} {short}"
+    )
+
+
+_HEADER = re.compile(r"\bheader (\S+) = (\S+)")
 
 
 def _brief(note: str, mark: str) -> str:
@@ -196,9 +223,7 @@ def pending_notes(pending: Iterable[Pending]) -> dict[ServiceKey, Notes]:
 
 def _left(seconds: float) -> str:
     """Whole minutes: a mark that changes each second would only be noise."""
-    if seconds < 0:
-        return OVERDUE
-    return f"{ENDS} {int(seconds // 60)}m" if seconds >= 60 else f"{ENDS} <1m"
+    return OVERDUE if seconds < 0 else f"{ENDS} {left_words(seconds)}"
 
 
 def _what(change: Pending) -> str:

@@ -112,6 +112,9 @@ class MeshTable(LinesView, can_focus=True):
         if self._know(notes=dict(notes)):
             self.repaint_changed()
 
+    def notes_of(self, key: ServiceKey) -> Notes:
+        return self._facts.notes.get(key, ())
+
     def set_stale(self, stale: bool, clusters: frozenset[str] = frozenset()) -> None:
         """Whether the numbers are so old that they must not pass for new; or those of some of
         several clusters are."""
