@@ -11,8 +11,8 @@ from meshtui.changes.change import Caution, Change
 from meshtui.changes.health import failing_ratio
 from meshtui.changes.stranding import stranding as stranding
 from meshtui.mesh import read
-from meshtui.mesh.ambient import without_waypoint
-from meshtui.mesh.gateway_api import ROUTE_KINDS
+from meshtui.mesh.ambient import unheard_in_ambient
+from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
 from meshtui.mesh.model import Json, Mesh, Retries
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
@@ -66,10 +66,10 @@ def shared_hosts(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
 
 
 def ambient_findings(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
-    """HTTP rules of a service in the ambient mesh, whose callers there ask none."""
-    if change.target.kind not in ("VirtualService", *ROUTE_KINDS):
+    """Rules of a service that callers in the ambient mesh do not ask."""
+    if change.target.kind not in ("VirtualService", *ALL_ROUTE_KINDS):
         return ()
-    why = without_waypoint(mesh, service_of(mesh, change.service))
+    why = unheard_in_ambient(mesh, service_of(mesh, change.service))
     text = f"{why}: callers with a sidecar alone get this change"
     return (Caution("warning", text),) if why else ()
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meshtui.mesh.gateway_api import ApiGateway
+from meshtui.mesh import read
+from meshtui.mesh.gateway_api import ALL, SAME, SELECTOR, ApiGateway
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceEntry
 
 MODE, USE, USE_NAMESPACE = (
@@ -20,6 +21,13 @@ WAYPOINT_FOR = "istio.io/waypoint-for"
 WAYPOINT_CLASS = "istio-waypoint"
 CLASS_NAME = "gateway.networking.k8s.io/gateway-class-name"
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+HBONE = "HBONE"
+MANAGED = "gateway.istio.io/managed"
+_WAYPOINTS_OWN = frozenset({"istio.io-mesh-controller", "istio.io-eastwest-controller"})
+"""The Services before waypoints and east-west gateways: they have none themselves."""
+
+_NONE = "none"
+_IDLE = "HTTP rules do nothing there, nor TCP rules"
 _FOR_SERVICES = frozenset({"", "service", "all"})
 
 Place = tuple[str, str]
@@ -29,20 +37,48 @@ Place = tuple[str, str]
 def waypoint_of(mesh: Mesh, service: Service | ServiceEntry) -> Place | None:
     """The waypoint that a service's requests go through in the ambient mesh; None for none."""
     wanted = waypoint_named(mesh, service)
-    gateway = mesh.api_gateways_by_place.get(wanted) if wanted else None
-    return wanted if gateway is not None and _serves_services(gateway) else None
+    return wanted if wanted and not _unusable(mesh, wanted, _home(service)) else None
 
 
 def waypoint_named(mesh: Mesh, service: Service | ServiceEntry) -> Place | None:
     """The waypoint that a service or its namespace asks for, whether it is there or not."""
-    home = service.key.namespace if isinstance(service, Service) else service.ref.namespace
-    labels = service.labels
+    home, labels = _home(service), service.labels
+    if labels.get(MANAGED) in _WAYPOINTS_OWN:
+        return None
     if USE not in labels:
         labels = mesh.namespace_labels.get(home, {})
     name = labels.get(USE, "")
-    if not name or name.lower() == "none":
+    if not name or name == _NONE:
         return None
     return labels.get(USE_NAMESPACE) or home, name
+
+
+def _home(service: Service | ServiceEntry) -> str:
+    return service.key.namespace if isinstance(service, Service) else service.ref.namespace
+
+
+def _unusable(mesh: Mesh, place: Place, namespace: str) -> str:
+    """Why no service of a namespace is given to a waypoint; empty where some are."""
+    name, gateway = "/".join(place), mesh.api_gateways_by_place.get(place)
+    if gateway is None:
+        return f"there is no waypoint {name}"
+    if gateway.class_name != WAYPOINT_CLASS:
+        return f"Gateway {name} is no waypoint: its class is {gateway.class_name or 'not named'}"
+    if not _serves_services(gateway):
+        return f"waypoint {name} stands before no services ({WAYPOINT_FOR})"
+    if not _admits(mesh, gateway, namespace):
+        return f"waypoint {name} admits no services of {namespace} (allowedRoutes)"
+    return ""
+
+
+def _admits(mesh: Mesh, gateway: ApiGateway, namespace: str) -> bool:
+    """By its tunnels' listener. Where the namespaces' labels are not known, what it says holds."""
+    listener = next((one for one in gateway.listeners if one.protocol == HBONE), None)
+    admits = listener.admits if listener is not None else SAME
+    if admits == SELECTOR and listener is not None:
+        own = next((one for one in mesh.namespaces if one.name == namespace), None)
+        return own is None or own.selected(listener.selector)
+    return admits == ALL or namespace == gateway.ref.namespace
 
 
 def waypoints(mesh: Mesh) -> tuple[Place, ...]:
@@ -74,12 +110,54 @@ def is_ambient(mesh: Mesh, namespace: str) -> bool:
 
 
 def without_waypoint(mesh: Mesh, service: Service) -> str:
-    """Why nobody in the ambient mesh asks HTTP rules for a service; empty where somebody does.
+    """Why nobody in the ambient mesh asks rules for a service; empty where somebody does.
 
     ztunnel passes connections on and looks at no request.
     """
-    if not is_ambient(mesh, service.key.namespace) or waypoint_of(mesh, service) is not None:
+    if not is_ambient(mesh, service.key.namespace) or not (why := _no_waypoint(mesh, service)):
         return ""
+    return f"{service.key} is in the ambient mesh and {why}, so that {_IDLE}"
+
+
+def unheard_in_ambient(mesh: Mesh, service: Service) -> str:
+    """The same, also for the ambient callers of a service that is not in it but asks for a
+    waypoint; and where all that they send goes to one that nobody runs.
+    """
+    if said := without_waypoint(mesh, service):
+        return said
     wanted = waypoint_named(mesh, service)
-    named = f"there is no waypoint {'/'.join(wanted)}" if wanted else "it has no waypoint"
-    return f"{service.key} is in the ambient mesh and {named}, so that HTTP rules do nothing there"
+    if not wanted or not any(is_ambient(mesh, name) for name in mesh.namespace_labels):
+        return ""
+    if why := _no_waypoint(mesh, service):
+        return f"{service.key} asks for a waypoint and {why}: {_IDLE}"
+    return _not_run(mesh, wanted)
+
+
+def _no_waypoint(mesh: Mesh, service: Service) -> str:
+    wanted = waypoint_named(mesh, service)
+    if wanted is None:
+        labels = {**mesh.namespace_labels.get(service.key.namespace, {}), **service.labels}
+        return f"it asks for none ({USE}: {_NONE})" if USE in labels else "it has no waypoint"
+    return _unusable(mesh, wanted, service.key.namespace) or _not_bound(mesh, wanted)
+
+
+def _not_bound(mesh: Mesh, place: Place) -> str:
+    """istiod gives services to a waypoint once its status has an address, which then stays.
+
+    The API server itself puts a status into each Gateway: one without any was made by hand.
+    """
+    status = read.obj(mesh.api_gateways_by_place[place].raw, "status")
+    if not status or read.objects(status, "addresses"):
+        return ""
+    return f"waypoint {'/'.join(place)} has no address yet: no controller has started it"
+
+
+def _not_run(mesh: Mesh, place: Place) -> str:
+    gateway = mesh.api_gateways_by_place[place]
+    if not gateway.managed or not mesh.knows("pods", place[0]):
+        return ""
+    runs = [pod for pod in mesh.pods if (pod.namespace, waypoint_name(mesh, pod)) == place]
+    if any(pod.ready for pod in runs):
+        return ""
+    what = "no pod of it is ready" if runs else "it has no pod"
+    return f"waypoint {'/'.join(place)} takes what ambient callers send, and {what}"

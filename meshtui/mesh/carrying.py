@@ -307,11 +307,13 @@ class _Found:
             self._after += [Route(other.service, rule, unused=other.why) for rule in rules]
 
     def _add_unasked(self, answer: Resolution, why: str) -> None:
-        """The HTTP rules of a host that nobody asks for."""
+        """The rules of a host that nobody asks for."""
         for ruling in answer.virtual_host.rulings if answer.virtual_host else ():
             for merged in ruling.rules:
                 if (rule := merged.holder.rule) is not None:
                     self._join(Route(merged.holder.service, rule, unused=why))
+        for stream in stream_rules(self._world.mesh, answer):
+            self._join(Route(stream.service, stream.rule, unused=why))
 
     def _add_rule(
         self,

@@ -259,7 +259,7 @@ def test_of_a_table_that_drains_the_newest_edition_is_in_force() -> None:
 
 def with_waypoint(case: Case) -> Mesh:
     pods = (
-        replace(pod, gateway=True, proxy_container="istio-proxy", phase="Running")
+        replace(pod, gateway=True, proxy_container="istio-proxy", phase="Running", ready=True)
         if pod.name == "waypoint-abc"
         else pod
         for pod in case.mesh.pods
@@ -317,7 +317,7 @@ WITHOUT = {
         lambda m: replace(m, api_gateways=()),
         "there is no waypoint gw-w/waypoint",
     ),
-    "the service wants none": (lambda m: relabelled(m, "none"), "it has no waypoint"),
+    "the service wants none": (lambda m: relabelled(m, "none"), "it asks for none"),
     "it wants another": (lambda m: relabelled(m, "other"), "there is no waypoint gw-w/other"),
 }
 

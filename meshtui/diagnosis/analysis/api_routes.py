@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import at, resolved_hosts
 from meshtui.mesh import read
-from meshtui.mesh.ambient import without_waypoint
+from meshtui.mesh.ambient import unheard_in_ambient
 from meshtui.mesh.gateway_api import API_GATEWAYS, STREAM_KINDS, HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Mesh, RuleOwner
@@ -166,16 +166,17 @@ def _bad(route: HttpRoute, index: int, place: int, why: str, part: str) -> Findi
 
 
 def ambient_rules(mesh: Mesh) -> Iterator[Finding]:
-    """HTTP rules for a service that is in the ambient mesh without a waypoint."""
+    """Rules for a service that callers in the ambient mesh do not ask: they have no waypoint."""
     if not mesh.knows("namespaces"):
         return
     for service in mesh.services:
-        if not (why := without_waypoint(mesh, service)):
+        if not (why := unheard_in_ambient(mesh, service)):
             continue
         owners: list[RuleOwner] = [*mesh.virtual_services_by_host.get(service.host, ())]
-        owners += (route for route in mesh.http_routes if service.host in route.hosts)
+        routes = (*mesh.http_routes, *mesh.stream_routes)
+        owners += (route for route in routes if service.host in route.hosts)
         for owner in owners:
-            if owner.in_mesh and any(rule.protocol == "http" for rule in owner.rules):
+            if owner.in_mesh and owner.rules:
                 yield Finding(
                     "no-waypoint",
                     WARNING,
