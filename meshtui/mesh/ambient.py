@@ -17,6 +17,7 @@ MODE, USE, USE_NAMESPACE = (
     "istio.io/use-waypoint",
     "istio.io/use-waypoint-namespace",
 )
+INGRESS_USE = "istio.io/ingress-use-waypoint"
 WAYPOINT_FOR = "istio.io/waypoint-for"
 WAYPOINT_CLASS = "istio-waypoint"
 CLASS_NAME = "gateway.networking.k8s.io/gateway-class-name"
@@ -107,6 +108,15 @@ def waypoint_name(mesh: Mesh, pod: Pod) -> str:
 def is_ambient(mesh: Mesh, namespace: str) -> bool:
     labels: Mapping[str, str] = mesh.namespace_labels.get(namespace, {})
     return labels.get(MODE) == "ambient"
+
+
+def goes_on_through_waypoint(mesh: Mesh, service: Service) -> bool:
+    """Whether what gateways send to a service asks its waypoint's rules as well."""
+    labels = service.labels
+    if INGRESS_USE not in labels:
+        labels = mesh.namespace_labels.get(service.key.namespace, {})
+    place = waypoint_of(mesh, service) if labels.get(INGRESS_USE) == "true" else None
+    return place is not None and not _not_bound(mesh, place)
 
 
 def without_waypoint(mesh: Mesh, service: Service) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import field, replace
 
 from meshtui.dataclass import dataclass
-from meshtui.mesh.ambient import without_waypoint
+from meshtui.mesh.ambient import goes_on_through_waypoint, without_waypoint
 from meshtui.mesh.caller_groups import callers_of
 from meshtui.mesh.carrying_streams import (
     StreamRule,
@@ -254,7 +254,9 @@ class _Found:
         return Unruled(crowd.workloads, crowd.pods)
 
     def add_edges(self, host: str) -> None:
-        """What gateways send to a host."""
+        """What gateways send to a host; its waypoint decides where they call through that."""
+        service = self._world.mesh.by_host.get(host)
+        through = service is not None and goes_on_through_waypoint(self._world.mesh, service)
         for group in self._world.callers:
             if not group.client.gateway or group.client.waypoint:
                 continue
@@ -267,7 +269,14 @@ class _Found:
                 rule = holder.rule if holder else None
                 if holder is None or rule is None:
                     continue
-                found = Route(holder.service, rule, rest=edge.route.takes_everything, edge=True)
+                whole = all(d.host == host and not d.subset for d in rule.destinations)
+                found = Route(
+                    holder.service,
+                    rule,
+                    rest=edge.route.takes_everything,
+                    edge=True,
+                    elsewhere=through and whole,
+                )
                 self._join(self._of(found, group.client, (group,)))
 
     def add_idle(self, named: Iterable[tuple[RuleOwner, Rule]]) -> None:

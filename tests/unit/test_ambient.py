@@ -13,7 +13,7 @@ from meshtui.changes.change import Shift, Target
 from meshtui.changes.checks import ambient_findings
 from meshtui.errors import Refused
 from meshtui.mesh.ambient import waypoint_of
-from meshtui.mesh.carrying import routes_to
+from meshtui.mesh.carrying import rivals, routes_to
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
 from tests.unit.objects import Obj, meta, pod, service
@@ -129,6 +129,10 @@ NOT_RUN = {
 
 
 def mesh_of(rules: str, labels: Obj, gateways: list[Obj], pods: list[Obj], *more: Obj) -> Mesh:
+    return parse_mesh(objects(rules, labels, gateways, [*pods, *more]))
+
+
+def objects(rules: str, labels: Obj, gateways: list[Obj], pods: list[Obj]) -> dict[str, list[Obj]]:
     made = [service(name, SPACE) for name in ("rev", "rev-v1", "rev-v2")]
     for one, version in zip(made, ("", "v1", "v2"), strict=True):
         one["spec"]["selector"] = {"app": "rev", **({"version": version} if version else {})}
@@ -141,15 +145,13 @@ def mesh_of(rules: str, labels: Obj, gateways: list[Obj], pods: list[Obj], *more
         {"metadata": {"name": "infra", "labels": {}}},
         {"metadata": {"name": "other", "labels": {}}},
     ]
-    return parse_mesh(
-        {
-            "namespaces": spaces,
-            "services": made,
-            "pods": [bare("v1"), bare("v2"), *pods, *more],
-            f"gateways.{GROUP}": gateways,
-            plural: [copy.deepcopy(holder)],
-        }
-    )
+    return {
+        "namespaces": spaces,
+        "services": made,
+        "pods": [bare("v1"), bare("v2"), *pods],
+        f"gateways.{GROUP}": gateways,
+        plural: [copy.deepcopy(holder)],
+    }
 
 
 def shift(mesh: Mesh) -> Any:
@@ -219,3 +221,37 @@ def test_the_service_before_a_waypoint_has_none_itself() -> None:
     labels = {**HERE, "gateway.istio.io/managed": "istio.io-mesh-controller"}
     mesh = mesh_of("HTTPRoute", labels, [waypoint()], [waypoint_pod()])
     assert waypoint_of(mesh, mesh.by_host[HOST]) is None
+
+
+@pytest.mark.parametrize("label", ["", "true", "false"])
+def test_what_gateways_send_asks_the_waypoints_rules_where_they_call_through_it(label: str) -> None:
+    labels = {**HERE, "istio.io/ingress-use-waypoint": label} if label else HERE
+    edge = {
+        "metadata": meta("edge", SPACE),
+        "spec": {
+            "gatewayClassName": "istio",
+            "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+        },
+    }
+    front = pod("edge", "v1", namespace=SPACE, number=5)
+    front["metadata"]["labels"] |= {f"{GROUP}/gateway-name": "edge"}
+    front["spec"]["containers"] = [{"name": "istio-proxy"}]
+    before = service("edge-istio", SPACE, **{f"{GROUP}/gateway-name": "edge"})
+    before["spec"]["ports"] = [{"name": "http", "port": 80}]
+    door = backends("HTTPRoute")
+    door["metadata"] = meta("door", SPACE)
+    door["spec"]["parentRefs"] = [{"name": "edge"}]
+    door["spec"]["rules"] = [{"backendRefs": [{"name": "rev", "port": 9080}]}]
+    raw = objects("HTTPRoute", labels, [waypoint(), edge], [waypoint_pod(), front])
+    raw["httproutes"].append(door)
+    raw["services"].append(before)
+    mesh = parse_mesh(raw)
+    routes = routes_to(mesh, mesh.by_host[HOST])
+    assert {(r.service.ref.name, r.elsewhere) for r in routes} == {
+        ("rev", False),
+        ("door", label == "true"),
+    }
+    assert [r.service.ref.name for r in rivals(routes)] == [
+        "rev",
+        *(["door"] if label != "true" else []),
+    ]
