@@ -17,6 +17,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey, VirtualService
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.parse import VERSION_LABELS
 from meshtui.mesh.resolution.protocols import is_tls, service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of
@@ -216,8 +217,8 @@ def stable_of(service: Service, versions: list[Version], wanted: str) -> tuple[V
         for version in versions:
             if wanted in (version.value, version.subset):
                 return version, "it was named"
-        names = ", ".join(version.value for version in versions)
-        raise NotFound(f"{service.key} has no version {wanted}", f"there are: {names}")
+        names = [version.value for version in versions]
+        raise NotFound(f"{service.key} has no version {wanted}", nearest_words(wanted, names))
     if len(versions) == 1:
         return versions[0], "it is the only version"
     chosen = max(versions, key=lambda version: version.ready)

@@ -29,6 +29,7 @@ from meshtui.mesh.carrying import Route, ordinary, traffic_to
 from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, Service
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.resolution import Joined
 from meshtui.mesh.resolution.names import is_wild
 
@@ -103,8 +104,9 @@ def _rule_for(service: Service, joined: Joined | None, subset: str) -> Destinati
     None where the one that counts is for more hosts than this.
     """
     if subset and (joined is None or joined.subset(subset) is None):
-        names = ", ".join(s.name for s in joined.subsets) if joined else ""
-        raise NotFound(f"{service.key} has no subset {subset}", f"there are: {names or 'none'}")
+        names = [s.name for s in joined.subsets] if joined else []
+        hint = nearest_words(subset, names, "there are: none")
+        raise NotFound(f"{service.key} has no subset {subset}", hint)
     if joined is None or any(is_wild(rule.host) for rule in joined.rules):
         return None
     if subset:

@@ -25,6 +25,7 @@ from meshtui.mesh.model import (
     Service,
     VirtualService,
 )
+from meshtui.mesh.nearest import near_names, nearest_words
 from meshtui.mesh.parse_rules import PROTOCOLS
 from meshtui.mesh.resolution import world
 from meshtui.mesh.resolution.idle_routes import without_effect
@@ -83,13 +84,17 @@ def resolve_service(mesh: Mesh, name: str, namespace: str) -> Service:
         what = f"{name} is a host of {outside.ref} and no Service of the cluster"
         raise NotFound(what, "name the service whose rule sends to it")
     elsewhere = sorted(str(s.key) for s in mesh.services if s.key.name == short)
-    hint = f"did you mean {', '.join(elsewhere[:5])}?" if elsewhere else _names(mesh, namespace)
+    hint = f"did you mean {', '.join(elsewhere[:5])}?" if elsewhere else _names(mesh, short, home)
     raise NotFound(f"no service {name} in namespace {other or namespace}", hint)
 
 
-def _names(mesh: Mesh, namespace: str) -> str:
+def _names(mesh: Mesh, name: str, namespace: str) -> str:
+    """Of its namespace; of all where nothing there is called nearly so."""
     names = [s.key.name for s in mesh.services if s.key.namespace == namespace]
-    return f"there are: {', '.join(names[:12])}" if names else "the namespace has no services"
+    far = {s.key.name: str(s.key) for s in mesh.services}
+    if not near_names(name, names) and (near := near_names(name, far)):
+        return f"did you mean {' or '.join(far[one] for one in near)}?"
+    return nearest_words(name, names, "the namespace has no services")
 
 
 def locate(mesh: Mesh, target: Target) -> Located:
@@ -270,8 +275,9 @@ def _named_rule(routes: Sequence[Route], wanted: str) -> Route:
         named = [r for r in own if f"{r.rule.place}[{r.rule.index}]" == spelt]
         named = named or [r for r in requests or own if str(r.rule.index) == rule]
     if not named:
-        titles = ", ".join(f"{r.rule.index} ({r.rule.title})" for r in routes[:8])
-        raise NotFound(f"no rule {wanted}", f"there are: {titles}")
+        titles = [f"{r.rule.index} ({r.rule.title})" for r in routes]
+        near = near_names(rule, [r.rule.name for r in routes if r.rule.name])
+        raise NotFound(f"no rule {wanted}", nearest_words(rule, near or titles))
     if len(named) > 1:
         raise Refused(f"{len(named)} rules are called {wanted}", "say its index instead")
     return named[0]
@@ -333,11 +339,11 @@ def resolve_version(located: Located, name: str) -> HostSubset:
         return HostSubset(other.host, "")
     if "." in name and name.lower() in world(located.mesh).shared.registry.by_name:
         return HostSubset(name.lower(), "")
-    known = ", ".join(dict.fromkeys([*labels_of(located), *(row.label for row in rows)]))
+    known = (*labels_of(located), *(row.label for row in rows))
     unnamed = next((row for row in rows if row.version == name), None)
     if unnamed is not None:
         raise Refused(
             f"{located.service.key} runs {name}, but no subset of a DestinationRule names it",
             "add the subset first",
         )
-    raise NotFound(f"{located.service.key} has no version {name}", f"there are: {known}")
+    raise NotFound(f"{located.service.key} has no version {name}", nearest_words(name, known))

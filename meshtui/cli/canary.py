@@ -109,8 +109,12 @@ async def steer(arguments: argparse.Namespace) -> int:
             with output.settled([f"{order.value}: {holder.who} has it"]):
                 output.line(f"{key}: {order.value} given to {holder.who}")
             return Exit.DONE
-    async with _autopilot(arguments) as (_, pilot):
-        pilot.unfinished(key)
+    async with _autopilot(arguments) as (opened, pilot):
+        try:
+            pilot.unfinished(key)
+        except NotFound:
+            await opening.refuse_unknown_service(opened, arguments.service)
+            raise
         if order is Order.HOLD:
             raise Refused(f"nobody drives the canary of {key}: it stays where it is already")
         force = getattr(arguments, "force", False)
@@ -128,7 +132,9 @@ async def status(arguments: argparse.Namespace) -> int:
         rows = {row.service: row for row in stored}
         keys = [wanted] if wanted else list(rows)
         found = [await _found(opened, key, rows.get(key)) for key in keys]
-    known = [one for one in found if one is not None]
+        known = [one for one in found if one is not None]
+        if wanted is not None and not known:
+            await opening.refuse_unknown_service(opened, arguments.service)
     if wanted is not None and not known:
         raise NotFound(f"there is no canary of {wanted}", "`meshtui canary run` begins one")
     form = opening.form(arguments)

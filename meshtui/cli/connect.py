@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from meshtui.cli import output
 from meshtui.cli.options import options
 from meshtui.cli.pages import page
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.text import clean
 from meshtui.operations.session import Session
 
@@ -94,6 +94,20 @@ def find(mesh: Mesh, name: str, namespace: str) -> Service:
     from meshtui.changes.locate import resolve_service
 
     return resolve_service(mesh, name, namespace)
+
+
+async def refuse_unknown_service(opened: Session, name: str) -> None:
+    """Raises `NotFound` with the nearest names where the mesh has no such service.
+
+    Asked where nothing is known of it; who may not read the mesh is not refused.
+    """
+    try:
+        mesh = await opened.read_mesh()
+        find(mesh, name, opened.cluster.namespace)
+    except NotFound:
+        raise
+    except MeshtuiError:
+        return
 
 
 def key_of(name: str, namespace: str) -> ServiceKey:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Coroutine, Sequence
 from contextlib import closing
+from typing import Any
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.journal import journal_json
 from meshtui.cli.options import options
-from meshtui.errors import Exit
+from meshtui.errors import Exit, MeshtuiError, NotFound
 from meshtui.journal import Entry, Journal, Unread, count_unread
 from meshtui.kube.credentials import server_for
 
 
-def journal(arguments: argparse.Namespace) -> int:
-    """The newest changes to this cluster, newest first; nobody logs in to the cluster itself."""
+def journal(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
+    """The newest changes to this cluster, newest first.
+
+    Nobody logs in to the cluster itself, except to learn whether there is a service at all of which
+    the journal has no change.
+    """
     given = options(arguments)
     context, server = server_for(given.kubeconfig, given.context)
     service = None
@@ -29,7 +35,26 @@ def journal(arguments: argparse.Namespace) -> int:
             who=arguments.who,
             limit=arguments.limit,
         )
-    form = opening.form(arguments)
+        never = service and not rows and not opened.listing(service=service, limit=1)
+    if never:
+        return _of_none(arguments)
+    return _show(rows, opening.form(arguments))
+
+
+async def _of_none(arguments: argparse.Namespace) -> int:
+    """Empty for a service that nobody changed. Raises `NotFound` where there is no such service;
+    where that can't be asked, nothing is said against it."""
+    try:
+        async with opening.session(arguments) as opened:
+            await opening.refuse_unknown_service(opened, arguments.service)
+    except NotFound:
+        raise
+    except MeshtuiError:
+        pass
+    return _show((), opening.form(arguments))
+
+
+def _show(rows: Sequence[Entry | Unread], form: str) -> int:
     if form != "table":
         output.data({"changes": [journal_json(row) for row in rows]}, form)
         return Exit.DONE

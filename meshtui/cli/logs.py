@@ -13,8 +13,9 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.envoy import logfilter
 from meshtui.envoy.logfilter import LogFilter, parse_filter
-from meshtui.errors import Exit, Refused, Usage
+from meshtui.errors import Exit, NotFound, Refused, Usage
 from meshtui.mesh.model import Pod
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.routing import pods_of
 from meshtui.operations.logs.pod_tail import TailFrom
 
@@ -42,6 +43,7 @@ async def logs(arguments: argparse.Namespace) -> int:
         mesh = await opened.read_mesh()
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         pods, version = list(pods_of(mesh, service)), arguments.version
+        _refuse_unknown(pods, f"{service.key}", version)
         _check(_of(pods, version, start), start, f"{service.key}", version)
         follow = arguments.follow and not arguments.previous
         callers: tuple[Pod, ...] = ()
@@ -73,6 +75,12 @@ def _of(found: list[Pod], version: str, start: TailFrom) -> list[Pod]:
     return [pod for pod in found if start.logs_of(pod) and version in ("", pod.version)]
 
 
+def _refuse_unknown(pods: list[Pod], service: str, version: str) -> None:
+    there = sorted({pod.version for pod in pods if pod.version})
+    if version and there and version not in there:
+        raise NotFound(f"{service} has no version {version}", nearest_words(version, there))
+
+
 def _check(pods: list[Pod], start: TailFrom, service: str, version: str) -> None:
     """Refused where a service has no such pod, or none of its pods such a container."""
     if not pods:
@@ -84,9 +92,7 @@ def _check(pods: list[Pod], start: TailFrom, service: str, version: str) -> None
     there = dict.fromkeys(name for pod in pods for name in pod.containers)
     for name in start.containers:
         if name not in there:
-            raise Refused(
-                f"no pod of {service} has a container {name}", f"there are {', '.join(there)}"
-            )
+            raise Refused(f"no pod of {service} has a container {name}", nearest_words(name, there))
 
 
 def _filter(arguments: argparse.Namespace) -> LogFilter:

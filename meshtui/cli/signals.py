@@ -14,6 +14,7 @@ from meshtui.diagnosis.explain.scope import VersionScope, scope_of
 from meshtui.errors import Exit, NotFound
 from meshtui.mesh.measured_views import looked_at
 from meshtui.mesh.model import Mesh, Service
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.signals import UNKNOWN, Sample
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
@@ -75,8 +76,8 @@ def _row(view: ServiceView, named: str) -> VersionView | None:
         return None
     found = next((row for row in view.versions if named in (row.label, row.version)), None)
     if found is None:
-        there = ", ".join(row.label for row in view.versions) or "none"
-        raise NotFound(f"{view.key} has no version {named}", f"there are: {there}")
+        there = nearest_words(named, (row.label for row in view.versions), "there are: none")
+        raise NotFound(f"{view.key} has no version {named}", there)
     return found
 
 

@@ -33,6 +33,10 @@ from meshtui.journal.rows import (
     user_name,
 )
 from meshtui.mesh.model import Json, ServiceKey
+from meshtui.mesh.nearest import near_names, nearest_words
+
+_NEWEST = 200
+"""Changes among which a nearest identity is looked for."""
 
 _SINCE = "(created >= ? OR typeof(created) NOT IN ('real', 'integer'))"
 """A change whose time cannot be read may be of any time."""
@@ -198,8 +202,16 @@ class Journal:
         found = grouped(rows)
         if len(found) != 1 or not beginning:
             many = "more than one change begins" if found else "the journal has no change"
-            raise NotFound(f"{many} with {change_id!r}", "`meshtui journal` lists them")
+            raise NotFound(f"{many} with {change_id!r}", self._near(beginning, found))
         return readable(found[0])
+
+    def _near(self, beginning: str, found: Sequence[Entry | Unread]) -> str:
+        """Those that begin so, else those that are called nearly so."""
+        near = [row.id for row in found] if beginning else []
+        if not near:
+            known = [row.part_of or row.id for row in self.listing(limit=_NEWEST)]
+            near = near_names(beginning, known)
+        return nearest_words(beginning, near) if near else "`meshtui journal` lists them"
 
     def made_together(self, together: Together) -> Entry | None:
         """What was made here as part of a change of several clusters: the last that took effect.

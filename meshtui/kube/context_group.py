@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from meshtui.errors import Usage
 from meshtui.kube.login import server_of
+from meshtui.mesh.nearest import near_names, nearest_words
 from meshtui.mesh.text import clean
 
 Groups = Mapping[str, tuple[str, ...]]
@@ -37,16 +37,16 @@ def _refuse_wrong(found: Iterable[str], names: list[str], groups: Groups) -> Non
     seen: set[str] = set()
     for name in found:
         if name not in names:
-            near = get_close_matches(name, [*names, *groups], 1, 0.5)
-            hint = f"is it {near[0]}?" if near else _there_are(names)
+            hint = _there_are(names, name, groups)
             raise Usage(f"no context named {clean(name, 80)}", clean(hint))
         if name in seen:
             raise Usage(f"context {clean(name, 80)} stands twice", "name each of them once")
         seen.add(name)
 
 
-def _there_are(names: list[str]) -> str:
-    return f"there are: {', '.join(names)}" if names else "the kubeconfig has none"
+def _there_are(names: list[str], wrong: str = "", groups: Iterable[str] = ()) -> str:
+    near = near_names(wrong, [*names, *groups]) if wrong else []
+    return nearest_words(wrong, near or names, "the kubeconfig has none")
 
 
 def _refuse_same_cluster(found: Iterable[str], config: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ import yaml
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable, Usage
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.text import clean
 from meshtui.paths import kubeconfig_paths
 
@@ -63,13 +64,15 @@ def choose_context(config: Mapping[str, Any], name: str | None) -> Context:
     """The context called `name`, or the current one. Raises Usage naming what there is."""
     names = [str(entry["name"]) for entry in config["contexts"]]
     wanted = name or str(config.get("current-context") or "")
-    there_are = f"there are: {', '.join(names)}" if names else "the kubeconfig has none"
+    nothing = "the kubeconfig has none"
     if not wanted:
+        there_are = nearest_words("", names, nothing)
         raise Usage("the kubeconfig has no current context", f"use --context; {there_are}")
     for entry in config["contexts"]:
         if entry["name"] == wanted:
             return _context(entry)
-    raise Usage(f"no context named {clean(wanted, 80)}", there_are)
+    hint = clean(nearest_words(wanted, names, nothing))
+    raise Usage(f"no context named {clean(wanted, 80)}", hint)
 
 
 def contexts(kubeconfig: str | None = None) -> tuple[tuple[Context, ...], str]:

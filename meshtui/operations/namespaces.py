@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.nearest import nearest_words
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
-
-MOST = 5
-"""Namespaces that are named where none is near."""
 
 
 async def refuse_missing(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
@@ -28,14 +25,8 @@ async def refuse_missing(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
     try:
         await cluster.get(f"/api/v1/namespaces/{namespace}")
     except NotFound:
-        raise NotFound(f"there is no namespace {namespace}", _nearest(namespace, known)) from None
+        raise NotFound(
+            f"there is no namespace {namespace}", nearest_words(namespace, known)
+        ) from None
     except MeshtuiError:
         return
-
-
-def _nearest(namespace: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(namespace, known, 3, 0.5)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    more = f" and {len(known) - MOST} more" if len(known) > MOST else ""
-    return f"there are {', '.join(known[:MOST])}{more}" if known else ""

@@ -291,3 +291,23 @@ async def test_namespaces_and_contexts_are_picked_from_a_list() -> None:
         await drive.press("enter")
         await drive.until(lambda: drive.cockpit.connects == 2)
         assert drive.cockpit.context == "other"
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("svc reviws", "reviews"),
+        ("service revews", "reviews"),
+        ("ns bookinf", "bookinfo"),
+        ("theme meshtui-drak", "meshtui-dark"),
+        ("promot v1", ":promote"),
+    ],
+)
+async def test_a_wrong_name_is_answered_with_the_nearest(line: str, meant: str) -> None:
+    async with driving() as drive:
+        await drive.press(":")
+        await drive.type(line)
+        await drive.press("enter")
+        await drive.until(lambda: meant in drive.status)
+        assert "did you mean" in drive.status or "is it" in drive.status
+        assert "reviews" in drive.text and not drive.app.main.table.filter

@@ -269,7 +269,7 @@ MESH = Mesh(services=(SERVICE, replace(SERVICE, key=ServiceKey("payments", "card
 
 @pytest.mark.parametrize(
     ("namespace", "hint"),
-    [("paymets", "did you mean payments?"), ("zzz", "there are default, payments")],
+    [("paymets", "did you mean payments?"), ("zzz", "there are: default, payments")],
 )
 async def test_a_namespace_that_is_not_there_is_refused_with_the_nearest(
     namespace: str, hint: str

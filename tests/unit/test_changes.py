@@ -238,6 +238,8 @@ def test_a_service_without_a_rule_is_pointed_to_adopt() -> None:
 
 def test_an_unknown_service_is_answered_with_those_there_are() -> None:
     with pytest.raises(NotFound, match="there are: ratings, reviews"):
+        build_change(reviews(), Promote("v1"), Target(ServiceKey("default", "cart")))
+    with pytest.raises(NotFound, match=r"did you mean reviews\?"):
         build_change(reviews(), Promote("v1"), Target(ServiceKey("default", "review")))
 
 

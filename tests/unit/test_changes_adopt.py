@@ -54,7 +54,7 @@ def test_a_pod_that_is_not_ready_counts_for_nothing() -> None:
 def test_the_stable_version_may_be_named_by_label_or_by_subset() -> None:
     mesh = unruled(*versions("1.0", "2.0"))
     assert adopt(mesh, REVIEWS, "2.0").stable == adopt(mesh, REVIEWS, "2-0").stable == "2-0"
-    with pytest.raises(NotFound, match=r"there are: 1\.0, 2\.0"):
+    with pytest.raises(NotFound, match=r"did you mean 2\.0 or 1\.0\?"):
         adopt(mesh, REVIEWS, "3.0")
 
 

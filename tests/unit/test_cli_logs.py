@@ -165,7 +165,7 @@ def test_one_version(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "reviews", "--version", "v3"]) == 0
     assert tail.pods == ["v3"]
     assert main(["logs", "reviews", "--version", "v9"]) == 1
-    assert "no pod of reviews.default with a proxy of version v9" in _err(capsys)
+    assert "reviews.default has no version v9: there are: v1, v2, v3" in _err(capsys)
 
 
 def _err(capsys: pytest.CaptureFixture[str]) -> str:
@@ -270,7 +270,7 @@ def test_a_container_that_no_pod_has_is_named_beside_those_there_are(
     tail: Tail, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["logs", "reviews", "--container", "reveiws"]) == 1
-    assert "has a container reveiws: there are reviews, istio-proxy" in _err(capsys)
+    assert "has a container reveiws: did you mean reviews?" in _err(capsys)
     assert main(["logs", "reviews", "--container", "reviews"]) == 0
     assert tail.start == TailFrom(200, containers=("reviews",))
 

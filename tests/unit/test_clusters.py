@@ -71,10 +71,10 @@ def test_a_list_or_a_group_of_contexts(given: str, found: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("east,wst", "no context named wst: is it west?"),
-        ("east,shp", "no context named shp: is it shop?"),
+        ("east,wst", "no context named wst: did you mean west?"),
+        ("east,shp", "no context named shp: did you mean shop?"),
         ("east,\x1b[2Jzzzzzzzz", "there are: east, west, north, a,b"),
-        ("lost", "no context named sout: is it"),
+        ("lost", "no context named sout: there are"),
         ("east,east", "context east stands twice"),
         ("shop,west", "context west stands twice"),
         (",", "--context names no context"),

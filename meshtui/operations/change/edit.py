@@ -26,6 +26,7 @@ from meshtui.mesh.gateway_api import (
 )
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import DestinationRule, Json, Mesh, RuleOwner, ServiceKey
+from meshtui.mesh.nearest import nearest_words
 from meshtui.paths import state_dir
 
 KINDS = {
@@ -69,7 +70,10 @@ def find_editable(mesh: Mesh, words: str, namespace: str) -> Editable:
     for place in places:
         if place in found:
             return found[place]
-    raise NotFound(f"no {KINDS[kind.lower()]} {short} in namespace {other or namespace}")
+    home = other or namespace
+    names = [item.ref.name for item in items if item.ref.namespace == home]
+    hint = nearest_words(short, names, "the namespace has none")
+    raise NotFound(f"no {wanted} {short} in namespace {home}", hint)
 
 
 def _for_service(mesh: Mesh, name: str, namespace: str) -> RuleOwner:

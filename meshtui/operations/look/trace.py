@@ -16,6 +16,7 @@ from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
+from meshtui.mesh.nearest import near_names, nearest_words
 from meshtui.mesh.request import Request, port_of
 from meshtui.mesh.resolution import Client, Ruling, View, client_of, world
 from meshtui.mesh.resolution.names import MESH
@@ -124,9 +125,10 @@ def _of_source(mesh: Mesh, question: Question) -> Clients:
         and namespace in ("", pod.namespace)
     ]
     if not found:
-        raise NotFound(
-            f"no pod of {question.source} runs a proxy", "name a workload, a pod or `gateway`"
-        )
+        there = (pod.workload for pod in mesh.pods if pod.sidecar and pod.workload)
+        near = near_names(name, [GATEWAY, *there])
+        hint = nearest_words(name, near) if near else "name a workload, a pod or `gateway`"
+        raise NotFound(f"no pod of {question.source} runs a proxy", hint)
     found.sort(key=lambda pod: (pod.namespace != question.service.key.namespace, pod.name))
     return Clients(tuple(found[:MOST_PROXIES]), True, max(0, len(found) - MOST_PROXIES))
 

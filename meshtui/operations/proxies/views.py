@@ -13,6 +13,7 @@ from meshtui.dataclass import dataclass
 from meshtui.diagnosis.refused_config import RefusedConfigs
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.nearest import near_names, nearest_words
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample
 from meshtui.operations.look.refused_config import read_refused
@@ -152,9 +153,17 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
     if elsewhere:
         hint = f"did you mean {elsewhere[0].namespace}/{name}?"
     else:
-        hint = "`meshtui pods -A` lists them"
+        near = near_names(places[-1][1], _called(mesh, proxies, namespace))
+        hint = nearest_words(name, near) if near else "`meshtui pods -A` lists them"
     where = f"namespace {namespace}" if namespace else "any namespace"
     raise NotFound(f"no pod or workload {name} with a proxy in {where}", hint)
+
+
+def _called(mesh: Mesh, proxies: list[Pod], namespace: str) -> list[str]:
+    """The workloads with proxies and the services of a namespace, or of all."""
+    services = [one.key for one in mesh.services if namespace in ("", one.key.namespace)]
+    own = [pod.workload for pod in proxies if namespace in ("", pod.namespace) and pod.workload]
+    return [*own, *(key.name for key in services)]
 
 
 def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.dataclass import dataclass
-from meshtui.errors import Refused
+from meshtui.errors import NotFound, Refused
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import named, why_not
 from meshtui.ui.actions.situation import TABLE, Situation
@@ -15,6 +16,7 @@ from meshtui.ui.main import commands
 from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.choices import ALL, choose_context, choose_namespace, choose_theme
 from meshtui.ui.main.external_editor import ExternalEditor
+from meshtui.ui.main.filters import parse_filter
 from meshtui.ui.main.host import HasApp, Notifies
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.selection import Selection
@@ -82,6 +84,7 @@ class CommandRunner:
                 self._switch(name)
             case commands.FilterBy(words, to_table):
                 if to_table:
+                    self._refuse_unknown(words)
                     self._arrangement.give_focus(TABLE)
                 self._filter(words)
             case commands.Trace(ask):
@@ -159,14 +162,21 @@ class CommandRunner:
         if not name:
             choose_theme(app, self._theme_chosen)
         elif name not in app.available_themes:
-            own = [theme for theme in sorted(app.available_themes) if theme.startswith("meshtui")]
-            words = f"there is no theme {name}; there are {', '.join(own)} and Textual's own"
-            self._host.announce(words)
+            names = sorted(app.available_themes)
+            names.sort(key=lambda theme: not theme.startswith("meshtui"))
+            raise NotFound(f"there is no theme {name}", nearest_words(name, names))
         else:
             app.theme = name
 
     def _theme_chosen(self, name: str) -> None:
         self._host.announce(f"theme {name}; `theme: {name}` in config.yaml keeps it")
+
+    def _refuse_unknown(self, text: str) -> None:
+        """Of a service that is called by a name: an empty table would not say what there is."""
+        there = self._rule_choice.services
+        if text and there and not any(map(parse_filter(text).takes, there)):
+            names = (view.key.name for view in there)
+            raise NotFound(f"no service {text}", nearest_words(text, names))
 
     def _namespace(self, name: str) -> None:
         """All of them, one, or the one that is picked from the list."""

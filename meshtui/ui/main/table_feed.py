@@ -8,6 +8,7 @@ from meshtui.errors import NotFound
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.control_plane import shown
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.drafts import Drafts
@@ -54,11 +55,18 @@ class TableFeed:
         snapshot = self._host.snapshot
         return sorted({view.key.namespace for view in snapshot.views}) if snapshot else []
 
+    @property
+    def services(self) -> tuple[ServiceView, ...]:
+        """Those of the namespace that is shown."""
+        snapshot = self._host.snapshot
+        return tuple(shown(snapshot.views, self.namespace)) if snapshot else ()
+
     def narrow(self, namespace: str) -> None:
         """Show one namespace's services, or all. Raises `NotFound` naming what there is."""
         there = self.namespaces
         if namespace and namespace not in there:
-            raise NotFound(f"no services in namespace {namespace}", f"there are {', '.join(there)}")
+            hint = nearest_words(namespace, there)
+            raise NotFound(f"no services in namespace {namespace}", hint)
         self.namespace = namespace
         if namespace:
             self.recent = tuple(dict.fromkeys((namespace, *self.recent)))
