@@ -63,7 +63,7 @@ class Refusal:
 class ProxyRow:
     """One proxy. `pod` is None where its pod is not known here: a virtual machine, another
     cluster's, or one that may not be read. `why` says what the state rests on, where it is not
-    well."""
+    well. `cluster` is where it runs, empty where there is one cluster."""
 
     namespace: str
     name: str
@@ -73,6 +73,12 @@ class ProxyRow:
     sync: ProxySync | None = None
     refused: tuple[Refusal, ...] = ()
     why: str = ""
+    cluster: str = ""
+
+    @property
+    def label(self) -> str:
+        """`web-1.shop`, of several clusters with its own."""
+        return f"{self.name}.{self.namespace}" + (f" in {self.cluster}" if self.cluster else "")
 
     @property
     def version(self) -> str:

@@ -87,6 +87,11 @@ class Snapshot:
     troubles: Mapping[str, str] = field(default_factory=dict)
     """Of several clusters why what is known of each is old; empty text where it is new."""
 
+    @property
+    def meshes(self) -> dict[str, Mesh]:
+        """By cluster, where there are several; each is the same object while nothing changes."""
+        return {name: one.mesh for name, one in self.clusters.items()} or {"": self.mesh}
+
     def of(self, service: ServiceKey | None) -> Snapshot:
         """That of the service's cluster."""
         return self.clusters.get(cluster_of(service), self)
@@ -98,6 +103,11 @@ class Snapshot:
             for name, one in self.clusters.items()
             if self.troubles.get(name) or one.telemetry.stale(since_s)
         )
+
+
+def are_same(before: Mapping[str, Mesh], now: Mapping[str, Mesh]) -> bool:
+    """Whether nothing changed in any cluster's mesh."""
+    return before.keys() == now.keys() and all(before[name] is now[name] for name in now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,3 +422,45 @@ async def test_an_adoption_goes_to_all_clusters_too() -> None:
         assert list(parts) == ["east", "west"]
         assert [change.action for change in parts["west"].changes] == ["create", "create"]
         assert [cluster_of(c.service) for c in plan.changes] == ["east"] * 2 + ["west"] * 2
+
+
+async def test_the_proxies_and_findings_of_all_clusters_are_shown_by_cluster() -> None:
+    both = Both()
+    rules = both.west.raw["destinationrules"][0]["spec"]
+    rules["subsets"] = [subset for subset in rules["subsets"] if subset["name"] != "v3"]
+    async with both.driving() as drive:
+        await both_read(drive)
+        await go_to(drive, "east")
+        await drive.press(":")
+        await drive.type("status reviews-v1")
+        await drive.press("enter")
+        await drive.until(lambda: "in east" in drive.text and "in west" in drive.text)
+        await drive.press("a")
+        await drive.until(lambda: "bookinfo/reviews in west" in drive.text)
+        assert "missing-subset" not in drive.text.partition("elsewhere in the mesh")[0]
+        await go_to(drive, "west")
+        await drive.until(lambda: "missing-subset" in drive.text.partition("elsewhere")[0])
+
+
+async def test_a_cluster_out_of_reach_is_named_where_all_proxies_and_findings_are() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        both.west.break_feed(Unreachable("w cannot be reached"))
+        await drive.until(lambda: "w cannot be reached" in drive.text)
+        await drive.press(":")
+        await drive.type("status all")
+        await drive.press("enter")
+        await drive.until(lambda: "the proxies of west are not known" in drive.text)
+        await drive.press("a")
+        await drive.until(lambda: "west was not judged: it is out of reach" in drive.text)
+
+
+async def test_where_no_cluster_answers_each_says_why() -> None:
+    both = Both()
+    for name, one in (("east", both.east), ("west", both.west)):
+        one.sync = NotAllowed(f"no rights in {name}")
+    async with both.driving() as drive:
+        await both_read(drive)
+        with pytest.raises(Unreachable, match="east: no rights in east; west: no rights in west"):
+            await both.group.mesh_sync()

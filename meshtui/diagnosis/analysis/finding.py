@@ -20,7 +20,8 @@ class Finding:
     (something written does not do what it says) or "info" (worth knowing, nothing is broken).
     `field` is a path in the object, `spec.http[1].route[0].destination.subset`. `effect` says in
     one sentence what happens because of it, `advice` in one what to do. `same_as` are the codes of
-    Istio (`IST…`, istioctl analyze) and Kiali (`KIA…`) that mean the same.
+    Istio (`IST…`, istioctl analyze) and Kiali (`KIA…`) that mean the same. `cluster` is the
+    object's, empty where there is one cluster.
     """
 
     code: str
@@ -30,12 +31,14 @@ class Finding:
     effect: str
     advice: str
     same_as: tuple[str, ...] = ()
+    cluster: str = ""
 
     @property
-    def order(self) -> tuple[int, str, str, str, str]:
+    def order(self) -> tuple[int, str, str, str, str, str]:
         """The worst first, then by object and field, so that a list stands still."""
         where = f"{self.object.namespace}/{self.object.name}"
-        return RANK.get(self.severity, 3), where, self.object.kind, self.field, self.code
+        rank = RANK.get(self.severity, 3)
+        return rank, where, self.object.kind, self.field, self.code, self.cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from meshtui.operations.group.placing import (
     with_cluster,
     without_cluster,
 )
+from meshtui.operations.group.whole import Read, in_each, joined_analysis, joined_sync
 from meshtui.operations.types import Journaled, LogEntry, Pending, Progress, Snapshot
 
 if TYPE_CHECKING:
@@ -369,13 +370,27 @@ class GroupCockpit:
         return self._here.proxies
 
     async def analyze(self) -> Analysis:
-        return await self._here.analyze()
+        """Of every cluster: what is wrong in one that nobody looks at is wrong all the same."""
+        return joined_analysis(*await in_each(self._asking(lambda one: one.analyze)))
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:
         return await self._here.limit_counters(pods)
 
     async def mesh_sync(self, pods: Sequence[Pod] | None = None) -> MeshSync:
-        return await self._here.mesh_sync(pods)
+        if pods is not None:
+            return await self._here.mesh_sync(pods)
+        return joined_sync(*await in_each(self._asking(lambda one: one.mesh_sync)))
+
+    def _asking(
+        self, what: Callable[[Cockpit], Callable[[], Awaitable[Read]]]
+    ) -> dict[str, Callable[[], Awaitable[Read]] | str]:
+        """By cluster how it is asked, or why it can't be."""
+        return {
+            one.name: what(one.cockpit)
+            if one.snapshot is not None and one.reached and one.error is None
+            else str(one.error or "not read yet")
+            for one in self._members
+        }
 
     async def calls(self) -> Calls:
         return await self._here.calls()

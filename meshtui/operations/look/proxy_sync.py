@@ -55,13 +55,15 @@ class Istiod:
 class MeshSync:
     """All proxies that were asked for. `trouble` says why istiod's account is not known or not
     whole, empty where it is; `time` is seconds since the epoch. `silent`: there are proxies, and
-    neither an istiod nor one of them has answered."""
+    neither an istiod nor one of them has answered. `unread` names the clusters, of several, that
+    are out of reach."""
 
     time: float
     rows: tuple[ProxyRow, ...] = ()
     istiods: tuple[Istiod, ...] = ()
     trouble: str = ""
     silent: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def by_istiod(self) -> bool:

@@ -8,7 +8,8 @@ from textual.message import Message
 
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Ref
-from meshtui.operations.types import Snapshot
+from meshtui.mesh.placed import cluster_of
+from meshtui.operations.types import Snapshot, are_same
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.analysistext import counts_line, findings_lines, refs_of
@@ -43,7 +44,8 @@ class AnalysisPane(Pane):
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
         self._mesh: Mesh | None = None
-        self._checked: Mesh | None = None
+        self._meshes: dict[str, Mesh] = {}
+        self._checked: dict[str, Mesh] = {}
         self._began_at: float | None = None
         self._busy = False
         self._found: Analysis | None = None
@@ -51,7 +53,7 @@ class AnalysisPane(Pane):
         self._shown: tuple[object, ...] = ()
 
     def update_body(self, snapshot: Snapshot) -> None:
-        self._mesh = snapshot.mesh
+        self._mesh, self._meshes = snapshot.mesh, snapshot.meshes
         self._check_if_due()
         self._show()
 
@@ -60,15 +62,15 @@ class AnalysisPane(Pane):
         self._check_if_due()
 
     def read_again(self) -> None:
-        self._checked = self._began_at = None
+        self._checked, self._began_at = {}, None
         self._check_if_due()
 
     def _check_if_due(self) -> None:
         """Not while it is out of sight: it is told again when it comes to the front."""
         early = self._began_at is not None and self.now - self._began_at < self.EVERY_S
-        if self._busy or early or not self.display or self._checked is self._mesh:
+        if self._busy or early or not self.display or are_same(self._checked, self._meshes):
             return
-        self._busy, self._began_at, self._checked = True, self.now, self._mesh
+        self._busy, self._began_at, self._checked = True, self.now, self._meshes
         in_background(self, "analysis", self._check)
 
     async def _check(self) -> None:
@@ -116,8 +118,9 @@ class AnalysisPane(Pane):
         if self._error is not None:
             lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
         if self._found is not None:
-            name = self.view.key.name if self.view else ""
-            lines += findings_lines(self._found, own, name, mesh, width)
+            key = self.view.key if self.view else None
+            name = key.name if key else ""
+            lines += findings_lines(self._found, own, name, mesh, width, cluster_of(key))
         return lines
 
     def on_resize(self) -> None:

@@ -54,11 +54,18 @@ def refs_of(view: ServiceView, mesh: Mesh) -> frozenset[Ref]:
 
 
 def findings_lines(
-    found: Analysis, own: frozenset[Ref], name: str, mesh: Mesh, width: int
+    found: Analysis, own: frozenset[Ref], name: str, mesh: Mesh, width: int, cluster: str = ""
 ) -> list[Line]:
-    """Those about the objects in `own`, the service called `name`, then the rest of the mesh."""
-    here = [finding for finding in found.findings if finding.object in own]
-    rest = [finding for finding in found.findings if finding.object not in own]
+    """Those about the objects in `own`, the service called `name`, then the rest of the mesh.
+
+    Of several clusters the service's own is `cluster`: another one's object may have the name.
+    """
+
+    def is_own(finding: Finding) -> bool:
+        return finding.cluster in ("", cluster) and finding.object in own
+
+    here = [finding for finding in found.findings if is_own(finding)]
+    rest = [finding for finding in found.findings if not is_own(finding)]
     lines = _section(here, f"about {name}", width, counted=bool(rest)) if name else []
     if rest or not name:
         lines += _section(
@@ -100,7 +107,12 @@ def finding_lines(finding: Finding, width: int) -> tuple[Line, ...]:
     place = finding.object
     return (
         head,
-        (Span(INDENT), Span(place.kind + " ", "muted"), span(f"{place.namespace}/{place.name}")),
+        (
+            Span(INDENT),
+            Span(place.kind + " ", "muted"),
+            span(f"{place.namespace}/{place.name}"),
+            span(f" in {finding.cluster}" if finding.cluster else "", "muted"),
+        ),
         *wrapped(finding.field, width, "muted", INDENT),
         *wrapped(finding.effect, width, "text", INDENT),
         *_advice(finding.advice, width),

@@ -11,7 +11,7 @@ from meshtui.diagnosis.proxy_sync import proxies_among
 from meshtui.errors import MeshtuiError, Usage
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration
-from meshtui.operations.types import Snapshot
+from meshtui.operations.types import Snapshot, are_same
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
@@ -55,16 +55,19 @@ class StatusPane(Pane):
         self._began_at: float | None = None
         self._busy = False
         self._text = ""
-        self._mesh: Mesh | None = None
-        self._there: frozenset[tuple[str, str]] = frozenset()
-        self._asked: frozenset[tuple[str, str]] = frozenset()
+        self._meshes: dict[str, Mesh] = {}
+        self._there: frozenset[tuple[str, str, str]] = frozenset()
+        self._asked: frozenset[tuple[str, str, str]] = frozenset()
 
     def update_body(self, snapshot: Snapshot) -> None:
         """A mesh is the same object for as long as nothing changes in it."""
-        if self._mesh is not snapshot.mesh:
-            self._mesh = snapshot.mesh
-            pods = proxies_among(snapshot.mesh.pods)
-            self._there = frozenset((pod.namespace, pod.name) for pod in pods)
+        if not are_same(self._meshes, snapshot.meshes):
+            self._meshes = snapshot.meshes
+            self._there = frozenset(
+                (cluster, pod.namespace, pod.name)
+                for cluster, mesh in self._meshes.items()
+                for pod in proxies_among(mesh.pods)
+            )
         self._read_if_due()
 
     def tick(self, now: float) -> None:
@@ -78,7 +81,7 @@ class StatusPane(Pane):
     def _read_if_due(self) -> None:
         wait = self.NEW_S if self._there - self._asked else self.EVERY_S
         early = self._began_at is not None and self.now - self._began_at < wait
-        if self._busy or early or not self.display or self._mesh is None:
+        if self._busy or early or not self.display or not self._meshes:
             return
         self._busy, self._began_at, self._asked = True, self.now, self._there
         in_background(self, "status", self._read)

@@ -41,8 +41,8 @@ _MARKS = {REFUSES: "✖", NOT_CONNECTED: "✖", BEHIND: "▲", IN_SYNC: "●"}
 def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
     """A line for each proxy whose line holds `text`, the worst first, below it what is wrong."""
     lines: list[Line] = []
-    if found.unsaid:
-        lines += [*wrapped(f"▲ {found.unsaid}", width, "warning"), BLANK]
+    for words in (*found.unread, *filter(None, [found.unsaid])):
+        lines += [*wrapped(f"▲ {words}", width, "warning"), BLANK]
     rows = shown_rows(found, text)
     if not rows:
         return [*lines, (Span(f"no proxy with {text!r}" if text else "no proxy", "muted"),)]
@@ -67,12 +67,12 @@ def shown_rows(found: MeshSync, text: str) -> list[ProxyRow]:
     """Those that hold the text in name, kind, version, state or istiod; by state, then place."""
     wanted = text.lower()
     rows = [row for row in found.rows if wanted in _searched(row).lower()]
-    return sorted(rows, key=lambda row: (STATES.index(row.state), row.place))
+    return sorted(rows, key=lambda row: (STATES.index(row.state), row.place, row.cluster))
 
 
 def _searched(row: ProxyRow) -> str:
     istiod = row.sync.istiod if row.sync else ""
-    return f"{row.name}.{row.namespace} {row.kind} {row.version} {row.state} {istiod}"
+    return f"{row.label} {row.kind} {row.version} {row.state} {istiod}"
 
 
 def summary(found: MeshSync) -> Line:
@@ -87,7 +87,7 @@ def _cells(row: ProxyRow, now: float) -> Line:
     role, sync = _ROLES.get(row.state, "muted"), row.sync
     ago = human_duration(now - sync.newest) if sync and sync.newest else "–"
     return (
-        span(f"{row.name}.{row.namespace}", "text" if row.in_sync else role),
+        span(row.label, "text" if row.in_sync else role),
         span(row.kind, "muted"),
         span(row.version or "?", "text"),
         Span(f"{_MARKS.get(row.state, '○')} {row.state}", role),
