@@ -10,6 +10,9 @@ from collections.abc import Mapping
 
 from meshtui.mesh import read
 from meshtui.mesh.gateway_api import ALL, SAME, SELECTOR, ApiGateway
+from meshtui.mesh.gateway_api import CLASS_NAME as CLASS_NAME
+from meshtui.mesh.gateway_api import GATEWAY_NAME as GATEWAY_NAME
+from meshtui.mesh.gateway_api import WAYPOINT_CLASS as WAYPOINT_CLASS
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceEntry
 
 MODE, USE, USE_NAMESPACE = (
@@ -19,9 +22,6 @@ MODE, USE, USE_NAMESPACE = (
 )
 INGRESS_USE = "istio.io/ingress-use-waypoint"
 WAYPOINT_FOR = "istio.io/waypoint-for"
-WAYPOINT_CLASS = "istio-waypoint"
-CLASS_NAME = "gateway.networking.k8s.io/gateway-class-name"
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 HBONE = "HBONE"
 MANAGED = "gateway.istio.io/managed"
 _WAYPOINTS_OWN = frozenset({"istio.io-mesh-controller", "istio.io-eastwest-controller"})

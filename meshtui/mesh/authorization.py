@@ -6,11 +6,12 @@ namespace hold for all workloads that they select, the others for those of their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
+from meshtui.mesh.attachment import Behind, Target, attached, targets_of, waits_for_targets
 from meshtui.mesh.istio import Json, Ref
 
 ALLOW, DENY, CUSTOM, AUDIT = "ALLOW", "DENY", "CUSTOM", "AUDIT"
@@ -45,14 +46,14 @@ class AccessRule:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationPolicy:
-    """`selector` is None for all workloads of the namespace; `attached`: `targetRefs` choose the
-    gateways and waypoints that it is for, and no sidecar. `dry_run`: it is counted, not enforced.
+    """`selector` is None for all workloads of the namespace; where there are `targets` they choose
+    the gateways and waypoints that it is for. `dry_run`: it is counted, not enforced.
     """
 
     ref: Ref
     action: str = ALLOW
     selector: Mapping[str, str] | None = None
-    attached: bool = False
+    targets: tuple[Target, ...] = ()
     rules: tuple[AccessRule, ...] = ()
     provider: str = ""
     dry_run: bool = False
@@ -69,7 +70,7 @@ class RequestAuthentication:
 
     ref: Ref
     selector: Mapping[str, str] | None = None
-    attached: bool = False
+    targets: tuple[Target, ...] = ()
     issuers: tuple[str, ...] = ()
     created: str = field(default="", compare=False)
 
@@ -81,7 +82,7 @@ def parse_authorization_policy(raw: Json) -> AuthorizationPolicy:
         _ref("AuthorizationPolicy", raw),
         action=read.text(spec, "action") or ALLOW,
         selector=_selector(spec),
-        attached=_attached(spec),
+        targets=targets_of(spec),
         rules=tuple(_rule(rule, home) for rule in read.objects(spec, "rules")),
         provider=read.text(read.obj(spec, "provider"), "name"),
         dry_run=read.text(annotations, _DRY_RUN).lower() == "true",
@@ -95,7 +96,7 @@ def parse_request_authentication(raw: Json) -> RequestAuthentication:
     return RequestAuthentication(
         _ref("RequestAuthentication", raw),
         selector=_selector(spec),
-        attached=_attached(spec),
+        targets=targets_of(spec),
         issuers=tuple(dict.fromkeys(filter(None, issuers))),
         created=read.created(raw),
     )
@@ -108,10 +109,6 @@ def _ref(kind: str, raw: Json) -> Ref:
 
 def _selector(spec: Json) -> Mapping[str, str] | None:
     return read.labels(read.obj(spec, "selector"), "matchLabels") or None
-
-
-def _attached(spec: Json) -> bool:
-    return bool(read.objects(spec, "targetRefs") or read.obj(spec, "targetRef"))
 
 
 def _rule(raw: Json, home: str) -> AccessRule:
@@ -151,16 +148,24 @@ def _terms(name: str, values: tuple[str, ...], turned: bool, home: str) -> Terms
 
 
 def in_force(
-    policies: Iterable[AuthorizationPolicy], root: str, namespace: str, labels: Mapping[str, str]
+    policies: Iterable[AuthorizationPolicy],
+    root: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    behind: Collection[Behind] = (),
 ) -> tuple[AuthorizationPolicy, ...]:
-    """The policies that a sidecar enforces, by namespace and name."""
-    return tuple(p for p in policies if p.enforced and _holds(p, root, namespace, labels))
+    """The policies that a proxy enforces, by namespace and name. `behind`: see `attached`."""
+    return tuple(p for p in policies if p.enforced and _holds(p, root, namespace, labels, behind))
 
 
 def tokens_in_force(
-    policies: Iterable[RequestAuthentication], root: str, namespace: str, labels: Mapping[str, str]
+    policies: Iterable[RequestAuthentication],
+    root: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    behind: Collection[Behind] = (),
 ) -> tuple[RequestAuthentication, ...]:
-    return tuple(p for p in policies if p.issuers and _holds(p, root, namespace, labels))
+    return tuple(p for p in policies if p.issuers and _holds(p, root, namespace, labels, behind))
 
 
 def _holds(
@@ -168,8 +173,12 @@ def _holds(
     root: str,
     namespace: str,
     labels: Mapping[str, str],
+    behind: Collection[Behind],
 ) -> bool:
-    if policy.attached or policy.ref.namespace not in (root, namespace):
+    home = policy.ref.namespace
+    if policy.targets:
+        return attached(policy.targets, home, root, namespace, labels, behind)
+    if home not in (root, namespace) or waits_for_targets(labels):
         return False
     chosen = policy.selector or {}
     return all(labels.get(key) == value for key, value in chosen.items())

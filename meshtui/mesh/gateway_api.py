@@ -40,7 +40,10 @@ API_GATEWAYS = f"gateways.{API_GROUP}"
 """The plural name of its Gateways; that of Istio's own is `gateways`."""
 
 GATEWAY_NAME = f"{API_GROUP}/gateway-name"
-"""The label of the pods that istiod starts for a Gateway."""
+CLASS_NAME = f"{API_GROUP}/gateway-class-name"
+"""The labels of the pods that istiod starts for a Gateway."""
+
+WAYPOINT_CLASS = "istio-waypoint"
 
 SAME, ALL, SELECTOR = "Same", "All", "Selector"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from meshtui.mesh import read
+from meshtui.mesh.attachment import GATEWAY, targets_of
+from meshtui.mesh.gateway_api import GATEWAY_NAME
 from meshtui.mesh.istio import Json, Ref
-
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
 class Selecting(Protocol):
@@ -26,11 +26,11 @@ T = TypeVar("T", bound=Selecting)
 def selector_of(spec: Json) -> Mapping[str, str] | None:
     """The labels of the workloads that it is for; None for all of its namespace.
 
-    One that is for a Gateway is for the workload that istiod makes of it.
+    One that is for a Gateway is for the workload that istiod makes of it; one that is for a Service
+    for no workload, but for what its waypoint does for it.
     """
-    targets = [*read.objects(spec, "targetRefs"), read.obj(spec, "targetRef")]
-    for target in filter(None, targets):
-        return {GATEWAY_NAME: read.text(target, "name")}
+    for kind, name in targets_of(spec):
+        return {GATEWAY_NAME: name if kind == GATEWAY else f"{kind}/{name}"}
     return read.labels(read.obj(spec, "selector"), "matchLabels") or None
 
 

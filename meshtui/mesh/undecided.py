@@ -6,12 +6,12 @@ Envoy's JWT filter sets no flag, and istiod has the proxies keep no counter of w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from meshtui.mesh.authorization import tokens_in_force
-from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.row_work import RowWork
-from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 
 UNAUTHORIZED, FLAGGED = "401", "UAEX"
 POLICIES = "requestauthentications"
@@ -41,29 +41,46 @@ def undecided_tokens(mesh: Mesh, sample: Sample) -> Mapping[Workload, tuple[Pod,
         for target, signals in (sample.served or sample.called).items()
         if UNAUTHORIZED in signals.codes and target.workload and unflagged(signals, UNAUTHORIZED)
     }
+    workloads |= {at for at, signals in sample.sent.items() if unflagged(signals, UNAUTHORIZED)}
     workloads -= sample.tokens.keys()
     found: dict[Workload, list[Pod]] = {}
-    for namespace in {namespace for namespace, _ in workloads}:
-        for pod in mesh.pods_by_namespace.get(namespace, ()):
-            workload = (namespace, pod.workload)
-            if workload in workloads and pod.sidecar and _whose(mesh, pod):
-                found.setdefault(workload, []).append(pod)
+    for pod in _pods_of(mesh, workloads):
+        if pod.sidecar and _whose(mesh, pod):
+            found.setdefault((pod.namespace, pod.workload), []).append(pod)
     return {workload: tuple(pods) for workload, pods in found.items()}
 
 
-def mark_undecided(rows: Iterable[RowWork], mesh: Mesh, sample: Sample) -> None:
-    """Say it of the rows that have such answers."""
+def _pods_of(mesh: Mesh, workloads: Iterable[Workload]) -> Iterator[Pod]:
+    wanted = frozenset(workloads)
+    for namespace in sorted({namespace for namespace, _ in wanted}):
+        for pod in mesh.pods_by_namespace.get(namespace, ()):
+            if (namespace, pod.workload) in wanted:
+                yield pod
+
+
+def gateways_before(mesh: Mesh, clients: Iterable[Workload]) -> tuple[Pod, ...]:
+    """The pods of the callers that are gateways: they may answer before any pod is reached."""
+    return tuple(pod for pod in _pods_of(mesh, clients) if pod.gateway)
+
+
+def mark_undecided(
+    rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sample: Sample
+) -> None:
+    """Say it of the rows that have such answers; those of no pod may be a gateway's."""
     for work in rows:
         server = work.server
         signals = server if server is not None and server.requests else work.caller
         if signals is None or UNAUTHORIZED not in signals.codes:
             continue
         if unflagged(signals, UNAUTHORIZED) > 0:
-            work.undecided = _words(work, mesh, sample)
+            nowhere = work.version == UNKNOWN
+            clients = sample.clients.get(service, ()) if nowhere else ()
+            pods = gateways_before(mesh, clients) if nowhere else work.members
+            work.undecided = _words(pods, mesh, sample)
 
 
-def _words(work: RowWork, mesh: Mesh, sample: Sample) -> str:
-    for pod in work.members:
+def _words(pods: Iterable[Pod], mesh: Mesh, sample: Sample) -> str:
+    for pod in pods:
         workload = (pod.namespace, pod.workload)
         whose = _whose(mesh, pod) if pod.sidecar and workload not in sample.tokens else ""
         if whose:

@@ -328,13 +328,13 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         mark_unread(rows, view.key, sample)
     if sample.copies:
         mark_copies(rows, view.key, sample)
-    if may_refuse_tokens(view.mesh):
-        mark_undecided(rows, view.mesh, sample)
     tallies, judged = _judge(rows, limits)
     sent = _add_sent(rows, view, sample, limits) if sample.sent else ()
     if sent:
         tallies = [tally(signals) for row in rows for signals in (row.caller, row.server)]
         judged = [state_by(known, limits) for known in tallies]
+    if may_refuse_tokens(view.mesh):
+        mark_undecided(rows, view.key, view.mesh, sample)
     tcp = add_connections(rows, joins, telemetry.connected) if telemetry.connected else None
     if tcp is not None:
         tallies, judged = judge_connections(rows, tallies, judged, limits)

@@ -153,11 +153,12 @@ def with_logged_tokens(
     undecided: Mapping[tuple[str, str], str],
 ) -> Sample:
     """`sample` with what part of their 401s the proxies of workloads gave, by what they logged,
-    counted as refused; of others with why that is not known."""
-    seen = sample.served or sample.called
-    tokens = {w: part * _of(seen, w, UNAUTHORIZED) for w, part in parts.items()}
-    found = _counted(sample, tokens, UNAUTHORIZED)
-    return replace(found, tokens={**sample.tokens, **tokens}, undecided=undecided)
+    counted as refused, those of gateways at the edge; of others with why that is not known."""
+    seen, sent = sample.served or sample.called, sample.sent
+    tokens = {w: p * _of(seen, w, UNAUTHORIZED) for w, p in parts.items() if w not in sent}
+    edge = {w: p * unflagged(sent[w], UNAUTHORIZED) for w, p in parts.items() if w in sent}
+    found = with_edge(_counted(sample, tokens, UNAUTHORIZED), {}, edge)
+    return replace(found, tokens={**sample.tokens, **tokens, **edge}, undecided=undecided)
 
 
 def _of(side: Mapping[Responder, Signals], workload: tuple[str, str], code: str) -> float:

@@ -28,7 +28,7 @@ def idle_authorization(mesh: Mesh) -> Iterator[Finding]:
         *mesh.request_authentications,
     )
     for policy in policies:
-        if policy.attached or not policy.selector:
+        if policy.targets or not policy.selector:
             continue
         everywhere = policy.ref.namespace == mesh.settings.root_namespace
         homes = None if everywhere else (policy.ref.namespace,)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from meshtui.dataclass import dataclass
-from meshtui.diagnosis.explain import access, faults, pods, rules
+from meshtui.diagnosis.explain import access, faults, on_the_way, pods, rules
 from meshtui.diagnosis.explain import responses as answers
 from meshtui.diagnosis.explain.edge import is_gateway
 from meshtui.diagnosis.explain.logged import logged_sentence
 from meshtui.diagnosis.explain.pods import Words
-from meshtui.diagnosis.explain.scope import VersionScope
+from meshtui.diagnosis.explain.scope import VersionScope, pods_in
 from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
 from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.sides import CALLER, SERVER
@@ -123,7 +123,7 @@ def _of_scope(scope: VersionScope) -> list[Explanation]:
     caller, server = scope.caller, scope.server
     found: list[Explanation] = []
     if is_gateway(scope.mesh, scope.view.service):
-        for code, number, sentences, steps in access.turned_away(scope):
+        for code, number, sentences, steps in on_the_way.turned_away(scope, pods_in(scope)):
             if caller is None:
                 break
             name = answers.name_of_code(code)

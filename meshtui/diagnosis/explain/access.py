@@ -13,6 +13,7 @@ from typing import TypeVar
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.logged import ITSELF, of_answers
 from meshtui.diagnosis.explain.number_text import rate
+from meshtui.diagnosis.explain.on_the_way import FORBIDDEN, before_pods, get, known
 from meshtui.diagnosis.explain.pods import MOST, Words
 from meshtui.diagnosis.explain.scope import (
     CallingWorkload,
@@ -21,11 +22,10 @@ from meshtui.diagnosis.explain.scope import (
     pods_in,
     route_destinations,
 )
-from meshtui.diagnosis.explain.steps import Step, Steps, lines_of, typed
+from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
 from meshtui.mesh.access import ALLOWED, DENIED, Decision, Identity, decide
 from meshtui.mesh.authorization import (
     CUSTOM,
-    DENY,
     AuthorizationPolicy,
     RequestAuthentication,
     in_force,
@@ -35,10 +35,9 @@ from meshtui.mesh.istio import Ref
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
+from meshtui.mesh.undecided import UNAUTHORIZED
 
 One = TypeVar("One", AuthorizationPolicy, RequestAuthentication)
-
-FORBIDDEN, UNAUTHORIZED = "403", "401"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +58,15 @@ class Judged:
 
 
 def attributed(scope: VersionScope, code: str) -> Attributed | None:
-    """Who answered with 403 or 401; None for other codes, and for what no pod has answered."""
-    if scope.nowhere or code not in (FORBIDDEN, UNAUTHORIZED):
+    """Who answered with 403 or 401; None for other codes, and where nothing tells."""
+    if code not in (FORBIDDEN, UNAUTHORIZED):
         return None
     server = scope.server
-    if server is not None and server.requests > 0 and not server.codes.get(code):
-        return None
-    pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
-    if not pods:
-        return None
+    counted = server is None or not server.requests or bool(server.codes.get(code))
+    pods = () if scope.nowhere else tuple(pod for pod in pods_in(scope) if pod.sidecar)
+    if not pods or not counted:
+        sentences, steps = before_pods(scope, code)
+        return Attributed(False, sentences, steps) if sentences else None
     found = _unauthorized(scope, pods) if code == UNAUTHORIZED else _forbidden(scope, pods)
     return _logged(scope, code, _counted(scope, code, pods, found))
 
@@ -80,7 +79,7 @@ def _logged(scope: VersionScope, code: str, found: Attributed) -> Attributed:
     own = sum(number for one, number in lines if one.details == ITSELF)
     if denied and not own:
         policies = dict.fromkeys(one.policy for one, _ in lines if one.policy)
-        named = [_get(Ref("AuthorizationPolicy", ns, name)) for ns, name, _ in policies]
+        named = [get(Ref("AuthorizationPolicy", ns, name)) for ns, name, _ in policies]
         return Attributed(False, found.sentences, tuple(named[:1]) or found.next)
     if own and not denied:
         return Attributed(True, [], _lines(code))
@@ -118,57 +117,6 @@ _FILTERS: Mapping[str, Callable[[VersionScope], tuple[Mapping[tuple[str, str], f
 _ELSEWHERE = "No policy that was read now denies a caller that is known: who else calls is logged."
 
 
-def _known(mesh: Mesh, plural: str, pods: Iterable[Pod]) -> bool:
-    homes = {mesh.settings.root_namespace, *(pod.namespace for pod in pods)}
-    return all(mesh.knows(plural, home) for home in homes)
-
-
-# At a gateway
-
-
-def turned_away(scope: VersionScope) -> Iterator[tuple[str, float, list[str], Steps]]:
-    """What a gateway's own filters deny before they send anything on, by code, and by which
-    policies: those who ask come from outside, so that nobody can decide which of them it was.
-    """
-    pods = tuple(pod for pod in pods_in(scope) if pod.gateway)
-    workloads = {(pod.namespace, pod.workload) for pod in pods}
-    for code, (plural, kind, holding) in _AT_GATEWAYS.items():
-        counts, _ = _FILTERS[code](scope)
-        number = sum(counts.get(workload, 0.0) for workload in workloads)
-        if number <= 0:
-            continue
-        policies = [Ref(kind, *place) for place in holding(scope.mesh, pods)]
-        by = ""
-        if policies:
-            one_of = "one of " if len(policies) > 1 else ""
-            by = f", by {one_of}{listed(str(ref) for ref in policies)}"
-        elif not _known(scope.mesh, plural, pods):
-            by = f"; by which {kind} is not known: they can't be read"
-        sentences = [f"The gateway turns it away itself, before it is sent on{by}."]
-        yield code, number, sentences, tuple(_get(ref) for ref in policies[:1])
-
-
-_Places = list[tuple[str, str]]
-
-
-def _denying(mesh: Mesh, pods: Iterable[Pod]) -> _Places:
-    """Those that deny what they name; where there are none, those that allow nothing else."""
-    found = policies_of(mesh, pods)
-    denying = [one for one in found if one.action == DENY]
-    return [(one.ref.namespace, one.ref.name) for one in denying or found]
-
-
-def _demanding(mesh: Mesh, pods: Iterable[Pod]) -> _Places:
-    found = _for_any(tokens_in_force, mesh.request_authentications, mesh, pods)
-    return [(one.ref.namespace, one.ref.name) for one in found]
-
-
-_AT_GATEWAYS: Mapping[str, tuple[str, str, Callable[[Mesh, Iterable[Pod]], _Places]]] = {
-    FORBIDDEN: ("authorizationpolicies", "AuthorizationPolicy", _denying),
-    UNAUTHORIZED: ("requestauthentications", "RequestAuthentication", _demanding),
-}
-
-
 # 403
 
 
@@ -190,7 +138,7 @@ def _for_any(
 
 
 def _forbidden(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
-    if not _known(scope.mesh, "authorizationpolicies", pods):
+    if not known(scope.mesh, "authorizationpolicies", pods):
         sentence = "AuthorizationPolicies can't be read here: whether one denies it is not known."
         return Attributed(None, [sentence], _lines(FORBIDDEN))
     policies = policies_of(scope.mesh, pods)
@@ -206,7 +154,7 @@ def _forbidden(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
     guilty.sort(key=lambda one: one.decision.answer != DENIED)
     sentences = dict.fromkeys(_sentence(scope, one) for one in guilty)
     sure = all(one.decision.answer == DENIED for one in judged)
-    steps = (_get(guilty[0].decision.by[0].ref), lines_of("code:403", "who and what"))
+    steps = (get(guilty[0].decision.by[0].ref), lines_of("code:403", "who and what"))
     return Attributed(False if sure else None, list(sentences)[:MOST], steps)
 
 
@@ -282,10 +230,6 @@ def _name(ref: Ref, scope: VersionScope) -> str:
     return f"{ref.kind} {home}{ref.name}"
 
 
-def _get(ref: Ref) -> Step:
-    return typed(f"kubectl -n {ref.namespace} get {ref.kind.lower()} {ref.name} -o yaml")
-
-
 def _lines(code: str) -> Steps:
     return (lines_of(f"code:{code}", "its log lines"),)
 
@@ -295,7 +239,7 @@ def _lines(code: str) -> Steps:
 
 def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
     mesh = scope.mesh
-    if not _known(mesh, "requestauthentications", pods):
+    if not known(mesh, "requestauthentications", pods):
         sentence = "RequestAuthentications can't be read here: whether one refuses it is not known."
         return Attributed(None, [sentence], _lines(UNAUTHORIZED))
     found = _tokens(mesh, pods)
@@ -311,7 +255,7 @@ def _unauthorized(scope: VersionScope, pods: tuple[Pod, ...]) -> Attributed:
     unsaid = [w for w in workloads if w not in scope.tokens]
     why = next((scope.undecided[w] for w in unsaid if w in scope.undecided), "")
     more = [_NOT_COUNTED + (f": {clean(why)}." if why else ".")] if unsaid else []
-    steps = (_get(found[0].ref), lines_of("code:401", "why"))
+    steps = (get(found[0].ref), lines_of("code:401", "why"))
     return Attributed(None, [*sentences[:MOST], *more], steps)
 
 
@@ -338,8 +282,8 @@ def external(scope: VersionScope, meaning: str, where: Step) -> Words:
             "said no."
             for policy in custom[:MOST]
         )
-        return [meaning, *asked], (_get(custom[0].ref), where)
-    if not _known(scope.mesh, "authorizationpolicies", pods):
+        return [meaning, *asked], (get(custom[0].ref), where)
+    if not known(scope.mesh, "authorizationpolicies", pods):
         return [meaning, "AuthorizationPolicies can't be read here: which is not known."], (where,)
     return [
         meaning,

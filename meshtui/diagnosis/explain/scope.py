@@ -237,6 +237,9 @@ def pods_in(scope: VersionScope) -> tuple[Pod, ...]:
 
 
 def _is_of(row: VersionView, pod: Pod) -> bool:
+    """A row of pods without a version has their workload's name."""
+    if row.members:
+        return pod in row.members
     return bool(row.subset) or pod.version == row.version or row.version == "(no version)"
 
 

@@ -85,7 +85,7 @@ class LoggedTokens:
                 record = parse_line(line, formats)
                 if record is None:
                     unknown += is_unknown_format(line, formats)
-                elif record.came_to("" if pod.gateway else pod.ip):
+                elif pod.gateway or record.came_to(pod.ip):
                     records.append(record)
         troubles = [trouble for _, trouble in each if trouble]
         return judged(records, unknown, troubles)
