@@ -14,6 +14,7 @@ from meshtui.canary.tally import Interval
 from meshtui.changes.change import Target
 from meshtui.changes.locate import locate
 from meshtui.errors import MeshtuiError, Unreachable
+from meshtui.mesh.authorization import parse_request_authentication
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Responder, Sample, Signals, VersionKey
@@ -23,7 +24,7 @@ from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
 from meshtui.operations.canary.counting import Counting, Question, counts_of, steady_clock
 from tests.unit.fake_prometheus import Fake, bucket_rows, requests_row, serving
-from tests.unit.objects import destination_rule, reviews, route, service, virtual_service
+from tests.unit.objects import destination_rule, meta, reviews, route, service, virtual_service
 from tests.unit.objects import pod as obj_pod
 from tests.unit.test_mesh import REVIEWS
 from tests.unit.test_metrics_sidecars import DENIED, FakeCluster, answers, pod, stats
@@ -377,3 +378,31 @@ def test_a_shadow_whose_copies_nobody_tells_from_requests_is_judged_by_its_own_a
     found = replace(sample(own, v1=Signals(100, 10, 0.0)), copies={asked.service.key: members})
     interval = counted(asked, found)
     assert (interval.problem, interval.canary.errors) == ("", 50.0)
+
+
+JWT = {"metadata": meta("jwt"), "spec": {"jwtRules": [{"issuer": "me"}]}}
+WHY = "v3: 401s may be by RequestAuthentication jwt: not counted apart"
+UNSURE: dict[str, tuple[int, int, bool, str]] = {
+    "too many to be left out": (20, 0, False, WHY),
+    "as many as the stable version": (20, 180, False, ""),
+    "few enough either way": (1, 0, False, ""),
+    "told by the log": (20, 0, True, ""),
+}  # canary's 401s of 100, the stable version's of 900, whether the log tells
+
+
+@pytest.mark.parametrize("case", UNSURE)
+def test_401s_that_nobody_tells_apart_are_no_success(case: str) -> None:
+    own, stables, told, problem = UNSURE[case]
+    asked = question(90, 0, 10)
+    tokens = tuple(map(parse_request_authentication, [JWT]))
+    asked = replace(asked, mesh=replace(asked.mesh, request_authentications=tokens))
+    by = {
+        "v1": Signals(900, error_ratio=0.0, codes={"401": stables, "200": 900 - stables}),
+        "v3": Signals(100, error_ratio=0.0, codes={"401": own, "200": 100 - own}),
+    }
+    called = {
+        Responder(REVIEWS, name, "default", f"reviews-{name}"): one for name, one in by.items()
+    }
+    known = {("default", "reviews-v3"): 0.0} if told else {}
+    found = Sample(0.0, "test", 5.0, called=called, served=called, tokens=known)
+    assert counted(asked, found).problem == problem

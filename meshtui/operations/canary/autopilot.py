@@ -208,7 +208,7 @@ class Autopilot:
         self, driver: Driver, plan: Plan, service: Service, run_id: str, began: float
     ) -> LiveHands:
         journal = journal_of(self._session.journal, self._session.journal_trouble)
-        counting = Counting(self._intervals(), plan.limits.p99_ms)
+        counting = Counting(self._intervals(), plan.limits.p99_ms, most_errors=plan.limits.errors)
         self._counting.append(counting)
         return LiveHands(
             driver,

@@ -8,7 +8,8 @@ from dataclasses import replace
 from math import inf, log
 
 from meshtui.canary.progress import Measured
-from meshtui.canary.tally import Counts, Interval
+from meshtui.canary.tally import Counts, Interval, Limits
+from meshtui.canary.verdict import AS_BAD
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.judging import count_of
@@ -16,8 +17,9 @@ from meshtui.mesh.model import Mesh, Rule, Service, ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.thresholds import Thresholds
+from meshtui.mesh.undecided import UNAUTHORIZED, unflagged
 from meshtui.mesh.versions import VersionView, version_rows
-from meshtui.mesh.view import ServiceView, measured
+from meshtui.mesh.view import Latest, ServiceView, measured
 from meshtui.metrics.intervals import IntervalSource
 
 Place = tuple[str, str]
@@ -53,10 +55,15 @@ class Question:
         return version_rows(self.mesh, self.service, self.rule)
 
 
-def counts_of(question: Question, sample: Sample, p99_ms: float) -> tuple[Interval, Measured]:
-    """The counts, with times from 0 to the sample's length; or the problem that they have."""
+def counts_of(
+    question: Question, sample: Sample, p99_ms: float, most_errors: float = Limits().errors
+) -> tuple[Interval, Measured]:
+    """The counts, with times from 0 to the sample's length; or the problem that they have.
+
+    `most_errors` is the part of the requests, 0 to 1, that may fail.
+    """
     interval = Interval(0.0, sample.window_s)
-    view = ServiceView(question.service, question.rows)
+    view = ServiceView(question.service, question.rows, latest=Latest(question.mesh))
     (seen,) = measured((view,), sample, Thresholds())
     rows = {(row.host, row.subset): row for row in seen.versions if row.host}
     row = rows.get(question.canary)
@@ -74,9 +81,37 @@ def counts_of(question: Question, sample: Sample, p99_ms: float) -> tuple[Interv
         canary=_counts(canary, p99_ms),
         stable=_counts(stable, p99_ms) if stable is not None else None,
     )
+    if _hinges(question, row, others, counted, most_errors):
+        return replace(interval, problem=f"{row.label}: {row.undecided}"), Measured()
     p99 = (canary.p99_ms, stable.p99_ms if stable is not None else None)
     share = None if question.shadow else _share(canary, seen.versions)
     return counted, Measured(share, True, *p99)
+
+
+def _hinges(
+    question: Question,
+    row: VersionView,
+    others: Iterable[VersionView],
+    counted: Interval,
+    most_errors: float,
+) -> bool:
+    """Whether the canary keeps the limit only if 401s of which nobody knows who gave them are its
+    program's own: its proxies refuse tokens with the same code, and that counts as failing.
+
+    Not where the stable version has as many: then they are not the canary's doing.
+    """
+    if not row.undecided:
+        return False
+    canary, stable = counted.canary, counted.stable or Counts()
+    unsure = _unsure([row], question.shadow)
+    if canary.error_ratio > most_errors or canary.errors + unsure <= most_errors * canary.requests:
+        return False
+    alike = _unsure(others, question.shadow) / stable.requests if stable.requests else 0.0
+    return alike < unsure / canary.requests / AS_BAD
+
+
+def _unsure(rows: Iterable[VersionView], shadow: bool) -> float:
+    return sum(unflagged(_side(row, shadow), UNAUTHORIZED) for row in rows)
 
 
 def _side(row: VersionView, shadow: bool) -> Signals:
@@ -112,11 +147,16 @@ class Counting:
     """The intervals of one run, one after the other. Nothing is counted twice."""
 
     def __init__(
-        self, source: IntervalSource, p99_ms: float, clock: Callable[[], float] | None = None
+        self,
+        source: IntervalSource,
+        p99_ms: float,
+        clock: Callable[[], float] | None = None,
+        most_errors: float = Limits().errors,
     ) -> None:
         self.seen = Measured()
         self._source = source
         self._p99_ms = p99_ms
+        self._most_errors = most_errors
         self._clock = clock or steady_clock()
         self._end = 0.0
         self._begun = False
@@ -149,7 +189,8 @@ class Counting:
         if counted is None:
             return None
         self._usual_s = counted.usual_s
-        interval, self.seen = counts_of(question, counted.sample, self._p99_ms)
+        limits = self._p99_ms, self._most_errors
+        interval, self.seen = counts_of(question, counted.sample, *limits)
         start = self._end
         # A Prometheus knows the past: its intervals end some time before now.
         self._end = start + counted.sample.window_s if counted.usual_s else self._clock()
