@@ -77,6 +77,9 @@ class Tally:
             _add(self._flags, flag, requests)
 
     def time(self, buckets: Buckets) -> None:
+        if not self._buckets:
+            self._buckets = dict(buckets)
+            return
         for bound, requests in buckets.items():
             self._buckets[bound] = self._buckets.get(bound, 0.0) + requests
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder, Sample
-from meshtui.metrics.prometheus_result import Point
-from meshtui.metrics.traffic import DESTINATION, SOURCE, Traffic, traffic_of
+from meshtui.metrics.traffic import DESTINATION, SOURCE, Traffic
 
 OPENED = "istio_tcp_connections_opened_total"
 CLOSED = "istio_tcp_connections_closed_total"
@@ -78,18 +76,6 @@ def grown(before: Mapping[Counted, float], after: Mapping[Counted, float]) -> di
         last = before.get(key, 0.0)
         if growth := value - last if value >= last else value:
             found[key] = growth
-    return found
-
-
-def counted_by(points: Iterable[Point], label: str) -> dict[Counted, float]:
-    """What Prometheus counted; `label` of a point names the counter."""
-    found: dict[Counted, float] = {}
-    for point in points:
-        counter = point.labels.get(label, "")
-        traffic = traffic_of(point.labels) if counter in COUNTERS else None
-        if traffic is not None and 0 <= point.value < math.inf:
-            key = counter, traffic
-            found[key] = found.get(key, 0.0) + point.value
     return found
 
 

@@ -28,7 +28,7 @@ from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
 from meshtui.metrics.call_ledger import CallLedger
-from meshtui.metrics.connections import ConnectionLedger, counted_by
+from meshtui.metrics.connections import ConnectionLedger
 from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.denied import Denied, with_denied, with_edge
 from meshtui.metrics.prometheus_past import PrometheusPast
@@ -37,6 +37,7 @@ from meshtui.metrics.prometheus_reading import (
     Flaws,
     clients_of,
     clusters_of,
+    connections_of,
     reading_of,
     requests_of,
     sent_by,
@@ -44,6 +45,7 @@ from meshtui.metrics.prometheus_reading import (
     times_of,
 )
 from meshtui.metrics.prometheus_result import Point, QueryResult
+from meshtui.metrics.prometheus_series import KnownSeries
 from meshtui.metrics.prometheus_silent import (
     by_namespace,
     fill,
@@ -140,6 +142,7 @@ class PrometheusSource:
         self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
         self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] | None = None
         self._clusters = Clusters()
+        self._series = KnownSeries()
         self._warnings: dict[str, None] = {}
 
     async def sample(self, mesh: Mesh) -> Sample:
@@ -209,7 +212,9 @@ class PrometheusSource:
         requests = await self._ask(queries.requests(*what), end)
         durations = await self._ask(queries.durations(*what), end)
         sample = Sample(self._now(), self.name, seconds, clients=clients, muted=muted)
-        summing = partial(_summed, sample, requests, durations, filling, copied_to(mesh))
+        summing = partial(
+            _summed, self._series, sample, requests, durations, filling, copied_to(mesh)
+        )
         summed = await self._worker.run(summing, self._limits.tick_s)
         return _with_denied(summed, beside), end, rhythm.interval_s
 
@@ -282,7 +287,9 @@ class PrometheusSource:
             problems=self._problems(newest, rhythm, targets),
         )
         gateways = _gateways(mesh)
-        summing = partial(_summed, sample, requests, durations, filling, copied_to(mesh), gateways)
+        summing = partial(
+            _summed, self._series, sample, requests, durations, filling, copied_to(mesh), gateways
+        )
         summed = await self._worker.run(summing, self._limits.tick_s)
         seen = replace(summed, sent={**targets.sent, **summed.sent})
         found = _with_denied(seen, targets.beside)
@@ -418,6 +425,7 @@ def _either(point: Point, what: str) -> str:
 
 
 def _summed(
+    known: KnownSeries,
     sample: Sample,
     requests: QueryResult,
     durations: QueryResult,
@@ -428,10 +436,11 @@ def _summed(
     """`sample` with its signals; a large mesh takes long enough for a thread."""
     flaws = Flaws()
     ledger = Ledger(gateways=gateways, copied=copied)
-    counted = by_namespace(requests.points()), by_namespace(durations.points())
-    ledger.add(reading_of(*counted, flaws), sample.window_s)
-    fill(ledger, filling, requests.points(), durations.points(), sample.window_s)
-    known = replace(
+    counted, timed = tuple(known.rows(requests)), tuple(known.rows(durations))
+    whole = reading_of(by_namespace(counted), by_namespace(timed), flaws)
+    ledger.add(whole, sample.window_s)
+    fill(ledger, filling, counted, timed, sample.window_s)
+    seen = replace(
         with_clients(sample, filling),
         problems=(*flaws.problems(), *sample.problems),
         filled=ledger.filled,
@@ -439,17 +448,18 @@ def _summed(
         sent=ledger.sent,
     )
     connections = ConnectionLedger()
-    connections.add(counted_by(durations.points(), queries.WHAT), sample.window_s)
-    return connections.within(ledger.views().within(known))
+    connections.add(connections_of(timed), sample.window_s)
+    return connections.within(ledger.views().within(seen))
 
 
 def _summed_times(sample: Sample, answer: QueryResult) -> Sample:
     ledger = Ledger()
-    ledger.add(times_of(answer.points()), sample.window_s)
+    ledger.add(times_of(KnownSeries().rows(answer)), sample.window_s)
     return ledger.views().within(sample)
 
 
 def _summed_calls(sample: Sample, answer: QueryResult) -> Calls:
     ledger = CallLedger()
-    ledger.add(Reading(requests_of(answer.points(), Flaws())), sample.window_s)
+    requests = requests_of(KnownSeries().rows(answer), Flaws())
+    ledger.add(Reading(requests), sample.window_s)
     return Calls(sample.time, sample.source, sample.window_s, ledger.calls())

@@ -13,18 +13,13 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.text import clean
 from meshtui.metrics.aggregate import Client, Tally
+from meshtui.metrics.connections import COUNTERS, Counted
 from meshtui.metrics.counter_reading import Buckets, Reading
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_result import Point
+from meshtui.metrics.prometheus_series import Row, Series
 from meshtui.metrics.scope import CLUSTERS, Scope
-from meshtui.metrics.traffic import REQUESTS, Traffic, answer_of, traffic_of, version_of
-
-_NEEDED = {
-    "reporter": ("reporter",),
-    "destination_service_name": ("destination_service_name", "destination_service"),
-    "response_code": ("response_code",),
-}
-"""Labels without which requests cannot be told apart, each with the labels that will do."""
+from meshtui.metrics.traffic import REQUESTS, Traffic, answer_of, traffic_of
 
 _HINT = "are they dropped by a relabelling, or by Istio's Telemetry resource?"
 
@@ -60,40 +55,56 @@ class Flaws:
         return tuple(lines)
 
 
-def requests_of(points: Iterable[Point], flaws: Flaws) -> dict[Traffic, float]:
+def requests_of(rows: Iterable[Row], flaws: Flaws) -> dict[Traffic, float]:
     """Requests by what they are; what cannot be counted goes into `flaws`."""
     found: dict[Traffic, float] = {}
-    for point in points:
+    for series, _, value in rows:
         flaws.series += 1
-        if not _usable(point, flaws):
+        if not _usable(series, value, flaws):
             continue
-        traffic = traffic_of(point.labels)
+        traffic = series.traffic
         if traffic is not None:
-            found[traffic] = found.get(traffic, 0.0) + point.value
+            found[traffic] = found.get(traffic, 0.0) + value
     return found
 
 
-def durations_of(points: Iterable[Point]) -> dict[Traffic, Buckets]:
+def durations_of(rows: Iterable[Row]) -> dict[Traffic, Buckets]:
     """Buckets by version and reporter."""
-    found: dict[Traffic, Buckets] = {}
-    known: dict[tuple[tuple[str, str], ...], Traffic | None] = {}
-    for point in points:
-        bound = number_of(point.labels.get("le", ""))
-        if bound is None or math.isnan(bound) or not 0 <= point.value < math.inf:
+    by_series: dict[Series, Buckets] = {}
+    for series, bound, value in rows:
+        if bound is None or bound != bound or not 0 <= value < math.inf:
             continue
-        labels = {name: value for name, value in point.labels.items() if name != "le"}
-        key = tuple(sorted(labels.items()))
-        if key not in known:
-            known[key] = traffic_of(labels)
-        traffic = known[key]
-        if traffic is not None:
-            buckets = found.setdefault(traffic, {})
-            buckets[bound] = buckets.get(bound, 0.0) + point.value
+        buckets = by_series.get(series)
+        if buckets is None:
+            buckets = by_series[series] = {}
+        buckets[bound] = buckets.get(bound, 0.0) + value
+    found: dict[Traffic, Buckets] = {}
+    for series, buckets in by_series.items():
+        traffic = series.traffic
+        if traffic is None:
+            continue
+        whole = found.setdefault(traffic, buckets)
+        if whole is not buckets:
+            for bound, value in buckets.items():
+                whole[bound] = whole.get(bound, 0.0) + value
     return found
 
 
-def reading_of(requests: Iterable[Point], durations: Iterable[Point], flaws: Flaws) -> Reading:
+def reading_of(requests: Iterable[Row], durations: Iterable[Row], flaws: Flaws) -> Reading:
     return Reading(requests_of(requests, flaws), durations_of(durations))
+
+
+def connections_of(rows: Iterable[Row]) -> dict[Counted, float]:
+    """Connections that are no HTTP, by the counter that the query names them by."""
+    found: dict[Counted, float] = {}
+    for series, _, value in rows:
+        if not series.counter:
+            continue
+        traffic = series.traffic if series.counter in COUNTERS else None
+        if traffic is not None and 0 <= value < math.inf:
+            key = series.counter, traffic
+            found[key] = found.get(key, 0.0) + value
+    return found
 
 
 def clients_of(points: Iterable[Point]) -> Mapping[ServiceKey, frozenset[Client]]:
@@ -129,9 +140,9 @@ def _sender(point: Point) -> Client:
     return labels.get("source_workload_namespace", ""), labels.get("source_workload", "")
 
 
-def times_of(points: Iterable[Point]) -> Reading:
+def times_of(rows: Iterable[Row]) -> Reading:
     """Requests that were timed, and how long they took; of nothing else is there a count."""
-    durations = durations_of(points)
+    durations = durations_of(rows)
     return Reading({traffic: found.get(math.inf, 0.0) for traffic, found in durations.items()},
                    durations)  # fmt: skip
 
@@ -170,19 +181,13 @@ def summed_over(clusters: Clusters, scope: Scope) -> Iterable[str]:
         )
 
 
-def _usable(point: Point, flaws: Flaws) -> bool:
-    if not 0 <= point.value < math.inf:
+def _usable(series: Series, value: float, flaws: Flaws) -> bool:
+    if not 0 <= value < math.inf:
         flaws.not_numbers += 1
         flaws.unusable += 1
         return False
-    lacking = [
-        name
-        for name, enough in _NEEDED.items()
-        if not any(point.labels.get(label) for label in enough)
-    ]
-    for name in lacking:
+    for name in series.lacking:
         flaws.lacking[name] = flaws.lacking.get(name, 0) + 1
-    flaws.unusable += bool(lacking)
-    versionless = not point.labels.get("destination_version")
-    flaws.versionless += not lacking and versionless and version_of(point.labels) == UNKNOWN
-    return not lacking
+    flaws.unusable += bool(series.lacking)
+    flaws.versionless += not series.lacking and series.versionless
+    return not series.lacking

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh import read
-from meshtui.mesh.json_text import decode
+from meshtui.mesh.json_text import Decoder, Piece, decode
 from meshtui.mesh.text import clean
 from meshtui.metrics.exposition import number_of
 
@@ -25,6 +25,26 @@ store that fails. Others pass over a parameter that they do not know."""
 ORG_HINT = "name the tenant: --prometheus-header 'X-Scope-OrgID: TENANT'"
 _NONE_HINT = "or read the sidecars instead: --prometheus none"
 _LIMITS = ("too many samples", "exceeded", "limit", "too many chunks", "too large")
+
+
+class _Entry(TypedDict, total=False):
+    metric: Piece
+    value: tuple[float, str]
+    values: list[Any]
+
+
+class _Data(TypedDict, total=False):
+    result: list[_Entry]
+
+
+class _Answer(TypedDict, total=False):
+    status: Any
+    data: _Data
+    warnings: Any
+
+
+_decode = Decoder(_Answer)
+"""Labels stay text: most of them were read before. See `prometheus_series`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,16 @@ class QueryResult:
             if pair is not None:
                 yield Point(_labels(entry), *pair)
 
+    def texts(self) -> Iterator[tuple[bytes | Mapping[str, str], float]]:
+        """As `points`, with the text of the labels where there is one."""
+        for entry in self.result:
+            value = entry.get("value") if isinstance(entry, dict) else None
+            # A tuple was checked when it was decoded.
+            number = _number(value[1]) if type(value) is tuple else (_pair(value) or _NONE)[1]
+            if number is not None:
+                metric = entry.get("metric")
+                yield bytes(metric) if type(metric) is Piece else _labels(entry), number
+
     def series(self) -> Iterator[tuple[Mapping[str, str], tuple[tuple[float, float], ...]]]:
         """Labels and (time, value) pairs of each element of a matrix; values may be NaN."""
         for entry in self.result:
@@ -76,7 +106,7 @@ class QueryResult:
 def parse(body: bytes | str, where: str) -> QueryResult:
     """The answer in a body of status 200. Raises Unreachable where it is none."""
     try:
-        document = decode(body)
+        document = _decode(body)
     except (ValueError, RecursionError):
         raise not_prometheus(where, body) from None
     data = read.obj(document, "data")
@@ -142,18 +172,36 @@ def _line(body: bytes | str) -> str:
     return "" if page else clean(" ".join(text.split()), LONGEST)
 
 
+_NONE = None, None
+
+
 def _pair(value: Any) -> tuple[float, float] | None:
     """Time and value of `[1435781430.781, "1"]`."""
-    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[1], str)):
+    if not (isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[1], str)):
         return None
-    at, number = value[0], number_of(value[1])
+    at, number = value[0], _number(value[1])
     if isinstance(at, bool) or not isinstance(at, int | float) or number is None:
         return None
     return (float(at), number) if math.isfinite(at) else None
 
 
+def _number(text: str) -> float | None:
+    """Most of them are short whole numbers."""
+    plain = len(text) < 16 and text.isascii() and text.isdigit()
+    return float(text) if plain else number_of(text)
+
+
 def _labels(entry: Mapping[str, Any]) -> Mapping[str, str]:
-    return read.labels(entry, "metric")
+    metric = entry.get("metric")
+    return labels_in(bytes(metric)) if isinstance(metric, Piece) else read.labels(entry, "metric")
+
+
+def labels_in(text: bytes) -> Mapping[str, str]:
+    """The labels of a series, as its text in an answer has them."""
+    try:
+        return read.labels({"metric": decode(text)}, "metric")
+    except (ValueError, RecursionError):
+        return {}
 
 
 def shown(url: str) -> str:

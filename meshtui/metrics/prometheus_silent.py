@@ -12,11 +12,11 @@ from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.prometheus_reading import Flaws, durations_of, requests_of
 from meshtui.metrics.prometheus_result import Point
+from meshtui.metrics.prometheus_series import Row
 from meshtui.metrics.silent import SURE, Client, Filling, client_of
 from meshtui.metrics.traffic import DESTINATION, WAYPOINT, traffic_of
 
 Clients = Mapping[ServiceKey, frozenset[Client]]
-_CALLER = "source_workload"
 
 
 def filling_of(
@@ -48,8 +48,8 @@ def names_of(filling: Filling) -> Set[str]:
 def fill(
     ledger: Ledger,
     filling: Filling,
-    requests: Iterable[Point],
-    durations: Iterable[Point],
+    requests: Iterable[Row],
+    durations: Iterable[Row],
     s: float,
 ) -> None:
     """Counts those that are told apart by caller as callers'; `s` is the window in seconds."""
@@ -60,13 +60,13 @@ def fill(
         ledger.fill(counted, s, filling)
 
 
-def by_caller(points: Iterable[Point]) -> Iterable[Point]:
-    return (point for point in points if _CALLER in point.labels)
+def by_caller(rows: Iterable[Row]) -> Iterable[Row]:
+    return (row for row in rows if row[0].told_apart)
 
 
-def by_namespace(points: Iterable[Point]) -> Iterable[Point]:
+def by_namespace(rows: Iterable[Row]) -> Iterable[Row]:
     """What is counted of all callers; those that are told apart are among them."""
-    return (point for point in points if _CALLER not in point.labels)
+    return (row for row in rows if not row[0].told_apart)
 
 
 def with_clients(sample: Sample, filling: Filling) -> Sample:

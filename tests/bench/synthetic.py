@@ -13,6 +13,6 @@ _made = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = _made
 _spec.loader.exec_module(_made)
 
-Created, objects = _made.Created, _made.objects
+Created, objects, namespace = _made.Created, _made.objects, _made.namespace
 
-__all__ = ["Created", "objects"]
+__all__ = ["Created", "namespace", "objects"]

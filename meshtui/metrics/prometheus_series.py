@@ -1,0 +1,84 @@
+"""What the series of a Prometheus' answers count: their labels, understood once.
+
+A Prometheus says the same labels in every answer, and a large mesh has 75,000 series. Their labels
+stay text until one comes that was not seen before; all buckets of a histogram share what is known
+of it, since its bound is cut out of the text first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from meshtui.mesh.signals import UNKNOWN
+from meshtui.metrics.exposition import number_of
+from meshtui.metrics.prometheus_result import QueryResult, labels_in
+from meshtui.metrics.traffic import Traffic, traffic_of, version_of
+
+_NEEDED = {
+    "reporter": ("reporter",),
+    "destination_service_name": ("destination_service_name", "destination_service"),
+    "response_code": ("response_code",),
+}
+"""Labels without which requests cannot be told apart, each with the labels that will do."""
+
+_CALLER, _WHAT, _BOUND = "source_workload", "what", "le"
+_BOUND_TEXT = b'"le":"'
+"""Inside a value a quote is escaped, so it can only be the label itself."""
+
+
+class Series:
+    """What one counts; equal to itself alone, as it is the key of every row of its histogram.
+
+    `lacking` are the labels that requests need and that it has not; `told_apart` says whether it
+    is of one caller, as the query asks for those who do not count themselves; `counter` is which
+    of several, where the query names them in a label.
+    """
+
+    __slots__ = ("counter", "lacking", "told_apart", "traffic", "versionless")
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        lacking = (name for name, enough in _NEEDED.items() if not any(map(labels.get, enough)))
+        self.traffic: Traffic | None = traffic_of(labels)
+        self.told_apart = _CALLER in labels
+        self.lacking = tuple(lacking)
+        self.versionless = not labels.get("destination_version") and version_of(labels) == UNKNOWN
+        self.counter = labels.get(_WHAT, "")
+
+
+Row = tuple[Series, float | None, float]
+"""A series, the upper bound where it is a bucket's, and the value."""
+
+
+class KnownSeries:
+    """Bounded: when it is full it is emptied, which costs time only. For one thread at a time."""
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._limit = limit
+        self._known: dict[bytes, tuple[Series, float | None]] = {}
+        self._bounds: dict[bytes, float | None] = {}
+
+    def rows(self, answer: QueryResult) -> Iterator[Row]:
+        """The elements of an instant vector; what is not one is left out. Values may be NaN."""
+        known, bounds, head = self._known, self._bounds, len(_BOUND_TEXT)
+        for metric, value in answer.texts():
+            if not isinstance(metric, bytes):
+                yield Series(metric), number_of(metric.get(_BOUND, "")), value
+                continue
+            at = metric.find(_BOUND_TEXT)
+            if at < 0:
+                yield *(known.get(metric) or self._learn(metric, metric)), value
+                continue
+            end = metric.find(b'"', at + head)
+            key, bound = metric[:at] + metric[end:], metric[at + head : end]
+            series, _ = known.get(key) or self._learn(key, metric)
+            if bound not in bounds:
+                bounds[bound] = number_of(labels_in(metric).get(_BOUND, ""))
+            yield series, bounds[bound], value
+
+    def _learn(self, key: bytes, text: bytes) -> tuple[Series, float | None]:
+        if len(self._known) + len(self._bounds) >= self._limit:
+            self._known.clear()
+            self._bounds.clear()
+        labels = labels_in(text)
+        found = self._known[key] = Series(labels), number_of(labels.get(_BOUND, ""))
+        return found
