@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,6 +116,37 @@ def test_an_http_route_is_shifted_served_and_put_back(
     assert operator.change("undo")["verified"] is True
     assert made.spec(path) == before
     assert served(made.mesh.send(200, host="shelf:9080")) == {"reviews-v1": 200}
+
+
+@pytest.mark.parametrize("by", ["python3", "curl", "wget"])
+@pytest.mark.parametrize("ruled", [True, False], ids=["HTTPRoute", "no rule"])
+def test_a_load_is_what_the_applications_counted(
+    made: Made, operator: Operator, lab: RunningLab, ruled: bool, by: str
+) -> None:
+    if not shutil.which(by):
+        pytest.skip(f"no {by} here")
+    made.services("shelf", 9080, "http")
+    if ruled:
+        made.route("HTTPRoute", "shelf", backend("shelf-v1", 50), backend("shelf-v2", 50))
+        made.mesh.until_routed("default.shelf.0")
+    else:
+        made.mesh.until_routed("shelf.default.svc.cluster.local:9080")
+    lab.reset()
+    ran = operator.run(
+        *("load", "shelf", "--from", SIDECAR, "--rps", "20", "--for", "2s"),
+        *("--by", by, "--yes", "-o", "json"),
+    )
+    assert ran.status == 0, ran.err
+    found = ran.json
+    assert found["codes"] == {"200": found["requests"]} and found["requests"] > 20
+    at_the_applications = counted(lab)
+    assert at_the_applications.total() == found["requests"], ran.err
+    versions = {"reviews-v1", "reviews-v2"} | (set() if ruled else {"reviews-v3"})
+    assert set(+at_the_applications) == versions
+    asked = operator.run("request", "shelf", "--from", SIDECAR, "-o", "json", "--wait", "20s")
+    assert asked.status == 0, asked.err
+    assert counted(lab).total() == found["requests"] + 1
+    assert asked.json["agrees"] is not False
 
 
 def tcp_route(made: Made) -> str:
