@@ -58,8 +58,10 @@ class OwnPast:
             return
         self._count(works, sample)
         for work in works:
+            slow = work.view.key in self._slow
             for row in work.rows:
-                self._judge(work.view, row)
+                if slow or _takes_long(row.caller) or _takes_long(row.server):
+                    self._judge(work.view, row)
 
     def forget(self) -> None:
         """Another cluster."""
@@ -128,6 +130,10 @@ class OwnPast:
         if found:
             self._slow.add(view.key)
         return found
+
+
+def _takes_long(signals: Signals | None) -> bool:
+    return signals is not None and (signals.p95_ms or 0.0) > LONGER_MS
 
 
 def _place(view: ServiceView, row: RowWork, side: str) -> _Place:

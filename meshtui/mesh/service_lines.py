@@ -13,7 +13,7 @@ from meshtui.mesh.judging import ENOUGH, OK, Tally, counts_of
 from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.side_names import CALLER, SERVER
-from meshtui.mesh.standing import Known, Line, Span, follow, slowed
+from meshtui.mesh.standing import Known, Line, Margins, Span, follow, slowed
 from meshtui.mesh.standing_still import (
     ROUNDED,
     ends_nothing,
@@ -51,6 +51,12 @@ class ServiceLines:
     lines: list[Line | None] = field(default_factory=list)
     past: list[_Tick] = field(default_factory=list)
     calm: bool = False
+    _margins: list[Margins] = field(default_factory=list)
+    """Of each tick of `past`."""
+
+    _limits: Thresholds | None = None
+    """What the margins are to."""
+
     _slow: dict[int, str] = field(default_factory=dict)
     _joins: Joins | None = None
     _rows: int = -1
@@ -72,8 +78,9 @@ class ServiceLines:
         if len(newest) < len(self.places):
             newest = [*newest, *[None] * (len(self.places) - len(newest))]
         ticks.append(newest)
+        self._margins.append([])
         if len(ticks) > samples:
-            del ticks[:-samples]
+            del ticks[:-samples], self._margins[:-samples]
 
     def follow(
         self, judged: Sequence[str], windows: Windows, newest: Span, limits: Thresholds
@@ -83,6 +90,8 @@ class ServiceLines:
         quiet = newest.begin - POOLED_S
         calm = not slow
         known: Known = ()
+        if limits is not self._limits:
+            self._limits, self._margins = limits, [[] for _ in self.past]
         for at, count in enumerate(self.past[-1]):
             if count is None:
                 continue
@@ -94,7 +103,7 @@ class ServiceLines:
                 if newest.begin < line.counted_at - ROUNDED and ends_nothing(
                     line, count, at, known, limits
                 ):
-                    line.skipped = end, at, known
+                    line.skipped = known
                 else:
                     _follow(line, at, known, judged[at], newest, limits)
             elif not _is_calm(line, count, quiet):
@@ -117,8 +126,8 @@ class ServiceLines:
             work.state, work.slow = caller.shown, caller.slow
         if server is not None and work.server is not None:
             work.server_state = server.shown
-        for at, row in enumerate(work.rows, 1):
-            _show(row, lines[2 * at], lines[2 * at + 1])
+        for row, caller, server in zip(work.rows, lines[2::2], lines[3::2], strict=False):
+            _show(row, caller, server)
 
     def _fits(self, work: ServiceWork) -> bool:
         """Whether the service has the rows that the lines were arranged for."""
@@ -136,25 +145,34 @@ class ServiceLines:
             self._joins = None
         if [*places, *away] == old:
             return
+        for at, line in enumerate(self.lines):
+            if line is not None:
+                make_up(line, at)
         self.places = [*places, *away]
         self.lines = [known.get(place) for place in self.places]
         where = {place: at for at, place in enumerate(old)}
         moved = [where.get(place) for place in self.places]
         self.past = [[None if at is None else tick[at] for at in moved] for tick in self.past]
+        self._margins = [[] for _ in self.past]
 
     def _lines_of(self, work: ServiceWork) -> list[Line | None]:
         known = dict(zip(self.places, self.lines, strict=True))
         return [known.get(place) for place in _places(work)]
 
     def _ticks(self, windows: Windows) -> Known:
-        ticks = self.past
-        return [(begin, ticks[-1 - ago]) for ago, begin in windows if ago < len(ticks)]
+        ticks, margins = self.past, self._margins
+        margins[-1] = [None] * len(self.places)
+        return [
+            (begin, ticks[-1 - ago], margins[-1 - ago])
+            for ago, begin in windows
+            if ago < len(ticks)
+        ]
 
 
 def _follow(
     line: Line, at: int, known: Known, first: str, newest: Span, limits: Thresholds
 ) -> None:
-    make_up(line)
+    make_up(line, at)
     follow(line, windows_of(at, known, line.since - ROUNDED), first, newest, limits)
 
 
@@ -180,8 +198,10 @@ def _is_well(work: ServiceWork | RowWork) -> bool:
 
 
 def _show(row: RowWork, caller: Line | None, server: Line | None) -> None:
+    pods_state = row.pods_state
     if caller is not None and row.caller is not None:
-        row.state, row.slow = with_pods_state(caller.shown, row.pods_state), caller.slow
+        state, row.slow = caller.shown if caller.slow else caller.state, caller.slow
+        row.state = with_pods_state(state, pods_state) if pods_state else state
     if server is not None and row.server is not None:
-        row.server_state = with_pods_state(server.shown, row.pods_state)
-        row.server_slow = server.slow
+        state, row.server_slow = server.shown if server.slow else server.state, server.slow
+        row.server_state = with_pods_state(state, pods_state) if pods_state else state

@@ -67,7 +67,10 @@ _UNJUDGED = _TOO_FEW | {NOT_KNOWN}
 Tick = Sequence[Tally | None]
 """What one sample counted, by the places of the lines; None where that is not known."""
 
-Known = Sequence[tuple[float, Tick]]
+Margins = list[float | None]
+"""What `mesh.standing_still` keeps of the same lines; empty of a sample without failures."""
+
+Known = Sequence[tuple[float, Tick, Margins]]
 """Windows that have no second in common, the newest first: when each began, and its counts."""
 
 
@@ -89,8 +92,8 @@ class Line:
     `judged_at` is when there were enough requests last, `seen_at` when there were any, and
     `usual_rps` how many they were then. It was looked at until `at`, and had few requests at
     `followed_at` last: between them it had enough. Only errors are known of all windows that end
-    after `alive_at`. `skipped` is the last window that `mesh.standing_still` left out: its end,
-    the place of the line and what was counted there.
+    after `alive_at`. `skipped` is what was counted until the last window that
+    `mesh.standing_still` left out, the last that the line was looked at.
     """
 
     state: str
@@ -116,7 +119,7 @@ class Line:
     usual_rps: float = 0.0
     followed_at: float = 0.0
     alive_at: float = 0.0
-    skipped: tuple[float, int, Known] | None = None
+    skipped: Known | None = None
 
     @property
     def shown(self) -> str:

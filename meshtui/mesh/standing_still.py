@@ -8,6 +8,7 @@ line in any case is made up for before the line is followed again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from meshtui.mesh.interval import above, below
 from meshtui.mesh.judging import DEGRADED, ENOUGH, FAILING, ONLY_ERRORS, Counts, counts_of
@@ -18,11 +19,14 @@ ROUNDED = 1e-6
 SAFE = 1e-9
 """By how much sums may differ that are added up in another order, and more."""
 
+MARGIN = 1e-5
+"""The same of what has been added up for hours, in requests."""
+
 
 def windows_of(at: int, known: Known, since: float) -> Sequence[Counts]:
     """What each window counted of a line, the newest first, no further back than `since`."""
     found: list[Counts] = []
-    for begin, tick in known:
+    for begin, tick, _ in known:
         count = tick[at]
         if count is None or (begin < since and found):
             break
@@ -48,16 +52,39 @@ def ends_nothing(line: Line, count: Counts, at: int, known: Known, limits: Thres
         less = line.bad < limits.failing * line.requests
         if less and below(line.bad, line.requests, limits.failing, Z99):
             return False
-        return not _may_fail_less(line.since, at, known, LEAVE * limits.failing)
+        bound = LEAVE * limits.failing
+        if _exceed(errors + cut_off + refused - bound * requests, at, known):
+            return True
+        return not _may_fail_less(line, at, known, bound)
     return state == DEGRADED and not limits.degraded and _fails_little(line, at, known, limits)
 
 
-def _may_fail_less(since: float, at: int, known: Known, bound: float) -> bool:
-    """As the second that `pooled` returns."""
+def _exceed(newest: float, at: int, known: Known) -> bool:
+    """Whether it is known that more fails than the bound allows in the newest window of a line,
+    and in it and those just before: by the margin of the newest, and the least margin of these
+    when the window before it was the newest.
+
+    So a line that goes on failing costs a look at one window.
+    """
+    if newest < MARGIN or len(known) < 2:
+        return False
+    before = known[1][2]
+    least = before[at] if before else None
+    if least is None:
+        return False
+    margin = newest + least if least < 0.0 else newest
+    known[0][2][at] = margin
+    return margin >= MARGIN
+
+
+def _may_fail_less(line: Line, at: int, known: Known, bound: float) -> bool:
+    """Whether the newest window, or it and those just before, may exclude a ratio of `bound`,
+    of as many requests as count after the state has come back so often.
+    """
     requests = bad = 0.0
-    enough, more = Z99 * Z99 * (1 - bound) * (1 - SAFE), bound * (1 + SAFE)
-    since -= ROUNDED
-    for begin, tick in known:
+    least, weight = inf, 1 / 2.0**line.returns
+    limit, sure, since = bound * (1 + SAFE), Z99 * (1 - SAFE), line.since - ROUNDED
+    for begin, tick, _ in known:
         count = tick[at]
         if count is None or (begin < since and requests):
             break
@@ -66,8 +93,11 @@ def _may_fail_less(since: float, at: int, known: Known, bound: float) -> bool:
             bad += count[1] + count[2] + count[3]
         else:
             requests += count
-        if bad < more * requests and bound * requests >= enough:
+        margin = bad - bound * requests
+        least = margin if margin < least else least
+        if margin < MARGIN and below(bad * (1 - SAFE), weight * requests, limit, sure):
             return True
+    known[0][2][at] = least
     return False
 
 
@@ -75,7 +105,7 @@ def _fails_little(line: Line, at: int, known: Known, limits: Thresholds) -> bool
     """Whether neither the newest window nor all of them are sure to reach the limit."""
     requests = bad = 0.0
     since, limit = line.since - ROUNDED, limits.failing * (1 - SAFE)
-    for begin, tick in known:
+    for begin, tick, _ in known:
         count = tick[at]
         if count is None or (begin < since and requests):
             break
@@ -90,14 +120,14 @@ def _fails_little(line: Line, at: int, known: Known, limits: Thresholds) -> bool
     return bad < limit * requests or not above(bad, requests, limit)
 
 
-def make_up(line: Line) -> None:
-    """What the windows that were skipped change of the line."""
-    if line.skipped is None:
+def make_up(line: Line, at: int) -> None:
+    """What the windows that were skipped change of the line, at its place `at`."""
+    known = line.skipped
+    if known is None:
         return
-    end, at, known = line.skipped
-    line.failed_at, line.clean, line.skipped = end, 0.0, None
+    line.failed_at, line.clean, line.skipped = line.at, 0.0, None
     pool, _ = pooled(windows_of(at, known, line.since - ROUNDED), 0.0)
     line.ratio = bad_of(pool) / pool[0]
     if line.state != ONLY_ERRORS:
-        line.dead, line.alive_at = 0.0, end
+        line.dead, line.alive_at = 0.0, line.at
         line.failing_ratio = min(line.bad / line.requests, 1.0)

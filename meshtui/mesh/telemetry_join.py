@@ -53,7 +53,8 @@ class Joins:
         self._rows = rows
         self._owners = [row.owner or split_host(row.host) or key for row in rows]
         self._known: dict[Responder, Join] = {}
-        self._alone: dict[Responder, int] = {}
+        self.known_alone: dict[Responder, int] = {}
+        """What `alone` found."""
         self.services = tuple(dict.fromkeys((key, *self._owners)))
         """The service itself, then the others that its rows are of."""
 
@@ -65,11 +66,11 @@ class Joins:
 
     def alone(self, target: Responder) -> int:
         """The row that a target is of where it is of no other; -1 for all others."""
-        found = self._alone.get(target)
+        found = self.known_alone.get(target)
         if found is None:
             join = self.find(target)
             found = join.rows[0] if len(join.rows) == 1 and not join.beside else -1
-            self._alone[target] = found
+            self.known_alone[target] = found
         return found
 
     def _find(self, target: Responder) -> Join:
@@ -202,34 +203,37 @@ def _each_apart(
     if caller is None or server is None:
         return None
     found = [begun(row) for row in rows]
-    for work, seen, (answered, _) in zip(found, caller, server, strict=True):
+    for work, seen, reached, answered in zip(found, *caller, server[0], strict=True):
         if not work.unknown_because:
-            (work.caller, work.reached), work.server = seen, answered
+            work.caller, work.reached, work.server = seen, reached, answered
     return found
 
 
 def _apart(
     joins: Joins, rows: Sequence[VersionView], counted: Counted
-) -> list[tuple[Signals, float]] | None:
+) -> tuple[list[Signals], list[float]] | None:
     """What was counted of each row, and how much of it reached a pod."""
-    found = [(NO_REQUESTS, 0.0)] * len(rows)
+    seen, reached = [NO_REQUESTS] * len(rows), [0.0] * len(rows)
     several: dict[int, list[Signals]] = {}
+    known = joins.known_alone
     for target, signals in counted:
-        at = joins.alone(target)
+        at, requests = known.get(target), signals.requests
+        if at is None:
+            at = joins.alone(target)
         if at < 0:
-            if signals.requests or len(joins.find(target).rows) == 1:
+            if requests or len(joins.find(target).rows) == 1:
                 return None
             continue
-        known, reached = found[at]
+        if seen[at] is not NO_REQUESTS:
+            several.setdefault(at, [seen[at]]).append(signals)
+        elif not requests and signals.buckets:
+            several[at] = [signals]
+        seen[at] = signals
         if target.version != UNKNOWN or target.workload:
-            reached += signals.requests
-        if known is not NO_REQUESTS:
-            several.setdefault(at, [known]).append(signals)
-        found[at] = signals, reached
-    for at, (signals, reached) in enumerate(found):
-        if at in several or (signals.buckets and not signals.requests):
-            found[at] = merged(several.get(at, (signals,))), reached
-    return found
+            reached[at] += requests
+    for at, parts in several.items():
+        seen[at] = merged(parts)
+    return seen, reached
 
 
 def _joined(

@@ -289,6 +289,10 @@ class _Telemetry:
     def total(self, services: Sequence[ServiceKey]) -> tuple[Signals, Signals]:
         """What was counted of several services, on either side."""
         caller, server = self.sample.caller_totals, self.sample.server_totals
+        if len(services) == 1:
+            called, served = caller.get(services[0]), server.get(services[0])
+            if called and served and called.requests and served.requests:
+                return called, served
         return (
             merged([caller.get(key, NO_REQUESTS) for key in services]),
             merged([server.get(key, NO_REQUESTS) for key in services]),
@@ -411,8 +415,8 @@ def _judge(
         tallies += called, served
         states += state, server_state
         for signals in (caller, server):
-            if signals is not None and signals.p95_ms is not None:
-                slow = slow or signals.p95_ms > quick_ms
+            if signals is not None and signals.p95_ms is not None and signals.p95_ms > quick_ms:
+                slow = True
     if slow:
         _judge_times(rows, limits)
     return tallies, states
