@@ -71,6 +71,8 @@ class Past:
     end: float
     step_s: float
     courses: Mapping[str, Course] = field(default_factory=dict)
+    unsure: bool = False
+    """Whether there are 401s of which it does not tell whether proxies gave them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ def extended(past: Past, newer: Past, begin: float) -> Past:
         for version, course in courses.items()
         if course and (version in newer.courses or any(moment.rps for moment in course))
     }
-    return replace(newer, begin=max(begin, past.begin), courses=retained)
+    unsure = past.unsure or newer.unsure
+    return replace(newer, begin=max(begin, past.begin), courses=retained, unsure=unsure)
 
 
 def _without_traffic(past: Past) -> Course:

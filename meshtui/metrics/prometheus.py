@@ -23,7 +23,7 @@ from meshtui.mesh.count_overrides import CLIENT
 from meshtui.mesh.courses import Named, by_telemetry
 from meshtui.mesh.metrics_off import not_counting
 from meshtui.mesh.model import Mesh, ServiceKey
-from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 from meshtui.mesh.time_series import Past, Stretch
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.aggregate import Client, Ledger
@@ -32,6 +32,7 @@ from meshtui.metrics.connections import ConnectionLedger
 from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.denied import Denied, with_denied, with_edge
 from meshtui.metrics.prometheus_past import PrometheusPast
+from meshtui.metrics.prometheus_past_queries import Counting
 from meshtui.metrics.prometheus_reading import (
     Clusters,
     Flaws,
@@ -229,8 +230,8 @@ class PrometheusSource:
             return None
         if self._known is None:
             raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
-        reporter = _counting(self._last[2], service) if self._last else SOURCE
-        return await self._past.read(service, stretch, named, *self._known, reporter)
+        counting = _counting(self._last[2], service) if self._last else Counting()
+        return await self._past.read(service, stretch, named, *self._known, counting)
 
     async def calls(self, mesh: Mesh) -> Calls:
         """One query, over the window that the last sample was counted in."""
@@ -394,11 +395,12 @@ def _gateways(mesh: Mesh) -> frozenset[Client]:
     return frozenset((pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway)
 
 
-def _counting(sample: Sample, service: ServiceKey) -> str:
-    """Who answered, where it counts for all callers that are known; else the callers."""
-    filled = sample.filled.get(service)
-    rest = sample.clients.get(service, frozenset()) - (filled or frozenset())
-    return DESTINATION if filled and not rest else SOURCE
+def _counting(sample: Sample, service: ServiceKey) -> Counting:
+    """The callers; who answered for those that count nothing, and for all where none counts."""
+    filled = sample.filled.get(service, frozenset())
+    if filled and not sample.clients.get(service, frozenset()) - filled:
+        return Counting(DESTINATION)
+    return Counting(SOURCE, tuple(sorted({workload or UNKNOWN for _, workload in filled})))
 
 
 def _rows(points: Iterable[Point], what: str) -> Iterable[Point]:

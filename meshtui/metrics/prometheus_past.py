@@ -1,4 +1,4 @@
-"""What a Prometheus remembers of one service: two range queries, in a thread of its own.
+"""What a Prometheus remembers of one service: a few range queries, in a thread of its own.
 
 It has its own way to the server, so that a range that takes long keeps no sample waiting.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -20,10 +20,17 @@ from meshtui.mesh.time_series import Course, Moment, Past, Stretch
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.counter_reading import Buckets
 from meshtui.metrics.exposition import number_of
+from meshtui.metrics.prometheus_past_queries import Counting
+from meshtui.metrics.prometheus_past_refused import (
+    Refusals,
+    leaves_unsure,
+    may_be_refused,
+)
+from meshtui.metrics.prometheus_queries import denied as denied_query
 from meshtui.metrics.prometheus_result import Over, QueryResult
 from meshtui.metrics.prometheus_timing import Newest, Rhythm
 from meshtui.metrics.scope import ALL, Scope
-from meshtui.metrics.traffic import SOURCE, responder_of, traffic_of
+from meshtui.metrics.traffic import responder_of, traffic_of
 from meshtui.metrics.worker import Worker
 
 MOST_POINTS = 1_000
@@ -71,13 +78,13 @@ class PrometheusPast:
         newest: Newest,
         rhythm: Rhythm,
         ahead_s: float,
-        reporter: str = SOURCE,
+        counting: Counting = Counting(),  # noqa: B008 - it is frozen
     ) -> Past:
         """Points up to the newest scrape; what came after it is not known yet.
 
         `named` says whose a target's requests are, `ahead_s` is what the server's clock is ahead
-        of this one. `reporter` counts: where no caller does, who answered. Raises Unreachable or
-        NotAllowed.
+        of this one. `counting`: where callers count nothing, who answered does. Raises Unreachable
+        or NotAllowed.
         """
         skew = int(ahead_s / _SKEW_S) * _SKEW_S
         end = newest.at - newest.age_s
@@ -85,14 +92,18 @@ class PrometheusPast:
         window_s = window_of(over, rhythm)
         window = f"{round(window_s * 1000)}ms"
         async with self._one_at_a_time:
-            what = service, window, rhythm.oldest_s, self._scope, reporter
+            what = service, window, rhythm.oldest_s, self._scope, counting
             requests = await self._ask(queries.requests(*what), over)
             durations = await self._ask(queries.durations(*what), over)
-            asked = requests, durations, service, named, reporter
+            denied = QueryResult([])
+            if may_be_refused(requests):
+                denied = await self._ask(denied_query(window, self._scope), over)
+            asked = requests, durations, denied, service, named, counting.reporters
             reading = partial(courses_of, *asked, over.step_s, window_s, skew)
             courses = await self._read(reading)
         begin = over.begin - over.step_s - skew
-        return Past("prometheus", begin, over.end - skew, over.step_s, courses)
+        unsure = leaves_unsure(requests, denied)
+        return Past("prometheus", begin, over.end - skew, over.step_s, courses, unsure)
 
     async def _ask(self, promql: str, over: Over) -> QueryResult:
         return await self._server.ask_range(promql, over, QUERY_S)
@@ -129,9 +140,10 @@ def window_of(over: Over, rhythm: Rhythm) -> float:
 def courses_of(
     requests: QueryResult,
     durations: QueryResult,
+    denied: QueryResult,
     service: ServiceKey,
     named: Named,
-    reporter: str,
+    reporters: Set[str],
     step_s: int,
     window_s: float,
     skew: float,
@@ -140,7 +152,7 @@ def courses_of(
 
     Where anything of the service is known, a version that has no counter had no traffic.
     """
-    counted = _counted(requests, service, named, reporter)
+    counted = _counted(requests, denied, service, named, reporters)
     times = sorted({at for one in counted.values() for at in one.requests})
     timed = _timed(durations, service, named)
     busiest = sorted(counted, key=lambda name: -sum(counted[name].requests.values()))
@@ -171,20 +183,30 @@ def _moment(
 
 
 def _counted(
-    answer: QueryResult, service: ServiceKey, named: Named, reporter: str
+    answer: QueryResult,
+    denied: QueryResult,
+    service: ServiceKey,
+    named: Named,
+    reporters: Set[str],
 ) -> dict[str, _Counted]:
+    """What was no good as the table has it: by its code, cut off, or refused by a proxy."""
     found: dict[str, _Counted] = {}
+    refusals = Refusals(denied)
     for labels, values in answer.series():
         traffic = traffic_of(labels)
-        if traffic is None or traffic.reporter != reporter or traffic.service_key != service:
+        if traffic is None or traffic.reporter not in reporters or traffic.service_key != service:
             continue
         version = found.setdefault(named(traffic.target), _Counted())
+        bad = traffic.failed or traffic.cut_off or traffic.refused
         for time, value in values:
             if 0 <= value < math.inf:
                 at = round(time)
                 version.requests[at] = version.requests.get(at, 0.0) + value
-                if traffic.failed:
+                if bad:
                     version.errors[at] = version.errors.get(at, 0.0) + value
+                else:
+                    refusals.note(traffic, at, value, version.errors)
+    refusals.add()
     return {version: counted for version, counted in found.items() if counted.requests}
 
 

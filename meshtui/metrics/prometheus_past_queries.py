@@ -10,15 +10,38 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS, once
 from meshtui.metrics.scope import ALL, Scope
-from meshtui.metrics.traffic import BUCKETS, REQUESTS, SOURCE
+from meshtui.metrics.traffic import BUCKETS, DESTINATION, REQUESTS, SOURCE
 
 _VERSION = ("destination_version", "destination_canonical_revision", "destination_workload")
 
 _NOT_KNOWN = "unknown|-|"
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Who counts the requests of a service: a reporter, and in the place of the callers `silent`,
+    workloads that count nothing, who answered.
+    """
+
+    reporter: str = SOURCE
+    silent: tuple[str, ...] = ()
+
+    @property
+    def reporters(self) -> frozenset[str]:
+        return frozenset({self.reporter, *((DESTINATION,) if self.silent else ())})
+
+    @property
+    def kinds(self) -> tuple[tuple[str, ...], ...]:
+        """What tells each kind of counter."""
+        names = "|".join(re.escape(name) for name in self.silent)
+        served = (f'reporter="{DESTINATION}"', f"source_workload=~{_quoted(names)}")
+        return ((f"reporter={_quoted(self.reporter)}",), *((served,) if self.silent else ()))
 
 
 def requests(
@@ -26,7 +49,7 @@ def requests(
     window: str,
     oldest_s: float,
     scope: Scope = ALL,
-    reporter: str = SOURCE,
+    counting: Counting = Counting(),  # noqa: B008 - it is frozen
 ) -> str:
     """Requests of each `window`, by what tells errors and versions apart, those without a pod too.
 
@@ -35,13 +58,12 @@ def requests(
     """
     name = rf"{re.escape(service.name)}([.:].*)?|{_NOT_KNOWN}"
     space = rf"{re.escape(service.namespace)}|{_NOT_KNOWN}"
-    counter = scope.mesh(
-        REQUESTS,
-        f"reporter={_quoted(reporter)}",
+    of = (
         f"destination_service_name=~{_quoted(name)}",
         f"destination_service_namespace=~{_quoted(space)}",
     )
-    return f"{once(REQUEST_LABELS, _grown(counter, window))}{_fresh(counter, oldest_s)}"
+    counters = (scope.mesh(REQUESTS, *kind, *of) for kind in counting.kinds)
+    return _each(REQUEST_LABELS, counters, window, oldest_s)
 
 
 def durations(
@@ -49,16 +71,23 @@ def durations(
     window: str,
     oldest_s: float,
     scope: Scope = ALL,
-    reporter: str = SOURCE,
+    counting: Counting = Counting(),  # noqa: B008
 ) -> str:
     """Buckets of each `window` by version. Those without growth too: quantiles lie between."""
-    counter = scope.mesh(
-        BUCKETS,
-        f"reporter={_quoted(reporter)}",
+    of = (
         f"destination_service_name={_quoted(service.name)}",
         f"destination_service_namespace={_quoted(service.namespace)}",
     )
-    return f"{once(('le', *_VERSION), _grown(counter, window))}{_fresh(counter, oldest_s)}"
+    counters = (scope.mesh(BUCKETS, *kind, *of) for kind in counting.kinds)
+    return _each(("le", "reporter", *_VERSION), counters, window, oldest_s)
+
+
+def _each(labels: tuple[str, ...], counters: Iterable[str], window: str, oldest_s: float) -> str:
+    """All that the counters grew by; they differ in their reporters."""
+    return " or ".join(
+        f"{once(labels, _grown(counter, window))}{_fresh(counter, oldest_s)}"
+        for counter in counters
+    )
 
 
 def _grown(counter: str, window: str) -> str:

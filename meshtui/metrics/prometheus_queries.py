@@ -115,13 +115,21 @@ def beside(window: str, scope: Scope = ALL) -> str:
     return _labelled(_beside(window, scope))
 
 
+def denied(window: str, scope: Scope = ALL) -> str:
+    """What the filters of workloads have denied, and those of gateways at the edge."""
+    return _labelled(_denials(window, scope))
+
+
 def _beside(window: str, scope: Scope) -> dict[str, str]:
+    return {**_denials(window, scope), SILENT: _silent(window, scope)}
+
+
+def _denials(window: str, scope: Scope) -> dict[str, str]:
     return {
         DENIED: _denied("envoy_http_rbac", window, scope, _ENFORCED),
         TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope),
         EDGE_DENIED: _denied("envoy_http_rbac", window, scope, _ENFORCED, edge=True),
         EDGE_TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope, edge=True),
-        SILENT: _silent(window, scope),
     }
 
 

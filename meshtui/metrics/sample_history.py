@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 
 from meshtui.mesh.courses import called_by_course
+from meshtui.mesh.judging import bad_ratio
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.time_series import Course, Moment, within
@@ -24,11 +25,11 @@ _FIELDS = 5
 _NOT_KNOWN = -1.0
 
 _Values = tuple[float, float, float, float, float]
-"""Requests per second, error ratio, p50, p95, p99."""
+"""Requests per second, the part that was no good (as the table shows it), p50, p95, p99."""
 
 
 def _values(signals: Signals) -> _Values:
-    rest = signals.error_ratio, signals.p50_ms, signals.p95_ms, signals.p99_ms
+    rest = bad_ratio(signals), signals.p50_ms, signals.p95_ms, signals.p99_ms
     errors, p50, p95, p99 = (_NOT_KNOWN if value is None else value for value in rest)
     return signals.rps, errors, p50, p95, p99
 

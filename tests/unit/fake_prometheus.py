@@ -34,6 +34,9 @@ class Fake:
 
     past_requests: list[Row] = field(default_factory=list)
     past_durations: list[Row] = field(default_factory=list)
+    past_state: list[Row] = field(default_factory=list)
+    """What filters have denied over time."""
+
     age: float = 1.0
     interval: float = 15.0
     scraped_for: float = 3600.0

@@ -139,9 +139,10 @@ def test_what_prometheus_remembers_is_what_the_row_says(case: str) -> None:
     courses = courses_of(
         QueryResult(requests),
         QueryResult([]),
+        QueryResult([]),
         REVIEWS,
         course_names(view),
-        SOURCE,
+        {SOURCE},
         STEP,
         SECONDS,
         0.0,

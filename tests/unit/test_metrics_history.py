@@ -137,3 +137,12 @@ def test_versions_that_are_gone_are_forgotten(seen: SampleHistory) -> None:
 def test_what_is_cleared_is_gone(seen: SampleHistory) -> None:
     seen.clear()
     assert (seen.newest, seen.courses(REVIEWS)) == (None, {})
+
+
+def test_what_a_proxy_refused_and_what_broke_off_is_no_good_as_in_the_table(
+    seen: SampleHistory,
+) -> None:
+    bad = Signals(10.0, 2.0, 0.1, 1.0, 2.0, 3.0, cut_off=1.0, refused=3.0)
+    key = VersionKey(REVIEWS, "v9")
+    seen.record(Sample(5.0, "test", 5.0, caller={key: bad}))
+    assert [moment.error_ratio for moment in course(seen, "v9") if moment.rps] == [0.5]

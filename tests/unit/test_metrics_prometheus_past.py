@@ -52,15 +52,21 @@ def bucket(bound: str, values: dict[int, float | str], version: str = "v1") -> R
     return series({T + at: v for at, v in values.items()}, le=bound, destination_version=version)
 
 
-def read(requests: list[Row], durations: list[Row] | None = None) -> dict[str, Course]:
+def read(
+    requests: list[Row],
+    durations: list[Row] | None = None,
+    denied: list[Row] | None = None,
+    reporters: frozenset[str] = frozenset({"source"}),
+) -> dict[str, Course]:
     """With a step of 15 s and a window of 60 s."""
     return dict(
         courses_of(
             QueryResult(requests),
             QueryResult(durations or []),
+            QueryResult(denied or []),
             REVIEWS,
             by_telemetry,
-            "source",
+            reporters,
             15,
             60.0,
             0.0,
@@ -338,3 +344,92 @@ async def test_where_no_caller_counts_the_past_is_what_who_answered_counted(
     assert sample.filled == {REVIEWS: frozenset({("", "")})}
     past = await past_of(source)
     assert [moment.rps for moment in past.courses["v1"]] == [1.5]
+
+
+def denials(what: str, values: dict[int, float | str], workload: str = "reviews-v1") -> Row:
+    whose = "source" if "edge" in what else "destination"
+    return series(
+        {T + at: value for at, value in values.items()},
+        what=what,
+        **{f"{whose}_workload": workload, f"{whose}_workload_namespace": "default"},
+    )
+
+
+LOST = {"version": "unknown", "workload": "unknown"}
+REFUSED: dict[str, tuple[dict[str, str], list[Row], float]] = {
+    "all by RBAC": ({"response_code": "403"}, [denials("denied", {0: 30})], 0.5),
+    "some by RBAC": ({"response_code": "403"}, [denials("denied", {0: 15})], 0.25),
+    "the counter is ahead": ({"response_code": "403"}, [denials("denied", {0: 90})], 0.5),
+    "the program's own": ({"response_code": "403"}, [], 0.0),
+    "another workload's": ({"response_code": "403"}, [denials("denied", {0: 30}, "x")], 0.0),
+    "tokens": ({"response_code": "401"}, [denials("tokens", {0: 30})], 0.5),
+    "tokens are no 403": ({"response_code": "403"}, [denials("tokens", {0: 30})], 0.0),
+    "a rate limit": ({"response_code": "429", "response_flags": "RL"}, [], 0.5),
+    "an external service": ({"response_code": "403", "response_flags": "UAEX"}, [], 0.5),
+    "cut off": ({"response_flags": "UPE"}, [], 0.5),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_proxies_refused_is_no_good_in_the_past_either(case: str) -> None:
+    own, denied, ratio = REFUSED[case]
+    at = {"destination_workload": "reviews-v1", "destination_workload_namespace": "default"}
+    rows = [counted({0: 30}), counted({0: 30}, **own)]
+    for row in rows:
+        row["metric"].update(at)
+    (moment,) = read(rows, denied=denied)["v1"]
+    assert moment.error_ratio == pytest.approx(ratio)
+
+
+def test_what_a_gateway_denied_reached_no_pod() -> None:
+    row = counted({0: 30}, response_code="403")
+    row["metric"] |= dict.fromkeys(("destination_version", "destination_workload"), "unknown")
+    found = read([counted({0: 30}), row], denied=[denials("denied at the edge", {0: 30}, "in")])
+    assert [moment.error_ratio for moment in found["unknown"]] == [1.0]
+    assert [moment.error_ratio for moment in found["v1"]] == [0.0]
+
+
+async def test_beside_callers_that_count_those_that_do_not_are_in_the_past(
+    fake: Fake, source: PrometheusSource
+) -> None:
+    plain = {"reporter": "destination", "source_workload": "unknown"}
+    fake.requests = [requests_row(90), requests_row(90, reporter="destination")]
+    fake.requests.append(requests_row(30, **plain))
+    fake.clients.append(requests_row(1, source_workload="productpage-v1"))
+    fake.denied = [requests_row(30, **plain, what="silent")]
+    fake.past_requests = [counted({0: 90}), counted({0: 30}, **plain)]
+    sample = await source.sample(Mesh())
+    assert sample.caller_totals[REVIEWS].requests == 120
+    past = await past_of(source)
+    assert [moment.rps for moment in past.courses["v1"]] == [2.0]
+
+
+def test_prometheus_itself_counts_both_kinds_of_callers(tmp_path: Path) -> None:
+    require("promtool")
+    both = queries.Counting("source", ("unknown",))
+    query = queries.requests(REVIEWS, "60000ms", 60.0, counting=both)
+    theirs = OK.replace('instance="a",reporter="source"', 'instance="b",reporter="destination"')
+    nameless, named = (
+        theirs.replace(",reporter", f',source_workload="{caller}",reporter')
+        for caller in ("unknown", "productpage-v1")
+    )
+    known = {OK: "0+15x40", nameless: "0+30x40", named: "0+15x40"}
+    assert sorted(evaluate(query, known, "5m", tmp_path).values()) == [60.0, 120.0]
+
+
+@pytest.mark.parametrize("code", ["403", "401", "503"])
+async def test_the_filters_are_asked_where_they_may_have_answered(
+    fake: Fake, source: PrometheusSource, code: str
+) -> None:
+    lost = counted({0: 90}, response_code=code)
+    lost["metric"] |= {
+        "destination_workload": "reviews-v1",
+        "destination_workload_namespace": "default",
+    }
+    fake.past_requests, fake.past_state = [lost], [denials("denied", {0: 45})]
+    await source.sample(Mesh())
+    past = await past_of(source)
+    assert ("past_state" in fake.kinds) == (code != "503")
+    assert past.unsure == (code == "401")
+    ratio = {"403": 0.5, "401": 0.0, "503": 1.0}[code]
+    assert [moment.error_ratio for moment in past.courses["v1"]] == [ratio]

@@ -62,6 +62,8 @@ class Picture:
     seen_since: float | None = None
     newest: float | None = None
     overdue_s: float = 10.0
+    unsure: bool = False
+    """Of 401s in the source's past it is not known whether proxies gave them."""
 
 
 class Charting(Protocol):
@@ -118,6 +120,7 @@ class ChartHistory:
             seen_since=self._seen.since,
             newest=max([*ends, *([self._seen.newest] if self._seen.newest else [])], default=None),
             overdue_s=self._overdue_s,
+            unsure=past is not None and past.unsure,
         )
 
     async def read_past(self, service: ServiceKey, range_s: float, cells: int, now: float) -> None:

@@ -15,6 +15,7 @@ from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
+from meshtui.mesh.undecided import may_refuse_tokens
 from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
@@ -44,6 +45,7 @@ SHOWN = {"all": ALL, "errors": ERRORS, "latency": LATENCY, "requests": RPS}
 """The words for the charts, in the order in which a key goes through them."""
 
 USUAL_RANGE = "30m"
+UNSURE = "401s may be refused tokens: a Prometheus does not tell, and they count as success here"
 _NAMES = tuple(RANGES)
 
 
@@ -200,6 +202,9 @@ class ChartsPane(Pane):
             return [fit_line((span(f"✖ {self._error}", "error"),), width)]
         if self._picture is not None and not self._picture.courses:
             return wrapped("asking for the past…" if self._busy else self._none(), width, "muted")
+        shown = self._snapshot
+        if self._picture is not None and self._picture.unsure and shown is not None:
+            return wrapped(UNSURE, width, "unknown") if may_refuse_tokens(shown.mesh) else []
         return []
 
     def _none(self) -> str:

@@ -1,0 +1,91 @@
+"""Which 403s and 401s of a service's past proxies gave: their filters count by workload."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from meshtui.mesh import read
+from meshtui.mesh.istio import Json
+from meshtui.metrics import prometheus_queries as queries
+from meshtui.metrics.prometheus_result import QueryResult
+from meshtui.metrics.traffic import Traffic
+
+CODES = ("403", "401")
+
+_AT_EDGE = ("", "")
+_KINDS = {
+    queries.DENIED: ("403", False),
+    queries.TOKENS: ("401", False),
+    queries.EDGE_DENIED: ("403", True),
+    queries.EDGE_TOKENS: ("401", True),
+}
+_Place = tuple[tuple[str, str], str]
+"""A workload, or the edge, and a code."""
+
+
+def may_be_refused(requests: QueryResult) -> bool:
+    """Whether there are answers that a filter may have given."""
+    return any(labels.get("response_code") in CODES for labels in _metrics(requests))
+
+
+def leaves_unsure(requests: QueryResult, denied: QueryResult) -> bool:
+    """Whether there are 401s, and nobody counts which tokens are refused: istiod has the proxies
+    keep no such counter unless it is asked to."""
+    if any(labels.get(queries.WHAT) in _TOKENS for labels in _metrics(denied)):
+        return False
+    return any(labels.get("response_code") == "401" for labels in _metrics(requests))
+
+
+_TOKENS = (queries.TOKENS, queries.EDGE_TOKENS)
+
+
+def _metrics(answer: QueryResult) -> Iterator[Json]:
+    return (read.obj(entry, "metric") for entry in answer.result if isinstance(entry, dict))
+
+
+@dataclass(slots=True)
+class _Answers:
+    """Of one place at one time, and to whose errors its part of them is added."""
+
+    number: float = 0.0
+    parts: list[tuple[dict[int, float], float]] = field(default_factory=list)
+
+
+class Refusals:
+    """Answers that may be by a filter, and what the filters counted."""
+
+    def __init__(self, denied: QueryResult) -> None:
+        self._denied: dict[tuple[_Place, int], float] = {}
+        self._answers: dict[tuple[_Place, int], _Answers] = {}
+        for labels, values in denied.series():
+            code, edge = _KINDS.get(labels.get(queries.WHAT, ""), ("", False))
+            workload = (
+                labels.get("destination_workload_namespace", ""),
+                labels.get("destination_workload", ""),
+            )
+            place = (_AT_EDGE if edge else workload, code)
+            for time, value in values:
+                if code and 0 < value < math.inf:
+                    at = (place, round(time))
+                    self._denied[at] = self._denied.get(at, 0.0) + value
+
+    def note(self, traffic: Traffic, at: int, value: float, errors: dict[int, float]) -> None:
+        """Answers without a flag; what is outside of the cluster may answer so itself."""
+        target = traffic.target
+        if traffic.code not in CODES or not value or not self._denied:
+            return
+        if target.nowhere and "." in target.service.name:
+            return
+        workload = _AT_EDGE if target.nowhere else (target.namespace, target.workload)
+        found = self._answers.setdefault(((workload, traffic.code), at), _Answers())
+        found.number += value
+        found.parts.append((errors, value))
+
+    def add(self) -> None:
+        """To the errors the part that was denied: nobody counts which of them."""
+        for place, answers in self._answers.items():
+            part = min(1.0, self._denied.get(place, 0.0) / answers.number)
+            for errors, value in answers.parts if part else ():
+                errors[place[1]] = errors.get(place[1], 0.0) + value * part
