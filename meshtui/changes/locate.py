@@ -31,7 +31,7 @@ from meshtui.mesh.resolution import world
 from meshtui.mesh.resolution.idle_routes import without_effect
 from meshtui.mesh.routing import find_service
 from meshtui.mesh.subsets import usable_subsets
-from meshtui.mesh.versions import version_rows
+from meshtui.mesh.versions import VersionView, version_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +314,12 @@ class HostSubset:
     subset: str
 
 
+def _is_whole_host(located: Located, row: VersionView) -> bool:
+    """Whether the row, called as its pods' version, is a host that the rule weighs."""
+    places = {(d.host, d.subset) for d in located.rule.destinations}
+    return len(places) > 1 and (row.host, "") in places and row.weight is not None
+
+
 def resolve_version(located: Located, name: str) -> HostSubset:
     """The host and subset that a person means by `name`.
 
@@ -332,7 +338,7 @@ def resolve_version(located: Located, name: str) -> HostSubset:
         return HostSubset(host, name)
     rows = version_rows(located.mesh, located.service, located.rule)
     for row in rows:
-        if row.version == name and row.subset:
+        if row.version == name and (row.subset or _is_whole_host(located, row)):
             return HostSubset(row.host, row.subset)
     other = find_service(located.mesh, name, located.service.key.namespace)
     if other is not None and other.key != located.service.key:

@@ -24,6 +24,7 @@ from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, VirtualService
 from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, World, world
 from meshtui.mesh.resolution import Route as ResolvedRoute
 from meshtui.mesh.resolution.idle_routes import without_effect
+from meshtui.mesh.rules import ANY_REQUEST
 
 Workload = tuple[str, str]
 """A namespace and the name of a workload in it."""
@@ -40,6 +41,7 @@ class Route:
     the pod that the caller chose, so that weights do nothing. `ports` are the service's ports that
     it is used on. `elsewhere`: it is of another host, and sends to this one. `beside`: it carries
     connections of a service that has HTTP ports too, whose ordinary traffic are requests.
+    `narrowed` is what it asks for where it stands in a delegate, with what its roots ask for.
     """
 
     service: RuleOwner
@@ -55,6 +57,12 @@ class Route:
     ports: tuple[int, ...] = field(default=(), compare=False)
     elsewhere: bool = field(default=False, compare=False)
     beside: bool = field(default=False, compare=False)
+    narrowed: str = field(default="", compare=False)
+
+    @property
+    def match_text(self) -> str:
+        """What it asks for, in words."""
+        return self.narrowed or self.rule.match_text
 
     @property
     def carries(self) -> bool:
@@ -276,6 +284,7 @@ class _Found:
                     rest=edge.route.takes_everything,
                     edge=True,
                     elsewhere=through and whole,
+                    narrowed=edge.route.rule.narrowed if edge.route.rule else "",
                 )
                 self._join(self._of(found, group.client, (group,)))
 
@@ -346,6 +355,7 @@ class _Found:
             by_address=answer.by_address,
             ports=(answer.port,),
             elsewhere=bool(only),
+            narrowed=merged.narrowed,
         )
         self._join(self._of(found, answer.client, groups) if not why else found)
 
@@ -394,7 +404,16 @@ class _Found:
             clients=_each_once(*known.clients, *found.clients) if differ else known.clients,
             pods=known.pods + (found.pods if differ else 0),
             ports=tuple(dict.fromkeys((*known.ports, *found.ports))),
+            narrowed=_either(known.narrowed, found.narrowed),
         )
+
+
+def _either(one: str, other: str) -> str:
+    """What two roots of a delegate's rule ask for."""
+    if not other or one in ("", other, ANY_REQUEST):
+        return one
+    texts = dict.fromkeys((*one.split(" or "), *other.split(" or ")))
+    return ANY_REQUEST if ANY_REQUEST in texts else " or ".join(texts)
 
 
 def _each_once(*clients: Client) -> tuple[Client, ...]:

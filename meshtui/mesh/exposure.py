@@ -125,6 +125,8 @@ class _Opening:
     holder: RulePlace
     host: str
     share: float
+    narrowed: str = ""
+    """What it asks for where it stands in a delegate."""
 
     @property
     def key(self) -> tuple[Ref, Server, Ref]:
@@ -178,7 +180,8 @@ def _through_routes(view: View, door: OpenDoor) -> Iterator[_Opening]:
             for route in _routes(view, door, name, ruling):
                 for host, share in _shares(route).items():
                     if route.rule is not None:
-                        yield _Opening(door, (name,), route.rule.holder, host, share)
+                        rule = route.rule
+                        yield _Opening(door, (name,), rule.holder, host, share, rule.narrowed)
 
 
 def _routes(view: View, door: OpenDoor, name: str, ruling: Ruling) -> Iterator[Route]:
@@ -238,7 +241,7 @@ def _door(mesh: Mesh, openings: _Openings) -> Door:
 
 def _lead(opening: _Opening) -> Lead:
     holder, percent = opening.holder, 100.0 * opening.share
-    match = holder.rule.match_text if holder.rule else "any request"
+    match = opening.narrowed or (holder.rule.match_text if holder.rule else "any request")
     return Lead(place_title(holder), match, None if percent >= 100 else percent)
 
 

@@ -104,7 +104,8 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
     rows = [row for row in rows if not _is_backends(rule, row, others, named)]
     placed = {_id(pod) for row in (*rows, *others) for pod in row.members}
     rest = _rest_rows(service, [pod for pod in pods if _id(pod) not in placed])
-    if _is_split(service, rule, len(rows) + len(rest)):
+    own_pods = sum(row.pods for row in (*rows, *rest))
+    if _is_split(service, rule, len(rows) + len(rest), own_pods < len(pods)):
         rest = [_whole_row(service, pods)]
     rows += [*rest, *others]
     own = sum(row.host == service.host for row in rows)
@@ -198,12 +199,17 @@ def _rest_rows(service: Service, pods: Iterable[Pod]) -> list[VersionView]:
     ]
 
 
-def _is_split(service: Service, rule: Rule | None, rows: int) -> bool:
-    """Whether all pods of the host are one destination of the rule beside others."""
+def _is_split(service: Service, rule: Rule | None, rows: int, shared: bool = False) -> bool:
+    """Whether all pods of the host are one destination of the rule beside others.
+
+    One version alone keeps its name, unless some of the host's pods are `shared` with another.
+    """
     places = {(d.host, d.subset) for d in rule.destinations} if rule else set()
     if (service.host, "") not in places or len(places) < 2:
         return False
-    return rows != 1 or any(host == service.host and subset for host, subset in places)
+    if rows != 1 or shared:
+        return True
+    return any(host == service.host and subset for host, subset in places)
 
 
 def _whole_row(service: Service, pods: tuple[Pod, ...]) -> VersionView:

@@ -520,7 +520,7 @@ def marks_of(rule: Rule | None) -> tuple[str, ...]:
 def faults_beside(routes: Iterable[Route], rule: Rule | None) -> tuple[str, ...]:
     """The faults of a service's other rules: who asks with a certain header meets them alone."""
     found = [
-        f"fault {route.rule.fault} where {route.rule.match_text}"
+        f"fault {route.rule.fault} where {route.match_text}"
         for route in routes
         if route.rule.fault and route.rule.fault.active and not route.unused
         if rule is None or route.rule != rule

@@ -75,7 +75,8 @@ def test_tls_that_is_passed_on_is_routed_by_name() -> None:
 
 
 def test_rules_that_are_handed_over() -> None:
-    mesh = mesh_with([PLAIN], {"delegate": {"name": "part"}})
+    asked = [{"headers": {"x-a": {"exact": "1"}}}, {"method": {"exact": "GET"}}]
+    mesh = mesh_with([PLAIN], {"match": asked, "delegate": {"name": "part"}})
     part = virtual_service("part", SPLIT, hosts=[])
     root = dict(mesh.virtual_services[0].raw)
     objects = {
@@ -85,3 +86,6 @@ def test_rules_that_are_handed_over() -> None:
     }
     (door,) = doors(parse_mesh(objects))
     assert str(door.rules_of) == "VirtualService default/part"
+    assert {lead.match for lead in door.leads} == {
+        "uri ^ /r and header x-a = 1 or uri ^ /r and method = GET"
+    }

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtui.cli.documents.services import rule_document
 from meshtui.kube.resources import CONFIG_MAPS, MESH_RESOURCES, SERVICES
 from meshtui.mesh.carrying import ordinary, rivals, routes_to
 from meshtui.mesh.hosts import full_host, short_host, split_host
@@ -171,6 +172,34 @@ def test_delegates_speak_for_their_root() -> None:
     found = ordinary(routes_to(mesh, mesh.services[0]))
     assert found is not None
     assert found.service.ref.name == "inner"
+
+
+@pytest.mark.parametrize(
+    ("roots", "leaf", "asked"),
+    [
+        ([[]], [], "any request"),
+        ([["/a"]], [], "uri ^ /a"),
+        ([["/a"]], ["/a/b"], "uri ^ /a/b"),
+        ([["/a", "/c"]], [], "uri ^ /a or uri ^ /c"),
+        ([["/a"], ["/c"]], [], "uri ^ /a or uri ^ /c"),
+        ([["/a"], []], [], "any request"),
+    ],
+)
+def test_a_delegates_rule_asks_for_what_its_roots_ask_for(
+    roots: list[list[str]], leaf: list[str], asked: str
+) -> None:
+    handed = [
+        {"match": [{"uri": {"prefix": path}} for path in paths], "delegate": {"name": "inner"}}
+        for paths in roots
+    ]
+    root = virtual_service("reviews", *handed)
+    rule = {"match": [{"uri": {"prefix": path}} for path in leaf], "route": [route("v1")]}
+    inner = {"metadata": meta("inner"), "spec": {"http": [rule]}}
+    mesh = parse_mesh({"services": [service("reviews")], "virtualservices": [root, inner]})
+    (found,) = (r for r in routes_to(mesh, mesh.services[0]) if r.service.ref.name == "inner")
+    assert found.match_text == asked
+    shown = rule_document(found, ordinary=True)["match"]
+    assert shown == (None if asked == "any request" else asked)
 
 
 def test_services_are_found_by_short_dotted_and_full_name() -> None:

@@ -418,6 +418,20 @@ def _by_services() -> list[Layout]:
             [("v1", 90, 1, 90, 0), ("away.other", 10, 1, 10, 0)],
         ),
         Layout(
+            "the host itself beside a service of some of its pods",
+            mesh_of(
+                [PRIMARY, TRIAL],
+                [to("reviews", "", 75), to("reviews-trial", "", 25)],
+                services=TRACKS,
+            ),
+            [
+                Sent(PRIMARY, 50),
+                Sent(TRIAL, 25, code="503"),
+                Sent(TRIAL, 25, service="reviews-trial"),
+            ],
+            [("reviews", 75, 3, 75, 33), ("reviews-trial", 25, 1, 25, 0)],
+        ),
+        Layout(
             "a ServiceEntry's host",
             mesh_of(
                 [V1],

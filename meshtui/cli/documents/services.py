@@ -10,6 +10,7 @@ from meshtui.cli.documents.sample import measured_json
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import VirtualService
+from meshtui.mesh.rules import ANY_REQUEST
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -49,6 +50,7 @@ def rule_document(route: Route, *, ordinary: bool) -> dict[str, Any]:
     """A rule with whose traffic it carries; `unused` says why it carries none."""
     return {
         **rule_json(route.rule),
+        **_narrowed(route),
         "virtual_service": str(route.service.ref) if _is_virtual_service(route) else None,
         "owner": str(route.service.ref),
         "list": route.rule.place,
@@ -56,6 +58,13 @@ def rule_document(route: Route, *, ordinary: bool) -> dict[str, Any]:
         "callers": None if route.unused else route.whose,
         "unused": route.unused or None,
     }
+
+
+def _narrowed(route: Route) -> dict[str, Any]:
+    """The match of a delegate's rule as the proxies have it, with its root's."""
+    if not route.narrowed:
+        return {}
+    return {"match": None if route.narrowed == ANY_REQUEST else route.narrowed}
 
 
 def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:

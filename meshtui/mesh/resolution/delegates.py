@@ -16,7 +16,9 @@ from meshtui.mesh import read
 from meshtui.mesh.gateway_api import HttpRoute
 from meshtui.mesh.istio import Json
 from meshtui.mesh.model import Rule, VirtualService
+from meshtui.mesh.parse_rules import parse_match
 from meshtui.mesh.resolution.names import full_name, gateway_name
+from meshtui.mesh.rules import ANY_REQUEST
 
 _STRINGS = ("uri", "scheme", "method", "authority")
 _NAMED = ("headers", "withoutHeaders", "queryParams")
@@ -83,6 +85,13 @@ class MergedRule:
     @property
     def matches(self) -> tuple[Json, ...]:
         return tuple(read.objects(self.raw, "match"))
+
+    @property
+    def narrowed(self) -> str:
+        """What a delegate's rule takes of its root's requests; empty for a rule of the root."""
+        if self.holder.service is self.root.service:
+            return ""
+        return " or ".join(str(parse_match(match)) for match in self.matches) or ANY_REQUEST
 
 
 Delegates = Callable[[str, str], VirtualService | None]

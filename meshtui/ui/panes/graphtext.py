@@ -111,7 +111,7 @@ def rule_words(route: Route, key: ServiceKey) -> str:
     rule = route.rule
     name = f"{rule.name}: " if rule.name else ""
     extras = "".join(f" · {mark}" for mark in marks_of(rule))
-    return clean(f"{name}{rule.match_text} → {_weights(rule, key.namespace)}{extras}", 400)
+    return clean(f"{name}{route.match_text} → {_weights(rule, key.namespace)}{extras}", 400)
 
 
 def _weights(rule: Rule, namespace: str) -> str:

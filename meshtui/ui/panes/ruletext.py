@@ -107,7 +107,7 @@ def _rule_lines(route: Route, view: ServiceView, width: int) -> list[Line]:
         head += (Span("ordinary", "brand"), Span("  "))
     elif view.route is not None and place_of(view.route) == place_of(route):
         head += (Span("shown and changed", "draft"), Span("  "))
-    lines = [head, *wrapped(rule.match_text, width - 3, "text", "   ")]
+    lines = [head, *wrapped(route.match_text, width - 3, "text", "   ")]
     if route.unused:
         lines += wrapped(f"▲ nobody has it: {route.unused}", width - 3, "warning", "   ")
     namespace = route.service.ref.namespace

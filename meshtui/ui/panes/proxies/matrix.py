@@ -161,7 +161,7 @@ def _rule(route: Route, title: str, cell: Cell, width: int) -> list[Line]:
     lines: list[Line] = [
         BLANK,
         (Span(f"{sign} {word:<12}", role), span(f"{title}  ", "key"),
-         span(route.rule.match_text, "muted")),
+         span(route.match_text, "muted")),
     ]  # fmt: skip
     if cell.state == NOT_MEANT:
         return lines
