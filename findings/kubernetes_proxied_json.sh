@@ -3,13 +3,13 @@
 #
 # One would guess: connect_get_namespaced_pod_proxy_with_path returns, as its type says, a str: the body as the pod
 #   sent it, as read_namespaced_pod_log does.
-# Seen with kubernetes 37.0.2 and a pod's admin that answers {"live": true, "since": null} as application/json: the string
-#   is "{'live': True, 'since': None}", which no JSON parser takes. A body of 1.10 is "1.1", one of "v1" in quotation
-#   marks is v1. The same bodies as text/plain come as they are, and so do a log and, through stream(), the output
-#   of a command.
-# Why it matters: /config_dump, /clusters?format=json and /server_info of Envoy and the debug pages of istiod are read
-#   that way, and are all application/json. Reading that text as Python literals undoes most of it, but not numbers.
-#   Ask with _preload_content=False and read the bytes.
+# Seen with kubernetes 37.0.2 and a pod's admin that answers {"live": true, "since": null} as application/json: the
+#   string is "{'live': True, 'since': None}", which no JSON parser takes. A body of 1.10 is "1.1", one of "v1" in
+#   quotation marks is v1. The same bodies as text/plain come as they are, and so do a log and, through stream(),
+#   the output of a command.
+# Why it matters: /config_dump, /clusters?format=json and /server_info of Envoy and the debug pages of istiod are
+#   read that way, and are all application/json. Reading that text as Python literals undoes most of it, but not
+#   numbers. Ask with _preload_content=False and read the bytes.
 . "$(dirname "$0")/environment"
 with_packages kubernetes==37.0.2 <<'END'
 import json

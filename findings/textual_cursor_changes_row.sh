@@ -5,10 +5,10 @@
 #   screen, RowHighlighted tells which row is under it now, as it does for each key that moves it.
 # Seen with Textual 8.2.8: the cursor is on "reviews" in DataTable. After sort() it is at the same height, on "web",
 #   without a RowHighlighted. After remove_row() of a row above it, it is one row further, without one.
-# Why it matters: a live table is sorted anew by its error rates all the time, and pods come and go above the cursor. A
-#   program that remembers the row of the last RowHighlighted acts on one that is not highlighted; one that asks the
-#   cursor acts on whatever has just slid under it, between the look and the key. Keep the key, and move the
-#   cursor to it after each change.
+# Why it matters: a live table is sorted anew by its error rates all the time, and pods come and go above the
+#   cursor. A program that remembers the row of the last RowHighlighted acts on one that is not highlighted; one
+#   that asks the cursor acts on whatever has just slid under it, between the look and the key. Keep the key, and
+#   move the cursor to it after each change.
 . "$(dirname "$0")/environment"
 with_packages textual==8.2.8 <<'END'
 import asyncio

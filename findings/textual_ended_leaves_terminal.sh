@@ -6,9 +6,9 @@
 # Seen with Textual 8.2.8 on a pseudo-terminal: SIGINT ends the app in order, with status 0, the screen left and the
 #   terminal's settings as they were. SIGTERM, SIGHUP and SIGQUIT end it on the spot: no ESC [ ? 1049 l comes, nor
 #   the end of mouse reports, and the terminal neither echoes nor reads lines.
-# Why it matters: `timeout 8h cockpit`, a unit that stops, `kill` by a colleague who looks for what loads the bastion: the
-#   person is left with a shell that shows nothing of what is typed, and in which each move of the mouse types
-#   something. A program needs signal handlers of its own that leave in order.
+# Why it matters: `timeout 8h cockpit`, a unit that stops, `kill` by a colleague who looks for what loads the
+#   bastion: the person is left with a shell that shows nothing of what is typed, and in which each move of the
+#   mouse types something. A program needs signal handlers of its own that leave in order.
 . "$(dirname "$0")/environment"
 with_packages textual==8.2.8 <<'END'
 import os

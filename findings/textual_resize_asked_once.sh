@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # A Textual app that was started in a terminal which reports its size is deaf to SIGWINCH for ever.
 #
-# One would guess: reports of the size in the input (DEC mode 2048, which kitty, foot, ghostty and others have) come on
-#   top of SIGWINCH, which is how a program has always learned that its terminal changed.
-# Seen with Textual 8.2.8 on a pseudo-terminal of 120 x 40 that becomes 80 x 24 with a SIGWINCH: where nobody answered the
-#   question for mode 2048, the app is 80 x 24. Where the first terminal answered, it stays 120 x 40: the signal
-#   is thrown away, and it waits for a report.
+# One would guess: reports of the size in the input (DEC mode 2048, which kitty, foot, ghostty and others have) come
+#   on top of SIGWINCH, which is how a program has always learned that its terminal changed.
+# Seen with Textual 8.2.8 on a pseudo-terminal of 120 x 40 that becomes 80 x 24 with a SIGWINCH: where nobody
+#   answered the question for mode 2048, the app is 80 x 24. Where the first terminal answered, it stays 120 x 40:
+#   the signal is thrown away, and it waits for a report.
 # Why it matters: with dtach, abduco or the like a cockpit outlives the line that it was started over, and the next
-#   terminal may be another program, of another size, without that mode; it is never asked. Rows and keys are cut off
-#   until the program is started anew. Ask again when the program comes back, or look at the size on SIGWINCH all
-#   the same: it costs one ioctl.
+#   terminal may be another program, of another size, without that mode; it is never asked. Rows and keys are cut
+#   off until the program is started anew. Ask again when the program comes back, or look at the size on SIGWINCH
+#   all the same: it costs one ioctl.
 . "$(dirname "$0")/environment"
 with_packages textual==8.2.8 <<'END'
 import fcntl
