@@ -8,6 +8,7 @@ from dataclasses import replace
 from meshtui.changes.change import Caution, Change
 from meshtui.changes.stream_rules import is_stream
 from meshtui.mesh.carrying import routes_to
+from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Pod, Ref, Rule
@@ -18,6 +19,8 @@ from meshtui.mesh.resolution.names import covered, full_name
 from meshtui.mesh.routing import pods_of, pods_of_subset
 
 ERROR, NO_COPY, CLOSED = "answers 503", "gets no copy", "gets no connection"
+INVALID = "answers 500"
+"""What routes of the Gateway API say of a backend that is none, and where nothing is sent on."""
 
 
 def stranding(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
@@ -95,17 +98,22 @@ def _of_rules(
     for rule in after:
         effect = CLOSED if is_stream(rule) else ERROR
         if len(rule.destinations) > 1 and rule.total_weight == 0:
-            text = f"all weights of rule {rule.title} are 0: it {effect}"
+            text = f"all weights of rule {rule.title} are 0: it {_nowhere(rule, effect)}"
             yield Caution("danger", text)
         old = counterpart(before, rule)
         percents = percents_of(old)
         for place, percent in percents_of(rule).items():
             if percent > percents.get(place, 0.0) + 1e-9:
-                yield from _cannot_serve(mesh, place, "danger", effect, callers)
+                gone = _nowhere(rule, effect)
+                yield from _cannot_serve(mesh, place, "danger", effect, callers, gone)
         mirrored = {(mirror.host, mirror.subset) for mirror in (old.mirrors if old else ())}
         for mirror in rule.mirrors:
             if _place(mirror) not in mirrored:
                 yield from _cannot_serve(mesh, _place(mirror), "warning", NO_COPY, callers)
+
+
+def _nowhere(rule: Rule, effect: str) -> str:
+    return INVALID if rule.place == RULES and effect == ERROR else effect
 
 
 def counterpart(rules: list[Rule], wanted: Rule) -> Rule | None:
@@ -180,15 +188,16 @@ def _cannot_serve(
     level: str,
     effect: str,
     callers: frozenset[Workload] = frozenset(),
+    gone: str = "",
 ) -> Iterator[Caution]:
-    """Why requests, of the given callers if any, find nobody there."""
+    """Why requests, of the given callers if any, find nobody there; `gone`: where no host is."""
     host, name = place
     service = mesh.by_host.get(host)
     unread = _unread(mesh, host, name)
     if unread:
         yield Caution("warning", unread)
     elif service is None and split_host(host) is not None and host not in mesh.service_entry_hosts:
-        yield Caution(level, f"host {host} does not exist: traffic to it {effect}")
+        yield Caution(level, f"host {host} does not exist: traffic to it {gone or effect}")
     elif not name:
         yield from _unserved(pods_of(mesh, service), host, level, effect) if service else ()
     elif service is not None or host in mesh.service_entry_hosts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -37,13 +38,18 @@ def written(raw: Obj, version: str, manager: str, at: str, **entry: Any) -> Obj:
 
 
 def mesh(
-    *pods: Obj, rules: Sequence[Obj] = (), policies: Sequence[Obj] = (), replicas: int = 1
+    *pods: Obj,
+    rules: Sequence[Obj] = (),
+    policies: Sequence[Obj] = (),
+    replicas: int = 1,
+    routes: Sequence[Obj] = (),
 ) -> Mesh:
     return parse_mesh(
         {
             "services": [service("reviews"), service("ratings")],
             "pods": [*pods, running("ratings", "v1", "aaaa")],
             "virtualservices": list(rules),
+            "httproutes": list(routes),
             "destinationrules": list(policies),
             "deployments": [deployment("reviews-v1", replicas)],
         }
@@ -99,6 +105,25 @@ def test_a_write_of_somebody_else_is_marked_at_its_own_time() -> None:
         (-120.0, "write", "VirtualService reviews was written", "kubectl"),
         (1.0, "write", "VirtualService reviews was written", "argocd"),
     ]
+
+
+def test_a_write_of_a_routes_status_is_nobodys_change() -> None:
+    made = {
+        "kind": "HTTPRoute",
+        "metadata": meta("reviews"),
+        "spec": {
+            "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
+            "rules": [{"backendRefs": [{"name": "reviews", "port": 9080}]}],
+        },
+    }
+    first = written(made, "1", "kubectl", "2026-11-27T11:58:00Z")
+    again = copy.deepcopy(first)
+    again["metadata"]["resourceVersion"] = "2"
+    again["metadata"]["managedFields"].append(
+        {"manager": "pilot-discovery", "time": "2026-11-27T12:00:01Z", "subresource": "status"}
+    )
+    found = told(mesh(OLD, routes=[first]), mesh(OLD, routes=[again]))
+    assert found == [(-120.0, "write", "HTTPRoute reviews was written", "kubectl")]
 
 
 def test_the_journal_has_what_meshtui_wrote() -> None:

@@ -23,9 +23,14 @@ def last_writer(raw: Json) -> tuple[str, float]:
 
     The server notes whole seconds: of two that wrote in the same one, it is not us.
     """
-    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
-    newest = max(entries, key=_newness, default={})
+    newest = max(_writes(raw), key=_newness, default={})
     return read.text(newest, "manager"), _time(newest)
+
+
+def _writes(raw: Json) -> tuple[Json, ...]:
+    """Those of the object itself: controllers write the status of a route all the time."""
+    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
+    return tuple(entry for entry in entries if not read.text(entry, "subresource"))
 
 
 def _newness(entry: Json) -> tuple[str, bool]:
@@ -34,8 +39,7 @@ def _newness(entry: Json) -> tuple[str, bool]:
 
 def managers(raw: Json) -> frozenset[str]:
     """All that wrote something of the object that still stands; empty where it does not tell."""
-    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
-    return frozenset(read.text(entry, "manager") for entry in entries)
+    return frozenset(read.text(entry, "manager") for entry in _writes(raw))
 
 
 def wrote_since(raw: Json, began: float) -> bool:
@@ -43,7 +47,7 @@ def wrote_since(raw: Json, began: float) -> bool:
 
     True also where the object does not tell its writers.
     """
-    entries = read.objects(read.obj(raw, "metadata"), "managedFields")
+    entries = _writes(raw)
     if not entries or last_writer(raw)[0] == OURS:
         return True
     ours = [entry for entry in entries if read.text(entry, "manager") == OURS]

@@ -17,8 +17,8 @@ from meshtui.mesh.model import (
     Mesh,
     Pod,
     Ref,
+    RuleOwner,
     ServiceKey,
-    VirtualService,
 )
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.routing import pods_of
@@ -112,8 +112,10 @@ class Events:
 
     def _written(self, mesh: Mesh) -> Iterator[Event]:
         """Writes to the rules by others; those of meshtui are in its journal."""
-        items: tuple[VirtualService | DestinationRule, ...] = (
+        items: tuple[RuleOwner | DestinationRule, ...] = (
             *mesh.virtual_services,
+            *mesh.http_routes,
+            *mesh.stream_routes,
             *mesh.destination_rules,
         )
         for item in items:
@@ -126,7 +128,7 @@ class Events:
                 yield Event(at, "write", words, manager, services=_concerned(mesh, item))
 
 
-def _concerned(mesh: Mesh, item: VirtualService | DestinationRule) -> frozenset[ServiceKey]:
+def _concerned(mesh: Mesh, item: RuleOwner | DestinationRule) -> frozenset[ServiceKey]:
     if isinstance(item, DestinationRule):
         hosts: Iterable[str] = (item.host,)
     else:
