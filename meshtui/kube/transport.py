@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _LOG_IN_AGAIN_S = 10.0
 _UNAUTHORIZED = 401
 _PATH_SAFE = "/%:@~!$&'()*+,;="
+_QUERY_SAFE = "/:~!'()*,="
+"""What a value may have as it is: PromQL, encoded throughout, is half as long again."""
 
 LogIn = Callable[[], Awaitable[Login]]
 
@@ -244,7 +246,7 @@ def _tls(connection: Connection) -> ssl.SSLContext | None:
 
 
 def _target(ask: ApiRequest) -> str:
-    query = urlencode(ask.params, quote_via=quote, doseq=True)
+    query = urlencode(ask.params, quote_via=quote, doseq=True, safe=_QUERY_SAFE)
     path = quote(ask.path, safe=_PATH_SAFE)
     return f"{path}?{query}" if query else path
 

@@ -1,8 +1,8 @@
 """Golden signals from a Prometheus that scrapes the mesh.
 
 At most six instant queries a tick, whatever the size of the mesh (`prometheus_queries`): when the
-mesh was last scraped; how its proxies do; requests; durations; and, only now and then, who calls
-whom and how often it is scraped.
+mesh was last scraped, and, now and then, who calls whom; how its proxies do; what they denied and
+which callers count nothing; requests; durations; and, only now and then, how often it is scraped.
 """
 
 from __future__ import annotations
@@ -104,7 +104,6 @@ class _Targets:
     down: int
     scraped: bool
     before: float | None
-    beside: tuple[Point, ...] = ()
     sent: Mapping[Client, Signals] = field(default_factory=dict)
 
 
@@ -141,7 +140,7 @@ class PrometheusSource:
         self._last: tuple[float, float, Sample] | None = None
         self._known: tuple[Newest, Rhythm, float] | None = None
         self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
-        self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] | None = None
+        self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] = -math.inf, {}
         self._clusters = Clusters()
         self._series = KnownSeries()
         self._warnings: dict[str, None] = {}
@@ -195,7 +194,7 @@ class PrometheusSource:
 
     async def _between(self, mesh: Mesh, start: float) -> tuple[Sample, float, float] | None:
         self._warnings.clear()
-        newest = await self._newest()
+        newest = await self._newest(clients=True)
         rhythm = await self._rhythm_of(newest)
         if newest.age_s > rhythm.oldest_s:
             raise self._too_old(newest, rhythm)
@@ -204,8 +203,8 @@ class PrometheusSource:
             return None
         seconds = round(scrapes * rhythm.interval_s, 3)
         window, end = f"{round(seconds * 1000)}ms", start + seconds
-        beside = tuple((await self._ask(queries.beside(window, self._scope), end)).points())
-        clients = await self._clients_at(newest.at)
+        beside = await self._denied_and_silent(window, end)
+        clients = self._clients[1]
         muted = not_counting(mesh, CLIENT)
         silent = _rows(beside, queries.SILENT)
         filling = filling_of(silent, clients, muted.keys(), sure=math.inf)
@@ -266,17 +265,18 @@ class PrometheusSource:
     async def _sample(self, mesh: Mesh) -> tuple[Sample, Rhythm]:
         self._warnings.clear()
         asked_at = self._now()
-        newest = await self._newest()
+        newest = await self._newest(clients=True)
         rhythm = await self._rhythm_of(newest)
         self._known = newest, rhythm, newest.at - asked_at
         targets = await self._targets(newest, rhythm, _gateways(mesh))
         self._refuse_old(newest, rhythm, targets)
-        clients = await self._clients_at(newest.at)
+        beside = await self._denied_and_silent(rhythm.window, newest.at)
+        clients = self._clients[1]
         muted = not_counting(mesh, CLIENT)
-        filling = filling_of(_rows(targets.beside, queries.SILENT), clients, muted.keys())
+        filling = filling_of(_rows(beside, queries.SILENT), clients, muted.keys())
         what = rhythm.window, self._scope, names_of(filling)
-        requests = await self._ask(queries.requests(*what), newest.at)
-        durations = await self._ask(queries.durations_and_connections(*what), newest.at)
+        requests = await self._ask(queries.requests_and_connections(*what), newest.at)
+        durations = await self._ask(queries.durations(*what), newest.at)
         sample = Sample(
             time=asked_at,
             source=self.name,
@@ -293,7 +293,7 @@ class PrometheusSource:
         )
         summed = await self._worker.run(summing, self._limits.tick_s)
         seen = replace(summed, sent={**targets.sent, **summed.sent})
-        found = _with_denied(seen, targets.beside)
+        found = _with_denied(seen, beside)
         return (await self._supplement(mesh, found) if self._supplement else found), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
@@ -301,8 +301,13 @@ class PrometheusSource:
         self._warnings.update(dict.fromkeys(answer.warnings))
         return answer
 
-    async def _newest(self) -> Newest:
-        found = newest_of((await self._ask(queries.newest(self._scope), None)).points())
+    async def _newest(self, *, clients: bool = False) -> Newest:
+        """With who calls whom, where `clients` are wanted and were not asked for lately."""
+        due = clients and self._clock() >= self._clients[0]
+        ask = queries.newest_and_clients if due else queries.newest
+        points = list((await self._ask(ask(self._scope), None)).points())
+        callers = [one for one in points if one.labels.get(queries.WHAT) == queries.CLIENTS]
+        found = newest_of(one for one in points if queries.WHAT not in one.labels)
         if found is None:
             scoped = f" that fit {self._scope}" if self._scope.matchers else ""
             raise Unreachable(
@@ -311,6 +316,9 @@ class PrometheusSource:
                 if scoped
                 else "does it scrape the sidecars (port 15020, /stats/prometheus)?",
             )
+        if due:
+            self._clients = self._clock() + self._limits.clients_s, clients_of(callers)
+            self._clusters = clusters_of(callers)
         return found
 
     async def _rhythm_of(self, newest: Newest) -> Rhythm:
@@ -319,8 +327,7 @@ class PrometheusSource:
             until, jobs, known = self._rhythm
             if self._clock() < until and jobs == newest.jobs:
                 return known
-        targets = sorted(newest.ages, key=lambda target: newest.ages[target])[:_MOST_JOBS]
-        answer = await self._ask(queries.scrapes(targets, self._scope), newest.at)
+        answer = await self._ask(queries.scrapes(_freshest(newest), self._scope), newest.at)
         series = list(answer.times())
         found = rhythm_of(series)
         if found is None and series:
@@ -333,16 +340,15 @@ class PrometheusSource:
         self, newest: Newest, rhythm: Rhythm, gateways: frozenset[Client]
     ) -> _Targets:
         names = {workload for _, workload in gateways}
-        promql = queries.state(sorted(newest.jobs), rhythm.window, self._scope, names)
-        answer = await self._ask(promql, newest.at)
-        points = list(answer.points())
+        jobs = sorted({job for job, _ in _freshest(newest)})
+        promql = queries.state(jobs, rhythm.window, self._scope, names)
+        points = list((await self._ask(promql, newest.at)).points())
         found = {point.labels.get(queries.WHAT): point.value for point in points}
         return _Targets(
             read=int(found.get(queries.READ, 0)),
             down=int(found.get(queries.DOWN, 0)),
             scraped=queries.SCRAPED in found,
             before=found.get(queries.SCRAPED_BEFORE),
-            beside=tuple(points),
             sent=sent_by(
                 (p for p in points if p.labels.get(queries.WHAT) == queries.SENT),
                 (p for p in points if p.labels.get(queries.WHAT) == queries.SENT_TIMES),
@@ -350,6 +356,9 @@ class PrometheusSource:
                 rhythm.window_s,
             ),
         )
+
+    async def _denied_and_silent(self, window: str, at: float) -> tuple[Point, ...]:
+        return tuple((await self._ask(queries.beside(window, self._scope), at)).points())
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:
         if newest.age_s > rhythm.oldest_s:
@@ -367,14 +376,6 @@ class PrometheusSource:
             "see its targets: it does not scrape any more, or its storage lags",
         )
 
-    async def _clients_at(self, at: float) -> Mapping[ServiceKey, frozenset[Client]]:
-        if self._clients is None or self._clock() >= self._clients[0]:
-            answer = await self._ask(queries.clients(self._scope), at)
-            until = self._clock() + self._limits.clients_s
-            self._clients = until, clients_of(answer.points())
-            self._clusters = clusters_of(answer.points())
-        return self._clients[1]
-
     def _problems(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> tuple[str, ...]:
         lines = list(summed_over(self._clusters, self._scope))
         lines += [
@@ -389,6 +390,11 @@ class PrometheusSource:
                 f"Prometheus: how often it scrapes cannot be seen; {rhythm.interval_s:g} s assumed"
             )
         return (*lines, *(f"Prometheus: {w}" for w in list(self._warnings)[:_MOST_WARNINGS]))
+
+
+def _freshest(newest: Newest) -> list[tuple[str, str]]:
+    """One target of each job, of the jobs that were scraped last."""
+    return sorted(newest.ages, key=lambda target: newest.ages[target])[:_MOST_JOBS]
 
 
 def _gateways(mesh: Mesh) -> frozenset[Client]:
@@ -414,16 +420,7 @@ def _with_denied(sample: Sample, points: Sequence[Point]) -> Sample:
 
 
 def _by_workload(points: Iterable[Point]) -> Denied:
-    return {
-        (_either(point, "workload_namespace"), _either(point, "workload")): point.value
-        for point in points
-    }
-
-
-def _either(point: Point, what: str) -> str:
-    """Of who answered, or, for a gateway, of who sent."""
-    labels = point.labels
-    return labels.get(f"destination_{what}") or labels.get(f"source_{what}", "")
+    return {queries.workload_of(point.labels): point.value for point in points}
 
 
 def _summed(
@@ -438,7 +435,8 @@ def _summed(
     """`sample` with its signals; a large mesh takes long enough for a thread."""
     flaws = Flaws()
     ledger = Ledger(gateways=gateways, copied=copied)
-    counted, timed = tuple(known.rows(requests)), tuple(known.rows(durations))
+    rows, timed = tuple(known.rows(requests)), tuple(known.rows(durations))
+    counted = [row for row in rows if not row[0].counter]
     whole = reading_of(by_namespace(counted), by_namespace(timed), flaws)
     ledger.add(whole, sample.window_s)
     fill(ledger, filling, counted, timed, sample.window_s)
@@ -450,7 +448,7 @@ def _summed(
         sent=ledger.sent,
     )
     connections = ConnectionLedger()
-    connections.add(connections_of(timed), sample.window_s)
+    connections.add(connections_of(rows), sample.window_s)
     return connections.within(ledger.views().within(seen))
 
 

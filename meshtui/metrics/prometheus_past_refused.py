@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from meshtui.mesh import read
-from meshtui.mesh.istio import Json
 from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.prometheus_result import QueryResult
 from meshtui.metrics.traffic import Traffic
@@ -41,8 +39,8 @@ def leaves_unsure(requests: QueryResult, denied: QueryResult) -> bool:
 _TOKENS = (queries.TOKENS, queries.EDGE_TOKENS)
 
 
-def _metrics(answer: QueryResult) -> Iterator[Json]:
-    return (read.obj(entry, "metric") for entry in answer.result if isinstance(entry, dict))
+def _metrics(answer: QueryResult) -> Iterator[Mapping[str, str]]:
+    return (labels for labels, _ in answer.series())
 
 
 @dataclass(slots=True)
@@ -61,11 +59,7 @@ class Refusals:
         self._answers: dict[tuple[_Place, int], _Answers] = {}
         for labels, values in denied.series():
             code, edge = _KINDS.get(labels.get(queries.WHAT, ""), ("", False))
-            workload = (
-                labels.get("destination_workload_namespace", ""),
-                labels.get("destination_workload", ""),
-            )
-            place = (_AT_EDGE if edge else workload, code)
+            place = (_AT_EDGE if edge else queries.workload_of(labels), code)
             for time, value in values:
                 if code and 0 < value < math.inf:
                     at = (place, round(time))

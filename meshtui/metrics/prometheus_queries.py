@@ -42,20 +42,25 @@ _CLIENT = (*_SERVICE[:4], "source_workload", "source_workload_namespace")
 
 WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
-DENIED, TOKENS, SENT, SENT_TIMES = "denied", "tokens", "sent", "sent times"
+SENT, SENT_TIMES, CLIENTS = "sent", "sent times", "clients"
 SILENT = "silent"
-EDGE_DENIED, EDGE_TOKENS = "denied at the edge", "tokens at the edge"
+DENIED, TOKENS = "destination denied", "destination "
+EDGE_DENIED, EDGE_TOKENS = "source denied", "source "
+WORKLOAD = "workload"
+"""A label: namespace and name."""
+
 _CALLER = ("source_workload", "source_workload_namespace")
 _PAIR = (*_CALLER, "destination_service_name", "destination_service_namespace")
 _SERVED = 'reporter=~"destination|waypoint"'
 CONNECTION_LABELS = (*_SERVICE, "response_flags")
-_WORKLOAD = "destination_workload, destination_workload_namespace"
-_GATEWAY = "source_workload, source_workload_namespace"
 
 HOUR_S, BEFORE_S = 3600.0, 300.0
 """The hour that times are held against, and how long ago it ended: what is new is no part of it."""
 
 _REPLICAS = ("prometheus_replica", "replica")
+_SCRAPES = ("job", "instance", *_REPLICAS)
+"""What tells the scrapes of one proxy apart."""
+
 _PROXY = "proxy"
 _ADDRESS = r"(.+):\\d+"
 """An instance without its port, inside a string of PromQL."""
@@ -64,6 +69,11 @@ _ADDRESS = r"(.+):\\d+"
 def newest(scope: Scope = ALL) -> str:
     """When the mesh was last scraped, and one target of each job. Evaluated at the server's now."""
     return f"topk by (job) (1, max by (job, instance) (timestamp({scope.mesh(REQUESTS)})))"
+
+
+def newest_and_clients(scope: Scope = ALL) -> str:
+    """Both in one question, as the second is asked only now and then."""
+    return f"{newest(scope)} or {_labelled({CLIENTS: clients(scope)})}"
 
 
 def clients(scope: Scope = ALL) -> str:
@@ -89,8 +99,7 @@ def state(
     jobs: Iterable[str], window: str, scope: Scope = ALL, gateways: Iterable[str] = ()
 ) -> str:
     """How many proxies are read and how many are down; when `jobs` were scraped, then and now;
-    what the RBAC and JWT filters of each workload have denied, and what `gateways`, workloads,
-    sent on.
+    what `gateways`, workloads, sent on.
     """
     up = scope.targets("up", f"job=~{_any_of(jobs)}")
     counter = scope.mesh(REQUESTS)
@@ -102,7 +111,7 @@ def state(
         DOWN: f"count({down} unless on (cluster, {_PROXY}) {read})",
         SCRAPED: f"max(timestamp({up}))",
         SCRAPED_BEFORE: f"max(timestamp({up} offset {window}))",
-    } | _beside(window, scope)
+    }
     known = tuple(gateways)
     if known:
         rows[SENT] = _sent(window, scope, known)
@@ -111,26 +120,11 @@ def state(
 
 
 def beside(window: str, scope: Scope = ALL) -> str:
-    """What the filters of workloads have denied, and the callers that count nothing."""
-    return _labelled(_beside(window, scope))
+    """What the RBAC and JWT filters of workloads have denied, and the callers that count nothing.
 
-
-def denied(window: str, scope: Scope = ALL) -> str:
-    """What the filters of workloads have denied, and those of gateways at the edge."""
-    return _labelled(_denials(window, scope))
-
-
-def _beside(window: str, scope: Scope) -> dict[str, str]:
-    return {**_denials(window, scope), SILENT: _silent(window, scope)}
-
-
-def _denials(window: str, scope: Scope) -> dict[str, str]:
-    return {
-        DENIED: _denied("envoy_http_rbac", window, scope, _ENFORCED),
-        TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope),
-        EDGE_DENIED: _denied("envoy_http_rbac", window, scope, _ENFORCED, edge=True),
-        EDGE_TOKENS: _denied("envoy_http_jwt_authn_denied", window, scope, edge=True),
-    }
+    A question of its own: with the state it would be longer than some servers take.
+    """
+    return f"{denied(window, scope)} or {_labelled({SILENT: _silent(window, scope)})}"
 
 
 def _labelled(rows: Mapping[str, str]) -> str:
@@ -151,7 +145,7 @@ def _silent(window: str, scope: Scope) -> str:
     served = scope.mesh(REQUESTS, _SERVED)
     service = ", ".join(_PAIR[2:])
     answered = _changed(answered, window)
-    nameless = f"(group by ({pair}) ({answered}) unless on ({pair}) group by ({pair}) ({served}))"
+    nameless = f"(group by ({pair}) ({answered}) unless group by ({pair}) ({served}))"
     unnamed = (_SERVED, 'source_workload=~"unknown|"')
     let_in = scope.mesh(REQUESTS, *unnamed, 'response_flags="-"')
     turned_away = (
@@ -161,7 +155,7 @@ def _silent(window: str, scope: Scope) -> str:
     return (
         f"(sum by (reporter, {pair}) ({_counted(served, window)})"
         f" unless on ({', '.join(_CALLER)}) {_changed(sent, window)}"
-        f" unless on ({service}) {nameless} unless on ({pair}) {turned_away})"
+        f" unless on ({service}) {nameless} unless ignoring (reporter) {turned_away})"
     )
 
 
@@ -196,26 +190,48 @@ def _connections(window: str, scope: Scope) -> str:
     return f"({once((WHAT, *CONNECTION_LABELS), grown)} > 0)"
 
 
-_ENFORCED = 'authz_enforce_result="denied"'
+_ENFORCED = "authz_enforce_result"
+_DENIALS = (
+    '__name__=~"envoy_http_(rbac|jwt_authn_denied)"',
+    f'{_ENFORCED}=~"denied|"',
+    'authz_dry_run_result=""',
+    'http_conn_manager_prefix=~"(in|out)bound.*"',
+)
+"""Both filters' counters in one selector. That of JWT has no result, that of RBAC always one: of
+what it enforces or of what it only tries."""
 
 
-def _denied(counter: str, window: str, scope: Scope, *more: str, edge: bool = False) -> str:
+def denied(window: str, scope: Scope = ALL) -> str:
     """By the workload whose proxies denied it: they name it in what they served, and a gateway in
-    what it sent on.
+    what it sent on. What came in and what goes out is told by who would report it.
     """
-    listeners = 'http_conn_manager_prefix=~"outbound.*"' if edge else _INBOUND
-    denied = _grown_of(scope.targets(counter, *more, listeners), window, scope)
-    whose = _GATEWAY if edge else _WORKLOAD
-    counted = scope.mesh(REQUESTS, f'reporter="{"source" if edge else "destination"}"')
-    workload = f"topk by (job, instance) (1, group by (job, instance, {whose}) ({counted}))"
-    found = (
-        f"sum by (cluster, job, instance) ({denied})"
-        f" * on (job, instance) group_left ({whose}) {workload}"
+    grown = _grown_of(scope.targets("", *_DENIALS), window, scope)
+    for reporter, listeners in (("destination", "inbound.*"), ("source", "outbound.*")):
+        listened = f'"http_conn_manager_prefix", "{listeners}"'
+        grown = f'label_replace({grown}, "reporter", "{reporter}", {listened})'
+    named = " or ".join(
+        f'label_join({scope.mesh(REQUESTS, _quoted_reporter(one))}, "{WORKLOAD}", "/",'
+        f' "{one}_workload_namespace", "{one}_workload")'
+        for one in ("destination", "source")
     )
-    return f"sum by ({whose}) (max by ({whose}, cluster, {_PROXY}) ({_named(found)})) > 0"
+    target = "job, instance, reporter"
+    workload = f"topk by ({target}) (1, group by ({target}, {WORKLOAD}) ({named}))"
+    found = (
+        f"sum by (cluster, {target}, {_ENFORCED}) ({grown})"
+        f" * on ({target}) group_left ({WORKLOAD}) {workload}"
+    )
+    once = f"sum without (cluster, {_PROXY}) ({_at_most_once(found)}) > 0"
+    return f'label_join({once}, "{WHAT}", " ", "reporter", "{_ENFORCED}")'
 
 
-_INBOUND = 'http_conn_manager_prefix=~"inbound.*"'
+def workload_of(labels: Mapping[str, str]) -> tuple[str, str]:
+    """Whose filters denied it: namespace and name."""
+    namespace, _, name = labels.get(WORKLOAD, "").partition("/")
+    return namespace, name
+
+
+def _quoted_reporter(name: str) -> str:
+    return f'reporter="{name}"'
 
 
 _SENT = (
@@ -226,16 +242,14 @@ _SENT = (
 
 def _sent(window: str, scope: Scope, gateways: Iterable[str]) -> str:
     """By gateway and answer, whichever service it was sent to."""
-    grown = _grown(
-        REQUESTS, window, scope, 'reporter="source"', f"source_workload=~{_any_of(gateways)}"
-    )
+    grown = _grown(REQUESTS, window, scope, 'reporter="source"', _sent_by(gateways))
     return f"({once(_SENT, grown)} > 0)"
 
 
 def _sent_times(window: str, scope: Scope, gateways: Iterable[str]) -> str:
     """Their buckets by gateway, the empty ones too: see `durations`."""
     labels = ("source_workload", "source_workload_namespace")
-    sent = ('reporter="source"', f"source_workload=~{_any_of(gateways)}")
+    sent = ('reporter="source"', _sent_by(gateways))
     return f"({_timed(labels, window, scope, *sent)})"
 
 
@@ -248,7 +262,7 @@ def requests(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str
     of = tuple(silent)
     if not of:
         return counted
-    grown = _grown(REQUESTS, window, scope, _SERVED, f"source_workload=~{_any_of(of)}")
+    grown = _grown(REQUESTS, window, scope, _SERVED, _sent_by(of))
     return f"{counted} or {once((*REQUEST_LABELS, 'source_workload'), grown)} > 0"
 
 
@@ -269,7 +283,7 @@ def durations(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> st
     of = tuple(silent)
     if not of:
         return timed
-    named = f"source_workload=~{_any_of(of)}"
+    named = _sent_by(of)
     own = scope.mesh(BUCKETS, 'reporter="source"', 'le="+Inf"', named)
     served = _timed((*_SERVICE, "source_workload"), window, scope, _SERVED, named)
     return f"{timed} or {served} unless on ({', '.join(_CALLER)}) (increase({own}[{window}]) > 0)"
@@ -280,7 +294,7 @@ def _timed(by: Iterable[str], window: str, scope: Scope, *more: str) -> str:
     counted = _grown(BUCKETS, window, scope, *more, 'le="+Inf"')
     return (
         f"{once((*by, 'le'), _grown(BUCKETS, window, scope, *more))}"
-        f" and on ({labels}) sum by ({labels}) ({counted}) > 0"
+        f" and ignoring (le) sum by ({labels}) ({counted}) > 0"
     )
 
 
@@ -290,9 +304,9 @@ def before(scope: Scope = ALL) -> str:
     return once((*_SERVICE, "le"), counted)
 
 
-def durations_and_connections(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
-    """The durations, and beside them, by counter, the connections that are no HTTP."""
-    return f"({durations(window, scope, silent)}) or {_connections(window, scope)}"
+def requests_and_connections(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
+    """The requests, and beside them, by counter, the connections that are no HTTP."""
+    return f"{requests(window, scope, silent)} or {_connections(window, scope)}"
 
 
 def once(labels: Iterable[str], counted: str) -> str:
@@ -302,10 +316,13 @@ def once(labels: Iterable[str], counted: str) -> str:
     ports (15020 and 15090), or by two replicas of one Prometheus. It is known by its address.
     Where an instance is no address, each job's are proxies of their own.
     """
-    named = ", ".join(labels)
-    target = f"{named}, cluster, job, instance"
-    scraped = _named(f"sum by ({target}, {', '.join(_REPLICAS)}) ({counted})")
-    return f"sum by ({named}) (max by ({named}, cluster, {_PROXY}) ({scraped}))"
+    target = ", ".join((*labels, "cluster", *_SCRAPES))
+    return f"sum without (cluster, {_PROXY}) ({_at_most_once(f'sum by ({target}) ({counted})')})"
+
+
+def _at_most_once(scraped: str) -> str:
+    """Of all the scrapes of a proxy the one that counted most."""
+    return f"max without ({', '.join(_SCRAPES)}) ({_named(scraped)})"
 
 
 def _proxies(vector: str) -> str:
@@ -351,6 +368,17 @@ def _read_then(window: str, scope: Scope) -> str:
         f" unless on (job, instance) last_over_time({counter}[{window}] offset {window})"
     )
     return f"group by (job, instance) ({had_some} or ({had_none}))"
+
+
+def _sent_by(names: Iterable[str]) -> str:
+    """A matcher for these workloads, or for all where there are many: it stands in a query often,
+    and what others sent is passed over by who reads the answer.
+    """
+    matcher = f"source_workload=~{_any_of(names)}"
+    return matcher if len(matcher) < _LONGEST_MATCHER else 'source_workload=~".*"'
+
+
+_LONGEST_MATCHER = 160
 
 
 def _any_of(values: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.metrics.discovery import PrometheusAddress
 from meshtui.metrics.prometheus_access import PLAIN, Access
 from meshtui.metrics.prometheus_result import PARTIAL, Over, QueryResult, parse, unable
+from meshtui.metrics.promql_short import in_short
 from meshtui.metrics.worker import Worker
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class ServiceServer:
     async def _get(
         self, kind: str, promql: str, times: Mapping[str, str], seconds: float
     ) -> QueryResult:
-        params = {"query": promql, "timeout": f"{round(seconds * 1000)}ms", **times}
+        params = {"query": in_short(promql), "timeout": f"{round(seconds * 1000)}ms", **times}
         params |= PARTIAL
         path = self._path + kind
         try:

@@ -34,7 +34,7 @@ class Fake:
 
     past_requests: list[Row] = field(default_factory=list)
     past_durations: list[Row] = field(default_factory=list)
-    past_state: list[Row] = field(default_factory=list)
+    past_beside: list[Row] = field(default_factory=list)
     """What filters have denied over time."""
 
     age: float = 1.0
@@ -42,7 +42,10 @@ class Fake:
     scraped_for: float = 3600.0
     down: int = 0
     denied: list[Row] = field(default_factory=list)
-    """What the filters of workloads denied; a part of the query for the state."""
+    """What the filters of workloads denied, and who counts nothing."""
+
+    sent: list[Row] = field(default_factory=list)
+    """What gateways sent on; a part of the query for the state."""
 
     warnings: list[str] = field(default_factory=list)
     delay: float = 0.0
@@ -67,7 +70,7 @@ class Fake:
         if (self.body is not None or self.status != 200) and self.only in ("", kind):
             return self.status, self.body or ""
         past = kind.startswith("past_")
-        result = getattr(self, kind) if past else getattr(self, f"_{kind}")()
+        result = getattr(self, kind) if past else getattr(self, f"_{kind.replace(' ', '_')}")()
         shape = "matrix" if past or kind == "scrapes" else "vector"
         document = {"status": "success", "data": {"resultType": shape, "result": result}}
         return 200, json.dumps(document | {"warnings": self.warnings})
@@ -84,7 +87,10 @@ class Fake:
         rows = [row(7, what="read"), row(NOW - self.age, what="scraped")]
         if self.scraped_for > 60:
             rows.append(row(NOW - self.age - 4 * self.interval, what="scraped before"))
-        return rows + self.denied + ([row(self.down, what="down")] if self.down else [])
+        return rows + self.sent + ([row(self.down, what="down")] if self.down else [])
+
+    def _beside(self) -> list[Row]:
+        return self.denied
 
     def _requests(self) -> list[Row]:
         return self.requests
@@ -92,8 +98,9 @@ class Fake:
     def _durations(self) -> list[Row]:
         return self.durations
 
-    def _clients(self) -> list[Row]:
-        return self.clients
+    def _newest_clients(self) -> list[Row]:
+        named = [one | {"metric": one["metric"] | {"what": "clients"}} for one in self.clients]
+        return self._newest() + named
 
     def _calls(self) -> list[Row]:
         return self.calls
@@ -108,12 +115,11 @@ def kind_of(query: str) -> str:
     if "[3600s] offset" in query:
         return "hour"
     starts = {
-        "topk": "newest",
+        "topk": "newest clients" if "source_workload" in query else "newest",
         "up{": "scrapes",
         "label_replace": "state",
-        "count by": "clients",
-        "(sum by": "durations",
-        "sum by": "durations" if ", le)" in query or "(le," in query else "requests",
+        "label_join": "beside",
+        "sum without": "durations" if "_bucket" in query else "requests",
     }
     return next(kind for start, kind in starts.items() if query.startswith(start))
 

@@ -24,11 +24,12 @@ from meshtui.metrics.connections import (
     RECEIVED,
     SENT,
     ConnectionLedger,
-    counted_by,
     with_clients,
 )
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
+from meshtui.metrics.prometheus_reading import connections_of
 from meshtui.metrics.prometheus_result import Point
+from meshtui.metrics.prometheus_series import Series
 from meshtui.metrics.window import Window
 from meshtui.ui.table.marks import version_marks
 from tests.unit.objects import destination_rule, pod, service
@@ -178,8 +179,9 @@ def test_prometheus_names_the_counter_in_a_label() -> None:
     }
     points = [Point({"what": name, **labels}, 0.0, 6.0) for name in (*COUNTERS, "read")]
     points.append(Point({"what": OPENED, **labels}, 0.0, float("nan")))
+    rows = [(Series(point.labels), None, point.value) for point in points]
     ledger = ConnectionLedger()
-    ledger.add(counted_by(points, "what"), 2.0)
+    ledger.add(connections_of(rows), 2.0)
     (one,) = ledger.within(Sample(0.0, "prometheus", 2.0)).connected.items()
     assert one == (Responder(DB, "v2"), Connections(6, 6, 0, 3, 3, 3, 3))
 

@@ -15,6 +15,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.time_series import Course, Past, Stretch
 from meshtui.metrics import prometheus_past
 from meshtui.metrics import prometheus_past_queries as queries
+from meshtui.metrics import prometheus_queries as asked
 from meshtui.metrics.auto import AutoSource
 from meshtui.metrics.prometheus import PrometheusSource
 from meshtui.metrics.prometheus_past import (
@@ -347,23 +348,19 @@ async def test_where_no_caller_counts_the_past_is_what_who_answered_counted(
 
 
 def denials(what: str, values: dict[int, float | str], workload: str = "reviews-v1") -> Row:
-    whose = "source" if "edge" in what else "destination"
-    return series(
-        {T + at: value for at, value in values.items()},
-        what=what,
-        **{f"{whose}_workload": workload, f"{whose}_workload_namespace": "default"},
-    )
+    known = {T + at: value for at, value in values.items()}
+    return series(known, what=what, workload=f"default/{workload}")
 
 
 LOST = {"version": "unknown", "workload": "unknown"}
 REFUSED: dict[str, tuple[dict[str, str], list[Row], float]] = {
-    "all by RBAC": ({"response_code": "403"}, [denials("denied", {0: 30})], 0.5),
-    "some by RBAC": ({"response_code": "403"}, [denials("denied", {0: 15})], 0.25),
-    "the counter is ahead": ({"response_code": "403"}, [denials("denied", {0: 90})], 0.5),
+    "all by RBAC": ({"response_code": "403"}, [denials(asked.DENIED, {0: 30})], 0.5),
+    "some by RBAC": ({"response_code": "403"}, [denials(asked.DENIED, {0: 15})], 0.25),
+    "the counter is ahead": ({"response_code": "403"}, [denials(asked.DENIED, {0: 90})], 0.5),
     "the program's own": ({"response_code": "403"}, [], 0.0),
-    "another workload's": ({"response_code": "403"}, [denials("denied", {0: 30}, "x")], 0.0),
-    "tokens": ({"response_code": "401"}, [denials("tokens", {0: 30})], 0.5),
-    "tokens are no 403": ({"response_code": "403"}, [denials("tokens", {0: 30})], 0.0),
+    "another workload's": ({"response_code": "403"}, [denials(asked.DENIED, {0: 30}, "x")], 0.0),
+    "tokens": ({"response_code": "401"}, [denials(asked.TOKENS, {0: 30})], 0.5),
+    "tokens are no 403": ({"response_code": "403"}, [denials(asked.TOKENS, {0: 30})], 0.0),
     "a rate limit": ({"response_code": "429", "response_flags": "RL"}, [], 0.5),
     "an external service": ({"response_code": "403", "response_flags": "UAEX"}, [], 0.5),
     "cut off": ({"response_flags": "UPE"}, [], 0.5),
@@ -384,7 +381,7 @@ def test_what_proxies_refused_is_no_good_in_the_past_either(case: str) -> None:
 def test_what_a_gateway_denied_reached_no_pod() -> None:
     row = counted({0: 30}, response_code="403")
     row["metric"] |= dict.fromkeys(("destination_version", "destination_workload"), "unknown")
-    found = read([counted({0: 30}), row], denied=[denials("denied at the edge", {0: 30}, "in")])
+    found = read([counted({0: 30}), row], denied=[denials(asked.EDGE_DENIED, {0: 30}, "in")])
     assert [moment.error_ratio for moment in found["unknown"]] == [1.0]
     assert [moment.error_ratio for moment in found["v1"]] == [0.0]
 
@@ -426,10 +423,10 @@ async def test_the_filters_are_asked_where_they_may_have_answered(
         "destination_workload": "reviews-v1",
         "destination_workload_namespace": "default",
     }
-    fake.past_requests, fake.past_state = [lost], [denials("denied", {0: 45})]
+    fake.past_requests, fake.past_beside = [lost], [denials(asked.DENIED, {0: 45})]
     await source.sample(Mesh())
     past = await past_of(source)
-    assert ("past_state" in fake.kinds) == (code != "503")
+    assert ("past_beside" in fake.kinds) == (code != "503")
     assert past.unsure == (code == "401")
     ratio = {"403": 0.5, "401": 0.0, "503": 1.0}[code]
     assert [moment.error_ratio for moment in past.courses["v1"]] == [ratio]

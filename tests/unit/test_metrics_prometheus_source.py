@@ -18,6 +18,7 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, VersionKey
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import structure
+from meshtui.metrics import prometheus_queries as queries
 from meshtui.metrics.prometheus import Limits, PrometheusSource
 from meshtui.metrics.prometheus_url import UrlServer
 from meshtui.metrics.worker import Worker
@@ -103,7 +104,7 @@ async def test_what_the_proxies_denied_is_refused(fake: Fake, source: Prometheus
         for side in ("source", "destination")
         for code in ("200", "403")
     ]
-    fake.denied = [row(40, what="denied", **place)]
+    fake.denied = [row(40, what=queries.DENIED, workload="default/reviews-v1")]
     sample = await source.sample(Mesh())
     assert sample.caller[V1].refused == sample.server[V1].refused == 40
     assert dict(sample.denied) == {("default", "reviews-v1"): 40.0}
@@ -119,7 +120,11 @@ async def test_tokens_that_the_proxies_refused_are_too(
         for side in ("source", "destination")
         for code in ("200", "401", "403")
     ]
-    fake.denied = [row(10, what="denied", **place), row(30, what="tokens", **place)]
+    whose = "default/reviews-v1"
+    fake.denied = [
+        row(10, what=queries.DENIED, workload=whose),
+        row(30, what=queries.TOKENS, workload=whose),
+    ]
     sample = await source.sample(Mesh())
     assert sample.caller[V1].refused == sample.server[V1].refused == 40
     assert dict(sample.tokens) == {("default", "reviews-v1"): 30.0}
@@ -135,7 +140,7 @@ async def test_what_gateways_sent_on_is_counted_by_gateway_without_a_query_more(
     mesh = parse_mesh({"pods": [proxy]})
     fake.requests = [requests_row(50)]
     place = {"source_workload": "ingress-v1", "source_workload_namespace": "default"}
-    fake.denied = [
+    fake.sent = [
         row(90, what="sent", response_code="200", **place),
         row(10, what="sent", response_code="503", response_flags="UF", **place),
         row(70, what="sent", **(place | {"source_workload_namespace": "other"})),
@@ -201,12 +206,12 @@ async def test_queries_do_not_depend_on_the_number_of_services(
     fake.requests = [requests_row(1, name) for name in names]
     fake.durations = [r for name in names for r in bucket_rows((0, 1, 1, 1, 1), name)]
     assert len((await source.sample(Mesh())).caller_totals) == services
-    first = ["newest", "scrapes", "state", "clients", "requests", "durations"]
+    first = ["newest clients", "scrapes", "state", "beside", "requests", "durations"]
     assert fake.asked == [("POST", kind) for kind in first]
     fake.asked.clear()
     clock.seconds += 6
     await source.sample(Mesh())
-    assert fake.kinds == ["newest", "state", "requests", "durations"]
+    assert fake.kinds == ["newest", "state", "beside", "requests", "durations"]
 
 
 async def test_all_queries_of_a_tick_are_of_one_moment(
@@ -326,7 +331,7 @@ async def test_a_redirect_to_a_login_page_is_not_followed(
     fake.status, fake.headers = 302, {"Location": "https://u:p@sso.example.com/in?state=secret"}
     said = await failure(source)
     assert "sends us to https://sso.example.com/in: a login page?" in said
-    assert fake.kinds == ["newest"]
+    assert fake.kinds == ["newest clients"]
 
 
 async def test_the_password_is_sent_and_never_shown(fake: Fake, clock: Clock) -> None:
@@ -478,9 +483,9 @@ def test_a_row_is_what_prometheus_answers() -> None:
     assert row(1, a="b") == {"metric": {"a": "b"}, "value": [1_700_000_000.0, "1"]}
 
 
-async def test_connections_come_with_the_durations(fake: Fake, source: PrometheusSource) -> None:
+async def test_connections_come_with_the_requests(fake: Fake, source: PrometheusSource) -> None:
     names = ("connections_opened", "connections_closed", "sent_bytes", "received_bytes")
-    fake.durations += [
+    fake.requests += [
         requests_row(60 * n, "db", response_code="", what=f"istio_tcp_{name}_total")
         for n, name in enumerate(names, 1)
     ]
