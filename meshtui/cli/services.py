@@ -183,7 +183,8 @@ def _number(value: float | None, spec: str) -> str:
 def _reasons(version: VersionView) -> str:
     """Its flags, then what is wrong with its pods, or against what it is slow, or what is
     not known of it and why."""
-    whys = (version.unknown_because, version.pods_words, version.slow, version.undecided)
+    unknown = (version.unknown_because, version.undecided, version.untimed)
+    whys = (unknown[0], version.pods_words, version.slow, *unknown[1:])
     why = "; ".join(filter(None, whys))
     tcp = version.tcp.text if version.tcp else ""
     return " ".join(filter(None, (_flags(version.caller), tcp, f"({why})" if why else "")))

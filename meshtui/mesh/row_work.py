@@ -38,6 +38,7 @@ class RowWork(Protocol):
     pods_words: str
     members: tuple[Pod, ...]
     undecided: str
+    untimed: str
     tcp: Connections | None
 
 

@@ -165,6 +165,9 @@ class Sample:
     served: Mapping[Responder, Signals] = field(default_factory=dict)
     unread: frozenset[tuple[str, str]] = frozenset()
     filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    answered_by: Mapping[ServiceKey, frozenset[str]] = field(default_factory=dict)
+    """Which reporters counted what was answered: `destination`, `waypoint`, or both."""
+
     copies: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
     """Workloads of a service of whose requests nobody knows which were mirrored copies: those who
     answered count both, and the callers count nothing."""

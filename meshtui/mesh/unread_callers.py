@@ -14,8 +14,11 @@ MOST = 2
 """Workloads that are named."""
 
 
-def filled_words(service: ServiceKey, sample: Sample) -> str:
-    """`productpage-v1 can't be read: counted by reviews itself`; empty where callers counted."""
+def filled_words(service: ServiceKey, sample: Sample, retried: bool = False) -> str:
+    """`productpage-v1 can't be read: counted by reviews itself`; empty where callers counted.
+
+    `retried`: their proxies try again what fails, and who answers counts each of the tries.
+    """
     found = frozenset(sample.filled.get(service, ()))
     if not found:
         return ""
@@ -24,7 +27,8 @@ def filled_words(service: ServiceKey, sample: Sample) -> str:
     whys = [f"{_names(unread)} can't be read"] if unread else []
     whys += _silent_words(silent, sample) if silent else []
     whys += ["callers have no proxy"] if UNKNOWN_CLIENT in found else []
-    return f"{', '.join(whys)}: counted by {service.name} itself"
+    tries = ", each try of a request" if retried and found - {UNKNOWN_CLIENT} else ""
+    return f"{', '.join(whys)}: counted by {service.name} itself{tries}"
 
 
 def _silent_words(silent: frozenset[Client], sample: Sample) -> Iterator[str]:

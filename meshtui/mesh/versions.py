@@ -77,8 +77,11 @@ class VersionView:
     limited: bool = field(default=False, compare=False, repr=False)
     ejects: bool = field(default=False, compare=False, repr=False)
     tcp: Connections | None = None
-    undecided: str = ""
     """Its connections that are no HTTP, where any were counted."""
+
+    undecided: str = ""
+    untimed: str = ""
+    """Why nothing is known of how long its requests take, where they are counted."""
 
     @property
     def label(self) -> str:

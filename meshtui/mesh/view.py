@@ -39,6 +39,7 @@ from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.undecided import mark_undecided, may_refuse_tokens
 from meshtui.mesh.unread_callers import filled_words, mark_copies, mark_unread
+from meshtui.mesh.untimed import mark_uncounted, mark_untimed
 from meshtui.mesh.versions import VersionView, version_rows
 
 DELAYED = "DI"
@@ -332,6 +333,8 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         mark_unread(rows, view.key, sample)
     if sample.copies:
         mark_copies(rows, view.key, sample)
+    mark_uncounted(rows, view.key, sample)
+    mark_untimed(rows, view.key, view.mesh, sample)
     tallies, judged = _judge(rows, limits)
     sent = _add_sent(rows, view, sample, limits) if sample.sent else ()
     if sent:
@@ -344,13 +347,13 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         tallies, judged = judge_connections(rows, tallies, judged, limits)
     _share(rows)
     _mark_pods(rows, view, sample.time)
-    caller, seen = telemetry.total(joins.services)
-    server = server_known(caller, seen, _are_counted(rows))
-    caller = merged((caller, *sent)) if sent else caller
+    seen_by, seen = telemetry.total(joins.services)
+    server = server_known(seen_by, seen, _are_counted(rows))
+    caller = _known(merged((seen_by, *sent)) if sent else seen_by, rows)
     slow = over_limit(caller, limits)
     called, served = with_connections(tally(caller), tcp), with_connections(tally(server), tcp)
     state, server_state = state_by(called, limits), state_by(served, limits)
-    filled = filled_words(view.key, sample) if sample.filled else ""
+    filled = filled_words(view.key, sample, _retried(view)) if sample.filled else ""
     return ServiceWork(
         view,
         rows,
@@ -364,6 +367,18 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         [state, server_state, *judged],
         tcp,
     )
+
+
+def _known(caller: Signals, rows: Sequence[RowWork]) -> Signals | None:
+    """What callers saw of a service; None where it is known of none of its rows."""
+    known = caller.requests or not rows or any(work.caller is not None for work in rows)
+    return caller if known else None
+
+
+def _retried(view: ServiceView) -> bool:
+    """Whether a rule has proxies try again what fails; Istio's default does so before an answer."""
+    retries = [route.rule.retries for route in view.routes if not route.unused]
+    return any(one is not None and one.attempts != 0 for one in retries)
 
 
 def _are_counted(rows: Sequence[RowWork]) -> bool:

@@ -243,6 +243,16 @@ class Ledger:
         return True
 
     @property
+    def answered_by(self) -> Mapping[ServiceKey, frozenset[str]]:
+        """Which reporters counted what each service answered."""
+        found: dict[ServiceKey, frozenset[str]] = {}
+        for reporter in (DESTINATION, WAYPOINT):
+            for service, tally in self._services[reporter].items():
+                if tally:
+                    found[service] = found.get(service, frozenset()) | {reporter}
+        return found
+
+    @property
     def copies(self) -> Mapping[ServiceKey, frozenset[Client]]:
         """The workloads of each service whose requests may be copies, and count for no caller."""
         return {service: frozenset(those) for service, those in self._copies.items()}

@@ -134,6 +134,7 @@ class SidecarIntervals:
             clients=clients_of(reading for _, reading in self._last.values()),
             read=len(self._last),
             filled=ledger.filled,
+            answered_by=ledger.answered_by,
             copies=ledger.copies,
             muted=muted,
         )

@@ -444,6 +444,7 @@ def _summed(
         with_clients(sample, filling),
         problems=(*flaws.problems(), *sample.problems),
         filled=ledger.filled,
+        answered_by=ledger.answered_by,
         copies=ledger.copies,
         sent=ledger.sent,
     )

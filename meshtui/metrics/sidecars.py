@@ -307,6 +307,7 @@ class SidecarSource:
             failed=len(missing),
             unread=unread.any,
             filled=ledger.filled,
+            answered_by=ledger.answered_by,
             copies=ledger.copies,
             muted=muted,
             problems=(*_left_out(asked, pods), *_problems(missing)) if pods else (_none(mesh),),

@@ -27,7 +27,7 @@ def clusters_json(
             for one in readings
         ],
         "services": [
-            {"cluster": one.name, **service_document(view)}
+            {"cluster": one.name, **service_document(view, samples.get(one.name))}
             for one in readings
             for view in one.views
         ],

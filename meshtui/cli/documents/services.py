@@ -9,6 +9,7 @@ from meshtui.changes.shape import rule_json
 from meshtui.cli.documents.sample import measured_json
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.connections import Connections
+from meshtui.mesh.counted_by import caller_side, server_side
 from meshtui.mesh.model import VirtualService
 from meshtui.mesh.rules import ANY_REQUEST
 from meshtui.mesh.signals import Sample, Signals
@@ -22,23 +23,28 @@ def services_json(
     """`services -o json`: a number that is not known is null."""
     return {
         **measured_json(time, sample),
-        "services": [service_document(view) for view in views],
+        "services": [service_document(view, sample) for view in views],
     }
 
 
-def service_document(view: ServiceView) -> dict[str, Any]:
+def service_document(view: ServiceView, sample: Sample | None = None) -> dict[str, Any]:
+    """`counted_by` says who counted the callers' numbers, and inside of `server` the servers'."""
     return {
         "namespace": view.key.namespace,
         "name": view.key.name,
         "host": view.service.host,
         "state": view.state,
         "counted_because": view.counted_because or None,
+        "counted_by": caller_side(view, None, sample),
         "unread": list(view.unread),
         **signals_document(view.caller),
-        "server": signals_document(view.server),
+        "server": {
+            **signals_document(view.server),
+            "counted_by": server_side(view, None, sample),
+        },
         "tcp": connections_document(view.tcp),
         "rules": [rule_document(route, ordinary=route == view.route) for route in view.routes],
-        "versions": [_version(version, view.pods_known) for version in view.versions],
+        "versions": [_version(version, view, sample) for version in view.versions],
     }
 
 
@@ -67,7 +73,9 @@ def _narrowed(route: Route) -> dict[str, Any]:
     return {"match": None if route.narrowed == ANY_REQUEST else route.narrowed}
 
 
-def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:
+def _version(version: VersionView, view: ServiceView, sample: Sample | None) -> dict[str, Any]:
+    """`unknown_because` is of the first of its numbers that are null, all or its quantiles."""
+    pods_known = view.pods_known
     return {
         "version": version.version,
         "subset": version.subset or None,
@@ -78,11 +86,15 @@ def _version(version: VersionView, pods_known: bool) -> dict[str, Any]:
         "pods_ready": version.pods_ready if pods_known and version.pods_known else None,
         **signals_document(version.caller),
         "state": version.state,
-        "unknown_because": version.unknown_because or None,
+        "counted_by": caller_side(view, version, sample),
+        "unknown_because": version.unknown_because or version.untimed or None,
         "pods_because": version.pods_words or None,
         "slow_because": version.slow or None,
         "undecided": version.undecided or None,
-        "server": signals_document(version.server),
+        "server": {
+            **signals_document(version.server),
+            "counted_by": server_side(view, version, sample),
+        },
         "tcp": connections_document(version.tcp),
     }
 

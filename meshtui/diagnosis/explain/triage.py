@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from meshtui.dataclass import dataclass
@@ -69,7 +70,7 @@ def headline(scope: VersionScope) -> str:
     if row is not None and row.pods_state and SEVERITY[state] >= SEVERITY[row.pods_state]:
         return f"{state}: the pods of {what}: {row.pods_words}. {_answers(caller)}"
     if state == NOT_KNOWN or caller is None:
-        return f"unknown: nothing is known of {what}"
+        return f"unknown: nothing is known of {what}{_unknown(scope)}"
     if state == NO_TRAFFIC:
         return f"no traffic: {_idle(scope)}"
     if scope.nowhere:
@@ -91,6 +92,13 @@ def headline(scope: VersionScope) -> str:
         return f"ok: none of the {rate(caller.rps)} to {what} fails{_turned_away(caller)}"
     part = _part(caller)
     return f"{state}: {part} of the {rate(caller.rps)} to {what} fail{_turned_away(caller)}"
+
+
+def _unknown(scope: VersionScope) -> str:
+    """Why; of a service where that is so of all its versions."""
+    rows = (scope.row,) if scope.row else scope.view.versions
+    whys = dict.fromkeys(row.unknown_because for row in rows)
+    return f": {next(iter(whys))}" if len(whys) == 1 and any(whys) else ""
 
 
 def _answers(caller: Signals | None) -> str:
@@ -187,8 +195,7 @@ def _failed_rps(signals: Signals | None) -> float:
 
 def _one_below(scope: VersionScope, key: ServiceKey, row: VersionView) -> str:
     name = key.name if key.namespace == scope.namespace else str(key)
-    label = "(no pod reached)" if row.version == UNKNOWN else row.label
-    return f"{name} {label} {percent((row.caller or Signals()).error_ratio or 0.0)}"
+    return f"{name} {_label(row)} {percent((row.caller or Signals()).error_ratio or 0.0)}"
 
 
 def sentences(scope: VersionScope) -> tuple[Said, ...]:
@@ -214,7 +221,7 @@ def sentences(scope: VersionScope) -> tuple[Said, ...]:
     beside = (*refused_sentences(scope), turned_away(scope))
     door = edge(scope)
     entered = _gateways(scope)
-    beside = (*beside, door, *entered)
+    beside = (*_doubts(scope), *beside, door, *entered)
     texts = filter(None, (*first.lines, *beside, *hidden, below(scope), *_unread(scope)))
     steps = (*first.next, *(AT_GATEWAY if door else ()))
     return (replace(first, lines=tuple(texts), next=steps), *found[1:])
@@ -249,6 +256,26 @@ def _sentence(scope: VersionScope) -> Said:
     text, steps = waiting(scope)
     texts = filter(None, (sides(scope), text))
     return Said(state_of(scope), headline(scope), tuple(texts), steps)
+
+
+def _doubts(scope: VersionScope) -> Iterator[str]:
+    """What of the numbers is not known, and that others counted them than usually do."""
+    rows = (scope.row,) if scope.row else scope.view.versions
+    whys = dict.fromkeys(why for row in rows for why in (row.undecided, row.untimed) if why)
+    for why in whys:
+        mine = [row for row in rows if why in (row.undecided, row.untimed)]
+        whose = "" if len(mine) == len(rows) else f"{listed(_label(row) for row in mine)}: "
+        yield _sentence_of(f"{whose}{why}")
+    if scope.view.counted_because:
+        yield _sentence_of(scope.view.counted_because)
+
+
+def _label(row: VersionView) -> str:
+    return "(no pod reached)" if row.version == UNKNOWN else row.label
+
+
+def _sentence_of(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _well(parts: list[VersionScope]) -> list[Said]:

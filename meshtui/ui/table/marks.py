@@ -174,6 +174,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
         pieces.append(span(version.unknown_because, "unknown"))
     if version.undecided:
         pieces.append(span(version.undecided, "unknown"))
+    if version.untimed:
+        pieces.append(span(version.untimed, "unknown"))
     pieces += [span(flag, "warning") for flag in _harmless_flags(version.caller)]
     return _joined(pieces)
 
