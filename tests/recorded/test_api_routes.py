@@ -55,7 +55,9 @@ EXPECTED = {
     "m-backend-bad-filter": ["dropped-route HTTPRoute gw-a/rev spec.rules"],
     "m-backend-hostname": ["bad-backend HTTPRoute gw-a/rev spec.rules[1].backendRefs[0]"],
     "m-bad-filter-one-rule": ["dropped-route HTTPRoute gw-a/rev spec.rules"],
-    "m-parent-missing": ["unserved-route HTTPRoute gw-a/a spec.parentRefs[0]"],
+    "m-parent-missing": [
+        f"unserved-route HTTPRoute gw-a/{name} spec.parentRefs[0]" for name in ("a", "b")
+    ],
     "w-httproute-and-vs": ["unreachable-rule VirtualService gw-w/rev spec.hosts[0]"],
     "w-opt-out": ["no-waypoint HTTPRoute gw-w/solo spec.parentRefs"],
 }

@@ -96,6 +96,12 @@ WRONG: dict[str, Wrong] = {
     ),
     "no such listener": Wrong(parent(sectionName="none"), "it is for listener none", at=(GATE,)),
     "no such port": Wrong(parent(sectionName=None, port=7), "it is for port 7", at=(GATE,)),
+    "a port that its Service lacks": Wrong(
+        parent(port=7),
+        "there is no port 7 of Service gw-a/{name}",
+        at=(SERVICE,),
+        kinds=("HTTPRoute",),
+    ),
     "a listener of another kind": Wrong(
         parent(sectionName="tcp"),
         "routes of kind {kind} are not allowed",
@@ -276,6 +282,44 @@ def test_of_a_route_with_one_bad_backend_the_rest_works(how: str, kind: str, pla
 def restored(mesh: Mesh, made: Change) -> bool:
     raw = only(mesh).raw
     return bool(made.patch) and apply(apply(raw, made.patch), made.inverse) == raw
+
+
+def test_a_listener_that_another_has_the_port_of_is_named() -> None:
+    mesh = mesh_with("HTTPRoute", GATE)
+    gates = tuple(
+        replace(
+            one,
+            listeners=(*one.listeners, replace(one.listeners[0], name="late", protocol="TCP")),
+        )
+        for one in mesh.api_gateways
+    )
+    late = route("HTTPRoute", GATE, parent(sectionName="late"))
+    mesh = replace(mesh, api_gateways=gates, http_routes=(late,))
+    (said,) = [one.effect for one in analyze(mesh) if one.object == late.ref]
+    assert "listener late of Gateway gw-a/gate is not served: see its status" in said
+
+
+def test_a_listener_set_that_is_not_there_is_called_so() -> None:
+    absent = route("HTTPRoute", GATE, parent(kind="ListenerSet", name="none", sectionName=None))
+    mesh = replace(mesh_with("HTTPRoute", GATE), http_routes=(absent,))
+    (said,) = [one.effect for one in analyze(mesh) if one.object == absent.ref]
+    assert "there is no ListenerSet gw-a/none of Istio's with a listener" in said
+
+
+@pytest.mark.parametrize("place", PARENTS)
+@pytest.mark.parametrize("kind", ALL_ROUTE_KINDS)
+def test_weights_that_are_all_zero_are_found(kind: str, place: str) -> None:
+    def drain(spec: Obj) -> None:
+        for backend in spec["rules"][0]["backendRefs"]:
+            backend["weight"] = 0
+
+    zero = route(kind, place, drain)
+    streams = kind in STREAM_KINDS
+    mesh = replace(
+        mesh_with(kind, place), **{"stream_routes" if streams else "http_routes": (zero,)}
+    )
+    said = "; ".join(one.effect for one in analyze(mesh) if one.object == zero.ref)
+    assert ("connection" in said and "closed" in said) if streams else "answered 500" in said
 
 
 @pytest.mark.parametrize("how", ["no such parent", "an unknown kind of parent"])

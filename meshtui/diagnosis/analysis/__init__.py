@@ -10,6 +10,7 @@ from meshtui.diagnosis.analysis.api_gateways import (
     unready_listener,
 )
 from meshtui.diagnosis.analysis.api_routes import (
+    all_zero,
     ambient_rules,
     bad_backend,
     cut_rule,
@@ -152,6 +153,7 @@ CHECKS: tuple[Check, ...] = (
     unserved_route,
     dropped_route,
     bad_backend,
+    all_zero,
     cut_rule,
     ignored_session,
     ambient_rules,

@@ -117,6 +117,25 @@ def bad_backend(mesh: Mesh) -> Iterator[Finding]:
                     yield _bad(route, index, place, why, _part(backend, total))
 
 
+def all_zero(mesh: Mesh) -> Iterator[Finding]:
+    """A rule whose backends are all at weight 0: its status is silent, and nobody is sent there."""
+    for route in _routes(mesh):
+        for index, rule in enumerate(read.items(read.obj(route.raw, "spec"), "rules")):
+            backends = read.objects(rule, "backendRefs")
+            filters = {read.text(one, "type") for one in read.objects(rule, "filters")}
+            if not backends or any(map(_weight, backends)) or "RequestRedirect" in filters:
+                continue
+            becomes = "is closed" if route.ref.kind in STREAM_KINDS else "is answered 500"
+            yield Finding(
+                "no-weight",
+                ERROR,
+                route.ref,
+                f"spec.rules[{index}].backendRefs",
+                f"All weights are 0: every {_what(route)} of rule rules[{index}] {becomes}.",
+                "Give at least one backend a weight above 0.",
+            )
+
+
 def ignored_session(mesh: Mesh) -> Iterator[Finding]:
     """Session persistence, which istiod takes without a word and makes nothing of."""
     for route in mesh.http_routes:

@@ -20,6 +20,7 @@ from meshtui.mesh.resolution import Host, Unread, world
 from meshtui.mesh.resolution.names import covered
 from meshtui.mesh.resolution.policies import exports
 from meshtui.mesh.resolution.registry import ALIAS, exported_to
+from meshtui.mesh.resolution.streamroutes import NOWHERE
 
 REFUSED = (
     "Envoy refuses it, and with it all routes of that port: the proxies go on with what they had."
@@ -44,7 +45,9 @@ def missing_host(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _is_missing(sending: Sending) -> bool:
-    return not sending.reach.exists and is_missing(sending.answer.view.mesh, sending.target.host)
+    if sending.reach.exists or sending.target.host == NOWHERE:
+        return False
+    return is_missing(sending.answer.view.mesh, sending.target.host)
 
 
 def is_missing(mesh: Mesh, host: str) -> bool:
