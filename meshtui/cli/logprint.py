@@ -60,6 +60,7 @@ class LogPrinter:
     _nameless: int = 0
     _printed: int = 0
     _no_requests: int = 0
+    _left_out: int = 0
     _names: dict[str, int] = field(default_factory=dict)
 
     def take(self, entry: LogEntry) -> None:
@@ -76,7 +77,9 @@ class LogPrinter:
         self._unknown += not entry.container and is_unknown_format(entry.text, formats)
         place = entry.namespace, entry.pod, entry.version
         line = read_line(*place, entry.text, entry.stamp, formats, entry.address, entry.container)
-        if self.how.wanted(line):
+        if not self.how.wanted(line):
+            self._left_out += 1
+        else:
             self.summary.add(line)
             self._print(line)
             if self.how.follow:
@@ -93,6 +96,11 @@ class LogPrinter:
                 else ("lines that are no requests are")
             )
             output.note(f"meshtui: {self._no_requests:,} {those} left out by the template")
+        if self._left_out and not self._printed:
+            lines = "line" if self._left_out == 1 else "lines"
+            output.note(
+                f"meshtui: none of {self._left_out:,} {lines} fits {self.how.wanted.source}"
+            )
         for words in unread_words(self._unknown, self._nameless):
             output.note(f"meshtui: {words}")
 

@@ -13,10 +13,10 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.envoy import logfilter
 from meshtui.envoy.logfilter import LogFilter, parse_filter
-from meshtui.errors import Exit, NotFound, Refused, Usage
+from meshtui.errors import Exit, Refused, Usage
 from meshtui.mesh.model import Pod
 from meshtui.mesh.nearest import nearest_words
-from meshtui.mesh.routing import pods_of
+from meshtui.operations.logs.own_pods import OwnPods
 from meshtui.operations.logs.pod_tail import TailFrom
 
 if TYPE_CHECKING:
@@ -42,21 +42,21 @@ async def logs(arguments: argparse.Namespace) -> int:
     async with opening.session(arguments) as opened:
         mesh = await opened.read_mesh()
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        pods, version = list(pods_of(mesh, service)), arguments.version
-        _refuse_unknown(pods, f"{service.key}", version)
-        _check(_of(pods, version, start), start, f"{service.key}", version)
+        own = OwnPods(mesh, service, arguments.version)
+        own.refuse_unknown()
+        _check(_of(own.now(), start), start, f"{service.key}", arguments.version)
         follow = arguments.follow and not arguments.previous
         callers: tuple[Pod, ...] = ()
         if start.callers:
             callers = callers_of(mesh, service, await callers_sample(opened, mesh, service.key))
         known = partial(formats_of, mesh)
-        both = WithCallers(service, lambda: _of(pods, version, start), lambda: callers, known)
+        both = WithCallers(service, lambda: _of(own.now(), start), lambda: callers, known)
         both_pods = tuple(both.pods())
-        formats, silent = formats_of(mesh, both_pods), not_logged(mesh, pods)
+        formats, silent = formats_of(mesh, both_pods), not_logged(mesh, own.pods)
         if silent:
             output.note(f"meshtui: {silent}")
         entries = tail(opened.cluster, both.pods, start, follow=follow, keep=both.keep)
-        watching = asyncio.create_task(keep_up(opened.cluster, service, pods))
+        watching = asyncio.create_task(keep_up(opened.cluster, own.services, own.pods))
         printer = LogPrinter(_for(printing, both_pods, start, formats, follow))
         try:
             async with aclosing(entries):
@@ -70,15 +70,9 @@ async def logs(arguments: argparse.Namespace) -> int:
     return next(iter(failed.values())).exit if len(failed) == asked else Exit.DONE
 
 
-def _of(found: list[Pod], version: str, start: TailFrom) -> list[Pod]:
-    """Those of a version that have a log to read."""
-    return [pod for pod in found if start.logs_of(pod) and version in ("", pod.version)]
-
-
-def _refuse_unknown(pods: list[Pod], service: str, version: str) -> None:
-    there = sorted({pod.version for pod in pods if pod.version})
-    if version and there and version not in there:
-        raise NotFound(f"{service} has no version {version}", nearest_words(version, there))
+def _of(found: Iterable[Pod], start: TailFrom) -> list[Pod]:
+    """Those that have a log to read."""
+    return [pod for pod in found if start.logs_of(pod)]
 
 
 def _check(pods: list[Pod], start: TailFrom, service: str, version: str) -> None:

@@ -15,7 +15,7 @@ from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.pod_health import last_end, pod_trouble, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.routing import pods_of
+from meshtui.mesh.row_pods import pods_behind
 from meshtui.operations.look.proxy_sync import MeshSync, read_sync
 
 
@@ -26,7 +26,7 @@ async def pods(arguments: argparse.Namespace) -> int:
         everywhere = getattr(arguments, "all_namespaces", False)
         if arguments.service:
             service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-            found = _sorted(pods_of(mesh, service))
+            found = _sorted(pods_behind(mesh, service))
         else:
             only = "" if everywhere else opened.cluster.namespace
             found = _sorted(pod for pod in mesh.pods if only in ("", pod.namespace))

@@ -11,7 +11,7 @@ from meshtui.cli.documents.status import status_json
 from meshtui.diagnosis.proxy_sync import ProxyRow, counts_of, row_lines, types_words
 from meshtui.errors import Exit
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.routing import pods_of
+from meshtui.mesh.row_pods import pods_behind
 from meshtui.mesh.syncz import TYPES, ProxySync
 from meshtui.operations.look.proxy_sync import MeshSync, read_sync
 
@@ -24,7 +24,7 @@ async def status(arguments: argparse.Namespace) -> int:
         places: set[tuple[str, str]] | None = None
         if arguments.service:
             service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-            places = {(pod.namespace, pod.name) for pod in pods_of(mesh, service)}
+            places = {(pod.namespace, pod.name) for pod in pods_behind(mesh, service)}
         elif getattr(arguments, "all_namespaces", False):
             namespace = ""
 

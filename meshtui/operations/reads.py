@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.errors import JournalError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.mesh.routing import pods_of
+from meshtui.mesh.row_pods import pods_by_row, usual_rule
 from meshtui.operations.change.rights import Rights
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.logs.callers import WithCallers, callers_of, of_workloads
@@ -92,7 +92,9 @@ class Reads:
 
     def _pods(self, service: ServiceKey) -> tuple[Pod, ...]:
         found = self._mesh.by_key.get(service)
-        return pods_of(self._mesh, found) if found else ()
+        if found is None:
+            return ()
+        return pods_by_row(self._mesh, found, usual_rule(self._mesh, found))
 
     @property
     def proxies(self) -> Proxies:

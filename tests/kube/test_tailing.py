@@ -436,7 +436,7 @@ async def test_a_list_of_pods_is_kept_up_with_the_cluster(
     monkeypatch.setattr(tailing, "KEEP_UP_S", 0.01)
     service = Service(ServiceKey("default", "app"), "app", selector={"app": "x"})
     found: list[Pod] = []
-    task = asyncio.create_task(tailing.keep_up(logs.cluster, service, found))
+    task = asyncio.create_task(tailing.keep_up(logs.cluster, [service], found))
     logs.lab.store.put("", "pods", pod("x1", containers=("istio-proxy",), app="x"))
     await until(lambda: [one.name for one in found] == ["x1"])
     logs.lab.store.remove("", "pods", "default", "x1")

@@ -122,6 +122,29 @@ def test_the_options_choose_lines(
     assert capsys.readouterr().out == f"reviews-v3-x  {wanted.text}\n"
 
 
+@pytest.mark.parametrize(
+    ("lines", "options", "said"),
+    [
+        ([line(), FOREIGN], ["--flag", "XX"], "meshtui: none of 2 lines fits flag:XX\n"),
+        ([line()], ["--code", "5xx", "--grep", "[y]"], "none of 1 line fits code:5xx ~[y]\n"),
+        ([line(503, "UO"), line()], ["--flag", "UO"], ""),
+        ([], ["--flag", "UO"], ""),
+    ],
+)
+def test_what_is_said_where_no_line_is_wanted(
+    tail: Tail,
+    lines: list[Any],
+    options: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tail.give(*lines)
+    assert main(["logs", "reviews", *options]) == 0
+    err = capsys.readouterr().err
+    assert said in err
+    assert ("none of" in err) == bool(said)
+
+
 def test_json_lines(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:
     tail.give(line(503, "UO"), FOREIGN)
     assert main(["logs", "reviews", "-o", "json"]) == 0

@@ -147,16 +147,22 @@ async def _following(
         await asyncio.gather(looking, *tasks.values(), return_exceptions=True)
 
 
-async def keep_up(cluster: Cluster, service: Service, pods: list[Pod]) -> None:
+async def keep_up(cluster: Cluster, services: Sequence[Service], pods: list[Pod]) -> None:
     """Keeps the list that a tail looks at up with the cluster, where nothing else watches it."""
-    from meshtui.kube.objects import list_all
-    from meshtui.kube.resources import PODS
-
-    selector = ",".join(f"{key}={value}" for key, value in service.selector.items())
     while True:
         await asyncio.sleep(KEEP_UP_S)
         with suppress(MeshtuiError):
-            found, _ = await list_all(cluster, PODS, service.key.namespace, selector)
-            pods[:] = [
-                pod for pod in map(parse_pod, found) if selects(service.selector, pod.labels)
-            ]
+            lists = await asyncio.gather(*(_pods_now(cluster, service) for service in services))
+            found = {(pod.namespace, pod.name): pod for several in lists for pod in several}
+            pods[:] = found.values()
+
+
+async def _pods_now(cluster: Cluster, service: Service) -> list[Pod]:
+    from meshtui.kube.objects import list_all
+    from meshtui.kube.resources import PODS
+
+    if not service.selector:
+        return []
+    selector = ",".join(f"{key}={value}" for key, value in service.selector.items())
+    found, _ = await list_all(cluster, PODS, service.key.namespace, selector)
+    return [pod for pod in map(parse_pod, found) if selects(service.selector, pod.labels)]

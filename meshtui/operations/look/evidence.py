@@ -16,7 +16,7 @@ from meshtui.envoy.details import denying_policy, explain_details
 from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.access_logging import LogFormat
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
-from meshtui.mesh.routing import pods_of
+from meshtui.mesh.row_pods import pods_behind
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Sample
 from meshtui.operations.logs.callers import callers_of, is_about_record
@@ -49,7 +49,7 @@ async def read_evidence(
     service = mesh.by_key.get(key)
     if service is None:
         return Evidence()
-    own = spread(pods_of(mesh, service), MOST_OWN)
+    own = spread(pods_behind(mesh, service), MOST_OWN)
     callers = spread(callers_of(mesh, service, sample), MOST_CALLERS)
     pods = (*own, *callers)
     formats = formats_of(mesh, pods)

@@ -14,7 +14,7 @@ from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.logsummary import path_of
 from meshtui.mesh.codes import failed
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.mesh.routing import pods_of
+from meshtui.mesh.row_pods import pods_behind
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Sample
 from meshtui.operations.logs.callers import callers_of, is_about_record
@@ -36,7 +36,7 @@ async def read_paths(
     service = mesh.by_key.get(key)
     if service is None:
         return LoggedPaths(time.time(), troubles=(f"{key} is gone",))
-    own = spread(pods_of(mesh, service), MOST_OWN)
+    own = spread(pods_behind(mesh, service), MOST_OWN)
     pods = (*own, *spread(callers_of(mesh, service, sample), MOST_CALLERS))
     silent = not_logged(mesh, pods)
     if silent:

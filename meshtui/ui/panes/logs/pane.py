@@ -15,7 +15,7 @@ from meshtui.envoy.logline import LogLine, own_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
-from meshtui.mesh.routing import pods_of
+from meshtui.mesh.row_pods import pods_behind
 from meshtui.operations.logs.formats import formats_of, not_logged
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import Snapshot
@@ -127,7 +127,7 @@ class LogsPane(Pane):
 
     def _pods(self, key: ServiceKey) -> tuple[Pod, ...]:
         service = self._mesh.by_key.get(key) if self._mesh else None
-        return pods_of(self._mesh, service) if self._mesh and service else ()
+        return pods_behind(self._mesh, service) if self._mesh and service else ()
 
     def on_log_batch(self, message: LogBatch) -> None:
         if message.tail is self._tail:
