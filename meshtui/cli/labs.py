@@ -79,7 +79,7 @@ def demo(arguments: argparse.Namespace) -> int:
             os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
             arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
             try:
-                return run_screen(arguments, leaving)
+                return run_screen(arguments, leaving, all_ends=True)
             finally:
                 from meshtui.operations.canary.detached import end_started
 

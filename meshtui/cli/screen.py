@@ -42,15 +42,15 @@ def watched_terminal() -> Iterator[Leaving]:
     yield Leaving(sys.stdin.fileno())
 
 
-def run_screen(arguments: argparse.Namespace, leaving: Leaving) -> int:
-    """Opens the screen and returns when it is left."""
+def run_screen(arguments: argparse.Namespace, leaving: Leaving, *, all_ends: bool = False) -> int:
+    """Opens the screen and returns when it is left. `all_ends`: the cluster ends with it."""
     app = app_of(arguments, leaving)
     app.garbage.begin()
     try:
         status = app.run(mouse=app.mouse) or 0
     finally:
         app.release_terminal()
-        for words in app.ending.parting:
+        for words in (*app.ending.parting, *(() if all_ends else app.ending.left_on)):
             output.note(f"meshtui: {words}")
     if app.failure is not None:
         raise app.failure

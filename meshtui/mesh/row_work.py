@@ -39,6 +39,8 @@ class RowWork(Protocol):
     members: tuple[Pod, ...]
     undecided: str
     untimed: str
+    state_since: float
+    failed_at: float
     tcp: Connections | None
 
 

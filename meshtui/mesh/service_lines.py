@@ -97,7 +97,7 @@ class ServiceLines:
                 continue
             line = lines[at]
             if line is None or end - line.at > POOLED_S:
-                line = lines[at] = Line(judged[at], end, newest.begin)
+                line = lines[at] = Line(judged[at], end, newest.begin, entered=end)
             if isinstance(count, tuple):
                 known = known or self._ticks(windows)
                 if newest.begin < line.counted_at - ROUNDED and ends_nothing(
@@ -111,7 +111,10 @@ class ServiceLines:
                 _follow(line, at, known, judged[at], newest, limits)
             line.at = end
             if line.slow or (slow and at in slow):
+                before = line.shown
                 slowed(line, slow.get(at, ""), newest, counts_of(count)[0])
+                if line.shown != before:
+                    line.entered = end
             if line.state != OK or line.slow:
                 calm = False
         self.calm = calm
@@ -124,6 +127,7 @@ class ServiceLines:
         caller, server = lines[0], lines[1]
         if caller is not None and work.caller is not None:
             work.state, work.slow = caller.shown, caller.slow
+            work.state_since, work.failed_at = caller.entered, caller.failed_at
         if server is not None and work.server is not None:
             work.server_state = server.shown
         for row, caller, server in zip(work.rows, lines[2::2], lines[3::2], strict=False):
@@ -173,7 +177,10 @@ def _follow(
     line: Line, at: int, known: Known, first: str, newest: Span, limits: Thresholds
 ) -> None:
     make_up(line, at)
+    before = line.state
     follow(line, windows_of(at, known, line.since - ROUNDED), first, newest, limits)
+    if line.state != before:
+        line.entered = newest.end
 
 
 def _places(work: ServiceWork) -> list[Place]:
@@ -202,6 +209,7 @@ def _show(row: RowWork, caller: Line | None, server: Line | None) -> None:
     if caller is not None and row.caller is not None:
         state, row.slow = caller.shown if caller.slow else caller.state, caller.slow
         row.state = with_pods_state(state, pods_state) if pods_state else state
+        row.state_since, row.failed_at = caller.entered, caller.failed_at
     if server is not None and row.server is not None:
         state, row.server_slow = server.shown if server.slow else server.state, server.slow
         row.server_state = with_pods_state(state, pods_state) if pods_state else state

@@ -120,6 +120,8 @@ class Line:
     followed_at: float = 0.0
     alive_at: float = 0.0
     skipped: Known | None = None
+    entered: float = 0.0
+    """The end of the window since which it shows what it does; 0 where that is all there was."""
 
     @property
     def shown(self) -> str:

@@ -82,6 +82,11 @@ class VersionView:
     undecided: str = ""
     untimed: str = ""
     """Why nothing is known of how long its requests take, where they are counted."""
+    state_since: float = field(default=0.0, compare=False)
+    """When callers were first seen to find it so, seconds since the epoch; 0 where not known."""
+
+    failed_at: float = field(default=0.0, compare=False)
+    """When a request failed last, as far as that was seen; else 0."""
 
     @property
     def label(self) -> str:

@@ -81,6 +81,12 @@ class ServiceView:
     counted_because: str = ""
     """Why the callers' numbers are the servers' own; empty where callers counted."""
 
+    state_since: float = field(default=0.0, compare=False)
+    """When callers were first seen to find it so, seconds since the epoch; 0 where not known."""
+
+    failed_at: float = field(default=0.0, compare=False)
+    """When a request failed last, as far as that was seen; else 0."""
+
     unruled: Unruled = field(default=Unruled(), compare=False)
     no_rule: bool = False
     """The ordinary traffic takes no rule, though some callers have one: see `Unruled`."""
@@ -149,6 +155,8 @@ class ServiceWork:
     and then of each row. `judged` is empty where that was not worked out."""
 
     tcp: Connections | None = None
+    state_since: float = 0.0
+    failed_at: float = 0.0
 
     @classmethod
     def on(cls, view: ServiceView) -> ServiceWork:
@@ -175,6 +183,8 @@ class ServiceWork:
         found.state, found.server_state = self.state, self.server_state
         found.slow, found.counted_because = self.slow, self.counted_because
         found.tcp = self.tcp
+        if self.state_since:
+            found.state_since, found.failed_at = self.state_since, self.failed_at
         return frozen(found, type(self.view))
 
 

@@ -27,7 +27,7 @@ from textual.worker import WorkerFailed
 from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
-from meshtui.ui.ending import Ending
+from meshtui.ui.ending import Ending, left_on
 from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.terminal.cells import TerminalCells
@@ -267,6 +267,7 @@ class MeshtuiApp(App[int]):
         if self.opened is None:
             self.exit(int(Exit.UNREACHABLE))
         elif self.main.may_leave():
+            self.ending.left_on = left_on(self.cockpit.pending(), self._clock())
             self.exit(int(Exit.DONE if self.main.was_connected else Exit.UNREACHABLE))
 
     async def action_quit(self) -> None:

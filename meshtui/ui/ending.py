@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -17,6 +18,8 @@ from textual.driver import Driver
 
 from meshtui import children
 from meshtui.errors import Exit
+from meshtui.mesh.text import clean
+from meshtui.operations.types import Pending
 from meshtui.ui.main.hangup import VERIFY_S, WRITE_S, until_idle
 from meshtui.ui.terminal.watchdog import Leaving
 
@@ -25,6 +28,21 @@ if TYPE_CHECKING:
     from meshtui.ui.terminal.driver import TerminalDriver
 
 APPLYING = "a change is being applied; ^C leaves at once"
+
+
+def left_on(pending: Sequence[Pending], now: float) -> tuple[str, ...]:
+    """What has a time limit goes on when the screen is left, and who ends it then."""
+    lines = []
+    for one in pending:
+        at = time.strftime("%H:%M", time.localtime(now + one.left_s))
+        when = f"until {at}" if one.left_s >= 0 else f"OVERDUE since {at}"
+        lines.append(f"still on, {when}: {one.service} {clean(one.words, MOST)}")
+    keep = "no screen is open any more to end it in time: `meshtui keep` does, or the next screen"
+    return (*lines, keep) if lines else ()
+
+
+MOST = 120
+"""Characters of a change's own words."""
 
 
 class Ending:
@@ -43,6 +61,10 @@ class Ending:
         self._leaving = leaving
         self.parting: tuple[str, ...] = ()
         """What a person should know once the terminal is given back."""
+
+        self.left_on: tuple[str, ...] = ()
+        """The same of faults and mirrors that go on in the cluster."""
+
         self._hung_up = False
         self._crashing: asyncio.Task[None] | None = None
 

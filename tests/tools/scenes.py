@@ -94,7 +94,7 @@ def line(pattern: str) -> Shows:
 FAILING = Shows(r"✖ v3 .*20% .* (\d+\.\d%) .*503", bold=True, tinted=True)
 """The row that everything is about."""
 
-V3 = ("j", "j", "j")
+V3 = ("home", "j", "j", "j")
 REVIEWS = ("/", *"reviews", "enter")
 CANARY = (
     "canary", "run", "reviews", "--to", "v3", "--interval", "2s", "--force", "--min-requests", "50",

@@ -146,7 +146,7 @@ async def test_rolling_back_is_two_keys(size: tuple[int, int]) -> None:
         ["question_mark"],
         ["f"],
         ["m"],
-        ["j", "j", "j", "minus", "enter"],
+        ["minus", "enter"],
         ["l"],
         ["p", "y"],
         ["u"],

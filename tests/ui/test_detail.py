@@ -11,9 +11,15 @@ from meshtui.diagnosis.logged_paths import LoggedPath, LoggedPaths
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import service_views
-from meshtui.ui.main.detailtext import service_lines, version_lines
-from meshtui.ui.widgets.paint import width_of
+from meshtui.ui.main.detailtext import (
+    chart_column,
+    service_lines,
+    side_column,
+    version_lines,
+)
+from meshtui.ui.widgets.paint import Line, width_of
 from tests.ui import bookinfo
 from tests.ui.big import big_objects
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -21,6 +27,13 @@ from tests.ui.fake import NOW, FakeCockpit
 
 REVIEWS = ServiceKey(bookinfo.NAMESPACE, "reviews")
 CALLED = {REVIEWS: frozenset({(bookinfo.NAMESPACE, "productpage-v1"), ("other", "batch")})}
+
+
+def lines_of(
+    version: VersionView, size: tuple[int, int], paths: LoggedPaths | str = ""
+) -> list[Line]:
+    charts = chart_column(version, None, size, NOW)
+    return version_lines(charts, side_column(version, size[0], NOW, paths=paths), size)
 
 
 def detail(drive: Drive) -> str:
@@ -99,12 +112,13 @@ async def test_a_chart_is_drawn_anew_for_another_row_at_once_and_else_at_its_own
     async with driving(size=LARGE) as drive:
         await drive.go_to("reviews", "v3")
         await drive.until(lambda: "reviews v3" in detail(drive))
-        before = drive.app.main.detail.lines
+        shown = drive.app.main.detail
+        before = shown._charts
         await drive.tick()
-        assert drive.app.main.detail.lines is before
+        assert shown._charts is before
         for _ in range(5):
             await drive.tick()
-        assert drive.app.main.detail.lines is not before
+        assert shown._charts is not before
         await drive.press("k")
         await drive.until(lambda: "reviews v2" in detail(drive))
 
@@ -121,7 +135,7 @@ def test_nothing_is_wider_or_higher_than_its_room_whatever_it_is_called(
     sample = replace(bookinfo.sample(mesh, 1.0), clients=many)
     for view in service_views(mesh, sample):
         blocks = [service_lines(view, sample, size), service_lines(view, None, size)]
-        blocks += [version_lines(version, None, size, NOW) for version in view.versions]
+        blocks += [lines_of(version, size) for version in view.versions]
         for lines in blocks:
             assert len(lines) <= size[1] and max(map(width_of, lines)) <= size[0]
             assert "\x1b" not in "".join(piece.text for line in lines for piece in line)
@@ -131,7 +145,7 @@ def test_what_is_not_known_is_said() -> None:
     mesh = bookinfo.mesh_of(bookinfo.objects())
     view = next(v for v in service_views(mesh, None) if v.key == REVIEWS)
     text = [
-        version_lines(view.versions[0], None, (100, 12), NOW),
+        lines_of(view.versions[0], (100, 12)),
         service_lines(view, None, (99, 9)),
     ]
     words = " ".join(piece.text for lines in text for line in lines for piece in line)
@@ -201,6 +215,20 @@ def test_paths_of_any_length_and_letters_stay_in_their_room() -> None:
     counted = Counter({LoggedPath("caller", "/日本\x1b[2J" * 40, "v3"): 10**7})
     for size in ((60, 8), (88, 12), (158, 24)):
         paths = LoggedPaths(NOW, counted, counted, 1)
-        lines = version_lines(view.versions[2], None, size, NOW, paths=paths)
+        lines = lines_of(view.versions[2], size, paths=paths)
         assert len(lines) <= size[1] and max(map(width_of, lines)) <= size[0]
         assert "\x1b" not in "".join(piece.text for line in lines for piece in line)
+
+
+async def test_the_row_and_the_detail_say_the_same_number_at_the_same_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each sample, and not only when the charts are drawn anew."""
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        for ratio in (0.041, 0.073, 0.126, 0.052):
+            monkeypatch.setitem(bookinfo.ERRORS, "v3", ratio)
+            await drive.tick()
+            row = next(line for line in drive.text.splitlines() if "└" in line)
+            assert f"{100 * ratio:.1f}%" in row
+            assert f"{100 * ratio:.1f} % of " in detail(drive)

@@ -141,6 +141,7 @@ async def test_zero_on_a_service_shows_all_namespaces() -> None:
         await drive.type("ns bookinfo")
         await drive.press("enter")
         await drive.until(lambda: "all namespaces" not in drive.text.splitlines()[0])
+        await drive.go_to("reviews")
         await drive.press("0")
         await drive.until(lambda: "all namespaces" in drive.text.splitlines()[0])
 

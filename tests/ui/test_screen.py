@@ -60,7 +60,7 @@ async def test_the_keys_go_through_the_columns_in_sight_and_round() -> None:
 
 async def test_until_a_key_moves_it_the_cursor_stays_on_the_worst() -> None:
     async with driving() as drive:
-        assert drive.app.main.table.place == LineId(REVIEWS)
+        assert drive.app.main.table.place == LineId(REVIEWS, "v3")
 
 
 async def test_a_draft_follows_its_version_and_others_share() -> None:
@@ -223,6 +223,7 @@ async def test_read_only_says_so_and_changes_nothing() -> None:
 
 async def test_a_version_needs_the_cursor_on_it() -> None:
     async with driving() as drive:
+        await drive.go_to("reviews")
         await drive.press("plus")
         await drive.until(lambda: "choose a version first" in drive.status)
 

@@ -57,6 +57,7 @@ async def test_breaker_by_form_for_the_selected_subset(size: tuple[int, int]) ->
 
 async def test_breaker_is_taken_off_by_the_same_form() -> None:
     async with driving() as drive:
+        await drive.go_to("reviews")
         await drive.press("b", "right", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == ClearBreaker("")

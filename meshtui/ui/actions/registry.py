@@ -142,7 +142,7 @@ _WRITTEN: tuple[Action, ...] = (
     ),
     Action(
         "quit", ("q",), "q", "quit",
-        "Leave; asks only while a change is being applied.",
+        "Leave; asks only while a change is being applied. Says what stays on, and who ends it.",
         PROGRAM, footer=130,
     ),
 )  # fmt: skip

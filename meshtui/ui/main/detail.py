@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.logged_paths import LoggedPaths
+from meshtui.diagnosis.state_reason import state_reason
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import ServiceKey
@@ -82,6 +83,9 @@ class Detail(KeyBlock):
         self._cockpit = cockpit
         self._drawn_for: tuple[ServiceKey, str, int, int, bool] | None = None
         self._drawn_at = 0.0
+        self._charts: Sequence[Line] | None = None
+        """As they were drawn last; what stands beside them is of the newest sample."""
+
         self.display = False
 
     def show_row(self, row: Row, snapshot: Snapshot, now: float, free: int) -> None:
@@ -104,9 +108,10 @@ class Detail(KeyBlock):
             return
         self._read_paths_of(view, version)
         shown = (view.key, version.label if version else "", width, height, row.stale)
-        if version is None or shown != self._drawn_for or now - self._drawn_at >= REDRAWN_S:
+        if shown != self._drawn_for or now - self._drawn_at >= REDRAWN_S:
             self._drawn_for, self._drawn_at = shown, now
-            self.show(self._lines(view, row, snapshot, (width, height), now))
+            self._charts = None
+        self.show(self._lines(view, row, snapshot, (width, height), now))
 
     def _lines(
         self,
@@ -121,24 +126,34 @@ class Detail(KeyBlock):
 
         (width, height), version = size, row.version
         inner = (width - 2, height - 1)
+        why = () if row.stale else state_reason(version or view, snapshot.thresholds)
         if version is None:
-            lines = text.service_lines(view, snapshot.sample, inner, row.notes)
+            lines = text.service_lines(view, snapshot.sample, inner, row.notes, why)
         else:
-            cells = text.chart_cells(inner[0])
-            picture = self._picture(view.key, cells, now)
-            course = course_name(view.versions, version)
-            lines = text.version_lines(
+            if self._charts is None:
+                self._charts = self._draw(view, version, inner, now)
+            side = text.side_column(
                 version,
-                picture,
-                inner,
+                inner[0],
                 now,
-                course=course,
                 paths=self._paths_of(view.key),
                 stale=row.stale,
+                why=why,
+                window_s=snapshot.sample.window_s if snapshot.sample else 0.0,
             )
+            lines = text.version_lines(self._charts, side, inner)
         indented = [(text.EDGE, *line) for line in lines]
         blank: list[Line] = [()] * (inner[1] - len(indented))
         return [text.title_line(view, version, width), *indented, *blank]
+
+    def _draw(
+        self, view: ServiceView, version: VersionView, size: tuple[int, int], now: float
+    ) -> Sequence[Line]:
+        from meshtui.ui.main.detailtext import chart_cells, chart_column
+
+        picture = self._picture(view.key, chart_cells(size[0]), now)
+        course = course_name(view.versions, version)
+        return chart_column(version, picture, size, now, course=course)
 
     def _picture(self, service: ServiceKey, cells: int, now: float) -> Picture:
         """A program that has just begun to look draws no chart that is empty but for its end."""

@@ -55,29 +55,46 @@ def title_line(view: ServiceView, version: VersionView | None, width: int) -> Li
 
 
 def version_lines(
+    charts: Sequence[Line], side: Sequence[Line], size: tuple[int, int]
+) -> list[Line]:
+    """Of a version exactly within `size`, width and lines."""
+    width, height = size
+    return beside(charts, side, left_of(width), width)[:height]
+
+
+def chart_column(
     version: VersionView,
     picture: Picture | None,
     size: tuple[int, int],
     now: float,
     *,
     course: str = "",
+) -> Sequence[Line]:
+    """The left one: what it was, over time. `course` is what the picture calls the version."""
+    width, height = size
+    return _charts(version, course or version.version, picture, (left_of(width), height), now)
+
+
+def side_column(
+    version: VersionView,
+    width: int,
+    now: float,
+    *,
     paths: LoggedPaths | str = "",
     stale: bool = False,
+    why: Sequence[str] = (),
+    window_s: float = 0.0,
 ) -> list[Line]:
-    """Exactly within `size`, width and lines.
+    """The right one: what it is, by the numbers of its row.
 
-    `course` is what the picture calls the version, and `paths` what logs say of it, or why they
-    say nothing.
+    `paths` is what logs say of it, or why they say nothing; `why` tells of its state, and
+    `window_s` how long its numbers speak of.
     """
-    width, height = size
-    left = left_of(width)
-    named = course or version.version
-    charts: Sequence[Line] = _charts(version, named, picture, (left, height), now)
-    room = width - left - GAP
-    causes = _causes(version.caller, stale)
+    room = width - left_of(width) - GAP
+    told = [] if stale else [line for text in why for line in wrapped(text, room, "text")]
+    causes = _causes(version.caller, stale, window_s)
     logged = _paths(version, paths, now, room) if fails(version) else []
-    side = [*causes, *logged, BLANK, *_pods(version.members, now, room)]
-    return beside(charts, side, left, width)[:height]
+    return [*told, *causes, *logged, BLANK, *_pods(version.members, now, room)]
 
 
 def left_of(width: int) -> int:
@@ -91,13 +108,18 @@ def chart_cells(width: int) -> int:
 
 
 def service_lines(
-    view: ServiceView, sample: Sample | None, size: tuple[int, int], notes: Sequence[str] = ()
+    view: ServiceView,
+    sample: Sample | None,
+    size: tuple[int, int],
+    notes: Sequence[str] = (),
+    why: Sequence[str] = (),
 ) -> list[Line]:
-    """What is unusual about it and when that ends, the rule that is shown, and who calls."""
+    """Why it has its state, what is unusual about it and when that ends, its rule, who calls."""
     width, height = size
     left = max(left_of(width), min(RULE_WIDTH, width - CALLER_WIDTH - GAP))
-    marks = [line for mark in whole_marks(view, notes) for line in wrapped(mark, left, "warning")]
-    return beside([*marks, *_rule(view, left)], _callers(view.key, sample), left, width)[:height]
+    told = [line for text in why for line in wrapped(text, left, "text")]
+    told += [line for mark in whole_marks(view, notes) for line in wrapped(mark, left, "warning")]
+    return beside([*told, *_rule(view, left)], _callers(view.key, sample), left, width)[:height]
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], cells: int, width: int) -> list[Line]:
@@ -128,9 +150,11 @@ def _charts(
     return chart_lines(only, ChartStyle(), own, size, now)
 
 
-def _causes(signals: Signals | None, stale: bool) -> list[Line]:
+def _causes(signals: Signals | None, stale: bool, window_s: float) -> list[Line]:
     """The codes and flags of what fails, the most frequent first."""
-    title: Line = (Span("what failed when it was last seen" if stale else "what fails", "muted"),)
+    window = f", of the last {window_s:.0f}s" if window_s else ""
+    words = "what failed when it was last seen" if stale else f"what fails{window}"
+    title: Line = (Span(words, "muted"),)
     if signals is None:
         return [title, (Span("not known", "unknown"),)]
     role = "old" if stale else "failing"
@@ -148,7 +172,7 @@ def _paths(version: VersionView, paths: LoggedPaths | str, now: float, width: in
     if isinstance(paths, str):
         return [(Span("failing paths ", "muted"), span(paths, "unknown"))]
     age = human_duration(max(now - paths.at, 0.0))
-    title: Line = (Span("failing paths ", "muted"), Span(f"{age} ago", "muted"))
+    title: Line = (Span(f"failing paths, by the logs {age} ago", "muted"),)
     found = failing_paths(paths, version, MOST_PATHS)
     if found:
         return [title, *(_failing(one, width) for one in found), _in_log()]

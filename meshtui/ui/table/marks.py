@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 
-from meshtui.mesh.judging import bad_ratio, brief_slow, failing_codes
+from meshtui.mesh.judging import (
+    DEGRADED,
+    FAILING,
+    ONLY_ERRORS,
+    REFUSED,
+    bad_ratio,
+    brief_slow,
+    failing_codes,
+)
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantity import left_words
 from meshtui.mesh.signals import UNKNOWN, Signals
@@ -41,6 +50,20 @@ Brevity = Callable[[str, str], str]
 """The words for a note and the mark that it is about, either of which may be empty."""
 
 
+def held(line: ServiceView | VersionView, cells: int = ROOMY) -> str:
+    """Why a row keeps a bad state while nothing of it fails; empty where something does."""
+    if line.state not in HELD or not line.failed_at or line.caller is None:
+        return ""
+    if bad_ratio(line.caller) != 0:
+        return ""
+    whole = f"none failed since {time.strftime('%H:%M:%S', time.localtime(line.failed_at))}"
+    return whole if cell_len(whole) <= cells else "held"
+
+
+HELD = frozenset({DEGRADED, FAILING, REFUSED, ONLY_ERRORS})
+"""States that are left only when it is certain that they are over."""
+
+
 def service_marks(view: ServiceView, notes: Sequence[str] = (), cells: int = ROOMY) -> Line:
     """The ordinary rule's marks in as many words as `cells` has room for.
 
@@ -66,6 +89,8 @@ def _line_of(view: ServiceView, notes: Sequence[str], brevity: Brevity) -> Line:
     pieces += [span(view.counted_because, "unknown")] if view.counted_because else []
     pieces += _selected(view)
     pieces += [span(brevity("", mark), _role(mark)) for mark in rest]
+    words = held(view, ROOMY if brevity is _whole else 0)
+    pieces += [Span(words, "muted")] if words else []
     return _joined(pieces)
 
 
@@ -160,6 +185,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     reason = error_reason(version.caller)
     if reason:
         pieces.append(span(reason, "muted" if version.version != UNKNOWN else "warning"))
+    if words := held(version, cells):
+        pieces.append(Span(words, "muted"))
     if version.caller is not None and version.caller.flags.get(OVERFLOW):
         pieces.append(Span("breaker open", "warning"))
     if version.slow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from math import log2
 from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
@@ -26,7 +27,16 @@ class Sort:
     reverse: bool = False
 
 
+ALIKE = 0.5
+"""The same of how bad a row is beside others of its state: chance alone halves small ratios."""
+
+_BAD, _BUSY = "bad", "busy"
+_STEPS = {_BAD: 0.01, _BUSY: 5.0}
+"""Of the parts by which the worst come first: differences below these are noise, and what is in
+the same power of two of them is equally bad."""
+
 _FLOORS = {
+    **_STEPS,
     "errors": 0.005,
     "traffic": 1.0,
     **dict.fromkeys(("p50", "p95", "latency"), 5.0),
@@ -62,6 +72,9 @@ class CalmOrder:
         self._held: dict[ServiceKey, _Held] = {}
         self._measured: Mapping[ServiceKey, _Measured] = {}
         self._seen = -1.0
+        self._sorted_by = ""
+        self._stood: Mapping[ServiceKey, int] = {}
+        """Where each row stood when it was sorted by the same: equal ones keep their places."""
 
     def prepare(self, views: Iterable[ServiceView]) -> None:
         """Measure these beside the loop, before `arrange` is asked for them; in any thread."""
@@ -76,8 +89,13 @@ class CalmOrder:
         self._seen = sampled
         known = tuple(views)
         self._held = {view.key: self._pin(view, fresh) for view in known}
-        rank = _RANKS[sort.key]
-        ordered = sorted(known, key=lambda v: (rank(self._held[v.key]), _by_name(v)))
+        held, rank = self._held, _RANKS[sort.key]
+        stood = self._stood if sort.key == self._sorted_by else {}
+        last = len(stood)
+        ordered = sorted(
+            known, key=lambda v: (rank(held[v.key]), stood.get(v.key, last), _by_name(v))
+        )
+        self._sorted_by, self._stood = sort.key, {v.key: at for at, v in enumerate(ordered)}
         return tuple(reversed(ordered)) if sort.reverse else tuple(ordered)
 
     def _pin(self, view: ServiceView, fresh: bool) -> _Held:
@@ -110,9 +128,13 @@ def _by_name(view: ServiceView) -> tuple[str, str]:
 def _measure(view: ServiceView) -> dict[str, float]:
     signals = [view.caller, *(version.caller for version in view.versions)]
     known = [one for one in signals if one is not None]
+    errors = max((one.error_ratio or 0.0 for one in known), default=0.0)
+    traffic = view.caller.rps if view.caller else 0.0
     return {
-        "errors": max((one.error_ratio or 0.0 for one in known), default=0.0),
-        "traffic": view.caller.rps if view.caller else 0.0,
+        "errors": errors,
+        "traffic": traffic,
+        _BAD: errors,
+        _BUSY: traffic,
         "p50": max((one.p50_ms or 0.0 for one in known), default=0.0),
         "p95": max((one.p95_ms or 0.0 for one in known), default=0.0),
         "latency": max((one.p99_ms or 0.0 for one in known), default=0.0),
@@ -145,14 +167,22 @@ def _follow(held: _Held, severity: int, measured: Mapping[str, float]) -> None:
         held.severity, held.better = severity, 0
     for name, value in measured.items():
         before = held.values[name]
-        if abs(value - before) > max(_FLOORS[name], BAND * before):
+        if abs(value - before) > max(_FLOORS[name], _BANDS.get(name, BAND) * before):
             held.values[name] = value
+
+
+_BANDS = dict.fromkeys(_STEPS, ALIKE)
+
+
+def _step(held: _Held, name: str) -> int:
+    """The power of two of a part, counted in its smallest difference; 0 for what is below it."""
+    return round(log2(max(held.values[name] / _STEPS[name], 1.0)))
 
 
 _Rank = tuple[float, ...]
 
 _RANKS: Mapping[str, Callable[[_Held], _Rank]] = {
-    "worst": lambda h: (h.severity, -h.values["errors"], -h.values["traffic"]),
+    "worst": lambda h: (h.severity, -_step(h, _BAD), -_step(h, _BUSY)),
     "name": lambda h: (),
     "errors": lambda h: (-h.values["errors"],),
     "traffic": lambda h: (-h.values["traffic"],),

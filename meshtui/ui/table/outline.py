@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import overload
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.judging import DEGRADED, SEVERITY, SICK, bad_ratio
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.versions import VersionView
@@ -109,6 +110,29 @@ def outline(
         Block(view, view.key in folded or (foldable(view) and view.key not in opened))
         for view in views
     )
+
+
+def worst_place(block: Block, now: LineId | None) -> LineId:
+    """The version of a service that somebody should look at, else the service's own line.
+
+    It stays at `now` where that version is as bad as the worst. Only one with a weight counts:
+    what is done about it is to take weight off.
+    """
+    key = block.view.key
+    bad = [row for row in block.view.versions if row.state in TO_SEE and row.percent]
+    if block.closed or not bad:
+        return LineId(key)
+    worst = min(bad, key=lambda row: (SEVERITY[row.state], -bad_part(row)))
+    same = (row for row in bad if row.state == worst.state and LineId(key, row.label) == now)
+    return LineId(key, next(same, worst).label)
+
+
+def bad_part(version: VersionView) -> float:
+    return (bad_ratio(version.caller) if version.caller else None) or 0.0
+
+
+TO_SEE = SICK | {DEGRADED}
+"""States of a version that the cursor begins on."""
 
 
 def only_version(view: ServiceView) -> str:

@@ -21,7 +21,7 @@ from meshtui.ui.table.columns import SORTED, ColumnGrid, grid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import Notes
 from meshtui.ui.table.order import CalmOrder, Sort
-from meshtui.ui.table.outline import Outline, TableLine, foldable, outline
+from meshtui.ui.table.outline import Outline, TableLine, foldable, outline, worst_place
 from meshtui.ui.table.rows import Rows, head, wanted_name_width
 from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.lines import LinesView, lines_of
@@ -189,12 +189,12 @@ class MeshTable(LinesView, can_focus=True):
     # The cursor
 
     def _follow(self) -> None:
-        """Stay on the same line wherever it is now; until somebody chose one, stay at the top."""
+        """Stay on the same line wherever it is now; until somebody chose one, on the worst."""
         before = self._place
         if not self._entries:
             self._place = None
         elif before is None or not self._moved_by_hand:
-            self._place = self._entries[0].place
+            self._place = worst_place(self._entries.blocks[0], before)
         elif self._entries.find(before) is None:
             self._place = self._nearest(before)
         if self._place != before:
