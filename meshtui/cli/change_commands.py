@@ -24,7 +24,7 @@ from meshtui.cli import output
 from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
 from meshtui.kube.resources import other_versions
-from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.model import DestinationRule, Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
@@ -33,6 +33,8 @@ from meshtui.operations.change.conflicts import explained
 from meshtui.operations.change.ejections import may_eject
 from meshtui.operations.change.reversals import Reversals
 from meshtui.operations.change.time_limits import Limits
+from meshtui.operations.change.verify import client_proxies
+from meshtui.operations.change.written_objects import object_of
 from meshtui.operations.one_service import Part
 from meshtui.operations.session import Session
 from meshtui.verbs.values import Usual, settled
@@ -62,12 +64,12 @@ async def change(arguments: argparse.Namespace) -> int:
         return opened.planner.goes_to_a_sound_version(mesh, request, target, sample)
 
     urgent = isinstance(request, Rollback) and arguments.yes and not arguments.dry_run
-    looked_at = arguments.dry_run and not isinstance(request, SetBreaker | ClearBreaker)
+    rules_alone = not isinstance(request, SetBreaker | ClearBreaker)
     return await plan_and_apply(
         arguments,
         planning_of(arguments),
         enough=enough if urgent else None,
-        of=arguments.service if looked_at else "",
+        of=arguments.service if rules_alone else "",
     )
 
 
@@ -121,15 +123,19 @@ async def plan_and_apply(
     """Everything from a connection to the outcome. `parts`: the document always lists objects.
 
     `enough` may end the look at the telemetry before its time. `of` is a service whose rules are
-    all that is planned for, in a plan to be looked at alone: it is made on a part of the mesh.
+    all that is planned for: that is done on a part of the mesh.
     """
     async with opening.session(arguments) as opened:
-        part = await opening.part(opened, of, journaled=True)
+        part = await opening.part(opened, of if measures(arguments) else "", journaled=True)
         mesh = part.mesh if part else await opened.read_mesh()
         await report_interrupted(opened, mesh)
         seen = await rates(arguments, opened, mesh, enough)
-        plan = await _on_part(opened, part, planning, seen) if part else None
-        if part and not plan:
+        asking = part is not None and opened.options.verify and not arguments.dry_run
+        few = await opened.with_callers(part, seen) if part and asking else part
+        plan = await _on_part(opened, few, planning, seen, asking) if few else None
+        if few and plan:
+            mesh = few.mesh
+        elif part:
             mesh = await opened.read_mesh()
             seen = await rates(arguments, opened, mesh, enough)
         plan = plan or await planning(opened, mesh, seen)
@@ -161,9 +167,12 @@ def _say_ends(outcome: Outcome) -> None:
 
 
 async def _on_part(
-    opened: Session, part: Part, planning: Planning, seen: Sample | None
+    opened: Session, part: Part, planning: Planning, seen: Sample | None, asking: bool
 ) -> Plan | None:
-    """The plan by a part of the mesh; None where it rests on more, or where it is refused."""
+    """The plan by a part of the mesh; None where it rests on more, or where it is refused.
+
+    `asking`: the callers' proxies are asked for the change, and have to be there.
+    """
     if not opening.suits_part(opened, seen):
         return None
     if any(may_eject(part.mesh, host) for host in part.hosts):
@@ -172,7 +181,20 @@ async def _on_part(
         plan = await planning(opened, part.mesh, seen)
     except MeshtuiError:
         return None
-    return plan if all(_within(change, part) for change in plan.changes) else None
+    if not all(_within(change, part) for change in plan.changes):
+        return None
+    named = not asking or all(_names_callers(one, part.mesh, seen) for one in plan.changes)
+    return plan if named else None
+
+
+def _names_callers(change: Change, mesh: Mesh, seen: Sample | None) -> bool:
+    """Whether telemetry says whose proxies to ask for the change. Where it does not, and of an
+    object that is to be made, whoever gets its rules may be a caller.
+    """
+    owner = object_of(mesh, change.target)
+    if owner is None or isinstance(owner, DestinationRule):
+        return False
+    return client_proxies(mesh, change.service, owner, seen).known
 
 
 def _within(change: Change, part: Part) -> bool:
@@ -188,13 +210,18 @@ async def rates(
 
     Without an answer in time the plan says that nothing is known: no change waits longer for it.
     """
-    looked_at = arguments.dry_run or not arguments.yes
-    if not looked_at and (arguments.command not in GATED or consented(arguments)):
+    if not measures(arguments):
         return None
     early = partial(enough, opened, mesh) if enough else None
     name = getattr(arguments, "service", "")
     about = opening.key_of(name, opened.cluster.namespace) if name else None
     return await opening.reading(opened, mesh, arguments.window, early, about)
+
+
+def measures(arguments: argparse.Namespace) -> bool:
+    """Whether a plan is made on what is measured now."""
+    looked_at = arguments.dry_run or not arguments.yes
+    return looked_at or (arguments.command in GATED and not consented(arguments))
 
 
 def consented(arguments: argparse.Namespace) -> bool:

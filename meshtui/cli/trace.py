@@ -10,22 +10,18 @@ from meshtui.cli.documents.trace import traced_json
 from meshtui.errors import Exit
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
+from meshtui.mesh.model import Mesh
 from meshtui.mesh.request import Request
-from meshtui.operations.look.trace import ProxyTrace, Question, Traced, trace_request
+from meshtui.mesh.signals import Sample
+from meshtui.operations.look.trace import ProxyTrace, Question, Traced, callers, trace_request
+from meshtui.operations.session import Session
 
 
 async def trace(arguments: argparse.Namespace) -> int:
     """Status 5 where no proxy could be asked; what the objects say is printed all the same."""
     async with opening.session(arguments) as opened:
-        mesh = await opened.read_mesh()
-        service = opening.find(mesh, arguments.service, opened.cluster.namespace)
-        source = vars(arguments)["from"]
-        question = Question(service, request_of(arguments), source, arguments.port)
-        sample = None
-        if not source:
-            sample, error = await opening.sample(opened, mesh, 0.0, about=service.key)
-            if error:
-                output.note(f"meshtui: telemetry: {error}")
+        named = await _by_callers(arguments, opened)
+        mesh, question, sample = named or await _by_all(arguments, opened)
         traced = await trace_request(opened.cluster, mesh, question, sample)
     form = opening.form(arguments)
     if form == "table":
@@ -35,6 +31,43 @@ async def trace(arguments: argparse.Namespace) -> int:
     _notes(traced)
     reached = [seen for seen in traced.seen if seen.pod is None or not seen.trouble]
     return Exit.DONE if reached else Exit.UNREACHABLE
+
+
+_Asked = tuple[Mesh, Question, Sample | None]
+
+
+async def _by_callers(arguments: argparse.Namespace, opened: Session) -> _Asked | None:
+    """On as much of the mesh as the service and the callers that telemetry names rest on; None
+    where it names none, or another host or caller is asked about.
+    """
+    if vars(arguments)["from"] or request_of(arguments).authority:
+        return None
+    part = await opening.part(opened, arguments.service)
+    if part is None:
+        return None
+    question = _question(arguments, opened, part.mesh)
+    sample, _ = await opening.sample(opened, part.mesh, 0.0, about=question.service.key)
+    if not opening.suits_part(opened, sample):
+        return None
+    few = await opened.with_callers(part, sample)
+    if few is None or not callers(few.mesh, question, sample).known:
+        return None
+    return few.mesh, question, sample
+
+
+async def _by_all(arguments: argparse.Namespace, opened: Session) -> _Asked:
+    mesh = await opened.read_mesh()
+    question, sample = _question(arguments, opened, mesh), None
+    if not question.source:
+        sample, error = await opening.sample(opened, mesh, 0.0, about=question.service.key)
+        if error:
+            output.note(f"meshtui: telemetry: {error}")
+    return mesh, question, sample
+
+
+def _question(arguments: argparse.Namespace, opened: Session, mesh: Mesh) -> Question:
+    service = opening.find(mesh, arguments.service, opened.cluster.namespace)
+    return Question(service, request_of(arguments), vars(arguments)["from"], arguments.port)
 
 
 def request_of(arguments: argparse.Namespace) -> Request:

@@ -34,6 +34,7 @@ from meshtui.mesh.parsed import Parsed, ParsedObjects
 if TYPE_CHECKING:
     from meshtui.mesh.model import Mesh, Service
     from meshtui.mesh.pods_needed import PodsNeeded
+    from meshtui.mesh.signals import Sample
 
 MOST_NAMESPACES = 300
 """More than these are not asked one by one whether a caller is in them."""
@@ -138,6 +139,30 @@ async def _read_needed(
         found[kind].update((one.place, one) for one in items)
     pods, workloads = ([one for _, one in sorted(found[kind].items())] for kind in found)
     return pods, workloads
+
+
+async def with_callers(cluster: Cluster, part: Part, sample: Sample) -> Part | None:
+    """The part with all pods of the namespaces in which `sample` has callers of its hosts.
+
+    Their proxies are the ones that are asked whether they serve a change. None where the sample
+    has no caller, so that any proxy may be one, or where their pods may not be read.
+    """
+    services = (part.mesh.by_host.get(host) for host in part.hosts)
+    callers = (sample.clients.get(service.key, ()) for service in services if service)
+    spaces = sorted({namespace for several in callers for namespace, _ in several})
+    try:
+        answers = await asyncio.gather(*(_listed(cluster, PODS, one) for one in spaces))
+    except Unauthenticated:
+        raise
+    except (NotAllowed, NotFound):
+        return None
+    read = [one for _, items in answers for one in items]
+    if not read or any(one.trouble for one in read):
+        return None
+    kept = {(pod.namespace, pod.name): pod for pod in part.mesh.pods}
+    kept |= {one.place: one.value for one in read}
+    whole = tuple(pod for _, pod in sorted(kept.items()))
+    return replace(part, mesh=replace(part.mesh, pods=whole))
 
 
 _Read = tuple[Resource, tuple[Parsed, ...]]

@@ -143,6 +143,12 @@ class Session:
             await refuse_missing(self.cluster, part.mesh, self.options.namespace)
         return part
 
+    async def with_callers(self, part: Part, sample: Sample | None) -> Part | None:
+        """With the pods of all callers that `sample` names; None where it names none."""
+        from meshtui.operations.one_service import with_callers
+
+        return None if sample is None else await with_callers(self.cluster, part, sample)
+
     def _changed_objects(self) -> frozenset[str]:
         """The names of what was changed lately, or has a time limit."""
         from meshtui.operations.change.reversals import Reversals

@@ -15,8 +15,11 @@ from meshtui.kube.resources import PODS
 from meshtui.kube.snapshot import read_objects
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
-from meshtui.operations.one_service import read_part
+from meshtui.operations.change.verify import client_proxies
+from meshtui.operations.look.trace import Question, by_objects, callers
+from meshtui.operations.one_service import read_part, with_callers
 from tests.recorded.cases import PLURALS, all_names, load
 from tests.unit.objects import Obj
 
@@ -168,3 +171,52 @@ async def test_where_the_sidecars_are_asked_the_pods_are_not_read_twice() -> Non
     api = api_of("dr-two-merge")
     assert await read_part(api, "rev", "or-a", lambda mesh: bool(mesh.pods)) is None
     assert api.pods_read == []
+
+
+def called_by(mesh: Mesh, *places: tuple[str, str]) -> Sample:
+    """Every service by the workloads at these places."""
+    clients = {service.key: frozenset(places) for service in mesh.services}
+    return Sample(0.0, "prometheus", 15.0, clients=clients)
+
+
+@pytest.mark.parametrize("name", all_names()[::EVERY])
+async def test_the_proxies_asked_are_those_of_the_whole_mesh_and_are_to_do_the_same(
+    name: str,
+) -> None:
+    api = api_of(name)
+    mesh = await whole_of(api)
+    places = sorted({(pod.namespace, pod.workload) for pod in mesh.pods if pod.workload})
+    for service in mesh.services:
+        question = Question(service)
+        part = await read_part(api, str(service.key), "default")
+        for place in places if part is not None else ():
+            sample = called_by(mesh, place)
+            few = await with_callers(api, part, sample) if part is not None else None
+            assert few is not None
+            asked = callers(mesh, question, sample)
+            if not asked.known:
+                assert not callers(few.mesh, question, sample).known
+                continue
+            assert callers(few.mesh, question, sample) == asked
+            for rules in mesh.virtual_services_by_host.get(service.host, ()):
+                whom = client_proxies(mesh, service.key, rules, sample)
+                own = client_proxies(few.mesh, service.key, rules, sample)
+                assert own == whom if whom.known else not own.known
+            for pod in asked.all:
+                assert by_objects(few.mesh, question, pod) == by_objects(mesh, question, pod)
+
+
+async def test_without_a_caller_in_telemetry_any_proxy_may_be_one() -> None:
+    api = api_of("dr-two-merge")
+    part = await read_part(api, "rev", "or-a")
+    assert part is not None
+    assert await with_callers(api, part, called_by(part.mesh)) is None
+    assert await with_callers(api, part, called_by(part.mesh, ("gone", "away"))) is None
+
+
+async def test_callers_whose_pods_may_not_be_read_are_left_to_the_reading_of_all() -> None:
+    api = api_of("dr-two-merge")
+    part = await read_part(api, "rev", "or-a")
+    assert part is not None
+    api.failures[PODS.path("or-b")] = NotAllowed("no")
+    assert await with_callers(api, part, called_by(part.mesh, ("or-b", "web"))) is None
