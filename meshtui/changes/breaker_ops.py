@@ -21,6 +21,7 @@ from meshtui.changes.change_lines import NOTHING
 from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import resolve_service
 from meshtui.changes.nested import remove_all, set_leaves
+from meshtui.changes.outside import refuse_as_version
 from meshtui.changes.patch import exists, pointer, value_at
 from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Usage
@@ -53,6 +54,9 @@ def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str)
     service = resolve_service(mesh, target.service.name, target.service.namespace)
     home = service.key.namespace
     require_read(mesh, "destinationrules", home, f"which limits {service.key} has")
+    refuse_as_version(
+        mesh, request.subset, "its limits are in a DestinationRule of its own, which `edit` changes"
+    )
     joined = _counting(mesh, service, target)
     rule = _rule_for(service, joined, request.subset)
     if rule is None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshtui.changes.change import Operation, Target
+from meshtui.changes.outside import refuse_outside
 from meshtui.changes.patch import tokens, value_at
 from meshtui.changes.unread import require_read
 from meshtui.dataclass import dataclass
@@ -79,10 +80,7 @@ def resolve_service(mesh: Mesh, name: str, namespace: str) -> Service:
         named = split_host(host)
         if named is not None and named == (key or type(named)(other or namespace, short)):
             return Service(named, host)
-    outside = next((one for one in mesh.service_entries if name in one.hosts), None)
-    if outside is not None:
-        what = f"{name} is a host of {outside.ref} and no Service of the cluster"
-        raise NotFound(what, "name the service whose rule sends to it")
+    refuse_outside(mesh, name)
     elsewhere = sorted(str(s.key) for s in mesh.services if s.key.name == short)
     hint = f"did you mean {', '.join(elsewhere[:5])}?" if elsewhere else _names(mesh, short, home)
     raise NotFound(f"no service {name} in namespace {other or namespace}", hint)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from meshtui.changes.outside import refuse_as_version
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.envoy import logfilter
@@ -43,6 +44,8 @@ async def logs(arguments: argparse.Namespace) -> int:
         mesh = await opened.read_mesh()
         service = opening.find(mesh, arguments.service, opened.cluster.namespace)
         own = OwnPods(mesh, service, arguments.version)
+        log = "its own log is none of ours; its callers' lines name it"
+        refuse_as_version(mesh, arguments.version, log)
         own.refuse_unknown()
         _check(_of(own.now(), start), start, f"{service.key}", arguments.version)
         follow = arguments.follow and not arguments.previous

@@ -25,6 +25,7 @@ from meshtui.changes.change import (
 )
 from meshtui.changes.change import Shift as ShiftRequest
 from meshtui.changes.outcome import Outcome
+from meshtui.changes.outside import is_outside
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Unreachable
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Ref, Rule, Service
 from meshtui.mesh.signals import Sample
@@ -107,14 +108,19 @@ class Driver:
             return None
         rows = version_rows(self._mesh(), self._service, rule)
         canary = [row for row in rows if (row.host, row.subset) == self.facts.place]
+        stable = self._stable(rows)
         mine = [pod for row in canary for pod in row.members]
         ready = [pod for pod in mine if pod.serving]
         return Pods(
-            len(ready),
-            sum(row.pods_ready for row in self._stable(rows)),
+            len(ready) + self._outside(canary),
+            sum(row.pods_ready for row in stable) + self._outside(stable),
             frozenset(filter(None, map(_build, ready))),
             sum(pod.restarts for pod in mine if not pod.deleting),
         )
+
+    def _outside(self, rows: list[VersionView]) -> int:
+        """Hosts outside of the cluster have no pods to be looked at: they count as ready."""
+        return sum(is_outside(self._mesh(), row.host) for row in rows)
 
     def _stable(self, rows: tuple[VersionView, ...]) -> list[VersionView]:
         """The versions that a rollback goes to."""

@@ -9,6 +9,7 @@ from meshtui.canary.route import RouteFacts, percents_of
 from meshtui.changes.change import Caution, Request, SetMirror, Shift, Target
 from meshtui.changes.checks import owners
 from meshtui.changes.locate import Located
+from meshtui.changes.outside import is_outside
 from meshtui.mesh.carrying import ordinary, traffic_to
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
@@ -33,7 +34,9 @@ def objections(
 
 def _pods(located: Located, facts: RouteFacts, rows: tuple[VersionView, ...]) -> Iterator[Caution]:
     canary = next((row for row in rows if (row.host, row.subset) == facts.place), None)
-    if canary is None or not canary.pods:
+    if is_outside(located.mesh, facts.host):
+        pass  # What answers there are no pods of ours.
+    elif canary is None or not canary.pods:
         name = facts.subset or facts.host
         yield Caution("danger", f"no pod belongs to {name}: deploy it, or correct the subset")
     elif not canary.pods_ready:
@@ -45,7 +48,7 @@ def _pods(located: Located, facts: RouteFacts, rows: tuple[VersionView, ...]) ->
     stable = [row for row in rows if _carries(row, facts, percents)]
     if not stable:
         yield Caution("danger", "no other version carries traffic: there is nothing to go back to")
-    elif not any(row.pods_ready for row in stable):
+    elif not any(row.pods_ready or is_outside(located.mesh, row.host) for row in stable):
         names = ", ".join(row.label for row in stable)
         yield Caution("danger", f"{names} has no ready pod: a rollback would strand all traffic")
 
