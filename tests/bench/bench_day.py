@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from textual.events import Key
+
 from meshtui.lab.synthetic.objects import VERSIONS, objects
 from meshtui.lab.synthetic.statistics import Proxy, statistics
 from meshtui.lab.synthetic.traffic import Traffic
@@ -35,6 +37,7 @@ from meshtui.ui.main.messages import SnapshotArrived
 from tests.ui.fake import Clock, FakeCockpit
 
 Obj = dict[str, Any]
+KEYS = ("j", "k", "down")
 BEGUN = 1_800_000_000.0
 ISTIO = "networking.istio.io/v1"
 SPLIT = dict(zip(VERSIONS, (80.0, 15.0, 5.0), strict=True))
@@ -153,7 +156,7 @@ def used() -> tuple[float, int]:
     return int(resident.split()[1]) / 1024, len(gc.get_objects())
 
 
-async def main(services: int, hours: int, tick_s: float) -> None:
+async def main(services: int, hours: int, tick_s: float, *, plain: bool) -> None:
     day, hourly = Day(services, tick_s), int(3600 / tick_s)
     app = MeshtuiApp(FakeCockpit(clock=day.clock), clock=day.clock)
     async with app.run_test(size=(160, 48)) as pilot:
@@ -164,13 +167,22 @@ async def main(services: int, hours: int, tick_s: float) -> None:
         for hour in range(1, hours + 1):
             for tick in range(hourly):
                 number = hour * hourly + tick
-                app.main.post_message(SnapshotArrived(await day.tick(number, tick == 0)))
-                await pilot.press("jkJ"[number % 3].lower())
-                await asyncio.sleep(0)
+                snapshot = await day.tick(number, tick == 0)
+                app.main.post_message(SnapshotArrived(snapshot))
+                app.post_message(Key(KEYS[number % len(KEYS)], None))
+                while app.main.snapshot is not snapshot or app.main._message_queue.qsize():  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
             found = used()
             first = first or found
             ratios = f"{found[0] / first[0]:.3f} {found[1] / first[1]:.3f}"
-            print(f"hour {hour:2}: {found[0]:6.1f} MiB, {found[1]} objects, x {ratios}", flush=True)
+            if plain:
+                print(
+                    f"hour {hour:2}: {found[0]:6.1f} MiB, {found[1]} objects, x {ratios}",
+                    flush=True,
+                )
+        if first and not plain:
+            grown = {"MiB": found[0] / first[0], "objects": found[1] / first[1]}
+            print(json.dumps({f"{what}, ratio to the first hour": n for what, n in grown.items()}))
 
 
 if __name__ == "__main__":
@@ -178,5 +190,6 @@ if __name__ == "__main__":
     parser.add_argument("--services", type=int, default=8)
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--tick", type=float, default=20.0, help="seconds")
+    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    asyncio.run(main(given.services, given.hours, given.tick))
+    asyncio.run(main(given.services, given.hours, given.tick, plain=not given.json))

@@ -25,8 +25,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.bench_responsive import HERE, SETTLE_S, START_S, Screen
-from tests.bench.bench_rest import cpu_seconds
+from tests.bench.bench_responsive import HERE, SETTLE_S, START_S, Screen, cpu_seconds
 
 K9S = ("setsid", "--ctty", "k9s", "-A", "-c", "pods", "--logoless", "--splashless")
 """It asks for the terminal that it is controlled by, and so has to be given one."""

@@ -8,10 +8,11 @@ such a tick, of one in which two services in sight change, and of a full repaint
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
+import json
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -139,16 +140,24 @@ async def ours(ticks: int) -> tuple[Sequence[float], dict[str, int]]:
         return times, sizes
 
 
-def main(ticks: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ticks", type=int, nargs="?", default=7)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
     gc.set_threshold(garbage.YOUNG, garbage.MIDDLE, garbage.NEVER)  # as the screen does
-    peer = asyncio.run(theirs(ticks))
-    own, sizes = asyncio.run(ours(ticks))
+    peer = asyncio.run(theirs(given.ticks))
+    own, sizes = asyncio.run(ours(given.ticks))
     here, there = statistics.median(own), statistics.median(peer)
-    print(f"{ROWS} rows changed: {here:.0f} ms of CPU; DataTable.update_cell: {there:.0f} ms")
-    print(f"ratio: {here / there:.3f}")
-    for name, written in sizes.items():
-        print(f"{name}: {written} bytes")
+    found = {f"{ROWS} rows changed, ms of CPU": here, "DataTable.update_cell, ms of CPU": there}
+    found |= {"ratio": here / there, **{f"{name}, bytes": float(n) for name, n in sizes.items()}}
+    found["six rows by a full repaint"] = sizes["six rows"] / sizes["a full repaint"]
+    if given.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name}: {value:.3f}" if value < 10 else f"{name}: {value:.0f}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+    main()

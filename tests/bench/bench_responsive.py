@@ -47,6 +47,11 @@ STALL_S = 0.030
 SETTLE_S = 6.0
 
 
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Phase:
     """What was seen while something happened; times in milliseconds."""
@@ -79,8 +84,10 @@ class Phase:
 class Screen:
     """The screen of a build in a terminal of its own, with the probe in it."""
 
-    def __init__(self, root: Path, kubeconfig: Path, state: Path) -> None:
+    def __init__(self, root: Path, kubeconfig: Path, state: Path, *words: str) -> None:
+        """`words` are for its command line; a configuration may lie in `state`."""
         self._root, self._kubeconfig, self._state = root, kubeconfig, state
+        self._words = words
         self.bytes, self.last = 0, b""
         self._news: list[dict[str, Any]] = []
         self._bell = threading.Condition()
@@ -91,10 +98,10 @@ class Screen:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
         reading, writing = os.pipe()
         env = {**os.environ, "TERM": "xterm-256color", "KUBECONFIG": str(self._kubeconfig)}
-        env["XDG_STATE_HOME"] = str(self._state)
+        env |= {f"XDG_{kind}_HOME": str(self._state) for kind in ("STATE", "CONFIG")}
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, str(PROBE), str(self._root), str(writing)],
+            [sys.executable, str(PROBE), str(self._root), str(writing), *self._words],
             stdin=slave, stdout=slave, stderr=slave, env=env, pass_fds=(writing,),
             cwd=self._root,
         )  # fmt: skip
@@ -153,8 +160,7 @@ class Screen:
     def cpu_s(self) -> float:
         if self.process.poll() is not None:
             raise SystemExit(f"the screen has ended: {self.last[-2000:]!r}")
-        found = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def memory_mib(self, name: str = "VmHWM") -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()

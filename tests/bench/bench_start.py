@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
+import json
 import os
 import pty
 import select
@@ -57,17 +59,25 @@ def first_paint(arguments: list[str], marker: bytes) -> float:
         os.close(master)
 
 
-def main(rounds: int) -> None:
+def figures(rounds: int) -> dict[str, float]:
+    """Medians of milliseconds, and their ratio."""
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(rounds):
         for name, (arguments, marker) in COMMANDS.items():
             times[name].append(first_paint(arguments, marker))
-    medians = {name: statistics.median(found) for name, found in times.items()}
-    for name, median in medians.items():
-        sys.stdout.write(f"{name}: {1000 * median:.0f} ms (median of {rounds})\n")
-    ratio = medians["meshtui"] / medians["bare textual"]
-    sys.stdout.write(f"ratio: {ratio:.2f}\n")
+    found = {f"{name}, ms": 1000 * statistics.median(several) for name, several in times.items()}
+    return found | {"ratio": found["meshtui, ms"] / found["bare textual, ms"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", type=int, nargs="?", default=9)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found = figures(given.rounds)
+    words = ", ".join(f"{what} {value:.2f}" for what, value in found.items())
+    sys.stdout.write(f"{json.dumps(found) if given.json else words}\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
+    main()

@@ -7,6 +7,9 @@ istioctl) are measured by turns. Every figure has its ratio to the first other b
 peer's where there is no other build; of the times of commands, which are medians, the fastest and
 the slowest are there, too. `--kubeconfig FILE` measures on a cluster that is there. `--line 200,5`:
 the screen once more, over a line with round trips of 200 ms that loses 5 of 100 connections.
+`--rest 15`: the screen at rest for so many seconds, beside k9s (`bench_rest`). `--parts`: what is
+measured without such a mesh, with what is wanted of it (`bench_parts`); `--sizes ''` leaves out all
+else.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from tests.bench import bench_commands, bench_responsive
+from tests.bench import bench_commands, bench_parts, bench_responsive, bench_rest
 from tests.bench.count_commands import lab
 from tests.bench.count_steps import checked_out
 
@@ -89,6 +92,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="commands with this word")
     parser.add_argument("--phases", default="ticks,pod,DestinationRule,Service")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each phase; 0: no screen")
+    parser.add_argument("--rest", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--parts", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with checked_out(given.against) if given.against else nullcontext() as tree:
@@ -102,7 +107,7 @@ def measure(given: argparse.Namespace, against: Mapping[str, Path]) -> None:
     others = {name: Path(folder).absolute() for name, _, folder in named}
     builds = {THIS: HERE, **against, **others}
     document: dict[str, Rows] = {}
-    for size in given.sizes.split(","):
+    for size in filter(None, given.sizes.split(",")):
         with _mesh(given.kubeconfig, int(size)) as kubeconfig:
             os.environ["KUBECONFIG"] = str(kubeconfig)
             rows = commands(builds, given.rounds, given.only)
@@ -111,12 +116,18 @@ def measure(given: argparse.Namespace, against: Mapping[str, Path]) -> None:
                 rows |= screens(builds, kubeconfig, phases, given.seconds)
                 if given.line:
                     rows |= screens(builds, kubeconfig, phases[:1], given.seconds, given.line)
+            if given.rest:
+                rows |= bench_rest.rows(builds, kubeconfig, int(size), given.rest, 1)
         name = str(given.kubeconfig or f"{size} services")
         document[name] = rows
         if not given.json:
             print(table(name, rows), flush=True)
         if given.kubeconfig:
             break
+    for part, found in bench_parts.rows() if given.parts else ():
+        document[part.name] = {what: {THIS: value} for what, value in found.items()}
+        if found and not given.json:
+            print(bench_parts.shown(part, found), flush=True)
     if given.json:
         print(json.dumps(document, indent=2))
 

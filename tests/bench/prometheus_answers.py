@@ -47,7 +47,7 @@ def labels_of(number: int, version: str) -> dict[str, str]:
 
 
 def row(at: float, value: float, **labels: str) -> Row:
-    return {"metric": labels, "value": [at, f"{value:g}"]}
+    return {"metric": labels, "value": [at, str(value)]}
 
 
 def requests(services: int, turn: int, at: float) -> list[Row]:
