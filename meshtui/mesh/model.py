@@ -149,6 +149,9 @@ class Pod:
     service_account: str = ""
     """Whose identity its proxy has; empty where it is not known."""
 
+    unproxied: tuple[int, ...] = ()
+    """Its ports that are kept from its proxy: what comes there comes to the program itself."""
+
     @property
     def ailing(self) -> bool:
         """Whether there is anything to look at: most pods never restarted."""

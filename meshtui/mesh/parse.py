@@ -47,6 +47,7 @@ NO_REVISION = "latest"
 APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
+EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
 EXPORT_TO = "networking.istio.io/exportTo"
@@ -220,7 +221,14 @@ def parse_pod(raw: Json) -> Pod:
         images=_images(every, containers),
         revision=_revision(annotations, labels),
         service_account=read.text(spec, "serviceAccountName"),
+        unproxied=_unproxied(annotations),
     )
+
+
+def _unproxied(annotations: Json) -> tuple[int, ...]:
+    """From istiod's rules of iptables: a comma between numbers; what is none is refused there."""
+    names = read.text(annotations, EXCLUDED).split(",")
+    return tuple(int(name) for name in map(str.strip, names) if name.isascii() and name.isdigit())
 
 
 def _is_uninjected(annotations: Json, spec: Json, labels: Mapping[str, str]) -> bool:

@@ -18,9 +18,9 @@ from meshtui.diagnosis.explain.pods import MOST, Words
 from meshtui.diagnosis.explain.scope import (
     CallingWorkload,
     VersionScope,
+    doors,
     listed,
     pods_in,
-    route_destinations,
 )
 from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
 from meshtui.mesh.access import ALLOWED, DENIED, Decision, Identity, decide
@@ -162,7 +162,7 @@ def _judged(scope: VersionScope, pods: tuple[Pod, ...]) -> Iterator[Judged]:
     """The worst that any of the pods makes of each caller's requests."""
     for caller in scope.callers or (None,):
         identity = identity_of(scope.mesh, caller) if caller else None
-        each = [decide(_of(scope.mesh, pod), identity, port) for pod, port in _doors(scope, pods)]
+        each = [decide(_of(scope.mesh, pod), identity, port) for pod, port in doors(scope, pods)]
         if each:
             yield Judged(caller, min(each, key=lambda found: _RANK.index(found.answer)))
 
@@ -181,19 +181,6 @@ def identity_of(mesh: Mesh, caller: CallingWorkload) -> Identity | None:
         return None
     domains = mesh.settings.trust_domains
     return Identity(caller.namespace, caller.account, caller.proxied, domains)
-
-
-def _doors(scope: VersionScope, pods: Iterable[Pod]) -> Iterator[tuple[Pod, int]]:
-    """The pods' own ports that the service's lead to; 0 where no port is known."""
-    for pod in pods:
-        found = set()
-        for dest in route_destinations(scope):
-            service = scope.mesh.by_host.get(dest.host)
-            for port in service.ports if service else ():
-                if dest.port in (0, port.number):
-                    own = int(port.target) if port.target.isdigit() else pod.ports.get(port.target)
-                    found.add(own or port.number)
-        yield from ((pod, number) for number in sorted(found) or (0,))
 
 
 def _sentence(scope: VersionScope, one: Judged) -> str:

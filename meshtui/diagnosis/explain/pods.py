@@ -18,6 +18,7 @@ from meshtui.diagnosis.explain.scope import (
     CallingWorkload,
     RouteDestination,
     VersionScope,
+    doors,
     listed,
     names_of_callers,
     pods_at,
@@ -30,8 +31,10 @@ from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.mutual_tls import TlsConflict, tls_conflict
+from meshtui.mesh.parse import EXCLUDED
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.resolution import Client, world
+from meshtui.mesh.security import DISABLE, accepted
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.subsets import usable_subsets
 
@@ -124,6 +127,9 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     if conflicts:
         return _disagreeing(scope, conflicts, "UF")
     pods = pods_in(scope)
+    bypassed = _bypassed(scope)
+    if bypassed:
+        return [bypassed], (at_caller(scope, "UF", "says WRONG_VERSION_NUMBER"),)
     unready = [pod for pod in pods if not pod.serving]
     sentences = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
     if unready:
@@ -132,6 +138,24 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     sentences += _tls(scope, pods)
     sentences.append("A network policy, or a node that is out of reach.")
     return sentences, (at_caller(scope, "UF", "says refused, timeout or TLS"),)
+
+
+def _bypassed(scope: VersionScope) -> str:
+    """Ports that are kept from the pods' own proxies: istiod has callers send mutual TLS to every
+    pod with a proxy, and the program behind such a port does not speak it."""
+    if any(read.text(part.value, "mode") == "DISABLE" for part in parts_of_policy(scope, "tls")):
+        return ""
+    mesh = scope.mesh
+    root = mesh.settings.root_namespace
+    for pod, port in doors(scope, (pod for pod in pods_in(scope) if pod.sidecar)):
+        says = accepted(mesh.peer_authentications, root, pod.namespace, pod.labels, port)
+        if port in pod.unproxied and says.mode != DISABLE:
+            return (
+                f"Port {port} of pod {pod.name} is kept from its proxy ({EXCLUDED}): callers send "
+                f"it mutual TLS, as to any pod with a proxy, and its program speaks plain text. "
+                "tls mode DISABLE in a DestinationRule has them send that."
+            )
+    return ""
 
 
 def _restarted(scope: VersionScope) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 from meshtui.dataclass import dataclass
@@ -234,6 +234,19 @@ def pods_in(scope: VersionScope) -> tuple[Pod, ...]:
     found = [pod for dest in route_destinations(scope) for pod in pods_at(scope.mesh, dest) or ()]
     mine = [p for p in found if scope.row is None or scope.nowhere or _is_of(scope.row, p)]
     return tuple({(pod.namespace, pod.name): pod for pod in mine}.values())
+
+
+def doors(scope: VersionScope, pods: Iterable[Pod]) -> Iterator[tuple[Pod, int]]:
+    """The pods' own ports that the service's lead to; 0 where no port is known."""
+    for pod in pods:
+        found = set()
+        for dest in route_destinations(scope):
+            service = scope.mesh.by_host.get(dest.host)
+            for port in service.ports if service else ():
+                if dest.port in (0, port.number):
+                    own = int(port.target) if port.target.isdigit() else pod.ports.get(port.target)
+                    found.add(own or port.number)
+        yield from ((pod, number) for number in sorted(found) or (0,))
 
 
 def _is_of(row: VersionView, pod: Pod) -> bool:
