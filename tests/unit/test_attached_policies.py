@@ -162,3 +162,18 @@ def test_a_version_of_pods_without_a_label_is_told_of_its_own_policies(version: 
     (row,) = view.versions
     (one, *_) = explanations([scope_of(mesh, view, row, sample, (view,))])
     assert "AuthorizationPolicy shut denies every request" in " ".join(one.sentences)
+
+
+@pytest.mark.parametrize(("status", "ruled"), [(403, True), (404, False)])
+def test_what_a_rule_answers_by_itself_is_laid_to_the_rule(status: int, ruled: bool) -> None:
+    rules = [{"directResponse": {"status": status}}, {"route": [{"destination": {"host": "web"}}]}]
+    vs = {"metadata": meta("web"), "spec": {"hosts": ["web"], "http": rules}}
+    mesh = parse_mesh(
+        {"services": [service("web")], "pods": [pod("web", "v1")], "virtualservices": [vs]}
+    )
+    sample = sample_of("403")
+    views = service_views(mesh, sample)
+    row = next(row for row in views[0].versions if row.version == UNKNOWN)
+    (found,) = explanations([scope_of(mesh, views[0], row, sample, views)])
+    words = "Rule http[0] of VirtualService web answers it by itself (directResponse)"
+    assert found.sentences[0].startswith(words) == ruled

@@ -8,8 +8,9 @@ from meshtui.diagnosis.explain import access
 from meshtui.diagnosis.explain.copies import INCLUDED, copies
 from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.pods import Words
-from meshtui.diagnosis.explain.scope import VersionScope, routes
+from meshtui.diagnosis.explain.scope import VersionScope, listed, routes, titled
 from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
+from meshtui.mesh import read
 from meshtui.mesh.flags import FLAGS, GRPC, HTTP
 from meshtui.mesh.signals import Signals
 
@@ -140,7 +141,10 @@ def about_status(scope: VersionScope, status: str, per_second: float) -> Words:
 
 def _who(scope: VersionScope, code: str, kind: str, per_second: float) -> str:
     if scope.nowhere:
-        return "No pod is named for these requests: something before the versions answered."
+        ruled = _by_rules(scope, code) if kind == "codes" else ""
+        return ruled or (
+            "No pod is named for these requests: something before the versions answered."
+        )
     server = scope.server
     if server is None:
         return (
@@ -163,6 +167,22 @@ def _who(scope: VersionScope, code: str, kind: str, per_second: float) -> str:
         f"{scope.name} itself answers {rate(own)} of it; the rest is made on the way, by a "
         "proxy that sets no flag, or not counted there yet."
     )
+
+
+def _by_rules(scope: VersionScope, code: str) -> str:
+    """The rules that have proxies answer with the code by themselves; empty where none has."""
+    found = []
+    for route in routes(scope):
+        entries = read.objects(read.obj(route.service.raw, "spec"), route.rule.place)
+        at = route.rule.index
+        raw = entries[at] if route.rule.terminal and at < len(entries) else {}
+        if str(read.integer(read.obj(raw, "directResponse"), "status")) == code:
+            found.append(titled(route))
+    if not found:
+        return ""
+    one = found[0][0].upper() + found[0][1:]
+    more = f", or {listed(found[1:])}" if found[1:] else ""
+    return f"{one}{more} answers it by itself (directResponse): it is sent to no pod."
 
 
 def _who_beside_copies(scope: VersionScope, per_second: float, ratio: float, own: float) -> str:
