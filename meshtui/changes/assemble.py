@@ -43,6 +43,7 @@ def rule_change(
         spec_before=spec_of(raw),
         spec_after=spec_of(changed),
         undoes=undoes,
+        rule_before=RuleRef(before.name, before.index, before.place),
     )
 
 

@@ -85,6 +85,19 @@ class Change:
     together: Together | None = None
     """None where it is made in one cluster alone."""
 
+    rule_before: RuleRef | None = None
+    """The rule where it stands now; `rule` is where it stands once this is made."""
+
+    @property
+    def rule_words(self) -> str:
+        """The rule as it is called now, and afterwards where rules before it come or go."""
+        if self.rule is None:
+            return ""
+        now = self.rule_before
+        if now is None or now.name or self.rule.name or now == self.rule:
+            return str(self.rule)
+        return f"{now} ({self.rule} once this is made)"
+
     @property
     def diff(self) -> tuple[str, ...]:
         """Lines of a unified diff of the object's YAML, without file names."""

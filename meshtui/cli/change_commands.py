@@ -328,7 +328,8 @@ def show(plan: Plan) -> None:
 
 def _show(plan: Plan) -> None:
     change = plan.change
-    output.note(f"{change.verb} {change.service}: {change.target}, rule {change.rule}")
+    rule = f", rule {change.rule_words}" if change.rule else ""
+    output.note(f"{change.verb} {change.service}: {change.target}{rule}")
     for text in (*change.words, plan.blast):
         if text:
             output.note(f"  {text}")

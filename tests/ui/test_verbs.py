@@ -13,6 +13,7 @@ from meshtui.errors import Conflict, Unreachable
 from meshtui.mesh.model import ServiceKey
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import Phase
+from meshtui.ui.dialogs.form import FormDialog
 from meshtui.ui.main.screen import MainScreen
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -73,6 +74,37 @@ async def test_the_breaker_form_starts_with_the_only_place_that_has_limits() -> 
         await drive.press("b", "right", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == ClearBreaker("v3")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_the_breaker_form_has_the_limits_that_are_set(size: tuple[int, int]) -> None:
+    """Those of the place that is chosen; what was typed stays, and only that is asked for."""
+    cockpit = FakeCockpit()
+    spec = cockpit.raw["destinationrules"][0]["spec"]
+    spec["subsets"][2]["trafficPolicy"] = {
+        "connectionPool": {"tcp": {"maxConnections": 7}},
+        "outlierDetection": {"interval": "5s", "maxEjectionPercent": 0},
+    }
+
+    def fields() -> dict[str, str]:
+        screen = drive.app.screen
+        return screen.values() if isinstance(screen, FormDialog) else {}
+
+    async with driving(cockpit, size=size) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("b")
+        await drive.until(lambda: fields().get("max_connections") == "7")
+        assert fields()["interval"] == "5s" and fields()["max_ejection_percent"] == ""
+        await drive.press("enter")
+        await drive.until(lambda: "these are the limits that it has" in drive.text)
+        await drive.press("tab", "tab", "backspace", "enter")
+        await drive.until(lambda: "max connections 7 cannot be taken off alone" in drive.text)
+        await drive.press("7", "up", "right")
+        await drive.until(lambda: fields()["max_connections"] == "100")
+        assert fields()["interval"] == ""
+        await drive.press("down", "down", "5", "up", "up", "left", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == SetBreaker("v3", {"max_pending": 5})
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])

@@ -64,6 +64,19 @@ def test_a_rollback_of_one_rule_leaves_the_faults_of_its_neighbours() -> None:
     assert [bool(r.get("fault")) for r in found.spec_after["http"]] == [True, False, False]
 
 
+def test_a_rule_is_called_as_it_stands_now_and_as_it_will_where_that_is_another_place() -> None:
+    rules = with_faults(rule("", "/a"))
+    said = {
+        "http[1] (http[0] once this is made)": change(rules, Rollback("v1"), "1"),
+        "http[1]": change([rule("", "/a"), rule("", "/b")], Rollback("v1"), "1"),
+        "meshtui-fault-rule-x-chaos-1": change(
+            [rule("", "/a")], SetFault(abort_http=503, header=HEADER), "0"
+        ),
+        "a": change(with_faults(rule("a", "/a")), Rollback("v1"), "a"),
+    }
+    assert {words: found.rule_words for words, found in said.items()} == {w: w for w in said}
+
+
 def test_a_targeted_fault_set_again_is_set_in_its_place() -> None:
     rules = with_faults(rule("", "/a"))
     again = change(rules, SetFault(abort_http=418, header=HEADER), "1")

@@ -85,7 +85,8 @@ def error_lines(error: MeshtuiError, width: int) -> list[Line]:
 def subtitle(plan: Plan) -> str:
     if plan.others:
         return ", ".join(dict.fromkeys(str(change.target) for change in plan.changes))
-    rule = f"  rule {plan.change.rule}" if plan.change.rule else ""
+    words = plan.change.rule_words
+    rule = f"  rule {words}" if words else ""
     return f"{plan.change.target}{rule}"
 
 

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.widgets import Input, Label
 
 from meshtui.dataclass import dataclass
@@ -56,13 +57,19 @@ class FormDialog(Dialog[T], Generic[T]):
         fields: tuple[Field, ...],
         read: Callable[[Mapping[str, str]], T],
         note: str = "",
+        refill: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        """`note` is a line below the title: why the fields are filled as they are."""
+        """`note` is a line below the title: why the fields are filled as they are.
+
+        `refill` has the values that fields begin with, told what is chosen in the others.
+        """
         super().__init__()
         self._note = note
         self._heading = title
         self._fields = fields
         self._read = read
+        self._refill = refill
+        self._filled = {field.id: clean(field.value) for field in fields}
         self._error: MeshtuiError | None = None
         self._title = LinesBlock(id="form-title")
         self._foot = KeyBlock(id="form-foot")
@@ -85,6 +92,12 @@ class FormDialog(Dialog[T], Generic[T]):
         self._title.show([title, *note, BLANK])
         self._show_foot()
         self._entries[self._fields[0].id].focus()
+
+    def on_choice_turned(self) -> None:
+        """Fields in which nothing was typed begin anew; what was typed stays."""
+        for name, value in self._refill(self.values()).items():
+            if self._entries[name].value == self._filled[name]:
+                self._entries[name].value = self._filled[name] = clean(value)
 
     def values(self) -> dict[str, str]:
         return {name: entry.value.strip() for name, entry in self._entries.items()}
@@ -136,6 +149,9 @@ class Choice(LinesBlock, can_focus=True):
         Binding("left", "turn(-1)", show=False),
     ]
 
+    class Turned(Message):
+        """Another one was chosen."""
+
     def __init__(self, choices: tuple[str, ...], value: str, *, id: str, classes: str) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._choices = choices
@@ -149,9 +165,15 @@ class Choice(LinesBlock, can_focus=True):
     def value(self) -> str:
         return self._choices[self._at]
 
+    @value.setter
+    def value(self, value: str) -> None:
+        self._at = self._choices.index(value)
+        self._show()
+
     def action_turn(self, by: int) -> None:
         self._at = (self._at + by) % len(self._choices)
         self._show()
+        self.post_message(self.Turned())
 
     def _show(self) -> None:
         self.show([(Span("‹ ", "key"), span(self.value, "strong"), Span(" ›", "key"))])

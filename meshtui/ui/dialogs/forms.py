@@ -11,11 +11,12 @@ from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
 from meshtui.dataclass import dataclass
 from meshtui.errors import Refused, Usage
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Json, Mesh
 from meshtui.mesh.quantity import go_duration, human_duration
 from meshtui.mesh.subsets import usable_subsets
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
+from meshtui.ui.actions.registry import key_of
 from meshtui.ui.dialogs.form import Field, FormDialog
 from meshtui.verbs import Verb
 from meshtui.verbs.change_verbs import BREAKER, FAULT, FAULT_LIMIT_S, MIRROR, TIMEOUT
@@ -165,12 +166,13 @@ BREAKER_FIELDS = (
 def breaker_form(
     view: ServiceView, mesh: Mesh, selected: VersionView | None
 ) -> FormDialog[Request]:
-    """Limits of the host or of one subset; what is left empty stays as it is."""
+    """Limits of the host or of one subset, as they are now; what is left empty stays as it is."""
     subsets = [subset.name for subset in usable_subsets(mesh, view.service.host)]
     first = _breaker_place(limited_places(mesh, view.service.host), subsets, selected)
-    now = _limits_now(view, mesh)
+    now = {place: _limits_of(view, mesh, place) for place in (WHOLE_HOST, *subsets)}
     limits = (
-        Field(name, _limit_label(name), "", _limit_hint(name, now)) for name in BREAKER_FIELDS
+        Field(name, _limit_label(name), now[first][name], _limit_hint(name, now[WHOLE_HOST]))
+        for name in BREAKER_FIELDS
     )
     return FormDialog(
         f"Circuit breaker of {view.key}",
@@ -179,7 +181,8 @@ def breaker_form(
             Field("subset", "of", first, "← → choose", choices=(WHOLE_HOST, *subsets)),
             *limits,
         ),
-        read_breaker,
+        lambda values: read_breaker(values, now[values["subset"]]),
+        refill=lambda values: now[values["subset"]],
     )
 
 
@@ -190,35 +193,47 @@ def _breaker_place(limited: Sequence[str], subsets: list[str], at: VersionView |
     return limited[0] if len(limited) == 1 else WHOLE_HOST
 
 
-def _limits_now(view: ServiceView, mesh: Mesh) -> Mapping[str, object]:
-    """The host's own limits, by the command's names."""
+def _limits_of(view: ServiceView, mesh: Mesh, place: str) -> Mapping[str, str]:
+    """Its own limits by the command's names; "" for one that is not set."""
     rules = mesh.rules_by_host.get(view.service.host, ())
-    policy = next((rule.policy for rule in rules if rule.policy), {})
-    found: dict[str, object] = {}
-    for name, path in FIELDS.items():
-        value: object = policy
-        for step in path:
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value is not None:
-            found[name] = value
-    return found
+    policies = [rule.policy for rule in rules if rule.policy]
+    if place != WHOLE_HOST:
+        policies = [s.policy for rule in rules for s in rule.subsets if s.name == place]
+    policy = policies[0] if policies else {}
+    return {name: _written(policy, FIELDS[name]) for name in BREAKER_FIELDS}
+
+
+def _written(policy: Json, path: Sequence[str]) -> str:
+    """A limit as the object has it; 0 is not set."""
+    value: object = policy
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return str(value) if isinstance(value, int | str) and value and value is not True else ""
 
 
 def _limit_label(name: str) -> str:
     return name.removesuffix("_percent").replace("_", " ")
 
 
-def _limit_hint(name: str, now: Mapping[str, object]) -> str:
+def _limit_hint(name: str, host: Values) -> str:
     words = "as in 10s" if BREAKER.parameter(name).kind is ISTIO_DURATION else "a number"
     words = "percent of its pods" if name.endswith("_percent") else words
-    return f"{words}; the host has {now[name]}" if name in now else words
+    return f"{words}; the host has {host[name]}" if host[name] else words
 
 
-def read_breaker(values: Values) -> Request:
+def read_breaker(values: Values, now: Values) -> Request:
+    """Only what was changed is asked for. Raises `Usage` where nothing was, or a limit is gone."""
     subset = "" if values["subset"] == WHOLE_HOST else values["subset"]
     if values["do"] == TAKE_OFF:
         return request_from(BREAKER, {"subset": subset, "off": "off"})
-    return request_from(BREAKER, {"subset": subset} | {n: values[n] for n in BREAKER_FIELDS})
+    gone = next((name for name in BREAKER_FIELDS if now[name] and not values[name]), "")
+    if gone:
+        hint = f"type another, or choose {TAKE_OFF}; {key_of('edit')} edits the object"
+        raise Usage(f"{_limit_label(gone)} {now[gone]} cannot be taken off alone", hint)
+    changed = {n: values[n] for n in BREAKER_FIELDS if values[n] != now[n]}
+    if not changed and any(now.values()):
+        raise Usage("these are the limits that it has", f"change one, or choose {TAKE_OFF}")
+    return request_from(BREAKER, {"subset": subset, **changed})
 
 
 BY_VIRTUAL_SERVICE, BY_GATEWAY_API = "VirtualService", "Gateway API"
