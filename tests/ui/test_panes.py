@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meshtui.ui.widgets.listing import Listing
 from tests.ui.driving import LARGE, SMALL, driving
 
 
@@ -71,3 +72,20 @@ async def test_tab_goes_into_the_pane_that_was_opened_last() -> None:
         await drive.press("y", "p", "shift+tab", "tab")
         assert drive.app.main.arrangement.focus == "proxies"
         assert "Tab next pane" in drive.text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("keys", [("s",), ("d",), ("y", "w"), ("question_mark",)])
+async def test_what_goes_on_below_is_said_until_its_end_is_seen(keys: tuple[str, ...]) -> None:
+    async with driving(size=SMALL) as drive:
+        await drive.go_to("reviews")
+        await drive.press(*keys)
+        await drive.until(lambda: "↓" in drive.text)
+        (body,) = (one for one in drive.app.screen.query(Listing) if one.visible)
+        below = []
+        while body.below:
+            assert f"↓ {body.below} more" in drive.text
+            below.append(body.below)
+            await drive.press("j")
+        await drive.pilot.pause()
+        assert "↓" not in drive.text
+        assert below and below == sorted(set(below), reverse=True)

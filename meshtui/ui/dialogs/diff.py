@@ -114,6 +114,7 @@ class DiffDialog(Dialog[None]):
         self._steps: list[str] = []
         self._title = LinesBlock(id="dialog-title")
         self._body = Listing(id="dialog-body")
+        self._body.says_more = False
         self._typed = FormInput(id="dialog-name", placeholder="the service's name")
         self._typed.display = False
         self._arming: Timer | None = None

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshtui.ui.widgets.lines import LinesView, lines_of
-from meshtui.ui.widgets.paint import BLANK, Line, width_of
+from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, width_of
 
 
 class Listing(LinesView, can_focus=False):
     """Holds its lines; `fill` repaints those that changed."""
+
+    says_more = True
+    """Whether the last line that is seen says how many are below; not where a foot does."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
@@ -29,6 +32,23 @@ class Listing(LinesView, can_focus=False):
 
     def line_at(self, index: int) -> Line:
         return self._lines[index] if index < len(self._lines) else BLANK
+
+    @property
+    def below(self) -> int:
+        """Lines below those that are seen, without empty ones at the end."""
+        count = self.line_count()
+        seen = self.scroll_offset.y + self.room
+        while count > seen and not any(piece.text.strip() for piece in self.line_at(count - 1)):
+            count -= 1
+        return max(count - seen, 0)
+
+    def _content(self, y: int) -> tuple[Line, str]:
+        line, base = super()._content(y)
+        region = self.scrollable_content_region
+        if not self.says_more or y != region.height - 1 or not self.room or not self.below:
+            return line, base
+        words = (Span(f"↓ {self.below:,} more", "draft"),)
+        return both_ends(line, words, self.scroll_offset.x + region.width), base
 
     def move(self, by: int) -> None:
         self.jump(y=self.scroll_offset.y + by)
