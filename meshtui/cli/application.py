@@ -37,6 +37,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
         badges=config.badges,
         mouse=config.mouse or getattr(arguments, "mouse", False),
         leaving=leaving,
+        welcome=getattr(arguments, "welcome", ()),
         problems=[f"{problem}; read-only until that is right" for problem in chosen.problems],
     )
 

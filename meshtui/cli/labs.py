@@ -18,6 +18,28 @@ ENDING_S = 3.0
 """How long a demo waits for the canaries that were started in it: their cluster ends with it."""
 
 
+WRONG = {
+    "errors": "Version v3 of reviews answers some of its requests with 503.",
+    "latency": "Version v3 of reviews takes almost half a second longer than the others.",
+    "crash": "Version v3 of reviews crashes again and again.",
+    "healthy": "Nothing is wrong; meshtui lab set reviews-v3 --errors 30% changes that.",
+}
+"""What a demo's person sees, by scenario."""
+
+
+def welcome(scenario: str, kubeconfig: object) -> tuple[str, ...]:
+    """The first frame explained, and the way to the demo's cluster from elsewhere."""
+    return (
+        "A demo: a small real mesh on this machine, each service with its versions below it, and "
+        f"what callers get of them. {WRONG.get(scenario, '')}",
+        "{down} and {up} move, {signals} says in words what is wrong, {lighter} takes weight off "
+        "a version and Enter shows what that would write, {rollback} rolls back, {help} has all "
+        "keys, {quit} ends the demo.",
+        f"From another terminal: export KUBECONFIG={kubeconfig} and then meshtui services, or "
+        "kubectl get pods. {back} takes these lines away.",
+    )
+
+
 def up(arguments: argparse.Namespace) -> int:
     from meshtui.lab import commands
 
@@ -78,6 +100,7 @@ def demo(arguments: argparse.Namespace) -> int:
         with watched_terminal() as leaving, _started(arguments.scenario) as lab:
             os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
             arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
+            arguments.welcome = welcome(arguments.scenario, lab.kubeconfig)
             try:
                 return run_screen(arguments, leaving, all_ends=True)
             finally:

@@ -78,8 +78,9 @@ class MeshtuiApp(App[int]):
         clock: Clock = time.time,
         leaving: Leaving | None = None,
         problems: Iterable[str] = (),
+        welcome: Sequence[str] = (),
     ) -> None:
-        """`problems` are told as soon as the screen is there."""
+        """`problems` are told as soon as the screen is there, `welcome` below the table."""
         super().__init__()
         self.cockpit = cockpit
         self._badges = badges
@@ -99,6 +100,7 @@ class MeshtuiApp(App[int]):
         self._wanted_theme = theme or DEFAULT
         self._theme_problems: tuple[str, ...] = ()
         self._problems = tuple(problems)
+        self._welcome = welcome
         self._on_terminal = TerminalCells()
         self._load_themes()
 
@@ -182,7 +184,7 @@ class MeshtuiApp(App[int]):
     async def _open(self) -> None:
         """The main screen, once it is imported, in a thread: keys are answered meanwhile."""
         module = await asyncio.to_thread(import_module, "meshtui.ui.main.screen")
-        self.opened = module.MainScreen(self.cockpit, self._clock, self._badges)
+        self.opened = module.MainScreen(self.cockpit, self._clock, self._badges, self._welcome)
         await self.push_screen(self.main)
         for problem in (*self._theme_problems, *self._problems):
             self.main.status_later(problem)

@@ -10,7 +10,7 @@ from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.filters import Filter
-from meshtui.ui.main.host import HasApp, Notifies, UpdatesPlace
+from meshtui.ui.main.host import HasApp, Notifies, UpdatesPlace, Welcomes
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.prompts import Prompts
 from meshtui.ui.main.table_feed import TableFeed
@@ -23,7 +23,7 @@ SIDEWAYS = 8
 """Cells of one step to the side in a pane."""
 
 
-class Host(Notifies, HasApp, UpdatesPlace, Protocol):
+class Host(Notifies, HasApp, UpdatesPlace, Welcomes, Protocol):
     """What is used of the screen."""
 
     def ask_again(self) -> None: ...
@@ -223,4 +223,5 @@ class Handlers:
         elif self._arrangement.open_kinds:
             self._arrangement.close_newest()
         else:
+            self._host.close_welcome()
             self._host.announce("")

@@ -23,6 +23,12 @@ class Notifies(Protocol):
     def fail(self, error: MeshtuiError) -> None: ...
 
 
+class Welcomes(Protocol):
+    """The lines for a newcomer."""
+
+    def close_welcome(self) -> None: ...
+
+
 class HasSnapshot(Protocol):
     """The newest snapshot; None before the first."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ from meshtui.ui.main.messages import (
 from meshtui.ui.main.prompts import Prompts
 from meshtui.ui.main.selection import Selection
 from meshtui.ui.main.table_feed import TableFeed
+from meshtui.ui.main.welcome import Welcome
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.table.lineid import LineId
@@ -78,8 +79,10 @@ class MainScreen(Screen[None]):
         cockpit: Cockpit,
         clock: Callable[[], float],
         badges: Mapping[str, str] = MappingProxyType({}),
+        welcome: Sequence[str] = (),
     ) -> None:
-        """`badges`: how loud the contexts are whose names match a pattern."""
+        """`badges`: how loud the contexts are whose names match a pattern; `welcome`: what a
+        newcomer is told."""
         super().__init__()
         self._badges = badges
         self.cockpit = cockpit
@@ -93,7 +96,8 @@ class MainScreen(Screen[None]):
         self.notices = Notices(id="notices")
         self.table = MeshTable(id="table")
         self.detail = Detail(cockpit)
-        self.left = Vertical(self.table, self.detail, id="left")
+        self.welcome = Welcome(welcome)
+        self.left = Vertical(self.table, self.detail, self.welcome, id="left")
         self.dock = PaneDock(cockpit)
         self.status = Status()
         self.prompt = Prompt()
@@ -399,6 +403,9 @@ class MainScreen(Screen[None]):
 
     def fail(self, error: MeshtuiError) -> None:
         self.status.fail(error)
+
+    def close_welcome(self) -> None:
+        self.welcome.close()
 
     def status_later(self, text: str) -> None:
         """For what is known before the screen is there."""
