@@ -85,13 +85,14 @@ PROXY = Verb(
     (
         Parameter(
             "what",
-            "diff: what each client's proxy of a SERVICE does against its rules; 1 if any differs",
+            "what of one proxy; diff: the SERVICE's rules against its callers; 1 if any differs",
             positional=True,
             choices=("routes", "clusters", "endpoints", "listeners", "dump", "diff"),
         ),
         Parameter(
             "pod",
-            "a pod, its beginning, POD.NAMESPACE, a workload, or a service with one workload",
+            "whose proxy: a POD or the beginning of its name, POD.NAMESPACE, a workload, or a "
+            "SERVICE with one workload. For diff always a SERVICE: the proxies of its callers",
             TEXT,
             "POD|SERVICE",
             positional=True,

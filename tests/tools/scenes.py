@@ -184,6 +184,11 @@ ELSEWHERE: dict[str, tuple[Shows, ...]] = {
         line("→ reviews-v3 +10%"),
         Shows(r"✖ reviews-v3 .* (\d+\.\d%) .*503", bold=True, tinted=True),
     ),
-    "waypoint": (line("waypoint"), line("by the objects")),
+    "waypoint": (
+        line("by the objects"),
+        line("HTTPRoute "),
+        line("● agrees +waypoint-"),
+        line(r"to +rev-v1 \d+%, rev-v2 \d+% +rev-v1 \d+%, rev-v2 \d+%"),
+    ),
 }
 """Pictures of other meshes than a lab as it starts: `stage.py` has them."""

@@ -7,9 +7,9 @@ claims of it.
 `--sizes 80x24,160x48 --themes all --out FOLDER` makes sheets instead, on which each scene stands in
 these sizes and themes, to look at before a release.
 
-A lab has no waypoint. That picture is of the cluster in MESHTUI_WAYPOINT_KUBECONFIG, of the first
-service in the namespace that MESHTUI_WAYPOINT names, which has a Gateway of class istio-waypoint
-and an HTTPRoute; without them the picture is left as it is.
+A lab has no waypoint. That picture is of the cluster in MESHTUI_WAYPOINT_KUBECONFIG, of the service
+that MESHTUI_WAYPOINT names as NAMESPACE/SERVICE. It has an HTTPRoute to rev-v1 and rev-v2, and its
+namespace a Gateway of class istio-waypoint; without the variables the picture is left as it is.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ async def test_intent_and_actual_stand_side_by_side_for_every_client(
         lines = drive.text.splitlines()
         (head,) = (line for line in lines if "CLIENT" in line)
         assert "jason" in head and "http[1]" in head
-        gateway = next(line for line in lines if "– gateway ingressgateway" in line)
+        gateway = next(line for line in lines if "– gateway ingress" in line)
         assert gateway.count("not for it") == 2
         lagging = next(line for line in lines if "≠ productpage" in line)
         assert "✓ in sync" in lagging and "≠ differs" in lagging and "0s" in lagging

@@ -10,6 +10,7 @@ from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Pod, Rule, Service, ServiceKey, VirtualService
+from meshtui.mesh.text import clean
 from meshtui.operations.proxies.matrix import Cell, Matrix, Row
 from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
@@ -74,6 +75,34 @@ def test_words_give_way_to_signs_where_there_are_many_rules() -> None:
     assert "≠" in first and "differs" not in first
     assert "differs" in text_of([matrix_lines(matrix, rows, "", 100.0, 157)[1].line])
     assert "≠ differs" in text_of([one.line for one in matrix_lines(matrix, rows, "", 100.0, 72)])
+
+
+@pytest.mark.parametrize("width", [47, 72, 157])
+def test_names_are_cut_in_the_middle_and_titles_only_where_they_must_be(width: int) -> None:
+    matrix, rows = matrix_with(1)
+    lines = matrix_lines(matrix, rows, "", 100.0, width)[: len(matrix.pods)]
+    for number, one in enumerate(lines):
+        row = text_of([one.line])
+        gateway = number == 0
+        assert "abcde " in row and ("gateway " in row) is gateway
+        assert (f"name-{number}-5f6d8c7b9-abcde" in row) is (width > 70)
+    head = text_of([matrix_head(matrix, width)])
+    assert (clean(f"rule-0{NASTY}") in head) is (width > 100)
+    many, _ = matrix_with(8)
+    unnamed = tuple(replace(r, rule=replace(r.rule, name="")) for r in many.rules)
+    terse = text_of([matrix_head(replace(many, rules=unnamed), 60)])
+    assert "[0] [1] [2] " in terse and "…" not in terse
+
+
+async def test_an_endpoint_has_its_pod_before_what_is_the_same_in_all() -> None:
+    cockpit = FakeCockpit()
+    pod = cockpit.mesh.pods[0]
+    table = table_of(await cockpit.proxies.read(ENDPOINTS, pod, None))
+    assert table.heads.index("POD") < table.heads.index("LOCALITY")
+    longest = max((row[table.titles.index("POD")] for row in table.rows), key=len)
+    narrow = table.fitted(80)
+    shown = text_of([narrow.line(index) for index in range(len(narrow))])
+    assert longest[-5:] in shown
 
 
 def test_a_summary_says_how_many_of_each() -> None:

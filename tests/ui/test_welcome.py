@@ -10,7 +10,7 @@ from meshtui.ui.app import MeshtuiApp
 from tests.ui.driving import LARGE, SMALL, Drive
 from tests.ui.fake import FakeCockpit
 
-KUBECONFIG = "/tmp/meshtui-0/40846ea0/kubeconfig"  # noqa: S108 - shown, not opened
+KUBECONFIG = "/tmp/meshtui-0/40846ea0/kubeconfig"
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])

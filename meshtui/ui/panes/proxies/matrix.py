@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rich.cells import cell_len
+
 from meshtui.changes.outcome import NOT_MEANT
 from meshtui.envoy.compare import ABSENT, IN_SYNC, OLD
 from meshtui.envoy.routes import ProxyRoute
@@ -20,7 +22,7 @@ from meshtui.operations.proxies.matrix import (
 )
 from meshtui.ui.panes.proxies.state import Key, key_of
 from meshtui.ui.widgets.item_list import Picked
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, wrapped
 
 Rows = Mapping[Key, tuple[Row, float]]
 """By the pod's namespace and name: its row, and when it came."""
@@ -34,8 +36,8 @@ LOOKS = {
 }
 """Of each state a sign, a word, and its role."""
 
-_NAME = (18, 44)
-_WORDY, _TERSE = 12, 3
+_NAME = (18, 60)
+_WIDEST, _WORDY, _TERSE = 28, 12, 3
 _AGE = 6
 
 
@@ -46,20 +48,29 @@ def owner_of(pod: Pod) -> str:
 
 def matrix_head(matrix: Matrix, width: int) -> Line:
     name, column = _layout(matrix, width)
-    titles = "".join(fit(title, column) + " " for title in matrix.titles)
+    titles = "".join(fit_middle(_short(title, column), column) + " " for title in matrix.titles)
     return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("   AGE", "head"))
 
 
+def _short(title: str, column: int) -> str:
+    """`[1]` for `http[1]` where there is no room for more."""
+    return title[title.find("[") :] if column < _WORDY and title.endswith("]") else title
+
+
 def _layout(matrix: Matrix, width: int) -> tuple[int, int]:
-    """Cells of the name and of each rule; words where there is room for them, else signs."""
+    """Cells of the name and of each rule: its whole title where there is room for all of them,
+    else words alone, else signs."""
     count = max(len(matrix.rules), 1)
     rest = width - 2 - 1 - _AGE
-    for column in (_WORDY, _TERSE):
+    longest = max((cell_len(_name(pod)) for pod in matrix.pods), default=0)
+    title = max((cell_len(clean(title)) for title in matrix.titles), default=0)
+    whole = max(_NAME[0], min(longest, _NAME[1]))
+    widest = max(_WORDY, min(title, _WIDEST))
+    for column, least in ((widest, whole), (_WORDY, _NAME[0]), (_TERSE, 0)):
         name = rest - count * (column + 1)
-        if name >= _NAME[0]:
+        if name >= least:
             break
-    longest = max((len(_name(pod)) for pod in matrix.pods), default=0)
-    return max(_NAME[0], min(name, longest, _NAME[1])), column
+    return max(_NAME[0], min(name, whole)), column
 
 
 def _name(pod: Pod) -> str:
@@ -105,9 +116,9 @@ def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:
     name, column = _layout(matrix, width)
     row, at = rows.get(key_of(pod), (None, now))
     if row is None:
-        return (Span("  "), Span(fit(_name(pod), name)), Span(" reading…", "muted"))
+        return (Span("  "), Span(fit_middle(_name(pod), name)), Span(" reading…", "muted"))
     sign, _, role = LOOKS[row.state]
-    head: Line = (Span(f"{sign} ", role), Span(fit(_name(pod), name), "text"), Span(" "))
+    head: Line = (Span(f"{sign} ", role), Span(fit_middle(_name(pod), name), "text"), Span(" "))
     room = (column + 1) * max(len(matrix.rules), 1)
     if row.trouble:
         return (
@@ -121,7 +132,7 @@ def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:
 
 def _cell_span(cell: Cell, column: int) -> Span:
     sign, word, role = LOOKS[cell.state]
-    text = f"{sign} {word}" if column == _WORDY else sign
+    text = f"{sign} {word}" if column >= _WORDY else sign
     return Span(fit(text, column) + " ", role)
 
 

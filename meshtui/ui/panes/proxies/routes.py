@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.hosts import short_host
 from meshtui.ui.panes.ruletext import weight_line
-from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, span, width_of, wrapped
 
 _DOMAINS = 4
 
@@ -42,8 +42,13 @@ def _text(block: Iterable[Line]) -> str:
 
 def _block(route: ProxyRoute, namespace: str, width: int) -> list[Line]:
     title = f"{route.name}  " if route.name and route.name != "default" else ""
-    head: Line = (span(title, "key"), span(f"{route.config} · {route.vhost}", "muted"))
-    lines = [head, *wrapped(route.match.text, width - 3, "text", "   ")]
+    named = span(title, "key")
+    where = f"{route.config} · {route.vhost}"
+    lines: list[Line] = [(named, span(where, "muted"))]
+    if width_of(lines[0]) > width:
+        lines = [(named,)] if title else []
+        lines += wrapped(where, width, "muted")
+    lines += wrapped(route.match.text, width - 3, "text", "   ")
     parts = percents(route)
     for destination in route.destinations:
         name = destination.subset or short_host(destination.host, namespace) or destination.cluster

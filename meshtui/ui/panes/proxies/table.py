@@ -17,7 +17,7 @@ from meshtui.operations.proxies.proxy_reads import (
     ROUTES,
     ProxyReads,
 )
-from meshtui.ui.widgets.paint import Line, Span, fit
+from meshtui.ui.widgets.paint import Line, Span, fit, fit_middle
 
 GAP = 2
 LONGEST = 300
@@ -33,8 +33,8 @@ _ORDER = {
         "PORT", "DIRECTION", "TYPE", "DESTINATION RULE", "OUTLIER DETECTION",
     ),
     ENDPOINTS: (
-        "ENDPOINT", "CLUSTER", "SUBSET", "VERSION", "HEALTH", "ACTIVE", "ERRORS", "REQUESTS",
-        "WEIGHT", "PRIORITY", "LOCALITY", "POD", "STATUS", "OUTLIER CHECK",
+        "ENDPOINT", "CLUSTER", "SUBSET", "VERSION", "HEALTH", "POD", "ACTIVE", "ERRORS", "REQUESTS",
+        "WEIGHT", "STATUS", "OUTLIER CHECK", "PRIORITY", "LOCALITY",
     ),
     LISTENERS: ("ADDRESS", "PORT", "DESTINATION", "MATCH", "DIRECTION"),
 }  # fmt: skip
@@ -53,8 +53,12 @@ _SHORT = {
     "MATCH": 16,
     "DESTINATIONS": 20,
     "DESTINATION": 24,
+    "POD": 16,
 }
 """Columns that give way on a small width, and how far."""
+
+_NAMES = ("POD", "CLUSTER", "SERVICE FQDN", "VHOST NAME", "DESTINATION", "DESTINATION RULE")
+"""Cut in the middle: what tells names from each other is at their end as often as not."""
 
 _HEADS = {"CONNECTIONS": "CONNS", "OUTLIER CHECK": "OUTLIER"}
 _BAD = {"EJECTED": "error", "UNHEALTHY": "error", "DRAINING": "warning", "DEGRADED": "warning"}
@@ -90,7 +94,8 @@ class Table:
     def line(self, index: int) -> Line:
         found: list[Span] = []
         for title, cell, width in zip(self.titles, self.rows[index], self.widths, strict=True):
-            text = fit(cell, width, title in proxycolumns.NUMBERS)
+            number = title in proxycolumns.NUMBERS
+            text = fit_middle(cell, width) if title in _NAMES else fit(cell, width, number)
             found.append(Span(text + " " * GAP, role_of(title, cell)))
         return tuple(found)
 
