@@ -16,6 +16,7 @@ from meshtui.changes.weight_ops import destination_like
 from meshtui.dataclass import dataclass
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
+from meshtui.mesh.gateway_api import STREAM_KINDS
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey, VirtualService
 from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.parse import VERSION_LABELS
@@ -112,11 +113,10 @@ def _completed(mesh: Mesh, service: Service, route: Route) -> Adoption:
         raise Refused(problem, f"that has no effect ({route.unused})")
     if not isinstance(route.service, VirtualService):
         problem = f"{service.key} is routed by {route.service.ref} already"
-        raise Refused(
-            problem,
-            "its backends are the versions: shift between them, or give it those that it"
-            " lacks with --gateway-api",
-        )
+        hint = "its backends are the versions: shift between them"
+        if route.service.ref.kind not in STREAM_KINDS:
+            hint += ", or give it those that it lacks with --gateway-api"
+        raise Refused(problem, hint)
     located = Located(mesh, service, route.service, route.rule)
     rule = f"rule {located.rule.title} of {located.owner.ref}"
     if any((d.host, d.subset) == (service.host, "") for d in located.rule.destinations):

@@ -133,7 +133,7 @@ def virtual_service_of(owner: RuleOwner, what: str) -> VirtualService:
     if isinstance(owner, VirtualService):
         return owner
     raise Refused(
-        f"{owner.ref} carries the traffic: {what} is not made in an HTTPRoute",
+        f"{owner.ref} carries the traffic: {what} is not made in routes of the Gateway API",
         "Istio does it by VirtualServices only, and one for the same host comes after this route",
     )
 

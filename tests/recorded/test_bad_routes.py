@@ -337,6 +337,17 @@ def test_a_service_that_a_bad_route_is_for_is_not_adopted(how: str) -> None:
         adopt(mesh, services(mesh, "HTTPRoute")[0].key)
 
 
+@pytest.mark.parametrize("kind", ALL_ROUTE_KINDS)
+def test_what_a_route_is_not_for_is_said_of_its_own_kind(kind: str) -> None:
+    """No hint leads to a command that is refused, and none calls a route by another kind."""
+    mesh = mesh_with(kind, SERVICE)
+    service = services(mesh, kind)[0]
+    with pytest.raises(Refused) as caught:
+        adopt(mesh, service.key)
+    assert ("--gateway-api" in str(caught.value)) is (kind in ROUTE_KINDS)
+    assert "an HTTPRoute" not in refused(mesh, service, SetFault(abort_http=503))
+
+
 def both_kinds() -> Mesh:
     """An HTTPRoute and a TCPRoute of one name, for the two ports of one Service."""
     base = with_gate(load("m-tls", "gateway-api"))

@@ -141,7 +141,7 @@ def test_weights_are_changed_in_the_backends_and_nothing_else(name: str) -> None
         now = ordinary(routes_to(moved, service))
         assert now is not None
         assert weights(now)[now.rule.destinations[0].host, ""] == pytest.approx(30, abs=0.5)
-        with pytest.raises(Refused, match=r"is not made in an HTTPRoute.*comes after this route"):
+        with pytest.raises(Refused, match=r"is not made in routes of.*comes after this route"):
             build_change(mesh, SetFault(delay_s=1.0), target)
         changed += 1
     if not changed:
