@@ -85,3 +85,21 @@ def test_the_window_counts_and_no_exported_size(server: Path, tmp_path: Path) ->
         assert terminal.ended() == 0
     finally:
         terminal.close()
+
+
+def test_a_terminal_that_reports_its_size_is_not_the_last_one(server: Path, tmp_path: Path) -> None:
+    """Under dtach the next terminal knows no mode 2048, and only SIGWINCH tells of its size."""
+    terminal = Terminal(server, tmp_path, TERM="xterm-256color")
+    try:
+        terminal.until(b"reviews")
+        terminal.keys(b"\x1b[?2048;2$y")
+        terminal.keys(b"?")
+        terminal.until_shown("Keys of the table")
+        resize(terminal, 40, 120)
+        terminal.until(b"\x1b[40;1H")
+        terminal.keys(b"\x1b")
+        terminal.until_shown("Keys of the table", gone=True)
+        terminal.keys(b"q")
+        assert terminal.ended() == 0
+    finally:
+        terminal.close()

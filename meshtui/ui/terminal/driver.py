@@ -14,6 +14,8 @@ from typing import Any, Protocol, cast
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+from textual.messages import InBandWindowResize
 
 from meshtui.ui.terminal.outlet import Outlet
 from meshtui.ui.terminal.watchdog import Leaving, restore_now
@@ -72,6 +74,14 @@ class TerminalDriver(LinuxDriver):
             if columns and lines:
                 return columns, lines
         return super()._get_terminal_size()
+
+    def _query_in_band_window_resize(self) -> None:
+        """Not asked: a terminal that reports its size makes Textual deaf to SIGWINCH for good, and
+        the next one on the same session (dtach, abduco) may be of another kind and size."""
+
+    def process_message(self, message: Message) -> None:
+        if not isinstance(message, InBandWindowResize):
+            super().process_message(message)
 
     # Application mode
 
