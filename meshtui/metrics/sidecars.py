@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from meshtui.dataclass import dataclass
@@ -42,6 +43,10 @@ _LARGE = 256 * 1024
 REST = 2.0
 """Between two proxies of a large mesh the loop is left alone for so many times as long as the first
 took to parse: keys are answered in between."""
+
+TRIED = 32
+"""Of a large mesh none of whose proxies answers so many are tried in a sample, each in its turn,
+until one does: nobody's way to them is there, or nobody may go it."""
 
 _MOST_PROBLEMS = 8
 
@@ -91,6 +96,8 @@ class SidecarSource:
         self._windows: dict[PodId, Window] = {}
         self._window_length_s = limits.window_s
         self._turns: dict[PodId, float] = {}
+        self._why: dict[PodId, MeshtuiError] = {}
+        self._out_of_reach = False
         self._began = clock()
         self._sampled_at = 0.0
         self._about: frozenset[ServiceKey] = frozenset()
@@ -171,6 +178,7 @@ class SidecarSource:
     def _keep_only(self, pods: set[PodId]) -> None:
         self._windows = {pod: window for pod, window in self._windows.items() if pod in pods}
         self._turns = {pod: at for pod, at in self._turns.items() if pod in pods}
+        self._why = {pod: error for pod, error in self._why.items() if pod in pods}
         self._scraper.keep_only(pods)
 
     async def _read_all(self, pods: Sequence[Pod]) -> list[tuple[Pod, MeshtuiError]]:
@@ -182,6 +190,9 @@ class SidecarSource:
         began = self._clock()
         queue = deque(await _beside(pods, lambda: sorted(pods, key=self._turn)))
         self._rest = REST if len(pods) > FEW else 0.0
+        few = self._out_of_reach and len(pods) > FEW
+        if few:
+            queue = deque(islice(queue, TRIED))
         outcomes: dict[PodId, MeshtuiError | None] = {}
 
         async def work() -> None:
@@ -190,7 +201,7 @@ class SidecarSource:
                 outcomes[pod_id(pod)] = await self._read(pod)
                 self._turns[pod_id(pod)] = self._clock()
 
-        workers = min(self._limits.concurrency, len(pods))
+        workers = min(self._limits.concurrency, len(queue))
         tasks = [asyncio.create_task(work()) for _ in range(workers)]
         try:
             if tasks:
@@ -200,15 +211,19 @@ class SidecarSource:
             await asyncio.gather(*unfinished, return_exceptions=True)
         for task in set(tasks) - set(unfinished):
             task.result()
-        self._fit_windows(len(pods), len(outcomes), began)
-        return await _beside(pods, lambda: self._failures(pods, outcomes))
+        self._out_of_reach = bool(outcomes) and None not in outcomes.values()
+        if not few:
+            self._fit_windows(len(pods), len(outcomes), began)
+        return await _beside(pods, lambda: self._failures(pods, outcomes, few=few))
 
     def _failures(
-        self, pods: Sequence[Pod], outcomes: Mapping[PodId, MeshtuiError | None]
+        self, pods: Sequence[Pod], outcomes: Mapping[PodId, MeshtuiError | None], *, few: bool
     ) -> list[tuple[Pod, MeshtuiError]]:
         overdue = Unreachable(f"not read within {self._limits.deadline_s:g} s")
-        errors = ((pod, outcomes.get(pod_id(pod), overdue)) for pod in pods)
+        known = self._why if few else {}
+        errors = [(pod, outcomes.get(pod_id(pod), known.get(pod_id(pod), overdue))) for pod in pods]
         failures = [(pod, error) for pod, error in errors if error is not None]
+        self._why = {pod_id(pod): error for pod, error in failures}
         for pod, _ in failures:
             self._miss(pod)
         return failures

@@ -11,7 +11,8 @@ import pytest
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import VersionKey
-from meshtui.metrics.sidecars import Limits, SidecarSource
+from meshtui.metrics.focus import FEW
+from meshtui.metrics.sidecars import TRIED, Limits, SidecarSource
 
 V1 = VersionKey(ServiceKey("default", "reviews"), "v1")
 LABELS = (
@@ -208,6 +209,39 @@ async def test_when_nobody_answers_the_signals_are_unknown() -> None:
         await bench.tick(
             0, a=Unreachable("odd"), b=Unreachable("refused"), c=Unreachable("refused")
         )
+
+
+async def test_of_a_large_mesh_out_of_reach_a_few_are_tried_until_one_answers() -> None:
+    names = [f"p{number}" for number in range(FEW + 50)]
+    bench = Bench(*(pod(name, ip=f"10.0.{n >> 8}.{n & 255}") for n, name in enumerate(names)))
+    everyone = dict.fromkeys(names, Unreachable("connection refused"))
+    none = f"none of {len(names)} sidecars could be read .*and {len(names) - 1} more: connection"
+    with pytest.raises(Unreachable, match=none):
+        await bench.tick(0, **everyone)
+    assert {name for name, _ in bench.cluster.asked} == set(names)
+    tried: list[set[str]] = []
+    for _ in range(2):
+        bench.cluster.asked.clear()
+        with pytest.raises(Unreachable, match=none):
+            await bench.tick(2)
+        tried.append({name for name, _ in bench.cluster.asked})
+    assert [len(those) for those in tried] == [TRIED, TRIED]
+    assert not tried[0] & tried[1], "each has its turn"
+    found = await bench.tick(2, **dict.fromkeys(names, stats(100)))
+    assert (found.read, found.failed) == (TRIED, len(names) - TRIED)
+    assert found.problems[0].endswith("connection refused")
+    bench.cluster.asked.clear()
+    found = await bench.tick(2)
+    assert (found.read, found.failed) == (len(names), 0), "one answered: now all are asked"
+
+
+async def test_a_small_mesh_out_of_reach_is_asked_as_a_whole() -> None:
+    bench = Bench(pod("a"), pod("b", ip="10.0.0.2"))
+    for _ in range(2):
+        bench.cluster.asked.clear()
+        with pytest.raises(Unreachable):
+            await bench.tick(2, a=Unreachable("no"), b=Unreachable("no"))
+        assert {name for name, _ in bench.cluster.asked} == {"a", "b"}
 
 
 async def test_the_same_reason_is_told_once_whatever_the_pods_are_called() -> None:
