@@ -20,7 +20,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.options import options
 from meshtui.cli.streams import Unwritable
-from meshtui.errors import Exit, MeshtuiError, NotFound, Refused, Usage
+from meshtui.errors import Exit, JournalError, MeshtuiError, NotFound, Refused, Usage
 from meshtui.journal.canaries import CanaryRow
 from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
@@ -133,6 +133,10 @@ async def status(arguments: argparse.Namespace) -> int:
         keys = [wanted] if wanted else list(rows)
         found = [await _found(opened, key, rows.get(key)) for key in keys]
         known = [one for one in found if one is not None]
+        if not known and opened.journal is None:
+            whose = f" of {wanted}" if wanted else ""
+            what = f"whether there is a canary{whose} is not known: {opened.journal_trouble}"
+            raise JournalError(what)
         if wanted is not None and not known:
             await opening.refuse_unknown_service(opened, arguments.service)
     if wanted is not None and not known:

@@ -10,6 +10,7 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.graph import graph_json
 from meshtui.errors import Exit
+from meshtui.mesh.absence import unread_words
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.graph import Callee, Caller, CallGraph, Edge
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -32,11 +33,14 @@ async def graph(arguments: argparse.Namespace) -> int:
         everywhere = getattr(arguments, "all_namespaces", False)
         namespace = "" if everywhere else opened.cluster.namespace
         callees = chosen(_graph_of(opened, mesh, sample, calls), wanted, namespace)
+        unread = unread_words(mesh, wanted.namespace if wanted else namespace or None)
     form = opening.form(arguments)
     if form == "table":
         _table(callees)
     else:
-        output.data(graph_json(time.time(), sample, callees), form)
+        output.data(graph_json(time.time(), sample, callees, unread), form)
+    for words in unread:
+        output.note(f"meshtui: {words}")
     for problem in (*(sample.problems if sample else ()), *([str(error)] if error else [])):
         output.note(f"meshtui: telemetry: {problem}")
     return Exit.UNREACHABLE if error else Exit.DONE

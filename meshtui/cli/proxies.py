@@ -182,7 +182,8 @@ async def _diff(proxies: LiveProxies, matrix: Matrix, form: str) -> int:
 
 def _table(matrix: Matrix, found: list[Row]) -> None:
     if not matrix.rules:
-        output.note("meshtui: no rule to compare with")
+        if not matrix.unread:
+            output.note("meshtui: no rule to compare with")
         return
     titles = matrix.titles
     lines = [
@@ -222,6 +223,7 @@ def _diff_json(matrix: Matrix, found: list[Row]) -> dict[str, Any]:
         "service": key.name,
         "known": matrix.known,
         "left_out": matrix.left_out,
+        "unread": list(matrix.unread),
         "in_sync": _in_sync(matrix, found),
         "proxies": [
             {
@@ -260,3 +262,5 @@ def _notes(matrix: Matrix) -> None:
         output.note(f"meshtui: telemetry does not name {count} of these as callers: they may call")
     if matrix.left_out:
         output.note(f"meshtui: {matrix.left_out} more proxies were not asked")
+    for words in matrix.unread:
+        output.note(f"meshtui: {words}")

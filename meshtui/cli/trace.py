@@ -135,3 +135,5 @@ def _notes(traced: Traced) -> None:
         output.note("meshtui: telemetry names no caller: every proxy that may call was asked")
     if traced.left_out:
         output.note(f"meshtui: {traced.left_out} more proxies were not asked")
+    for words in traced.unread:
+        output.note(f"meshtui: {words}")

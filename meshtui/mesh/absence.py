@@ -20,8 +20,11 @@ _MEANS = (
 KINDS = tuple(plural for plural, _, _ in _MEANS)
 
 
-def unread_words(mesh: Mesh, namespace: str) -> tuple[str, ...]:
-    """`pods can't be read: how many pods there are, … is not known`, a line for each kind."""
+def unread_words(mesh: Mesh, namespace: str | None) -> tuple[str, ...]:
+    """`pods can't be read: how many pods there are, … is not known`, a line for each kind.
+
+    Without a namespace of what is not read everywhere.
+    """
     return tuple(
         f"{kind} can't be read: {means}"
         for plural, kind, means in _MEANS

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.absence import unread_words
 from meshtui.mesh.calls import UNKNOWN_CLIENT, Call, Calls, Client
 from meshtui.mesh.judging import NOT_KNOWN, SEVERITY, state_of, worse
 from meshtui.mesh.model import Mesh, ServiceKey
@@ -119,12 +120,14 @@ class Callee:
 class Graph:
     """Some or all services with their callers; `silent` counts those that nobody ever called.
 
-    `centre` is the service whose neighbourhood this is, None for the whole mesh.
+    `centre` is the service whose neighbourhood this is, None for the whole mesh. `unread` are the
+    kinds that can't be read, and what is not known without them.
     """
 
     callees: tuple[Callee, ...] = ()
     centre: ServiceKey | None = None
     silent: int = 0
+    unread: tuple[str, ...] = ()
 
 
 class CallGraph:
@@ -206,7 +209,8 @@ class CallGraph:
         sent = [row.owner for row in view.versions if row.owner] if view else []
         first = tuple(dict.fromkeys((key, *sent)))
         called = sorted(set(self._called(own)).difference(first))
-        return Graph((*map(self.of, first), *(self.of(one).only(own) for one in called)), key)
+        callees = (*map(self.of, first), *(self.of(one).only(own) for one in called))
+        return Graph(callees, key, 0, unread_words(self._mesh, key.namespace))
 
     def _called(self, own: set[Client]) -> Iterator[ServiceKey]:
         """By these workloads, now or before."""
@@ -222,7 +226,8 @@ class CallGraph:
         known = self._sample.clients if self._sample else {}
         keys = {*self._calls, *(key for key, callers in known.items() if callers)}
         callees = sorted(map(self.of, keys), key=lambda one: (one.severity, one.key))
-        return Graph(tuple(callees), None, len(self._views.keys() - keys))
+        silent = len(self._views.keys() - keys)
+        return Graph(tuple(callees), None, silent, unread_words(self._mesh, None))
 
     # One service
 

@@ -8,20 +8,39 @@ from dataclasses import replace
 import pytest
 
 from meshtui.cli import exposure, pods, services, status
+from meshtui.cli.documents.graph import graph_json
+from meshtui.cli.documents.trace import traced_json
 from meshtui.cli.logprint import LogPrinter, Printing
+from meshtui.cli.proxies import _diff_json as diff_json
+from meshtui.cli.proxies import _notes as proxies_notes
+from meshtui.cli.proxies import _table as proxies_table
+from meshtui.cli.trace import _notes as trace_notes
 from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
 from meshtui.envoy.logfilter import LogFilter
 from meshtui.envoy.logstore import LogStore
-from meshtui.mesh.model import Mesh, ServiceKey
+from meshtui.mesh.absence import KINDS, unread_words
+from meshtui.mesh.graph import CallGraph
+from meshtui.mesh.model import Mesh, Service, ServiceKey
+from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.request import Request
 from meshtui.mesh.service_limits import exposed
+from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import service_views
+from meshtui.operations.canary.watching import CanaryRun
 from meshtui.operations.look.proxy_sync import MeshSync
+from meshtui.operations.look.trace import Question, Traced, by_objects
+from meshtui.operations.proxies.matrix import matrix_of
 from meshtui.operations.types import LogEntry
+from meshtui.ui.panes.canarytext import canary_lines
 from meshtui.ui.panes.exposuretext import exposure_lines
+from meshtui.ui.panes.graphedges import Drawing
+from meshtui.ui.panes.graphtext import graph_lines
 from meshtui.ui.panes.logs.feed import read
 from meshtui.ui.panes.logs.text import summary_lines
 from meshtui.ui.panes.podstext import pods_lines
+from meshtui.ui.panes.proxies.matrix import matrix_lines
 from meshtui.ui.panes.statustext import status_lines
+from meshtui.ui.panes.tracetext import trace_lines
 from meshtui.ui.table.marks import version_marks
 from meshtui.ui.widgets.paint import Line
 from tests.ui import bookinfo
@@ -121,3 +140,78 @@ def test_what_a_command_says_of_absence_its_pane_says_too(
     for sentence in sentences:
         assert sentence in said
         assert sentence in shown
+
+
+# Every view whose objects a server keeps back, kind by kind
+
+
+def without(kind: str) -> Mesh:
+    """The server answers 403 to the lists of a kind."""
+    return parse_mesh({**bookinfo.objects(), kind: []}, partial={kind: frozenset()})
+
+
+def service_in(mesh: Mesh) -> Service:
+    """Also where no Services are read: the name is the person's."""
+    return mesh.by_key.get(KEY) or Service(KEY, "reviews.bookinfo.svc.cluster.local")
+
+
+def graph_seen(mesh: Mesh) -> tuple[str, list[str]]:
+    sample = bookinfo.sample(mesh_of(), 1.0)
+    drawn = CallGraph(mesh, service_views(mesh, sample), None, sample, Thresholds())
+    found = drawn.neighbourhood(KEY)
+    lines = graph_lines(found, Drawing(WIDTH))
+    document = graph_json(NOW, sample, found.callees, found.unread)
+    return words(picked.line for picked in lines), document["unread"]
+
+
+def trace_seen(mesh: Mesh) -> tuple[str, list[str]]:
+    question = Question(service_in(mesh), Request())
+    seen = by_objects(mesh, question, None)
+    traced = Traced((seen,), unread=unread_words(mesh, KEY.namespace))
+    trace_notes(traced)
+    return words(trace_lines(traced, WIDTH)), traced_json(traced)["unread"]
+
+
+def proxies_seen(mesh: Mesh) -> tuple[str, list[str]]:
+    found = matrix_of(mesh, service_in(mesh), bookinfo.sample(mesh_of(), 1.0))
+    proxies_table(found, [])
+    proxies_notes(found)
+    lines = matrix_lines(found, {}, "", NOW, WIDTH)
+    return words(picked.line for picked in lines), diff_json(found, [])["unread"]
+
+
+SEEN: dict[str, Callable[[Mesh], tuple[str, list[str]]]] = {
+    "graph": graph_seen,
+    "trace": trace_seen,
+    "proxies": proxies_seen,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("view", SEEN)
+def test_a_kind_that_answers_403_is_named_with_what_is_not_known(
+    view: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mesh = without(kind)
+    (sentence,) = unread_words(mesh, KEY.namespace)
+    shown, document = SEEN[view](mesh)
+    said = " ".join(capsys.readouterr().err.split())
+    assert sentence in " ".join(shown.split())
+    assert document == [sentence]
+    assert view == "graph" or sentence in said
+    assert "no rule to compare with" not in f"{shown} {said}"
+
+
+@pytest.mark.parametrize("view", SEEN)
+def test_where_everything_is_read_nothing_is_said_of_it(view: str) -> None:
+    shown, document = SEEN[view](mesh_of())
+    assert "can't be read" not in shown
+    assert document == []
+
+
+def test_a_canary_that_nobody_could_look_for_is_not_known() -> None:
+    run = CanaryRun(KEY, trouble="you may not get leases; the journal is locked")
+    shown = words(canary_lines(run, NOW, WIDTH))
+    assert "whether there is a canary of reviews is not known" in shown
+    assert "you may not get leases; the journal is locked" in shown
+    assert "no canary of reviews is known" in words(canary_lines(CanaryRun(KEY), NOW, WIDTH))

@@ -24,11 +24,14 @@ from meshtui.mesh.signals import Sample
 _COUNTED = ("rps", "requests", "error_ratio", "codes", "flags")
 
 
-def graph_json(time: float, sample: Sample | None, callees: Sequence[Callee]) -> dict[str, Any]:
+def graph_json(
+    time: float, sample: Sample | None, callees: Sequence[Callee], unread: Sequence[str] = ()
+) -> dict[str, Any]:
     return {
         **measured_json(time, sample),
         "services": [_service(callee) for callee in callees],
         "calls": list(_calls(callees)),
+        "unread": list(unread),
     }
 
 

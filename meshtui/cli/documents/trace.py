@@ -19,6 +19,7 @@ def traced_json(traced: Traced) -> dict[str, Any]:
         "callers": [_seen(seen) for seen in traced.seen],
         "callers_known": traced.known,
         "left_out": traced.left_out,
+        "unread": list(traced.unread),
     }
 
 

@@ -13,6 +13,7 @@ from meshtui.envoy.trace import Followed
 from meshtui.envoy.trace import trace as follow
 from meshtui.envoy.trace_connections import REST, trace_connection
 from meshtui.errors import MeshtuiError, NotFound
+from meshtui.mesh.absence import unread_words
 from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod, Ref, Rule, Service, VirtualService
@@ -72,12 +73,14 @@ class ProxyTrace:
 @dataclass(frozen=True, slots=True)
 class Traced:
     """Each caller's view. `known` is false where telemetry names no caller; `left_out` of them
-    were not asked. Without any proxy there is one view, by the objects alone.
+    were not asked. Without any proxy there is one view, by the objects alone. `unread` are the
+    kinds that can't be read, and what is not known without them.
     """
 
     seen: tuple[ProxyTrace, ...]
     known: bool = True
     left_out: int = 0
+    unread: tuple[str, ...] = ()
 
 
 async def trace_request(
@@ -85,8 +88,9 @@ async def trace_request(
 ) -> Traced:
     """Ask the callers' proxies, each for the routes of one port. NotFound for an unknown source."""
     clients = callers(mesh, question, sample)
+    unread = unread_words(mesh, question.service.key.namespace)
     if not clients.pods:
-        return Traced((by_objects(mesh, question, None),), clients.known)
+        return Traced((by_objects(mesh, question, None),), clients.known, 0, unread)
     gate = asyncio.Semaphore(_CONCURRENCY)
 
     async def one(pod: Pod) -> ProxyTrace:
@@ -94,7 +98,7 @@ async def trace_request(
             return await _ask(cluster, mesh, question, pod)
 
     seen = await asyncio.gather(*(one(pod) for pod in clients.pods))
-    return Traced(tuple(seen), clients.known, clients.left_out)
+    return Traced(tuple(seen), clients.known, clients.left_out, unread)
 
 
 def callers(mesh: Mesh, question: Question, sample: Sample | None) -> Clients:

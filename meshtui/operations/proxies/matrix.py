@@ -24,6 +24,7 @@ from meshtui.envoy.route_facts import owner_of
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.virtual_hosts import ProxyHost, routes_in
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.absence import unread_words
 from meshtui.mesh.ambient import waypoint_name
 from meshtui.mesh.carrying import Route, place_of, routes_to
 from meshtui.mesh.model import Mesh, Pod, RuleOwner, Service
@@ -83,7 +84,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """What to ask whom. `guessed` are those of the pods (namespace, name) that may call, though
-    telemetry does not say that they do; `left_out` proxies are not asked.
+    telemetry does not say that they do; `left_out` proxies are not asked. `unread` are the kinds
+    that can't be read, and what is not known without them.
     """
 
     service: Service
@@ -91,6 +93,7 @@ class Matrix:
     pods: tuple[Pod, ...] = ()
     guessed: frozenset[tuple[str, str]] = frozenset()
     left_out: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -141,7 +144,8 @@ def matrix_of(mesh: Mesh, service: Service, sample: Sample | None) -> Matrix:
     beyond = max(0, len(chosen) - MOST_PROXIES)
     asked = dict(chosen[:MOST_PROXIES])
     guessed = frozenset(asked.keys() - named.keys())
-    return Matrix(service, rules, tuple(asked.values()), guessed, left_out + beyond)
+    unread = unread_words(mesh, service.key.namespace)
+    return Matrix(service, rules, tuple(asked.values()), guessed, left_out + beyond, unread)
 
 
 async def ask_rows(

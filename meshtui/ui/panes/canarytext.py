@@ -86,6 +86,10 @@ def _none(run: CanaryRun, width: int, version: str) -> list[Line]:
     if run.live:
         words = f"{run.driver} drives a canary of {run.service.name}, and reports nothing of it yet"
         return wrapped(words, width, "text")
+    if run.trouble:
+        return wrapped(
+            f"whether there is a canary of {run.service.name} is not known", width, "text"
+        )
     words = f"no canary of {run.service.name} is known: "
     words += f"{key_of('canary_run')} starts one here, {begin_words(run, version)} in a shell"
     return wrapped(words, width, "text")

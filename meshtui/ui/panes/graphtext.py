@@ -36,6 +36,8 @@ def graph_lines(graph: Graph, drawing: Drawing) -> list[Picked]:
         edges = [edge for callee in rest for edge in callee.edges]
         words = f"{len(rest):,} more services, {_counted(edges)}"
         lines += [*map(Picked, wrapped(words, drawing.width, "muted", " ")), Picked(BLANK)]
+    for words in graph.unread:
+        lines += map(Picked, wrapped(f"▲ {words}", drawing.width, "warning", " "))
     lines += map(Picked, wrapped("  ·  ".join(_foot(graph)), drawing.width, "muted", " "))
     return [Picked(fit_line(line, drawing.width), owner) for line, owner in lines]
 

@@ -202,6 +202,8 @@ def _notes(traced: Traced, width: int) -> list[Line]:
         lines += wrapped(text, width, "muted")
     if traced.left_out:
         lines += wrapped(f"{traced.left_out} more proxies were not asked", width, "muted")
+    for text in traced.unread:
+        lines += wrapped(f"▲ {text}", width, "warning")
     return lines
 
 

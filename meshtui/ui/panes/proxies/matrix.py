@@ -102,7 +102,7 @@ def matrix_lines(
     pods = [pod for pod in matrix.pods if wanted in "/".join(key_of(pod)).lower()]
     if not pods:
         notice = "no client's name holds that" if matrix.pods else "no proxy is known to call it"
-        return [Picked((Span(notice, "muted"),))]
+        return [Picked((Span(notice, "muted"),)), *map(Picked, _unread(matrix, width))]
     lines = [Picked(_row(matrix, pod, rows, now, width), owner_of(pod)) for pod in pods]
     chosen = next((pod for pod in pods if owner_of(pod) == picked), pods[0])
     row = rows.get(key_of(chosen))
@@ -148,8 +148,14 @@ def _notes(matrix: Matrix, width: int) -> Iterator[Line]:
         yield from wrapped(notice, width, "muted")
     if matrix.left_out:
         yield (Span(f"{matrix.left_out} more proxies are not asked", "muted"),)
-    if not matrix.rules:
+    if not matrix.rules and not matrix.unread:
         yield from wrapped("no rule to compare with: its pods share the traffic", width, "muted")
+    yield from _unread(matrix, width)
+
+
+def _unread(matrix: Matrix, width: int) -> Iterator[Line]:
+    for words in matrix.unread:
+        yield from wrapped(f"▲ {words}", width, "warning")
 
 
 def _detail(matrix: Matrix, row: Row, width: int) -> list[Line]:
